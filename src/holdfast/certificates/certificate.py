@@ -1,0 +1,146 @@
+"""
+The value that everything else speaks of: one X.509 certificate.
+"""
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """
+    The kind of a subject public key: *algorithm* as people write it, *size* in bits (0 where it says nothing).
+    """
+
+    algorithm: str
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.algorithm} {self.size}" if self.size else self.algorithm
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """
+    An X.509 certificate (RFC 5280, section 4.1), read once and never changed.
+    """
+
+    der: bytes
+    fingerprint: str  # SHA-256 of the DER, lower-case hex
+    version: str  # "V1" or "V3"
+    subject: str  # most specific first, as in RFC 4514, with ", " between
+    issuer: str
+    serial_number: int
+    not_before: datetime  # aware, UTC
+    not_after: datetime
+    dns_names: tuple[str, ...]
+    ip_addresses: tuple[str, ...]
+    other_names: tuple[str, ...]
+    is_ca: bool
+    public_key: PublicKey
+    signature_algorithm: str
+
+    @property
+    def subject_alt_names(self) -> tuple[str, ...]:
+        """All presented names (RFC 5280, section 4.2.1.6), dNSNames first."""
+        return self.dns_names + self.ip_addresses + self.other_names
+
+    @property
+    def is_self_issued(self) -> bool:
+        """Subject and issuer are the same name (RFC 5280, section 3.2)."""
+        return self.subject == self.issuer
+
+    @property
+    def pem(self) -> str:
+        """The certificate as PEM, always written from the DER and never from what was uploaded."""
+        return x509.load_der_x509_certificate(self.der).public_bytes(Encoding.PEM).decode()
+
+
+def read_certificate(der: bytes) -> Certificate:
+    """
+    Read one DER certificate.
+
+    Raises:
+        ValueError: The bytes are not an X.509 certificate, or a part that we show cannot be read.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Odd serial numbers and the like are findings, not refusals.
+            warnings.simplefilter("ignore")
+            return _read(x509.load_der_x509_certificate(der))
+    except (x509.InvalidVersion, x509.UnsupportedGeneralNameType, x509.DuplicateExtension) as error:
+        raise ValueError(str(error)) from error
+
+
+def _read(certificate: x509.Certificate) -> Certificate:
+    der = certificate.public_bytes(Encoding.DER)
+    names = _subject_alt_names(certificate)
+    return Certificate(
+        der=der,
+        fingerprint=hashlib.sha256(der).hexdigest(),
+        version=f"V{certificate.version.value + 1}",
+        subject=_name(certificate.subject),
+        issuer=_name(certificate.issuer),
+        serial_number=certificate.serial_number,
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        dns_names=tuple(n.value for n in names if isinstance(n, x509.DNSName)),
+        ip_addresses=tuple(str(n.value) for n in names if isinstance(n, x509.IPAddress)),
+        other_names=tuple(_other_name(n) for n in names if not isinstance(n, x509.DNSName | x509.IPAddress)),
+        is_ca=_is_ca(certificate),
+        public_key=_public_key(certificate),
+        signature_algorithm=_signature_algorithm(certificate),
+    )
+
+
+def _name(name: x509.Name) -> str:
+    return ", ".join(rdn.rfc4514_string() for rdn in reversed(list(name.rdns)))
+
+
+def _subject_alt_names(certificate: x509.Certificate) -> list[x509.GeneralName]:
+    try:
+        return list(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        return []
+
+
+def _other_name(name: x509.GeneralName) -> str:
+    if isinstance(name, x509.DirectoryName):
+        return _name(name.value)
+    if isinstance(name, x509.OtherName):
+        return f"otherName {name.type_id.dotted_string}"
+    return str(name.value)
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _public_key(certificate: x509.Certificate) -> PublicKey:
+    try:
+        key = certificate.public_key()
+    except Exception as error:  # noqa: BLE001 - any unknown key is shown by its OID, never an obstacle
+        return PublicKey(f"unknown ({certificate.public_key_algorithm_oid.dotted_string}, {error})", 0)
+    if isinstance(key, rsa.RSAPublicKey):
+        return PublicKey("RSA", key.key_size)
+    if isinstance(key, dsa.DSAPublicKey):
+        return PublicKey("DSA", key.key_size)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return PublicKey(f"EC {key.curve.name}", key.key_size)
+    return PublicKey(type(key).__name__.removesuffix("PublicKey").lstrip("_"), 0)
+
+
+def _signature_algorithm(certificate: x509.Certificate) -> str:
+    oid = certificate.signature_algorithm_oid
+    name = x509.SignatureAlgorithmOID.__dict__
+    known = {value: key for key, value in name.items() if isinstance(value, x509.ObjectIdentifier)}
+    return known[oid].replace("_", "-") if oid in known else oid.dotted_string

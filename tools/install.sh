@@ -1,0 +1,21 @@
+#!/bin/sh
+# Make a virtual environment at $1 with the locked packages and Holdfast itself.
+set -eu
+venv=$1
+python=${PYTHON:-python3}
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "Holdfast needs Python 3.11 or newer; $("$python" --version) was found. Set PYTHON to a newer one." >&2
+    exit 1
+}
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y python3-venv
+    else
+        echo "Python's venv module is missing. Install it (Debian: apt-get install python3-venv), then try again." >&2
+        exit 1
+    fi
+fi
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+"$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+"$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
