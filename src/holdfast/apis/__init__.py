@@ -1,0 +1,3 @@
+"""
+Pure knowledge of APIs: endpoints, origins, the lifecycle; no I/O and no clock.
+"""

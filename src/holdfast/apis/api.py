@@ -1,0 +1,70 @@
+"""
+An API as a value, and the rules that its parts obey.
+"""
+
+import re
+from dataclasses import dataclass
+
+from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, Environment
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.lifecycle import State
+
+_NAME = re.compile(r"[^\x00-\x1f\x7f~!@#;:%^*()+={}|\\<>\"',&$\[\]/]{1,60}")
+_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,29}")
+MAX_CONTEXT = 82
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """An API: its name, where callers find it, how far it is, and its backends."""
+
+    id: str
+    organization: str
+    name: str
+    context: str  # with a leading slash
+    version: str
+    state: State
+    production: Endpoint | None
+    sandbox: Endpoint | None
+
+    @property
+    def path(self) -> str:
+        """Where the gateways answer: context and version."""
+        return f"{self.context}/{self.version}"
+
+    def endpoint(self, environment: Environment) -> Endpoint | None:
+        """The backend of *environment*, if it has one."""
+        return self.production if environment == "production" else self.sandbox
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The backends, production first, each once."""
+        found = [self.endpoint(environment) for environment in ENVIRONMENTS]
+        return tuple(dict.fromkeys(endpoint for endpoint in found if endpoint))
+
+
+def check_name(name: str) -> str:
+    """Give *name* as it is stored, or raise InvalidField."""
+    name = name.strip()
+    if not _NAME.fullmatch(name):
+        message = "The name needs 1 to 60 characters and none of ~!@#;:%^*()+={}|\\<>\"',&$[]/."
+        raise InvalidField("name", message)
+    return name
+
+
+def check_context(context: str) -> str:
+    """Give *context* as it is stored, with a leading slash, or raise InvalidField."""
+    stripped = context.strip().strip("/")
+    if not stripped or len(stripped) > MAX_CONTEXT or not all(map(_SEGMENT.fullmatch, stripped.split("/"))):
+        message = "The context is a path like /pizza: letters, digits and . _ ~ - between slashes."
+        raise InvalidField("context", message)
+    return f"/{stripped}"
+
+
+def check_version(version: str) -> str:
+    """Give *version* as it is stored, or raise InvalidField."""
+    version = version.strip()
+    if not _VERSION.fullmatch(version):
+        raise InvalidField("version", "The version needs 1 to 30 letters, digits or . _ - (like 1.0.0).")
+    return version

@@ -1,0 +1,31 @@
+"""
+Why a value of an API is not accepted: the field, what is wrong, what to do.
+"""
+
+
+class InvalidField(ValueError):
+    """A value that cannot be used; *field* is its name at the doors, the text is for people."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        super().__init__(message)
+
+
+class InvalidFields(ValueError):
+    """Several values that cannot be used, each with its own error."""
+
+    def __init__(self, errors: list[InvalidField]) -> None:
+        self.errors = errors
+        super().__init__(" ".join(str(error) for error in errors))
+
+
+class TransitionRefused(ValueError):
+    """The lifecycle knows no *action* from *state*."""
+
+    def __init__(self, action: str, state: str, possible: list[str]) -> None:
+        self.action = action
+        self.state = state
+        self.possible = possible
+        super().__init__(
+            f"{action!r} is not possible from {state}. Possible now: {', '.join(possible) or 'nothing, it is the end'}."
+        )

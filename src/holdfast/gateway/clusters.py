@@ -1,0 +1,98 @@
+"""
+Endpoints -> Envoy clusters.
+"""
+
+from ipaddress import ip_address
+
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.core.v3.address_pb2 import Address, SocketAddress
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions
+from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint as EnvoyEndpoint
+from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 import CaresDnsResolverConfig
+from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.wrappers_pb2 import UInt32Value, UInt64Value
+
+from holdfast.apis.endpoint import Endpoint
+from holdfast.certificates.trust import TrustSet
+from holdfast.gateway.resource import CLUSTER, Resource, make_resource
+from holdfast.gateway.tls import upstream_tls
+
+CONNECT_TIMEOUT = Duration(seconds=5)
+WEBSOCKET_SUFFIX = "/upgrade"
+_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def clusters(name: str, endpoint: Endpoint, trust: TrustSet | None) -> list[Resource]:
+    """
+    Make the clusters of one endpoint; *trust* is there exactly when the endpoint is https.
+
+    An https backend may speak HTTP/2 (chosen by ALPN), over which protocol upgrades do not pass; so upgrades get a
+    cluster of their own, that speaks HTTP/1.1 only.
+    """
+    if endpoint.origin.is_secure != (trust is not None):
+        raise ValueError(f"{endpoint.url}: an https endpoint needs a trust set, an http endpoint has none")
+    if trust is None:
+        return [_cluster(name, endpoint, None, http2=False)]
+    return [
+        _cluster(name, endpoint, trust, http2=True),
+        _cluster(name + WEBSOCKET_SUFFIX, endpoint, trust, http2=False),
+    ]
+
+
+def upgrade_cluster_name(name: str, endpoint: Endpoint) -> str:
+    """Name the cluster that carries protocol upgrades to *endpoint*."""
+    return name + WEBSOCKET_SUFFIX if endpoint.origin.is_secure else name
+
+
+def _cluster(name: str, endpoint: Endpoint, trust: TrustSet | None, *, http2: bool) -> Resource:
+    cluster = Cluster(
+        name=name,
+        connect_timeout=CONNECT_TIMEOUT,
+        load_assignment=ClusterLoadAssignment(cluster_name=name, endpoints=[_address(endpoint)]),
+    )
+    if _is_address(endpoint.origin.host):
+        cluster.type = Cluster.STATIC
+    else:
+        _resolve_by_dns(cluster)
+    cluster.typed_extension_protocol_options[_OPTIONS].Pack(_protocol(http2=http2))
+    if trust is not None:
+        cluster.transport_socket.CopyFrom(upstream_tls(trust, http2=http2))
+    return make_resource(CLUSTER, name, cluster)
+
+
+def _address(endpoint: Endpoint) -> LocalityLbEndpoints:
+    socket = SocketAddress(address=endpoint.origin.host, port_value=endpoint.origin.port)
+    host = LbEndpoint(endpoint=EnvoyEndpoint(address=Address(socket_address=socket)))
+    return LocalityLbEndpoints(lb_endpoints=[host])
+
+
+def _resolve_by_dns(cluster: Cluster) -> None:
+    cluster.type = Cluster.STRICT_DNS
+    cluster.dns_lookup_family = Cluster.ALL
+    # A name that nobody answers for must not hold a starting gateway for long.
+    resolver = CaresDnsResolverConfig(query_timeout_seconds=UInt64Value(value=1), query_tries=UInt32Value(value=2))
+    config = TypedExtensionConfig(name="envoy.network.dns_resolver.cares")
+    config.typed_config.Pack(resolver)
+    cluster.typed_dns_resolver_config.CopyFrom(config)
+
+
+def _protocol(*, http2: bool) -> HttpProtocolOptions:
+    if http2:
+        auto = HttpProtocolOptions.AutoHttpConfig(
+            http_protocol_options=Http1ProtocolOptions(), http2_protocol_options=Http2ProtocolOptions()
+        )
+        return HttpProtocolOptions(auto_config=auto)
+    explicit = HttpProtocolOptions.ExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions())
+    return HttpProtocolOptions(explicit_http_config=explicit)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

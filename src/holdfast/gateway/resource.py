@@ -1,0 +1,34 @@
+"""
+A resource as xDS knows it: a type, a name, a version and a body.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from google.protobuf.message import Message
+
+_PREFIX = "type.googleapis.com/"
+CLUSTER: str = _PREFIX + Cluster.DESCRIPTOR.full_name
+LISTENER: str = _PREFIX + Listener.DESCRIPTOR.full_name
+ROUTES: str = _PREFIX + RouteConfiguration.DESCRIPTOR.full_name
+SECRET: str = _PREFIX + Secret.DESCRIPTOR.full_name
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource, ready for the wire; its version is the hash of its bytes, so equal content is equal version."""
+
+    type_url: str
+    name: str
+    version: str
+    body: bytes
+
+
+def make_resource(type_url: str, name: str, message: Message) -> Resource:
+    """Serialize *message*, always the same way for the same content."""
+    body = message.SerializeToString(deterministic=True)
+    return Resource(type_url, name, hashlib.sha256(body).hexdigest()[:16], body)

@@ -1,0 +1,59 @@
+"""
+APIs -> Envoy routes: `/context/version/rest` becomes `/base/rest` at the backend.
+"""
+
+from collections.abc import Iterable
+
+from envoy.config.route.v3.route_components_pb2 import HeaderMatcher, Route, RouteAction, RouteMatch, VirtualHost
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from google.protobuf.duration_pb2 import Duration
+
+from holdfast.apis.api import Api
+from holdfast.apis.endpoint import Endpoint, Environment
+from holdfast.gateway.clusters import upgrade_cluster_name
+from holdfast.gateway.resource import ROUTES, Resource, make_resource
+
+IDLE_TIMEOUT = Duration(seconds=60)
+
+
+def cluster_name(api: Api, environment: Environment) -> str:
+    """Name the cluster of one environment of an API; the organization is part of it."""
+    return f"{api.organization}/{api.id}/{environment}"
+
+
+def routes_of(api: Api, environment: Environment) -> list[Route]:
+    """Make the routes of one environment of *api*; none when it is not served or has no backend there."""
+    endpoint = api.endpoint(environment)
+    if endpoint is None or not api.state.is_served:
+        return []
+    cluster = cluster_name(api, environment)
+    upgrade = HeaderMatcher(name="upgrade", string_match=StringMatcher(exact="websocket", ignore_case=True))
+    return [
+        route
+        for headers, target in (([upgrade], upgrade_cluster_name(cluster, endpoint)), ([], cluster))
+        for route in (
+            _route(RouteMatch(path=api.path, headers=headers), target, endpoint, endpoint.base_path or "/"),
+            _route(RouteMatch(prefix=f"{api.path}/", headers=headers), target, endpoint, f"{endpoint.base_path}/"),
+        )
+    ]
+
+
+def _route(match: RouteMatch, cluster: str, endpoint: Endpoint, rewrite: str) -> Route:
+    action = RouteAction(
+        cluster=cluster,
+        prefix_rewrite=rewrite,
+        host_rewrite_literal=endpoint.origin.authority,
+        append_x_forwarded_host=True,
+        # Streams may last; silence may not.
+        timeout=Duration(),
+        idle_timeout=IDLE_TIMEOUT,
+    )
+    return Route(match=match, route=action)
+
+
+def route_configuration(environment: Environment, routes: Iterable[list[Route]]) -> Resource:
+    """Make the RouteConfiguration of *environment* from the routes of its APIs; the longest path goes first."""
+    every = sorted(routes, key=lambda group: -len(group[0].match.path) if group else 0)
+    host = VirtualHost(name=environment, domains=["*"], routes=[route for group in every for route in group])
+    return make_resource(ROUTES, environment, RouteConfiguration(name=environment, virtual_hosts=[host]))

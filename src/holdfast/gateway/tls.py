@@ -1,0 +1,106 @@
+"""
+Trust sets -> Envoy's words for them. The only place where an upstream TLS context is made.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import certifi
+from envoy.config.core.v3.base_pb2 import DataSource, TransportSocket
+from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource, ApiVersion, ConfigSource
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
+    CertificateValidationContext,
+    SubjectAltNameMatcher,
+    TlsParameters,
+)
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig, Secret
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import CommonTlsContext, UpstreamTlsContext
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.wrappers_pb2 import UInt32Value
+
+from holdfast.certificates.identity import ReferenceIdentifier
+from holdfast.certificates.trust import TrustSet
+from holdfast.gateway.resource import SECRET, Resource, make_resource
+
+# Ed25519 and P-521 backends fail the handshake unless they are listed (measured on Envoy 1.40).
+_SIGNATURE_ALGORITHMS = (
+    "ecdsa_secp256r1_sha256",
+    "rsa_pss_rsae_sha256",
+    "rsa_pkcs1_sha256",
+    "ecdsa_secp384r1_sha384",
+    "rsa_pss_rsae_sha384",
+    "rsa_pkcs1_sha384",
+    "ecdsa_secp521r1_sha512",
+    "rsa_pss_rsae_sha512",
+    "rsa_pkcs1_sha512",
+    "ed25519",
+)
+_CURVES = ("X25519", "P-256", "P-384", "P-521")
+
+
+def ads() -> ConfigSource:
+    """Say that a resource comes over the one aggregated stream."""
+    return ConfigSource(
+        ads=AggregatedConfigSource(), resource_api_version=ApiVersion.V3, initial_fetch_timeout=Duration(seconds=2)
+    )
+
+
+def secret_name(trust: TrustSet) -> str:
+    """Name the secret by its content, so that a change of trust is always a change of the cluster too."""
+    return f"trust/{trust.anchors_hash}"
+
+
+def secret(trust: TrustSet) -> Resource:
+    """
+    Make the SDS secret that holds the anchors of *trust*, or the public roots when it has none.
+
+    The PEM is written by us from parsed DER: what people upload, Envoy may refuse or read otherwise.
+    """
+    pem = "".join(anchor.pem for anchor in trust.anchors) or public_roots()
+    name = secret_name(trust)
+    context = CertificateValidationContext(trusted_ca=DataSource(inline_string=pem))
+    return make_resource(SECRET, name, Secret(name=name, validation_context=context))
+
+
+@cache
+def public_roots() -> str:
+    """The public roots (Mozilla's, by certifi) as PEM; `system_root_certs` would verify nothing in this Envoy."""
+    return Path(certifi.where()).read_text("ascii")
+
+
+def upstream_tls(trust: TrustSet, *, http2: bool) -> TransportSocket:
+    """
+    Make the TLS side of a cluster: anchors by reference to the secret, and always a name check beside them.
+
+    Source: `envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext`.
+    """
+    names = CertificateValidationContext(match_typed_subject_alt_names=[_name_match(trust.reference)])
+    combined = CommonTlsContext.CombinedCertificateValidationContext(
+        default_validation_context=names,
+        validation_context_sds_secret_config=SdsSecretConfig(name=secret_name(trust), sds_config=ads()),
+    )
+    common = CommonTlsContext(
+        tls_params=TlsParameters(
+            tls_minimum_protocol_version=TlsParameters.TLSv1_2,
+            tls_maximum_protocol_version=TlsParameters.TLSv1_3,
+            ecdh_curves=_CURVES,
+            signature_algorithms=_SIGNATURE_ALGORITHMS,
+        ),
+        alpn_protocols=["h2", "http/1.1"] if http2 else ["http/1.1"],
+        combined_validation_context=combined,
+    )
+    context = UpstreamTlsContext(
+        common_tls_context=common,
+        sni="" if trust.reference.is_ip else trust.reference.value,
+        # A resumed session is not verified again; without resumption every connection is.
+        max_session_keys=UInt32Value(value=0),
+    )
+    socket = TransportSocket(name="envoy.transport_sockets.tls")
+    socket.typed_config.Pack(context)
+    return socket
+
+
+def _name_match(reference: ReferenceIdentifier) -> SubjectAltNameMatcher:
+    kind = SubjectAltNameMatcher.IP_ADDRESS if reference.is_ip else SubjectAltNameMatcher.DNS
+    return SubjectAltNameMatcher(san_type=kind, matcher=StringMatcher(exact=reference.value))
