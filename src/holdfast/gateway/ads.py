@@ -1,0 +1,125 @@
+"""
+The aggregated discovery service: one incremental stream per gateway.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc.aio
+import structlog
+from envoy.service.discovery.v3.ads_pb2_grpc import (
+    AggregatedDiscoveryServiceServicer,
+    add_AggregatedDiscoveryServiceServicer_to_server,
+)
+from envoy.service.discovery.v3.discovery_pb2 import (
+    DeltaDiscoveryRequest,
+    DeltaDiscoveryResponse,
+)
+from envoy.service.discovery.v3.discovery_pb2 import Resource as WireResource
+from google.protobuf.any_pb2 import Any
+
+from holdfast.gateway.cache import Cache, Gateway
+from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET
+from holdfast.gateway.subscription import Subscription, Update
+
+log = structlog.get_logger()
+# Make before break: what is referred to goes before what refers to it.
+_ORDER = (SECRET, CLUSTER, LISTENER, ROUTES)
+
+
+class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]  # generated without types
+    """Serves the cache to gateways and writes down what they make of it."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    async def DeltaAggregatedResources(  # noqa: N802 - the name that the protocol gives
+        self,
+        requests: AsyncIterator[DeltaDiscoveryRequest],
+        context: grpc.aio.ServicerContext[DeltaDiscoveryRequest, DeltaDiscoveryResponse],
+    ) -> AsyncIterator[DeltaDiscoveryResponse]:
+        """Run one stream until the gateway or the server ends it."""
+        stream = _Stream(self._cache, context.peer() or "unknown")
+        reader = asyncio.create_task(stream.read(requests))
+        try:
+            while not stream.ended:
+                await stream.watch.wait()
+                stream.watch.clear()
+                for update in stream.due():
+                    yield update
+        finally:
+            reader.cancel()
+            self._cache.disconnect(stream.gateway, stream.watch)
+            log.info("gateway disconnected", gateway=stream.gateway.id)
+
+
+class _Stream:
+    def __init__(self, cache: Cache, peer: str) -> None:
+        self._cache = cache
+        self.gateway: Gateway
+        self.gateway, self.watch = cache.connect(peer)
+        self.ended = False
+        self._subscriptions: dict[str, Subscription] = {}
+
+    async def read(self, requests: AsyncIterator[DeltaDiscoveryRequest]) -> None:
+        try:
+            async for request in requests:
+                self._take(request)
+        finally:
+            self.ended = True
+            self.watch.set()
+
+    def _take(self, request: DeltaDiscoveryRequest) -> None:
+        if request.node.id:
+            self.gateway.id = request.node.id
+        first = request.type_url not in self._subscriptions
+        subscription = self._subscriptions.setdefault(request.type_url, Subscription(request.type_url))
+        if request.response_nonce:
+            self._answer(subscription, request)
+        if first or request.resource_names_subscribe or request.resource_names_unsubscribe:
+            subscription.request(
+                request.resource_names_subscribe,
+                request.resource_names_unsubscribe,
+                dict(request.initial_resource_versions),
+                first,
+            )
+            for name, version in request.initial_resource_versions.items():
+                self.gateway.acknowledged[request.type_url, name] = version
+            self.watch.set()
+
+    def _answer(self, subscription: Subscription, request: DeltaDiscoveryRequest) -> None:
+        error = request.error_detail.message if request.HasField("error_detail") else None
+        if subscription.answer(self.gateway, request.response_nonce, error):
+            if error is not None:
+                log.error("gateway refused resources", gateway=self.gateway.id, type=request.type_url, error=error)
+            self._cache.tell_observers()
+
+    def due(self) -> list[DeltaDiscoveryResponse]:
+        """Say what the gateway must be told now, what is referred to first."""
+        return [
+            _response(type_url, update)
+            for type_url in _ORDER
+            if (subscription := self._subscriptions.get(type_url))
+            for update in subscription.updates(self._cache.resources(type_url))
+        ]
+
+
+def _response(type_url: str, update: Update) -> DeltaDiscoveryResponse:
+    return DeltaDiscoveryResponse(
+        type_url=type_url,
+        nonce=update.nonce,
+        removed_resources=update.removed,
+        resources=[
+            WireResource(name=r.name, version=r.version, resource=Any(type_url=type_url, value=r.body))
+            for r in update.resources
+        ],
+    )
+
+
+async def serve(cache: Cache, address: str) -> grpc.aio.Server:
+    """Start the service on *address* (`unix:PATH`), without a bound on the size of a message to a gateway."""
+    server = grpc.aio.server(options=[("grpc.max_send_message_length", -1)])
+    add_AggregatedDiscoveryServiceServicer_to_server(DiscoveryService(cache), server)
+    server.add_insecure_port(address)
+    await server.start()
+    return server

@@ -1,0 +1,98 @@
+"""
+Environments -> Envoy listeners, and what callers are told when a backend cannot be reached.
+"""
+
+from envoy.config.accesslog.v3.accesslog_pb2 import AccessLogFilter, ExtensionFilter, ResponseFlagFilter
+from envoy.config.core.v3.address_pb2 import Address, SocketAddress
+from envoy.config.core.v3.base_pb2 import DataSource
+from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
+from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.extensions.access_loggers.filters.cel.v3.cel_pb2 import ExpressionFilter
+from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpConnectionManager,
+    HttpFilter,
+    LocalReplyConfig,
+    Rds,
+    ResponseMapper,
+)
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.wrappers_pb2 import UInt32Value
+
+from holdfast.apis.endpoint import Environment
+from holdfast.gateway.resource import LISTENER, Resource, make_resource
+from holdfast.gateway.tls import ads
+
+_NOT_TRUSTED = "upstream.transport_failure_reason.contains('CERTIFICATE_VERIFY_FAILED')"
+_UNREACHABLE_FLAGS = ("UF", "UH", "UC", "UR", "LR", "NC", "URX", "UO", "UPE")
+_TIMEOUT_FLAGS = ("UT", "SI", "DPE")
+
+
+def listener(environment: Environment, host: str, port: int) -> Resource:
+    """Make the listener of *environment* on *host* (an address) and *port*."""
+    manager = HttpConnectionManager(
+        stat_prefix=environment,
+        rds=Rds(route_config_name=environment, config_source=ads()),
+        http_filters=[_router()],
+        upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],
+        local_reply_config=_local_replies(),
+        server_header_transformation=HttpConnectionManager.PASS_THROUGH,
+        normalize_path={"value": True},
+        merge_slashes=False,
+        path_with_escaped_slashes_action=HttpConnectionManager.KEEP_UNCHANGED,
+        use_remote_address={"value": True},
+        strip_any_host_port=False,
+    )
+    chain = FilterChain(filters=[_network_filter(manager)])
+    address = Address(socket_address=SocketAddress(address=host, port_value=port))
+    return make_resource(LISTENER, environment, Listener(name=environment, address=address, filter_chains=[chain]))
+
+
+def _network_filter(manager: HttpConnectionManager) -> Filter:
+    made = Filter(name="envoy.filters.network.http_connection_manager")
+    made.typed_config.Pack(manager)
+    return made
+
+
+def _router() -> HttpFilter:
+    made = HttpFilter(name="envoy.filters.http.router")
+    made.typed_config.Pack(Router(suppress_envoy_headers=True))
+    return made
+
+
+def _local_replies() -> LocalReplyConfig:
+    return LocalReplyConfig(
+        mappers=[
+            _reply(_flags("NR"), 404, "not_found", "No API is served at this address."),
+            _reply(_cel(_NOT_TRUSTED), 503, "backend_not_trusted", "The gateway does not trust the backend."),
+            _reply(_flags(*_TIMEOUT_FLAGS), 504, "backend_timeout", "The backend did not answer in time."),
+            _reply(_flags(*_UNREACHABLE_FLAGS), 503, "backend_unreachable", "The backend cannot be reached."),
+        ],
+        body_format=_body("request_refused", "The gateway could not handle this request."),
+    )
+
+
+def _flags(*flags: str) -> AccessLogFilter:
+    return AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=flags))
+
+
+def _cel(expression: str) -> AccessLogFilter:
+    extension = ExtensionFilter(name="envoy.access_loggers.extension_filters.cel")
+    extension.typed_config.Pack(ExpressionFilter(expression=expression))
+    return AccessLogFilter(extension_filter=extension)
+
+
+def _reply(when: AccessLogFilter, status: int, code: str, message: str) -> ResponseMapper:
+    return ResponseMapper(
+        filter=when,
+        status_code=UInt32Value(value=status),
+        body=DataSource(inline_string=message),
+        body_format_override=_body(code, message),
+    )
+
+
+def _body(code: str, message: str) -> SubstitutionFormatString:
+    body = Struct()
+    body.update({"code": code, "message": message, "request_id": "%REQ(X-REQUEST-ID)%"})
+    return SubstitutionFormatString(json_format=body, content_type="application/json")

