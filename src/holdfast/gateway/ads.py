@@ -81,7 +81,7 @@ class _Stream:
                 request.resource_names_subscribe,
                 request.resource_names_unsubscribe,
                 dict(request.initial_resource_versions),
-                first,
+                first=first,
             )
             for name, version in request.initial_resource_versions.items():
                 self.gateway.acknowledged[request.type_url, name] = version

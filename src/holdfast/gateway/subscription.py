@@ -38,7 +38,7 @@ class Subscription:
     _nonces: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def request(
-        self, subscribe: Iterable[str], unsubscribe: Iterable[str], has: Mapping[str, str], first: bool
+        self, subscribe: Iterable[str], unsubscribe: Iterable[str], has: Mapping[str, str], *, first: bool
     ) -> None:
         """Take in a request; *has* are the versions that a reconnecting gateway still holds."""
         added = set(subscribe)
