@@ -4,7 +4,7 @@ Endpoints -> Envoy clusters.
 
 from ipaddress import ip_address
 
-from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.cluster.v3.cluster_pb2 import Cluster, UpstreamConnectionOptions
 from envoy.config.core.v3.address_pb2 import Address, SocketAddress
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions
@@ -71,8 +71,13 @@ def _address(endpoint: Endpoint) -> LocalityLbEndpoints:
 
 
 def _resolve_by_dns(cluster: Cluster) -> None:
-    cluster.type = Cluster.STRICT_DNS
+    # One logical host that is tried at each of its addresses (RFC 8305); STRICT_DNS would make a host of each and fail
+    # every second request where only one of ::1 and 127.0.0.1 answers.
+    cluster.type = Cluster.LOGICAL_DNS
     cluster.dns_lookup_family = Cluster.ALL
+    cluster.upstream_connection_options.happy_eyeballs_config.first_address_family_version = (
+        UpstreamConnectionOptions.V6
+    )
     # A name that nobody answers for must not hold a starting gateway for long.
     resolver = CaresDnsResolverConfig(query_timeout_seconds=UInt64Value(value=1), query_tries=UInt32Value(value=2))
     config = TypedExtensionConfig(name="envoy.network.dns_resolver.cares")
