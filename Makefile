@@ -20,8 +20,8 @@ test: check ## everything: checks, and all tests with real Envoy and a real brow
 	$(BIN)/python -m pytest
 
 check: install ## lint, types, floors
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests tools
+	$(BIN)/ruff format --check src tests tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

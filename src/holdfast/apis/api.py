@@ -4,6 +4,7 @@ An API as a value, and the rules that its parts obey.
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.apis.errors import InvalidField
@@ -13,6 +14,9 @@ _NAME = re.compile(r"[^\x00-\x1f\x7f~!@#;:%^*()+={}|\\<>\"',&$\[\]/]{1,60}")
 _SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,29}")
 MAX_CONTEXT = 82
+MAX_DESCRIPTION = 20_000
+DEFAULT_ORGANIZATION = "default"
+TENANT_PREFIX = "/t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,16 @@ class Api:
     state: State
     production: Endpoint | None
     sandbox: Endpoint | None
+    description: str
+    provider: str  # the name of the user who created it
+    created_at: datetime  # aware, UTC
+    updated_at: datetime
 
     @property
     def path(self) -> str:
-        """Where the gateways answer: context and version."""
-        return f"{self.context}/{self.version}"
+        """Where the gateways answer: context and version, below a prefix for all organizations but the default one."""
+        tenant = "" if self.organization == DEFAULT_ORGANIZATION else f"{TENANT_PREFIX}/{self.organization}"
+        return f"{tenant}{self.context}/{self.version}"
 
     def endpoint(self, environment: Environment) -> Endpoint | None:
         """The backend of *environment*, if it has one."""
@@ -59,6 +68,10 @@ def check_context(context: str) -> str:
     if not stripped or len(stripped) > MAX_CONTEXT or not all(map(_SEGMENT.fullmatch, stripped.split("/"))):
         message = "The context is a path like /pizza: letters, digits and . _ ~ - between slashes."
         raise InvalidField("context", message)
+    if f"/{stripped}/".startswith(f"{TENANT_PREFIX}/"):
+        raise InvalidField(
+            "context", f"A context cannot begin with {TENANT_PREFIX}/; the gateways keep that for themselves."
+        )
     return f"/{stripped}"
 
 
@@ -68,3 +81,11 @@ def check_version(version: str) -> str:
     if not _VERSION.fullmatch(version):
         raise InvalidField("version", "The version needs 1 to 30 letters, digits or . _ - (like 1.0.0).")
     return version
+
+
+def check_description(description: str) -> str:
+    """Give *description* as it is stored, or raise InvalidField."""
+    description = description.strip()
+    if len(description) > MAX_DESCRIPTION:
+        raise InvalidField("description", f"The description is longer than {MAX_DESCRIPTION} characters.")
+    return description

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
 
+Environment = Literal["production", "sandbox"]
+ENVIRONMENTS: tuple[Environment, ...] = ("production", "sandbox")
 MAX_URL = 2048
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
@@ -115,7 +117,3 @@ def _dns_name(host: str) -> str:
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
         raise ValueError(f"{host!r} is neither a host name nor an IP address.")
     return name
-
-
-Environment = Literal["production", "sandbox"]
-ENVIRONMENTS: tuple[Environment, ...] = ("production", "sandbox")

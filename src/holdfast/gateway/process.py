@@ -10,6 +10,7 @@ import signal
 import time
 from pathlib import Path
 
+import httpx
 import structlog
 
 log = structlog.get_logger()
@@ -87,7 +88,10 @@ def bootstrap(node: str, ads_socket: Path, admin_socket: Path) -> str:
 class EnvoyProcess:
     """One Envoy as a child, kept running until it is stopped."""
 
-    def __init__(self, binary: Path, configuration: str, log_file: Path) -> None:
+    def __init__(self, binary: Path, node: str, sockets: Path, log_file: Path) -> None:
+        """*sockets* is a directory with a short path: unix sockets have names of at most 107 bytes."""
+        self._admin_socket = sockets / "admin"
+        configuration = bootstrap(node, sockets / "ads", self._admin_socket)
         self._command = [str(binary), "--config-yaml", configuration, "--use-dynamic-base-id", "--log-level", "warn"]
         self._command += ["--drain-strategy", "immediate", "--parent-shutdown-time-s", "0"]
         self._log_file = log_file
@@ -118,6 +122,28 @@ class EnvoyProcess:
             except TimeoutError:
                 process.kill()
                 await process.wait()
+
+    async def warming(self) -> set[str]:
+        """
+        Name the clusters of which Envoy has acknowledged a version that it does not use yet.
+
+        Until a name is resolved and a secret is there, the old version of a cluster goes on serving.
+        """
+        try:
+            if (
+                await self._ask("/stats?filter=^cluster_manager.warming_clusters$")
+                == "cluster_manager.warming_clusters: 0"
+            ):
+                return set()
+            dump = json.loads(await self._ask("/config_dump?resource=dynamic_warming_clusters"))
+        except httpx.HTTPError:
+            return set()  # it is not there: then it serves nothing, neither old nor new
+        return {entry["cluster"]["name"] for entry in dump.get("configs", [])}
+
+    async def _ask(self, path: str) -> str:
+        transport = httpx.AsyncHTTPTransport(uds=str(self._admin_socket))
+        async with httpx.AsyncClient(transport=transport, base_url="http://admin", timeout=5) as client:
+            return (await client.get(path)).text.strip()
 
     async def _spawn(self) -> None:
         with self._log_file.open("ab") as output:

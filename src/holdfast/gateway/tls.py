@@ -57,16 +57,20 @@ def secret(trust: TrustSet) -> Resource:
 
     The PEM is written by us from parsed DER: what people upload, Envoy may refuse or read otherwise.
     """
-    pem = "".join(anchor.pem for anchor in trust.anchors) or public_roots()
-    name = secret_name(trust)
-    context = CertificateValidationContext(trusted_ca=DataSource(inline_string=pem))
-    return make_resource(SECRET, name, Secret(name=name, validation_context=context))
+    if not trust.anchors:
+        return _public_secret(secret_name(trust))
+    return _secret(secret_name(trust), "".join(anchor.pem for anchor in trust.anchors))
 
 
 @cache
-def public_roots() -> str:
-    """The public roots (Mozilla's, by certifi) as PEM; `system_root_certs` would verify nothing in this Envoy."""
-    return Path(certifi.where()).read_text("ascii")
+def _public_secret(name: str) -> Resource:
+    """Make the secret of the public roots (Mozilla's, by certifi); `system_root_certs` would verify nothing."""
+    return _secret(name, Path(certifi.where()).read_text("ascii"))
+
+
+def _secret(name: str, pem: str) -> Resource:
+    context = CertificateValidationContext(trusted_ca=DataSource(inline_string=pem))
+    return make_resource(SECRET, name, Secret(name=name, validation_context=context))
 
 
 def upstream_tls(trust: TrustSet, *, http2: bool) -> TransportSocket:

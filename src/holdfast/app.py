@@ -1,0 +1,155 @@
+"""
+The composition root: settings in, a running Holdfast out. The only place where parts are put together.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from holdfast import rest, web
+from holdfast.apis.api import DEFAULT_ORGANIZATION
+from holdfast.apis.endpoint import Environment
+from holdfast.gateway.ads import serve
+from holdfast.gateway.cache import Cache
+from holdfast.gateway.process import EnvoyProcess, find_envoy
+from holdfast.machine import (
+    CannotStart,
+    check_free,
+    data_directory,
+    listening,
+    socket_directory,
+    url_of,
+    wait_until_answering,
+)
+from holdfast.middleware import BodyLimit, CrossOriginProtection, SecurityHeaders
+from holdfast.services.accounts import Accounts
+from holdfast.services.enforcement import Enforcements
+from holdfast.services.publishing import Publisher
+from holdfast.services.runtime import Runtime, utc_now
+from holdfast.settings import Address, Settings
+from holdfast.store.database import Store
+
+EMBEDDED = "embedded"
+ADMIN = "admin"
+PASSWORD_FILE = "admin-password"  # noqa: S105 - the name of the file
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A Holdfast that is ready."""
+
+    runtime: Runtime
+    publisher_url: str
+    new_password: str | None  # of admin, when this start made it
+
+
+def create_asgi(runtime: Runtime) -> FastAPI:
+    """Make the web application: REST, pages, static files."""
+    asgi = FastAPI(title="Holdfast", docs_url=None, redoc_url=None)
+    asgi.state.runtime = runtime
+    rest.install(asgi)
+    web.install(asgi)
+    for middleware in (BodyLimit, CrossOriginProtection, SecurityHeaders):
+        asgi.add_middleware(middleware)
+    return asgi
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """
+    Run the control plane and the embedded gateway until the block ends.
+
+    Raises:
+        CannotStart: An address is in use, the data directory cannot be used, or there is no Envoy.
+    """
+    envoy = find_envoy(settings.envoy)
+    data = settings.data.expanduser()
+    with (
+        data_directory(data),
+        socket_directory() as sockets,
+        listening(settings.publisher, "publisher") as publisher_socket,
+    ):
+        for name, address in (("gateway", settings.gateway), ("sandbox", settings.sandbox)):
+            check_free(address, name)
+        store = Store(data / "holdfast.sqlite")
+        accounts = Accounts(store)
+        password = _ensure_admin(accounts, settings, data)
+        cache = Cache()
+        process = EnvoyProcess(envoy, EMBEDDED, sockets, data / "envoy.log")
+        enforcements = Enforcements(store, cache, {EMBEDDED: process.warming})
+        listeners: dict[Environment, Address] = {"production": settings.gateway, "sandbox": settings.sandbox}
+        publisher = Publisher(store, cache, enforcements, listeners, settings.drain)
+        gateways = {environment: url_of(address) for environment, address in listeners.items()}
+        runtime = Runtime(store, accounts, enforcements, cache, gateways)
+
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(store.close)
+            await publisher.start()
+            stack.push_async_callback(publisher.stop)
+            enforcements.start()
+            stack.push_async_callback(enforcements.stop)
+            discovery = await serve(cache, f"unix:{sockets / 'ads'}")
+            stack.push_async_callback(discovery.stop, 0)
+            await process.start()
+            stack.push_async_callback(process.stop)
+            await stack.enter_async_context(_web_server(runtime, publisher_socket))
+            await wait_until_answering(listeners.values(), data / "envoy.log")
+            yield Running(runtime, url_of(settings.publisher), password)
+
+
+def _ensure_admin(accounts: Accounts, settings: Settings, data: Path) -> str | None:
+    given = settings.admin_password.get_secret_value() if settings.admin_password else None
+    if given is not None and not given:
+        raise CannotStart("HOLDFAST_ADMIN_PASSWORD is empty. Give it a password or unset it.")
+    file = data / PASSWORD_FILE
+    password = given or (file.read_text().strip() if file.exists() else secrets.token_urlsafe(15))
+    if not given and not file.exists():
+        # Kept before the user is, so that a password is never lost between the two.
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
+            output.write(f"{password}\n")
+    new = accounts.ensure_user(DEFAULT_ORGANIZATION, ADMIN, password, utc_now(), reset=given is not None)
+    if given is not None:
+        file.unlink(missing_ok=True)
+    return password if new and given is None else None
+
+
+@asynccontextmanager
+async def _web_server(runtime: Runtime, listening: socket.socket) -> AsyncIterator[None]:
+    config = uvicorn.Config(
+        create_asgi(runtime), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        await server.ready.wait()
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready; signals are the command line's business."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start and say so."""
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield

@@ -1,0 +1,53 @@
+"""
+An API and its trust sets -> everything that a gateway needs for it. Pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from envoy.config.route.v3.route_components_pb2 import Route
+
+from holdfast.apis.api import Api
+from holdfast.apis.endpoint import ENVIRONMENTS, Environment, Origin
+from holdfast.certificates.trust import TrustSet
+from holdfast.gateway.clusters import clusters
+from holdfast.gateway.resource import Resource
+from holdfast.gateway.routes import cluster_name, routes_of
+from holdfast.gateway.tls import secret
+
+
+@dataclass(frozen=True, slots=True)
+class ApiResources:
+    """What one API is at the gateways: nothing at all when it is not served."""
+
+    clusters: tuple[Resource, ...]
+    secrets: tuple[Resource, ...]
+    routes: Mapping[Environment, list[Route]]
+    by_origin: Mapping[str, frozenset[tuple[str, str]]]  # origin -> its clusters and secrets, as type URL and name
+
+    @property
+    def all(self) -> tuple[Resource, ...]:
+        """Clusters and the secrets that they refer to."""
+        return self.secrets + self.clusters
+
+
+def build_api(api: Api, trust: Mapping[Origin, TrustSet]) -> ApiResources:
+    """Make the resources of *api*; *trust* has a trust set for each of its https origins."""
+    made: list[Resource] = []
+    secrets: dict[str, Resource] = {}
+    by_origin: dict[str, frozenset[tuple[str, str]]] = {}
+    for environment in ENVIRONMENTS:
+        endpoint = api.endpoint(environment)
+        if endpoint is None or not api.state.is_served:
+            continue
+        origin = endpoint.origin
+        own = clusters(cluster_name(api, environment), endpoint, trust.get(origin))
+        made += own
+        if origin.is_secure:
+            anchors = secret(trust[origin])
+            secrets[anchors.name] = anchors
+            own = [*own, anchors]
+        keys = frozenset((resource.type_url, resource.name) for resource in own)
+        by_origin[str(origin)] = by_origin.get(str(origin), frozenset()) | keys
+    routes = {environment: routes_of(api, environment) for environment in ENVIRONMENTS}
+    return ApiResources(tuple(made), tuple(secrets.values()), routes, by_origin)

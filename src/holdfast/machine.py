@@ -1,0 +1,102 @@
+"""
+What Holdfast takes of the machine: a directory, unix sockets, ports.
+"""
+
+import asyncio
+import fcntl
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from holdfast.settings import Address
+
+READY_WITHIN = 30.0  # seconds
+
+
+class CannotStart(RuntimeError):
+    """Something outside is not as it must be; the text says what and what to do."""
+
+
+@contextmanager
+def data_directory(data: Path) -> Iterator[None]:
+    """Make the data directory and hold it alone; raise CannotStart."""
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise CannotStart(f"{data} cannot be written ({error.strerror}). Choose another with --data.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise CannotStart(f"Another Holdfast runs on {data}. Stop it, or choose another with --data.") from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def socket_directory() -> Iterator[Path]:
+    """Make a directory for unix sockets that only this user may enter; its path is short, as sockets need it."""
+    directory = Path(tempfile.mkdtemp(prefix="holdfast-"))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def listening(address: Address, name: str) -> Iterator[socket.socket]:
+    """Listen on *address*, which `--name` set; raise CannotStart."""
+    try:
+        made = socket.create_server(address, family=_family(address), backlog=512)
+    except OSError as error:
+        raise _refused(address, name, error) from error
+    with made:
+        yield made
+
+
+def check_free(address: Address, name: str) -> None:
+    """Envoy would only write a busy port to its log; so look before it starts."""
+    with listening(address, name):
+        pass
+
+
+def _family(address: Address) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+
+
+def _refused(address: Address, name: str, error: OSError) -> CannotStart:
+    where = url_of(address).removeprefix("http://")
+    return CannotStart(f"{where} cannot be listened on ({error.strerror}). Choose another with --{name} HOST:PORT.")
+
+
+def url_of(address: Address) -> str:
+    """Write an address as an http URL."""
+    host, port = address
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def wait_until_answering(addresses: Iterable[Address], log: Path) -> None:
+    """Wait until something answers on all *addresses*; raise CannotStart and name *log* when it takes too long."""
+    try:
+        async with asyncio.timeout(READY_WITHIN):
+            for address in addresses:
+                while not await _answers(address):  # noqa: ASYNC110 - another process has no event for us
+                    await asyncio.sleep(0.01)
+    except TimeoutError as error:
+        raise CannotStart(f"The gateway did not start within {READY_WITHIN:.0f} seconds. {log} says why.") from error
+
+
+async def _answers(address: Address) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(*address)
+    except OSError:
+        return False
+    writer.close()
+    return True

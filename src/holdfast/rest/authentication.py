@@ -1,0 +1,50 @@
+"""
+Who calls: HTTP Basic (RFC 7617) or the session of a browser.
+"""
+
+import base64
+import binascii
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from holdfast.services.accounts import SESSION_COOKIE
+from holdfast.services.errors import SignInRefused
+from holdfast.services.principal import Principal
+from holdfast.services.runtime import Runtime
+
+
+def runtime(request: Request) -> Runtime:
+    """Everything that is running."""
+    found: Runtime = request.app.state.runtime
+    return found
+
+
+def principal(request: Request) -> Principal:
+    """Find on whose behalf the request is made; raise SignInRefused or TooManyAttempts."""
+    running = runtime(request)
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        name, password = _basic(credentials)
+        client = request.client.host if request.client else "unknown"
+        user = running.accounts.authenticate(name, password, client, running.now())
+        return Principal(user.organization, user.name)
+    token = request.cookies.get(SESSION_COOKIE)
+    found = running.accounts.session_principal(token, running.now()) if token and not scheme else None
+    if found is None:
+        raise SignInRefused
+    return found
+
+
+def _basic(credentials: str) -> tuple[str, str]:
+    try:
+        name, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise SignInRefused from error
+    if not colon:
+        raise SignInRefused
+    return name, password
+
+
+Running = Annotated[Runtime, Depends(runtime)]
+Caller = Annotated[Principal, Depends(principal)]

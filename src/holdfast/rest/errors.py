@@ -1,0 +1,116 @@
+"""
+Errors of the floors below -> answers in WSO2's shape with RFC 9457's members beside it. Only this module knows both.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from holdfast.apis.errors import InvalidField, InvalidFields, TransitionRefused
+from holdfast.certificates.errors import CertificateError
+from holdfast.services.errors import (
+    CertificateExpired,
+    Conflict,
+    EndpointNeedsNoCertificate,
+    NotFound,
+    SignInRefused,
+    TooManyAttempts,
+)
+
+PREFIX = "/api/am/publisher/v4"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kind of error at this door: status, stable name, short phrase."""
+
+    status: int
+    name: str
+    title: str
+
+
+PROBLEMS: dict[type[Exception], Problem] = {
+    CertificateError: Problem(400, "certificate-unusable", "The file cannot be used as certificates"),
+    CertificateExpired: Problem(400, "certificate-expired", "Certificate Expired"),
+    Conflict: Problem(409, "conflict", "The value is taken"),
+    EndpointNeedsNoCertificate: Problem(400, "endpoint-without-tls", "The endpoint needs no certificate"),
+    InvalidField: Problem(400, "invalid-field", "A value cannot be used"),
+    InvalidFields: Problem(400, "invalid-field", "Some values cannot be used"),
+    NotFound: Problem(404, "not-found", "Not Found"),
+    SignInRefused: Problem(401, "unauthorized", "Unauthorized"),
+    TooManyAttempts: Problem(429, "too-many-attempts", "Too many failed attempts"),
+    TransitionRefused: Problem(400, "transition-refused", "The lifecycle has no such transition"),
+}
+
+
+def answer(
+    request: Request, problem: Problem, description: str, details: dict[str, str], headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """Write a problem; *details* says what is wrong by field."""
+    body = {
+        "code": problem.status,
+        "message": problem.title,
+        "description": description,
+        "moreInfo": "",
+        "error": [{"code": field, "message": text} for field, text in details.items()],
+        "type": f"/problems/{problem.name}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": description,
+    }
+    accepts_problem = "application/problem+json" in request.headers.get("accept", "")
+    media_type = "application/problem+json" if accepts_problem else "application/json"
+    return JSONResponse(body, problem.status, headers, media_type)
+
+
+def install(app: FastAPI) -> None:
+    """Make *app* answer the errors of the floors below."""
+    for kind in PROBLEMS:
+        app.add_exception_handler(kind, _domain_error)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _http_error)
+
+
+async def _domain_error(request: Request, error: Exception) -> JSONResponse:
+    problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
+    headers = {}
+    if isinstance(error, SignInRefused):
+        headers["WWW-Authenticate"] = 'Basic realm="Holdfast", charset="UTF-8"'
+    if isinstance(error, TooManyAttempts):
+        headers["Retry-After"] = str(error.seconds)
+    return answer(request, problem, str(error), _details(error), headers)
+
+
+def _details(error: Exception) -> dict[str, str]:
+    match error:
+        case InvalidFields():
+            return {each.field: str(each) for each in error.errors}
+        case InvalidField() | Conflict():
+            return {error.field: str(error)}
+        case CertificateError() | CertificateExpired():
+            return {"certificate": str(error)}
+        case EndpointNeedsNoCertificate():
+            return {"endpoint": str(error)}
+        case _:
+            return {}
+
+
+async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
+    errors = error.errors() if isinstance(error, RequestValidationError) else []
+    details = {".".join(map(str, each["loc"][1:])) or "body": str(each["msg"]) for each in errors}
+    if any(each["type"] == "json_invalid" for each in errors):
+        details = {"body": "The body is no JSON."}
+    description = " ".join(f"{field}: {text.rstrip('.')}." for field, text in details.items())
+    return answer(request, Problem(400, "invalid-request", "Bad Request"), description, details)
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    phrase = HTTPStatus(status).phrase
+    detail = str(error.detail) if isinstance(error, HTTPException) else phrase
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    return answer(request, Problem(status, phrase.lower().replace(" ", "-"), phrase), detail, {}, headers)

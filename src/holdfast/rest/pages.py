@@ -1,0 +1,27 @@
+"""
+Lists in pages: how many, from where, and where the next page is.
+"""
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Query
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="How many are wanted.")]
+Offset = Annotated[int, Query(ge=0, description="How many are left out at the beginning.")]
+DEFAULT_LIMIT = 25
+
+
+def pagination(path: str, filters: dict[str, str], offset: int, limit: int, total: int) -> dict[str, Any]:
+    """Make the `pagination` member of a list; `next` and `previous` are empty where there is no such page."""
+
+    def link(start: int) -> str:
+        return f"{path}?{urlencode({'limit': limit, 'offset': start} | {k: v for k, v in filters.items() if v})}"
+
+    return {
+        "offset": offset,
+        "limit": limit,
+        "total": total,
+        "next": link(offset + limit) if offset + limit < total else "",
+        "previous": link(max(offset - limit, 0)) if offset else "",
+    }

@@ -1,0 +1,59 @@
+"""
+Why a use case ended without doing anything. The texts are for people; the doors choose status codes.
+"""
+
+from datetime import datetime
+
+
+class NotFound(LookupError):
+    """There is no *kind* called *name* in this organization."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.kind = kind
+        self.name = name
+        super().__init__(f"There is no {kind} {name!r} here.")
+
+
+class Conflict(ValueError):
+    """The value of *field* is taken."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        super().__init__(message)
+
+
+class CertificateExpired(ValueError):
+    """The only certificate of an upload has expired, so trusting it would have no effect."""
+
+    def __init__(self, not_after: datetime) -> None:
+        self.not_after = not_after
+        super().__init__(
+            f"The certificate expired on {not_after:%Y-%m-%d %H:%M} UTC, so every gateway would refuse it. "
+            "Import the certificate that replaced it."
+        )
+
+
+class EndpointNeedsNoCertificate(ValueError):
+    """A certificate was meant for an endpoint that is not reached with TLS."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        super().__init__(
+            f"{endpoint} is an http endpoint: its backend shows no certificate, so none can be trusted for it. "
+            "Change the endpoint to https first."
+        )
+
+
+class SignInRefused(PermissionError):
+    """User name and password do not belong together."""
+
+    def __init__(self) -> None:
+        super().__init__("The user name or the password is wrong.")
+
+
+class TooManyAttempts(PermissionError):
+    """After failed attempts, the next one is possible in *seconds*."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(f"Too many failed attempts. Try again in {seconds} seconds.")

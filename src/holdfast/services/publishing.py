@@ -1,0 +1,131 @@
+"""
+The publisher: woken by change rows, it rebuilds what changed, nothing else, and hands it to the gateways.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+import structlog
+
+from holdfast.apis.api import Api
+from holdfast.apis.endpoint import ENVIRONMENTS, Environment
+from holdfast.gateway.cache import Cache, ResourceKey
+from holdfast.gateway.listeners import listener
+from holdfast.gateway.resource import CLUSTER, Resource
+from holdfast.gateway.resources import ApiResources, build_api
+from holdfast.gateway.routes import route_configuration
+from holdfast.services.enforcement import Enforcements
+from holdfast.services.snapshot import ApiKey, Snapshot, read_changed, read_everything
+from holdfast.store.database import Store
+
+log = structlog.get_logger()
+DRAIN = 60.0  # seconds that a cluster or secret stays after the last route to it went: requests in flight finish
+RETRY = 1.0  # seconds after a build that failed
+
+Address = tuple[str, int]
+
+
+class Publisher:
+    """Keeps the cache equal to what the database says. Lives on one event loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        cache: Cache,
+        enforcements: Enforcements,
+        listeners: Mapping[Environment, Address],
+        drain: float = DRAIN,
+    ) -> None:
+        self._store = store
+        self._cache = cache
+        self._enforcements = enforcements
+        self._listeners = listeners
+        self._drain = drain
+        self._built: dict[ApiKey, ApiResources] = {}
+        self._users: Counter[ResourceKey] = Counter()  # how many APIs need a cluster or secret
+        self._sequence = 0
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Publish everything once, then follow the changes."""
+        loop = asyncio.get_running_loop()
+        self._store.on_write(partial(loop.call_soon_threadsafe, self._wake.set))
+        everything = await asyncio.to_thread(read_everything, self._store)
+        fixed = [listener(environment, *address) for environment, address in self._listeners.items()]
+        self._take(everything, fixed, ENVIRONMENTS)
+        self._task = asyncio.create_task(self._follow())
+
+    async def stop(self) -> None:
+        """Follow the changes no longer; the gateways keep what they have."""
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _follow(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                changed = await asyncio.to_thread(read_changed, self._store, self._sequence)
+                self._take(changed)
+            except Exception:
+                # Nothing that one change brings may end the publishing of all others.
+                log.exception("publishing failed", again_in_seconds=RETRY)
+                asyncio.get_running_loop().call_later(RETRY, self._wake.set)
+
+    def _take(self, snapshot: Snapshot, fixed: Iterable[Resource] = (), routes: Iterable[Environment] = ()) -> None:
+        """Build the APIs of *snapshot* and give the gateways, in one step, all that came of it."""
+        upserts, rerouted = list(fixed), set(routes)
+        old = {key: self._built[key] for key in snapshot.apis if key in self._built}
+        for key, api in snapshot.apis.items():
+            before = old.get(key)
+            self._built.pop(key, None)
+            after = _build(api, snapshot) if api else None
+            if after and after.clusters:
+                self._built[key] = after
+                upserts += after.all
+                self._users.update((r.type_url, r.name) for r in after.all)
+            if before:
+                self._users.subtract((r.type_url, r.name) for r in before.all)
+                self._retire_later([(r.type_url, r.name) for r in before.all])
+            rerouted |= {
+                environment
+                for environment in ENVIRONMENTS
+                if (before.routes[environment] if before else []) != (after.routes[environment] if after else [])
+            }
+        upserts += [self._route_configuration(environment) for environment in sorted(rerouted)]
+        self._sequence = snapshot.sequence
+        self._enforcements.rebuilt(snapshot, old, self._built)
+        self._cache.apply(upserts)
+        self._cache.tell_observers()
+        log.info("published", apis=len(snapshot.apis), resources=len(upserts), sequence=snapshot.sequence)
+
+    def _route_configuration(self, environment: Environment) -> Resource:
+        return route_configuration(environment, (built.routes[environment] for built in self._built.values()))
+
+    def _retire_later(self, keys: list[ResourceKey]) -> None:
+        unused = [key for key in keys if self._users[key] <= 0]
+        if unused:
+            asyncio.get_running_loop().call_later(self._drain, self._retire, unused)
+
+    def _retire(self, keys: list[ResourceKey]) -> None:
+        unused = [key for key in keys if self._users[key] <= 0]
+        # Envoy lets go of a secret when the cluster that names it goes, so both can go in one step.
+        for key in unused:
+            self._users.pop(key, None)
+        self._cache.apply([], unused)
+        log.info("retired", clusters=sum(key[0] == CLUSTER for key in unused))
+
+
+def _build(api: Api, snapshot: Snapshot) -> ApiResources | None:
+    try:
+        return build_api(api, snapshot.trust.get(api.organization, {}))
+    except Exception:
+        # One API that cannot be built is not served, which is safe; all others go on.
+        log.exception("API cannot be built", api=api.id, organization=api.organization)
+        return None

@@ -1,0 +1,30 @@
+"""
+What the doors hold in their hands: everything that is running.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from holdfast.apis.endpoint import Environment
+from holdfast.gateway.cache import Cache
+from holdfast.services.accounts import Accounts
+from holdfast.services.enforcement import Enforcements
+from holdfast.store.database import Store
+
+
+def utc_now() -> datetime:
+    """The time, aware."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The parts of a running Holdfast that use cases and pages need."""
+
+    store: Store
+    accounts: Accounts
+    enforcements: Enforcements
+    cache: Cache
+    gateways: dict[Environment, str]  # the URL that callers use
+    now: Callable[[], datetime] = utc_now

@@ -1,0 +1,139 @@
+"""
+APIs in the database.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Select, delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from holdfast.apis.api import Api
+from holdfast.apis.endpoint import Endpoint, parse_endpoint
+from holdfast.apis.lifecycle import State
+from holdfast.store.tables import ApiRow
+
+
+@dataclass(frozen=True, slots=True)
+class ApiFilter:
+    """Which APIs are wanted; each text must be contained, without regard to case."""
+
+    name: str = ""
+    context: str = ""
+    version: str = ""
+    status: str = ""
+    provider: str = ""
+    description: str = ""
+
+
+def insert(session: Session, api: Api) -> None:
+    """Add an API that is new."""
+    session.add(_row(api))
+    session.flush()
+
+
+def update(session: Session, api: Api) -> None:
+    """Write all values of an API that exists."""
+    session.merge(_row(api))
+    session.flush()
+
+
+def remove(session: Session, api: Api) -> None:
+    """Take an API away."""
+    session.execute(delete(ApiRow).where(ApiRow.organization_id == api.organization, ApiRow.id == api.id))
+
+
+def get(session: Session, organization: str, api_id: str) -> Api | None:
+    """Find the API with this id."""
+    row = session.scalar(select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.id == api_id))
+    return _api(row) if row else None
+
+
+def find(
+    session: Session, organization: str, wanted: ApiFilter, offset: int = 0, limit: int | None = None
+) -> tuple[list[Api], int]:
+    """List the APIs that fit, by name, with their number regardless of *offset* and *limit*."""
+    query = _matching(organization, wanted)
+    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    page = query.order_by(func.lower(ApiRow.name), ApiRow.version, ApiRow.id).offset(offset).limit(limit)
+    return [_api(row) for row in session.scalars(page)], total
+
+
+def sharing_name_or_context(session: Session, organization: str, name: str, context: str) -> list[Api]:
+    """Find the APIs with this name or this context, whatever their version."""
+    same = or_(func.lower(ApiRow.name) == name.lower(), ApiRow.context == context)
+    return [_api(row) for row in session.scalars(select(ApiRow).where(ApiRow.organization_id == organization, same))]
+
+
+def using_origins(session: Session, organization: str, origins: Collection[str]) -> list[Api]:
+    """Find the APIs that have an endpoint of one of *origins*, by name."""
+    uses = or_(ApiRow.production_origin.in_(origins), ApiRow.sandbox_origin.in_(origins))
+    query = select(ApiRow).where(ApiRow.organization_id == organization, uses).order_by(ApiRow.name, ApiRow.version)
+    return [_api(row) for row in session.scalars(query)]
+
+
+def with_ids(session: Session, organization: str, ids: Collection[str]) -> list[Api]:
+    """Find the APIs with these ids; those that are gone are left out."""
+    query = select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.id.in_(ids))
+    return [_api(row) for row in session.scalars(query)]
+
+
+def all_of(session: Session, organization: str) -> Sequence[Api]:
+    """All APIs of an organization."""
+    return [_api(row) for row in session.scalars(select(ApiRow).where(ApiRow.organization_id == organization))]
+
+
+def _matching(organization: str, wanted: ApiFilter) -> Select[ApiRow]:
+    query = select(ApiRow).where(ApiRow.organization_id == organization)
+    texts = {
+        ApiRow.name: wanted.name,
+        ApiRow.context: wanted.context,
+        ApiRow.version: wanted.version,
+        ApiRow.state: wanted.status,
+        ApiRow.provider: wanted.provider,
+        ApiRow.description: wanted.description,
+    }
+    for column, text in texts.items():
+        if text:
+            query = query.where(column.icontains(text, autoescape=True))
+    return query
+
+
+def _row(api: Api) -> ApiRow:
+    return ApiRow(
+        id=api.id,
+        organization_id=api.organization,
+        name=api.name,
+        context=api.context,
+        version=api.version,
+        description=api.description,
+        provider=api.provider,
+        state=api.state.value,
+        production_url=api.production.url if api.production else None,
+        production_origin=str(api.production.origin) if api.production else None,
+        sandbox_url=api.sandbox.url if api.sandbox else None,
+        sandbox_origin=str(api.sandbox.origin) if api.sandbox else None,
+        created_at=api.created_at,
+        updated_at=api.updated_at,
+    )
+
+
+def _api(row: ApiRow) -> Api:
+    return Api(
+        id=row.id,
+        organization=row.organization_id,
+        name=row.name,
+        context=row.context,
+        version=row.version,
+        description=row.description,
+        provider=row.provider,
+        state=State(row.state),
+        production=_endpoint(row.production_url),
+        sandbox=_endpoint(row.sandbox_url),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _endpoint(url: str | None) -> Endpoint | None:
+    return parse_endpoint(url) if url else None

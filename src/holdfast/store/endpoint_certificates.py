@@ -1,0 +1,91 @@
+"""
+Endpoint certificates in the database.
+"""
+
+from collections.abc import Collection
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from holdfast.apis.endpoint_certificate import EndpointCertificate
+from holdfast.certificates.certificate import read_certificate
+from holdfast.store.tables import CertificateRow, EndpointCertificateRow
+
+
+def insert(session: Session, entry: EndpointCertificate) -> None:
+    """Add an endpoint certificate that is new."""
+    session.add(_row(entry))
+    session.flush()
+
+
+def update(session: Session, entry: EndpointCertificate) -> None:
+    """Write all values of an endpoint certificate that exists."""
+    session.merge(_row(entry))
+    session.flush()
+
+
+def remove(session: Session, entry: EndpointCertificate) -> None:
+    """Take an endpoint certificate away, with its certificates."""
+    table = EndpointCertificateRow
+    session.execute(delete(table).where(table.organization_id == entry.organization, table.id == entry.id))
+
+
+def get(session: Session, organization: str, alias: str) -> EndpointCertificate | None:
+    """Find the endpoint certificate with this alias."""
+    table = EndpointCertificateRow
+    row = session.scalar(select(table).where(table.organization_id == organization, table.alias == alias))
+    return _entry(row) if row else None
+
+
+def find(
+    session: Session, organization: str, alias: str = "", endpoint: str = "", offset: int = 0, limit: int | None = None
+) -> tuple[list[EndpointCertificate], int]:
+    """List endpoint certificates by alias, filtered by exact alias and endpoint, with their number in all."""
+    table = EndpointCertificateRow
+    query = select(table).where(table.organization_id == organization)
+    if alias:
+        query = query.where(table.alias == alias)
+    if endpoint:
+        query = query.where(table.endpoint == endpoint)
+    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    page = query.order_by(table.alias).offset(offset).limit(limit)
+    return [_entry(row) for row in session.scalars(page)], total
+
+
+def of_origins(session: Session, organization: str, origins: Collection[str]) -> list[EndpointCertificate]:
+    """All that was imported for these origins, by alias."""
+    table = EndpointCertificateRow
+    query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
+    return [_entry(row) for row in session.scalars(query.order_by(table.alias))]
+
+
+def _row(entry: EndpointCertificate) -> EndpointCertificateRow:
+    certificates = [
+        CertificateRow(
+            endpoint_certificate_id=entry.id, position=n, organization_id=entry.organization, der=certificate.der
+        )
+        for n, certificate in enumerate(entry.certificates)
+    ]
+    return EndpointCertificateRow(
+        id=entry.id,
+        organization_id=entry.organization,
+        alias=entry.alias,
+        endpoint=entry.endpoint,
+        origin=entry.origin,
+        certificates=certificates,
+        created_at=entry.created_at,
+        updated_at=entry.updated_at,
+    )
+
+
+def _entry(row: EndpointCertificateRow) -> EndpointCertificate:
+    return EndpointCertificate(
+        id=row.id,
+        organization=row.organization_id,
+        alias=row.alias,
+        endpoint=row.endpoint,
+        origin=row.origin,
+        certificates=tuple(read_certificate(certificate.der) for certificate in row.certificates),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,85 @@
+"""
+What is written beside every change: the audit event for people, the change row for the publisher.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from holdfast.store.tables import AuditEventRow, ChangeRow
+
+KEEP_CHANGES = timedelta(days=1)
+ChangeKind = Literal["api", "origin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something the publisher must build anew: an API by id, or every API with an endpoint of an origin."""
+
+    sequence: int
+    organization: str
+    at: datetime
+    kind: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """Who did what to what, and when."""
+
+    organization: str
+    at: datetime
+    user: str
+    action: str
+    subject: str
+    detail: str
+
+
+def record(session: Session, event: AuditEvent) -> None:
+    """Write an audit event."""
+    row = AuditEventRow(
+        organization_id=event.organization,
+        at=event.at,
+        user=event.user,
+        action=event.action,
+        subject=event.subject,
+        detail=event.detail,
+    )
+    session.add(row)
+
+
+def audit_events(session: Session, organization: str) -> list[AuditEvent]:
+    """All audit events of an organization, oldest first."""
+    query = select(AuditEventRow).where(AuditEventRow.organization_id == organization).order_by(AuditEventRow.id)
+    return [
+        AuditEvent(row.organization_id, row.at, row.user, row.action, row.subject, row.detail)
+        for row in session.scalars(query)
+    ]
+
+
+def announce(session: Session, organization: str, kind: ChangeKind, key: str, now: datetime) -> None:
+    """Write a change row."""
+    session.add(ChangeRow(organization_id=organization, at=now, kind=kind, key=key))
+
+
+def last_change(session: Session) -> int:
+    """The sequence number of the latest change, 0 when there was none."""
+    return session.scalar(select(func.max(ChangeRow.sequence))) or 0
+
+
+def changes_after(session: Session, sequence: int) -> list[Change]:
+    """
+    The changes after *sequence*, oldest first, of all organizations.
+
+    SQLite has one writer at a time, so numbers become visible in order and none is missed.
+    """
+    query = select(ChangeRow).where(ChangeRow.sequence > sequence).order_by(ChangeRow.sequence)
+    return [Change(row.sequence, row.organization_id, row.at, row.kind, row.key) for row in session.scalars(query)]
+
+
+def forget_changes(session: Session, now: datetime) -> None:
+    """Delete change rows that every publisher has long seen."""
+    session.execute(delete(ChangeRow).where(ChangeRow.at < now - KEEP_CHANGES))

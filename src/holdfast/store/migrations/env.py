@@ -1,0 +1,22 @@
+"""
+How Alembic runs: on the connection that the store opened, or, for a developer, on a file that does not matter.
+"""
+
+from alembic import context
+from sqlalchemy import Connection, create_engine
+
+from holdfast.store.tables import Table
+
+
+def _run(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=Table.metadata, render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+_given = context.config.attributes.get("connection")
+if _given is not None:
+    _run(_given)
+else:
+    with create_engine(context.config.get_main_option("sqlalchemy.url") or "sqlite://").connect() as _connection:
+        _run(_connection)

@@ -1,0 +1,146 @@
+"""
+The tables. Every row belongs to an organization.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime, Dialect, ForeignKey, Index, LargeBinary, String, TypeDecorator, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time, kept as UTC (SQLite forgets zones)."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn an aware time into UTC without a zone."""
+        del dialect
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        del dialect
+        return value.replace(tzinfo=UTC) if value else None
+
+
+class Table(DeclarativeBase):
+    """What all tables share: the registry of their columns' types."""
+
+    type_annotation_map = {datetime: UtcDateTime, bytes: LargeBinary, str: String}  # noqa: RUF012 - SQLAlchemy reads it
+
+
+class OrganizationRow(Table):
+    """A tenant."""
+
+    __tablename__ = "organization"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class UserRow(Table):
+    """A person or script that may sign in."""
+
+    __tablename__ = "user_account"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    name: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class SessionRow(Table):
+    """A signed-in browser; only the hash of its token is kept."""
+
+    __tablename__ = "session"
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    user: Mapped[UserRow] = relationship(lazy="joined")
+
+
+class ApiRow(Table):
+    """An API."""
+
+    __tablename__ = "api"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    name: Mapped[str]
+    context: Mapped[str]
+    version: Mapped[str]
+    description: Mapped[str]
+    provider: Mapped[str]
+    state: Mapped[str]
+    production_url: Mapped[str | None]
+    production_origin: Mapped[str | None]
+    sandbox_url: Mapped[str | None]
+    sandbox_origin: Mapped[str | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    __table_args__ = (
+        UniqueConstraint("organization_id", "context", "version"),
+        UniqueConstraint("organization_id", "name", "version"),
+        Index("api_by_production_origin", "organization_id", "production_origin"),
+        Index("api_by_sandbox_origin", "organization_id", "sandbox_origin"),
+    )
+
+
+class EndpointCertificateRow(Table):
+    """An alias, the endpoint it was imported for, and that endpoint's origin, which trusts its certificates."""
+
+    __tablename__ = "endpoint_certificate"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    alias: Mapped[str]
+    endpoint: Mapped[str]
+    origin: Mapped[str]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    certificates: Mapped[list["CertificateRow"]] = relationship(
+        order_by="CertificateRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
+    )
+    __table_args__ = (
+        UniqueConstraint("organization_id", "alias"),
+        Index("endpoint_certificate_by_origin", "organization_id", "origin"),
+    )
+
+
+class CertificateRow(Table):
+    """One X.509 certificate of an endpoint certificate."""
+
+    __tablename__ = "certificate"
+    endpoint_certificate_id: Mapped[str] = mapped_column(
+        ForeignKey("endpoint_certificate.id", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    der: Mapped[bytes]
+
+
+class AuditEventRow(Table):
+    """Who did what to what, and when; written in the transaction of the change itself."""
+
+    __tablename__ = "audit_event"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    at: Mapped[datetime]
+    user: Mapped[str]
+    action: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[str]
+    __table_args__ = (Index("audit_event_by_time", "organization_id", "at"),)
+
+
+class ChangeRow(Table):
+    """What the publisher must build anew: an API by its id, or every API with an endpoint of an origin."""
+
+    __tablename__ = "change"
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    at: Mapped[datetime]
+    kind: Mapped[str]  # "api" or "origin"
+    key: Mapped[str]
+    __table_args__ = ({"sqlite_autoincrement": True},)

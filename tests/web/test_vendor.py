@@ -1,0 +1,80 @@
+"""The page assets of others are what vendor.toml says, and no page asks a foreign host for more."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WEB = ROOT / "src/holdfast/web"
+VENDOR = WEB / "static/vendor"
+FOREIGN = re.compile(rb"(?:https?:|(?<=[\"'(]))//(?!www\.w3\.org/2000/svg\b)[^\s\"'<>)]+", re.IGNORECASE)
+
+TABLES = tomllib.loads((VENDOR / "vendor.toml").read_text("utf-8"))
+ASSETS = [*TABLES["file"], TABLES["icons"]]
+
+
+def foreign_hosts(web: Path) -> list[str]:
+    files = [path for folder in ("templates", "static") for path in (web / folder).rglob("*") if path.is_file()]
+    own = [path for path in files if not path.is_relative_to(web / "static/vendor")]
+    return [f"{path.name}: {url.decode()}" for path in own for url in FOREIGN.findall(path.read_bytes())]
+
+
+@pytest.mark.parametrize("asset", ASSETS, ids=lambda asset: asset["name"])
+def test_every_vendored_file_matches_vendor_toml(asset):
+    assert hashlib.sha256((VENDOR / asset["name"]).read_bytes()).hexdigest() == asset["sha256"]
+
+
+def test_nothing_in_vendor_is_missing_from_vendor_toml():
+    found = {path.relative_to(VENDOR).as_posix() for path in VENDOR.rglob("*") if path.is_file()}
+    assert found - {"vendor.toml"} == {asset["name"] for asset in TABLES["file"]}
+
+
+def test_the_licence_of_every_package_is_there():
+    packages = {asset["package"].removeprefix("@").replace("/", "-") for asset in ASSETS}
+    assert {path.stem for path in (VENDOR / "LICENSES").iterdir()} == packages
+
+
+def test_the_vendored_style_sheet_loads_nothing():
+    (sheet,) = VENDOR.glob("*.css")
+    text = sheet.read_text("utf-8")
+    assert "@import" not in text
+    assert re.findall(r"url\((?![\"']?(?:data:|#))[^)]*", text) == []
+
+
+def test_no_page_names_a_foreign_host():
+    assert foreign_hosts(WEB) == []
+
+
+@pytest.mark.parametrize("url", ["https://cdn.test/x.js", "http://cdn.test", "//cdn.test/x.js"])
+def test_a_foreign_host_in_a_page_is_noticed(tmp_path, url):
+    (tmp_path / "templates").mkdir()
+    page = f'<svg xmlns="http://www.w3.org/2000/svg"></svg><script src="{url}"></script>'
+    (tmp_path / "templates/page.html").write_text(page)
+    assert foreign_hosts(tmp_path) == [f"page.html: {url}"]
+
+
+def test_the_tool_names_every_difference(tmp_path):
+    tool = tmp_path / "tools/vendor.py"
+    tool.parent.mkdir()
+    shutil.copy(ROOT / "tools/vendor.py", tool)
+    vendor = tmp_path / VENDOR.relative_to(ROOT)
+    shutil.copytree(VENDOR.parent, vendor.parent)
+    changed, missing = (asset["name"] for asset in TABLES["file"][:2])
+    (vendor / changed).write_text("something else")
+    (vendor / missing).unlink()
+    (vendor / "stray.js").touch()
+
+    result = subprocess.run([sys.executable, tool, "--check"], check=False, capture_output=True, text=True)
+
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        "stray.js is not listed in vendor.toml.",
+        f"{changed} is not the file that vendor.toml describes.",
+        f"{missing} is missing.",
+    ]
