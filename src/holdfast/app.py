@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from holdfast import rest, web
 from holdfast.apis.api import DEFAULT_ORGANIZATION
@@ -52,15 +52,15 @@ class Running:
     new_password: str | None  # of admin, when this start made it
 
 
-def create_asgi(runtime: Runtime) -> FastAPI:
-    """Make the web application: REST, pages, static files."""
-    asgi = FastAPI(title="Holdfast", docs_url=None, redoc_url=None)
-    asgi.state.runtime = runtime
-    rest.install(asgi)
-    web.install(asgi)
-    for middleware in (BodyLimit, CrossOriginProtection, SecurityHeaders):
-        asgi.add_middleware(middleware)
-    return asgi
+def create_asgi(runtime: Runtime) -> ASGIApp:
+    """Make the web application: REST below /api, pages everywhere else."""
+    json_door, html_door = rest.create_door(runtime), web.create_door(runtime)
+
+    async def doors(scope: Scope, receive: Receive, send: Send) -> None:
+        door = json_door if scope["path"].startswith("/api/") else html_door
+        await door(scope, receive, send)
+
+    return SecurityHeaders(CrossOriginProtection(BodyLimit(doors)))
 
 
 @asynccontextmanager

@@ -5,10 +5,14 @@ The JSON door: the paths, fields and status codes of WSO2's publisher REST API, 
 from fastapi import FastAPI
 
 from holdfast.rest import apis, endpoint_certificates, errors
+from holdfast.services.runtime import Runtime
 
 
-def install(app: FastAPI) -> None:
-    """Put this door into *app*."""
-    app.include_router(apis.router)
-    app.include_router(endpoint_certificates.router)
-    errors.install(app)
+def create_door(runtime: Runtime) -> FastAPI:
+    """Make the application that answers programs."""
+    door = FastAPI(title="Holdfast", openapi_url=f"{errors.PREFIX}/openapi.json", docs_url=None, redoc_url=None)
+    door.state.runtime = runtime
+    door.include_router(apis.router)
+    door.include_router(endpoint_certificates.router)
+    errors.install(door)
+    return door

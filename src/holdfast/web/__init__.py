@@ -1,9 +1,20 @@
 """
-The HTML door: pages for people, made on the server; htmx makes them smoother, nothing but drop and live needs it.
+The HTML door: pages for people, made on the server. All but the drop zone and the live status works without scripts.
 """
 
 from fastapi import FastAPI
 
+from holdfast.services.runtime import Runtime
+from holdfast.web import apis, certificates, endpoints, errors, lifecycle, live, sign_in
+from holdfast.web.static_files import mount_static_files
 
-def install(app: FastAPI) -> None:
-    """Put this door into *app*."""
+
+def create_door(runtime: Runtime) -> FastAPI:
+    """Make the application that answers people."""
+    door = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    door.state.runtime = runtime
+    for page in (sign_in, apis, endpoints, lifecycle, certificates, live):
+        door.include_router(page.router)
+    mount_static_files(door)
+    errors.install(door)
+    return door

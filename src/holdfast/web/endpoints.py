@@ -1,0 +1,78 @@
+"""
+The endpoints of an API, with the certificates that they trust.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse
+from starlette.responses import Response
+
+from holdfast.apis.api import Api
+from holdfast.apis.errors import InvalidFields
+from holdfast.services import catalog
+from holdfast.web.certificate_rows import certificate_rows
+from holdfast.web.rendering import render
+from holdfast.web.session import Running, Visitor
+
+router = APIRouter()
+
+
+@router.get("/apis/{api_id}/endpoints")
+def show(request: Request, running: Running, who: Visitor, api_id: str) -> Response:
+    """Show the endpoints."""
+    return _page(request, running, who, catalog.get_api(running.store, who, api_id))
+
+
+@router.post("/apis/{api_id}/endpoints")
+def save(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api_id: str,
+    production: Annotated[str, Form()] = "",
+    sandbox: Annotated[str, Form()] = "",
+    with_production: Annotated[bool, Form()] = False,
+    with_sandbox: Annotated[bool, Form()] = False,
+) -> Response:
+    """Keep the endpoints whose boxes are checked."""
+    chosen = (production if with_production else None, sandbox if with_sandbox else None)
+    try:
+        catalog.change_endpoints(running.store, who, api_id, *chosen, running.now())
+    except InvalidFields as error:
+        api = catalog.get_api(running.store, who, api_id)
+        errors = {each.field: str(each) for each in error.errors}
+        typed = {"production": production, "sandbox": sandbox}
+        checked = {"production": with_production, "sandbox": with_sandbox}
+        return _page(request, running, who, api, 422, typed, checked, errors)
+    return RedirectResponse(f"/apis/{api_id}/endpoints?done=endpoints-saved", 303)
+
+
+def _page(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api: Api,
+    status: int = 200,
+    typed: dict[str, str] | None = None,
+    checked: dict[str, bool] | None = None,
+    errors: dict[str, str] | None = None,
+) -> Response:
+    saved = {
+        "production": api.production.url if api.production else "",
+        "sandbox": api.sandbox.url if api.sandbox else "",
+    }
+    return render(
+        request,
+        "api/endpoints.html",
+        who=who,
+        status=status,
+        api=api,
+        page="endpoints",
+        typed=typed or saved,
+        checked=checked or {name: bool(url) for name, url in saved.items()},
+        errors=errors or {},
+        now=running.now(),
+        rows=certificate_rows(running, who, api),
+        expanded="certificates" in request.query_params or request.query_params.get("done", "").startswith("cert"),
+    )

@@ -1,0 +1,49 @@
+"""
+Errors -> pages.
+"""
+
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from holdfast.services.errors import NotFound
+from holdfast.web.rendering import render, wants_part
+from holdfast.web.session import NotSignedIn
+
+
+def install(app: FastAPI) -> None:
+    """Make *app* answer errors with pages."""
+    app.add_exception_handler(NotSignedIn, _sign_in_first)
+    app.add_exception_handler(NotFound, _not_found)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _bad_request)
+
+
+async def _sign_in_first(request: Request, error: Exception) -> Response:
+    del error
+    wanted = request.url.path if request.method == "GET" and not wants_part(request) else "/apis"
+    address = "/sign-in?" + urlencode({"next": wanted})
+    if wants_part(request):
+        return Response(status_code=204, headers={"HX-Redirect": address})
+    return RedirectResponse(address, 303)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return render(request, "error.html", status=404, title="Not found", message=str(error))
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    message = "There is no page at this address." if status == 404 else HTTPStatus(status).description
+    return render(request, "error.html", status=status, title=HTTPStatus(status).phrase, message=message)
+
+
+async def _bad_request(request: Request, error: Exception) -> Response:
+    del error
+    message = "The form was not filled in as this page sends it. Go back and try again."
+    return render(request, "error.html", status=400, title="Bad request", message=message)

@@ -1,0 +1,66 @@
+"""
+How far the trust of an API's endpoints has come at the gateways: as server-sent events, or asked for once.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+from starlette.responses import JSONResponse, Response
+
+from holdfast.apis.api import Api
+from holdfast.services import catalog
+from holdfast.services.errors import NotFound
+from holdfast.services.principal import Principal
+from holdfast.services.runtime import Runtime
+from holdfast.web.session import NotSignedIn, Running, Visitor, visitor
+
+router = APIRouter(prefix="/apis/{api_id}")
+# A comment now and then finds out that the browser has gone, and that the session has ended.
+HEARTBEAT = 15.0  # seconds
+
+
+@router.get("/enforcement")
+def enforcement(running: Running, who: Visitor, api_id: str) -> Response:
+    """Say it once: for browsers that get no events."""
+    return JSONResponse(_state(running, who, catalog.get_api(running.store, who, api_id)))
+
+
+@router.get("/enforcement/live")
+async def live(request: Request, running: Running, who: Visitor, api_id: str) -> Response:
+    """Say it now and after every change, until the browser goes or the session ends."""
+    await asyncio.to_thread(catalog.get_api, running.store, who, api_id)
+    return StreamingResponse(_events(request, running, who, api_id), media_type="text/event-stream")
+
+
+async def _events(request: Request, running: Runtime, who: Principal, api_id: str) -> AsyncIterator[str]:
+    observer = running.cache.observe()
+    told = None
+    try:
+        while True:
+            observer.clear()
+            api = await asyncio.to_thread(catalog.get_api, running.store, who, api_id)
+            state = await asyncio.to_thread(_state, running, who, api)
+            if state != told:
+                told = state
+                yield f"data: {json.dumps(state)}\n\n"
+            try:
+                await asyncio.wait_for(observer.wait(), HEARTBEAT)
+            except TimeoutError:
+                await asyncio.to_thread(visitor, request)
+                yield ": still here\n\n"
+    except (NotSignedIn, NotFound):
+        return  # the session has ended, or the API is gone
+    finally:
+        running.cache.stop_observing(observer)
+
+
+def _state(running: Runtime, who: Principal, api: Api) -> dict[str, dict[str, str]]:
+    origins = {str(endpoint.origin) for endpoint in api.endpoints}
+    found = running.enforcements.of_origins(who.organization, origins)
+    return {
+        origin: {"progress": enforcement.progress.name.lower().replace("_", "-"), "text": str(enforcement)}
+        for origin, enforcement in found.items()
+    }

@@ -1,0 +1,103 @@
+"""
+Templates -> answers.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.validity import Status, status_of
+from holdfast.services.principal import Principal
+from holdfast.web.static_files import static_url
+
+# What a redirect may say it has done, by the word in its query.
+NOTICES = {
+    "api-created": "API created",
+    "api-deleted": "API deleted",
+    "endpoints-saved": "Endpoints saved",
+    "lifecycle-changed": "Lifecycle changed",
+    "certificate-added": "Certificate added successfully",
+    "certificate-replaced": "Certificate replaced successfully",
+    "certificate-deleted": "Certificate Deleted Successfully",
+}
+EXAMPLE_ENDPOINT = "https://backend.example:8443/base"
+_STATUS_ICONS = {
+    Status.ACTIVE: "circle-check",
+    Status.EXPIRING: "clock-exclamation",
+    Status.EXPIRED: "circle-x",
+    Status.NOT_YET_VALID: "clock",
+}
+
+
+def wants_part(request: Request) -> bool:
+    """Whether htmx asks, for a part of a page."""
+    return request.headers.get("hx-request") == "true"
+
+
+def render(
+    request: Request, template: str, *, who: Principal | None = None, status: int = 200, **context: Any
+) -> HTMLResponse:
+    """Make an answer of *template*; *who* is signed in."""
+    text = _environment.get_template(template).render(
+        request=request, who=who, notice=NOTICES.get(request.query_params.get("done", "")), **context
+    )
+    # The same address answers whole pages and parts of them.
+    return HTMLResponse(text, status, {"Vary": "HX-Request"})
+
+
+def _icon(name: str) -> Markup:
+    return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
+        static_url("icons.svg"), name
+    )
+
+
+def _time(moment: datetime) -> Markup:
+    utc = moment.astimezone(UTC)
+    return Markup('<local-time datetime="{}">{}</local-time>').format(
+        utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M UTC")
+    )
+
+
+def _until(certificate: Certificate, now: datetime) -> str:
+    days = (certificate.not_after - now).days
+    if days < 0:
+        return f"{-days - 1} days ago" if days < -2 else "less than 2 days ago"
+    return "today" if days == 0 else f"in {days} day{'' if days == 1 else 's'}"
+
+
+def _grouped(value: str) -> str:
+    """Hex digits in pairs, as certificates are usually compared."""
+    return ":".join(value[i : i + 2] for i in range(0, len(value), 2)).upper()
+
+
+def _hex(number: int) -> str:
+    text = f"{number:x}"
+    return _grouped(text if len(text) % 2 == 0 else f"0{text}")
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="")
+
+
+_environment = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=select_autoescape(default=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.globals |= {
+    "icon": _icon,
+    "static": static_url,
+    "status_of": status_of,
+    "status_icons": _STATUS_ICONS,
+    "example_endpoint": EXAMPLE_ENDPOINT,
+}
+_environment.filters |= {"time": _time, "until": _until, "grouped": _grouped, "hex": _hex, "segment": _segment}

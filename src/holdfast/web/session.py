@@ -1,0 +1,35 @@
+"""
+Who looks at a page: the principal of the session, or the way to the sign-in page.
+"""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from holdfast.services.accounts import SESSION_COOKIE
+from holdfast.services.principal import Principal
+from holdfast.services.runtime import Runtime
+
+
+class NotSignedIn(PermissionError):
+    """The page is for those who have signed in."""
+
+
+def runtime(request: Request) -> Runtime:
+    """Everything that is running."""
+    found: Runtime = request.app.state.runtime
+    return found
+
+
+def visitor(request: Request) -> Principal:
+    """Find who has signed in; raise NotSignedIn."""
+    running = runtime(request)
+    token = request.cookies.get(SESSION_COOKIE)
+    found = running.accounts.session_principal(token, running.now()) if token else None
+    if found is None:
+        raise NotSignedIn
+    return found
+
+
+Running = Annotated[Runtime, Depends(runtime)]
+Visitor = Annotated[Principal, Depends(visitor)]

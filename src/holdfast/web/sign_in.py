@@ -1,0 +1,67 @@
+"""
+Sign in, sign out.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse
+from starlette.responses import Response
+
+from holdfast.services.accounts import SESSION_COOKIE, SESSION_LASTS
+from holdfast.services.errors import SignInRefused, TooManyAttempts
+from holdfast.web.rendering import render
+from holdfast.web.session import Running
+
+router = APIRouter()
+
+
+@router.get("/sign-in")
+def show(request: Request, next: str = "/apis") -> Response:  # noqa: A002 - the name in the address
+    """Ask for name and password."""
+    return render(request, "sign_in.html", next=next, name="", error=None)
+
+
+@router.post("/sign-in")
+def sign_in(
+    request: Request,
+    running: Running,
+    name: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/apis",  # noqa: A002 - the name in the form
+) -> Response:
+    """Start a session and go where the person wanted to go."""
+    client = request.client.host if request.client else "unknown"
+    try:
+        user = running.accounts.authenticate(name, password, client, running.now())
+    except SignInRefused as error:
+        return render(request, "sign_in.html", status=422, next=next, name=name, error=str(error))
+    except TooManyAttempts as error:
+        return render(request, "sign_in.html", status=429, next=next, name=name, error=str(error))
+    token = running.accounts.start_session(user, running.now())
+    response = RedirectResponse(_own_path(next), 303)
+    response.set_cookie(
+        SESSION_COOKIE,
+        token,
+        max_age=int(SESSION_LASTS.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, running: Running) -> Response:
+    """End the session."""
+    token = request.cookies.get(SESSION_COOKIE)
+    if token:
+        running.accounts.end_session(token, running.now())
+    response = RedirectResponse("/sign-in", 303)
+    response.delete_cookie(SESSION_COOKIE)
+    return response
+
+
+def _own_path(address: str) -> str:
+    """Follow only paths of our own: `//host` and `/\\host` lead elsewhere."""
+    return address if address.startswith("/") and address[1:2] not in {"/", "\\"} else "/apis"

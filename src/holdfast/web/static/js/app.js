@@ -1,0 +1,24 @@
+import "./certificate-drop.js";
+import "./copy-button.js";
+import "./dialog.js";
+import "./live-status.js";
+import "./local-time.js";
+import "./upload-form.js";
+
+// Links that look and act like buttons answer to the space bar too.
+document.addEventListener("keydown", (event) => {
+  const link = event.target.closest?.("a[role=button]");
+  if (!link || event.key !== " ") return;
+  event.preventDefault();
+  link.click();
+});
+
+// An endpoint's URL can be typed only while its box is checked; a box that is checked puts the cursor there.
+for (const box of document.querySelectorAll("[data-enables]")) {
+  const input = document.getElementById(box.dataset.enables);
+  input.disabled = !box.checked;
+  box.addEventListener("change", () => {
+    input.disabled = !box.checked;
+    if (box.checked) input.focus();
+  });
+}

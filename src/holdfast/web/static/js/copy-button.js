@@ -1,0 +1,12 @@
+// <copy-button for="id"> copies the text of an element.
+customElements.define("copy-button", class extends HTMLElement {
+  connectedCallback() {
+    const button = this.querySelector("button");
+    if (!navigator.clipboard) return;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(this.getAttribute("for")).textContent);
+      document.getElementById("notice").textContent = "Copied";
+    });
+  }
+});

@@ -1,0 +1,20 @@
+// One <dialog> shows what links fetch into it. The browser gives the focus back to the link when it closes.
+const dialog = document.getElementById("dialog");
+
+const open = () => {
+  if (dialog.open || !dialog.firstElementChild) return;
+  dialog.showModal();
+  dialog.querySelector("[autofocus]:not([disabled])")?.focus();
+};
+
+if (dialog) {
+  new MutationObserver(open).observe(dialog, { childList: true });
+  dialog.addEventListener("close", () => dialog.replaceChildren());
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog || event.target.closest("[data-dialog-close]")) {
+      event.preventDefault();
+      dialog.close();
+    }
+  });
+  document.addEventListener("dialog-done", () => dialog.close());
+}

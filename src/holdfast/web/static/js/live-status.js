@@ -1,0 +1,67 @@
+// <live-status src="..."> keeps [data-origin] texts in it true: by server-sent events, else by asking again and again.
+const ASK_AGAIN = 2000; // milliseconds
+
+customElements.define("live-status", class extends HTMLElement {
+  connectedCallback() {
+    this.state = {};
+    // What was told before a row came may be older than the row: so ask.
+    this.rows = new MutationObserver((changes) => {
+      const added = changes.flatMap((change) => [...change.addedNodes]);
+      if (added.some((node) => node.querySelector?.("[data-origin]"))) this.ask();
+    });
+    this.rows.observe(this, { childList: true, subtree: true });
+    this.listen();
+  }
+
+  disconnectedCallback() {
+    this.events?.close();
+    this.rows.disconnect();
+    clearInterval(this.timer);
+  }
+
+  listen() {
+    if (!("EventSource" in window)) return this.poll();
+    this.events = new EventSource(`${this.getAttribute("src")}/live`);
+    this.events.onmessage = (event) => this.take(JSON.parse(event.data));
+    this.events.onerror = () => {
+      // While it is only interrupted the browser connects again by itself.
+      if (this.events.readyState === EventSource.CLOSED) this.poll();
+      else this.unknown();
+    };
+  }
+
+  poll() {
+    this.timer = setInterval(() => this.ask(), ASK_AGAIN);
+  }
+
+  async ask() {
+    try {
+      const answer = await fetch(this.getAttribute("src"));
+      if (answer.ok && !answer.redirected) this.take(await answer.json());
+      else this.unknown();
+    } catch {
+      this.unknown();
+    }
+  }
+
+  take(state) {
+    this.state = state;
+    this.show();
+  }
+
+  unknown() {
+    for (const origin of Object.keys(this.state)) {
+      this.state[origin] = { progress: "unknown", text: "Unknown: the publisher does not answer" };
+    }
+    this.show();
+  }
+
+  show() {
+    for (const element of this.querySelectorAll("[data-origin]")) {
+      const told = this.state[element.dataset.origin];
+      if (!told || element.textContent === told.text) continue;
+      element.textContent = told.text;
+      element.dataset.progress = told.progress;
+    }
+  }
+});

@@ -1,0 +1,16 @@
+// Runs before the page is painted, so that a dark page never flashes white.
+(() => {
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const apply = () => {
+    const theme = localStorage.getItem("theme") ?? (system.matches ? "dark" : "light");
+    document.documentElement.dataset.bsTheme = theme;
+  };
+  apply();
+  system.addEventListener("change", apply);
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-theme-toggle]")) return;
+    const dark = document.documentElement.dataset.bsTheme === "dark";
+    localStorage.setItem("theme", dark ? "light" : "dark");
+    apply();
+  });
+})();

@@ -1,0 +1,49 @@
+// <upload-form>: Save waits until endpoint, alias and certificate are there; errors mark their fields.
+customElements.define("upload-form", class extends HTMLElement {
+  connectedCallback() {
+    this.form = this.querySelector("form");
+    this.save = this.querySelector("[data-save]");
+    this.form.addEventListener("input", () => this.check());
+    this.form.addEventListener("change", () => this.check());
+    this.form.addEventListener("htmx:before:request", () => this.busy(true));
+    this.form.addEventListener("htmx:finally:request", () => this.busy(false));
+    this.errors = new MutationObserver(() => this.mark());
+    this.errors.observe(this.form, { childList: true, subtree: true });
+    this.check();
+  }
+
+  disconnectedCallback() {
+    this.errors.disconnect();
+  }
+
+  get complete() {
+    const { endpoint, alias, certificate, pem } = this.form.elements;
+    return Boolean(endpoint.value && alias.value.trim() && (certificate.files.length || pem.value.trim()));
+  }
+
+  check() {
+    this.save.disabled = !this.complete || this.sending;
+  }
+
+  busy(sending) {
+    this.sending = sending;
+    this.save.toggleAttribute("aria-busy", sending);
+    this.check();
+  }
+
+  // The answer to a refused upload replaces the texts of the errors alone.
+  mark() {
+    const wrong = [...this.form.querySelectorAll(".invalid-feedback")].filter((error) => error.textContent.trim());
+    const told = wrong.map((error) => error.id + error.textContent).join();
+    if (told === this.told) return;
+    this.told = told;
+    for (const name of ["endpoint", "alias", "certificate"]) {
+      const input = this.form.elements[name];
+      const refused = wrong.some((error) => error.id === `${name}-error`);
+      input.setAttribute("aria-invalid", refused);
+      (name === "certificate" ? input.closest(".drop-zone") : input).classList.toggle("is-invalid", refused);
+    }
+    const first = wrong[0]?.id.replace("-error", "");
+    if (first) this.form.elements[first].focus();
+  }
+});

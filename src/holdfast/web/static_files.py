@@ -1,0 +1,35 @@
+"""
+Style sheets, scripts and icons: served from the package, kept by browsers for as long as they do not change.
+"""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+DIRECTORY = Path(__file__).parent / "static"
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+class _VersionedFiles(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        # Only an address that names the content may be kept without asking again.
+        response.headers["cache-control"] = _FOREVER if scope["query_string"].startswith(b"v=") else "no-cache"
+        return response
+
+
+def mount_static_files(app: FastAPI) -> None:
+    """Serve the files below /static."""
+    app.mount("/static", _VersionedFiles(directory=DIRECTORY))
+
+
+@cache
+def static_url(path: str) -> str:
+    """Give the address of a static file, with a version that follows its content."""
+    digest = hashlib.sha256((DIRECTORY / path).read_bytes()).hexdigest()[:12]
+    return f"/static/{path}?v={digest}"
