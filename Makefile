@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install run test check bench lock vendor
+.PHONY: help install run test picture check bench lock vendor
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,7 +17,11 @@ run: install ## start Holdfast with a demonstration backend
 	@$(BIN)/holdfast up --demo
 
 test: check ## everything: checks, and all tests with real Envoy and a real browser
+	@sh tools/browser.sh $(BIN)
 	$(BIN)/python -m pytest
+
+picture: install ## make the picture of the README again
+	HOLDFAST_PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_described_page.py
 
 check: install ## lint, types, floors
 	$(BIN)/ruff check src tests tools

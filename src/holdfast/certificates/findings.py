@@ -89,12 +89,15 @@ def _strength(certificate: Certificate) -> list[Finding]:
 def _names(certificate: Certificate, reference: ReferenceIdentifier) -> list[Finding]:
     if presents(certificate, reference):
         return []
-    severity = Severity.INFO if certificate.is_ca else Severity.WARNING
+    if certificate.is_ca:
+        message = f"It does not name {reference.value}. A CA that signed the backend's certificate need not."
+        remedy = f"If it is the backend's own certificate, ask for one with the subjectAltName {reference.value}."
+        return [_finding(certificate, "ca-without-name", Severity.INFO, message, remedy)]
     names = certificate.dns_names + certificate.ip_addresses
     if not names:
         message = f"It names no host in subjectAltName; the gateway looks for {reference.value} there."
         remedy = f"Ask for a certificate with the subjectAltName {reference.value}."
-        return [_finding(certificate, "no-subject-alt-name", severity, message, remedy)]
+        return [_finding(certificate, "no-subject-alt-name", Severity.WARNING, message, remedy)]
     message = f"It is for {', '.join(names[:5])}; the gateway looks for {reference.value}."
     remedy = f"Use one of these names in the endpoint's URL, or ask for a certificate for {reference.value}."
-    return [_finding(certificate, "name-mismatch", severity, message, remedy)]
+    return [_finding(certificate, "name-mismatch", Severity.WARNING, message, remedy)]

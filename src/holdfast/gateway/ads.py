@@ -96,12 +96,13 @@ class _Stream:
 
     def due(self) -> list[DeltaDiscoveryResponse]:
         """Say what the gateway must be told now, what is referred to first."""
-        return [
-            _response(type_url, update)
-            for type_url in _ORDER
-            if (subscription := self._subscriptions.get(type_url))
-            for update in subscription.updates(self._cache.resources(type_url))
-        ]
+        responses = []
+        for type_url in _ORDER:
+            subscription = self._subscriptions.get(type_url)
+            for update in subscription.updates(self._cache.resources(type_url)) if subscription else ():
+                self.gateway.unanswered.update(((type_url, r.name), r.version) for r in update.resources)
+                responses.append(_response(type_url, update))
+        return responses
 
 
 def _response(type_url: str, update: Update) -> DeltaDiscoveryResponse:

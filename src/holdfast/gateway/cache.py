@@ -30,6 +30,11 @@ class Gateway:
     connected_at: float
     acknowledged: dict[ResourceKey, str] = field(default_factory=dict)
     rejected: dict[ResourceKey, Rejection] = field(default_factory=dict)
+    unanswered: dict[ResourceKey, str] = field(default_factory=dict)  # the version sent last
+
+    def has(self, key: ResourceKey, version: str) -> bool:
+        """Say whether *version* is the last that was sent, and acknowledged."""
+        return key not in self.unanswered and self.acknowledged.get(key) == version
 
 
 class Cache:

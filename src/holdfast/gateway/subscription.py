@@ -93,6 +93,8 @@ class Subscription:
         bad = {r.name for r in (named or update.resources)} if error is not None else set()
         for resource in update.resources:
             key = (self.type_url, resource.name)
+            if gateway.unanswered.get(key) == resource.version:
+                del gateway.unanswered[key]
             if resource.name in bad:
                 gateway.rejected[key] = Rejection(resource.version, error or "")
             else:

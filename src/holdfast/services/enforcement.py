@@ -137,7 +137,7 @@ class Enforcements:
         return frozenset().union(*self._parts.get(origin, {}).values())
 
     def _acknowledged(self, gateway: Gateway, keys: Iterable[ResourceKey]) -> bool:
-        return all(gateway.acknowledged.get(key) == self._version(key) for key in keys)
+        return all((version := self._version(key)) and gateway.has(key, version) for key in keys)
 
     def _refused(self, gateway: Gateway, key: ResourceKey) -> str | None:
         rejection = gateway.rejected.get(key)

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.apis.api import Api
-from holdfast.apis.endpoint_certificate import MAX_ALIAS
+from holdfast.apis.endpoint_certificate import MAX_ALIAS, check_alias
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates import parsing
 from holdfast.certificates.errors import CertificateError, EmptyUpload
@@ -43,11 +43,19 @@ def upload(
 ) -> Response:
     """Import a certificate."""
     api = catalog.get_api(running.store, who, api_id)
+    errors: dict[str, str] = {}
     try:
-        trust.import_certificate(running.store, who, alias, endpoint, _read(certificate, pem), running.now())
+        check_alias(alias)
+    except InvalidField as error:
+        errors = _by_field(error)
+    try:
+        data = _read(certificate, pem)
+        if not errors:
+            trust.import_certificate(running.store, who, alias, endpoint, data, running.now())
     except _REFUSALS as error:
-        typed = {"endpoint": endpoint, "alias": alias, "pem": pem}
-        return _form(request, who, api, "upload", typed, _by_field(error))
+        errors |= _by_field(error)
+    if errors:
+        return _form(request, who, api, "upload", {"endpoint": endpoint, "alias": alias, "pem": pem}, errors)
     return _done(request, running, who, api, "certificate-added")
 
 

@@ -1,0 +1,279 @@
+"""
+Real backends on this machine, each in threads of its own until its block ends.
+
+    with Backend(issue("127.0.0.1")) as backend:
+        httpx.get(backend.url("/base"))
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import itertools
+import json
+import socket
+import socketserver
+import ssl
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import urlsplit
+
+import websockets.sync.server
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from issuing import Issued, server_context
+
+V4, V6 = "127.0.0.1", "::1"
+PATIENCE = 20.0  # seconds that a stream waits to be let on
+
+
+class Backend:
+    """
+    An HTTP/1.1 server; TLS unless *presented* is None.
+
+    It answers with what it was asked, as JSON: method, path, headers, bytes and SHA-256 of the body, and the
+    connection that it came by (the other side's port). `/bytes/N` answers N bytes, `/status/N` with that status. `/stream` sends one line, waits for `let_on()`, and
+    sends another.
+    """
+
+    def __init__(self, presented: Issued | None, address: str = V4) -> None:
+        self._server = _Server(address)
+        self._server.tls = server_context(presented) if presented else None
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+
+    def __enter__(self) -> "Backend":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.let_on()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.hang_up()
+        self._server.server_close()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._server.server_address[1])
+
+    def url(self, path: str = "", host: str | None = None) -> str:
+        """Its URL, by *host* or else by its address."""
+        return _url(
+            "https" if self._server.tls else "http", host or str(self._server.server_address[0]), self.port, path
+        )
+
+    def present(self, presented: Issued) -> None:
+        """Present another certificate from now on; open connections stay."""
+        self._server.tls = server_context(presented)
+
+    @property
+    def connections(self) -> int:
+        """How many connections were made; those that ended in the handshake do not count."""
+        return self._server.connections
+
+    @property
+    def requests(self) -> int:
+        """How many requests have arrived."""
+        return self._server.requests
+
+    def let_on(self) -> None:
+        """Let the streams come to their end."""
+        self._server.gate.set()
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    request_queue_size = 256
+    tls: ssl.SSLContext | None = None
+
+    def __init__(self, address: str) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.gate = threading.Event()
+        self.requests = self.connections = 0
+        self.lock = threading.Lock()
+        self._open: set[Any] = set()
+        super().__init__((address, 0), _Exchange)
+
+    def get_request(self) -> tuple[Any, Any]:
+        request, address = super().get_request()
+        if self.tls:
+            request = self.tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+        return request, address
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self.lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        # A peer that goes in the middle of anything is what many tests are about.
+        with contextlib.suppress(OSError):
+            if isinstance(request, ssl.SSLSocket):
+                request.do_handshake()
+            with self.lock:
+                self.connections += 1
+            super().finish_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self.lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        with self.lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below TLS, which is another thread's
+
+
+class _Exchange(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def _answer(self) -> None:
+        with self.server.lock:
+            self.server.requests += 1
+        body = self._body()
+        segments = urlsplit(self.path).path.split("/")
+        if "stream" in segments:
+            self._stream()
+        elif "bytes" in segments:
+            self._send(b"x" * int(segments[-1]), "application/octet-stream")
+        else:
+            status = int(segments[-1]) if "status" in segments else 200
+            self._send(json.dumps(self._echo(body)).encode(), "application/json", status)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815 - names that the base asks for
+
+    def _body(self) -> bytes:
+        if self.headers.get("transfer-encoding", "") != "chunked":
+            return self.rfile.read(int(self.headers.get("content-length", "0")))
+        chunks = []
+        while size := int(self.rfile.readline(), 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
+
+    def _echo(self, body: bytes) -> dict[str, Any]:
+        return echo(self.command, self.path, self.headers.items(), body) | {"connection": self.client_address[1]}
+
+    def _send(self, body: bytes, kind: str, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def _stream(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/plain")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        self._chunk(b"begun\n")
+        self.server.gate.wait(PATIENCE)
+        self._chunk(b"finished\n")
+        self._chunk(b"")
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+        self.wfile.flush()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base gives
+        """Say nothing."""
+
+
+def echo(method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes) -> dict[str, Any]:
+    """Describe a request."""
+    digest = hashlib.sha256(body).hexdigest()
+    return {"method": method, "path": path, "headers": dict(headers), "bytes": len(body), "sha256": digest}
+
+
+def _url(scheme: str, host: str, port: int, path: str) -> str:
+    return f"{scheme}://[{host}]:{port}{path}" if ":" in host else f"{scheme}://{host}:{port}{path}"
+
+
+@contextmanager
+def http2_backend(presented: Issued) -> Iterator[str]:
+    """Run a TLS server that offers HTTP/2 and HTTP/1.1, answers like Backend (and says `http`), and give its URL."""
+    listening, end = socket.create_server((V4, 0)), threading.Event()
+    url = _url("https", V4, listening.getsockname()[1], "")
+    serving = serve(
+        _asgi_echo, _Http2Config(presented, listening.detach()), shutdown_trigger=lambda: asyncio.to_thread(end.wait)
+    )
+    thread = threading.Thread(target=asyncio.run, args=[serving])
+    thread.start()
+    try:
+        yield url
+    finally:
+        end.set()
+        thread.join()
+
+
+class _Http2Config(Config):
+    ssl_enabled = True
+    graceful_timeout = 0.2
+    loglevel = "critical"
+
+    def __init__(self, presented: Issued, descriptor: int) -> None:
+        super().__init__()
+        self._context = server_context(presented, self.alpn_protocols)
+        self.bind = [f"fd://{descriptor}"]
+
+    def create_ssl_context(self) -> ssl.SSLContext:
+        return self._context
+
+
+async def _asgi_echo(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] != "http":
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    headers = [(name.decode(), value.decode()) for name, value in scope["headers"]]
+    path = scope["raw_path"].decode() + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
+    answer = json.dumps(echo(scope["method"], path, headers, body) | {"http": scope["http_version"]}).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": answer})
+
+
+@contextmanager
+def websocket_backend(presented: Issued) -> Iterator[str]:
+    """Run a TLS server that sends back each message with the path that was asked for before it, and give its URL."""
+
+    def talk(connection: websockets.sync.server.ServerConnection) -> None:
+        for message in connection:
+            connection.send(f"{connection.request.path if connection.request else ''} {message!s}")
+
+    with websockets.sync.server.serve(talk, V4, 0, ssl=server_context(presented)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield _url("https", V4, server.socket.getsockname()[1], "")
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def silent_backend() -> Iterator[str]:
+    """Take connections and never say a word on them; give its URL."""
+    with socket.create_server((V4, 0)) as listening:
+        yield _url("https", V4, listening.getsockname()[1], "")
+
+
+@contextmanager
+def closed_port() -> Iterator[str]:
+    """Keep a port at which nobody listens; give its URL."""
+    with socket.socket() as bound:
+        bound.bind((V4, 0))
+        yield _url("https", V4, bound.getsockname()[1], "")

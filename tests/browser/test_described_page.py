@@ -1,0 +1,127 @@
+"""
+The page "Manage Endpoint Certificates" of the described system, step by step, by the names that one sees.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Locator, Page, expect
+
+from backends import Backend
+from browser.conftest import sign_in
+from issuing import Issued
+from running import Holdfast, refusal, wait_until
+
+
+def drop(page: Page, zone: Locator, name: str, content: bytes) -> None:
+    """Drop a file as a hand would: enter, move over, let go."""
+    data = page.evaluate_handle(
+        """([name, text]) => {
+            const data = new DataTransfer();
+            data.items.add(new File([text], name, { type: "application/x-x509-ca-cert" }));
+            return data;
+        }""",
+        [name, content.decode()],
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        zone.dispatch_event(event, {"dataTransfer": data})
+
+
+def call(holdfast: Holdfast) -> httpx.Response:
+    return holdfast.call("/described/1.0.0/menu")
+
+
+def test_the_described_page_works_step_by_step(
+    page: Page, holdfast: Holdfast, backend: Backend, presented: Issued, tmp_path: Path
+):
+    # 1. Sign in to the API Publisher.
+    sign_in(page, holdfast)
+
+    # 2. Create a new API.
+    page.get_by_role("link", name="Create API").first.click()
+    page.get_by_label("Name").fill("Described")
+    page.get_by_label("Context").fill("/described")
+    page.get_by_label("Version").fill("1.0.0")
+    page.get_by_label("Endpoint").fill(backend.url("/base", host="localhost"))
+    page.get_by_role("button", name="Create").click()
+    menu = page.get_by_role("navigation", name="API")
+    menu.get_by_role("link", name="Lifecycle").click()
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Lifecycle changed")).to_be_visible()
+    wait_until(lambda: call(holdfast).status_code == 503)
+    assert refusal(call(holdfast)) == "503 backend_not_trusted"
+
+    # 3. Click Endpoints and click General Endpoint Configuration to expand that section.
+    menu.get_by_role("link", name="Endpoints").click()
+    general = page.get_by_text("General Endpoint Configuration")
+    expect(page.get_by_text("Certificates: 0")).to_be_visible()
+    general.click()
+    expect(page.get_by_text("You do not have any certificates uploaded")).to_be_visible()
+
+    # 4. Click + Add Certificate in the Certificates section. The Upload Certificate dialog box appears.
+    page.get_by_role("button", name="Add Certificate").click()
+    dialog = page.get_by_role("dialog", name="Upload Certificate")
+    save = dialog.get_by_role("button", name="Save")
+    expect(save).to_be_disabled()
+    dialog.get_by_label("Alias").fill("described-backend")
+    dialog.get_by_label("Endpoint").select_option(backend.url("/base", host="localhost"))
+    expect(save).to_be_disabled()
+    drop(page, dialog.get_by_text("Click or drag the certificate file to upload."), "backend.crt", presented.pem)
+    expect(dialog.get_by_text("backend.crt")).to_be_visible()
+    save.click()
+
+    # The uploaded certificate will be displayed.
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_text("Certificate added successfully")).to_be_visible()
+    expect(page.get_by_text("Certificates: 1")).to_be_visible()
+    row = page.get_by_role("listitem").filter(has_text="described-backend")
+    expect(row).to_contain_text(backend.url("/base", host="localhost"))
+    expect(row).to_contain_text("Active")
+    expect(row.get_by_text(re.compile(r"^Enforced on 1 gateway( \(\d+ ms\))?$"))).to_be_visible()
+    served = call(holdfast)
+    assert (served.status_code, served.json()["path"]) == (200, "/base/menu")
+    _take_picture(page, tmp_path)
+
+    # Check Certificate Information: status and subject DN.
+    row.get_by_role("button", name="Certificate details").click()
+    details = page.get_by_role("dialog", name="Details of described-backend")
+    for label in (
+        "Status",
+        "Subject",
+        "Issuer",
+        "Serial number",
+        "Valid from",
+        "Valid to",
+        "Subject alternative names",
+        "SHA-256 fingerprint",
+        "Key",
+        "Signature algorithm",
+        "Version",
+    ):
+        expect(details.get_by_text(label, exact=True)).to_be_visible()
+    expect(details.get_by_text("CN=localhost", exact=True)).to_be_visible()
+    expect(details.get_by_text(re.compile(r"\(in 36\d days\)"))).to_be_visible()
+    details.get_by_role("button", name="Close").click()
+
+    # Delete a certificate.
+    row.get_by_role("button", name="Delete certificate").click()
+    question = page.get_by_role("dialog", name="Delete described-backend")
+    expect(question.get_by_text("Are you sure you want to delete described-backend?")).to_be_visible()
+    expect(question.get_by_text("Described 1.0.0")).to_be_visible()
+    question.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Certificate Deleted Successfully")).to_be_visible()
+    expect(page.get_by_text("You do not have any certificates uploaded")).to_be_visible()
+    wait_until(lambda: call(holdfast).status_code == 503)
+    assert refusal(call(holdfast)) == "503 backend_not_trusted"
+
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def _take_picture(page: Page, otherwise: Path) -> None:
+    """Make the picture that the README shows, where `make picture` wants it."""
+    directory = Path(os.environ.get("HOLDFAST_PICTURES", otherwise))
+    page.mouse.move(0, 0)
+    page.screenshot(path=directory / "certificates.png")

@@ -1,0 +1,67 @@
+"""The live status says only what is so."""
+
+import os
+import signal
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from backends import Backend
+from issuing import Issued, issue
+from running import Holdfast, PublishedApi
+
+
+@pytest.fixture
+def api(holdfast: Holdfast, backend: Backend) -> PublishedApi:
+    return holdfast.publish_api(backend.url(host="localhost"))
+
+
+def row(page: Page, api: PublishedApi, alias: str) -> Locator:
+    page.goto(f"/apis/{api.id}/endpoints?certificates")
+    return page.get_by_role("listitem").filter(has_text=alias)
+
+
+def test_a_gateway_that_is_stopped_keeps_the_status_waiting_until_it_goes_on(
+    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, presented: Issued
+):
+    first = holdfast.import_certificate(backend.url(host="localhost"), presented.pem)
+    shown = row(signed_in, api, first)
+    expect(shown).to_contain_text("Enforced on 1 gateway")
+    os.kill(holdfast.envoy, signal.SIGSTOP)
+    try:
+        files = {"certificate": ("backend.pem", issue("localhost").pem)}
+        endpoint = backend.url(host="localhost")
+        holdfast.rest.post("/endpoint-certificates", data={"alias": "second", "endpoint": endpoint}, files=files)
+        expect(shown).to_contain_text("Waiting for gateways (0 of 1)")
+    finally:
+        os.kill(holdfast.envoy, signal.SIGCONT)
+    expect(shown).to_contain_text("Enforced on 1 gateway")
+    holdfast.delete_certificate(first)
+    holdfast.delete_certificate("second")
+
+
+def test_without_a_gateway_nothing_is_called_enforced(
+    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, presented: Issued
+):
+    alias = holdfast.import_certificate(backend.url(host="localhost"), presented.pem)
+    shown = row(signed_in, api, alias)
+    expect(shown).to_contain_text("Enforced on 1 gateway")
+    os.kill(holdfast.envoy, signal.SIGKILL)
+    expect(shown).to_contain_text("Waiting for gateways: none is connected")
+    expect(shown).to_contain_text("Enforced on 1 gateway")
+    holdfast.delete_certificate(alias)
+
+
+def test_polling_takes_over_where_events_do_not_come_through(signed_in: Page, holdfast: Holdfast, presented: Issued):
+    def refuse(route: Route) -> None:
+        route.fulfill(status=404, body="a proxy that knows no events")
+
+    signed_in.route("**/enforcement/live", refuse)
+    with Backend(presented) as own:
+        api = holdfast.publish_api(own.url(host="localhost"))
+        alias = holdfast.import_certificate(own.url(host="localhost"), presented.pem)
+        shown = row(signed_in, api, alias)
+        expect(shown).to_contain_text("Enforced on 1 gateway")
+        holdfast.change_lifecycle(api, "Demote to Created")
+        expect(shown).to_contain_text("Takes effect when the API is published")
+        holdfast.delete_certificate(alias)

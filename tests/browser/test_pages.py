@@ -1,0 +1,177 @@
+"""Every page: accessible in light and dark, on narrow screens, by keyboard, without scripts."""
+
+import pytest
+from playwright.sync_api import Browser, FilePayload, Page, expect
+
+from backends import Backend
+from browser.conftest import sign_in, violations
+from issuing import Issued
+from running import Holdfast, PublishedApi
+
+THEMES = ("light", "dark")
+ALIAS = "shown"
+
+
+@pytest.fixture(scope="module")
+def api(holdfast: Holdfast, backend: Backend, presented: Issued) -> PublishedApi:
+    made = holdfast.publish_api(backend.url(host="127.0.0.1"), sandbox="http://127.0.0.1:9")
+    holdfast.import_certificate(backend.url(host="127.0.0.1"), presented.pem, ALIAS)
+    return made
+
+
+def addresses(api: PublishedApi) -> list[str]:
+    return [
+        "/apis",
+        "/apis?query=nothing-is-called-like-this",
+        "/apis/new",
+        f"/apis/{api.id}",
+        f"/apis/{api.id}/delete",
+        f"/apis/{api.id}/lifecycle",
+        f"/apis/{api.id}/endpoints",
+        f"/apis/{api.id}/endpoints?certificates",
+        f"/apis/{api.id}/certificates/new",
+        f"/apis/{api.id}/certificates/{ALIAS}",
+        f"/apis/{api.id}/certificates/{ALIAS}/replace",
+        f"/apis/{api.id}/certificates/{ALIAS}/delete",
+        "/nowhere",
+    ]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_on_any_page(signed_in: Page, api: PublishedApi, theme: str):
+    signed_in.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    for address in addresses(api):
+        signed_in.goto(address)
+        assert signed_in.locator("html").get_attribute("data-bs-theme") == theme
+        assert violations(signed_in) == [], address
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_on_the_sign_in_page(page: Page, theme: str):
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    page.goto("/sign-in")
+    assert violations(page) == []
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("User name").fill("nobody")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("The user name or the password is wrong.")
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_on_any_dialog(signed_in: Page, api: PublishedApi, theme: str):
+    signed_in.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    for button in ("Add Certificate", "Certificate details", "Replace certificate", "Delete certificate"):
+        signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
+        signed_in.get_by_role("button", name=button).click()
+        expect(signed_in.get_by_role("dialog")).to_be_visible()
+        assert violations(signed_in) == [], button
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_where_errors_are_shown(signed_in: Page, api: PublishedApi, theme: str):
+    signed_in.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    signed_in.goto("/apis/new")
+    signed_in.get_by_role("button", name="Create").click()
+    expect(signed_in.get_by_text("The name needs 1 to 60 characters")).to_be_visible()
+    assert violations(signed_in) == []
+    signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
+    signed_in.get_by_role("button", name="Add Certificate").click()
+    dialog = signed_in.get_by_role("dialog")
+    dialog.get_by_label("Alias").fill("a b")
+    dialog.get_by_label("Certificate", exact=True).set_input_files(FilePayload(name="x", mimeType="", buffer=b"no"))
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.locator("#alias-error")).to_contain_text("Leave these out")
+    assert violations(signed_in) == []
+
+
+def test_no_page_is_wider_than_a_narrow_screen(signed_in: Page, api: PublishedApi):
+    signed_in.set_viewport_size({"width": 320, "height": 640})
+    for address in addresses(api):
+        signed_in.goto(address)
+        assert signed_in.evaluate("document.documentElement.scrollWidth") <= 320, address
+
+
+def test_the_keyboard_alone_is_enough_from_sign_in_to_the_imported_certificate(
+    page: Page, holdfast: Holdfast, backend: Backend, presented: Issued
+):
+    api = holdfast.publish_api(backend.url(host="localhost"))
+    page.goto(f"/apis/{api.id}/endpoints")
+    page.keyboard.type("admin")
+    page.keyboard.press("Tab")
+    page.keyboard.type(holdfast.admin_password)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("General Endpoint Configurations")).to_be_visible()
+    tab_to(page, "General Endpoint Configurations")
+    page.keyboard.press("Enter")
+    tab_to(page, "Add Certificate")
+    page.keyboard.press("Space")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Alias")).to_be_focused()
+    page.keyboard.type("by-keyboard")
+    tab_to(page, "Paste PEM text instead")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.insert_text(presented.pem.decode())
+    tab_to(page, "Save")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("listitem").filter(has_text="by-keyboard")).to_contain_text("Enforced on 1 gateway")
+    expect(page.get_by_role("button", name="Add Certificate")).to_be_focused()
+    holdfast.delete_certificate("by-keyboard")
+
+
+def tab_to(page: Page, text: str) -> None:
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if text in page.evaluate("document.activeElement.textContent"):
+            return
+    raise AssertionError(f"the tab key does not lead to {text!r}")
+
+
+def test_escape_closes_a_dialog_and_gives_the_focus_back(signed_in: Page, api: PublishedApi):
+    signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
+    button = signed_in.get_by_role("button", name="Certificate details")
+    button.click()
+    expect(signed_in.get_by_role("dialog")).to_be_visible()
+    signed_in.keyboard.press("Escape")
+    expect(signed_in.get_by_role("dialog")).to_be_hidden()
+    expect(button).to_be_focused()
+
+
+def test_everything_but_drop_and_live_status_works_without_scripts(
+    chromium: Browser, holdfast: Holdfast, backend: Backend, presented: Issued
+):
+    with chromium.new_context(base_url=holdfast.publisher_url, java_script_enabled=False) as context:
+        page = context.new_page()
+        sign_in(page, holdfast)
+        page.get_by_role("link", name="Create API").first.click()
+        page.get_by_label("Name").fill("Scriptless")
+        page.get_by_label("Context").fill("scriptless")
+        page.get_by_label("Version").fill("1")
+        page.get_by_label("Endpoint").fill(backend.url(host="localhost"))
+        page.get_by_role("button", name="Create").click()
+        page.get_by_role("navigation", name="API").get_by_role("link", name="Lifecycle").click()
+        page.get_by_role("button", name="Publish").click()
+        page.get_by_role("navigation", name="API").get_by_role("link", name="Endpoints").click()
+        page.get_by_text("General Endpoint Configurations").click()
+        page.get_by_role("button", name="Add Certificate").click()
+        page.get_by_label("Alias").fill("spaces are refused")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator("#alias-error")).to_contain_text("Leave these out")
+        page.get_by_label("Alias").fill("scriptless")
+        certificate = FilePayload(name="backend.pem", mimeType="", buffer=presented.pem)
+        page.get_by_label("Certificate", exact=True).set_input_files(certificate)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("Certificate added successfully")).to_be_visible()
+        page.get_by_role("button", name="Delete certificate").click()
+        page.get_by_role("button", name="Delete").click()
+        expect(page.get_by_text("Certificate Deleted Successfully")).to_be_visible()
+
+
+def test_search_narrows_the_list_while_one_types(signed_in: Page, api: PublishedApi):
+    signed_in.goto("/apis")
+    signed_in.get_by_role("searchbox").press_sequentially("nothing-like-this")
+    expect(signed_in.get_by_text("No API is called like")).to_be_visible()
+    signed_in.get_by_role("searchbox").fill(api.name.upper())
+    expect(signed_in.get_by_role("link", name=api.name, exact=True)).to_be_visible()

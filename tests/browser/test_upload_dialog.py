@@ -1,0 +1,139 @@
+"""The upload dialog: what it refuses, and that nothing is lost by it."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import FilePayload, Locator, Page, expect
+
+from backends import Backend
+from issuing import DAY, Issued, issue
+from running import Holdfast, PublishedApi
+
+
+def file(content: bytes, name: str = "backend.pem") -> FilePayload:
+    return FilePayload(name=name, mimeType="application/octet-stream", buffer=content)
+
+
+@pytest.fixture(scope="module")
+def api(holdfast: Holdfast, backend: Backend) -> PublishedApi:
+    return holdfast.publish_api(
+        backend.url(host="localhost"), sandbox=backend.url(host="localhost").replace("https", "http")
+    )
+
+
+@pytest.fixture
+def dialog(signed_in: Page, api: PublishedApi) -> Locator:
+    signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
+    signed_in.get_by_role("button", name="Add Certificate").click()
+    return signed_in.get_by_role("dialog", name="Upload Certificate")
+
+
+@pytest.fixture
+def imported(holdfast: Holdfast, backend: Backend, presented: Issued) -> Iterator[str]:
+    alias = holdfast.import_certificate(backend.url(host="localhost"), presented.pem)
+    yield alias
+    holdfast.delete_certificate(alias)
+
+
+def fill(dialog: Locator, alias: str, content: bytes) -> None:
+    dialog.get_by_label("Alias").fill(alias)
+    dialog.get_by_label("Certificate", exact=True).set_input_files(file(content))
+
+
+def save(dialog: Locator) -> None:
+    dialog.get_by_role("button", name="Save").click()
+
+
+def test_a_refused_file_is_explained_beside_it_and_nothing_typed_is_lost(dialog: Locator, presented: Issued):
+    fill(dialog, "kept", presented.pem + presented.key_pem)
+    save(dialog)
+    expect(dialog.locator("#certificate-error")).to_contain_text("Block 2 of 2 is a private key")
+    expect(dialog.get_by_label("Certificate", exact=True)).to_be_focused()
+    expect(dialog.get_by_label("Alias")).to_have_value("kept")
+    expect(dialog.get_by_text("backend.pem")).to_be_visible()
+    assert dialog.get_by_label("Certificate", exact=True).evaluate("(input) => input.files.length") == 1
+
+
+def test_an_alias_that_exists_is_refused_beside_the_alias(dialog: Locator, imported: str, presented: Issued):
+    fill(dialog, imported, presented.pem)
+    save(dialog)
+    expect(dialog.locator("#alias-error")).to_contain_text("exists already")
+    expect(dialog.get_by_label("Alias")).to_be_focused()
+    expect(dialog.get_by_label("Alias")).to_have_attribute("aria-invalid", "true")
+
+
+def test_a_corrected_upload_is_accepted(dialog: Locator, holdfast: Holdfast, signed_in: Page, presented: Issued):
+    fill(dialog, "no spaces here", presented.pem)
+    save(dialog)
+    expect(dialog.locator("#alias-error")).to_contain_text("Leave these out")
+    dialog.get_by_label("Alias").fill("corrected")
+    save(dialog)
+    expect(dialog).to_be_hidden()
+    expect(signed_in.get_by_text("corrected")).to_be_visible()
+    holdfast.delete_certificate("corrected")
+
+
+def test_an_expired_certificate_is_refused_with_its_day(dialog: Locator):
+    fill(dialog, "old", issue("localhost", start=-9 * DAY, end=-2 * DAY).pem)
+    save(dialog)
+    expect(dialog.locator("#certificate-error")).to_contain_text("The certificate expired on")
+
+
+def test_an_http_endpoint_is_refused_with_the_reason(dialog: Locator, backend: Backend, presented: Issued):
+    dialog.get_by_label("Endpoint").select_option(backend.url(host="localhost").replace("https", "http"))
+    fill(dialog, "plain", presented.pem)
+    save(dialog)
+    expect(dialog.locator("#endpoint-error")).to_contain_text("is an http endpoint")
+
+
+def test_pem_can_be_pasted_into_the_text_field(dialog: Locator, holdfast: Holdfast, signed_in: Page, presented: Issued):
+    dialog.get_by_label("Alias").fill("pasted")
+    dialog.get_by_text("Paste PEM text instead").click()
+    dialog.get_by_label("PEM text").fill(presented.pem.decode())
+    save(dialog)
+    expect(signed_in.get_by_role("listitem").filter(has_text="pasted")).to_contain_text("Enforced on 1 gateway")
+    holdfast.delete_certificate("pasted")
+
+
+def test_pem_can_be_pasted_onto_the_drop_zone(dialog: Locator, presented: Issued):
+    dialog.get_by_label("Certificate", exact=True).evaluate(
+        """(input, text) => {
+            const clipboardData = new DataTransfer();
+            clipboardData.setData("text/plain", text);
+            input.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+        }""",
+        presented.pem.decode(),
+    )
+    expect(dialog.get_by_text("pasted.pem")).to_be_visible()
+
+
+def test_the_alias_takes_no_more_than_45_characters(dialog: Locator):
+    dialog.get_by_label("Alias").press_sequentially("a" * 50)
+    expect(dialog.get_by_label("Alias")).to_have_value("a" * 45)
+
+
+def test_every_certificate_of_a_file_is_shown_with_what_is_wrong_with_it(
+    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, presented: Issued
+):
+    old = issue("localhost", start=-9 * DAY, end=-2 * DAY)
+    alias = holdfast.import_certificate(backend.url(host="localhost"), presented.pem + old.pem)
+    signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
+    signed_in.get_by_role("listitem").filter(has_text=alias).get_by_role("button", name="Certificate details").click()
+    details = signed_in.get_by_role("dialog")
+    expect(details.get_by_role("heading", name="Certificate 2 of 2")).to_be_visible()
+    expect(details.get_by_text(re.compile("Expired 2 days ago"))).to_be_visible()
+    holdfast.delete_certificate(alias)
+
+
+def test_a_certificate_can_be_replaced(signed_in: Page, holdfast: Holdfast, api: PublishedApi, imported: str):
+    signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
+    row = signed_in.get_by_role("listitem").filter(has_text=imported)
+    expect(row).to_contain_text("Enforced")
+    row.get_by_role("button", name="Replace certificate").click()
+    dialog = signed_in.get_by_role("dialog", name="Replace Certificate")
+    dialog.get_by_label("Certificate", exact=True).set_input_files(file(issue("localhost", end=5 * DAY).pem))
+    save(dialog)
+    expect(signed_in.get_by_text("Certificate replaced successfully")).to_be_visible()
+    expect(row).to_contain_text("Expiring")
+    assert holdfast.call(f"{api.path}/x").status_code == 503

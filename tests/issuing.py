@@ -1,0 +1,164 @@
+"""
+Makes certificates of every kind that a backend may present.
+
+    root = issue(ca=True)
+    intermediate = issue(by=root, ca=True)
+    backend = issue("localhost", by=intermediate)
+"""
+
+import ssl
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+CLIENTS_ONLY = ExtendedKeyUsageOID.CLIENT_AUTH
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate, its private key and the certificates above it, its issuer first, the self-signed one left out."""
+
+    certificate: x509.Certificate
+    key: PrivateKey
+    issuers: tuple[x509.Certificate, ...]
+
+    @property
+    def pem(self) -> bytes:
+        """The certificate alone."""
+        return self.certificate.public_bytes(Encoding.PEM)
+
+    @property
+    def der(self) -> bytes:
+        """The certificate alone, not armoured."""
+        return self.certificate.public_bytes(Encoding.DER)
+
+    @property
+    def key_pem(self) -> bytes:
+        """The private key, not encrypted."""
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    @property
+    def chain_pem(self) -> bytes:
+        """The certificate and its intermediates, as a server sends them."""
+        return b"".join(c.public_bytes(Encoding.PEM) for c in (self.certificate, *self.issuers))
+
+    @property
+    def alone(self) -> "Issued":
+        """The same, of a server that forgot its intermediates."""
+        return Issued(self.certificate, self.key, ())
+
+    def followed_by(self, *above: "Issued") -> "Issued":
+        """The same, of a server that sends *above* after it."""
+        return Issued(self.certificate, self.key, tuple(each.certificate for each in above))
+
+
+def issue(
+    *names: str,
+    by: Issued | None = None,
+    ca: bool | None = False,
+    key: PrivateKey | None = None,
+    common_name: str = "",
+    start: timedelta = -DAY,
+    end: timedelta = 365 * DAY,
+    purpose: x509.ObjectIdentifier | None = None,
+    permitted: str | None = None,
+    identified: bool = True,
+) -> Issued:
+    """
+    Issue a certificate for *names* (DNS names and IP addresses), self-signed unless *by* is given.
+
+    *ca* is what basicConstraints say, None leaves them out; *start* and *end* count from now; *permitted* is the only
+    DNS name that a CA may issue for. Without *identified*, the key identifiers of subject and issuer are left out, as
+    keytool and Go do in self-signed certificates.
+    """
+    key = key or p256()
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name or ", ".join(names) or "a CA")])
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(by.certificate.subject if by else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + start)
+        .not_valid_after(now + end)
+    )
+    for extension, critical in _extensions(names, ca, purpose, permitted):
+        builder = builder.add_extension(extension, critical)
+    signing_key = by.key if by else key
+    if identified:
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key())
+        builder = builder.add_extension(issuer, critical=False)
+    digest = None if isinstance(signing_key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return Issued(builder.sign(signing_key, digest), key, _issuers(by))
+
+
+def _extensions(
+    names: Iterable[str], ca: bool | None, purpose: x509.ObjectIdentifier | None, permitted: str | None
+) -> Iterable[tuple[x509.ExtensionType, bool]]:
+    if ca is not None:
+        yield x509.BasicConstraints(ca=ca, path_length=None), True
+    if names:
+        yield x509.SubjectAlternativeName([_general_name(name) for name in names]), False
+    if purpose is not None:
+        yield x509.ExtendedKeyUsage([purpose]), False
+    if permitted is not None:
+        yield x509.NameConstraints([x509.DNSName(permitted)], None), True
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _issuers(by: Issued | None) -> tuple[x509.Certificate, ...]:
+    if by is None or by.certificate.subject == by.certificate.issuer:
+        return ()
+    return (by.certificate, *by.issuers)
+
+
+def p256() -> PrivateKey:
+    """Make the key that is usual today."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def p521() -> PrivateKey:
+    """Make an elliptic-curve key that Envoy accepts only when told to."""
+    return ec.generate_private_key(ec.SECP521R1())
+
+
+def ed25519_key() -> PrivateKey:
+    """Make an Ed25519 key, which Envoy accepts only when told to."""
+    return ed25519.Ed25519PrivateKey.generate()
+
+
+def rsa_key(bits: int = 2048) -> PrivateKey:
+    """Make an RSA key; with 1024 *bits* it is one that was good enough in 2005."""
+    return rsa.generate_private_key(65537, bits)
+
+
+def server_context(presented: Issued, alpn: Iterable[str] = ()) -> ssl.SSLContext:
+    """Make the TLS side of a server that presents *presented* and its issuers."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # OpenSSL would refuse to present weak keys; whether they are believed is what the tests ask.
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(presented.key_pem + presented.chain_pem)
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context

@@ -1,0 +1,290 @@
+"""
+A Holdfast of one's own: the real `holdfast up` on free ports, driven through REST, and its gateway.
+
+    with Holdfast(tmp_path) as holdfast:
+        api = holdfast.publish_api("https://127.0.0.1:8443")
+        alias = holdfast.import_certificate("https://127.0.0.1:8443", pem)
+        assert holdfast.call(f"{api.path}/menu").status_code == 200
+"""
+
+import itertools
+import os
+import random
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+T = TypeVar("T")
+COMMAND = Path(sys.executable).with_name("holdfast")
+REST = "/api/am/publisher/v4"
+START_WITHIN = 30.0  # seconds; a machine that runs other tests too is slow
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # callers speak plain HTTP to the gateway
+_numbers = itertools.count(1)
+
+
+def wait_until(condition: Callable[[], T], within: float = 5.0) -> T:
+    """Ask *condition* until what it says is true, and give that; fail after *within* seconds."""
+    end = time.monotonic() + within
+    while not (said := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"after {within} seconds it still says {said!r}")
+        time.sleep(0.005)
+    return said
+
+
+def refusal(answer: httpx.Response) -> str:
+    """Give the code of an answer that the gateway made itself, which says nothing else but what everybody may know."""
+    body = answer.json()
+    assert sorted(body) == ["code", "message", "request_id"], body
+    assert all(isinstance(value, str) and value for value in body.values()), body
+    assert answer.headers["content-type"] == "application/json"
+    return f"{answer.status_code} {body['code']}"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedApi:
+    """An API that the gateway serves below *path*."""
+
+    id: str
+    name: str
+    path: str
+
+
+class Holdfast:
+    """One `holdfast up`; it can be stopped, killed and started again on the same data and the same ports."""
+
+    def __init__(self, directory: Path, **environment: str) -> None:
+        """Everything is kept below *directory*; *environment* is added to the process's."""
+        self.data = directory / "data"
+        self.output = directory / "output"
+        self.admin_password = "correct horse battery staple"
+        self._addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
+        ours = {"HOLDFAST_ADMIN_PASSWORD": self.admin_password, "TMPDIR": str(directory)}
+        self._environment = dict(os.environ) | ours | environment
+        self._process: subprocess.Popen[bytes] | None = None
+        self.rest = _client(self.publisher_url + REST, auth=("admin", self.admin_password))
+
+    def __enter__(self) -> "Holdfast":
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.rest.close()
+        if self._process:
+            self.stop()
+
+    # The process
+
+    @property
+    def publisher_url(self) -> str:
+        """Pages and REST."""
+        return f"http://{self._addresses['publisher']}"
+
+    @property
+    def gateway_url(self) -> str:
+        """Where production is served."""
+        return f"http://{self._addresses['gateway']}"
+
+    @property
+    def sandbox_url(self) -> str:
+        """Where the sandbox is served."""
+        return f"http://{self._addresses['sandbox']}"
+
+    @property
+    def envoy(self) -> int:
+        """The process id of its Envoy."""
+        assert self._process
+        (found,) = children(self._process.pid, "envoy")
+        return found
+
+    def refuse_to_start(self, **options: str) -> str:
+        """Run the command with *options* where it cannot start; see that it says so in one line and give the line."""
+        done = subprocess.run(
+            self._command(**options), env=self._environment, capture_output=True, timeout=START_WITHIN
+        )
+        assert (done.returncode, done.stdout) == (1, b""), done
+        (line,) = done.stderr.decode().splitlines()
+        return line
+
+    def _command(self, **options: str) -> list[str]:
+        every = {"data": str(self.data)} | self._addresses | options
+        return [str(COMMAND), "up", *(f"--{name}={value}" for name, value in every.items())]
+
+    def start(self) -> None:
+        """Run the command until it says that it is ready."""
+        with self.output.open("wb") as output:
+            process = self._process = subprocess.Popen(
+                self._command(), env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        wait_until(lambda: b"Ready: " in self.output.read_bytes() or process.poll() is not None, START_WITHIN)
+        if process.poll() is not None:
+            self._process = None
+            raise AssertionError(f"holdfast did not start: {self.output.read_text()}")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End it by a signal and see that it ends well, and its Envoy with it."""
+        assert self._process
+        process, self._process = self._process, None
+        envoys = children(process.pid, "envoy")
+        process.send_signal(number)
+        code = process.wait(15)
+        assert code == 0, f"exit code {code}: {self.output.read_text()}"
+        assert not any(map(is_running, envoys)), "an Envoy was left behind"
+
+    def kill(self) -> int:
+        """End it as a power cut would, but for its Envoy, and give the process id of that."""
+        assert self._process
+        process, self._process = self._process, None
+        (envoy,) = children(process.pid, "envoy")
+        process.kill()
+        process.wait(15)
+        return envoy
+
+    # What a publisher does
+
+    def publish_api(self, production: str | None = None, sandbox: str | None = None) -> PublishedApi:
+        """Create an API with these endpoints, publish it and wait until the gateways know it."""
+        api = self.create_api(production, sandbox)
+        self.change_lifecycle(api, "Publish")
+        for in_sandbox, endpoint in enumerate((production, sandbox)):
+            if endpoint:
+                wait_until(partial(self.answers, api, sandbox=bool(in_sandbox)))
+        return api
+
+    def create_api(self, production: str | None = None, sandbox: str | None = None, *, name: str = "") -> PublishedApi:
+        """Create an API that is not published yet."""
+        name = name or f"api{next(_numbers)}"
+        body = {"name": name, "context": f"/{name}", "version": "1.0", "endpointConfig": _config(production, sandbox)}
+        return PublishedApi(self._rest("POST", "/apis", json=body).json()["id"], name, f"/{name}/1.0")
+
+    def change_endpoints(self, api: PublishedApi, production: str | None = None, sandbox: str | None = None) -> None:
+        """Give an API these endpoints instead of those that it has."""
+        self._rest("PUT", f"/apis/{api.id}", json={"endpointConfig": _config(production, sandbox)})
+
+    def delete_api(self, api: PublishedApi) -> None:
+        """Delete an API."""
+        self._rest("DELETE", f"/apis/{api.id}")
+
+    def change_lifecycle(self, api: PublishedApi, action: str) -> None:
+        """Take *action*, like Publish."""
+        self._rest("POST", "/apis/change-lifecycle", params={"action": action, "apiId": api.id})
+
+    def import_certificate(self, endpoint: str, file: bytes, alias: str = "") -> str:
+        """Import *file* for *endpoint*, wait until it is enforced, and give its alias."""
+        alias = alias or f"alias{next(_numbers)}"
+        self._rest(
+            "POST",
+            "/endpoint-certificates",
+            data={"alias": alias, "endpoint": endpoint},
+            files={"certificate": ("certificate.crt", file)},
+        )
+        self.wait_until_enforced(alias)
+        return alias
+
+    def replace_certificate(self, alias: str, file: bytes) -> None:
+        """Put *file* in the place of what *alias* was, and wait until it is enforced."""
+        self._rest("PUT", f"/endpoint-certificates/{alias}", files={"certificate": ("certificate.crt", file)})
+        self.wait_until_enforced(alias)
+
+    def wait_until_enforced(self, alias: str) -> None:
+        """Wait until REST says that all gateways have put it in force."""
+        wait_until(
+            lambda: self._rest("GET", f"/endpoint-certificates/{alias}").json()["enforcement"]["progress"] == "enforced"
+        )
+
+    def delete_certificate(self, alias: str) -> None:
+        """Delete it; the gateways follow within milliseconds, but no answer says when."""
+        self._rest("DELETE", f"/endpoint-certificates/{alias}")
+
+    def _rest(self, method: str, path: str, **more: Any) -> httpx.Response:
+        answer = self.rest.request(method, path, **more)
+        assert answer.is_success, answer.text
+        return answer
+
+    # What a caller does
+
+    def caller(self, *, sandbox: bool = False) -> httpx.Client:
+        """Make a client of the gateway that keeps its connection open."""
+        return _client(self.sandbox_url if sandbox else self.gateway_url)
+
+    def call(self, path: str, method: str = "GET", *, sandbox: bool = False, **more: Any) -> httpx.Response:
+        """Call the gateway over a new connection."""
+        with self.caller(sandbox=sandbox) as client:
+            return client.request(method, path, **more)
+
+    def answers(self, api: PublishedApi, *, sandbox: bool = False) -> bool:
+        """Say whether the gateway is there and knows *api*."""
+        try:
+            return self.call(api.path, sandbox=sandbox).status_code != 404
+        except httpx.TransportError:
+            return False
+
+
+def _config(production: str | None, sandbox: str | None) -> dict[str, Any]:
+    config: dict[str, Any] = {"endpoint_type": "http"}
+    if production:
+        config["production_endpoints"] = {"url": production}
+    if sandbox:
+        config["sandbox_endpoints"] = {"url": sandbox}
+    return config
+
+
+def _client(url: str, auth: tuple[str, str] | None = None) -> httpx.Client:
+    return httpx.Client(base_url=url, auth=auth, verify=_NO_TLS, trust_env=False, timeout=30)
+
+
+def free_addresses(count: int) -> list[str]:
+    """Find free ports, outside of the range that outgoing connections get theirs from."""
+    sockets: list[socket.socket] = []
+    while len(sockets) < count:
+        try:
+            sockets.append(socket.create_server(("127.0.0.1", random.randint(10_000, 32_000))))  # noqa: S311
+        except OSError:
+            continue
+    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    return addresses
+
+
+def children(parent: int, name: str) -> list[int]:
+    """Find the processes called *name* that *parent* has started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        pid, comm, _, started_by = _stat(stat)
+        if comm == name and started_by == parent:
+            found.append(pid)
+    return found
+
+
+def kill(pid: int) -> None:
+    """End a process at once and wait for that."""
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(pid))
+
+
+def is_running(pid: int) -> bool:
+    """Say whether a process is there and has not ended."""
+    return _stat(Path(f"/proc/{pid}/stat"))[2] not in "ZX"
+
+
+def _stat(file: Path) -> tuple[int, str, str, int]:
+    """Read process id, name, state and parent; state X for a process that is gone."""
+    try:
+        text = file.read_text()
+    except OSError:
+        return 0, "", "X", 0
+    pid, _, rest = text.partition(" (")
+    comm, _, fields = rest.rpartition(") ")
+    state, parent = fields.split()[:2]
+    return int(pid), comm, state, int(parent)
