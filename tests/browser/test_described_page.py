@@ -124,4 +124,5 @@ def _take_picture(page: Page, otherwise: Path) -> None:
     """Make the picture that the README shows, where `make picture` wants it."""
     directory = Path(os.environ.get("HOLDFAST_PICTURES", otherwise))
     page.mouse.move(0, 0)
+    page.evaluate("document.getAnimations().map((animation) => animation.finish())")
     page.screenshot(path=directory / "certificates.png")

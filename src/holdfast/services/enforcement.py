@@ -54,7 +54,8 @@ class Enforcement:
             case Progress.NO_GATEWAY:
                 return "Waiting for gateways: none is connected"
             case Progress.WAITING:
-                return f"Waiting for gateways ({self.enforced_on} of {self.gateways})"
+                counted = f" ({self.enforced_on} of {self.gateways})" if self.gateways > 1 else ""
+                return f"Waiting for gateways{counted}"
             case Progress.REFUSED:
                 return f"Refused by a gateway: {self.reason}"
             case Progress.ENFORCED:

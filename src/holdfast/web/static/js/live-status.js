@@ -4,22 +4,27 @@ const ASK_AGAIN = 2000; // milliseconds
 customElements.define("live-status", class extends HTMLElement {
   connectedCallback() {
     this.state = {};
-    // What was told before a row came may be older than the row: so ask.
+    // What was told before a row came may be older than the row. A new stream begins with what is so now.
     this.rows = new MutationObserver((changes) => {
       const added = changes.flatMap((change) => [...change.addedNodes]);
-      if (added.some((node) => node.querySelector?.("[data-origin]"))) this.ask();
+      if (added.some((node) => node.querySelector?.("[data-origin]"))) this.listen();
     });
     this.rows.observe(this, { childList: true, subtree: true });
     this.listen();
   }
 
   disconnectedCallback() {
-    this.events?.close();
     this.rows.disconnect();
+    this.silence();
+  }
+
+  silence() {
+    this.events?.close();
     clearInterval(this.timer);
   }
 
   listen() {
+    this.silence();
     if (!("EventSource" in window)) return this.poll();
     this.events = new EventSource(`${this.getAttribute("src")}/live`);
     this.events.onmessage = (event) => this.take(JSON.parse(event.data));
@@ -31,6 +36,7 @@ customElements.define("live-status", class extends HTMLElement {
   }
 
   poll() {
+    this.ask();
     this.timer = setInterval(() => this.ask(), ASK_AGAIN);
   }
 
