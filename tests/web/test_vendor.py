@@ -51,6 +51,15 @@ def test_no_page_names_a_foreign_host():
     assert foreign_hosts(WEB) == []
 
 
+def test_every_icon_that_a_page_shows_is_in_the_sprite_and_no_other():
+    sources = [path.read_text() for path in WEB.rglob("*") if path.suffix in {".html", ".py"}]
+    known = set(re.findall(r'<symbol id="([^"]+)"', (WEB / "static/icons.svg").read_text()))
+    quoted = {word for source in sources for word in re.findall(r'["#]([a-z0-9-]+)["#]', source)}
+    shown = {name for source in sources for name in re.findall(r'icon\("([^"]+)"\)', source)}
+    assert shown - known == set()
+    assert known - quoted == set()
+
+
 @pytest.mark.parametrize("url", ["https://cdn.test/x.js", "http://cdn.test", "//cdn.test/x.js"])
 def test_a_foreign_host_in_a_page_is_noticed(tmp_path, url):
     (tmp_path / "templates").mkdir()
