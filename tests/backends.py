@@ -8,7 +8,6 @@ Real backends on this machine, each in threads of its own until its block ends.
 import asyncio
 import contextlib
 import hashlib
-import itertools
 import json
 import socket
 import socketserver
@@ -35,8 +34,8 @@ class Backend:
     An HTTP/1.1 server; TLS unless *presented* is None.
 
     It answers with what it was asked, as JSON: method, path, headers, bytes and SHA-256 of the body, and the
-    connection that it came by (the other side's port). `/bytes/N` answers N bytes, `/status/N` with that status. `/stream` sends one line, waits for `let_on()`, and
-    sends another.
+    connection that it came by (the other side's port). `/bytes/N` answers N bytes, `/status/N` with that status.
+    `/stream` sends one line, waits for `let_on()`, and sends another.
     """
 
     def __init__(self, presented: Issued | None, address: str = V4) -> None:

@@ -109,9 +109,8 @@ class Holdfast:
 
     def refuse_to_start(self, **options: str) -> str:
         """Run the command with *options* where it cannot start; see that it says so in one line and give the line."""
-        done = subprocess.run(
-            self._command(**options), env=self._environment, capture_output=True, timeout=START_WITHIN
-        )
+        command = self._command(**options)
+        done = subprocess.run(command, env=self._environment, capture_output=True, timeout=START_WITHIN, check=False)
         assert (done.returncode, done.stdout) == (1, b""), done
         (line,) = done.stderr.decode().splitlines()
         return line
@@ -126,10 +125,12 @@ class Holdfast:
             process = self._process = subprocess.Popen(
                 self._command(), env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
-        wait_until(lambda: b"Ready: " in self.output.read_bytes() or process.poll() is not None, START_WITHIN)
-        if process.poll() is not None:
-            self._process = None
-            raise AssertionError(f"holdfast did not start: {self.output.read_text()}")
+        try:
+            wait_until(lambda: b"Ready: " in self.output.read_bytes() or process.poll() is not None, START_WITHIN)
+            assert process.poll() is None, f"holdfast did not start: {self.output.read_text()}"
+        except AssertionError:
+            self.kill()
+            raise
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it by a signal and see that it ends well, and its Envoy with it."""
@@ -137,18 +138,25 @@ class Holdfast:
         process, self._process = self._process, None
         envoys = children(process.pid, "envoy")
         process.send_signal(number)
-        code = process.wait(15)
+        try:
+            code = process.wait(15)
+        finally:
+            process.kill()  # only if it is still there
         assert code == 0, f"exit code {code}: {self.output.read_text()}"
         assert not any(map(is_running, envoys)), "an Envoy was left behind"
 
-    def kill(self) -> int:
-        """End it as a power cut would, but for its Envoy, and give the process id of that."""
+    def kill(self) -> None:
+        """End it as a power cut would; its Envoy notices that and ends by itself."""
         assert self._process
         process, self._process = self._process, None
-        (envoy,) = children(process.pid, "envoy")
+        envoys = children(process.pid, "envoy")
         process.kill()
         process.wait(15)
-        return envoy
+        try:
+            wait_until(lambda: not any(map(is_running, envoys)))
+        finally:
+            for envoy in filter(is_running, envoys):
+                kill(envoy)
 
     # What a publisher does
 
@@ -159,6 +167,12 @@ class Holdfast:
         for in_sandbox, endpoint in enumerate((production, sandbox)):
             if endpoint:
                 wait_until(partial(self.answers, api, sandbox=bool(in_sandbox)))
+        return api
+
+    def publish_trusted_api(self, production: str, file: bytes) -> PublishedApi:
+        """Publish an API and import *file* for its endpoint."""
+        api = self.publish_api(production)
+        self.import_certificate(production, file)
         return api
 
     def create_api(self, production: str | None = None, sandbox: str | None = None, *, name: str = "") -> PublishedApi:

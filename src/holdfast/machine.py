@@ -75,7 +75,9 @@ def _family(address: Address) -> socket.AddressFamily:
 
 def _refused(address: Address, name: str, error: OSError) -> CannotStart:
     where = url_of(address).removeprefix("http://")
-    return CannotStart(f"{where} cannot be listened on ({error.strerror}). Choose another with --{name} HOST:PORT.")
+    return CannotStart(
+        f"{where} cannot be listened on ({os.strerror(error.errno or 0)}). Choose another with --{name} HOST:PORT."
+    )
 
 
 def url_of(address: Address) -> str:

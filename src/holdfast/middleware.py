@@ -5,10 +5,14 @@ What every answer and every request passes, at whichever door.
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from holdfast.rest.errors import Problem, answer
+
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+FOREIGN = Problem(403, "foreign-origin", "Forbidden")
+TOO_LARGE = Problem(413, "content-too-large", "Content Too Large")
 # A body larger than a full upload with its form fields is refused before it is read.
 MAX_BODY = 2 * 1024 * 1024
 _CONTENT_SECURITY_POLICY = (
@@ -57,8 +61,8 @@ class CrossOriginProtection:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 403 or pass the request on."""
         if scope["type"] == "http" and scope["method"] not in SAFE_METHODS and _is_cross_origin(Headers(scope=scope)):
-            refusal = {"code": 403, "message": "Forbidden", "description": "The request came from a foreign page."}
-            await JSONResponse(refusal, 403)(scope, receive, send)
+            refusal = answer(Request(scope), FOREIGN, "The request came from a foreign page.", {})
+            await refusal(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
@@ -68,7 +72,10 @@ def _is_cross_origin(headers: Headers) -> bool:
     if site is not None:
         return site not in {"same-origin", "none"}
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != headers.get("host")
+    try:
+        return origin is not None and urlsplit(origin).netloc != headers.get("host")
+    except ValueError:
+        return True
 
 
 class BodyLimit:
@@ -88,15 +95,14 @@ class BodyLimit:
         if declared.isdigit() and int(declared) <= self._limit:
             while more and len(body) <= self._limit:
                 message = await receive()
+                if message["type"] == "http.disconnect":
+                    return  # half a body is none, and nobody waits for an answer
                 body += message.get("body", b"")
                 more = message.get("more_body", False)
         if more or len(body) > self._limit:
-            refusal = {
-                "code": 413,
-                "message": "Content Too Large",
-                "description": f"The request is larger than {self._limit // 1024} KiB.",
-            }
-            await JSONResponse(refusal, 413, {"connection": "close"})(scope, receive, send)
+            description = f"The request is larger than {self._limit // 1024} KiB. Send less."
+            refusal = answer(Request(scope), TOO_LARGE, description, {}, {"connection": "close"})
+            await refusal(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
 

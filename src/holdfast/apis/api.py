@@ -10,9 +10,10 @@ from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.lifecycle import State
 
-_NAME = re.compile(r"[^\x00-\x1f\x7f~!@#;:%^*()+={}|\\<>\"',&$\[\]/]{1,60}")
+_NAME = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff~!@#;:%^*()+={}|\\<>\"',&$\[\]/]{1,60}")
 _SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,29}")
+_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # JSON can say halves of characters, which no database takes
 MAX_CONTEXT = 82
 MAX_DESCRIPTION = 20_000
 DEFAULT_ORGANIZATION = "default"
@@ -88,4 +89,6 @@ def check_description(description: str) -> str:
     description = description.strip()
     if len(description) > MAX_DESCRIPTION:
         raise InvalidField("description", f"The description is longer than {MAX_DESCRIPTION} characters.")
+    if _NO_TEXT.search(description):
+        raise InvalidField("description", "The description holds characters that are no text. Leave these out.")
     return description

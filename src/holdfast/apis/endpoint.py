@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
@@ -16,7 +16,9 @@ ENVIRONMENTS: tuple[Environment, ...] = ("production", "sandbox")
 MAX_URL = 2048
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-_PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")
+_PATH = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*")
+# IDNA 2003 (what Python does) and IDNA 2008 (what browsers do) make different hosts of these.
+_READ_DIFFERENTLY = frozenset("ß\u03c2\u200c\u200d")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,8 +94,10 @@ def _parse(url: str) -> Endpoint:
         raise ValueError("Port 0 cannot be connected to.")
     if parts.query or parts.fragment or url.endswith(("?", "#")):
         raise ValueError("An endpoint's URL ends with its path; leave out the part from '?' or '#'.")
-    if not _PATH.fullmatch(parts.path) or any(segment in {".", ".."} for segment in parts.path.split("/")):
+    if not _PATH.fullmatch(parts.path) or any(unquote(segment) in {".", ".."} for segment in parts.path.split("/")):
         raise ValueError("The URL's path holds characters or dots that cannot be there; percent-encode them.")
+    if "[" in parts.netloc and ":" not in parts.hostname:
+        raise ValueError("Only an IPv6 address stands in brackets.")
     origin = Origin(parts.scheme, _host(parts.hostname), port or _DEFAULT_PORTS[parts.scheme])
     return Endpoint(url, origin, parts.path.rstrip("/"))
 
@@ -109,6 +113,8 @@ def _host(host: str) -> str:
 
 
 def _dns_name(host: str) -> str:
+    if not _READ_DIFFERENTLY.isdisjoint(host):
+        raise ValueError(f"Programs read the host {host!r} differently; write it in its ASCII form, xn--...")
     try:
         name = host.encode("idna").decode().lower().rstrip(".")
     except UnicodeError as error:

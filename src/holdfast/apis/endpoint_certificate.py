@@ -10,8 +10,8 @@ from holdfast.apis.errors import InvalidField
 from holdfast.certificates.certificate import Certificate
 
 MAX_ALIAS = 45
-# What WSO2's publisher forbids, and control characters.
-_FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f~!@#;:%^*()+={}|\\<>\"',&$\[\]/]")
+# What WSO2's publisher forbids, control characters, and halves of characters, which no database takes.
+_FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff~!@#;:%^*()+={}|\\<>\"',&$\[\]/]")
 
 
 @dataclass(frozen=True, slots=True)

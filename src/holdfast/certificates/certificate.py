@@ -9,7 +9,7 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,9 @@ class Certificate:
     other_names: tuple[str, ...]
     is_ca: bool
     public_key: PublicKey
+    spki_fingerprint: str  # SHA-256 of the SubjectPublicKeyInfo, lower-case hex
+    subject_key_identifier: str  # hex, empty when there is none (RFC 5280, section 4.2.1.2)
+    authority_key_identifier: str  # its keyIdentifier, hex, empty when there is none (section 4.2.1.1)
     signature_algorithm: str
 
     @property
@@ -95,6 +98,9 @@ def _read(certificate: x509.Certificate) -> Certificate:
         other_names=tuple(_other_name(n) for n in names if not isinstance(n, x509.DNSName | x509.IPAddress)),
         is_ca=_is_ca(certificate),
         public_key=_public_key(certificate),
+        spki_fingerprint=_spki_fingerprint(certificate),
+        subject_key_identifier=_subject_key_identifier(certificate),
+        authority_key_identifier=_authority_key_identifier(certificate),
         signature_algorithm=_signature_algorithm(certificate),
     )
 
@@ -137,6 +143,29 @@ def _public_key(certificate: x509.Certificate) -> PublicKey:
     if isinstance(key, ec.EllipticCurvePublicKey):
         return PublicKey(f"EC {key.curve.name}", key.key_size)
     return PublicKey(type(key).__name__.removesuffix("PublicKey").lstrip("_"), 0)
+
+
+def _spki_fingerprint(certificate: x509.Certificate) -> str:
+    try:
+        spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except Exception:  # noqa: BLE001 - an unknown key is no obstacle; it equals no other
+        return ""
+    return hashlib.sha256(spki).hexdigest()
+
+
+def _subject_key_identifier(certificate: x509.Certificate) -> str:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest.hex()
+    except x509.ExtensionNotFound:
+        return ""
+
+
+def _authority_key_identifier(certificate: x509.Certificate) -> str:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except x509.ExtensionNotFound:
+        return ""
+    return found.hex() if found else ""
 
 
 def _signature_algorithm(certificate: x509.Certificate) -> str:

@@ -86,6 +86,9 @@ class _Stream:
             for name, version in request.initial_resource_versions.items():
                 self.gateway.acknowledged[request.type_url, name] = version
             self.watch.set()
+        if request.node.id or request.initial_resource_versions:
+            # One that comes again with everything is sent nothing, so that no answer of its own would wake them.
+            self._cache.tell_observers()
 
     def _answer(self, subscription: Subscription, request: DeltaDiscoveryRequest) -> None:
         error = request.error_detail.message if request.HasField("error_detail") else None
@@ -100,7 +103,7 @@ class _Stream:
         for type_url in _ORDER:
             subscription = self._subscriptions.get(type_url)
             for update in subscription.updates(self._cache.resources(type_url)) if subscription else ():
-                self.gateway.unanswered.update(((type_url, r.name), r.version) for r in update.resources)
+                self.gateway.unanswered.update(((type_url, r.name), update.nonce) for r in update.resources)
                 responses.append(_response(type_url, update))
         return responses
 
@@ -118,8 +121,13 @@ def _response(type_url: str, update: Update) -> DeltaDiscoveryResponse:
 
 
 async def serve(cache: Cache, address: str) -> grpc.aio.Server:
-    """Start the service on *address* (`unix:PATH`), without a bound on the size of a message to a gateway."""
-    server = grpc.aio.server(options=[("grpc.max_send_message_length", -1)])
+    """
+    Start the service on *address* (`unix:PATH`), without a bound on the size of messages.
+
+    One that comes again with 60,000 clusters says the names and versions of all of them in one message.
+    """
+    options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+    server = grpc.aio.server(options=options)
     add_AggregatedDiscoveryServiceServicer_to_server(DiscoveryService(cache), server)
     server.add_insecure_port(address)
     await server.start()

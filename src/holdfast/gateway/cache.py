@@ -30,7 +30,7 @@ class Gateway:
     connected_at: float
     acknowledged: dict[ResourceKey, str] = field(default_factory=dict)
     rejected: dict[ResourceKey, Rejection] = field(default_factory=dict)
-    unanswered: dict[ResourceKey, str] = field(default_factory=dict)  # the version sent last
+    unanswered: dict[ResourceKey, str] = field(default_factory=dict)  # the nonce of what was sent last
 
     def has(self, key: ResourceKey, version: str) -> bool:
         """Say whether *version* is the last that was sent, and acknowledged."""

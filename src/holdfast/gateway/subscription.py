@@ -36,6 +36,7 @@ class Subscription:
     sent: dict[str, str] = field(default_factory=dict)  # name -> version that the gateway was told ("" = removed)
     pending: dict[str, Update] = field(default_factory=dict)  # nonce -> update without an answer yet
     _nonces: "itertools.count[int]" = field(default_factory=itertools.count)
+    _answered: bool = False
 
     def request(
         self, subscribe: Iterable[str], unsubscribe: Iterable[str], has: Mapping[str, str], *, first: bool
@@ -52,9 +53,10 @@ class Subscription:
         for name in unsubscribe:
             if name == WILDCARD:
                 self.wildcard = False
+                self.sent = {kept: version for kept, version in self.sent.items() if kept in self.names}
             self.names.discard(name)
-            if not self.wildcard:
-                self.sent.pop(name, None)
+            # Beside the star this makes it due once more: the gateway cannot know that the star holds it too.
+            self.sent.pop(name, None)
 
     def updates(self, current: Mapping[str, Resource]) -> list[Update]:
         """Compare what the gateway was told with *current* and say what it must be told, in bounded pieces."""
@@ -63,8 +65,10 @@ class Subscription:
         gone = [name for name, version in self.sent.items() if version and name not in current]
         gone += [name for name in self.names - current.keys() if name not in self.sent]
         made = [self._send(tuple(piece), ()) for piece in _pieces(changed)]
-        if gone:
+        # Who asked for everything waits for an answer, also when there is nothing: a starting Envoy for two seconds.
+        if gone or (self.wildcard and not made and not self._answered):
             made.append(self._send((), tuple(gone)))
+        self._answered |= bool(made)
         return made
 
     def _send(self, resources: tuple[Resource, ...], removed: tuple[str, ...]) -> Update:
@@ -89,11 +93,11 @@ class Subscription:
         update = self.pending.pop(nonce, None)
         if update is None:
             return False
-        named = [r for r in update.resources if error is not None and r.name in error]
-        bad = {r.name for r in (named or update.resources)} if error is not None else set()
+        every = {resource.name for resource in update.resources}
+        bad = (_named(every, error) or every) if error is not None else set()
         for resource in update.resources:
             key = (self.type_url, resource.name)
-            if gateway.unanswered.get(key) == resource.version:
+            if gateway.unanswered.get(key) == nonce:
                 del gateway.unanswered[key]
             if resource.name in bad:
                 gateway.rejected[key] = Rejection(resource.version, error or "")
@@ -104,6 +108,16 @@ class Subscription:
             gateway.acknowledged.pop((self.type_url, name), None)
             gateway.rejected.pop((self.type_url, name), None)
         return True
+
+
+def _named(names: Iterable[str], text: str) -> set[str]:
+    """Find which of *names* stand in *text*, the longest first: one may be the beginning of another."""
+    found = set()
+    for name in sorted(names, key=len, reverse=True):
+        if name in text:
+            found.add(name)
+            text = text.replace(name, "")
+    return found
 
 
 def _pieces(resources: list[Resource]) -> Iterable[list[Resource]]:

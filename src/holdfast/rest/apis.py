@@ -19,7 +19,7 @@ from holdfast.services.catalog import ApiDraft
 from holdfast.store.apis import ApiFilter
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["APIs"])
-_MODIFIER = re.compile(r"(name|context|version|status|provider|description):(\S*)", re.IGNORECASE)
+_MODIFIER = re.compile(r'(?<!\S)(name|context|version|status|provider|description):(?:"([^"]*)"|(\S*))', re.IGNORECASE)
 _FIELDS = {"production": "endpointConfig.production_endpoints.url", "sandbox": "endpointConfig.sandbox_endpoints.url"}
 
 
@@ -143,10 +143,15 @@ def delete_api(running: Running, caller: Caller, api_id: str) -> Response:
 
 
 def read_query(query: str) -> ApiFilter:
-    """Read a search as WSO2's publisher writes it: modifiers like `context:`, the rest is part of the name."""
-    wanted = {found[1].lower(): found[2] for found in _MODIFIER.finditer(query)}
+    """
+    Read a search as WSO2's publisher writes it: modifiers like `context:`, the rest is part of the name.
+
+    What stands in quotes after a modifier must be all of the value, not a part.
+    """
+    found = list(_MODIFIER.finditer(query))
     plain = " ".join(_MODIFIER.sub(" ", query).split())
-    return ApiFilter(**({"name": plain} if plain else {}) | wanted)
+    wanted = {"name": plain} | {each[1].lower(): each[2] or each[3] or "" for each in found}
+    return ApiFilter(**wanted, exact=frozenset(each[1].lower() for each in found if each[2]))
 
 
 def _in_rest_words(error: InvalidFields) -> InvalidFields:

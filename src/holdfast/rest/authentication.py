@@ -3,7 +3,6 @@ Who calls: HTTP Basic (RFC 7617) or the session of a browser.
 """
 
 import base64
-import binascii
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -39,7 +38,7 @@ def principal(request: Request) -> Principal:
 def _basic(credentials: str) -> tuple[str, str]:
     try:
         name, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # no base64, no ASCII, no UTF-8
         raise SignInRefused from error
     if not colon:
         raise SignInRefused

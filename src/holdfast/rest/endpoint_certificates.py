@@ -84,12 +84,13 @@ def get_content(running: Running, caller: Caller, alias: str, request: Request) 
     """Download what is under *alias*: DER for one certificate, PEM for several or when the client accepts only that."""
     entry = trust.get_certificate(running.store, caller, alias)
     accept = request.headers.get("accept", "")
-    as_pem = len(entry.certificates) > 1 or any(kind in accept for kind in _PEM_TYPES)
+    asked = next((kind for kind in _PEM_TYPES if kind in accept), None)
+    as_pem = asked or len(entry.certificates) > 1
     content = "".join(c.pem for c in entry.certificates).encode() if as_pem else entry.certificates[0].der
     disposition = f"attachment; filename*=UTF-8''{quote(entry.alias, safe='')}.crt"
     if entry.alias.isascii():
         disposition = f'attachment; filename="{entry.alias}.crt"'
-    media_type = _PEM_TYPES[0] if as_pem and len(entry.certificates) == 1 else "application/octet-stream"
+    media_type = asked or "application/octet-stream"
     return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})
 
 

@@ -16,6 +16,7 @@ from holdfast.services.errors import (
     CertificateExpired,
     Conflict,
     EndpointNeedsNoCertificate,
+    IndistinguishableCertificates,
     NotFound,
     SignInRefused,
     TooManyAttempts,
@@ -38,6 +39,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     CertificateExpired: Problem(400, "certificate-expired", "Certificate Expired"),
     Conflict: Problem(409, "conflict", "The value is taken"),
     EndpointNeedsNoCertificate: Problem(400, "endpoint-without-tls", "The endpoint needs no certificate"),
+    IndistinguishableCertificates: Problem(
+        409, "certificates-indistinguishable", "The certificates cannot be told apart"
+    ),
     InvalidField: Problem(400, "invalid-field", "A value cannot be used"),
     InvalidFields: Problem(400, "invalid-field", "Some values cannot be used"),
     NotFound: Problem(404, "not-found", "Not Found"),
@@ -73,6 +77,7 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _domain_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected_error)
 
 
 async def _domain_error(request: Request, error: Exception) -> JSONResponse:
@@ -91,7 +96,7 @@ def _details(error: Exception) -> dict[str, str]:
             return {each.field: str(each) for each in error.errors}
         case InvalidField() | Conflict():
             return {error.field: str(error)}
-        case CertificateError() | CertificateExpired():
+        case CertificateError() | CertificateExpired() | IndistinguishableCertificates():
             return {"certificate": str(error)}
         case EndpointNeedsNoCertificate():
             return {"endpoint": str(error)}
@@ -101,16 +106,42 @@ def _details(error: Exception) -> dict[str, str]:
 
 async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
     errors = error.errors() if isinstance(error, RequestValidationError) else []
-    details = {".".join(map(str, each["loc"][1:])) or "body": str(each["msg"]) for each in errors}
+    media_type = _wanted_media_type(request)
+    if media_type and any(each["loc"][0] == "body" for each in errors):
+        problem = Problem(415, "unsupported-media-type", "Unsupported Media Type")
+        text = f"Send the body as {media_type}."
+        return answer(request, problem, text, {"Content-Type": text})
+    details = {".".join(map(str, each["loc"][1:])) or "body": _said(each["type"], each["msg"]) for each in errors}
     if any(each["type"] == "json_invalid" for each in errors):
-        details = {"body": "The body is no JSON."}
+        details = {"body": "It is no JSON. Look for a missing quote, comma or bracket."}
     description = " ".join(f"{field}: {text.rstrip('.')}." for field, text in details.items())
     return answer(request, Problem(400, "invalid-request", "Bad Request"), description, details)
 
 
+def _wanted_media_type(request: Request) -> str | None:
+    """Say as what the body should have come, if it came as something else."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.url.path.startswith(f"{PREFIX}/apis"):
+        return None if given == "application/json" or given.endswith("+json") else "application/json"
+    return None if given == "multipart/form-data" else "multipart/form-data"
+
+
+def _said(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "It is missing. Send it with the request."
+    if "UploadFile" in message:
+        return "It is no file. Send it as a part of the form with a file name."
+    return message
+
+
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    phrase = HTTPStatus(status).phrase
-    detail = str(error.detail) if isinstance(error, HTTPException) else phrase
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    return answer(request, Problem(status, phrase.lower().replace(" ", "-"), phrase), detail, {}, headers)
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is installed for nothing else
+    phrase = HTTPStatus(error.status_code).phrase
+    problem = Problem(error.status_code, phrase.lower().replace(" ", "-"), phrase)
+    return answer(request, problem, str(error.detail), {}, dict(error.headers or {}))
+
+
+async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
+    del error  # the server logs it; what it says is not for callers
+    problem = Problem(500, "internal-server-error", "Internal Server Error")
+    return answer(request, problem, "Holdfast could not do this. Its log says why.", {})

@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 
 from fastapi import Query
 
+MAX_OFFSET = 1_000_000_000  # far beyond any list, and far below what a database cannot count
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many are wanted.")]
-Offset = Annotated[int, Query(ge=0, description="How many are left out at the beginning.")]
+Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET, description="How many are left out at the beginning.")]
 DEFAULT_LIMIT = 25
 
 

@@ -23,7 +23,10 @@ class _Failures:
     @property
     def next_at(self) -> datetime:
         over = self.count - FREE
-        return self.last if over < 0 else self.last + min(timedelta(seconds=2**over), LONGEST)
+        if over <= 0:
+            return self.last
+        doubled = min(over - 1, 10)  # no more: a script that never stops would count beyond what a timedelta holds
+        return self.last + min(timedelta(seconds=2**doubled), LONGEST)
 
 
 class Attempts:

@@ -33,6 +33,20 @@ class CertificateExpired(ValueError):
         )
 
 
+class IndistinguishableCertificates(ValueError):
+    """Of two certificates for one origin a gateway would believe only one; *alias* holds the other, empty: the file."""
+
+    def __init__(self, subject: str, alias: str) -> None:
+        self.subject = subject
+        self.alias = alias
+        where = f"{alias} holds another certificate" if alias else "The file holds two certificates"
+        remedy = f"Replace the certificate of {alias} instead" if alias else "Import the one that the backend presents"
+        super().__init__(
+            f"{where} with the subject {subject}, and no key identifiers tell them apart: a gateway would believe only "
+            f"one of them. {remedy}, or make certificates with subject and authority key identifiers."
+        )
+
+
 class EndpointNeedsNoCertificate(ValueError):
     """A certificate was meant for an endpoint that is not reached with TLS."""
 

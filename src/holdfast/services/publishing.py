@@ -46,6 +46,7 @@ class Publisher:
         self._drain = drain
         self._built: dict[ApiKey, ApiResources] = {}
         self._users: Counter[ResourceKey] = Counter()  # how many APIs need a cluster or secret
+        self._due: dict[ResourceKey, float] = {}  # when one that no API needs may go
         self._sequence = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -111,13 +112,17 @@ class Publisher:
     def _retire_later(self, keys: list[ResourceKey]) -> None:
         unused = [key for key in keys if self._users[key] <= 0]
         if unused:
-            asyncio.get_running_loop().call_later(self._drain, self._retire, unused)
+            loop = asyncio.get_running_loop()
+            due = loop.time() + self._drain
+            self._due.update(dict.fromkeys(unused, due))
+            loop.call_at(due, self._retire, unused, due)
 
-    def _retire(self, keys: list[ResourceKey]) -> None:
-        unused = [key for key in keys if self._users[key] <= 0]
+    def _retire(self, keys: list[ResourceKey], due: float) -> None:
+        # What was needed again in between has another time, or users.
+        unused = [key for key in keys if self._users[key] <= 0 and self._due.get(key) == due]
         # Envoy lets go of a secret when the cluster that names it goes, so both can go in one step.
         for key in unused:
-            self._users.pop(key, None)
+            del self._users[key], self._due[key]
         self._cache.apply([], unused)
         log.info("retired", clusters=sum(key[0] == CLUSTER for key in unused))
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy.orm import Session
 
 from holdfast.apis.api import Api
@@ -16,6 +17,7 @@ from holdfast.store import accounts, apis, endpoint_certificates, journal
 from holdfast.store.database import Store
 from holdfast.store.journal import Change
 
+log = structlog.get_logger()
 ApiKey = tuple[str, str]  # organization, id
 _CHUNK = 500  # origins in one query
 
@@ -23,7 +25,8 @@ _CHUNK = 500  # origins in one query
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """
-    APIs by key, None for one that is gone; per organization the trust sets of their https origins.
+    APIs by key, None for one that is gone; per organization the trust sets of their https origins, but for those of
+    which a certificate cannot be read.
 
     *changes* are what led to it, *sequence* is the last of them.
     """
@@ -69,9 +72,22 @@ def _trust(session: Session, found: Sequence[Api]) -> dict[str, dict[Origin, Tru
 
 
 def _trust_of(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
+    chunks = [origins[start : start + _CHUNK] for start in range(0, len(origins), _CHUNK)]
+    anchors = {origin: found for chunk in chunks for origin, found in _anchors(session, organization, chunk).items()}
+    return {origin: trust_set(found, origin.reference) for origin, found in anchors.items()}
+
+
+def _anchors(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, list[Certificate]]:
     anchors: dict[str, list[Certificate]] = defaultdict(list)
-    for start in range(0, len(origins), _CHUNK):
-        chunk = [str(origin) for origin in origins[start : start + _CHUNK]]
-        for entry in endpoint_certificates.of_origins(session, organization, chunk):
+    try:
+        for entry in endpoint_certificates.of_origins(session, organization, [str(origin) for origin in origins]):
             anchors[entry.origin] += entry.certificates
-    return {origin: trust_set(anchors[str(origin)], origin.reference) for origin in origins}
+    except ValueError:
+        # A certificate that can no longer be read leaves its own origin without a trust set, so that it is not served
+        # (the public roots would be another trust); all other origins have theirs.
+        if len(origins) == 1:
+            log.exception("certificate cannot be read", organization=organization, origin=str(origins[0]))
+            return {}
+        half = len(origins) // 2
+        return _anchors(session, organization, origins[:half]) | _anchors(session, organization, origins[half:])
+    return {origin: anchors[str(origin)] for origin in origins}

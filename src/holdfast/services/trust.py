@@ -17,8 +17,15 @@ from holdfast.certificates import parsing
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings import Finding, examine
 from holdfast.certificates.parsing import Ignored, Upload
+from holdfast.certificates.trust import indistinguishable
 from holdfast.certificates.validity import Status, status_of
-from holdfast.services.errors import CertificateExpired, Conflict, EndpointNeedsNoCertificate, NotFound
+from holdfast.services.errors import (
+    CertificateExpired,
+    Conflict,
+    EndpointNeedsNoCertificate,
+    IndistinguishableCertificates,
+    NotFound,
+)
 from holdfast.services.principal import Principal
 from holdfast.store import apis, endpoint_certificates, journal
 from holdfast.store.database import Store
@@ -42,6 +49,7 @@ def import_certificate(store: Store, who: Principal, alias: str, endpoint: str, 
         EndpointNeedsNoCertificate: It is an http endpoint.
         CertificateError: *data* cannot be used as certificates.
         CertificateExpired: All that it holds has expired.
+        IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
         Conflict: The alias is taken.
     """
     alias = check_alias(alias)
@@ -61,6 +69,7 @@ def import_certificate(store: Store, who: Principal, alias: str, endpoint: str, 
             created_at=now,
             updated_at=now,
         )
+        _refuse_indistinguishable(session, entry)
         endpoint_certificates.insert(session, entry)
         _written(session, who, "import certificate", entry, now)
     return Import(entry, upload.ignored)
@@ -74,11 +83,13 @@ def replace_certificate(store: Store, who: Principal, alias: str, data: bytes, n
         NotFound: There is no such alias.
         CertificateError: *data* cannot be used as certificates.
         CertificateExpired: All that it holds has expired.
+        IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
     """
     with store.write() as session:
         before = _found(session, who, alias)
         upload = _read(data, now)
         after = replace(before, certificates=upload.certificates, updated_at=now)
+        _refuse_indistinguishable(session, after)
         endpoint_certificates.update(session, after)
         _written(session, who, "replace certificate", after, now)
     return Import(after, upload.ignored)
@@ -145,6 +156,17 @@ def _refuse_foreign_endpoint(session: Session, who: Principal, target: Endpoint)
         raise InvalidField("endpoint", message)
     if not target.origin.is_secure:
         raise EndpointNeedsNoCertificate(target.url)
+
+
+def _refuse_indistinguishable(session: Session, entry: EndpointCertificate) -> None:
+    beside = endpoint_certificates.of_origins(session, entry.organization, [entry.origin])
+    aliases = {c.fingerprint: other.alias for other in beside if other.id != entry.id for c in other.certificates}
+    others = [c for other in beside if other.id != entry.id for c in other.certificates]
+    own = {certificate.fingerprint for certificate in entry.certificates}
+    for pair in indistinguishable([*entry.certificates, *others]):
+        if any(certificate.fingerprint in own for certificate in pair):
+            alias = next((aliases[c.fingerprint] for c in pair if c.fingerprint not in own), "")
+            raise IndistinguishableCertificates(pair[0].subject, alias)
 
 
 def _found(session: Session, who: Principal, alias: str) -> EndpointCertificate:

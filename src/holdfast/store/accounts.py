@@ -49,7 +49,8 @@ def set_password_hash(session: Session, user: User, password_hash: str) -> None:
     """Give *user* another password and end their sessions."""
     this = (UserRow.organization_id == user.organization, UserRow.id == user.id)
     session.execute(update(UserRow).where(*this).values(password_hash=password_hash))
-    session.execute(delete(SessionRow).where(SessionRow.user_id == user.id))
+    theirs = (SessionRow.organization_id == user.organization, SessionRow.user_id == user.id)
+    session.execute(delete(SessionRow).where(*theirs))
 
 
 def user_named(session: Session, name: str) -> User | None:

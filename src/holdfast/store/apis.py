@@ -16,7 +16,7 @@ from holdfast.store.tables import ApiRow
 
 @dataclass(frozen=True, slots=True)
 class ApiFilter:
-    """Which APIs are wanted; each text must be contained, without regard to case."""
+    """Which APIs are wanted; each text must be contained, or, for fields in *exact*, be all, without regard to case."""
 
     name: str = ""
     context: str = ""
@@ -24,6 +24,7 @@ class ApiFilter:
     status: str = ""
     provider: str = ""
     description: str = ""
+    exact: frozenset[str] = frozenset()
 
 
 def insert(session: Session, api: Api) -> None:
@@ -34,8 +35,10 @@ def insert(session: Session, api: Api) -> None:
 
 def update(session: Session, api: Api) -> None:
     """Write all values of an API that exists."""
-    session.merge(_row(api))
-    session.flush()
+    known = select(ApiRow.id).where(ApiRow.organization_id == api.organization, ApiRow.id == api.id)
+    if session.scalar(known):
+        session.merge(_row(api))
+        session.flush()
 
 
 def remove(session: Session, api: Api) -> None:
@@ -85,16 +88,19 @@ def all_of(session: Session, organization: str) -> Sequence[Api]:
 
 def _matching(organization: str, wanted: ApiFilter) -> Select[ApiRow]:
     query = select(ApiRow).where(ApiRow.organization_id == organization)
-    texts = {
-        ApiRow.name: wanted.name,
-        ApiRow.context: wanted.context,
-        ApiRow.version: wanted.version,
-        ApiRow.state: wanted.status,
-        ApiRow.provider: wanted.provider,
-        ApiRow.description: wanted.description,
+    columns = {
+        "name": ApiRow.name,
+        "context": ApiRow.context,
+        "version": ApiRow.version,
+        "status": ApiRow.state,
+        "provider": ApiRow.provider,
+        "description": ApiRow.description,
     }
-    for column, text in texts.items():
-        if text:
+    for field, column in columns.items():
+        text: str = getattr(wanted, field)
+        if text and field in wanted.exact:
+            query = query.where(func.lower(column) == text.lower())
+        elif text:
             query = query.where(column.icontains(text, autoescape=True))
     return query
 

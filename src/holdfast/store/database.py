@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
@@ -20,7 +20,8 @@ class Store:
     """A database that has been brought up to date."""
 
     def __init__(self, path: Path) -> None:
-        self._engine = create_engine(f"sqlite:///{path}", poolclass=QueuePool, connect_args={"isolation_level": None})
+        url = URL.create("sqlite", database=str(path))
+        self._engine = create_engine(url, poolclass=QueuePool, connect_args={"isolation_level": None})
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)
         self._listeners: list[Callable[[], object]] = []
@@ -54,12 +55,18 @@ class Store:
 def _configure(connection: object, entry: ConnectionPoolEntry) -> None:
     """What is acknowledged survives a power cut (FULL), readers do not wait for writers (WAL)."""
     del entry
+    # SQLite's own knows A to Z only: a search for "äpfel" would not find "Äpfel".
+    connection.create_function("lower", 1, _lower, deterministic=True)  # type: ignore[attr-defined]
     cursor = connection.cursor()  # type: ignore[attr-defined]  # a DBAPI connection; SQLAlchemy types it as Any
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _begin(connection: Connection) -> None:

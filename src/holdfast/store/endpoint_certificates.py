@@ -20,8 +20,10 @@ def insert(session: Session, entry: EndpointCertificate) -> None:
 
 def update(session: Session, entry: EndpointCertificate) -> None:
     """Write all values of an endpoint certificate that exists."""
-    session.merge(_row(entry))
-    session.flush()
+    table = EndpointCertificateRow
+    if session.scalar(select(table.id).where(table.organization_id == entry.organization, table.id == entry.id)):
+        session.merge(_row(entry))
+        session.flush()
 
 
 def remove(session: Session, entry: EndpointCertificate) -> None:

@@ -14,13 +14,25 @@ from holdfast.apis.errors import InvalidField
 from holdfast.certificates import parsing
 from holdfast.certificates.errors import CertificateError, EmptyUpload
 from holdfast.services import catalog, trust
-from holdfast.services.errors import CertificateExpired, Conflict, EndpointNeedsNoCertificate
+from holdfast.services.errors import (
+    CertificateExpired,
+    Conflict,
+    EndpointNeedsNoCertificate,
+    IndistinguishableCertificates,
+)
 from holdfast.web.certificate_rows import certificate_rows
 from holdfast.web.rendering import NOTICES, render, wants_part
 from holdfast.web.session import Running, Visitor
 
 router = APIRouter(prefix="/apis/{api_id}/certificates")
-_REFUSALS = (InvalidField, Conflict, EndpointNeedsNoCertificate, CertificateError, CertificateExpired)
+_REFUSALS = (
+    InvalidField,
+    Conflict,
+    EndpointNeedsNoCertificate,
+    CertificateError,
+    CertificateExpired,
+    IndistinguishableCertificates,
+)
 
 
 @router.get("/new")

@@ -1,0 +1,67 @@
+"""What a gateway can and cannot tell apart."""
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.trust import indistinguishable, trust_set
+from issuing import Issued, issue
+
+REFERENCE = reference_identifier("a.test")
+
+
+def read(issued: Issued) -> Certificate:
+    return read_certificate(issued.der)
+
+
+def collide(one: Issued, other: Issued) -> bool:
+    return bool(indistinguishable([read(one), read(other)]))
+
+
+@pytest.mark.parametrize("ca", [True, False, None])
+def test_self_signed_certificates_of_one_subject_collide_without_key_identifiers(ca: bool | None):
+    assert collide(issue("a.test", ca=ca, identified=False), issue("a.test", ca=ca, identified=False))
+    assert not collide(issue("a.test", ca=ca), issue("a.test", ca=ca))
+
+
+def test_one_that_says_its_key_does_not_help_one_that_does_not():
+    assert collide(issue("a.test"), issue("a.test", identified=False))
+
+
+def test_different_subjects_never_collide():
+    assert not collide(issue("a.test", identified=False), issue("b.test", identified=False))
+
+
+def test_a_certificate_does_not_collide_with_itself():
+    one = read(issue("a.test", identified=False))
+    assert indistinguishable([one, one]) == []
+
+
+def test_leaves_of_a_private_ca_do_not_collide_as_they_are_found_by_comparison():
+    root = issue(ca=True)
+    leaves = [issue("a.test", by=root, identified=False) for _ in range(2)]
+    assert not collide(*leaves)
+
+
+def test_a_ca_renewed_with_its_key_does_not_collide_and_a_leaf_does():
+    key = ec.generate_private_key(ec.SECP256R1())
+    assert not collide(issue("a.test", ca=True, key=key), issue("a.test", ca=True, key=key))
+    assert collide(issue("a.test", key=key), issue("a.test", key=key))
+
+
+def test_intermediates_of_one_subject_collide_unless_both_say_their_key():
+    root = issue(ca=True)
+
+    def intermediate(*, identified: bool) -> Issued:
+        return issue(by=root, ca=True, common_name="intermediate", identified=identified)
+
+    assert collide(intermediate(identified=False), intermediate(identified=False))
+    assert collide(intermediate(identified=True), intermediate(identified=False))
+    assert not collide(intermediate(identified=True), intermediate(identified=True))
+
+
+def test_a_trust_set_is_the_same_in_any_order_and_has_each_anchor_once():
+    one, two = read(issue("a.test")), read(issue("a.test"))
+    assert trust_set([one, two, one], REFERENCE) == trust_set([two, one], REFERENCE)
+    assert trust_set([one], REFERENCE).anchors_hash != trust_set([two], REFERENCE).anchors_hash

@@ -1,0 +1,13 @@
+"""One Holdfast for all tests here; each makes APIs and backends of its own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from running import Holdfast
+
+
+@pytest.fixture(scope="session")
+def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
+    with Holdfast(tmp_path_factory.mktemp("holdfast")) as running:
+        yield running

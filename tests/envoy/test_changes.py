@@ -1,0 +1,176 @@
+"""What happens to requests while trust, endpoints and APIs change."""
+
+import threading
+from collections import Counter
+
+import httpx
+import pytest
+
+from backends import Backend
+from issuing import issue
+from running import Holdfast, refusal, wait_until
+
+pytestmark = pytest.mark.envoy
+HOST = "127.0.0.1"
+
+
+class Load:
+    """Several callers, each with a connection that stays open, who call one path until the block ends."""
+
+    def __init__(self, holdfast: Holdfast, path: str, callers: int = 3) -> None:
+        self._holdfast, self._path = holdfast, path
+        self._threads = [threading.Thread(target=self._call) for _ in range(callers)]
+        self._ended = threading.Event()
+        self.answers: Counter[str] = Counter()
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        self.go_on()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self) -> None:
+        with self._holdfast.caller() as client:
+            while not self._ended.is_set():
+                try:
+                    answer = client.get(self._path)
+                    said = "200" if answer.status_code == 200 else refusal(answer)
+                except (httpx.HTTPError, AssertionError) as error:
+                    said = repr(error)
+                self.answers[said] += 1
+
+    def go_on(self, requests: int = 12) -> None:
+        """Wait until that many more requests were answered."""
+        goal = self.answers.total() + requests
+        wait_until(lambda: self.answers.total() >= goal, within=20)
+
+
+def test_a_rotation_under_load_fails_no_request(holdfast: Holdfast):
+    old, changes = issue(HOST), 0
+    with Backend(old) as backend:
+        api = holdfast.publish_api(backend.url())
+        alias = holdfast.import_certificate(backend.url(), old.pem)
+        with Load(holdfast, api.path) as load:
+            for _ in range(10):
+                new = issue(HOST)
+                holdfast.replace_certificate(alias, old.pem + new.pem)
+                load.go_on()
+                backend.present(new)
+                load.go_on()
+                holdfast.replace_certificate(alias, new.pem)
+                load.go_on()
+                old, changes = new, changes + 2
+        assert changes >= 20
+        assert set(load.answers) == {"200"}, load.answers
+        assert backend.connections > changes // 2, "old connections went on being used"
+
+
+def test_a_rotation_by_two_aliases_under_load_fails_no_request(holdfast: Holdfast):
+    old, new = issue(HOST), issue(HOST)
+    with Backend(old) as backend:
+        api = holdfast.publish_api(backend.url())
+        of_old = holdfast.import_certificate(backend.url(), old.pem)
+        with Load(holdfast, api.path) as load:
+            holdfast.import_certificate(backend.url(), new.pem)
+            backend.present(new)
+            load.go_on()
+            holdfast.delete_certificate(of_old)
+            load.go_on(200)
+        assert set(load.answers) == {"200"}, load.answers
+
+
+def test_a_replacement_that_does_not_cover_the_backend_is_obeyed_by_busy_connections(holdfast: Holdfast):
+    presented = issue(HOST)
+    with Backend(presented) as backend:
+        api = holdfast.publish_api(backend.url())
+        alias = holdfast.import_certificate(backend.url(), presented.pem)
+        with Load(holdfast, api.path) as load:
+            holdfast.replace_certificate(alias, issue(HOST).pem)
+            load.go_on()  # what was in flight is through now
+            load.answers = Counter()
+            load.go_on(100)
+            assert set(load.answers) == {"503 backend_not_trusted"}
+
+
+def test_deletion_stops_connections_that_are_busy(holdfast: Holdfast):
+    presented = issue(HOST)
+    with Backend(presented) as backend:
+        api = holdfast.publish_api(backend.url())
+        alias = holdfast.import_certificate(backend.url(), presented.pem)
+        with Load(holdfast, api.path) as load:
+            assert set(load.answers) == {"200"}
+            holdfast.delete_certificate(alias)
+            wait_until(lambda: load.answers["503 backend_not_trusted"])
+            load.go_on()
+            load.answers = Counter()
+            load.go_on(100)
+            assert set(load.answers) == {"503 backend_not_trusted"}
+
+
+def test_an_endpoint_is_changed_under_load_without_a_failed_request(holdfast: Holdfast):
+    presented = issue(HOST)
+    with Backend(presented) as one, Backend(presented) as two:
+        api, stand_in = holdfast.publish_api(one.url()), holdfast.publish_api(two.url())
+        for backend in (one, two):
+            holdfast.import_certificate(backend.url(), presented.pem)
+        with Load(holdfast, api.path) as load:
+            for backend in (two, one) * 3:
+                seen = backend.requests
+                holdfast.change_endpoints(api, backend.url())
+                wait_until(lambda backend=backend, seen=seen: backend.requests > seen + 10)
+        assert set(load.answers) == {"200"}, load.answers
+        assert holdfast.call(stand_in.path).status_code == 200
+
+
+@pytest.mark.parametrize("change", ["replaced", "deleted", "API deleted"])
+def test_a_request_in_flight_is_answered_to_its_end(holdfast: Holdfast, change: str):
+    presented = issue(HOST)
+    with Backend(presented) as backend, holdfast.caller() as client:
+        api = holdfast.publish_api(backend.url())
+        alias = holdfast.import_certificate(backend.url(), presented.pem)
+        with client.stream("GET", f"{api.path}/stream") as answer:
+            lines = answer.iter_lines()
+            assert next(lines) == "begun"
+            match change:
+                case "replaced":
+                    holdfast.replace_certificate(alias, issue(HOST).pem)
+                case "deleted":
+                    holdfast.delete_certificate(alias)
+                case _:
+                    holdfast.delete_api(api)
+            wait_until(lambda: not holdfast.call(api.path).is_success)
+            backend.let_on()
+            assert list(lines) == ["finished"]
+
+
+def test_only_what_is_published_or_deprecated_is_served(holdfast: Holdfast):
+    with Backend(None) as backend:
+        api = holdfast.create_api(backend.url())
+        assert refusal(holdfast.call(api.path)) == "404 not_found"
+        for action, status in [
+            ("Publish", 200),
+            ("Demote to Created", 404),
+            ("Publish", 200),
+            ("Deprecate", 200),
+            ("Retire", 404),
+        ]:
+            holdfast.change_lifecycle(api, action)
+            wait_until(lambda status=status: holdfast.call(api.path).status_code == status)
+        assert refusal(holdfast.call(api.path)) == "404 not_found"
+
+
+def test_a_deleted_api_is_gone_and_its_context_is_free(holdfast: Holdfast):
+    with Backend(None) as one, Backend(None) as two:
+        api = holdfast.publish_api(one.url("/one"))
+        assert holdfast.call(api.path).json()["path"] == "/one"
+        holdfast.delete_api(api)
+        wait_until(lambda: holdfast.call(api.path).status_code == 404)
+        again = holdfast.create_api(two.url("/two"), name=api.name)
+        holdfast.change_lifecycle(again, "Publish")
+        wait_until(lambda: holdfast.call(api.path).status_code != 404)
+        assert holdfast.call(api.path).json()["path"] == "/two"

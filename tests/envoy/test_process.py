@@ -1,0 +1,134 @@
+"""The processes: started, ended, killed, started again; and what is said when they cannot start."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backends import Backend
+from issuing import issue
+from running import Holdfast, PublishedApi, is_running, refusal, wait_until
+
+pytestmark = pytest.mark.envoy
+HOST = "127.0.0.1"
+NOT_TRUSTED = "503 backend_not_trusted"
+PRESENTED = issue(HOST)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Holdfast]:
+    """A Holdfast that the test may do anything to."""
+    with Holdfast(tmp_path) as holdfast:
+        yield holdfast
+
+
+@pytest.fixture
+def backend() -> Iterator[Backend]:
+    with Backend(PRESENTED) as running:
+        yield running
+
+
+def trusted(holdfast: Holdfast, backend: Backend) -> tuple[PublishedApi, str]:
+    api = holdfast.publish_api(backend.url())
+    return api, holdfast.import_certificate(backend.url(), PRESENTED.pem)
+
+
+def test_an_envoy_that_is_killed_serves_again_within_a_second_or_two(own: Holdfast, backend: Backend):
+    api, alias = trusted(own, backend)
+    with Backend(PRESENTED) as other:
+        untrusted = own.publish_api(other.url())
+        for _ in range(2):
+            first = own.envoy
+            os.kill(first, signal.SIGKILL)
+            wait_until(lambda first=first: not is_running(first))
+            wait_until(lambda: own.answers(api), within=2)
+            assert own.call(api.path).status_code == 200
+            assert refusal(own.call(untrusted.path)) == NOT_TRUSTED
+            assert own.envoy != first
+    own.delete_certificate(alias)
+    wait_until(lambda: not own.call(api.path).is_success)
+
+
+def test_a_restart_keeps_everything(own: Holdfast, backend: Backend):
+    api, alias = trusted(own, backend)
+    before = own.rest.get(f"/endpoint-certificates/{alias}").json()
+    with Backend(PRESENTED) as other:
+        untrusted = own.publish_api(other.url(), sandbox=backend.url())
+        own.stop()
+        own.start()
+        assert own.call(api.path).status_code == 200
+        assert refusal(own.call(untrusted.path)) == NOT_TRUSTED
+        assert own.call(untrusted.path, sandbox=True).status_code == 200
+    after = own.rest.get(f"/endpoint-certificates/{alias}").json()
+    assert {**before, "enforcement": None} == {**after, "enforcement": None}
+    own.delete_certificate(alias)
+    wait_until(lambda: not own.call(api.path).is_success)
+
+
+def test_what_was_acknowledged_survives_a_kill_in_the_same_moment(own: Holdfast, backend: Backend):
+    api = own.publish_api(backend.url())
+    form = {"alias": "kept", "endpoint": backend.url()}
+    assert own.rest.post("/endpoint-certificates", data=form, files={"certificate": PRESENTED.pem}).status_code == 201
+    own.kill()
+    own.start()
+    own.wait_until_enforced("kept")
+    assert own.call(api.path).status_code == 200
+
+    own.delete_certificate("kept")
+    own.kill()
+    own.start()
+    assert own.rest.get("/endpoint-certificates/kept").status_code == 404
+    assert refusal(own.call(api.path)) == NOT_TRUSTED
+
+    own.delete_api(api)
+    own.kill()
+    own.start()
+    assert refusal(own.call(api.path)) == "404 not_found"
+
+
+def test_a_holdfast_without_apis_starts_without_waiting_for_them(holdfast: Holdfast):
+    assert "initial fetch timed out" not in (holdfast.data / "envoy.log").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_both_processes_although_connections_are_open(
+    own: Holdfast, backend: Backend, number: signal.Signals
+):
+    api, _ = trusted(own, backend)
+    with own.caller() as client, client.stream("GET", f"{api.path}/stream") as answer:
+        assert next(answer.iter_lines()) == "begun"
+        envoy = own.envoy
+        own.stop(number)  # looks at the exit code
+    assert not is_running(envoy)
+
+
+@pytest.mark.parametrize("which", ["publisher", "gateway", "sandbox"])
+def test_a_busy_port_is_named_with_the_option_to_choose_another(tmp_path: Path, which: str):
+    with socket.create_server((HOST, 0)) as taken:
+        address = f"{HOST}:{taken.getsockname()[1]}"
+        said = Holdfast(tmp_path).refuse_to_start(**{which: address})
+        assert said == (
+            f"holdfast: {address} cannot be listened on (Address already in use). "
+            f"Choose another with --{which} HOST:PORT."
+        )
+
+
+def test_a_data_directory_that_cannot_be_written_is_named(tmp_path: Path):
+    file = tmp_path / "file"
+    file.touch()
+    for data, reason in ((file, "File exists"), (file / "below", "Not a directory")):
+        said = Holdfast(tmp_path).refuse_to_start(data=str(data))
+        assert said == f"holdfast: {data} cannot be written ({reason}). Choose another with --data."
+
+
+def test_a_data_directory_is_used_by_one_at_a_time(holdfast: Holdfast, tmp_path: Path):
+    said = Holdfast(tmp_path).refuse_to_start(data=str(holdfast.data))
+    assert said == f"holdfast: Another Holdfast runs on {holdfast.data}. Stop it, or choose another with --data."
+
+
+def test_a_missing_envoy_is_named_with_its_setting(tmp_path: Path):
+    said = Holdfast(tmp_path, HOLDFAST_ENVOY="/nonexistent").refuse_to_start()
+    assert said == "holdfast: There is no Envoy at /nonexistent. Correct HOLDFAST_ENVOY or leave it out."

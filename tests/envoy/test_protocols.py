@@ -1,0 +1,51 @@
+"""Backends that speak something else than HTTP/1.1 over TLS."""
+
+import json
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from backends import V4, Backend, http2_backend, websocket_backend
+from issuing import issue
+from running import Holdfast, refusal, wait_until
+
+pytestmark = pytest.mark.envoy
+NOT_TRUSTED = "503 backend_not_trusted"
+PRESENTED = issue(V4)
+
+
+def test_an_http2_backend_is_spoken_to_in_http2(holdfast: Holdfast):
+    with http2_backend(PRESENTED) as url:
+        api = holdfast.publish_api(f"{url}/base")
+        assert refusal(holdfast.call(api.path)) == NOT_TRUSTED
+        alias = holdfast.import_certificate(url, PRESENTED.pem)
+        seen = holdfast.call(f"{api.path}/x?q=1", "POST", content=b"body").json()
+        assert (seen["http"], seen["path"], seen["bytes"]) == ("2", "/base/x?q=1", 4)
+        holdfast.delete_certificate(alias)
+        wait_until(lambda: not holdfast.call(api.path).is_success)
+        assert [refusal(holdfast.call(api.path)) for _ in range(5)] == [NOT_TRUSTED] * 5
+
+
+def test_a_websocket_is_opened_only_to_a_backend_that_is_trusted(holdfast: Holdfast):
+    with websocket_backend(PRESENTED) as url:
+        api = holdfast.publish_api(f"{url}/base")
+        target = f"{holdfast.gateway_url}{api.path}/chat?room=1".replace("http:", "ws:")
+        with pytest.raises(InvalidStatus) as refused:
+            connect(target)
+        assert refused.value.response.status_code == 503
+        assert json.loads(refused.value.response.body)["code"] == "backend_not_trusted"
+
+        holdfast.import_certificate(url, PRESENTED.pem)
+        with connect(target) as socket:
+            socket.send("hello")
+            assert socket.recv(timeout=5) == "/base/chat?room=1 hello"
+
+
+def test_an_http_endpoint_is_reached_without_a_certificate_and_takes_none(holdfast: Holdfast):
+    with Backend(None) as backend:
+        api = holdfast.publish_api(backend.url())
+        assert holdfast.call(api.path).status_code == 200
+        form = {"alias": "needless", "endpoint": backend.url()}
+        answer = holdfast.rest.post("/endpoint-certificates", data=form, files={"certificate": PRESENTED.pem})
+        assert (answer.status_code, answer.json()["error"][0]["code"]) == (400, "endpoint")

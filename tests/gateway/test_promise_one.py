@@ -1,0 +1,244 @@
+"""Promise 1: no verification is ever silently off, whatever the API and whatever was imported."""
+
+import re
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import certifi
+import pytest
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.core.v3.base_pb2 import TransportSocket
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import CertificateValidationContext, SubjectAltNameMatcher
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.apis.api import Api
+from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, Origin, parse_endpoint
+from holdfast.apis.lifecycle import State
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.parsing import parse
+from holdfast.certificates.trust import TrustSet, trust_set
+from holdfast.gateway.resource import CLUSTER, SECRET, make_resource
+from holdfast.gateway.resources import ApiResources, build_api
+from holdfast.gateway.routes import cluster_name
+from issuing import DAY, ed25519_key, issue
+
+NOW = datetime.now(UTC)
+PUBLIC_ROOTS = Path(certifi.where()).read_text("ascii")
+Trust = Mapping[Origin, TrustSet]
+ROOT = issue(ca=True)
+IMPORTED = [
+    parse(issued.pem).certificates[0]
+    for issued in (
+        ROOT,
+        issue("backend.test", by=ROOT),
+        issue("backend.test", ca=None, identified=False),
+        issue(common_name="no name", key=ed25519_key()),
+        issue("backend.test", start=-9 * DAY, end=-DAY),
+    )
+]
+
+ENDPOINT = parse_endpoint("https://backend.test")
+API = Api("id", "default", "any", "/any", "1.0", State.PUBLISHED, ENDPOINT, None, "", "anna", NOW, NOW)
+
+labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
+names = st.lists(labels, min_size=1, max_size=3).map(lambda parts: ".".join([*parts, "test"]))
+addresses = st.one_of(st.ip_addresses(v=4).map(str), st.ip_addresses(v=6).map(lambda address: f"[{address}]"))
+
+
+@st.composite
+def endpoints(draw: st.DrawFn) -> Endpoint:
+    scheme, host = draw(st.sampled_from(["https", "http"])), draw(st.one_of(names, addresses, st.just("SAME.test.")))
+    port = draw(st.one_of(st.just(""), st.integers(1, 65535).map(lambda number: f":{number}")))
+    return parse_endpoint(f"{scheme}://{host}{port}{draw(st.sampled_from(['', '/', '/base', '/a/b/']))}")
+
+
+apis = st.builds(
+    replace,
+    st.just(API),
+    id=st.uuids().map(str),
+    organization=st.sampled_from(["default", "other"]),
+    state=st.sampled_from(State),
+    production=st.none() | endpoints(),
+    sandbox=st.none() | endpoints(),
+)
+
+
+@st.composite
+def trusting(draw: st.DrawFn, api: Api) -> Trust:
+    origins = {endpoint.origin for endpoint in api.endpoints if endpoint.origin.is_secure}
+    return {
+        origin: trust_set(draw(st.lists(st.sampled_from(IMPORTED))), origin.reference) for origin in sorted(origins)
+    }
+
+
+@given(st.data(), apis)
+def test_every_https_backend_is_verified_by_its_anchors_and_its_name(data: st.DataObject, api: Api):
+    trust = data.draw(trusting(api))
+    assert list(flaws(api, trust, build_api(api, trust))) == []
+
+
+@given(apis.filter(lambda api: api.state.is_served and any(each.origin.is_secure for each in api.endpoints)))
+def test_an_https_endpoint_without_a_trust_set_is_not_built_at_all(api: Api):
+    with pytest.raises(ValueError, match="an https endpoint needs a trust set"):
+        build_api(api, {})
+
+
+def flaws(api: Api, trust: Trust, built: ApiResources) -> Iterator[str]:
+    """Say of each cluster of *api* why its backend could be somebody else, reading only what Envoy would be sent."""
+    clusters = {resource.name: Cluster.FromString(resource.body) for resource in built.clusters}
+    secrets = {resource.name: Secret.FromString(resource.body) for resource in built.secrets}
+    unknown = set(clusters)
+    for environment in ENVIRONMENTS:
+        endpoint, base = api.endpoint(environment), cluster_name(api, environment)
+        own = {name for name in clusters if name == base or name.startswith(f"{base}/")} if endpoint else set()
+        unknown -= own
+        for name in own if endpoint and endpoint.origin.is_secure else ():
+            yield from (f"{name}: {flaw}" for flaw in _of_cluster(clusters[name], trust[endpoint.origin], secrets))
+        led_to = {route.route.cluster for route in built.routes[environment]}
+        yield from (f"{environment}: a route leads to {name}" for name in led_to - own)
+        if api.state.is_served and endpoint and not led_to:
+            yield f"{environment}: no route"
+    yield from (f"{name}: of no endpoint" for name in unknown)
+
+
+def _of_cluster(cluster: Cluster, trust: TrustSet, secrets: Mapping[str, Secret]) -> Iterator[str]:
+    if not cluster.HasField("transport_socket"):
+        yield "no TLS"
+    for socket in (cluster.transport_socket, *(match.transport_socket for match in cluster.transport_socket_matches)):
+        yield from _of_socket(socket, trust, secrets)
+
+
+def _of_socket(socket: TransportSocket, trust: TrustSet, secrets: Mapping[str, Secret]) -> Iterator[str]:
+    context = UpstreamTlsContext()
+    if socket.name != "envoy.transport_sockets.tls" or not socket.typed_config.Unpack(context):
+        yield "no TLS context"
+    common = context.common_tls_context
+    if common.WhichOneof("validation_context_type") != "combined_validation_context":
+        yield "no combined validation"
+    combined = common.combined_validation_context
+    kind = SubjectAltNameMatcher.IP_ADDRESS if trust.reference.is_ip else SubjectAltNameMatcher.DNS
+    name = SubjectAltNameMatcher(san_type=kind, matcher=StringMatcher(exact=trust.reference.value))
+    if list(combined.default_validation_context.match_typed_subject_alt_names) != [name]:
+        yield "no name check"
+    yield from _of_validation(combined.default_validation_context)
+    secret = secrets.get(combined.validation_context_sds_secret_config.name)
+    if secret is None:
+        yield "no such secret"
+    else:
+        yield from _of_validation(secret.validation_context)
+        yield from _of_anchors(secret.validation_context.trusted_ca.inline_string, trust)
+
+
+def _of_validation(context: CertificateValidationContext) -> Iterator[str]:
+    if context.trust_chain_verification != CertificateValidationContext.VERIFY_TRUST_CHAIN:
+        yield "chains are not verified"
+    if context.HasField("system_root_certs"):
+        yield "system_root_certs verify nothing"
+    if context.allow_expired_certificate:
+        yield "expired certificates are accepted"
+
+
+def _of_anchors(pem: str, trust: TrustSet) -> Iterator[str]:
+    expected = {anchor.fingerprint for anchor in trust.anchors} or fingerprints(PUBLIC_ROOTS)
+    if not expected or fingerprints(pem) != expected:
+        yield "other anchors than those that were imported, or the public roots"
+
+
+@cache
+def fingerprints(pem: str) -> set[str]:
+    """Read the certificates of a bundle."""
+    blocks = re.findall("-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----", pem)
+    return {sha256(b64decode(block)).hexdigest() for block in blocks}
+
+
+# A check that cannot fail is no check: each of these breaks the promise, and is found.
+
+Break = Callable[[Cluster, UpstreamTlsContext, Secret], object]
+ACCEPT_UNTRUSTED = CertificateValidationContext.ACCEPT_UNTRUSTED
+
+
+def default_of(context: UpstreamTlsContext) -> CertificateValidationContext:
+    found: CertificateValidationContext = (
+        context.common_tls_context.combined_validation_context.default_validation_context
+    )
+    return found
+
+
+BROKEN: dict[str, Break] = {
+    "no TLS": lambda cluster, _, __: cluster.ClearField("transport_socket"),
+    "another transport socket": lambda cluster, _, __: setattr(cluster.transport_socket, "name", "raw_buffer"),
+    "no TLS for some hosts": lambda cluster, _, __: cluster.transport_socket_matches.add(name="some"),
+    "no validation": lambda _, context, __: context.common_tls_context.ClearField("combined_validation_context"),
+    "no name": lambda _, context, __: default_of(context).ClearField("match_typed_subject_alt_names"),
+    "two names": lambda _, context, __: default_of(context).match_typed_subject_alt_names.add(
+        san_type=SubjectAltNameMatcher.DNS, matcher={"exact": "other.test"}
+    ),
+    "a name that only begins so": lambda _, context, __: setattr(
+        default_of(context).match_typed_subject_alt_names[0].matcher, "prefix", "backend"
+    ),
+    "a name of another kind": lambda _, context, __: setattr(
+        default_of(context).match_typed_subject_alt_names[0], "san_type", SubjectAltNameMatcher.URI
+    ),
+    "untrusted accepted": lambda _, context, __: setattr(
+        default_of(context), "trust_chain_verification", ACCEPT_UNTRUSTED
+    ),
+    "untrusted accepted by the secret": lambda _, __, secret: setattr(
+        secret.validation_context, "trust_chain_verification", ACCEPT_UNTRUSTED
+    ),
+    "system roots": lambda _, context, __: default_of(context).system_root_certs.SetInParent(),
+    "system roots in the secret": lambda _, __, secret: secret.validation_context.system_root_certs.SetInParent(),
+    "expired accepted": lambda _, context, __: setattr(default_of(context), "allow_expired_certificate", True),
+    "a secret that is not there": lambda _, __, secret: setattr(secret, "name", "trust/other"),
+    "no anchors": lambda _, __, secret: secret.validation_context.ClearField("trusted_ca"),
+    "anchors that cannot be read": lambda _, __, secret: setattr(
+        secret.validation_context.trusted_ca, "inline_string", "-----BEGIN CERTIFICATE-----"
+    ),
+    "other anchors": lambda _, __, secret: setattr(
+        secret.validation_context.trusted_ca, "inline_string", IMPORTED[0].pem
+    ),
+}
+
+
+@pytest.mark.parametrize("anchors", [[], IMPORTED[1:3]], ids=["public roots", "imported"])
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_promise_is_found(how: str, anchors: list[Certificate]):
+    trust = {ENDPOINT.origin: trust_set(anchors, ENDPOINT.origin.reference)}
+    built = build_api(API, trust)
+    assert list(flaws(API, trust, built)) == []
+    for number in range(len(built.clusters)):
+        assert list(flaws(API, trust, broken(built, number, BROKEN[how])))
+
+
+def broken(built: ApiResources, number: int, change: Break) -> ApiResources:
+    """Break one cluster, or the secret that it refers to."""
+    clusters, (kept,) = list(built.clusters), built.secrets
+    cluster, secret = Cluster.FromString(clusters[number].body), Secret.FromString(kept.body)
+    context = UpstreamTlsContext()
+    cluster.transport_socket.typed_config.Unpack(context)
+    change(cluster, context, secret)
+    if cluster.HasField("transport_socket"):
+        cluster.transport_socket.typed_config.Pack(context)
+    clusters[number] = make_resource(CLUSTER, cluster.name, cluster)
+    return replace(built, clusters=tuple(clusters), secrets=(make_resource(SECRET, secret.name, secret),))
+
+
+def test_a_cluster_that_is_not_there_is_found():
+    trust = {ENDPOINT.origin: trust_set([], ENDPOINT.origin.reference)}
+    built = build_api(API, trust)
+    assert list(flaws(API, trust, replace(built, clusters=built.clusters[1:])))
+
+
+def test_a_cluster_beside_those_of_the_endpoints_is_found():
+    trust = {ENDPOINT.origin: trust_set([], ENDPOINT.origin.reference)}
+    built = build_api(API, trust)
+    stray = make_resource(CLUSTER, "stray", Cluster(name="stray"))
+    assert list(flaws(API, trust, replace(built, clusters=(*built.clusters, stray))))
