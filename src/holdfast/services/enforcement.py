@@ -18,7 +18,7 @@ from holdfast.store.database import Store
 from holdfast.store.journal import Change
 
 OriginKey = tuple[str, str]  # organization, origin
-Warming = Callable[[], Awaitable[Collection[str]]]
+Warming = Callable[[], Awaitable[Collection[str] | None]]
 FIRST_LOOK, LONGEST_LOOK = 0.002, 0.2  # seconds between looks at clusters that are still warming
 
 
@@ -75,7 +75,7 @@ class Enforcements:
     """Knows, for each origin, which resources its trust is made of, and who has put them in force."""
 
     def __init__(self, store: Store, cache: Cache, warming: Mapping[str, Warming]) -> None:
-        """*warming* tells, for a gateway's id, the clusters it still warms: their old versions serve meanwhile."""
+        """*warming* tells for a gateway's id the clusters whose old versions still serve; None when it cannot."""
         self._store = store
         self._cache = cache
         self._warming = warming
@@ -173,7 +173,10 @@ class Enforcements:
         if not origins:
             return []
         looks = [self._warming[gateway.id]() for gateway in self._cache.gateways if gateway.id in self._warming]
-        warming = {(CLUSTER, name) for names in await asyncio.gather(*looks) for name in names}
+        seen = await asyncio.gather(*looks)
+        if None in seen:
+            return []
+        warming = {(CLUSTER, name) for names in seen for name in names or ()}
         return [origin for origin in origins if not self._keys(origin) & warming and self._everywhere(origin)]
 
     def _settle(self, origins: Collection[OriginKey]) -> None:
