@@ -24,8 +24,8 @@ picture: install ## make the picture of the README again
 	HOLDFAST_PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_described_page.py
 
 check: install ## lint, types, floors
-	$(BIN)/ruff check src tests tools
-	$(BIN)/ruff format --check src tests tools
+	$(BIN)/ruff check src tests tools bench
+	$(BIN)/ruff format --check src tests tools bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

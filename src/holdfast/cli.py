@@ -3,28 +3,42 @@ The `holdfast` command.
 """
 
 import asyncio
+import gc
 import signal
 import sys
+from collections.abc import Coroutine
+from contextlib import nullcontext
+from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from typer import Option
 
-from holdfast.app import PASSWORD_FILE, Running, running
+from holdfast.apis.api import DEFAULT_ORGANIZATION
+from holdfast.app import ADMIN, PASSWORD_FILE, Running, running
+from holdfast.demo.story import play, stage
+from holdfast.demo.tour import Tour
 from holdfast.gateway.process import EnvoyMissing
 from holdfast.machine import CannotStart
+from holdfast.services.principal import Principal
 from holdfast.settings import Settings
 from holdfast.telemetry import configure_logging
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
-console = Console(highlight=False, soft_wrap=True)
+T = TypeVar("T")
+# Tracebacks stay plain: those that show the values of variables could show a password.
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
-Data = Annotated[Path | None, typer.Option(help="Where everything is kept. [default: ~/.local/share/holdfast]")]
-Publisher = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="[default: 127.0.0.1:9080]")]
-Gateway = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="[default: 127.0.0.1:8280]")]
-Sandbox = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="[default: 127.0.0.1:8281]")]
+
+Data = Annotated[Path | None, Option(metavar="DIR", help="Where everything is [default: ~/.local/share/holdfast].")]
+Publisher = Annotated[str | None, Option(metavar="HOST:PORT", help="Pages and REST [default: 127.0.0.1:9080].")]
+Gateway = Annotated[str | None, Option(metavar="HOST:PORT", help="Production calls [default: 127.0.0.1:8280].")]
+Sandbox = Annotated[str | None, Option(metavar="HOST:PORT", help="Sandbox calls [default: 127.0.0.1:8281].")]
+Demo = Annotated[bool, Option("--demo", help="Also start a backend with a self-signed certificate, to try with.")]
+Once = Annotated[bool, Option("--once", help="Play it once, with data of its own, and end.")]
 
 
 def main() -> None:
@@ -36,53 +50,99 @@ def main() -> None:
         sys.exit(1)
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"holdfast {version_of('holdfast')}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, Option("--version", callback=_tell_version, is_eager=True, help="Say the version.")]
+
+
 @app.callback()
-def holdfast() -> None:
+def holdfast(*, _version: Version = False) -> None:
     """An API publisher and gateway that verifies every backend's certificate."""
 
 
 @app.command()
 def up(
-    data: Data = None,
-    publisher: Publisher = None,
-    gateway: Gateway = None,
-    sandbox: Sandbox = None,
+    data: Data = None, publisher: Publisher = None, gateway: Gateway = None, sandbox: Sandbox = None, demo: Demo = False
 ) -> None:
-    """Start the publisher and a gateway; Ctrl-C ends both."""
+    """
+    Start the publisher and a gateway; Ctrl-C ends both.
+
+    What an option sets, a variable can set too: HOLDFAST_DATA, HOLDFAST_PUBLISHER, HOLDFAST_GATEWAY, HOLDFAST_SANDBOX.
+    HOLDFAST_ADMIN_PASSWORD is the password of admin, HOLDFAST_LOG_LEVEL one of debug, info, warning, error.
+    """
     settings = _settings(data=data, publisher=publisher, gateway=gateway, sandbox=sandbox)
-    asyncio.run(_up(settings))
+    asyncio.run(_until_stopped(_up(settings, demo=demo)))
 
 
-async def _up(settings: Settings) -> None:
-    stop = asyncio.Event()
+@app.command()
+def demo(once: Once = False) -> None:
+    """
+    Show what becomes of a backend with a self-signed certificate.
+
+    With --once: refused, import, served, delete, refused, each with its time; exit 0 only if each came out right.
+    Without, this is `holdfast up --demo`.
+    """
+    if not once:
+        up(demo=True)
+        return
+    with stage() as options:
+        came_out_right = asyncio.run(_until_stopped(_once(_settings(**options), options["admin_password"])))
+    if not came_out_right:
+        raise typer.Exit(1)
+
+
+async def _until_stopped(work: Coroutine[Any, Any, T]) -> T | None:
+    """Do *work* until it ends or a signal comes; further signals do not disturb how it ends."""
+    task = asyncio.create_task(work)
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, lambda: task.cancelling() or task.cancel())
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return None
+
+
+async def _up(settings: Settings, *, demo: bool) -> None:
+    data, who = settings.data.expanduser(), Principal(DEFAULT_ORGANIZATION, ADMIN)
     async with running(settings) as holdfast:
-        _tell_ready(holdfast, settings)
-        await stop.wait()
+        _tell_ready(holdfast, data)
+        tour = Tour(console, holdfast.runtime, who, holdfast.publisher_url, data, data / PASSWORD_FILE)
+        async with tour.begin() if demo else nullcontext():
+            # What was made until now stays; to look through it again and again would stop everything for 0.1 s.
+            gc.collect()
+            gc.freeze()
+            await asyncio.Event().wait()
 
 
-def _tell_ready(holdfast: Running, settings: Settings) -> None:
+async def _once(settings: Settings, password: str) -> bool:
+    async with running(settings) as holdfast:
+        gateway = holdfast.runtime.gateways["production"]
+        return await play(console, holdfast.publisher_url, gateway, (ADMIN, password), settings.data)
+
+
+def _tell_ready(holdfast: Running, data: Path) -> None:
     if holdfast.new_password:
-        file = settings.data.expanduser() / PASSWORD_FILE
-        console.print(f"User admin, password {holdfast.new_password} (kept in {file})", markup=False)
-    gateways = holdfast.runtime.gateways
-    console.print(
-        f"Ready: publisher {holdfast.publisher_url}, "
-        f"gateway {gateways['production']}, sandbox {gateways['sandbox']}. Ctrl-C ends it.",
-        markup=False,
-    )
+        console.print(f"User {ADMIN}, password {holdfast.new_password} (kept in {data / PASSWORD_FILE})")
+    urls = holdfast.runtime.gateways
+    addresses = f"publisher {holdfast.publisher_url}, gateway {urls['production']}, sandbox {urls['sandbox']}"
+    console.print(f"Ready: {addresses}. Ctrl-C ends it.")
 
 
 def _settings(**options: Any) -> Settings:
     try:
         settings = Settings(**{name: value for name, value in options.items() if value is not None})
-        configure_logging(settings.log_level)
+        settings.data.expanduser()
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0])
-        told = options.get(name) is not None
-        option = f"--{name}" if told else f"HOLDFAST_{name.upper()}"
-        reason = str(first["msg"]).removeprefix("Value error, ")
-        raise CannotStart(f"{option}: {reason}.") from error
+        name, given = str(first["loc"][0]), str(first["input"])
+        told = f"HOLDFAST_{name.upper()}" if options.get(name) is None else f"--{name}"
+        reason = str(first["msg"]).removeprefix("Value error, ").replace("Input should", f"{given!r} should")
+        raise CannotStart(f"{told}: {reason}.") from error
+    except RuntimeError as error:
+        raise CannotStart(f"There is no home directory for {settings.data}. Choose another with --data.") from error
+    configure_logging(settings.log_level)
     return settings

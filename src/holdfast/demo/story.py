@@ -1,0 +1,118 @@
+"""
+`holdfast demo --once`: refused, import, served, delete, refused, over HTTP, as a client would see it.
+"""
+
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+
+from holdfast.demo.backend import Backend, serving
+from holdfast.demo.caller import Seen, ask
+
+REST = "/api/am/publisher/v4"
+ALIAS = "pizza-shack"
+API = {"name": "Pizza Shack", "context": "/pizzashack", "version": "1.0.0"}
+OBEYS_WITHIN = 10.0  # seconds
+
+
+class StepFailed(RuntimeError):
+    """A step did not come out right; the text says which and what was seen."""
+
+
+@contextmanager
+def stage() -> Iterator[dict[str, Any]]:
+    """Give settings that touch nothing of the user's: a directory that goes at the end, a password, free ports."""
+    with ExitStack() as stack:
+        # All are held until all are found, so that they differ.
+        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        addresses = [each.getsockname() for each in held]
+    named = dict(zip(("publisher", "gateway", "sandbox"), addresses, strict=True))
+    with tempfile.TemporaryDirectory(prefix="holdfast-") as directory:
+        yield named | {"data": Path(directory), "admin_password": secrets.token_urlsafe()}
+
+
+async def play(
+    console: Console, publisher_url: str, gateway_url: str, credentials: tuple[str, str], data: Path
+) -> bool:
+    """Play the story with a backend of its own, kept below *data*; say whether each step came out right."""
+    async with (
+        serving(data / "demo") as backend,
+        httpx.AsyncClient(base_url=publisher_url, auth=credentials, trust_env=False) as publisher,
+        httpx.AsyncClient(base_url=gateway_url, trust_env=False) as gateway,
+    ):
+        return await Story(console, publisher, gateway, backend).play()
+
+
+@dataclass(slots=True)
+class Story:
+    """The five steps. *publisher* is a client of the publisher, signed in; *gateway* one of the gateway."""
+
+    console: Console
+    publisher: httpx.AsyncClient
+    gateway: httpx.AsyncClient
+    backend: Backend
+    within: float = OBEYS_WITHIN
+    _step: int = 0
+
+    async def play(self) -> bool:
+        """Play the story; say whether each step came out right."""
+        try:
+            await self._play()
+        except (StepFailed, httpx.HTTPError) as error:
+            self.console.print(f"Step {self._step} of 5 failed: {str(error) or type(error).__name__}.", style="red")
+            return False
+        self.console.print("All five steps came out right.", style="green")
+        return True
+
+    async def _play(self) -> None:
+        self._step = 1
+        endpoints = {"endpoint_type": "http", "production_endpoints": {"url": self.backend.url}}
+        made = await self._rest("POST", "/apis", 201, json=API | {"endpointConfig": endpoints})
+        query = {"action": "Publish", "apiId": made.json()["id"]}
+        started = time.perf_counter()
+        await self._rest("POST", "/apis/change-lifecycle", 200, params=query)
+        await self._gateway("refused", started, lambda seen: seen.is_refused, "503 backend_not_trusted")
+
+        self._step = 2
+        started = time.perf_counter()
+        fields = {"alias": ALIAS, "endpoint": self.backend.url}
+        file = {"certificate": self.backend.certificate.read_bytes()}
+        answer = await self._rest("POST", "/endpoint-certificates", 201, data=fields, files=file)
+        self._say("import", started, f"{answer.status_code} {ALIAS}")
+
+        self._step = 3
+        await self._gateway("served", started, lambda seen: seen.is_served, "200")
+
+        self._step = 4
+        started = time.perf_counter()
+        answer = await self._rest("DELETE", f"/endpoint-certificates/{ALIAS}", 200)
+        self._say("delete", started, f"{answer.status_code} {ALIAS}")
+
+        self._step = 5
+        await self._gateway("refused", started, lambda seen: seen.is_refused, "503 backend_not_trusted")
+
+    async def _rest(self, method: str, path: str, status: int, **content: Any) -> httpx.Response:
+        answer = await self.publisher.request(method, REST + path, **content)
+        if answer.status_code != status:
+            raise StepFailed(f"{method} {REST + path} was answered {answer.status_code} {answer.text}, not {status}")
+        return answer
+
+    async def _gateway(self, step: str, started: float, wanted: Callable[[Seen], bool], expected: str) -> None:
+        url = f"{API['context']}/{API['version']}/menu"
+        seen = await ask(self.gateway, url, wanted, self.within)
+        if not wanted(seen):
+            raise StepFailed(f"within {self.within:g} s the gateway answered {seen}, not {expected}")
+        self._say(step, started, str(seen))
+
+    def _say(self, step: str, started: float, seen: str) -> None:
+        milliseconds = (time.perf_counter() - started) * 1000
+        self.console.print(f"{self._step}  {step:<8} {milliseconds:7.1f} ms   {seen}")

@@ -1,0 +1,38 @@
+"""The table of the lifecycle."""
+
+import itertools
+
+import pytest
+
+from holdfast.apis.errors import TransitionRefused
+from holdfast.apis.lifecycle import State, transit, transitions_from
+
+TABLE = {
+    (State.CREATED, "Publish"): State.PUBLISHED,
+    (State.PUBLISHED, "Demote to Created"): State.CREATED,
+    (State.PUBLISHED, "Deprecate"): State.DEPRECATED,
+    (State.DEPRECATED, "Publish"): State.PUBLISHED,
+    (State.DEPRECATED, "Retire"): State.RETIRED,
+}
+ACTIONS = ["Publish", "Demote to Created", "Deprecate", "Retire", "Block", "Re-Publish", "Deploy as a Prototype", ""]
+
+
+@pytest.mark.parametrize(("state", "action"), list(itertools.product(State, ACTIONS)))
+def test_the_lifecycle_knows_these_transitions_and_no_others(state, action):
+    if (state, action) in TABLE:
+        assert transit(state, action) is TABLE[state, action]
+        assert transitions_from(state)[action] is TABLE[state, action]
+    else:
+        with pytest.raises(TransitionRefused):
+            transit(state, action)
+
+
+def test_a_refusal_names_what_is_possible():
+    with pytest.raises(TransitionRefused, match="Possible now: Demote to Created, Deprecate"):
+        transit(State.PUBLISHED, "publish")
+    with pytest.raises(TransitionRefused, match="it is the end"):
+        transit(State.RETIRED, "Publish")
+
+
+def test_published_and_deprecated_apis_are_served():
+    assert [state for state in State if state.is_served] == [State.PUBLISHED, State.DEPRECATED]

@@ -1,0 +1,202 @@
+"""What the tests start from: a clock, a database on disk, a running control plane, a client of it."""
+
+import logging
+import shutil
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import anyio.from_thread
+import hypothesis
+import pytest
+import structlog
+from argon2 import PasswordHasher
+from starlette.types import ASGIApp
+
+from holdfast.gateway.cache import Cache
+from holdfast.services.accounts import SESSION_COOKIE, Accounts
+from holdfast.services.enforcement import Enforcements
+from holdfast.services.principal import Principal
+from holdfast.services.runtime import Runtime
+from holdfast.store import accounts
+from holdfast.store.accounts import User
+from holdfast.store.database import Store
+
+with warnings.catch_warnings():
+    # Starlette would rather use httpx2; the httpx that Holdfast itself runs on does as well.
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+# How fast an example runs says more about the machine than about us.
+hypothesis.settings.register_profile("calm", deadline=None)
+hypothesis.settings.load_profile("calm")
+# What went wrong is enough, in plain words: pictures of it take a tenth of a second each.
+structlog.configure(
+    processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
+    wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+)
+PASSWORD = "crisp-thin-päsword"
+# Checking a password costs what its hash says: this one is made to be cheap, so that tests are fast.
+CHEAPLY = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+GATEWAYS = {"production": "http://127.0.0.1:8280", "sandbox": "http://127.0.0.1:8281"}
+
+
+class Clock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.time = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def advance(self, **by: float) -> datetime:
+        """Go on by so many days, hours, minutes, seconds."""
+        self.time += timedelta(**by)
+        return self.time
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database without rows; copying it is faster than making it."""
+    path = tmp_path_factory.mktemp("template") / "empty.sqlite"
+    Store(path).close()
+    return path
+
+
+@pytest.fixture
+def database(tmp_path: Path, empty_database: Path) -> Path:
+    """The file of *store*."""
+    return Path(shutil.copy(empty_database, tmp_path / "holdfast.sqlite"))
+
+
+@pytest.fixture
+def store(database: Path) -> Iterator[Store]:
+    opened = Store(database)
+    yield opened
+    opened.close()
+
+
+def enter(store: Store, organization: str, name: str) -> Principal:
+    """Make the organization of somebody who has already signed in."""
+    with store.write() as session:
+        accounts.insert_organization(session, organization, datetime.now(UTC))
+    return Principal(organization, name)
+
+
+@pytest.fixture
+def anna(store: Store) -> Principal:
+    return enter(store, "default", "anna")
+
+
+@pytest.fixture
+def otto(store: Store) -> Principal:
+    """Somebody of another organization."""
+    return enter(store, "other", "otto")
+
+
+def run(store: Store, now: Callable[[], datetime]) -> Runtime:
+    """Put a control plane together that no gateway has called yet."""
+    cache = Cache()
+    return Runtime(store, Accounts(store), Enforcements(store, cache, {}), cache, GATEWAYS, now)
+
+
+@pytest.fixture
+def runtime(store: Store, clock: Clock) -> Runtime:
+    """A control plane of one's own; password hashing makes it slow, most tests share one."""
+    return run(store, clock)
+
+
+@pytest.fixture(scope="session")
+def shared_runtime(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Runtime]:
+    path = Path(shutil.copy(empty_database, tmp_path_factory.mktemp("shared") / "holdfast.sqlite"))
+    store = Store(path)
+    yield run(store, lambda: datetime.now(UTC))
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def shared_files(shared_runtime: Runtime) -> Callable[[], list[bytes]]:
+    """Read the files of the shared database, its log among them."""
+
+    def read() -> list[bytes]:
+        with shared_runtime.store.read() as session:
+            path = Path(str(session.connection().engine.url.database))
+        return [file.read_bytes() for file in path.parent.iterdir()]
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def connect() -> Iterator[Callable[..., TestClient]]:
+    """Make clients of a control plane; all of them share one event loop."""
+    from holdfast.app import create_asgi
+
+    made: dict[int, ASGIApp] = {}
+    with anyio.from_thread.start_blocking_portal() as portal:
+
+        def make(runtime: Runtime, **options: object) -> TestClient:
+            if id(runtime) not in made:
+                made[id(runtime)] = create_asgi(runtime)
+            client = TestClient(made[id(runtime)], "http://127.0.0.1:9080", follow_redirects=False, **options)
+            client.portal = portal
+            return client
+
+        yield make
+
+
+@pytest.fixture
+def password() -> str:
+    """What users of tests sign in with."""
+    return PASSWORD
+
+
+@pytest.fixture(scope="session")
+def join(shared_runtime: Runtime) -> Callable[[str], User]:
+    """Make a user with an organization of their own, so that tests can share one control plane."""
+
+    def join(name: str) -> User:
+        organization = str(uuid.uuid4())
+        user = User(str(uuid.uuid4()), organization, f"{name} of {organization}", CHEAPLY.hash(PASSWORD))
+        with shared_runtime.store.write() as session:
+            accounts.insert_organization(session, organization, datetime.now(UTC))
+            accounts.insert_user(session, user, datetime.now(UTC))
+        return user
+
+    return join
+
+
+@pytest.fixture
+def berta(join: Callable[[str], User]) -> User:
+    return join("berta")
+
+
+@pytest.fixture(scope="session")
+def sign_in(shared_runtime: Runtime, connect: Callable[..., TestClient]) -> Callable[[User], TestClient]:
+    """Give a client that a user has signed in with."""
+
+    def sign_in(user: User) -> TestClient:
+        client = connect(shared_runtime)
+        client.cookies.set(SESSION_COOKIE, shared_runtime.accounts.start_session(user, shared_runtime.now()))
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def client(sign_in: Callable[[User], TestClient], berta: User) -> TestClient:
+    """A client that berta has signed in with."""
+    return sign_in(berta)
+
+
+@pytest.fixture
+def stranger(sign_in: Callable[[User], TestClient], join: Callable[[str], User]) -> TestClient:
+    """A client that somebody of another organization has signed in with."""
+    return sign_in(join("carl"))

@@ -1,0 +1,102 @@
+"""
+The gateway's side of the discovery stream, over a real unix socket.
+
+    async with discovery(tmp_path) as (cache, connect):
+        edge = await connect("edge-1")
+        await edge.ask(CLUSTER)
+        response = await edge.receive()
+        await edge.answer(response)
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import grpc.aio
+from envoy.config.core.v3.base_pb2 import Node
+from envoy.service.discovery.v3.ads_pb2_grpc import AggregatedDiscoveryServiceStub
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
+from google.rpc.status_pb2 import Status
+
+from holdfast.gateway.ads import serve
+from holdfast.gateway.cache import Cache, Gateway
+
+PATIENCE = 10  # seconds until a test that waits for something fails
+
+
+class Edge:
+    """One stream; only its first request says which node it is, as Envoy does it."""
+
+    def __init__(self, channel: grpc.aio.Channel, node: str) -> None:
+        self._call = AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources()
+        self._node: Node | None = Node(id=node)
+
+    async def ask(
+        self, type_url: str, *names: str, has: Mapping[str, str] | None = None, unsubscribe: tuple[str, ...] = ()
+    ) -> None:
+        """Subscribe and unsubscribe."""
+        request = DeltaDiscoveryRequest(
+            type_url=type_url,
+            resource_names_subscribe=names,
+            resource_names_unsubscribe=unsubscribe,
+            initial_resource_versions=has or {},
+        )
+        await self._send(request)
+
+    async def receive(self) -> DeltaDiscoveryResponse:
+        """Wait for what comes next."""
+        async with asyncio.timeout(PATIENCE):
+            return await self._call.read()
+
+    async def answer(self, response: DeltaDiscoveryResponse, error: str | None = None) -> None:
+        """Acknowledge, or refuse with *error*."""
+        request = DeltaDiscoveryRequest(type_url=response.type_url, response_nonce=response.nonce)
+        if error is not None:
+            request.error_detail.CopyFrom(Status(code=13, message=error))
+        await self._send(request)
+
+    async def take(self) -> dict[str, str]:
+        """Wait for what comes next, acknowledge it and say which versions it brought; "" stands for a removal."""
+        response = await self.receive()
+        await self.answer(response)
+        return versions(response)
+
+    def disconnect(self) -> None:
+        """Cut the connection."""
+        self._call.cancel()
+
+    async def _send(self, request: DeltaDiscoveryRequest) -> None:
+        if self._node is not None:
+            request.node.CopyFrom(self._node)
+            self._node = None
+        await self._call.write(request)
+
+
+def versions(response: DeltaDiscoveryResponse) -> dict[str, str]:
+    """Say which versions a response brings; "" stands for a removal."""
+    return {each.name: each.version for each in response.resources} | dict.fromkeys(response.removed_resources, "")
+
+
+async def until(cache: Cache, true: Callable[[list[Gateway]], object]) -> None:
+    """Wait until the connected gateways are as they should be."""
+    observer = cache.observe()
+    async with asyncio.timeout(PATIENCE):
+        while not true(cache.gateways):
+            await observer.wait()
+            observer.clear()
+    cache.stop_observing(observer)
+
+
+@asynccontextmanager
+async def discovery(directory: Path) -> AsyncIterator[tuple[Cache, Callable[[str], Awaitable[Edge]]]]:
+    """Serve a cache in *directory* and give the way to connect to it."""
+    cache, address = Cache(), f"unix:{directory / 'ads'}"
+    async with AsyncExitStack() as stack:
+        server = await serve(cache, address)
+        stack.push_async_callback(server.stop, 0)
+
+        async def connect(node: str) -> Edge:
+            return Edge(await stack.enter_async_context(grpc.aio.insecure_channel(address)), node)
+
+        yield cache, connect

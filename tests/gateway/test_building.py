@@ -1,0 +1,71 @@
+"""One API as everything that gateways need for it."""
+
+import pytest
+
+from holdfast.apis.endpoint import ENVIRONMENTS
+from holdfast.apis.lifecycle import State
+from holdfast.certificates.trust import trust_set
+from holdfast.gateway.resource import CLUSTER, SECRET
+from holdfast.gateway.resources import build_api
+from issuing import issue
+from store.values import make_api, read
+
+
+def build(api, *anchors):
+    trust = {
+        endpoint.origin: trust_set([read(each) for each in anchors], endpoint.origin.reference)
+        for endpoint in api.endpoints
+        if endpoint.origin.is_secure
+    }
+    return build_api(api, trust)
+
+
+def test_each_environment_has_clusters_and_routes_of_its_own():
+    api = make_api(production="https://pizza.test", sandbox="http://sandbox.test")
+    built = build(api)
+    base = f"default/{api.id}"
+    assert [cluster.name for cluster in built.clusters] == [
+        f"{base}/production",
+        f"{base}/production/upgrade",
+        f"{base}/sandbox",
+    ]
+    assert [len(built.routes[environment]) for environment in ENVIRONMENTS] == [4, 4]
+    assert built.all == built.secrets + built.clusters
+
+
+def test_two_environments_at_one_origin_share_its_secret():
+    api = make_api(production="https://pizza.test/a", sandbox="https://pizza.test/b")
+    built = build(api, issue("pizza.test"))
+    assert len(built.secrets) == 1
+    assert {kind for kind, _ in built.by_origin["https://pizza.test"]} == {CLUSTER, SECRET}
+    assert len(built.by_origin["https://pizza.test"]) == 5
+
+
+def test_each_origin_knows_what_its_trust_is_made_of():
+    built = build(make_api(production="https://a.test", sandbox="http://b.test"))
+    assert built.by_origin.keys() == {"https://a.test", "http://b.test"}
+    assert built.by_origin["https://a.test"] == {
+        *((CLUSTER, cluster.name) for cluster in built.clusters[:2]),
+        (SECRET, built.secrets[0].name),
+    }
+    assert built.by_origin["http://b.test"] == {(CLUSTER, built.clusters[2].name)}
+
+
+@pytest.mark.parametrize("state", [State.CREATED, State.RETIRED])
+def test_an_api_that_is_not_served_is_nothing_at_all(state):
+    built = build(make_api(state=state, sandbox="https://sandbox.test"))
+    assert (built.all, built.by_origin, built.routes) == ((), {}, {"production": [], "sandbox": []})
+
+
+def test_a_change_of_trust_is_a_change_of_the_cluster():
+    """A changed secret alone would leave open connections as they are."""
+    api = make_api()
+    before, after = build(api), build(api, issue("pizza.test"))
+    assert [cluster.name for cluster in before.clusters] == [cluster.name for cluster in after.clusters]
+    assert not {cluster.version for cluster in before.clusters} & {cluster.version for cluster in after.clusters}
+
+
+def test_two_organizations_have_nothing_in_common_but_equal_secrets():
+    mine, theirs = build(make_api()), build(make_api(organization="other"))
+    assert not {cluster.name for cluster in mine.clusters} & {cluster.name for cluster in theirs.clusters}
+    assert mine.secrets == theirs.secrets

@@ -1,0 +1,86 @@
+"""What is true, who has it, and who is told."""
+
+import asyncio
+
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+
+from holdfast.gateway.cache import Cache
+from holdfast.gateway.resource import CLUSTER, SECRET, Resource, make_resource
+
+A, B = Resource(CLUSTER, "a", "1", b"a"), Resource(CLUSTER, "b", "1", b"b")
+
+
+def test_resources_are_kept_by_type_and_name():
+    cache = Cache()
+    cache.apply([A, B, Resource(SECRET, "a", "9", b"")])
+    assert cache.resources(CLUSTER) == {"a": A, "b": B}
+    assert (cache.get(CLUSTER, "a"), cache.get(SECRET, "a").version, cache.get(SECRET, "b")) == (A, "9", None)
+    assert cache.resources("nothing of this kind") == {}
+
+
+def test_a_step_replaces_and_removes():
+    cache = Cache()
+    cache.apply([A, B])
+    newer = Resource(CLUSTER, "b", "2", b"b")
+    cache.apply([newer], [(CLUSTER, "a"), (CLUSTER, "never there"), (SECRET, "nor this")])
+    assert cache.resources(CLUSTER) == {"b": newer}
+
+
+def test_a_step_that_removes_and_brings_the_same_name_brings_it():
+    cache = Cache()
+    cache.apply([A])
+    cache.apply([A], [(CLUSTER, "a")])
+    assert cache.get(CLUSTER, "a") == A
+
+
+def test_every_stream_is_woken_by_a_change_and_no_longer_after_it_ended():
+    async def story():
+        cache = Cache(clock=lambda: 7.0)
+        (one, woken), (two, also) = cache.connect("one"), cache.connect("two")
+        assert ([gateway.id for gateway in cache.gateways], one.connected_at) == (["one", "two"], 7.0)
+        cache.apply([A])
+        assert woken.is_set()
+        assert also.is_set()
+        woken.clear()
+        cache.disconnect(one, woken)
+        cache.apply([B])
+        assert not woken.is_set()
+        assert cache.gateways == [two]
+        cache.disconnect(one, woken)  # a second time does no harm
+
+    asyncio.run(story())
+
+
+def test_observers_are_told_of_gateways_that_come_and_go():
+    async def story():
+        cache = Cache()
+        observer = cache.observe()
+        connected = cache.connect("one")
+        assert observer.is_set()
+        observer.clear()
+        cache.disconnect(*connected)
+        assert observer.is_set()
+        observer.clear()
+        cache.stop_observing(observer)
+        cache.tell_observers()
+        assert not observer.is_set()
+
+    asyncio.run(story())
+
+
+def test_gateways_with_the_same_name_are_two():
+    async def story():
+        cache = Cache()
+        cache.connect("edge")
+        cache.connect("edge")
+        assert len(cache.gateways) == 2
+
+    asyncio.run(story())
+
+
+def test_equal_content_is_an_equal_version():
+    one, same = (make_resource(CLUSTER, "a", Cluster(name="a")) for _ in range(2))
+    other = make_resource(CLUSTER, "a", Cluster(name="a", type=Cluster.LOGICAL_DNS))
+    assert one == same
+    assert one.version != other.version
+    assert Cluster.FromString(other.body).type == Cluster.LOGICAL_DNS

@@ -1,0 +1,96 @@
+"""Endpoints as Envoy clusters."""
+
+import pytest
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
+from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
+
+from holdfast.apis.endpoint import parse_endpoint
+from holdfast.certificates.trust import trust_set
+from holdfast.gateway.clusters import clusters, upgrade_cluster_name
+
+OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def make(url):
+    endpoint = parse_endpoint(url)
+    trust = trust_set((), endpoint.origin.reference) if endpoint.origin.is_secure else None
+    return [Cluster.FromString(resource.body) for resource in clusters("name", endpoint, trust)]
+
+
+def tls(cluster):
+    context = UpstreamTlsContext()
+    assert cluster.transport_socket.typed_config.Unpack(context)
+    return context
+
+
+def protocol(cluster):
+    options = HttpProtocolOptions()
+    assert cluster.typed_extension_protocol_options[OPTIONS].Unpack(options)
+    return options
+
+
+def address(cluster):
+    (locality,) = cluster.load_assignment.endpoints
+    (host,) = locality.lb_endpoints
+    socket = host.endpoint.address.socket_address
+    return socket.address, socket.port_value
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "expected"),
+    [
+        ("https://backend.test", Cluster.LOGICAL_DNS, ("backend.test", 443)),
+        ("http://backend.test:8080", Cluster.LOGICAL_DNS, ("backend.test", 8080)),
+        ("https://localhost:8443/base", Cluster.LOGICAL_DNS, ("localhost", 8443)),
+        ("https://127.0.0.1:8443", Cluster.STATIC, ("127.0.0.1", 8443)),
+        ("https://[::1]:8443", Cluster.STATIC, ("::1", 8443)),
+        ("https://bücher.test", Cluster.LOGICAL_DNS, ("xn--bcher-kva.test", 443)),
+    ],
+)
+def test_addresses_are_taken_as_they_are_and_names_are_resolved(url, kind, expected):
+    for cluster in make(url):
+        assert (cluster.type, address(cluster)) == (kind, expected)
+        assert cluster.load_assignment.cluster_name == cluster.name
+
+
+def test_only_a_name_is_sent_as_sni():
+    for cluster in make("https://Backend.test:8443"):
+        assert tls(cluster).sni == "backend.test"
+    for url in ("https://127.0.0.1", "https://[::1]"):
+        assert {tls(cluster).sni for cluster in make(url)} == {""}
+
+
+def test_an_https_backend_has_a_cluster_of_its_own_for_upgrades_that_speaks_only_http_1():
+    both, upgrade = make("https://backend.test")
+    assert [both.name, upgrade.name] == ["name", "name/upgrade"]
+    assert list(tls(both).common_tls_context.alpn_protocols) == ["h2", "http/1.1"]
+    assert protocol(both).WhichOneof("upstream_protocol_options") == "auto_config"
+    assert list(tls(upgrade).common_tls_context.alpn_protocols) == ["http/1.1"]
+    assert protocol(upgrade).explicit_http_config.HasField("http_protocol_options")
+    assert upgrade_cluster_name("name", parse_endpoint("https://backend.test")) == upgrade.name
+
+
+def test_an_http_backend_has_one_cluster_without_tls():
+    (plain,) = make("http://backend.test")
+    assert not plain.HasField("transport_socket")
+    assert protocol(plain).explicit_http_config.HasField("http_protocol_options")
+    assert upgrade_cluster_name("name", parse_endpoint("http://backend.test")) == plain.name
+
+
+def test_an_endpoint_is_never_built_with_the_wrong_kind_of_trust():
+    secure, plain = parse_endpoint("https://backend.test"), parse_endpoint("http://backend.test")
+    with pytest.raises(ValueError, match="needs a trust set"):
+        clusters("name", secure, None)
+    with pytest.raises(ValueError, match="has none"):
+        clusters("name", plain, trust_set((), plain.origin.reference))
+
+
+def test_the_same_endpoint_makes_the_same_versions():
+    endpoint = parse_endpoint("https://backend.test")
+    one, same = (clusters("name", endpoint, trust_set((), endpoint.origin.reference)) for _ in range(2))
+    assert one == same
+
+
+def test_the_base_path_does_not_change_a_cluster():
+    assert make("https://backend.test/a") == make("https://backend.test/b")

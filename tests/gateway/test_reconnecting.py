@@ -1,0 +1,68 @@
+"""Gateways that go and come again."""
+
+import asyncio
+
+from gateway.edge import discovery, until, versions
+from holdfast.gateway.resource import CLUSTER, SECRET, Resource
+
+
+def make(name, version="1", kind=CLUSTER, body=b"body"):
+    return Resource(kind, name, version, body)
+
+
+def test_a_gateway_that_comes_again_is_told_only_what_is_new(tmp_path):
+    async def story():
+        async with discovery(tmp_path) as (cache, connect):
+            cache.apply([make("a"), make("b")])
+            edge = await connect("edge")
+            await edge.ask(CLUSTER)
+            await edge.take()
+            edge.disconnect()
+            await until(cache, lambda gateways: not gateways)
+            cache.apply([make("b", "2")], [(CLUSTER, "a")])
+            again = await connect("edge")
+            await again.ask(CLUSTER, has={"a": "1", "b": "1"})
+            told = [await again.take(), await again.take()]
+            await until(cache, lambda gateways: gateways[0].has((CLUSTER, "b"), "2"))
+            assert len(cache.gateways) == 1
+            return told
+
+    assert asyncio.run(story()) == [{"b": "2"}, {"a": ""}]
+
+
+def test_a_gateway_that_comes_again_with_everything_counts_at_once(tmp_path):
+    """Nothing is sent to it, so nothing comes back that could wake those who wait for it."""
+
+    async def story():
+        async with discovery(tmp_path) as (cache, connect):
+            cache.apply([make("s", kind=SECRET)])
+            edge = await connect("edge")
+            await edge.ask(SECRET, "s", has={"s": "1"})
+            await until(cache, lambda gateways: gateways and gateways[0].has((SECRET, "s"), "1"))
+
+    asyncio.run(story())
+
+
+def test_a_gateway_with_very_many_clusters_can_come_again(tmp_path):
+    has = {f"default/00000000-0000-0000-0000-{number:012}/production": "0" * 16 for number in range(60_000)}
+
+    async def story():
+        async with discovery(tmp_path) as (_, connect):
+            edge = await connect("edge")
+            await edge.ask(CLUSTER, has=has)
+            return len(versions(await edge.receive()))
+
+    assert asyncio.run(story()) == len(has)
+
+
+def test_gateways_that_go_are_forgotten_and_observers_told(tmp_path):
+    async def story():
+        async with discovery(tmp_path) as (cache, connect):
+            edges = [await connect(name) for name in ("one", "two")]
+            for edge in edges:
+                await edge.ask(CLUSTER)
+            await until(cache, lambda gateways: {gateway.id for gateway in gateways} == {"one", "two"})
+            edges[0].disconnect()
+            await until(cache, lambda gateways: [gateway.id for gateway in gateways] == ["two"])
+
+    asyncio.run(story())

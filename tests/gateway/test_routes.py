@@ -1,0 +1,92 @@
+"""APIs as Envoy routes."""
+
+import pytest
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+
+from holdfast.apis.lifecycle import State
+from holdfast.gateway.resource import ROUTES
+from holdfast.gateway.routes import route_configuration, routes_of
+from store.values import make_api
+
+
+def matched(api, environment="production"):
+    """Say what is matched, whether only upgrades are, what the path becomes and where it goes."""
+    return [
+        (
+            route.match.path or route.match.prefix + "*",
+            bool(route.match.headers),
+            route.route.prefix_rewrite,
+            route.route.cluster.removeprefix(f"{api.organization}/{api.id}/"),
+        )
+        for route in routes_of(api, environment)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "alone", "below"),
+    [
+        ("https://pizza.test", "/", "/"),
+        ("https://pizza.test/", "/", "/"),
+        ("https://pizza.test/base", "/base", "/base/"),
+        ("https://pizza.test/a/b/", "/a/b", "/a/b/"),
+    ],
+)
+def test_context_and_version_become_the_base_path(url, alone, below):
+    api = make_api(context="/pizza", version="1.0.0", production=url)
+    assert matched(api) == [
+        ("/pizza/1.0.0", True, alone, "production/upgrade"),
+        ("/pizza/1.0.0/*", True, below, "production/upgrade"),
+        ("/pizza/1.0.0", False, alone, "production"),
+        ("/pizza/1.0.0/*", False, below, "production"),
+    ]
+
+
+def test_upgrades_to_an_http_backend_need_no_other_cluster():
+    assert {target for *_, target in matched(make_api(production="http://pizza.test"))} == {"production"}
+
+
+def test_an_environment_without_an_endpoint_has_no_routes():
+    api = make_api(production=None, sandbox="https://sandbox.test")
+    assert matched(api, "production") == []
+    assert {target for *_, target in matched(api, "sandbox")} == {"sandbox", "sandbox/upgrade"}
+
+
+@pytest.mark.parametrize("state", State)
+def test_only_published_and_deprecated_apis_have_routes(state):
+    assert bool(matched(make_api(state=state))) is (state in {State.PUBLISHED, State.DEPRECATED})
+
+
+def test_another_organizations_api_lies_below_its_own_prefix():
+    paths = {path for path, *_ in matched(make_api(context="/pizza", version="1", organization="acme"))}
+    assert paths == {"/t/acme/pizza/1", "/t/acme/pizza/1/*"}
+
+
+def test_the_backend_is_called_by_its_own_name_and_told_the_callers():
+    for url, authority in (("https://pizza.test:8443", "pizza.test:8443"), ("https://[::1]", "[::1]")):
+        for route in routes_of(make_api(production=url), "production"):
+            assert route.route.host_rewrite_literal == authority
+            assert route.route.append_x_forwarded_host
+
+
+def test_a_long_answer_is_not_cut_off_and_silence_is():
+    for route in routes_of(make_api(), "production"):
+        assert route.route.timeout.ToTimedelta().total_seconds() == 0
+        assert route.route.idle_timeout.ToTimedelta().total_seconds() == 60
+
+
+def test_the_longest_context_goes_first():
+    contexts = ["/a", "/a/1/b", "/a/1", "/abc"]
+    resource = route_configuration(
+        "production",
+        (routes_of(make_api(f"Api{n}", context=c, version="1"), "production") for n, c in enumerate(contexts)),
+    )
+    assert (resource.type_url, resource.name) == (ROUTES, "production")
+    (host,) = RouteConfiguration.FromString(resource.body).virtual_hosts
+    assert list(host.domains) == ["*"]
+    paths = list(dict.fromkeys(route.match.path for route in host.routes if route.match.path))
+    assert paths == ["/a/1/b/1", "/a/1/1", "/abc/1", "/a/1"]
+
+
+def test_no_apis_are_no_routes():
+    configuration = RouteConfiguration.FromString(route_configuration("sandbox", [[], []]).body)
+    assert list(configuration.virtual_hosts[0].routes) == []

@@ -1,0 +1,98 @@
+"""Trust sets in Envoy's words."""
+
+from pathlib import Path
+
+import certifi
+import pytest
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import SubjectAltNameMatcher, TlsParameters
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
+
+from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.parsing import parse
+from holdfast.certificates.trust import trust_set
+from holdfast.gateway.resource import SECRET
+from holdfast.gateway.tls import secret, secret_name, upstream_tls
+from issuing import issue
+
+HOST = reference_identifier("backend.test")
+
+
+def anchors(*data):
+    return [certificate for each in data for certificate in parse(each).certificates]
+
+
+def pem_of(resource):
+    return Secret.FromString(resource.body).validation_context.trusted_ca.inline_string
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda backend: b"\xef\xbb\xbf" + backend.pem,
+        lambda backend: backend.pem.replace(b"\n", b"\r\n"),
+        lambda backend: b"notes" + backend.pem.replace(b"\n", b"\n  "),
+        lambda backend: b"\n" + backend.pem.replace(b"CERTIFICATE", b"X509 CERTIFICATE"),
+        lambda backend: backend.der,
+    ],
+    ids=["byte-order-mark", "crlf", "indented", "old-label", "der"],
+)
+def test_envoy_gets_pem_that_was_written_from_der(written):
+    backend = issue("backend.test")
+    resource = secret(trust_set(anchors(written(backend)), HOST))
+    assert pem_of(resource).encode() == backend.pem
+    assert resource.type_url == SECRET
+
+
+def test_equal_content_has_one_name_and_one_version_in_whatever_order():
+    one, two = issue("backend.test"), issue("backend.test")
+    made = [
+        trust_set(anchors(*data), reference_identifier(host))
+        for data, host in (
+            ((one.pem, two.der), "backend.test"),
+            ((two.pem, one.pem), "backend.test"),
+            ((two.pem + one.pem + two.pem,), "else.test"),
+        )
+    ]
+    assert len({secret(trust) for trust in made}) == 1
+    assert secret(made[0]).name == secret_name(made[0])
+    assert Secret.FromString(secret(made[0]).body).name == secret_name(made[0])
+
+
+def test_other_content_has_another_name():
+    one, two = issue("backend.test"), issue("backend.test")
+    sets = [(), (one.pem,), (two.pem,), (one.pem, two.pem)]
+    assert len({secret_name(trust_set(anchors(*data), HOST)) for data in sets}) == 4
+
+
+def test_without_anchors_the_public_roots_are_trusted_and_nothing_is_left_to_envoy():
+    resource = secret(trust_set((), HOST))
+    assert pem_of(resource) == Path(certifi.where()).read_text("ascii")
+    assert not Secret.FromString(resource.body).validation_context.HasField("system_root_certs")
+
+
+def test_a_context_names_its_secret_and_the_name_to_present():
+    trust = trust_set(anchors(issue("backend.test").pem), HOST)
+    for http2 in (True, False):
+        context = UpstreamTlsContext()
+        assert upstream_tls(trust, http2=http2).typed_config.Unpack(context)
+        common = context.common_tls_context
+        validation = common.combined_validation_context
+        assert validation.validation_context_sds_secret_config.name == secret_name(trust)
+        assert validation.validation_context_sds_secret_config.sds_config.HasField("ads")
+        (match,) = validation.default_validation_context.match_typed_subject_alt_names
+        assert (match.san_type, match.matcher.exact) == (SubjectAltNameMatcher.DNS, "backend.test")
+        versions = (common.tls_params.tls_minimum_protocol_version, common.tls_params.tls_maximum_protocol_version)
+        assert versions == (TlsParameters.TLSv1_2, TlsParameters.TLSv1_3)
+        assert context.max_session_keys.value == 0
+        assert context.HasField("max_session_keys")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_an_address_is_looked_for_as_an_address(host):
+    context = UpstreamTlsContext()
+    upstream_tls(trust_set((), reference_identifier(host)), http2=True).typed_config.Unpack(context)
+    (match,) = (
+        context.common_tls_context.combined_validation_context.default_validation_context.match_typed_subject_alt_names
+    )
+    assert (match.san_type, match.matcher.exact) == (SubjectAltNameMatcher.IP_ADDRESS, host)

@@ -1,0 +1,31 @@
+"""What is refused changes nothing, so all tests of a file share one API and the certificate of its backend."""
+
+import pytest
+
+from issuing import issue
+from rest.calls import SANDBOX, create_api, unchanged, upload
+
+
+@pytest.fixture(scope="module")
+def berta(join):
+    return join("berta")
+
+
+@pytest.fixture(scope="module")
+def client(sign_in, berta):
+    return sign_in(berta)
+
+
+@pytest.fixture(scope="module")
+def api(client):
+    """The API Pizza, with a secure production endpoint, a plain sandbox, and a certificate called "kept"."""
+    made = create_api(client, sandbox=SANDBOX)
+    assert upload(client, issue("pizza.test").pem, "kept").status_code == 201
+    return made
+
+
+@pytest.fixture(scope="module")
+def nothing_changes(shared_runtime, berta, api):
+    """Check that the block changes nothing of what berta's organization has."""
+    del api
+    return lambda: unchanged(shared_runtime, berta.organization)

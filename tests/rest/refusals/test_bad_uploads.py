@@ -1,0 +1,128 @@
+"""Uploads that cannot be trust: a clear answer that names the field, and nothing changed."""
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from issuing import DAY, issue
+from rest.calls import CERTIFICATES, SANDBOX, URL, assert_problem, create_api, replace, upload
+
+BACKEND, OTHER = issue("pizza.test"), issue("other.test")
+EXPIRED = issue("pizza.test", start=-9 * DAY, end=-3 * DAY)
+REQUEST = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(BACKEND.key, hashes.SHA256())
+FILES = {
+    "empty": (b"", "is empty. Choose the file"),
+    "only spaces": (b" \r\n\t", "is empty"),
+    "text": (b"hello, world", "Choose a PEM file"),
+    "html": (b"<script>alert(1)</script>", "Choose a PEM file"),
+    "zeros": (bytes(1000), "Choose a PEM file"),
+    "truncated pem": (BACKEND.pem[:-40], "cut off. Export the certificate again"),
+    "truncated base64": (BACKEND.pem.replace(BACKEND.pem.splitlines()[3], b""), "cannot be read"),
+    "truncated der": (BACKEND.der[:-10], "cannot be read"),
+    "bad base64": (BACKEND.pem.replace(b"\nM", b"\n!", 1), "base64 is damaged"),
+    "one good, one bad": (BACKEND.pem + OTHER.pem.replace(b"\nM", b"\n!", 1), "Block 2 of 2 cannot be read"),
+    "private key beside": (BACKEND.pem + BACKEND.key_pem, "Block 2 of 2 is a private key"),
+    "private key before": (BACKEND.key_pem + BACKEND.pem, "Block 1 of 2 is a private key"),
+    "private key alone": (BACKEND.key_pem, "openssl x509"),
+    "request in pem": (REQUEST.public_bytes(Encoding.PEM), "signing request (CSR). Upload the certificate"),
+    "request in der": (REQUEST.public_bytes(Encoding.DER), "signing request (CSR). Upload the certificate"),
+    "too large": (b"#" * (1024 * 1024) + BACKEND.pem, "larger than 1024 KiB"),
+    "too many": (BACKEND.pem * 101, "holds 101 certificates; at most 100"),
+    "expired": (EXPIRED.pem, "expired on"),
+    "all expired": (EXPIRED.pem + issue(end=-DAY, start=-3 * DAY).pem, "expired on"),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_that_is_no_certificate_is_refused_with_the_reason(client, nothing_changes, kind):
+    data, says = FILES[kind]
+    with nothing_changes():
+        assert_problem(upload(client, data), 400, "certificate", says=says)
+        assert_problem(replace(client, data, "kept"), 400, "certificate", says=says)
+
+
+def test_an_expired_certificate_is_called_what_wso2_calls_it(client):
+    assert upload(client, EXPIRED.pem).json()["message"] == "Certificate Expired"
+
+
+def test_a_file_beyond_all_bounds_is_refused_before_it_is_read(client, nothing_changes):
+    with nothing_changes():
+        body = assert_problem(upload(client, b"#" * 3 * 1024 * 1024), 413, says="larger than 2048 KiB")
+    assert body["message"] == "Content Too Large"
+
+
+@pytest.mark.parametrize(
+    ("alias", "says"),
+    [
+        ("", "It is missing"),
+        ("   ", "The alias is missing"),
+        ("x" * 46, "at most 45"),
+        ("a b", "Leave these out"),
+        ("a/b", "Leave these out"),
+        ("../../etc/passwd", "Leave these out"),
+        ("..", "Leave these out"),
+        ("<script>alert(1)</script>", "Leave these out"),
+        ("'; DROP TABLE certificate; --", "Leave these out"),
+        ('a"\r\nX-Evil: 1', "Leave these out"),
+        ("a\x00b", "Leave these out"),
+    ],
+)
+def test_an_odd_alias_is_refused_with_the_reason(client, nothing_changes, alias, says):
+    with nothing_changes():
+        assert_problem(upload(client, OTHER.pem, alias), 400, "alias", says=says)
+
+
+def test_a_taken_alias_is_a_conflict(client, nothing_changes):
+    with nothing_changes():
+        says = "exists already. Choose another, or replace its certificate."
+        assert_problem(upload(client, OTHER.pem, "kept"), 409, "alias", says=says)
+
+
+def test_certificates_that_cannot_be_told_apart_are_a_conflict(client, nothing_changes):
+    one, other = (issue("twin.test", identified=False).pem for _ in range(2))
+    with nothing_changes():
+        assert_problem(upload(client, one + other), 409, "certificate", says="The file holds two certificates")
+    assert upload(client, one, "one").status_code == 201
+    with nothing_changes():
+        says = "Replace the certificate of one instead"
+        assert_problem(upload(client, other), 409, "certificate", says=says)
+        assert_problem(replace(client, other, "kept"), 409, "certificate", says=says)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "says"),
+    [
+        ("", "It is missing"),
+        (" ", "The URL is missing"),
+        ("https://", "The URL has no host"),
+        ("pizza.test", "must begin with https://"),
+        ("ftp://pizza.test", "must begin with https://"),
+        ("https://pizza.test:99999", "look at its host and port"),
+        ("https://anna:secret@pizza.test:8443", "user name or password"),
+        (f"{URL}?x=1", "leave out the part"),
+        ("https://else.test", "No API has an endpoint at https://else.test. Save the endpoint of the API first"),
+        ("https://pizza.test:8444/base", "No API has an endpoint"),
+        (SANDBOX, "is an http endpoint: its backend shows no certificate"),
+        ("https://<script>alert(1)<script>", "host name"),
+        ("https://pizza.test:8443/<script>", "percent-encode them"),
+        ("https://' OR '1'='1", "space"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_trusted_is_refused_with_the_reason(client, nothing_changes, endpoint, says):
+    with nothing_changes():
+        assert_problem(upload(client, OTHER.pem, "a", endpoint), 400, "endpoint", says=says)
+
+
+def test_an_endpoint_of_another_organization_is_none(client, stranger, nothing_changes):
+    create_api(stranger, "Pasta", "https://pasta.test")
+    with nothing_changes():
+        assert_problem(upload(client, OTHER.pem, "a", "https://pasta.test"), 400, "endpoint", says="No API has")
+
+
+@pytest.mark.parametrize("alias", ["nobody", "KEPT", "%25", "%00", "kept%20", "'--", "x" * 5000])
+def test_an_unknown_alias_is_not_found(client, nothing_changes, alias):
+    with nothing_changes():
+        for method, path in (("GET", ""), ("GET", "/content"), ("DELETE", "")):
+            assert_problem(client.request(method, f"{CERTIFICATES}/{alias}{path}"), 404, says="no endpoint certificate")
+        assert_problem(replace(client, OTHER.pem, alias), 404, says="no endpoint certificate")

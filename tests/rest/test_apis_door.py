@@ -1,0 +1,187 @@
+"""`/apis`: create, look at, change, delete, list, search, and the lifecycle."""
+
+from rest.calls import APIS, SANDBOX, URL, api_body, assert_problem, create_api
+
+ODD = "';DROP-TABLE-api;--<img/src=x/onerror=alert(1)>"
+SUMMARY = {
+    "id",
+    "name",
+    "description",
+    "context",
+    "version",
+    "provider",
+    "type",
+    "lifeCycleStatus",
+    "workflowStatus",
+    "hasThumbnail",
+    "createdTime",
+    "updatedTime",
+}
+
+SEARCHES = [
+    ("", ["Pasta", "Pizza", "Pizza Shack"]),
+    ("izza", ["Pizza", "Pizza Shack"]),
+    ("PIZZA SH", ["Pizza Shack"]),
+    ("name:pizza", ["Pizza", "Pizza Shack"]),
+    ('name:"pizza"', ["Pizza"]),
+    ('name:"Pizza Shack"', ["Pizza Shack"]),
+    ("context:/pi", ["Pizza"]),
+    ("version:2", ["Pasta"]),
+    ("name:pizza version:1", ["Pizza", "Pizza Shack"]),
+    ("pizza context:/shack", ["Pizza Shack"]),
+    ("status:CREATED", ["Pasta", "Pizza Shack"]),
+    ("Status:published", ["Pizza"]),
+    ("provider:berta", ["Pasta", "Pizza", "Pizza Shack"]),
+    ('provider:"berta"', []),
+    ("description:dente", ["Pasta"]),
+    ("name:", ["Pasta", "Pizza", "Pizza Shack"]),
+    ("rename:pizza", []),
+    ("label:external", []),
+    ("%", []),
+    ("' OR '1'='1", []),
+    ("x" * 5000, []),
+]
+
+
+def test_a_new_api_is_answered_with_its_place_and_what_it_is(client, berta):
+    response = client.post(APIS, json=api_body(sandbox=SANDBOX, description="Thin"))
+    body = response.json()
+    assert (response.status_code, response.headers["location"]) == (201, f"{APIS}/{body['id']}")
+    assert body.keys() == SUMMARY | {"lastUpdatedTime", "endpointConfig"}
+    assert (body["name"], body["context"], body["version"]) == ("Pizza", "/pizza", "1.0.0")
+    assert (body["description"], body["provider"], body["lifeCycleStatus"]) == ("Thin", berta.name, "CREATED")
+    assert body["endpointConfig"] == {
+        "endpoint_type": "http",
+        "production_endpoints": {"url": URL},
+        "sandbox_endpoints": {"url": SANDBOX},
+    }
+    assert client.get(response.headers["location"]).json() == body
+
+
+def test_an_api_without_an_endpoint_has_none(client):
+    body = client.post(APIS, json={"name": "Pizza", "context": "pizza", "version": "1"}).json()
+    assert (body["context"], body["endpointConfig"]) == ("/pizza", {"endpoint_type": "http"})
+
+
+def test_a_new_version_is_no_conflict(client, api):
+    assert create_api(client, version="2.0.0")["context"] == api["context"]
+
+
+def test_html_and_sql_are_text_where_text_may_be(client):
+    body = create_api(client, description=ODD)
+    assert body["description"] == ODD
+    response = client.get(APIS, params={"query": f"description:{ODD}"})
+    assert [each["description"] for each in response.json()["list"]] == [ODD]
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_members_that_wso2_has_and_we_do_not_are_read_over(client):
+    extra = {"isDefaultVersion": False, "transport": ["http", "https"], "policies": ["Unlimited"], "id": "mine"}
+    assert create_api(client, **extra)["id"] != "mine"
+
+
+def test_json_with_a_charset_or_of_a_kind_is_json(client):
+    for number, kind in enumerate(["application/json; charset=utf-8", "application/vnd.api+json"]):
+        body = {"name": f"Api{number}", "context": f"/a{number}", "version": "1"}
+        response = client.request("POST", APIS, json=body, headers={"content-type": kind})
+        assert response.status_code == 201
+
+
+def test_a_member_that_is_there_twice_has_its_last_word(client):
+    body = b'{"name": "<b>", "name": "Pizza", "context": "/pizza", "version": "1"}'
+    response = client.post(APIS, content=body, headers={"content-type": "application/json"})
+    assert response.json()["name"] == "Pizza"
+
+
+def test_description_and_endpoints_are_changed_and_nothing_else(client, api):
+    body = api_body("Else", "https://new.test", version="9", description="new", lifeCycleStatus="PUBLISHED")
+    response = client.put(f"{APIS}/{api['id']}", json=body)
+    assert response.status_code == 200
+    changed = response.json()
+    assert changed["endpointConfig"]["production_endpoints"] == {"url": "https://new.test"}
+    assert "sandbox_endpoints" not in changed["endpointConfig"]
+    assert changed["description"] == "new"
+    for kept in ("id", "name", "context", "version", "provider", "lifeCycleStatus", "createdTime"):
+        assert changed[kept] == api[kept]
+    assert client.get(f"{APIS}/{api['id']}").json() == changed
+
+
+def test_what_was_read_can_be_written_back(client, api):
+    written = client.put(f"{APIS}/{api['id']}", json=api).json()
+    assert written["endpointConfig"] == api["endpointConfig"]
+
+
+def test_a_deletion_has_an_empty_answer_and_then_there_is_none(client, api):
+    response = client.delete(f"{APIS}/{api['id']}")
+    assert (response.status_code, response.content) == (200, b"")
+    assert_problem(client.get(f"{APIS}/{api['id']}"), 404, says=api["id"])
+    assert_problem(client.delete(f"{APIS}/{api['id']}"), 404)
+    assert_problem(client.put(f"{APIS}/{api['id']}", json=api), 404)
+
+
+def test_an_api_moves_through_its_lifecycle(client, api):
+    def move(action):
+        return client.post(f"{APIS}/change-lifecycle", params={"apiId": api["id"], "action": action})
+
+    response = move("Publish")
+    assert response.status_code == 200
+    assert response.json() == {
+        "workflowStatus": "APPROVED",
+        "jsonPayload": None,
+        "lifecycleState": {
+            "state": "Published",
+            "checkItems": [],
+            "availableTransitions": [
+                {"event": "Demote to Created", "targetState": "Created"},
+                {"event": "Deprecate", "targetState": "Deprecated"},
+            ],
+        },
+    }
+    assert client.get(f"{APIS}/{api['id']}").json()["lifeCycleStatus"] == "PUBLISHED"
+    for action, state in (("Deprecate", "Deprecated"), ("Retire", "Retired")):
+        assert move(action).json()["lifecycleState"]["state"] == state
+    assert_problem(move("Publish"), 400, says="it is the end")
+
+
+def test_lists_have_wso2s_members(client, api):
+    create_api(client, "Pasta")
+    body = client.get(APIS).json()
+    assert (body.keys(), body["count"]) == ({"count", "list", "pagination"}, 2)
+    assert [each["name"] for each in body["list"]] == ["Pasta", "Pizza"]
+    assert all(each.keys() == SUMMARY for each in body["list"])
+    assert body["list"][1] == {key: api[key] for key in SUMMARY}
+    assert body["pagination"] == {"offset": 0, "limit": 25, "total": 2, "next": "", "previous": ""}
+
+
+def test_the_links_of_pages_lead_through_the_whole_list(client):
+    for number in range(3):
+        create_api(client, f"Äpfel {number}", context=f"/a{number}")
+    seen, link = [], f"{APIS}?limit=2&query=%C3%84pfel%20version:1"
+    while link:
+        page = client.get(link).json()
+        seen.append([each["name"] for each in page["list"]])
+        link = page["pagination"]["next"]
+    assert seen == [["Äpfel 0", "Äpfel 1"], ["Äpfel 2"]]
+
+
+def test_a_search_is_written_as_for_wso2(client):
+    pizza = create_api(client)
+    create_api(client, "Pasta", version="2.0.0", description="al dente")
+    create_api(client, "Pizza Shack", context="/shack")
+    client.post(f"{APIS}/change-lifecycle", params={"apiId": pizza["id"], "action": "Publish"})
+    for query, found in SEARCHES:
+        response = client.get(APIS, params={"query": query})
+        assert response.status_code == 200
+        assert [each["name"] for each in response.json()["list"]] == found, query
+
+
+def test_organizations_do_not_see_each_other(client, stranger, api):
+    theirs = create_api(stranger)
+    assert [each["id"] for each in client.get(APIS).json()["list"]] == [api["id"]]
+    assert_problem(client.get(f"{APIS}/{theirs['id']}"), 404)
+    assert_problem(client.put(f"{APIS}/{theirs['id']}", json=api_body()), 404)
+    assert_problem(client.delete(f"{APIS}/{theirs['id']}"), 404)
+    lifecycle = {"apiId": theirs["id"], "action": "Publish"}
+    assert_problem(client.post(f"{APIS}/change-lifecycle", params=lifecycle), 404)
+    assert stranger.get(f"{APIS}/{theirs['id']}").json() == theirs

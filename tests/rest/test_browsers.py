@@ -1,0 +1,117 @@
+"""What browsers are told, and what pages of others cannot make them do."""
+
+import asyncio
+
+import pytest
+
+from holdfast.middleware import MAX_BODY, BodyLimit
+from issuing import issue
+from rest.calls import APIS, CERTIFICATES, api_body, assert_problem, unchanged, upload
+
+FOREIGN = [
+    {"sec-fetch-site": "cross-site"},
+    {"sec-fetch-site": "same-site"},
+    {"sec-fetch-site": "cross-site", "origin": "http://127.0.0.1:9080"},
+    {"sec-fetch-site": "nonsense"},
+    {"origin": "https://evil.test"},
+    {"origin": "http://127.0.0.1:9081"},
+    {"origin": "http://127.0.0.1"},
+    {"origin": "http://127.0.0.1:9080.evil.test"},
+    {"origin": "null"},
+    {"origin": ""},
+    {"origin": "http://["},
+]
+OWN = [
+    {},
+    {"sec-fetch-site": "same-origin"},
+    {"sec-fetch-site": "none"},
+    {"origin": "http://127.0.0.1:9080"},
+    {"sec-fetch-site": "same-origin", "origin": "http://127.0.0.1:9080"},
+]
+
+
+def test_a_page_of_another_origin_cannot_change_anything(client, shared_runtime, berta, api):
+    with unchanged(shared_runtime, berta.organization):
+        for headers in FOREIGN:
+            assert_problem(client.delete(f"{APIS}/{api['id']}", headers=headers), 403, says="a foreign page")
+        for response in (
+            client.post(APIS, json=api_body("New"), headers=headers),
+            client.put(f"{APIS}/{api['id']}", json=api_body(), headers=headers),
+            upload(client, issue("pizza.test").pem, headers=headers),
+            client.post("/sign-out", headers=headers),
+        ):
+            assert_problem(response, 403, says="a foreign page")
+
+
+def test_own_pages_and_programs_can(client):
+    for number, headers in enumerate(OWN):
+        assert client.post(APIS, json=api_body(f"Api{number}"), headers=headers).status_code == 201
+
+
+def test_reading_is_not_hindered_for_the_browser_keeps_the_answer_from_the_page(client):
+    response = client.get(APIS, headers={"sec-fetch-site": "cross-site", "origin": "https://evil.test"})
+    assert response.status_code == 200
+    assert "access-control-allow-origin" not in response.headers
+    assert response.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", APIS, {}),
+        ("GET", f"{CERTIFICATES}/nobody", {}),
+        ("GET", "/sign-in", {}),
+        ("GET", "/nothing-here", {}),
+        ("POST", APIS, {"sec-fetch-site": "cross-site"}),
+        ("GET", APIS, {"authorization": "Basic x"}),
+    ],
+)
+def test_every_answer_tells_browsers_to_be_careful(client, method, path, headers):
+    answered = client.request(method, path, headers=headers).headers
+    policy = dict(part.split(" ", 1) for part in answered["content-security-policy"].split("; "))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
+    assert answered["x-content-type-options"] == "nosniff"
+    assert answered["referrer-policy"] == answered["cross-origin-opener-policy"] == "same-origin"
+    assert answered["cache-control"] == "no-store"
+    assert "server" not in answered
+
+
+def test_a_body_without_a_declared_length_is_measured_too(client):
+    def endless():
+        for _ in range(MAX_BODY // 65536 + 1):
+            yield bytes(65536)
+
+    assert_problem(client.post(CERTIFICATES, content=endless()), 413, says="larger than 2048 KiB")
+
+
+def pass_through(messages):
+    """Send a request in pieces through the body limit and say what comes out behind it."""
+    came, answered = [], []
+
+    async def app(_scope, receive, _send):
+        came.append(await receive())
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        answered.append(message)
+
+    asyncio.run(BodyLimit(app, limit=10)({"type": "http", "headers": []}, receive, send))
+    return came, answered
+
+
+def test_pieces_become_one_body():
+    pieces = [{"type": "http.request", "body": b"12345", "more_body": more} for more in (True, False)]
+    assert pass_through(pieces) == ([{"type": "http.request", "body": b"1234512345", "more_body": False}], [])
+
+
+def test_a_body_that_breaks_off_never_arrives_in_half():
+    pieces = [{"type": "http.request", "body": b"12345", "more_body": True}, {"type": "http.disconnect"}]
+    assert pass_through(pieces) == ([], [])
+
+
+def test_a_body_of_one_byte_more_is_refused():
+    came, answered = pass_through([{"type": "http.request", "body": bytes(11), "more_body": False}])
+    assert (came, answered[0]["status"]) == ([], 413)

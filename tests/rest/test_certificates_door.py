@@ -1,0 +1,163 @@
+"""`/endpoint-certificates`: import, look at, replace, delete, list."""
+
+from datetime import datetime
+from urllib.parse import quote
+
+import pytest
+
+from issuing import DAY, issue
+from rest.calls import CERTIFICATES, URL, assert_problem, create_api, replace, upload
+from store.values import read
+
+pytestmark = pytest.mark.usefixtures("api")
+INFORMATION = {"alias", "endpoint", "status", "validity", "version", "subject", "certificates", "findings"}
+ADDED = {"expiryStatus", "notAfter", "createdTime", "lastUpdatedTime"}
+
+
+def test_an_upload_is_answered_with_its_place_and_what_it_is(client):
+    backend = issue("pizza.test")
+    response = upload(client, backend.pem)
+    assert (response.status_code, response.headers["location"]) == (201, f"{CERTIFICATES}/pizza-backend")
+    body = response.json()
+    assert body.keys() == INFORMATION | ADDED | {"ignored"}
+    assert (body["alias"], body["endpoint"], body["status"], body["version"]) == ("pizza-backend", URL, "Active", "V3")
+    assert (body["subject"], body["findings"], body["ignored"]) == ("CN=pizza.test", [], [])
+    validity = [datetime.fromisoformat(body["validity"][end]) for end in ("from", "to")]
+    assert validity == [backend.certificate.not_valid_before_utc, backend.certificate.not_valid_after_utc]
+    assert client.get(response.headers["location"]).status_code == 200
+
+
+def test_everything_about_a_certificate_can_be_read(client):
+    upload(client, issue("pizza.test", "*.pizza.test", "127.0.0.1").pem)
+    body = client.get(f"{CERTIFICATES}/pizza-backend").json()
+    assert body.keys() == INFORMATION | ADDED | {"enforcement"}
+    (certificate,) = body["certificates"]
+    assert certificate["subjectAltNames"] == ["pizza.test", "*.pizza.test", "127.0.0.1"]
+    assert certificate["key"] == "EC secp256r1 256"
+    assert certificate["signatureAlgorithm"] == "ECDSA-WITH-SHA256"
+    assert len(certificate["fingerprint"]) == 64
+    assert int(certificate["serialNumber"], 16) > 0
+    assert (certificate["status"], certificate["isCa"], certificate["version"]) == ("Active", False, "V3")
+    assert certificate["issuer"] == certificate["subject"] == "CN=pizza.test\\, *.pizza.test\\, 127.0.0.1"
+    assert body["enforcement"] == {
+        "progress": "no gateway",
+        "gateways": 0,
+        "enforcedOn": 0,
+        "milliseconds": None,
+        "reason": "",
+    }
+
+
+def test_several_certificates_are_all_kept_and_described(client):
+    expired = issue("pizza.test", start=-9 * DAY, end=-3 * DAY)
+    good, root = issue("pizza.test"), issue(ca=True)
+    body = upload(client, expired.pem + good.pem + root.pem + good.pem).json()
+    assert [each["fingerprint"] for each in body["certificates"]] == [
+        read(each).fingerprint for each in (expired, good, root)
+    ]
+    assert [each["status"] for each in body["certificates"]] == ["Expired", "Active", "Active"]
+    assert body["status"] == "Active"
+    finding = body["findings"][0]
+    assert (finding["code"], finding["severity"]) == ("expired", "error")
+    assert finding["fingerprint"] == read(expired).fingerprint
+    assert finding["remedy"]
+    assert [each["severity"] for each in body["findings"][1:]] == ["info"]  # a root that names no host
+    assert body["ignored"] == [{"what": "Block 4", "why": "It is the same certificate as one before it."}]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "status", "expiry", "finding"),
+    [
+        (-1, 300, "Active", "Active", []),
+        (-1, 20, "Active", "Expiring", ["expiring"]),  # scripts for WSO2 look for Active
+        (3, 300, "Not yet valid", "Not yet valid", ["not-yet-valid"]),
+    ],
+)
+def test_the_status_is_wso2s_and_the_finer_one_stands_beside_it(client, start, end, status, expiry, finding):
+    body = upload(client, issue("pizza.test", start=start * DAY, end=end * DAY).pem).json()
+    assert (body["status"], body["expiryStatus"]) == (status, expiry)
+    assert [each["code"] for each in body["findings"]] == finding
+
+
+def test_a_wrong_name_is_said_and_does_not_hinder(client):
+    response = upload(client, issue("else.test").pem)
+    assert response.status_code == 201
+    assert [finding["code"] for finding in response.json()["findings"]] == ["name-mismatch"]
+
+
+def test_a_replacement_keeps_the_endpoint(client):
+    upload(client, issue("pizza.test").pem)
+    new = issue("pizza.test")
+    response = replace(client, new.der)
+    assert response.status_code == 200
+    assert (response.json()["alias"], response.json()["endpoint"]) == ("pizza-backend", URL)
+    assert response.json()["certificates"][0]["fingerprint"] == read(new).fingerprint
+    assert client.get(f"{CERTIFICATES}/pizza-backend").json()["certificates"] == response.json()["certificates"]
+
+
+def test_a_deletion_has_an_empty_answer_and_then_there_is_none(client):
+    upload(client, issue("pizza.test").pem)
+    response = client.delete(f"{CERTIFICATES}/pizza-backend")
+    assert (response.status_code, response.content) == (200, b"")
+    for call in (client.get, client.delete):
+        assert_problem(call(f"{CERTIFICATES}/pizza-backend"), 404, says="'pizza-backend'")
+    assert client.get(CERTIFICATES).json()["count"] == 0
+
+
+@pytest.mark.parametrize("alias", ["größe", "证书", "what?", "a.b-c_d", "`tick`"])
+def test_an_alias_may_be_a_word_in_any_language(client, alias):
+    response = upload(client, issue("pizza.test").pem, alias)
+    place = response.headers["location"]
+    assert (response.status_code, place) == (201, f"{CERTIFICATES}/{quote(alias, safe='')}")
+    assert client.get(place).json()["alias"] == alias
+    assert [entry["alias"] for entry in client.get(CERTIFICATES, params={"alias": alias}).json()["certificates"]] == [
+        alias
+    ]
+    assert replace(client, issue("pizza.test").pem, quote(alias, safe="")).status_code == 200
+    assert client.get(f"{place}/content").status_code == 200
+    assert client.delete(place).status_code == 200
+
+
+def test_lists_have_wso2s_members_and_more(client):
+    for alias in ("b", "a"):
+        upload(client, issue("pizza.test").pem, alias)
+    body = client.get(CERTIFICATES).json()
+    assert (body.keys(), body["count"]) == ({"count", "certificates", "pagination"}, 2)
+    assert [entry["alias"] for entry in body["certificates"]] == ["a", "b"]
+    assert all(entry.keys() == {"alias", "endpoint"} | ADDED for entry in body["certificates"])
+    assert body["pagination"] == {"offset": 0, "limit": 25, "total": 2, "next": "", "previous": ""}
+
+
+def test_lists_are_filtered_by_alias_and_endpoint(client):
+    create_api(client, "Pasta", "https://pasta.test")
+    upload(client, issue("pizza.test").pem, "a")
+    upload(client, issue("pasta.test").pem, "b", "https://pasta.test")
+
+    def aliases(**query):
+        return [entry["alias"] for entry in client.get(CERTIFICATES, params=query).json()["certificates"]]
+
+    assert aliases(alias="a") == aliases(endpoint=URL) == ["a"]
+    assert aliases(endpoint="https://pasta.test") == ["b"]
+    assert aliases(alias="a", endpoint="https://pasta.test") == aliases(alias="%") == aliases(alias="A") == []
+
+
+def test_the_links_of_pages_lead_through_the_whole_list(client):
+    for number in range(5):
+        upload(client, issue("pizza.test").pem, f"ü{number}")
+
+    def walk(start, direction):
+        seen, link = [], start
+        while link:
+            page = client.get(link).json()
+            seen.append([entry["alias"] for entry in page["certificates"]])
+            assert page["pagination"]["total"] == 5
+            link = page["pagination"][direction]
+        return seen
+
+    pages = [["ü0", "ü1"], ["ü2", "ü3"], ["ü4"]]
+    assert walk(f"{CERTIFICATES}?limit=2&endpoint={quote(URL)}", "next") == pages
+    assert walk(f"{CERTIFICATES}?limit=2&offset=4&endpoint={quote(URL)}", "previous") == pages[::-1]
+    odd = client.get(f"{CERTIFICATES}?limit=2&offset=1").json()["pagination"]
+    assert odd["previous"] == f"{CERTIFICATES}?limit=2&offset=0"
+    beyond = client.get(f"{CERTIFICATES}?offset=99").json()
+    assert (beyond["count"], beyond["pagination"]["next"]) == (0, "")

@@ -1,0 +1,50 @@
+"""`/endpoint-certificates/{alias}/content`: what was imported, as a file."""
+
+from urllib.parse import quote
+
+import pytest
+
+from issuing import issue
+from rest.calls import CERTIFICATES, assert_problem, upload
+
+pytestmark = pytest.mark.usefixtures("api")
+BACKEND, ROOT = issue("pizza.test"), issue(ca=True)
+CONTENT = f"{CERTIFICATES}/pizza-backend/content"
+
+
+@pytest.mark.parametrize("data", [BACKEND.pem, BACKEND.der, b"notes\r\n" + BACKEND.pem.replace(b"\n", b"\r\n")])
+def test_one_certificate_comes_as_der(client, data):
+    upload(client, data)
+    response = client.get(CONTENT)
+    assert (response.status_code, response.content) == (200, BACKEND.der)
+    assert response.headers["content-type"] == "application/octet-stream"
+    assert response.headers["content-disposition"] == 'attachment; filename="pizza-backend.crt"'
+
+
+def test_several_certificates_come_as_pem_in_their_order(client):
+    upload(client, BACKEND.pem + ROOT.pem)
+    response = client.get(CONTENT)
+    assert response.content == BACKEND.pem + ROOT.pem
+    assert response.headers["content-type"] == "application/octet-stream"
+
+
+@pytest.mark.parametrize("kind", ["application/x-pem-file", "application/pem-certificate-chain"])
+@pytest.mark.parametrize("data", [BACKEND.pem, BACKEND.pem + ROOT.pem], ids=["one", "two"])
+def test_who_asks_for_pem_gets_pem_under_that_name(client, kind, data):
+    upload(client, data)
+    response = client.get(CONTENT, headers={"accept": f"{kind}, */*;q=0.1"})
+    assert response.content == data
+    assert response.headers["content-type"] == kind
+
+
+def test_an_alias_of_other_letters_names_the_file(client):
+    upload(client, BACKEND.pem, "größe-证书")
+    response = client.get(f"{CERTIFICATES}/{quote('größe-证书')}/content")
+    assert response.content == BACKEND.der
+    # RFC 6266, section 4.3
+    expected = f"attachment; filename*=UTF-8''{quote('größe-证书')}.crt"
+    assert response.headers["content-disposition"] == expected
+
+
+def test_an_unknown_alias_has_no_content(client):
+    assert_problem(client.get(CONTENT), 404, says="'pizza-backend'")

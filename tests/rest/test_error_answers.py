@@ -1,0 +1,79 @@
+"""What errors look like, whatever went wrong."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from holdfast.services.accounts import SESSION_COOKIE
+from rest.calls import APIS, CERTIFICATES, PREFIX, assert_problem
+
+PROBLEM_JSON = "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("*/*", "application/json"),
+        ("application/json", "application/json"),
+        ("text/html", "application/json"),
+        ("", "application/json"),
+        (PROBLEM_JSON, PROBLEM_JSON),
+        (f"application/json, {PROBLEM_JSON}", PROBLEM_JSON),
+    ],
+)
+def test_errors_are_problem_json_for_those_who_accept_it(client, accept, kind):
+    for path, status in ((f"{CERTIFICATES}/nobody", 404), (f"{APIS}?limit=0", 400), (f"{PREFIX}/nothing", 404)):
+        response = client.get(path, headers={"accept": accept})
+        assert (response.status_code, response.headers["content-type"]) == (status, kind)
+        assert_problem(response, status, *(item["code"] for item in response.json()["error"]))
+
+
+@pytest.mark.parametrize("path", ["", "/", "/nothing", "/apis/x/y", "/apis/", "/endpoint-certificates/a/b/c", "/../x"])
+def test_a_path_that_is_none_is_not_found(client, path):
+    response = client.get(f"{PREFIX}{path}")
+    if response.is_redirect:  # a final slash too many
+        assert response.headers["location"].endswith(f"{PREFIX}{path.rstrip('/')}")
+    else:
+        assert_problem(response, 404)
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])
+def test_a_method_that_is_none_is_not_allowed(client, method):
+    response = client.request(method, APIS)
+    assert_problem(response, 405)
+    assert {"GET", "POST"} & set(response.headers["allow"].replace(",", " ").split())
+
+
+def test_kinds_of_errors_have_names_that_do_not_change(client):
+    def name(response):
+        return response.json()["type"]
+
+    assert name(client.get(f"{CERTIFICATES}/nobody")) == "/problems/not-found"
+    assert name(client.get(APIS, headers={"authorization": "x"})) == "/problems/unauthorized"
+    assert name(client.get(f"{APIS}?limit=0")) == "/problems/invalid-request"
+    assert name(client.post(APIS, json={"name": "", "context": "", "version": ""})) == "/problems/invalid-field"
+    assert name(client.post(APIS, content=b"x")) == "/problems/unsupported-media-type"
+
+
+def test_a_database_that_fails_is_a_500_that_tells_nothing_of_it(runtime, connect, berta, database):
+    """The only 500 there is: what nobody foresaw."""
+    client = connect(runtime, raise_server_exceptions=False)
+    runtime.accounts.ensure_user("default", berta.name, "secret", runtime.now(), reset=False)
+    client.auth = (berta.name, "secret")
+    assert client.get(APIS).status_code == 200
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("DROP TABLE api")
+        connection.commit()
+    response = client.get(APIS, headers={"accept": PROBLEM_JSON})
+    assert_problem(response, 500, says="Its log says why.")
+    assert response.headers["content-type"] == PROBLEM_JSON
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert "table" not in response.text
+    assert SESSION_COOKIE not in response.headers.get("set-cookie", "")
+
+
+def test_the_door_describes_itself(client):
+    description = client.get(f"{PREFIX}/openapi.json").json()
+    assert description["openapi"].startswith("3.1")
+    assert {f"{APIS}/change-lifecycle", f"{CERTIFICATES}/{{alias}}/content"} <= description["paths"].keys()

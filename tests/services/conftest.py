@@ -1,0 +1,39 @@
+"""The two things that people do."""
+
+import pytest
+
+from holdfast.services import catalog, trust
+from holdfast.services.catalog import ApiDraft
+from issuing import issue
+
+PIZZA = "https://pizza.test"
+
+
+@pytest.fixture
+def publish(store, clock):
+    """Create an API and publish it."""
+
+    def make(who, name, production=PIZZA, sandbox=None):
+        api = catalog.create_api(store, who, ApiDraft(name, f"/{name.lower()}", "1", production, sandbox), clock())
+        return catalog.change_lifecycle(store, who, api.id, "Publish", clock())
+
+    return make
+
+
+@pytest.fixture
+def believe(store, clock):
+    """Import a certificate."""
+    return lambda who, alias, endpoint, data: trust.import_certificate(store, who, alias, endpoint, data, clock())
+
+
+@pytest.fixture
+def served(anna, publish):
+    """A published API with a backend at PIZZA."""
+    return publish(anna, "Pizza")
+
+
+@pytest.fixture
+def believe_more(anna, served, believe):
+    """Import another certificate for the backend of *served*."""
+    del served
+    return lambda alias="a": believe(anna, alias, PIZZA, issue("pizza.test").pem)

@@ -1,0 +1,151 @@
+"""
+A publisher that follows a database, gateways that listen to it, and a loop whose clock tests set forward.
+
+    def story():
+        async with control_plane(store) as plane:
+            gateway = plane.connect("edge-1")
+            gateway.acknowledge(await plane.published())
+    play(story())
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from holdfast.gateway.cache import Cache
+from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
+from holdfast.gateway.subscription import Subscription, Update
+from holdfast.services.enforcement import Enforcement, Enforcements, Progress, Warming
+from holdfast.services.publishing import Publisher
+from holdfast.store.database import Store
+
+T = TypeVar("T")
+TYPES = (SECRET, CLUSTER, LISTENER, ROUTES)
+LISTENERS = {"production": ("127.0.0.1", 8280), "sandbox": ("127.0.0.1", 8281)}
+PATIENCE = 10  # seconds until a test that waits for something fails
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop whose clock can be set forward, so that no test waits for a minute."""
+
+    skew = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.skew
+
+    def advance(self, seconds: float) -> None:
+        """Set the clock forward."""
+        self.skew += seconds
+
+
+def play(story: Coroutine[Any, Any, T]) -> T:
+    """Run a story to its end."""
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        return runner.run(story)
+
+
+def advance(seconds: float) -> None:
+    """Set the clock of the running loop forward."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, Loop)
+    loop.advance(seconds)
+
+
+@dataclass
+class ListeningGateway:
+    """A gateway that asks for everything and answers when a test says so."""
+
+    cache: Cache
+    id: str
+    subscriptions: dict[str, Subscription] = field(
+        default_factory=lambda: {kind: Subscription(kind, wildcard=True) for kind in TYPES}
+    )
+
+    def __post_init__(self) -> None:
+        self.gateway, self.watch = self.cache.connect(self.id)
+        self.waiting: list[tuple[str, Update]] = []
+
+    def receive(self) -> list[tuple[str, Update]]:
+        """Take what there is to take; it waits for an answer."""
+        for kind in TYPES:
+            for update in self.subscriptions[kind].updates(self.cache.resources(kind)):
+                self.gateway.unanswered.update(((kind, r.name), update.nonce) for r in update.resources)
+                self.waiting.append((kind, update))
+        return self.waiting
+
+    def answer(self, error: str | None = None, only: str | None = None) -> None:
+        """Acknowledge, or refuse with *error*, all that was received (of one type)."""
+        for kind, update in self.receive().copy():
+            if only in (None, kind):
+                self.subscriptions[kind].answer(self.gateway, update.nonce, error)
+                self.waiting.remove((kind, update))
+        self.cache.tell_observers()
+
+    def disconnect(self) -> None:
+        """Go away."""
+        self.cache.disconnect(self.gateway, self.watch)
+
+
+@dataclass
+class ControlPlane:
+    """What there is of a control plane below its doors."""
+
+    store: Store
+    cache: Cache
+    enforcements: Enforcements
+
+    def connect(self, gateway: str) -> ListeningGateway:
+        """Let a gateway connect."""
+        return ListeningGateway(self.cache, gateway)
+
+    async def published(self) -> dict[tuple[str, str], Resource]:
+        """Wait until all that the database says is given to the gateways, and say what that is."""
+        _, watch = connected = self.cache.connect("a test")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while self.enforcement("nowhere").progress is not Progress.NOT_SERVED:
+                    await watch.wait()
+                    watch.clear()
+        finally:
+            self.cache.disconnect(*connected)
+        return self.resources
+
+    @property
+    def resources(self) -> dict[tuple[str, str], Resource]:
+        """What the gateways are given now, by type and name."""
+        return {(kind, name): resource for kind in TYPES for name, resource in self.cache.resources(kind).items()}
+
+    def enforcement(self, origin: str, organization: str = "default") -> Enforcement:
+        """How far the trust of an origin has come."""
+        return self.enforcements.of_origins(organization, [origin])[origin]
+
+    async def until(self, origin: str, progress: Progress) -> Enforcement:
+        """Wait until the trust of an origin has come so far."""
+        observer = self.cache.observe()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while self.enforcement(origin).progress is not progress:
+                    await observer.wait()
+                    observer.clear()
+        finally:
+            self.cache.stop_observing(observer)
+        return self.enforcement(origin)
+
+
+@asynccontextmanager
+async def control_plane(
+    store: Store, *, drain: float = 60.0, warming: Mapping[str, Warming] | None = None
+) -> AsyncIterator[ControlPlane]:
+    """Run a publisher on *store* until the block ends."""
+    cache = Cache()
+    enforcements = Enforcements(store, cache, warming or {})
+    publisher = Publisher(store, cache, enforcements, LISTENERS, drain)
+    await publisher.start()
+    enforcements.start()
+    try:
+        yield ControlPlane(store, cache, enforcements)
+    finally:
+        await enforcements.stop()
+        await publisher.stop()

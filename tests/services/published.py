@@ -1,0 +1,49 @@
+"""What is read out of the resources that gateways are given, a mapping by type and name."""
+
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
+
+from holdfast.gateway.resource import CLUSTER, ROUTES, SECRET
+
+
+def names(resources, kind):
+    """Name the resources of one type."""
+    return {name for of, name in resources if of == kind}
+
+
+def clusters_of(api, environment="production"):
+    """Name the clusters of an API with a secure backend."""
+    return {f"{api.organization}/{api.id}/{environment}{kind}" for kind in ("", "/upgrade")}
+
+
+def paths(resources, environment="production"):
+    """Say where APIs are served."""
+    routes = RouteConfiguration.FromString(resources[ROUTES, environment].body).virtual_hosts[0].routes
+    return {route.match.path for route in routes if route.match.path}
+
+
+def secrets_named_by(resources, clusters):
+    """Name the secrets that *clusters* refer to."""
+    found = set()
+    for name in clusters:
+        socket = Cluster.FromString(resources[CLUSTER, name].body).transport_socket
+        context = UpstreamTlsContext.FromString(socket.typed_config.value).common_tls_context
+        found.add(context.combined_validation_context.validation_context_sds_secret_config.name)
+    return found
+
+
+def assert_consistent(resources):
+    """What routes refer to is there, and what clusters refer to."""
+    targets = {
+        route.route.cluster
+        for environment in ("production", "sandbox")
+        for route in RouteConfiguration.FromString(resources[ROUTES, environment].body).virtual_hosts[0].routes
+    }
+    assert targets <= names(resources, CLUSTER)
+    assert secrets_named_by(resources, names(resources, CLUSTER)) - {""} <= names(resources, SECRET)
+
+
+def changed(before, after):
+    """Name what is not as it was."""
+    return {key[1] for key in before.keys() | after.keys() if before.get(key) != after.get(key)}

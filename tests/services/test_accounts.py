@@ -1,0 +1,160 @@
+"""Users, passwords and sessions."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from time import process_time
+
+import pytest
+from argon2 import PasswordHasher, extract_parameters
+from argon2.low_level import Type
+
+from holdfast.services.accounts import MAX_PASSWORD, SESSION_LASTS, VERIFIED_LASTS
+from holdfast.services.attempts import FREE
+from holdfast.services.errors import SignInRefused, TooManyAttempts
+from holdfast.services.principal import Principal
+from holdfast.store import accounts as rows
+from holdfast.store import journal
+
+
+@pytest.fixture
+def store(shared_runtime):
+    return shared_runtime.store
+
+
+@pytest.fixture
+def accounts(shared_runtime):
+    return shared_runtime.accounts
+
+
+@pytest.fixture
+def here():
+    """An address that nobody has failed from."""
+    return str(uuid.uuid4())
+
+
+def actions(store, user):
+    with store.read() as session:
+        return [event.action for event in journal.audit_events(session, user.organization)]
+
+
+def refused(accounts, name, password, here, now):
+    with pytest.raises(SignInRefused) as refusal:
+        accounts.authenticate(name, password, here, now)
+    return str(refusal.value)
+
+
+def test_a_new_user_has_only_a_strong_argon2id_hash(accounts, store, here, clock, shared_files):
+    password = str(uuid.uuid4())
+    assert accounts.ensure_user("first", here, password, clock(), reset=False) is True
+    with store.read() as session:
+        user = rows.user_named(session, here)
+    assert (user.name, user.organization, actions(store, user)) == (here, "first", ["create user"])
+    parameters = extract_parameters(user.password_hash)
+    assert parameters.type is Type.ID
+    # RFC 9106, section 4: the second recommended option.
+    assert (parameters.time_cost, parameters.memory_cost, parameters.parallelism) >= (3, 64 * 1024, 4)
+    assert any(here.encode() in content for content in shared_files())
+    assert not any(password.encode() in content for content in shared_files())
+
+
+def test_a_wrong_password_and_an_unknown_name_are_refused_alike(accounts, berta, password, here, clock):
+    wrong = refused(accounts, berta.name, "wrong", here, clock())
+    refused(accounts, berta.name, "", here, clock())
+    start = process_time()
+    assert refused(accounts, "nobody", password, here, clock()) == wrong
+    # It takes a verification too: a search in the database would take a hundredth of it.
+    assert process_time() - start > 0.01
+
+
+def test_an_endless_password_is_refused(accounts, berta, here, clock):
+    refused(accounts, berta.name, "x" * (MAX_PASSWORD + 1), here, clock())
+
+
+def test_attempts_slow_down_and_recover(accounts, berta, password, here, clock):
+    def seconds():
+        with pytest.raises(TooManyAttempts) as refusal:
+            accounts.authenticate(berta.name, password, here, clock())
+        return refusal.value.seconds
+
+    for _ in range(FREE + 1):
+        refused(accounts, berta.name, "wrong", here, clock())
+    assert seconds() == 1
+    refused(accounts, berta.name, "wrong", here, clock.advance(seconds=1))
+    assert seconds() == 2
+    assert accounts.authenticate(berta.name, password, here, clock.advance(seconds=2)) == berta
+    refused(accounts, berta.name, "wrong", here, clock())  # what was before is forgotten
+
+
+def test_a_verified_password_is_remembered_for_a_minute_only(accounts, store, berta, here, clock):
+    dearer = PasswordHasher(time_cost=2, memory_cost=16 * 1024, parallelism=1)
+    user = replace(berta, id=here, name=here, password_hash=dearer.hash("long enough"))
+    with store.write() as session:
+        rows.insert_user(session, user, clock())
+
+    def cost():
+        start = process_time()
+        accounts.authenticate(here, "long enough", here, clock())
+        return process_time() - start
+
+    verified, remembered = cost(), min(cost() for _ in range(5))
+    clock.time += VERIFIED_LASTS
+    assert remembered < verified / 4
+    assert remembered < cost() / 4
+
+
+def test_a_session_stands_for_its_user_until_sign_out(accounts, store, berta, clock):
+    token, other = accounts.start_session(berta, clock()), accounts.start_session(berta, clock())
+    assert accounts.session_principal(token, clock()) == Principal(berta.organization, berta.name)
+    accounts.end_session(token, clock())
+    assert accounts.session_principal(token, clock()) is None
+    assert accounts.session_principal(other, clock()) is not None
+    accounts.end_session(token, clock())
+    accounts.end_session("forged", clock())
+    assert actions(store, berta) == ["sign in", "sign in", "sign out"]
+
+
+def test_a_session_ends_by_time(accounts, berta, clock):
+    token = accounts.start_session(berta, clock())
+    clock.time += SESSION_LASTS
+    assert accounts.session_principal(token, clock()) is None
+
+
+def test_a_forged_token_is_nobody(accounts, berta, clock):
+    token = accounts.start_session(berta, clock())
+    for forged in ("", "x", token[:-1], token + "x", token.swapcase(), "' OR 1=1 --", "\x00", "ü"):
+        assert accounts.session_principal(forged, clock()) is None
+
+
+def test_only_the_hash_of_a_token_is_stored(accounts, berta, clock, shared_files):
+    token = accounts.start_session(berta, clock())
+    assert len(token) >= 43  # 32 bytes
+    assert not any(token.encode() in content for content in shared_files())
+
+
+def test_a_new_password_ends_the_sessions_and_the_old_password(accounts, store, berta, password, here, clock):
+    accounts.authenticate(berta.name, password, here, clock())
+    token = accounts.start_session(berta, clock())
+    assert accounts.ensure_user(berta.organization, berta.name, "another", clock(), reset=True) is False
+    assert actions(store, berta)[-1] == "set password"
+    assert accounts.session_principal(token, clock()) is None
+    refused(accounts, berta.name, password, here, clock())
+    assert accounts.authenticate(berta.name, "another", here, clock()).name == berta.name
+
+
+def test_a_user_who_exists_keeps_password_and_sessions(accounts, store, berta, password, clock):
+    token = accounts.start_session(berta, clock())
+    for given, reset in ((password, True), ("another", False)):
+        assert accounts.ensure_user(berta.organization, berta.name, given, clock(), reset=reset) is False
+    with store.read() as session:
+        assert rows.user_named(session, berta.name) == berta
+    assert accounts.session_principal(token, clock()) is not None
+
+
+def test_many_sign_ins_at_once_all_succeed(accounts, berta, password, here, clock):
+    def sign_in(_):
+        user = accounts.authenticate(berta.name, password, here, clock())
+        return accounts.session_principal(accounts.start_session(user, clock()), clock())
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(sign_in, range(24))) == {Principal(berta.organization, berta.name)}

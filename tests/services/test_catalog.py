@@ -1,0 +1,170 @@
+"""APIs are created, found, changed, moved and deleted."""
+
+import pytest
+
+from holdfast.apis.errors import InvalidFields, TransitionRefused
+from holdfast.apis.lifecycle import State
+from holdfast.services import catalog
+from holdfast.services.catalog import ApiDraft
+from holdfast.services.errors import Conflict, NotFound
+from holdfast.services.principal import Principal
+from holdfast.store import journal
+from holdfast.store.apis import ApiFilter
+from store.values import contents
+
+PIZZA = ApiDraft("Pizza", "/pizza", "1.0.0", "https://pizza.test", "http://sandbox.test", "Thin")
+
+
+@pytest.fixture
+def store(shared_runtime):
+    return shared_runtime.store
+
+
+@pytest.fixture
+def anna(join):
+    return Principal(join("anna").organization, "anna")
+
+
+@pytest.fixture
+def otto(join):
+    return Principal(join("otto").organization, "otto")
+
+
+@pytest.fixture
+def pizza(store, anna, clock):
+    return catalog.create_api(store, anna, PIZZA, clock())
+
+
+def events_of(store, who):
+    with store.read() as session:
+        return [(event.user, event.action) for event in journal.audit_events(session, who.organization)]
+
+
+def test_a_new_api_is_created_and_not_served(store, anna, clock, pizza):
+    assert (pizza.name, pizza.context, pizza.version, pizza.description) == ("Pizza", "/pizza", "1.0.0", "Thin")
+    assert (pizza.state, pizza.provider, pizza.organization) == (State.CREATED, "anna", anna.organization)
+    assert (pizza.production.url, pizza.sandbox.url) == ("https://pizza.test", "http://sandbox.test")
+    assert pizza.created_at == pizza.updated_at == clock()
+    assert catalog.get_api(store, anna, pizza.id) == pizza
+
+
+def test_all_that_is_wrong_is_said_at_once_and_nothing_is_stored(store, anna, clock):
+    before = contents(store, anna.organization)
+    draft = ApiDraft("", "/t/x", "1/0", "ftp://x", "https://x?y", "x" * 20_001)
+    with pytest.raises(InvalidFields) as refusal:
+        catalog.create_api(store, anna, draft, clock())
+    fields = [error.field for error in refusal.value.errors]
+    assert fields == ["name", "context", "version", "description", "production", "sandbox"]
+    assert contents(store, anna.organization) == before
+
+
+@pytest.mark.usefixtures("pizza")
+@pytest.mark.parametrize(
+    ("name", "context", "version", "field"),
+    [
+        ("Pizza", "/pizza", "1.0.0", "context"),
+        ("PIZZA", "/pizza", "1.0.0", "context"),
+        ("Pasta", "/pizza", "1.0.0", "context"),
+        ("Pasta", "/pizza", "2.0.0", "context"),
+        ("Pasta", "pizza/", "2.0.0", "context"),
+        ("Pizza", "/pasta", "1.0.0", "name"),
+        ("pizza", "/pasta", "2.0.0", "name"),
+    ],
+)
+def test_a_taken_name_or_context_is_refused(store, anna, clock, name, context, version, field):
+    before = contents(store, anna.organization)
+    with pytest.raises(Conflict, match="already") as refusal:
+        catalog.create_api(store, anna, ApiDraft(name, context, version), clock())
+    assert refusal.value.field == field
+    assert contents(store, anna.organization) == before
+
+
+@pytest.mark.parametrize("other", ["Äpfel", "ÄPFEL", "äpfel"])
+def test_a_taken_name_is_refused_in_any_case_of_any_letter(store, anna, clock, other):
+    catalog.create_api(store, anna, ApiDraft("Äpfel", "/a", "1"), clock())
+    with pytest.raises(Conflict) as refusal:
+        catalog.create_api(store, anna, ApiDraft(other, "/b", "1"), clock())
+    assert refusal.value.field == "name"
+
+
+def test_a_new_version_of_an_api_has_its_name_and_context(store, anna, clock, pizza):
+    second = catalog.create_api(store, anna, ApiDraft("Pizza", "/pizza", "2.0.0"), clock())
+    assert catalog.list_apis(store, anna) == ([pizza, second], 2)
+
+
+def test_another_organization_has_the_same_api_as_its_own(store, anna, otto, clock, pizza):
+    theirs = catalog.create_api(store, otto, PIZZA, clock())
+    assert catalog.list_apis(store, anna) == ([pizza], 1)
+    assert catalog.list_apis(store, otto) == ([theirs], 1)
+    for use_case in (
+        lambda: catalog.get_api(store, otto, pizza.id),
+        lambda: catalog.delete_api(store, otto, pizza.id, clock()),
+        lambda: catalog.change_lifecycle(store, otto, pizza.id, "Publish", clock()),
+        lambda: catalog.change_endpoints(store, otto, pizza.id, None, None, clock()),
+    ):
+        with pytest.raises(NotFound):
+            use_case()
+    assert catalog.get_api(store, anna, pizza.id) == pizza
+
+
+def test_endpoints_are_changed_and_taken_away(store, anna, clock, pizza):
+    changed = catalog.change_endpoints(store, anna, pizza.id, "https://new.test", None, clock.advance(hours=1))
+    assert (changed.production.url, changed.sandbox, changed.updated_at) == ("https://new.test", None, clock())
+    assert (changed.description, changed.created_at) == ("Thin", pizza.created_at)
+    assert catalog.get_api(store, anna, pizza.id) == changed
+
+
+def test_a_description_is_changed_only_when_there_is_a_new_one(store, anna, clock, pizza):
+    api = catalog.change_api(store, anna, pizza.id, None, "https://pizza.test", None, clock())
+    assert api.description == "Thin"
+    assert catalog.change_api(store, anna, pizza.id, "", "https://pizza.test", None, clock()).description == ""
+
+
+def test_an_endpoint_that_cannot_be_used_changes_nothing(store, anna, clock, pizza):
+    before = contents(store, anna.organization)
+    with pytest.raises(InvalidFields) as refusal:
+        catalog.change_endpoints(store, anna, pizza.id, "https://", "nowhere", clock())
+    assert [error.field for error in refusal.value.errors] == ["production", "sandbox"]
+    assert contents(store, anna.organization) == before
+
+
+def test_an_api_moves_through_its_lifecycle(store, anna, clock, pizza):
+    for action, state in (
+        ("Publish", State.PUBLISHED),
+        ("Demote to Created", State.CREATED),
+        ("Publish", State.PUBLISHED),
+        ("Deprecate", State.DEPRECATED),
+        ("Retire", State.RETIRED),
+    ):
+        assert catalog.change_lifecycle(store, anna, pizza.id, action, clock()).state is state
+    before = contents(store, anna.organization)
+    with pytest.raises(TransitionRefused):
+        catalog.change_lifecycle(store, anna, pizza.id, "Publish", clock())
+    assert contents(store, anna.organization) == before
+
+
+def test_a_deleted_api_is_gone_and_its_name_is_free(store, anna, clock, pizza):
+    catalog.delete_api(store, anna, pizza.id, clock())
+    with pytest.raises(NotFound):
+        catalog.get_api(store, anna, pizza.id)
+    with pytest.raises(NotFound):
+        catalog.delete_api(store, anna, pizza.id, clock())
+    catalog.create_api(store, anna, PIZZA, clock())
+
+
+def test_every_change_has_its_event_and_its_change_row(store, anna, clock, pizza):
+    catalog.change_endpoints(store, anna, pizza.id, "https://new.test", None, clock())
+    catalog.change_lifecycle(store, anna, pizza.id, "Publish", clock())
+    catalog.delete_api(store, anna, pizza.id, clock())
+    actions = ["create API", "change API", "change lifecycle", "delete API"]
+    assert events_of(store, anna) == [("anna", action) for action in actions]
+    with store.read() as session:
+        changes = journal.changes_after(session, 0)
+    assert [change.kind for change in changes if change.key == pizza.id] == ["api"] * 4
+
+
+def test_apis_are_searched_and_paged(store, anna, clock, pizza):
+    pasta = catalog.create_api(store, anna, ApiDraft("Pasta", "/pasta", "1"), clock())
+    assert catalog.list_apis(store, anna, ApiFilter(name="p")) == ([pasta, pizza], 2)
+    assert catalog.list_apis(store, anna, ApiFilter(context="/pi")) == ([pizza], 1)
+    assert catalog.list_apis(store, anna, offset=1, limit=1) == ([pizza], 2)

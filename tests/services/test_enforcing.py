@@ -1,0 +1,160 @@
+"""Whether a change of trust is in force is said only when every gateway has said so."""
+
+import asyncio
+
+from holdfast.gateway.cache import Cache
+from holdfast.gateway.resource import CLUSTER, SECRET
+from holdfast.services import catalog, trust
+from holdfast.services.catalog import ApiDraft
+from holdfast.services.enforcement import Enforcement, Enforcements, Progress
+from issuing import issue
+from services.control_plane import ListeningGateway, control_plane, play
+
+URL = ORIGIN = "https://pizza.test"
+
+
+def test_an_api_that_is_not_published_is_not_served(store, anna, clock, served, believe_more):
+    catalog.change_lifecycle(store, anna, served.id, "Demote to Created", clock())
+
+    async def story():
+        async with control_plane(store) as plane:
+            plane.connect("edge").answer()
+            believe_more()
+            await plane.published()
+            return plane.enforcement(ORIGIN)
+
+    found = play(story())
+    assert found == Enforcement(Progress.NOT_SERVED)
+    assert str(found) == "Takes effect when the API is published"
+
+
+def test_without_a_gateway_nothing_is_enforced(store, believe_more):
+    async def story():
+        async with control_plane(store) as plane:
+            believe_more()
+            await plane.published()
+            return plane.enforcement(ORIGIN)
+
+    found = play(story())
+    assert found == Enforcement(Progress.NO_GATEWAY)
+    assert str(found) == "Waiting for gateways: none is connected"
+
+
+def test_a_change_is_enforced_when_every_gateway_has_acknowledged_it(store, believe_more):
+    async def story():
+        async with control_plane(store) as plane:
+            first, second = plane.connect("one"), plane.connect("two")
+            for gateway in (first, second):
+                gateway.answer()
+            believe_more()
+            await plane.published()
+            assert plane.enforcement(ORIGIN) == Enforcement(Progress.WAITING, 2, 0)
+            first.answer(only=CLUSTER)
+            assert plane.enforcement(ORIGIN) == Enforcement(Progress.WAITING, 2, 0)
+            first.answer(only=SECRET)
+            waiting = plane.enforcement(ORIGIN)
+            second.answer()
+            enforced = await plane.until(ORIGIN, Progress.ENFORCED)
+            return waiting, enforced
+
+    waiting, enforced = play(story())
+    assert waiting == Enforcement(Progress.WAITING, 2, 1)
+    assert str(waiting) == "Waiting for gateways (1 of 2)"
+    assert (enforced.gateways, enforced.enforced_on) == (2, 2)
+    assert enforced.milliseconds > 0
+    assert str(enforced) == f"Enforced on 2 gateways ({enforced.milliseconds} ms)"
+
+
+def test_what_was_in_force_before_this_start_is_enforced_without_a_time(store, believe_more):
+    believe_more()
+
+    async def story():
+        async with control_plane(store) as plane:
+            plane.connect("edge").answer()
+            return plane.enforcement(ORIGIN)
+
+    found = play(story())
+    assert found == Enforcement(Progress.ENFORCED, 1, 1)
+    assert str(found) == "Enforced on 1 gateway"
+
+
+def test_a_refusal_is_told_in_the_gateways_words_until_there_is_something_else(store, believe_more):
+    async def story():
+        async with control_plane(store) as plane:
+            good, bad = plane.connect("good"), plane.connect("bad")
+            for gateway in (good, bad):
+                gateway.answer()
+            believe_more("a")
+            await plane.published()
+            good.answer()
+            bad.answer("Failed to load trusted CA certificates")
+            refused = plane.enforcement(ORIGIN)
+            believe_more("b")
+            await plane.published()
+            waiting = plane.enforcement(ORIGIN)
+            for gateway in (good, bad):
+                gateway.answer()
+            return refused, waiting, await plane.until(ORIGIN, Progress.ENFORCED)
+
+    refused, waiting, enforced = play(story())
+    assert refused == Enforcement(Progress.REFUSED, 2, 1, reason="Failed to load trusted CA certificates")
+    assert str(refused) == "Refused by a gateway: Failed to load trusted CA certificates"
+    assert (waiting.progress, enforced.enforced_on) == (Progress.WAITING, 2)
+
+
+def test_between_commit_and_rebuild_nothing_is_called_enforced(store, believe_more):
+    """Here nobody follows the database, so the time between the two never ends."""
+    cache = Cache()
+    enforcements = Enforcements(store, cache, {})
+    ListeningGateway(cache, "edge").answer()
+    believe_more()
+    assert enforcements.of_origins("default", [ORIGIN])[ORIGIN].progress is Progress.WAITING
+
+
+def test_a_change_is_never_called_enforced_before_the_gateway_has_it(store, anna, clock, believe_more):
+    believe_more()
+
+    async def story():
+        async with control_plane(store) as plane:
+            gateway = plane.connect("edge")
+            gateway.answer()
+            for _ in range(5):
+                await asyncio.to_thread(trust.replace_certificate, store, anna, "a", issue("pizza.test").pem, clock())
+                assert plane.enforcement(ORIGIN).progress is Progress.WAITING
+                await plane.published()
+                assert plane.enforcement(ORIGIN).progress is Progress.WAITING
+                gateway.answer()
+                await plane.until(ORIGIN, Progress.ENFORCED)
+
+    play(story())
+
+
+def test_a_deletion_is_enforced_too(store, anna, clock, believe_more):
+    believe_more()
+
+    async def story():
+        async with control_plane(store) as plane:
+            gateway = plane.connect("edge")
+            gateway.answer()
+            trust.delete_certificate(store, anna, "a", clock())
+            await plane.published()
+            assert plane.enforcement(ORIGIN).progress is Progress.WAITING
+            gateway.answer()
+            return await plane.until(ORIGIN, Progress.ENFORCED)
+
+    assert play(story()).milliseconds > 0
+
+
+def test_organizations_are_told_about_their_own_trust(store, otto, clock, believe_more):
+    theirs = catalog.create_api(store, otto, ApiDraft("Pizza", "/pizza", "1", URL), clock())
+    catalog.change_lifecycle(store, otto, theirs.id, "Publish", clock())
+
+    async def story():
+        async with control_plane(store) as plane:
+            plane.connect("edge").answer()
+            believe_more()
+            await plane.published()
+            mine, other = plane.enforcement(ORIGIN), plane.enforcement(ORIGIN, "other")
+            return mine.progress, other.progress, plane.enforcement(ORIGIN, "nobody").progress
+
+    assert play(story()) == (Progress.WAITING, Progress.ENFORCED, Progress.NOT_SERVED)

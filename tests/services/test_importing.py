@@ -1,0 +1,190 @@
+"""Trust for an endpoint begins, changes and ends."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from holdfast.certificates.validity import Status
+from holdfast.services import catalog, trust
+from holdfast.services.catalog import ApiDraft
+from holdfast.services.errors import NotFound
+from holdfast.services.principal import Principal
+from holdfast.store import journal
+from issuing import DAY, issue
+from store.values import contents, read
+
+URL = "https://pizza.test:8443/base"
+
+
+@pytest.fixture
+def store(shared_runtime):
+    return shared_runtime.store
+
+
+@pytest.fixture
+def anna(join):
+    return Principal(join("anna").organization, "anna")
+
+
+@pytest.fixture
+def otto(join):
+    return Principal(join("otto").organization, "otto")
+
+
+@pytest.fixture
+def api(store, anna, clock):
+    draft = ApiDraft("Pizza", "/pizza", "1.0.0", URL, "http://sandbox.test")
+    return catalog.create_api(store, anna, draft, clock())
+
+
+def changes_of(store, who):
+    with store.read() as session:
+        changes = journal.changes_after(session, 0)
+    return [(change.kind, change.key) for change in changes if change.organization == who.organization]
+
+
+def last_event(store, who):
+    with store.read() as session:
+        return journal.audit_events(session, who.organization)[-1]
+
+
+def test_an_import_is_stored_with_its_event_and_its_change(store, anna, clock, api):
+    backend = issue("pizza.test")
+    made = trust.import_certificate(store, anna, " pizza-backend ", URL, backend.pem, clock.advance(minutes=1))
+    entry = made.entry
+    assert (entry.alias, entry.endpoint, entry.origin) == ("pizza-backend", URL, "https://pizza.test:8443")
+    assert (entry.created_at, entry.updated_at) == (clock(), clock())
+    assert entry.certificates == (read(backend),)
+    assert trust.get_certificate(store, anna, "pizza-backend") == entry
+    event = last_event(store, anna)
+    assert (event.user, event.action, event.subject, event.at) == (
+        "anna",
+        "import certificate",
+        "pizza-backend",
+        clock(),
+    )
+    assert URL in event.detail
+    assert read(backend).fingerprint in event.detail
+    assert changes_of(store, anna) == [("api", api.id), ("origin", "https://pizza.test:8443")]
+
+
+@pytest.mark.usefixtures("api")
+def test_der_and_pem_are_stored_alike(store, anna, clock):
+    backend = issue("pizza.test")
+    for alias, data in (("pem", backend.pem), ("der", backend.der)):
+        trust.import_certificate(store, anna, alias, URL, data, clock())
+    pem, der = trust.list_certificates(store, anna)[0]
+    assert pem.certificates == der.certificates
+
+
+@pytest.mark.usefixtures("api")
+def test_all_certificates_of_a_file_are_kept_and_what_was_left_out_is_said(store, anna, clock):
+    root, backend = issue(ca=True), issue("pizza.test")
+    data = b"notes\n" + backend.pem + root.pem + backend.pem
+    made = trust.import_certificate(store, anna, "bundle", URL, data, clock())
+    assert made.entry.certificates == (read(backend), read(root))
+    assert [ignored.what for ignored in made.ignored] == ["Block 3"]
+    for kept in made.entry.certificates:
+        assert kept.fingerprint in last_event(store, anna).detail
+
+
+@pytest.mark.usefixtures("api")
+def test_a_bundle_of_which_one_has_expired_is_kept_with_a_finding(store, anna, clock):
+    expired, good = issue("pizza.test", start=-9 * DAY, end=-3 * DAY), issue("pizza.test")
+    entry = trust.import_certificate(store, anna, "bundle", URL, expired.pem + good.pem, clock()).entry
+    findings = trust.examine_entry(entry, clock())
+    assert [(found.code, found.fingerprint) for found in findings] == [("expired", read(expired).fingerprint)]
+    assert trust.entry_status(entry.certificates, clock()) is Status.ACTIVE
+
+
+@pytest.mark.usefixtures("api")
+def test_a_certificate_that_begins_tomorrow_is_kept_with_a_finding(store, anna, clock):
+    tomorrow = issue("pizza.test", start=DAY)
+    entry = trust.import_certificate(store, anna, "next", URL, tomorrow.pem, clock()).entry
+    assert [found.code for found in trust.examine_entry(entry, clock())] == ["not-yet-valid"]
+    assert trust.entry_status(entry.certificates, clock()) is Status.NOT_YET_VALID
+
+
+def test_the_status_of_several_certificates_is_that_of_the_best(clock):
+    expired = read(issue(start=-9 * DAY, end=-DAY))
+    expiring, active = read(issue(end=9 * DAY)), read(issue(end=90 * DAY))
+    for certificates, status in (
+        ([expired, expiring], Status.EXPIRING),
+        ([expired, expiring, active], Status.ACTIVE),
+        ([expired], Status.EXPIRED),
+    ):
+        assert trust.entry_status(certificates, clock()) is status
+
+
+@pytest.mark.usefixtures("api")
+def test_any_url_of_the_endpoints_origin_will_do(store, anna, clock):
+    entry = trust.import_certificate(store, anna, "a", "HTTPS://PIZZA.test:8443/else", issue().pem, clock()).entry
+    assert entry.origin == "https://pizza.test:8443"
+
+
+@pytest.mark.usefixtures("api")
+def test_a_replacement_keeps_alias_endpoint_and_birth(store, anna, clock):
+    old, new = issue("pizza.test"), issue("pizza.test")
+    before = trust.import_certificate(store, anna, "a", URL, old.pem, clock()).entry
+    after = trust.replace_certificate(store, anna, "a", new.der, clock.advance(hours=1)).entry
+    assert after == replace(before, certificates=(read(new),), updated_at=clock())
+    assert trust.get_certificate(store, anna, "a") == after
+    event = last_event(store, anna)
+    assert (event.action, event.subject) == ("replace certificate", "a")
+    assert read(new).fingerprint in event.detail
+    assert changes_of(store, anna)[-1] == ("origin", "https://pizza.test:8443")
+
+
+def test_a_replacement_is_possible_when_no_api_uses_the_endpoint_any_longer(store, anna, clock, api):
+    trust.import_certificate(store, anna, "a", URL, issue().pem, clock())
+    catalog.delete_api(store, anna, api.id, clock())
+    trust.replace_certificate(store, anna, "a", issue("new.test").pem, clock())
+    assert trust.get_certificate(store, anna, "a").certificates[0].dns_names == ("new.test",)
+
+
+@pytest.mark.usefixtures("api")
+def test_a_deletion_says_what_it_was_and_frees_the_alias(store, anna, clock):
+    entry = trust.import_certificate(store, anna, "a", URL, issue().pem, clock()).entry
+    assert trust.delete_certificate(store, anna, "a", clock.advance(seconds=1)) == entry
+    event = last_event(store, anna)
+    assert (event.action, event.subject, event.at) == ("delete certificate", "a", clock())
+    assert entry.certificates[0].fingerprint in event.detail
+    assert changes_of(store, anna)[-1] == ("origin", entry.origin)
+    with pytest.raises(NotFound):
+        trust.get_certificate(store, anna, "a")
+    trust.import_certificate(store, anna, "a", URL, issue().pem, clock())
+
+
+@pytest.mark.usefixtures("api")
+def test_every_change_has_one_event_and_one_change_row(store, anna, clock):
+    steps = (
+        lambda: trust.import_certificate(store, anna, "a", URL, issue().pem, clock()),
+        lambda: trust.replace_certificate(store, anna, "a", issue().pem, clock()),
+        lambda: trust.delete_certificate(store, anna, "a", clock()),
+    )
+    for step in steps:
+        before = contents(store, anna.organization)
+        step()
+        after = contents(store, anna.organization)
+        assert len(after[2]) == len(before[2]) + 1
+        assert after[3] == before[3] + 1
+
+
+def test_the_certificates_of_an_api_are_those_of_its_origins(store, anna, clock, api):
+    trust.import_certificate(store, anna, "b", URL, issue().pem, clock())
+    trust.import_certificate(store, anna, "a", "https://pizza.test:8443", issue().pem, clock())
+    other = catalog.create_api(store, anna, ApiDraft("Pasta", "/pasta", "1", "https://pasta.test"), clock())
+    trust.import_certificate(store, anna, "c", "https://pasta.test", issue().pem, clock())
+    assert [entry.alias for entry in trust.certificates_of_api(store, anna, api)] == ["a", "b"]
+    assert [entry.alias for entry in trust.certificates_of_api(store, anna, other)] == ["c"]
+    assert trust.apis_using(store, anna, trust.get_certificate(store, anna, "a")) == [api]
+
+
+@pytest.mark.usefixtures("api")
+def test_organizations_use_the_same_alias_for_the_same_endpoint_without_meeting(store, anna, otto, clock):
+    catalog.create_api(store, otto, ApiDraft("Pizza", "/pizza", "1.0.0", URL), clock())
+    mine = trust.import_certificate(store, anna, "a", URL, issue("pizza.test").pem, clock()).entry
+    theirs = trust.import_certificate(store, otto, "a", URL, issue("pizza.test").pem, clock()).entry
+    trust.delete_certificate(store, otto, "a", clock() + timedelta(seconds=1))
+    assert trust.get_certificate(store, anna, "a") == mine != theirs

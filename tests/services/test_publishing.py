@@ -1,0 +1,161 @@
+"""What the gateways are given when the database changes."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+
+from structlog.testing import capture_logs
+
+from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET
+from holdfast.services import catalog, trust
+from holdfast.services.catalog import ApiDraft
+from holdfast.services.publishing import RETRY
+from issuing import issue
+from services.control_plane import advance, control_plane, play
+from services.published import assert_consistent, changed, clusters_of, names, paths, secrets_named_by
+
+PIZZA, PASTA = "https://pizza.test", "https://pasta.test:8443"
+
+
+def test_a_start_gives_everything_that_is_served(store, anna, otto, clock, publish):
+    pizza, theirs = publish(anna, "Pizza", PIZZA, "http://sandbox.test"), publish(otto, "Pizza")
+    catalog.create_api(store, anna, ApiDraft("Draft", "/draft", "1", PASTA), clock())
+
+    async def story():
+        async with control_plane(store) as plane:
+            return plane.resources
+
+    resources = play(story())
+    assert names(resources, LISTENER) == names(resources, ROUTES) == {"production", "sandbox"}
+    sandbox = f"default/{pizza.id}/sandbox"  # http speaks one protocol, so it has one cluster
+    assert names(resources, CLUSTER) == clusters_of(pizza) | {sandbox} | clusters_of(theirs)
+    assert paths(resources) == {"/pizza/1", "/t/other/pizza/1"}
+    assert paths(resources, "sandbox") == {"/pizza/1"}
+    assert_consistent(resources)
+
+
+def test_a_change_of_trust_changes_only_the_clusters_of_that_origin(store, anna, publish, believe):
+    pizza, pasta = publish(anna, "Pizza", PIZZA, PASTA), publish(anna, "Pasta", PASTA)
+
+    async def story():
+        async with control_plane(store) as plane:
+            before = plane.resources
+            believe(anna, "a", PIZZA, issue("pizza.test").pem)
+            return before, await plane.published()
+
+    before, after = play(story())
+    new = names(after, SECRET) - names(before, SECRET)
+    assert changed(before, after) == clusters_of(pizza) | new
+    assert len(new) == 1
+    assert secrets_named_by(after, clusters_of(pizza)) == new
+    assert names(before, SECRET) < names(after, SECRET)  # the old one stays until its connections are gone
+    assert all(after[CLUSTER, name] is before[CLUSTER, name] for name in clusters_of(pasta))  # not even built again
+    assert after[ROUTES, "production"] is before[ROUTES, "production"]
+    assert_consistent(after)
+
+
+def test_a_new_api_changes_the_routes_and_nothing_of_others(store, anna, publish):
+    publish(anna, "Pizza")
+
+    async def story():
+        async with control_plane(store) as plane:
+            before = plane.resources
+            pasta = publish(anna, "Pasta")
+            return pasta, before, await plane.published()
+
+    pasta, before, after = play(story())
+    assert changed(before, after) == clusters_of(pasta) | {"production"}
+    assert paths(after) == {"/pizza/1", "/pasta/1"}
+
+
+def test_equal_trust_is_one_secret_whoever_has_it(store, anna, otto, publish, believe):
+    made = [publish(anna, "Pizza"), publish(anna, "Pasta", PASTA), publish(otto, "Pizza")]
+    one, two = issue("pizza.test").pem, issue("pasta.test").pem
+    believe(anna, "a", PIZZA, one + two)
+    believe(anna, "b", PASTA, two)
+    believe(anna, "c", PASTA, one)
+    believe(otto, "a", PIZZA, two + one + two)
+
+    async def story():
+        async with control_plane(store) as plane:
+            return plane.resources
+
+    resources = play(story())
+    assert len(names(resources, SECRET)) == 1
+    assert secrets_named_by(resources, set().union(*map(clusters_of, made))) == names(resources, SECRET)
+
+
+def test_an_api_that_cannot_be_built_is_not_served_and_stops_nobody(store, anna, database, clock, publish, believe):
+    broken, good = publish(anna, "Pizza"), publish(anna, "Pasta", PASTA)
+    believe(anna, "broken", PIZZA, issue("pizza.test").pem)
+    believe(anna, "good", PASTA, issue("pasta.test").pem)
+    with closing(sqlite3.connect(database)) as connection:
+        # As after an upgrade of a library that no longer reads what it read.
+        connection.execute(
+            "UPDATE certificate SET der = x'00' WHERE endpoint_certificate_id = "
+            "(SELECT id FROM endpoint_certificate WHERE alias = 'broken')"
+        )
+        connection.commit()
+
+    async def story():
+        async with control_plane(store) as plane:
+            at_first = plane.resources
+            believe(anna, "better", PASTA, issue("pasta.test").pem)
+            catalog.change_endpoints(store, anna, broken.id, PIZZA, PIZZA, clock())
+            return at_first, await plane.published()
+
+    at_first, after = play(story())
+    for resources in (at_first, after):
+        assert paths(resources) == {"/pasta/1"}
+        assert not clusters_of(broken) & names(resources, CLUSTER)
+        assert_consistent(resources)
+    assert changed(at_first, after) >= clusters_of(good)
+
+
+def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, database, clock, publish, believe):
+    pizza = publish(anna, "Pizza")
+    believe(anna, "a", PIZZA, issue("pizza.test").pem)
+
+    def rename(old, new):
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
+            connection.commit()
+
+    async def story():
+        async with control_plane(store) as plane:
+            rename("certificate", "gone")
+            with capture_logs() as logs:
+                catalog.change_endpoints(store, anna, pizza.id, PIZZA, PIZZA, clock())
+                while not logs:  # noqa: ASYNC110 - a log has no event
+                    await asyncio.sleep(0)
+            rename("gone", "certificate")
+            before = plane.resources
+            advance(RETRY)
+            return [entry["event"] for entry in logs], before, await plane.published()
+
+    events, before, after = play(story())
+    assert events == ["publishing failed"]
+    assert names(after, CLUSTER) == names(before, CLUSTER) | clusters_of(pizza, "sandbox")
+
+
+def test_everything_stays_consistent_through_a_life(store, anna, clock, publish, believe):
+    async def story():
+        async with control_plane(store) as plane:
+            pizza = publish(anna, "Pizza", PIZZA, PASTA)
+            steps = (
+                lambda: believe(anna, "a", PIZZA, issue("pizza.test").pem),
+                lambda: trust.replace_certificate(store, anna, "a", issue("pizza.test").pem, clock()),
+                lambda: catalog.change_endpoints(store, anna, pizza.id, PASTA, None, clock()),
+                lambda: catalog.change_lifecycle(store, anna, pizza.id, "Demote to Created", clock()),
+                lambda: catalog.change_lifecycle(store, anna, pizza.id, "Publish", clock()),
+                lambda: trust.delete_certificate(store, anna, "a", clock()),
+                lambda: catalog.change_endpoints(store, anna, pizza.id, "http://plain.test", PIZZA, clock()),
+                lambda: catalog.delete_api(store, anna, pizza.id, clock()),
+            )
+            for step in steps:
+                step()
+                assert_consistent(await plane.published())
+                advance(30)
+            return await plane.published()
+
+    assert paths(play(story())) == set()

@@ -1,0 +1,152 @@
+"""What is refused as trust, with its reason, leaves everything as it was."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from holdfast.apis.errors import InvalidField
+from holdfast.certificates.errors import CertificateError, PrivateKeyRefused
+from holdfast.services import catalog, trust
+from holdfast.services.catalog import ApiDraft
+from holdfast.services.errors import (
+    CertificateExpired,
+    Conflict,
+    EndpointNeedsNoCertificate,
+    IndistinguishableCertificates,
+    NotFound,
+)
+from holdfast.services.principal import Principal
+from issuing import DAY, issue
+from store.values import contents
+
+URL = "https://pizza.test:8443/base"
+BACKEND = issue("pizza.test")
+EXPIRED = issue("pizza.test", start=-9 * DAY, end=-3 * DAY)
+
+
+@pytest.fixture(scope="module")
+def store(shared_runtime):
+    return shared_runtime.store
+
+
+@pytest.fixture(scope="module")
+def anna(join):
+    return Principal(join("anna").organization, "anna")
+
+
+@pytest.fixture(scope="module")
+def otto(join):
+    return Principal(join("otto").organization, "otto")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept(store, anna, otto):
+    """An API with a certificate under the alias "kept", and another organization with an API of its own."""
+    now = datetime.now(UTC)
+    catalog.create_api(store, anna, ApiDraft("Pizza", "/pizza", "1.0.0", URL, "http://sandbox.test:8080"), now)
+    trust.import_certificate(store, anna, "kept", URL, BACKEND.pem, now)
+    catalog.create_api(store, otto, ApiDraft("Pasta", "/pasta", "1.0.0", "https://pasta.test"), now)
+
+
+@pytest.fixture
+def refused(store, anna, otto, clock):
+    """Do something that must raise *error* and change nothing."""
+
+    def everything():
+        return contents(store, anna.organization), contents(store, otto.organization)
+
+    def attempt(error, match, use_case, *arguments):
+        before = everything()
+        with pytest.raises(error, match=match) as refusal:
+            use_case(store, *arguments, clock())
+        assert everything() == before
+        return refusal.value
+
+    return attempt
+
+
+def test_a_single_expired_certificate_is_refused_with_its_day(refused, anna):
+    for data in (EXPIRED.pem, EXPIRED.der, EXPIRED.pem + issue(start=-9 * DAY, end=-5 * DAY).pem):
+        error = refused(CertificateExpired, "expired on", trust.import_certificate, anna, "a", URL, data)
+        assert error.not_after == EXPIRED.certificate.not_valid_after_utc
+        refused(CertificateExpired, "expired on", trust.replace_certificate, anna, "kept", data)
+
+
+def test_an_http_endpoint_is_refused_with_the_reason(refused, anna):
+    where = "http://sandbox.test:8080"
+    refused(EndpointNeedsNoCertificate, "shows no certificate", trust.import_certificate, anna, "a", where, BACKEND.pem)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://else.test",
+        "https://pizza.test",
+        "https://pizza.test:8444/base",
+        "http://pizza.test:8443/base",
+        "https://sandbox.test:8080",
+        "https://pasta.test",
+    ],
+)
+def test_an_endpoint_of_none_of_the_organizations_apis_is_refused(refused, anna, endpoint):
+    error = refused(InvalidField, "No API has an endpoint", trust.import_certificate, anna, "a", endpoint, BACKEND.pem)
+    assert error.field == "endpoint"
+
+
+@pytest.mark.parametrize("endpoint", ["", "pizza.test", "https://", "https://pizza.test:8443/base?x"])
+def test_an_endpoint_that_is_no_url_is_refused(refused, anna, endpoint):
+    error = refused(InvalidField, "Write it like", trust.import_certificate, anna, "a", endpoint, BACKEND.pem)
+    assert error.field == "endpoint"
+
+
+def test_a_taken_alias_is_refused_and_its_certificate_stays(refused, anna):
+    error = refused(Conflict, "exists already", trust.import_certificate, anna, "kept", URL, issue().pem)
+    assert error.field == "alias"
+
+
+@pytest.mark.parametrize("alias", ["", "a b", "a/b", "<b>", "'; DROP TABLE certificate; --", "x" * 46])
+def test_an_odd_alias_is_refused(refused, anna, alias):
+    error = refused(InvalidField, "alias", trust.import_certificate, anna, alias, URL, BACKEND.pem)
+    assert error.field == "alias"
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", BACKEND.pem[:-40], BACKEND.der[:-1]])
+def test_what_is_no_certificate_is_refused(refused, anna, data):
+    refused(CertificateError, None, trust.import_certificate, anna, "a", URL, data)
+    refused(CertificateError, None, trust.replace_certificate, anna, "kept", data)
+
+
+def test_certificates_of_which_a_gateway_would_believe_only_one_are_refused(refused, store, anna, clock):
+    """Two of one subject, self-signed, without key identifiers: Envoy takes the first that fits."""
+    one, other = issue("twin.test", identified=False), issue("twin.test", identified=False)
+    both = one.pem + other.pem
+    refused(IndistinguishableCertificates, "The file holds two", trust.import_certificate, anna, "a", URL, both)
+    refused(IndistinguishableCertificates, "The file holds two", trust.replace_certificate, anna, "kept", both)
+    trust.import_certificate(store, anna, "one", URL, one.pem, clock())
+    error = refused(IndistinguishableCertificates, "one holds", trust.import_certificate, anna, "a", URL, other.pem)
+    assert (error.subject, error.alias) == ("CN=twin.test", "one")
+    refused(IndistinguishableCertificates, "one holds", trust.replace_certificate, anna, "kept", other.pem)
+    # Its own successor is no second one, nor is the same again.
+    trust.replace_certificate(store, anna, "one", other.pem, clock())
+    trust.import_certificate(store, anna, "again", URL, other.pem, clock())
+    for alias in ("one", "again"):
+        trust.delete_certificate(store, anna, alias, clock())
+
+
+def test_a_private_key_is_refused_and_nothing_of_it_is_kept(refused, anna, shared_files):
+    data = BACKEND.pem + BACKEND.key_pem
+    refused(PrivateKeyRefused, "Block 2 of 2", trust.import_certificate, anna, "a", URL, data)
+    refused(PrivateKeyRefused, "Block 2 of 2", trust.replace_certificate, anna, "kept", data)
+    line = BACKEND.key_pem.splitlines()[1]
+    assert any(BACKEND.der in content for content in shared_files())
+    assert not any(b"PRIVATE KEY" in content or line in content for content in shared_files())
+
+
+def test_an_unknown_alias_is_said(refused, anna, otto, store):
+    refused(NotFound, "'nobody'", trust.replace_certificate, anna, "nobody", BACKEND.pem)
+    refused(NotFound, "'nobody'", trust.delete_certificate, anna, "nobody")
+    with pytest.raises(NotFound):
+        trust.get_certificate(store, anna, "nobody")
+    # What another organization has does not exist either.
+    refused(NotFound, "'kept'", trust.replace_certificate, otto, "kept", BACKEND.pem)
+    refused(NotFound, "'kept'", trust.delete_certificate, otto, "kept")

@@ -1,0 +1,133 @@
+"""What is no longer used stays for the requests in flight, and then goes."""
+
+import asyncio
+
+import pytest
+
+from holdfast.gateway.resource import CLUSTER, ROUTES, SECRET
+from holdfast.services import catalog, trust
+from holdfast.services.catalog import ApiDraft
+from issuing import issue
+from services.control_plane import PATIENCE, advance, control_plane, play
+
+URL = "https://pizza.test"
+DRAIN = 60.0
+
+
+@pytest.fixture
+def move(store, anna, clock, served):
+    return lambda action: catalog.change_lifecycle(store, anna, served.id, action, clock())
+
+
+def count(plane, kind):
+    return len(plane.cache.resources(kind))
+
+
+async def turn():
+    """Let the loop do what is due."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def told(gateway):
+    async with asyncio.timeout(PATIENCE):
+        await gateway.watch.wait()
+    gateway.watch.clear()
+
+
+def test_routes_go_at_once_and_clusters_after_the_drain(store, move):
+
+    async def story():
+        async with control_plane(store, drain=DRAIN) as plane:
+            before = plane.resources
+            move("Demote to Created")
+            after = await plane.published()
+            assert after[ROUTES, "production"] != before[ROUTES, "production"]
+            gateway = plane.connect("edge")
+            advance(DRAIN - 5)
+            await turn()
+            assert (count(plane, CLUSTER), count(plane, SECRET)) == (2, 1)
+            advance(5)
+            await told(gateway)
+            assert (count(plane, CLUSTER), count(plane, SECRET)) == (0, 0)
+
+    play(story())
+
+
+def test_a_gateway_is_told_what_was_retired(store, move):
+    async def story():
+        async with control_plane(store, drain=DRAIN) as plane:
+            gateway = plane.connect("edge")
+            gateway.answer()
+            move("Demote to Created")
+            await plane.published()
+            assert [kind for kind, _ in gateway.receive()] == [ROUTES]
+            gateway.answer()
+            gateway.watch.clear()
+            advance(DRAIN)
+            await told(gateway)
+            return [(kind, len(update.removed)) for kind, update in gateway.receive()]
+
+    assert play(story()) == [(SECRET, 1), (CLUSTER, 2)]
+
+
+def test_what_is_used_again_stays(store, move):
+    async def story():
+        async with control_plane(store, drain=DRAIN) as plane:
+            move("Demote to Created")
+            await plane.published()
+            advance(DRAIN / 2)
+            move("Publish")
+            before = await plane.published()
+            advance(DRAIN)
+            await turn()
+            assert plane.resources == before
+            assert count(plane, CLUSTER) == 2
+
+    play(story())
+
+
+def test_what_is_used_again_and_dropped_again_has_its_whole_drain_again(store, move):
+    async def story():
+        async with control_plane(store, drain=DRAIN) as plane:
+            for action in ("Demote to Created", "Publish", "Demote to Created"):
+                move(action)
+                await plane.published()
+                advance(DRAIN / 2 - 5)
+            await turn()
+            assert count(plane, CLUSTER) == 2  # 25 seconds after the last request may have come in
+            gateway = plane.connect("edge")
+            advance(DRAIN / 2 + 5)
+            await told(gateway)
+            assert count(plane, CLUSTER) == 0
+
+    play(story())
+
+
+def test_a_replaced_secret_goes_and_one_that_others_use_stays(store, anna, clock, served):
+    del served
+    pasta = catalog.create_api(store, anna, ApiDraft("Pasta", "/pasta", "1", "https://pasta.test"), clock())
+    catalog.change_lifecycle(store, anna, pasta.id, "Publish", clock())
+    shared, new = issue("pizza.test", "pasta.test"), issue("pizza.test")
+    trust.import_certificate(store, anna, "a", URL, shared.pem, clock())
+    trust.import_certificate(store, anna, "b", "https://pasta.test", shared.pem, clock())
+
+    async def story():
+        async with control_plane(store, drain=DRAIN) as plane:
+            assert count(plane, SECRET) == 1
+            trust.replace_certificate(store, anna, "a", new.pem, clock())
+            await plane.published()
+            gateway = plane.connect("edge")
+            advance(DRAIN)
+            await turn()
+            assert count(plane, SECRET) == 2
+            gateway.watch.clear()
+            catalog.delete_api(store, anna, pasta.id, clock())
+            await plane.published()
+            assert count(plane, SECRET) == 2
+            gateway.watch.clear()
+            advance(DRAIN)
+            await told(gateway)
+            assert (count(plane, SECRET), count(plane, CLUSTER)) == (1, 2)
+
+    play(story())

@@ -1,0 +1,106 @@
+"""What the publisher reads: all of it once, then only what changed."""
+
+import pytest
+
+from holdfast.apis.endpoint import parse_endpoint
+from holdfast.services.snapshot import read_changed, read_everything
+from holdfast.store import apis, endpoint_certificates, journal
+from issuing import issue
+from store.values import NOW, make_api, make_entry
+
+
+def origin(url):
+    return parse_endpoint(url).origin
+
+
+PIZZA, PASTA = origin("https://pizza.test:8443"), origin("https://pasta.test")
+
+
+@pytest.fixture
+def kept(store, anna, otto):
+    """Two APIs of one organization, one with a certificate; the first API again in another organization."""
+    del anna, otto
+    made = {
+        "pizza": make_api("Pizza", sandbox="http://sandbox.test"),
+        "pasta": make_api("Pasta", production="https://pasta.test"),
+        "other": make_api("Pizza", organization="other"),
+    }
+    with store.write() as session:
+        for api in made.values():
+            apis.insert(session, api)
+        endpoint_certificates.insert(session, make_entry("a", issue("a.test")))
+        endpoint_certificates.insert(session, make_entry("b", issue("b.test")))
+        journal.announce(session, "default", "api", made["pizza"].id, NOW)
+    return made
+
+
+def announce(store, organization, kind, key):
+    with store.write() as session:
+        journal.announce(session, organization, kind, key, NOW)
+
+
+def read(store, after=1):
+    snapshot = read_changed(store, after)
+    return {api.name if api else None for api in snapshot.apis.values()}, snapshot
+
+
+def test_everything_is_read_with_the_number_of_the_last_change(store, kept):
+    snapshot = read_everything(store)
+    assert snapshot.apis == {(api.organization, api.id): api for api in kept.values()}
+    assert (snapshot.sequence, list(snapshot.changes)) == (1, [])
+    assert {org: set(trust) for org, trust in snapshot.trust.items()} == {"default": {PIZZA, PASTA}, "other": {PIZZA}}
+
+
+def test_all_certificates_of_an_origin_are_its_anchors_and_no_others(store, kept):
+    del kept
+    trust = read_everything(store).trust
+    assert {name for anchor in trust["default"][PIZZA].anchors for name in anchor.dns_names} == {"a.test", "b.test"}
+    assert trust["default"][PASTA].anchors == trust["other"][PIZZA].anchors == ()
+    assert trust["default"][PIZZA].reference == PIZZA.reference
+
+
+def test_nothing_is_read_when_nothing_changed(store, kept):
+    del kept
+    names, snapshot = read(store)
+    assert (names, snapshot.trust, list(snapshot.changes), snapshot.sequence) == (set(), {}, [], 1)
+
+
+def test_a_changed_api_alone_is_read(store, kept):
+    announce(store, "default", "api", kept["pasta"].id)
+    names, snapshot = read(store)
+    assert (names, snapshot.sequence) == ({"Pasta"}, 2)
+    assert set(snapshot.trust["default"]) == {PASTA}
+
+
+def test_a_change_of_an_origin_brings_its_apis_in_its_organization(store, kept):
+    announce(store, "default", "origin", str(PIZZA))
+    names, snapshot = read(store)
+    assert names == {"Pizza"}
+    assert set(snapshot.apis) == {("default", kept["pizza"].id)}
+    announce(store, "default", "origin", "https://nobody.test")
+    assert read(store, 2)[0] == set()
+
+
+def test_an_api_that_is_gone_is_said_to_be_gone(store, kept):
+    with store.write() as session:
+        apis.remove(session, kept["pasta"])
+        journal.announce(session, "default", "api", kept["pasta"].id, NOW)
+    assert read(store)[1].apis == {("default", kept["pasta"].id): None}
+
+
+def test_an_id_of_another_organization_is_not_found(store, kept):
+    announce(store, "default", "api", kept["other"].id)
+    assert read(store)[1].apis == {("default", kept["other"].id): None}
+
+
+def test_more_origins_than_one_query_holds_are_read(store, kept):
+    del kept
+    with store.write() as session:
+        for number in range(510):
+            api = make_api(f"Api{number}", production=f"https://b{number}.test")
+            apis.insert(session, api)
+            journal.announce(session, "default", "api", api.id, NOW)
+        endpoint_certificates.insert(session, make_entry("last", issue("last.test"), endpoint="https://b509.test"))
+    snapshot = read(store)[1]
+    assert len(snapshot.apis) == 510
+    assert len(snapshot.trust["default"][origin("https://b509.test")].anchors) == 1

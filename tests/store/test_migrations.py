@@ -1,0 +1,65 @@
+"""The migrations make the tables that the code speaks of."""
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect
+
+from holdfast.store.database import MIGRATIONS, Store
+from holdfast.store.tables import Table
+
+
+def test_the_migrations_make_exactly_the_tables(database):
+    engine = create_engine(f"sqlite:///{database}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Table.metadata) == []
+        assert set(inspect(connection).get_table_names()) == {*Table.metadata.tables, "alembic_version"}
+    engine.dispose()
+
+
+def test_foreign_keys_are_made_as_they_are_declared(database):
+    engine = create_engine(f"sqlite:///{database}")
+    for table in Table.metadata.sorted_tables:
+        made = {
+            (key["constrained_columns"][0], key["referred_table"], key["options"].get("ondelete"))
+            for key in inspect(engine).get_foreign_keys(table.name)
+        }
+        assert made == {(key.parent.name, key.column.table.name, key.ondelete) for key in table.foreign_keys}
+    engine.dispose()
+
+
+def test_every_row_has_its_organization():
+    without = [
+        table.name
+        for table in Table.metadata.sorted_tables
+        if table.name != "organization"
+        and (table.columns.get("organization_id") is None or table.columns["organization_id"].nullable)
+    ]
+    assert without == []
+
+
+def test_there_is_one_line_of_migrations():
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    assert len(scripts.get_heads()) == 1
+    assert len(scripts.get_bases()) == 1
+
+
+def test_opening_a_database_twice_changes_nothing(database):
+    before = schema(database)
+    Store(database).close()
+    assert schema(database) == before
+
+
+def test_a_database_lies_wherever_it_is_put(tmp_path):
+    path = tmp_path / "what? 100%25 #1 ü.sqlite"
+    Store(path).close()
+    assert path.is_file()
+
+
+def schema(path):
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+    engine.dispose()
+    return rows

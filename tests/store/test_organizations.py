@@ -1,0 +1,149 @@
+"""Two organizations with equal names, contexts and aliases do not see each other."""
+
+import inspect
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from holdfast.store import accounts, apis, endpoint_certificates, journal
+from holdfast.store.accounts import User
+from holdfast.store.apis import ApiFilter
+from holdfast.store.journal import AuditEvent
+from store.values import BACKEND, NOW, make_api, make_entry
+
+ORIGIN = "https://pizza.test:8443"
+
+
+@pytest.fixture
+def both(store, anna, otto):
+    """The same API, certificate and event in two organizations."""
+    made = {}
+    for who in (anna, otto):
+        of = {"organization": who.organization}
+        made[who.organization] = SimpleNamespace(
+            api=make_api(**of),
+            entry=make_entry(**of),
+            event=AuditEvent(who.organization, NOW, who.user, "create API", "Pizza", ""),
+            user=User(f"id of {who.user}", who.organization, who.user, "hash"),
+        )
+    with store.write() as session:
+        for each in made.values():
+            apis.insert(session, each.api)
+            endpoint_certificates.insert(session, each.entry)
+            journal.record(session, each.event)
+            journal.announce(session, each.api.organization, "api", each.api.id, NOW)
+            accounts.insert_user(session, each.user, NOW)
+    return SimpleNamespace(**made)
+
+
+READS = {
+    apis.get: lambda session, org, both: [
+        apis.get(session, org, each.api.id)
+        for each in (both.default, both.other)
+        if apis.get(session, org, each.api.id)
+    ],
+    apis.find: lambda session, org, _: apis.find(session, org, ApiFilter(name="pizza", context="/pizza"))[0],
+    apis.sharing_name_or_context: lambda session, org, _: apis.sharing_name_or_context(session, org, "Pizza", "/pizza"),
+    apis.using_origins: lambda session, org, _: apis.using_origins(session, org, {ORIGIN}),
+    apis.with_ids: lambda session, org, both: apis.with_ids(session, org, {both.default.api.id, both.other.api.id}),
+    apis.all_of: lambda session, org, _: apis.all_of(session, org),
+    endpoint_certificates.get: lambda session, org, _: [endpoint_certificates.get(session, org, "pizza-backend")],
+    endpoint_certificates.find: lambda session, org, _: endpoint_certificates.find(
+        session, org, "pizza-backend", BACKEND
+    )[0],
+    endpoint_certificates.of_origins: lambda session, org, _: endpoint_certificates.of_origins(session, org, {ORIGIN}),
+    journal.audit_events: lambda session, org, _: journal.audit_events(session, org),
+}
+# These serve all organizations, or find out which one it is.
+FOR_ALL = {
+    accounts.organizations,
+    accounts.user_named,
+    accounts.session_user,
+    accounts.remove_session,
+    journal.last_change,
+    journal.changes_after,
+    journal.forget_changes,
+}
+# These write what names its organization itself.
+WRITES = {
+    accounts.insert_organization,
+    accounts.insert_user,
+    accounts.insert_session,
+    accounts.set_password_hash,
+    apis.insert,
+    apis.update,
+    apis.remove,
+    endpoint_certificates.insert,
+    endpoint_certificates.update,
+    endpoint_certificates.remove,
+    journal.record,
+    journal.announce,
+}
+
+
+def test_no_function_is_forgotten_here():
+    public = {
+        function
+        for module in (accounts, apis, endpoint_certificates, journal)
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
+    }
+    assert public == READS.keys() | FOR_ALL | WRITES
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=[f"{read.__module__}.{read.__name__}" for read in READS])
+def test_reading_finds_only_what_is_the_organizations_own(store, both, read):
+    with store.read() as session:
+        for organization in ("default", "other"):
+            assert [found.organization for found in read(session, organization, both)] == [organization]
+        assert [found for found in read(session, "nobody", both) if found] == []
+
+
+def test_the_number_of_all_counts_only_ones_own(store, both):
+    del both
+    with store.read() as session:
+        assert apis.find(session, "default", ApiFilter(), limit=0)[1] == 1
+        assert endpoint_certificates.find(session, "default", limit=0)[1] == 1
+
+
+def test_removing_takes_nothing_from_another_organization(store, both):
+    with store.write() as session:
+        apis.remove(session, replace(both.other.api, organization="default"))
+        endpoint_certificates.remove(session, replace(both.other.entry, organization="default"))
+        accounts.set_password_hash(session, replace(both.other.user, organization="default"), "stolen")
+    assert_untouched(store, both)
+
+
+def test_updating_changes_nothing_of_another_organization(store, both):
+    with store.write() as session:
+        apis.update(session, replace(both.other.api, organization="default", name="stolen", context="/stolen"))
+        endpoint_certificates.update(session, replace(both.other.entry, organization="default", alias="stolen"))
+    assert_untouched(store, both)
+
+
+def test_a_change_of_the_password_ends_only_the_users_own_sessions(store, both):
+    with store.write() as session:
+        accounts.insert_session(session, "otto's", both.other.user, NOW, NOW.replace(year=2027))
+        accounts.set_password_hash(session, both.default.user, "new")
+        accounts.set_password_hash(session, replace(both.other.user, organization="default"), "stolen")
+        assert accounts.session_user(session, "otto's", NOW) == both.other.user
+
+
+def test_within_one_organization_names_contexts_and_aliases_are_unique(store, both):
+    del both
+    for taken in (make_api(context="/else"), make_api("Else", context="/pizza")):
+        with pytest.raises(IntegrityError), store.write() as session:
+            apis.insert(session, taken)
+    with pytest.raises(IntegrityError), store.write() as session:
+        endpoint_certificates.insert(session, make_entry())
+
+
+def assert_untouched(store, both):
+    with store.read() as session:
+        for each in (both.default, both.other):
+            organization = each.api.organization
+            assert list(apis.all_of(session, organization)) == [each.api]
+            assert endpoint_certificates.find(session, organization) == ([each.entry], 1)
+            assert accounts.user_named(session, each.user.name) == each.user

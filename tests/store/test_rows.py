@@ -1,0 +1,117 @@
+"""What is stored is what is read again."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import func, select
+
+from holdfast.apis.lifecycle import State
+from holdfast.store import accounts, apis, endpoint_certificates, journal
+from holdfast.store.accounts import User
+from holdfast.store.tables import CertificateRow
+from issuing import issue
+from store.values import NOW, make_api, make_entry, read
+
+pytestmark = pytest.mark.usefixtures("anna")
+HOUR = timedelta(hours=1)
+
+
+def certificate_rows(session):
+    return session.scalar(select(func.count()).select_from(CertificateRow))
+
+
+def test_an_api_comes_back_as_it_went_in(store):
+    api = make_api(sandbox="http://[::1]:80/x/", description="<b>'\"ü", state=State.DEPRECATED)
+    with store.write() as session:
+        apis.insert(session, api)
+    with store.read() as session:
+        assert apis.get(session, "default", api.id) == api
+
+
+def test_a_changed_api_replaces_the_old_one(store):
+    api = make_api()
+    changed = replace(api, production=None, state=State.CREATED, description="new", updated_at=NOW + HOUR)
+    with store.write() as session:
+        apis.insert(session, api)
+        apis.update(session, changed)
+    with store.write() as session:
+        assert list(apis.all_of(session, "default")) == [changed]
+        apis.remove(session, changed)
+    with store.read() as session:
+        assert apis.get(session, "default", api.id) is None
+
+
+def test_times_are_kept_as_the_same_moment(store):
+    here = datetime(2026, 6, 1, 14, tzinfo=timezone(timedelta(hours=2)))
+    api = replace(make_api(), created_at=here)
+    with store.write() as session:
+        apis.insert(session, api)
+    with store.read() as session:
+        found = apis.get(session, "default", api.id)
+    assert found.created_at == here
+    assert found.created_at.tzinfo is UTC
+
+
+def test_all_certificates_of_an_alias_come_back_in_their_order(store):
+    entry = make_entry("bundle", *(issue(f"{n}.test") for n in range(12)))
+    with store.write() as session:
+        endpoint_certificates.insert(session, entry)
+    with store.read() as session:
+        assert endpoint_certificates.get(session, "default", "bundle") == entry
+
+
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_an_update_replaces_all_certificates_of_the_alias(store, number):
+    entry = make_entry("bundle", *(issue(f"{n}.test") for n in range(3)))
+    new = tuple(read(issue(f"{n}.new.test")) for n in range(number))
+    with store.write() as session:
+        endpoint_certificates.insert(session, entry)
+    with store.write() as session:
+        endpoint_certificates.update(session, replace(entry, certificates=new, updated_at=NOW + HOUR))
+    with store.read() as session:
+        assert endpoint_certificates.get(session, "default", "bundle").certificates == new
+        assert certificate_rows(session) == number
+
+
+def test_a_removed_alias_takes_its_certificates_along_and_no_others(store):
+    entry, other = make_entry("one", issue("a.test"), issue("b.test")), make_entry("other")
+    with store.write() as session:
+        endpoint_certificates.insert(session, entry)
+        endpoint_certificates.insert(session, other)
+    with store.write() as session:
+        endpoint_certificates.remove(session, entry)
+    with store.read() as session:
+        assert endpoint_certificates.find(session, "default") == ([other], 1)
+        assert certificate_rows(session) == 1
+
+
+def test_changes_have_numbers_that_are_never_used_again(store):
+    with store.write() as session:
+        journal.announce(session, "default", "api", "old", NOW - timedelta(days=2))
+        journal.announce(session, "default", "origin", "new", NOW)
+    with store.write() as session:
+        assert [(change.sequence, change.key) for change in journal.changes_after(session, 0)] == [
+            (1, "old"),
+            (2, "new"),
+        ]
+        assert [change.key for change in journal.changes_after(session, 1)] == ["new"]
+        journal.forget_changes(session, NOW)
+        assert [change.key for change in journal.changes_after(session, 0)] == ["new"]
+        journal.forget_changes(session, NOW + timedelta(days=2))
+        journal.announce(session, "default", "api", "newest", NOW)
+    with store.read() as session:
+        assert journal.last_change(session) == 3
+
+
+def test_a_session_is_found_until_it_ends(store):
+    user = User("1", "default", "anna", "hash")
+    with store.write() as session:
+        accounts.insert_user(session, user, NOW)
+        accounts.insert_session(session, "token", user, NOW, NOW + HOUR)
+        assert accounts.session_user(session, "token", NOW) == user
+        assert accounts.session_user(session, "token", NOW + HOUR) is None
+        accounts.insert_session(session, "next", user, NOW + HOUR, NOW + 2 * HOUR)
+        assert accounts.session_user(session, "token", NOW) is None  # it was cleared away
+        accounts.remove_session(session, "next")
+        assert accounts.session_user(session, "next", NOW + HOUR) is None

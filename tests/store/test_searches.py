@@ -1,0 +1,108 @@
+"""How APIs and certificates are found."""
+
+from dataclasses import fields
+
+import pytest
+
+from holdfast.store import apis, endpoint_certificates
+from holdfast.store.apis import ApiFilter
+from store.values import make_api, make_entry
+
+pytestmark = pytest.mark.usefixtures("anna")
+
+
+def names(store, offset=0, limit=None, **wanted):
+    with store.read() as session:
+        found, total = apis.find(session, "default", ApiFilter(**wanted), offset, limit)
+        assert offset or limit is not None or len(found) == total
+        return [api.name for api in found]
+
+
+@pytest.fixture
+def kept(store, anna):
+    """Three APIs of which each has something that the others have not."""
+    del anna
+    made = [
+        make_api("Pizza", description="Thin and 100% crisp", provider="anna"),
+        make_api("Pasta", version="2.0_beta", description="al dente", provider="otto"),
+        make_api("Äpfel", context="/fruit", description="'; DROP TABLE api; --", provider="berta"),
+    ]
+    with store.write() as session:
+        for api in made:
+            apis.insert(session, api)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "found"),
+    [
+        ("name", "IZZ", ["Pizza"]),
+        ("name", "äpf", ["Äpfel"]),
+        ("name", "ÄPF", ["Äpfel"]),
+        ("context", "/fr", ["Äpfel"]),
+        ("version", "2.0", ["Pasta"]),
+        ("status", "publ", ["Pasta", "Pizza", "Äpfel"]),
+        ("provider", "Otto", ["Pasta"]),
+        ("description", "drop table", ["Äpfel"]),
+        ("name", "", ["Pasta", "Pizza", "Äpfel"]),
+        ("name", "burger", []),
+    ],
+)
+@pytest.mark.usefixtures("kept")
+def test_a_search_finds_what_contains_the_text_in_any_case(store, field, text, found):
+    assert names(store, **{field: text}) == found
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(ApiFilter) if field.name != "exact"])
+@pytest.mark.usefixtures("kept")
+def test_what_means_something_to_the_database_is_only_text(store, field):
+    holding = {("description", "%"): ["Pizza"], ("version", "_"): ["Pasta"]}
+    for text in ("%", "_", "P%a", "P_zza", "\\", "/%", "' OR '1'='1", '"'):
+        assert names(store, **{field: text}) == holding.get((field, text), [])
+
+
+@pytest.mark.usefixtures("kept")
+def test_an_exact_text_must_be_all_of_it_in_any_case(store):
+    assert names(store, name="pizz", exact=frozenset({"name"})) == []
+    assert names(store, name="PIZZA", provider="ann", exact=frozenset({"name"})) == ["Pizza"]
+    assert names(store, name="äPFEL", status="published", exact=frozenset({"name", "status"})) == ["Äpfel"]
+
+
+@pytest.mark.usefixtures("kept")
+def test_all_parts_of_a_search_must_fit(store):
+    assert names(store, name="p", provider="otto") == ["Pasta"]
+    assert names(store, name="pizza", provider="otto") == []
+
+
+@pytest.mark.usefixtures("kept")
+def test_lists_come_in_pages_by_name(store):
+    assert [names(store, offset, 1) for offset in range(4)] == [["Pasta"], ["Pizza"], ["Äpfel"], []]
+
+
+def test_the_name_of_an_api_is_known_in_any_case(store):
+    with store.write() as session:
+        apis.insert(session, make_api("Äpfel", context="/fruit"))
+        same = apis.sharing_name_or_context(session, "default", "ÄPFEL", "/other")
+        assert [api.name for api in same] == ["Äpfel"]
+
+
+def test_certificates_are_found_by_exact_alias_and_endpoint(store):
+    with store.write() as session:
+        for alias, endpoint in (("b", "https://x.test/1"), ("a", "https://x.test/2"), ("a_b", "https://y.test")):
+            endpoint_certificates.insert(session, make_entry(alias, endpoint=endpoint))
+
+    def found(**wanted):
+        with store.read() as session:
+            entries, total = endpoint_certificates.find(session, "default", **wanted)
+        assert wanted.keys() & {"offset", "limit"} or len(entries) == total
+        return [entry.alias for entry in entries]
+
+    assert found() == ["a", "a_b", "b"]
+    assert found(alias="a") == ["a"]
+    assert found(alias="a%") == found(alias="a'--") == found(alias="A") == []
+    assert found(endpoint="https://x.test/1") == ["b"]
+    assert found(alias="a", endpoint="https://x.test/1") == []
+    assert found(offset=1, limit=1) == ["a_b"]
+    with store.read() as session:
+        entries = endpoint_certificates.of_origins(session, "default", {"https://x.test", "https://z.test"})
+        assert [entry.alias for entry in entries] == ["a", "b"]
+        assert endpoint_certificates.of_origins(session, "default", set()) == []

@@ -1,0 +1,154 @@
+"""What is written is there for good, or not at all."""
+
+import contextlib
+import sqlite3
+import threading
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from holdfast.store import apis, endpoint_certificates, journal
+from holdfast.store.apis import ApiFilter
+from holdfast.store.database import Store
+from holdfast.store.journal import AuditEvent
+from store.values import NOW, make_api, make_entry
+
+EVENT = AuditEvent("default", NOW, "anna", "create API", "Pizza", "")
+
+
+class PowerCut(Exception):
+    """What ends a transaction in the middle."""
+
+
+def pragma(session, name):
+    return session.scalar(text(f"PRAGMA {name}"))
+
+
+def test_every_connection_is_safe_and_checks_foreign_keys(store):
+    with contextlib.ExitStack() as stack:
+        # More than the pool keeps, so that new connections are made as well.
+        sessions = [stack.enter_context(store.read()) for _ in range(8)]
+        sessions.append(stack.enter_context(store.write()))
+        for session in sessions:
+            names = ("journal_mode", "synchronous", "foreign_keys")
+            assert [pragma(session, name) for name in names] == ["wal", 2, 1]  # 2 is FULL
+
+
+def test_a_row_of_no_organization_is_refused(store):
+    with pytest.raises(IntegrityError), store.write() as session:
+        apis.insert(session, make_api(organization="nobody"))
+
+
+@pytest.mark.usefixtures("anna")
+def test_a_transaction_that_fails_leaves_nothing(store):
+    woken = []
+    store.on_write(lambda: woken.append(True))
+
+    def write_half(session):
+        apis.insert(session, make_api())
+        endpoint_certificates.insert(session, make_entry())
+        journal.record(session, EVENT)
+        journal.announce(session, "default", "api", "1", NOW)
+        session.flush()
+        raise PowerCut
+
+    with pytest.raises(PowerCut), store.write() as session:
+        write_half(session)
+    with store.read() as session:
+        assert apis.find(session, "default", ApiFilter()) == ([], 0)
+        assert endpoint_certificates.find(session, "default") == ([], 0)
+        assert journal.audit_events(session, "default") == []
+        assert journal.last_change(session) == 0
+    assert woken == []
+
+
+@pytest.mark.usefixtures("anna")
+def test_listeners_are_called_when_the_change_can_be_read(store):
+    seen = []
+
+    def look():
+        with store.read() as session:
+            seen.append(journal.last_change(session))
+
+    store.on_write(look)
+    with store.write() as session:
+        journal.announce(session, "default", "api", "1", NOW)
+    assert seen == [1]
+
+
+@pytest.mark.usefixtures("anna")
+def test_what_was_committed_is_there_after_the_process_ended_without_closing(store, database):
+    api, entry = make_api(), make_entry()
+    with store.write() as session:
+        apis.insert(session, api)
+        endpoint_certificates.insert(session, entry)
+        journal.record(session, EVENT)
+        journal.announce(session, "default", "api", api.id, NOW)
+    other = Store(database)
+    with other.read() as session:
+        assert apis.get(session, "default", api.id) == api
+        assert endpoint_certificates.get(session, "default", entry.alias) == entry
+        assert journal.audit_events(session, "default") == [EVENT]
+        assert [change.key for change in journal.changes_after(session, 0)] == [api.id]
+    other.close()
+
+
+@pytest.mark.usefixtures("anna")
+def test_a_reader_sees_one_state_while_others_write(store):
+    with store.read() as reading:
+        assert journal.last_change(reading) == 0
+        with store.write() as session:
+            journal.announce(session, "default", "api", "1", NOW)
+        assert journal.last_change(reading) == 0
+    with store.read() as reading:
+        assert journal.last_change(reading) == 1
+
+
+@pytest.mark.usefixtures("anna")
+def test_a_reader_cannot_write_by_mistake(store):
+    with store.read() as session:
+        journal.announce(session, "default", "api", "1", NOW)
+        session.flush()
+    with store.read() as session:
+        assert journal.last_change(session) == 0
+
+
+@pytest.mark.usefixtures("anna")
+def test_writers_in_many_threads_all_succeed_and_none_is_lost(store):
+    start = threading.Barrier(12)
+
+    def write(number):
+        start.wait()
+        for turn in range(5):
+            with store.write() as session:
+                # Reading first is what makes a transaction fail that does not take the lock at once.
+                journal.last_change(session)
+                apis.insert(session, make_api(f"Api{number}-{turn}"))
+                journal.announce(session, "default", "api", f"{number}-{turn}", NOW)
+
+    threads = [threading.Thread(target=write, args=[number]) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with store.read() as session:
+        assert apis.find(session, "default", ApiFilter(), limit=1)[1] == 60
+        changes = journal.changes_after(session, 0)
+    assert [change.sequence for change in changes] == list(range(1, 61))
+
+
+@pytest.mark.usefixtures("anna")
+def test_a_full_disk_is_an_error_and_not_a_success(store, database):
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+
+    def write_much(session):
+        session.execute(text(f"PRAGMA max_page_count = {pages}"))
+        for number in range(200):
+            apis.insert(session, make_api(f"Api{number}", description="x" * 1000))
+
+    with pytest.raises(OperationalError, match="full"), store.write() as session:
+        write_much(session)
+    with store.read() as session:
+        assert apis.find(session, "default", ApiFilter()) == ([], 0)

@@ -1,0 +1,85 @@
+"""
+Values to put into the database and to build resources from.
+
+    make_api("Pizza", production="https://pizza.test")
+    make_entry("pizza-backend", issue("pizza.test"), endpoint="https://pizza.test")
+"""
+
+import uuid
+from datetime import UTC, datetime
+
+from holdfast.apis.api import DEFAULT_ORGANIZATION, Api
+from holdfast.apis.endpoint import parse_endpoint
+from holdfast.apis.endpoint_certificate import EndpointCertificate
+from holdfast.apis.lifecycle import State
+from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.store import apis, endpoint_certificates, journal
+from holdfast.store.database import Store
+from issuing import Issued, issue
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+BACKEND = "https://pizza.test:8443/base"
+
+
+def read(issued: Issued) -> Certificate:
+    """Give what was issued as Holdfast sees it."""
+    return read_certificate(issued.der)
+
+
+def make_api(
+    name: str = "Pizza",
+    *,
+    organization: str = DEFAULT_ORGANIZATION,
+    context: str | None = None,
+    version: str = "1.0.0",
+    production: str | None = BACKEND,
+    sandbox: str | None = None,
+    state: State = State.PUBLISHED,
+    description: str = "",
+    provider: str = "anna",
+) -> Api:
+    """Make an API that nobody has stored."""
+    return Api(
+        id=str(uuid.uuid4()),
+        organization=organization,
+        name=name,
+        context=f"/{name.lower()}" if context is None else context,
+        version=version,
+        state=state,
+        production=parse_endpoint(production) if production else None,
+        sandbox=parse_endpoint(sandbox) if sandbox else None,
+        description=description,
+        provider=provider,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
+def make_entry(
+    alias: str = "pizza-backend",
+    *issued: Issued,
+    endpoint: str = BACKEND,
+    organization: str = DEFAULT_ORGANIZATION,
+) -> EndpointCertificate:
+    """Make an endpoint certificate that nobody has stored."""
+    return EndpointCertificate(
+        id=str(uuid.uuid4()),
+        organization=organization,
+        alias=alias,
+        endpoint=endpoint,
+        origin=str(parse_endpoint(endpoint).origin),
+        certificates=tuple(read(each) for each in issued or [issue("pizza.test")]),
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
+def contents(store: Store, organization: str = DEFAULT_ORGANIZATION) -> tuple[object, ...]:
+    """Give all that an organization has, and the number of the last change; what is refused leaves it as it is."""
+    with store.read() as session:
+        return (
+            apis.all_of(session, organization),
+            endpoint_certificates.find(session, organization),
+            journal.audit_events(session, organization),
+            journal.last_change(session),
+        )

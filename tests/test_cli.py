@@ -1,0 +1,144 @@
+"""The `holdfast` command says what it is, and what is wrong in one sentence."""
+
+import importlib.metadata
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from holdfast import cli
+from holdfast.machine import data_directory
+from running import free_addresses
+
+
+class Ended(Exception):
+    """The command ended: its exit code and what it wrote."""
+
+    def __init__(self, code: object, output: str, errors: str) -> None:
+        self.code, self.output, self.errors = code, output, errors
+        super().__init__(code, output, errors)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the developer's own settings; and logging stays as it is for other tests."""
+    for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(cli, "configure_logging", str)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["holdfast", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return Ended(ended.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def refusal(run, tmp_path: Path):
+    """Run `holdfast up` where it cannot start; see that it says so in one line and give the line."""
+
+    def refusal(*arguments: object) -> str:
+        ended = run("up", "--data", tmp_path / "data", *arguments)
+        assert (ended.code, ended.output) == (1, "")
+        (line,) = ended.errors.splitlines()
+        return line
+
+    return refusal
+
+
+def test_help_names_the_commands_and_says_what_each_does(run):
+    ended = run("--help")
+    assert ended.code == 0
+    assert "  up    Start the publisher and a gateway; Ctrl-C ends both." in ended.output.splitlines()
+    assert "  demo  Show what becomes of a backend with a self-signed certificate." in ended.output.splitlines()
+
+
+def test_help_of_up_names_every_option_its_default_and_the_variables(run):
+    said = " ".join(run("up", "--help").output.split())
+    for option, default in {
+        "--data DIR": "~/.local/share/holdfast",
+        "--publisher HOST:PORT": "127.0.0.1:9080",
+        "--gateway HOST:PORT": "127.0.0.1:8280",
+        "--sandbox HOST:PORT": "127.0.0.1:8281",
+    }.items():
+        assert option in said
+        assert f"[default: {default}]" in said
+        assert f"HOLDFAST_{option.split()[0][2:].upper()}" in said
+    assert "--demo" in said
+    assert "HOLDFAST_ADMIN_PASSWORD" in said
+    assert "HOLDFAST_LOG_LEVEL" in said
+
+
+def test_help_of_demo_says_what_it_does_without_once(run):
+    said = " ".join(run("demo", "--help").output.split())
+    assert "refused, import, served, delete, refused" in said
+    assert "Without, this is `holdfast up --demo`." in said
+
+
+def test_version_is_that_of_the_package(run):
+    ended = run("--version")
+    assert (ended.code, ended.output) == (0, f"holdfast {importlib.metadata.version('holdfast')}\n")
+
+
+@pytest.mark.parametrize("option", ["--publisher", "--gateway", "--sandbox"])
+@pytest.mark.parametrize("address", ["9080", "localhost:9080", "127.0.0.1:", "127.0.0.1:http", ":9080"])
+def test_an_address_that_is_none_is_named_with_its_option(refusal, option, address):
+    said = f"{address!r} is not HOST:PORT with an IP address, like 127.0.0.1:9080."
+    assert refusal(option, address) == f"holdfast: {option}: {said}"
+
+
+def test_a_port_that_cannot_be_is_named_with_its_option(refusal):
+    said = "'127.0.0.1:65536' has a port that is not between 1 and 65535."
+    assert refusal("--gateway", "127.0.0.1:65536") == f"holdfast: --gateway: {said}"
+
+
+def test_a_wrong_variable_is_named(refusal, monkeypatch):
+    monkeypatch.setenv("HOLDFAST_LOG_LEVEL", "loud")
+    assert refusal() == "holdfast: HOLDFAST_LOG_LEVEL: 'loud' should be 'debug', 'info', 'warning' or 'error'."
+
+
+def test_an_address_in_a_variable_is_checked_as_an_option_is(refusal, monkeypatch):
+    monkeypatch.setenv("HOLDFAST_SANDBOX", "sandbox")
+    assert refusal().startswith("holdfast: HOLDFAST_SANDBOX: 'sandbox' is not HOST:PORT")
+
+
+@pytest.mark.parametrize("name", ["publisher", "gateway", "sandbox"])
+def test_a_busy_port_is_named_and_what_to_do_about_it(refusal, name):
+    addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        addresses[name] = f"127.0.0.1:{busy.getsockname()[1]}"
+        line = refusal(*(f"--{option}={address}" for option, address in addresses.items()))
+    assert line.startswith(f"holdfast: {addresses[name]} cannot be listened on (Address already in use")
+    assert line.endswith(f"Choose another with --{name} HOST:PORT.")
+
+
+def test_a_directory_that_cannot_be_made_is_named(run, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    ended = run("up", "--data", file / "data")
+    said = f"{file / 'data'} cannot be written (Not a directory). Choose another with --data."
+    assert (ended.code, ended.errors) == (1, f"holdfast: {said}\n")
+
+
+def test_a_directory_in_use_is_named(refusal, tmp_path):
+    with data_directory(tmp_path / "data"):
+        line = refusal()
+    assert line.startswith(f"holdfast: Another Holdfast runs on {tmp_path / 'data'}.")
+
+
+def test_a_home_that_nobody_has_is_named(run):
+    ended = run("up", "--data", "~nobody-at-all/data")
+    said = "There is no home directory for ~nobody-at-all/data. Choose another with --data."
+    assert (ended.code, ended.errors) == (1, f"holdfast: {said}\n")
+
+
+def test_a_missing_envoy_is_named(refusal, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOLDFAST_ENVOY", str(tmp_path / "envoy"))
+    assert refusal().startswith(f"holdfast: There is no Envoy at {tmp_path / 'envoy'}.")
