@@ -43,6 +43,11 @@ CHEAPLY = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 GATEWAYS = {"production": "http://127.0.0.1:8280", "sandbox": "http://127.0.0.1:8281"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the quick tests first, and last those in the browser: Playwright keeps the event loop of this thread."""
+    items.sort(key=lambda item: 2 if "/browser/" in str(item.path) else bool(item.get_closest_marker("envoy")))
+
+
 class Clock:
     """A clock that stands still until it is told to go on."""
 
