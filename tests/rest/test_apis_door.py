@@ -107,6 +107,11 @@ def test_description_and_endpoints_are_changed_and_nothing_else(client, api):
     assert client.get(f"{APIS}/{api['id']}").json() == changed
 
 
+def test_what_is_not_sent_stays_as_it_is(client, api):
+    changed = client.put(f"{APIS}/{api['id']}", json={"description": "new"}).json()
+    assert (changed["description"], changed["endpointConfig"]) == ("new", api["endpointConfig"])
+
+
 def test_what_was_read_can_be_written_back(client, api):
     written = client.put(f"{APIS}/{api['id']}", json=api).json()
     assert written["endpointConfig"] == api["endpointConfig"]

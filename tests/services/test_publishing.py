@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 
 from structlog.testing import capture_logs
 
@@ -10,8 +11,9 @@ from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET
 from holdfast.services import catalog, trust
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.publishing import RETRY
+from holdfast.store import journal
 from issuing import issue
-from services.control_plane import advance, control_plane, play
+from services.control_plane import PATIENCE, advance, control_plane, play
 from services.published import assert_consistent, changed, clusters_of, names, paths, secrets_named_by
 
 PIZZA, PASTA = "https://pizza.test", "https://pasta.test:8443"
@@ -136,6 +138,26 @@ def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, databas
     events, before, after = play(story())
     assert events == ["publishing failed"]
     assert names(after, CLUSTER) == names(before, CLUSTER) | clusters_of(pizza, "sandbox")
+
+
+def test_changes_that_everybody_has_seen_are_forgotten(store, anna, publish, believe):
+    publish(anna, "Pizza")
+    with store.write() as session:
+        journal.announce(session, "default", "origin", "old", datetime.now(UTC) - 2 * journal.KEEP_CHANGES)
+
+    async def story():
+        async with control_plane(store) as plane, asyncio.timeout(PATIENCE):
+            believe(anna, "pizza", PIZZA, issue("pizza.test").pem)
+            await plane.published()
+            while "old" in await asyncio.to_thread(changes):  # noqa: ASYNC110 - a deleted row has no event
+                await asyncio.sleep(0)
+
+    def changes() -> set[str]:
+        with store.read() as session:
+            return {change.key for change in journal.changes_after(session, 0)}
+
+    play(story())
+    assert PIZZA in changes()
 
 
 def test_everything_stays_consistent_through_a_life(store, anna, clock, publish, believe):

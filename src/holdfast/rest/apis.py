@@ -124,11 +124,12 @@ def get_api(running: Running, caller: Caller, api_id: str) -> dict[str, Any]:
 
 @router.put("/{api_id}")
 def update_api(running: Running, caller: Caller, api_id: str, body: ApiChange) -> dict[str, Any]:
-    """Change description and endpoints; name, context, version and state stay."""
+    """Change description and endpoints, where they are given; name, context, version and state stay."""
     body.refuse_unknown_type()
     try:
+        endpoints = (body.production, body.sandbox) if body.endpoint_config else None
         api = catalog.change_api(
-            running.store, caller, api_id, body.description, body.production, body.sandbox, running.now()
+            running.store, caller, api_id, running.now(), description=body.description, endpoints=endpoints
         )
     except InvalidFields as error:
         raise _in_rest_words(error) from error

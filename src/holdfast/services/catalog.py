@@ -70,28 +70,28 @@ def list_apis(
 def change_endpoints(
     store: Store, who: Principal, api_id: str, production: str | None, sandbox: str | None, now: datetime
 ) -> Api:
-    """
-    Give an API other endpoints; None takes one away.
-
-    Raises:
-        InvalidFields: A URL cannot be used.
-        NotFound: There is no such API.
-    """
-    return change_api(store, who, api_id, None, production, sandbox, now)
+    """Give an API other endpoints; None takes one away. Raises InvalidFields, NotFound."""
+    return change_api(store, who, api_id, now, endpoints=(production, sandbox))
 
 
 def change_api(
     store: Store,
     who: Principal,
     api_id: str,
-    description: str | None,
-    production: str | None,
-    sandbox: str | None,
     now: datetime,
+    *,
+    description: str | None = None,
+    endpoints: tuple[str | None, str | None] | None = None,
 ) -> Api:
-    """Give an API another description (None: keep it) and other endpoints. Raises InvalidFields, NotFound."""
+    """
+    Give an API another description and other endpoints (production, sandbox); None keeps what it has.
+
+    Raises:
+        InvalidFields: A value cannot be used.
+        NotFound: There is no such API.
+    """
     check = _Check()
-    endpoints = _endpoints(check, production, sandbox)
+    checked = _endpoints(check, *endpoints) if endpoints else None
     text = check(rules.check_description, description) if description is not None else None
     check.finish()
     with store.write() as session:
@@ -99,8 +99,8 @@ def change_api(
         after = replace(
             before,
             description=before.description if text is None else text,
-            production=endpoints[0],
-            sandbox=endpoints[1],
+            production=checked[0] if checked else before.production,
+            sandbox=checked[1] if checked else before.sandbox,
             updated_at=now,
         )
         apis.update(session, after)

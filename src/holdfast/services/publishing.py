@@ -18,11 +18,12 @@ from holdfast.gateway.resource import CLUSTER, Resource
 from holdfast.gateway.resources import ApiResources, build_api
 from holdfast.gateway.routes import route_configuration
 from holdfast.services.enforcement import Enforcements
-from holdfast.services.snapshot import ApiKey, Snapshot, read_changed, read_everything
+from holdfast.services.snapshot import ApiKey, Snapshot, forget_old_changes, read_changed, read_everything
 from holdfast.store.database import Store
 
 log = structlog.get_logger()
 DRAIN = 60.0  # seconds that a cluster or secret stays after the last route to it went: requests in flight finish
+FORGET_EVERY = 3600.0  # seconds between looks for change rows that nobody needs any more
 RETRY = 1.0  # seconds after a build that failed
 
 Address = tuple[str, int]
@@ -48,6 +49,7 @@ class Publisher:
         self._users: Counter[ResourceKey] = Counter()  # how many APIs need a cluster or secret
         self._due: dict[ResourceKey, float] = {}  # when one that no API needs may go
         self._sequence = 0
+        self._forget_at = 0.0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -74,10 +76,17 @@ class Publisher:
             try:
                 changed = await asyncio.to_thread(read_changed, self._store, self._sequence)
                 self._take(changed)
+                await self._forget_sometimes()
             except Exception:
                 # Nothing that one change brings may end the publishing of all others.
                 log.exception("publishing failed", again_in_seconds=RETRY)
                 asyncio.get_running_loop().call_later(RETRY, self._wake.set)
+
+    async def _forget_sometimes(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._forget_at:
+            self._forget_at = now + FORGET_EVERY
+            await asyncio.to_thread(forget_old_changes, self._store)
 
     def _take(self, snapshot: Snapshot, fixed: Iterable[Resource] = (), routes: Iterable[Environment] = ()) -> None:
         """Build the APIs of *snapshot* and give the gateways, in one step, all that came of it."""

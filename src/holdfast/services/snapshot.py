@@ -5,6 +5,7 @@ What the database says about APIs and the trust of their origins, read in one tr
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy.orm import Session
@@ -58,6 +59,12 @@ def read_changed(store: Store, after: int) -> Snapshot:
             wanted |= _by_key(apis.using_origins(session, org, origins))
         trust = _trust(session, [api for api in wanted.values() if api])
         return Snapshot(wanted, trust, changes, changes[-1].sequence if changes else after)
+
+
+def forget_old_changes(store: Store) -> None:
+    """Delete the change rows that every publisher has long seen."""
+    with store.write() as session:
+        journal.forget_changes(session, datetime.now(UTC))
 
 
 def _by_key(found: Iterable[Api]) -> dict[ApiKey, Api]:
