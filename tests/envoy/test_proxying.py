@@ -59,6 +59,15 @@ def test_what_a_backend_answers_is_never_replaced(holdfast: Holdfast, status: in
         assert (answer.status_code, answer.json()["path"]) == (status, f"/status/{status}")
 
 
+def test_no_header_of_a_caller_leads_into_the_other_environment(holdfast: Holdfast):
+    with Backend(None) as production, Backend(None) as sandbox:
+        api = holdfast.publish_api(production.url("/production"), sandbox.url("/sandbox"))
+        for name, value in (("x-holdfast-environment", "sandbox"), ("X-Holdfast-Environment", "sandbox,production")):
+            answer = holdfast.call(api.path, headers={name: value}).json()
+            assert answer["path"] == "/production"
+            assert name.lower() not in {header.lower() for header in answer["headers"]}
+
+
 def test_methods_and_headers_pass(holdfast: Holdfast):
     with Backend(PRESENTED) as backend:
         api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)

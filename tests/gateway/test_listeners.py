@@ -7,10 +7,12 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
 )
+from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2 import HeaderMutation
 from google.protobuf.json_format import MessageToDict
 
 from holdfast.gateway.listeners import listener
 from holdfast.gateway.resource import LISTENER
+from holdfast.gateway.routes import ENVIRONMENT_HEADER
 
 
 def read(environment="production", host="127.0.0.1", port=8280):
@@ -29,8 +31,10 @@ def test_a_listener_has_its_address_and_its_own_routes_over_the_stream(environme
     made, manager = read(environment, host, port)
     address = made.address.socket_address
     assert (address.address, address.port_value) == (host, port)
-    assert manager.rds.route_config_name == environment
-    assert manager.rds.config_source.HasField("ads")
+    assert manager.scoped_routes.scoped_rds.scoped_rds_config_source.HasField("ads")
+    mutation = HeaderMutation.FromString(manager.early_header_mutation_extensions[0].typed_config.value)
+    (named,) = mutation.mutations
+    assert (named.append.header.key, named.append.header.value) == (ENVIRONMENT_HEADER, environment)
 
 
 def test_dot_segments_cannot_leave_an_api():

@@ -1,11 +1,11 @@
 """APIs as Envoy routes."""
 
 import pytest
-from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 
 from holdfast.apis.lifecycle import State
 from holdfast.gateway.resource import ROUTES
-from holdfast.gateway.routes import route_configuration, routes_of
+from holdfast.gateway.routes import ENVIRONMENT_HEADER, routes_of, scope_of, scoped_routes
 from store.values import make_api
 
 
@@ -75,18 +75,22 @@ def test_a_long_answer_is_not_cut_off_and_silence_is():
 
 
 def test_the_longest_context_goes_first():
-    contexts = ["/a", "/a/1/b", "/a/1", "/abc"]
-    resource = route_configuration(
-        "production",
-        (routes_of(make_api(f"Api{n}", context=c, version="1"), "production") for n, c in enumerate(contexts)),
-    )
-    assert (resource.type_url, resource.name) == (ROUTES, "production")
-    (host,) = RouteConfiguration.FromString(resource.body).virtual_hosts
+    contexts = ["/a", "/a/1/b", "/a/1", "/a-c"]
+    apis = [make_api(f"Api{n}", context=context, version="1") for n, context in enumerate(contexts)]
+    resource = scoped_routes("production", "a", (routes_of(api, "production") for api in apis))
+    assert (resource.type_url, resource.name) == (ROUTES, "production/a")
+    (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
     assert list(host.domains) == ["*"]
     paths = list(dict.fromkeys(route.match.path for route in host.routes if route.match.path))
-    assert paths == ["/a/1/b/1", "/a/1/1", "/abc/1", "/a/1"]
+    assert paths == ["/a/1/b/1", "/a/1/1", "/a-c/1", "/a/1"]
 
 
-def test_no_apis_are_no_routes():
-    configuration = RouteConfiguration.FromString(route_configuration("sandbox", [[], []]).body)
-    assert list(configuration.virtual_hosts[0].routes) == []
+def test_a_scope_is_found_by_environment_and_first_segment_and_the_header_goes_no_further():
+    made = ScopedRouteConfiguration.FromString(scoped_routes("sandbox", "pizza", []).body)
+    assert [fragment.string_key for fragment in made.key.fragments] == ["sandbox", "pizza"]
+    assert list(made.route_configuration.request_headers_to_remove) == [ENVIRONMENT_HEADER]
+
+
+def test_the_scope_is_the_first_segment_and_organizations_but_the_default_share_one():
+    assert scope_of(make_api(context="/pizza/shack")) == "pizza"
+    assert scope_of(make_api(context="/pizza", organization="acme")) == "t"

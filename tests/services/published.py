@@ -1,7 +1,7 @@
 """What is read out of the resources that gateways are given, a mapping by type and name."""
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 
 from holdfast.gateway.resource import CLUSTER, ROUTES, SECRET
@@ -19,8 +19,14 @@ def clusters_of(api, environment="production"):
 
 def paths(resources, environment="production"):
     """Say where APIs are served."""
-    routes = RouteConfiguration.FromString(resources[ROUTES, environment].body).virtual_hosts[0].routes
-    return {route.match.path for route in routes if route.match.path}
+    return {route.match.path for route in routes_in(resources, environment) if route.match.path}
+
+
+def routes_in(resources, environment):
+    """Give all routes of an environment, whatever their scope."""
+    scopes = [name for name in names(resources, ROUTES) if name.startswith(f"{environment}/")]
+    made = [ScopedRouteConfiguration.FromString(resources[ROUTES, name].body) for name in scopes]
+    return [route for scope in made for route in scope.route_configuration.virtual_hosts[0].routes]
 
 
 def secrets_named_by(resources, clusters):
@@ -36,9 +42,7 @@ def secrets_named_by(resources, clusters):
 def assert_consistent(resources):
     """What routes refer to is there, and what clusters refer to."""
     targets = {
-        route.route.cluster
-        for environment in ("production", "sandbox")
-        for route in RouteConfiguration.FromString(resources[ROUTES, environment].body).virtual_hosts[0].routes
+        route.route.cluster for environment in ("production", "sandbox") for route in routes_in(resources, environment)
     }
     assert targets <= names(resources, CLUSTER)
     assert secrets_named_by(resources, names(resources, CLUSTER)) - {""} <= names(resources, SECRET)

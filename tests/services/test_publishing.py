@@ -28,7 +28,8 @@ def test_a_start_gives_everything_that_is_served(store, anna, otto, clock, publi
             return plane.resources
 
     resources = play(story())
-    assert names(resources, LISTENER) == names(resources, ROUTES) == {"production", "sandbox"}
+    assert names(resources, LISTENER) == {"production", "sandbox"}
+    assert names(resources, ROUTES) == {"production/pizza", "sandbox/pizza", "production/t"}
     sandbox = f"default/{pizza.id}/sandbox"  # http speaks one protocol, so it has one cluster
     assert names(resources, CLUSTER) == clusters_of(pizza) | {sandbox} | clusters_of(theirs)
     assert paths(resources) == {"/pizza/1", "/t/other/pizza/1"}
@@ -52,11 +53,11 @@ def test_a_change_of_trust_changes_only_the_clusters_of_that_origin(store, anna,
     assert secrets_named_by(after, clusters_of(pizza)) == new
     assert names(before, SECRET) < names(after, SECRET)  # the old one stays until its connections are gone
     assert all(after[CLUSTER, name] is before[CLUSTER, name] for name in clusters_of(pasta))  # not even built again
-    assert after[ROUTES, "production"] is before[ROUTES, "production"]
+    assert after[ROUTES, "production/pizza"] is before[ROUTES, "production/pizza"]
     assert_consistent(after)
 
 
-def test_a_new_api_changes_the_routes_and_nothing_of_others(store, anna, publish):
+def test_a_new_api_changes_the_routes_of_its_scope_and_nothing_of_others(store, anna, publish):
     publish(anna, "Pizza")
 
     async def story():
@@ -66,7 +67,7 @@ def test_a_new_api_changes_the_routes_and_nothing_of_others(store, anna, publish
             return pasta, before, await plane.published()
 
     pasta, before, after = play(story())
-    assert changed(before, after) == clusters_of(pasta) | {"production"}
+    assert changed(before, after) == clusters_of(pasta) | {"production/pasta"}
     assert paths(after) == {"/pizza/1", "/pasta/1"}
 
 

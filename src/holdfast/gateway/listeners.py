@@ -3,8 +3,10 @@ Environments -> Envoy listeners, and what callers are told when a backend cannot
 """
 
 from envoy.config.accesslog.v3.accesslog_pb2 import AccessLogFilter, ExtensionFilter, ResponseFlagFilter
+from envoy.config.common.mutation_rules.v3.mutation_rules_pb2 import HeaderMutation
 from envoy.config.core.v3.address_pb2 import Address, SocketAddress
-from envoy.config.core.v3.base_pb2 import DataSource
+from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, HeaderValueOption
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
 from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
@@ -14,14 +16,19 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     HttpConnectionManager,
     HttpFilter,
     LocalReplyConfig,
-    Rds,
     ResponseMapper,
+    ScopedRds,
+    ScopedRoutes,
+)
+from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2 import (
+    HeaderMutation as EarlyHeaderMutation,
 )
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from holdfast.apis.endpoint import Environment
 from holdfast.gateway.resource import LISTENER, Resource, make_resource
+from holdfast.gateway.routes import ENVIRONMENT_HEADER
 from holdfast.gateway.tls import ads
 
 _NOT_TRUSTED = "upstream.transport_failure_reason.contains('CERTIFICATE_VERIFY_FAILED')"
@@ -33,7 +40,8 @@ def listener(environment: Environment, host: str, port: int) -> Resource:
     """Make the listener of *environment* on *host* (an address) and *port*."""
     manager = HttpConnectionManager(
         stat_prefix=environment,
-        rds=Rds(route_config_name=environment, config_source=ads()),
+        scoped_routes=_scoped_routes(),
+        early_header_mutation_extensions=[_name_environment(environment)],
         http_filters=[_router()],
         upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],
         local_reply_config=_local_replies(),
@@ -58,6 +66,33 @@ def _network_filter(manager: HttpConnectionManager) -> Filter:
 def _router() -> HttpFilter:
     made = HttpFilter(name="envoy.filters.http.router")
     made.typed_config.Pack(Router(suppress_envoy_headers=True))
+    return made
+
+
+def _scoped_routes() -> ScopedRoutes:
+    """Find the routes of a request by the environment and the first segment of its path."""
+
+    def extract(header: str, **how: object) -> ScopedRoutes.ScopeKeyBuilder.FragmentBuilder:
+        extractor = ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor(name=header, **how)
+        return ScopedRoutes.ScopeKeyBuilder.FragmentBuilder(header_value_extractor=extractor)
+
+    fragments = [extract(ENVIRONMENT_HEADER, index=0), extract(":path", element_separator="/", index=1)]
+    return ScopedRoutes(
+        name="scopes",
+        scope_key_builder=ScopedRoutes.ScopeKeyBuilder(fragments=fragments),
+        rds_config_source=ads(),
+        scoped_rds=ScopedRds(scoped_rds_config_source=ads()),
+    )
+
+
+def _name_environment(environment: Environment) -> TypedExtensionConfig:
+    """Set the header before routing, whatever the caller sent."""
+    header = HeaderValueOption(
+        header=HeaderValue(key=ENVIRONMENT_HEADER, value=environment),
+        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+    made = TypedExtensionConfig(name="envoy.http.early_header_mutation.header_mutation")
+    made.typed_config.Pack(EarlyHeaderMutation(mutations=[HeaderMutation(append=header)]))
     return made
 
 

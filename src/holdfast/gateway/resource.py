@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.listener.v3.listener_pb2 import Listener
-from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from google.protobuf.message import Message
 
 _PREFIX = "type.googleapis.com/"
 CLUSTER: str = _PREFIX + Cluster.DESCRIPTOR.full_name
 LISTENER: str = _PREFIX + Listener.DESCRIPTOR.full_name
-ROUTES: str = _PREFIX + RouteConfiguration.DESCRIPTOR.full_name
+ROUTES: str = _PREFIX + ScopedRouteConfiguration.DESCRIPTOR.full_name
 SECRET: str = _PREFIX + Secret.DESCRIPTOR.full_name
 
 

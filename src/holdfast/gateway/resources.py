@@ -12,7 +12,7 @@ from holdfast.apis.endpoint import ENVIRONMENTS, Environment, Origin
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.clusters import clusters
 from holdfast.gateway.resource import Resource
-from holdfast.gateway.routes import cluster_name, routes_of
+from holdfast.gateway.routes import cluster_name, routes_of, scope_of
 from holdfast.gateway.tls import secret
 
 
@@ -22,6 +22,7 @@ class ApiResources:
 
     clusters: tuple[Resource, ...]
     secrets: tuple[Resource, ...]
+    scope: str  # where its routes are
     routes: Mapping[Environment, list[Route]]
     by_origin: Mapping[str, frozenset[tuple[str, str]]]  # origin -> its clusters and secrets, as type URL and name
 
@@ -50,4 +51,4 @@ def build_api(api: Api, trust: Mapping[Origin, TrustSet]) -> ApiResources:
         keys = frozenset((resource.type_url, resource.name) for resource in own)
         by_origin[str(origin)] = by_origin.get(str(origin), frozenset()) | keys
     routes = {environment: routes_of(api, environment) for environment in ENVIRONMENTS}
-    return ApiResources(tuple(made), tuple(secrets.values()), routes, by_origin)
+    return ApiResources(tuple(made), tuple(secrets.values()), scope_of(api), routes, by_origin)

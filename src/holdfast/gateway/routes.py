@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from envoy.config.route.v3.route_components_pb2 import HeaderMatcher, Route, RouteAction, RouteMatch, VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.duration_pb2 import Duration
 
@@ -14,6 +15,8 @@ from holdfast.apis.endpoint import Endpoint, Environment
 from holdfast.gateway.clusters import upgrade_cluster_name
 from holdfast.gateway.resource import ROUTES, Resource, make_resource
 
+# All listeners are given all scopes; by this header, which they set themselves, each finds its own.
+ENVIRONMENT_HEADER = "x-holdfast-environment"
 IDLE_TIMEOUT = Duration(seconds=60)
 
 
@@ -52,8 +55,28 @@ def _route(match: RouteMatch, cluster: str, endpoint: Endpoint, rewrite: str) ->
     return Route(match=match, route=action)
 
 
-def route_configuration(environment: Environment, routes: Iterable[list[Route]]) -> Resource:
-    """Make the RouteConfiguration of *environment* from the routes of its APIs; the longest path goes first."""
+def scope_of(api: Api) -> str:
+    """Name the part of all routes that *api* belongs to: the first segment of its path."""
+    return api.path.split("/")[1]
+
+
+def scope_name(environment: Environment, scope: str) -> str:
+    """Name the resource that holds the routes of *scope* in *environment*."""
+    return f"{environment}/{scope}"
+
+
+def scoped_routes(environment: Environment, scope: str, routes: Iterable[list[Route]]) -> Resource:
+    """
+    Make the routes of the APIs in *scope*; the longest path goes first.
+
+    Each scope is a resource of its own, so that a new API never means all routes anew
+    (`envoy.config.route.v3.ScopedRouteConfiguration`); listeners say how a request finds its scope.
+    """
     every = sorted(routes, key=lambda group: -len(group[0].match.path) if group else 0)
-    host = VirtualHost(name=environment, domains=["*"], routes=[route for group in every for route in group])
-    return make_resource(ROUTES, environment, RouteConfiguration(name=environment, virtual_hosts=[host]))
+    name = scope_name(environment, scope)
+    host = VirtualHost(name=name, domains=["*"], routes=[route for group in every for route in group])
+    configuration = RouteConfiguration(name=name, virtual_hosts=[host], request_headers_to_remove=[ENVIRONMENT_HEADER])
+    fragments = [ScopedRouteConfiguration.Key.Fragment(string_key=part) for part in (environment, scope)]
+    key = ScopedRouteConfiguration.Key(fragments=fragments)
+    made = ScopedRouteConfiguration(name=name, key=key, route_configuration=configuration)
+    return make_resource(ROUTES, name, made)

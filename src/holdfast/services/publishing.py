@@ -11,12 +11,12 @@ from functools import partial
 import structlog
 
 from holdfast.apis.api import Api
-from holdfast.apis.endpoint import ENVIRONMENTS, Environment
+from holdfast.apis.endpoint import Environment
 from holdfast.gateway.cache import Cache, ResourceKey
 from holdfast.gateway.listeners import listener
 from holdfast.gateway.resource import CLUSTER, Resource
 from holdfast.gateway.resources import ApiResources, build_api
-from holdfast.gateway.routes import route_configuration
+from holdfast.gateway.scopes import Scopes
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.snapshot import ApiKey, Snapshot, forget_old_changes, read_changed, read_everything
 from holdfast.store.database import Store
@@ -45,6 +45,7 @@ class Publisher:
         self._enforcements = enforcements
         self._listeners = listeners
         self._drain = drain
+        self._scopes = Scopes()
         self._built: dict[ApiKey, ApiResources] = {}
         self._users: Counter[ResourceKey] = Counter()  # how many APIs need a cluster or secret
         self._due: dict[ResourceKey, float] = {}  # when one that no API needs may go
@@ -59,7 +60,7 @@ class Publisher:
         self._store.on_write(partial(loop.call_soon_threadsafe, self._wake.set))
         everything = await asyncio.to_thread(read_everything, self._store)
         fixed = [listener(environment, *address) for environment, address in self._listeners.items()]
-        self._take(everything, fixed, ENVIRONMENTS)
+        self._take(everything, fixed)
         self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
@@ -88,9 +89,9 @@ class Publisher:
             self._forget_at = now + FORGET_EVERY
             await asyncio.to_thread(forget_old_changes, self._store)
 
-    def _take(self, snapshot: Snapshot, fixed: Iterable[Resource] = (), routes: Iterable[Environment] = ()) -> None:
+    def _take(self, snapshot: Snapshot, fixed: Iterable[Resource] = ()) -> None:
         """Build the APIs of *snapshot* and give the gateways, in one step, all that came of it."""
-        upserts, rerouted = list(fixed), set(routes)
+        upserts = list(fixed)
         old = {key: self._built[key] for key in snapshot.apis if key in self._built}
         for key, api in snapshot.apis.items():
             before = old.get(key)
@@ -103,20 +104,13 @@ class Publisher:
             if before:
                 self._users.subtract((r.type_url, r.name) for r in before.all)
                 self._retire_later([(r.type_url, r.name) for r in before.all])
-            rerouted |= {
-                environment
-                for environment in ENVIRONMENTS
-                if (before.routes[environment] if before else []) != (after.routes[environment] if after else [])
-            }
-        upserts += [self._route_configuration(environment) for environment in sorted(rerouted)]
+            self._scopes.replace(key, before, after)
+        routes, routeless = self._scopes.take_changes()
         self._sequence = snapshot.sequence
         self._enforcements.rebuilt(snapshot, old, self._built)
-        self._cache.apply(upserts)
+        self._cache.apply(upserts + routes, routeless)
         self._cache.tell_observers()
         log.info("published", apis=len(snapshot.apis), resources=len(upserts), sequence=snapshot.sequence)
-
-    def _route_configuration(self, environment: Environment) -> Resource:
-        return route_configuration(environment, (built.routes[environment] for built in self._built.values()))
 
     def _retire_later(self, keys: list[ResourceKey]) -> None:
         unused = [key for key in keys if self._users[key] <= 0]
