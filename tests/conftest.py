@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from holdfast.gateway.cache import Cache
 from holdfast.services.accounts import SESSION_COOKIE, Accounts
 from holdfast.services.enforcement import Enforcements
+from holdfast.services.failures import Failures
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
 from holdfast.store import accounts
@@ -110,7 +111,8 @@ def otto(store: Store) -> Principal:
 def run(store: Store, now: Callable[[], datetime]) -> Runtime:
     """Put a control plane together that no gateway has called yet."""
     cache = Cache()
-    return Runtime(store, Accounts(store), Enforcements(store, cache, {}), cache, GATEWAYS, now)
+    enforcements, failures = Enforcements(store, cache, {}), Failures(cache.tell_observers)
+    return Runtime(store, Accounts(store), enforcements, failures, cache, GATEWAYS, now)
 
 
 @pytest.fixture

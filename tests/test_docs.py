@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from holdfast.gateway.causes import Cause
 from holdfast.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +25,10 @@ def test_every_code_that_callers_get_is_in_the_trust_page():
     )
     assert len(codes) == 4
     assert {code for status, code in codes if f"| {status} | `{code}` |" not in page("trust.md")} == set()
+
+
+def test_every_cause_of_a_failure_is_in_the_trust_page():
+    assert {cause for cause in Cause if f"`{cause}`" not in page("trust.md")} == set()
 
 
 def test_every_finding_is_in_the_trust_page():

@@ -33,6 +33,7 @@ from holdfast.machine import (
 from holdfast.middleware import BodyLimit, CrossOriginProtection, SecurityHeaders
 from holdfast.services.accounts import Accounts
 from holdfast.services.enforcement import Enforcements
+from holdfast.services.failures import Failures
 from holdfast.services.publishing import Publisher
 from holdfast.services.runtime import Runtime, utc_now
 from holdfast.settings import Address, Settings
@@ -85,11 +86,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         password = _ensure_admin(accounts, settings, data)
         cache = Cache()
         process = EnvoyProcess(envoy, EMBEDDED, sockets, data / "envoy.log")
-        enforcements = Enforcements(store, cache, {EMBEDDED: process.warming})
+        failures = Failures(cache.tell_observers)
+        enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
         listeners: dict[Environment, Address] = {"production": settings.gateway, "sandbox": settings.sandbox}
         publisher = Publisher(store, cache, enforcements, listeners, settings.drain)
         gateways = {environment: url_of(address) for environment, address in listeners.items()}
-        runtime = Runtime(store, accounts, enforcements, cache, gateways)
+        runtime = Runtime(store, accounts, enforcements, failures, cache, gateways)
 
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(store.close)
@@ -97,7 +99,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             stack.push_async_callback(publisher.stop)
             enforcements.start()
             stack.push_async_callback(enforcements.stop)
-            discovery = await serve(cache, f"unix:{sockets / 'ads'}")
+            discovery = await serve(cache, f"unix:{sockets / 'ads'}", failures.record)
             stack.push_async_callback(discovery.stop, 0)
             await process.start()
             stack.push_async_callback(process.stop)

@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from backends import Backend
+from browser.conftest import violations
 from issuing import Issued, issue
-from running import Holdfast, PublishedApi
+from running import Holdfast, PublishedApi, wait_until
 
 
 @pytest.fixture
@@ -51,6 +52,26 @@ def test_without_a_gateway_nothing_is_called_enforced(
     expect(shown).to_contain_text("Waiting for gateways: none is connected")
     expect(shown).to_contain_text("Enforced on 1 gateway")
     holdfast.delete_certificate(alias)
+
+
+def test_a_failing_backend_is_explained_beside_its_endpoint_until_it_is_mended(
+    signed_in: Page, holdfast: Holdfast, presented: Issued
+):
+    with Backend(presented) as own:
+        api = holdfast.publish_api(own.url(host="localhost"))
+        signed_in.goto(f"/apis/{api.id}/endpoints")
+        wait_until(lambda: holdfast.call(api.path).status_code == 503 and told(holdfast, api))
+        failure = signed_in.locator("[data-failure=production]")
+        expect(failure).to_contain_text("presents a self-signed certificate that was not imported")
+        expect(failure).to_contain_text(re.compile("self_signed_not_trusted: seen .* request id"))
+        assert violations(signed_in) == []
+        alias = holdfast.import_certificate(own.url(host="localhost"), presented.pem)
+        expect(failure).to_be_hidden()
+        holdfast.delete_certificate(alias)
+
+
+def told(holdfast: Holdfast, api: PublishedApi) -> bool:
+    return bool(holdfast.rest.get(f"/apis/{api.id}/failures").json()["count"])
 
 
 def test_polling_takes_over_where_events_do_not_come_through(signed_in: Page, holdfast: Holdfast, presented: Issued):

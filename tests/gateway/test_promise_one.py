@@ -98,7 +98,7 @@ def flaws(api: Api, trust: Trust, built: ApiResources) -> Iterator[str]:
     secrets = {resource.name: Secret.FromString(resource.body) for resource in built.secrets}
     unknown = set(clusters)
     for environment in ENVIRONMENTS:
-        endpoint, base = api.endpoint(environment), cluster_name(api, environment)
+        endpoint, base = api.endpoint(environment), cluster_name(api.organization, api.id, environment)
         own = {name for name in clusters if name == base or name.startswith(f"{base}/")} if endpoint else set()
         unknown -= own
         for name in own if endpoint and endpoint.origin.is_secure else ():

@@ -15,6 +15,7 @@ CALLS = [
     ("GET", f"{APIS}/x"),
     ("PUT", f"{APIS}/x"),
     ("DELETE", f"{APIS}/x"),
+    ("GET", f"{APIS}/x/failures"),
     ("GET", CERTIFICATES),
     ("POST", CERTIFICATES),
     ("GET", f"{CERTIFICATES}/x"),

@@ -3,7 +3,7 @@ The aggregated discovery service: one incremental stream per gateway.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import grpc.aio
 import structlog
@@ -18,6 +18,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 from envoy.service.discovery.v3.discovery_pb2 import Resource as WireResource
 from google.protobuf.any_pb2 import Any
 
+from holdfast.gateway.access_log import FailedRequest, add_access_log
 from holdfast.gateway.cache import Cache, Gateway
 from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET
 from holdfast.gateway.subscription import Subscription, Update
@@ -120,15 +121,16 @@ def _response(type_url: str, update: Update) -> DeltaDiscoveryResponse:
     )
 
 
-async def serve(cache: Cache, address: str) -> grpc.aio.Server:
+async def serve(cache: Cache, address: str, take: Callable[[FailedRequest], None] = lambda _: None) -> grpc.aio.Server:
     """
-    Start the service on *address* (`unix:PATH`), without a bound on the size of messages.
+    Start the service on *address* (`unix:PATH`), without a bound on the size of messages; *take* failed requests.
 
     One that comes again with 60,000 clusters says the names and versions of all of them in one message.
     """
     options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
     server = grpc.aio.server(options=options)
     add_AggregatedDiscoveryServiceServicer_to_server(DiscoveryService(cache), server)
+    add_access_log(server, take)
     server.add_insecure_port(address)
     await server.start()
     return server

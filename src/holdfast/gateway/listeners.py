@@ -2,15 +2,18 @@
 Environments -> Envoy listeners, and what callers are told when a backend cannot be reached.
 """
 
-from envoy.config.accesslog.v3.accesslog_pb2 import AccessLogFilter, ExtensionFilter, ResponseFlagFilter
+from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog, AccessLogFilter, ExtensionFilter, ResponseFlagFilter
 from envoy.config.common.mutation_rules.v3.mutation_rules_pb2 import HeaderMutation
 from envoy.config.core.v3.address_pb2 import Address, SocketAddress
 from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, HeaderValueOption
+from envoy.config.core.v3.config_source_pb2 import ApiVersion
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.config.core.v3.grpc_service_pb2 import GrpcService
 from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
 from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.access_loggers.filters.cel.v3.cel_pb2 import ExpressionFilter
+from envoy.extensions.access_loggers.grpc.v3.als_pb2 import CommonGrpcAccessLogConfig, HttpGrpcAccessLogConfig
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
@@ -23,10 +26,12 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2 import (
     HeaderMutation as EarlyHeaderMutation,
 )
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from holdfast.apis.endpoint import Environment
+from holdfast.gateway.process import CONTROL_PLANE
 from holdfast.gateway.resource import LISTENER, Resource, make_resource
 from holdfast.gateway.routes import ENVIRONMENT_HEADER
 from holdfast.gateway.tls import ads
@@ -45,6 +50,7 @@ def listener(environment: Environment, host: str, port: int) -> Resource:
         http_filters=[_router()],
         upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],
         local_reply_config=_local_replies(),
+        access_log=[_failures_to_control_plane()],
         server_header_transformation=HttpConnectionManager.PASS_THROUGH,
         normalize_path={"value": True},
         merge_slashes=False,
@@ -66,6 +72,19 @@ def _network_filter(manager: HttpConnectionManager) -> Filter:
 def _router() -> HttpFilter:
     made = HttpFilter(name="envoy.filters.http.router")
     made.typed_config.Pack(Router(suppress_envoy_headers=True))
+    return made
+
+
+def _failures_to_control_plane() -> AccessLog:
+    """Tell the control plane of each request that did not reach its backend, and of no other."""
+    common = CommonGrpcAccessLogConfig(
+        log_name="failures",
+        transport_api_version=ApiVersion.V3,
+        grpc_service=GrpcService(envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=CONTROL_PLANE)),
+        buffer_flush_interval=Duration(nanos=200_000_000),
+    )
+    made = AccessLog(name="envoy.access_loggers.http_grpc", filter=_flags(*_UNREACHABLE_FLAGS, *_TIMEOUT_FLAGS))
+    made.typed_config.Pack(HttpGrpcAccessLogConfig(common_config=common))
     return made
 
 

@@ -16,6 +16,7 @@ import httpx
 import structlog
 
 log = structlog.get_logger()
+CONTROL_PLANE = "control-plane"  # the name of our cluster in Envoy's bootstrap
 FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 10.0
 CALM_AFTER = 30.0  # running this long, it is forgiven
@@ -53,11 +54,11 @@ def find_envoy(override: Path | None = None) -> Path:
 def bootstrap(node: str, ads_socket: Path, admin_socket: Path) -> str:
     """Write Envoy's bootstrap: everything comes over one incremental stream on *ads_socket*."""
     target = {
-        "name": "control-plane",
+        "name": CONTROL_PLANE,
         "type": "STATIC",
         "connect_timeout": "1s",
         "load_assignment": {
-            "cluster_name": "control-plane",
+            "cluster_name": CONTROL_PLANE,
             "endpoints": [
                 {"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": str(ads_socket)}}}}]},
             ],
@@ -78,7 +79,7 @@ def bootstrap(node: str, ads_socket: Path, admin_socket: Path) -> str:
                 "ads_config": {
                     "api_type": "DELTA_GRPC",
                     "transport_api_version": "V3",
-                    "grpc_services": [{"envoy_grpc": {"cluster_name": "control-plane"}}],
+                    "grpc_services": [{"envoy_grpc": {"cluster_name": CONTROL_PLANE}}],
                 },
                 "cds_config": over_ads,
                 "lds_config": over_ads,

@@ -42,7 +42,7 @@ def build_api(api: Api, trust: Mapping[Origin, TrustSet]) -> ApiResources:
         if endpoint is None or not api.state.is_served:
             continue
         origin = endpoint.origin
-        own = clusters(cluster_name(api, environment), endpoint, trust.get(origin))
+        own = clusters(cluster_name(api.organization, api.id, environment), endpoint, trust.get(origin))
         made += own
         if origin.is_secure:
             anchors = secret(trust[origin])

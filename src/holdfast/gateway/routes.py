@@ -20,9 +20,9 @@ ENVIRONMENT_HEADER = "x-holdfast-environment"
 IDLE_TIMEOUT = Duration(seconds=60)
 
 
-def cluster_name(api: Api, environment: Environment) -> str:
-    """Name the cluster of one environment of an API; the organization is part of it."""
-    return f"{api.organization}/{api.id}/{environment}"
+def cluster_name(organization: str, api_id: str, environment: Environment) -> str:
+    """Name the cluster of one environment of an API."""
+    return f"{organization}/{api_id}/{environment}"
 
 
 def routes_of(api: Api, environment: Environment) -> list[Route]:
@@ -30,19 +30,21 @@ def routes_of(api: Api, environment: Environment) -> list[Route]:
     endpoint = api.endpoint(environment)
     if endpoint is None or not api.state.is_served:
         return []
-    cluster = cluster_name(api, environment)
+    cluster = cluster_name(api.organization, api.id, environment)
     upgrade = HeaderMatcher(name="upgrade", string_match=StringMatcher(exact="websocket", ignore_case=True))
     return [
         route
         for headers, target in (([upgrade], upgrade_cluster_name(cluster, endpoint)), ([], cluster))
         for route in (
-            _route(RouteMatch(path=api.path, headers=headers), target, endpoint, endpoint.base_path or "/"),
-            _route(RouteMatch(prefix=f"{api.path}/", headers=headers), target, endpoint, f"{endpoint.base_path}/"),
+            _route(cluster, RouteMatch(path=api.path, headers=headers), target, endpoint, endpoint.base_path or "/"),
+            _route(
+                cluster, RouteMatch(prefix=f"{api.path}/", headers=headers), target, endpoint, f"{endpoint.base_path}/"
+            ),
         )
     ]
 
 
-def _route(match: RouteMatch, cluster: str, endpoint: Endpoint, rewrite: str) -> Route:
+def _route(name: str, match: RouteMatch, cluster: str, endpoint: Endpoint, rewrite: str) -> Route:
     action = RouteAction(
         cluster=cluster,
         prefix_rewrite=rewrite,
@@ -52,7 +54,8 @@ def _route(match: RouteMatch, cluster: str, endpoint: Endpoint, rewrite: str) ->
         timeout=Duration(),
         idle_timeout=IDLE_TIMEOUT,
     )
-    return Route(match=match, route=action)
+    # A failed request tells its route's name, and not its cluster's when no host of the cluster could be chosen.
+    return Route(name=name, match=match, route=action)
 
 
 def scope_of(api: Api) -> str:

@@ -16,6 +16,7 @@ from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.services import catalog
 from holdfast.services.catalog import ApiDraft
+from holdfast.services.failures import Failure
 from holdfast.store.apis import ApiFilter
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["APIs"])
@@ -122,6 +123,14 @@ def get_api(running: Running, caller: Caller, api_id: str) -> dict[str, Any]:
     return _full(catalog.get_api(running.store, caller, api_id))
 
 
+@router.get("/{api_id}/failures")
+def get_failures(running: Running, caller: Caller, api_id: str) -> dict[str, Any]:
+    """Say why requests to the backends of an API failed last: for its operators, never for its callers."""
+    api = catalog.get_api(running.store, caller, api_id)
+    found = [_failure(environment, failure) for environment, failure in running.failures.of(api).items()]
+    return {"count": len(found), "list": found}
+
+
 @router.put("/{api_id}")
 def update_api(running: Running, caller: Caller, api_id: str, body: ApiChange) -> dict[str, Any]:
     """Change description and endpoints, where they are given; name, context, version and state stay."""
@@ -173,6 +182,20 @@ def _summary(api: Api) -> dict[str, Any]:
         "hasThumbnail": False,
         "createdTime": api.created_at.isoformat(),
         "updatedTime": api.updated_at.isoformat(),
+    }
+
+
+def _failure(environment: str, failure: Failure) -> dict[str, Any]:
+    return {
+        "environment": environment,
+        "code": failure.cause.value,
+        "message": failure.explanation.sentence,
+        "remedy": failure.explanation.remedy,
+        "since": failure.since.isoformat(),
+        "last": failure.last.isoformat(),
+        "times": failure.count,
+        "reason": failure.reason,
+        "requestId": failure.request_id,
     }
 
 

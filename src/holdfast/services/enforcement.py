@@ -74,11 +74,18 @@ class _Change:
 class Enforcements:
     """Knows, for each origin, which resources its trust is made of, and who has put them in force."""
 
-    def __init__(self, store: Store, cache: Cache, warming: Mapping[str, Warming]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        cache: Cache,
+        warming: Mapping[str, Warming],
+        on_enforced: Callable[[str, str, datetime], None] = lambda *_: None,
+    ) -> None:
         """*warming* tells for a gateway's id the clusters whose old versions still serve; None when it cannot."""
         self._store = store
         self._cache = cache
         self._warming = warming
+        self._on_enforced = on_enforced  # of an API, by organization and id
         self._sequence = 0
         self._parts: dict[OriginKey, dict[ApiKey, frozenset[ResourceKey]]] = {}
         self._changes: dict[OriginKey, _Change] = {}
@@ -184,6 +191,8 @@ class Enforcements:
         for origin in origins:
             self._pending.discard(origin)
             change = self._changes[origin]
+            for organization, api_id in self._parts.get(origin, {}):
+                self._on_enforced(organization, api_id, now)
             change.milliseconds = max(1, round((now - change.at).total_seconds() * 1000))
         if origins:
             self._cache.tell_observers()

@@ -10,6 +10,7 @@ from holdfast.apis.endpoint import Environment
 from holdfast.gateway.cache import Cache
 from holdfast.services.accounts import Accounts
 from holdfast.services.enforcement import Enforcements
+from holdfast.services.failures import Failures
 from holdfast.store.database import Store
 
 
@@ -25,6 +26,7 @@ class Runtime:
     store: Store
     accounts: Accounts
     enforcements: Enforcements
+    failures: Failures
     cache: Cache
     gateways: dict[Environment, str]  # the URL that callers use
     now: Callable[[], datetime] = utc_now

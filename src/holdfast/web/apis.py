@@ -80,6 +80,7 @@ def overview(request: Request, running: Running, who: Visitor, api_id: str) -> R
         page="overview",
         certificates=certificates,
         enforcements=running.enforcements.of_origins(who.organization, origins),
+        failures=running.failures.of(api),
         gateways=running.gateways,
     )
 

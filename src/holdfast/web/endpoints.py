@@ -74,5 +74,6 @@ def _page(
         errors=errors or {},
         now=running.now(),
         rows=certificate_rows(running, who, api),
+        failures=running.failures.of(api),
         expanded="certificates" in request.query_params or request.query_params.get("done", "").startswith("cert"),
     )

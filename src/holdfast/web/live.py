@@ -15,6 +15,7 @@ from holdfast.services import catalog
 from holdfast.services.errors import NotFound
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
+from holdfast.web.rendering import seen
 from holdfast.web.session import NotSignedIn, Running, Visitor, visitor
 
 router = APIRouter(prefix="/apis/{api_id}")
@@ -57,10 +58,20 @@ async def _events(request: Request, running: Runtime, who: Principal, api_id: st
         running.cache.stop_observing(observer)
 
 
-def _state(running: Runtime, who: Principal, api: Api) -> dict[str, dict[str, str]]:
+def _state(running: Runtime, who: Principal, api: Api) -> dict[str, dict[str, dict[str, str]]]:
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     found = running.enforcements.of_origins(who.organization, origins)
     return {
-        origin: {"progress": enforcement.progress.name.lower().replace("_", "-"), "text": str(enforcement)}
-        for origin, enforcement in found.items()
+        "enforcement": {
+            origin: {"progress": enforcement.progress.name.lower().replace("_", "-"), "text": str(enforcement)}
+            for origin, enforcement in found.items()
+        },
+        "failures": {
+            environment: {
+                "sentence": failure.explanation.sentence,
+                "remedy": failure.explanation.remedy,
+                "seen": seen(failure),
+            }
+            for environment, failure in running.failures.of(api).items()
+        },
     }

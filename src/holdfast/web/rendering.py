@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.validity import Status, status_of
+from holdfast.services.failures import Failure
 from holdfast.services.principal import Principal
 from holdfast.web.static_files import static_url
 
@@ -82,6 +83,12 @@ def _hex(number: int) -> str:
     return _grouped(text if len(text) % 2 == 0 else f"0{text}")
 
 
+def seen(failure: Failure) -> str:
+    """Say how often a failure was seen, and when."""
+    times = "once" if failure.count == 1 else f"{failure.count} times since {failure.since:%Y-%m-%d %H:%M:%S} UTC, last"
+    return f"{failure.cause}: seen {times} at {failure.last:%H:%M:%S} UTC, request id {failure.request_id}."
+
+
 def _segment(text: str) -> str:
     return quote(text, safe="")
 
@@ -100,4 +107,11 @@ _environment.globals |= {
     "status_icons": _STATUS_ICONS,
     "example_endpoint": EXAMPLE_ENDPOINT,
 }
-_environment.filters |= {"time": _time, "until": _until, "grouped": _grouped, "hex": _hex, "segment": _segment}
+_environment.filters |= {
+    "time": _time,
+    "until": _until,
+    "grouped": _grouped,
+    "hex": _hex,
+    "segment": _segment,
+    "seen": seen,
+}

@@ -1,4 +1,4 @@
-// <live-status src="..."> keeps [data-origin] texts in it true: by server-sent events, else by asking again and again.
+// <live-status src="..."> keeps the [data-origin] and [data-failure] texts in it true: by server-sent events, else by asking again and again.
 const ASK_AGAIN = 2000; // milliseconds
 
 customElements.define("live-status", class extends HTMLElement {
@@ -56,18 +56,25 @@ customElements.define("live-status", class extends HTMLElement {
   }
 
   unknown() {
-    for (const origin of Object.keys(this.state)) {
-      this.state[origin] = { progress: "unknown", text: "Unknown: the publisher does not answer" };
+    for (const origin of Object.keys(this.state.enforcement ?? {})) {
+      this.state.enforcement[origin] = { progress: "unknown", text: "Unknown: the publisher does not answer" };
     }
     this.show();
   }
 
   show() {
     for (const element of this.querySelectorAll("[data-origin]")) {
-      const told = this.state[element.dataset.origin];
+      const told = this.state.enforcement?.[element.dataset.origin];
       if (!told || element.textContent === told.text) continue;
       element.textContent = told.text;
       element.dataset.progress = told.progress;
+    }
+    for (const element of this.state.failures ? this.querySelectorAll("[data-failure]") : []) {
+      const failure = this.state.failures[element.dataset.failure];
+      element.hidden = !failure;
+      for (const part of failure ? element.querySelectorAll("[data-part]") : []) {
+        if (part.textContent !== failure[part.dataset.part]) part.textContent = failure[part.dataset.part];
+      }
     }
   }
 });
