@@ -7,8 +7,9 @@ import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from backends import Backend
+from browser.conftest import violations
 from issuing import DAY, Issued, issue
-from running import Holdfast, PublishedApi
+from running import Holdfast, PublishedApi, wait_until
 
 
 def file(content: bytes, name: str = "backend.pem") -> FilePayload:
@@ -53,6 +54,19 @@ def test_a_refused_file_is_explained_beside_it_and_nothing_typed_is_lost(dialog:
     expect(dialog.get_by_label("Alias")).to_have_value("kept")
     expect(dialog.get_by_text("backend.pem")).to_be_visible()
     assert dialog.get_by_label("Certificate", exact=True).evaluate("(input) => input.files.length") == 1
+
+
+def test_a_file_is_shown_with_its_findings_before_it_is_saved(dialog: Locator, presented: Issued):
+    choose = dialog.get_by_label("Certificate", exact=True)
+    choose.set_input_files(file(presented.pem + issue("other.test", end=9 * DAY).pem))
+    inspection = dialog.locator("#inspection")
+    expect(inspection).to_contain_text("CN=localhost")
+    expect(inspection).to_contain_text("It is for other.test; the gateway looks for localhost.")
+    expect(inspection).to_contain_text(re.compile(r"Expires in [89] days"))
+    assert violations(dialog.page) == []
+    choose.set_input_files(file(b"no certificate"))
+    expect(inspection).to_contain_text("Choose a PEM file")
+    expect(inspection).not_to_contain_text("CN=localhost")
 
 
 def test_an_alias_that_exists_is_refused_beside_the_alias(dialog: Locator, imported: str, presented: Issued):
@@ -136,4 +150,4 @@ def test_a_certificate_can_be_replaced(signed_in: Page, holdfast: Holdfast, api:
     save(dialog)
     expect(signed_in.get_by_text("Certificate replaced successfully")).to_be_visible()
     expect(row).to_contain_text("Expiring")
-    assert holdfast.call(f"{api.path}/x").status_code == 503
+    wait_until(lambda: holdfast.call(f"{api.path}/x").status_code == 503)

@@ -18,6 +18,7 @@ CALLS = [
     ("GET", f"{APIS}/x/failures"),
     ("GET", CERTIFICATES),
     ("POST", CERTIFICATES),
+    ("POST", f"{CERTIFICATES}/inspect"),
     ("GET", f"{CERTIFICATES}/x"),
     ("PUT", f"{CERTIFICATES}/x"),
     ("DELETE", f"{CERTIFICATES}/x"),

@@ -58,6 +58,21 @@ def upload_certificate(
     return _summary(running, made.entry) | _imported(running, made)
 
 
+@router.post("/inspect")
+def inspect_certificate(
+    running: Running, caller: Caller, certificate: UploadFile, endpoint: Annotated[str, Form()] = ""
+) -> dict[str, Any]:
+    """Say what a file holds and what is noticed about it, without storing anything."""
+    del caller
+    now = running.now()
+    found = trust.inspect(read(certificate), endpoint, now)
+    return {
+        "certificates": [_described(each, status_of(each, now).value) for each in found.certificates],
+        "findings": _findings(found.findings),
+        "ignored": [{"what": part.what, "why": part.why} for part in found.ignored],
+    }
+
+
 @router.get("/{alias}")
 def get_certificate(running: Running, caller: Caller, alias: str) -> dict[str, Any]:
     """Say what is under *alias*."""

@@ -40,6 +40,29 @@ class Import:
     ignored: tuple[Ignored, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a file holds, and what is noticed about it; nothing was stored."""
+
+    certificates: tuple[Certificate, ...]
+    findings: tuple[Finding, ...]
+    ignored: tuple[Ignored, ...]
+
+
+def inspect(data: bytes, endpoint: str, now: datetime) -> Inspection:
+    """
+    Look at a file before it is imported; names are judged when *endpoint* is not empty.
+
+    Raises:
+        CertificateError: *data* cannot be used as certificates.
+        InvalidField: *endpoint* is not a URL.
+    """
+    upload = parsing.parse(data)
+    reference = parse_endpoint(endpoint).origin.reference if endpoint else None
+    findings = tuple(f for certificate in upload.certificates for f in examine(certificate, reference, now))
+    return Inspection(upload.certificates, findings, upload.ignored)
+
+
 def import_certificate(store: Store, who: Principal, alias: str, endpoint: str, data: bytes, now: datetime) -> Import:
     """
     Trust the certificates in *data* for the origin of *endpoint*.

@@ -71,6 +71,26 @@ def upload(
     return _done(request, running, who, api, "certificate-added")
 
 
+@router.post("/inspect")
+def inspect(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api_id: str,
+    endpoint: Annotated[str, Form()] = "",
+    pem: Annotated[str, Form()] = "",
+    certificate: UploadFile | None = None,
+) -> Response:
+    """Show what a file holds before it is saved."""
+    catalog.get_api(running.store, who, api_id)
+    error, found = "", None
+    try:
+        found = trust.inspect(_read(certificate, pem), endpoint, running.now())
+    except _REFUSALS as refusal:
+        error = str(refusal)
+    return render(request, "certificates/_inspection.html", who=who, found=found, error=error, now=running.now())
+
+
 @router.get("/{alias}")
 def details(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
     """Show all that the certificates of *alias* say."""
