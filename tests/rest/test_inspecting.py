@@ -3,7 +3,7 @@
 import pytest
 
 from issuing import DAY, issue
-from rest.calls import CERTIFICATES, URL, assert_problem
+from rest.calls import CERTIFICATES, URL, assert_problem, unchanged
 
 
 def inspect(client, data, **fields):
@@ -11,9 +11,9 @@ def inspect(client, data, **fields):
 
 
 @pytest.mark.usefixtures("api")
-def test_a_file_is_described_with_its_findings_and_nothing_is_stored(client, nothing_changes):
+def test_a_file_is_described_with_its_findings_and_nothing_is_stored(client, runtime):
     other = issue("other.test", end=9 * DAY)
-    with nothing_changes():
+    with unchanged(runtime, "default"):
         body = inspect(client, other.pem + issue("pizza.test").pem, endpoint=URL).json()
     assert [each["subject"] for each in body["certificates"]] == ["CN=other.test", "CN=pizza.test"]
     assert [each["code"] for each in body["findings"]] == ["expiring", "name-mismatch"]
