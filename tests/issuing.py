@@ -6,7 +6,9 @@ Makes certificates of every kind that a backend may present.
     backend = issue("localhost", by=intermediate)
 """
 
+import hashlib
 import ssl
+import struct
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -162,3 +164,27 @@ def server_context(presented: Issued, alpn: Iterable[str] = ()) -> ssl.SSLContex
         file.flush()
         context.load_cert_chain(file.name)
     return context
+
+
+def keystore(
+    entries: Iterable[tuple[str, bytes]], password: str = "changeit", tag: int = 2, jceks: bool = False
+) -> bytes:
+    """Make a Java keystore of aliases and DER certificates; tag 1 makes them keys with a chain, 3 secret keys."""
+    entries = list(entries)
+    data = bytes.fromhex("cececece" if jceks else "feedfeed") + struct.pack(">II", 2, len(entries))
+    for alias, der in entries:
+        name = alias.encode()
+        data += struct.pack(">IH", tag, len(name)) + name + bytes(8)
+        certificate = struct.pack(">H", 5) + b"X.509" + struct.pack(">I", len(der)) + der
+        key = struct.pack(">I", 9) + b"encrypted" + struct.pack(">I", 1)
+        data += (key if tag == 1 else b"") + certificate
+    secret = password.encode("utf-16-be") + b"Mighty Aphrodite"
+    return data + hashlib.sha1(secret + data, usedforsecurity=False).digest()
+
+
+def tlv(tag: int, *contents: bytes) -> bytes:
+    """Encode one DER element."""
+    content = b"".join(contents)
+    size = len(content).to_bytes(4, "big").lstrip(b"\0") or b"\0"
+    length = size if len(content) < 0x80 else bytes([0x80 | len(size)]) + size
+    return bytes([tag]) + length + content

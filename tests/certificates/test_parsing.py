@@ -28,7 +28,7 @@ DER = x509.load_pem_x509_certificate(PEM).public_bytes(serialization.Encoding.DE
 
 
 def test_pem_and_der_of_one_certificate_are_the_same_certificate():
-    assert parse(PEM) == parse(DER)
+    assert parse(PEM).certificates == parse(DER).certificates
 
 
 def test_several_certificates_are_all_kept_in_order():

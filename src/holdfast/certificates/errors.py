@@ -47,16 +47,20 @@ class TooManyCertificates(CertificateError):
 class PrivateKeyRefused(CertificateError):
     """
     The upload holds a private key; *block* is its position among *blocks*, counted from one.
+
+    *where* names the key where blocks are not counted, *what* says which kind of key it is.
     """
 
     code = "private-key-refused"
+    default_remedy = "Export the certificate alone: openssl x509 -in FILE -out certificate.pem"
 
-    def __init__(self, block: int, blocks: int) -> None:
+    def __init__(self, block: int, blocks: int, where: str = "", remedy: str = "", what: str = "a private key") -> None:
         self.block = block
         self.blocks = blocks
+        self.where = where or f"Block {block} of {blocks}"
+        self.remedy = remedy or self.default_remedy
         super().__init__(
-            f"Block {block} of {blocks} is a private key. Trust needs only the certificate, so nothing was stored. "
-            "Export the certificate alone: openssl x509 -in FILE -out certificate.pem"
+            f"{self.where} is {what}. Trust needs only the certificate, so nothing was stored. {self.remedy}"
         )
 
 
@@ -76,13 +80,75 @@ class NotACertificate(CertificateError):
 class MalformedCertificate(CertificateError):
     """
     Block *block* says that it is a certificate and cannot be read as one; *reason* says why.
+
+    *where* names the certificate where blocks are not counted.
     """
 
     code = "malformed-certificate"
 
-    def __init__(self, block: int, blocks: int, reason: str) -> None:
+    def __init__(self, block: int, blocks: int, reason: str, where: str = "") -> None:
         self.block = block
         self.blocks = blocks
         self.reason = reason
-        where = "The certificate" if blocks == 1 else f"Block {block} of {blocks}"
-        super().__init__(f"{where} cannot be read: {reason}. Export the certificate again.")
+        self.where = where or ("The certificate" if blocks == 1 else f"Block {block} of {blocks}")
+        super().__init__(f"{self.where} cannot be read: {reason}. Export the certificate again.")
+
+
+class MalformedFile(CertificateError):
+    """The file is of *format*, such as PKCS#12, and cannot be read; *reason* says why."""
+
+    code = "malformed-file"
+
+    def __init__(self, format_name: str, reason: str) -> None:
+        self.format_name = format_name
+        self.reason = reason
+        super().__init__(f"The {format_name} file cannot be read: {reason}. Export it again.")
+
+
+class PasswordNeeded(CertificateError):
+    """The certificates in the file of *format_name* are encrypted, and no password was given."""
+
+    code = "password-needed"
+
+    def __init__(self, format_name: str) -> None:
+        self.format_name = format_name
+        super().__init__(f"The {format_name} file is protected by a password. Enter its password and try again.")
+
+
+class WrongPassword(CertificateError):
+    """The password does not open the file of *format_name*."""
+
+    code = "wrong-password"
+
+    def __init__(self, format_name: str) -> None:
+        self.format_name = format_name
+        super().__init__(
+            f"The password does not open the {format_name} file. Check it and try again; "
+            "if it is right, the file is damaged and has to be exported again."
+        )
+
+
+class TooManyIterations(CertificateError):
+    """Opening the file takes as long as *iterations* rounds of password hashing, more than *limit*."""
+
+    code = "too-many-iterations"
+
+    def __init__(self, iterations: int, limit: int) -> None:
+        self.iterations = iterations
+        self.limit = limit
+        super().__init__(
+            f"Opening the file takes the work of {iterations:,} rounds of password hashing; at most {limit:,} are done. "
+            "Export the certificates without a password: openssl pkcs12 -in FILE -nokeys -out certificates.pem"
+        )
+
+
+class TooComplex(CertificateError):
+    """The file is built in a way that no file of certificates is; *reason* says what there is too much of."""
+
+    code = "too-complex"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The file is not read: {reason}. Export only the certificates that this endpoint's backend needs."
+        )
