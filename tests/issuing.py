@@ -166,9 +166,7 @@ def server_context(presented: Issued, alpn: Iterable[str] = ()) -> ssl.SSLContex
     return context
 
 
-def keystore(
-    entries: Iterable[tuple[str, bytes]], password: str = "changeit", tag: int = 2, jceks: bool = False
-) -> bytes:
+def keystore(entries: Iterable[tuple[str, bytes]], password: str = "", tag: int = 2, jceks: bool = False) -> bytes:
     """Make a Java keystore of aliases and DER certificates; tag 1 makes them keys with a chain, 3 secret keys."""
     entries = list(entries)
     data = bytes.fromhex("cececece" if jceks else "feedfeed") + struct.pack(">II", 2, len(entries))

@@ -1,0 +1,142 @@
+"""
+A small reader of DER and BER (X.690) that stops: nesting and the number of elements are bounded.
+
+Files of certificates are looked into with it before anything is decrypted or believed. Indefinite lengths and octet
+strings in pieces are read too, as browsers and Windows write them.
+"""
+
+from dataclasses import dataclass
+
+from holdfast.certificates.errors import TooComplex
+
+MAX_DEPTH = 24
+MAX_ELEMENTS = 20_000
+
+INTEGER, OCTET_STRING, OID, SEQUENCE, SET = 0x02, 0x04, 0x06, 0x30, 0x31
+CONSTRUCTED = 0x20
+
+
+class NotDer(ValueError):
+    """The bytes are not what they would have to be; the reader of the format says what that means."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many elements may still be read of one file."""
+
+    elements: int = MAX_ELEMENTS
+
+    def spend(self) -> None:
+        """Count one element. Raises TooComplex."""
+        if self.elements <= 0:
+            raise TooComplex(f"it has more than {MAX_ELEMENTS} elements")
+        self.elements -= 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Element:
+    """One element: its identifier octet, its content, and all of it as it is in the file."""
+
+    tag: int
+    content: memoryview
+    raw: memoryview
+    depth: int
+    budget: Budget
+
+    def children(self) -> list["Element"]:
+        """Read the elements of which the content is made. Raises NotDer, TooComplex."""
+        if not self.tag & CONSTRUCTED:
+            raise NotDer("an element that should have parts has none")
+        return self.within(self.content)
+
+    def within(self, data: bytes | memoryview) -> list["Element"]:
+        """Read *data*, which was inside of this element in whatever form. Raises NotDer, TooComplex."""
+        return _elements(memoryview(data), self.depth + 1, self.budget)
+
+    def octets(self) -> bytes:
+        """Put an octet string together that may be in pieces (X.690, section 8.7). Raises NotDer, TooComplex."""
+        if not self.tag & CONSTRUCTED:
+            return bytes(self.content)
+        return b"".join(piece.octets() for piece in self.children())
+
+    def integer(self) -> int:
+        """Read an integer that is no longer than 8 octets. Raises NotDer."""
+        if self.tag != INTEGER or not 1 <= len(self.content) <= 8:
+            raise NotDer("a number is missing")
+        return int.from_bytes(self.content, "big", signed=True)
+
+
+def read(data: bytes) -> list[Element]:
+    """Read the sequences that follow each other in *data*, blanks after them left out. Raises NotDer, TooComplex."""
+    view, budget = memoryview(data), Budget()
+    elements = []
+    at = 0
+    while data[at : at + 1] == b"\x30":
+        elements.append(_element(view, at, 0, budget))
+        at += len(elements[-1].raw)
+    if data[at:].strip(b"\0\t\n\r "):
+        raise NotDer("something follows")
+    return elements
+
+
+def expect(elements: list[Element], *tags: int) -> list[Element]:
+    """Return *elements* if they begin with *tags*. Raises NotDer."""
+    if [element.tag for element in elements[: len(tags)]] != list(tags):
+        raise NotDer("an element is missing or of another kind")
+    return elements
+
+
+def begins(elements: list[Element], *tags: int) -> bool:
+    """Tell whether *elements* begin with *tags*."""
+    return [element.tag for element in elements[: len(tags)]] == list(tags)
+
+
+def oid(dotted: str) -> bytes:
+    """Encode an object identifier's content (X.690, section 8.19)."""
+    first, second, *others = map(int, dotted.split("."))
+    encoded = bytearray()
+    for arc in (first * 40 + second, *others):
+        octets = [arc & 0x7F]
+        while arc := arc >> 7:
+            octets.append(arc & 0x7F | 0x80)
+        encoded += bytes(reversed(octets))
+    return bytes(encoded)
+
+
+def _elements(data: memoryview, depth: int, budget: Budget) -> list[Element]:
+    elements = []
+    at = 0
+    while at < len(data):
+        element = _element(data, at, depth, budget)
+        elements.append(element)
+        at += len(element.raw)
+    return elements
+
+
+def _element(data: memoryview, at: int, depth: int, budget: Budget) -> Element:
+    budget.spend()
+    if depth > MAX_DEPTH:
+        raise TooComplex(f"it is nested more than {MAX_DEPTH} deep")
+    if len(data) - at < 2 or data[at] & 0x1F == 0x1F:
+        raise NotDer("an element has no length")
+    tag, length, start = data[at], data[at + 1], at + 2
+    if length == 0x80:
+        if not tag & CONSTRUCTED:
+            raise NotDer("an element without parts has no length")
+        end = _end_of_contents(data, start, depth, budget)
+        return Element(tag, data[start:end], data[at : end + 2], depth, budget)
+    if length > 0x80:
+        octets = length & 0x7F
+        if octets > 4 or len(data) - start < octets:
+            raise NotDer("a length is too long")
+        length = int.from_bytes(data[start : start + octets], "big")
+        start += octets
+    if length > len(data) - start:
+        raise NotDer("it is cut off")
+    return Element(tag, data[start : start + length], data[at : start + length], depth, budget)
+
+
+def _end_of_contents(data: memoryview, at: int, depth: int, budget: Budget) -> int:
+    while bytes(data[at : at + 2]) != b"\0\0":
+        at += len(_element(data, at, depth + 1, budget).raw)
+    return at

@@ -1,0 +1,86 @@
+"""
+Text that holds certificates: PEM (RFC 7468) as people have it, from any system and with anything around it.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+from holdfast.certificates.errors import TooComplex
+
+MAX_BLOCKS = 1000
+
+_BEGIN = re.compile(rb"-----BEGIN[ ]([^-\r\n]{1,64})-----", re.IGNORECASE)
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block: its place, its label, and its content; *problem* says why there is none."""
+
+    number: int
+    label: str
+    content: bytes
+    problem: str
+
+
+def as_text(data: bytes) -> bytes:
+    """Turn UTF-16, as Windows writes it with or without a byte order mark, into UTF-8; leave all else as it is."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    elif b"-\0-\0-\0B\0E\0G\0I\0N\0" in data:
+        encoding, data = "utf-16-le", data[data.index(b"-\0-\0-\0") % 2 :]
+    elif b"\0-\0-\0-\0B\0E\0G\0I\0N" in data:
+        encoding, data = "utf-16-be", data[data.index(b"\0-\0-\0-") % 2 :]
+    else:
+        return data
+    return data.decode(encoding, "replace").encode()
+
+
+def blocks(text: bytes) -> list[Block]:
+    """
+    Find all blocks, complete or not.
+
+    Raises:
+        TooComplex: There are more than MAX_BLOCKS.
+    """
+    begins: list[re.Match[bytes]] = []
+    for begin in _BEGIN.finditer(text):
+        begins.append(begin)
+        if len(begins) > MAX_BLOCKS:
+            raise TooComplex(f"it has more than {MAX_BLOCKS} blocks")
+    stops = [*(begin.start() for begin in begins), len(text)][1:]
+    return [_block(text, n, begin, stop) for n, (begin, stop) in enumerate(zip(begins, stops, strict=True), start=1)]
+
+
+def bare_base64(text: bytes) -> bytes | None:
+    """Decode a file that is nothing but base64, None if it is not."""
+    packed = _packed(text.removeprefix(b"\xef\xbb\xbf"))
+    if len(packed) < 16 or not _BASE64.fullmatch(packed):
+        return None
+    try:
+        return _decode(packed)
+    except binascii.Error:
+        return None
+
+
+def _block(text: bytes, number: int, begin: re.Match[bytes], stop: int) -> Block:
+    written = "".join(character for character in begin[1].decode("ascii", "replace") if character.isprintable())
+    label = " ".join(written.upper().split())
+    end = text.find(b"-----END " + begin[1] + b"-----", begin.end(), stop)
+    if end < 0:
+        return Block(number, label, b"", "its END line is missing, the file seems to be cut off")
+    try:
+        return Block(number, label, _decode(_packed(text[begin.end() : end])), "")
+    except binascii.Error:
+        return Block(number, label, b"", "its base64 is damaged")
+
+
+def _packed(text: bytes) -> bytes:
+    """Take out blanks, and line ends as they are written in a JSON string."""
+    return text.translate(None, b" \t\r\n\v\f").replace(b"\\n", b"").replace(b"\\r", b"")
+
+
+def _decode(packed: bytes) -> bytes:
+    return base64.b64decode(packed, validate=True)

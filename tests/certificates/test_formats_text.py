@@ -1,0 +1,109 @@
+"""PEM as people have it: from any system, in any layout, and with keys in it that must not pass."""
+
+import base64
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+
+from holdfast.certificates.errors import MalformedCertificate, NotACertificate, PrivateKeyRefused, TooComplex
+from holdfast.certificates.parsing import Ignored, parse
+from issuing import issue
+
+ISSUED = issue("backend.test")
+PEM = ISSUED.pem
+TEXT = PEM.decode()
+ONE_LINE = base64.b64encode(ISSUED.der)
+BEGIN, END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        TEXT.encode("utf-16"),
+        TEXT.encode("utf-16-le"),
+        TEXT.encode("utf-16-be"),
+        ("Zertifikat für\r\n" + TEXT.replace("\n", "\r\n")).encode("utf-16"),
+        BEGIN + b"\n" + ONE_LINE + b"\n" + END,
+        BEGIN + ONE_LINE + END,
+        PEM.replace(b"\n", b"\\n"),
+        PEM.replace(b"\n", b"\r"),
+        b"\t" + PEM.replace(b"\n", b" \r\n\t\t"),
+        b"Bag Attributes\n    friendlyName: a\nsubject=CN=a\n" + PEM + b"-----\n",
+        b"0: first\n" + PEM,
+        PEM.replace(b"CERTIFICATE", b"X509 CERTIFICATE"),
+        PEM.replace(b"BEGIN CERTIFICATE", b"BEGIN certificate").replace(b"END CERTIFICATE", b"END certificate"),
+        ONE_LINE,
+        b"\xef\xbb\xbf" + base64.encodebytes(ISSUED.der),
+        ISSUED.der + b"\r\n",
+    ],
+)
+def test_the_certificate_is_found_in_it(odd):
+    assert [certificate.der for certificate in parse(odd).certificates] == [ISSUED.der]
+
+
+def test_other_blocks_are_left_out_and_named():
+    other = b"-----BEGIN DH PARAMETERS-----\nMAMCAQI=\n-----END DH PARAMETERS-----\n"
+    upload = parse(other + PEM + b"-----BEGIN NOTE-----\n")
+    why = "It is not a certificate."
+    assert upload.ignored == (Ignored("Block 1 (DH PARAMETERS)", why), Ignored("Block 3 (NOTE)", why))
+    with pytest.raises(NotACertificate, match=r"a PEM file \(DH PARAMETERS\) without a certificate"):
+        parse(other)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMA==\n-----END ENCRYPTED PRIVATE KEY-----",
+        b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE=\n-----END OPENSSH PRIVATE KEY-----",
+        b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nMA==\n-----END PGP PRIVATE KEY BLOCK-----",
+        b"-----begin rsa private key-----\nMA==\n-----end rsa private key-----",
+        b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nMA==\n---- END SSH2 ENCRYPTED PRIVATE KEY ----",
+        b"----BEGIN PRIVATE KEY----\nMA==\n",
+        b"MA==\n-----END EC PRIVATE KEY-----",
+        b"PuTTY-User-Key-File-2: ssh-rsa\nEncryption: none\nPrivate-Lines: 1\nMA==\n",
+        b"PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: aes256-cbc\r\n",
+    ],
+)
+def test_a_private_key_is_refused_wherever_it_is(key):
+    for data in (key, PEM + key, key + b"\n" + PEM, b"-----BEGIN CERTIFICATE-----\n" + key, ISSUED.der + b"\n" + key):
+        with pytest.raises(PrivateKeyRefused, match="is a private key"):
+            parse(data)
+    with pytest.raises(PrivateKeyRefused):
+        parse((PEM + key).decode().encode("utf-16"))
+
+
+KEYS = [ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048), dsa.generate_private_key(2048)]
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+@pytest.mark.parametrize("key", KEYS, ids=["ec", "rsa", "dsa"])
+def test_a_private_key_under_another_name_is_refused(key, form):
+    der = key.private_bytes(Encoding.DER, form, NoEncryption())
+    for data in (der, base64.b64encode(der), ISSUED.der + der):
+        with pytest.raises(PrivateKeyRefused):
+            parse(data)
+    for label in (b"CERTIFICATE", b"PKCS7", b"SOMETHING"):
+        block = b"-----BEGIN " + label + b"-----\n" + base64.encodebytes(der) + b"-----END " + label + b"-----\n"
+        with pytest.raises(PrivateKeyRefused, match="Block 2 of 2"):
+            parse(PEM + block)
+
+
+def test_an_encrypted_private_key_under_another_name_is_refused():
+    der = KEYS[0].private_bytes(Encoding.DER, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    with pytest.raises(PrivateKeyRefused):
+        parse(BEGIN + base64.b64encode(der) + END)
+
+
+def test_openssl_trust_settings_after_the_certificate_are_cut_off():
+    data = (
+        BEGIN + base64.b64encode(ISSUED.der + bytes.fromhex("300a0c0861207365727665")[:2] + b"\x0c\x08a server") + END
+    )
+    assert parse(data.replace(b"CERTIFICATE", b"TRUSTED CERTIFICATE")).certificates[0].der == ISSUED.der
+    with pytest.raises(MalformedCertificate):
+        parse(data)
+
+
+def test_a_thousand_blocks_are_enough():
+    with pytest.raises(TooComplex, match="more than 1000 blocks"):
+        parse(b"-----BEGIN A-----\n" * 1001)

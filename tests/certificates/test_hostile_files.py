@@ -1,0 +1,211 @@
+"""Files made to hurt: no error but our own, and no work that was not bounded before."""
+
+import contextlib
+import hashlib
+import os
+import tracemalloc
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs7,
+    pkcs12,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.certificates import derivation
+from holdfast.certificates.der import oid
+from holdfast.certificates.derivation import MAX_ALL_ITERATIONS, MAX_ITERATIONS
+from holdfast.certificates.errors import CertificateError, PrivateKeyRefused, TooComplex, TooManyIterations
+from holdfast.certificates.parsing import MAX_BYTES, parse
+from issuing import issue, keystore, tlv
+
+A, B = issue(ca=True, common_name="a"), issue("backend.test", by=issue(ca=True))
+NAMED = [pkcs12.PKCS12Certificate(each.certificate, b"alias") for each in (A, B)]
+DATA, ENCRYPTED = tlv(6, oid("1.2.840.113549.1.7.1")), tlv(6, oid("1.2.840.113549.1.7.6"))
+SALT = b"12345678"
+
+
+def rounds(count: int, algorithm: pkcs12.PBES = pkcs12.PBES.PBESv2SHA256AndAES256CBC) -> bytes:
+    builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(count).key_cert_algorithm(algorithm)
+    return pkcs12.serialize_java_truststore(NAMED, builder.hmac_hash(hashes.SHA256()).build(b"secret"))
+
+
+REAL = [
+    A.pem + B.pem,
+    A.pem.decode().encode("utf-16"),
+    B.der,
+    pkcs7.serialize_certificates([A.certificate, B.certificate], Encoding.DER),
+    pkcs7.serialize_certificates([A.certificate, B.certificate], Encoding.PEM),
+    pkcs12.serialize_java_truststore(NAMED, NoEncryption()),
+    rounds(5),
+    rounds(5, pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC),
+    pkcs12.serialize_key_and_certificates(b"own", A.key, A.certificate, None, BestAvailableEncryption(b"secret")),
+    keystore([("a", A.der), ("b", B.der)], "secret"),
+    keystore([("a", A.der)], jceks=True),
+    A.key_pem + A.pem,
+]
+
+
+@pytest.fixture
+def hashing(monkeypatch):
+    """Count the rounds that are really asked of PBKDF2 and the way of PKCS#12."""
+    done = []
+    real = derivation.Derivation.key
+
+    def key(self, purpose, size, password, work):
+        made = real(self, purpose, size, password, work)
+        done.append(self.iterations)
+        return made
+
+    monkeypatch.setattr(derivation.Derivation, "key", key)
+    return done
+
+
+@given(st.sampled_from(REAL), st.data())
+def test_a_mutated_file_raises_nothing_but_our_own_error(real, data):
+    mutated = bytearray(real)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(mutated)))
+        length = data.draw(st.sampled_from([0, 1, 1, 1, 2, 8, 200]))
+        mutated[at : at + length] = data.draw(st.binary(max_size=4) | st.just(bytes(mutated[:50])))
+    for password in (None, "secret"):
+        with contextlib.suppress(CertificateError):
+            parse(bytes(mutated), password)
+
+
+@given(st.sampled_from(REAL), st.integers(0, 3000))
+def test_a_file_cut_off_anywhere_raises_nothing_but_our_own_error(real, at):
+    for data in (real[:at], real[at:]):
+        with contextlib.suppress(CertificateError):
+            parse(data, "secret")
+
+
+@given(
+    st.sampled_from(
+        [b"", b"\x30", b"\x30\x80", b"\xfe\xed\xfe\xed\0\0\0\2", b"\xff\xfe", b"-----BEGIN CERTIFICATE-----"]
+    ),
+    st.binary(max_size=600),
+)
+def test_noise_raises_nothing_but_our_own_error(start, noise):
+    with contextlib.suppress(CertificateError):
+        parse(start + noise, "secret")
+
+
+@pytest.mark.parametrize("algorithm", [pkcs12.PBES.PBESv2SHA256AndAES256CBC, pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC])
+@pytest.mark.parametrize("place", ["all", "cipher", "mac"])
+def test_iterations_are_refused_before_the_first_one(algorithm, place, hashing):
+    honest, huge = b"\2\3\1\1\xd0", b"\2\3\x7f\xff\xff"  # 66,000 and 8,388,607
+    data = rounds(66_000, algorithm)
+    assert data.count(honest) == 1 or data.count(honest) == 2
+    if place == "all":
+        data = data.replace(honest, huge)
+    else:
+        at = data.index(honest) if place == "cipher" else data.rindex(honest)
+        data = data[:at] + huge + data[at + 5 :]
+    for password in (None, "secret"):
+        with pytest.raises(TooManyIterations) as refusal:
+            parse(data, password)
+        assert (refusal.value.iterations, refusal.value.limit) == (8_388_607, MAX_ITERATIONS)
+    assert "8,388,607 rounds of password hashing; at most 100,000 are done" in str(refusal.value)
+    assert hashing == []
+
+
+def pfx(*contents: bytes) -> bytes:
+    """Make a PKCS#12 file without MAC."""
+    authenticated = tlv(0x30, *contents)
+    return tlv(0x30, tlv(2, b"\3"), tlv(0x30, DATA, tlv(0xA0, tlv(4, authenticated))))
+
+
+def encrypted(plain: bytes, iterations: int = 1) -> bytes:
+    """Encrypt a part of a PKCS#12 file with the password "secret"."""
+    key = hashlib.pbkdf2_hmac("sha1", b"secret", SALT, iterations, 16)
+    padding = 16 - len(plain) % 16
+    encryptor = Cipher(AES(key), CBC(bytes(16))).encryptor()
+    data = encryptor.update(plain + bytes([padding]) * padding) + encryptor.finalize()
+    count = iterations.to_bytes(4, "big")
+    kdf = tlv(0x30, tlv(6, oid("1.2.840.113549.1.5.12")), tlv(0x30, tlv(4, SALT), tlv(2, count)))
+    scheme = tlv(0x30, tlv(6, oid("2.16.840.1.101.3.4.1.2")), tlv(4, bytes(16)))
+    algorithm = tlv(0x30, tlv(6, oid("1.2.840.113549.1.5.13")), tlv(0x30, kdf, scheme))
+    content = tlv(0x30, tlv(2, b"\0"), tlv(0x30, DATA, algorithm, tlv(0x80, data)))
+    return tlv(0x30, ENCRYPTED, tlv(0xA0, content))
+
+
+def bag(arc: int, value: bytes) -> bytes:
+    return tlv(0x30, tlv(6, oid(f"1.2.840.113549.1.12.10.1.{arc}")), tlv(0xA0, value))
+
+
+def certificate_bag(der: bytes) -> bytes:
+    return bag(3, tlv(0x30, tlv(6, oid("1.2.840.113549.1.9.22.1")), tlv(0xA0, tlv(4, der))))
+
+
+def test_a_key_inside_of_what_is_encrypted_is_refused_and_not_opened(hashing):
+    shrouded = bag(2, tlv(0x30, b"whatever it asks for"))
+    for inner in (shrouded, bag(6, tlv(0x30, shrouded)), bag(1, b""), bag(5, b"")):
+        with pytest.raises(PrivateKeyRefused, match=r"The entry 2 is a (private|secret) key"):
+            parse(pfx(encrypted(tlv(0x30, certificate_bag(A.der), inner))), "secret")
+    assert hashing == [1] * 4
+
+
+def test_all_iterations_of_a_file_together_are_bounded(hashing):
+    part = encrypted(tlv(0x30, certificate_bag(A.der)), MAX_ITERATIONS)
+    with pytest.raises(TooManyIterations):
+        parse(pfx(*[part] * 8), "secret")
+    assert sum(hashing) <= MAX_ALL_ITERATIONS
+    assert parse(pfx(part), "secret").certificates[0].der == A.der
+    with pytest.raises(TooComplex, match="more than 8 encrypted parts"):
+        parse(pfx(*[encrypted(b"0")] * 9), "secret")
+
+
+def nested(times: int) -> bytes:
+    data = b""
+    for _ in range(times):
+        data = tlv(0x30, data)
+    return data
+
+
+CERTIFICATE_LIST = tlv(0x30, tlv(2, b"\1"), tlv(0x31), tlv(0x30, tlv(6, b"*")), tlv(0xA0, b"0\0" * 500_000))
+HOSTILE = {
+    "indefinite": b"\x30\x80" * (MAX_BYTES // 2),
+    "wide": tlv(0x30, b"\5\0" * 500_000),
+    "many": b"\x30\0" * 500_000,
+    "deep": nested(30_000),
+    "pkcs7": tlv(0x30, tlv(6, oid("1.2.840.113549.1.7.2")), tlv(0xA0, CERTIFICATE_LIST)),
+    "bags": pfx(tlv(0x30, DATA, tlv(0xA0, tlv(4, tlv(0x30, bag(4, b"") * 20_000))))),
+    "keystore": b"\xfe\xed\xfe\xed\0\0\0\2\xff\xff\xff\xff" + bytes(1_000_000),
+    "dashes": b"-" * MAX_BYTES,
+    "begin": b"-- BEGIN " * 110_000,
+    "blocks": b"-----BEGIN A-----" * 60_000,
+    "lines": b"QQ\n" * 340_000,
+    "utf-16": b"\xff\xfe" + b"\xe6\x4e" * 520_000,
+    "big certificate": tlv(0x30, tlv(0x30, bytes(70_000)), tlv(0x30), tlv(3, b"\0")),
+    "random": b"0" + os.urandom(MAX_BYTES - 1),
+}
+
+
+@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_file_costs_little_memory(data):
+    tracemalloc.start()
+    try:
+        with pytest.raises(CertificateError):
+            parse(data, "secret")
+        assert tracemalloc.get_traced_memory()[1] < 25 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_certificates_may_be_large_only_one_by_one():
+    with pytest.raises(TooComplex, match="The file is larger than 64 KiB"):
+        parse(HOSTILE["big certificate"])
+    large = [issue(*(f"{name}-{'x' * 50}.test" for name in range(700)), common_name="large").der for _ in range(14)]
+    with pytest.raises(TooComplex, match="larger than 512 KiB together"):
+        parse(b"".join(large))
+    assert len(parse(b"".join(large[:2])).certificates) == 2
