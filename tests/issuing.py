@@ -18,7 +18,13 @@ from ipaddress import ip_address
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
@@ -164,6 +170,12 @@ def server_context(presented: Issued, alpn: Iterable[str] = ()) -> ssl.SSLContex
         file.flush()
         context.load_cert_chain(file.name)
     return context
+
+
+def truststore(password: str, *issued: Issued) -> bytes:
+    """Write a PKCS#12 file of certificates alone that *password* protects."""
+    protection = BestAvailableEncryption(password.encode())
+    return pkcs12.serialize_key_and_certificates(None, None, None, [each.certificate for each in issued], protection)
 
 
 def keystore(entries: Iterable[tuple[str, bytes]], password: str = "", tag: int = 2, jceks: bool = False) -> bytes:

@@ -8,7 +8,7 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from backends import Backend
 from browser.conftest import violations
-from issuing import DAY, Issued, issue
+from issuing import DAY, Issued, issue, truststore
 from running import Holdfast, PublishedApi, wait_until
 
 
@@ -67,6 +67,26 @@ def test_a_file_is_shown_with_its_findings_before_it_is_saved(dialog: Locator, p
     choose.set_input_files(file(b"no certificate"))
     expect(inspection).to_contain_text("Choose a PEM file")
     expect(inspection).not_to_contain_text("CN=localhost")
+
+
+def test_a_truststore_asks_for_its_password_only_when_it_needs_one(
+    dialog: Locator, holdfast: Holdfast, signed_in: Page, presented: Issued
+):
+    password = dialog.get_by_label("Password of the file")
+    dialog.get_by_label("Alias").fill("store")
+    choose = dialog.get_by_label("Certificate", exact=True)
+    choose.set_input_files(file(presented.pem))
+    expect(dialog.locator("#inspection")).to_contain_text("CN=localhost")
+    expect(password).to_be_hidden()
+    choose.set_input_files(file(truststore("s3cret", presented), "store.p12"))
+    expect(password).to_be_visible()
+    expect(dialog.locator("#inspection")).to_contain_text("Enter its password")
+    assert violations(dialog.page) == []
+    password.press_sequentially("s3cret")
+    expect(dialog.locator("#inspection")).to_contain_text("CN=localhost")
+    save(dialog)
+    expect(signed_in.get_by_role("listitem").filter(has_text="store")).to_contain_text("Enforced on 1 gateway")
+    holdfast.delete_certificate("store")
 
 
 def test_an_alias_that_exists_is_refused_beside_the_alias(dialog: Locator, imported: str, presented: Issued):

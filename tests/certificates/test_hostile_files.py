@@ -115,7 +115,7 @@ def test_iterations_are_refused_before_the_first_one(algorithm, place, hashing):
         with pytest.raises(TooManyIterations) as refusal:
             parse(data, password)
         assert (refusal.value.iterations, refusal.value.limit) == (8_388_607, MAX_ITERATIONS)
-    assert "8,388,607 rounds of password hashing; at most 100,000 are done" in str(refusal.value)
+    assert "8,388,607 rounds of hashing; at most 100,000 are done" in str(refusal.value)
     assert hashing == []
 
 

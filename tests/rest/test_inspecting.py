@@ -2,7 +2,7 @@
 
 import pytest
 
-from issuing import DAY, issue
+from issuing import DAY, issue, keystore, truststore
 from rest.calls import CERTIFICATES, URL, assert_problem, unchanged
 
 
@@ -22,6 +22,24 @@ def test_a_file_is_described_with_its_findings_and_nothing_is_stored(client, run
 
 def test_without_an_endpoint_names_are_not_judged(client):
     assert inspect(client, issue("other.test").pem).json()["findings"] == []
+
+
+def test_a_truststore_asks_for_its_password_and_opens_with_it(client):
+    locked = truststore("s3cret", issue("pizza.test"))
+    assert_problem(inspect(client, locked), 400, "certificate", says="Enter its password")
+    assert_problem(inspect(client, locked, password="wrong"), 400, "certificate", says="does not open")
+    (found,) = inspect(client, locked, password="s3cret").json()["certificates"]
+    assert found["subject"] == "CN=pizza.test"
+
+
+@pytest.mark.usefixtures("api")
+def test_a_truststore_is_imported_and_replaced_with_its_password(client):
+    file = {"certificate": ("store.p12", truststore("s3cret", issue("pizza.test")))}
+    fields = {"alias": "store", "endpoint": URL, "password": "s3cret"}
+    assert client.post(CERTIFICATES, data=fields, files=file).status_code == 201
+    other = {"certificate": ("store.jks", keystore([("one", issue("pizza.test").der)], "s3cret"))}
+    assert client.put(f"{CERTIFICATES}/store", files=other).status_code == 200
+    assert_problem(client.put(f"{CERTIFICATES}/store", files=file), 400, "certificate", says="Enter its password")
 
 
 def test_a_file_that_cannot_be_used_is_refused_as_it_would_be_when_imported(client):

@@ -137,7 +137,7 @@ class TooManyIterations(CertificateError):
         self.iterations = iterations
         self.limit = limit
         super().__init__(
-            f"Opening the file takes the work of {iterations:,} rounds of password hashing; at most {limit:,} are done. "
+            f"Opening the file takes the work of {iterations:,} rounds of hashing; at most {limit:,} are done. "
             "Export the certificates without a password: openssl pkcs12 -in FILE -nokeys -out certificates.pem"
         )
 

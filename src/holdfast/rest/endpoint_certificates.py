@@ -22,6 +22,7 @@ from holdfast.services.runtime import Runtime
 from holdfast.services.trust import Import
 
 router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
+Password = Annotated[str, Form(description="Opens a PKCS#12 or Java truststore that needs one.")]
 _PEM_TYPES = ("application/x-pem-file", "application/pem-certificate-chain")
 
 
@@ -51,21 +52,26 @@ def upload_certificate(
     alias: Annotated[str, Form()],
     endpoint: Annotated[str, Form()],
     response: Response,
+    password: Password = "",
 ) -> dict[str, Any]:
     """Trust the uploaded certificates for the origin of *endpoint*."""
-    made = trust.import_certificate(running.store, caller, alias, endpoint, read(certificate), running.now())
+    made = trust.import_certificate(running.store, caller, alias, endpoint, read(certificate), running.now(), password)
     response.headers["Location"] = f"{router.prefix}/{quote(made.entry.alias, safe='')}"
     return _summary(running, made.entry) | _imported(running, made)
 
 
 @router.post("/inspect")
 def inspect_certificate(
-    running: Running, caller: Caller, certificate: UploadFile, endpoint: Annotated[str, Form()] = ""
+    running: Running,
+    caller: Caller,
+    certificate: UploadFile,
+    endpoint: Annotated[str, Form()] = "",
+    password: Password = "",
 ) -> dict[str, Any]:
     """Say what a file holds and what is noticed about it, without storing anything."""
     del caller
     now = running.now()
-    found = trust.inspect(read(certificate), endpoint, now)
+    found = trust.inspect(read(certificate), endpoint, now, password)
     return {
         "certificates": [_described(each, status_of(each, now).value) for each in found.certificates],
         "findings": _findings(found.findings),
@@ -81,9 +87,11 @@ def get_certificate(running: Running, caller: Caller, alias: str) -> dict[str, A
 
 
 @router.put("/{alias}")
-def replace_certificate(running: Running, caller: Caller, alias: str, certificate: UploadFile) -> dict[str, Any]:
+def replace_certificate(
+    running: Running, caller: Caller, alias: str, certificate: UploadFile, password: Password = ""
+) -> dict[str, Any]:
     """Trust the uploaded certificates instead of those under *alias*."""
-    made = trust.replace_certificate(running.store, caller, alias, read(certificate), running.now())
+    made = trust.replace_certificate(running.store, caller, alias, read(certificate), running.now(), password)
     return _summary(running, made.entry) | _imported(running, made)
 
 

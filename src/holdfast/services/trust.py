@@ -49,21 +49,25 @@ class Inspection:
     ignored: tuple[Ignored, ...]
 
 
-def inspect(data: bytes, endpoint: str, now: datetime) -> Inspection:
+def inspect(data: bytes, endpoint: str, now: datetime, password: str | None = None) -> Inspection:
     """
     Look at a file before it is imported; names are judged when *endpoint* is not empty.
+
+    *password* opens a PKCS#12 or Java truststore that needs one.
 
     Raises:
         CertificateError: *data* cannot be used as certificates.
         InvalidField: *endpoint* is not a URL.
     """
-    upload = parsing.parse(data)
+    upload = parsing.parse(data, password)
     reference = parse_endpoint(endpoint).origin.reference if endpoint else None
     findings = tuple(f for certificate in upload.certificates for f in examine(certificate, reference, now))
     return Inspection(upload.certificates, findings, upload.ignored)
 
 
-def import_certificate(store: Store, who: Principal, alias: str, endpoint: str, data: bytes, now: datetime) -> Import:
+def import_certificate(
+    store: Store, who: Principal, alias: str, endpoint: str, data: bytes, now: datetime, password: str | None = None
+) -> Import:
     """
     Trust the certificates in *data* for the origin of *endpoint*.
 
@@ -77,11 +81,11 @@ def import_certificate(store: Store, who: Principal, alias: str, endpoint: str, 
     """
     alias = check_alias(alias)
     target = parse_endpoint(endpoint)
+    upload = _read(data, now, password)  # before the lock: some files are work
     with store.write() as session:
         _refuse_foreign_endpoint(session, who, target)
         if endpoint_certificates.get(session, who.organization, alias):
             raise Conflict("alias", f"The alias {alias} exists already. Choose another, or replace its certificate.")
-        upload = _read(data, now)
         entry = EndpointCertificate(
             id=str(uuid.uuid4()),
             organization=who.organization,
@@ -98,7 +102,9 @@ def import_certificate(store: Store, who: Principal, alias: str, endpoint: str, 
     return Import(entry, upload.ignored)
 
 
-def replace_certificate(store: Store, who: Principal, alias: str, data: bytes, now: datetime) -> Import:
+def replace_certificate(
+    store: Store, who: Principal, alias: str, data: bytes, now: datetime, password: str | None = None
+) -> Import:
     """
     Trust the certificates in *data* instead of those under *alias*; the endpoint stays.
 
@@ -108,9 +114,9 @@ def replace_certificate(store: Store, who: Principal, alias: str, data: bytes, n
         CertificateExpired: All that it holds has expired.
         IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
     """
+    upload = _read(data, now, password)
     with store.write() as session:
         before = _found(session, who, alias)
-        upload = _read(data, now)
         after = replace(before, certificates=upload.certificates, updated_at=now)
         _refuse_indistinguishable(session, after)
         endpoint_certificates.update(session, after)
@@ -166,8 +172,8 @@ def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:
     return min((status_of(certificate, now) for certificate in certificates), key=order.index)
 
 
-def _read(data: bytes, now: datetime) -> Upload:
-    upload = parsing.parse(data)
+def _read(data: bytes, now: datetime, password: str | None) -> Upload:
+    upload = parsing.parse(data, password)
     if all(status_of(certificate, now) is Status.EXPIRED for certificate in upload.certificates):
         raise CertificateExpired(max(certificate.not_after for certificate in upload.certificates))
     return upload

@@ -12,7 +12,7 @@ from holdfast.apis.api import Api
 from holdfast.apis.endpoint_certificate import MAX_ALIAS, check_alias
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates import parsing
-from holdfast.certificates.errors import CertificateError, EmptyUpload
+from holdfast.certificates.errors import CertificateError, EmptyUpload, PasswordNeeded, WrongPassword
 from holdfast.services import catalog, trust
 from holdfast.services.errors import (
     CertificateExpired,
@@ -25,6 +25,7 @@ from holdfast.web.rendering import NOTICES, render, wants_part
 from holdfast.web.session import Running, Visitor
 
 router = APIRouter(prefix="/apis/{api_id}/certificates")
+_LOCKED = (PasswordNeeded, WrongPassword)
 _REFUSALS = (
     InvalidField,
     Conflict,
@@ -51,11 +52,13 @@ def upload(
     endpoint: Annotated[str, Form()] = "",
     alias: Annotated[str, Form()] = "",
     pem: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
     certificate: UploadFile | None = None,
 ) -> Response:
     """Import a certificate."""
     api = catalog.get_api(running.store, who, api_id)
     errors: dict[str, str] = {}
+    locked = False
     try:
         check_alias(alias)
     except InvalidField as error:
@@ -63,11 +66,13 @@ def upload(
     try:
         data = _read(certificate, pem)
         if not errors:
-            trust.import_certificate(running.store, who, alias, endpoint, data, running.now())
+            trust.import_certificate(running.store, who, alias, endpoint, data, running.now(), password)
     except _REFUSALS as error:
         errors |= _by_field(error)
+        locked = isinstance(error, _LOCKED)
     if errors:
-        return _form(request, who, api, "upload", {"endpoint": endpoint, "alias": alias, "pem": pem}, errors)
+        typed = {"endpoint": endpoint, "alias": alias, "pem": pem}
+        return _form(request, who, api, "upload", typed, errors, locked=locked)
     return _done(request, running, who, api, "certificate-added")
 
 
@@ -79,16 +84,19 @@ def inspect(
     api_id: str,
     endpoint: Annotated[str, Form()] = "",
     pem: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
     certificate: UploadFile | None = None,
 ) -> Response:
     """Show what a file holds before it is saved."""
     catalog.get_api(running.store, who, api_id)
-    error, found = "", None
+    error, found, locked = "", None, False
     try:
-        found = trust.inspect(_read(certificate, pem), endpoint, running.now())
+        found = trust.inspect(_read(certificate, pem), endpoint, running.now(), password)
     except _REFUSALS as refusal:
-        error = str(refusal)
-    return render(request, "certificates/_inspection.html", who=who, found=found, error=error, now=running.now())
+        error, locked = str(refusal), isinstance(refusal, _LOCKED)
+    return render(
+        request, "certificates/_inspection.html", who=who, found=found, error=error, locked=locked, now=running.now()
+    )
 
 
 @router.get("/{alias}")
@@ -125,16 +133,17 @@ def replace(
     api_id: str,
     alias: str,
     pem: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
     certificate: UploadFile | None = None,
 ) -> Response:
     """Replace the certificates of *alias*."""
     api = catalog.get_api(running.store, who, api_id)
     entry = trust.get_certificate(running.store, who, alias)
     try:
-        trust.replace_certificate(running.store, who, alias, _read(certificate, pem), running.now())
+        trust.replace_certificate(running.store, who, alias, _read(certificate, pem), running.now(), password)
     except _REFUSALS as error:
         typed = {"alias": entry.alias, "endpoint": entry.endpoint, "pem": pem}
-        return _form(request, who, api, "replace", typed, _by_field(error))
+        return _form(request, who, api, "replace", typed, _by_field(error), locked=isinstance(error, _LOCKED))
     return _done(request, running, who, api, "certificate-replaced")
 
 
@@ -178,7 +187,14 @@ def _by_field(error: Exception) -> dict[str, str]:
 
 
 def _form(
-    request: Request, who: Visitor, api: Api, purpose: str, typed: dict[str, str], errors: dict[str, str]
+    request: Request,
+    who: Visitor,
+    api: Api,
+    purpose: str,
+    typed: dict[str, str],
+    errors: dict[str, str],
+    *,
+    locked: bool = False,
 ) -> Response:
     # A dialog that is open keeps what was typed and chosen; it gets the errors alone.
     part = "certificates/_errors.html" if errors else "certificates/_upload.html"
@@ -186,7 +202,7 @@ def _form(
     status = 422 if errors else 200
     typed = dict.fromkeys(("endpoint", "alias", "pem"), "") | typed
     errors = dict.fromkeys(("endpoint", "alias", "certificate"), "") | errors
-    context = {"api": api, "page": "endpoints", "purpose": purpose, "typed": typed, "errors": errors}
+    context = {"api": api, "page": "endpoints", "purpose": purpose, "typed": typed, "errors": errors, "locked": locked}
     return render(request, template, who=who, status=status, max_alias=MAX_ALIAS, **context)
 
 

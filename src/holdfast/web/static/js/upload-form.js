@@ -33,6 +33,8 @@ customElements.define("upload-form", class extends HTMLElement {
 
   // The answer to a refused upload replaces the texts of the errors alone.
   mark() {
+    // A file that is locked asks for its password, and others are not asked.
+    if (this.form.querySelector("[data-locked]")) this.form.querySelector(".password-field").hidden = false;
     const wrong = [...this.form.querySelectorAll(".invalid-feedback")].filter((error) => error.textContent.trim());
     const told = wrong.map((error) => error.id + error.textContent).join();
     if (told === this.told) return;
