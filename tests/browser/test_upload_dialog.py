@@ -102,6 +102,7 @@ def test_a_corrected_upload_is_accepted(dialog: Locator, holdfast: Holdfast, sig
     save(dialog)
     expect(dialog.locator("#alias-error")).to_contain_text("Leave these out")
     dialog.get_by_label("Alias").fill("corrected")
+    expect(dialog.locator("#alias-error")).to_be_hidden()
     save(dialog)
     expect(dialog).to_be_hidden()
     expect(signed_in.get_by_text("corrected")).to_be_visible()

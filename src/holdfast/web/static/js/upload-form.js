@@ -3,7 +3,8 @@ customElements.define("upload-form", class extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
     this.save = this.querySelector("[data-save]");
-    this.form.addEventListener("input", () => this.check());
+    this.told = [];
+    this.form.addEventListener("input", (event) => this.edit(event.target));
     this.form.addEventListener("change", () => this.check());
     this.form.addEventListener("htmx:before:request", () => this.busy(true));
     this.form.addEventListener("htmx:finally:request", () => this.busy(false));
@@ -14,6 +15,13 @@ customElements.define("upload-form", class extends HTMLElement {
 
   disconnectedCallback() {
     this.errors.disconnect();
+  }
+
+  // What was wrong is no longer so once it is being changed.
+  edit(field) {
+    const error = this.form.querySelector(`#${CSS.escape(field.name)}-error`);
+    if (error) error.textContent = "";
+    this.check();
   }
 
   get complete() {
@@ -36,8 +44,9 @@ customElements.define("upload-form", class extends HTMLElement {
     // A file that is locked asks for its password, and others are not asked.
     if (this.form.querySelector("[data-locked]")) this.form.querySelector(".password-field").hidden = false;
     const wrong = [...this.form.querySelectorAll(".invalid-feedback")].filter((error) => error.textContent.trim());
-    const told = wrong.map((error) => error.id + error.textContent).join();
-    if (told === this.told) return;
+    const told = wrong.map((error) => error.id + error.textContent);
+    const fresh = wrong.find((error) => !this.told.includes(error.id + error.textContent));
+    if (told.join() === this.told.join()) return;
     this.told = told;
     for (const name of ["endpoint", "alias", "certificate"]) {
       const input = this.form.elements[name];
@@ -45,7 +54,6 @@ customElements.define("upload-form", class extends HTMLElement {
       input.setAttribute("aria-invalid", refused);
       (name === "certificate" ? input.closest(".drop-zone") : input).classList.toggle("is-invalid", refused);
     }
-    const first = wrong[0]?.id.replace("-error", "");
-    if (first) this.form.elements[first].focus();
+    if (fresh) this.form.elements[fresh.id.replace("-error", "")].focus();
   }
 });
