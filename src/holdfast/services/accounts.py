@@ -22,7 +22,7 @@ from holdfast.store.journal import AuditEvent
 
 SESSION_COOKIE = "holdfast_session"
 SESSION_LASTS = timedelta(hours=12)
-VERIFIED_LASTS = timedelta(minutes=1)
+VERIFIED_LASTS = timedelta(hours=1)  # another password is another hash, so a change takes effect at once
 MAX_VERIFIED = 1_000
 AT_ONCE = 2  # passwords checked at the same time: each takes 64 MiB
 MAX_PASSWORD = 1_024  # characters; more would only cost us time
