@@ -23,6 +23,7 @@ CALLS = [
     ("PUT", f"{CERTIFICATES}/x"),
     ("DELETE", f"{CERTIFICATES}/x"),
     ("GET", f"{CERTIFICATES}/x/content"),
+    ("GET", f"{CERTIFICATES}/x/usage"),
 ]
 
 

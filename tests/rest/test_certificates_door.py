@@ -161,3 +161,15 @@ def test_the_links_of_pages_lead_through_the_whole_list(client):
     assert odd["previous"] == f"{CERTIFICATES}?limit=2&offset=0"
     beyond = client.get(f"{CERTIFICATES}?offset=99").json()
     assert (beyond["count"], beyond["pagination"]["next"]) == (0, "")
+
+
+def test_the_apis_that_use_a_certificate_are_those_of_its_origin(client, api):
+    upload(client, issue("pizza.test").pem)
+    create_api(client, "Other", URL + "/other/base")
+    create_api(client, "Elsewhere", "https://elsewhere.test")
+    usage = client.get(f"{CERTIFICATES}/pizza-backend/usage", params={"limit": 1}).json()
+    assert (usage["count"], usage["pagination"]["total"]) == (1, 2)
+    assert usage["list"] == [{key: usage["list"][0][key] for key in ("id", "name", "context", "version", "provider")}]
+    rest = client.get(usage["pagination"]["next"]).json()
+    assert {each["name"] for each in usage["list"] + rest["list"]} == {api["name"], "Other"}
+    assert_problem(client.get(f"{CERTIFICATES}/unknown/usage"), 404)

@@ -102,6 +102,24 @@ def delete_certificate(running: Running, caller: Caller, alias: str) -> Response
     return Response()
 
 
+@router.get("/{alias}/usage")
+def get_usage(
+    running: Running, caller: Caller, alias: str, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
+) -> dict[str, Any]:
+    """List the APIs with an endpoint of the origin that *alias* is trusted for, by name."""
+    every = trust.apis_using(running.store, caller, trust.get_certificate(running.store, caller, alias))
+    found = every[offset : offset + limit]
+    path = f"{router.prefix}/{quote(alias, safe='')}/usage"
+    return {
+        "count": len(found),
+        "list": [
+            {"id": api.id, "name": api.name, "context": api.context, "version": api.version, "provider": api.provider}
+            for api in found
+        ],
+        "pagination": pagination(path, {}, offset, limit, len(every)),
+    }
+
+
 @router.get("/{alias}/content")
 def get_content(running: Running, caller: Caller, alias: str, request: Request) -> Response:
     """Download what is under *alias*: DER for one certificate, PEM for several or when the client accepts only that."""
