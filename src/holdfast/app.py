@@ -33,6 +33,7 @@ from holdfast.machine import (
 from holdfast.middleware import BodyLimit, CrossOriginProtection, SecurityHeaders
 from holdfast.services.accounts import Accounts
 from holdfast.services.enforcement import Enforcements
+from holdfast.services.exceptions import ExceptionsEnd
 from holdfast.services.failures import Failures
 from holdfast.services.publishing import Publisher
 from holdfast.services.runtime import Runtime, utc_now
@@ -95,6 +96,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(store.close)
+            exceptions = ExceptionsEnd(store)
+            await exceptions.start()
+            stack.push_async_callback(exceptions.stop)
             await publisher.start()
             stack.push_async_callback(publisher.stop)
             enforcements.start()

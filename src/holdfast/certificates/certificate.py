@@ -88,8 +88,8 @@ def _read(certificate: x509.Certificate) -> Certificate:
         der=der,
         fingerprint=hashlib.sha256(der).hexdigest(),
         version=f"V{certificate.version.value + 1}",
-        subject=_name(certificate.subject),
-        issuer=_name(certificate.issuer),
+        subject=name_of(certificate.subject),
+        issuer=name_of(certificate.issuer),
         serial_number=certificate.serial_number,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
@@ -105,7 +105,8 @@ def _read(certificate: x509.Certificate) -> Certificate:
     )
 
 
-def _name(name: x509.Name) -> str:
+def name_of(name: x509.Name) -> str:
+    """Write a distinguished name, the most specific part first, as RFC 4514 does, with ", " between."""
     return ", ".join(rdn.rfc4514_string() for rdn in reversed(list(name.rdns)))
 
 
@@ -118,7 +119,7 @@ def _subject_alt_names(certificate: x509.Certificate) -> list[x509.GeneralName]:
 
 def _other_name(name: x509.GeneralName) -> str:
     if isinstance(name, x509.DirectoryName):
-        return _name(name.value)
+        return name_of(name.value)
     if isinstance(name, x509.OtherName):
         return f"otherName {name.type_id.dotted_string}"
     return str(name.value)

@@ -4,7 +4,18 @@ The tables. Every row belongs to an organization.
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect, ForeignKey, Index, LargeBinary, String, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
@@ -28,7 +39,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Table(DeclarativeBase):
     """What all tables share: the registry of their columns' types."""
 
-    type_annotation_map = {datetime: UtcDateTime, bytes: LargeBinary, str: String}  # noqa: RUF012 - SQLAlchemy reads it
+    type_annotation_map = {datetime: UtcDateTime, bytes: LargeBinary, str: String, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy reads it
 
 
 class OrganizationRow(Table):
@@ -118,6 +129,46 @@ class CertificateRow(Table):
     position: Mapped[int] = mapped_column(primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     der: Mapped[bytes]
+
+
+class TrustSettingsRow(Table):
+    """What is decided about the trust of an origin, beside its certificates; without a row, the defaults hold."""
+
+    __tablename__ = "trust_settings"
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    anchors: Mapped[str]
+    names: Mapped[list[str]]
+    any_name: Mapped[bool]
+    sni: Mapped[str | None]
+    certificate_pins: Mapped[list[str]]
+    spki_pins: Mapped[list[str]]
+    revocation_of_path: Mapped[bool]
+    tls_minimum: Mapped[int]
+    tls_maximum: Mapped[int]
+    exception_reason: Mapped[str | None]
+    exception_owner: Mapped[str | None]
+    exception_ends_at: Mapped[datetime | None] = mapped_column(index=True)
+    revocation_lists: Mapped[list["RevocationListRow"]] = relationship(
+        order_by="RevocationListRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
+    )
+
+
+class RevocationListRow(Table):
+    """One CRL of an origin."""
+
+    __tablename__ = "revocation_list"
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    der: Mapped[bytes]
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "origin"],
+            ["trust_settings.organization_id", "trust_settings.origin"],
+            ondelete="CASCADE",
+        ),
+    )
 
 
 class AuditEventRow(Table):
