@@ -158,6 +158,21 @@ def rsa_key(bits: int = 2048) -> PrivateKey:
     return rsa.generate_private_key(65537, bits)
 
 
+def revoke(by: Issued, *revoked: Issued, end: timedelta = 30 * DAY) -> bytes:
+    """Make the CRL of *by*, as PEM, that lists *revoked* and ends after *end*."""
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(by.certificate.subject)
+        .last_update(now - 30 * DAY)
+        .next_update(now + end)
+    )
+    for each in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(each.certificate.serial_number)
+        builder = builder.add_revoked_certificate(entry.revocation_date(now - DAY).build())
+    return builder.sign(by.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
 def server_context(presented: Issued, alpn: Iterable[str] = ()) -> ssl.SSLContext:
     """Make the TLS side of a server that presents *presented* and its issuers."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
