@@ -152,6 +152,7 @@ def test_an_exception_switches_verification_off_until_it_ends(holdfast: Holdfast
         assert becomes(holdfast, api, NOT_TRUSTED)
         grant(holdfast, backend.url(), timedelta(hours=1))
         assert becomes(holdfast, api, "accepted")
+        assert wait_until(lambda: progress(holdfast, backend.url()) == "unverified")
         (listed,) = [
             each
             for each in holdfast.rest.get("/endpoints/trust-exceptions").json()["list"]
@@ -172,6 +173,11 @@ def test_an_exception_ends_by_itself_also_for_open_connections(holdfast: Holdfas
         found = holdfast.rest.get("/endpoints/trust-settings", params={"endpoint": backend.url()}).json()
         assert found["exception"] is None
         assert becomes(holdfast, api, NOT_TRUSTED)
+
+
+def progress(holdfast: Holdfast, url: str) -> str:
+    answer = holdfast.rest.get("/endpoints/trust-settings", params={"endpoint": url})
+    return str(answer.json()["enforcement"]["progress"])
 
 
 def grant(holdfast: Holdfast, url: str, lasting: timedelta) -> None:

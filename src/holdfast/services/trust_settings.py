@@ -52,16 +52,20 @@ def change_settings(store: Store, who: Principal, endpoint: str, draft: TrustDra
     with store.write() as session:
         refuse_foreign(session, who, target)
         before = _found(session, who, target)
-        after = replace(
-            checked,
-            organization=who.organization,
-            origin=before.origin,
-            revocation=before.revocation if draft.revocation is None else checked.revocation,
-            exception=before.exception,
-        )
+        after = _decided(before, checked, draft)
         trust_settings.save(session, after)
         _written(session, who, "change trust settings", after, _difference(before, after), now)
         return _trust(session, after, target, now)
+
+
+def preview_settings(store: Store, who: Principal, endpoint: str, draft: TrustDraft, now: datetime) -> EndpointTrust:
+    """Say what *draft* would mean for the origin of *endpoint*, and keep nothing. Raises as `change_settings` does."""
+    target = secure_endpoint(endpoint)
+    checked = check_draft(draft)
+    with store.read() as session:
+        refuse_foreign(session, who, target)
+        settings = _decided(_found(session, who, target), checked, draft)
+        return _trust(session, settings, target, now)
 
 
 def grant_exception(
@@ -123,6 +127,16 @@ def _found(session: Session, who: Principal, target: Endpoint) -> TrustSettings:
     origin = str(target.origin)
     found = trust_settings.of_origins(session, who.organization, [origin])
     return found.get(origin) or TrustSettings(who.organization, origin)
+
+
+def _decided(before: TrustSettings, checked: TrustSettings, draft: TrustDraft) -> TrustSettings:
+    return replace(
+        checked,
+        organization=before.organization,
+        origin=before.origin,
+        revocation=before.revocation if draft.revocation is None else checked.revocation,
+        exception=before.exception,
+    )
 
 
 def _trust(session: Session, settings: TrustSettings, target: Endpoint, now: datetime) -> EndpointTrust:
