@@ -55,11 +55,11 @@ class Running:
 
 
 def create_asgi(runtime: Runtime) -> ASGIApp:
-    """Make the web application: REST below /api, pages everywhere else."""
+    """Make the web application: REST below /api, metrics, pages everywhere else."""
     json_door, html_door = rest.create_door(runtime), web.create_door(runtime)
 
     async def doors(scope: Scope, receive: Receive, send: Send) -> None:
-        door = json_door if scope["path"].startswith("/api/") else html_door
+        door = json_door if scope["path"].startswith("/api/") or scope["path"] == "/metrics" else html_door
         await door(scope, receive, send)
 
     return SecurityHeaders(CrossOriginProtection(BodyLimit(doors)))

@@ -24,6 +24,7 @@ CALLS = [
     ("DELETE", f"{CERTIFICATES}/x"),
     ("GET", f"{CERTIFICATES}/x/content"),
     ("GET", f"{CERTIFICATES}/x/usage"),
+    ("GET", "/metrics"),
     ("GET", f"{ENDPOINTS}/trust-settings"),
     ("PUT", f"{ENDPOINTS}/trust-settings"),
     ("PUT", f"{ENDPOINTS}/trust-exception"),
