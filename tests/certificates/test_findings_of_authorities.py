@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 
 from certificates.judging import HOST, codes_of, findings, told
-from issuing import Issued, alter, issue, key_usage
+from issuing import Issued, alter, issue, key_usage, tlv
 
 ROOT = issue(ca=True, common_name="root")
 INTERMEDIATE = issue(by=ROOT, ca=True, common_name="intermediate")
@@ -31,7 +31,7 @@ def test_one_that_says_it_is_no_ca_and_is_one_is_said():
     root = issue(ca=False, common_name="root")
     assert told(issue(HOST, by=root), root)["not-a-ca"] == "warning"
     assert told(issue(HOST, more=[key_usage(digital_signature=True, key_cert_sign=True)])) == {"not-a-ca": "warning"}
-    assert told(issue(HOST), root.alone, host="") == {}
+    assert told(issue(HOST), root, host="") == {}
 
 
 def test_a_ca_whose_key_may_not_sign_certificates_vouches_for_nothing():
@@ -108,6 +108,15 @@ def test_a_leaf_whose_issuer_is_missing_beside_a_ca_is_said():
     assert "chain-incomplete" not in told(LEAF, INTERMEDIATE, ROOT)
     assert told(LEAF) == {}
     assert told(LEAF, issue(HOST)) == {}
+    assert codes_of(LEAF, LEAF, issue(HOST, by=ROOT), ROOT) == set()
+
+
+def test_an_issuer_is_known_by_its_name_and_its_key():
+    namesake = issue(ca=True, common_name="root")
+    assert told(issue(HOST, by=ROOT), namesake)["chain-incomplete"] == "warning"
+    nameless = alter(issue(by=ROOT, ca=True, identified=False), ROOT, subject=tlv(0x30))
+    leaf = alter(issue(HOST, by=ROOT, identified=False), ROOT, issuer=tlv(0x30))
+    assert codes_of(leaf, nameless, leaf) == {"empty-issuer"}
 
 
 def test_a_ca_whose_issuer_is_missing_is_enough_and_that_is_said():
