@@ -10,6 +10,7 @@ import hashlib
 import ssl
 import struct
 import tempfile
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -81,12 +82,15 @@ def issue(
     purpose: x509.ObjectIdentifier | None = None,
     permitted: str | None = None,
     identified: bool = True,
+    path_length: int | None = None,
+    more: Iterable[tuple[x509.ExtensionType, bool]] = (),
 ) -> Issued:
     """
     Issue a certificate for *names* (DNS names and IP addresses), self-signed unless *by* is given.
 
     *ca* is what basicConstraints say, None leaves them out; *start* and *end* count from now; *permitted* is the only
-    DNS name that a CA may issue for. Without *identified*, the key identifiers of subject and issuer are left out, as
+    DNS name that a CA may issue for; *path_length* is how many CAs may be below it; *more* are extensions, each with
+    whether it is critical. Without *identified*, the key identifiers of subject and issuer are left out, as
     keytool and Go do in self-signed certificates.
     """
     key = key or p256()
@@ -101,7 +105,7 @@ def issue(
         .not_valid_before(now + start)
         .not_valid_after(now + end)
     )
-    for extension, critical in _extensions(names, ca, purpose, permitted):
+    for extension, critical in (*_extensions(names, ca, purpose, permitted, path_length), *more):
         builder = builder.add_extension(extension, critical)
     signing_key = by.key if by else key
     if identified:
@@ -113,10 +117,14 @@ def issue(
 
 
 def _extensions(
-    names: Iterable[str], ca: bool | None, purpose: x509.ObjectIdentifier | None, permitted: str | None
+    names: Iterable[str],
+    ca: bool | None,
+    purpose: x509.ObjectIdentifier | None,
+    permitted: str | None,
+    path_length: int | None,
 ) -> Iterable[tuple[x509.ExtensionType, bool]]:
     if ca is not None:
-        yield x509.BasicConstraints(ca=ca, path_length=None), True
+        yield x509.BasicConstraints(ca=ca, path_length=path_length), True
     if names:
         yield x509.SubjectAlternativeName([_general_name(name) for name in names]), False
     if purpose is not None:
@@ -138,6 +146,27 @@ def _issuers(by: Issued | None) -> tuple[x509.Certificate, ...]:
     return (by.certificate, *by.issuers)
 
 
+def key_usage(*usages: str) -> tuple[x509.KeyUsage, bool]:
+    """Make the critical extension that allows only *usages*, like key_encipherment."""
+    every = (
+        "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign "
+        "encipher_only decipher_only"
+    )
+    return x509.KeyUsage(**{usage: usage in usages for usage in every.split()}), True
+
+
+def signed_with_md5(issued: Issued, by: Issued) -> Issued:
+    """Sign *issued* again as CAs did until 2008; *by* is its issuer and has an RSA key."""
+    assert isinstance(by.key, rsa.RSAPrivateKey)
+    pkcs1 = bytes.fromhex("06092a864886f70d0101")  # RFC 8017, A.2.4: the last byte is the digest
+    sha256, md5 = pkcs1 + b"\x0b", pkcs1 + b"\x04"
+    before = issued.certificate.tbs_certificate_bytes
+    after = before.replace(sha256, md5)
+    signature = by.key.sign(after, padding.PKCS1v15(), hashes.MD5())  # noqa: S303 - that is the point
+    der = issued.der.replace(before, after).replace(sha256, md5)[: -len(signature)] + signature
+    return Issued(x509.load_der_x509_certificate(der), issued.key, issued.issuers)
+
+
 def p256() -> PrivateKey:
     """Make the key that is usual today."""
     return ec.generate_private_key(ec.SECP256R1())
@@ -146,6 +175,11 @@ def p256() -> PrivateKey:
 def p521() -> PrivateKey:
     """Make an elliptic-curve key that Envoy accepts only when told to."""
     return ec.generate_private_key(ec.SECP521R1())
+
+
+def secp256k1() -> PrivateKey:
+    """Make an elliptic-curve key that Envoy knows nothing of."""
+    return ec.generate_private_key(ec.SECP256K1())
 
 
 def ed25519_key() -> PrivateKey:
@@ -169,6 +203,23 @@ def server_context(presented: Issued, alpn: Iterable[str] = ()) -> ssl.SSLContex
         file.write(presented.key_pem + presented.chain_pem)
         file.flush()
         context.load_cert_chain(file.name)
+    return context
+
+
+def speak_only(context: ssl.SSLContext, version: ssl.TLSVersion, ciphers: str = "") -> ssl.SSLContext:
+    """Let the server of *context* speak one version, and in TLS 1.2 and before only *ciphers* if they are given."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # old versions are what is asked for
+        context.minimum_version = context.maximum_version = version
+    if ciphers:
+        context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    return context
+
+
+def ask_clients(context: ssl.SSLContext, ca: Issued) -> ssl.SSLContext:
+    """Let the server of *context* ask for client certificates of *ca*."""
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=ca.pem.decode())
     return context
 
 

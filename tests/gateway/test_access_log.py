@@ -11,6 +11,7 @@ from envoy.data.accesslog.v3.accesslog_pb2 import (
     AccessLogCommon,
     HTTPAccessLogEntry,
     HTTPRequestProperties,
+    HTTPResponseProperties,
     ResponseFlags,
 )
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
@@ -24,7 +25,7 @@ from holdfast.gateway.cache import Cache
 CLUSTER = "default/pizza/production"
 
 
-def entry(request_id="r1", cluster=CLUSTER, reason="", address="", port=0, start=None, **flags):
+def entry(request_id="r1", cluster=CLUSTER, reason="", address="", port=0, start=None, details="", **flags):
     start_time = Timestamp()
     start_time.FromDatetime(start or datetime.now(UTC))
     common = AccessLogCommon(
@@ -34,7 +35,11 @@ def entry(request_id="r1", cluster=CLUSTER, reason="", address="", port=0, start
         start_time=start_time,
         response_flags=ResponseFlags(**flags),
     )
-    return HTTPAccessLogEntry(common_properties=common, request=HTTPRequestProperties(request_id=request_id))
+    return HTTPAccessLogEntry(
+        common_properties=common,
+        request=HTTPRequestProperties(request_id=request_id),
+        response=HTTPResponseProperties(response_code_details=details),
+    )
 
 
 def message(*entries, node=""):
@@ -91,6 +96,20 @@ def test_a_failed_request_is_taken_with_all_that_is_known(tmp_path):
 def test_the_backend_is_named_by_address_and_port(tmp_path, address, port, expected):
     (taken,) = stream(tmp_path, message(entry(address=address, port=port)))
     assert taken.upstream == expected
+
+
+def test_time_runs_out_by_flag_or_by_envoys_details_and_not_by_the_words_of_a_backend(tmp_path):
+    taken = stream(
+        tmp_path,
+        message(
+            entry("flag", stream_idle_timeout=True),
+            entry("details", details="upstream_reset_before_response_started{connection_timeout}"),
+            entry(
+                "name", details="upstream_reset_before_response_started{remote_connection_failure|[connection_timeout]}"
+            ),
+        ),
+    )
+    assert [each.request_id for each in taken if each.timed_out] == ["flag", "details"]
 
 
 def test_long_texts_are_cut(tmp_path):

@@ -18,6 +18,8 @@ from envoy.service.accesslog.v3.als_pb2_grpc import (
 
 MAX_REASON = 1000  # characters; it holds what backends say, without a bound
 MAX_ID = 200  # characters of a request's, a gateway's or a cluster's
+# The only place where Envoy says that a connection or its handshake took too long; no flag does.
+_CONNECTION_TIMEOUT = "upstream_reset_before_response_started{connection_timeout"
 _AT_ONCE = 100  # entries of one message, before others have their turn
 
 
@@ -73,10 +75,18 @@ def _failed_request(gateway: str, entry: HTTPAccessLogEntry) -> FailedRequest:
         reason=common.upstream_transport_failure_reason[:MAX_REASON],
         request_id=entry.request.request_id[:MAX_ID],
         at=_started(common),
-        timed_out=flags.upstream_request_timeout or flags.stream_idle_timeout or flags.duration_timeout,
+        timed_out=_timed_out(entry),
         without_host=flags.no_healthy_upstream or flags.dns_resolution_failure,
         connection_terminated=flags.upstream_connection_termination,
     )
+
+
+def _timed_out(entry: HTTPAccessLogEntry) -> bool:
+    flags = entry.common_properties.response_flags
+    if flags.upstream_request_timeout or flags.stream_idle_timeout or flags.duration_timeout:
+        return True
+    details: str = entry.response.response_code_details
+    return details.startswith(_CONNECTION_TIMEOUT)
 
 
 def _started(common: AccessLogCommon) -> datetime:

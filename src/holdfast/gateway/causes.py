@@ -245,7 +245,7 @@ def cause_of(
     """
     Find the code for Envoy's *reason*.
 
-    *timed_out* and *without_host* are its response flags (UT, SI; UH, DF), for when it gives no reason;
+    *timed_out* and *without_host* are what else it says (flags UT, SI; UH, DF), for when it gives no reason;
     *client_certificate* says whether the gateway has one for this backend.
     """
     text = _plain(reason)

@@ -110,12 +110,12 @@ class Failures:
     def _keep(self, cluster: str, call: FailedCall) -> None:
         gateways = self._failures.pop(cluster, OrderedDict[str, Failure]())
         before = gateways.pop(call.gateway, None)
-        again = before is not None and before.cause is call.cause
-        gateways[call.gateway] = Failure(
-            latest=call,
-            since=before.since if before and again else call.at,
-            count=before.count + 1 if before and again else 1,
-        )
+        if before and before.cause is call.cause:
+            # Gateways tell of requests as they end, not as they began.
+            latest = max(call, before.latest, key=lambda each: each.at)
+            gateways[call.gateway] = Failure(latest, before.since, before.count + 1)
+        else:
+            gateways[call.gateway] = Failure(call, call.at, 1)
         self._failures[cluster] = gateways
         self._number += before is None
         if self._number > MAX_FAILURES:
