@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from holdfast.gateway.access_log import FailedRequest
-from rest.calls import APIS, PREFIX, SANDBOX, URL, assert_problem, create_api
+from rest.calls import APIS, FAILURES, SANDBOX, URL, assert_problem, create_api
 
-FAILURES = f"{PREFIX}/failures"
 NOW = datetime.now(UTC)
 REFUSED, SELF_SIGNED = "delayed_connect_error:_Connection_refused", "depth_0:_self_signed_certificate"
 COMMON = {"environment", "gateway", "upstream", "code", "message", "remedy", "action", "reason", "requestId"}
