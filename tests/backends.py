@@ -38,9 +38,12 @@ class Backend:
     `/stream` sends one line, waits for `let_on()`, and sends another.
     """
 
-    def __init__(self, presented: Issued | None, address: str = V4) -> None:
+    def __init__(self, presented: Issued | None, address: str = V4, tls: ssl.SSLContext | None = None) -> None:
+        """*tls* is what it speaks TLS with, if that is to be something special."""
         self._server = _Server(address)
         self._server.present(presented)
+        if tls:
+            self._server.tls = tls
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
     def __enter__(self) -> "Backend":

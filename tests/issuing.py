@@ -217,6 +217,11 @@ def p521() -> PrivateKey:
     return ec.generate_private_key(ec.SECP521R1())
 
 
+def secp256k1() -> PrivateKey:
+    """Make an elliptic-curve key that Envoy knows nothing of."""
+    return ec.generate_private_key(ec.SECP256K1())
+
+
 def ed25519_key() -> PrivateKey:
     """Make an Ed25519 key, which Envoy accepts only when told to."""
     return ed25519.Ed25519PrivateKey.generate()
@@ -268,6 +273,23 @@ def server_context(presented: Issued, alpn: Iterable[str] = ()) -> ssl.SSLContex
         file.write(presented.key_pem + presented.chain_pem)
         file.flush()
         context.load_cert_chain(file.name)
+    return context
+
+
+def speak_only(context: ssl.SSLContext, version: ssl.TLSVersion, ciphers: str = "") -> ssl.SSLContext:
+    """Let the server of *context* speak one version, and in TLS 1.2 and before only *ciphers* if they are given."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # old versions are what is asked for
+        context.minimum_version = context.maximum_version = version
+    if ciphers:
+        context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    return context
+
+
+def ask_clients(context: ssl.SSLContext, ca: Issued) -> ssl.SSLContext:
+    """Let the server of *context* ask for client certificates of *ca*."""
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=ca.pem.decode())
     return context
 
 

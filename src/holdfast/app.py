@@ -87,7 +87,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         password = _ensure_admin(accounts, settings, data)
         cache = Cache()
         process = EnvoyProcess(envoy, EMBEDDED, sockets, data / "envoy.log")
-        failures = Failures(cache.tell_observers)
+        failures = Failures(cache.tell_observers_soon)
         enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
         listeners: dict[Environment, Address] = {"production": settings.gateway, "sandbox": settings.sandbox}
         publisher = Publisher(store, cache, enforcements, listeners, settings.drain)

@@ -1,12 +1,13 @@
 """Who may call, and how those who may not are told."""
 
 import base64
+import re
 
 import pytest
 
 from holdfast.services.accounts import SESSION_COOKIE, SESSION_LASTS
 from holdfast.services.attempts import FREE
-from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, api_body, assert_problem
+from rest.calls import APIS, CERTIFICATES, ENDPOINTS, FAILURES, PREFIX, api_body, assert_problem
 
 CALLS = [
     ("GET", APIS),
@@ -25,6 +26,8 @@ CALLS = [
     ("GET", f"{CERTIFICATES}/x/content"),
     ("GET", f"{CERTIFICATES}/x/usage"),
     ("GET", "/metrics"),
+    ("GET", FAILURES),
+    ("GET", f"{FAILURES}/x"),
     ("GET", f"{ENDPOINTS}/trust-settings"),
     ("PUT", f"{ENDPOINTS}/trust-settings"),
     ("PUT", f"{ENDPOINTS}/trust-exception"),
@@ -68,7 +71,7 @@ def test_every_operation_is_among_these(client):
     paths = client.get(f"{PREFIX}/openapi.json").json()["paths"]
     served = {(method.upper(), path) for path, operations in paths.items() for method in operations}
     named = {(method, path.partition("?")[0]) for method, path in CALLS}
-    assert {(m, p.replace("{api_id}", "x").replace("{alias}", "x")) for m, p in served} == named
+    assert {(method, re.sub(r"\{\w+\}", "x", path)) for method, path in served} == named
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])

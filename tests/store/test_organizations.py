@@ -48,6 +48,11 @@ READS = {
     apis.sharing_name_or_context: lambda session, org, _: apis.sharing_name_or_context(session, org, "Pizza", "/pizza"),
     apis.using_origins: lambda session, org, _: apis.using_origins(session, org, {ORIGIN}),
     apis.with_ids: lambda session, org, both: apis.with_ids(session, org, {both.default.api.id, both.other.api.id}),
+    apis.names: lambda session, org, both: [
+        each.api
+        for each in (both.default, both.other)
+        if each.api.id in apis.names(session, org, {both.default.api.id, both.other.api.id})
+    ],
     apis.all_of: lambda session, org, _: apis.all_of(session, org),
     endpoint_certificates.get: lambda session, org, _: [endpoint_certificates.get(session, org, "pizza-backend")],
     endpoint_certificates.find: lambda session, org, _: endpoint_certificates.find(

@@ -4,7 +4,7 @@ The JSON door: the paths, fields and status codes of WSO2's publisher REST API, 
 
 from fastapi import FastAPI
 
-from holdfast.rest import apis, endpoint_certificates, errors, metrics, trust_settings
+from holdfast.rest import apis, endpoint_certificates, errors, failures, metrics, trust_settings
 from holdfast.services.runtime import Runtime
 
 
@@ -15,6 +15,7 @@ def create_door(runtime: Runtime) -> FastAPI:
     door.include_router(apis.router)
     door.include_router(endpoint_certificates.router)
     door.include_router(trust_settings.router)
+    door.include_router(failures.router)
     door.include_router(metrics.router)
     errors.install(door)
     return door

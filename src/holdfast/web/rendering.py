@@ -77,6 +77,13 @@ def _time(moment: datetime) -> Markup:
     )
 
 
+def _precise(moment: datetime) -> Markup:
+    utc = moment.astimezone(UTC)
+    return Markup('<local-time datetime="{}" precise>{}</local-time>').format(
+        utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M:%S UTC")
+    )
+
+
 def _until(certificate: Certificate, now: datetime) -> str:
     days = (certificate.not_after - now).days
     if days < 0:
@@ -120,6 +127,7 @@ _environment.globals |= {
 }
 _environment.filters |= {
     "time": _time,
+    "precise": _precise,
     "until": _until,
     "grouped": _grouped,
     "hex": _hex,
