@@ -1,12 +1,13 @@
 """Who may call, and how those who may not are told."""
 
 import base64
+import re
 
 import pytest
 
 from holdfast.services.accounts import SESSION_COOKIE, SESSION_LASTS
 from holdfast.services.attempts import FREE
-from rest.calls import APIS, CERTIFICATES, PREFIX, api_body, assert_problem
+from rest.calls import APIS, CERTIFICATES, PREFIX, REMOVED, api_body, assert_problem
 
 CALLS = [
     ("GET", APIS),
@@ -23,6 +24,10 @@ CALLS = [
     ("PUT", f"{CERTIFICATES}/x"),
     ("DELETE", f"{CERTIFICATES}/x"),
     ("GET", f"{CERTIFICATES}/x/content"),
+    ("POST", f"{CERTIFICATES}/x/undo"),
+    ("POST", f"{CERTIFICATES}/x/retire"),
+    ("GET", REMOVED),
+    ("POST", f"{REMOVED}/x/restore"),
     ("GET", f"{CERTIFICATES}/x/usage"),
 ]
 
@@ -56,7 +61,7 @@ def test_every_operation_is_among_these(client):
     paths = client.get(f"{PREFIX}/openapi.json").json()["paths"]
     served = {(method.upper(), path) for path, operations in paths.items() for method in operations}
     named = {(method, path.partition("?")[0]) for method, path in CALLS}
-    assert {(m, p.replace("{api_id}", "x").replace("{alias}", "x")) for m, p in served} == named
+    assert {(m, re.sub(r"{\w+}", "x", p)) for m, p in served} == named
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])

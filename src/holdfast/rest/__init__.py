@@ -4,7 +4,7 @@ The JSON door: the paths, fields and status codes of WSO2's publisher REST API, 
 
 from fastapi import FastAPI
 
-from holdfast.rest import apis, endpoint_certificates, errors
+from holdfast.rest import apis, certificate_content, endpoint_certificates, errors, removed_certificates, rotation
 from holdfast.services.runtime import Runtime
 
 
@@ -13,6 +13,7 @@ def create_door(runtime: Runtime) -> FastAPI:
     door = FastAPI(title="Holdfast", openapi_url=f"{errors.PREFIX}/openapi.json", docs_url=None, redoc_url=None)
     door.state.runtime = runtime
     door.include_router(apis.router)
-    door.include_router(endpoint_certificates.router)
+    for part in (endpoint_certificates, certificate_content, rotation, removed_certificates):
+        door.include_router(part.router)
     errors.install(door)
     return door

@@ -14,7 +14,7 @@ from holdfast.apis.api import Api
 from holdfast.apis.endpoint import Origin
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet, trust_set
-from holdfast.store import accounts, apis, endpoint_certificates, journal
+from holdfast.store import accounts, apis, endpoint_certificates, journal, removed_certificates
 from holdfast.store.database import Store
 from holdfast.store.journal import Change
 
@@ -61,10 +61,12 @@ def read_changed(store: Store, after: int) -> Snapshot:
         return Snapshot(wanted, trust, changes, changes[-1].sequence if changes else after)
 
 
-def forget_old_changes(store: Store) -> None:
-    """Delete the change rows that every publisher has long seen."""
+def forget_old_rows(store: Store) -> None:
+    """Delete the change rows that every publisher has long seen, and certificates that can no longer be restored."""
+    now = datetime.now(UTC)
     with store.write() as session:
-        journal.forget_changes(session, datetime.now(UTC))
+        journal.forget_changes(session, now)
+        removed_certificates.forget_removed(session, now)
 
 
 def _by_key(found: Iterable[Api]) -> dict[ApiKey, Api]:
@@ -88,7 +90,7 @@ def _anchors(session: Session, organization: str, origins: Sequence[Origin]) -> 
     anchors: dict[str, list[Certificate]] = defaultdict(list)
     try:
         for entry in endpoint_certificates.of_origins(session, organization, [str(origin) for origin in origins]):
-            anchors[entry.origin] += entry.certificates
+            anchors[entry.origin] += entry.trusted
     except ValueError:
         # A certificate that can no longer be read leaves its own origin without a trust set, so that it is not served
         # (the public roots would be another trust); all other origins have theirs.
