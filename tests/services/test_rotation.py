@@ -95,7 +95,7 @@ def test_undo_makes_the_previous_current_and_distrusts_the_new(a):
     assert f"no longer {new}" in a.last_event.detail
 
 
-def test_undo_twice_is_as_if_nothing_had_been_undone(a):
+def test_undo_twice_goes_back_to_the_new(a):
     a.begin("old")
     a.replace("new")
     for state, other in (("old", "new"), ("new", "old"), ("old", "new")):

@@ -27,7 +27,7 @@ def undo_replacement(store: Store, who: Principal, alias: str, now: datetime) ->
     Trust again, instead of the current certificates of *alias*, those that were current before; say what there is now.
 
     These are the previous ones while there are any, otherwise what was replaced or retired last, at most 30 days ago.
-    What was current becomes a removed record, so that undoing twice changes nothing.
+    What was current becomes a removed record, so that undoing twice makes it current again, without an overlap.
 
     Raises:
         NotFound: There is no such alias.
