@@ -1,5 +1,7 @@
 """Which anchors the chain of a backend leads to."""
 
+from dataclasses import replace
+
 import pytest
 
 from holdfast.certificates.certificate import read_certificate
@@ -93,3 +95,11 @@ def test_only_the_beginning_of_a_chain_is_looked_at():
     filler = [OTHER_ROOT] * (MAX_CHAIN - 1)
     assert led_to([LEAF, *filler, INTERMEDIATE], [ROOT]) == []
     assert led_to([LEAF, *filler[1:], INTERMEDIATE], [ROOT]) == [ROOT]
+
+
+def test_an_issuer_that_says_another_key_identifier_is_none():
+    """The gateway passes it over, although the signature would fit."""
+    (root, leaf) = read(ROOT, issue("a.test", by=ROOT))
+    assert issued(root, leaf)
+    assert issued(replace(root, subject_key_identifier=""), leaf)
+    assert not issued(replace(root, subject_key_identifier="00"), leaf)

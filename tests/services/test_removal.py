@@ -202,6 +202,15 @@ def test_what_a_gateway_could_not_tell_apart_is_refused(a, refused, store, anna)
     refused(IndistinguishableCertificates, "a holds another", alias="b")
 
 
+def test_what_could_not_be_told_apart_from_what_is_previous_is_refused(a, restore, refused):
+    a.begin("1", identified=False)
+    a.replace("2", identified=False)
+    a.replace("3", common_name="else")
+    restore()
+    assert a.state == ("3", "2")
+    assert refused(IndistinguishableCertificates, "a holds another").overlap
+
+
 def test_a_restored_certificate_is_what_it_was_to_the_byte(a, restore):
     bundle = [issue("pizza.test"), issue("pizza.test", ca=True), issue("else.test")]
     data = b"".join(each.pem for each in bundle)

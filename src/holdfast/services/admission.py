@@ -61,11 +61,11 @@ def refuse_indistinguishable(session: Session, entry: EndpointCertificate) -> No
     aliases = {c.fingerprint: other.alias for other in beside if other.id != entry.id for c in other.trusted}
     others = [c for other in beside if other.id != entry.id for c in other.trusted]
     own = {certificate.fingerprint for certificate in entry.trusted}
-    generations = [{c.fingerprint for c in generation} for generation in (entry.certificates, entry.previous)]
+    current = {certificate.fingerprint for certificate in entry.certificates}
     for pair in indistinguishable([*entry.trusted, *others]):
         prints = {certificate.fingerprint for certificate in pair}
         if prints <= own:
-            overlap = not any(prints <= generation for generation in generations)
+            overlap = not prints <= current
             raise IndistinguishableCertificates(pair[0].subject, entry.alias if overlap else "", overlap=overlap)
         if prints & own:
             raise IndistinguishableCertificates(pair[0].subject, aliases[(prints - own).pop()])
