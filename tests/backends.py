@@ -40,7 +40,7 @@ class Backend:
 
     def __init__(self, presented: Issued | None, address: str = V4) -> None:
         self._server = _Server(address)
-        self._server.tls = server_context(presented) if presented else None
+        self._server.present(presented)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
     def __enter__(self) -> "Backend":
@@ -67,7 +67,17 @@ class Backend:
 
     def present(self, presented: Issued) -> None:
         """Present another certificate from now on; open connections stay."""
-        self._server.tls = server_context(presented)
+        self._server.present(presented)
+
+    @property
+    def server_names(self) -> list[str | None]:
+        """What each connection asked for (SNI), each once, in the order of first use."""
+        return list(dict.fromkeys(self._server.server_names))
+
+    @property
+    def tls_versions(self) -> list[str | None]:
+        """Which version each connection was made with."""
+        return self._server.tls_versions
 
     @property
     def connections(self) -> int:
@@ -93,9 +103,16 @@ class _Server(socketserver.ThreadingTCPServer):
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.gate = threading.Event()
         self.requests = self.connections = 0
+        self.server_names: list[str | None] = []
+        self.tls_versions: list[str | None] = []
         self.lock = threading.Lock()
         self._open: set[Any] = set()
         super().__init__((address, 0), _Exchange)
+
+    def present(self, presented: Issued | None) -> None:
+        self.tls = server_context(presented) if presented else None
+        if self.tls:
+            self.tls.sni_callback = lambda _, name, __: self.server_names.append(name)
 
     def get_request(self) -> tuple[Any, Any]:
         request, address = super().get_request()
@@ -113,6 +130,7 @@ class _Server(socketserver.ThreadingTCPServer):
         with contextlib.suppress(OSError):
             if isinstance(request, ssl.SSLSocket):
                 request.do_handshake()
+                self.tls_versions.append(request.version())
             with self.lock:
                 self.connections += 1
             super().finish_request(request, client_address)

@@ -101,6 +101,12 @@ class Holdfast:
         return f"http://{self._addresses['sandbox']}"
 
     @property
+    def pid(self) -> int:
+        """The process id of the control plane."""
+        assert self._process
+        return self._process.pid
+
+    @property
     def envoy(self) -> int:
         """The process id of its Envoy."""
         assert self._process
@@ -215,6 +221,16 @@ class Holdfast:
         """Wait until REST says that all gateways have put it in force."""
         wait_until(
             lambda: self._rest("GET", f"/endpoint-certificates/{alias}").json()["enforcement"]["progress"] == "enforced"
+        )
+
+    def wait_until_trust_is_enforced(self, endpoint: str) -> None:
+        """Wait until all gateways verify the backend of *endpoint* as is decided."""
+        where = {"endpoint": endpoint}
+        wait_until(
+            lambda: (
+                self._rest("GET", "/endpoints/trust-settings", params=where).json()["enforcement"]["progress"]
+                == "enforced"
+            )
         )
 
     def delete_certificate(self, alias: str) -> None:

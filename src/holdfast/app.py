@@ -34,6 +34,7 @@ from holdfast.machine import (
 from holdfast.middleware import BodyLimit, CrossOriginProtection, SecurityHeaders
 from holdfast.services.accounts import Accounts
 from holdfast.services.enforcement import Enforcements
+from holdfast.services.exceptions import ExceptionsEnd
 from holdfast.services.failures import Failures
 from holdfast.services.publishing import Publisher
 from holdfast.services.runtime import Runtime, utc_now
@@ -55,11 +56,11 @@ class Running:
 
 
 def create_asgi(runtime: Runtime) -> ASGIApp:
-    """Make the web application: REST below /api, pages everywhere else."""
+    """Make the web application: REST below /api, metrics, pages everywhere else."""
     json_door, html_door = rest.create_door(runtime), web.create_door(runtime)
 
     async def doors(scope: Scope, receive: Receive, send: Send) -> None:
-        door = json_door if scope["path"].startswith("/api/") else html_door
+        door = json_door if scope["path"].startswith("/api/") or scope["path"] == "/metrics" else html_door
         await door(scope, receive, send)
 
     return SecurityHeaders(CrossOriginProtection(BodyLimit(doors)))
@@ -97,6 +98,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(store.close)
+            exceptions = ExceptionsEnd(store)
+            await exceptions.start()
+            stack.push_async_callback(exceptions.stop)
             await publisher.start()
             stack.push_async_callback(publisher.stop)
             enforcements.start()

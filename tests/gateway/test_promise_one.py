@@ -24,12 +24,14 @@ from holdfast.apis.api import Api
 from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, Origin, parse_endpoint
 from holdfast.apis.lifecycle import State
 from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
 from holdfast.certificates.parsing import parse
-from holdfast.certificates.trust import TrustSet, trust_set
+from holdfast.certificates.revocation import read_revocation_lists
+from holdfast.certificates.trust import TlsVersion, TrustSet, trust_set
 from holdfast.gateway.resource import CLUSTER, SECRET, make_resource
 from holdfast.gateway.resources import ApiResources, build_api
 from holdfast.gateway.routes import cluster_name
-from issuing import DAY, ed25519_key, issue
+from issuing import DAY, ed25519_key, issue, revoke
 
 NOW = datetime.now(UTC)
 PUBLIC_ROOTS = Path(certifi.where()).read_text("ascii")
@@ -46,6 +48,7 @@ IMPORTED = [
     )
 ]
 
+REVOCATION = read_revocation_lists(revoke(ROOT))
 ENDPOINT = parse_endpoint("https://backend.test")
 API = Api("id", "default", "any", "/any", "1.0", State.PUBLISHED, ENDPOINT, None, "", "anna", NOW, NOW)
 
@@ -75,9 +78,26 @@ apis = st.builds(
 @st.composite
 def trusting(draw: st.DrawFn, api: Api) -> Trust:
     origins = {endpoint.origin for endpoint in api.endpoints if endpoint.origin.is_secure}
-    return {
-        origin: trust_set(draw(st.lists(st.sampled_from(IMPORTED))), origin.reference) for origin in sorted(origins)
-    }
+    return {origin: draw(trust_sets(origin.reference)) for origin in sorted(origins)}
+
+
+@st.composite
+def trust_sets(draw: st.DrawFn, reference: ReferenceIdentifier) -> TrustSet:
+    pins = draw(st.lists(st.sampled_from([each.fingerprint for each in IMPORTED]), unique=True).map(tuple))
+    versions = sorted([draw(st.sampled_from(TlsVersion)), draw(st.sampled_from(TlsVersion))])
+    return replace(
+        trust_set(draw(st.lists(st.sampled_from(IMPORTED))), reference),
+        with_public_roots=draw(st.booleans()),
+        names=tuple(map(reference_identifier, draw(st.lists(names, max_size=3, unique=True)))),
+        any_name=bool(pins) and draw(st.booleans()),
+        sni=draw(st.none() | st.just("") | names),
+        certificate_pins=pins,
+        spki_pins=tuple(draw(st.lists(st.sampled_from([each.spki_fingerprint for each in IMPORTED]), unique=True))),
+        revocation=draw(st.sampled_from([(), REVOCATION])),
+        revocation_of_path=draw(st.booleans()),
+        tls_minimum=versions[0],
+        tls_maximum=versions[1],
+    )
 
 
 @given(st.data(), apis)
@@ -90,6 +110,18 @@ def test_every_https_backend_is_verified_by_its_anchors_and_its_name(data: st.Da
 def test_an_https_endpoint_without_a_trust_set_is_not_built_at_all(api: Api):
     with pytest.raises(ValueError, match="an https endpoint needs a trust set"):
         build_api(api, {})
+
+
+@given(st.data(), apis.filter(lambda api: api.state.is_served))
+def test_only_an_exception_switches_verification_off_and_its_clusters_end_with_it(data: st.DataObject, api: Api):
+    trust = data.draw(trusting(api))
+    excepted = {origin: replace(each, unverified_until=NOW) for origin, each in trust.items()}
+    built = build_api(api, excepted)
+    assert built.secrets == ()
+    for resource in built.clusters:
+        cluster = Cluster.FromString(resource.body)
+        assert resource.expires_at == (NOW if cluster.HasField("transport_socket") else None)
+    assert all(resource.expires_at is None for resource in build_api(api, trust).clusters)
 
 
 def flaws(api: Api, trust: Trust, built: ApiResources) -> Iterator[str]:
@@ -125,10 +157,16 @@ def _of_socket(socket: TransportSocket, trust: TrustSet, secrets: Mapping[str, S
     if common.WhichOneof("validation_context_type") != "combined_validation_context":
         yield "no combined validation"
     combined = common.combined_validation_context
-    kind = SubjectAltNameMatcher.IP_ADDRESS if trust.reference.is_ip else SubjectAltNameMatcher.DNS
-    name = SubjectAltNameMatcher(san_type=kind, matcher=StringMatcher(exact=trust.reference.value))
-    if list(combined.default_validation_context.match_typed_subject_alt_names) != [name]:
-        yield "no name check"
+    default = combined.default_validation_context
+    if list(default.match_typed_subject_alt_names) != [_name(each) for each in trust.names or [trust.reference]]:
+        if not trust.any_name or default.match_typed_subject_alt_names:
+            yield "no name check"
+        if not default.verify_certificate_hash:
+            yield "neither name nor pin"
+    if list(default.verify_certificate_hash) != list(trust.certificate_pins):
+        yield "other certificate pins"
+    if [b64decode(pin).hex() for pin in default.verify_certificate_spki] != list(trust.spki_pins):
+        yield "other key pins"
     yield from _of_validation(combined.default_validation_context)
     secret = secrets.get(combined.validation_context_sds_secret_config.name)
     if secret is None:
@@ -136,6 +174,13 @@ def _of_socket(socket: TransportSocket, trust: TrustSet, secrets: Mapping[str, S
     else:
         yield from _of_validation(secret.validation_context)
         yield from _of_anchors(secret.validation_context.trusted_ca.inline_string, trust)
+        if secret.validation_context.crl.inline_string != "".join(crl.pem for crl in trust.revocation):
+            yield "other CRLs"
+
+
+def _name(name: ReferenceIdentifier) -> SubjectAltNameMatcher:
+    kind = SubjectAltNameMatcher.IP_ADDRESS if name.is_ip else SubjectAltNameMatcher.DNS
+    return SubjectAltNameMatcher(san_type=kind, matcher=StringMatcher(exact=name.value))
 
 
 def _of_validation(context: CertificateValidationContext) -> Iterator[str]:
@@ -148,7 +193,9 @@ def _of_validation(context: CertificateValidationContext) -> Iterator[str]:
 
 
 def _of_anchors(pem: str, trust: TrustSet) -> Iterator[str]:
-    expected = {anchor.fingerprint for anchor in trust.anchors} or fingerprints(PUBLIC_ROOTS)
+    expected = {anchor.fingerprint for anchor in trust.anchors}
+    if trust.with_public_roots or not trust.anchors:
+        expected |= fingerprints(PUBLIC_ROOTS)
     if not expected or fingerprints(pem) != expected:
         yield "other anchors than those that were imported, or the public roots"
 
@@ -194,6 +241,7 @@ BROKEN: dict[str, Break] = {
     "untrusted accepted by the secret": lambda _, __, secret: setattr(
         secret.validation_context, "trust_chain_verification", ACCEPT_UNTRUSTED
     ),
+    "a pin": lambda _, context, __: default_of(context).verify_certificate_hash.append(IMPORTED[0].fingerprint),
     "system roots": lambda _, context, __: default_of(context).system_root_certs.SetInParent(),
     "system roots in the secret": lambda _, __, secret: secret.validation_context.system_root_certs.SetInParent(),
     "expired accepted": lambda _, context, __: setattr(default_of(context), "allow_expired_certificate", True),

@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.services.accounts import SESSION_COOKIE, SESSION_LASTS
 from holdfast.services.attempts import FREE
-from rest.calls import APIS, CERTIFICATES, PREFIX, REMOVED, api_body, assert_problem
+from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, REMOVED, api_body, assert_problem
 
 CALLS = [
     ("GET", APIS),
@@ -29,7 +29,17 @@ CALLS = [
     ("GET", REMOVED),
     ("POST", f"{REMOVED}/x/restore"),
     ("GET", f"{CERTIFICATES}/x/usage"),
+    ("GET", "/metrics"),
+    ("GET", f"{ENDPOINTS}/trust-settings"),
+    ("PUT", f"{ENDPOINTS}/trust-settings"),
+    ("PUT", f"{ENDPOINTS}/trust-exception"),
+    ("DELETE", f"{ENDPOINTS}/trust-exception"),
+    ("GET", f"{ENDPOINTS}/trust-exceptions"),
 ]
+BODIES = {
+    f"{ENDPOINTS}/trust-settings": {},
+    f"{ENDPOINTS}/trust-exception": {"reason": "because it is so", "until": "2030-01-01T00:00:00Z"},
+}
 
 
 @pytest.fixture
@@ -54,6 +64,8 @@ def test_nobody_gets_anything(anybody, method, path):
     options = {"json": {}} if path == f"{APIS}/x" and method == "PUT" else options
     if path.startswith(CERTIFICATES) and method in {"POST", "PUT"}:
         options = {"data": {"alias": "a", "endpoint": "https://a.test"}, "files": {"certificate": ("a", b"x")}}
+    if path.startswith(ENDPOINTS):
+        options = {"params": {"endpoint": "https://a.test"}} | ({"json": BODIES[path]} if method == "PUT" else {})
     assert_unauthorized(anybody.request(method, path, **options))
 
 

@@ -26,10 +26,11 @@ def test_foreign_keys_are_made_as_they_are_declared(database):
     engine = create_engine(f"sqlite:///{database}")
     for table in Table.metadata.sorted_tables:
         made = {
-            (key["constrained_columns"][0], key["referred_table"], key["options"].get("ondelete"))
+            (tuple(key["constrained_columns"]), key["referred_table"], key["options"].get("ondelete"))
             for key in inspect(engine).get_foreign_keys(table.name)
         }
-        assert made == {(key.parent.name, key.column.table.name, key.ondelete) for key in table.foreign_keys}
+        declared = table.foreign_key_constraints
+        assert made == {(tuple(key.column_keys), key.referred_table.name, key.ondelete) for key in declared}
     engine.dispose()
 
 

@@ -98,11 +98,12 @@ def _parse(url: str) -> Endpoint:
         raise ValueError("The URL's path holds characters or dots that cannot be there; percent-encode them.")
     if "[" in parts.netloc and ":" not in parts.hostname:
         raise ValueError("Only an IPv6 address stands in brackets.")
-    origin = Origin(parts.scheme, _host(parts.hostname), port or _DEFAULT_PORTS[parts.scheme])
+    origin = Origin(parts.scheme, parse_host(parts.hostname), port or _DEFAULT_PORTS[parts.scheme])
     return Endpoint(url, origin, parts.path.rstrip("/"))
 
 
-def _host(host: str) -> str:
+def parse_host(host: str) -> str:
+    """Read a host name or an IP address without brackets; give it as it is compared, or raise ValueError."""
     try:
         address = ip_address(host)
     except ValueError:

@@ -5,33 +5,94 @@ Trust sets: all that decides whether a backend is believed.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
 from itertools import combinations
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.identity import ReferenceIdentifier
+from holdfast.certificates.revocation import RevocationList
+
+
+class TlsVersion(IntEnum):
+    """The versions of TLS that gateways speak to backends (RFC 5246, RFC 8446)."""
+
+    TLS_1_2 = 12
+    TLS_1_3 = 13
+
+    def __str__(self) -> str:
+        return f"TLS {self.value // 10}.{self.value % 10}"
 
 
 @dataclass(frozen=True, slots=True)
 class TrustSet:
     """
-    The trust anchors (RFC 5280, section 6.1) of one origin and the name that its backend must present.
+    The trust anchors (RFC 5280, section 6.1) of one origin, the name that its backend must present, and what is asked
+    beside.
 
-    No anchors means the public roots, never no verification.
+    No anchors means the public roots, never no verification. Everything else adds a condition, but for *unverified*.
     """
 
     anchors: tuple[Certificate, ...]  # by fingerprint, each once
-    reference: ReferenceIdentifier
+    reference: ReferenceIdentifier  # the host of the URL
+    with_public_roots: bool = False  # the public roots beside the anchors
+    names: tuple[ReferenceIdentifier, ...] = ()  # given by hand, one of which is enough; none: the reference
+    any_name: bool = False  # no name is looked at; only together with certificate pins
+    sni: str | None = None  # None: the reference, if it is no address
+    certificate_pins: tuple[str, ...] = ()  # SHA-256 of the DER, hex; one of them or of the key pins is enough
+    spki_pins: tuple[str, ...] = ()  # SHA-256 of the SubjectPublicKeyInfo, hex
+    revocation: tuple[RevocationList, ...] = ()
+    revocation_of_path: bool = True  # every certificate of the path, not the backend's own alone
+    tls_minimum: TlsVersion = TlsVersion.TLS_1_2
+    tls_maximum: TlsVersion = TlsVersion.TLS_1_3
+    unverified_until: datetime | None = None  # aware, UTC: until then every certificate is accepted
+
+    def __post_init__(self) -> None:
+        if self.any_name and not self.certificate_pins:
+            raise ValueError("Without a name check there must be a certificate pin.")
+        if self.tls_minimum > self.tls_maximum:
+            raise ValueError("The least TLS version is above the highest.")
+
+    @property
+    def accepted_names(self) -> tuple[ReferenceIdentifier, ...]:
+        """The names of which the backend must present one; empty only where certificate pins stand for them."""
+        return () if self.any_name else self.names or (self.reference,)
+
+    @property
+    def server_name(self) -> str:
+        """What the gateway asks the backend for (SNI, RFC 6066, section 3); empty: nothing is said."""
+        if self.sni is not None:
+            return self.sni
+        return "" if self.reference.is_ip else self.reference.value
+
+    @property
+    def public_roots(self) -> bool:
+        """Whether the public certification authorities are believed."""
+        return self.with_public_roots or not self.anchors
 
     @property
     def anchors_hash(self) -> str:
-        """SHA-256 over the anchors' fingerprints, lower-case hex; the same for the same set in any order."""
-        return hashlib.sha256("\n".join(c.fingerprint for c in self.anchors).encode()).hexdigest()
+        """
+        SHA-256 over anchors and CRLs, lower-case hex; the same for the same set in any order.
+
+        Anchors alone are hashed as they always were, so that a new version of Holdfast changes nothing at the gateways.
+        """
+        lines = [certificate.fingerprint for certificate in self.anchors]
+        lines += ["public roots"] if self.with_public_roots and self.anchors else []
+        lines += [f"crl {crl.fingerprint}" for crl in self.revocation]
+        lines += ["leaf only"] if self.revocation and not self.revocation_of_path else []
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def trust_set(anchors: Iterable[Certificate], reference: ReferenceIdentifier) -> TrustSet:
     """Make the trust set of an origin from the certificates that were imported for it."""
-    unique = {certificate.fingerprint: certificate for certificate in anchors}
-    return TrustSet(tuple(unique[fingerprint] for fingerprint in sorted(unique)), reference)
+    return TrustSet(unique(anchors), reference)
+
+
+def unique(anchors: Iterable[Certificate]) -> tuple[Certificate, ...]:
+    """Put each of *anchors* once, by fingerprint."""
+    found = {certificate.fingerprint: certificate for certificate in anchors}
+    return tuple(found[fingerprint] for fingerprint in sorted(found))
 
 
 def indistinguishable(certificates: Iterable[Certificate]) -> list[tuple[Certificate, Certificate]]:
@@ -45,20 +106,21 @@ def indistinguishable(certificates: Iterable[Certificate]) -> list[tuple[Certifi
     return [pair for pair in combinations(unique, 2) if _collide(*pair)]
 
 
+def could_have_issued(candidate: Certificate, certificate: Certificate) -> bool:
+    """Say whether the key identifiers let *candidate* be the issuer of *certificate*; names are not compared."""
+    wanted, offered = certificate.authority_key_identifier, candidate.subject_key_identifier
+    return not wanted or not offered or wanted == offered
+
+
 def _collide(one: Certificate, other: Certificate) -> bool:
     if one.subject != other.subject:
         return False
     if one.is_ca and other.is_ca and one.spki_fingerprint and one.spki_fingerprint == other.spki_fingerprint:
         return False  # a CA renewed with its key: what it signed is believed by either
     return any(
-        mistaken.is_self_issued and _could_have_issued(candidate, mistaken)
+        mistaken.is_self_issued and could_have_issued(candidate, mistaken)
         for candidate, mistaken in ((one, other), (other, one))
     ) or (one.is_ca and other.is_ca and not _have_different_keys(one, other))
-
-
-def _could_have_issued(candidate: Certificate, certificate: Certificate) -> bool:
-    wanted, offered = certificate.authority_key_identifier, candidate.subject_key_identifier
-    return not wanted or not offered or wanted == offered
 
 
 def _have_different_keys(one: Certificate, other: Certificate) -> bool:

@@ -4,6 +4,7 @@ The aggregated discovery service: one incremental stream per gateway.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 
 import grpc.aio
 import structlog
@@ -20,11 +21,12 @@ from google.protobuf.any_pb2 import Any
 
 from holdfast.gateway.access_log import FailedRequest, add_access_log
 from holdfast.gateway.cache import Cache, Gateway
-from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET
+from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 from holdfast.gateway.subscription import Subscription, Update
 
 log = structlog.get_logger()
 # Make before break: what is referred to goes before what refers to it.
+_SHORTEST_LIFE = timedelta(milliseconds=1)
 _ORDER = (SECRET, CLUSTER, LISTENER, ROUTES)
 
 
@@ -114,11 +116,18 @@ def _response(type_url: str, update: Update) -> DeltaDiscoveryResponse:
         type_url=type_url,
         nonce=update.nonce,
         removed_resources=update.removed,
-        resources=[
-            WireResource(name=r.name, version=r.version, resource=Any(type_url=type_url, value=r.body))
-            for r in update.resources
-        ],
+        resources=[_wire(type_url, resource) for resource in update.resources],
     )
+
+
+def _wire(type_url: str, resource: Resource) -> WireResource:
+    made = WireResource(
+        name=resource.name, version=resource.version, resource=Any(type_url=type_url, value=resource.body)
+    )
+    if resource.expires_at is not None:
+        left = resource.expires_at - datetime.now(UTC)
+        made.ttl.FromTimedelta(max(left, _SHORTEST_LIFE))
+    return made
 
 
 async def serve(cache: Cache, address: str, take: Callable[[FailedRequest], None] = lambda _: None) -> grpc.aio.Server:

@@ -61,7 +61,8 @@ def _cluster(name: str, endpoint: Endpoint, trust: TrustSet | None, *, http2: bo
     cluster.typed_extension_protocol_options[_OPTIONS].Pack(_protocol(http2=http2))
     if trust is not None:
         cluster.transport_socket.CopyFrom(upstream_tls(trust, http2=http2))
-    return make_resource(CLUSTER, name, cluster)
+    # A cluster that verifies nothing ends by itself, whoever is still there to end it.
+    return make_resource(CLUSTER, name, cluster, trust.unverified_until if trust else None)
 
 
 def _address(endpoint: Endpoint) -> LocalityLbEndpoints:

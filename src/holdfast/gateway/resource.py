@@ -4,6 +4,7 @@ A resource as xDS knows it: a type, a name, a version and a body.
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.listener.v3.listener_pb2 import Listener
@@ -20,15 +21,21 @@ SECRET: str = _PREFIX + Secret.DESCRIPTOR.full_name
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource, ready for the wire; its version is the hash of its bytes, so equal content is equal version."""
+    """
+    One resource, ready for the wire; its version is the hash of its content, so equal content is equal version.
+
+    A gateway drops by itself what *expires_at* (`envoy.service.discovery.v3.Resource.ttl`), also when nobody tells it.
+    """
 
     type_url: str
     name: str
     version: str
     body: bytes
+    expires_at: datetime | None = None  # aware, UTC
 
 
-def make_resource(type_url: str, name: str, message: Message) -> Resource:
+def make_resource(type_url: str, name: str, message: Message, expires_at: datetime | None = None) -> Resource:
     """Serialize *message*, always the same way for the same content."""
     body = message.SerializeToString(deterministic=True)
-    return Resource(type_url, name, hashlib.sha256(body).hexdigest()[:16], body)
+    content = body if expires_at is None else body + expires_at.isoformat().encode()
+    return Resource(type_url, name, hashlib.sha256(content).hexdigest()[:16], body, expires_at)

@@ -44,7 +44,7 @@ def build_api(api: Api, trust: Mapping[Origin, TrustSet]) -> ApiResources:
         origin = endpoint.origin
         own = clusters(cluster_name(api.organization, api.id, environment), endpoint, trust.get(origin))
         made += own
-        if origin.is_secure:
+        if origin.is_secure and trust[origin].unverified_until is None:
             anchors = secret(trust[origin])
             secrets[anchors.name] = anchors
             own = [*own, anchors]

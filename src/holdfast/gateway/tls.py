@@ -2,6 +2,7 @@
 Trust sets -> Envoy's words for them. The only place where an upstream TLS context is made.
 """
 
+from base64 import b64encode
 from functools import cache
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from holdfast.certificates.identity import ReferenceIdentifier
-from holdfast.certificates.trust import TrustSet
+from holdfast.certificates.trust import TlsVersion, TrustSet
 from holdfast.gateway.resource import SECRET, Resource, make_resource
 
 # Ed25519 and P-521 backends fail the handshake unless they are listed (measured on Envoy 1.40).
@@ -36,6 +37,7 @@ _SIGNATURE_ALGORITHMS = (
     "rsa_pkcs1_sha512",
     "ed25519",
 )
+_VERSIONS = {TlsVersion.TLS_1_2: TlsParameters.TLSv1_2, TlsVersion.TLS_1_3: TlsParameters.TLSv1_3}
 _CURVES = ("X25519", "P-256", "P-384", "P-521")
 
 
@@ -53,50 +55,63 @@ def secret_name(trust: TrustSet) -> str:
 
 def secret(trust: TrustSet) -> Resource:
     """
-    Make the SDS secret that holds the anchors of *trust*, or the public roots when it has none.
+    Make the SDS secret that holds the anchors of *trust*, the public roots where it believes them, and its CRLs.
 
     The PEM is written by us from parsed DER: what people upload, Envoy may refuse or read otherwise.
     """
-    if not trust.anchors:
+    if not trust.anchors and not trust.revocation:
         return _public_secret(secret_name(trust))
-    return _secret(secret_name(trust), "".join(anchor.pem for anchor in trust.anchors))
+    anchors = "".join(anchor.pem for anchor in trust.anchors)
+    context = CertificateValidationContext(
+        trusted_ca=_inline(anchors + _public_roots() if trust.public_roots else anchors),
+        only_verify_leaf_cert_crl=bool(trust.revocation) and not trust.revocation_of_path,
+    )
+    if trust.revocation:
+        context.crl.CopyFrom(_inline("".join(crl.pem for crl in trust.revocation)))
+    return _secret(secret_name(trust), context)
 
 
 @cache
 def _public_secret(name: str) -> Resource:
-    """Make the secret of the public roots (Mozilla's, by certifi); `system_root_certs` would verify nothing."""
-    return _secret(name, Path(certifi.where()).read_text("ascii"))
+    return _secret(name, CertificateValidationContext(trusted_ca=_inline(_public_roots())))
 
 
-def _secret(name: str, pem: str) -> Resource:
-    context = CertificateValidationContext(trusted_ca=DataSource(inline_string=pem))
+@cache
+def _public_roots() -> str:
+    """Mozilla's, by certifi; `system_root_certs` would verify nothing."""
+    return Path(certifi.where()).read_text("ascii")
+
+
+def _inline(text: str) -> DataSource:
+    return DataSource(inline_string=text)
+
+
+def _secret(name: str, context: CertificateValidationContext) -> Resource:
     return make_resource(SECRET, name, Secret(name=name, validation_context=context))
 
 
 def upstream_tls(trust: TrustSet, *, http2: bool) -> TransportSocket:
     """
-    Make the TLS side of a cluster: anchors by reference to the secret, and always a name check beside them.
+    Make the TLS side of a cluster: anchors by reference to the secret, and always a name check or a pin beside them.
+
+    Only a trust set that says until when has neither: see `TrustSet.unverified_until`.
 
     Source: `envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext`.
     """
-    names = CertificateValidationContext(match_typed_subject_alt_names=[_name_match(trust.reference)])
-    combined = CommonTlsContext.CombinedCertificateValidationContext(
-        default_validation_context=names,
-        validation_context_sds_secret_config=SdsSecretConfig(name=secret_name(trust), sds_config=ads()),
-    )
     common = CommonTlsContext(
         tls_params=TlsParameters(
-            tls_minimum_protocol_version=TlsParameters.TLSv1_2,
-            tls_maximum_protocol_version=TlsParameters.TLSv1_3,
+            tls_minimum_protocol_version=_VERSIONS[trust.tls_minimum],
+            tls_maximum_protocol_version=_VERSIONS[trust.tls_maximum],
             ecdh_curves=_CURVES,
             signature_algorithms=_SIGNATURE_ALGORITHMS,
         ),
         alpn_protocols=["h2", "http/1.1"] if http2 else ["http/1.1"],
-        combined_validation_context=combined,
     )
+    if trust.unverified_until is None:
+        common.combined_validation_context.CopyFrom(_validation(trust))
     context = UpstreamTlsContext(
         common_tls_context=common,
-        sni="" if trust.reference.is_ip else trust.reference.value,
+        sni=trust.server_name,
         # A resumed session is not verified again; without resumption every connection is.
         max_session_keys=UInt32Value(value=0),
     )
@@ -105,6 +120,18 @@ def upstream_tls(trust: TrustSet, *, http2: bool) -> TransportSocket:
     return socket
 
 
-def _name_match(reference: ReferenceIdentifier) -> SubjectAltNameMatcher:
-    kind = SubjectAltNameMatcher.IP_ADDRESS if reference.is_ip else SubjectAltNameMatcher.DNS
-    return SubjectAltNameMatcher(san_type=kind, matcher=StringMatcher(exact=reference.value))
+def _validation(trust: TrustSet) -> CommonTlsContext.CombinedCertificateValidationContext:
+    own = CertificateValidationContext(
+        match_typed_subject_alt_names=[_name_match(name) for name in trust.accepted_names],
+        verify_certificate_hash=trust.certificate_pins,
+        verify_certificate_spki=[b64encode(bytes.fromhex(pin)).decode() for pin in trust.spki_pins],
+    )
+    return CommonTlsContext.CombinedCertificateValidationContext(
+        default_validation_context=own,
+        validation_context_sds_secret_config=SdsSecretConfig(name=secret_name(trust), sds_config=ads()),
+    )
+
+
+def _name_match(name: ReferenceIdentifier) -> SubjectAltNameMatcher:
+    kind = SubjectAltNameMatcher.IP_ADDRESS if name.is_ip else SubjectAltNameMatcher.DNS
+    return SubjectAltNameMatcher(san_type=kind, matcher=StringMatcher(exact=name.value))

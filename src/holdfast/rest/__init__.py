@@ -4,7 +4,16 @@ The JSON door: the paths, fields and status codes of WSO2's publisher REST API, 
 
 from fastapi import FastAPI
 
-from holdfast.rest import apis, certificate_content, endpoint_certificates, errors, removed_certificates, rotation
+from holdfast.rest import (
+    apis,
+    certificate_content,
+    endpoint_certificates,
+    errors,
+    metrics,
+    removed_certificates,
+    rotation,
+    trust_settings,
+)
 from holdfast.services.runtime import Runtime
 
 
@@ -15,5 +24,7 @@ def create_door(runtime: Runtime) -> FastAPI:
     door.include_router(apis.router)
     for part in (endpoint_certificates, certificate_content, rotation, removed_certificates):
         door.include_router(part.router)
+    door.include_router(trust_settings.router)
+    door.include_router(metrics.router)
     errors.install(door)
     return door

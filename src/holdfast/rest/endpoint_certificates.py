@@ -14,10 +14,10 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings import Finding
 from holdfast.certificates.validity import Status, status_of
 from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.services import rotation, trust
-from holdfast.services.enforcement import Enforcement
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import Import, Inspection
 
@@ -85,7 +85,7 @@ def inspect_certificate(
 def get_certificate(running: Running, caller: Caller, alias: str) -> dict[str, Any]:
     """Say what is under *alias*."""
     entry = trust.get_certificate(running.store, caller, alias)
-    return described_entry(running, entry) | _enforced(running, entry)
+    return described_entry(running, entry) | enforced(running, entry.organization, entry.origin)
 
 
 @router.put("/{alias}")
@@ -205,18 +205,3 @@ def _findings(findings: Iterable[Finding]) -> list[dict[str, str]]:
         }
         for finding in findings
     ]
-
-
-def _enforced(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
-    found = running.enforcements.of_origins(entry.organization, [entry.origin])[entry.origin]
-    return {"enforcement": _enforcement(found)}
-
-
-def _enforcement(found: Enforcement) -> dict[str, Any]:
-    return {
-        "progress": found.progress.value,
-        "gateways": found.gateways,
-        "enforcedOn": found.enforced_on,
-        "milliseconds": found.milliseconds,
-        "reason": found.reason,
-    }

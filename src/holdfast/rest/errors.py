@@ -123,7 +123,7 @@ async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
 def _wanted_media_type(request: Request) -> str | None:
     """Say as what the body should have come, if it came as something else."""
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.url.path.startswith(f"{PREFIX}/apis"):
+    if request.url.path.startswith((f"{PREFIX}/apis", f"{PREFIX}/endpoints/trust-")):
         return None if given == "application/json" or given.endswith("+json") else "application/json"
     return None if given == "multipart/form-data" else "multipart/form-data"
 

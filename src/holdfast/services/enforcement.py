@@ -30,6 +30,7 @@ class Progress(StrEnum):
     WAITING = "waiting"
     REFUSED = "refused"
     ENFORCED = "enforced"
+    UNVERIFIED = "unverified"  # it is in force that nothing is verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Enforcement:
             case Progress.ENFORCED:
                 took = "" if self.milliseconds is None else f" ({self.milliseconds} ms)"
                 return f"Enforced on {gateways}{took}"
+            case Progress.UNVERIFIED:
+                return f"Verification is off on {gateways}"
 
 
 @dataclass(slots=True)
@@ -90,6 +93,7 @@ class Enforcements:
         self._parts: dict[OriginKey, dict[ApiKey, frozenset[ResourceKey]]] = {}
         self._changes: dict[OriginKey, _Change] = {}
         self._pending: set[OriginKey] = set()
+        self._unverified: set[OriginKey] = set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -115,6 +119,9 @@ class Enforcements:
                     self._parts[api[0], origin] = parts
             for origin, keys in after[api].by_origin.items() if api in after else ():
                 self._parts[api[0], origin] = self._parts.get((api[0], origin), {}) | {api: keys}
+        for organization, sets in snapshot.trust.items():
+            every = {(organization, str(origin)): trust.unverified_until is not None for origin, trust in sets.items()}
+            self._unverified = (self._unverified - every.keys()) | {origin for origin, off in every.items() if off}
         for change in snapshot.changes:
             for origin in _origins(change, before, after):
                 self._changes[change.organization, origin] = _Change(change.at)
@@ -139,7 +146,8 @@ class Enforcements:
             return Enforcement(Progress.REFUSED, len(gateways), len(has), reason=refused[0])
         if behind or origin in self._pending or len(has) < len(gateways):
             return Enforcement(Progress.WAITING, len(gateways), 0 if behind else len(has))
-        return Enforcement(Progress.ENFORCED, len(gateways), len(has), change.milliseconds if change else None)
+        progress = Progress.UNVERIFIED if origin in self._unverified else Progress.ENFORCED
+        return Enforcement(progress, len(gateways), len(has), change.milliseconds if change else None)
 
     def _keys(self, origin: OriginKey) -> frozenset[ResourceKey]:
         return frozenset().union(*self._parts.get(origin, {}).values())

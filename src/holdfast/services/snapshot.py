@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.api import Api
 from holdfast.apis.endpoint import Origin
+from holdfast.apis.trust_settings import TrustSettings, trust_by
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.trust import TrustSet, trust_set
-from holdfast.store import accounts, apis, endpoint_certificates, journal, removed_certificates
+from holdfast.certificates.trust import TrustSet
+from holdfast.store import accounts, apis, endpoint_certificates, journal, removed_certificates, trust_settings
 from holdfast.store.database import Store
 from holdfast.store.journal import Change
 
@@ -82,21 +83,33 @@ def _trust(session: Session, found: Sequence[Api]) -> dict[str, dict[Origin, Tru
 
 def _trust_of(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
     chunks = [origins[start : start + _CHUNK] for start in range(0, len(origins), _CHUNK)]
-    anchors = {origin: found for chunk in chunks for origin, found in _anchors(session, organization, chunk).items()}
-    return {origin: trust_set(found, origin.reference) for origin, found in anchors.items()}
+    found: dict[Origin, TrustSet] = {}
+    for chunk in chunks:
+        found |= _readable(session, organization, chunk)
+    return found
 
 
-def _anchors(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, list[Certificate]]:
-    anchors: dict[str, list[Certificate]] = defaultdict(list)
+def _readable(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
     try:
-        for entry in endpoint_certificates.of_origins(session, organization, [str(origin) for origin in origins]):
-            anchors[entry.origin] += entry.trusted
+        return _trust_sets(session, organization, origins)
     except ValueError:
         # A certificate that can no longer be read leaves its own origin without a trust set, so that it is not served
         # (the public roots would be another trust); all other origins have theirs.
         if len(origins) == 1:
-            log.exception("certificate cannot be read", organization=organization, origin=str(origins[0]))
+            log.exception("trust cannot be read", organization=organization, origin=str(origins[0]))
             return {}
         half = len(origins) // 2
-        return _anchors(session, organization, origins[:half]) | _anchors(session, organization, origins[half:])
-    return {origin: anchors[str(origin)] for origin in origins}
+        return _readable(session, organization, origins[:half]) | _readable(session, organization, origins[half:])
+
+
+def _trust_sets(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
+    names = [str(origin) for origin in origins]
+    imported: dict[str, list[Certificate]] = defaultdict(list)
+    for entry in endpoint_certificates.of_origins(session, organization, names):
+        imported[entry.origin] += entry.trusted
+    settings = trust_settings.of_origins(session, organization, names)
+    now = datetime.now(UTC)
+    return {
+        origin: trust_by(settings.get(name) or TrustSettings(organization, name), imported[name], origin.reference, now)
+        for origin, name in zip(origins, names, strict=True)
+    }

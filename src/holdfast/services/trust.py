@@ -14,7 +14,7 @@ from holdfast.apis.endpoint import parse_endpoint
 from holdfast.apis.endpoint_certificate import EndpointCertificate, Observation, Removal, check_alias
 from holdfast.certificates import parsing
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.findings import Finding, examine
+from holdfast.certificates.findings import Finding, examine_all
 from holdfast.certificates.parsing import Ignored, Upload, Used
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services import admission, removal
@@ -54,7 +54,7 @@ def inspect(data: bytes, endpoint: str, now: datetime, password: str | None = No
     """
     upload = parsing.parse(data, password)
     reference = parse_endpoint(endpoint).origin.reference if endpoint else None
-    findings = tuple(f for certificate in upload.certificates for f in examine(certificate, reference, now))
+    findings = tuple(examine_all(upload.certificates, reference, now))
     return Inspection(upload.certificates, findings, upload.ignored, upload.used)
 
 
@@ -170,7 +170,7 @@ def apis_using(store: Store, who: Principal, entry: EndpointCertificate) -> list
 def examine_entry(entry: EndpointCertificate, now: datetime) -> list[Finding]:
     """Judge all certificates of *entry* for its endpoint."""
     reference = parse_endpoint(entry.endpoint).origin.reference
-    return [finding for certificate in entry.certificates for finding in examine(certificate, reference, now)]
+    return examine_all(entry.certificates, reference, now)
 
 
 def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:

@@ -5,10 +5,12 @@ The tables. Every row belongs to an organization.
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    JSON,
     Boolean,
     DateTime,
     Dialect,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     LargeBinary,
     String,
@@ -39,7 +41,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Table(DeclarativeBase):
     """What all tables share: the registry of their columns' types."""
 
-    type_annotation_map = {datetime: UtcDateTime, bytes: LargeBinary, str: String}  # noqa: RUF012 - SQLAlchemy reads it
+    type_annotation_map = {datetime: UtcDateTime, bytes: LargeBinary, str: String, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy reads it
 
 
 class OrganizationRow(Table):
@@ -156,6 +158,46 @@ class RemovedCertificateRow(Table):
     removed_at: Mapped[datetime]
     removed_by: Mapped[str]
     __table_args__ = (Index("removed_certificate_by_time", "organization_id", "removed_at"),)
+
+
+class TrustSettingsRow(Table):
+    """What is decided about the trust of an origin, beside its certificates; without a row, the defaults hold."""
+
+    __tablename__ = "trust_settings"
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    anchors: Mapped[str]
+    names: Mapped[list[str]]
+    any_name: Mapped[bool]
+    sni: Mapped[str | None]
+    certificate_pins: Mapped[list[str]]
+    spki_pins: Mapped[list[str]]
+    revocation_of_path: Mapped[bool]
+    tls_minimum: Mapped[int]
+    tls_maximum: Mapped[int]
+    exception_reason: Mapped[str | None]
+    exception_owner: Mapped[str | None]
+    exception_ends_at: Mapped[datetime | None] = mapped_column(index=True)
+    revocation_lists: Mapped[list["RevocationListRow"]] = relationship(
+        order_by="RevocationListRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
+    )
+
+
+class RevocationListRow(Table):
+    """One CRL of an origin."""
+
+    __tablename__ = "revocation_list"
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    der: Mapped[bytes]
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "origin"],
+            ["trust_settings.organization_id", "trust_settings.origin"],
+            ondelete="CASCADE",
+        ),
+    )
 
 
 class AuditEventRow(Table):

@@ -15,6 +15,7 @@ from holdfast.services.errors import Conflict
 from holdfast.store.apis import ApiFilter
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.session import Running, Visitor
+from holdfast.web.trust_settings import trust_rows
 
 router = APIRouter()
 PAGE = 50
@@ -79,6 +80,7 @@ def overview(request: Request, running: Running, who: Visitor, api_id: str) -> R
         api=api,
         page="overview",
         certificates=certificates,
+        trust_rows=trust_rows(running, who, api),
         enforcements=running.enforcements.of_origins(who.organization, origins),
         failures=running.failures.of(api),
         gateways=running.gateways,

@@ -14,6 +14,7 @@ from holdfast.services import catalog
 from holdfast.web.certificate_rows import certificate_rows
 from holdfast.web.rendering import render
 from holdfast.web.session import Running, Visitor
+from holdfast.web.trust_settings import trust_rows
 
 router = APIRouter()
 
@@ -58,6 +59,7 @@ def _page(
     checked: dict[str, bool] | None = None,
     errors: dict[str, str] | None = None,
 ) -> Response:
+    done = request.query_params.get("done", "")
     saved = {
         "production": api.production.url if api.production else "",
         "sandbox": api.sandbox.url if api.sandbox else "",
@@ -74,6 +76,7 @@ def _page(
         errors=errors or {},
         now=running.now(),
         rows=certificate_rows(running, who, api),
+        trust_rows=trust_rows(running, who, api),
         failures=running.failures.of(api),
-        expanded="certificates" in request.query_params or request.query_params.get("done", "").startswith("cert"),
+        expanded="certificates" in request.query_params or done.startswith(("certificate", "trust", "exception")),
     )

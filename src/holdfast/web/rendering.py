@@ -14,8 +14,10 @@ from markupsafe import Markup
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.validity import Status, status_of
+from holdfast.services import trust_settings
 from holdfast.services.failures import Failure
 from holdfast.services.principal import Principal
+from holdfast.services.runtime import Runtime
 from holdfast.web.static_files import static_url
 
 # What a redirect may say it has done, by the word in its query.
@@ -27,6 +29,9 @@ NOTICES = {
     "certificate-added": "Certificate added successfully",
     "certificate-replaced": "Certificate replaced successfully",
     "certificate-deleted": "Certificate Deleted Successfully",
+    "trust-saved": "Trust settings saved",
+    "exception-granted": "Verification switched off",
+    "exception-ended": "Verification switched on",
 }
 EXAMPLE_ENDPOINT = "https://backend.example:8443/base"
 _STATUS_ICONS = {
@@ -46,8 +51,14 @@ def render(
     request: Request, template: str, *, who: Principal | None = None, status: int = 200, **context: Any
 ) -> HTMLResponse:
     """Make an answer of *template*; *who* is signed in."""
+    running: Runtime = request.app.state.runtime
     text = _environment.get_template(template).render(
-        request=request, who=who, notice=NOTICES.get(request.query_params.get("done", "")), **context
+        request=request,
+        who=who,
+        notice=NOTICES.get(request.query_params.get("done", "")),
+        # Asked only by what shows them: verification that is off is never out of sight.
+        exceptions=lambda: trust_settings.list_exceptions(running.store, who, running.now()) if who else [],
+        **context,
     )
     # The same address answers whole pages and parts of them.
     return HTMLResponse(text, status, {"Vary": "HX-Request"})

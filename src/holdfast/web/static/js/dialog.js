@@ -16,5 +16,9 @@ if (dialog) {
       dialog.close();
     }
   });
-  document.addEventListener("dialog-done", () => dialog.close());
+  document.addEventListener("dialog-done", () => {
+    if (dialog.open) return dialog.close();
+    // The form was a page of its own, opened in a tab: go where it leads back to.
+    document.querySelector("main [data-dialog-close]")?.click();
+  });
 }

@@ -1,0 +1,110 @@
+"""
+Certificate revocation lists (RFC 5280, section 5).
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtensionOID
+
+from holdfast.certificates import pem
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.errors import CertificateError, EmptyUpload, UploadTooLarge
+from holdfast.certificates.extensions import name_of
+
+MAX_BYTES = 1024 * 1024
+MAX_LISTS = 20
+
+
+class NotRevocationLists(CertificateError):
+    """The upload cannot be used as CRLs; *reason* says why."""
+
+    code = "not-a-crl"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The file cannot be used as a CRL: {reason}. Upload the CRL of the CA, as PEM or DER.")
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationList:
+    """A CRL, read once and never changed."""
+
+    der: bytes
+    fingerprint: str  # SHA-256 of the DER, lower-case hex
+    issuer: str
+    this_update: datetime  # aware, UTC
+    next_update: datetime | None  # after this time a gateway refuses every certificate that the CRL is for
+    entries: int
+
+    @property
+    def pem(self) -> str:
+        """The CRL as PEM, always written from the DER."""
+        return x509.load_der_x509_crl(self.der).public_bytes(Encoding.PEM).decode()
+
+    def is_stale(self, now: datetime) -> bool:
+        """Say whether it has ended at *now* (aware), so that gateways refuse what it is for."""
+        return self.next_update is not None and now > self.next_update
+
+    def is_signed_by(self, certificate: Certificate) -> bool:
+        """Say whether *certificate* is the CA that issued it; Envoy asks for the same."""
+        if certificate.subject != self.issuer:
+            return False
+        try:
+            key = x509.load_der_x509_certificate(certificate.der).public_key()
+            return x509.load_der_x509_crl(self.der).is_signature_valid(key)  # type: ignore[arg-type]  # else TypeError
+        except Exception:  # noqa: BLE001 - a key that cannot be read has signed nothing that we could believe
+            return False
+
+
+def read_revocation_lists(data: bytes) -> tuple[RevocationList, ...]:
+    """
+    Read CRLs: PEM (one or many, other blocks left out) or DER.
+
+    Raises:
+        CertificateError: Nothing can be used, or a CRL is one that gateways do not take.
+    """
+    if not data.strip():
+        raise EmptyUpload
+    if len(data) > MAX_BYTES:
+        raise UploadTooLarge(MAX_BYTES)
+    found = {crl.fingerprint: crl for crl in map(read_revocation_list, _ders(data))}
+    if len(found) > MAX_LISTS:
+        raise NotRevocationLists(f"it holds {len(found)} CRLs, and at most {MAX_LISTS} are taken")
+    return tuple(found.values())
+
+
+def read_revocation_list(der: bytes) -> RevocationList:
+    """Read one DER CRL; raise NotRevocationLists."""
+    try:
+        crl = x509.load_der_x509_crl(der)
+        extensions = crl.extensions
+        issuer, next_update, entries = name_of(crl.issuer), crl.next_update_utc, len(crl)
+    except Exception as error:
+        raise NotRevocationLists("its content is no CRL") from error
+    if any(extension.oid == ExtensionOID.DELTA_CRL_INDICATOR for extension in extensions):
+        raise NotRevocationLists("it is a delta CRL, which gateways do not read")
+    return RevocationList(
+        der=der,
+        fingerprint=hashlib.sha256(der).hexdigest(),
+        issuer=issuer,
+        this_update=crl.last_update_utc,
+        next_update=next_update,
+        entries=entries,
+    )
+
+
+def _ders(data: bytes) -> Iterable[bytes]:
+    blocks = pem.blocks(pem.as_text(data))
+    if not blocks:
+        return [data]
+    found = [block for block in blocks if block.label == "X509 CRL"]
+    if not found:
+        raise NotRevocationLists(f"it holds {blocks[0].label}, and no X509 CRL")
+    if broken := next((block for block in found if block.problem), None):
+        raise NotRevocationLists(broken.problem)
+    return [block.content for block in found]

@@ -1,0 +1,82 @@
+"""What a trust set means, in words."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.effect import effect
+from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.revocation import read_revocation_lists
+from holdfast.certificates.trust import TlsVersion, TrustSet, trust_set
+from issuing import issue, revoke
+
+HOST = reference_identifier("a.internal")
+ROOT = issue(ca=True, common_name="root")
+LEAF = issue("a.internal", by=ROOT)
+BY_ROOT = trust_set([read_certificate(ROOT.der)], HOST)
+BY_LEAF = trust_set([read_certificate(LEAF.der)], HOST)
+PUBLIC = trust_set([], HOST)
+PIN = "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("trust", "sentence"),
+    [
+        (PUBLIC, "for a.internal, signed by a public certification authority."),
+        (BY_ROOT, "for a.internal, signed by CN=root."),
+        (replace(BY_ROOT, with_public_roots=True), "signed by CN=root or a public certification authority."),
+        (BY_LEAF, "for a.internal, which is CN=a.internal or signed with its key."),
+        (
+            replace(BY_LEAF, with_public_roots=True),
+            "which is CN=a.internal or signed with its key, or signed by a public certification authority.",
+        ),
+        (
+            replace(BY_ROOT, names=(reference_identifier("b.internal"), reference_identifier("192.0.2.1"))),
+            "for b.internal or 192.0.2.1, signed by CN=root.",
+        ),
+        (replace(BY_LEAF, any_name=True, certificate_pins=(PIN,)), "for any name, which is CN=a.internal"),
+    ],
+)
+def test_the_first_sentence_is_the_whole_rule(trust: TrustSet, sentence: str):
+    first = effect(trust)[0]
+    assert first.startswith("The gateway accepts a backend that presents a certificate ")
+    assert sentence in first
+
+
+def test_everything_that_is_asked_beside_has_its_sentence():
+    revocation = read_revocation_lists(revoke(ROOT))
+    trust = replace(BY_ROOT, certificate_pins=(PIN,), spki_pins=(PIN,), revocation=revocation, sni="")
+    told = " ".join(effect(trust))
+    assert "the SHA-256 fingerprint abababababababab… or its key has the SHA-256 fingerprint abababababababab…" in told
+    assert "Not if a CRL of CN=root has revoked it or a CA above it" in told
+    assert f"From {revocation[0].next_update:%Y-%m-%d}" in told
+    assert "It speaks TLS 1.2 or 1.3 and says no server name." in told
+
+
+def test_the_connection_is_told_as_it_is():
+    only = replace(PUBLIC, tls_minimum=TlsVersion.TLS_1_3, sni="b.internal")
+    assert effect(only)[-1] == "It speaks TLS 1.3 and asks for b.internal."
+
+
+def test_an_exception_hides_nothing():
+    until = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
+    (only,) = effect(replace(BY_ROOT, unverified_until=until))
+    assert "Until 2026-12-01 10:30 UTC" in only
+    assert "nothing is verified" in only
+
+
+def test_many_names_are_counted():
+    names = tuple(reference_identifier(f"n{number}.internal") for number in range(9))
+    assert (
+        "n0.internal, n1.internal, n2.internal, n3.internal, n4.internal or 4 more"
+        in effect(replace(PUBLIC, names=names))[0]
+    )
+
+
+def test_a_trust_set_that_asks_for_nothing_cannot_be_made():
+    with pytest.raises(ValueError, match="must be a certificate pin"):
+        replace(BY_ROOT, any_name=True)
+    with pytest.raises(ValueError, match="above the highest"):
+        replace(BY_ROOT, tls_minimum=TlsVersion.TLS_1_3, tls_maximum=TlsVersion.TLS_1_2)

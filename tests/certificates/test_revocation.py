@@ -1,0 +1,66 @@
+"""CRLs are read, and say whom they are of and how long they are good."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.errors import CertificateError, EmptyUpload, UploadTooLarge
+from holdfast.certificates.revocation import MAX_BYTES, NotRevocationLists, read_revocation_lists
+from issuing import issue, revoke
+
+ROOT = issue(ca=True, common_name="root")
+NOW = datetime.now(UTC)
+
+
+def test_a_crl_says_what_it_is():
+    (crl,) = read_revocation_lists(revoke(ROOT, issue(by=ROOT), issue(by=ROOT)))
+    assert (crl.issuer, crl.entries) == ("CN=root", 2)
+    assert not crl.is_stale(NOW)
+    assert crl.is_stale(NOW + timedelta(days=31))
+    assert x509.load_pem_x509_crl(crl.pem.encode()).public_bytes(Encoding.DER) == crl.der
+
+
+def test_pem_and_der_are_read_alike_and_each_once():
+    one, other = revoke(ROOT), revoke(issue(ca=True, common_name="other"))
+    der = x509.load_pem_x509_crl(one).public_bytes(Encoding.DER)
+    assert read_revocation_lists(der) == read_revocation_lists(b"text\r\n" + one + one)
+    assert [crl.issuer for crl in read_revocation_lists(one + ROOT.pem + other)] == ["CN=root", "CN=other"]
+
+
+def test_who_signed_it_is_told_by_the_signature_and_not_by_the_name():
+    (crl,) = read_revocation_lists(revoke(ROOT))
+    assert crl.is_signed_by(read_certificate(ROOT.der))
+    assert not crl.is_signed_by(read_certificate(issue(ca=True, common_name="root").der))
+    assert not crl.is_signed_by(read_certificate(issue(ca=True, common_name="other").der))
+
+
+def test_a_delta_crl_is_refused():
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(ROOT.certificate.subject)
+        .last_update(NOW)
+        .next_update(NOW + timedelta(days=1))
+        .add_extension(x509.DeltaCRLIndicator(1), critical=True)
+    )
+    with pytest.raises(NotRevocationLists, match="delta CRL"):
+        read_revocation_lists(builder.sign(ROOT.key, hashes.SHA256()).public_bytes(Encoding.DER))
+
+
+@pytest.mark.parametrize("data", [b"text", b"\x30\x03\x02\x01\x00", ROOT.pem, ROOT.der, revoke(ROOT)[:-40]])
+def test_what_is_no_crl_is_refused_in_words(data: bytes):
+    with pytest.raises(NotRevocationLists, match="Upload the CRL of the CA"):
+        read_revocation_lists(data)
+
+
+def test_nothing_and_too_much_are_refused():
+    with pytest.raises(EmptyUpload):
+        read_revocation_lists(b" \n")
+    with pytest.raises(UploadTooLarge):
+        read_revocation_lists(b"x" * (MAX_BYTES + 1))
+    many = b"".join(revoke(issue(ca=True, common_name=str(number))) for number in range(21))
+    with pytest.raises(CertificateError, match="at most 20"):
+        read_revocation_lists(many)

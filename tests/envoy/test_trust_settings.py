@@ -1,0 +1,199 @@
+"""What is decided about an endpoint's trust is what the gateway does."""
+
+import os
+import signal
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends import Backend
+from holdfast.certificates.certificate import read_certificate
+from issuing import Issued, issue, revoke
+from running import Holdfast, PublishedApi, wait_until
+
+pytestmark = pytest.mark.envoy
+HOST = "127.0.0.1"
+NOT_TRUSTED = "backend_not_trusted"
+
+
+def settings(holdfast: Holdfast, url: str, **values: Any) -> dict[str, Any]:
+    answer = holdfast.rest.put("/endpoints/trust-settings", params={"endpoint": url}, json=values)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def becomes(holdfast: Holdfast, api: PublishedApi, expected: str) -> bool:
+    """Call until the gateway answers as is expected: nothing else says when it has followed."""
+
+    def answer() -> str:
+        got = holdfast.call(api.path)
+        return "accepted" if got.status_code == 200 else str(got.json()["code"])
+
+    return bool(wait_until(lambda: answer() == expected))
+
+
+def fingerprints(issued: Issued) -> tuple[str, str]:
+    certificate = read_certificate(issued.der)
+    return certificate.fingerprint, certificate.spki_fingerprint
+
+
+def test_a_pin_is_asked_beside_the_chain(holdfast: Holdfast):
+    root = issue(ca=True)
+    presented, other = issue(HOST, by=root), issue(HOST, by=root)
+    with Backend(presented) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), root.pem)
+        assert becomes(holdfast, api, "accepted")
+        for number, field in enumerate(("certificatePins", "spkiPins")):
+            settings(holdfast, backend.url(), **{field: [fingerprints(other)[number]]})
+            assert becomes(holdfast, api, NOT_TRUSTED)
+            settings(holdfast, backend.url(), **{field: [fingerprints(each)[number] for each in (other, presented)]})
+            assert becomes(holdfast, api, "accepted")
+
+
+def test_a_pin_alone_does_not_make_a_backend_trusted(holdfast: Holdfast):
+    presented = issue(HOST)
+    with Backend(presented) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), issue(HOST).pem)
+        settings(holdfast, backend.url(), certificatePins=[fingerprints(presented)[0]])
+        holdfast.wait_until_trust_is_enforced(backend.url())
+        assert becomes(holdfast, api, NOT_TRUSTED)
+
+
+def test_a_certificate_without_a_usable_name_is_accepted_by_its_pin(holdfast: Holdfast):
+    presented, other = issue(common_name="no name"), issue(common_name="another")
+    with Backend(presented) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), presented.pem)
+        assert becomes(holdfast, api, NOT_TRUSTED)
+        settings(holdfast, backend.url(), anyName=True, certificatePins=[fingerprints(presented)[0]])
+        assert becomes(holdfast, api, "accepted")
+        backend.present(other)
+        settings(holdfast, backend.url(), anyName=True, certificatePins=[fingerprints(other)[0]])
+        assert becomes(holdfast, api, NOT_TRUSTED)
+
+
+def test_names_that_are_given_stand_instead_of_the_host(holdfast: Holdfast):
+    presented = issue("backend.internal")
+    with Backend(presented) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), presented.pem)
+        assert becomes(holdfast, api, NOT_TRUSTED)
+        settings(holdfast, backend.url(), names=["other.internal", "backend.internal"])
+        assert becomes(holdfast, api, "accepted")
+        settings(holdfast, backend.url(), names=["other.internal", HOST])
+        assert becomes(holdfast, api, NOT_TRUSTED)
+
+
+def test_public_roots_are_believed_only_where_it_is_said(holdfast: Holdfast):
+    presented = issue(HOST)
+    with Backend(presented) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), presented.pem)
+        assert becomes(holdfast, api, "accepted")
+        settings(holdfast, backend.url(), anchors="public")
+        assert becomes(holdfast, api, NOT_TRUSTED)
+        settings(holdfast, backend.url(), anchors="imported-and-public")
+        assert becomes(holdfast, api, "accepted")
+
+
+def test_the_server_name_is_the_one_that_was_given(holdfast: Holdfast):
+    presented = issue(HOST)
+    with Backend(presented) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), presented.pem)
+        assert becomes(holdfast, api, "accepted")
+        assert backend.server_names == [None]
+        settings(holdfast, backend.url(), sni="asked.internal")
+        assert wait_until(lambda: holdfast.call(api.path).is_success and "asked.internal" in backend.server_names)
+
+
+def test_a_revoked_certificate_is_refused(holdfast: Holdfast):
+    root = issue(ca=True)
+    presented = issue(HOST, by=root)
+    with Backend(presented) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), root.pem)
+        settings(holdfast, backend.url(), crls=revoke(root).decode())
+        holdfast.wait_until_trust_is_enforced(backend.url())
+        assert becomes(holdfast, api, "accepted")
+        settings(holdfast, backend.url(), crls=revoke(root, presented).decode())
+        assert becomes(holdfast, api, NOT_TRUSTED)
+        settings(holdfast, backend.url(), crls="")
+        assert becomes(holdfast, api, "accepted")
+        settings(holdfast, backend.url(), crls=revoke(root, end=-timedelta(days=1)).decode())
+        assert becomes(holdfast, api, NOT_TRUSTED)
+
+
+def test_the_crl_of_the_issuer_is_enough_where_it_is_said(holdfast: Holdfast):
+    root = issue(ca=True)
+    intermediate = issue(by=root, ca=True, common_name="intermediate")
+    presented = issue(HOST, by=intermediate)
+    with Backend(presented) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), root.pem)
+        settings(holdfast, backend.url(), crls=revoke(intermediate).decode())
+        assert becomes(holdfast, api, NOT_TRUSTED)
+        settings(holdfast, backend.url(), revocationOfPath=False)
+        assert becomes(holdfast, api, "accepted")
+        settings(holdfast, backend.url(), crls=revoke(intermediate, presented).decode(), revocationOfPath=False)
+        assert becomes(holdfast, api, NOT_TRUSTED)
+
+
+def test_tls_versions_are_those_that_were_chosen(holdfast: Holdfast):
+    presented = issue(HOST)
+    with Backend(presented) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), presented.pem)
+        settings(holdfast, backend.url(), tlsMaximum="1.2")
+        assert wait_until(lambda: holdfast.call(api.path).is_success and backend.tls_versions[-1] == "TLSv1.2")
+        settings(holdfast, backend.url(), tlsMinimum="1.3")
+        assert wait_until(lambda: holdfast.call(api.path).is_success and backend.tls_versions[-1] == "TLSv1.3")
+
+
+def test_an_exception_switches_verification_off_until_it_ends(holdfast: Holdfast):
+    with Backend(issue("somebody.else")) as backend:
+        api = holdfast.publish_api(backend.url())
+        assert becomes(holdfast, api, NOT_TRUSTED)
+        grant(holdfast, backend.url(), timedelta(hours=1))
+        assert becomes(holdfast, api, "accepted")
+        assert wait_until(lambda: progress(holdfast, backend.url()) == "unverified")
+        (listed,) = [
+            each
+            for each in holdfast.rest.get("/endpoints/trust-exceptions").json()["list"]
+            if each["origin"] == backend.url()
+        ]
+        assert listed["owner"] == "admin"
+        ended = holdfast.rest.delete("/endpoints/trust-exception", params={"endpoint": backend.url()})
+        assert ended.json()["exception"] is None
+        assert becomes(holdfast, api, NOT_TRUSTED)
+
+
+def test_an_exception_ends_by_itself_also_for_open_connections(holdfast: Holdfast):
+    with Backend(issue("somebody.else")) as backend, holdfast.caller() as caller:
+        api = holdfast.publish_api(backend.url())
+        grant(holdfast, backend.url(), timedelta(seconds=2))
+        assert wait_until(lambda: caller.get(api.path).status_code == 200)
+        assert wait_until(lambda: caller.get(api.path).status_code == 503)
+        found = holdfast.rest.get("/endpoints/trust-settings", params={"endpoint": backend.url()}).json()
+        assert found["exception"] is None
+        assert becomes(holdfast, api, NOT_TRUSTED)
+
+
+def progress(holdfast: Holdfast, url: str) -> str:
+    answer = holdfast.rest.get("/endpoints/trust-settings", params={"endpoint": url})
+    return str(answer.json()["enforcement"]["progress"])
+
+
+def grant(holdfast: Holdfast, url: str, lasting: timedelta) -> None:
+    body = {"reason": "the backend's team renews it today", "until": (datetime.now(UTC) + lasting).isoformat()}
+    answer = holdfast.rest.put("/endpoints/trust-exception", params={"endpoint": url}, json=body)
+    assert answer.status_code == 200, answer.text
+
+
+def test_an_exception_ends_at_the_gateway_when_nobody_is_left_to_end_it(tmp_path: Path):
+    with Holdfast(tmp_path) as holdfast, Backend(issue("somebody.else")) as backend, holdfast.caller() as caller:
+        api = holdfast.publish_api(backend.url())
+        grant(holdfast, backend.url(), timedelta(seconds=3))
+        assert wait_until(lambda: caller.get(api.path).status_code == 200)
+        os.kill(holdfast.pid, signal.SIGSTOP)
+        try:
+            assert wait_until(lambda: caller.get(api.path).status_code == 503)
+        finally:
+            os.kill(holdfast.pid, signal.SIGCONT)
+        assert becomes(holdfast, api, NOT_TRUSTED)

@@ -1,0 +1,155 @@
+"""`/endpoints/trust-settings` and `/endpoints/trust-exception`."""
+
+from datetime import timedelta
+
+import pytest
+
+from issuing import issue, revoke
+from rest.calls import ENDPOINTS, SANDBOX, URL, assert_problem, unchanged, upload
+from store.values import read
+
+pytestmark = pytest.mark.usefixtures("api")
+SETTINGS, EXCEPTION = f"{ENDPOINTS}/trust-settings", f"{ENDPOINTS}/trust-exception"
+PIN = "ab" * 32
+DEFAULTS = {
+    "anchors": "imported",
+    "names": [],
+    "anyName": False,
+    "sni": None,
+    "certificatePins": [],
+    "spkiPins": [],
+    "crls": [],
+    "revocationOfPath": True,
+    "tlsMinimum": "1.2",
+    "tlsMaximum": "1.3",
+    "exception": None,
+}
+REASON = "the certificate is renewed today"
+
+
+def put(client, endpoint=URL, **values):
+    return client.put(SETTINGS, params={"endpoint": endpoint}, json=values)
+
+
+def get(client, endpoint=URL):
+    return client.get(SETTINGS, params={"endpoint": endpoint})
+
+
+def grant(client, until, reason=REASON, endpoint=URL):
+    body = {"reason": reason, "until": until if isinstance(until, str) else until.isoformat()}
+    return client.put(EXCEPTION, params={"endpoint": endpoint}, json=body)
+
+
+def test_an_origin_that_nobody_decided_about_has_the_defaults(client):
+    body = get(client).json()
+    assert {name: body[name] for name in DEFAULTS} == DEFAULTS
+    assert body.keys() == DEFAULTS.keys() | {"origin", "effect", "enforcement"}
+    assert body["origin"] == "https://pizza.test:8443"
+    assert body["effect"][0].endswith("for pizza.test, signed by a public certification authority.")
+
+
+def test_what_is_decided_is_given_back_as_it_is_stored(client):
+    root = issue(ca=True, common_name="root")
+    values = {
+        "anchors": "imported-and-public",
+        "names": ["A.internal.", "192.0.2.1"],
+        "sni": "B.internal",
+        "certificatePins": [":".join(["AB"] * 32)],
+        "spkiPins": ["sha256/q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s="],
+        "crls": revoke(root).decode(),
+        "revocationOfPath": False,
+        "tlsMinimum": "1.3",
+        "tlsMaximum": "1.3",
+    }
+    body = put(client, **values).json()
+    assert body["names"] == ["a.internal", "192.0.2.1"]
+    assert (body["sni"], body["anchors"]) == ("b.internal", "imported-and-public")
+    assert body["certificatePins"] == body["spkiPins"] == [PIN]
+    (crl,) = body["crls"]
+    assert (crl["issuer"], crl["stale"], crl["entries"]) == ("CN=root", False, 0)
+    assert (body["tlsMinimum"], body["tlsMaximum"], body["revocationOfPath"]) == ("1.3", "1.3", False)
+    assert get(client).json() == body
+
+
+def test_crls_stay_unless_something_is_said_about_them(client):
+    put(client, crls=revoke(issue(ca=True)).decode())
+    assert put(client, names=["a.internal"]).json()["crls"] != []
+    assert put(client, crls="").json()["crls"] == []
+
+
+def test_the_effect_names_what_was_imported(client):
+    backend = issue("pizza.test")
+    upload(client, backend.pem)
+    assert get(client).json()["effect"][0].endswith("for pizza.test, which is CN=pizza.test or signed with its key.")
+    body = put(client, anyName=True, certificatePins=[read(backend).fingerprint]).json()
+    assert "for any name" in body["effect"][0]
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"anchors": "everybody"}, "anchors"),
+        ({"names": ["a b"]}, "names"),
+        ({"names": ["a.test"] * 21}, "names"),
+        ({"sni": "192.0.2.1"}, "sni"),
+        ({"sni": "a b"}, "sni"),
+        ({"certificatePins": ["ab"]}, "certificatePins"),
+        ({"spkiPins": ["not base64!"]}, "spkiPins"),
+        ({"spkiPins": [PIN] * 21}, "spkiPins"),
+        ({"anyName": True}, "anyName"),
+        ({"anyName": True, "spkiPins": [PIN]}, "anyName"),
+        ({"crls": "text"}, "crls"),
+        ({"tlsMinimum": "1.0"}, "tlsMinimum"),
+        ({"tlsMinimum": "1.3", "tlsMaximum": "1.2"}, "tlsMinimum"),
+        ({"verify": False}, "verify"),
+    ],
+)
+def test_values_that_cannot_be_used_are_refused_by_field(client, shared_runtime, berta, values, field):
+    with unchanged(shared_runtime, berta.organization):
+        assert_problem(put(client, **values), 400, field)
+
+
+@pytest.mark.parametrize("endpoint", ["https://nobody.test", "nonsense"])
+def test_only_endpoints_of_apis_have_trust_settings(client, endpoint):
+    assert_problem(get(client, endpoint), 400, "endpoint")
+    assert_problem(put(client, endpoint), 400, "endpoint")
+
+
+def test_an_http_endpoint_has_none(client):
+    assert_problem(put(client, SANDBOX), 400, "endpoint", says="http endpoint")
+
+
+def test_an_exception_has_a_reason_an_owner_and_an_end(client, shared_runtime, berta):
+    until = shared_runtime.now() + timedelta(days=1)
+    body = grant(client, until).json()
+    assert body["exception"] == {"reason": REASON, "owner": berta.name, "until": until.isoformat()}
+    assert "nothing is verified" in body["effect"][0]
+    listed = client.get(f"{ENDPOINTS}/trust-exceptions").json()
+    assert listed == {"count": 1, "list": [{"origin": body["origin"]} | body["exception"]]}
+    assert put(client, names=["a.internal"]).json()["exception"] == body["exception"]
+    ended = client.delete(EXCEPTION, params={"endpoint": URL}).json()
+    assert (ended["exception"], ended["names"]) == (None, ["a.internal"])
+
+
+@pytest.mark.parametrize(
+    ("days", "reason", "field"),
+    [(7.1, REASON, "until"), (-1, REASON, "until"), (1, "why not", "reason"), (1, "x" * 501, "reason")],
+)
+def test_an_exception_without_one_of_them_is_refused(client, shared_runtime, berta, days, reason, field):
+    with unchanged(shared_runtime, berta.organization):
+        assert_problem(grant(client, shared_runtime.now() + timedelta(days=days), reason), 400, field)
+
+
+def test_an_end_without_a_zone_is_refused(client):
+    assert_problem(grant(client, "2030-01-01T00:00:00"), 400, "until")
+
+
+def test_nobody_else_sees_or_changes_it(client, stranger, shared_runtime, berta):
+    put(client, names=["a.internal"])
+    grant(client, shared_runtime.now() + timedelta(days=1))
+    with unchanged(shared_runtime, berta.organization):
+        assert_problem(get(stranger), 400, "endpoint")
+        assert_problem(put(stranger), 400, "endpoint")
+        assert_problem(grant(stranger, shared_runtime.now() + timedelta(days=1)), 400, "endpoint")
+        stranger.delete(EXCEPTION, params={"endpoint": URL})
+        assert stranger.get(f"{ENDPOINTS}/trust-exceptions").json()["list"] == []
