@@ -211,9 +211,10 @@ class Holdfast:
         self.wait_until_enforced(alias)
         return alias
 
-    def replace_certificate(self, alias: str, file: bytes) -> None:
-        """Put *file* in the place of what *alias* was, and wait until it is enforced."""
-        self._rest("PUT", f"/endpoint-certificates/{alias}", files={"certificate": ("certificate.crt", file)})
+    def replace_certificate(self, alias: str, file: bytes, *, keep: bool = False) -> None:
+        """Put *file* in the place of what *alias* was, or beside it, and wait until it is enforced."""
+        path = f"/endpoint-certificates/{alias}?keepPrevious={keep}"
+        self._rest("PUT", path, files={"certificate": ("certificate.crt", file)})
         self.wait_until_enforced(alias)
 
     def wait_until_enforced(self, alias: str) -> None:

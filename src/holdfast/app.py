@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import uvicorn
@@ -92,7 +93,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         listeners: dict[Environment, Address] = {"production": settings.gateway, "sandbox": settings.sandbox}
         publisher = Publisher(store, cache, enforcements, listeners, settings.drain)
         gateways = {environment: url_of(address) for environment, address in listeners.items()}
-        runtime = Runtime(store, accounts, enforcements, failures, cache, gateways)
+        quiet = timedelta(seconds=settings.retire_after)
+        runtime = Runtime(store, accounts, enforcements, failures, cache, gateways, retire_after=quiet)
 
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(store.close)

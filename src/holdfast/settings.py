@@ -42,4 +42,5 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = None
     envoy: Path | None = None
     drain: float = Field(default=60.0, gt=0)  # seconds
+    retire_after: float = Field(default=86_400.0, gt=0, le=30 * 86_400.0)  # seconds
     log_level: Literal["debug", "info", "warning", "error"] = "warning"

@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.services.accounts import SESSION_COOKIE, SESSION_LASTS
 from holdfast.services.attempts import FREE
-from rest.calls import APIS, CERTIFICATES, ENDPOINTS, FAILURES, PREFIX, api_body, assert_problem
+from rest.calls import APIS, CERTIFICATES, ENDPOINTS, FAILURES, PREFIX, REMOVED, api_body, assert_problem
 
 CALLS = [
     ("GET", APIS),
@@ -24,6 +24,10 @@ CALLS = [
     ("PUT", f"{CERTIFICATES}/x"),
     ("DELETE", f"{CERTIFICATES}/x"),
     ("GET", f"{CERTIFICATES}/x/content"),
+    ("POST", f"{CERTIFICATES}/x/undo"),
+    ("POST", f"{CERTIFICATES}/x/retire"),
+    ("GET", REMOVED),
+    ("POST", f"{REMOVED}/x/restore"),
     ("GET", f"{CERTIFICATES}/x/usage"),
     ("GET", "/metrics"),
     ("GET", FAILURES),
@@ -71,7 +75,7 @@ def test_every_operation_is_among_these(client):
     paths = client.get(f"{PREFIX}/openapi.json").json()["paths"]
     served = {(method.upper(), path) for path, operations in paths.items() for method in operations}
     named = {(method, path.partition("?")[0]) for method, path in CALLS}
-    assert {(method, re.sub(r"\{\w+\}", "x", path)) for method, path in served} == named
+    assert {(m, re.sub(r"{\w+}", "x", p)) for m, p in served} == named
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])

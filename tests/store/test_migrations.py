@@ -1,12 +1,16 @@
 """The migrations make the tables that the code speaks of."""
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
+from holdfast.store import endpoint_certificates
 from holdfast.store.database import MIGRATIONS, Store
 from holdfast.store.tables import Table
+from store.values import make_entry
 
 
 def test_the_migrations_make_exactly_the_tables(database):
@@ -56,6 +60,27 @@ def test_a_database_lies_wherever_it_is_put(tmp_path):
     path = tmp_path / "what? 100%25 #1 ü.sqlite"
     Store(path).close()
     assert path.is_file()
+
+
+def test_a_database_of_the_first_version_keeps_its_certificates_as_current_ones(tmp_path):
+    path, entry = tmp_path / "old.sqlite", make_entry()
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        at = "2026-06-01 12:00:00.000000"
+        connection.exec_driver_sql("INSERT INTO organization VALUES ('default', ?)", (at,))
+        row = (entry.id, "default", entry.alias, entry.endpoint, entry.origin, at, at)
+        connection.exec_driver_sql("INSERT INTO endpoint_certificate VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        der = entry.certificates[0].der
+        connection.exec_driver_sql("INSERT INTO certificate VALUES (?, 0, 'default', ?)", (entry.id, der))
+    engine.dispose()
+    store = Store(path)
+    with store.read() as session:
+        assert endpoint_certificates.find(session, "default") == ([entry], 1)
+    store.close()
 
 
 def schema(path):

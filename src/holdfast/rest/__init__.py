@@ -4,7 +4,17 @@ The JSON door: the paths, fields and status codes of WSO2's publisher REST API, 
 
 from fastapi import FastAPI
 
-from holdfast.rest import apis, endpoint_certificates, errors, failures, metrics, trust_settings
+from holdfast.rest import (
+    apis,
+    certificate_content,
+    endpoint_certificates,
+    errors,
+    failures,
+    metrics,
+    removed_certificates,
+    rotation,
+    trust_settings,
+)
 from holdfast.services.runtime import Runtime
 
 
@@ -13,7 +23,8 @@ def create_door(runtime: Runtime) -> FastAPI:
     door = FastAPI(title="Holdfast", openapi_url=f"{errors.PREFIX}/openapi.json", docs_url=None, redoc_url=None)
     door.state.runtime = runtime
     door.include_router(apis.router)
-    door.include_router(endpoint_certificates.router)
+    for part in (endpoint_certificates, certificate_content, rotation, removed_certificates):
+        door.include_router(part.router)
     door.include_router(trust_settings.router)
     door.include_router(failures.router)
     door.include_router(metrics.router)

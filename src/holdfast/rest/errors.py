@@ -18,6 +18,7 @@ from holdfast.services.errors import (
     EndpointNeedsNoCertificate,
     IndistinguishableCertificates,
     NotFound,
+    NothingBefore,
     SignInRefused,
     TooManyAttempts,
 )
@@ -45,6 +46,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     InvalidField: Problem(400, "invalid-field", "A value cannot be used"),
     InvalidFields: Problem(400, "invalid-field", "Some values cannot be used"),
     NotFound: Problem(404, "not-found", "Not Found"),
+    NothingBefore: Problem(409, "no-previous-certificate", "There is no previous certificate"),
     SignInRefused: Problem(401, "unauthorized", "Unauthorized"),
     TooManyAttempts: Problem(429, "too-many-attempts", "Too many failed attempts"),
     TransitionRefused: Problem(400, "transition-refused", "The lifecycle has no such transition"),

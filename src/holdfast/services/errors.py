@@ -34,16 +34,36 @@ class CertificateExpired(ValueError):
 
 
 class IndistinguishableCertificates(ValueError):
-    """Of two certificates for one origin a gateway would believe only one; *alias* holds the other, empty: the file."""
+    """
+    Of two certificates for one origin a gateway would believe only one; *alias* holds the other, empty: the file.
 
-    def __init__(self, subject: str, alias: str) -> None:
+    With *overlap*, they are the current and the previous certificates of *alias*.
+    """
+
+    def __init__(self, subject: str, alias: str, *, overlap: bool = False) -> None:
         self.subject = subject
         self.alias = alias
+        self.overlap = overlap
         where = f"{alias} holds another certificate" if alias else "The file holds two certificates"
         remedy = f"Replace the certificate of {alias} instead" if alias else "Import the one that the backend presents"
+        if overlap:
+            remedy = "Replace without overlap, at the moment the backend changes"
         super().__init__(
             f"{where} with the subject {subject}, and no key identifiers tell them apart: a gateway would believe only "
             f"one of them. {remedy}, or make certificates with subject and authority key identifiers."
+        )
+
+
+class NothingBefore(ValueError):
+    """There are no certificates before those of *alias*: none to retire, or, for *undo*, none to go back to."""
+
+    def __init__(self, alias: str, *, undo: bool) -> None:
+        self.alias = alias
+        self.undo = undo
+        super().__init__(
+            f"The certificate of {alias} was not replaced in the last 30 days, so there is nothing to go back to."
+            if undo
+            else f"No previous certificate of {alias} is trusted any longer, so there is nothing to retire."
         )
 
 

@@ -18,12 +18,12 @@ from holdfast.gateway.resource import CLUSTER, Resource
 from holdfast.gateway.resources import ApiResources, build_api
 from holdfast.gateway.scopes import Scopes
 from holdfast.services.enforcement import Enforcements
-from holdfast.services.snapshot import ApiKey, Snapshot, forget_old_changes, read_changed, read_everything
+from holdfast.services.snapshot import ApiKey, Snapshot, forget_old_rows, read_changed, read_everything
 from holdfast.store.database import Store
 
 log = structlog.get_logger()
 DRAIN = 60.0  # seconds that a cluster or secret stays after the last route to it went: requests in flight finish
-FORGET_EVERY = 3600.0  # seconds between looks for change rows that nobody needs any more
+FORGET_EVERY = 3600.0  # seconds between looks for rows that nobody needs any more
 RETRY = 1.0  # seconds after a build that failed
 
 Address = tuple[str, int]
@@ -87,7 +87,7 @@ class Publisher:
         now = asyncio.get_running_loop().time()
         if now >= self._forget_at:
             self._forget_at = now + FORGET_EVERY
-            await asyncio.to_thread(forget_old_changes, self._store)
+            await asyncio.to_thread(forget_old_rows, self._store)
 
     def _take(self, snapshot: Snapshot, fixed: Iterable[Resource] = ()) -> None:
         """Build the APIs of *snapshot* and give the gateways, in one step, all that came of it."""

@@ -4,7 +4,7 @@ What the doors hold in their hands: everything that is running.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from holdfast.apis.endpoint import Environment
 from holdfast.gateway.cache import Cache
@@ -30,3 +30,4 @@ class Runtime:
     cache: Cache
     gateways: dict[Environment, str]  # the URL that callers use
     now: Callable[[], datetime] = utc_now
+    retire_after: timedelta = timedelta(days=1)  # without use, until retiring previous certificates is proposed

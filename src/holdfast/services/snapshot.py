@@ -15,7 +15,7 @@ from holdfast.apis.endpoint import Origin
 from holdfast.apis.trust_settings import TrustSettings, trust_by
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
-from holdfast.store import accounts, apis, endpoint_certificates, journal, trust_settings
+from holdfast.store import accounts, apis, endpoint_certificates, journal, removed_certificates, trust_settings
 from holdfast.store.database import Store
 from holdfast.store.journal import Change
 
@@ -62,10 +62,12 @@ def read_changed(store: Store, after: int) -> Snapshot:
         return Snapshot(wanted, trust, changes, changes[-1].sequence if changes else after)
 
 
-def forget_old_changes(store: Store) -> None:
-    """Delete the change rows that every publisher has long seen."""
+def forget_old_rows(store: Store) -> None:
+    """Delete the change rows that every publisher has long seen, and certificates that can no longer be restored."""
+    now = datetime.now(UTC)
     with store.write() as session:
-        journal.forget_changes(session, datetime.now(UTC))
+        journal.forget_changes(session, now)
+        removed_certificates.forget_removed(session, now)
 
 
 def _by_key(found: Iterable[Api]) -> dict[ApiKey, Api]:
@@ -104,7 +106,7 @@ def _trust_sets(session: Session, organization: str, origins: Sequence[Origin]) 
     names = [str(origin) for origin in origins]
     imported: dict[str, list[Certificate]] = defaultdict(list)
     for entry in endpoint_certificates.of_origins(session, organization, names):
-        imported[entry.origin] += entry.certificates
+        imported[entry.origin] += entry.trusted
     settings = trust_settings.of_origins(session, organization, names)
     now = datetime.now(UTC)
     return {
