@@ -34,6 +34,7 @@ from holdfast.middleware import BodyLimit, CrossOriginProtection, SecurityHeader
 from holdfast.services.accounts import Accounts
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
+from holdfast.services.probing import Probes
 from holdfast.services.publishing import Publisher
 from holdfast.services.runtime import Runtime, utc_now
 from holdfast.settings import Address, Settings
@@ -91,7 +92,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         listeners: dict[Environment, Address] = {"production": settings.gateway, "sandbox": settings.sandbox}
         publisher = Publisher(store, cache, enforcements, listeners, settings.drain)
         gateways = {environment: url_of(address) for environment, address in listeners.items()}
-        runtime = Runtime(store, accounts, enforcements, failures, cache, gateways)
+        probes = Probes(cache, EMBEDDED, process.probe_socket, process.warming, settings.probe_networks)
+        runtime = Runtime(store, accounts, enforcements, failures, cache, probes, gateways)
 
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(store.close)

@@ -11,6 +11,7 @@ from store.values import contents
 
 PREFIX = "/api/am/publisher/v4"
 APIS, CERTIFICATES = f"{PREFIX}/apis", f"{PREFIX}/endpoint-certificates"
+ENDPOINTS = f"{PREFIX}/endpoints"
 URL, SANDBOX = "https://pizza.test:8443/base", "http://sandbox.test"
 WSO2_MEMBERS = {"code", "message", "description", "moreInfo", "error"}
 RFC_9457_MEMBERS = {"type", "title", "status", "detail"}

@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.services.accounts import SESSION_COOKIE, SESSION_LASTS
 from holdfast.services.attempts import FREE
-from rest.calls import APIS, CERTIFICATES, PREFIX, api_body, assert_problem
+from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, api_body, assert_problem
 
 CALLS = [
     ("GET", APIS),
@@ -24,6 +24,8 @@ CALLS = [
     ("DELETE", f"{CERTIFICATES}/x"),
     ("GET", f"{CERTIFICATES}/x/content"),
     ("GET", f"{CERTIFICATES}/x/usage"),
+    ("POST", f"{ENDPOINTS}/fetch"),
+    ("POST", f"{ENDPOINTS}/probe"),
 ]
 
 
@@ -49,6 +51,8 @@ def test_nobody_gets_anything(anybody, method, path):
     options = {"json": {}} if path == f"{APIS}/x" and method == "PUT" else options
     if path.startswith(CERTIFICATES) and method in {"POST", "PUT"}:
         options = {"data": {"alias": "a", "endpoint": "https://a.test"}, "files": {"certificate": ("a", b"x")}}
+    if path.startswith(ENDPOINTS):
+        options = {"files": {"endpoint": (None, "https://a.test")}}
     assert_unauthorized(anybody.request(method, path, **options))
 
 

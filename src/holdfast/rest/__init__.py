@@ -4,7 +4,7 @@ The JSON door: the paths, fields and status codes of WSO2's publisher REST API, 
 
 from fastapi import FastAPI
 
-from holdfast.rest import apis, endpoint_certificates, errors
+from holdfast.rest import apis, endpoint_certificates, errors, probing
 from holdfast.services.runtime import Runtime
 
 
@@ -14,5 +14,6 @@ def create_door(runtime: Runtime) -> FastAPI:
     door.state.runtime = runtime
     door.include_router(apis.router)
     door.include_router(endpoint_certificates.router)
+    door.include_router(probing.router)
     errors.install(door)
     return door

@@ -20,6 +20,7 @@ from holdfast.services.errors import (
     NotFound,
     SignInRefused,
     TooManyAttempts,
+    TooManyTests,
 )
 
 PREFIX = "/api/am/publisher/v4"
@@ -47,6 +48,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NotFound: Problem(404, "not-found", "Not Found"),
     SignInRefused: Problem(401, "unauthorized", "Unauthorized"),
     TooManyAttempts: Problem(429, "too-many-attempts", "Too many failed attempts"),
+    TooManyTests: Problem(429, "too-many-tests", "Too many tests"),
     TransitionRefused: Problem(400, "transition-refused", "The lifecycle has no such transition"),
 }
 
@@ -85,7 +87,7 @@ async def _domain_error(request: Request, error: Exception) -> JSONResponse:
     headers = {}
     if isinstance(error, SignInRefused):
         headers["WWW-Authenticate"] = 'Basic realm="Holdfast", charset="UTF-8"'
-    if isinstance(error, TooManyAttempts):
+    if isinstance(error, TooManyAttempts | TooManyTests):
         headers["Retry-After"] = str(error.seconds)
     return answer(request, problem, str(error), _details(error), headers)
 

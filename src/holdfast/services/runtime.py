@@ -11,6 +11,7 @@ from holdfast.gateway.cache import Cache
 from holdfast.services.accounts import Accounts
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
+from holdfast.services.probing import Probes
 from holdfast.store.database import Store
 
 
@@ -28,5 +29,6 @@ class Runtime:
     enforcements: Enforcements
     failures: Failures
     cache: Cache
+    probes: Probes
     gateways: dict[Environment, str]  # the URL that callers use
     now: Callable[[], datetime] = utc_now

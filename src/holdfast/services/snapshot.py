@@ -67,6 +67,11 @@ def forget_old_changes(store: Store) -> None:
         journal.forget_changes(session, datetime.now(UTC))
 
 
+def trust_of_origin(session: Session, organization: str, origin: Origin) -> TrustSet | None:
+    """Read the trust set of one https origin, whether an API uses it or not; None when it cannot be read."""
+    return _trust_of(session, organization, [origin]).get(origin)
+
+
 def _by_key(found: Iterable[Api]) -> dict[ApiKey, Api]:
     return {(api.organization, api.id): api for api in found}
 
