@@ -19,7 +19,8 @@ from holdfast.probe import Obstacle, Presentation, Unseen
 from holdfast.services.enforcement import Progress
 from holdfast.services.errors import Conflict, NotFound, TooManyTests
 from holdfast.services.principal import Principal
-from holdfast.services.probing import AT_ONCE, MAX_WAITING, WITHIN, Probes, trust_to_test
+from holdfast.services.probing import AT_ONCE, MAX_WAITING, WITHIN, Probes
+from holdfast.services.tested_trust import trust_to_test
 from issuing import issue
 from services.control_plane import ListeningGateway, advance, control_plane, play
 from store.values import read
