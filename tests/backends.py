@@ -284,6 +284,56 @@ def websocket_backend(presented: Issued) -> Iterator[str]:
             thread.join()
 
 
+class ListeningBackend:
+    """A TLS server that says nothing and writes down what it hears, decrypted, by connection."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        self._listening = socket.create_server((V4, 0))
+        self._thread = threading.Thread(target=self._serve)
+        self.heard: list[bytes] = []
+        self.names: list[str | None] = []  # what it was asked for (SNI)
+        context.sni_callback = lambda connection, name, context: self.names.append(name)  # noqa: ARG005
+
+    def __enter__(self) -> "ListeningBackend":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listening.close()
+
+    def url(self, host: str = V4) -> str:
+        """Its URL."""
+        return _url("https", host, self.port, "")
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._listening.getsockname()[1])
+
+    def _serve(self) -> None:
+        listeners = []
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                listeners.append(threading.Thread(target=self._listen, args=[connection]))
+                listeners[-1].start()
+        for listener in listeners:
+            listener.join()
+
+    def _listen(self, connection: socket.socket) -> None:
+        connection.settimeout(PATIENCE)
+        with connection, contextlib.suppress(OSError), self._context.wrap_socket(connection, server_side=True) as tls:
+            heard = b""
+            try:
+                while data := tls.recv(4096):
+                    heard += data
+            finally:
+                self.heard.append(heard)
+
+
 @contextmanager
 def silent_backend() -> Iterator[str]:
     """Take connections and never say a word on them; give its URL."""

@@ -20,6 +20,7 @@ from holdfast.services.accounts import SESSION_COOKIE, Accounts
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
 from holdfast.services.principal import Principal
+from holdfast.services.probing import Probes
 from holdfast.services.runtime import Runtime
 from holdfast.store import accounts
 from holdfast.store.accounts import User
@@ -108,11 +109,17 @@ def otto(store: Store) -> Principal:
     return enter(store, "other", "otto")
 
 
+async def nothing_warms() -> set[str]:
+    """Say what an Envoy would that uses all that it has."""
+    return set()
+
+
 def run(store: Store, now: Callable[[], datetime]) -> Runtime:
     """Put a control plane together that no gateway has called yet."""
     cache = Cache()
     enforcements, failures = Enforcements(store, cache, {}), Failures(cache.tell_observers)
-    return Runtime(store, Accounts(store), enforcements, failures, cache, GATEWAYS, now)
+    probes = Probes(cache, "embedded", Path("/nonexistent"), nothing_warms, now=now)
+    return Runtime(store, Accounts(store), enforcements, failures, cache, probes, GATEWAYS, now)
 
 
 @pytest.fixture

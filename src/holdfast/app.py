@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -36,8 +37,11 @@ from holdfast.services.accounts import Accounts
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.exceptions import ExceptionsEnd
 from holdfast.services.failures import Failures
+from holdfast.services.observing import Observing
+from holdfast.services.probing import Probes
 from holdfast.services.publishing import Publisher
 from holdfast.services.runtime import Runtime, utc_now
+from holdfast.services.watching import accepted_chain
 from holdfast.settings import Address, Settings
 from holdfast.store.database import Store
 
@@ -94,7 +98,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         publisher = Publisher(store, cache, enforcements, listeners, settings.drain)
         gateways = {environment: url_of(address) for environment, address in listeners.items()}
         quiet = timedelta(seconds=settings.retire_after)
-        runtime = Runtime(store, accounts, enforcements, failures, cache, gateways, retire_after=quiet)
+        probes = Probes(cache, EMBEDDED, process.probe_socket, process.warming, settings.probe_networks)
+        runtime = Runtime(store, accounts, enforcements, failures, cache, probes, gateways, retire_after=quiet)
 
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(store.close)
@@ -103,6 +108,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             stack.push_async_callback(exceptions.stop)
             await publisher.start()
             stack.push_async_callback(publisher.stop)
+            observing = Observing(store, partial(accepted_chain, store, probes))
+            await observing.start()
+            stack.push_async_callback(observing.stop)
             enforcements.start()
             stack.push_async_callback(enforcements.stop)
             discovery = await serve(cache, f"unix:{sockets / 'ads'}", failures.record)

@@ -37,6 +37,8 @@ CALLS = [
     ("PUT", f"{ENDPOINTS}/trust-exception"),
     ("DELETE", f"{ENDPOINTS}/trust-exception"),
     ("GET", f"{ENDPOINTS}/trust-exceptions"),
+    ("POST", f"{ENDPOINTS}/fetch"),
+    ("POST", f"{ENDPOINTS}/probe"),
 ]
 BODIES = {
     f"{ENDPOINTS}/trust-settings": {},
@@ -68,6 +70,7 @@ def test_nobody_gets_anything(anybody, method, path):
         options = {"data": {"alias": "a", "endpoint": "https://a.test"}, "files": {"certificate": ("a", b"x")}}
     if path.startswith(ENDPOINTS):
         options = {"params": {"endpoint": "https://a.test"}} | ({"json": BODIES[path]} if method == "PUT" else {})
+        options |= {"files": {"endpoint": (None, "https://a.test")}} if method == "POST" else {}
     assert_unauthorized(anybody.request(method, path, **options))
 
 

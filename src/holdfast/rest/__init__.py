@@ -11,6 +11,7 @@ from holdfast.rest import (
     errors,
     failures,
     metrics,
+    probing,
     removed_certificates,
     rotation,
     trust_settings,
@@ -26,6 +27,7 @@ def create_door(runtime: Runtime) -> FastAPI:
     for part in (endpoint_certificates, certificate_content, rotation, removed_certificates):
         door.include_router(part.router)
     door.include_router(trust_settings.router)
+    door.include_router(probing.router)
     door.include_router(failures.router)
     door.include_router(metrics.router)
     errors.install(door)

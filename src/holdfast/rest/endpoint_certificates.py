@@ -2,7 +2,6 @@
 `/endpoint-certificates`: list, upload, look at, replace, delete.
 """
 
-from collections.abc import Iterable
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -10,10 +9,9 @@ from fastapi import APIRouter, Form, Query, Response, UploadFile
 
 from holdfast.apis.endpoint_certificate import EndpointCertificate
 from holdfast.certificates import parsing
-from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.findings import Finding
-from holdfast.certificates.validity import Status, status_of
+from holdfast.certificates.validity import Status
 from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.certificates import described, findings_of
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
@@ -76,8 +74,8 @@ def inspect_certificate(
     now = running.now()
     found = trust.inspect(read(certificate), endpoint, now, password)
     return {
-        "certificates": [_described(each, status_of(each, now).value) for each in found.certificates],
-        "findings": _findings(found.findings),
+        "certificates": [described(each, now) for each in found.certificates],
+        "findings": findings_of(found.findings),
     } | _parts(found)
 
 
@@ -167,41 +165,10 @@ def _information(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]
         "validity": {"from": first.not_before.isoformat(), "to": first.not_after.isoformat()},
         "version": first.version,
         "subject": first.subject,
-        "certificates": [
-            _described(certificate, status_of(certificate, now).value) for certificate in entry.certificates
-        ],
-        "findings": _findings(trust.examine_entry(entry, now)),
-        "previous": [_described(certificate, status_of(certificate, now).value) for certificate in entry.previous],
+        "certificates": [described(certificate, now) for certificate in entry.certificates],
+        "findings": findings_of(trust.examine_entry(entry, now)),
+        "previous": [described(certificate, now) for certificate in entry.previous],
         "replacedTime": entry.replaced_at.isoformat() if entry.replaced_at else None,
         "inUse": rotation.in_use(entry, now) or "unknown",
         "retireProposed": rotation.should_retire(entry, now, running.retire_after),
     }
-
-
-def _described(certificate: Certificate, status: str) -> dict[str, Any]:
-    return {
-        "status": status,
-        "subject": certificate.subject,
-        "issuer": certificate.issuer,
-        "serialNumber": f"{certificate.serial_number:x}",
-        "validity": {"from": certificate.not_before.isoformat(), "to": certificate.not_after.isoformat()},
-        "version": certificate.version,
-        "subjectAltNames": list(certificate.subject_alt_names),
-        "fingerprint": certificate.fingerprint,
-        "key": str(certificate.public_key),
-        "signatureAlgorithm": certificate.signature_algorithm,
-        "isCa": certificate.is_ca,
-    }
-
-
-def _findings(findings: Iterable[Finding]) -> list[dict[str, str]]:
-    return [
-        {
-            "code": finding.code,
-            "severity": finding.severity.value,
-            "message": finding.message,
-            "remedy": finding.remedy,
-            "fingerprint": finding.fingerprint,
-        }
-        for finding in findings
-    ]

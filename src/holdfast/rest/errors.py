@@ -21,6 +21,7 @@ from holdfast.services.errors import (
     NothingBefore,
     SignInRefused,
     TooManyAttempts,
+    TooManyTests,
 )
 
 PREFIX = "/api/am/publisher/v4"
@@ -49,6 +50,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NothingBefore: Problem(409, "no-previous-certificate", "There is no previous certificate"),
     SignInRefused: Problem(401, "unauthorized", "Unauthorized"),
     TooManyAttempts: Problem(429, "too-many-attempts", "Too many failed attempts"),
+    TooManyTests: Problem(429, "too-many-tests", "Too many tests"),
     TransitionRefused: Problem(400, "transition-refused", "The lifecycle has no such transition"),
 }
 
@@ -87,7 +89,7 @@ async def _domain_error(request: Request, error: Exception) -> JSONResponse:
     headers = {}
     if isinstance(error, SignInRefused):
         headers["WWW-Authenticate"] = 'Basic realm="Holdfast", charset="UTF-8"'
-    if isinstance(error, TooManyAttempts):
+    if isinstance(error, TooManyAttempts | TooManyTests):
         headers["Retry-After"] = str(error.seconds)
     return answer(request, problem, str(error), _details(error), headers)
 

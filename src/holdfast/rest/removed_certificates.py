@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException
 
 from holdfast.apis.endpoint_certificate import RemovedCertificate
 from holdfast.apis.errors import InvalidField
-from holdfast.certificates.validity import status_of
 from holdfast.rest.authentication import Caller, Running
-from holdfast.rest.endpoint_certificates import _described, described_entry
+from holdfast.rest.certificates import described
+from holdfast.rest.endpoint_certificates import described_entry
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.services import removal
@@ -83,6 +83,6 @@ def _removed(running: Runtime, removed: RemovedCertificate) -> dict[str, Any]:
         "removedTime": removed.removed_at.isoformat(),
         "removedBy": removed.removed_by,
         "restorableUntil": removal.restorable_until(removed).isoformat(),
-        "certificates": [_described(each, status_of(each, now).value) for each in removed.certificates],
-        "previous": [_described(each, status_of(each, now).value) for each in removed.previous],
+        "certificates": [described(each, now) for each in removed.certificates],
+        "previous": [described(each, now) for each in removed.previous],
     }

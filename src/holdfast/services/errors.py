@@ -78,6 +78,15 @@ class EndpointNeedsNoCertificate(ValueError):
         )
 
 
+class TooManyTests(RuntimeError):
+    """So many backends are being tested that there is no place left to wait."""
+
+    seconds = 5
+
+    def __init__(self) -> None:
+        super().__init__(f"Too many backends are being tested. Try again in {self.seconds} seconds.")
+
+
 class SignInRefused(PermissionError):
     """User name and password do not belong together."""
 

@@ -11,6 +11,7 @@ from holdfast.gateway.cache import Cache
 from holdfast.services.accounts import Accounts
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
+from holdfast.services.probing import Probes
 from holdfast.store.database import Store
 
 
@@ -28,6 +29,7 @@ class Runtime:
     enforcements: Enforcements
     failures: Failures
     cache: Cache
+    probes: Probes
     gateways: dict[Environment, str]  # the URL that callers use
     now: Callable[[], datetime] = utc_now
     retire_after: timedelta = timedelta(days=1)  # without use, until retiring previous certificates is proposed
