@@ -19,6 +19,7 @@ from holdfast.gateway.cache import Cache
 from holdfast.services.accounts import SESSION_COOKIE, Accounts
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
+from holdfast.services.permissions import EVERY_PERMISSION
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
 from holdfast.store import accounts
@@ -171,7 +172,7 @@ def join(shared_runtime: Runtime) -> Callable[[str], User]:
 
     def join(name: str) -> User:
         organization = str(uuid.uuid4())
-        user = User(str(uuid.uuid4()), organization, f"{name} of {organization}", CHEAPLY.hash(PASSWORD))
+        user = User(str(uuid.uuid4()), organization, f"{name} of {organization}", CHEAPLY.hash(PASSWORD), EVERY_PERMISSION)
         with shared_runtime.store.write() as session:
             accounts.insert_organization(session, organization, datetime.now(UTC))
             accounts.insert_user(session, user, datetime.now(UTC))
