@@ -16,6 +16,7 @@ from argon2 import PasswordHasher
 from starlette.types import ASGIApp
 
 from holdfast.gateway.cache import Cache
+from holdfast.sealing import Sealing
 from holdfast.services.accounts import SESSION_COOKIE, Accounts
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
@@ -42,6 +43,7 @@ structlog.configure(
 PASSWORD = "crisp-thin-päsword"
 # Checking a password costs what its hash says: this one is made to be cheap, so that tests are fast.
 CHEAPLY = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+SEALING = Sealing(lambda: (bytes(32),))
 GATEWAYS = {"production": "http://127.0.0.1:8280", "sandbox": "http://127.0.0.1:8281"}
 
 
@@ -113,7 +115,7 @@ def run(store: Store, now: Callable[[], datetime]) -> Runtime:
     """Put a control plane together that no gateway has called yet."""
     cache = Cache()
     enforcements, failures = Enforcements(store, cache, {}), Failures(cache.tell_observers)
-    return Runtime(store, Accounts(store), enforcements, failures, cache, GATEWAYS, now)
+    return Runtime(store, Accounts(store), enforcements, failures, cache, SEALING, GATEWAYS, now)
 
 
 @pytest.fixture
@@ -172,7 +174,8 @@ def join(shared_runtime: Runtime) -> Callable[[str], User]:
 
     def join(name: str) -> User:
         organization = str(uuid.uuid4())
-        user = User(str(uuid.uuid4()), organization, f"{name} of {organization}", CHEAPLY.hash(PASSWORD), EVERY_PERMISSION)
+        password_hash = CHEAPLY.hash(PASSWORD)
+        user = User(str(uuid.uuid4()), organization, f"{name} of {organization}", password_hash, EVERY_PERMISSION)
         with shared_runtime.store.write() as session:
             accounts.insert_organization(session, organization, datetime.now(UTC))
             accounts.insert_user(session, user, datetime.now(UTC))

@@ -9,23 +9,26 @@ import binascii
 import contextlib
 import hashlib
 import json
-import os
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-KEY_FILE = "sealing-key"
 MAX_KEYS = 16
 _KEY_SIZE, _ID_SIZE, _NONCE_SIZE = 32, 8, 12
 _FORMAT = b"\1"  # before the id of the key, the nonce, and what AES-GCM made
 
 
 class CannotUnseal(ValueError):
-    """None of the keys opens what was sealed: it was changed or moved, or its key is gone."""
+    """None of the keys opens what was sealed: it was changed or moved, or its key is gone; *why* says which."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(
+            f"A private key cannot be opened: {why}. Put the sealing key back that was there, or begin with a new key."
+        )
 
 
 class UnusableSealingKey(ValueError):
@@ -71,48 +74,11 @@ def new_key() -> bytes:
 
 
 def read_keys(text: str, where: str) -> tuple[bytes, ...]:
-    """Read keys: 32 bytes in base64 each, with commas or line ends between. Raises UnusableSealingKey, naming *where*."""
+    """Read keys: 32 bytes in base64 each, commas or blanks between. Raises UnusableSealingKey, naming *where*."""
     words = text.replace(",", " ").split()
     if not 1 <= len(words) <= MAX_KEYS:
         raise UnusableSealingKey(f"{where} holds {len(words)} sealing keys; 1 to {MAX_KEYS} are possible.")
     return tuple(_key(word, where) for word in words)
-
-
-class KeyFile:
-    """A file of sealing keys, one a line, that only its owner may read."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def read(self) -> tuple[bytes, ...]:
-        """Read the keys. Raises UnusableSealingKey."""
-        try:
-            return read_keys(self.path.read_text("ascii"), str(self.path))
-        except OSError as error:
-            raise UnusableSealingKey(f"{self.path} cannot be read ({error.strerror}).") from error
-        except UnicodeDecodeError:
-            raise UnusableSealingKey(f"{self.path} holds no sealing keys.") from None
-
-    def read_or_make(self) -> tuple[bytes, ...]:
-        """Read the keys; make the file with a new one where there is none. Raises UnusableSealingKey."""
-        if not self.path.exists():
-            self.write([new_key()])
-        return self.read()
-
-    def write(self, keys: Sequence[bytes]) -> None:
-        """Put *keys* in the place of what the file holds: after a crash it holds all of either. Raises OSError."""
-        beside = self.path.with_name(f".{self.path.name}.new")
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as output:
-            os.fchmod(output.fileno(), 0o600)
-            output.writelines(base64.b64encode(key) + b"\n" for key in keys)
-            output.flush()
-            os.fsync(output.fileno())
-        beside.replace(self.path)
-        directory = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
 
 
 def _key(word: str, where: str) -> bytes:

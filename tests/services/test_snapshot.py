@@ -6,6 +6,7 @@ from holdfast.apis.endpoint import parse_endpoint
 from holdfast.services.snapshot import read_changed, read_everything
 from holdfast.store import apis, endpoint_certificates, journal
 from issuing import issue
+from services.control_plane import SEALING
 from store.values import NOW, make_api, make_entry
 
 
@@ -40,12 +41,12 @@ def announce(store, organization, kind, key):
 
 
 def read(store, after=1):
-    snapshot = read_changed(store, after)
+    snapshot = read_changed(store, SEALING, after)
     return {api.name if api else None for api in snapshot.apis.values()}, snapshot
 
 
 def test_everything_is_read_with_the_number_of_the_last_change(store, kept):
-    snapshot = read_everything(store)
+    snapshot = read_everything(store, SEALING)
     assert snapshot.apis == {(api.organization, api.id): api for api in kept.values()}
     assert (snapshot.sequence, list(snapshot.changes)) == (1, [])
     assert {org: set(trust) for org, trust in snapshot.trust.items()} == {"default": {PIZZA, PASTA}, "other": {PIZZA}}
@@ -53,7 +54,7 @@ def test_everything_is_read_with_the_number_of_the_last_change(store, kept):
 
 def test_all_certificates_of_an_origin_are_its_anchors_and_no_others(store, kept):
     del kept
-    trust = read_everything(store).trust
+    trust = read_everything(store, SEALING).trust
     assert {name for anchor in trust["default"][PIZZA].anchors for name in anchor.dns_names} == {"a.test", "b.test"}
     assert trust["default"][PASTA].anchors == trust["other"][PIZZA].anchors == ()
     assert trust["default"][PIZZA].reference == PIZZA.reference

@@ -4,7 +4,7 @@ The JSON door: the paths, fields and status codes of WSO2's publisher REST API, 
 
 from fastapi import FastAPI
 
-from holdfast.rest import apis, endpoint_certificates, errors, trust_settings
+from holdfast.rest import apis, client_certificates, endpoint_certificates, errors, trust_settings
 from holdfast.services.runtime import Runtime
 
 
@@ -15,5 +15,6 @@ def create_door(runtime: Runtime) -> FastAPI:
     door.include_router(apis.router)
     door.include_router(endpoint_certificates.router)
     door.include_router(trust_settings.router)
+    door.include_router(client_certificates.router)
     errors.install(door)
     return door

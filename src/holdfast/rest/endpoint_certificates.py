@@ -73,7 +73,7 @@ def inspect_certificate(
     now = running.now()
     found = trust.inspect(read(certificate), endpoint, now, password)
     return {
-        "certificates": [_described(each, status_of(each, now).value) for each in found.certificates],
+        "certificates": [described(each, status_of(each, now).value) for each in found.certificates],
         "findings": _findings(found.findings),
         "ignored": [{"what": part.what, "why": part.why} for part in found.ignored],
     }
@@ -168,13 +168,14 @@ def _information(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]
         "version": first.version,
         "subject": first.subject,
         "certificates": [
-            _described(certificate, status_of(certificate, now).value) for certificate in entry.certificates
+            described(certificate, status_of(certificate, now).value) for certificate in entry.certificates
         ],
         "findings": _findings(trust.examine_entry(entry, now)),
     }
 
 
-def _described(certificate: Certificate, status: str) -> dict[str, Any]:
+def described(certificate: Certificate, status: str) -> dict[str, Any]:
+    """Say what a certificate says."""
     return {
         "status": status,
         "subject": certificate.subject,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from holdfast.apis.endpoint import Environment
 from holdfast.gateway.cache import Cache
+from holdfast.sealing import Sealing
 from holdfast.services.accounts import Accounts
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
@@ -28,5 +29,6 @@ class Runtime:
     enforcements: Enforcements
     failures: Failures
     cache: Cache
+    sealing: Sealing
     gateways: dict[Environment, str]  # the URL that callers use
     now: Callable[[], datetime] = utc_now
