@@ -12,6 +12,7 @@ from holdfast.apis.api import Api
 from holdfast.apis.errors import InvalidFields
 from holdfast.services import catalog
 from holdfast.web.certificate_rows import certificate_rows
+from holdfast.web.client_rows import client_rows
 from holdfast.web.rendering import render
 from holdfast.web.session import Running, Visitor
 
@@ -74,6 +75,12 @@ def _page(
         errors=errors or {},
         now=running.now(),
         rows=certificate_rows(running, who, api),
+        client_rows=client_rows(running, who, api),
         failures=running.failures.of(api),
-        expanded="certificates" in request.query_params or request.query_params.get("done", "").startswith("cert"),
+        expanded=_is_about_certificates(request),
     )
+
+
+def _is_about_certificates(request: Request) -> bool:
+    done = request.query_params.get("done", "")
+    return "certificates" in request.query_params or done.startswith(("cert", "client"))

@@ -27,6 +27,10 @@ NOTICES = {
     "certificate-added": "Certificate added successfully",
     "certificate-replaced": "Certificate replaced successfully",
     "certificate-deleted": "Certificate Deleted Successfully",
+    "client-certificate-imported": "Client certificate imported",
+    "client-certificate-removed": "Client certificate removed",
+    "client-request-made": "Request made: send it to your CA",
+    "client-request-discarded": "Request discarded",
 }
 EXAMPLE_ENDPOINT = "https://backend.example:8443/base"
 _STATUS_ICONS = {
