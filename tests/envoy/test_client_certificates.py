@@ -1,5 +1,6 @@
 """Gateways prove who they are to backends that ask for it."""
 
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ import pytest
 
 from backends import Backend
 from issuing import CLIENTS_ONLY, Issued, answer, ed25519_key, identity_file, issue, p256, p521, rsa_key
-from running import Holdfast, PublishedApi, refusal, wait_until
+from running import COMMAND, Holdfast, PublishedApi, refusal, wait_until
 
 pytestmark = pytest.mark.envoy
 HOST = "127.0.0.1"
@@ -145,16 +146,25 @@ def test_the_key_is_nowhere_but_in_the_gateway(holdfast: Holdfast):
         assert {name for name, content in kept.items() for secret in secrets if secret in content} == set()
 
 
+def test_the_gateways_admin_interface_does_not_show_the_key(holdfast: Holdfast):
+    own = client("shown without its key")
+    with mutual(holdfast) as (backend, api):
+        holdfast.present(backend.url(), both(own))
+        assert seen(holdfast, api) == "shown without its key"
+        (admin,) = holdfast.data.parent.glob("holdfast-*/admin")
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(admin)), base_url="http://admin") as asking:
+            said = "".join(asking.get(path).text for path in ("/config_dump", "/certs", "/clusters", "/init_dump"))
+        assert own.pem.decode().replace("\n", "\\n") in said
+        assert "PRIVATE KEY" not in said
+        assert own.key_pem.decode().splitlines()[1] not in said
+
+
 def own_bytes(issued: Issued) -> bytes:
     """Give the number that the key is."""
     return issued.key.private_numbers().private_value.to_bytes(32, "big")  # type: ignore[union-attr]
 
 
 def test_a_stopped_holdfast_seals_anew_and_presents_the_same_afterwards(tmp_path):
-    import subprocess
-
-    from running import COMMAND
-
     with Holdfast(tmp_path) as holdfast, mutual(holdfast) as (backend, api):
         holdfast.present(backend.url(), both(client("kept")))
         key = (holdfast.data / "sealing-key").read_bytes()

@@ -63,7 +63,7 @@ class NotPermitted(PermissionError):
 
     def __init__(self, permission: str) -> None:
         self.permission = permission
-        super().__init__(f"You need the permission {permission!r} for this. Ask who manages the users of Holdfast.")
+        super().__init__(f"You need the permission {str(permission)!r} for this. Ask who manages users.")
 
 
 class SignInRefused(PermissionError):
