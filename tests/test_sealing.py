@@ -86,6 +86,17 @@ def test_the_key_is_made_in_the_data_directory_when_it_is_first_needed(tmp_path)
     assert open_sealing(Settings(), tmp_path).open(sealed, "default", "row") == SECRET
 
 
+def test_a_key_that_is_gone_is_not_made_anew_by_those_who_only_open(tmp_path):
+    sealed = open_sealing(Settings(), tmp_path).seal(SECRET, "default", "row")
+    kept = (tmp_path / KEY_FILE).rename(tmp_path / "kept")
+    later = open_sealing(Settings(), tmp_path)
+    with pytest.raises(CannotUnseal, match="is not here"):
+        later.open(sealed, "default", "row")
+    assert not (tmp_path / KEY_FILE).exists()
+    kept.rename(tmp_path / KEY_FILE)
+    assert later.open(sealed, "default", "row") == SECRET
+
+
 def test_the_key_can_come_from_a_variable_or_a_file_and_not_from_both(tmp_path):
     key = new_key()
     sealed = sealing(key).seal(SECRET, "default", "row")

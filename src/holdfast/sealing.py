@@ -38,15 +38,19 @@ class UnusableSealingKey(ValueError):
 class Sealing:
     """Seals and opens secrets, each for one row of one organization."""
 
-    def __init__(self, keys: Callable[[], Sequence[bytes]]) -> None:
-        """*keys* gives the keys, the one that seals first; it is asked when one is needed, and once."""
-        self._source = keys
+    def __init__(self, keys: Callable[[], Sequence[bytes]], make: Callable[[], Sequence[bytes]] | None = None) -> None:
+        """
+        *keys* gives the keys, the one that seals first; it is asked when one is needed, until it has some.
+
+        *make* makes the first one, when something is to be sealed and there is none.
+        """
+        self._find, self._make = keys, make
         self._keys: tuple[tuple[bytes, AESGCM], ...] = ()
         self._lock = threading.Lock()
 
     def seal(self, secret: bytes, organization: str, row: str) -> bytes:
         """Seal *secret* so that it opens only as that of *row* (an id) of *organization*."""
-        key_id, key = self._opened()[0]
+        key_id, key = self._opened(self._make or self._find)[0]
         nonce = secrets.token_bytes(_NONCE_SIZE)
         head = _FORMAT + key_id
         return head + nonce + key.encrypt(nonce, secret, _context(head, organization, row))
@@ -54,17 +58,17 @@ class Sealing:
     def open(self, sealed: bytes, organization: str, row: str) -> bytes:
         """Give back what was sealed for *row* of *organization*. Raises CannotUnseal, UnusableSealingKey."""
         head, rest = sealed[: len(_FORMAT) + _ID_SIZE], sealed[len(_FORMAT) + _ID_SIZE :]
-        for key_id, key in self._opened():
+        for key_id, key in self._opened(self._find):
             if head == _FORMAT + key_id:
                 with contextlib.suppress(InvalidTag, ValueError):
                     return key.decrypt(rest[:_NONCE_SIZE], rest[_NONCE_SIZE:], _context(head, organization, row))
                 raise CannotUnseal("it was changed, or moved here from elsewhere") from None
         raise CannotUnseal("the sealing key that it was sealed with is not here")
 
-    def _opened(self) -> tuple[tuple[bytes, AESGCM], ...]:
+    def _opened(self, source: Callable[[], Sequence[bytes]]) -> tuple[tuple[bytes, AESGCM], ...]:
         with self._lock:
             if not self._keys:
-                self._keys = tuple((_id_of(key), AESGCM(key)) for key in self._source())
+                self._keys = tuple((_id_of(key), AESGCM(key)) for key in source())
             return self._keys
 
 

@@ -26,7 +26,7 @@ def open_sealing(settings: Settings, data: Path) -> Sealing:
         raise CannotStart("HOLDFAST_SEALING_KEY and HOLDFAST_SEALING_KEY_FILE are both set. Unset one of them.")
     file = KeyFile(data / KEY_FILE)
     if settings.sealing_key is None and settings.sealing_key_file is None and not file.path.exists():
-        return Sealing(file.read_or_make)
+        return Sealing(file.read_if_there, file.read_or_make)
     try:
         keys = _from_variable(settings) or KeyFile(settings.sealing_key_file or file.path).read()
     except UnusableSealingKey as error:
@@ -84,6 +84,10 @@ class KeyFile:
             raise UnusableSealingKey(f"{self.path} cannot be read ({error.strerror}).") from error
         except UnicodeDecodeError:
             raise UnusableSealingKey(f"{self.path} holds no sealing keys.") from None
+
+    def read_if_there(self) -> tuple[bytes, ...]:
+        """Read the keys, none where there is no file. Raises UnusableSealingKey."""
+        return self.read() if self.path.exists() else ()
 
     def read_or_make(self) -> tuple[bytes, ...]:
         """Read the keys; make the file with a new one where there is none. Raises UnusableSealingKey."""

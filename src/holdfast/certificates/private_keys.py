@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from holdfast.certificates import der, keys, pbe
-from holdfast.certificates.der import OCTET_STRING, SEQUENCE, Element, NotDer
+from holdfast.certificates.der import INTEGER, OCTET_STRING, OID, SEQUENCE, Element, NotDer
 from holdfast.certificates.derivation import Work
 from holdfast.certificates.errors import PasswordNeeded, TooManyIterations, UnusableKey, WrongPassword
 from holdfast.certificates.pbe import Cipher, Undecipherable, Unsupported
@@ -32,6 +32,8 @@ Handle = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519Private
 MAX_DER = 4096  # bytes; RSA 4096 takes 2,373
 _RSA_BITS = (2048, 4096)
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+_RSA, _EC, _ED25519 = der.oid("1.2.840.113549.1.1.1"), der.oid("1.2.840.10045.2.1"), der.oid("1.3.101.112")
+_CURVE = 0xA0  # RFC 5915, section 3
 _DECRYPT = "Write it anew with a password that is read: openssl pkcs8 -topk8 -v2 aes256 -in FILE -out key.pem"
 # As OpenSSL wrote encrypted keys before PKCS#8: one round of MD5, so nothing to bound.
 _OLD_ENCRYPTED = re.compile(
@@ -120,16 +122,22 @@ def read_old_encrypted(text: bytes, password: str | None) -> PrivateKey:
     if not password:
         raise PasswordNeeded("PEM")
     try:
-        loaded = load_pem_private_key(text, password.encode("utf-8", "surrogatepass"))
+        # Not checked here: how much work that would be is seen only in what it decrypts to.
+        loaded = load_pem_private_key(
+            text, password.encode("utf-8", "surrogatepass"), unsafe_skip_rsa_key_validation=True
+        )
+        plain = loaded.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     except Exception:  # noqa: BLE001 - what was tried must not show in the cause
         raise WrongPassword("PEM") from None
-    return _key(loaded)
+    return load_key(plain)
 
 
 def load_key(data: bytes) -> PrivateKey:
     """Read a key that is not encrypted, as DER, and check it. Raises UnusableKey."""
     if len(data) > MAX_DER:
         raise UnusableKey(f"has more than {MAX_DER} bytes", _kinds())
+    if not _is_of_known_size(data):
+        raise UnusableKey("is of a kind or size that gateways do not load", _kinds())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -137,6 +145,28 @@ def load_key(data: bytes) -> PrivateKey:
     except Exception:  # noqa: BLE001 - the causes can quote what was read
         raise UnusableKey("is damaged, or of a kind that is not known", _kinds()) from None
     return _key(loaded)
+
+
+def _is_of_known_size(data: bytes) -> bool:
+    """Look before the key is checked: to see whether a number of 16,000 bits is prime takes a minute."""
+    try:
+        (element,) = der.read(data)
+        parts = element.children()
+        if der.begins(parts, INTEGER, SEQUENCE, OCTET_STRING):
+            kind, *parameters = parts[1].children()
+            if kind.content == _EC:
+                return der.begins(parameters, OID)
+            if kind.content != _RSA:
+                return kind.content == _ED25519
+            (inner,) = element.within(parts[2].octets())
+            parts = inner.children()
+        if der.begins(parts, INTEGER, OCTET_STRING):
+            return all(der.begins(each.children(), OID) for each in parts[2:] if each.tag == _CURVE)
+    except ValueError:  # NotDer, or another number of elements
+        return False
+    sizes = [len(each.content) for each in parts if each.tag == INTEGER]
+    longest = _RSA_BITS[1] // 8 + 1  # with the octet of the sign
+    return len(sizes) == len(parts) == 9 and max(sizes) <= longest and max(sizes[4:6]) <= longest // 2 + 1
 
 
 def opened_key(data: bytes) -> PrivateKey:
