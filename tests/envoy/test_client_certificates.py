@@ -32,6 +32,8 @@ def mutual(holdfast: Holdfast, *, needed: bool = True) -> Iterator[tuple[Backend
     """Run a backend that asks for a client certificate, and publish an API that trusts it."""
     with Backend(SERVER, client_ca=CA, client_needed=needed) as backend:
         yield backend, holdfast.publish_trusted_api(backend.url(), SERVER.pem)
+        # The next backend may get the same port, and with it the same origin.
+        holdfast.rest.delete(WHERE, params={"endpoint": backend.url()})
 
 
 def seen(holdfast: Holdfast, api: PublishedApi) -> str | None:

@@ -29,10 +29,17 @@ CALLS = [
     ("PUT", f"{ENDPOINTS}/trust-exception"),
     ("DELETE", f"{ENDPOINTS}/trust-exception"),
     ("GET", f"{ENDPOINTS}/trust-exceptions"),
+    ("GET", f"{ENDPOINTS}/client-certificate"),
+    ("PUT", f"{ENDPOINTS}/client-certificate"),
+    ("DELETE", f"{ENDPOINTS}/client-certificate"),
+    ("POST", f"{ENDPOINTS}/client-certificate/request"),
+    ("DELETE", f"{ENDPOINTS}/client-certificate/request"),
+    ("PUT", f"{ENDPOINTS}/client-certificate/answer"),
 ]
 BODIES = {
     f"{ENDPOINTS}/trust-settings": {},
     f"{ENDPOINTS}/trust-exception": {"reason": "because it is so", "until": "2030-01-01T00:00:00Z"},
+    f"{ENDPOINTS}/client-certificate/request": {"subject": "a"},
 }
 
 
@@ -59,7 +66,10 @@ def test_nobody_gets_anything(anybody, method, path):
     if path.startswith(CERTIFICATES) and method in {"POST", "PUT"}:
         options = {"data": {"alias": "a", "endpoint": "https://a.test"}, "files": {"certificate": ("a", b"x")}}
     if path.startswith(ENDPOINTS):
-        options = {"params": {"endpoint": "https://a.test"}} | ({"json": BODIES[path]} if method == "PUT" else {})
+        options = {"params": {"endpoint": "https://a.test"}}
+        if method in {"POST", "PUT"}:
+            body = {"json": BODIES[path]} if path in BODIES else {"files": {"certificate": ("a", b"x")}}
+            options |= body
     assert_unauthorized(anybody.request(method, path, **options))
 
 
