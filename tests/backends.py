@@ -38,9 +38,22 @@ class Backend:
     `/stream` sends one line, waits for `let_on()`, and sends another.
     """
 
-    def __init__(self, presented: Issued | None, address: str = V4, tls: ssl.SSLContext | None = None) -> None:
-        """*tls* is what it speaks TLS with, if that is to be something special."""
+    def __init__(
+        self,
+        presented: Issued | None,
+        address: str = V4,
+        tls: ssl.SSLContext | None = None,
+        *,
+        client_ca: Issued | None = None,
+        client_needed: bool = True,
+    ) -> None:
+        """
+        *tls* is what it speaks TLS with, if that is to be something special.
+
+        With *client_ca* it asks for a client certificate of this CA; answers say as `client` whose it was.
+        """
         self._server = _Server(address)
+        self._server.client_ca, self._server.client_needed = client_ca, client_needed
         self._server.present(presented)
         if tls:
             self._server.tls = tls
@@ -101,6 +114,8 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 256
     tls: ssl.SSLContext | None = None
+    client_ca: Issued | None = None
+    client_needed = True
 
     def __init__(self, address: str) -> None:
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -113,7 +128,8 @@ class _Server(socketserver.ThreadingTCPServer):
         super().__init__((address, 0), _Exchange)
 
     def present(self, presented: Issued | None) -> None:
-        self.tls = server_context(presented) if presented else None
+        asked = {"client_ca": self.client_ca, "client_needed": self.client_needed}
+        self.tls = server_context(presented, **asked) if presented else None  # type: ignore[arg-type]
         if self.tls:
             self.tls.sni_callback = lambda _, name, __: self.server_names.append(name)
 
@@ -182,7 +198,10 @@ class _Exchange(BaseHTTPRequestHandler):
         return b"".join(chunks)
 
     def _echo(self, body: bytes) -> dict[str, Any]:
-        return echo(self.command, self.path, self.headers.items(), body) | {"connection": self.client_address[1]}
+        return echo(self.command, self.path, self.headers.items(), body) | {
+            "connection": self.client_address[1],
+            "client": _client(self.connection),
+        }
 
     def _send(self, body: bytes, kind: str, status: int = 200) -> None:
         self.send_response(status)
@@ -208,6 +227,13 @@ class _Exchange(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base gives
         """Say nothing."""
+
+
+def _client(connection: Any) -> str | None:
+    """Give the common name of the client certificate that was presented."""
+    certificate = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    names = dict(pair for rdn in certificate["subject"] for pair in rdn) if certificate else {}
+    return names.get("commonName")
 
 
 def echo(method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes) -> dict[str, Any]:

@@ -262,13 +262,22 @@ def revoke(by: Issued, *revoked: Issued, end: timedelta = 30 * DAY) -> bytes:
     return builder.sign(by.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
-def server_context(presented: Issued, alpn: Iterable[str] = ()) -> ssl.SSLContext:
-    """Make the TLS side of a server that presents *presented* and its issuers."""
+def server_context(
+    presented: Issued, alpn: Iterable[str] = (), client_ca: Issued | None = None, *, client_needed: bool = True
+) -> ssl.SSLContext:
+    """
+    Make the TLS side of a server that presents *presented* and its issuers.
+
+    With *client_ca* it asks for a certificate that this CA issued, and refuses who has none if one is needed.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     # OpenSSL would refuse to present weak keys; whether they are believed is what the tests ask.
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     if alpn:
         context.set_alpn_protocols(list(alpn))
+    if client_ca:
+        context.load_verify_locations(cadata=client_ca.pem.decode())
+        context.verify_mode = ssl.CERT_REQUIRED if client_needed else ssl.CERT_OPTIONAL
     with tempfile.NamedTemporaryFile() as file:
         file.write(presented.key_pem + presented.chain_pem)
         file.flush()
@@ -291,6 +300,32 @@ def ask_clients(context: ssl.SSLContext, ca: Issued) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(cadata=ca.pem.decode())
     return context
+
+
+def answer(csr_pem: str, by: Issued) -> Issued:
+    """Be the CA that makes a certificate of a request; nobody here has its key, so that of the CA stands there."""
+    request = x509.load_pem_x509_csr(csr_pem.encode())
+    assert request.is_signature_valid
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(request.subject)
+        .issuer_name(by.certificate.subject)
+        .public_key(request.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - DAY)
+        .not_valid_after(now + 90 * DAY)
+    )
+    for extension in request.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    return Issued(builder.sign(by.key, hashes.SHA256()), by.key, _issuers(by))
+
+
+def identity_file(password: str, issued: Issued) -> bytes:
+    """Write a PKCS#12 file of a key and its chain that *password* protects."""
+    protection = BestAvailableEncryption(password.encode()) if password else NoEncryption()
+    issuers = list(issued.issuers)
+    return pkcs12.serialize_key_and_certificates(b"me", issued.key, issued.certificate, issuers, protection)
 
 
 def truststore(password: str, *issued: Issued) -> bytes:

@@ -233,6 +233,18 @@ class Holdfast:
             )
         )
 
+    def wait_until_client_is_enforced(self, endpoint: str) -> None:
+        """Wait until REST says that all gateways present what is decided for the origin of *endpoint*."""
+        path, where = "/endpoints/client-certificate", {"endpoint": endpoint}
+        wait_until(lambda: self._rest("GET", path, params=where).json()["enforcement"]["progress"] == "enforced")
+
+    def present(self, endpoint: str, file: bytes, password: str = "") -> None:
+        """Let the gateways present the key and chain in *file*, and wait until they do."""
+        files, fields = {"certificate": ("client.pem", file)}, {"password": password}
+        where = {"endpoint": endpoint}
+        self._rest("PUT", "/endpoints/client-certificate", params=where, files=files, data=fields)
+        self.wait_until_client_is_enforced(endpoint)
+
     def delete_certificate(self, alias: str) -> None:
         """Delete it; the gateways follow within milliseconds, but no answer says when."""
         self._rest("DELETE", f"/endpoint-certificates/{alias}")

@@ -33,7 +33,9 @@ from holdfast.machine import (
     wait_until_answering,
 )
 from holdfast.middleware import BodyLimit, CrossOriginProtection, SecurityHeaders
+from holdfast.sealing_keys import key_rotation, open_sealing
 from holdfast.services.accounts import Accounts
+from holdfast.services.client_certificates import seal_anew
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.exceptions import ExceptionsEnd
 from holdfast.services.failures import Failures
@@ -47,6 +49,7 @@ from holdfast.store.database import Store
 
 EMBEDDED = "embedded"
 ADMIN = "admin"
+DATABASE_FILE = "holdfast.sqlite"
 PASSWORD_FILE = "admin-password"  # noqa: S105 - the name of the file
 
 
@@ -70,6 +73,24 @@ def create_asgi(runtime: Runtime) -> ASGIApp:
     return SecurityHeaders(CrossOriginProtection(BodyLimit(doors)))
 
 
+def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
+    """
+    Seal all keys with a new sealing key and forget the old ones; give how many there were, and how many are lost.
+
+    Raises:
+        CannotStart: There is no database, a Holdfast runs on it, or the sealing key cannot be changed.
+    """
+    data = settings.data.expanduser()
+    if not (data / DATABASE_FILE).is_file():
+        raise CannotStart(f"There is no Holdfast in {data}. Choose its directory with --data.")
+    with data_directory(data), key_rotation(settings, data) as sealing:
+        store = Store(data / DATABASE_FILE)
+        try:
+            return seal_anew(store, sealing, utc_now())
+        finally:
+            store.close()
+
+
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """
@@ -87,7 +108,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     ):
         for name, address in (("gateway", settings.gateway), ("sandbox", settings.sandbox)):
             check_free(address, name)
-        store = Store(data / "holdfast.sqlite")
+        sealing = open_sealing(settings, data)
+        store = Store(data / DATABASE_FILE)
         accounts = Accounts(store)
         password = _ensure_admin(accounts, settings, data)
         cache = Cache()
@@ -95,11 +117,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         failures = Failures(cache.tell_observers_soon)
         enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
         listeners: dict[Environment, Address] = {"production": settings.gateway, "sandbox": settings.sandbox}
-        publisher = Publisher(store, cache, enforcements, listeners, settings.drain)
+        publisher = Publisher(store, cache, enforcements, listeners, settings.drain, sealing=sealing)
         gateways = {environment: url_of(address) for environment, address in listeners.items()}
         quiet = timedelta(seconds=settings.retire_after)
         probes = Probes(cache, EMBEDDED, process.probe_socket, process.warming, settings.probe_networks)
-        runtime = Runtime(store, accounts, enforcements, failures, cache, probes, gateways, retire_after=quiet)
+        runtime = Runtime(store, accounts, enforcements, failures, cache, probes, sealing, gateways, retire_after=quiet)
 
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(store.close)

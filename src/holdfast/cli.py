@@ -18,7 +18,7 @@ from rich.console import Console
 from typer import Option
 
 from holdfast.apis.api import DEFAULT_ORGANIZATION
-from holdfast.app import ADMIN, PASSWORD_FILE, Running, running
+from holdfast.app import ADMIN, PASSWORD_FILE, Running, rotate_sealing_key, running
 from holdfast.demo.story import play, stage
 from holdfast.demo.tour import Tour
 from holdfast.gateway.process import EnvoyMissing
@@ -92,6 +92,20 @@ def demo(once: Once = False) -> None:
     with stage() as options:
         came_out_right = asyncio.run(_until_stopped(_once(_settings(**options), options["admin_password"])))
     if not came_out_right:
+        raise typer.Exit(1)
+
+
+@app.command("rotate-sealing-key")
+def rotate(data: Data = None) -> None:
+    """
+    Seal the private keys of client certificates with a new sealing key; Holdfast must not run meanwhile.
+
+    When HOLDFAST_SEALING_KEY holds the key, set it to NEW,OLD before and to NEW after.
+    """
+    sealed, lost = rotate_sealing_key(_settings(data=data))
+    console.print(f"Sealed {sealed} private key{'' if sealed == 1 else 's'} with the new sealing key.")
+    if lost:
+        console.print(f"{lost} could not be opened, and were left as they are: import their client certificates again.")
         raise typer.Exit(1)
 
 

@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     gateway: ListenAddress = ("127.0.0.1", 8280)
     sandbox: ListenAddress = ("127.0.0.1", 8281)
     admin_password: SecretStr | None = None
+    sealing_key: SecretStr | None = None
+    sealing_key_file: Path | None = None
     envoy: Path | None = None
     probe_networks: Networks = EVERYWHERE  # where backends may be that are tested
     drain: float = Field(default=60.0, gt=0)  # seconds

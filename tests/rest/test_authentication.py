@@ -39,10 +39,17 @@ CALLS = [
     ("GET", f"{ENDPOINTS}/trust-exceptions"),
     ("POST", f"{ENDPOINTS}/fetch"),
     ("POST", f"{ENDPOINTS}/probe"),
+    ("GET", f"{ENDPOINTS}/client-certificate"),
+    ("PUT", f"{ENDPOINTS}/client-certificate"),
+    ("DELETE", f"{ENDPOINTS}/client-certificate"),
+    ("POST", f"{ENDPOINTS}/client-certificate/request"),
+    ("DELETE", f"{ENDPOINTS}/client-certificate/request"),
+    ("PUT", f"{ENDPOINTS}/client-certificate/answer"),
 ]
 BODIES = {
     f"{ENDPOINTS}/trust-settings": {},
     f"{ENDPOINTS}/trust-exception": {"reason": "because it is so", "until": "2030-01-01T00:00:00Z"},
+    f"{ENDPOINTS}/client-certificate/request": {"subject": "a"},
 }
 
 
@@ -69,8 +76,10 @@ def test_nobody_gets_anything(anybody, method, path):
     if path.startswith(CERTIFICATES) and method in {"POST", "PUT"}:
         options = {"data": {"alias": "a", "endpoint": "https://a.test"}, "files": {"certificate": ("a", b"x")}}
     if path.startswith(ENDPOINTS):
-        options = {"params": {"endpoint": "https://a.test"}} | ({"json": BODIES[path]} if method == "PUT" else {})
-        options |= {"files": {"endpoint": (None, "https://a.test")}} if method == "POST" else {}
+        options = {"params": {"endpoint": "https://a.test"}}
+        if method in {"POST", "PUT"}:
+            files = {"endpoint": (None, "https://a.test"), "certificate": ("a", b"x")}
+            options |= {"json": BODIES[path]} if path in BODIES else {"files": files}
     assert_unauthorized(anybody.request(method, path, **options))
 
 

@@ -11,6 +11,7 @@ from holdfast.services.snapshot import read_everything
 from holdfast.store import journal
 from issuing import issue
 from services.conftest import PIZZA
+from services.control_plane import SEALING
 
 REASON = "the backend's team renews it today"
 pytestmark = pytest.mark.usefixtures("served")
@@ -52,7 +53,7 @@ def test_an_exception_that_has_ended_is_not_in_force_even_before_it_is_cleared_a
 def test_the_trust_of_gateways_is_off_only_for_the_origin_of_the_exception(store, anna, grant, publish):
     publish(anna, "Pasta", "https://pasta.test")
     granted = grant(anna, 2).settings.exception
-    trust = read_everything(store).trust[anna.organization]
+    trust = read_everything(store, SEALING).trust[anna.organization]
     ends = {str(origin): each.unverified_until for origin, each in trust.items()}
     assert ends == {PIZZA: granted.ends_at, "https://pasta.test": None}
 
@@ -63,14 +64,16 @@ def test_an_exception_of_one_organization_says_nothing_about_another(store, anna
     assert trust_settings.list_exceptions(store, otto, clock()) == []
     with pytest.raises(InvalidField):
         trust_settings.grant_exception(store, otto, "https://anna.test", REASON, clock(), clock())
-    assert [each.unverified_until for each in read_everything(store).trust[otto.organization].values()] == [None]
+    assert [each.unverified_until for each in read_everything(store, SEALING).trust[otto.organization].values()] == [
+        None
+    ]
 
 
 def test_what_is_decided_reaches_the_gateways_as_it_was_decided(store, anna, clock, believe):
     believe(anna, "a", PIZZA, issue("pizza.test").pem)
     draft = TrustDraft(names=["other.test"], spki_pins=["ab" * 32], sni="", tls_minimum="1.3")
     decided = trust_settings.change_settings(store, anna, PIZZA, draft, clock())
-    (trust,) = read_everything(store).trust[anna.organization].values()
+    (trust,) = read_everything(store, SEALING).trust[anna.organization].values()
     assert trust == decided.trust
     assert trust.names[0].value == "other.test"
     assert len(trust.anchors) == 1

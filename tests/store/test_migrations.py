@@ -1,5 +1,7 @@
 """The migrations make the tables that the code speaks of."""
 
+from datetime import UTC, datetime
+
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -7,7 +9,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
-from holdfast.store import endpoint_certificates
+from holdfast.services.permissions import EVERY_PERMISSION, permissions
+from holdfast.store import accounts, endpoint_certificates
 from holdfast.store.database import MIGRATIONS, Store
 from holdfast.store.tables import Table
 from store.values import make_entry
@@ -89,3 +92,26 @@ def schema(path):
         rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
     engine.dispose()
     return rows
+
+
+def test_users_of_a_database_without_permissions_are_allowed_everything(tmp_path):
+    path = tmp_path / "old.sqlite"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        connection.exec_driver_sql("INSERT INTO organization VALUES ('default', '2026-01-01')")
+        user = "('id', 'default', 'anna', 'hash', '2026-01-01')"
+        connection.exec_driver_sql(f"INSERT INTO user_account VALUES {user}")  # noqa: S608 - a constant
+        session = "('token', 'default', 'id', '2026-01-01', '2036-01-01')"
+        connection.exec_driver_sql(f"INSERT INTO session VALUES {session}")  # noqa: S608
+    engine.dispose()
+    store = Store(path)
+    with store.read() as session:
+        user = accounts.user_named(session, "anna")
+        assert user is not None
+        assert permissions(user.permissions) == EVERY_PERMISSION
+        assert accounts.session_user(session, "token", datetime(2030, 1, 1, tzinfo=UTC)) == user
+    store.close()

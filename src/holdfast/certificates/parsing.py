@@ -52,10 +52,11 @@ def parse(data: bytes, password: str | None = None) -> Upload:
         raise EmptyUpload
     if len(data) > MAX_BYTES:
         raise UploadTooLarge(MAX_BYTES)
-    return _upload(reading.read(data, password))
+    return look_into(reading.read(data, password))
 
 
-def _upload(found: Found) -> Upload:
+def look_into(found: Found) -> Upload:
+    """Read the certificates that were found in a file. Raises CertificateError."""
     if len(found.parts) > MAX_CERTIFICATES:
         raise TooManyCertificates(len(found.parts), MAX_CERTIFICATES)
     if not found.parts:

@@ -164,7 +164,12 @@ class EnvoyProcess:
         with self._log_file.open("ab") as output:
             # A group of its own: Ctrl-C reaches us alone, and we end Envoy in order.
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdout=output, stderr=output, stdin=asyncio.subprocess.DEVNULL, process_group=0
+                *self._command,
+                stdout=output,
+                stderr=output,
+                stdin=asyncio.subprocess.DEVNULL,
+                process_group=0,
+                env=_without_ours(),
             )
 
     async def _keep(self) -> None:
@@ -178,3 +183,8 @@ class EnvoyProcess:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
             await self._spawn()
+
+
+def _without_ours() -> dict[str, str]:
+    """The environment without our settings: some are secrets, and Envoy needs none."""
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith("HOLDFAST_")}

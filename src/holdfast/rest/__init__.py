@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from holdfast.rest import (
     apis,
     certificate_content,
+    client_certificates,
     endpoint_certificates,
     errors,
     failures,
@@ -28,6 +29,7 @@ def create_door(runtime: Runtime) -> FastAPI:
         door.include_router(part.router)
     door.include_router(trust_settings.router)
     door.include_router(probing.router)
+    door.include_router(client_certificates.router)
     door.include_router(failures.router)
     door.include_router(metrics.router)
     errors.install(door)

@@ -23,12 +23,12 @@ class Conflict(ValueError):
 
 
 class CertificateExpired(ValueError):
-    """The only certificate of an upload has expired, so trusting it would have no effect."""
+    """The only certificate of an upload has expired, so *refused_by* would refuse it."""
 
-    def __init__(self, not_after: datetime) -> None:
+    def __init__(self, not_after: datetime, refused_by: str = "every gateway") -> None:
         self.not_after = not_after
         super().__init__(
-            f"The certificate expired on {not_after:%Y-%m-%d %H:%M} UTC, so every gateway would refuse it. "
+            f"The certificate expired on {not_after:%Y-%m-%d %H:%M} UTC, so {refused_by} would refuse it. "
             "Import the certificate that replaced it."
         )
 
@@ -85,6 +85,14 @@ class TooManyTests(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__(f"Too many backends are being tested. Try again in {self.seconds} seconds.")
+
+
+class NotPermitted(PermissionError):
+    """The user has signed in, and lacks *permission*."""
+
+    def __init__(self, permission: str) -> None:
+        self.permission = permission
+        super().__init__(f"You need the permission {str(permission)!r} for this. Ask who manages users.")
 
 
 class SignInRefused(PermissionError):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from holdfast.apis.endpoint import Environment
 from holdfast.gateway.cache import Cache
+from holdfast.sealing import Sealing
 from holdfast.services.accounts import Accounts
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
@@ -30,6 +31,7 @@ class Runtime:
     failures: Failures
     cache: Cache
     probes: Probes
+    sealing: Sealing
     gateways: dict[Environment, str]  # the URL that callers use
     now: Callable[[], datetime] = utc_now
     retire_after: timedelta = timedelta(days=1)  # without use, until retiring previous certificates is proposed

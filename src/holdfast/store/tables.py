@@ -60,6 +60,7 @@ class UserRow(Table):
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     name: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str]
+    permissions: Mapped[list[str]] = mapped_column(server_default="[]")
     created_at: Mapped[datetime]
 
 
@@ -198,6 +199,38 @@ class RevocationListRow(Table):
             ondelete="CASCADE",
         ),
     )
+
+
+class ClientCertificateRow(Table):
+    """What gateways present to the backends of an origin; keys are sealed."""
+
+    __tablename__ = "client_certificate"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    endpoint: Mapped[str]
+    origin: Mapped[str]
+    sealed_key: Mapped[bytes | None]
+    request_der: Mapped[bytes | None]
+    request_sealed_key: Mapped[bytes | None]
+    request_made_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    chain: Mapped[list["ClientChainRow"]] = relationship(
+        order_by="ClientChainRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
+    )
+    __table_args__ = (UniqueConstraint("organization_id", "origin"),)
+
+
+class ClientChainRow(Table):
+    """One X.509 certificate of a client certificate's chain, the gateway's own first."""
+
+    __tablename__ = "client_chain"
+    client_certificate_id: Mapped[str] = mapped_column(
+        ForeignKey("client_certificate.id", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    der: Mapped[bytes]
 
 
 class AuditEventRow(Table):

@@ -32,6 +32,10 @@ NOTICES = {
     "trust-saved": "Trust settings saved",
     "exception-granted": "Verification switched off",
     "exception-ended": "Verification switched on",
+    "client-certificate-imported": "Client certificate imported",
+    "client-certificate-removed": "Client certificate removed",
+    "client-request-made": "Request made: send it to your CA",
+    "client-request-discarded": "Request discarded",
 }
 EXAMPLE_ENDPOINT = "https://backend.example:8443/base"
 _STATUS_ICONS = {

@@ -1,4 +1,5 @@
 import "./certificate-drop.js";
+import "./checked-form.js";
 import "./copy-button.js";
 import "./dialog.js";
 import "./live-list.js";
