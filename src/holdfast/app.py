@@ -37,6 +37,7 @@ from holdfast.sealing_keys import key_rotation, open_sealing
 from holdfast.services.accounts import Accounts
 from holdfast.services.client_certificates import seal_anew
 from holdfast.services.enforcement import Enforcements
+from holdfast.services.examining import Examining
 from holdfast.services.exceptions import ExceptionsEnd
 from holdfast.services.failures import Failures
 from holdfast.services.observing import Observing
@@ -130,6 +131,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             stack.push_async_callback(exceptions.stop)
             await publisher.start()
             stack.push_async_callback(publisher.stop)
+            examining = Examining(store, sealing, probes, failures)
+            await examining.start()
+            stack.push_async_callback(examining.stop)
             observing = Observing(store, partial(accepted_chain, store, sealing, probes))
             await observing.start()
             stack.push_async_callback(observing.stop)

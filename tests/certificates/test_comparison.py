@@ -1,5 +1,6 @@
 """Which field of what a backend presents differs from what is trusted."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,9 +8,10 @@ import pytest
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.comparison import PUBLIC, Difference, Mismatch, compare
 from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.certificates.trust import TrustSet, trust_set
 from holdfast.gateway.causes import Cause
-from issuing import DAY, Issued, issue
+from issuing import DAY, Issued, issue, revoke
 
 NOW = datetime.now(UTC)
 HOST = "a.test"
@@ -173,3 +175,48 @@ def test_a_chain_that_leads_in_a_circle_ends():
 def test_no_chain_at_all_is_the_callers_mistake():
     with pytest.raises(ValueError, match="at least one"):
         compare([], trusting(ROOT), NOW)
+
+
+def beside(presented: Issued, anchor: Issued, **conditions: object) -> Mismatch | None:
+    """Compare with a trust set that asks for more than anchors and the host."""
+    trust = replace(trusting(anchor), **conditions)
+    return compare(sent(presented), trust, NOW)
+
+
+def test_pins_that_are_not_presented_are_shown_beside_what_is():
+    root = issue(ca=True)
+    leaf, pin = issue("a.test", by=root), "ab" * 32
+    own = read_certificate(leaf.der)
+    assert beside(leaf, root, certificate_pins=(pin,)) == Mismatch(
+        "pin_mismatch", Difference("fingerprint", pin, own.fingerprint)
+    )
+    assert beside(leaf, root, spki_pins=(pin,)) == Mismatch(
+        "pin_mismatch", Difference("subjectPublicKeyInfo", pin, own.spki_fingerprint)
+    )
+    assert beside(leaf, root, certificate_pins=(pin,), spki_pins=(own.spki_fingerprint,)) is None
+
+
+def test_names_that_were_given_stand_instead_of_the_host():
+    root = issue(ca=True)
+    given = (reference_identifier("b.test"),)
+    assert beside(issue("b.test", by=root), root, names=given) is None
+    found = beside(issue("a.test", by=root), root, names=given)
+    assert found == Mismatch("hostname_mismatch", Difference("subjectAltName", "b.test", "a.test"))
+    pinned = issue(common_name="no name", by=root)
+    pins = (read_certificate(pinned.der).fingerprint,)
+    assert beside(pinned, root, any_name=True, certificate_pins=pins) is None
+
+
+def test_a_revoked_certificate_and_a_crl_that_has_ended_are_told():
+    root = issue(ca=True, common_name="root")
+    leaf = issue("a.test", by=root)
+    good, bad, old = (
+        read_revocation_lists(each) for each in (revoke(root), revoke(root, leaf), revoke(root, leaf, end=-DAY))
+    )
+    assert beside(leaf, root, revocation=good) is None
+    revoked, stale = beside(leaf, root, revocation=bad), beside(leaf, root, revocation=old)
+    assert revoked is not None
+    assert (revoked.code, revoked.difference.field) == ("revoked", "serialNumber")
+    assert f"{leaf.certificate.serial_number:x}" in revoked.difference.presented
+    assert stale is not None
+    assert (stale.code, stale.difference.field) == ("crl_stale", "nextUpdate")

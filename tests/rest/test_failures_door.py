@@ -10,6 +10,7 @@ from rest.calls import APIS, FAILURES, SANDBOX, URL, assert_problem, create_api
 NOW = datetime.now(UTC)
 REFUSED, SELF_SIGNED = "delayed_connect_error:_Connection_refused", "depth_0:_self_signed_certificate"
 COMMON = {"environment", "gateway", "upstream", "code", "message", "remedy", "action", "reason", "requestId"}
+COMMON |= {"examinedTime", "presented", "difference"}
 NAMES = {"apiId", "apiName", "apiVersion", "endpoint"}
 SUMS = {"since", "last", "times"}
 
@@ -69,6 +70,9 @@ def test_failures_of_all_apis_are_listed_the_newest_first(client, api, fail):
         "since": (NOW + timedelta(seconds=1)).isoformat(),
         "last": (NOW + timedelta(seconds=1)).isoformat(),
         "times": 1,
+        "examinedTime": None,
+        "presented": None,
+        "difference": None,
     }
     assert (second["apiName"], second["times"], second["requestId"]) == ("Pizza", 2, "r3")
 

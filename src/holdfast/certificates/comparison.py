@@ -63,8 +63,8 @@ def compare(
     """
     Find the first thing for which a gateway refuses *chain*, the backend's own certificate first; None when it is fine.
 
-    *public_roots* stand in where *trust* has no anchors. The order is that of a gateway: the path, its validity, then
-    names.
+    *public_roots* stand in where *trust* has no anchors. The order is that of a gateway: the path, its validity,
+    revocation, names, pins.
 
     Raises:
         ValueError: The chain is empty.
@@ -141,14 +141,46 @@ def _validity(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch
 
 def _names(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
     del now
-    if presents(presented.leaf, trust.reference):
+    if trust.any_name or any(presents(presented.leaf, name) for name in trust.accepted_names):
         return None
     names = presented.leaf.subject_alt_names
     code = "hostname_mismatch" if names else "no_subject_alt_name"
-    return _mismatch(code, "subjectAltName", trust.reference.value, _listed(names) or "none")
+    expected = _listed([name.value for name in trust.accepted_names])
+    return _mismatch(code, "subjectAltName", expected, _listed(names) or "none")
 
 
-_CHECKS: tuple[Callable[[_Presented, TrustSet, datetime], Mismatch | None], ...] = (_path, _validity, _names)
+def _pins(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
+    del now
+    leaf = presented.leaf
+    if not (trust.certificate_pins or trust.spki_pins):
+        return None
+    if leaf.fingerprint in trust.certificate_pins or leaf.spki_fingerprint in trust.spki_pins:
+        return None
+    if trust.certificate_pins:
+        return _mismatch("pin_mismatch", "fingerprint", _listed(trust.certificate_pins), leaf.fingerprint)
+    return _mismatch("pin_mismatch", "subjectPublicKeyInfo", _listed(trust.spki_pins), leaf.spki_fingerprint)
+
+
+def _revocation(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
+    for crl in trust.revocation:
+        if any(certificate.issuer == crl.issuer for certificate in presented.path) and crl.is_stale(now):
+            ended = f"{_time(crl.next_update)}, CRL of {crl.issuer}" if crl.next_update else crl.issuer
+            return _mismatch("crl_stale", "nextUpdate", f"after {_time(now)}", ended)
+    for depth, certificate in enumerate(presented.path if trust.revocation_of_path else presented.path[:1]):
+        if any(crl.issuer == certificate.issuer and crl.lists(certificate) for crl in trust.revocation):
+            number = f"{certificate.serial_number:x}, {_place(depth)}, {certificate.subject}"
+            return _mismatch("revoked", "serialNumber", f"none that a CRL of {certificate.issuer} lists", number)
+    return None
+
+
+# In the order in which a gateway asks.
+_CHECKS: tuple[Callable[[_Presented, TrustSet, datetime], Mismatch | None], ...] = (
+    _path,
+    _validity,
+    _revocation,
+    _names,
+    _pins,
+)
 
 
 def _mismatch(code: str, field: str, expected: str, presented: str) -> Mismatch:

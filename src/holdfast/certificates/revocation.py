@@ -50,6 +50,11 @@ class RevocationList:
         """Say whether it has ended at *now* (aware), so that gateways refuse what it is for."""
         return self.next_update is not None and now > self.next_update
 
+    def lists(self, certificate: Certificate) -> bool:
+        """Say whether the serial number of *certificate* is in it; whose CRL it is, the caller knows."""
+        found = x509.load_der_x509_crl(self.der)
+        return found.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
+
     def is_signed_by(self, certificate: Certificate) -> bool:
         """Say whether *certificate* is the CA that issued it; Envoy asks for the same."""
         if certificate.subject != self.issuer:

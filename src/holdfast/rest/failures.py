@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.certificates import described
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.services import diagnosis
@@ -70,4 +71,21 @@ def _describe_call(call: FailedCall) -> dict[str, Any]:
         "action": explanation.action.value if explanation.action else None,
         "reason": call.reason,
         "requestId": call.request_id,
+    } | _examined(call)
+
+
+def _examined(call: FailedCall) -> dict[str, Any]:
+    """Write what a test of the backend showed; members are null until there was one."""
+    found = call.examination
+    difference = found.difference if found else None
+    return {
+        "examinedTime": found.at.isoformat() if found else None,
+        "presented": [described(each, found.at) for each in found.presented] if found else None,
+        "difference": {
+            "field": difference.field,
+            "expected": difference.expected,
+            "presented": difference.presented,
+        }
+        if difference
+        else None,
     }

@@ -5,7 +5,7 @@ Why backends are not reached: what the gateways told, by API, environment and ga
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from holdfast.apis.api import Api
@@ -13,11 +13,13 @@ from holdfast.apis.endpoint import ENVIRONMENTS, Environment
 from holdfast.gateway.access_log import FailedRequest
 from holdfast.gateway.causes import Cause, Explanation, cause_of, explain
 from holdfast.gateway.routes import cluster_name, read_cluster_name
+from holdfast.services.examination import Examination
 
 MAX_FAILURES = 10_000  # of all backends at all gateways
 MAX_REQUESTS = 10_000
 MAX_REQUESTS_OF_BACKEND = 200  # so that one that fails all the time does not drive out all others
 MAX_FORGOTTEN = 10_000
+MAX_EXAMINATIONS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,17 @@ class FailedCall:
     environment: Environment
     gateway: str
     upstream: str  # address and port of the backend; empty when none was chosen
-    cause: Cause
+    told: Cause  # by the gateway's words alone
     reason: str  # Envoy's words
     request_id: str
     at: datetime
     connection_terminated: bool
+    examination: Examination | None = None  # what a test of the backend showed since
+
+    @property
+    def cause(self) -> Cause:
+        """The code, as precise as it is known."""
+        return self.examination.refine(self.told) if self.examination else self.told
 
     @property
     def explanation(self) -> Explanation:
@@ -91,7 +99,25 @@ class Failures:
         self._failures: OrderedDict[str, OrderedDict[str, Failure]] = OrderedDict()
         self._number = 0
         self._forgotten: dict[str, datetime] = {}
+        self._examinations: OrderedDict[str, Examination] = OrderedDict()  # by cluster
+        self._notice: Callable[[FailedCall], None] = lambda _: None
         self._requests = _Requests()
+
+    def on_failure(self, notice: Callable[[FailedCall], None]) -> None:
+        """Call *notice*, on the event loop, with each request that says something of its backend."""
+        self._notice = notice
+
+    def examined(self, organization: str, api_id: str, environment: Environment, found: Examination) -> None:
+        """Write down what a test of a backend showed, unless it was changed in between."""
+        cluster = cluster_name(organization, api_id, environment)
+        with self._lock:
+            if cluster not in self._failures:
+                return
+            self._examinations[cluster] = found
+            self._examinations.move_to_end(cluster)
+            if len(self._examinations) > MAX_EXAMINATIONS:
+                self._examinations.popitem(last=False)
+        self._tell()
 
     def record(self, request: FailedRequest) -> None:
         """Write down a failed request; it says nothing of its backend if that or its trust was changed after it."""
@@ -105,12 +131,13 @@ class Failures:
             if forgotten is not None and call.at < forgotten:
                 return
             self._keep(request.cluster, call)
+        self._notice(call)
         self._tell()
 
     def _keep(self, cluster: str, call: FailedCall) -> None:
         gateways = self._failures.pop(cluster, OrderedDict[str, Failure]())
         before = gateways.pop(call.gateway, None)
-        if before and before.cause is call.cause:
+        if before and before.latest.told is call.told:
             # Gateways tell of requests as they end, not as they began.
             latest = max(call, before.latest, key=lambda each: each.at)
             gateways[call.gateway] = Failure(latest, before.since, before.count + 1)
@@ -131,6 +158,7 @@ class Failures:
             for environment in ENVIRONMENTS:
                 cluster = cluster_name(organization, api_id, environment)
                 self._number -= len(self._failures.pop(cluster, {}))
+                self._examinations.pop(cluster, None)
                 self._forgotten.pop(cluster, None)
                 self._forgotten[cluster] = now
             while len(self._forgotten) > MAX_FORGOTTEN:
@@ -145,20 +173,29 @@ class Failures:
         """The last failures of each backend of *api* that has any, one for each gateway."""
         names = {environment: cluster_name(api.organization, api.id, environment) for environment in ENVIRONMENTS}
         with self._lock:
-            found = {environment: list(self._failures.get(name, {}).values()) for environment, name in names.items()}
+            found = {environment: self._of_cluster(name) for environment, name in names.items()}
         return {environment: failures for environment, failures in found.items() if failures}
 
     def of_organization(self, organization: str) -> list[Failure]:
         """All last failures of an organization, the one that began last first."""
         with self._lock:
-            every = [failure for gateways in self._failures.values() for failure in gateways.values()]
+            every = [failure for cluster in self._failures for failure in self._of_cluster(cluster)]
         found = [failure for failure in every if failure.latest.organization == organization]
         return sorted(found, key=lambda failure: failure.since, reverse=True)
 
     def request(self, organization: str, request_id: str) -> FailedCall | None:
         """Find one of the last failed requests of an organization."""
         with self._lock:
-            return self._requests.find(organization, request_id)
+            call = self._requests.find(organization, request_id)
+            cluster = cluster_name(call.organization, call.api_id, call.environment) if call else ""
+            return replace(call, examination=self._examinations.get(cluster)) if call else None
+
+    def _of_cluster(self, cluster: str) -> list[Failure]:
+        examination = self._examinations.get(cluster)
+        return [
+            replace(failure, latest=replace(failure.latest, examination=examination))
+            for failure in self._failures.get(cluster, {}).values()
+        ]
 
 
 class _Requests:
@@ -199,7 +236,7 @@ def _call(organization: str, api_id: str, environment: Environment, request: Fai
         environment=environment,
         gateway=request.gateway,
         upstream=request.upstream,
-        cause=cause_of(request.reason, timed_out=request.timed_out, without_host=request.without_host),
+        told=cause_of(request.reason, timed_out=request.timed_out, without_host=request.without_host),
         reason=request.reason,
         request_id=request.request_id,
         at=request.at,

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from holdfast.gateway.access_log import MAX_ID
-from holdfast.gateway.causes import Action
 from holdfast.services import diagnosis
 from holdfast.services.diagnosis import DiagnosedRequest
 from holdfast.services.errors import NotFound
@@ -18,16 +17,6 @@ from holdfast.web.session import Running, Visitor
 
 router = APIRouter()
 PAGE = 50
-# Where on an API's Endpoints page each is done: at the URLs, or at what they trust.
-_AT_URLS, _AT_TRUST = "", "?certificates"
-ACTIONS: dict[Action, tuple[str, str]] = {
-    Action.IMPORT_CERTIFICATE: ("Import the certificate", _AT_TRUST),
-    Action.REPLACE_CERTIFICATE: ("Replace the certificate", _AT_TRUST),
-    Action.CHANGE_ENDPOINT: ("Change the endpoint", _AT_URLS),
-    Action.ADD_CLIENT_CERTIFICATE: ("Add a client certificate", _AT_TRUST),
-    Action.CHANGE_TRUST_SETTINGS: ("Change what is trusted", _AT_TRUST),
-    Action.TEST_ENDPOINT: ("Look at the endpoint", _AT_TRUST),
-}
 
 
 @router.get("/failures")
@@ -42,7 +31,6 @@ def show(request: Request, running: Running, who: Visitor, request_id: str = "",
             section="failures",
             request_id=wanted,
             found=_find(running, who, wanted),
-            actions=ACTIONS,
             started_at=running.failures.started_at,
             kept=(MAX_REQUESTS_OF_BACKEND, MAX_REQUESTS),
         )
@@ -58,7 +46,6 @@ def show(request: Request, running: Running, who: Visitor, request_id: str = "",
         total=total,
         page=page,
         pages=max(1, -(-total // PAGE)),
-        actions=ACTIONS,
         started_at=running.failures.started_at,
     )
 

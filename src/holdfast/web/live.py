@@ -11,11 +11,13 @@ from fastapi.responses import StreamingResponse
 from starlette.responses import JSONResponse, Response
 
 from holdfast.apis.api import Api
+from holdfast.apis.endpoint import Endpoint
 from holdfast.services import catalog
 from holdfast.services.errors import NotFound
+from holdfast.services.failures import Failure
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
-from holdfast.web.rendering import seen
+from holdfast.web.rendering import action, difference, seen
 from holdfast.web.session import NotSignedIn, Running, Visitor, visitor
 
 router = APIRouter(prefix="/apis/{api_id}")
@@ -67,11 +69,19 @@ def _state(running: Runtime, who: Principal, api: Api) -> dict[str, dict[str, di
             for origin, enforcement in found.items()
         },
         "failures": {
-            environment: {
-                "sentence": failure.explanation.sentence,
-                "remedy": failure.explanation.remedy,
-                "seen": seen(failure),
-            }
+            environment: _failure(failure, api.endpoint(environment))
             for environment, failure in running.failures.of(api).items()
         },
+    }
+
+
+def _failure(failure: Failure, endpoint: Endpoint | None) -> dict[str, str]:
+    label, target = action(failure, endpoint.url if endpoint else "") or ("", "")
+    return {
+        "sentence": failure.explanation.sentence,
+        "remedy": failure.explanation.remedy,
+        "difference": difference(failure),
+        "seen": seen(failure),
+        "action": label,
+        "target": target,
     }

@@ -18,6 +18,7 @@ from holdfast.services import trust_settings
 from holdfast.services.failures import Failure
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
+from holdfast.web.actions import action_target
 from holdfast.web.static_files import static_url
 
 # What a redirect may say it has done, by the word in its query.
@@ -114,6 +115,21 @@ def seen(failure: Failure) -> str:
     return f"{failure.cause}: seen {times} at {failure.last:%H:%M:%S} UTC, request id {failure.request_id}."
 
 
+def difference(failure: Failure) -> str:
+    """Say which field differs from what is expected; empty when that is not known."""
+    found = failure.latest.examination
+    if found is None or found.difference is None:
+        return ""
+    differs = found.difference
+    return f"{differs.field}: expected {differs.expected}, presented {differs.presented}."
+
+
+def action(failure: Failure, endpoint: str) -> tuple[str, str] | None:
+    """Give the one button that can help: its label and where it leads."""
+    wanted, call = failure.explanation.action, failure.latest
+    return action_target(wanted, call.api_id, call.environment, endpoint) if wanted else None
+
+
 def _segment(text: str) -> str:
     return quote(text, safe="")
 
@@ -131,6 +147,7 @@ _environment.globals |= {
     "status_of": status_of,
     "status_icons": _STATUS_ICONS,
     "example_endpoint": EXAMPLE_ENDPOINT,
+    "action_target": action_target,
 }
 _environment.filters |= {
     "time": _time,
@@ -140,4 +157,6 @@ _environment.filters |= {
     "hex": _hex,
     "segment": _segment,
     "seen": seen,
+    "difference": difference,
+    "action": action,
 }

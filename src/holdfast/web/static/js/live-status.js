@@ -75,6 +75,10 @@ customElements.define("live-status", class extends HTMLElement {
       for (const part of failure ? element.querySelectorAll("[data-part]") : []) {
         if (part.textContent !== failure[part.dataset.part]) part.textContent = failure[part.dataset.part];
       }
+      const button = element.querySelector("[data-action]");
+      if (!button) continue;
+      button.hidden = !failure?.action;
+      if (!button.hidden) [button.textContent, button.href] = [failure.action, failure.target];
     }
   }
 });

@@ -1,0 +1,97 @@
+"""
+Backends that fail are tested, one after the other, so that their operators see what they present.
+"""
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+
+import structlog
+
+from holdfast.apis.endpoint import Environment
+from holdfast.apis.errors import InvalidField
+from holdfast.gateway.causes import Cause
+from holdfast.sealing import Sealing
+from holdfast.services.errors import Conflict, TooManyTests
+from holdfast.services.examination import Examination, examine_backend
+from holdfast.services.failures import FailedCall, Failures
+from holdfast.services.principal import Principal
+from holdfast.services.probing import Probes
+from holdfast.services.runtime import utc_now
+from holdfast.services.tested_trust import terms_to_test
+from holdfast.store import apis
+from holdfast.store.database import Store
+
+log = structlog.get_logger()
+Backend = tuple[str, str, Environment]  # organization, API, environment
+AGAIN_AFTER = 30.0  # seconds until the same backend has another turn
+AT_MOST = 1000  # backends that are waited for, or remembered
+# Nothing is presented where no handshake begins.
+_NOTHING_TO_SEE = {Cause.CONNECTION_REFUSED, Cause.DNS_FAILURE, Cause.TIMEOUT, Cause.NOT_TLS, Cause.TRUST_NOT_READY}
+
+
+class Examining:
+    """Tests each backend that fails, at most every 30 seconds. Lives on one event loop."""
+
+    def __init__(self, store: Store, sealing: Sealing, probes: Probes, failures: Failures) -> None:
+        self._store = store
+        self._sealing = sealing
+        self._probes = probes
+        self._failures = failures
+        self._waiting: asyncio.Queue[Backend] = asyncio.Queue(AT_MOST)
+        self._turns: OrderedDict[Backend, float] = OrderedDict()  # when each was last put into the queue
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Follow what fails."""
+        self._failures.on_failure(self.notice)
+        self._task = asyncio.create_task(self._follow())
+
+    async def stop(self) -> None:
+        """Follow nothing any longer."""
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def notice(self, call: FailedCall) -> None:
+        """Give the backend of *call* its turn, unless it had one just now."""
+        backend = call.organization, call.api_id, call.environment
+        now = asyncio.get_running_loop().time()
+        last = self._turns.get(backend)
+        if call.told in _NOTHING_TO_SEE or (last is not None and now - last < AGAIN_AFTER) or self._waiting.full():
+            return
+        self._turns[backend] = now
+        self._turns.move_to_end(backend)
+        if len(self._turns) > AT_MOST:
+            self._turns.popitem(last=False)
+        self._waiting.put_nowait(backend)
+
+    async def _follow(self) -> None:
+        while True:
+            organization, api_id, environment = await self._waiting.get()
+            try:
+                examined = await self._examine(organization, api_id, environment)
+            except (Conflict, InvalidField, TooManyTests) as error:
+                log.info("backend cannot be examined", organization=organization, api=api_id, reason=str(error))
+            except Exception:
+                # One backend may not keep the others from being examined.
+                log.exception("examining failed", organization=organization, api=api_id)
+            else:
+                if examined:
+                    self._failures.examined(organization, api_id, environment, examined)
+
+    async def _examine(self, organization: str, api_id: str, environment: Environment) -> Examination | None:
+        who = Principal(organization, "holdfast")
+        url = await asyncio.to_thread(self._endpoint, organization, api_id, environment)
+        if url is None:
+            return None
+        terms = await asyncio.to_thread(terms_to_test, self._store, self._sealing, who, url, utc_now())
+        probed = await self._probes.probe(who, url, terms)
+        return await asyncio.to_thread(examine_backend, probed, terms.trust, utc_now())
+
+    def _endpoint(self, organization: str, api_id: str, environment: Environment) -> str | None:
+        with self._store.read() as session:
+            api = apis.get(session, organization, api_id)
+        endpoint = api.endpoint(environment) if api else None
+        return endpoint.url if endpoint and endpoint.origin.is_secure else None

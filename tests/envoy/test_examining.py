@@ -1,0 +1,64 @@
+"""A backend that fails is tested by itself, so that its operators see what it presents and why it is refused."""
+
+from typing import Any
+
+import pytest
+
+from backends import Backend
+from issuing import Issued, issue
+from running import Holdfast, PublishedApi, wait_until
+
+pytestmark = pytest.mark.envoy
+HOST = "127.0.0.1"
+
+
+def examined(holdfast: Holdfast, api: PublishedApi) -> dict[str, Any]:
+    def told() -> dict[str, Any] | None:
+        holdfast.call(api.path)
+        found = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
+        return next((each for each in found if each["examinedTime"]), None)
+
+    found = wait_until(told, 10)
+    assert found
+    return found
+
+
+def of_backend(holdfast: Holdfast, presented: Issued, trusted: Issued) -> dict[str, Any]:
+    with Backend(presented) as backend:
+        return examined(holdfast, holdfast.publish_trusted_api(backend.url(), trusted.pem))
+
+
+def test_a_missing_intermediate_is_told_from_an_unknown_issuer(holdfast: Holdfast):
+    root = issue(ca=True, common_name="root")
+    intermediate = issue(by=root, ca=True, common_name="intermediate")
+    found = of_backend(holdfast, issue(HOST, by=intermediate).alone, root)
+    assert found["code"] == "chain_incomplete"
+    assert found["difference"]["field"] == "issuer"
+    assert "CN=intermediate" in found["difference"]["expected"]
+    assert len(found["presented"]) == 1
+    other = of_backend(holdfast, issue(HOST, by=intermediate).followed_by(intermediate, root), issue(ca=True))
+    assert other["code"] == "unknown_issuer"
+    assert [each["subject"] for each in other["presented"]][-1] == "CN=root"
+
+
+def test_a_name_that_differs_is_shown_beside_the_one_that_is_expected(holdfast: Holdfast):
+    presented = issue("other.test")
+    found = of_backend(holdfast, presented, presented)
+    assert found["difference"] == {"field": "subjectAltName", "expected": HOST, "presented": "other.test"}
+
+
+def test_a_backend_that_wants_a_client_certificate_is_told_from_one_that_hangs_up(holdfast: Holdfast):
+    presented, ca = issue(HOST), issue(ca=True)
+    with Backend(presented, client_ca=ca) as backend:
+        found = examined(holdfast, holdfast.publish_trusted_api(backend.url(), presented.pem))
+    assert (found["code"], found["action"]) == ("client_certificate_required", "add_client_certificate")
+
+
+def test_what_was_seen_is_forgotten_when_a_change_is_in_force(holdfast: Holdfast):
+    presented = issue(HOST)
+    with Backend(presented) as backend:
+        api = holdfast.publish_api(backend.url())
+        assert examined(holdfast, api)["difference"]["presented"] != ""
+        holdfast.import_certificate(backend.url(), presented.pem)
+        assert holdfast.call(api.path).status_code == 200
+        assert holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"] == []
