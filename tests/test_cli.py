@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from holdfast import cli
+from holdfast.cli import serving
 from holdfast.machine import data_directory
 from running import free_addresses
 
@@ -26,7 +27,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the developer's own settings; and logging stays as it is for other tests."""
     for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(cli, "configure_logging", str)
+    monkeypatch.setattr(serving, "configure_logging", str)
 
 
 @pytest.fixture
@@ -56,8 +57,9 @@ def refusal(run, tmp_path: Path):
 def test_help_names_the_commands_and_says_what_each_does(run):
     ended = run("--help")
     assert ended.code == 0
-    assert "  up    Start the publisher and a gateway; Ctrl-C ends both." in ended.output.splitlines()
-    assert "  demo  Show what becomes of a backend with a self-signed certificate." in ended.output.splitlines()
+    lines = [" ".join(line.split()) for line in ended.output.splitlines()]
+    assert "up Start the publisher and a gateway; Ctrl-C ends both." in lines
+    assert "demo Show what becomes of a backend with a self-signed certificate." in lines
 
 
 def test_help_of_up_names_every_option_its_default_and_the_variables(run):
