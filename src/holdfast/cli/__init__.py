@@ -1,5 +1,7 @@
 """
 The `holdfast` command.
+
+`up` and `demo` run a Holdfast; all others are a client of one, through REST alone.
 """
 
 import sys
@@ -9,12 +11,15 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from holdfast.cli import up
+from holdfast.cli import apis, certificates, endpoints, signing_in, trust, up
+from holdfast.cli.failures import EXIT_CODES, Commands
 from holdfast.gateway.process import EnvoyMissing
 from holdfast.machine import CannotStart
 
 # Tracebacks stay plain: those that show the values of variables could show a password.
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, epilog=EXIT_CODES
+)
 
 
 def main() -> None:
@@ -41,3 +46,8 @@ def holdfast(*, _version: Version = False) -> None:
 
 
 app.add_typer(up.commands)
+app.add_typer(signing_in.commands)
+app.add_typer(apis.commands, name="api", help="APIs and their lifecycle.")
+app.add_typer(certificates.commands, name="certificate", help="What is trusted for the endpoints of APIs.")
+app.add_typer(trust.commands, name="trust", help="How the backends of endpoints are verified.")
+app.add_typer(endpoints.commands, name="endpoint", help="Backends, as the gateways see them.")
