@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from holdfast.cli import apis, certificates, endpoints, signing_in, trust, up
+from holdfast.cli import apis, certificates, declaring, endpoints, signing_in, trust, up
 from holdfast.cli.failures import EXIT_CODES, Commands
 from holdfast.gateway.process import EnvoyMissing
 from holdfast.machine import CannotStart
@@ -51,3 +51,4 @@ app.add_typer(apis.commands, name="api", help="APIs and their lifecycle.")
 app.add_typer(certificates.commands, name="certificate", help="What is trusted for the endpoints of APIs.")
 app.add_typer(trust.commands, name="trust", help="How the backends of endpoints are verified.")
 app.add_typer(endpoints.commands, name="endpoint", help="Backends, as the gateways see them.")
+app.add_typer(declaring.commands)
