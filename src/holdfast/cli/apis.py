@@ -24,7 +24,8 @@ def list_apis(
     as_json: AsJson = False,
 ) -> None:
     """List APIs by name."""
-    found = list(connect().listed("/apis", "list", query=query))
+    with connect() as client:
+        found = list(client.listed("/apis", "list", query=query))
     if as_json:
         write_json({"count": len(found), "list": found})
         return
@@ -50,7 +51,8 @@ def create_api(
         "description": description,
         "endpointConfig": endpoint_config({}, production, sandbox),
     }
-    made = connect().call("POST", "/apis", json=body)
+    with connect() as client:
+        made = client.call("POST", "/apis", json=body)
     _written(
         made, f"Created {_title(made)}. `holdfast api publish {made['name']}:{made['version']}` serves it.", as_json
     )
@@ -59,29 +61,29 @@ def create_api(
 @commands.command("show")
 def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
     """Show an API, its endpoints, and why requests to its backends failed last."""
-    client = connect()
-    api = find_api(client, wanted)
-    failures = client.get(f"/apis/{segment(api['id'])}/failures")["list"]
-    if as_json:
-        write_json(api | {"failures": failures})
-        return
-    facts: list[tuple[str, object]] = [
-        ("Name", api["name"]),
-        ("Version", api["version"]),
-        ("Context", api["context"]),
-        ("State", api["lifeCycleStatus"]),
-        ("Description", api["description"]),
-        ("Production", endpoint_url(api, "production")),
-        ("Sandbox", endpoint_url(api, "sandbox")),
-        ("Provider", api["provider"]),
-        ("Created", date(api["createdTime"])),
-        ("Changed", date(api["updatedTime"])),
-        ("Id", api["id"]),
-    ]
-    for each in failures:
-        failed = f"{each['code']} ({each['times']} times, last {date(each['last'])})"
-        facts.append((f"Failing in {each['environment']}", [failed, each["message"], each["remedy"]]))
-    write_facts(facts)
+    with connect() as client:
+        api = find_api(client, wanted)
+        failures = client.get(f"/apis/{segment(api['id'])}/failures")["list"]
+        if as_json:
+            write_json(api | {"failures": failures})
+            return
+        facts: list[tuple[str, object]] = [
+            ("Name", api["name"]),
+            ("Version", api["version"]),
+            ("Context", api["context"]),
+            ("State", api["lifeCycleStatus"]),
+            ("Description", api["description"]),
+            ("Production", endpoint_url(api, "production")),
+            ("Sandbox", endpoint_url(api, "sandbox")),
+            ("Provider", api["provider"]),
+            ("Created", date(api["createdTime"])),
+            ("Changed", date(api["updatedTime"])),
+            ("Id", api["id"]),
+        ]
+        for each in failures:
+            failed = f"{each['code']} ({each['times']} times, last {date(each['last'])})"
+            facts.append((f"Failing in {each['environment']}", [failed, each["message"], each["remedy"]]))
+        write_facts(facts)
 
 
 @commands.command("publish")
@@ -111,11 +113,11 @@ def demote_api(wanted: Wanted, as_json: AsJson = False) -> None:
 @commands.command("delete")
 def delete_api(wanted: Wanted, yes: Yes = False) -> None:
     """Delete an API; the certificates of its endpoints stay."""
-    client = connect()
-    api = find_api(client, wanted)
-    confirm(f"Delete {_title(api)}, which is {api['lifeCycleStatus']}?", yes=yes)
-    client.call("DELETE", f"/apis/{segment(api['id'])}")
-    say(f"Deleted {_title(api)}.")
+    with connect() as client:
+        api = find_api(client, wanted)
+        confirm(f"Delete {_title(api)}, which is {api['lifeCycleStatus']}?", yes=yes)
+        client.call("DELETE", f"/apis/{segment(api['id'])}")
+        say(f"Deleted {_title(api)}.")
 
 
 def find_api(client: Client, wanted: str) -> dict[str, Any]:
@@ -163,11 +165,11 @@ def change_lifecycle(client: Client, api_id: str, action: str) -> None:
 
 
 def _move(wanted: str, action: str, as_json: bool) -> None:
-    client = connect()
-    api = find_api(client, wanted)
-    change_lifecycle(client, api["id"], action)
-    after = client.get(f"/apis/{segment(api['id'])}")
-    _written(after, f"{_title(after)} is {after['lifeCycleStatus']}.", as_json)
+    with connect() as client:
+        api = find_api(client, wanted)
+        change_lifecycle(client, api["id"], action)
+        after = client.get(f"/apis/{segment(api['id'])}")
+        _written(after, f"{_title(after)} is {after['lifeCycleStatus']}.", as_json)
 
 
 def _written(api: dict[str, Any], sentence: str, as_json: bool) -> None:

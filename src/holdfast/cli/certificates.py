@@ -36,7 +36,8 @@ def list_certificates(
     endpoint: Annotated[str, Option(metavar="URL", help="Only those of this endpoint.")] = "", as_json: AsJson = False
 ) -> None:
     """List endpoint certificates by alias."""
-    found = list(connect().listed(PATH, "certificates", endpoint=endpoint))
+    with connect() as client:
+        found = list(client.listed(PATH, "certificates", endpoint=endpoint))
     if as_json:
         write_json({"count": len(found), "list": found})
         return
@@ -56,9 +57,9 @@ def add_certificate(
 ) -> None:
     """Trust the certificates in FILE for the origin of ENDPOINT."""
     form = {"alias": alias, "endpoint": endpoint}
-    client = connect()
-    _upload(client, "POST", PATH, form, file, password_stdin)
-    _written(client, alias, "Added", wait=wait, within=within, as_json=as_json)
+    with connect() as client:
+        _upload(client, "POST", PATH, form, file, password_stdin)
+        _written(client, alias, "Added", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command("replace")
@@ -71,40 +72,40 @@ def replace_certificate(
     as_json: AsJson = False,
 ) -> None:
     """Trust the certificates in FILE instead of those under ALIAS."""
-    client = connect()
-    _upload(client, "PUT", _path(alias), {}, file, password_stdin)
-    _written(client, alias, "Replaced", wait=wait, within=within, as_json=as_json)
+    with connect() as client:
+        _upload(client, "PUT", _path(alias), {}, file, password_stdin)
+        _written(client, alias, "Replaced", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command("show")
 def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
     """Show what is under ALIAS, what is noticed about it, and whether it is in force."""
-    client = connect()
-    found = client.get(_path(alias))
-    usage = list(client.listed(f"{_path(alias)}/usage", "list"))
-    if as_json:
-        write_json(found | {"usage": usage})
-        return
-    write_facts(
-        [
-            ("Alias", found["alias"]),
-            ("Endpoint", found["endpoint"]),
-            ("Status", found["expiryStatus"]),
-            ("In force", in_words(found["enforcement"])),
-            ("Used by", [f"{each['name']} {each['version']}" for each in usage] or "no API"),
-        ]
-    )
-    _show(found["certificates"], found["findings"])
+    with connect() as client:
+        found = client.get(_path(alias))
+        usage = list(client.listed(f"{_path(alias)}/usage", "list"))
+        if as_json:
+            write_json(found | {"usage": usage})
+            return
+        write_facts(
+            [
+                ("Alias", found["alias"]),
+                ("Endpoint", found["endpoint"]),
+                ("Status", found["expiryStatus"]),
+                ("In force", in_words(found["enforcement"])),
+                ("Used by", [f"{each['name']} {each['version']}" for each in usage] or "no API"),
+            ]
+        )
+        _show(found["certificates"], found["findings"])
 
 
 @commands.command("delete")
 def delete_certificate(alias: Alias, yes: Yes = False) -> None:
     """End the trust in what is under ALIAS, for open connections too."""
-    client = connect()
-    found = client.get(_path(alias))
-    confirm(f"Delete {alias}, trusted for {found['endpoint']}?", yes=yes)
-    client.call("DELETE", _path(alias))
-    say(f"Deleted {alias}.")
+    with connect() as client:
+        found = client.get(_path(alias))
+        confirm(f"Delete {alias}, trusted for {found['endpoint']}?", yes=yes)
+        client.call("DELETE", _path(alias))
+        say(f"Deleted {alias}.")
 
 
 @commands.command("download")
@@ -113,7 +114,8 @@ def download_certificate(
     output: Annotated[Path | None, Option("-o", "--output", metavar="FILE", help="Where to [default: stdout].")] = None,
 ) -> None:
     """Write the certificates under ALIAS as PEM."""
-    answer = connect().answer("GET", f"{_path(alias)}/content", headers={"Accept": "application/x-pem-file"})
+    with connect() as client:
+        answer = client.answer("GET", f"{_path(alias)}/content", headers={"Accept": "application/x-pem-file"})
     if output is None:
         typer.echo(answer.content, nl=False)
     else:

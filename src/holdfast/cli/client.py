@@ -2,6 +2,7 @@
 REST as the commands speak it: requests in, JSON or an error in words out.
 """
 
+import json
 import ssl
 from collections.abc import Generator, Iterator
 from typing import Any, Literal
@@ -55,6 +56,16 @@ class Client:
             headers={"Accept": "application/json"},
         )
 
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._http.close()
+
+    def check(self) -> None:
+        """See that it is a Holdfast and believes us."""
+        _entries(self.get("/apis", limit=1), "list", self.url)
+
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """Read *path*."""
         return self.call("GET", path, params=query)
@@ -80,10 +91,7 @@ class Client:
     def listed(self, path: str, member: Literal["list", "certificates"], **query: Any) -> Iterator[dict[str, Any]]:
         """List everything below *path*, page by page."""
         for offset in range(0, MAX_LISTED, PAGE):
-            page = self.get(path, limit=PAGE, offset=offset, **query)
-            found = page.get(member)
-            if not isinstance(found, list):
-                raise CannotConnect(f"{self.url} answers, but not as a Holdfast does. Look at its URL.")
+            found = _entries(self.get(path, limit=PAGE, offset=offset, **query), member, self.url)
             yield from found
             if len(found) < PAGE:
                 return
@@ -93,6 +101,17 @@ class Client:
 def connect() -> Client:
     """Connect on behalf of the one who is signed in."""
     return Client(*credentials.find())
+
+
+def _entries(page: dict[str, Any], member: str, url: str) -> list[dict[str, Any]]:
+    found = page.get(member)
+    if not isinstance(found, list):
+        raise _no_holdfast(url)
+    return found
+
+
+def _no_holdfast(url: str) -> CannotConnect:
+    return CannotConnect(f"{url} answers, but not as a Holdfast does. Look at its URL.")
 
 
 def segment(value: str) -> str:
@@ -149,9 +168,20 @@ def _text(body: dict[str, Any], member: str) -> str:
 
 def _json(answer: httpx.Response, url: str) -> dict[str, Any]:
     try:
-        body = answer.json()
-    except ValueError:
+        body = json.loads(answer.content, object_hook=lambda found: _Answer(found, url))
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise CannotConnect(f"{url} answers, but not as a Holdfast does. Look at its URL.")
+        raise _no_holdfast(url)
     return body
+
+
+class _Answer(dict[str, Any]):
+    """An object of an answer; what it should have and has not is said in words."""
+
+    def __init__(self, found: dict[str, Any], url: str) -> None:
+        super().__init__(found)
+        self._url = url
+
+    def __missing__(self, member: str) -> Any:
+        raise CannotConnect(f"{self._url} answers without {member}. Look whether its version is ours, and at its URL.")

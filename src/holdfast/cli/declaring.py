@@ -15,7 +15,7 @@ from holdfast.cli.declaration.existing import read_existing
 from holdfast.cli.declaration.exporting import export, write_export
 from holdfast.cli.declaration.plan import plan
 from holdfast.cli.declaration.steps import Step
-from holdfast.cli.declaration.wanted import read_wanted
+from holdfast.cli.declaration.wanted import Wanted, read_wanted
 from holdfast.cli.failures import ExitCode, Misused
 from holdfast.cli.output import AsJson, Yes, confirm, say, tell, write_json
 from holdfast.cli.progress import Progress
@@ -39,12 +39,14 @@ def apply_files(file: Files, prune: Prune = False, yes: Yes = False, as_json: As
     """
     if "-" in file and not yes:
         raise Misused("Standard input holds the file, so nobody can answer there. Add --yes.")
-    client, steps = _compare(file, prune=prune)
-    if steps:
-        if not (as_json and yes):
-            say_steps(steps, tell if as_json else say)
-        confirm(f"Make {_count(steps)}?", yes=yes)
-        apply_steps(client, steps, Progress())
+    wanted = read_wanted(file)
+    with connect() as client:
+        steps = _compare(client, wanted, prune=prune)
+        if steps:
+            if not (as_json and yes):
+                say_steps(steps, tell if as_json else say)
+            confirm(f"Make {_count(steps)}?", yes=yes)
+            apply_steps(client, steps, Progress())
     if as_json:
         write_json(described(steps))
     else:
@@ -59,7 +61,9 @@ def compare_files(file: Files, prune: Prune = False, as_json: AsJson = False) ->
     Exit code 0 when there is nothing, 2 when there is something, 1 when that cannot be told.
     """
     try:
-        _, steps = _compare(file, prune=prune)
+        wanted = read_wanted(file)
+        with connect() as client:
+            steps = _compare(client, wanted, prune=prune)
     except Misused as error:
         # With 2, a wrong file would look like a difference.
         error.code = ExitCode.FAILED
@@ -82,17 +86,15 @@ def export_files(
     ] = None,
 ) -> None:
     """Write all APIs, endpoint certificates and trust settings as the YAML that apply reads."""
-    if output is None:
-        typer.echo(export(connect(), None, Progress()), nl=False)
-    else:
-        tell(f"Wrote {write_export(connect(), output, Progress())}.")
+    with connect() as client:
+        if output is None:
+            typer.echo(export(client, None, Progress()), nl=False)
+        else:
+            tell(f"Wrote {write_export(client, output, Progress())}.")
 
 
-def _compare(files: list[str], *, prune: bool) -> tuple[Client, list[Step]]:
-    wanted = read_wanted(files)
-    client = connect()
-    existing = read_existing(client, wanted, Progress())
-    return client, plan(wanted, existing, datetime.now(UTC), prune=prune)
+def _compare(client: Client, wanted: Wanted, *, prune: bool) -> list[Step]:
+    return plan(wanted, read_existing(client, wanted, Progress()), datetime.now(UTC), prune=prune)
 
 
 def _count(steps: list[Step]) -> str:

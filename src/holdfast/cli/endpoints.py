@@ -38,7 +38,8 @@ def look_at_endpoint(
     if certificate is not None:
         upload = read_upload(read_certificate_file(certificate), certificate)
         parts["certificate"] = ("certificate.pem", "".join(each.pem for each in upload.certificates).encode())
-    found = connect().call("POST", "/endpoints/probe", files=parts)
+    with connect() as client:
+        found = client.call("POST", "/endpoints/probe", files=parts)
     verdict = found["verdict"]
     if as_json:
         write_json(found)

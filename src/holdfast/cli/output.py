@@ -20,6 +20,7 @@ from holdfast.cli.text import plain
 
 AsJson = Annotated[bool, Option("--json", help="Write JSON, for machines.")]
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
+MAX_ANSWER = 1024
 WIDE = 10_000  # columns where no terminal cuts lines
 STYLES = {
     "Active": "green",
@@ -87,15 +88,18 @@ def date(moment: str) -> str:
 
 def confirm(question: str, *, yes: bool) -> None:
     """Ask, unless it is answered by --yes; raise CommandFailed when the answer is not yes."""
-    if yes:
-        return
-    try:
-        agreed = typer.confirm(plain(question, lines=True), err=True)
-    except typer.Abort:
-        tell("")
-        raise CommandFailed("Nobody answered, so nothing was done. Add --yes where nobody can be asked.") from None
-    if not agreed:
+    if not yes and ask(f"{question} [y/N]").lower() not in {"y", "yes"}:
         raise CommandFailed("Nothing was done.")
+
+
+def ask(question: str) -> str:
+    """Ask on standard error, so that standard output stays what it is; raise CommandFailed when nobody answers."""
+    typer.echo(f"{plain(question, lines=True)} ", nl=False, err=True)
+    line = sys.stdin.readline(MAX_ANSWER)
+    if not line:
+        tell("")
+        raise CommandFailed("Nobody answered, so nothing was done. Add --yes where nobody can be asked.")
+    return line.strip()
 
 
 def _cell(value: object) -> Text:

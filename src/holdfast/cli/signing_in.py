@@ -13,7 +13,7 @@ from holdfast.cli import credentials
 from holdfast.cli.client import Client
 from holdfast.cli.credentials import DEFAULT_URL, Credentials
 from holdfast.cli.failures import Misused
-from holdfast.cli.output import AsJson, say, tell, write_facts, write_json
+from holdfast.cli.output import AsJson, ask, say, tell, write_facts, write_json
 
 MAX_PASSWORD = 1024
 commands = typer.Typer()
@@ -48,9 +48,10 @@ def login(
     )
     if password_stdin and not (user or environment.get("HOLDFAST_USER")):
         raise Misused("With --password-stdin nobody can be asked for the user. Add --user NAME.")
-    name = user or environment.get("HOLDFAST_USER") or typer.prompt("User", default="admin", err=True)
+    name = user or environment.get("HOLDFAST_USER") or ask("User [admin]:") or "admin"
     who = Credentials(name, read_password(f"Password of {name}", stdin=password_stdin))
-    Client(publisher, who).get("/apis", limit=1)
+    with Client(publisher, who) as client:
+        client.check()
     file = credentials.keep(publisher, who)
     say(f"Signed in to {publisher.url} as {name} (kept in {file}).")
     if environment.get("HOLDFAST_TOKEN") or environment.get("HOLDFAST_PASSWORD"):
@@ -67,7 +68,8 @@ def logout() -> None:
 def whoami(as_json: AsJson = False) -> None:
     """Say which publisher is asked and on whose behalf, and whether it agrees."""
     publisher, who = credentials.find()
-    Client(publisher, who).get("/apis", limit=1)
+    with Client(publisher, who) as client:
+        client.check()
     if as_json:
         write_json({"url": publisher.url, "user": who.user or None, "method": "token" if who.token else "password"})
     else:

@@ -41,7 +41,8 @@ _NONE = " The word none takes all away."
 @commands.command("show")
 def show_trust(endpoint: Endpoint, as_json: AsJson = False) -> None:
     """Show what is decided for an endpoint, and what it means in words."""
-    _show(connect().get(SETTINGS, endpoint=endpoint), as_json=as_json)
+    with connect() as client:
+        _show(client.get(SETTINGS, endpoint=endpoint), as_json=as_json)
 
 
 @commands.command("set")
@@ -82,10 +83,10 @@ def set_trust(
         given["sni"] = {"host": None, "none": ""}.get(sni, sni)
     if not given:
         raise Misused("Nothing is to be changed. Name what with an option; --help lists them.")
-    client = connect()
-    before = client.get(SETTINGS, endpoint=endpoint)
-    put_trust(client, endpoint, {member: before[member] for member in MEMBERS} | given)
-    _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
+    with connect() as client:
+        before = client.get(SETTINGS, endpoint=endpoint)
+        put_trust(client, endpoint, {member: before[member] for member in MEMBERS} | given)
+        _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
 
 
 @commands.command("except")
@@ -102,18 +103,18 @@ def grant_exception(
     if not found or int(found[1]) == 0:
         raise Misused(f"{for_!r} is no time. Write it like 30m, 8h or 2d.")
     until = datetime.now(UTC) + timedelta(**{_UNITS[found[2]]: int(found[1])})
-    client = connect()
-    body = {"reason": reason, "until": until.isoformat()}
-    client.call("PUT", EXCEPTION, params={"endpoint": endpoint}, json=body)
-    _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
+    with connect() as client:
+        body = {"reason": reason, "until": until.isoformat()}
+        client.call("PUT", EXCEPTION, params={"endpoint": endpoint}, json=body)
+        _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
 
 
 @commands.command("verify")
 def end_exception(endpoint: Endpoint, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Switch the verification of an endpoint on again."""
-    client = connect()
-    client.call("DELETE", EXCEPTION, params={"endpoint": endpoint})
-    _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
+    with connect() as client:
+        client.call("DELETE", EXCEPTION, params={"endpoint": endpoint})
+        _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
 
 
 def put_trust(client: Client, endpoint: str, settings: dict[str, Any]) -> None:
