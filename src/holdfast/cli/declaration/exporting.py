@@ -69,6 +69,11 @@ def export(client: Client, folder: Path | None, progress: Progress) -> str:
         "certificates": certificates,
         "trust": [each for each in trust if len(each) > 1],
     }
+    return written(document)
+
+
+def written(document: dict[str, Any]) -> str:
+    """Write YAML that is read again as it was."""
     text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     return text
 

@@ -94,7 +94,7 @@ class _Builder:
                     raise Unreadable(line, "A second document begins. Write it into a file of its own.")
                 case yaml.ScalarEvent():
                     _refuse_tag(event, line)
-                    self._add(Scalar(line, event.value, event.style is None))
+                    self._add(Scalar(line, event.value, not event.style))
                 case yaml.SequenceStartEvent():
                     _refuse_tag(event, line)
                     sequence = Sequence(line)
