@@ -95,6 +95,10 @@ def test_what_a_publisher_sends_commands_no_terminal(alone):
     )
     with answering(body=body.encode()) as server:
         output = alone.done("api", "list", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc").output
+    with answering(body=body.encode()) as server:
+        machine = alone.done("api", "list", "--json", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
+    assert "\u202e" not in machine.output
+    assert machine.json["list"][0]["name"] == "\x1b[2JPizza\u202e\x07"
     assert "\x1b" not in output
     assert "\u202e" not in output
     assert "\ufffd[2JPizza\ufffd\ufffd" in output

@@ -131,6 +131,15 @@ def test_apply_says_to_machines_what_it_has_done(command, file):
     assert command.done("apply", "-f", file, "--yes", "--json").json == {"count": 0, "changes": []}
 
 
+def test_apply_waits_until_the_gateways_obey(command, file):
+    ended = command.done("apply", "-f", file, "--yes", "--wait")
+    assert ended.output.endswith("Made 4 changes.\n")
+    found = command.done("certificate", "show", "pizza", "--json").json
+    assert found["enforcement"]["progress"] == "enforced"
+    edit(file, ("state: published", "state: created"))
+    command.done("apply", "-f", file, "--yes", "--wait")
+
+
 def test_an_endpoint_that_moves_is_trusted_at_once(command, file):
     command.done("apply", "-f", file, "--yes")
     edit(file, ("8443", "9443"))

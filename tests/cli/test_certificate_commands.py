@@ -1,5 +1,6 @@
 """`holdfast certificate` adds, shows and ends trust, and sends nothing but certificates."""
 
+import json
 import os
 import re
 
@@ -91,6 +92,22 @@ def test_a_truststore_is_opened_here_and_its_password_goes_nowhere(command, publ
         assert said.startswith(f"holdfast: {server.url} answers without endpoint.")
         assert PASSWORD.encode() not in server.asked[0].body
         assert b"-----BEGIN CERTIFICATE-----" in server.asked[0].body
+
+
+@pytest.mark.parametrize(
+    ("progress", "said"),
+    [
+        ("waiting", "It is saved, but after 0.1 seconds not in force: waiting for gateways (1 of 2)."),
+        ("no gateway", "It is saved, but after 0.1 seconds not in force: waiting for gateways: none is connected."),
+        ("refused", "It is saved, but a gateway refuses it: no room."),
+    ],
+)
+def test_what_does_not_come_into_force_is_said_in_time(alone, backend, progress, said):
+    state = {"progress": progress, "gateways": 2, "enforcedOn": 1, "milliseconds": None, "reason": "no room."}
+    body = json.dumps({"alias": "a", "endpoint": "https://a", "findings": [], "enforcement": state}).encode()
+    with answering(body=body) as server:
+        arguments = ("certificate", "replace", "a", backend[1], "--wait", "--within", "0.1")
+        assert alone.refused(*arguments, HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc") == f"holdfast: {said}\n"
 
 
 def test_a_file_with_a_private_key_is_sent_nowhere(alone, backend, tmp_path):

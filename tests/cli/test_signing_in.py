@@ -131,6 +131,9 @@ def test_http_beyond_this_machine_is_possible_for_those_who_insist(alone):
         "https://a b",
         "https://[",
         "https://a:b",
+        f"https://{'a' * 64}.example",
+        "https://a..example",
+        "https://a\x00b",
     ],
 )
 def test_what_is_no_url_is_said(alone, url):

@@ -46,15 +46,19 @@ class Client:
 
     def __init__(self, publisher: Publisher, who: Credentials) -> None:
         self.url = publisher.url
-        self._http = httpx.Client(
-            base_url=publisher.url + PREFIX,
-            auth=SignedIn(who),
-            verify=_tls(publisher),
-            timeout=TIMEOUT,
-            # What stays on this machine passes no proxy.
-            trust_env=not publisher.is_loopback,
-            headers={"Accept": "application/json"},
-        )
+        auth, tls = SignedIn(who), _tls(publisher)
+        try:
+            self._http = httpx.Client(
+                base_url=publisher.url + PREFIX,
+                auth=auth,
+                verify=tls,
+                timeout=TIMEOUT,
+                # What stays on this machine passes no proxy.
+                trust_env=not publisher.is_loopback,
+                headers={"Accept": "application/json"},
+            )
+        except (ValueError, ImportError) as error:
+            raise Misused(f"The proxy that the environment names cannot be used: {error}") from error
 
     def __enter__(self) -> "Client":
         return self
@@ -82,7 +86,7 @@ class Client:
         except httpx.TimeoutException as error:
             text = f"{self.url} did not answer within {TIMEOUT:.0f} seconds. Try again, or look whether it is well."
             raise CannotConnect(text) from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise CannotConnect(_why_not(self.url, error)) from error
         if answer.is_success:
             return answer
@@ -130,7 +134,7 @@ def _tls(publisher: Publisher) -> ssl.SSLContext | bool:
         ) from error
 
 
-def _why_not(url: str, error: httpx.TransportError) -> str:
+def _why_not(url: str, error: httpx.RequestError) -> str:
     reason = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         why = reason.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "it cannot be verified"

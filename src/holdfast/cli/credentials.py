@@ -13,6 +13,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
+
 from holdfast.cli.failures import CommandFailed, Misused, NotSignedIn
 
 DEFAULT_URL = "http://127.0.0.1:9080"
@@ -83,7 +85,9 @@ def check_publisher(url: str, ca_file: str | None = None, *, insecure_http: bool
     try:
         parts = urlsplit(stripped)
         host, _ = parts.hostname, parts.port
-    except ValueError:
+        httpx.URL(stripped)
+        (host or "").encode("idna")  # as the resolver will
+    except (ValueError, httpx.InvalidURL):
         host, parts = None, urlsplit("")
     wrong = parts.query or parts.fragment or "@" in parts.netloc or any(not c.isprintable() or c == " " for c in url)
     if parts.scheme not in {"http", "https"} or not host or wrong:

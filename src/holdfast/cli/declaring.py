@@ -2,7 +2,9 @@
 `holdfast apply`, `diff` and `export`: an organization in files.
 """
 
+import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +21,8 @@ from holdfast.cli.declaration.wanted import Wanted, read_wanted
 from holdfast.cli.failures import ExitCode, Misused
 from holdfast.cli.output import AsJson, Yes, confirm, say, tell, write_json
 from holdfast.cli.progress import Progress
+from holdfast.cli.trust import SETTINGS
+from holdfast.cli.waiting import Wait, Within, wait_until_enforced
 
 NOTHING = "Nothing is to be changed."
 commands = typer.Typer()
@@ -31,7 +35,14 @@ Prune = Annotated[bool, Option("--prune", help="Delete the APIs and aliases of t
 
 
 @commands.command("apply")
-def apply_files(file: Files, prune: Prune = False, yes: Yes = False, as_json: AsJson = False) -> None:
+def apply_files(
+    file: Files,
+    prune: Prune = False,
+    yes: Yes = False,
+    wait: Wait = False,
+    within: Within = 30.0,
+    as_json: AsJson = False,
+) -> None:
     """
     Make APIs, endpoint certificates and trust settings what files want them to be.
 
@@ -47,6 +58,8 @@ def apply_files(file: Files, prune: Prune = False, yes: Yes = False, as_json: As
                 say_steps(steps, tell if as_json else say)
             confirm(f"Make {_count(steps)}?", yes=yes)
             apply_steps(client, steps, Progress())
+        if wait:
+            _wait(client, wanted, within)
     if as_json:
         write_json(described(steps))
     else:
@@ -95,6 +108,15 @@ def export_files(
 
 def _compare(client: Client, wanted: Wanted, *, prune: bool) -> list[Step]:
     return plan(wanted, read_existing(client, wanted, Progress()), datetime.now(UTC), prune=prune)
+
+
+def _wait(client: Client, wanted: Wanted, within: float) -> None:
+    end = time.monotonic() + within
+    origins = {certificate.origin for certificate in wanted.certificates.values()} | wanted.trust.keys()
+    origins |= {origin for api in wanted.apis.values() for origin in api.origins if origin.startswith("https:")}
+    for origin in Progress().over(sorted(origins), "Waiting for gateways"):
+        left = max(end - time.monotonic(), 0.0)
+        wait_until_enforced(partial(client.get, SETTINGS, endpoint=origin), left, also_unserved=True)
 
 
 def _count(steps: list[Step]) -> str:

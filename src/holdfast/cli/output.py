@@ -16,7 +16,7 @@ from rich.text import Text
 from typer import Option
 
 from holdfast.cli.failures import CommandFailed
-from holdfast.cli.text import plain
+from holdfast.cli.text import plain, plain_json
 
 AsJson = Annotated[bool, Option("--json", help="Write JSON, for machines.")]
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
@@ -40,7 +40,7 @@ STYLES = {
 
 def write_json(value: Any) -> None:
     """Write *value* as indented JSON."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(plain_json(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def say(text: str) -> None:

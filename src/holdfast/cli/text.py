@@ -2,10 +2,12 @@
 What others wrote -> what can be shown on a terminal.
 """
 
+import json
 import re
 import unicodedata
 
-_LINES = re.compile(r"[\t\n]")
+_SUSPICIOUS = re.compile(r"[^\x20-\x7e]")
+_COMMANDS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def plain(text: str, *, lines: bool = False) -> str:
@@ -14,8 +16,22 @@ def plain(text: str, *, lines: bool = False) -> str:
 
     A certificate's subject, for instance, is whatever somebody wrote into it.
     """
-    return "".join(each if _harmless(each) or (lines and _LINES.match(each)) else "\ufffd" for each in text)
+    kept = "\t\n" if lines else ""
+    return _SUSPICIOUS.sub(lambda each: each[0] if each[0] in kept or _is_harmless(each[0]) else "\ufffd", text)
 
 
-def _harmless(character: str) -> bool:
-    return unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+def plain_json(text: str) -> str:
+    """Escape the same in JSON, which then means what it meant."""
+    return _SUSPICIOUS.sub(
+        lambda each: each[0] if each[0] == "\n" or _is_harmless(each[0]) else _escaped(each[0]), text
+    )
+
+
+def _is_harmless(character: str) -> bool:
+    return unicodedata.category(character) not in _COMMANDS
+
+
+def _escaped(character: str) -> str:
+    if character == "\n" or _is_harmless(character):
+        return character
+    return json.dumps(character)[1:-1] if character != "\x7f" else "\\u007f"

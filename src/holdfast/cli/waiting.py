@@ -15,9 +15,13 @@ Wait = Annotated[bool, Option("--wait", help="Wait until all gateways have put i
 Within = Annotated[float, Option(min=0.1, max=3600, metavar="SECONDS", help="How long --wait waits at most.")]
 
 
-def wait_until_enforced(read: Callable[[], dict[str, Any]], within: float) -> dict[str, Any]:
+def wait_until_enforced(
+    read: Callable[[], dict[str, Any]], within: float, *, also_unserved: bool = False
+) -> dict[str, Any]:
     """
     Ask *read* for something with the member `enforcement` until that is in force, and give it.
+
+    With *also_unserved*, what waits for an API to be published is waited for no longer.
 
     Raises:
         CommandFailed: A gateway refuses it, no gateway has it because it is not served, or *within* seconds are over.
@@ -28,6 +32,8 @@ def wait_until_enforced(read: Callable[[], dict[str, Any]], within: float) -> di
         enforcement = found["enforcement"]
         match enforcement["progress"]:
             case "enforced" | "unverified":
+                return found
+            case "not served" if also_unserved:
                 return found
             case "refused":
                 raise CommandFailed(f"It is saved, but a gateway refuses it: {enforcement['reason']}")
