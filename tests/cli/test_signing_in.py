@@ -133,6 +133,7 @@ def test_http_beyond_this_machine_is_possible_for_those_who_insist(alone):
         "https://a:b",
         f"https://{'a' * 64}.example",
         "https://a..example",
+        "https://xn--",
         "https://a\x00b",
     ],
 )

@@ -85,8 +85,8 @@ def check_publisher(url: str, ca_file: str | None = None, *, insecure_http: bool
     try:
         parts = urlsplit(stripped)
         host, _ = parts.hostname, parts.port
-        httpx.URL(stripped)
-        (host or "").encode("idna")  # as the resolver will
+        _ = httpx.URL(stripped).host  # both read names more strictly than what splits URLs
+        (host or "").encode("idna")
     except (ValueError, httpx.InvalidURL):
         host, parts = None, urlsplit("")
     wrong = parts.query or parts.fragment or "@" in parts.netloc or any(not c.isprintable() or c == " " for c in url)
