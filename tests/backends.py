@@ -38,9 +38,25 @@ class Backend:
     `/stream` sends one line, waits for `let_on()`, and sends another.
     """
 
-    def __init__(self, presented: Issued | None, address: str = V4) -> None:
+    def __init__(
+        self,
+        presented: Issued | None,
+        address: str = V4,
+        tls: ssl.SSLContext | None = None,
+        *,
+        client_ca: Issued | None = None,
+        client_needed: bool = True,
+    ) -> None:
+        """
+        *tls* is what it speaks TLS with, if that is to be something special.
+
+        With *client_ca* it asks for a client certificate of this CA; answers say as `client` whose it was.
+        """
         self._server = _Server(address)
+        self._server.client_ca, self._server.client_needed = client_ca, client_needed
         self._server.present(presented)
+        if tls:
+            self._server.tls = tls
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
     def __enter__(self) -> "Backend":
@@ -98,6 +114,8 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 256
     tls: ssl.SSLContext | None = None
+    client_ca: Issued | None = None
+    client_needed = True
 
     def __init__(self, address: str) -> None:
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -110,7 +128,8 @@ class _Server(socketserver.ThreadingTCPServer):
         super().__init__((address, 0), _Exchange)
 
     def present(self, presented: Issued | None) -> None:
-        self.tls = server_context(presented) if presented else None
+        asked = {"client_ca": self.client_ca, "client_needed": self.client_needed}
+        self.tls = server_context(presented, **asked) if presented else None  # type: ignore[arg-type]
         if self.tls:
             self.tls.sni_callback = lambda _, name, __: self.server_names.append(name)
 
@@ -179,7 +198,10 @@ class _Exchange(BaseHTTPRequestHandler):
         return b"".join(chunks)
 
     def _echo(self, body: bytes) -> dict[str, Any]:
-        return echo(self.command, self.path, self.headers.items(), body) | {"connection": self.client_address[1]}
+        return echo(self.command, self.path, self.headers.items(), body) | {
+            "connection": self.client_address[1],
+            "client": _client(self.connection),
+        }
 
     def _send(self, body: bytes, kind: str, status: int = 200) -> None:
         self.send_response(status)
@@ -205,6 +227,13 @@ class _Exchange(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base gives
         """Say nothing."""
+
+
+def _client(connection: Any) -> str | None:
+    """Give the common name of the client certificate that was presented."""
+    certificate = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    names = dict(pair for rdn in certificate["subject"] for pair in rdn) if certificate else {}
+    return names.get("commonName")
 
 
 def echo(method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes) -> dict[str, Any]:
@@ -279,6 +308,56 @@ def websocket_backend(presented: Issued) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+class ListeningBackend:
+    """A TLS server that says nothing and writes down what it hears, decrypted, by connection."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        self._listening = socket.create_server((V4, 0))
+        self._thread = threading.Thread(target=self._serve)
+        self.heard: list[bytes] = []
+        self.names: list[str | None] = []  # what it was asked for (SNI)
+        context.sni_callback = lambda connection, name, context: self.names.append(name)  # noqa: ARG005
+
+    def __enter__(self) -> "ListeningBackend":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listening.close()
+
+    def url(self, host: str = V4) -> str:
+        """Its URL."""
+        return _url("https", host, self.port, "")
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._listening.getsockname()[1])
+
+    def _serve(self) -> None:
+        listeners = []
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                listeners.append(threading.Thread(target=self._listen, args=[connection]))
+                listeners[-1].start()
+        for listener in listeners:
+            listener.join()
+
+    def _listen(self, connection: socket.socket) -> None:
+        connection.settimeout(PATIENCE)
+        with connection, contextlib.suppress(OSError), self._context.wrap_socket(connection, server_side=True) as tls:
+            heard = b""
+            try:
+                while data := tls.recv(4096):
+                    heard += data
+            finally:
+                self.heard.append(heard)
 
 
 @contextmanager

@@ -16,10 +16,13 @@ from argon2 import PasswordHasher
 from starlette.types import ASGIApp
 
 from holdfast.gateway.cache import Cache
+from holdfast.sealing import Sealing
 from holdfast.services.accounts import SESSION_COOKIE, Accounts
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
+from holdfast.services.permissions import EVERY_PERMISSION
 from holdfast.services.principal import Principal
+from holdfast.services.probing import Probes
 from holdfast.services.runtime import Runtime
 from holdfast.store import accounts
 from holdfast.store.accounts import User
@@ -41,6 +44,7 @@ structlog.configure(
 PASSWORD = "crisp-thin-päsword"
 # Checking a password costs what its hash says: this one is made to be cheap, so that tests are fast.
 CHEAPLY = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+SEALING = Sealing(lambda: (bytes(32),))
 GATEWAYS = {"production": "http://127.0.0.1:8280", "sandbox": "http://127.0.0.1:8281"}
 
 
@@ -108,11 +112,17 @@ def otto(store: Store) -> Principal:
     return enter(store, "other", "otto")
 
 
+async def nothing_warms() -> set[str]:
+    """Say what an Envoy would that uses all that it has."""
+    return set()
+
+
 def run(store: Store, now: Callable[[], datetime]) -> Runtime:
     """Put a control plane together that no gateway has called yet."""
     cache = Cache()
     enforcements, failures = Enforcements(store, cache, {}), Failures(cache.tell_observers)
-    return Runtime(store, Accounts(store), enforcements, failures, cache, GATEWAYS, now)
+    probes = Probes(cache, "embedded", Path("/nonexistent"), nothing_warms, now=now)
+    return Runtime(store, Accounts(store), enforcements, failures, cache, probes, SEALING, GATEWAYS, now)
 
 
 @pytest.fixture
@@ -171,7 +181,8 @@ def join(shared_runtime: Runtime) -> Callable[[str], User]:
 
     def join(name: str) -> User:
         organization = str(uuid.uuid4())
-        user = User(str(uuid.uuid4()), organization, f"{name} of {organization}", CHEAPLY.hash(PASSWORD))
+        password_hash = CHEAPLY.hash(PASSWORD)
+        user = User(str(uuid.uuid4()), organization, f"{name} of {organization}", password_hash, EVERY_PERMISSION)
         with shared_runtime.store.write() as session:
             accounts.insert_organization(session, organization, datetime.now(UTC))
             accounts.insert_user(session, user, datetime.now(UTC))

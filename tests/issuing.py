@@ -10,6 +10,7 @@ import hashlib
 import ssl
 import struct
 import tempfile
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -27,8 +28,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+from holdfast.certificates import der
+
+EdwardsKey = ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+PrivateKey = ec.EllipticCurvePrivateKey | EdwardsKey | rsa.RSAPrivateKey | dsa.DSAPrivateKey
+Extension = tuple[x509.ExtensionType, bool]
 CLIENTS_ONLY = ExtendedKeyUsageOID.CLIENT_AUTH
+UNKNOWN_EXTENSION = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4.5"), b"\5\0")
 DAY = timedelta(days=1)
 
 
@@ -74,6 +80,7 @@ def issue(
     *names: str,
     by: Issued | None = None,
     ca: bool | None = False,
+    path_length: int | None = None,
     key: PrivateKey | None = None,
     common_name: str = "",
     start: timedelta = -DAY,
@@ -81,13 +88,15 @@ def issue(
     purpose: x509.ObjectIdentifier | None = None,
     permitted: str | None = None,
     identified: bool = True,
+    more: Iterable[Extension] = (),
 ) -> Issued:
     """
     Issue a certificate for *names* (DNS names and IP addresses), self-signed unless *by* is given.
 
-    *ca* is what basicConstraints say, None leaves them out; *start* and *end* count from now; *permitted* is the only
-    DNS name that a CA may issue for. Without *identified*, the key identifiers of subject and issuer are left out, as
-    keytool and Go do in self-signed certificates.
+    *ca* and *path_length* are what basicConstraints say, a *ca* of None leaves them out; *start* and *end* count from
+    now; *permitted* is the only DNS name that a CA may issue for. Without *identified*, the key identifiers of subject
+    and issuer are left out, as keytool and Go do in self-signed certificates. *more* are extensions, each with whether
+    it is critical.
     """
     key = key or p256()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name or ", ".join(names) or "a CA")])
@@ -101,28 +110,88 @@ def issue(
         .not_valid_before(now + start)
         .not_valid_after(now + end)
     )
-    for extension, critical in _extensions(names, ca, purpose, permitted):
+    for extension, critical in (*_extensions(names, ca, path_length, purpose, permitted), *more):
         builder = builder.add_extension(extension, critical)
     signing_key = by.key if by else key
     if identified:
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key())
         builder = builder.add_extension(issuer, critical=False)
-    digest = None if isinstance(signing_key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    digest = None if isinstance(signing_key, EdwardsKey) else hashes.SHA256()
     return Issued(builder.sign(signing_key, digest), key, _issuers(by))
 
 
 def _extensions(
-    names: Iterable[str], ca: bool | None, purpose: x509.ObjectIdentifier | None, permitted: str | None
-) -> Iterable[tuple[x509.ExtensionType, bool]]:
+    names: Iterable[str],
+    ca: bool | None,
+    path_length: int | None,
+    purpose: x509.ObjectIdentifier | None,
+    permitted: str | None,
+) -> Iterable[Extension]:
     if ca is not None:
-        yield x509.BasicConstraints(ca=ca, path_length=None), True
+        yield x509.BasicConstraints(ca=ca, path_length=path_length), True
     if names:
         yield x509.SubjectAlternativeName([_general_name(name) for name in names]), False
     if purpose is not None:
         yield x509.ExtendedKeyUsage([purpose]), False
     if permitted is not None:
         yield x509.NameConstraints([x509.DNSName(permitted)], None), True
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """A way to sign that no library offers any more: its OID and what it hashes with."""
+
+    oid: str
+    digest: hashes.HashAlgorithm
+
+
+MD5_WITH_RSA = Algorithm("1.2.840.113549.1.1.4", hashes.MD5())  # noqa: S303 - what is weak is what is tested
+SHA1_WITH_RSA = Algorithm("1.2.840.113549.1.1.5", hashes.SHA1())  # noqa: S303
+
+
+def key_usage(*, digital_signature: bool = False, key_cert_sign: bool = False) -> Extension:
+    """Make a critical keyUsage; keyEncipherment is there always, as it may not be empty."""
+    names = ("content_commitment", "data_encipherment", "key_agreement", "crl_sign", "encipher_only", "decipher_only")
+    bits = dict.fromkeys(names, False)
+    own = {"digital_signature": digital_signature, "key_cert_sign": key_cert_sign, "key_encipherment": True}
+    return x509.KeyUsage(**bits, **own), True
+
+
+def alter(issued: Issued, by: Issued | None = None, algorithm: Algorithm | None = None, **parts: bytes) -> Issued:
+    """
+    Write parts of a certificate anew, in DER, and sign it again; `cryptography` would refuse to make the result.
+
+    The parts are called as in RFC 5280, section 4.1: version, serial_number, signature, issuer, validity, subject,
+    spki, extensions; an empty one is left out. *by* signs it, or else its own key; *algorithm* needs an RSA key.
+    """
+    (certificate,) = der.read(issued.der)
+    tbs, signature_algorithm, _ = certificate.children()
+    names = ("version", "serial_number", "signature", "issuer", "validity", "subject", "spki", "extensions")
+    kept = dict(zip(names, (bytes(element.raw) for element in tbs.children()), strict=True))
+    signature = bytes(signature_algorithm.raw)
+    if algorithm:
+        signature = tlv(0x30, tlv(0x06, der.oid(algorithm.oid)), tlv(0x05))
+    content = tlv(0x30, *(kept | {"signature": signature} | parts).values())
+    signed = _sign((by or issued).key, content, algorithm.digest if algorithm else hashes.SHA256())
+    made = tlv(0x30, content, signature, tlv(0x03, b"\0" + signed))
+    return Issued(_load(made), issued.key, issued.issuers)
+
+
+def _sign(key: PrivateKey, content: bytes, digest: hashes.HashAlgorithm) -> bytes:
+    if isinstance(key, EdwardsKey):
+        return key.sign(content)
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(content, padding.PKCS1v15(), digest)
+    if isinstance(key, dsa.DSAPrivateKey):
+        return key.sign(content, digest)
+    return key.sign(content, ec.ECDSA(digest))
+
+
+def _load(made: bytes) -> x509.Certificate:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return x509.load_der_x509_certificate(made)
 
 
 def _general_name(name: str) -> x509.GeneralName:
@@ -148,9 +217,29 @@ def p521() -> PrivateKey:
     return ec.generate_private_key(ec.SECP521R1())
 
 
+def secp256k1() -> PrivateKey:
+    """Make an elliptic-curve key that Envoy knows nothing of."""
+    return ec.generate_private_key(ec.SECP256K1())
+
+
 def ed25519_key() -> PrivateKey:
     """Make an Ed25519 key, which Envoy accepts only when told to."""
     return ed25519.Ed25519PrivateKey.generate()
+
+
+def ed448_key() -> PrivateKey:
+    """Make an Ed448 key, which Envoy never accepts."""
+    return ed448.Ed448PrivateKey.generate()
+
+
+def dsa_key() -> PrivateKey:
+    """Make a DSA key, which Envoy never accepts."""
+    return dsa.generate_private_key(2048)
+
+
+def curve_key(curve: ec.EllipticCurve) -> PrivateKey:
+    """Make a key on any curve."""
+    return ec.generate_private_key(curve)
 
 
 def rsa_key(bits: int = 2048) -> PrivateKey:
@@ -173,18 +262,70 @@ def revoke(by: Issued, *revoked: Issued, end: timedelta = 30 * DAY) -> bytes:
     return builder.sign(by.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
-def server_context(presented: Issued, alpn: Iterable[str] = ()) -> ssl.SSLContext:
-    """Make the TLS side of a server that presents *presented* and its issuers."""
+def server_context(
+    presented: Issued, alpn: Iterable[str] = (), client_ca: Issued | None = None, *, client_needed: bool = True
+) -> ssl.SSLContext:
+    """
+    Make the TLS side of a server that presents *presented* and its issuers.
+
+    With *client_ca* it asks for a certificate that this CA issued, and refuses who has none if one is needed.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     # OpenSSL would refuse to present weak keys; whether they are believed is what the tests ask.
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     if alpn:
         context.set_alpn_protocols(list(alpn))
+    if client_ca:
+        context.load_verify_locations(cadata=client_ca.pem.decode())
+        context.verify_mode = ssl.CERT_REQUIRED if client_needed else ssl.CERT_OPTIONAL
     with tempfile.NamedTemporaryFile() as file:
         file.write(presented.key_pem + presented.chain_pem)
         file.flush()
         context.load_cert_chain(file.name)
     return context
+
+
+def speak_only(context: ssl.SSLContext, version: ssl.TLSVersion, ciphers: str = "") -> ssl.SSLContext:
+    """Let the server of *context* speak one version, and in TLS 1.2 and before only *ciphers* if they are given."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # old versions are what is asked for
+        context.minimum_version = context.maximum_version = version
+    if ciphers:
+        context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    return context
+
+
+def ask_clients(context: ssl.SSLContext, ca: Issued) -> ssl.SSLContext:
+    """Let the server of *context* ask for client certificates of *ca*."""
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=ca.pem.decode())
+    return context
+
+
+def answer(csr_pem: str, by: Issued) -> Issued:
+    """Be the CA that makes a certificate of a request; nobody here has its key, so that of the CA stands there."""
+    request = x509.load_pem_x509_csr(csr_pem.encode())
+    assert request.is_signature_valid
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(request.subject)
+        .issuer_name(by.certificate.subject)
+        .public_key(request.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - DAY)
+        .not_valid_after(now + 90 * DAY)
+    )
+    for extension in request.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    return Issued(builder.sign(by.key, hashes.SHA256()), by.key, _issuers(by))
+
+
+def identity_file(password: str, issued: Issued) -> bytes:
+    """Write a PKCS#12 file of a key and its chain that *password* protects."""
+    protection = BestAvailableEncryption(password.encode()) if password else NoEncryption()
+    issuers = list(issued.issuers)
+    return pkcs12.serialize_key_and_certificates(b"me", issued.key, issued.certificate, issuers, protection)
 
 
 def truststore(password: str, *issued: Issued) -> bytes:
@@ -197,10 +338,10 @@ def keystore(entries: Iterable[tuple[str, bytes]], password: str = "", tag: int 
     """Make a Java keystore of aliases and DER certificates; tag 1 makes them keys with a chain, 3 secret keys."""
     entries = list(entries)
     data = bytes.fromhex("cececece" if jceks else "feedfeed") + struct.pack(">II", 2, len(entries))
-    for alias, der in entries:
+    for alias, content in entries:
         name = alias.encode()
         data += struct.pack(">IH", tag, len(name)) + name + bytes(8)
-        certificate = struct.pack(">H", 5) + b"X.509" + struct.pack(">I", len(der)) + der
+        certificate = struct.pack(">H", 5) + b"X.509" + struct.pack(">I", len(content)) + content
         key = struct.pack(">I", 9) + b"encrypted" + struct.pack(">I", 1)
         data += (key if tag == 1 else b"") + certificate
     secret = password.encode("utf-16-be") + b"Mighty Aphrodite"

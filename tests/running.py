@@ -211,9 +211,10 @@ class Holdfast:
         self.wait_until_enforced(alias)
         return alias
 
-    def replace_certificate(self, alias: str, file: bytes) -> None:
-        """Put *file* in the place of what *alias* was, and wait until it is enforced."""
-        self._rest("PUT", f"/endpoint-certificates/{alias}", files={"certificate": ("certificate.crt", file)})
+    def replace_certificate(self, alias: str, file: bytes, *, keep: bool = False) -> None:
+        """Put *file* in the place of what *alias* was, or beside it, and wait until it is enforced."""
+        path = f"/endpoint-certificates/{alias}?keepPrevious={keep}"
+        self._rest("PUT", path, files={"certificate": ("certificate.crt", file)})
         self.wait_until_enforced(alias)
 
     def wait_until_enforced(self, alias: str) -> None:
@@ -231,6 +232,18 @@ class Holdfast:
                 == "enforced"
             )
         )
+
+    def wait_until_client_is_enforced(self, endpoint: str) -> None:
+        """Wait until REST says that all gateways present what is decided for the origin of *endpoint*."""
+        path, where = "/endpoints/client-certificate", {"endpoint": endpoint}
+        wait_until(lambda: self._rest("GET", path, params=where).json()["enforcement"]["progress"] == "enforced")
+
+    def present(self, endpoint: str, file: bytes, password: str = "") -> None:
+        """Let the gateways present the key and chain in *file*, and wait until they do."""
+        files, fields = {"certificate": ("client.pem", file)}, {"password": password}
+        where = {"endpoint": endpoint}
+        self._rest("PUT", "/endpoints/client-certificate", params=where, files=files, data=fields)
+        self.wait_until_client_is_enforced(endpoint)
 
     def delete_certificate(self, alias: str) -> None:
         """Delete it; the gateways follow within milliseconds, but no answer says when."""

@@ -60,6 +60,7 @@ def test_help_names_the_commands_and_says_what_each_does(run):
     lines = [" ".join(line.split()) for line in ended.output.splitlines()]
     assert "up Start the publisher and a gateway; Ctrl-C ends both." in lines
     assert any(line.startswith("demo Show what becomes of a backend") for line in lines)
+    assert any(line.startswith("rotate-sealing-key Seal the private keys") for line in lines)
 
 
 def test_help_of_up_names_every_option_its_default_and_the_variables(run):

@@ -7,6 +7,7 @@ from typing import Any
 import typer.main
 
 from holdfast import cli
+from holdfast.certificates.findings import Code
 from holdfast.gateway.causes import Cause
 from holdfast.settings import Settings
 
@@ -35,10 +36,10 @@ def test_every_cause_of_a_failure_is_in_the_trust_page():
     assert {cause for cause in Cause if f"`{cause}`" not in page("trust.md")} == set()
 
 
-def test_every_finding_is_in_the_trust_page():
-    codes = set(re.findall(r'_finding\(certificate, "([a-z-]+)"', (SOURCE / "certificates/findings.py").read_text()))
-    assert len(codes) >= 8
-    assert {code for code in codes if f"`{code}`" not in page("trust.md")} == set()
+def test_every_finding_is_in_the_findings_page_and_all_are_told():
+    told = "".join(path.read_text() for path in (SOURCE / "certificates/judgements").glob("*.py"))
+    assert {code for code in Code if f"| `{code}` |" not in page("findings.md")} == set()
+    assert {code for code in Code if f"finding(Code.{code.name}, " not in told} == set()
 
 
 def commands(group: Any, above: str = "") -> set[str]:

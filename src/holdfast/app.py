@@ -10,6 +10,8 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -31,17 +33,23 @@ from holdfast.machine import (
     wait_until_answering,
 )
 from holdfast.middleware import BodyLimit, CrossOriginProtection, SecurityHeaders
+from holdfast.sealing_keys import key_rotation, open_sealing
 from holdfast.services.accounts import Accounts
+from holdfast.services.client_certificates import seal_anew
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.exceptions import ExceptionsEnd
 from holdfast.services.failures import Failures
+from holdfast.services.observing import Observing
+from holdfast.services.probing import Probes
 from holdfast.services.publishing import Publisher
 from holdfast.services.runtime import Runtime, utc_now
+from holdfast.services.watching import accepted_chain
 from holdfast.settings import Address, Settings
 from holdfast.store.database import Store
 
 EMBEDDED = "embedded"
 ADMIN = "admin"
+DATABASE_FILE = "holdfast.sqlite"
 PASSWORD_FILE = "admin-password"  # noqa: S105 - the name of the file
 
 
@@ -55,14 +63,32 @@ class Running:
 
 
 def create_asgi(runtime: Runtime) -> ASGIApp:
-    """Make the web application: REST below /api, pages everywhere else."""
+    """Make the web application: REST below /api, metrics, pages everywhere else."""
     json_door, html_door = rest.create_door(runtime), web.create_door(runtime)
 
     async def doors(scope: Scope, receive: Receive, send: Send) -> None:
-        door = json_door if scope["path"].startswith("/api/") else html_door
+        door = json_door if scope["path"].startswith("/api/") or scope["path"] == "/metrics" else html_door
         await door(scope, receive, send)
 
     return SecurityHeaders(CrossOriginProtection(BodyLimit(doors)))
+
+
+def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
+    """
+    Seal all keys with a new sealing key and forget the old ones; give how many there were, and how many are lost.
+
+    Raises:
+        CannotStart: There is no database, a Holdfast runs on it, or the sealing key cannot be changed.
+    """
+    data = settings.data.expanduser()
+    if not (data / DATABASE_FILE).is_file():
+        raise CannotStart(f"There is no Holdfast in {data}. Choose its directory with --data.")
+    with data_directory(data), key_rotation(settings, data) as sealing:
+        store = Store(data / DATABASE_FILE)
+        try:
+            return seal_anew(store, sealing, utc_now())
+        finally:
+            store.close()
 
 
 @asynccontextmanager
@@ -82,17 +108,20 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     ):
         for name, address in (("gateway", settings.gateway), ("sandbox", settings.sandbox)):
             check_free(address, name)
-        store = Store(data / "holdfast.sqlite")
+        sealing = open_sealing(settings, data)
+        store = Store(data / DATABASE_FILE)
         accounts = Accounts(store)
         password = _ensure_admin(accounts, settings, data)
         cache = Cache()
         process = EnvoyProcess(envoy, EMBEDDED, sockets, data / "envoy.log")
-        failures = Failures(cache.tell_observers)
+        failures = Failures(cache.tell_observers_soon)
         enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
         listeners: dict[Environment, Address] = {"production": settings.gateway, "sandbox": settings.sandbox}
-        publisher = Publisher(store, cache, enforcements, listeners, settings.drain)
+        publisher = Publisher(store, cache, enforcements, listeners, settings.drain, sealing=sealing)
         gateways = {environment: url_of(address) for environment, address in listeners.items()}
-        runtime = Runtime(store, accounts, enforcements, failures, cache, gateways)
+        quiet = timedelta(seconds=settings.retire_after)
+        probes = Probes(cache, EMBEDDED, process.probe_socket, process.warming, settings.probe_networks)
+        runtime = Runtime(store, accounts, enforcements, failures, cache, probes, sealing, gateways, retire_after=quiet)
 
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(store.close)
@@ -101,6 +130,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             stack.push_async_callback(exceptions.stop)
             await publisher.start()
             stack.push_async_callback(publisher.stop)
+            observing = Observing(store, partial(accepted_chain, store, probes))
+            await observing.start()
+            stack.push_async_callback(observing.stop)
             enforcements.start()
             stack.push_async_callback(enforcements.stop)
             discovery = await serve(cache, f"unix:{sockets / 'ads'}", failures.record)

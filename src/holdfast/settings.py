@@ -2,12 +2,14 @@
 Every knob, typed. Each is also an environment variable: `HOLDFAST_` and its name.
 """
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from holdfast.addresses import EVERYWHERE, Network
 
 Address = tuple[str, int]
 
@@ -27,6 +29,20 @@ def read_address(value: object) -> object:
     return address, number
 
 
+def read_networks(value: object) -> object:
+    """Read networks with commas between them, like 10.0.0.0/8,fd00::/8; raise ValueError when one is none."""
+    if not isinstance(value, str):
+        return value
+    written = [part.strip() for part in value.split(",") if part.strip()]
+    if not written:
+        raise ValueError("It is empty. Leave it out to allow all networks")
+    try:
+        return tuple(ip_network(part) for part in written)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not a list of networks, like 10.0.0.0/8,fd00::/8 ({error})") from error
+
+
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(read_networks)]
 ListenAddress = Annotated[Address, NoDecode, BeforeValidator(read_address)]
 
 
@@ -40,6 +56,10 @@ class Settings(BaseSettings):
     gateway: ListenAddress = ("127.0.0.1", 8280)
     sandbox: ListenAddress = ("127.0.0.1", 8281)
     admin_password: SecretStr | None = None
+    sealing_key: SecretStr | None = None
+    sealing_key_file: Path | None = None
     envoy: Path | None = None
+    probe_networks: Networks = EVERYWHERE  # where backends may be that are tested
     drain: float = Field(default=60.0, gt=0)  # seconds
+    retire_after: float = Field(default=86_400.0, gt=0, le=30 * 86_400.0)  # seconds
     log_level: Literal["debug", "info", "warning", "error"] = "warning"

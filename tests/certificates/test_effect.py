@@ -27,16 +27,16 @@ PIN = "ab" * 32
         (PUBLIC, "for a.internal, signed by a public certification authority."),
         (BY_ROOT, "for a.internal, signed by CN=root."),
         (replace(BY_ROOT, with_public_roots=True), "signed by CN=root or a public certification authority."),
-        (BY_LEAF, "for a.internal, which is exactly that of CN=a.internal."),
+        (BY_LEAF, "for a.internal, which is CN=a.internal or signed with its key."),
         (
             replace(BY_LEAF, with_public_roots=True),
-            "which is exactly that of CN=a.internal, or signed by a public certification authority.",
+            "which is CN=a.internal or signed with its key, or signed by a public certification authority.",
         ),
         (
             replace(BY_ROOT, names=(reference_identifier("b.internal"), reference_identifier("192.0.2.1"))),
             "for b.internal or 192.0.2.1, signed by CN=root.",
         ),
-        (replace(BY_LEAF, any_name=True, certificate_pins=(PIN,)), "for any name, which is exactly that"),
+        (replace(BY_LEAF, any_name=True, certificate_pins=(PIN,)), "for any name, which is CN=a.internal"),
     ],
 )
 def test_the_first_sentence_is_the_whole_rule(trust: TrustSet, sentence: str):

@@ -1,14 +1,33 @@
-"""What is noticed about a certificate before anybody saves it."""
+"""What is noticed about certificates before anybody saves them."""
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
 
-from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.findings import Severity, examine
+from certificates.judging import findings, told
+from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.certificates.findings import Code, Severity, examine, examine_all
 from holdfast.certificates.identity import presents, reference_identifier
 from holdfast.certificates.parsing import parse
 from holdfast.certificates.validity import Status, status_of
+from issuing import (
+    CLIENTS_ONLY,
+    DAY,
+    MD5_WITH_RSA,
+    UNKNOWN_EXTENSION,
+    alter,
+    curve_key,
+    ed448_key,
+    key_usage,
+    rsa_key,
+    tlv,
+)
+from issuing import issue as issue_any
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 CA = trustme.CA()
@@ -59,3 +78,69 @@ def test_an_address_is_matched_as_an_address():
     assert presents(certificate, reference_identifier("127.0.0.1"))
     assert presents(certificate, reference_identifier("0:0:0:0:0:0:0:1"))
     assert not presents(certificate, reference_identifier("127.0.0.2"))
+
+
+ROOT = issue_any(ca=True, common_name="root", key=rsa_key())
+GOOD = {
+    "self-signed": [issue_any("backend.test")],
+    "self-signed with all that servers have": [
+        issue_any(
+            "backend.test",
+            purpose=x509.ExtendedKeyUsageOID.SERVER_AUTH,
+            more=[key_usage(digital_signature=True)],
+            key=rsa_key(),
+        )
+    ],
+    "self-signed without key identifiers": [issue_any("backend.test", identified=False)],
+    "self-signed as OpenSSL makes it": [issue_any("backend.test", ca=True)],
+    "self-signed as keytool makes it": [issue_any("backend.test", ca=None, identified=False)],
+    "private root": [ROOT],
+    "private root with its key usage": [issue_any(ca=True, more=[key_usage(key_cert_sign=True)])],
+    "private root of ten years": [issue_any(ca=True, end=3650 * DAY)],
+    "intermediate": [issue_any(by=ROOT, ca=True, common_name="intermediate")],
+    "leaf and root": [issue_any("backend.test", by=ROOT), ROOT],
+    "leaf, intermediate and root": [
+        issue_any("backend.test", by=(middle := issue_any(by=ROOT, ca=True, common_name="middle"))),
+        middle,
+        ROOT,
+    ],
+    "old and new": [issue_any("backend.test"), issue_any("backend.test")],
+}
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_plain_good_file_has_neither_warnings_nor_errors(kind):
+    assert set(told(*GOOD[kind]).values()) <= {"info"}
+
+
+ODD = [
+    issue_any(ca=None, common_name="root", identified=False),
+    issue_any(ca=True, common_name="root", path_length=0, identified=False),
+    issue_any(by=ROOT, ca=True, common_name="root", permitted="other.test", identified=False),
+    (first := issue_any(by=ROOT, ca=True, path_length=0, common_name="first", identified=False)),
+    (second := issue_any(by=first, ca=True, common_name="second", identified=False)),
+    issue_any(by=second, ca=True, common_name="first", identified=False),
+    issue_any("*", "a*.test", "*.*", "127.0.0.1", by=second, purpose=CLIENTS_ONLY, more=[(UNKNOWN_EXTENSION, True)]),
+    alter(issue_any("backend.test", by=ROOT), ROOT, MD5_WITH_RSA),
+    alter(issue_any("backend.test"), version=b"", extensions=b"", serial_number=tlv(0x02, b"\xff")),
+    alter(issue_any("backend.test"), issuer=tlv(0x30), subject=tlv(0x30)),
+    alter(issue_any("backend.test"), subject=tlv(0x30)),
+    issue_any(key=ed448_key(), end=-DAY / 2),
+    issue_any("::1", key=curve_key(ec.BrainpoolP256R1()), more=[key_usage()]),
+    *(each for file in GOOD.values() for each in file),
+]
+
+
+@given(st.lists(st.sampled_from(ODD), max_size=12), st.sampled_from(["", "backend.test", "127.0.0.1", "::1", "x"]))
+def test_any_mix_of_certificates_is_judged(mix, host):
+    found = findings(*mix, host=host)
+    order = list({read_certificate(each.der).fingerprint: None for each in mix})
+    places = [order.index(finding.fingerprint) for finding in found]
+    assert places == sorted(places)
+    assert len({(finding.code, finding.fingerprint) for finding in found}) == len(found)
+    assert all(finding.message and finding.remedy for finding in found)
+    assert {finding.code for finding in found} <= set(Code)
+
+
+def test_nothing_is_said_about_nothing():
+    assert examine_all([], None, NOW) == []

@@ -68,6 +68,9 @@ def test_certificates_are_listed_shown_replaced_downloaded_and_deleted(command, 
     assert command.done("certificate", "show", "pizza", "--json").json["usage"][0]["name"] == "Pizza"
 
     other = issue("other.example")
+    command.done("certificate", "replace", "pizza", "-", "--keep-previous", stdin=other.pem)
+    assert "Beside it  CN=127.0.0.1, SHA-256 " in command.done("certificate", "show", "pizza").output
+    command.done("certificate", "replace", "pizza", "-", stdin=backend[0].pem)
     ended = command.done("certificate", "replace", "pizza", "-", "--wait", stdin=other.pem)
     assert "warning name-mismatch: It is for other.example" in ended.errors
     assert x509.load_pem_x509_certificate(command.done("certificate", "download", "pizza").output.encode()) == (

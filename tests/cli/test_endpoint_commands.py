@@ -1,10 +1,11 @@
-"""`holdfast endpoint test` shows what a publisher finds at a backend."""
+"""`holdfast endpoint test` shows what a publisher finds at a backend, and whether its gateway accepts that."""
 
 import json
 from email import message_from_bytes
 
 import pytest
 
+from backends import Backend
 from cli.answering import answering
 from issuing import issue
 
@@ -25,7 +26,8 @@ def found(**verdict):
         "presented": [PRESENTED],
         "tlsVersion": "TLSv1.3",
         "cipher": "TLS_AES_256_GCM_SHA384",
-        "clientCertificateRequired": False,
+        "clientCertificateRequested": True,
+        "problem": None,
         "verdict": {"accepted": False, "answeredBy": "gateway", "code": "", "message": "", "remedy": "", "reason": ""}
         | verdict,
         "findings": [{"code": "expiring", "severity": "warning", "message": "Expires soon.", "remedy": "Renew it."}],
@@ -54,7 +56,8 @@ def test_a_backend_that_is_refused_ends_with_1_and_says_what_to_do(look_with):
     lines = ended.output.splitlines()
     assert lines[0] == "Refused (unknown_issuer): Its issuer is unknown. Import it."
     assert "Subject   CN=backend.example" in lines
-    assert "TLS          TLSv1.3 TLS_AES_256_GCM_SHA384" in lines
+    assert "TLS                 TLSv1.3 TLS_AES_256_GCM_SHA384" in lines
+    assert "Client certificate  asked for" in lines
     assert lines[-1] == "warning: Expires soon. Renew it. [expiring]"
     assert (asked.method, asked.path) == ("POST", "/api/am/publisher/v4/endpoints/probe")
 
@@ -80,3 +83,19 @@ def test_the_endpoint_and_a_certificate_are_sent_as_a_form(look_with, tmp_path):
     assert parts["endpoint"].get_filename() is None
     assert parts["certificate"].get_filename()
     assert parts["certificate"].get_payload(decode=True) == made.pem
+
+
+@pytest.mark.envoy
+def test_a_real_backend_is_refused_without_its_certificate_and_accepted_with_it(command, tmp_path):
+    made = issue("127.0.0.1")
+    (tmp_path / "backend.pem").write_bytes(made.pem)
+    with Backend(made) as backend:
+        ended = command("endpoint", "test", backend.url())
+        assert ended.code == 1
+        assert ended.output.startswith("Refused (self_signed_not_trusted): ")
+        assert "Subject   CN=127.0.0.1" in ended.output.splitlines()
+        ended = command.done("endpoint", "test", backend.url(), "--certificate", tmp_path / "backend.pem")
+        assert ended.output.startswith("Accepted: ")
+        url = backend.url()
+    ended = command("endpoint", "test", url, "--json")
+    assert (ended.code, ended.json["verdict"]["code"]) == (1, "connection_refused")

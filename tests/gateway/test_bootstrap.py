@@ -12,7 +12,7 @@ from holdfast.gateway.process import EnvoyMissing, EnvoyProcess, bootstrap, find
 
 
 def test_the_bootstrap_is_one_that_envoy_knows_and_has_no_tcp_port(tmp_path):
-    written = bootstrap("edge", tmp_path / "ads", tmp_path / "admin")
+    written = bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe")
     made = ParseDict(json.loads(written), Bootstrap())
     assert made.node.id == "edge"
     assert made.admin.address.pipe.path == str(tmp_path / "admin")
@@ -24,7 +24,9 @@ def test_the_bootstrap_is_one_that_envoy_knows_and_has_no_tcp_port(tmp_path):
 
 
 def test_everything_comes_over_one_incremental_stream(tmp_path):
-    made = ParseDict(json.loads(bootstrap("edge", tmp_path / "ads", tmp_path / "admin")), Bootstrap())
+    made = ParseDict(
+        json.loads(bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe")), Bootstrap()
+    )
     dynamic = made.dynamic_resources
     assert dynamic.ads_config.api_type == dynamic.ads_config.DELTA_GRPC
     for source in (dynamic.cds_config, dynamic.lds_config):
@@ -35,7 +37,7 @@ def test_everything_comes_over_one_incremental_stream(tmp_path):
 
 def test_a_path_with_odd_characters_is_only_a_path(tmp_path):
     odd = tmp_path / 'a"b\\c\n{ü}'
-    made = ParseDict(json.loads(bootstrap('ed"ge', odd / "ads", odd / "admin")), Bootstrap())
+    made = ParseDict(json.loads(bootstrap('ed"ge', odd / "ads", odd / "admin", odd / "probe")), Bootstrap())
     assert (made.node.id, made.admin.address.pipe.path) == ('ed"ge', str(odd / "admin"))
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.apis.endpoint import ENVIRONMENTS
 from holdfast.apis.lifecycle import State
 from holdfast.certificates.trust import trust_set
@@ -69,3 +70,25 @@ def test_two_organizations_have_nothing_in_common_but_equal_secrets():
     mine, theirs = build(make_api()), build(make_api(organization="other"))
     assert not {cluster.name for cluster in mine.clusters} & {cluster.name for cluster in theirs.clusters}
     assert mine.secrets == theirs.secrets
+
+
+def test_a_client_certificate_goes_to_its_origin_alone_by_reference():
+    own = issue(common_name="gateway")
+    identity = ClientIdentity("id", (read(own),), own.key_pem.decode())
+    api = make_api(production="https://a.test", sandbox="https://b.test")
+    trust = {endpoint.origin: trust_set((), endpoint.origin.reference) for endpoint in api.endpoints}
+    built = build_api(api, trust, {api.production.origin: identity})
+    (secret,) = (each for each in built.secrets if each.name.startswith("client/"))
+    assert own.key_pem in secret.body
+    assert "PRIVATE" not in repr(built)
+    for cluster in built.clusters:
+        assert b"PRIVATE KEY" not in cluster.body
+        assert (secret.name.encode() in cluster.body) == ("/production" in cluster.name)
+    assert {origin for origin, keys in built.by_origin.items() if (SECRET, secret.name) in keys} == {"https://a.test"}
+
+
+def test_an_http_endpoint_is_presented_nothing():
+    own = issue(common_name="gateway")
+    api = make_api(production="http://a.test")
+    identity = ClientIdentity("id", (read(own),), own.key_pem.decode())
+    assert build_api(api, {}, {api.production.origin: identity}).secrets == ()

@@ -1,10 +1,11 @@
 """What is true, who has it, and who is told."""
 
 import asyncio
+import contextlib
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 
-from holdfast.gateway.cache import Cache
+from holdfast.gateway.cache import SOON, Cache
 from holdfast.gateway.resource import CLUSTER, SECRET, Resource, make_resource
 
 A, B = Resource(CLUSTER, "a", "1", b"a"), Resource(CLUSTER, "b", "1", b"b")
@@ -84,3 +85,23 @@ def test_equal_content_is_an_equal_version():
     assert one == same
     assert one.version != other.version
     assert Cluster.FromString(other.body).type == Cluster.LOGICAL_DNS
+
+
+def test_many_things_that_are_told_soon_wake_observers_once():
+    async def story():
+        cache = Cache()
+        observer = cache.observe()
+        for _ in range(1000):
+            cache.tell_observers_soon()
+        at_once = observer.is_set()
+        wakes = 0
+        for _ in range(2):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(observer.wait(), SOON * 3)
+                observer.clear()
+                wakes += 1
+        cache.tell_observers_soon()
+        await asyncio.wait_for(observer.wait(), 10)
+        return at_once, wakes
+
+    assert asyncio.run(story()) == (False, 1)

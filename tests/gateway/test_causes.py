@@ -2,28 +2,104 @@
 
 import pytest
 
-from holdfast.gateway.causes import EXPLANATIONS, Cause, cause_of, presented_names
+from holdfast.gateway.causes import EXPLANATIONS, Action, Cause, cause_of, explain, presented_names
 
-VERIFY = "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify_cert_failed:_"
+TLS, ROUTINES = "TLS_error:|", "SSL_routines:OPENSSL_internal:"
+VERIFY = f"{TLS}268435581:{ROUTINES}CERTIFICATE_VERIFY_FAILED:verify_cert_failed:_"
+DEPTH = VERIFY + "X509_verify_cert:_certificate_verification_error_at_depth_"
+CRL = DEPTH + "0:_certificate_revocation_check_against_provided_CRLs_failed:_"
+REFUSED = "SSLV3_ALERT_HANDSHAKE_FAILURE"
+
+
+def other_library(reason: str, depth: int = 0, failure: str = "certificate_signature_failure") -> str:
+    """What Envoy says when the reason lies outside of BoringSSL's TLS."""
+    verify = f"|268435581:{ROUTINES}CERTIFICATE_VERIFY_FAILED:verify_cert_failed:_X509_verify_cert:"
+    return f"{TLS}{reason}{verify}_certificate_verification_error_at_depth_{depth}:_{failure}:TLS_error_end"
 
 
 @pytest.mark.parametrize(
     ("reason", "cause"),
     [
-        (VERIFY + "certificate_verification_error_at_depth_0:_certificate_has_expired", Cause.EXPIRED),
-        (VERIFY + "certificate_verification_error_at_depth_1:_certificate_has_expired", Cause.EXPIRED),
-        (VERIFY + "depth_0:_certificate_is_not_yet_valid", Cause.NOT_YET_VALID),
-        (VERIFY + "depth_0:_unable_to_get_local_issuer_certificate", Cause.UNKNOWN_ISSUER),
-        (VERIFY + "depth_0:_self_signed_certificate", Cause.SELF_SIGNED_NOT_TRUSTED),
-        (VERIFY + "depth_1:_self_signed_certificate_in_certificate_chain", Cause.UNKNOWN_ISSUER),
-        (VERIFY + "SAN_matcher,_certificate_SANs_are_[other.test]", Cause.HOSTNAME_MISMATCH),
-        (VERIFY + "SAN_matcher,_certificate_SANs_are_[]", Cause.NO_SUBJECT_ALT_NAME),
-        ("TLS_error:|268436526:SSL_routines:OPENSSL_internal:TLSV1_ALERT_PROTOCOL_VERSION", Cause.TLS_VERSION_MISMATCH),
-        ("TLS_error:SSL_routines:OPENSSL_internal:SSLV3_ALERT_HANDSHAKE_FAILURE", Cause.CIPHER_MISMATCH),
-        ("TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end", Cause.NOT_TLS),
+        (DEPTH + "0:_certificate_has_expired:TLS_error_end", Cause.EXPIRED),
+        (DEPTH + "1:_certificate_has_expired", Cause.EXPIRED),
+        (DEPTH + "0:_certificate_is_not_yet_valid", Cause.NOT_YET_VALID),
+        (DEPTH + "0:_unable_to_get_local_issuer_certificate", Cause.UNKNOWN_ISSUER),
+        (DEPTH + "1:_unable_to_get_local_issuer_certificate", Cause.UNKNOWN_ISSUER),
+        (DEPTH + "0:_self_signed_certificate", Cause.SELF_SIGNED_NOT_TRUSTED),
+        (DEPTH + "2:_self_signed_certificate_in_certificate_chain", Cause.UNKNOWN_ISSUER),
+        (
+            other_library(
+                "436207716:ECDSA_routines:OPENSSL_internal:BAD_SIGNATURE"
+                "|184549382:X.509_certificate_routines:OPENSSL_internal:public_key_routines"
+            ),
+            Cause.UNKNOWN_ISSUER,
+        ),
+        (
+            other_library("201326703:ASN.1_encoding_routines:OPENSSL_internal:DIGEST_AND_KEY_TYPE_NOT_SUPPORTED"),
+            Cause.WEAK_SIGNATURE,
+        ),
+        (
+            other_library("201326703:ASN.1_encoding_routines:OPENSSL_internal:DIGEST_AND_KEY_TYPE_NOT_SUPPORTED", 1),
+            Cause.WEAK_SIGNATURE,
+        ),
+        (
+            other_library("201326776:ASN.1_encoding_routines:OPENSSL_internal:UNKNOWN_SIGNATURE_ALGORITHM"),
+            Cause.WEAK_SIGNATURE,
+        ),
+        (other_library("100663424:public_key_routines:OPENSSL_internal:UNSUPPORTED_ALGORITHM"), Cause.WEAK_KEY),
+        (
+            other_library(
+                "184549501:X.509_certificate_routines:OPENSSL_internal:PUBLIC_KEY_DECODE_ERROR",
+                failure="unable_to_decode_issuer_public_key",
+            ),
+            Cause.WEAK_KEY,
+        ),
+        (VERIFY + "SAN_matcher,_certificate_SANs_are_[other.test]:TLS_error_end", Cause.HOSTNAME_MISMATCH),
+        (VERIFY + "SAN_matcher,_certificate_SANs_are_[certificate_has_expired.test]", Cause.HOSTNAME_MISMATCH),
+        (VERIFY + "SAN_matcher,_certificate_SANs_are_[]:TLS_error_end", Cause.NO_SUBJECT_ALT_NAME),
+        (VERIFY + "cert_hash_and_spki:TLS_error_end", Cause.PIN_MISMATCH),
+        (CRL + "certificate_revoked:TLS_error_end", Cause.REVOKED),
+        (CRL + "CRL_has_expired", Cause.CRL_STALE),
+        (CRL + "CRL_is_not_yet_valid", Cause.CRL_STALE),
+        (CRL + "unable_to_get_certificate_CRL", Cause.CRL_STALE),
+        (
+            other_library(
+                "436207716:ECDSA_routines:OPENSSL_internal:BAD_SIGNATURE"
+                "|184549382:X.509_certificate_routines:OPENSSL_internal:public_key_routines",
+                failure="CRL_signature_failure",
+            ),
+            Cause.CRL_STALE,
+        ),
+        (f"{TLS}268435758:{ROUTINES}KEY_USAGE_BIT_INCORRECT:TLS_error_end", Cause.KEY_USAGE_WRONG),
+        (DEPTH + "1:_unsupported_certificate_purpose", Cause.KEY_USAGE_WRONG),
+        (DEPTH + "1:_invalid_CA_certificate", Cause.ISSUER_NOT_A_CA),
+        (DEPTH + "2:_path_length_constraint_exceeded", Cause.PATH_LENGTH_EXCEEDED),
+        (DEPTH + "0:_permitted_subtree_violation", Cause.NAME_CONSTRAINT_VIOLATION),
+        (DEPTH + "0:_unsupported_name_constraint_type", Cause.NAME_CONSTRAINT_VIOLATION),
+        (DEPTH + "0:_unhandled_critical_extension", Cause.UNKNOWN_CRITICAL_EXTENSION),
+        (f"{TLS}268436526:{ROUTINES}TLSV1_ALERT_PROTOCOL_VERSION:TLS_error_end", Cause.TLS_VERSION_MISMATCH),
+        (
+            f"{TLS}268436496:{ROUTINES}{REFUSED}|268435610:{ROUTINES}HANDSHAKE_FAILURE_ON_CLIENT_HELLO:TLS_error_end",
+            Cause.CIPHER_MISMATCH,
+        ),
+        (f"{TLS}268436527:{ROUTINES}TLSV1_ALERT_INSUFFICIENT_SECURITY:TLS_error_end", Cause.CIPHER_MISMATCH),
+        (f"{TLS}268436496:{ROUTINES}{REFUSED}:TLS_error_end", Cause.CLIENT_CERTIFICATE_REQUIRED),
+        (f"{TLS}268436498:{ROUTINES}SSLV3_ALERT_BAD_CERTIFICATE:TLS_error_end", Cause.CLIENT_CERTIFICATE_REQUIRED),
+        (f"{TLS}268436572:{ROUTINES}TLSV1_ALERT_CERTIFICATE_REQUIRED", Cause.CLIENT_CERTIFICATE_REQUIRED),
+        (f"{TLS}268436504:{ROUTINES}TLSV1_ALERT_UNKNOWN_CA:TLS_error_end", Cause.CLIENT_CERTIFICATE_REJECTED),
+        (f"{TLS}268436501:{ROUTINES}SSLV3_ALERT_CERTIFICATE_EXPIRED", Cause.CLIENT_CERTIFICATE_REJECTED),
+        (f"{TLS}268436500:{ROUTINES}SSLV3_ALERT_CERTIFICATE_REVOKED", Cause.CLIENT_CERTIFICATE_REJECTED),
+        (f"{TLS}268436499:{ROUTINES}SSLV3_ALERT_UNSUPPORTED_CERTIFICATE", Cause.CLIENT_CERTIFICATE_REJECTED),
+        (f"{TLS}268436502:{ROUTINES}SSLV3_ALERT_CERTIFICATE_UNKNOWN", Cause.CLIENT_CERTIFICATE_REJECTED),
+        (f"{TLS}268436505:{ROUTINES}TLSV1_ALERT_ACCESS_DENIED", Cause.CLIENT_CERTIFICATE_REJECTED),
+        (f"{TLS}268435703:{ROUTINES}WRONG_VERSION_NUMBER:TLS_error_end", Cause.NOT_TLS),
         ("delayed_connect_error:_Connection_refused", Cause.CONNECTION_REFUSED),
         ("connection_timeout", Cause.TIMEOUT),
         ("TLS_error:_Secret_is_not_supplied_by_SDS", Cause.TRUST_NOT_READY),
+        (f"{TLS}33554536:system_library:OPENSSL_internal:Connection_reset_by_peer:TLS_error_end", Cause.OTHER),
+        (f"{TLS}268436568:{ROUTINES}TLSV1_ALERT_UNRECOGNIZED_NAME:TLS_error_end", Cause.OTHER),
+        (f"{TLS}268436536:{ROUTINES}TLSV1_ALERT_INTERNAL_ERROR:TLS_error_end", Cause.OTHER),
+        ("connection_closed", Cause.OTHER),
         ("something_new", Cause.OTHER),
         ("", Cause.OTHER),
     ],
@@ -33,6 +109,13 @@ def test_each_text_has_its_code(reason, cause):
     assert cause_of(reason.replace("_", " ")) is cause
 
 
+@pytest.mark.parametrize("alert", [REFUSED, "SSLV3_ALERT_BAD_CERTIFICATE"])
+def test_what_is_said_to_no_client_certificate_and_to_a_wrong_one_depends_on_whether_there_is_one(alert):
+    reason = f"{TLS}268436496:{ROUTINES}{alert}:TLS_error_end"
+    assert cause_of(reason) is Cause.CLIENT_CERTIFICATE_REQUIRED
+    assert cause_of(reason, client_certificate=True) is Cause.CLIENT_CERTIFICATE_REJECTED
+
+
 def test_flags_decide_where_envoy_gives_no_reason():
     assert cause_of("", timed_out=True) is Cause.TIMEOUT
     assert cause_of("", without_host=True) is Cause.DNS_FAILURE
@@ -40,11 +123,30 @@ def test_flags_decide_where_envoy_gives_no_reason():
 
 
 def test_the_names_of_the_backend_are_read():
-    assert presented_names(VERIFY + "SAN_matcher,_certificate_SANs_are_[a.test,_b.test]") == "a.test, b.test"
-    assert presented_names(VERIFY + "SAN_matcher,_certificate_SANs_are_[]") == ""
+    names = VERIFY + "SAN_matcher,_certificate_SANs_are_["
+    assert presented_names(names + "a.test,_b.test]:TLS_error_end") == "a.test, b.test"
+    assert presented_names(names + "a.test]") == "a.test"
+    assert presented_names(names + "a,_b,_c,_d,_e,_f,_g]:TLS_error_end") == "a, b, c, d, e and others"
+    assert presented_names(names + "cut.te") == "cut.te"
+    assert presented_names(names + "]:TLS_error_end") == ""
     assert presented_names("connection_timeout") == ""
+
+
+def test_the_names_of_the_backend_are_a_part_of_the_explanation():
+    reason = VERIFY + "SAN_matcher,_certificate_SANs_are_[other.test]:TLS_error_end"
+    assert explain(Cause.HOSTNAME_MISMATCH, reason).sentence.endswith("host of this endpoint. It is for other.test.")
+    assert explain(Cause.EXPIRED, "") == EXPLANATIONS[Cause.EXPIRED]
+
+
+def test_an_end_of_the_connection_is_called_that_and_no_guess_is_made_why():
+    ended = "The backend ended the connection before it answered."
+    assert explain(Cause.OTHER, "", connection_terminated=True).sentence == ended
+    assert explain(Cause.OTHER, "system_library:OPENSSL_internal:Connection_reset_by_peer").sentence == ended
+    assert explain(Cause.OTHER, "something_new").sentence == "The connection to the backend failed."
+    assert explain(Cause.EXPIRED, "", connection_terminated=True) == EXPLANATIONS[Cause.EXPIRED]
 
 
 def test_every_cause_is_explained_with_a_remedy():
     assert set(EXPLANATIONS) == set(Cause)
     assert all(each.sentence.endswith(".") and each.remedy.endswith(".") for each in EXPLANATIONS.values())
+    assert {each.action for each in EXPLANATIONS.values()} == {*Action, None}

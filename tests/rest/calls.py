@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from store.values import contents
 
 PREFIX = "/api/am/publisher/v4"
+REMOVED = f"{PREFIX}/removed-endpoint-certificates"
 APIS, CERTIFICATES, ENDPOINTS = f"{PREFIX}/apis", f"{PREFIX}/endpoint-certificates", f"{PREFIX}/endpoints"
+FAILURES = f"{PREFIX}/failures"
 URL, SANDBOX = "https://pizza.test:8443/base", "http://sandbox.test"
 WSO2_MEMBERS = {"code", "message", "description", "moreInfo", "error"}
 RFC_9457_MEMBERS = {"type", "title", "status", "detail"}

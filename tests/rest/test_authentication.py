@@ -1,12 +1,13 @@
 """Who may call, and how those who may not are told."""
 
 import base64
+import re
 
 import pytest
 
 from holdfast.services.accounts import SESSION_COOKIE, SESSION_LASTS
 from holdfast.services.attempts import FREE
-from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, api_body, assert_problem
+from rest.calls import APIS, CERTIFICATES, ENDPOINTS, FAILURES, PREFIX, REMOVED, api_body, assert_problem
 
 CALLS = [
     ("GET", APIS),
@@ -23,16 +24,32 @@ CALLS = [
     ("PUT", f"{CERTIFICATES}/x"),
     ("DELETE", f"{CERTIFICATES}/x"),
     ("GET", f"{CERTIFICATES}/x/content"),
+    ("POST", f"{CERTIFICATES}/x/undo"),
+    ("POST", f"{CERTIFICATES}/x/retire"),
+    ("GET", REMOVED),
+    ("POST", f"{REMOVED}/x/restore"),
     ("GET", f"{CERTIFICATES}/x/usage"),
+    ("GET", "/metrics"),
+    ("GET", FAILURES),
+    ("GET", f"{FAILURES}/x"),
     ("GET", f"{ENDPOINTS}/trust-settings"),
     ("PUT", f"{ENDPOINTS}/trust-settings"),
     ("PUT", f"{ENDPOINTS}/trust-exception"),
     ("DELETE", f"{ENDPOINTS}/trust-exception"),
     ("GET", f"{ENDPOINTS}/trust-exceptions"),
+    ("POST", f"{ENDPOINTS}/fetch"),
+    ("POST", f"{ENDPOINTS}/probe"),
+    ("GET", f"{ENDPOINTS}/client-certificate"),
+    ("PUT", f"{ENDPOINTS}/client-certificate"),
+    ("DELETE", f"{ENDPOINTS}/client-certificate"),
+    ("POST", f"{ENDPOINTS}/client-certificate/request"),
+    ("DELETE", f"{ENDPOINTS}/client-certificate/request"),
+    ("PUT", f"{ENDPOINTS}/client-certificate/answer"),
 ]
 BODIES = {
     f"{ENDPOINTS}/trust-settings": {},
     f"{ENDPOINTS}/trust-exception": {"reason": "because it is so", "until": "2030-01-01T00:00:00Z"},
+    f"{ENDPOINTS}/client-certificate/request": {"subject": "a"},
 }
 
 
@@ -59,7 +76,10 @@ def test_nobody_gets_anything(anybody, method, path):
     if path.startswith(CERTIFICATES) and method in {"POST", "PUT"}:
         options = {"data": {"alias": "a", "endpoint": "https://a.test"}, "files": {"certificate": ("a", b"x")}}
     if path.startswith(ENDPOINTS):
-        options = {"params": {"endpoint": "https://a.test"}} | ({"json": BODIES[path]} if method == "PUT" else {})
+        options = {"params": {"endpoint": "https://a.test"}}
+        if method in {"POST", "PUT"}:
+            files = {"endpoint": (None, "https://a.test"), "certificate": ("a", b"x")}
+            options |= {"json": BODIES[path]} if path in BODIES else {"files": files}
     assert_unauthorized(anybody.request(method, path, **options))
 
 
@@ -67,7 +87,7 @@ def test_every_operation_is_among_these(client):
     paths = client.get(f"{PREFIX}/openapi.json").json()["paths"]
     served = {(method.upper(), path) for path, operations in paths.items() for method in operations}
     named = {(method, path.partition("?")[0]) for method, path in CALLS}
-    assert {(m, p.replace("{api_id}", "x").replace("{alias}", "x")) for m, p in served} == named
+    assert {(m, re.sub(r"{\w+}", "x", p)) for m, p in served} == named
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])

@@ -10,7 +10,10 @@ from rest.calls import CERTIFICATES, URL, assert_problem, create_api, replace, u
 from store.values import read
 
 pytestmark = pytest.mark.usefixtures("api")
-INFORMATION = {"alias", "endpoint", "status", "validity", "version", "subject", "certificates", "findings"}
+INFORMATION = {
+    *("alias", "endpoint", "status", "validity", "version", "subject", "certificates", "findings"),
+    *("previous", "replacedTime", "inUse", "retireProposed"),
+}
 ADDED = {"expiryStatus", "notAfter", "createdTime", "lastUpdatedTime"}
 
 
@@ -19,9 +22,10 @@ def test_an_upload_is_answered_with_its_place_and_what_it_is(client):
     response = upload(client, backend.pem)
     assert (response.status_code, response.headers["location"]) == (201, f"{CERTIFICATES}/pizza-backend")
     body = response.json()
-    assert body.keys() == INFORMATION | ADDED | {"ignored"}
+    assert body.keys() == INFORMATION | ADDED | {"used", "ignored"}
     assert (body["alias"], body["endpoint"], body["status"], body["version"]) == ("pizza-backend", URL, "Active", "V3")
     assert (body["subject"], body["findings"], body["ignored"]) == ("CN=pizza.test", [], [])
+    assert body["used"] == [{"what": "Block 1", "fingerprint": read(backend).fingerprint}]
     validity = [datetime.fromisoformat(body["validity"][end]) for end in ("from", "to")]
     assert validity == [backend.certificate.not_valid_before_utc, backend.certificate.not_valid_after_utc]
     assert client.get(response.headers["location"]).status_code == 200
@@ -61,7 +65,8 @@ def test_several_certificates_are_all_kept_and_described(client):
     assert (finding["code"], finding["severity"]) == ("expired", "error")
     assert finding["fingerprint"] == read(expired).fingerprint
     assert finding["remedy"]
-    assert [each["severity"] for each in body["findings"][1:]] == ["info"]  # a root that names no host
+    others = {(each["severity"], each["fingerprint"]) for each in body["findings"][1:]}
+    assert others == {("info", read(root).fingerprint)}
     assert body["ignored"] == [{"what": "Block 4", "why": "It is the same certificate as one before it."}]
 
 

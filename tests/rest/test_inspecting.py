@@ -11,12 +11,14 @@ def inspect(client, data, **fields):
 
 
 @pytest.mark.usefixtures("api")
-def test_a_file_is_described_with_its_findings_and_nothing_is_stored(client, runtime):
+def test_a_file_is_described_with_its_findings_and_nothing_is_stored(client, shared_runtime, berta):
     other = issue("other.test", end=9 * DAY)
-    with unchanged(runtime, "default"):
+    with unchanged(shared_runtime, berta.organization):
         body = inspect(client, other.pem + issue("pizza.test").pem, endpoint=URL).json()
     assert [each["subject"] for each in body["certificates"]] == ["CN=other.test", "CN=pizza.test"]
     assert [each["code"] for each in body["findings"]] == ["expiring", "name-mismatch"]
+    assert [each["what"] for each in body["used"]] == ["Block 1", "Block 2"]
+    assert [each["fingerprint"] for each in body["used"]] == [each["fingerprint"] for each in body["certificates"]]
     assert body["ignored"] == []
 
 

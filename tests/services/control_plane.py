@@ -17,12 +17,14 @@ from typing import Any, TypeVar
 from holdfast.gateway.cache import Cache
 from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 from holdfast.gateway.subscription import Subscription, Update
+from holdfast.sealing import Sealing
 from holdfast.services.enforcement import Enforcement, Enforcements, Progress, Warming
 from holdfast.services.publishing import Publisher
 from holdfast.store.database import Store
 
 T = TypeVar("T")
 TYPES = (SECRET, CLUSTER, LISTENER, ROUTES)
+SEALING = Sealing(lambda: (bytes(32),))
 LISTENERS = {"production": ("127.0.0.1", 8280), "sandbox": ("127.0.0.1", 8281)}
 PATIENCE = 10  # seconds until a test that waits for something fails
 
@@ -141,7 +143,7 @@ async def control_plane(
     """Run a publisher on *store* until the block ends."""
     cache = Cache()
     enforcements = Enforcements(store, cache, warming or {})
-    publisher = Publisher(store, cache, enforcements, LISTENERS, drain)
+    publisher = Publisher(store, cache, enforcements, LISTENERS, drain, sealing=SEALING)
     await publisher.start()
     enforcements.start()
     try:

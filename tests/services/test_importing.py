@@ -128,7 +128,7 @@ def test_a_replacement_keeps_alias_endpoint_and_birth(store, anna, clock):
     old, new = issue("pizza.test"), issue("pizza.test")
     before = trust.import_certificate(store, anna, "a", URL, old.pem, clock()).entry
     after = trust.replace_certificate(store, anna, "a", new.der, clock.advance(hours=1)).entry
-    assert after == replace(before, certificates=(read(new),), updated_at=clock())
+    assert after == replace(before, certificates=(read(new),), updated_at=clock(), replaced_at=clock())
     assert trust.get_certificate(store, anna, "a") == after
     event = last_event(store, anna)
     assert (event.action, event.subject) == ("replace certificate", "a")

@@ -1,12 +1,17 @@
 """What the publisher reads: all of it once, then only what changed."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from holdfast.apis.endpoint import parse_endpoint
-from holdfast.services.snapshot import read_changed, read_everything
-from holdfast.store import apis, endpoint_certificates, journal
+from holdfast.services.snapshot import forget_old_rows, read_changed, read_everything
+from holdfast.store import apis, endpoint_certificates, journal, removed_certificates
 from issuing import issue
-from store.values import NOW, make_api, make_entry
+from services.control_plane import SEALING
+from store.values import NOW, make_api, make_entry, make_removed
+from store.values import read as parsed
 
 
 def origin(url):
@@ -40,12 +45,12 @@ def announce(store, organization, kind, key):
 
 
 def read(store, after=1):
-    snapshot = read_changed(store, after)
+    snapshot = read_changed(store, SEALING, after)
     return {api.name if api else None for api in snapshot.apis.values()}, snapshot
 
 
 def test_everything_is_read_with_the_number_of_the_last_change(store, kept):
-    snapshot = read_everything(store)
+    snapshot = read_everything(store, SEALING)
     assert snapshot.apis == {(api.organization, api.id): api for api in kept.values()}
     assert (snapshot.sequence, list(snapshot.changes)) == (1, [])
     assert {org: set(trust) for org, trust in snapshot.trust.items()} == {"default": {PIZZA, PASTA}, "other": {PIZZA}}
@@ -53,10 +58,32 @@ def test_everything_is_read_with_the_number_of_the_last_change(store, kept):
 
 def test_all_certificates_of_an_origin_are_its_anchors_and_no_others(store, kept):
     del kept
-    trust = read_everything(store).trust
+    trust = read_everything(store, SEALING).trust
     assert {name for anchor in trust["default"][PIZZA].anchors for name in anchor.dns_names} == {"a.test", "b.test"}
     assert trust["default"][PASTA].anchors == trust["other"][PIZZA].anchors == ()
     assert trust["default"][PIZZA].reference == PIZZA.reference
+
+
+def test_previous_certificates_are_anchors_beside_the_current_ones(store, kept):
+    del kept
+    entry = make_entry("c", issue("new.test"), endpoint="https://pasta.test")
+    with store.write() as session:
+        endpoint_certificates.insert(session, replace(entry, previous=(parsed(issue("old.test")),)))
+    anchors = read_everything(store, SEALING).trust["default"][PASTA].anchors
+    assert {name for anchor in anchors for name in anchor.dns_names} == {"new.test", "old.test"}
+
+
+def test_old_rows_are_forgotten(store, kept):
+    del kept
+    now = datetime.now(UTC)
+    old, young = (replace(make_removed(), removed_at=now - timedelta(days=age)) for age in (31, 29))
+    with store.write() as session:
+        for removed in (old, young):
+            removed_certificates.insert(session, removed)
+    forget_old_rows(store)
+    with store.read() as session:
+        assert removed_certificates.find(session, "default", now - timedelta(days=9)) == ([young], 1)
+        assert journal.changes_after(session, 0) == []
 
 
 def test_nothing_is_read_when_nothing_changed(store, kept):

@@ -1,12 +1,19 @@
 """The migrations make the tables that the code speaks of."""
 
+from datetime import UTC, datetime
+
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
+from holdfast.services.permissions import EVERY_PERMISSION, permissions
+from holdfast.store import accounts, endpoint_certificates
 from holdfast.store.database import MIGRATIONS, Store
 from holdfast.store.tables import Table
+from store.values import make_entry
 
 
 def test_the_migrations_make_exactly_the_tables(database):
@@ -58,9 +65,53 @@ def test_a_database_lies_wherever_it_is_put(tmp_path):
     assert path.is_file()
 
 
+def test_a_database_of_the_first_version_keeps_its_certificates_as_current_ones(tmp_path):
+    path, entry = tmp_path / "old.sqlite", make_entry()
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        at = "2026-06-01 12:00:00.000000"
+        connection.exec_driver_sql("INSERT INTO organization VALUES ('default', ?)", (at,))
+        row = (entry.id, "default", entry.alias, entry.endpoint, entry.origin, at, at)
+        connection.exec_driver_sql("INSERT INTO endpoint_certificate VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        der = entry.certificates[0].der
+        connection.exec_driver_sql("INSERT INTO certificate VALUES (?, 0, 'default', ?)", (entry.id, der))
+    engine.dispose()
+    store = Store(path)
+    with store.read() as session:
+        assert endpoint_certificates.find(session, "default") == ([entry], 1)
+    store.close()
+
+
 def schema(path):
     engine = create_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
         rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
     engine.dispose()
     return rows
+
+
+def test_users_of_a_database_without_permissions_are_allowed_everything(tmp_path):
+    path = tmp_path / "old.sqlite"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        connection.exec_driver_sql("INSERT INTO organization VALUES ('default', '2026-01-01')")
+        user = "('id', 'default', 'anna', 'hash', '2026-01-01')"
+        connection.exec_driver_sql(f"INSERT INTO user_account VALUES {user}")  # noqa: S608 - a constant
+        session = "('token', 'default', 'id', '2026-01-01', '2036-01-01')"
+        connection.exec_driver_sql(f"INSERT INTO session VALUES {session}")  # noqa: S608
+    engine.dispose()
+    store = Store(path)
+    with store.read() as session:
+        user = accounts.user_named(session, "anna")
+        assert user is not None
+        assert permissions(user.permissions) == EVERY_PERMISSION
+        assert accounts.session_user(session, "token", datetime(2030, 1, 1, tzinfo=UTC)) == user
+    store.close()

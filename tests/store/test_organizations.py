@@ -7,11 +7,12 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from holdfast.store import accounts, apis, endpoint_certificates, journal
+from holdfast.apis.endpoint_certificate import Observation
+from holdfast.store import accounts, apis, endpoint_certificates, journal, removed_certificates
 from holdfast.store.accounts import User
 from holdfast.store.apis import ApiFilter
 from holdfast.store.journal import AuditEvent
-from store.values import BACKEND, NOW, make_api, make_entry
+from store.values import BACKEND, NOW, make_api, make_entry, make_removed
 
 ORIGIN = "https://pizza.test:8443"
 
@@ -25,6 +26,7 @@ def both(store, anna, otto):
         made[who.organization] = SimpleNamespace(
             api=make_api(**of),
             entry=make_entry(**of),
+            removed=make_removed(**of),
             event=AuditEvent(who.organization, NOW, who.user, "create API", "Pizza", ""),
             user=User(f"id of {who.user}", who.organization, who.user, "hash"),
         )
@@ -32,6 +34,7 @@ def both(store, anna, otto):
         for each in made.values():
             apis.insert(session, each.api)
             endpoint_certificates.insert(session, each.entry)
+            removed_certificates.insert(session, each.removed)
             journal.record(session, each.event)
             journal.announce(session, each.api.organization, "api", each.api.id, NOW)
             accounts.insert_user(session, each.user, NOW)
@@ -48,12 +51,28 @@ READS = {
     apis.sharing_name_or_context: lambda session, org, _: apis.sharing_name_or_context(session, org, "Pizza", "/pizza"),
     apis.using_origins: lambda session, org, _: apis.using_origins(session, org, {ORIGIN}),
     apis.with_ids: lambda session, org, both: apis.with_ids(session, org, {both.default.api.id, both.other.api.id}),
+    apis.names: lambda session, org, both: [
+        each.api
+        for each in (both.default, both.other)
+        if each.api.id in apis.names(session, org, {both.default.api.id, both.other.api.id})
+    ],
     apis.all_of: lambda session, org, _: apis.all_of(session, org),
     endpoint_certificates.get: lambda session, org, _: [endpoint_certificates.get(session, org, "pizza-backend")],
     endpoint_certificates.find: lambda session, org, _: endpoint_certificates.find(
         session, org, "pizza-backend", BACKEND
     )[0],
     endpoint_certificates.of_origins: lambda session, org, _: endpoint_certificates.of_origins(session, org, {ORIGIN}),
+    endpoint_certificates.with_id: lambda session, org, both: [
+        endpoint_certificates.with_id(session, org, each.entry.id) for each in (both.default, both.other)
+    ],
+    removed_certificates.find: lambda session, org, _: removed_certificates.find(session, org, NOW)[0],
+    removed_certificates.get: lambda session, org, both: [
+        removed_certificates.get(session, org, each.removed.id, NOW) for each in (both.default, both.other)
+    ],
+    removed_certificates.latest_replaced: lambda session, org, both: [
+        removed_certificates.latest_replaced(session, org, each.removed.entry_id, NOW)
+        for each in (both.default, both.other)
+    ],
     journal.audit_events: lambda session, org, _: journal.audit_events(session, org),
 }
 # These serve all organizations, or find out which one it is.
@@ -65,6 +84,8 @@ FOR_ALL = {
     journal.last_change,
     journal.changes_after,
     journal.forget_changes,
+    endpoint_certificates.in_rotation,
+    removed_certificates.forget_removed,
 }
 # These write what names its organization itself.
 WRITES = {
@@ -78,6 +99,9 @@ WRITES = {
     endpoint_certificates.insert,
     endpoint_certificates.update,
     endpoint_certificates.remove,
+    endpoint_certificates.observe,
+    removed_certificates.insert,
+    removed_certificates.remove,
     journal.record,
     journal.announce,
 }
@@ -86,7 +110,7 @@ WRITES = {
 def test_no_function_is_forgotten_here():
     public = {
         function
-        for module in (accounts, apis, endpoint_certificates, journal)
+        for module in (accounts, apis, endpoint_certificates, journal, removed_certificates)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }
@@ -97,7 +121,7 @@ def test_no_function_is_forgotten_here():
 def test_reading_finds_only_what_is_the_organizations_own(store, both, read):
     with store.read() as session:
         for organization in ("default", "other"):
-            assert [found.organization for found in read(session, organization, both)] == [organization]
+            assert [found.organization for found in read(session, organization, both) if found] == [organization]
         assert [found for found in read(session, "nobody", both) if found] == []
 
 
@@ -106,12 +130,14 @@ def test_the_number_of_all_counts_only_ones_own(store, both):
     with store.read() as session:
         assert apis.find(session, "default", ApiFilter(), limit=0)[1] == 1
         assert endpoint_certificates.find(session, "default", limit=0)[1] == 1
+        assert removed_certificates.find(session, "default", NOW, limit=0)[1] == 1
 
 
 def test_removing_takes_nothing_from_another_organization(store, both):
     with store.write() as session:
         apis.remove(session, replace(both.other.api, organization="default"))
         endpoint_certificates.remove(session, replace(both.other.entry, organization="default"))
+        removed_certificates.remove(session, replace(both.other.removed, organization="default"))
         accounts.set_password_hash(session, replace(both.other.user, organization="default"), "stolen")
     assert_untouched(store, both)
 
@@ -120,6 +146,8 @@ def test_updating_changes_nothing_of_another_organization(store, both):
     with store.write() as session:
         apis.update(session, replace(both.other.api, organization="default", name="stolen", context="/stolen"))
         endpoint_certificates.update(session, replace(both.other.entry, organization="default", alias="stolen"))
+        seen = Observation(looked_at=NOW)
+        endpoint_certificates.observe(session, replace(both.other.entry, organization="default", observation=seen))
     assert_untouched(store, both)
 
 
@@ -146,4 +174,5 @@ def assert_untouched(store, both):
             organization = each.api.organization
             assert list(apis.all_of(session, organization)) == [each.api]
             assert endpoint_certificates.find(session, organization) == ([each.entry], 1)
+            assert removed_certificates.find(session, organization, NOW) == ([each.removed], 1)
             assert accounts.user_named(session, each.user.name) == each.user

@@ -6,14 +6,14 @@ Values to put into the database and to build resources from.
 """
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from holdfast.apis.api import DEFAULT_ORGANIZATION, Api
 from holdfast.apis.endpoint import parse_endpoint
-from holdfast.apis.endpoint_certificate import EndpointCertificate
+from holdfast.apis.endpoint_certificate import EndpointCertificate, Removal, RemovedCertificate
 from holdfast.apis.lifecycle import State
 from holdfast.certificates.certificate import Certificate, read_certificate
-from holdfast.store import apis, endpoint_certificates, journal
+from holdfast.store import apis, endpoint_certificates, journal, removed_certificates
 from holdfast.store.database import Store
 from issuing import Issued, issue
 
@@ -74,6 +74,32 @@ def make_entry(
     )
 
 
+def make_removed(
+    why: Removal = Removal.REPLACED,
+    *issued: Issued,
+    of: EndpointCertificate | None = None,
+    organization: str = DEFAULT_ORGANIZATION,
+    age: timedelta = timedelta(0),
+) -> RemovedCertificate:
+    """Make what was removed of an endpoint certificate so long ago."""
+    entry = of or make_entry(organization=organization)
+    return RemovedCertificate(
+        id=str(uuid.uuid4()),
+        organization=entry.organization,
+        entry_id=entry.id,
+        alias=entry.alias,
+        endpoint=entry.endpoint,
+        origin=entry.origin,
+        why=why,
+        certificates=tuple(read(each) for each in issued) or entry.certificates,
+        previous=entry.previous,
+        created_at=entry.created_at,
+        replaced_at=entry.replaced_at,
+        removed_at=NOW - age,
+        removed_by="anna",
+    )
+
+
 def contents(store: Store, organization: str = DEFAULT_ORGANIZATION) -> tuple[object, ...]:
     """Give all that an organization has, and the number of the last change; what is refused leaves it as it is."""
     with store.read() as session:
@@ -82,4 +108,5 @@ def contents(store: Store, organization: str = DEFAULT_ORGANIZATION) -> tuple[ob
             endpoint_certificates.find(session, organization),
             journal.audit_events(session, organization),
             journal.last_change(session),
+            removed_certificates.find(session, organization, NOW),
         )

@@ -10,6 +10,9 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID, PublicKeyAlgorithmOID
+
+from holdfast.certificates.extensions import Extensions, name_of, read_extensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +42,42 @@ class Certificate:
     serial_number: int
     not_before: datetime  # aware, UTC
     not_after: datetime
-    dns_names: tuple[str, ...]
-    ip_addresses: tuple[str, ...]
-    other_names: tuple[str, ...]
-    is_ca: bool
     public_key: PublicKey
     spki_fingerprint: str  # SHA-256 of the SubjectPublicKeyInfo, lower-case hex
-    subject_key_identifier: str  # hex, empty when there is none (RFC 5280, section 4.2.1.2)
-    authority_key_identifier: str  # its keyIdentifier, hex, empty when there is none (section 4.2.1.1)
     signature_algorithm: str
+    common_names: tuple[str, ...]  # of the subject
+    extensions: Extensions
+
+    @property
+    def dns_names(self) -> tuple[str, ...]:
+        """The dNSNames in subjectAltName."""
+        return self.extensions.dns_names
+
+    @property
+    def ip_addresses(self) -> tuple[str, ...]:
+        """The iPAddresses in subjectAltName."""
+        return self.extensions.ip_addresses
 
     @property
     def subject_alt_names(self) -> tuple[str, ...]:
         """All presented names (RFC 5280, section 4.2.1.6), dNSNames first."""
-        return self.dns_names + self.ip_addresses + self.other_names
+        return self.dns_names + self.ip_addresses + self.extensions.other_names
+
+    @property
+    def is_ca(self) -> bool:
+        """basicConstraints say that it is a CA (RFC 5280, section 4.2.1.9)."""
+        constraints = self.extensions.basic_constraints
+        return constraints is not None and constraints.is_ca
+
+    @property
+    def subject_key_identifier(self) -> str:
+        """Hex, empty when there is none (RFC 5280, section 4.2.1.2)."""
+        return self.extensions.subject_key_identifier
+
+    @property
+    def authority_key_identifier(self) -> str:
+        """Its keyIdentifier, hex, empty when there is none (RFC 5280, section 4.2.1.1)."""
+        return self.extensions.authority_key_identifier
 
     @property
     def is_self_issued(self) -> bool:
@@ -83,7 +108,6 @@ def read_certificate(der: bytes) -> Certificate:
 
 def _read(certificate: x509.Certificate) -> Certificate:
     der = certificate.public_bytes(Encoding.DER)
-    names = _subject_alt_names(certificate)
     return Certificate(
         der=der,
         fingerprint=hashlib.sha256(der).hexdigest(),
@@ -93,43 +117,17 @@ def _read(certificate: x509.Certificate) -> Certificate:
         serial_number=certificate.serial_number,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        dns_names=tuple(n.value for n in names if isinstance(n, x509.DNSName)),
-        ip_addresses=tuple(str(n.value) for n in names if isinstance(n, x509.IPAddress)),
-        other_names=tuple(_other_name(n) for n in names if not isinstance(n, x509.DNSName | x509.IPAddress)),
-        is_ca=_is_ca(certificate),
         public_key=_public_key(certificate),
         spki_fingerprint=_spki_fingerprint(certificate),
-        subject_key_identifier=_subject_key_identifier(certificate),
-        authority_key_identifier=_authority_key_identifier(certificate),
         signature_algorithm=_signature_algorithm(certificate),
+        common_names=_common_names(certificate),
+        extensions=read_extensions(certificate),
     )
 
 
-def name_of(name: x509.Name) -> str:
-    """Write a distinguished name, the most specific part first, as RFC 4514 does, with ", " between."""
-    return ", ".join(rdn.rfc4514_string() for rdn in reversed(list(name.rdns)))
-
-
-def _subject_alt_names(certificate: x509.Certificate) -> list[x509.GeneralName]:
-    try:
-        return list(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
-    except x509.ExtensionNotFound:
-        return []
-
-
-def _other_name(name: x509.GeneralName) -> str:
-    if isinstance(name, x509.DirectoryName):
-        return name_of(name.value)
-    if isinstance(name, x509.OtherName):
-        return f"otherName {name.type_id.dotted_string}"
-    return str(name.value)
-
-
-def _is_ca(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
+def _common_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return tuple(each.value for each in found if isinstance(each.value, str))
 
 
 def _public_key(certificate: x509.Certificate) -> PublicKey:
@@ -138,7 +136,8 @@ def _public_key(certificate: x509.Certificate) -> PublicKey:
     except Exception as error:  # noqa: BLE001 - any unknown key is shown by its OID, never an obstacle
         return PublicKey(f"unknown ({certificate.public_key_algorithm_oid.dotted_string}, {error})", 0)
     if isinstance(key, rsa.RSAPublicKey):
-        return PublicKey("RSA", key.key_size)
+        only_pss = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
+        return PublicKey("RSASSA-PSS" if only_pss else "RSA", key.key_size)
     if isinstance(key, dsa.DSAPublicKey):
         return PublicKey("DSA", key.key_size)
     if isinstance(key, ec.EllipticCurvePublicKey):
@@ -152,21 +151,6 @@ def _spki_fingerprint(certificate: x509.Certificate) -> str:
     except Exception:  # noqa: BLE001 - an unknown key is no obstacle; it equals no other
         return ""
     return hashlib.sha256(spki).hexdigest()
-
-
-def _subject_key_identifier(certificate: x509.Certificate) -> str:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest.hex()
-    except x509.ExtensionNotFound:
-        return ""
-
-
-def _authority_key_identifier(certificate: x509.Certificate) -> str:
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
-    except x509.ExtensionNotFound:
-        return ""
-    return found.hex() if found else ""
 
 
 def _signature_algorithm(certificate: x509.Certificate) -> str:

@@ -32,7 +32,8 @@ def _anchors(trust: TrustSet) -> str:
         return f"signed by {public}"
     subjects = _either(list(dict.fromkeys(anchor.subject or "an empty subject" for anchor in trust.anchors)))
     if all(not anchor.is_ca for anchor in trust.anchors):
-        own = f"which is exactly that of {subjects}"
+        # The key of any anchor may have signed others, unless its key usage forbids it (measured on Envoy 1.40).
+        own = f"which is {subjects} or signed with its key"
         return f"{own}, or signed by {public}" if public else own
     signed = f"signed by {subjects}"
     return f"{signed} or {public}" if public else signed

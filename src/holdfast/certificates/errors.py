@@ -133,12 +133,14 @@ class TooManyIterations(CertificateError):
 
     code = "too-many-iterations"
 
-    def __init__(self, iterations: int, limit: int) -> None:
+    default_remedy = "Export the certificates without a password: openssl pkcs12 -in FILE -nokeys -out certificates.pem"
+
+    def __init__(self, iterations: int, limit: int, remedy: str = "") -> None:
         self.iterations = iterations
         self.limit = limit
         super().__init__(
             f"Opening the file takes the work of {iterations:,} rounds of hashing; at most {limit:,} are done. "
-            "Export the certificates without a password: openssl pkcs12 -in FILE -nokeys -out certificates.pem"
+            f"{remedy or self.default_remedy}"
         )
 
 
@@ -151,4 +153,59 @@ class TooComplex(CertificateError):
         self.reason = reason
         super().__init__(
             f"The file is not read: {reason}. Export only the certificates that this endpoint's backend needs."
+        )
+
+
+class PrivateKeyMissing(CertificateError):
+    """A private key and its chain were asked for, and there is no key."""
+
+    code = "private-key-missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no private key in it, and a gateway cannot prove its identity without. Choose a file that holds "
+            "the key too, or add the file of the key."
+        )
+
+
+class SeveralPrivateKeys(CertificateError):
+    """There is more than one private key."""
+
+    code = "several-private-keys"
+
+    def __init__(self) -> None:
+        super().__init__("There is more than one private key. Keep only the one that the gateway is to use.")
+
+
+class UnusableKey(CertificateError):
+    """The private key cannot be used; *reason* says why and never what it is."""
+
+    code = "private-key-unusable"
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        self.reason = reason
+        self.remedy = remedy
+        super().__init__(f"The private key {reason}. {remedy}")
+
+
+class CertificateMissing(CertificateError):
+    """There is a private key and no certificate for it."""
+
+    code = "certificate-missing"
+
+    def __init__(self) -> None:
+        super().__init__("There is no certificate in it. Choose a file that holds the key's certificate too.")
+
+
+class KeyMismatch(CertificateError):
+    """None of the certificates belongs to the private key; *subjects* are theirs."""
+
+    code = "key-mismatch"
+
+    def __init__(self, subjects: tuple[str, ...]) -> None:
+        self.subjects = subjects
+        held = subjects[0] or "an empty subject" if len(subjects) == 1 else f"{len(subjects)} certificates"
+        super().__init__(
+            f"The private key belongs to none of the certificates ({held}). Choose the certificate that was made for "
+            "this key, or the key of this certificate."
         )

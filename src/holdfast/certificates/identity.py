@@ -25,15 +25,27 @@ def reference_identifier(host: str) -> ReferenceIdentifier:
 
 
 def presents(certificate: Certificate, reference: ReferenceIdentifier) -> bool:
-    """Say whether one of the certificate's subjectAltNames matches *reference* (RFC 9525, section 6)."""
+    """
+    Say whether one of the certificate's subjectAltNames matches *reference*, as the gateway would.
+
+    That is RFC 9525, section 6, and beyond it a wildcard for a part of the left-most label (measured on Envoy 1.40).
+    """
     if reference.is_ip:
         return reference.value in certificate.ip_addresses
-    return any(_matches(pattern.lower().rstrip("."), reference.value) for pattern in certificate.dns_names)
+    return any(_matches(pattern.lower(), reference.value) for pattern in certificate.dns_names)
+
+
+def is_wildcard_for_one_label(pattern: str) -> bool:
+    """Say whether the gateway takes *pattern* for other names than itself: it has one `*`, in the left-most label."""
+    label, _, rest = pattern.partition(".")
+    return bool(rest) and "*" not in rest and label.count("*") == 1 and not label.startswith("xn--")
 
 
 def _matches(pattern: str, name: str) -> bool:
-    if not pattern.startswith("*."):
+    if not is_wildcard_for_one_label(pattern):
         return pattern == name
-    # RFC 9525, section 6.3: the wildcard stands for exactly one left-most label.
     label, _, rest = name.partition(".")
-    return bool(label) and rest == pattern[2:]
+    pattern_label, _, pattern_rest = pattern.partition(".")
+    before, _, after = pattern_label.partition("*")
+    long_enough = bool(label) and len(label) >= len(before) + len(after)
+    return rest == pattern_rest and long_enough and label.startswith(before) and label.endswith(after)

@@ -35,6 +35,11 @@ def is_private_key(element: Element) -> bool:
         return False
 
 
+def is_encrypted(element: Element) -> bool:
+    """Tell whether *element*, a private key, is encrypted."""
+    return _is_encrypted_pkcs8(element.children())
+
+
 def _is_pkcs8(parts: list[Element]) -> bool:
     return der.begins(parts, INTEGER, SEQUENCE, OCTET_STRING) and der.begins(parts[1].children(), OID)
 

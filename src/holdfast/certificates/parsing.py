@@ -52,10 +52,11 @@ def parse(data: bytes, password: str | None = None) -> Upload:
         raise EmptyUpload
     if len(data) > MAX_BYTES:
         raise UploadTooLarge(MAX_BYTES)
-    return _upload(reading.read(data, password))
+    return look_into(reading.read(data, password))
 
 
-def _upload(found: Found) -> Upload:
+def look_into(found: Found) -> Upload:
+    """Read the certificates that were found in a file. Raises CertificateError."""
     if len(found.parts) > MAX_CERTIFICATES:
         raise TooManyCertificates(len(found.parts), MAX_CERTIFICATES)
     if not found.parts:
@@ -80,11 +81,15 @@ def _read_part(part: Part) -> Certificate:
     if len(part.der) > MAX_CERTIFICATE_BYTES:
         raise TooComplex(f"{part.what} is larger than {MAX_CERTIFICATE_BYTES // 1024} KiB")
     try:
-        return read_certificate(part.der)
+        certificate = read_certificate(part.der)
     except ValueError as error:
         if _is_request(part.der):
             raise signing_request() from error
         raise part.malformed("its content is no X.509 certificate") from error
+    if certificate.version == "V1" and certificate.extensions.count:
+        # Envoy would refuse it, and with it all that is imported for the same endpoint.
+        raise part.malformed("it is of version 1 and has extensions, which only version 3 may have")
+    return certificate
 
 
 def _is_request(data: bytes) -> bool:

@@ -5,6 +5,7 @@ Read here and not by `cryptography`, which does all the hashing that a file asks
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from holdfast.certificates import der, pbe
 from holdfast.certificates.der import CONSTRUCTED, INTEGER, OCTET_STRING, OID, SEQUENCE, SET, Element, NotDer
@@ -15,6 +16,7 @@ from holdfast.certificates.errors import (
     PasswordNeeded,
     PrivateKeyRefused,
     TooComplex,
+    TooManyIterations,
     WrongPassword,
 )
 from holdfast.certificates.parts import Found, Part, entry
@@ -24,6 +26,9 @@ MAX_ENCRYPTED = 8
 
 _NAME = "PKCS#12"
 _REMEDY = "Export the certificates alone: openssl pkcs12 -in FILE -nokeys -out certificates.pem"
+_REMEDY_WITH_KEYS = (
+    "Write it anew: openssl pkcs12 -in FILE -nodes -out both.pem, then openssl pkcs12 -export -in both.pem -out new.p12"
+)
 _DATA, _ENCRYPTED_DATA = der.oid("1.2.840.113549.1.7.1"), der.oid("1.2.840.113549.1.7.6")
 _CONTENT_TYPES = der.oid("1.2.840.113549.1.7")
 _BAG = der.oid("1.2.840.113549.1.12.10.1")
@@ -57,10 +62,33 @@ def read(element: Element, password: str | None) -> Found:
         NotACertificate: It is protected in a way that is not read here.
         MalformedFile: It is cut off or damaged.
     """
+    return _read(element, password, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The private keys of a file, as they are in it, the passwords that may open them, and the work that was done."""
+
+    elements: list[Element] = field(default_factory=list, repr=False)
+    passwords: list[str | None] = field(default_factory=list, repr=False)
+    work: Work = field(default_factory=Work)
+
+
+def read_with_keys(element: Element, password: str | None) -> tuple[Found, Keys]:
+    """Read certificates and keys of a file that is meant to hold both. Raises as `read` does, but PrivateKeyRefused."""
+    found_keys = Keys()
     try:
-        return _Store(element).read(password)
+        return _read(element, password, found_keys), found_keys
+    except TooManyIterations as error:
+        raise TooManyIterations(error.iterations, error.limit, _REMEDY_WITH_KEYS) from error
+
+
+def _read(element: Element, password: str | None, found_keys: Keys | None) -> Found:
+    try:
+        return _Store(element, found_keys).read(password)
     except Unsupported as error:
-        raise NotACertificate("a PKCS#12 file that is protected in a way that is not read here", _REMEDY) from error
+        remedy = _REMEDY if found_keys is None else _REMEDY_WITH_KEYS
+        raise NotACertificate("a PKCS#12 file that is protected in a way that is not read here", remedy) from error
     except (NotDer, Undecipherable) as error:
         raise MalformedFile(_NAME, "it is cut off or damaged") from error
 
@@ -68,8 +96,10 @@ def read(element: Element, password: str | None) -> Found:
 class _Store:
     """One file: what is open, what is encrypted, and how; nothing is decrypted yet."""
 
-    def __init__(self, element: Element) -> None:
+    def __init__(self, element: Element, found_keys: Keys | None) -> None:
+        """*found_keys* takes the private keys; without, they are refused."""
         self._element = element
+        self._keys = found_keys
         parts = der.expect(element.children(), INTEGER, SEQUENCE)
         info = der.expect(parts[1].children(), OID, _EXPLICIT)
         if info[0].content != _DATA:
@@ -82,7 +112,7 @@ class _Store:
         if len(self._encrypted) > MAX_ENCRYPTED:
             raise TooComplex(f"it has more than {MAX_ENCRYPTED} encrypted parts")
         self._mac = pbe.read_mac(parts[2]) if len(parts) > 2 else None
-        self._work = Work()
+        self._work = Work() if found_keys is None else found_keys.work
 
     def _add(self, info: list[Element]) -> None:
         if info[0].content == _DATA:
@@ -99,13 +129,17 @@ class _Store:
     def read(self, password: str | None) -> Found:
         found = Found("a PKCS#12 file")
         for bags in self._plain:
-            _read_bags(bags, found)
+            _read_bags(bags, found, self._keys)
+        passwords = [password] if password else [None, ""]
         if self._encrypted or (self._mac and password):
-            for bags in self._opened(password):
-                _read_bags(bags, found)
+            opened, passwords = self._opened(password)
+            for bags in opened:
+                _read_bags(bags, found, self._keys)
+        if self._keys is not None:
+            self._keys.passwords.extend(passwords)
         return found
 
-    def _opened(self, password: str | None) -> list[list[Element]]:
+    def _opened(self, password: str | None) -> tuple[list[list[Element]], list[str | None]]:
         # No password and the empty one are two in PKCS#12, and people cannot tell them apart.
         candidates = [password] if password else [None, ""]
         if not self._encrypted:
@@ -113,10 +147,10 @@ class _Store:
         for candidate in candidates:
             if self._mac:
                 if self._mac.fits(self._authenticated, candidate, self._work):
-                    return self._decrypted(candidate)
+                    return self._decrypted(candidate), [candidate]
                 continue
             try:
-                return self._decrypted(candidate)
+                return self._decrypted(candidate), [candidate]
             except (Undecipherable, NotDer):
                 continue
         raise WrongPassword(_NAME) if password else PasswordNeeded(_NAME)
@@ -139,17 +173,19 @@ def _sequence(element: Element, data: bytes) -> list[Element]:
     return der.expect(element.within(data), SEQUENCE)[0].children()
 
 
-def _read_bags(bags: Iterable[Element], found: Found) -> None:
+def _read_bags(bags: Iterable[Element], found: Found, found_keys: Keys | None) -> None:
     for bag in bags:
         kind, value, *attributes = der.expect(bag.children(), OID, _EXPLICIT)
         number = len(found.parts) + len(found.ignored) + 1
         name = entry(_friendly_name(attributes), number)
-        if kind.content in (_KEY_BAG, _SHROUDED_KEY_BAG):
+        if kind.content in (_KEY_BAG, _SHROUDED_KEY_BAG) and found_keys is not None:
+            found_keys.elements.append(der.expect(value.children(), SEQUENCE)[0])
+        elif kind.content in (_KEY_BAG, _SHROUDED_KEY_BAG):
             raise PrivateKeyRefused(number, number, name, _REMEDY)
-        if kind.content == _SECRET_BAG:
+        elif kind.content == _SECRET_BAG:
             raise PrivateKeyRefused(number, number, name, _REMEDY, "a secret key")
-        if kind.content == _NESTED:
-            _read_bags(der.expect(value.children(), SEQUENCE)[0].children(), found)
+        elif kind.content == _NESTED:
+            _read_bags(der.expect(value.children(), SEQUENCE)[0].children(), found, found_keys)
         elif kind.content == _CERTIFICATE_BAG:
             _read_certificate(value, name, number, found)
         else:

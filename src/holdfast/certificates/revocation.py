@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID
 
 from holdfast.certificates import pem
-from holdfast.certificates.certificate import Certificate, name_of
+from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.errors import CertificateError, EmptyUpload, UploadTooLarge
+from holdfast.certificates.extensions import name_of
 
 MAX_BYTES = 1024 * 1024
 MAX_LISTS = 20

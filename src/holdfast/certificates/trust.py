@@ -106,20 +106,21 @@ def indistinguishable(certificates: Iterable[Certificate]) -> list[tuple[Certifi
     return [pair for pair in combinations(unique, 2) if _collide(*pair)]
 
 
+def could_have_issued(candidate: Certificate, certificate: Certificate) -> bool:
+    """Say whether the key identifiers let *candidate* be the issuer of *certificate*; names are not compared."""
+    wanted, offered = certificate.authority_key_identifier, candidate.subject_key_identifier
+    return not wanted or not offered or wanted == offered
+
+
 def _collide(one: Certificate, other: Certificate) -> bool:
     if one.subject != other.subject:
         return False
     if one.is_ca and other.is_ca and one.spki_fingerprint and one.spki_fingerprint == other.spki_fingerprint:
         return False  # a CA renewed with its key: what it signed is believed by either
     return any(
-        mistaken.is_self_issued and _could_have_issued(candidate, mistaken)
+        mistaken.is_self_issued and could_have_issued(candidate, mistaken)
         for candidate, mistaken in ((one, other), (other, one))
     ) or (one.is_ca and other.is_ca and not _have_different_keys(one, other))
-
-
-def _could_have_issued(candidate: Certificate, certificate: Certificate) -> bool:
-    wanted, offered = certificate.authority_key_identifier, candidate.subject_key_identifier
-    return not wanted or not offered or wanted == offered
 
 
 def _have_different_keys(one: Certificate, other: Certificate) -> bool:

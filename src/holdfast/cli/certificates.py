@@ -13,7 +13,7 @@ from holdfast.apis.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.errors import CertificateError, PasswordNeeded
-from holdfast.certificates.findings import Severity, examine
+from holdfast.certificates.findings import Severity, examine_all
 from holdfast.certificates.parsing import Upload, parse
 from holdfast.certificates.validity import status_of
 from holdfast.cli.client import Client, connect, segment
@@ -66,6 +66,7 @@ def add_certificate(
 def replace_certificate(
     alias: Alias,
     file: File,
+    keep_previous: Annotated[bool, Option("--keep-previous", help="Go on trusting what is replaced, too.")] = False,
     password_stdin: PasswordStdin = False,
     wait: Wait = False,
     within: Within = 30.0,
@@ -73,7 +74,8 @@ def replace_certificate(
 ) -> None:
     """Trust the certificates in FILE instead of those under ALIAS."""
     with connect() as client:
-        _upload(client, "PUT", _path(alias), {}, file, password_stdin)
+        query = "?keepPrevious=true" if keep_previous else ""
+        _upload(client, "PUT", f"{_path(alias)}{query}", {}, file, password_stdin)
         _written(client, alias, "Replaced", wait=wait, within=within, as_json=as_json)
 
 
@@ -92,6 +94,10 @@ def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
                 ("Endpoint", found["endpoint"]),
                 ("Status", found["expiryStatus"]),
                 ("In force", in_words(found["enforcement"])),
+                (
+                    "Beside it",
+                    [f"{each['subject']}, SHA-256 {each['fingerprint']}" for each in found["previous"]],
+                ),
                 ("Used by", [f"{each['name']} {each['version']}" for each in usage] or "no API"),
             ]
         )
@@ -141,13 +147,13 @@ def inspect_certificate(
     found = [
         {"code": each.code, "severity": each.severity.value, "message": each.message, "remedy": each.remedy}
         | {"fingerprint": each.fingerprint}
-        for certificate in upload.certificates
-        for each in examine(certificate, reference, now)
+        for each in examine_all(upload.certificates, reference, now)
     ]
     certificates = [_described(certificate, now) for certificate in upload.certificates]
-    ignored = [{"what": part.what, "why": part.why} for part in upload.ignored]
     if as_json:
-        write_json({"certificates": certificates, "findings": found, "ignored": ignored})
+        used = [{"what": part.what, "fingerprint": part.fingerprint} for part in upload.used]
+        ignored = [{"what": part.what, "why": part.why} for part in upload.ignored]
+        write_json({"certificates": certificates, "findings": found, "used": used, "ignored": ignored})
     else:
         _show(certificates, found)
         _tell_ignored(upload)

@@ -60,9 +60,10 @@ def _show(found: dict[str, Any]) -> None:
             ("Endpoint", found["endpoint"]),
             ("Address", found.get("address")),
             ("TLS", " ".join(each for each in (found.get("tlsVersion"), found.get("cipher")) if each)),
-            ("Client certificate", "required" if found.get("clientCertificateRequired") else ""),
+            ("Client certificate", "asked for" if found.get("clientCertificateRequested") else ""),
             ("Answered by", verdict.get("answeredBy")),
             ("Reason", verdict.get("reason")),
+            ("Problem", (found.get("problem") or {}).get("message")),
         ]
     )
     for each in found.get("presented") or []:

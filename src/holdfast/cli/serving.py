@@ -1,5 +1,5 @@
 """
-What `holdfast up` and `holdfast demo` run. The only module of the command that knows the server.
+What `holdfast up`, `demo` and `rotate-sealing-key` run. The only module of the command that knows the server.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from holdfast.apis.api import DEFAULT_ORGANIZATION
-from holdfast.app import ADMIN, PASSWORD_FILE, Running, running
+from holdfast.app import ADMIN, PASSWORD_FILE, Running, rotate_sealing_key, running
 from holdfast.demo.story import play, stage
 from holdfast.demo.tour import Tour
 from holdfast.machine import CannotStart
@@ -35,6 +35,15 @@ def demonstrate() -> bool:
     """Play the story of a self-signed certificate once and say whether each step came out right."""
     with stage() as options:
         return bool(asyncio.run(_until_stopped(_once(_settings(**options), options["admin_password"]))))
+
+
+def seal_anew(options: dict[str, Any]) -> bool:
+    """Seal private keys with a new sealing key, say so, and say whether none is lost; raise CannotStart."""
+    sealed, lost = rotate_sealing_key(_settings(**options))
+    console.print(f"Sealed {sealed} private key{'' if sealed == 1 else 's'} with the new sealing key.")
+    if lost:
+        console.print(f"{lost} could not be opened, and were left as they are: import their client certificates again.")
+    return not lost
 
 
 async def _until_stopped(work: Coroutine[Any, Any, T]) -> T | None:

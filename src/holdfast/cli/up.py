@@ -1,5 +1,5 @@
 """
-`holdfast up` and `holdfast demo`: the server.
+`holdfast up`, `holdfast demo` and `holdfast rotate-sealing-key`: the server.
 """
 
 from pathlib import Path
@@ -48,4 +48,17 @@ def demo(once: Once = False) -> None:
     from holdfast.cli.serving import demonstrate
 
     if not demonstrate():
+        raise typer.Exit(1)
+
+
+@commands.command("rotate-sealing-key")
+def rotate(data: Data = None) -> None:
+    """
+    Seal the private keys of client certificates with a new sealing key; Holdfast must not run meanwhile.
+
+    When HOLDFAST_SEALING_KEY holds the key, set it to NEW,OLD before and to NEW after.
+    """
+    from holdfast.cli.serving import seal_anew
+
+    if not seal_anew({"data": data}):
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from holdfast.gateway.resource import Resource
 
 ResourceKey = tuple[str, str]  # type URL, name
+SOON = 0.1  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Cache:
         self._gateways: dict[int, Gateway] = {}
         self._watches: set[asyncio.Event] = set()
         self._observers: set[asyncio.Event] = set()
+        self._telling: asyncio.TimerHandle | None = None
 
     def apply(self, upserts: Iterable[Resource], removals: Iterable[ResourceKey] = ()) -> None:
         """Replace and remove resources in one step and wake every stream."""
@@ -101,3 +103,12 @@ class Cache:
         """Wake all observers."""
         for observer in self._observers:
             observer.set()
+
+    def tell_observers_soon(self) -> None:
+        """Wake all observers within SOON, once for all that is told until then."""
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(SOON, self._tell_now)
+
+    def _tell_now(self) -> None:
+        self._telling = None
+        self.tell_observers()

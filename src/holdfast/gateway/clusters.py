@@ -16,6 +16,7 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import UInt32Value, UInt64Value
 
+from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.apis.endpoint import Endpoint
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.resource import CLUSTER, Resource, make_resource
@@ -26,9 +27,11 @@ WEBSOCKET_SUFFIX = "/upgrade"
 _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
-def clusters(name: str, endpoint: Endpoint, trust: TrustSet | None) -> list[Resource]:
+def clusters(
+    name: str, endpoint: Endpoint, trust: TrustSet | None, client: ClientIdentity | None = None
+) -> list[Resource]:
     """
-    Make the clusters of one endpoint; *trust* is there exactly when the endpoint is https.
+    Make the clusters of one endpoint; *trust* is there exactly when the endpoint is https, *client* only then.
 
     An https backend may speak HTTP/2 (chosen by ALPN), over which protocol upgrades do not pass; so upgrades get a
     cluster of their own, that speaks HTTP/1.1 only.
@@ -36,10 +39,10 @@ def clusters(name: str, endpoint: Endpoint, trust: TrustSet | None) -> list[Reso
     if endpoint.origin.is_secure != (trust is not None):
         raise ValueError(f"{endpoint.url}: an https endpoint needs a trust set, an http endpoint has none")
     if trust is None:
-        return [_cluster(name, endpoint, None, http2=False)]
+        return [_cluster(name, endpoint, None, None, http2=False)]
     return [
-        _cluster(name, endpoint, trust, http2=True),
-        _cluster(name + WEBSOCKET_SUFFIX, endpoint, trust, http2=False),
+        _cluster(name, endpoint, trust, client, http2=True),
+        _cluster(name + WEBSOCKET_SUFFIX, endpoint, trust, client, http2=False),
     ]
 
 
@@ -48,7 +51,9 @@ def upgrade_cluster_name(name: str, endpoint: Endpoint) -> str:
     return name + WEBSOCKET_SUFFIX if endpoint.origin.is_secure else name
 
 
-def _cluster(name: str, endpoint: Endpoint, trust: TrustSet | None, *, http2: bool) -> Resource:
+def _cluster(
+    name: str, endpoint: Endpoint, trust: TrustSet | None, client: ClientIdentity | None, *, http2: bool
+) -> Resource:
     cluster = Cluster(
         name=name,
         connect_timeout=CONNECT_TIMEOUT,
@@ -60,7 +65,7 @@ def _cluster(name: str, endpoint: Endpoint, trust: TrustSet | None, *, http2: bo
         _resolve_by_dns(cluster)
     cluster.typed_extension_protocol_options[_OPTIONS].Pack(_protocol(http2=http2))
     if trust is not None:
-        cluster.transport_socket.CopyFrom(upstream_tls(trust, http2=http2))
+        cluster.transport_socket.CopyFrom(upstream_tls(trust, client, http2=http2))
     # A cluster that verifies nothing ends by itself, whoever is still there to end it.
     return make_resource(CLUSTER, name, cluster, trust.unverified_until if trust else None)
 

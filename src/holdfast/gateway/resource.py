@@ -3,7 +3,7 @@ A resource as xDS knows it: a type, a name, a version and a body.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
@@ -30,7 +30,7 @@ class Resource:
     type_url: str
     name: str
     version: str
-    body: bytes
+    body: bytes = field(repr=False)  # it may hold a key
     expires_at: datetime | None = None  # aware, UTC
 
 

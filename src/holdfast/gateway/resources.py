@@ -1,19 +1,23 @@
 """
-An API and its trust sets -> everything that a gateway needs for it. Pure.
+An API, its trust sets and client certificates -> everything that a gateway needs for it. Pure.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from envoy.config.route.v3.route_components_pb2 import Route
 
 from holdfast.apis.api import Api
+from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.apis.endpoint import ENVIRONMENTS, Environment, Origin
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.clusters import clusters
 from holdfast.gateway.resource import Resource
 from holdfast.gateway.routes import cluster_name, routes_of, scope_of
-from holdfast.gateway.tls import secret
+from holdfast.gateway.tls import client_secret, secret
+
+NOBODY: Mapping[Origin, ClientIdentity] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,14 @@ class ApiResources:
         return self.secrets + self.clusters
 
 
-def build_api(api: Api, trust: Mapping[Origin, TrustSet]) -> ApiResources:
-    """Make the resources of *api*; *trust* has a trust set for each of its https origins."""
+def build_api(
+    api: Api, trust: Mapping[Origin, TrustSet], clients: Mapping[Origin, ClientIdentity] = NOBODY
+) -> ApiResources:
+    """
+    Make the resources of *api*.
+
+    *trust* has a trust set for each of its https origins, *clients* what is presented to those that ask for it.
+    """
     made: list[Resource] = []
     secrets: dict[str, Resource] = {}
     by_origin: dict[str, frozenset[tuple[str, str]]] = {}
@@ -42,12 +52,17 @@ def build_api(api: Api, trust: Mapping[Origin, TrustSet]) -> ApiResources:
         if endpoint is None or not api.state.is_served:
             continue
         origin = endpoint.origin
-        own = clusters(cluster_name(api.organization, api.id, environment), endpoint, trust.get(origin))
+        client = clients.get(origin) if origin.is_secure else None
+        own = clusters(cluster_name(api.organization, api.id, environment), endpoint, trust.get(origin), client)
         made += own
         if origin.is_secure and trust[origin].unverified_until is None:
             anchors = secret(trust[origin])
             secrets[anchors.name] = anchors
             own = [*own, anchors]
+        if client:
+            identity = client_secret(client)
+            secrets[identity.name] = identity
+            own = [*own, identity]
         keys = frozenset((resource.type_url, resource.name) for resource in own)
         by_origin[str(origin)] = by_origin.get(str(origin), frozenset()) | keys
     routes = {environment: routes_of(api, environment) for environment in ENVIRONMENTS}

@@ -11,7 +11,7 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.duration_pb2 import Duration
 
 from holdfast.apis.api import Api
-from holdfast.apis.endpoint import Endpoint, Environment
+from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.gateway.clusters import upgrade_cluster_name
 from holdfast.gateway.resource import ROUTES, Resource, make_resource
 
@@ -23,6 +23,13 @@ IDLE_TIMEOUT = Duration(seconds=60)
 def cluster_name(organization: str, api_id: str, environment: Environment) -> str:
     """Name the cluster of one environment of an API."""
     return f"{organization}/{api_id}/{environment}"
+
+
+def read_cluster_name(name: str) -> tuple[str, str, Environment] | None:
+    """Say of which organization, API and environment a cluster is; None when it is not named as ours are."""
+    organization, _, rest = name.rpartition("/")[0].rpartition("/")
+    found = next((each for each in ENVIRONMENTS if name == f"{organization}/{rest}/{each}"), None)
+    return (organization, rest, found) if organization and rest and found else None
 
 
 def routes_of(api: Api, environment: Environment) -> list[Route]:

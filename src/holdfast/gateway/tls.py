@@ -1,5 +1,5 @@
 """
-Trust sets -> Envoy's words for them. The only place where an upstream TLS context is made.
+Trust sets and client certificates -> Envoy's words for them. The only place where an upstream TLS context is made.
 """
 
 from base64 import b64encode
@@ -12,6 +12,7 @@ from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource, ApiVe
 from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
     CertificateValidationContext,
     SubjectAltNameMatcher,
+    TlsCertificate,
     TlsParameters,
 )
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig, Secret
@@ -20,6 +21,7 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import UInt32Value
 
+from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.certificates.identity import ReferenceIdentifier
 from holdfast.certificates.trust import TlsVersion, TrustSet
 from holdfast.gateway.resource import SECRET, Resource, make_resource
@@ -90,9 +92,25 @@ def _secret(name: str, context: CertificateValidationContext) -> Resource:
     return make_resource(SECRET, name, Secret(name=name, validation_context=context))
 
 
-def upstream_tls(trust: TrustSet, *, http2: bool) -> TransportSocket:
+def client_secret_name(client: ClientIdentity) -> str:
+    """Name the secret by its content: another identity is another cluster, and connections with the old one close."""
+    return f"client/{client.hash}"
+
+
+def client_secret(client: ClientIdentity) -> Resource:
+    """Make the SDS secret that holds the chain and the key of *client*: the only place where a key is given away."""
+    name = client_secret_name(client)
+    certificate = TlsCertificate(
+        certificate_chain=_inline("".join(each.pem for each in client.chain)), private_key=_inline(client.key_pem)
+    )
+    return make_resource(SECRET, name, Secret(name=name, tls_certificate=certificate))
+
+
+def upstream_tls(trust: TrustSet, client: ClientIdentity | None = None, *, http2: bool) -> TransportSocket:
     """
     Make the TLS side of a cluster: anchors by reference to the secret, and always a name check or a pin beside them.
+
+    *client* is what the gateway presents to backends that ask for a certificate, by reference to its secret.
 
     Only a trust set that says until when has neither: see `TrustSet.unverified_until`.
 
@@ -109,6 +127,8 @@ def upstream_tls(trust: TrustSet, *, http2: bool) -> TransportSocket:
     )
     if trust.unverified_until is None:
         common.combined_validation_context.CopyFrom(_validation(trust))
+    if client:
+        common.tls_certificate_sds_secret_configs.add(name=client_secret_name(client), sds_config=ads())
     context = UpstreamTlsContext(
         common_tls_context=common,
         sni=trust.server_name,

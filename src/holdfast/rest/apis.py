@@ -13,10 +13,10 @@ from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.lifecycle import transitions_from
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.errors import PREFIX
+from holdfast.rest.failures import describe_failure
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.services import catalog
 from holdfast.services.catalog import ApiDraft
-from holdfast.services.failures import Failure
 from holdfast.store.apis import ApiFilter
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["APIs"])
@@ -125,9 +125,9 @@ def get_api(running: Running, caller: Caller, api_id: str) -> dict[str, Any]:
 
 @router.get("/{api_id}/failures")
 def get_failures(running: Running, caller: Caller, api_id: str) -> dict[str, Any]:
-    """Say why requests to the backends of an API failed last: for its operators, never for its callers."""
+    """Say why requests to the backends of an API failed last at each gateway: for operators, never for callers."""
     api = catalog.get_api(running.store, caller, api_id)
-    found = [_failure(environment, failure) for environment, failure in running.failures.of(api).items()]
+    found = [describe_failure(failure) for each in running.failures.of_api(api).values() for failure in each]
     return {"count": len(found), "list": found}
 
 
@@ -182,20 +182,6 @@ def _summary(api: Api) -> dict[str, Any]:
         "hasThumbnail": False,
         "createdTime": api.created_at.isoformat(),
         "updatedTime": api.updated_at.isoformat(),
-    }
-
-
-def _failure(environment: str, failure: Failure) -> dict[str, Any]:
-    return {
-        "environment": environment,
-        "code": failure.cause.value,
-        "message": failure.explanation.sentence,
-        "remedy": failure.explanation.remedy,
-        "since": failure.since.isoformat(),
-        "last": failure.last.isoformat(),
-        "times": failure.count,
-        "reason": failure.reason,
-        "requestId": failure.request_id,
     }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from holdfast.services.accounts import SESSION_COOKIE
+from holdfast.services.accounts import SESSION_COOKIE, principal_of
 from holdfast.services.errors import SignInRefused
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
@@ -27,7 +27,7 @@ def principal(request: Request) -> Principal:
         name, password = _basic(credentials)
         client = request.client.host if request.client else "unknown"
         user = running.accounts.authenticate(name, password, client, running.now())
-        return Principal(user.organization, user.name)
+        return principal_of(user)
     token = request.cookies.get(SESSION_COOKIE)
     found = running.accounts.session_principal(token, running.now()) if token and not scheme else None
     if found is None:

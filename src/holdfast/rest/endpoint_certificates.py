@@ -1,29 +1,30 @@
 """
-`/endpoint-certificates`: list, upload, look at, replace, delete, download.
+`/endpoint-certificates`: list, upload, look at, replace, delete.
 """
 
-from collections.abc import Iterable
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Request, Response, UploadFile
+from fastapi import APIRouter, Form, Query, Response, UploadFile
 
 from holdfast.apis.endpoint_certificate import EndpointCertificate
 from holdfast.certificates import parsing
-from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.findings import Finding
-from holdfast.certificates.validity import Status, status_of
+from holdfast.certificates.validity import Status
 from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.certificates import described, findings_of
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
-from holdfast.services import trust
+from holdfast.services import rotation, trust
 from holdfast.services.runtime import Runtime
-from holdfast.services.trust import Import
+from holdfast.services.trust import Import, Inspection
 
 router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
 Password = Annotated[str, Form(description="Opens a PKCS#12 or Java truststore that needs one.")]
-_PEM_TYPES = ("application/x-pem-file", "application/pem-certificate-chain")
+KeepPrevious = Annotated[
+    bool,
+    Query(alias="keepPrevious", description="Trust what is replaced beside the new, until it is retired."),
+]
 
 
 @router.get("")
@@ -57,7 +58,7 @@ def upload_certificate(
     """Trust the uploaded certificates for the origin of *endpoint*."""
     made = trust.import_certificate(running.store, caller, alias, endpoint, read(certificate), running.now(), password)
     response.headers["Location"] = f"{router.prefix}/{quote(made.entry.alias, safe='')}"
-    return _summary(running, made.entry) | _imported(running, made)
+    return described_entry(running, made.entry) | _parts(made)
 
 
 @router.post("/inspect")
@@ -73,26 +74,31 @@ def inspect_certificate(
     now = running.now()
     found = trust.inspect(read(certificate), endpoint, now, password)
     return {
-        "certificates": [_described(each, status_of(each, now).value) for each in found.certificates],
-        "findings": _findings(found.findings),
-        "ignored": [{"what": part.what, "why": part.why} for part in found.ignored],
-    }
+        "certificates": [described(each, now) for each in found.certificates],
+        "findings": findings_of(found.findings),
+    } | _parts(found)
 
 
 @router.get("/{alias}")
 def get_certificate(running: Running, caller: Caller, alias: str) -> dict[str, Any]:
     """Say what is under *alias*."""
     entry = trust.get_certificate(running.store, caller, alias)
-    return _summary(running, entry) | _information(running, entry) | enforced(running, entry.organization, entry.origin)
+    return described_entry(running, entry) | enforced(running, entry.organization, entry.origin)
 
 
 @router.put("/{alias}")
 def replace_certificate(
-    running: Running, caller: Caller, alias: str, certificate: UploadFile, password: Password = ""
+    running: Running,
+    caller: Caller,
+    alias: str,
+    certificate: UploadFile,
+    password: Password = "",
+    keep_previous: KeepPrevious = False,
 ) -> dict[str, Any]:
-    """Trust the uploaded certificates instead of those under *alias*."""
-    made = trust.replace_certificate(running.store, caller, alias, read(certificate), running.now(), password)
-    return _summary(running, made.entry) | _imported(running, made)
+    """Trust the uploaded certificates instead of those under *alias*, or beside them."""
+    data, now = read(certificate), running.now()
+    made = trust.replace_certificate(running.store, caller, alias, data, now, password, keep=keep_previous)
+    return described_entry(running, made.entry) | _parts(made)
 
 
 @router.delete("/{alias}")
@@ -120,24 +126,14 @@ def get_usage(
     }
 
 
-@router.get("/{alias}/content")
-def get_content(running: Running, caller: Caller, alias: str, request: Request) -> Response:
-    """Download what is under *alias*: DER for one certificate, PEM for several or when the client accepts only that."""
-    entry = trust.get_certificate(running.store, caller, alias)
-    accept = request.headers.get("accept", "")
-    asked = next((kind for kind in _PEM_TYPES if kind in accept), None)
-    as_pem = asked or len(entry.certificates) > 1
-    content = "".join(c.pem for c in entry.certificates).encode() if as_pem else entry.certificates[0].der
-    disposition = f"attachment; filename*=UTF-8''{quote(entry.alias, safe='')}.crt"
-    if entry.alias.isascii():
-        disposition = f'attachment; filename="{entry.alias}.crt"'
-    media_type = asked or "application/octet-stream"
-    return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})
-
-
 def read(upload: UploadFile) -> bytes:
     """Read an upload, one byte more than is allowed at most, so that the parser can see that it is too large."""
     return upload.file.read(parsing.MAX_BYTES + 1)
+
+
+def described_entry(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
+    """Say all that is known of *entry*, but for how far it has come at the gateways."""
+    return _summary(running, entry) | _information(running, entry)
 
 
 def _summary(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
@@ -152,9 +148,11 @@ def _summary(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
     }
 
 
-def _imported(running: Runtime, made: Import) -> dict[str, Any]:
-    ignored = [{"what": part.what, "why": part.why} for part in made.ignored]
-    return _information(running, made.entry) | {"ignored": ignored}
+def _parts(found: Import | Inspection) -> dict[str, Any]:
+    return {
+        "used": [{"what": part.what, "fingerprint": part.fingerprint} for part in found.used],
+        "ignored": [{"what": part.what, "why": part.why} for part in found.ignored],
+    }
 
 
 def _information(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
@@ -167,37 +165,10 @@ def _information(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]
         "validity": {"from": first.not_before.isoformat(), "to": first.not_after.isoformat()},
         "version": first.version,
         "subject": first.subject,
-        "certificates": [
-            _described(certificate, status_of(certificate, now).value) for certificate in entry.certificates
-        ],
-        "findings": _findings(trust.examine_entry(entry, now)),
+        "certificates": [described(certificate, now) for certificate in entry.certificates],
+        "findings": findings_of(trust.examine_entry(entry, now)),
+        "previous": [described(certificate, now) for certificate in entry.previous],
+        "replacedTime": entry.replaced_at.isoformat() if entry.replaced_at else None,
+        "inUse": rotation.in_use(entry, now) or "unknown",
+        "retireProposed": rotation.should_retire(entry, now, running.retire_after),
     }
-
-
-def _described(certificate: Certificate, status: str) -> dict[str, Any]:
-    return {
-        "status": status,
-        "subject": certificate.subject,
-        "issuer": certificate.issuer,
-        "serialNumber": f"{certificate.serial_number:x}",
-        "validity": {"from": certificate.not_before.isoformat(), "to": certificate.not_after.isoformat()},
-        "version": certificate.version,
-        "subjectAltNames": list(certificate.subject_alt_names),
-        "fingerprint": certificate.fingerprint,
-        "key": str(certificate.public_key),
-        "signatureAlgorithm": certificate.signature_algorithm,
-        "isCa": certificate.is_ca,
-    }
-
-
-def _findings(findings: Iterable[Finding]) -> list[dict[str, str]]:
-    return [
-        {
-            "code": finding.code,
-            "severity": finding.severity.value,
-            "message": finding.message,
-            "remedy": finding.remedy,
-            "fingerprint": finding.fingerprint,
-        }
-        for finding in findings
-    ]

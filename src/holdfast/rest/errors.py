@@ -12,14 +12,18 @@ from starlette.exceptions import HTTPException
 
 from holdfast.apis.errors import InvalidField, InvalidFields, TransitionRefused
 from holdfast.certificates.errors import CertificateError
+from holdfast.sealing import CannotUnseal
 from holdfast.services.errors import (
     CertificateExpired,
     Conflict,
     EndpointNeedsNoCertificate,
     IndistinguishableCertificates,
     NotFound,
+    NothingBefore,
+    NotPermitted,
     SignInRefused,
     TooManyAttempts,
+    TooManyTests,
 )
 
 PREFIX = "/api/am/publisher/v4"
@@ -35,6 +39,7 @@ class Problem:
 
 
 PROBLEMS: dict[type[Exception], Problem] = {
+    CannotUnseal: Problem(409, "key-lost", "The key cannot be opened"),
     CertificateError: Problem(400, "certificate-unusable", "The file cannot be used as certificates"),
     CertificateExpired: Problem(400, "certificate-expired", "Certificate Expired"),
     Conflict: Problem(409, "conflict", "The value is taken"),
@@ -45,8 +50,11 @@ PROBLEMS: dict[type[Exception], Problem] = {
     InvalidField: Problem(400, "invalid-field", "A value cannot be used"),
     InvalidFields: Problem(400, "invalid-field", "Some values cannot be used"),
     NotFound: Problem(404, "not-found", "Not Found"),
+    NothingBefore: Problem(409, "no-previous-certificate", "There is no previous certificate"),
+    NotPermitted: Problem(403, "not-permitted", "Forbidden"),
     SignInRefused: Problem(401, "unauthorized", "Unauthorized"),
     TooManyAttempts: Problem(429, "too-many-attempts", "Too many failed attempts"),
+    TooManyTests: Problem(429, "too-many-tests", "Too many tests"),
     TransitionRefused: Problem(400, "transition-refused", "The lifecycle has no such transition"),
 }
 
@@ -85,7 +93,7 @@ async def _domain_error(request: Request, error: Exception) -> JSONResponse:
     headers = {}
     if isinstance(error, SignInRefused):
         headers["WWW-Authenticate"] = 'Basic realm="Holdfast", charset="UTF-8"'
-    if isinstance(error, TooManyAttempts):
+    if isinstance(error, TooManyAttempts | TooManyTests):
         headers["Retry-After"] = str(error.seconds)
     return answer(request, problem, str(error), _details(error), headers)
 
@@ -121,7 +129,9 @@ async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
 def _wanted_media_type(request: Request) -> str | None:
     """Say as what the body should have come, if it came as something else."""
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.url.path.startswith((f"{PREFIX}/apis", f"{PREFIX}/endpoints/trust-")):
+    if request.url.path.startswith((f"{PREFIX}/apis", f"{PREFIX}/endpoints/trust-")) or (
+        request.url.path == f"{PREFIX}/endpoints/client-certificate/request"
+    ):
         return None if given == "application/json" or given.endswith("+json") else "application/json"
     return None if given == "multipart/form-data" else "multipart/form-data"
 

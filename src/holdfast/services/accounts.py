@@ -14,6 +14,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from holdfast.services.attempts import Attempts
 from holdfast.services.errors import SignInRefused
+from holdfast.services.permissions import EVERY_PERMISSION, permissions
 from holdfast.services.principal import Principal
 from holdfast.store import accounts, journal
 from holdfast.store.accounts import User
@@ -26,6 +27,11 @@ VERIFIED_LASTS = timedelta(hours=1)  # another password is another hash, so a ch
 MAX_VERIFIED = 1_000
 AT_ONCE = 2  # passwords checked at the same time: each takes 64 MiB
 MAX_PASSWORD = 1_024  # characters; more would only cost us time
+
+
+def principal_of(user: User) -> Principal:
+    """Say on whose behalf *user* acts, and what they may."""
+    return Principal(user.organization, user.name, permissions(user.permissions))
 
 
 class Accounts:
@@ -42,7 +48,7 @@ class Accounts:
 
     def ensure_user(self, organization: str, name: str, password: str, now: datetime, *, reset: bool) -> bool:
         """
-        Make the organization and the user where they are missing; say whether the user is new.
+        Make the organization and the user, with all permissions, where they are missing; say whether the user is new.
 
         With *reset*, a user who exists gets *password*, unless it is theirs already.
         """
@@ -51,7 +57,7 @@ class Accounts:
                 accounts.insert_organization(session, organization, now)
             user = accounts.user_named(session, name)
             if user is None:
-                user = User(str(uuid.uuid4()), organization, name, self._hasher.hash(password))
+                user = User(str(uuid.uuid4()), organization, name, self._hasher.hash(password), EVERY_PERMISSION)
                 accounts.insert_user(session, user, now)
                 journal.record(session, AuditEvent(organization, now, "holdfast", "create user", name, ""))
                 return True
@@ -95,7 +101,7 @@ class Accounts:
         """Find on whose behalf the bearer of *token* acts, if the session has not ended."""
         with self._store.read() as session:
             user = accounts.session_user(session, _hash(token), now)
-        return Principal(user.organization, user.name) if user else None
+        return principal_of(user) if user else None
 
     def end_session(self, token: str, now: datetime) -> None:
         """Sign out; the token is worth nothing afterwards."""

@@ -23,27 +23,47 @@ class Conflict(ValueError):
 
 
 class CertificateExpired(ValueError):
-    """The only certificate of an upload has expired, so trusting it would have no effect."""
+    """The only certificate of an upload has expired, so *refused_by* would refuse it."""
 
-    def __init__(self, not_after: datetime) -> None:
+    def __init__(self, not_after: datetime, refused_by: str = "every gateway") -> None:
         self.not_after = not_after
         super().__init__(
-            f"The certificate expired on {not_after:%Y-%m-%d %H:%M} UTC, so every gateway would refuse it. "
+            f"The certificate expired on {not_after:%Y-%m-%d %H:%M} UTC, so {refused_by} would refuse it. "
             "Import the certificate that replaced it."
         )
 
 
 class IndistinguishableCertificates(ValueError):
-    """Of two certificates for one origin a gateway would believe only one; *alias* holds the other, empty: the file."""
+    """
+    Of two certificates for one origin a gateway would believe only one; *alias* holds the other, empty: the file.
 
-    def __init__(self, subject: str, alias: str) -> None:
+    With *overlap*, they are the current and the previous certificates of *alias*.
+    """
+
+    def __init__(self, subject: str, alias: str, *, overlap: bool = False) -> None:
         self.subject = subject
         self.alias = alias
+        self.overlap = overlap
         where = f"{alias} holds another certificate" if alias else "The file holds two certificates"
         remedy = f"Replace the certificate of {alias} instead" if alias else "Import the one that the backend presents"
+        if overlap:
+            remedy = "Replace without overlap, at the moment the backend changes"
         super().__init__(
             f"{where} with the subject {subject}, and no key identifiers tell them apart: a gateway would believe only "
             f"one of them. {remedy}, or make certificates with subject and authority key identifiers."
+        )
+
+
+class NothingBefore(ValueError):
+    """There are no certificates before those of *alias*: none to retire, or, for *undo*, none to go back to."""
+
+    def __init__(self, alias: str, *, undo: bool) -> None:
+        self.alias = alias
+        self.undo = undo
+        super().__init__(
+            f"The certificate of {alias} was not replaced in the last 30 days, so there is nothing to go back to."
+            if undo
+            else f"No previous certificate of {alias} is trusted any longer, so there is nothing to retire."
         )
 
 
@@ -56,6 +76,23 @@ class EndpointNeedsNoCertificate(ValueError):
             f"{endpoint} is an http endpoint: its backend shows no certificate, so none can be trusted for it. "
             "Change the endpoint to https first."
         )
+
+
+class TooManyTests(RuntimeError):
+    """So many backends are being tested that there is no place left to wait."""
+
+    seconds = 5
+
+    def __init__(self) -> None:
+        super().__init__(f"Too many backends are being tested. Try again in {self.seconds} seconds.")
+
+
+class NotPermitted(PermissionError):
+    """The user has signed in, and lacks *permission*."""
+
+    def __init__(self, permission: str) -> None:
+        self.permission = permission
+        super().__init__(f"You need the permission {str(permission)!r} for this. Ask who manages users.")
 
 
 class SignInRefused(PermissionError):

@@ -1,80 +1,207 @@
 """
-Why backends are not reached: what the gateways told, by API and environment.
+Why backends are not reached: what the gateways told, by API, environment and gateway, and request by request.
 """
 
+import threading
+from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from holdfast.apis.api import Api
 from holdfast.apis.endpoint import ENVIRONMENTS, Environment
 from holdfast.gateway.access_log import FailedRequest
-from holdfast.gateway.causes import EXPLANATIONS, Cause, Explanation, cause_of, presented_names
-from holdfast.gateway.routes import cluster_name
+from holdfast.gateway.causes import Cause, Explanation, cause_of, explain
+from holdfast.gateway.routes import cluster_name, read_cluster_name
 
-MAX_CLUSTERS = 10_000
+MAX_FAILURES = 10_000  # of all backends at all gateways
+MAX_REQUESTS = 10_000
+MAX_REQUESTS_OF_BACKEND = 200  # so that one that fails all the time does not drive out all others
+MAX_FORGOTTEN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """The last cause why requests to a backend failed, since when and how often."""
+class FailedCall:
+    """One request that did not reach its backend, and why."""
 
+    organization: str
+    api_id: str
+    environment: Environment
+    gateway: str
+    upstream: str  # address and port of the backend; empty when none was chosen
     cause: Cause
-    since: datetime
-    last: datetime
-    count: int
     reason: str  # Envoy's words
-    request_id: str  # of the last one
+    request_id: str
+    at: datetime
+    connection_terminated: bool
 
     @property
     def explanation(self) -> Explanation:
         """What it means and what to do."""
-        found = EXPLANATIONS[self.cause]
-        names = presented_names(self.reason)
-        return replace(found, sentence=f"{found.sentence} It is for {names}.") if names else found
+        return explain(self.cause, self.reason, connection_terminated=self.connection_terminated)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The last cause why a gateway does not reach a backend, since when and how often."""
+
+    latest: FailedCall
+    since: datetime
+    count: int
+
+    @property
+    def cause(self) -> Cause:
+        """The code."""
+        return self.latest.cause
+
+    @property
+    def last(self) -> datetime:
+        """When it was seen last."""
+        return self.latest.at
+
+    @property
+    def reason(self) -> str:
+        """Envoy's words."""
+        return self.latest.reason
+
+    @property
+    def request_id(self) -> str:
+        """Of the last request."""
+        return self.latest.request_id
+
+    @property
+    def explanation(self) -> Explanation:
+        """What it means and what to do."""
+        return self.latest.explanation
 
 
 class Failures:
-    """The last failure of each backend; what succeeded is not told, so nothing here says how it is now."""
+    """
+    The last failure of each backend at each gateway; what succeeded is not told, so nothing here says how it is now.
+
+    It is written on the event loop and read from threads.
+    """
 
     def __init__(self, tell: Callable[[], None]) -> None:
         """*tell* is called after each failure that was written down."""
+        self.started_at = datetime.now(UTC)
         self._tell = tell
-        self._failures: dict[str, Failure] = {}
+        self._lock = threading.Lock()
+        # By cluster and gateway, the last to fail last.
+        self._failures: OrderedDict[str, OrderedDict[str, Failure]] = OrderedDict()
+        self._number = 0
         self._forgotten: dict[str, datetime] = {}
+        self._requests = _Requests()
 
     def record(self, request: FailedRequest) -> None:
-        """Write down a failed request, unless its backend or trust was changed after it began."""
-        cluster = request.cluster
-        forgotten = self._forgotten.get(cluster)
-        if forgotten is not None and request.at < forgotten:
+        """Write down a failed request; it says nothing of its backend if that or its trust was changed after it."""
+        owner = read_cluster_name(request.cluster)
+        if owner is None:
             return
-        cause = cause_of(request.reason, timed_out=request.timed_out, without_host=request.without_host)
-        before = self._failures.pop(cluster, None)
-        first = before is None or before.cause is not cause
-        self._failures[cluster] = Failure(
-            cause=cause,
-            since=request.at if before is None or first else before.since,
-            last=request.at,
-            count=1 if before is None or first else before.count + 1,
-            reason=request.reason,
-            request_id=request.request_id,
-        )
-        if len(self._failures) > MAX_CLUSTERS:
-            self._failures.pop(next(iter(self._failures)))
+        call = _call(*owner, request)
+        with self._lock:
+            self._requests.add(request.cluster, call)
+            forgotten = self._forgotten.get(request.cluster)
+            if forgotten is not None and call.at < forgotten:
+                return
+            self._keep(request.cluster, call)
         self._tell()
+
+    def _keep(self, cluster: str, call: FailedCall) -> None:
+        gateways = self._failures.pop(cluster, OrderedDict[str, Failure]())
+        before = gateways.pop(call.gateway, None)
+        if before and before.cause is call.cause:
+            # Gateways tell of requests as they end, not as they began.
+            latest = max(call, before.latest, key=lambda each: each.at)
+            gateways[call.gateway] = Failure(latest, before.since, before.count + 1)
+        else:
+            gateways[call.gateway] = Failure(call, call.at, 1)
+        self._failures[cluster] = gateways
+        self._number += before is None
+        if self._number > MAX_FAILURES:
+            oldest, gateways = next(iter(self._failures.items()))
+            gateways.popitem(last=False)
+            if not gateways:
+                self._failures.pop(oldest)
+            self._number -= 1
 
     def forget(self, organization: str, api_id: str, now: datetime) -> None:
         """Forget the failures of an API for which a change is in force: they say nothing any more."""
-        for environment in ENVIRONMENTS:
-            cluster = cluster_name(organization, api_id, environment)
-            self._failures.pop(cluster, None)
-            self._forgotten.pop(cluster, None)
-            self._forgotten[cluster] = now
-        while len(self._forgotten) > MAX_CLUSTERS:
-            self._forgotten.pop(next(iter(self._forgotten)))
+        with self._lock:
+            for environment in ENVIRONMENTS:
+                cluster = cluster_name(organization, api_id, environment)
+                self._number -= len(self._failures.pop(cluster, {}))
+                self._forgotten.pop(cluster, None)
+                self._forgotten[cluster] = now
+            while len(self._forgotten) > MAX_FORGOTTEN:
+                self._forgotten.pop(next(iter(self._forgotten)))
 
     def of(self, api: Api) -> dict[Environment, Failure]:
-        """The last failure of each backend of *api* that has one."""
+        """The last failure of each backend of *api* that has one, at whichever gateway."""
+        found = self.of_api(api)
+        return {environment: max(each, key=lambda failure: failure.last) for environment, each in found.items()}
+
+    def of_api(self, api: Api) -> dict[Environment, list[Failure]]:
+        """The last failures of each backend of *api* that has any, one for each gateway."""
         names = {environment: cluster_name(api.organization, api.id, environment) for environment in ENVIRONMENTS}
-        return {e: failure for e, name in names.items() if (failure := self._failures.get(name))}
+        with self._lock:
+            found = {environment: list(self._failures.get(name, {}).values()) for environment, name in names.items()}
+        return {environment: failures for environment, failures in found.items() if failures}
+
+    def of_organization(self, organization: str) -> list[Failure]:
+        """All last failures of an organization, the one that began last first."""
+        with self._lock:
+            every = [failure for gateways in self._failures.values() for failure in gateways.values()]
+        found = [failure for failure in every if failure.latest.organization == organization]
+        return sorted(found, key=lambda failure: failure.since, reverse=True)
+
+    def request(self, organization: str, request_id: str) -> FailedCall | None:
+        """Find one of the last failed requests of an organization."""
+        with self._lock:
+            return self._requests.find(organization, request_id)
+
+
+class _Requests:
+    """The last failed requests, by organization and request id; of each backend a bounded number."""
+
+    def __init__(self) -> None:
+        # With the cluster, the oldest first.
+        self._calls: OrderedDict[tuple[str, str], tuple[str, FailedCall]] = OrderedDict()
+        self._of_cluster: dict[str, deque[tuple[str, str]]] = {}  # keys, the oldest first
+
+    def add(self, cluster: str, call: FailedCall) -> None:
+        """Keep *call*; the first with its id stays, so that nobody puts another in its place."""
+        key = call.organization, call.request_id
+        if not call.request_id or key in self._calls:
+            return
+        self._calls[key] = cluster, call
+        keys = self._of_cluster.setdefault(cluster, deque())
+        keys.append(key)
+        if len(keys) > MAX_REQUESTS_OF_BACKEND:
+            self._calls.pop(keys.popleft())
+        if len(self._calls) > MAX_REQUESTS:
+            _, (cluster, _) = self._calls.popitem(last=False)
+            # Both are in the order of arrival: the oldest of all is the oldest of its cluster.
+            self._of_cluster[cluster].popleft()
+            if not self._of_cluster[cluster]:
+                self._of_cluster.pop(cluster)
+
+    def find(self, organization: str, request_id: str) -> FailedCall | None:
+        """Find the request of an organization with this id."""
+        found = self._calls.get((organization, request_id))
+        return found[1] if found else None
+
+
+def _call(organization: str, api_id: str, environment: Environment, request: FailedRequest) -> FailedCall:
+    return FailedCall(
+        organization=organization,
+        api_id=api_id,
+        environment=environment,
+        gateway=request.gateway,
+        upstream=request.upstream,
+        cause=cause_of(request.reason, timed_out=request.timed_out, without_host=request.without_host),
+        reason=request.reason,
+        request_id=request.request_id,
+        at=request.at,
+        connection_terminated=request.connection_terminated,
+    )

@@ -17,13 +17,14 @@ from holdfast.gateway.listeners import listener
 from holdfast.gateway.resource import CLUSTER, Resource
 from holdfast.gateway.resources import ApiResources, build_api
 from holdfast.gateway.scopes import Scopes
+from holdfast.sealing import Sealing
 from holdfast.services.enforcement import Enforcements
-from holdfast.services.snapshot import ApiKey, Snapshot, forget_old_changes, read_changed, read_everything
+from holdfast.services.snapshot import ApiKey, Snapshot, forget_old_rows, read_changed, read_everything
 from holdfast.store.database import Store
 
 log = structlog.get_logger()
 DRAIN = 60.0  # seconds that a cluster or secret stays after the last route to it went: requests in flight finish
-FORGET_EVERY = 3600.0  # seconds between looks for change rows that nobody needs any more
+FORGET_EVERY = 3600.0  # seconds between looks for rows that nobody needs any more
 RETRY = 1.0  # seconds after a build that failed
 
 Address = tuple[str, int]
@@ -39,8 +40,11 @@ class Publisher:
         enforcements: Enforcements,
         listeners: Mapping[Environment, Address],
         drain: float = DRAIN,
+        *,
+        sealing: Sealing,
     ) -> None:
         self._store = store
+        self._sealing = sealing
         self._cache = cache
         self._enforcements = enforcements
         self._listeners = listeners
@@ -58,7 +62,7 @@ class Publisher:
         """Publish everything once, then follow the changes."""
         loop = asyncio.get_running_loop()
         self._store.on_write(partial(loop.call_soon_threadsafe, self._wake.set))
-        everything = await asyncio.to_thread(read_everything, self._store)
+        everything = await asyncio.to_thread(read_everything, self._store, self._sealing)
         fixed = [listener(environment, *address) for environment, address in self._listeners.items()]
         self._take(everything, fixed)
         self._task = asyncio.create_task(self._follow())
@@ -75,7 +79,7 @@ class Publisher:
             await self._wake.wait()
             self._wake.clear()
             try:
-                changed = await asyncio.to_thread(read_changed, self._store, self._sequence)
+                changed = await asyncio.to_thread(read_changed, self._store, self._sealing, self._sequence)
                 self._take(changed)
                 await self._forget_sometimes()
             except Exception:
@@ -87,7 +91,7 @@ class Publisher:
         now = asyncio.get_running_loop().time()
         if now >= self._forget_at:
             self._forget_at = now + FORGET_EVERY
-            await asyncio.to_thread(forget_old_changes, self._store)
+            await asyncio.to_thread(forget_old_rows, self._store)
 
     def _take(self, snapshot: Snapshot, fixed: Iterable[Resource] = ()) -> None:
         """Build the APIs of *snapshot* and give the gateways, in one step, all that came of it."""
@@ -132,7 +136,8 @@ class Publisher:
 
 def _build(api: Api, snapshot: Snapshot) -> ApiResources | None:
     try:
-        return build_api(api, snapshot.trust.get(api.organization, {}))
+        org = api.organization
+        return build_api(api, snapshot.trust.get(org, {}), snapshot.clients.get(org, {}))
     except Exception:
         # One API that cannot be built is not served, which is safe; all others go on.
         log.exception("API cannot be built", api=api.id, organization=api.organization)

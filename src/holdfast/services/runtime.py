@@ -4,13 +4,15 @@ What the doors hold in their hands: everything that is running.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from holdfast.apis.endpoint import Environment
 from holdfast.gateway.cache import Cache
+from holdfast.sealing import Sealing
 from holdfast.services.accounts import Accounts
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
+from holdfast.services.probing import Probes
 from holdfast.store.database import Store
 
 
@@ -28,5 +30,8 @@ class Runtime:
     enforcements: Enforcements
     failures: Failures
     cache: Cache
+    probes: Probes
+    sealing: Sealing
     gateways: dict[Environment, str]  # the URL that callers use
     now: Callable[[], datetime] = utc_now
+    retire_after: timedelta = timedelta(days=1)  # without use, until retiring previous certificates is proposed

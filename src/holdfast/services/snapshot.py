@@ -11,11 +11,14 @@ import structlog
 from sqlalchemy.orm import Session
 
 from holdfast.apis.api import Api
+from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.apis.endpoint import Origin
 from holdfast.apis.trust_settings import TrustSettings, trust_by
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
-from holdfast.store import accounts, apis, endpoint_certificates, journal, trust_settings
+from holdfast.sealing import Sealing
+from holdfast.services.identities import take_identities
+from holdfast.store import accounts, apis, endpoint_certificates, journal, removed_certificates, trust_settings
 from holdfast.store.database import Store
 from holdfast.store.journal import Change
 
@@ -28,26 +31,29 @@ _CHUNK = 500  # origins in one query
 class Snapshot:
     """
     APIs by key, None for one that is gone; per organization the trust sets of their https origins, but for those of
-    which a certificate cannot be read.
+    which a certificate cannot be read or the key not be unsealed; and what gateways present to the origins.
 
     *changes* are what led to it, *sequence* is the last of them.
     """
 
     apis: Mapping[ApiKey, Api | None]
     trust: Mapping[str, Mapping[Origin, TrustSet]]
+    clients: Mapping[str, Mapping[Origin, ClientIdentity]]
     changes: Sequence[Change]
     sequence: int
 
 
-def read_everything(store: Store) -> Snapshot:
+def read_everything(store: Store, sealing: Sealing) -> Snapshot:
     """Read all APIs of all organizations."""
     with store.read() as session:
         sequence = journal.last_change(session)
         found = [api for org in accounts.organizations(session) for api in apis.all_of(session, org)]
-        return Snapshot(_by_key(found), _trust(session, found), (), sequence)
+        trust = _trust(session, found)
+        clients = take_identities(session, sealing, trust)
+        return Snapshot(_by_key(found), trust, clients, (), sequence)
 
 
-def read_changed(store: Store, after: int) -> Snapshot:
+def read_changed(store: Store, sealing: Sealing, after: int) -> Snapshot:
     """Read only the APIs that the changes after sequence number *after* concern."""
     with store.read() as session:
         changes = journal.changes_after(session, after)
@@ -59,13 +65,16 @@ def read_changed(store: Store, after: int) -> Snapshot:
             wanted |= _by_key(apis.with_ids(session, org, ids))
             wanted |= _by_key(apis.using_origins(session, org, origins))
         trust = _trust(session, [api for api in wanted.values() if api])
-        return Snapshot(wanted, trust, changes, changes[-1].sequence if changes else after)
+        clients = take_identities(session, sealing, trust)
+        return Snapshot(wanted, trust, clients, changes, changes[-1].sequence if changes else after)
 
 
-def forget_old_changes(store: Store) -> None:
-    """Delete the change rows that every publisher has long seen."""
+def forget_old_rows(store: Store) -> None:
+    """Delete the change rows that every publisher has long seen, and certificates that can no longer be restored."""
+    now = datetime.now(UTC)
     with store.write() as session:
-        journal.forget_changes(session, datetime.now(UTC))
+        journal.forget_changes(session, now)
+        removed_certificates.forget_removed(session, now)
 
 
 def _by_key(found: Iterable[Api]) -> dict[ApiKey, Api]:
@@ -104,7 +113,7 @@ def _trust_sets(session: Session, organization: str, origins: Sequence[Origin]) 
     names = [str(origin) for origin in origins]
     imported: dict[str, list[Certificate]] = defaultdict(list)
     for entry in endpoint_certificates.of_origins(session, organization, names):
-        imported[entry.origin] += entry.certificates
+        imported[entry.origin] += entry.trusted
     settings = trust_settings.of_origins(session, organization, names)
     now = datetime.now(UTC)
     return {

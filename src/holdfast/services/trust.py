@@ -10,34 +10,26 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from holdfast.apis.api import Api
-from holdfast.apis.endpoint import Endpoint, parse_endpoint
-from holdfast.apis.endpoint_certificate import EndpointCertificate, check_alias
-from holdfast.apis.errors import InvalidField
+from holdfast.apis.endpoint import parse_endpoint
+from holdfast.apis.endpoint_certificate import EndpointCertificate, Observation, Removal, check_alias
 from holdfast.certificates import parsing
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.findings import Finding, examine
-from holdfast.certificates.parsing import Ignored, Upload
-from holdfast.certificates.trust import indistinguishable
+from holdfast.certificates.findings import Finding, examine_all
+from holdfast.certificates.parsing import Ignored, Upload, Used
 from holdfast.certificates.validity import Status, status_of
-from holdfast.services.errors import (
-    CertificateExpired,
-    Conflict,
-    EndpointNeedsNoCertificate,
-    IndistinguishableCertificates,
-    NotFound,
-)
+from holdfast.services import admission, removal
 from holdfast.services.principal import Principal
-from holdfast.store import apis, endpoint_certificates, journal
+from holdfast.store import apis, endpoint_certificates
 from holdfast.store.database import Store
-from holdfast.store.journal import AuditEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """What came of an upload: the entry as it is stored, and the parts of the file that were left out."""
+    """What came of an upload: the entry as it is stored, the parts of the file that were left out and those used."""
 
     entry: EndpointCertificate
     ignored: tuple[Ignored, ...]
+    used: tuple[Used, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +39,7 @@ class Inspection:
     certificates: tuple[Certificate, ...]
     findings: tuple[Finding, ...]
     ignored: tuple[Ignored, ...]
+    used: tuple[Used, ...]
 
 
 def inspect(data: bytes, endpoint: str, now: datetime, password: str | None = None) -> Inspection:
@@ -61,8 +54,8 @@ def inspect(data: bytes, endpoint: str, now: datetime, password: str | None = No
     """
     upload = parsing.parse(data, password)
     reference = parse_endpoint(endpoint).origin.reference if endpoint else None
-    findings = tuple(f for certificate in upload.certificates for f in examine(certificate, reference, now))
-    return Inspection(upload.certificates, findings, upload.ignored)
+    findings = tuple(examine_all(upload.certificates, reference, now))
+    return Inspection(upload.certificates, findings, upload.ignored, upload.used)
 
 
 def import_certificate(
@@ -83,9 +76,8 @@ def import_certificate(
     target = parse_endpoint(endpoint)
     upload = _read(data, now, password)  # before the lock: some files are work
     with store.write() as session:
-        _refuse_foreign_endpoint(session, who, target)
-        if endpoint_certificates.get(session, who.organization, alias):
-            raise Conflict("alias", f"The alias {alias} exists already. Choose another, or replace its certificate.")
+        admission.refuse_foreign_endpoint(session, who, target)
+        admission.refuse_taken_alias(session, who, alias, "Choose another, or replace its certificate.")
         entry = EndpointCertificate(
             id=str(uuid.uuid4()),
             organization=who.organization,
@@ -96,17 +88,27 @@ def import_certificate(
             created_at=now,
             updated_at=now,
         )
-        _refuse_indistinguishable(session, entry)
+        admission.refuse_indistinguishable(session, entry)
         endpoint_certificates.insert(session, entry)
-        _written(session, who, "import certificate", entry, now)
-    return Import(entry, upload.ignored)
+        admission.write_down(session, who, "import certificate", entry, now)
+    return Import(entry, upload.ignored, upload.used)
 
 
 def replace_certificate(
-    store: Store, who: Principal, alias: str, data: bytes, now: datetime, password: str | None = None
+    store: Store,
+    who: Principal,
+    alias: str,
+    data: bytes,
+    now: datetime,
+    password: str | None = None,
+    *,
+    keep: bool = False,
 ) -> Import:
     """
     Trust the certificates in *data* instead of those under *alias*; the endpoint stays.
+
+    To *keep* means to trust those beside the new ones, as previous certificates, until they are retired; what was
+    previous before is no longer trusted. The same certificates again change nothing of that.
 
     Raises:
         NotFound: There is no such alias.
@@ -116,27 +118,32 @@ def replace_certificate(
     """
     upload = _read(data, now, password)
     with store.write() as session:
-        before = _found(session, who, alias)
-        after = replace(before, certificates=upload.certificates, updated_at=now)
-        _refuse_indistinguishable(session, after)
+        before = admission.found(session, who, alias)
+        after = _succeeded(before, upload, now, keep=keep)
+        admission.refuse_indistinguishable(session, after)
+        _keep_replaced(session, who, before, after, now)
         endpoint_certificates.update(session, after)
-        _written(session, who, "replace certificate", after, now)
-    return Import(after, upload.ignored)
+        removed = [each for each in before.trusted if each.fingerprint not in _prints(after.trusted)]
+        action = "replace certificate with overlap" if keep else "replace certificate"
+        admission.write_down(session, who, action, after, now, removed)
+    return Import(after, upload.ignored, upload.used)
 
 
 def delete_certificate(store: Store, who: Principal, alias: str, now: datetime) -> EndpointCertificate:
-    """End the trust in the certificates under *alias* and say what they were. Raises NotFound."""
+    """End the trust in the certificates under *alias* and say what they were; they can be restored. Raises NotFound."""
     with store.write() as session:
-        entry = _found(session, who, alias)
+        entry = admission.found(session, who, alias)
         endpoint_certificates.remove(session, entry)
-        _written(session, who, "delete certificate", entry, now)
+        of = {"certificates": entry.certificates, "previous": entry.previous}
+        removal.keep(session, who, entry, Removal.DELETED, now, **of)
+        admission.write_down(session, who, "delete certificate", entry, now)
     return entry
 
 
 def get_certificate(store: Store, who: Principal, alias: str) -> EndpointCertificate:
     """Find an endpoint certificate. Raises NotFound."""
     with store.read() as session:
-        return _found(session, who, alias)
+        return admission.found(session, who, alias)
 
 
 def list_certificates(
@@ -163,7 +170,7 @@ def apis_using(store: Store, who: Principal, entry: EndpointCertificate) -> list
 def examine_entry(entry: EndpointCertificate, now: datetime) -> list[Finding]:
     """Judge all certificates of *entry* for its endpoint."""
     reference = parse_endpoint(entry.endpoint).origin.reference
-    return [finding for certificate in entry.certificates for finding in examine(certificate, reference, now)]
+    return examine_all(entry.certificates, reference, now)
 
 
 def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:
@@ -174,39 +181,30 @@ def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:
 
 def _read(data: bytes, now: datetime, password: str | None) -> Upload:
     upload = parsing.parse(data, password)
-    if all(status_of(certificate, now) is Status.EXPIRED for certificate in upload.certificates):
-        raise CertificateExpired(max(certificate.not_after for certificate in upload.certificates))
+    admission.refuse_expired(upload.certificates, now)
     return upload
 
 
-def _refuse_foreign_endpoint(session: Session, who: Principal, target: Endpoint) -> None:
-    if not apis.using_origins(session, who.organization, {str(target.origin)}):
-        message = f"No API has an endpoint at {target.origin}. Save the endpoint of the API first, then import."
-        raise InvalidField("endpoint", message)
-    if not target.origin.is_secure:
-        raise EndpointNeedsNoCertificate(target.url)
+def _succeeded(before: EndpointCertificate, upload: Upload, now: datetime, *, keep: bool) -> EndpointCertificate:
+    after = replace(before, certificates=upload.certificates, updated_at=now)
+    if keep and _prints(after.certificates) == _prints(before.certificates):
+        return after  # the same request again, or of somebody else: what is previous is so still
+    previous = before.certificates if keep else ()
+    return replace(after, previous=previous, replaced_at=now, observation=Observation())
 
 
-def _refuse_indistinguishable(session: Session, entry: EndpointCertificate) -> None:
-    beside = endpoint_certificates.of_origins(session, entry.organization, [entry.origin])
-    aliases = {c.fingerprint: other.alias for other in beside if other.id != entry.id for c in other.certificates}
-    others = [c for other in beside if other.id != entry.id for c in other.certificates]
-    own = {certificate.fingerprint for certificate in entry.certificates}
-    for pair in indistinguishable([*entry.certificates, *others]):
-        if any(certificate.fingerprint in own for certificate in pair):
-            alias = next((aliases[c.fingerprint] for c in pair if c.fingerprint not in own), "")
-            raise IndistinguishableCertificates(pair[0].subject, alias)
+def _keep_replaced(
+    session: Session, who: Principal, before: EndpointCertificate, after: EndpointCertificate, now: datetime
+) -> None:
+    """Keep what *before* was; only its previous certificates where its current ones are trusted on."""
+    if after.previous == before.previous and _prints(after.certificates) == _prints(before.certificates):
+        return
+    if not after.previous:
+        of = {"certificates": before.certificates, "previous": before.previous}
+        removal.keep(session, who, before, Removal.REPLACED, now, **of)
+    elif before.previous:
+        removal.keep(session, who, before, Removal.REPLACED, now, certificates=before.previous)
 
 
-def _found(session: Session, who: Principal, alias: str) -> EndpointCertificate:
-    entry = endpoint_certificates.get(session, who.organization, alias)
-    if entry is None:
-        raise NotFound("endpoint certificate", alias)
-    return entry
-
-
-def _written(session: Session, who: Principal, action: str, entry: EndpointCertificate, now: datetime) -> None:
-    prints = " ".join(certificate.fingerprint for certificate in entry.certificates)
-    event = AuditEvent(who.organization, now, who.user, action, entry.alias, f"{entry.endpoint} SHA-256 {prints}")
-    journal.record(session, event)
-    journal.announce(session, who.organization, "origin", entry.origin, now)
+def _prints(certificates: Sequence[Certificate]) -> set[str]:
+    return {certificate.fingerprint for certificate in certificates}

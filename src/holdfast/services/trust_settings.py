@@ -141,7 +141,7 @@ def _decided(before: TrustSettings, checked: TrustSettings, draft: TrustDraft) -
 
 def _trust(session: Session, settings: TrustSettings, target: Endpoint, now: datetime) -> EndpointTrust:
     entries = endpoint_certificates.of_origins(session, settings.organization, [settings.origin])
-    imported = [certificate for entry in entries for certificate in entry.certificates]
+    imported = [certificate for entry in entries for certificate in entry.trusted]
     return EndpointTrust(settings, trust_by(settings, imported, target.origin.reference, now))
 
 

@@ -19,6 +19,7 @@ class User:
     organization: str
     name: str
     password_hash: str
+    permissions: frozenset[str] = frozenset()
 
 
 def organizations(session: Session) -> list[str]:
@@ -39,6 +40,7 @@ def insert_user(session: Session, user: User, now: datetime) -> None:
         organization_id=user.organization,
         name=user.name,
         password_hash=user.password_hash,
+        permissions=sorted(user.permissions),
         created_at=now,
     )
     session.add(row)
@@ -86,4 +88,4 @@ def remove_session(session: Session, token_hash: str) -> None:
 
 
 def _user(row: UserRow) -> User:
-    return User(row.id, row.organization_id, row.name, row.password_hash)
+    return User(row.id, row.organization_id, row.name, row.password_hash, frozenset(row.permissions))

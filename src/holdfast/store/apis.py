@@ -13,6 +13,8 @@ from holdfast.apis.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.lifecycle import State
 from holdfast.store.tables import ApiRow
 
+_CHUNK = 500  # ids in one query
+
 
 @dataclass(frozen=True, slots=True)
 class ApiFilter:
@@ -25,6 +27,17 @@ class ApiFilter:
     provider: str = ""
     description: str = ""
     exact: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ApiNames:
+    """What people know an API by, and the URLs of its endpoints."""
+
+    id: str
+    name: str
+    version: str
+    production: str | None
+    sandbox: str | None
 
 
 def insert(session: Session, api: Api) -> None:
@@ -79,6 +92,17 @@ def with_ids(session: Session, organization: str, ids: Collection[str]) -> list[
     """Find the APIs with these ids; those that are gone are left out."""
     query = select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.id.in_(ids))
     return [_api(row) for row in session.scalars(query)]
+
+
+def names(session: Session, organization: str, ids: Collection[str]) -> dict[str, ApiNames]:
+    """Find what the APIs with these ids are called; those that are gone are left out."""
+    columns = (ApiRow.id, ApiRow.name, ApiRow.version, ApiRow.production_url, ApiRow.sandbox_url)
+    wanted, found = sorted(ids), {}
+    for start in range(0, len(wanted), _CHUNK):
+        known = ApiRow.id.in_(wanted[start : start + _CHUNK])
+        for row in session.execute(select(*columns).where(ApiRow.organization_id == organization, known)):
+            found[row.id] = ApiNames(*row)
+    return found
 
 
 def all_of(session: Session, organization: str) -> Sequence[Api]:

@@ -3,11 +3,13 @@ Endpoint certificates in the database.
 """
 
 from collections.abc import Collection
+from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, exists, func, select
+from sqlalchemy import update as change
 from sqlalchemy.orm import Session
 
-from holdfast.apis.endpoint_certificate import EndpointCertificate
+from holdfast.apis.endpoint_certificate import EndpointCertificate, Generation, Observation
 from holdfast.certificates.certificate import read_certificate
 from holdfast.store.tables import CertificateRow, EndpointCertificateRow
 
@@ -39,6 +41,13 @@ def get(session: Session, organization: str, alias: str) -> EndpointCertificate 
     return _entry(row) if row else None
 
 
+def with_id(session: Session, organization: str, entry_id: str) -> EndpointCertificate | None:
+    """Find the endpoint certificate with this id, whatever its alias."""
+    table = EndpointCertificateRow
+    row = session.scalar(select(table).where(table.organization_id == organization, table.id == entry_id))
+    return _entry(row) if row else None
+
+
 def find(
     session: Session, organization: str, alias: str = "", endpoint: str = "", offset: int = 0, limit: int | None = None
 ) -> tuple[list[EndpointCertificate], int]:
@@ -61,12 +70,36 @@ def of_origins(session: Session, organization: str, origins: Collection[str]) ->
     return [_entry(row) for row in session.scalars(query.order_by(table.alias))]
 
 
+def in_rotation(session: Session, limit: int) -> list[tuple[str, str]]:
+    """
+    Find organization and id of those that have previous certificates, of all organizations.
+
+    Those come first that were not looked at for longest.
+    """
+    table = EndpointCertificateRow
+    previous = exists().where(CertificateRow.endpoint_certificate_id == table.id, CertificateRow.previous)
+    query = select(table.organization_id, table.id).where(previous)
+    rows = session.execute(query.order_by(table.looked_at.asc().nulls_first(), table.id).limit(limit))
+    return [(row.organization_id, row.id) for row in rows]
+
+
+def observe(session: Session, entry: EndpointCertificate) -> None:
+    """Write the observation of *entry*, unless its trust was changed since it was read."""
+    table = EndpointCertificateRow
+    same = (table.organization_id == entry.organization, table.id == entry.id, table.updated_at == entry.updated_at)
+    session.execute(change(table).where(*same).values(_observation(entry)))
+
+
 def _row(entry: EndpointCertificate) -> EndpointCertificateRow:
     certificates = [
         CertificateRow(
-            endpoint_certificate_id=entry.id, position=n, organization_id=entry.organization, der=certificate.der
+            endpoint_certificate_id=entry.id,
+            position=n,
+            organization_id=entry.organization,
+            der=certificate.der,
+            previous=n >= len(entry.certificates),
         )
-        for n, certificate in enumerate(entry.certificates)
+        for n, certificate in enumerate(entry.trusted)
     ]
     return EndpointCertificateRow(
         id=entry.id,
@@ -77,7 +110,20 @@ def _row(entry: EndpointCertificate) -> EndpointCertificateRow:
         certificates=certificates,
         created_at=entry.created_at,
         updated_at=entry.updated_at,
+        replaced_at=entry.replaced_at,
+        **_observation(entry),
     )
+
+
+def _observation(entry: EndpointCertificate) -> dict[str, datetime | str | None]:
+    seen = entry.observation
+    return {
+        "looked_at": seen.looked_at,
+        "observed_at": seen.at,
+        "observed": seen.generation,
+        "current_first_seen_at": seen.current_first_seen_at,
+        "previous_last_needed_at": seen.previous_last_needed_at,
+    }
 
 
 def _entry(row: EndpointCertificateRow) -> EndpointCertificate:
@@ -87,7 +133,16 @@ def _entry(row: EndpointCertificateRow) -> EndpointCertificate:
         alias=row.alias,
         endpoint=row.endpoint,
         origin=row.origin,
-        certificates=tuple(read_certificate(certificate.der) for certificate in row.certificates),
+        certificates=tuple(read_certificate(each.der) for each in row.certificates if not each.previous),
         created_at=row.created_at,
         updated_at=row.updated_at,
+        previous=tuple(read_certificate(each.der) for each in row.certificates if each.previous),
+        replaced_at=row.replaced_at,
+        observation=Observation(
+            looked_at=row.looked_at,
+            at=row.observed_at,
+            generation=Generation(row.observed) if row.observed else None,
+            current_first_seen_at=row.current_first_seen_at,
+            previous_last_needed_at=row.previous_last_needed_at,
+        ),
     )

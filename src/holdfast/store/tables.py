@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     DateTime,
     Dialect,
     ForeignKey,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     String,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -58,6 +60,7 @@ class UserRow(Table):
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     name: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str]
+    permissions: Mapped[list[str]] = mapped_column(server_default="[]")
     created_at: Mapped[datetime]
 
 
@@ -110,6 +113,12 @@ class EndpointCertificateRow(Table):
     origin: Mapped[str]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    replaced_at: Mapped[datetime | None]
+    looked_at: Mapped[datetime | None]
+    observed_at: Mapped[datetime | None]
+    observed: Mapped[str | None]  # a Generation
+    current_first_seen_at: Mapped[datetime | None]
+    previous_last_needed_at: Mapped[datetime | None]
     certificates: Mapped[list["CertificateRow"]] = relationship(
         order_by="CertificateRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
     )
@@ -129,6 +138,27 @@ class CertificateRow(Table):
     position: Mapped[int] = mapped_column(primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     der: Mapped[bytes]
+    previous: Mapped[bool] = mapped_column(Boolean, server_default=false())
+
+
+class RemovedCertificateRow(Table):
+    """What an alias trusted until somebody deleted, retired or replaced it; kept for a while to be restored."""
+
+    __tablename__ = "removed_certificate"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    endpoint_certificate_id: Mapped[str]  # no foreign key: what was deleted is gone
+    alias: Mapped[str]
+    endpoint: Mapped[str]
+    origin: Mapped[str]
+    why: Mapped[str]  # "deleted", "retired" or "replaced"
+    certificates: Mapped[bytes]  # DER, one after the other
+    previous: Mapped[bytes]
+    created_at: Mapped[datetime]
+    replaced_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime]
+    removed_by: Mapped[str]
+    __table_args__ = (Index("removed_certificate_by_time", "organization_id", "removed_at"),)
 
 
 class TrustSettingsRow(Table):
@@ -169,6 +199,38 @@ class RevocationListRow(Table):
             ondelete="CASCADE",
         ),
     )
+
+
+class ClientCertificateRow(Table):
+    """What gateways present to the backends of an origin; keys are sealed."""
+
+    __tablename__ = "client_certificate"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    endpoint: Mapped[str]
+    origin: Mapped[str]
+    sealed_key: Mapped[bytes | None]
+    request_der: Mapped[bytes | None]
+    request_sealed_key: Mapped[bytes | None]
+    request_made_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    chain: Mapped[list["ClientChainRow"]] = relationship(
+        order_by="ClientChainRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
+    )
+    __table_args__ = (UniqueConstraint("organization_id", "origin"),)
+
+
+class ClientChainRow(Table):
+    """One X.509 certificate of a client certificate's chain, the gateway's own first."""
+
+    __tablename__ = "client_chain"
+    client_certificate_id: Mapped[str] = mapped_column(
+        ForeignKey("client_certificate.id", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    der: Mapped[bytes]
 
 
 class AuditEventRow(Table):

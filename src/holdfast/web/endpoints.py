@@ -12,6 +12,7 @@ from holdfast.apis.api import Api
 from holdfast.apis.errors import InvalidFields
 from holdfast.services import catalog
 from holdfast.web.certificate_rows import certificate_rows
+from holdfast.web.client_rows import client_rows
 from holdfast.web.rendering import render
 from holdfast.web.session import Running, Visitor
 from holdfast.web.trust_settings import trust_rows
@@ -59,7 +60,6 @@ def _page(
     checked: dict[str, bool] | None = None,
     errors: dict[str, str] | None = None,
 ) -> Response:
-    done = request.query_params.get("done", "")
     saved = {
         "production": api.production.url if api.production else "",
         "sandbox": api.sandbox.url if api.sandbox else "",
@@ -77,6 +77,12 @@ def _page(
         now=running.now(),
         rows=certificate_rows(running, who, api),
         trust_rows=trust_rows(running, who, api),
+        client_rows=client_rows(running, who, api),
         failures=running.failures.of(api),
-        expanded="certificates" in request.query_params or done.startswith(("certificate", "trust", "exception")),
+        expanded=_is_about_certificates(request),
     )
+
+
+def _is_about_certificates(request: Request) -> bool:
+    done = request.query_params.get("done", "")
+    return "certificates" in request.query_params or done.startswith(("certificate", "client", "trust", "exception"))

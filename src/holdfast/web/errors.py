@@ -11,7 +11,8 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from holdfast.services.errors import NotFound
+from holdfast.apis.errors import InvalidField
+from holdfast.services.errors import EndpointNeedsNoCertificate, NotFound, NotPermitted
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.session import NotSignedIn
 
@@ -20,6 +21,9 @@ def install(app: FastAPI) -> None:
     """Make *app* answer errors with pages."""
     app.add_exception_handler(NotSignedIn, _sign_in_first)
     app.add_exception_handler(NotFound, _not_found)
+    app.add_exception_handler(NotPermitted, _not_permitted)
+    app.add_exception_handler(InvalidField, _invalid)
+    app.add_exception_handler(EndpointNeedsNoCertificate, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
 
@@ -35,6 +39,14 @@ async def _sign_in_first(request: Request, error: Exception) -> Response:
 
 async def _not_found(request: Request, error: Exception) -> Response:
     return render(request, "error.html", status=404, title="Not found", message=str(error))
+
+
+async def _not_permitted(request: Request, error: Exception) -> Response:
+    return render(request, "error.html", status=403, title="Not permitted", message=str(error))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    return render(request, "error.html", status=400, title="Bad request", message=str(error))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

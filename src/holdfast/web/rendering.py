@@ -32,6 +32,10 @@ NOTICES = {
     "trust-saved": "Trust settings saved",
     "exception-granted": "Verification switched off",
     "exception-ended": "Verification switched on",
+    "client-certificate-imported": "Client certificate imported",
+    "client-certificate-removed": "Client certificate removed",
+    "client-request-made": "Request made: send it to your CA",
+    "client-request-discarded": "Request discarded",
 }
 EXAMPLE_ENDPOINT = "https://backend.example:8443/base"
 _STATUS_ICONS = {
@@ -74,6 +78,13 @@ def _time(moment: datetime) -> Markup:
     utc = moment.astimezone(UTC)
     return Markup('<local-time datetime="{}">{}</local-time>').format(
         utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M UTC")
+    )
+
+
+def _precise(moment: datetime) -> Markup:
+    utc = moment.astimezone(UTC)
+    return Markup('<local-time datetime="{}" precise>{}</local-time>').format(
+        utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M:%S UTC")
     )
 
 
@@ -120,6 +131,7 @@ _environment.globals |= {
 }
 _environment.filters |= {
     "time": _time,
+    "precise": _precise,
     "until": _until,
     "grouped": _grouped,
     "hex": _hex,

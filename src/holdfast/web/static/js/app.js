@@ -1,6 +1,8 @@
 import "./certificate-drop.js";
+import "./checked-form.js";
 import "./copy-button.js";
 import "./dialog.js";
+import "./live-list.js";
 import "./live-status.js";
 import "./local-time.js";
 import "./upload-form.js";

@@ -2,8 +2,9 @@
 const dialog = document.getElementById("dialog");
 
 const open = () => {
-  if (dialog.open || !dialog.firstElementChild) return;
-  dialog.showModal();
+  if (!dialog.firstElementChild) return;
+  if (!dialog.open) dialog.showModal();
+  else if (document.activeElement !== dialog && dialog.contains(document.activeElement)) return;
   dialog.querySelector("[autofocus]:not([disabled])")?.focus();
 };
 

@@ -1,10 +1,12 @@
-// <local-time datetime="..."> shows a time in the reader's own zone; UTC stays in its title.
-const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+// <local-time datetime="..."> shows a time in the reader's own zone, with seconds if it is precise; UTC stays in its title.
+const [format, precise] = ["short", "medium"].map(
+  (timeStyle) => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle }),
+);
 
 customElements.define("local-time", class extends HTMLElement {
   connectedCallback() {
     if (this.title) return;
     this.title = this.textContent;
-    this.textContent = format.format(new Date(this.getAttribute("datetime")));
+    this.textContent = (this.hasAttribute("precise") ? precise : format).format(new Date(this.getAttribute("datetime")));
   }
 });

@@ -1,0 +1,89 @@
+"""
+Which of the certificates that a backend presents can be trusted, and what each choice means. Pure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from holdfast.certificates.certificate import Certificate
+
+
+class Role(StrEnum):
+    """The place of a certificate in what a backend presents."""
+
+    LEAF = "leaf"
+    INTERMEDIATE = "intermediate"
+    ROOT = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A certificate that could be the trust anchor, and what would follow from it."""
+
+    kind: Role
+    certificate: Certificate
+    sentence: str
+
+
+_ROOT = (
+    "Trusts every certificate for the endpoint's host from this CA and the CAs below it: renewals need nothing here, "
+    "and an attacker would need one of these CAs to issue a certificate."
+)
+_INTERMEDIATE = (
+    "Trusts every certificate for the endpoint's host from this CA: renewals by the same CA need nothing here, and an "
+    "attacker would need this CA to issue a certificate."
+)
+_LEAF = (
+    "Trusts this certificate alone: each renewal must be imported before the backend presents it, and an attacker "
+    "would need the backend's private key."
+)
+_SELF_SIGNED = (
+    "Trusts this certificate, which is self-signed and so the only choice: each renewal must be imported before the "
+    "backend presents it, and an attacker would need the backend's private key."
+)
+
+
+def role_of(chain: Sequence[Certificate], position: int) -> Role:
+    """Say which role the certificate at *position* has in what a backend presents, its own certificate first."""
+    if position == 0:
+        return Role.LEAF
+    return Role.ROOT if chain[position].is_self_issued else Role.INTERMEDIATE
+
+
+def choices(chain: Sequence[Certificate]) -> tuple[Choice, ...]:
+    """
+    Offer the certificates of *chain*, a backend's own first, that can be trust anchors: root, intermediate, leaf.
+
+    Only those above the backend's own certificate are offered, whatever else is sent. Of several intermediates it is
+    the topmost: without a root, it stands in the root's place.
+    """
+    if not chain:
+        return ()
+    leaf, *above = path(chain)
+    if leaf.is_self_issued:
+        return (Choice(Role.LEAF, leaf, _SELF_SIGNED),)
+    made = [Choice(Role.ROOT, each, _ROOT) for each in above[-1:] if each.is_self_issued]
+    intermediates = [each for each in above if not each.is_self_issued]
+    made += [Choice(Role.INTERMEDIATE, each, _INTERMEDIATE) for each in intermediates[-1:]]
+    return (*made, Choice(Role.LEAF, leaf, _LEAF))
+
+
+def path(chain: Sequence[Certificate]) -> list[Certificate]:
+    """
+    Follow the issuers from the first certificate of *chain* (not empty) upwards, as far as they were sent.
+
+    By names and key identifiers alone: signatures are the gateway's business.
+    """
+    found = [chain[0]]
+    while not found[-1].is_self_issued:
+        issuer = next((each for each in chain if each not in found and _may_have_issued(each, found[-1])), None)
+        if issuer is None:
+            break
+        found.append(issuer)
+    return found
+
+
+def _may_have_issued(issuer: Certificate, certificate: Certificate) -> bool:
+    wanted, offered = certificate.authority_key_identifier, issuer.subject_key_identifier
+    return issuer.is_ca and issuer.subject == certificate.issuer and (not wanted or not offered or wanted == offered)

@@ -1,0 +1,172 @@
+"""
+What a backend presented beside what is trusted: which field differs, and how. It says why, and never verifies.
+
+    found = compare(chain, trust, now)
+    found.code                  # "hostname_mismatch"
+    found.difference.presented  # "other.test"
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.identity import presents
+from holdfast.certificates.trust import TrustSet
+
+SHOWN = 5  # names or anchors in one text
+MAX_TEXT = 1000  # characters; subjects are what backends say
+PUBLIC = "a public certification authority"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The field of a certificate (RFC 5280's name for it) that differs, with both values as people read them."""
+
+    field: str
+    expected: str
+    presented: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Why a chain is refused: *code* is one of the causes in docs/trust.md."""
+
+    code: str
+    difference: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class _Presented:
+    """The chain as it was sent, the path from its leaf as far as it leads, and whether that ends in an anchor."""
+
+    path: tuple[Certificate, ...]  # the leaf first; with the anchor when it is found
+    sent: int
+    anchors: tuple[Certificate, ...]
+    is_anchored: bool
+
+    @property
+    def leaf(self) -> Certificate:
+        return self.path[0]
+
+    @property
+    def top(self) -> Certificate:
+        return self.path[-1]
+
+
+def compare(
+    chain: Sequence[Certificate], trust: TrustSet, now: datetime, public_roots: Sequence[Certificate] = ()
+) -> Mismatch | None:
+    """
+    Find the first thing for which a gateway refuses *chain*, the backend's own certificate first; None when it is fine.
+
+    *public_roots* stand in where *trust* has no anchors. The order is that of a gateway: the path, its validity, then
+    names.
+
+    Raises:
+        ValueError: The chain is empty.
+    """
+    if not chain:
+        raise ValueError("A backend that speaks TLS presents at least one certificate.")
+    presented = _follow(chain, trust.anchors or tuple(public_roots))
+    return next(filter(None, (check(presented, trust, now) for check in _CHECKS)), None)
+
+
+def _follow(chain: Sequence[Certificate], anchors: tuple[Certificate, ...]) -> _Presented:
+    fingerprints = {anchor.fingerprint for anchor in anchors}
+    path = [chain[0]]
+    while path[-1].fingerprint not in fingerprints:
+        issuer = _issuer(path[-1], anchors) or _issuer(path[-1], [each for each in chain if each not in path])
+        if issuer is None or issuer in path:
+            break
+        path.append(issuer)
+    return _Presented(tuple(path), len(chain), anchors, path[-1].fingerprint in fingerprints)
+
+
+def _issuer(certificate: Certificate, candidates: Sequence[Certificate]) -> Certificate | None:
+    named = (each for each in candidates if each.subject == certificate.issuer)
+    return next((each for each in named if _is_key_of(each, certificate)), None)
+
+
+def _is_key_of(issuer: Certificate, certificate: Certificate) -> bool:
+    """Say whether *certificate* was signed by the key of *issuer*: by their key identifiers, else by the signature."""
+    wanted, offered = certificate.authority_key_identifier, issuer.subject_key_identifier
+    if wanted and offered:
+        return wanted == offered
+    try:
+        read = x509.load_der_x509_certificate
+        read(certificate.der).verify_directly_issued_by(read(issuer.der))
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True
+
+
+def _path(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
+    del now
+    if presented.is_anchored:
+        return None
+    if presented.leaf.is_self_issued:
+        expected = _listed([anchor.fingerprint for anchor in trust.anchors]) or PUBLIC
+        return _mismatch("self_signed_not_trusted", "fingerprint", expected, presented.leaf.fingerprint)
+    top = presented.top
+    namesake = next((anchor for anchor in presented.anchors if anchor.subject == top.issuer), None)
+    if namesake is not None:
+        expected = f"{namesake.subject}, {_key(namesake.subject_key_identifier or namesake.spki_fingerprint)}"
+        by = _key(top.authority_key_identifier) if top.authority_key_identifier else "another key"
+        return _mismatch("unknown_issuer", "issuer", expected, f"{top.issuer}, {by}")
+    if not top.is_self_issued:
+        expected = f"a certificate of {top.issuer}, sent by the backend or imported"
+        number = "1 certificate" if presented.sent == 1 else f"{presented.sent} certificates"
+        last = "issued" if presented.sent == 1 else "the last issued"
+        return _mismatch("chain_incomplete", "issuer", expected, f"{number}, {last} by {top.issuer}")
+    expected = _listed([anchor.subject for anchor in trust.anchors]) or PUBLIC
+    return _mismatch("unknown_issuer", "issuer", expected, top.issuer)
+
+
+def _validity(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
+    del trust
+    for depth, certificate in reversed(list(enumerate(presented.path))):
+        of = f"of {_place(depth)}, {certificate.subject}"
+        if certificate.not_after < now:
+            ended = f"{_time(certificate.not_after)}, {of}"
+            return _mismatch("expired", "notAfter", f"after {_time(now)}", ended)
+        if certificate.not_before > now:
+            begins = f"{_time(certificate.not_before)}, {of}"
+            return _mismatch("not_yet_valid", "notBefore", f"before {_time(now)}", begins)
+    return None
+
+
+def _names(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
+    del now
+    if presents(presented.leaf, trust.reference):
+        return None
+    names = presented.leaf.subject_alt_names
+    code = "hostname_mismatch" if names else "no_subject_alt_name"
+    return _mismatch(code, "subjectAltName", trust.reference.value, _listed(names) or "none")
+
+
+_CHECKS: tuple[Callable[[_Presented, TrustSet, datetime], Mismatch | None], ...] = (_path, _validity, _names)
+
+
+def _mismatch(code: str, field: str, expected: str, presented: str) -> Mismatch:
+    return Mismatch(code, Difference(field, expected[:MAX_TEXT], presented[:MAX_TEXT]))
+
+
+def _place(depth: int) -> str:
+    return "the backend's own certificate" if depth == 0 else f"the certificate at depth {depth}"
+
+
+def _key(identifier: str) -> str:
+    return f"key {identifier}"
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
+    return ", ".join(texts[:SHOWN]) + more

@@ -1,0 +1,95 @@
+"""
+May it vouch for others? The gateway believes an imported certificate more than the standards do.
+"""
+
+from collections.abc import Iterator
+
+from holdfast.certificates.identity import ReferenceIdentifier, presents
+from holdfast.certificates.judgements.case import Case
+from holdfast.certificates.judgements.finding import Code, Finding, Severity, shown
+
+
+def judge_authority(case: Case) -> Iterator[Finding]:
+    """Judge basicConstraints, keyCertSign and nameConstraints (RFC 5280, sections 4.2.1.9, 4.2.1.3, 4.2.1.10)."""
+    if case.certificate.extensions.lacks_key_cert_sign:
+        yield from _key_cert_sign(case)
+    else:
+        yield from _basic_constraints(case)
+    if case.certificate.extensions.name_constraints is None:
+        yield from _any_name(case)
+    elif case.reference is not None:
+        yield from _name_constraints(case, case.reference)
+
+
+def _key_cert_sign(case: Case) -> Iterator[Finding]:
+    if not case.is_authority:
+        return
+    usage = case.certificate.extensions.key_usage
+    if case.may_be_presented and usage is not None and usage.digital_signature:
+        message = "It is a CA whose keyUsage lacks keyCertSign. It is believed itself, and nothing that it issued."
+        remedy = "Nothing, if it is the backend's own certificate. Else ask for one whose keyUsage has keyCertSign."
+        yield case.finding(Code.CA_WITHOUT_KEY_CERT_SIGN, Severity.INFO, message, remedy)
+        return
+    message = "Its keyUsage lacks keyCertSign. The gateway does not believe what it issued."
+    remedy = "Ask for a CA certificate whose keyUsage has keyCertSign, or import the backend's own certificate."
+    yield case.finding(Code.CA_WITHOUT_KEY_CERT_SIGN, Severity.ERROR, message, remedy)
+
+
+def _basic_constraints(case: Case) -> Iterator[Finding]:
+    certificate = case.certificate
+    remedy = "Ask for a CA certificate whose basicConstraints say CA:TRUE."
+    if certificate.extensions.basic_constraints is None:
+        if certificate.version == "V1":
+            return  # it cannot have any
+        if case.is_authority:
+            message = "A CA without basicConstraints. The gateway accepts it because it is imported; others do not."
+            yield case.finding(Code.CA_WITHOUT_BASIC_CONSTRAINTS, Severity.WARNING, message, remedy)
+        elif certificate.is_self_issued:
+            message = "It does not say whether it is a CA. The gateway believes it, and what it might issue."
+            remedy = "Nothing, if it is the backend's own certificate. CA:FALSE in basicConstraints says so."
+            yield case.finding(Code.CA_WITHOUT_BASIC_CONSTRAINTS, Severity.INFO, message, remedy)
+    elif case.is_authority and not certificate.is_ca:
+        why = "it issued another certificate of the file" if case.issued else "its keyUsage has keyCertSign"
+        message = f"It says that it is no CA, but {why}. The gateway accepts it because it is imported; others do not."
+        yield case.finding(Code.NOT_A_CA, Severity.WARNING, message, remedy)
+
+
+def _any_name(case: Case) -> Iterator[Finding]:
+    certificate = case.certificate
+    if not certificate.is_ca or not certificate.is_self_issued or certificate.extensions.lacks_key_cert_sign:
+        return
+    message = "Whoever has its key can vouch for any name, also for this endpoint's."
+    remedy = "To trust less, import the CA below it that issues for the backend, or the backend's own certificate."
+    yield case.finding(Code.CA_FOR_ANY_NAME, Severity.INFO, message, remedy)
+
+
+def _name_constraints(case: Case, reference: ReferenceIdentifier) -> Iterator[Finding]:
+    constraints = case.certificate.extensions.name_constraints
+    if constraints is None or not case.is_authority or _is_backends_own(case, reference):
+        return
+    wanted = shown(reference.value)
+    remedy = f"Import a CA that may issue for {wanted}, or the backend's own certificate alone."
+    if reference.is_ip:
+        if constraints.about_addresses:
+            message = (
+                "Its name constraints are about addresses. The gateway cannot check them, and refuses all below it."
+            )
+            yield case.finding(Code.NAME_CONSTRAINTS, Severity.ERROR, message, remedy)
+        return
+    permitted, excluded = constraints.permitted_dns_names, constraints.excluded_dns_names
+    if any(_is_within(reference.value, each) for each in excluded) or (
+        permitted and not any(_is_within(reference.value, each) for each in permitted)
+    ):
+        message = f"Its name constraints do not let it vouch for {wanted}. The gateway refuses that name below it."
+        yield case.finding(Code.NAME_CONSTRAINTS, Severity.ERROR, message, remedy)
+
+
+def _is_backends_own(case: Case, reference: ReferenceIdentifier) -> bool:
+    return case.may_be_presented and presents(case.certificate, reference)
+
+
+def _is_within(name: str, constraint: str) -> bool:
+    """RFC 5280, section 4.2.1.10; a constraint that begins with a dot is for names below alone, as the gateway does."""
+    if not constraint or constraint.startswith("."):
+        return name.endswith(constraint)
+    return name == constraint or name.endswith(f".{constraint}")

@@ -1,0 +1,65 @@
+"""
+One certificate among those that it was uploaded with.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.identity import ReferenceIdentifier
+from holdfast.certificates.judgements.finding import Code, Finding, Severity, shown
+from holdfast.certificates.trust import could_have_issued
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is judged: a certificate, those of its file above and below it, the name that is asked for, the time."""
+
+    certificate: Certificate
+    issuers: tuple[Certificate, ...]
+    issued: tuple[Certificate, ...]
+    reference: ReferenceIdentifier | None
+    now: datetime
+
+    @property
+    def is_authority(self) -> bool:
+        """It is a CA, or it says so in its key usage, or it has issued another one of the file."""
+        usage = self.certificate.extensions.key_usage
+        return self.certificate.is_ca or bool(self.issued) or (usage is not None and usage.key_cert_sign)
+
+    @property
+    def may_be_presented(self) -> bool:
+        """A backend may present it as its own; many self-signed server certificates say that they are CAs."""
+        return not self.is_authority or (self.certificate.is_self_issued and not self.issued)
+
+    @property
+    def checked_by(self) -> str:
+        """The issuer in the file by which the gateway checks it, by name; empty if it is believed as it is."""
+        able = (each for each in self.issuers if not each.extensions.lacks_key_cert_sign)
+        return next((shown(each.subject) or "without a name" for each in able), "")
+
+    def finding(self, code: Code, severity: Severity, message: str, remedy: str) -> Finding:
+        """Make a finding about this certificate."""
+        return Finding(code, severity, message, remedy, self.certificate.fingerprint)
+
+
+def cases(certificates: Sequence[Certificate], reference: ReferenceIdentifier | None, now: datetime) -> list[Case]:
+    """Put each of *certificates* among the others, in their order, each once."""
+    unique = {certificate.fingerprint: certificate for certificate in certificates}.values()
+    return [
+        Case(
+            one,
+            tuple(other for other in unique if _issued(other, one)),
+            tuple(other for other in unique if _issued(one, other)),
+            reference,
+            now,
+        )
+        for one in unique
+    ]
+
+
+def _issued(candidate: Certificate, certificate: Certificate) -> bool:
+    if certificate.is_self_issued or not certificate.issuer:
+        return False
+    return candidate.subject == certificate.issuer and could_have_issued(candidate, certificate)

@@ -1,0 +1,68 @@
+"""
+A judgement as a value.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MAX_SHOWN = 100
+
+
+class Severity(StrEnum):
+    """How bad a finding is: the gateway refuses it, it will or may hurt, or it is worth knowing."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Code(StrEnum):
+    """The stable names of all findings; docs/findings.md explains each."""
+
+    EXPIRED = "expired"
+    EXPIRING = "expiring"
+    NOT_YET_VALID = "not-yet-valid"
+    NEVER_VALID = "never-valid"
+    LONG_VALIDITY = "long-validity"
+    WEAK_KEY = "weak-key"
+    UNSUPPORTED_KEY = "unsupported-key"
+    ED25519_KEY = "ed25519-key"
+    WEAK_SIGNATURE = "weak-signature"
+    NO_SUBJECT_ALT_NAME = "no-subject-alt-name"
+    NAME_MISMATCH = "name-mismatch"
+    ADDRESS_AS_DNS_NAME = "address-as-dns-name"
+    WIDE_WILDCARD = "wide-wildcard"
+    FORBIDDEN_WILDCARD = "forbidden-wildcard"
+    NO_DIGITAL_SIGNATURE = "no-digital-signature"
+    NO_SERVER_AUTH = "no-server-auth"
+    UNKNOWN_CRITICAL_EXTENSION = "unknown-critical-extension"
+    CA_WITHOUT_NAME = "ca-without-name"
+    CA_WITHOUT_BASIC_CONSTRAINTS = "ca-without-basic-constraints"
+    NOT_A_CA = "not-a-ca"
+    CA_WITHOUT_KEY_CERT_SIGN = "ca-without-key-cert-sign"
+    CA_FOR_ANY_NAME = "ca-for-any-name"
+    NAME_CONSTRAINTS = "name-constraints"
+    UNUSUAL_SERIAL_NUMBER = "unusual-serial-number"
+    EMPTY_ISSUER = "empty-issuer"
+    VERSION_1 = "version-1"
+    PATH_LENGTH_EXCEEDED = "path-length-exceeded"
+    CHAIN_INCOMPLETE = "chain-incomplete"
+    CHAIN_OUT_OF_ORDER = "chain-out-of-order"
+    INDISTINGUISHABLE = "indistinguishable"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One judgement about the certificate with *fingerprint*; *code* is stable."""
+
+    code: Code
+    severity: Severity
+    message: str
+    remedy: str
+    fingerprint: str
+
+
+def shown(text: str) -> str:
+    """Make what a certificate says fit into a sentence: not too long, and nothing that cannot be printed."""
+    printable = "".join(character if character.isprintable() else "?" for character in text[: MAX_SHOWN + 1])
+    return f"{printable[:MAX_SHOWN]}…" if len(printable) > MAX_SHOWN else printable

@@ -1,0 +1,78 @@
+"""
+The names in subjectAltName and the one that the gateway looks for (RFC 9525).
+"""
+
+from collections.abc import Iterator
+
+from holdfast.certificates.identity import ReferenceIdentifier, is_wildcard_for_one_label, presents
+from holdfast.certificates.judgements.case import Case
+from holdfast.certificates.judgements.finding import Code, Finding, Severity, shown
+
+_NAMED = 5  # of many names only so many are shown
+
+
+def judge_names(case: Case) -> Iterator[Finding]:
+    """Judge the wildcards, and whether the backend's name is there in a certificate that it may present."""
+    yield from _wide_wildcards(case)
+    yield from _forbidden_wildcards(case)
+    if case.reference is not None and case.may_be_presented and not presents(case.certificate, case.reference):
+        yield _missing(case, case.reference)
+
+
+def _missing(case: Case, reference: ReferenceIdentifier) -> Finding:
+    certificate = case.certificate
+    wanted = shown(reference.value)
+    ask = f"Ask for a certificate with the subjectAltName {wanted}"
+    dns_names = [name.lower().rstrip(".") for name in certificate.dns_names]
+    in_common_name = reference.value in {name.lower() for name in certificate.common_names}
+    if reference.is_ip and (reference.value in dns_names or in_common_name):
+        where = "a dNSName" if reference.value in dns_names else "the common name"
+        message = f"It has the address {wanted} as {where}; the gateway looks for an iPAddress."
+        remedy = f"{ask} as iPAddress (with OpenSSL: subjectAltName=IP:{wanted})."
+        return case.finding(Code.ADDRESS_AS_DNS_NAME, Severity.WARNING, message, remedy)
+    names = certificate.dns_names + certificate.ip_addresses
+    if in_common_name and not names:
+        message = f"It names {wanted} only as the common name; the gateway looks for it in subjectAltName."
+        return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
+    if case.is_authority:
+        message = f"It does not name {wanted}. A CA that signed the backend's certificate need not."
+        remedy = f"If it is the backend's own certificate, ask for one with the subjectAltName {wanted}."
+        return case.finding(Code.CA_WITHOUT_NAME, Severity.INFO, message, remedy)
+    if not names:
+        message = f"It names no host in subjectAltName; the gateway looks for {wanted} there."
+        return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
+    message = f"It is for {_listed(names)}; the gateway looks for {wanted}."
+    remedy = f"Use one of these names in the endpoint's URL, or ask for a certificate for {wanted}."
+    return case.finding(Code.NAME_MISMATCH, Severity.WARNING, message, remedy)
+
+
+def _wide_wildcards(case: Case) -> Iterator[Finding]:
+    wide = tuple(name for name in case.certificate.dns_names if name == "*" or _is_below_one_label(name))
+    if not wide:
+        return
+    message = f"{_listed(wide)} stands for hosts of many owners."
+    if "*" in wide:
+        message += " The gateway takes * alone for no host."
+    remedy = "Ask for a certificate that names the backend's hosts, or a wildcard in its own domain."
+    yield case.finding(Code.WIDE_WILDCARD, Severity.WARNING, message, remedy)
+
+
+def _is_below_one_label(name: str) -> bool:
+    label, _, rest = name.rstrip(".").partition(".")
+    return "*" in label and bool(rest) and "." not in rest and "*" not in rest
+
+
+def _forbidden_wildcards(case: Case) -> Iterator[Finding]:
+    forbidden = [name for name in case.certificate.dns_names if "*" in name.removeprefix("*.") and name != "*"]
+    obeyed = tuple(name for name in forbidden if is_wildcard_for_one_label(name.lower()))
+    remedy = "Ask for a certificate that names the hosts, or with a * for the whole left-most label."
+    if obeyed:
+        message = f"{_listed(obeyed)} has a * for a part of a label, which RFC 9525 forbids. The gateway accepts it."
+        yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.WARNING, message, remedy)
+    elif forbidden:
+        message = f"{_listed(tuple(forbidden))} has a * where RFC 9525 forbids it. The gateway takes it for no host."
+        yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.INFO, message, remedy)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(shown(name) for name in names[:_NAMED])

@@ -1,0 +1,160 @@
+"""
+What the embedded gateway is asked about a backend: a listener of its own, and a cluster for each question. Pure.
+
+A question is a CONNECT request (RFC 9110, section 9.3.6): the gateway makes and verifies the connection, and no byte of
+the request reaches the backend.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.core.v3.address_pb2 import Address, Pipe, SocketAddress
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
+from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint as EnvoyEndpoint
+from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
+from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, RouteMatch, VirtualHost
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpConnectionManager,
+    HttpFilter,
+    LocalReplyConfig,
+)
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.struct_pb2 import Struct
+
+from holdfast.apis.endpoint import Endpoint
+from holdfast.certificates.trust import TrustSet
+from holdfast.gateway.cache import ResourceKey
+from holdfast.gateway.clusters import clusters
+from holdfast.gateway.resource import CLUSTER, SECRET, Resource, make_resource
+from holdfast.gateway.tls import secret
+
+LISTENER_NAME = "probe"
+CLUSTER_HEADER = "x-holdfast-probe"  # names the cluster that a question is about
+SEEN_HEADERS = {
+    "x-holdfast-tls-version": "%UPSTREAM_TLS_VERSION%",
+    "x-holdfast-tls-cipher": "%UPSTREAM_TLS_CIPHER%",
+    "x-holdfast-certificate": "%UPSTREAM_PEER_CERT%",  # PEM, percent-encoded
+    "x-holdfast-address": "%UPSTREAM_REMOTE_ADDRESS%",
+}
+REFUSAL = {
+    "reason": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
+    "details": "%RESPONSE_CODE_DETAILS%",  # all that there is when a backend is silent
+    "flags": "%RESPONSE_FLAGS%",
+}
+LONGEST_SILENCE = Duration(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the gateway must be given before it can be asked: a cluster, and the secret that it names."""
+
+    cluster: Resource
+    secret: Resource
+    server_name: str  # what the gateway asks the backend for (SNI); empty: nothing
+
+    @property
+    def keys(self) -> tuple[ResourceKey, ResourceKey]:
+        """What must be taken away afterwards."""
+        return (CLUSTER, self.cluster.name), (SECRET, self.secret.name)
+
+
+def question(name: str, endpoint: Endpoint, trust: TrustSet, addresses: Sequence[str]) -> Question:
+    """
+    Ask about the https *endpoint* at *addresses*, tried in their order, with *trust*.
+
+    *name* is that of cluster and secret. Both are those of traffic word for word, but for their names and for where the
+    addresses come from.
+    """
+    cluster = Cluster.FromString(clusters(name, endpoint, trust)[0].body)
+    cluster.type = Cluster.STATIC
+    cluster.ClearField("dns_lookup_family")
+    cluster.ClearField("typed_dns_resolver_config")
+    first, *more = [_address(address, endpoint.origin.port) for address in addresses]
+    host = EnvoyEndpoint(
+        address=first, additional_addresses=[EnvoyEndpoint.AdditionalAddress(address=each) for each in more]
+    )
+    del cluster.load_assignment.endpoints[:]
+    cluster.load_assignment.endpoints.append(LocalityLbEndpoints(lb_endpoints=[LbEndpoint(endpoint=host)]))
+    context = _with_secret(cluster, name)
+    anchors = Secret.FromString(secret(trust).body)
+    anchors.name = name
+    made = make_resource(CLUSTER, name, cluster), make_resource(SECRET, name, anchors)
+    return Question(*made, server_name=context.sni)
+
+
+def _with_secret(cluster: Cluster, name: str) -> UpstreamTlsContext:
+    context = UpstreamTlsContext()
+    cluster.transport_socket.typed_config.Unpack(context)
+    combined = context.common_tls_context.combined_validation_context
+    # Traffic may use a secret of the same content; one of our own can go without asking who needs it.
+    if combined.validation_context_sds_secret_config.name:
+        combined.validation_context_sds_secret_config.name = name
+    cluster.transport_socket.typed_config.Pack(context)
+    return context
+
+
+def _address(address: str, port: int) -> Address:
+    return Address(socket_address=SocketAddress(address=address, port_value=port))
+
+
+def listener(socket: Path) -> Listener:
+    """
+    Make the listener that takes questions, on a unix *socket* that only this user may open.
+
+    It writes no access log, so that no question counts as a failed request.
+    """
+    manager = HttpConnectionManager(
+        stat_prefix=LISTENER_NAME,
+        route_config=_routes(),
+        http_filters=[_router()],
+        upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type="CONNECT")],
+        local_reply_config=LocalReplyConfig(body_format=_refusal()),
+        stream_idle_timeout=LONGEST_SILENCE,
+        # A backend that ends its connection is noticed at once, not a second later.
+        delayed_close_timeout=Duration(),
+    )
+    connections = Filter(name="envoy.filters.network.http_connection_manager")
+    connections.typed_config.Pack(manager)
+    address = Address(pipe=Pipe(path=str(socket), mode=0o600))
+    return Listener(name=LISTENER_NAME, address=address, filter_chains=[FilterChain(filters=[connections])])
+
+
+def _routes() -> RouteConfiguration:
+    connect = RouteAction.UpgradeConfig(
+        upgrade_type="CONNECT", connect_config=RouteAction.UpgradeConfig.ConnectConfig()
+    )
+    route = Route(
+        name=LISTENER_NAME,
+        match=RouteMatch(connect_matcher=RouteMatch.ConnectMatcher()),
+        route=RouteAction(cluster_header=CLUSTER_HEADER, upgrade_configs=[connect], timeout=Duration()),
+        response_headers_to_add=[
+            HeaderValueOption(
+                header=HeaderValue(key=name, value=value),
+                append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+            )
+            for name, value in SEEN_HEADERS.items()
+        ],
+    )
+    host = VirtualHost(name=LISTENER_NAME, domains=["*"], routes=[route])
+    return RouteConfiguration(name=LISTENER_NAME, virtual_hosts=[host])
+
+
+def _router() -> HttpFilter:
+    made = HttpFilter(name="envoy.filters.http.router")
+    made.typed_config.Pack(Router(suppress_envoy_headers=True))
+    return made
+
+
+def _refusal() -> SubstitutionFormatString:
+    body = Struct()
+    body.update(REFUSAL)
+    return SubstitutionFormatString(json_format=body, content_type="application/json")

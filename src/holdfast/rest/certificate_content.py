@@ -1,0 +1,29 @@
+"""
+`/endpoint-certificates/{alias}/content`: download.
+"""
+
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+
+from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.errors import PREFIX
+from holdfast.services import trust
+
+router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
+_PEM_TYPES = ("application/x-pem-file", "application/pem-certificate-chain")
+
+
+@router.get("/{alias}/content")
+def get_content(running: Running, caller: Caller, alias: str, request: Request) -> Response:
+    """Download what is under *alias*: DER for one certificate, PEM for several or when the client accepts only that."""
+    entry = trust.get_certificate(running.store, caller, alias)
+    accept = request.headers.get("accept", "")
+    asked = next((kind for kind in _PEM_TYPES if kind in accept), None)
+    as_pem = asked or len(entry.certificates) > 1
+    content = "".join(c.pem for c in entry.certificates).encode() if as_pem else entry.certificates[0].der
+    disposition = f"attachment; filename*=UTF-8''{quote(entry.alias, safe='')}.crt"
+    if entry.alias.isascii():
+        disposition = f'attachment; filename="{entry.alias}.crt"'
+    media_type = asked or "application/octet-stream"
+    return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})

@@ -1,0 +1,62 @@
+"""
+`/metrics`: numbers of one organization, in the text format of Prometheus.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from holdfast.rest.authentication import Caller, Running
+from holdfast.services import trust, trust_settings
+from holdfast.services.principal import Principal
+from holdfast.services.runtime import Runtime
+
+router = APIRouter(tags=["Metrics"])
+
+
+@router.get("/metrics", response_class=Response)
+def get_metrics(running: Running, caller: Caller) -> Response:
+    """Give certificates, exceptions and gateways as numbers."""
+    registry = CollectorRegistry()
+    registry.register(_Numbers(running, caller))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Numbers(Collector):
+    def __init__(self, running: Runtime, who: Principal) -> None:
+        self._running = running
+        self._who = who
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Collect nothing at registration."""
+        return []
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Read the numbers as they are now."""
+        running = self._running
+        yield GaugeMetricFamily(
+            "holdfast_gateways_connected", "Gateways that are connected.", value=len(running.cache.gateways)
+        )
+        exceptions = GaugeMetricFamily(
+            "holdfast_trust_exception_end_timestamp_seconds",
+            "When verification of an origin, which is off, is on again.",
+            labels=["origin", "owner"],
+        )
+        for settings in trust_settings.list_exceptions(running.store, self._who, running.now()):
+            if settings.exception:
+                exceptions.add_metric(
+                    [settings.origin, settings.exception.owner], settings.exception.ends_at.timestamp()
+                )
+        yield exceptions
+        ends = GaugeMetricFamily(
+            "holdfast_endpoint_certificate_not_after_timestamp_seconds",
+            "The end of the certificate that works longest, by alias.",
+            labels=["alias", "endpoint"],
+        )
+        for entry in trust.list_certificates(running.store, self._who)[0]:
+            last = max(certificate.not_after for certificate in entry.certificates)
+            ends.add_metric([entry.alias, entry.endpoint], last.timestamp())
+        yield ends

@@ -1,0 +1,102 @@
+"""
+`/endpoints`: look at a backend, and ask the gateway whether it would accept it. Nothing is stored.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, UploadFile
+from starlette.concurrency import run_in_threadpool
+
+from holdfast.certificates.choices import choices, role_of
+from holdfast.probe import Presentation, Unseen
+from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.certificates import described, findings_of
+from holdfast.rest.endpoint_certificates import Password, read
+from holdfast.rest.errors import PREFIX
+from holdfast.services.probing import Verdict
+from holdfast.services.runtime import Runtime
+from holdfast.services.tested_trust import trust_to_test
+
+router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Endpoints"])
+Url = Annotated[str, Form(description="An https URL; no API needs to have it.")]
+
+
+@router.post("/probe")
+async def probe_endpoint(
+    running: Running,
+    caller: Caller,
+    endpoint: Url,
+    certificate: UploadFile | None = None,
+    password: Password = "",
+    alias: Annotated[
+        str, Form(description="The alias whose certificates are left out, as if they were replaced.")
+    ] = "",
+) -> dict[str, Any]:
+    """Say whether the gateway would accept a backend with what is trusted now and the uploaded certificates."""
+    data = None if certificate is None else await run_in_threadpool(read, certificate)
+    trust = await run_in_threadpool(
+        trust_to_test, running.store, caller, endpoint, running.now(), data, alias, password
+    )
+    probed = await running.probes.probe(caller, endpoint, trust)
+    return _presented(running, endpoint, probed.presented) | {
+        "verdict": _verdict(probed.verdict),
+        "findings": findings_of(probed.findings),
+    }
+
+
+@router.post("/fetch")
+async def fetch_certificates(running: Running, caller: Caller, endpoint: Url) -> dict[str, Any]:
+    """Give the certificates that a backend presents, without judging them, and say what trusting each would mean."""
+    trust = await run_in_threadpool(trust_to_test, running.store, caller, endpoint, running.now())
+    seen = await running.probes.fetch(caller, endpoint, trust)
+    chain = seen.chain if isinstance(seen, Presentation) else ()
+    answer = _presented(running, endpoint, seen)
+    for description, each in zip(answer["presented"], chain, strict=True):
+        description["pem"] = each.pem
+    offered = [
+        {"kind": choice.kind.value, "fingerprint": choice.certificate.fingerprint, "sentence": choice.sentence}
+        for choice in choices(chain)
+    ]
+    return answer | {"choices": offered}
+
+
+def _presented(running: Runtime, endpoint: str, seen: Presentation | Unseen) -> dict[str, Any]:
+    answer: dict[str, Any] = {"endpoint": endpoint.strip(), "address": seen.address}
+    if isinstance(seen, Unseen):
+        return answer | {
+            "presented": [],
+            "leftOut": 0,
+            "tlsVersion": "",
+            "cipher": "",
+            "alpn": "",
+            "clientCertificateRequested": False,
+            "problem": {"code": seen.obstacle.value, "message": seen.text},
+        }
+    now = running.now()
+    presented = [
+        described(each, now) | {"role": role_of(seen.chain, position).value} for position, each in enumerate(seen.chain)
+    ]
+    return answer | {
+        "presented": presented,
+        "leftOut": seen.left_out,
+        "tlsVersion": seen.tls_version,
+        "cipher": seen.cipher,
+        "alpn": seen.alpn,
+        "clientCertificateRequested": seen.asks_for_certificate,
+        "problem": {"code": "connection_ended", "message": seen.ended} if seen.ended else None,
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "accepted": verdict.accepted,
+        "answeredBy": verdict.by,
+        "code": verdict.cause.value if verdict.cause else None,
+        "message": verdict.explanation.sentence,
+        "remedy": verdict.explanation.remedy,
+        "reason": verdict.reason,
+        "address": verdict.address,
+        "tlsVersion": verdict.tls_version,
+        "cipher": verdict.cipher,
+        "fingerprint": verdict.fingerprint,
+    }

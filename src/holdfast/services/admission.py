@@ -1,0 +1,93 @@
+"""
+What must be true of certificates before an origin trusts them, whichever way they come, and what is written when it
+does.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.endpoint import Endpoint
+from holdfast.apis.endpoint_certificate import EndpointCertificate
+from holdfast.apis.errors import InvalidField
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.trust import indistinguishable
+from holdfast.certificates.validity import Status, status_of
+from holdfast.services.errors import (
+    CertificateExpired,
+    Conflict,
+    EndpointNeedsNoCertificate,
+    IndistinguishableCertificates,
+    NotFound,
+)
+from holdfast.services.principal import Principal
+from holdfast.store import apis, endpoint_certificates, journal
+from holdfast.store.journal import AuditEvent
+
+
+def found(session: Session, who: Principal, alias: str) -> EndpointCertificate:
+    """Find an endpoint certificate. Raises NotFound."""
+    entry = endpoint_certificates.get(session, who.organization, alias)
+    if entry is None:
+        raise NotFound("endpoint certificate", alias)
+    return entry
+
+
+def refuse_expired(certificates: Sequence[Certificate], now: datetime) -> None:
+    """Raise CertificateExpired if all *certificates* have expired."""
+    if all(status_of(certificate, now) is Status.EXPIRED for certificate in certificates):
+        raise CertificateExpired(max(certificate.not_after for certificate in certificates))
+
+
+def refuse_foreign_endpoint(session: Session, who: Principal, target: Endpoint) -> None:
+    """Raise InvalidField if no API has an endpoint of *target*'s origin, EndpointNeedsNoCertificate for http."""
+    if not apis.using_origins(session, who.organization, {str(target.origin)}):
+        message = f"No API has an endpoint at {target.origin}. Save the endpoint of the API first, then import."
+        raise InvalidField("endpoint", message)
+    if not target.origin.is_secure:
+        raise EndpointNeedsNoCertificate(target.url)
+
+
+def refuse_taken_alias(session: Session, who: Principal, alias: str, remedy: str) -> None:
+    """Raise Conflict if there is something under *alias*; *remedy* says what to do."""
+    if endpoint_certificates.get(session, who.organization, alias):
+        raise Conflict("alias", f"The alias {alias} exists already. {remedy}")
+
+
+def refuse_indistinguishable(session: Session, entry: EndpointCertificate) -> None:
+    """Raise IndistinguishableCertificates if a gateway would not believe all that *entry* and its neighbours hold."""
+    beside = endpoint_certificates.of_origins(session, entry.organization, [entry.origin])
+    aliases = {c.fingerprint: other.alias for other in beside if other.id != entry.id for c in other.trusted}
+    others = [c for other in beside if other.id != entry.id for c in other.trusted]
+    own = {certificate.fingerprint for certificate in entry.trusted}
+    current = {certificate.fingerprint for certificate in entry.certificates}
+    for pair in indistinguishable([*entry.trusted, *others]):
+        prints = {certificate.fingerprint for certificate in pair}
+        if prints <= own:
+            overlap = not prints <= current
+            raise IndistinguishableCertificates(pair[0].subject, entry.alias if overlap else "", overlap=overlap)
+        if prints & own:
+            raise IndistinguishableCertificates(pair[0].subject, aliases[(prints - own).pop()])
+
+
+def write_down(
+    session: Session,
+    who: Principal,
+    action: str,
+    entry: EndpointCertificate,
+    now: datetime,
+    removed: Sequence[Certificate] = (),
+) -> None:
+    """Write the audit event and the change row of a change of *entry*; *removed* are trusted no longer."""
+    detail = f"{entry.endpoint} SHA-256 {_prints(entry.certificates)}"
+    if entry.previous:
+        detail += f", previous {_prints(entry.previous)}"
+    if removed:
+        detail += f", no longer {_prints(removed)}"
+    journal.record(session, AuditEvent(who.organization, now, who.user, action, entry.alias, detail))
+    journal.announce(session, who.organization, "origin", entry.origin, now)
+
+
+def _prints(certificates: Sequence[Certificate]) -> str:
+    return " ".join(certificate.fingerprint for certificate in certificates)

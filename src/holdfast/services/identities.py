@@ -1,0 +1,62 @@
+"""
+Client certificates with their keys open, for the gateways: read beside the trust of their origins.
+"""
+
+from collections.abc import Mapping, MutableMapping
+
+import structlog
+from sqlalchemy.orm import Session
+
+from holdfast.apis.client_certificate import ClientCertificate, ClientIdentity
+from holdfast.apis.endpoint import Origin
+from holdfast.certificates.private_keys import opened_key
+from holdfast.certificates.trust import TrustSet
+from holdfast.sealing import CannotUnseal, Sealing, UnusableSealingKey
+from holdfast.store import client_certificates
+
+log = structlog.get_logger()
+_CHUNK = 500  # origins in one query
+
+
+def take_identities(
+    session: Session, sealing: Sealing, trust: Mapping[str, MutableMapping[Origin, TrustSet]]
+) -> dict[str, dict[Origin, ClientIdentity]]:
+    """
+    Give what gateways present to the origins in *trust*, by organization.
+
+    An origin whose client certificate cannot be opened is taken out of *trust*: to present nothing would be another
+    identity, so it is not served, and all others are.
+    """
+    return {organization: _of(session, sealing, organization, origins) for organization, origins in trust.items()}
+
+
+def _of(
+    session: Session, sealing: Sealing, organization: str, trust: MutableMapping[Origin, TrustSet]
+) -> dict[Origin, ClientIdentity]:
+    by_name = {str(origin): origin for origin in trust}
+    names = list(by_name)
+    found: dict[Origin, ClientIdentity] = {}
+    for start in range(0, len(names), _CHUNK):
+        entries = client_certificates.of_origins(session, organization, names[start : start + _CHUNK])
+        for name, entry in entries.items():
+            try:
+                identity = _opened(sealing, entry)
+            except (CannotUnseal, UnusableSealingKey) as error:
+                why = str(error)
+                log.error("client certificate cannot be opened", organization=organization, origin=name, why=why)
+                del trust[by_name[name]]
+                continue
+            if identity:
+                found[by_name[name]] = identity
+    return found
+
+
+def _opened(sealing: Sealing, entry: ClientCertificate | None) -> ClientIdentity | None:
+    if entry is None:
+        raise CannotUnseal("one of its certificates cannot be read")
+    if not entry.chain or entry.sealed_key is None:
+        return None
+    key = opened_key(sealing.open(entry.sealed_key, entry.organization, entry.id))
+    if key.spki_fingerprint != entry.chain[0].spki_fingerprint:
+        raise CannotUnseal("its key belongs to another certificate")
+    return ClientIdentity(entry.id, entry.chain, key.pem)

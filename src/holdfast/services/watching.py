@@ -1,0 +1,41 @@
+"""
+What the gateway sees a backend present, asked without anybody's wish.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from holdfast.apis.errors import InvalidField
+from holdfast.certificates.certificate import Certificate
+from holdfast.probe import Presentation
+from holdfast.services.errors import Conflict, TooManyTests
+from holdfast.services.principal import Principal
+from holdfast.services.probing import Probes
+from holdfast.services.runtime import utc_now
+from holdfast.services.tested_trust import trust_to_test
+from holdfast.store.database import Store
+
+log = structlog.get_logger()
+
+
+async def accepted_chain(
+    store: Store, probes: Probes, organization: str, endpoint: str
+) -> Sequence[Certificate] | None:
+    """
+    Give the chain that the backend of *endpoint* presents, its own certificate first, if the gateway accepts it.
+
+    None when it does not, cannot be asked, or saw another certificate than the one that was looked at.
+    """
+    who = Principal(organization, "holdfast")
+    try:
+        trust = await asyncio.to_thread(trust_to_test, store, who, endpoint, utc_now())
+        probed = await probes.probe(who, endpoint, trust)
+    except (Conflict, InvalidField, TooManyTests) as error:
+        log.info("backend cannot be observed", organization=organization, endpoint=endpoint, reason=str(error))
+        return None
+    seen, verdict = probed.presented, probed.verdict
+    if not verdict.accepted or not isinstance(seen, Presentation) or not seen.chain:
+        return None
+    return seen.chain if seen.chain[0].fingerprint == verdict.fingerprint else None

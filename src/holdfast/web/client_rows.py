@@ -1,0 +1,42 @@
+"""
+What the section of client certificates shows: one row per https origin of an API.
+"""
+
+from dataclasses import dataclass
+
+from holdfast.apis.api import Api
+from holdfast.apis.client_certificate import ClientCertificate
+from holdfast.certificates.validity import Status, status_of
+from holdfast.services.client_certificates import get_client_certificate
+from holdfast.services.enforcement import Enforcement
+from holdfast.services.permissions import Permission
+from holdfast.services.principal import Principal
+from holdfast.services.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRow:
+    """What gateways present at one origin; *endpoint* is a URL of it."""
+
+    endpoint: str
+    origin: str
+    entry: ClientCertificate | None
+    status: Status | None
+    enforcement: Enforcement
+    changeable: bool  # by the visitor
+
+
+def client_rows(running: Runtime, who: Principal, api: Api) -> list[ClientRow]:
+    """Make the rows for the https origins of *api*, production first."""
+    urls: dict[str, str] = {}
+    for endpoint in api.endpoints:
+        if endpoint.origin.is_secure:
+            urls.setdefault(str(endpoint.origin), endpoint.url)
+    enforcements = running.enforcements.of_origins(who.organization, urls)
+    changeable = who.may(Permission.MANAGE_CLIENT_CERTIFICATES)
+    rows = []
+    for origin, url in urls.items():
+        entry = get_client_certificate(running.store, who, url)
+        status = status_of(entry.own, running.now()) if entry and entry.own else None
+        rows.append(ClientRow(url, origin, entry, status, enforcements[origin], changeable))
+    return rows

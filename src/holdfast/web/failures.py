@@ -1,0 +1,70 @@
+"""
+Why backends are not reached, over all APIs of an organization, and why one request failed.
+"""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from holdfast.gateway.access_log import MAX_ID
+from holdfast.gateway.causes import Action
+from holdfast.services import diagnosis
+from holdfast.services.diagnosis import DiagnosedRequest
+from holdfast.services.errors import NotFound
+from holdfast.services.failures import MAX_REQUESTS, MAX_REQUESTS_OF_BACKEND
+from holdfast.services.principal import Principal
+from holdfast.services.runtime import Runtime
+from holdfast.web.rendering import render, wants_part
+from holdfast.web.session import Running, Visitor
+
+router = APIRouter()
+PAGE = 50
+# Where on an API's Endpoints page each is done: at the URLs, or at what they trust.
+_AT_URLS, _AT_TRUST = "", "?certificates"
+ACTIONS: dict[Action, tuple[str, str]] = {
+    Action.IMPORT_CERTIFICATE: ("Import the certificate", _AT_TRUST),
+    Action.REPLACE_CERTIFICATE: ("Replace the certificate", _AT_TRUST),
+    Action.CHANGE_ENDPOINT: ("Change the endpoint", _AT_URLS),
+    Action.ADD_CLIENT_CERTIFICATE: ("Add a client certificate", _AT_TRUST),
+    Action.CHANGE_TRUST_SETTINGS: ("Change what is trusted", _AT_TRUST),
+    Action.TEST_ENDPOINT: ("Look at the endpoint", _AT_TRUST),
+}
+
+
+@router.get("/failures")
+def show(request: Request, running: Running, who: Visitor, request_id: str = "", page: int = 1) -> Response:
+    """Show what fails, or, when *request_id* is given, why that request did."""
+    wanted = request_id.strip()[:MAX_ID]
+    if wanted:
+        return render(
+            request,
+            "failures/request.html",
+            who=who,
+            section="failures",
+            request_id=wanted,
+            found=_find(running, who, wanted),
+            actions=ACTIONS,
+            started_at=running.failures.started_at,
+            kept=(MAX_REQUESTS_OF_BACKEND, MAX_REQUESTS),
+        )
+    page = max(page, 1)
+    found, total = diagnosis.list_failures(running.store, running.failures, who, (page - 1) * PAGE, PAGE)
+    return render(
+        request,
+        "failures/_list.html" if wants_part(request) else "failures/list.html",
+        who=who,
+        section="failures",
+        request_id="",
+        failing=found,
+        total=total,
+        page=page,
+        pages=max(1, -(-total // PAGE)),
+        actions=ACTIONS,
+        started_at=running.failures.started_at,
+    )
+
+
+def _find(running: Runtime, who: Principal, request_id: str) -> DiagnosedRequest | None:
+    try:
+        return diagnosis.find_request(running.store, running.failures, who, request_id)
+    except NotFound:
+        return None

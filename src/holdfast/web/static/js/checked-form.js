@@ -1,0 +1,44 @@
+// <checked-form>: the errors of a refused form mark their fields, and the first new one gets the focus.
+customElements.define("checked-form", class extends HTMLElement {
+  connectedCallback() {
+    this.form = this.querySelector("form");
+    this.save = this.querySelector("[data-save]");
+    this.told = [];
+    this.form.addEventListener("input", (event) => this.edit(event.target));
+    this.form.addEventListener("htmx:before:request", () => this.busy(true));
+    this.form.addEventListener("htmx:finally:request", () => this.busy(false));
+    this.errors = new MutationObserver(() => this.mark());
+    this.errors.observe(this.form, { childList: true, subtree: true });
+  }
+
+  disconnectedCallback() {
+    this.errors.disconnect();
+  }
+
+  // What was wrong is no longer so once it is being changed.
+  edit(field) {
+    const error = this.form.querySelector(`#${CSS.escape(field.name)}-error`);
+    if (error) error.textContent = "";
+  }
+
+  busy(sending) {
+    this.save.disabled = sending;
+    this.save.toggleAttribute("aria-busy", sending);
+  }
+
+  // The answer to a refused form replaces the texts of the errors alone.
+  mark() {
+    const errors = [...this.form.querySelectorAll(".invalid-feedback")];
+    const wrong = errors.filter((error) => error.textContent.trim());
+    const told = wrong.map((error) => error.id + error.textContent);
+    if (told.join() === this.told.join()) return;
+    const fresh = wrong.find((error) => !this.told.includes(error.id + error.textContent));
+    this.told = told;
+    for (const error of errors) {
+      const input = this.form.elements[error.id.replace("-error", "")];
+      input.setAttribute("aria-invalid", wrong.includes(error));
+      (input.closest(".drop-zone") ?? input).classList.toggle("is-invalid", wrong.includes(error));
+    }
+    if (fresh) this.form.elements[fresh.id.replace("-error", "")].focus();
+  }
+});

@@ -1,0 +1,83 @@
+// <live-list src="..."> asks for its content again while the page is seen. What stays the same stays in place, with the focus in it.
+const ASK_AGAIN = 3000; // milliseconds
+
+customElements.define("live-list", class extends HTMLElement {
+  connectedCallback() {
+    this.timer = setInterval(() => this.ask(), ASK_AGAIN);
+    this.shown = () => this.ask();
+    document.addEventListener("visibilitychange", this.shown);
+  }
+
+  disconnectedCallback() {
+    clearInterval(this.timer);
+    document.removeEventListener("visibilitychange", this.shown);
+  }
+
+  async ask() {
+    if (document.hidden || this.asking) return;
+    this.asking = true;
+    try {
+      const answer = await fetch(this.getAttribute("src"), { headers: { "HX-Request": "true" } });
+      if (answer.status === 200) this.take(await answer.text());
+    } catch {
+      // The publisher does not answer; what is shown carries the time at which it was so.
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  take(html) {
+    const told = new DOMParser().parseFromString(html, "text/html").body;
+    const [before, after] = [this, told].map((root) => root.querySelector("[data-list]"));
+    if (before && after) {
+      this.merge(before, after);
+      this.exchange("nav", told);
+    } else if (before || after || this.count(told) !== this.count(this)) {
+      this.keepFocus(this);
+      this.replaceChildren(...told.childNodes);
+      return;
+    }
+    if (this.count(told) !== this.count(this)) this.exchange("[data-count]", told);
+  }
+
+  count(root) {
+    return root.querySelector("[data-count]")?.dataset.count;
+  }
+
+  // Items come in an order that does not change as long as they are there.
+  merge(before, after) {
+    const wanted = new Set([...after.children].map((item) => item.id));
+    for (const item of [...before.children]) {
+      if (wanted.has(item.id)) continue;
+      this.keepFocus(item);
+      item.remove();
+    }
+    let next = before.firstElementChild;
+    for (const item of [...after.children]) {
+      if (next?.id === item.id) {
+        this.update(next, item);
+        next = next.nextElementSibling;
+      } else {
+        before.insertBefore(item, next);
+      }
+    }
+  }
+
+  update(item, told) {
+    for (const part of item.querySelectorAll("[data-part]")) {
+      const fresh = told.querySelector(`[data-part="${part.dataset.part}"]`);
+      if (fresh && fresh.dataset.value !== part.dataset.value) part.replaceWith(fresh);
+    }
+  }
+
+  exchange(selector, told) {
+    const [before, after] = [this, told].map((root) => root.querySelector(selector));
+    if (before && after && before.textContent !== after.textContent) before.replaceWith(after);
+    else if (before && !after) before.remove();
+    else if (after && !before) this.querySelector("[data-list]").after(after);
+  }
+
+  keepFocus(leaving) {
+    if (leaving.contains(document.activeElement)) document.getElementById("main").focus();
+  }
+});

@@ -1,0 +1,168 @@
+"""The page that says what fails, everywhere, and why one request did."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from backends import Backend, closed_port
+from browser.conftest import sign_in, violations
+from issuing import Issued, issue
+from running import Holdfast, PublishedApi, wait_until
+
+THEMES = ("light", "dark")
+
+
+@pytest.fixture(scope="module")
+def failing(holdfast: Holdfast) -> Iterator[PublishedApi]:
+    """An API whose backend refuses connections; it has failed before anybody looks."""
+    with closed_port() as url:
+        api = holdfast.publish_api(url)
+        fail(holdfast, api)
+        yield api
+        holdfast.delete_api(api)
+
+
+def fail(holdfast: Holdfast, api: PublishedApi) -> str:
+    """Call until gateways have told of a failed request, and give the id of the last one."""
+    called: list[str] = []
+
+    def told() -> list[str]:
+        return [each["requestId"] for each in holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]]
+
+    def told_after_call() -> bool:
+        called.append(holdfast.call(api.path).json()["request_id"])
+        return not set(told()).isdisjoint(called)
+
+    wait_until(told_after_call)
+    wait_until(lambda: told() == called[-1:])
+    return called[-1]
+
+
+def item(page: Page, api: PublishedApi) -> Locator:
+    return page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=api.name))
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_on_any_state_of_the_page(
+    signed_in: Page, holdfast: Holdfast, failing: PublishedApi, theme: str
+):
+    signed_in.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    request_id = fail(holdfast, failing)
+    for address, heading in (
+        ("/failures", failing.name),
+        (f"/failures?request_id={request_id}", failing.name),
+        ("/failures?request_id=unknown", "No failed request with this id is known"),
+        ("/failures?page=99", "There is no page 99"),
+    ):
+        signed_in.goto(address)
+        expect(signed_in.get_by_role("heading", name=heading)).to_be_visible()
+        assert violations(signed_in) == [], address
+
+
+def test_no_state_of_the_page_is_wider_than_a_narrow_screen(signed_in: Page, holdfast: Holdfast, failing: PublishedApi):
+    request_id = fail(holdfast, failing)
+    signed_in.set_viewport_size({"width": 320, "height": 640})
+    for address in ("/failures", f"/failures?request_id={request_id}", "/failures?request_id=unknown"):
+        signed_in.goto(address)
+        assert signed_in.evaluate("document.documentElement.scrollWidth") <= 320, address
+
+
+def test_a_failure_says_what_fails_where_since_when_and_what_to_do(
+    signed_in: Page, holdfast: Holdfast, failing: PublishedApi
+):
+    request_id = fail(holdfast, failing)
+    signed_in.get_by_role("navigation", name="Main").get_by_role("link", name="Failures").click()
+    expect(signed_in.get_by_role("heading", name="Failures", exact=True)).to_be_visible()
+    shown = item(signed_in, failing)
+    for text in (
+        "Production",
+        "https://127.0.0.1:",
+        "connection_refused",
+        "The backend refuses connections.",
+        "Check that it runs and that host and port are right.",
+        "embedded",
+        request_id,
+    ):
+        expect(shown).to_contain_text(text)
+    shown.get_by_role("link", name=f"Change the endpoint of {failing.name} 1.0, production").click()
+    signed_in.wait_for_url(f"**/apis/{failing.id}/endpoints")
+
+
+def test_a_request_is_found_by_the_id_that_its_caller_was_given(
+    signed_in: Page, holdfast: Holdfast, failing: PublishedApi
+):
+    request_id = fail(holdfast, failing)
+    signed_in.goto("/failures")
+    signed_in.get_by_label("Request id", exact=True).fill(f" {request_id} ")
+    signed_in.keyboard.press("Enter")
+    found = signed_in.get_by_role("article")
+    expect(found).to_contain_text("connection_refused")
+    expect(found).to_contain_text(request_id)
+    expect(found.get_by_text("Connection refused")).to_be_hidden()
+    found.get_by_text("What the gateway said").click()
+    expect(found.get_by_text("Connection refused")).to_be_visible()
+    signed_in.get_by_label("Request id", exact=True).fill("<script>alert(1)</script>")
+    signed_in.get_by_role("button", name="Find").click()
+    expect(signed_in.get_by_text("No failed request with this id is known")).to_be_visible()
+
+
+def test_the_page_follows_what_fails_and_keeps_the_focus(signed_in: Page, holdfast: Holdfast, failing: PublishedApi):
+    signed_in.goto("/failures")
+    shown = item(signed_in, failing)
+    shown.get_by_role("link", name="Change the endpoint").focus()
+    shown.evaluate("(element) => { element.dataset.same = 'yes' }")
+    newer = fail(holdfast, failing)
+    expect(shown).to_contain_text(newer)
+    presented: Issued = issue("localhost")
+    with Backend(presented) as backend:
+        other = holdfast.publish_api(backend.url(host="localhost"))
+        fail(holdfast, other)
+        expect(item(signed_in, other)).to_contain_text("self_signed_not_trusted")
+        expect(signed_in.get_by_role("listitem").first).to_contain_text(other.name)
+        assert shown.get_attribute("data-same") == "yes"
+        expect(shown.get_by_role("link", name="Change the endpoint")).to_be_focused()
+        assert violations(signed_in) == []
+        alias = holdfast.import_certificate(backend.url(host="localhost"), presented.pem)
+        expect(item(signed_in, other)).to_have_count(0)
+        expect(shown.get_by_role("link", name="Change the endpoint")).to_be_focused()
+        holdfast.delete_certificate(alias)
+        holdfast.delete_api(other)
+
+
+def test_the_focus_goes_to_the_page_when_what_has_it_is_mended(signed_in: Page, holdfast: Holdfast):
+    presented = issue("localhost")
+    with Backend(presented) as backend:
+        api = holdfast.publish_api(backend.url(host="localhost"))
+        fail(holdfast, api)
+        signed_in.goto("/failures")
+        item(signed_in, api).get_by_role("link", name="Import the certificate").focus()
+        alias = holdfast.import_certificate(backend.url(host="localhost"), presented.pem)
+        expect(item(signed_in, api)).to_have_count(0)
+        expect(signed_in.get_by_role("main")).to_be_focused()
+        holdfast.delete_certificate(alias)
+        holdfast.delete_api(api)
+
+
+def test_the_request_id_can_be_copied(signed_in: Page, holdfast: Holdfast, failing: PublishedApi):
+    request_id = fail(holdfast, failing)
+    signed_in.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    signed_in.goto("/failures")
+    item(signed_in, failing).get_by_role("button", name="Copy the request id").click()
+    expect(signed_in.get_by_text("Copied")).to_be_visible()
+    assert signed_in.evaluate("navigator.clipboard.readText()") == request_id
+
+
+def test_without_failures_the_page_claims_no_more_than_it_knows(chromium: Browser, tmp_path: Path):
+    with Holdfast(tmp_path) as own, chromium.new_context(base_url=own.publisher_url) as context:
+        page = context.new_page()
+        sign_in(page, own)
+        page.goto("/failures")
+        expect(page.get_by_text("No failed request has been seen since this Holdfast started on")).to_be_visible()
+        expect(page.get_by_text("this does not say that every backend is reached")).to_be_visible()
+        assert violations(page) == []
+        with closed_port() as url:
+            api = own.publish_api(url)
+            fail(own, api)
+            expect(item(page, api)).to_be_visible()

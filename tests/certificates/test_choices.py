@@ -1,0 +1,78 @@
+"""Which of the presented certificates can be trusted."""
+
+import pytest
+
+from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.choices import Role, choices, role_of
+from issuing import issue
+
+HOST = "backend.test"
+ROOT = issue(ca=True, common_name="root")
+UPPER = issue(by=ROOT, ca=True, common_name="upper")
+LOWER = issue(by=UPPER, ca=True, common_name="lower")
+LEAF = issue(HOST, by=LOWER)
+STRANGER = issue(ca=True, common_name="stranger")
+
+
+def offered(*sent) -> list[tuple[str, str]]:
+    return [
+        (choice.kind.value, choice.certificate.subject) for choice in choices([read_certificate(s.der) for s in sent])
+    ]
+
+
+LEAF_ALONE = ("leaf", f"CN={HOST}")
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ([LEAF, LOWER, UPPER, ROOT], [("root", "CN=root"), ("intermediate", "CN=upper"), LEAF_ALONE]),
+        ([LEAF, ROOT, UPPER, LOWER], [("root", "CN=root"), ("intermediate", "CN=upper"), LEAF_ALONE]),
+        ([LEAF, LOWER, UPPER], [("intermediate", "CN=upper"), LEAF_ALONE]),
+        ([LEAF, LOWER], [("intermediate", "CN=lower"), LEAF_ALONE]),
+        ([LEAF], [LEAF_ALONE]),
+        ([LEAF, LOWER, STRANGER], [("intermediate", "CN=lower"), LEAF_ALONE]),
+        ([LEAF, UPPER, ROOT], [LEAF_ALONE]),
+        ([LEAF, LEAF, LOWER, LOWER], [("intermediate", "CN=lower"), LEAF_ALONE]),
+        ([issue(HOST, by=ROOT), ROOT], [("root", "CN=root"), LEAF_ALONE]),
+        ([issue(HOST, ca=True)], [LEAF_ALONE]),
+        ([issue(HOST), STRANGER], [LEAF_ALONE]),
+        ([], []),
+    ],
+)
+def test_what_leads_upwards_from_the_backends_own_certificate_is_offered(sent, expected):
+    assert offered(*sent) == expected
+
+
+def test_a_certificate_that_is_no_ca_is_never_offered_as_one():
+    fake = issue(by=ROOT, ca=False, common_name="lower")
+    assert offered(issue(HOST, by=fake), fake) == [LEAF_ALONE]
+
+
+def test_another_ca_of_the_same_name_is_not_taken_for_the_issuer():
+    other = issue(ca=True, common_name="lower")
+    assert offered(LEAF, other, LOWER) == [("intermediate", "CN=lower"), LEAF_ALONE]
+
+
+def test_two_cas_that_issued_each_other_have_an_end():
+    keys = [issue(ca=True, common_name=name) for name in ("a", "b")]
+    a, b = (issue(by=keys[1 - n], ca=True, common_name="ab"[n], key=keys[n].key) for n in (0, 1))
+    assert offered(issue(HOST, by=a), a, b) == [("intermediate", "CN=b"), LEAF_ALONE]
+
+
+def test_each_choice_says_in_one_sentence_what_it_means():
+    sentences = {
+        choice.sentence for choice in choices([read_certificate(each.der) for each in (LEAF, LOWER, UPPER, ROOT)])
+    }
+    sentences |= {choice.sentence for choice in choices([read_certificate(issue(HOST).der)])}
+    assert len(sentences) == 4
+    for sentence in sentences:
+        assert (sentence.count("."), sentence[-1]) == (1, ".")
+        assert "attacker" in sentence
+        assert "renewal" in sentence
+
+
+def test_each_certificate_has_a_role():
+    chain = [read_certificate(each.der) for each in (LEAF, LOWER, ROOT)]
+    assert [role_of(chain, position) for position in range(3)] == [Role.LEAF, Role.INTERMEDIATE, Role.ROOT]
+    assert role_of([read_certificate(ROOT.der)], 0) is Role.LEAF

@@ -1,0 +1,175 @@
+"""Which field of what a backend presents differs from what is trusted."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.certificates.comparison import PUBLIC, Difference, Mismatch, compare
+from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.trust import TrustSet, trust_set
+from holdfast.gateway.causes import Cause
+from issuing import DAY, Issued, issue
+
+NOW = datetime.now(UTC)
+HOST = "a.test"
+ROOT = issue(ca=True, common_name="Root")
+INTERMEDIATE = issue(ca=True, by=ROOT, common_name="Intermediate")
+
+
+def sent(presented: Issued) -> list[Certificate]:
+    """The chain that a server sends."""
+    ders = [presented.der, *(Issued(each, presented.key, ()).der for each in presented.issuers)]
+    return [read_certificate(der) for der in ders]
+
+
+def trusting(*anchors: Issued, host: str = HOST) -> TrustSet:
+    return trust_set([read_certificate(each.der) for each in anchors], reference_identifier(host))
+
+
+def difference(presented: Issued, trust: TrustSet) -> tuple[str, Difference]:
+    found = compare(sent(presented), trust, NOW)
+    assert found
+    assert found.code in set(Cause)
+    return found.code, found.difference
+
+
+@pytest.mark.parametrize(
+    ("presented", "anchor"),
+    [
+        (issue(HOST, by=ROOT), ROOT),
+        (issue(HOST, by=INTERMEDIATE), ROOT),
+        (issue(HOST, by=INTERMEDIATE).alone, INTERMEDIATE),
+        (issue(HOST, by=INTERMEDIATE).followed_by(INTERMEDIATE, ROOT), ROOT),
+        (issue("*.test", by=ROOT), ROOT),
+        (issue(HOST, by=ROOT).followed_by(issue("junk.test")), ROOT),
+    ],
+)
+def test_a_chain_that_a_gateway_believes_differs_in_nothing(presented: Issued, anchor: Issued):
+    assert compare(sent(presented), trusting(anchor), NOW) is None
+
+
+def test_an_imported_leaf_needs_nothing_above_it():
+    old = issue(ca=True, common_name="Old", start=-9 * DAY, end=-DAY)
+    leaf = issue(HOST, by=old)
+    assert compare(sent(leaf), trusting(leaf), NOW) is None
+
+
+def test_a_chain_to_a_public_root_differs_in_nothing():
+    leaf = issue(HOST, by=ROOT)
+    assert compare(sent(leaf), trusting(), NOW, [read_certificate(ROOT.der)]) is None
+
+
+def test_another_self_signed_certificate_differs_in_its_fingerprint():
+    imported, presented = issue(HOST), issue(HOST)
+    expected = Difference("fingerprint", sent(imported)[0].fingerprint, sent(presented)[0].fingerprint)
+    assert difference(presented, trusting(imported)) == ("self_signed_not_trusted", expected)
+
+
+def test_a_self_signed_certificate_is_no_public_certification_authority():
+    presented = issue(HOST)
+    expected = Difference("fingerprint", PUBLIC, sent(presented)[0].fingerprint)
+    assert difference(presented, trusting()) == ("self_signed_not_trusted", expected)
+
+
+def test_a_missing_intermediate_is_told_from_an_unknown_issuer():
+    forgotten = issue(HOST, by=INTERMEDIATE).alone
+    expected = Difference(
+        "issuer",
+        "a certificate of CN=Intermediate, sent by the backend or imported",
+        "1 certificate, issued by CN=Intermediate",
+    )
+    assert difference(forgotten, trusting(ROOT)) == ("chain_incomplete", expected)
+    assert difference(forgotten, trusting()) == ("chain_incomplete", expected)
+
+
+def test_the_last_certificate_that_was_sent_says_whose_is_missing():
+    second = issue(ca=True, by=INTERMEDIATE, common_name="Second")
+    presented = issue(HOST, by=second).followed_by(second)
+    expected = Difference(
+        "issuer",
+        "a certificate of CN=Intermediate, sent by the backend or imported",
+        "2 certificates, the last issued by CN=Intermediate",
+    )
+    assert difference(presented, trusting(ROOT)) == ("chain_incomplete", expected)
+
+
+def test_a_complete_chain_to_another_root_has_an_unknown_issuer():
+    other = issue(ca=True, common_name="Other")
+    presented = issue(HOST, by=ROOT).followed_by(ROOT)
+    assert difference(presented, trusting(other)) == ("unknown_issuer", Difference("issuer", "CN=Other", "CN=Root"))
+    assert difference(presented, trusting()) == ("unknown_issuer", Difference("issuer", PUBLIC, "CN=Root"))
+
+
+def test_an_anchor_of_the_same_name_with_another_key_is_called_that():
+    namesake = issue(ca=True, common_name="Root")
+    leaf, anchor = sent(issue(HOST, by=ROOT))[0], sent(namesake)[0]
+    expected = Difference(
+        "issuer",
+        f"CN=Root, key {anchor.subject_key_identifier}",
+        f"CN=Root, key {leaf.authority_key_identifier}",
+    )
+    assert compare([leaf], trusting(namesake), NOW) == Mismatch("unknown_issuer", expected)
+
+
+def test_keys_without_identifiers_are_told_apart_by_the_signature():
+    root = issue(ca=True, common_name="Root", identified=False)
+    namesake = issue(ca=True, common_name="Root", identified=False)
+    leaf = issue(HOST, by=root, identified=False)
+    assert compare(sent(leaf), trusting(root), NOW) is None
+    code, found = difference(leaf, trusting(namesake))
+    assert (code, found.presented) == ("unknown_issuer", "CN=Root, another key")
+    assert found.expected == f"CN=Root, key {sent(namesake)[0].spki_fingerprint}"
+
+
+def test_an_expired_certificate_is_named_with_its_place():
+    leaf = issue(HOST, by=ROOT, start=-9 * DAY, end=-2 * DAY)
+    code, found = difference(leaf, trusting(ROOT))
+    until = sent(leaf)[0].not_after
+    assert (code, found.field) == ("expired", "notAfter")
+    assert found.expected == f"after {NOW:%Y-%m-%d %H:%M:%S} UTC"
+    assert found.presented == f"{until:%Y-%m-%d %H:%M:%S} UTC, of the backend's own certificate, CN=a.test"
+    old = issue(ca=True, by=ROOT, common_name="Old", start=-9 * DAY, end=-2 * DAY)
+    code, found = difference(issue(HOST, by=old), trusting(ROOT))
+    assert code == "expired"
+    assert found.presented.endswith(" UTC, of the certificate at depth 1, CN=Old")
+
+
+def test_a_certificate_of_tomorrow_differs_in_not_before():
+    code, found = difference(issue(HOST, by=ROOT, start=DAY), trusting(ROOT))
+    assert (code, found.field) == ("not_yet_valid", "notBefore")
+    assert found.expected == f"before {NOW:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def test_other_names_are_shown_beside_the_one_that_is_looked_for():
+    leaf = issue("other.test", "127.0.0.1", by=ROOT)
+    expected = Difference("subjectAltName", HOST, "other.test, 127.0.0.1")
+    assert difference(leaf, trusting(ROOT)) == ("hostname_mismatch", expected)
+    many = issue(*[f"{number}.test" for number in range(7)], by=ROOT)
+    assert difference(many, trusting(ROOT))[1].presented == "0.test, 1.test, 2.test, 3.test, 4.test and 2 more"
+
+
+def test_a_certificate_without_names_says_so():
+    nameless = issue(by=ROOT, common_name=HOST)
+    assert difference(nameless, trusting(ROOT)) == ("no_subject_alt_name", Difference("subjectAltName", HOST, "none"))
+
+
+def test_what_a_gateway_refuses_first_is_said_first():
+    presented = issue("other.test", start=-9 * DAY, end=-2 * DAY)
+    assert difference(presented, trusting())[0] == "self_signed_not_trusted"
+    assert difference(presented, trusting(presented))[0] == "expired"
+
+
+def test_a_chain_that_leads_in_a_circle_ends():
+    first = issue(ca=True, common_name="First", identified=False)
+    second = issue(ca=True, common_name="Second", by=first, identified=False)
+    circle = Issued(
+        issue(ca=True, common_name="First", by=second, key=first.key, identified=False).certificate, first.key, ()
+    )
+    leaf = issue(HOST, by=second, identified=False).followed_by(second, circle)
+    assert difference(leaf, trusting(ROOT))[0] in {"chain_incomplete", "unknown_issuer"}
+
+
+def test_no_chain_at_all_is_the_callers_mistake():
+    with pytest.raises(ValueError, match="at least one"):
+        compare([], trusting(ROOT), NOW)

@@ -1,0 +1,145 @@
+"""May it vouch for others, for this name, and how do the certificates of a file belong together?"""
+
+from ipaddress import ip_network
+
+import pytest
+from cryptography import x509
+
+from certificates.judging import HOST, codes_of, findings, told
+from issuing import Issued, alter, issue, key_usage, tlv
+
+ROOT = issue(ca=True, common_name="root")
+INTERMEDIATE = issue(by=ROOT, ca=True, common_name="intermediate")
+LEAF = issue(HOST, by=INTERMEDIATE)
+
+
+def test_a_ca_without_basic_constraints_is_said():
+    root = issue(ca=None, common_name="root")
+    assert told(issue(HOST, by=root), root)["ca-without-basic-constraints"] == "warning"
+    assert told(issue(ca=None, more=[key_usage(key_cert_sign=True)]))["ca-without-basic-constraints"] == "warning"
+    assert told(issue(HOST, ca=None)) == {"ca-without-basic-constraints": "info"}
+    assert told(issue(HOST, by=ROOT, ca=None)) == {}
+    assert told(issue(HOST, ca=None, more=[key_usage(digital_signature=True)])) == {}
+
+
+def test_version_1_has_no_basic_constraints_to_ask_for():
+    old = alter(issue(ca=True, common_name="old"), version=b"", extensions=b"")
+    assert codes_of(old, issue(HOST, by=old), old) == {"version-1"}
+
+
+def test_one_that_says_it_is_no_ca_and_is_one_is_said():
+    root = issue(ca=False, common_name="root")
+    assert told(issue(HOST, by=root), root)["not-a-ca"] == "warning"
+    assert told(issue(HOST, more=[key_usage(digital_signature=True, key_cert_sign=True)])) == {"not-a-ca": "warning"}
+    assert told(issue(HOST), root, host="") == {}
+
+
+def test_a_ca_whose_key_may_not_sign_certificates_vouches_for_nothing():
+    def ca(**bits: bool) -> Issued:
+        return issue(by=ROOT, ca=True, common_name="ca", more=[key_usage(**bits)])
+
+    assert told(ca(digital_signature=True)) == {"ca-without-key-cert-sign": "error"}
+    assert told(ca(key_cert_sign=True)) == {}
+    own = issue(HOST, ca=True, more=[key_usage(digital_signature=True)])
+    assert told(own) == {"ca-without-key-cert-sign": "info"}
+    assert told(issue("other.test", by=own), own)["ca-without-key-cert-sign"] == "error"
+
+
+def test_a_root_that_can_vouch_for_any_name_is_said():
+    assert told(ROOT)["ca-for-any-name"] == "info"
+    assert "ca-for-any-name" not in told(INTERMEDIATE)
+    assert "ca-for-any-name" not in told(issue(ca=True, permitted="test"))
+    assert "ca-for-any-name" not in told(issue(HOST))
+
+
+@pytest.mark.parametrize(
+    ("permitted", "excluded", "severity"),
+    [
+        ("other.test", None, "error"),
+        (".backend.test", None, "error"),
+        ("ackend.test", None, "error"),
+        (None, "test", "error"),
+        (None, "backend.test", "error"),
+        ("test", None, None),
+        (".test", None, None),
+        ("BACKEND.test", None, None),
+        (None, "a.backend.test", None),
+    ],
+)
+def test_name_constraints_that_exclude_the_backend_are_said(permitted, excluded, severity):
+    subtrees = ([x509.DNSName(name)] if name else None for name in (permitted, excluded))
+    ca = issue(by=ROOT, ca=True, more=[(x509.NameConstraints(*subtrees), True)])
+    assert told(ca).get("name-constraints") == severity
+    assert told(ca, host="") == {}
+
+
+def test_the_gateway_cannot_check_name_constraints_about_addresses():
+    network = [x509.IPAddress(ip_network("127.0.0.0/8"))]
+    ca = issue(by=ROOT, ca=True, more=[(x509.NameConstraints(network, None), True)])
+    assert told(ca, host="127.0.0.1") == {"name-constraints": "error"}
+    assert told(ca) == {}
+    assert told(issue(by=ROOT, ca=True, permitted="other.test"), host="127.0.0.1") == {}
+
+
+def test_name_constraints_do_not_concern_the_certificate_that_has_them():
+    assert told(issue(HOST, ca=True, permitted="other.test")) == {}
+
+
+def test_a_ca_that_is_too_deep_in_the_file_is_said():
+    top = issue(ca=True, path_length=1, common_name="top")
+    first = issue(by=top, ca=True, common_name="first")
+    second = issue(by=first, ca=True, common_name="second")
+    leaf = issue(HOST, by=second)
+    (finding,) = (each for each in findings(leaf, second, first, top) if each.code == "path-length-exceeded")
+    assert finding.message.startswith("CN=top allows at most 1 CA below it, and this one is deeper.")
+    assert "path-length-exceeded" in codes_of(second, leaf, second, first, top)
+    assert "path-length-exceeded" not in told(issue(HOST, by=first), first, top)
+    assert "path-length-exceeded" not in told(leaf, second, top)
+
+
+def test_a_leaf_below_a_ca_that_allows_none_is_not_too_deep():
+    only = issue(ca=True, path_length=0, common_name="only")
+    assert "path-length-exceeded" not in told(issue(HOST, by=only), only)
+    assert told(issue(by=only, ca=True, common_name="deeper"), only)["path-length-exceeded"] == "warning"
+
+
+def test_a_leaf_whose_issuer_is_missing_beside_a_ca_is_said():
+    assert told(LEAF, ROOT)["chain-incomplete"] == "warning"
+    assert "chain-incomplete" not in told(LEAF, INTERMEDIATE, ROOT)
+    assert told(LEAF) == {}
+    assert told(LEAF, issue(HOST)) == {}
+    assert codes_of(LEAF, LEAF, issue(HOST, by=ROOT), ROOT) == set()
+
+
+def test_an_issuer_is_known_by_its_name_and_its_key():
+    namesake = issue(ca=True, common_name="root")
+    assert told(issue(HOST, by=ROOT), namesake)["chain-incomplete"] == "warning"
+    nameless = alter(issue(by=ROOT, ca=True, identified=False), ROOT, subject=tlv(0x30))
+    leaf = alter(issue(HOST, by=ROOT, identified=False), ROOT, issuer=tlv(0x30))
+    assert codes_of(leaf, nameless, leaf) == {"empty-issuer"}
+
+
+def test_a_ca_whose_issuer_is_missing_is_enough_and_that_is_said():
+    assert told(LEAF, INTERMEDIATE) == {"chain-incomplete": "info"}
+    assert codes_of(INTERMEDIATE, LEAF, INTERMEDIATE) == {"chain-incomplete"}
+    assert told(INTERMEDIATE) == {}
+
+
+def test_the_wrong_order_is_said_once():
+    assert codes_of(INTERMEDIATE, ROOT, INTERMEDIATE, LEAF) == {"chain-out-of-order"}
+    assert codes_of(LEAF, ROOT, INTERMEDIATE, LEAF) == set()
+    assert "chain-out-of-order" not in told(LEAF, INTERMEDIATE, ROOT)
+    assert told(issue(HOST), issue(HOST)) == {}
+
+
+def test_two_that_a_gateway_cannot_tell_apart_are_said_before_they_are_refused():
+    one, other = (issue(HOST, identified=False) for _ in range(2))
+    assert codes_of(other, one, other) == {"indistinguishable"}
+    assert told(issue(HOST), issue(HOST)) == {}
+
+
+def test_cas_that_issued_each_other_have_no_end_and_the_judgement_has():
+    one = issue(by=ROOT, ca=True, path_length=0, common_name="one", identified=False)
+    other = issue(by=one, ca=True, path_length=0, common_name="other", identified=False)
+    back = issue(by=other, ca=True, common_name="one", key=one.key, identified=False)
+    assert "path-length-exceeded" in told(one, other, back)

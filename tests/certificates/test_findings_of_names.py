@@ -1,0 +1,91 @@
+"""Names and wildcards."""
+
+import pytest
+from cryptography import x509
+
+from certificates.judging import HOST, findings, told
+from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.identity import presents, reference_identifier
+from issuing import Issued, issue
+
+ADDRESS = "127.0.0.1"
+
+
+def with_dns_names(*names: str, common_name: str = "backend") -> Issued:
+    # `issue` would make addresses of addresses.
+    extension = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    return issue(common_name=common_name, more=[(extension, False)])
+
+
+def test_a_name_that_is_there_is_enough():
+    assert told(issue("other.test", HOST)) == {}
+    assert told(issue("other.test"), host="") == {}
+
+
+def test_a_wrong_name_a_missing_one_and_one_in_the_common_name_are_told_apart():
+    assert told(issue("other.test")) == {"name-mismatch": "warning"}
+    assert told(issue(common_name="backend")) == {"no-subject-alt-name": "warning"}
+    (finding,) = findings(issue(common_name=HOST))
+    assert (finding.code, finding.message) == (
+        "no-subject-alt-name",
+        "It names backend.test only as the common name; the gateway looks for it in subjectAltName.",
+    )
+
+
+@pytest.mark.parametrize("made", [with_dns_names(ADDRESS), issue(common_name=ADDRESS)])
+def test_an_address_counts_only_as_an_ip_address(made):
+    assert told(made, host=ADDRESS) == {"address-as-dns-name": "warning"}
+    assert told(issue(ADDRESS, common_name=ADDRESS), host=ADDRESS) == {}
+
+
+def test_an_address_in_a_self_signed_ca_is_told_as_it_is_likely_the_backends_own():
+    assert told(issue(ca=True, common_name=ADDRESS), host=ADDRESS)["address-as-dns-name"] == "warning"
+    assert told(with_dns_names("127.0.0.2"), host=ADDRESS) == {"name-mismatch": "warning"}
+
+
+def test_a_ca_need_not_name_the_backend():
+    root = issue(ca=True, common_name="root")
+    assert told(root)["ca-without-name"] == "info"
+    assert "ca-without-name" not in told(issue(HOST, ca=True))
+    assert "ca-without-name" not in told(issue(HOST, by=root), root)
+    assert told(issue(by=root, ca=True)) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("*", {"wide-wildcard": "warning", "name-mismatch": "warning"}),
+        ("*.test", {"wide-wildcard": "warning"}),
+        ("*.backend.test", {"name-mismatch": "warning"}),
+        ("b*.test", {"wide-wildcard": "warning", "forbidden-wildcard": "warning"}),
+    ],
+)
+def test_wildcards_are_judged_by_how_much_they_stand_for(name, expected):
+    assert told(with_dns_names(name)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "severity", "matches"),
+    [
+        ("*.b.test", None, True),
+        ("f*.b.test", "warning", True),
+        ("*oo.b.test", "warning", True),
+        ("f*f.b.test", "warning", False),
+        ("foo*foo.b.test", "warning", False),
+        ("foo.*.test", "info", False),
+        ("*.*.test", "info", False),
+        ("**.b.test", "info", False),
+        ("xn--*.b.test", "info", False),
+        ("*.test", None, False),
+        ("foo.b.test.", None, False),  # Envoy compares the final dot too
+    ],
+)
+def test_wildcards_for_a_part_of_a_label_are_forbidden_and_the_gateway_accepts_some(name, severity, matches):
+    made = with_dns_names(name)
+    assert told(made, host="").get("forbidden-wildcard") == severity
+    assert presents(read_certificate(made.der), reference_identifier("foo.b.test")) is matches
+
+
+def test_a_sentence_stays_short_whatever_a_certificate_says():
+    long = with_dns_names(*(f"{number}-{'x' * 300}.test" for number in range(30)))
+    assert all(len(finding.message) < 1000 for finding in findings(long))

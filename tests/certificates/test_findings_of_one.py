@@ -1,0 +1,161 @@
+"""Lifetime, key, signature, usage and form of a certificate, each with one that nearly has the fault."""
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from certificates.judging import HOST, findings, told
+from holdfast.certificates import der
+from holdfast.certificates.errors import MalformedCertificate
+from holdfast.certificates.parsing import parse
+from issuing import (
+    CLIENTS_ONLY,
+    DAY,
+    MD5_WITH_RSA,
+    SHA1_WITH_RSA,
+    UNKNOWN_EXTENSION,
+    Issued,
+    alter,
+    curve_key,
+    dsa_key,
+    ed448_key,
+    ed25519_key,
+    issue,
+    key_usage,
+    p521,
+    rsa_key,
+    tlv,
+)
+
+RSA = rsa_key()
+RSA_ROOT = issue(ca=True, key=RSA, common_name="root")
+OLD = issue(ca=True, start=-9 * DAY, end=-DAY, common_name="old root")
+
+
+def test_what_an_expired_ca_issued_is_refused_too_and_that_is_said():
+    below = issue(HOST, by=OLD)
+    (finding,) = (each for each in findings(below, OLD) if each.code == "expired")
+    assert "refuses what it issued" in finding.message
+    assert "refuses what it issued" not in findings(OLD)[0].message
+
+
+def test_dates_in_the_wrong_order_are_said_once():
+    good = issue(HOST, start=2 * DAY, end=5 * DAY)
+    (certificate,) = der.read(good.der)
+    start, end = certificate.children()[0].children()[4].children()
+    assert told(alter(good, validity=tlv(0x30, bytes(end.raw), bytes(start.raw)))) == {"never-valid": "error"}
+    assert told(good) == {"not-yet-valid": "error"}
+
+
+def test_a_server_certificate_for_more_than_825_days_is_said_and_a_root_for_longer_is_not():
+    assert told(issue(HOST, start=-DAY, end=825 * DAY)) == {"long-validity": "info"}
+    assert told(issue(HOST, start=-DAY, end=824 * DAY)) == {}
+    assert "long-validity" not in told(issue(ca=True, end=3650 * DAY))
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (lambda: rsa_key(1024), {"weak-key": "warning"}),
+        (lambda: RSA, {}),
+        (dsa_key, {"weak-key": "error"}),
+        (lambda: curve_key(ec.SECP224R1()), {"weak-key": "error"}),
+        (lambda: curve_key(ec.SECP256K1()), {"unsupported-key": "error"}),
+        (p521, {}),
+        (ed25519_key, {"ed25519-key": "info"}),
+        (ed448_key, {"unsupported-key": "error"}),
+    ],
+)
+def test_keys_are_judged_by_what_the_gateway_does_with_them(key, expected):
+    assert told(issue(HOST, key=key())) == expected
+
+
+def test_a_ca_on_p224_is_believed_although_a_backend_with_that_key_is_not():
+    intermediate = issue(by=RSA_ROOT, ca=True, key=curve_key(ec.SECP224R1()))
+    assert told(intermediate) == {"weak-key": "warning"}
+
+
+def test_an_rsa_key_for_pss_alone_is_one_that_the_gateway_cannot_use():
+    (certificate,) = der.read(RSA_ROOT.der)
+    bits = certificate.children()[0].children()[6].children()[1]
+    only_pss = tlv(0x30, tlv(0x30, tlv(0x06, der.oid("1.2.840.113549.1.1.10"))), bytes(bits.raw))
+    assert told(alter(RSA_ROOT, spki=only_pss))["unsupported-key"] == "error"
+    assert "unsupported-key" not in told(RSA_ROOT)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "alone", "below_its_issuer"),
+    [(MD5_WITH_RSA, "warning", "error"), (SHA1_WITH_RSA, "warning", "warning"), (None, None, None)],
+)
+def test_a_weak_signature_matters_most_where_the_gateway_checks_it(algorithm, alone, below_its_issuer):
+    leaf = alter(issue(HOST, by=RSA_ROOT), RSA_ROOT, algorithm)
+    assert told(leaf).get("weak-signature") == alone
+    assert told(leaf, RSA_ROOT).get("weak-signature") == below_its_issuer
+
+
+def test_what_a_root_says_about_itself_may_be_signed_with_md5():
+    assert "weak-signature" not in told(alter(RSA_ROOT, RSA_ROOT, MD5_WITH_RSA))
+
+
+def test_a_server_certificate_whose_key_may_not_sign_fails_the_handshake():
+    assert told(issue(HOST, more=[key_usage()])) == {"no-digital-signature": "error"}
+    assert told(issue(HOST, more=[key_usage(digital_signature=True)])) == {}
+
+
+def test_a_ca_that_names_the_backend_and_may_only_sign_certificates_is_no_backends_own():
+    own = issue(HOST, ca=True, more=[key_usage(key_cert_sign=True)])
+    assert told(own)["no-digital-signature"] == "warning"
+    assert "no-digital-signature" not in told(issue(ca=True, more=[key_usage(key_cert_sign=True)]))
+
+
+def test_a_certificate_for_clients_is_accepted_alone_and_refused_beside_its_issuer():
+    leaf = issue(HOST, by=RSA_ROOT, purpose=CLIENTS_ONLY)
+    assert told(leaf) == {"no-server-auth": "warning"}
+    assert told(leaf, RSA_ROOT)["no-server-auth"] == "error"
+    assert told(issue(HOST, purpose=x509.ExtendedKeyUsageOID.SERVER_AUTH)) == {}
+    assert told(issue(HOST, purpose=x509.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)) == {"no-server-auth": "warning"}
+    assert told(issue(by=RSA_ROOT, ca=True, purpose=CLIENTS_ONLY)) == {"no-server-auth": "warning"}
+
+
+def test_an_issuer_whose_key_may_not_sign_certificates_is_none_to_the_gateway():
+    issuer = issue(by=RSA_ROOT, ca=True, common_name="issuer", more=[key_usage(digital_signature=True)])
+    assert told(issue(HOST, by=issuer, purpose=CLIENTS_ONLY), issuer)["no-server-auth"] == "warning"
+
+
+def test_a_critical_extension_that_nobody_knows_is_refused_beside_its_issuer():
+    leaf = issue(HOST, by=RSA_ROOT, more=[(UNKNOWN_EXTENSION, True)])
+    assert told(leaf) == {"unknown-critical-extension": "warning"}
+    assert told(leaf, RSA_ROOT)["unknown-critical-extension"] == "error"
+    assert told(issue(HOST, by=RSA_ROOT, more=[(UNKNOWN_EXTENSION, False)])) == {}
+    assert told(issue(by=RSA_ROOT, ca=True, permitted="test")) == {}  # critical, and known
+
+
+def with_serial(octets: bytes) -> Issued:
+    return alter(issue(HOST), serial_number=tlv(0x02, octets))
+
+
+@pytest.mark.parametrize("octets", [b"\xff", b"\0", b"\x01" * 21, b"\0" + b"\xff" * 20])
+def test_an_unusual_serial_number_is_said(octets):
+    assert told(with_serial(octets)) == {"unusual-serial-number": "info"}
+
+
+@pytest.mark.parametrize("octets", [b"\1", b"\x7f" * 20])
+def test_the_least_and_the_longest_serial_number_are_fine(octets):
+    assert told(with_serial(octets)) == {}
+
+
+def test_an_issuer_without_a_name_is_said():
+    leaf = issue(HOST, by=RSA_ROOT)
+    assert told(alter(leaf, RSA_ROOT, issuer=tlv(0x30))) == {"empty-issuer": "info"}
+    assert told(leaf) == {}
+
+
+def test_version_1_is_said_and_that_its_own_name_is_missing():
+    old = alter(issue(common_name=HOST), version=b"", extensions=b"")
+    assert told(old) == {"version-1": "info", "no-subject-alt-name": "warning"}
+    assert "version-1" not in told(alter(issue(common_name=HOST), extensions=b""))
+
+
+def test_version_1_with_extensions_is_refused_as_the_gateway_would_refuse_all_beside_it():
+    with pytest.raises(MalformedCertificate, match="only version 3 may have"):
+        parse(alter(issue(HOST), version=b"").pem)

@@ -1,0 +1,106 @@
+"""Which anchors the chain of a backend leads to."""
+
+import pytest
+from cryptography import x509
+
+from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.path import MAX_CHAIN, issued, leads_to
+from issuing import ed25519_key, issue, p521, rsa_key
+
+ROOT, OTHER_ROOT = issue(ca=True, common_name="root"), issue(ca=True, common_name="other root")
+INTERMEDIATE = issue(by=ROOT, ca=True, common_name="intermediate")
+LEAF = issue("a.test", by=INTERMEDIATE)
+
+
+def read(*made):
+    return tuple(read_certificate(each.der) for each in made)
+
+
+def led_to(chain, anchors):
+    found = leads_to(read(*chain), read(*anchors))
+    return [anchor for anchor in anchors if read(anchor)[0] in found]
+
+
+def test_a_chain_leads_to_the_root_that_is_not_sent():
+    assert led_to([LEAF, INTERMEDIATE], [OTHER_ROOT, ROOT]) == [ROOT]
+
+
+def test_a_chain_leads_to_the_root_that_is_sent():
+    assert led_to([LEAF, INTERMEDIATE, ROOT], [OTHER_ROOT, ROOT]) == [ROOT]
+
+
+def test_a_chain_without_its_intermediate_leads_to_that_but_not_to_the_root():
+    assert led_to([LEAF], [ROOT]) == []
+    assert led_to([LEAF], [ROOT, INTERMEDIATE]) == [INTERMEDIATE]
+
+
+def test_a_chain_leads_to_each_anchor_on_its_way():
+    assert led_to([LEAF, INTERMEDIATE, ROOT], [ROOT, INTERMEDIATE, LEAF]) == [ROOT, INTERMEDIATE, LEAF]
+
+
+def test_a_leaf_is_an_anchor_when_it_was_imported_itself():
+    one, other = issue("a.test"), issue("a.test")
+    assert led_to([one], [other, one]) == [one]
+    assert led_to([LEAF, INTERMEDIATE], [LEAF]) == [LEAF]
+
+
+def test_a_cross_signed_intermediate_leads_to_both_roots():
+    again = issue(by=OTHER_ROOT, ca=True, common_name="intermediate", key=INTERMEDIATE.key)
+    assert led_to([LEAF, INTERMEDIATE, again], [ROOT, OTHER_ROOT]) == [ROOT, OTHER_ROOT]
+    assert led_to([LEAF, again], [ROOT, OTHER_ROOT]) == [OTHER_ROOT]
+
+
+def test_the_order_above_the_first_does_not_matter():
+    low = issue(by=INTERMEDIATE, ca=True, common_name="low")
+    assert led_to([issue("a.test", by=low), ROOT, INTERMEDIATE, low], [ROOT]) == [ROOT]
+
+
+@pytest.mark.parametrize("identified", [True, False])
+def test_a_root_of_the_same_name_with_another_key_is_not_led_to(identified):
+    one, other = (issue(ca=True, common_name="twin", identified=identified) for _ in range(2))
+    leaf = issue("a.test", by=one, identified=identified)
+    assert led_to([leaf], [other, one]) == [one]
+
+
+def test_a_root_renewed_with_its_key_is_led_to_like_the_old_one():
+    renewed = issue(ca=True, common_name="root", key=ROOT.key)
+    assert led_to([LEAF, INTERMEDIATE], [ROOT, renewed]) == [ROOT, renewed]
+
+
+def test_what_is_sent_and_not_above_the_first_leads_nowhere():
+    """A backend that still sends its old intermediate does not use the old root."""
+    new = issue("a.test", by=OTHER_ROOT)
+    assert led_to([new, INTERMEDIATE], [ROOT, INTERMEDIATE, OTHER_ROOT]) == [OTHER_ROOT]
+
+
+@pytest.mark.parametrize("key", [rsa_key, p521, ed25519_key])
+def test_signatures_of_every_usual_kind_are_verified(key):
+    root, impostor = (issue(ca=True, common_name="root", key=key(), identified=False) for _ in range(2))
+    leaf = issue("a.test", by=root, identified=False)
+    assert led_to([leaf], [root, impostor]) == [root]
+
+
+def test_an_anchor_whose_key_is_of_another_kind_is_no_issuer():
+    leaf = issue("a.test", by=issue(ca=True, common_name="root", key=rsa_key(), identified=False), identified=False)
+    impostor = issue(ca=True, common_name="root", key=ed25519_key(), identified=False)
+    assert not issued(*read(impostor, leaf))
+
+
+def test_nothing_leads_nowhere():
+    assert leads_to((), read(ROOT)) == leads_to(read(LEAF), ()) == ()
+
+
+def test_only_the_beginning_of_a_chain_is_looked_at():
+    filler = [OTHER_ROOT] * (MAX_CHAIN - 1)
+    assert led_to([LEAF, *filler, INTERMEDIATE], [ROOT]) == []
+    assert led_to([LEAF, *filler[1:], INTERMEDIATE], [ROOT]) == [ROOT]
+
+
+def test_an_issuer_that_says_another_key_identifier_is_none():
+    """The gateway passes it over, although the signature would fit."""
+    leaf = issue("a.test", by=ROOT)
+    silent, odd = (
+        issue(ca=True, common_name="root", key=ROOT.key, identified=False, more=more)
+        for more in ([], [(x509.SubjectKeyIdentifier(b"another"), False)])
+    )
+    assert led_to([leaf], [ROOT, silent, odd]) == [ROOT, silent]

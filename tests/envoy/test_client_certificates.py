@@ -1,0 +1,184 @@
+"""Gateways prove who they are to backends that ask for it."""
+
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from backends import Backend
+from issuing import CLIENTS_ONLY, Issued, answer, ed25519_key, identity_file, issue, p256, p521, rsa_key
+from running import COMMAND, Holdfast, PublishedApi, refusal, wait_until
+
+pytestmark = pytest.mark.envoy
+HOST = "127.0.0.1"
+WHERE = "/endpoints/client-certificate"
+CA = issue(ca=True, common_name="client CA")
+SERVER = issue(HOST)
+
+
+def client(name: str, **options: object) -> Issued:
+    return issue(common_name=name, by=CA, purpose=CLIENTS_ONLY, **options)  # type: ignore[arg-type]
+
+
+def both(issued: Issued) -> bytes:
+    return issued.chain_pem + issued.key_pem
+
+
+@contextmanager
+def mutual(holdfast: Holdfast, *, needed: bool = True) -> Iterator[tuple[Backend, PublishedApi]]:
+    """Run a backend that asks for a client certificate, and publish an API that trusts it."""
+    with Backend(SERVER, client_ca=CA, client_needed=needed) as backend:
+        yield backend, holdfast.publish_trusted_api(backend.url(), SERVER.pem)
+        # The next backend may get the same port, and with it the same origin.
+        holdfast.rest.delete(WHERE, params={"endpoint": backend.url()})
+
+
+def seen(holdfast: Holdfast, api: PublishedApi) -> str | None:
+    answered = holdfast.call(api.path)
+    assert answered.is_success, answered.text
+    return answered.json()["client"]
+
+
+def test_a_backend_that_asks_refuses_without_and_accepts_with_a_client_certificate(holdfast: Holdfast):
+    with mutual(holdfast) as (backend, api):
+        assert refusal(holdfast.call(api.path)).startswith("503 ")
+        holdfast.present(backend.url(), both(client("gateway")))
+        assert seen(holdfast, api) == "gateway"
+
+
+def test_a_certificate_of_another_ca_is_refused_by_the_backend(holdfast: Holdfast):
+    with mutual(holdfast) as (backend, api):
+        holdfast.present(backend.url(), both(issue(common_name="stranger")))
+        assert refusal(holdfast.call(api.path)).startswith("503 ")
+
+
+@pytest.mark.parametrize("key", [p256, p521, ed25519_key, rsa_key, lambda: rsa_key(3072)])
+def test_every_kind_of_key_that_is_accepted_works(holdfast: Holdfast, key: Callable[[], object]):
+    with mutual(holdfast) as (backend, api):
+        holdfast.present(backend.url(), identity_file("geheim", client("kind", key=key())), "geheim")
+        assert seen(holdfast, api) == "kind"
+
+
+def test_intermediates_are_sent(holdfast: Holdfast):
+    intermediate = issue(ca=True, common_name="intermediate", by=CA)
+    own = issue(common_name="deep", by=intermediate)
+    with mutual(holdfast) as (backend, api):
+        holdfast.present(backend.url(), own.key_pem + intermediate.pem + own.pem)
+        assert seen(holdfast, api) == "deep"
+
+
+def test_another_certificate_is_presented_over_new_connections_at_once_and_no_request_fails(holdfast: Holdfast):
+    with mutual(holdfast) as (backend, api), holdfast.caller() as caller:
+        holdfast.present(backend.url(), both(client("old")))
+        assert caller.get(api.path).json()["client"] == "old"
+        answers: list[httpx.Response] = []
+        ended = threading.Event()
+
+        def call() -> None:
+            with holdfast.caller() as busy:
+                while not ended.is_set():
+                    answers.append(busy.get(api.path))
+
+        thread = threading.Thread(target=call)
+        thread.start()
+        wait_until(lambda: len(answers) > 5)
+        holdfast.present(backend.url(), both(client("new")))
+        assert caller.get(api.path).json()["client"] == "new"
+        count = len(answers)
+        wait_until(lambda: len(answers) > count + 5)
+        ended.set()
+        thread.join()
+        assert {each.status_code for each in answers} == {200}
+        assert [each.json()["client"] for each in answers[count + 1 :]] == ["new"] * len(answers[count + 1 :])
+
+
+def test_a_removed_certificate_is_presented_no_more_on_open_connections_either(holdfast: Holdfast):
+    with mutual(holdfast) as (backend, api), holdfast.caller() as caller:
+        holdfast.present(backend.url(), both(client("gateway")))
+        assert caller.get(api.path).is_success
+        assert holdfast.rest.delete(WHERE, params={"endpoint": backend.url()}).is_success
+        wait_until(lambda: caller.get(api.path).status_code == 503)
+
+
+def test_another_origin_is_never_presented_the_certificate(holdfast: Holdfast):
+    with mutual(holdfast) as (mine, api), mutual(holdfast, needed=False) as (other, other_api):
+        holdfast.present(mine.url(), both(client("for mine alone")))
+        assert (seen(holdfast, api), seen(holdfast, other_api)) == ("for mine alone", None)
+        holdfast.present(other.url(), both(client("for the other")))
+        assert (seen(holdfast, api), seen(holdfast, other_api)) == ("for mine alone", "for the other")
+
+
+def test_all_apis_of_an_origin_present_it(holdfast: Holdfast):
+    with mutual(holdfast) as (backend, api):
+        holdfast.present(backend.url(), both(client("shared")))
+        beside = holdfast.publish_api(backend.url("/beside"))
+        assert (seen(holdfast, api), seen(holdfast, beside)) == ("shared", "shared")
+
+
+@pytest.mark.parametrize("kind", ["ec-p256", "rsa-2048"])
+def test_a_request_is_made_answered_and_presented_and_what_is_in_force_stays_until_then(holdfast: Holdfast, kind: str):
+    with mutual(holdfast) as (backend, api):
+        where = {"endpoint": backend.url()}
+        holdfast.present(backend.url(), both(client("before")))
+        body = {"subject": "holdfast gateway", "dnsNames": ["gateway.test"], "keyType": kind}
+        made = holdfast.rest.post(f"{WHERE}/request", params=where, json=body)
+        assert made.status_code == 201, made.text
+        assert seen(holdfast, api) == "before"
+        answered = answer(made.json()["csr"], CA)
+        files = {"certificate": ("answer.pem", answered.chain_pem + CA.pem)}
+        assert holdfast.rest.put(f"{WHERE}/answer", params=where, files=files).is_success
+        holdfast.wait_until_client_is_enforced(backend.url())
+        assert seen(holdfast, api) == "holdfast gateway"
+        assert holdfast.rest.get(WHERE, params=where).json()["request"] is None
+
+
+def test_the_key_is_nowhere_but_in_the_gateway(holdfast: Holdfast):
+    own = client("secret keeper")
+    with mutual(holdfast) as (backend, api):
+        holdfast.present(backend.url(), both(own))
+        assert seen(holdfast, api) == "secret keeper"
+        pem = own.key_pem.decode().splitlines()[1:-1]
+        secrets = [own.key_pem, "".join(pem).encode()[:48], own_bytes(own)]
+        files = [file for file in holdfast.data.rglob("*") if file.is_file()]
+        kept = {file.name: file.read_bytes() for file in [*files, holdfast.output]}
+        assert "holdfast.sqlite" in kept
+        assert {name for name, content in kept.items() for secret in secrets if secret in content} == set()
+
+
+def test_the_gateways_admin_interface_does_not_show_the_key(holdfast: Holdfast):
+    own = client("shown without its key")
+    with mutual(holdfast) as (backend, api):
+        holdfast.present(backend.url(), both(own))
+        assert seen(holdfast, api) == "shown without its key"
+        (admin,) = holdfast.data.parent.glob("holdfast-*/admin")
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(admin)), base_url="http://admin") as asking:
+            said = "".join(asking.get(path).text for path in ("/config_dump", "/certs", "/clusters", "/init_dump"))
+        assert own.pem.decode().replace("\n", "\\n") in said
+        assert "PRIVATE KEY" not in said
+        assert own.key_pem.decode().splitlines()[1] not in said
+
+
+def own_bytes(issued: Issued) -> bytes:
+    """Give the number that the key is."""
+    return issued.key.private_numbers().private_value.to_bytes(32, "big")  # type: ignore[union-attr]
+
+
+def test_a_stopped_holdfast_seals_anew_and_presents_the_same_afterwards(tmp_path):
+    with Holdfast(tmp_path) as holdfast, mutual(holdfast) as (backend, api):
+        holdfast.present(backend.url(), both(client("kept")))
+        key = (holdfast.data / "sealing-key").read_bytes()
+        assert (holdfast.data / "sealing-key").stat().st_mode & 0o777 == 0o600
+        command = [str(COMMAND), "rotate-sealing-key", "--data", str(holdfast.data)]
+        running = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (running.returncode, "Another Holdfast runs" in running.stderr) == (1, True)
+        holdfast.stop()
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout == "Sealed 1 private key with the new sealing key.\n"
+        assert (holdfast.data / "sealing-key").read_bytes() not in (b"", key)
+        holdfast.start()
+        wait_until(lambda: holdfast.answers(api))
+        wait_until(lambda: holdfast.call(api.path).is_success)
+        assert seen(holdfast, api) == "kept"

@@ -1,0 +1,128 @@
+"""What findings say that the gateway does, it does."""
+
+from collections.abc import Callable
+from ipaddress import ip_network
+
+import pytest
+from cryptography import x509
+
+from backends import Backend
+from certificates.judging import told
+from issuing import (
+    CLIENTS_ONLY,
+    DAY,
+    MD5_WITH_RSA,
+    UNKNOWN_EXTENSION,
+    Issued,
+    alter,
+    dsa_key,
+    ed448_key,
+    ed25519_key,
+    issue,
+    key_usage,
+    rsa_key,
+    tlv,
+)
+from running import Holdfast
+
+pytestmark = pytest.mark.envoy
+HOST = "localhost"
+ROOT = issue(ca=True, common_name="root", key=rsa_key())
+EXPIRED = issue(ca=True, common_name="expired", start=-9 * DAY, end=-DAY)
+Case = tuple[Issued, list[Issued]]
+
+
+def itself(presented: Issued) -> Case:
+    return presented, [presented]
+
+
+def below(issuer: Issued, *imported: Issued) -> Case:
+    return issue(HOST, by=issuer).alone, [issuer, *imported]
+
+
+def with_issuer(presented: Issued, issuer: Issued = ROOT) -> Case:
+    return presented, [presented, issuer]
+
+
+def intermediate(ca: bool | None = True, **options: object) -> Issued:
+    return issue(by=ROOT, ca=ca, common_name="intermediate", **options)
+
+
+def deep() -> Case:
+    first = issue(by=ROOT, ca=True, path_length=0, common_name="first")
+    second = issue(by=first, ca=True, common_name="second")
+    return below(second, first, ROOT)
+
+
+DIGITAL_SIGNATURE = [key_usage(digital_signature=True)]
+UNKNOWN = [(UNKNOWN_EXTENSION, True)]
+KINDS: dict[tuple[str, str], Callable[[], Case]] = {
+    ("ed25519-key", "info"): lambda: itself(issue(HOST, key=ed25519_key())),
+    ("unsupported-key", "error"): lambda: itself(issue(HOST, key=ed448_key())),
+    ("weak-key", "error"): lambda: itself(issue(HOST, key=dsa_key())),
+    ("weak-key", "warning"): lambda: itself(issue(HOST, key=rsa_key(1024))),
+    ("weak-signature", "error"): lambda: with_issuer(alter(issue(HOST, by=ROOT), ROOT, MD5_WITH_RSA)),
+    ("weak-signature", "warning"): lambda: itself(alter(issue(HOST, by=ROOT), ROOT, MD5_WITH_RSA)),
+    ("expired", "error"): lambda: with_issuer(issue(HOST, by=EXPIRED), EXPIRED),
+    ("no-digital-signature", "error"): lambda: itself(issue(HOST, more=[key_usage()])),
+    ("no-server-auth", "error"): lambda: with_issuer(issue(HOST, by=ROOT, purpose=CLIENTS_ONLY)),
+    ("no-server-auth", "warning"): lambda: below(intermediate(purpose=CLIENTS_ONLY), ROOT),
+    ("unknown-critical-extension", "error"): lambda: with_issuer(issue(HOST, by=ROOT, more=UNKNOWN)),
+    ("unknown-critical-extension", "warning"): lambda: below(intermediate(more=UNKNOWN), ROOT),
+    ("ca-without-basic-constraints", "warning"): lambda: below(
+        intermediate(ca=None, more=[key_usage(key_cert_sign=True)]), ROOT
+    ),
+    ("not-a-ca", "warning"): lambda: below(intermediate(ca=False, more=[key_usage(key_cert_sign=True)])),
+    ("ca-without-key-cert-sign", "error"): lambda: below(intermediate(more=DIGITAL_SIGNATURE), ROOT),
+    ("ca-without-key-cert-sign", "info"): lambda: itself(issue(HOST, ca=True, more=DIGITAL_SIGNATURE)),
+    ("name-constraints", "error"): lambda: below(issue(ca=True, permitted="other.test")),
+    ("path-length-exceeded", "warning"): deep,
+    ("chain-incomplete", "info"): lambda: with_issuer(issue(HOST, by=(above := intermediate())).alone, above),
+    ("version-1", "info"): lambda: below(alter(issue(ca=True), version=b"", extensions=b"")),
+    ("unusual-serial-number", "info"): lambda: itself(alter(issue(HOST), serial_number=tlv(0x02, b"\xff"))),
+    ("empty-issuer", "info"): lambda: itself(alter(issue(HOST, by=ROOT), ROOT, issuer=tlv(0x30))),
+}
+
+
+@pytest.mark.parametrize(("code", "severity"), KINDS)
+def test_the_gateway_refuses_errors_and_nothing_else(holdfast: Holdfast, code: str, severity: str):
+    presented, imported = KINDS[code, severity]()
+    assert told(*imported, host=HOST)[code] == severity
+    assert ("error" in told(*imported, host=HOST).values()) == (severity == "error")
+    assert calls(holdfast, presented, imported, HOST) == (503 if severity == "error" else 200)
+
+
+def test_the_gateway_cannot_check_name_constraints_about_addresses(holdfast: Holdfast):
+    network = x509.IPAddress(ip_network("127.0.0.0/8"))
+    root = issue(ca=True, more=[(x509.NameConstraints([network], None), True)])
+    presented = issue("127.0.0.1", by=root)
+    assert told(root, host="127.0.0.1")["name-constraints"] == "error"
+    assert calls(holdfast, presented, [root], "127.0.0.1") == 503
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("*.b.localhost", 200),
+        ("f*.b.localhost", 200),
+        ("*oo.b.localhost", 200),
+        ("foo.*.localhost", 503),
+        ("*.localhost", 503),
+        ("*", 503),
+        ("foo.b.localhost.", 503),
+    ],
+)
+def test_the_gateway_takes_wildcards_as_names_are_judged(holdfast: Holdfast, name: str, status: int):
+    presented = issue(name, common_name="backend")
+    assert ("name-mismatch" in told(presented, host="foo.b.localhost")) == (status == 503)
+    assert calls(holdfast, presented, [presented], "foo.b.localhost") == status
+
+
+def calls(holdfast: Holdfast, presented: Issued, imported: list[Issued], host: str) -> int:
+    """Call a backend at *host* that presents *presented* after *imported* is enforced, and give the status."""
+    with Backend(presented) as backend:
+        endpoint = backend.url(host=host)
+        path = holdfast.publish_api(endpoint).path
+        assert holdfast.call(path).status_code == 503
+        holdfast.import_certificate(endpoint, b"".join(each.pem for each in imported))
+        return holdfast.call(path).status_code

@@ -1,0 +1,258 @@
+"""What the gateway says of a backend when it is asked before anything is saved, and that it does as it says."""
+
+import os
+import re
+import signal
+import ssl
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from test_certificate_kinds import BELIEVED, EXPIRED, ROOT, STILL_REFUSED, Kind, itself
+
+from backends import V4, Backend, ListeningBackend, closed_port, http2_backend, silent_backend
+from issuing import issue, server_context
+from running import Holdfast, PublishedApi, refusal, wait_until
+
+pytestmark = pytest.mark.envoy
+NOT_TRUSTED = "503 backend_not_trusted"
+PRESENTED = issue(V4)
+KINDS = {
+    name: kinds[name]
+    for kinds, names in (
+        (
+            BELIEVED,
+            (
+                "self-signed with CA:TRUE",
+                "self-signed without basicConstraints",
+                "below an intermediate, leaf alone",
+                "leaf alone, its root expired",
+                "root, chain served",
+                "root and intermediate, leaf served",
+                "intermediate alone, leaf served",
+                "beside an expired one in one file",
+                "DNS name",
+                "P-521 below an Ed25519 root",
+                "RSA-1024",
+                "for clients only, leaf alone",
+            ),
+        ),
+        (STILL_REFUSED, STILL_REFUSED),
+    )
+    for name in names
+}
+CODES = {
+    "expired": lambda: Kind(issue(V4, by=ROOT, **EXPIRED), ROOT.pem),
+    "self_signed_not_trusted": lambda: Kind(issue(V4), issue(V4).pem),
+    "unknown_issuer": lambda: Kind(issue(V4, by=ROOT), issue(ca=True).pem),
+    "hostname_mismatch": lambda: itself(issue("other.test")),
+    "no_subject_alt_name": lambda: itself(issue(common_name=V4)),
+}
+
+
+def ask(holdfast: Holdfast, endpoint: str, file: bytes | None = None, **fields: str) -> dict[str, Any]:
+    files = {"endpoint": (None, endpoint)} | {name: (None, value) for name, value in fields.items()}
+    if file is not None:
+        files |= {"certificate": ("certificate.crt", file)}
+    answer = holdfast.rest.post("/endpoints/probe", files=files)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    assert body["verdict"]["answeredBy"] == "gateway", body
+    return body
+
+
+def accepted(holdfast: Holdfast, endpoint: str, file: bytes | None = None, **fields: str) -> bool:
+    return bool(ask(holdfast, endpoint, file, **fields)["verdict"]["accepted"])
+
+
+def told(holdfast: Holdfast, path: str) -> str:
+    answer = holdfast.call(path)
+    return "200" if answer.is_success else refusal(answer)
+
+
+def held(holdfast: Holdfast) -> set[str]:
+    """Name all clusters, secrets and hosts of tests that the gateway has, in whatever state."""
+    (socket,) = Path(holdfast.data.parent).glob("holdfast-*/admin")
+    transport = httpx.HTTPTransport(uds=str(socket), verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    with httpx.Client(transport=transport, base_url="http://admin") as admin:
+        said = admin.get("/config_dump?include_eds").text + admin.get("/clusters").text
+    return set(re.findall(r"probe/[0-9a-f]{16}", said))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_gateway_does_with_traffic_what_it_said_it_would(holdfast: Holdfast, kind: str):
+    case = KINDS[kind]()
+    with Backend(case.presented) as backend:
+        endpoint = backend.url(host=case.host)
+        verdict = ask(holdfast, endpoint, case.imported)["verdict"]
+        api = holdfast.publish_api(endpoint)
+        wait_until(lambda: told(holdfast, api.path) == NOT_TRUSTED)
+        alias = holdfast.import_certificate(endpoint, case.imported)
+        saved = ask(holdfast, endpoint)["verdict"]
+        assert told(holdfast, api.path) == ("200" if verdict["accepted"] else NOT_TRUSTED)
+        assert (saved["accepted"], saved["code"]) == (verdict["accepted"], verdict["code"])
+        holdfast.delete_certificate(alias)
+    assert verdict["accepted"] == (kind in BELIEVED)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_refusal_has_its_code_and_what_to_do(holdfast: Holdfast, code: str):
+    case = CODES[code]()
+    with Backend(case.presented) as backend:
+        verdict = ask(holdfast, backend.url(host=case.host), case.imported)["verdict"]
+    assert (verdict["accepted"], verdict["code"]) == (False, code)
+    assert verdict["message"]
+    assert verdict["remedy"]
+    assert verdict["reason"]
+
+
+def test_what_the_gateway_saw_is_what_was_looked_at(holdfast: Holdfast):
+    with Backend(issue(V4, by=ROOT)) as backend:
+        body = ask(holdfast, backend.url("/base"), ROOT.pem)
+    assert body["endpoint"] == backend.url("/base")
+    assert body["address"] == body["verdict"]["address"] == f"{V4}:{backend.port}"
+    (presented,) = body["presented"]
+    assert presented["role"] == "leaf"
+    assert body["verdict"]["fingerprint"] == presented["fingerprint"]
+    assert body["verdict"]["tlsVersion"] == body["tlsVersion"] == "TLSv1.3"
+    assert body["verdict"]["cipher"]
+    assert body["verdict"]["message"] == "The gateway accepts this backend."
+
+
+def test_a_backend_with_http2_is_asked_as_in_traffic(holdfast: Holdfast):
+    with http2_backend(PRESENTED) as url:
+        body = ask(holdfast, url, PRESENTED.pem)
+    assert (body["verdict"]["accepted"], body["alpn"]) == (True, "h2")
+
+
+def test_a_test_changes_nothing_for_traffic(holdfast: Holdfast):
+    other = issue(V4)
+    with Backend(PRESENTED) as backend:
+        api = holdfast.publish_api(backend.url())
+        assert accepted(holdfast, backend.url(), PRESENTED.pem)
+        assert told(holdfast, api.path) == NOT_TRUSTED
+        alias = holdfast.import_certificate(backend.url(), PRESENTED.pem)
+        assert not accepted(holdfast, backend.url(), other.pem, alias=alias)
+        assert told(holdfast, api.path) == "200"
+        found = holdfast.rest.get(f"/endpoint-certificates/{alias}").json()
+        assert found["enforcement"]["progress"] == "enforced"
+
+
+def test_a_refusal_in_a_test_is_no_failed_request(holdfast: Holdfast):
+    def failures(api: PublishedApi) -> list[Any]:
+        found: list[Any] = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
+        return found
+
+    with Backend(PRESENTED) as backend, closed_port() as closed:
+        tested = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+        assert failures(tested) == []
+        other = holdfast.publish_api(closed)
+        assert not accepted(holdfast, backend.url(), issue(V4).pem + issue(V4).pem, alias=alias_of(holdfast, backend))
+        assert told(holdfast, other.path) == "503 backend_unreachable"
+        wait_until(lambda: failures(other))  # what came before it has been told too
+        assert failures(tested) == []
+
+
+def alias_of(holdfast: Holdfast, backend: Backend) -> str:
+    found = holdfast.rest.get("/endpoint-certificates", params={"endpoint": backend.url()}).json()["certificates"]
+    return str(found[0]["alias"])
+
+
+def test_a_secret_that_traffic_uses_stays_when_the_same_was_tested(holdfast: Holdfast):
+    with Backend(PRESENTED) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+        assert accepted(holdfast, backend.url())
+        wait_until(lambda: not held(holdfast))
+        with holdfast.caller() as fresh:
+            assert fresh.get(api.path, headers={"connection": "close"}).status_code == 200
+        backend.present(issue(V4))
+        wait_until(lambda: not accepted(holdfast, backend.url()))
+
+
+def test_the_replacement_of_a_certificate_is_tested_without_the_one_that_goes(holdfast: Holdfast):
+    successor = issue(V4)
+    with Backend(PRESENTED) as backend:
+        holdfast.publish_api(backend.url())
+        alias = holdfast.import_certificate(backend.url(), PRESENTED.pem)
+        assert accepted(holdfast, backend.url())
+        assert accepted(holdfast, backend.url(), successor.pem)
+        assert not accepted(holdfast, backend.url(), successor.pem, alias=alias)
+        assert not accepted(holdfast, backend.url(), alias=alias)
+
+
+def test_without_any_certificate_the_public_authorities_decide(holdfast: Holdfast):
+    with Backend(PRESENTED) as backend:
+        verdict = ask(holdfast, backend.url())["verdict"]
+    assert (verdict["accepted"], verdict["code"]) == (False, "self_signed_not_trusted")
+
+
+def test_no_byte_of_http_reaches_the_backend(holdfast: Holdfast):
+    presented = issue("localhost")
+    with ListeningBackend(server_context(presented)) as backend:
+        assert accepted(holdfast, backend.url("localhost"), presented.pem)
+        wait_until(lambda: len(backend.heard) == 2)
+    assert backend.heard == [b"", b""]
+    assert backend.names == ["localhost", "localhost"]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_backend_that_wants_a_client_certificate_is_refused(holdfast: Holdfast, version: ssl.TLSVersion):
+    context = server_context(PRESENTED)
+    context.minimum_version = context.maximum_version = version
+    context.verify_mode = ssl.CERT_REQUIRED
+    with ListeningBackend(context) as backend:
+        body = ask(holdfast, backend.url(), PRESENTED.pem)
+    assert body["clientCertificateRequested"]
+    assert not body["verdict"]["accepted"]
+    assert "alert" in body["verdict"]["reason"].lower()
+    assert len(body["presented"]) == 1
+
+
+def test_a_backend_that_would_take_a_client_certificate_and_needs_none_is_accepted(holdfast: Holdfast):
+    context = server_context(PRESENTED)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    with ListeningBackend(context) as backend:
+        body = ask(holdfast, backend.url(), PRESENTED.pem)
+    assert body["clientCertificateRequested"]
+    assert body["verdict"]["accepted"]
+
+
+def test_a_backend_that_is_not_there_or_speaks_no_tls_has_its_codes(holdfast: Holdfast):
+    with closed_port() as url:
+        body = ask(holdfast, url)
+        assert body["verdict"]["code"] == body["problem"]["code"] == "connection_refused"
+    with Backend(None) as backend:
+        body = ask(holdfast, backend.url().replace("http:", "https:"))
+        assert body["verdict"]["code"] == body["problem"]["code"] == "not_tls"
+    with silent_backend() as url:
+        body = ask(holdfast, url)
+        assert body["verdict"]["code"] == body["problem"]["code"] == "timeout"
+    assert body["presented"] == []
+
+
+def test_nothing_of_a_test_stays_at_the_gateway(holdfast: Holdfast):
+    with Backend(PRESENTED) as backend, closed_port() as closed:
+        assert accepted(holdfast, backend.url(), PRESENTED.pem)
+        assert not accepted(holdfast, backend.url())
+        assert not accepted(holdfast, closed)
+    wait_until(lambda: not held(holdfast))
+
+
+def test_a_gateway_that_was_started_again_can_be_asked_again(tmp_path: Path):
+    with Holdfast(tmp_path) as holdfast, Backend(PRESENTED) as backend:
+        os.kill(holdfast.envoy, signal.SIGKILL)
+        fields = {"endpoint": (None, backend.url()), "certificate": ("certificate.crt", PRESENTED.pem)}
+        wait_until(lambda: holdfast.rest.post("/endpoints/probe", files=fields).json()["verdict"]["accepted"])
+
+
+def test_only_allowed_networks_are_tested(tmp_path: Path):
+    with Holdfast(tmp_path, HOLDFAST_PROBE_NETWORKS="10.0.0.0/8, ::1/128") as holdfast, Backend(PRESENTED) as backend:
+        for path in ("/endpoints/probe", "/endpoints/fetch"):
+            answer = holdfast.rest.post(path, files={"endpoint": (None, backend.url())})
+            assert answer.status_code == 400
+            assert "HOLDFAST_PROBE_NETWORKS" in answer.json()["description"]
+        assert backend.connections == 0
+        with Backend(issue("::1"), "::1") as inside:
+            assert accepted(holdfast, inside.url()) is False
+            assert holdfast.rest.post("/endpoints/fetch", files={"endpoint": (None, inside.url())}).json()["presented"]

@@ -1,0 +1,167 @@
+"""What gateways tell of failed requests, over a real unix socket."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import grpc.aio
+import pytest
+from envoy.config.core.v3.address_pb2 import Address, SocketAddress
+from envoy.config.core.v3.base_pb2 import Node
+from envoy.data.accesslog.v3.accesslog_pb2 import (
+    AccessLogCommon,
+    HTTPAccessLogEntry,
+    HTTPRequestProperties,
+    HTTPResponseProperties,
+    ResponseFlags,
+)
+from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
+from envoy.service.accesslog.v3.als_pb2_grpc import AccessLogServiceStub
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from holdfast.gateway.access_log import MAX_ID, MAX_REASON, FailedRequest
+from holdfast.gateway.ads import serve
+from holdfast.gateway.cache import Cache
+
+CLUSTER = "default/pizza/production"
+
+
+def entry(request_id="r1", cluster=CLUSTER, reason="", address="", port=0, start=None, details="", **flags):
+    start_time = Timestamp()
+    start_time.FromDatetime(start or datetime.now(UTC))
+    common = AccessLogCommon(
+        route_name=cluster,
+        upstream_transport_failure_reason=reason,
+        upstream_remote_address=Address(socket_address=SocketAddress(address=address, port_value=port)),
+        start_time=start_time,
+        response_flags=ResponseFlags(**flags),
+    )
+    return HTTPAccessLogEntry(
+        common_properties=common,
+        request=HTTPRequestProperties(request_id=request_id),
+        response=HTTPResponseProperties(response_code_details=details),
+    )
+
+
+def message(*entries, node=""):
+    told = StreamAccessLogsMessage(http_logs=StreamAccessLogsMessage.HTTPAccessLogEntries(log_entry=entries))
+    if node:
+        told.identifier.CopyFrom(StreamAccessLogsMessage.Identifier(node=Node(id=node)))
+    return told
+
+
+def stream(tmp_path, *messages):
+    """Send *messages* in one stream and give what was taken of them."""
+
+    async def story():
+        taken: list[FailedRequest] = []
+        address = f"unix:{tmp_path / 'ads'}"
+        server = await serve(Cache(), address, taken.append)
+        async with grpc.aio.insecure_channel(address) as channel:
+            call = AccessLogServiceStub(channel).StreamAccessLogs()
+            for each in messages:
+                await call.write(each)
+            await call.done_writing()
+            await call
+        await server.stop(0)
+        return taken
+
+    return asyncio.run(story())
+
+
+def test_a_stream_says_once_which_gateway_it_is(tmp_path):
+    taken = stream(tmp_path, message(entry("r1"), node="edge-1"), message(entry("r2")))
+    assert [(each.gateway, each.request_id) for each in taken] == [("edge-1", "r1"), ("edge-1", "r2")]
+
+
+def test_a_failed_request_is_taken_with_all_that_is_known(tmp_path):
+    start = datetime.now(UTC) - timedelta(seconds=1)
+    told = entry("r1", reason="why", address="::1", port=443, start=start, upstream_connection_termination=True)
+    (taken,) = stream(tmp_path, message(told, node="edge-1"))
+    assert taken == FailedRequest(
+        gateway="edge-1",
+        cluster=CLUSTER,
+        upstream="[::1]:443",
+        reason="why",
+        request_id="r1",
+        at=start,
+        timed_out=False,
+        without_host=False,
+        connection_terminated=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "expected"), [("127.0.0.1", 80, "127.0.0.1:80"), ("::1", 80, "[::1]:80"), ("", 0, "")]
+)
+def test_the_backend_is_named_by_address_and_port(tmp_path, address, port, expected):
+    (taken,) = stream(tmp_path, message(entry(address=address, port=port)))
+    assert taken.upstream == expected
+
+
+def test_time_runs_out_by_flag_or_by_envoys_details_and_not_by_the_words_of_a_backend(tmp_path):
+    taken = stream(
+        tmp_path,
+        message(
+            entry("flag", stream_idle_timeout=True),
+            entry("details", details="upstream_reset_before_response_started{connection_timeout}"),
+            entry(
+                "name", details="upstream_reset_before_response_started{remote_connection_failure|[connection_timeout]}"
+            ),
+        ),
+    )
+    assert [each.request_id for each in taken if each.timed_out] == ["flag", "details"]
+
+
+def test_long_texts_are_cut(tmp_path):
+    long = "x" * 100_000
+    told = entry(long, reason=long, address=long, port=1, cluster=long)
+    (taken,) = stream(tmp_path, message(told, node=long))
+    assert (len(taken.request_id), len(taken.reason), len(taken.gateway)) == (MAX_ID, MAX_REASON, MAX_ID)
+    assert len(taken.cluster) == MAX_ID
+    assert len(taken.upstream) < MAX_ID + 10
+
+
+def test_a_time_that_cannot_be_is_the_time_of_telling(tmp_path):
+    impossible = entry("r1")
+    impossible.common_properties.start_time.seconds = 2**62
+    later = entry("r2", start=datetime.now(UTC) + timedelta(days=9))
+    for taken in stream(tmp_path, message(impossible, later)):
+        assert abs(taken.at - datetime.now(UTC)) < timedelta(seconds=30)
+
+
+def test_a_request_that_has_no_route_is_nobodys_failure(tmp_path):
+    assert stream(tmp_path, message(entry(cluster=""))) == []
+
+
+def test_a_message_of_many_requests_lets_others_have_their_turn(tmp_path):
+    """While one message of 20,000 is taken, a heartbeat beats on."""
+    entries = [entry(f"r{number}") for number in range(20_000)]
+
+    async def story():
+        beats, at_beat, taken = 0, [], []
+
+        async def beat():
+            nonlocal beats
+            while True:
+                await asyncio.sleep(0)
+                beats += 1
+
+        def take(request):
+            taken.append(request)
+            at_beat.append(beats)
+
+        address = f"unix:{tmp_path / 'ads'}"
+        server = await serve(Cache(), address, take)
+        heart = asyncio.create_task(beat())
+        async with grpc.aio.insecure_channel(address, options=[("grpc.max_send_message_length", -1)]) as channel:
+            call = AccessLogServiceStub(channel).StreamAccessLogs()
+            await call.write(message(*entries))
+            await call.done_writing()
+            await call
+        heart.cancel()
+        await server.stop(0)
+        return len(taken), len(set(at_beat))
+
+    taken, turns = asyncio.run(story())
+    assert taken == 20_000
+    assert turns >= 200

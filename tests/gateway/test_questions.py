@@ -1,0 +1,80 @@
+"""What the gateway is given before it is asked about a backend."""
+
+import pytest
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpConnectionManager,
+)
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
+
+from holdfast.apis.endpoint import parse_endpoint
+from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.trust import trust_set
+from holdfast.gateway.clusters import clusters
+from holdfast.gateway.probing import listener, question
+from holdfast.gateway.tls import secret
+from issuing import issue
+
+ANCHORS = [read_certificate(issue("backend.test").der)]
+URLS = ["https://backend.test:8443/base", "https://127.0.0.1:8443", "https://[::1]"]
+
+
+def asked(url, anchors=(), addresses=("192.0.2.1",)):
+    endpoint = parse_endpoint(url)
+    trust = trust_set(anchors, endpoint.origin.reference)
+    made = question("probe/1", endpoint, trust, addresses)
+    return endpoint, trust, made, Cluster.FromString(made.cluster.body)
+
+
+def tls(cluster):
+    context = UpstreamTlsContext()
+    assert cluster.transport_socket.typed_config.Unpack(context)
+    return context
+
+
+def secret_config(context):
+    return context.common_tls_context.combined_validation_context.validation_context_sds_secret_config
+
+
+@pytest.mark.parametrize("anchors", [[], ANCHORS], ids=["public", "imported"])
+@pytest.mark.parametrize("url", URLS)
+def test_backends_are_verified_in_the_words_of_traffic_but_for_the_name_of_the_secret(url, anchors):
+    endpoint, trust, made, cluster = asked(url, anchors)
+    real = Cluster.FromString(clusters("real", endpoint, trust)[0].body)
+    ours, theirs = tls(cluster), tls(real)
+    assert made.server_name == theirs.sni
+    assert secret_config(ours).name == made.secret.name == "probe/1"
+    secret_config(ours).name = secret_config(theirs).name
+    assert ours == theirs
+    assert cluster.typed_extension_protocol_options == real.typed_extension_protocol_options
+    assert cluster.connect_timeout == real.connect_timeout
+    held, used = Secret.FromString(made.secret.body), Secret.FromString(secret(trust).body)
+    assert held.name == "probe/1"
+    assert held.validation_context == used.validation_context
+
+
+def test_connections_are_made_to_the_addresses_that_were_resolved_and_to_no_other():
+    _, _, _, cluster = asked("https://backend.test:8443", addresses=["2001:db8::1", "192.0.2.1"])
+    (locality,) = cluster.load_assignment.endpoints
+    (host,) = locality.lb_endpoints
+    made = [host.endpoint.address, *(each.address for each in host.endpoint.additional_addresses)]
+    targets = [(each.socket_address.address, each.socket_address.port_value) for each in made]
+    assert targets == [("2001:db8::1", 8443), ("192.0.2.1", 8443)]
+    assert cluster.type == Cluster.STATIC
+    assert not cluster.HasField("typed_dns_resolver_config")
+
+
+def test_what_is_given_is_what_is_taken_away():
+    _, _, made, _ = asked("https://backend.test")
+    assert set(made.keys) == {(each.type_url, each.name) for each in (made.cluster, made.secret)}
+
+
+def test_only_this_user_can_ask_and_no_question_is_told_as_a_failed_request(tmp_path):
+    made = listener(tmp_path / "probe")
+    assert (made.address.pipe.path, made.address.pipe.mode) == (str(tmp_path / "probe"), 0o600)
+    manager = HttpConnectionManager()
+    assert made.filter_chains[0].filters[0].typed_config.Unpack(manager)
+    assert not manager.access_log
+    (route,) = manager.route_config.virtual_hosts[0].routes
+    assert route.match.HasField("connect_matcher")

@@ -1,0 +1,104 @@
+"""Client certificates through the JSON door."""
+
+import pytest
+
+from holdfast.store import accounts
+from holdfast.store.accounts import User
+from issuing import answer, identity_file, issue
+from rest.calls import PREFIX, SANDBOX, URL, assert_problem
+
+PATH = f"{PREFIX}/endpoints/client-certificate"
+WHERE = {"endpoint": URL}
+CA = issue(ca=True, common_name="CA")
+OWN = issue(common_name="own", by=CA)
+
+
+def put(client, data, where=URL, password="", **files):
+    sent = {"certificate": ("client.pem", data)} | {name: (name, content) for name, content in files.items()}
+    return client.put(PATH, params={"endpoint": where}, files=sent, data={"password": password})
+
+
+def test_an_import_is_described_and_no_answer_holds_the_key(client, api):
+    del api
+    made = put(client, identity_file("geheim", OWN), password="geheim")
+    got = client.get(PATH, params=WHERE)
+    for response in (made, got):
+        assert response.status_code == 200, response.text
+        assert response.headers["cache-control"] == "no-store"
+        assert "PRIVATE" not in response.text
+        body = response.json()
+        assert body["origin"] == "https://pizza.test:8443"
+        assert [each["subject"] for each in body["certificates"]] == ["CN=own"]
+        assert body["certificates"][0]["status"] == "Active"
+        assert body["enforcement"]["progress"] == "no gateway"
+        assert body["request"] is None
+    assert made.json()["ignored"] == []
+
+
+def test_the_key_can_be_sent_as_a_file_of_its_own(client, api):
+    del api
+    assert put(client, OWN.chain_pem, key=OWN.key_pem).status_code == 200
+
+
+def test_a_request_is_made_shown_answered_and_discarded(client, api):
+    del api
+    body = {"subject": "me", "dnsNames": ["gateway.test"], "keyType": "rsa-2048"}
+    made = client.post(f"{PATH}/request", params=WHERE, json=body)
+    assert made.status_code == 201
+    assert "PRIVATE" not in made.text
+    assert (made.json()["subject"], made.json()["dnsNames"]) == ("CN=me", ["gateway.test"])
+    assert client.get(PATH, params=WHERE).json() | {"certificates": []} == client.get(PATH, params=WHERE).json()
+    files = {"certificate": ("a.pem", answer(made.json()["csr"], CA).pem)}
+    answered = client.put(f"{PATH}/answer", params=WHERE, files=files)
+    assert [each["subject"] for each in answered.json()["certificates"]] == ["CN=me"]
+    assert_problem(client.put(f"{PATH}/answer", params=WHERE, files=files), 404)
+    assert client.post(f"{PATH}/request", params=WHERE, json={"subject": "again"}).status_code == 201
+    assert client.delete(f"{PATH}/request", params=WHERE).status_code == 200
+    assert_problem(client.delete(f"{PATH}/request", params=WHERE), 404)
+
+
+def test_a_removed_one_is_gone(client, api):
+    del api
+    put(client, OWN.chain_pem + OWN.key_pem)
+    assert client.delete(PATH, params=WHERE).status_code == 200
+    assert_problem(client.get(PATH, params=WHERE), 404)
+    assert_problem(client.delete(PATH, params=WHERE), 404)
+
+
+def test_what_cannot_be_used_is_refused_by_field(client, api):
+    del api
+    assert_problem(put(client, OWN.pem), 400, "certificate", says="no private key")
+    assert_problem(put(client, OWN.key_pem + CA.pem), 400, "certificate", says="belongs to none")
+    assert_problem(put(client, OWN.pem + OWN.key_pem, SANDBOX), 400, "endpoint")
+    assert_problem(put(client, OWN.pem + OWN.key_pem, "https://nobody.test"), 400, "endpoint")
+    assert_problem(client.post(f"{PATH}/request", params=WHERE, json={"subject": ""}), 400, "subject")
+    refused = client.post(f"{PATH}/request", params=WHERE, json={"subject": "a", "keyType": "dsa"})
+    assert_problem(refused, 400, "keyType")
+    assert_problem(client.post(f"{PATH}/request", params=WHERE, content=b"x"), 415, "Content-Type")
+    assert_problem(client.put(PATH, params=WHERE, json={}), 415, "Content-Type")
+
+
+def test_without_the_permission_it_can_be_seen_and_not_changed(shared_runtime, sign_in, client, api, berta):
+    del api
+    put(client, OWN.chain_pem + OWN.key_pem)
+    few = User("few" + berta.id, berta.organization, "few" + berta.id, "x", frozenset())
+    with shared_runtime.store.write() as session:
+        accounts.insert_user(session, few, shared_runtime.now())
+    other = sign_in(few)
+    assert other.get(PATH, params=WHERE).status_code == 200
+    for refused in (
+        put(other, OWN.pem + OWN.key_pem),
+        other.delete(PATH, params=WHERE),
+        other.delete(f"{PATH}/request", params=WHERE),
+        other.post(f"{PATH}/request", params=WHERE, json={"subject": "a"}),
+        other.put(f"{PATH}/answer", params=WHERE, files={"certificate": ("a.pem", OWN.pem)}),
+    ):
+        assert_problem(refused, 403, says="You need the permission 'client_certificates'")
+
+
+@pytest.mark.parametrize("method", ["get", "delete"])
+def test_another_organization_has_nothing_to_do_with_it(client, stranger, api, method):
+    del api
+    put(client, OWN.chain_pem + OWN.key_pem)
+    assert getattr(stranger, method)(PATH, params=WHERE).status_code in (400, 404)
+    assert client.get(PATH, params=WHERE).status_code == 200

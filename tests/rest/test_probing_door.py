@@ -1,0 +1,145 @@
+"""`/endpoints`: looking at a backend, and what is said when it cannot be tested."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backends import Backend, closed_port, silent_backend
+from holdfast.certificates.parsing import MAX_BYTES
+from holdfast.services.accounts import SESSION_COOKIE
+from holdfast.services.probing import AT_ONCE, MAX_WAITING, Probes
+from issuing import issue, truststore
+from rest.calls import ENDPOINTS, URL, assert_problem, create_api, unchanged, upload
+
+ROOT = issue(ca=True, common_name="root")
+INTERMEDIATE = issue(by=ROOT, ca=True, common_name="intermediate")
+LEAF = issue("127.0.0.1", by=INTERMEDIATE)
+
+
+def post(client, what, endpoint, data=None, **fields):
+    parts = {name: (None, value) for name, value in {"endpoint": endpoint, **fields}.items()}
+    if data is not None:
+        parts["certificate"] = ("backend.pem", data)
+    return client.post(f"{ENDPOINTS}/{what}", files=parts)
+
+
+@pytest.fixture(params=["probe", "fetch"])
+def what(request):
+    return request.param
+
+
+def test_what_a_backend_presents_is_given_with_what_each_choice_means(client, runtime):
+    with Backend(LEAF.followed_by(INTERMEDIATE, ROOT)) as backend, unchanged(runtime, "default"):
+        body = post(client, "fetch", backend.url("/base")).json()
+        assert backend.requests == 0
+    assert (body["endpoint"], body["address"]) == (backend.url("/base"), f"127.0.0.1:{backend.port}")
+    assert [each["role"] for each in body["presented"]] == ["leaf", "intermediate", "root"]
+    assert [each["pem"].encode() for each in body["presented"]] == [LEAF.pem, INTERMEDIATE.pem, ROOT.pem]
+    prints = [each["fingerprint"] for each in body["presented"]]
+    assert [(each["kind"], each["fingerprint"]) for each in body["choices"]] == [
+        ("root", prints[2]),
+        ("intermediate", prints[1]),
+        ("leaf", prints[0]),
+    ]
+    assert all(each["sentence"] for each in body["choices"])
+    assert (body["tlsVersion"], body["leftOut"], body["clientCertificateRequested"]) == ("TLSv1.3", 0, False)
+    assert body["cipher"]
+    assert body["problem"] is None
+    assert "verdict" not in body
+
+
+def test_a_backend_that_is_not_there_presents_nothing(client):
+    with closed_port() as url:
+        body = post(client, "fetch", url).json()
+    assert (body["presented"], body["choices"]) == ([], [])
+    assert body["problem"] == {"code": "connection_refused", "message": "Connection refused"}
+
+
+def test_without_a_gateway_it_is_said_that_nothing_is_known(client):
+    with Backend(LEAF) as backend:
+        body = post(client, "probe", backend.url(), ROOT.pem).json()
+    verdict = body["verdict"]
+    assert (verdict["accepted"], verdict["answeredBy"], verdict["code"]) == (False, "none", None)
+    assert "No gateway" in verdict["message"]
+    assert verdict["reason"] == "No gateway is connected."
+    assert verdict["remedy"]
+    assert len(body["presented"]) == 2
+    assert body["findings"] == []
+
+
+def test_findings_are_about_the_host_of_the_endpoint(client):
+    with Backend(issue("other.test", by=ROOT)) as backend:
+        body = post(client, "probe", backend.url()).json()
+    assert [(each["code"], each["fingerprint"]) for each in body["findings"]] == [
+        ("name-mismatch", body["presented"][0]["fingerprint"])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "says"),
+    [
+        ("http://backend.test", "Only an https endpoint"),
+        ("nonsense", "must begin with https://"),
+        ("", "is missing"),
+        ("https://a:b@backend.test", "user name"),
+        ("https://169.254.169.254/latest/meta-data", "not allowed to test 169.254.169.254"),
+        ("https://[::ffff:169.254.169.254]", "not allowed"),
+        ("https://[fe80::1]", "not allowed"),
+        ("https://0.0.0.0", "not allowed"),
+        ("https://[fd00:ec2::254]", "not allowed"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_tested_is_refused(client, what, endpoint, says):
+    assert_problem(post(client, what, endpoint), 400, "endpoint", says=says)
+
+
+def test_a_missing_endpoint_is_named(client, what):
+    response = client.post(f"{ENDPOINTS}/{what}", files={"alias": (None, "a")})
+    assert_problem(response, 400, "endpoint", says="It is missing")
+    assert_problem(client.post(f"{ENDPOINTS}/{what}", json={}), 415, "Content-Type", says="multipart/form-data")
+
+
+def test_a_file_that_cannot_be_used_is_refused_before_anybody_is_connected_to(client):
+    locked = truststore("s3cret", ROOT)
+    with Backend(LEAF) as backend:
+        for data, says in (
+            (b"nonsense", "not a certificate"),
+            (LEAF.pem + LEAF.key_pem, "private key"),
+            (b"x" * (MAX_BYTES + 1), "larger than"),
+            (locked, "Enter its password"),
+        ):
+            assert_problem(post(client, "probe", backend.url(), data), 400, "certificate", says=says)
+        assert backend.connections == 0
+        assert post(client, "probe", backend.url(), locked, password="s3cret").status_code == 200
+
+
+def test_an_alias_must_be_one_of_the_organization_and_of_the_endpoint(client, stranger):
+    create_api(client)
+    assert upload(client, issue("pizza.test").pem).status_code == 201
+    with closed_port() as other:
+        for anybody in (client, stranger):
+            assert_problem(post(anybody, "probe", other, alias="nobody"), 404)
+        assert_problem(post(stranger, "probe", URL, alias="pizza-backend"), 404)
+        assert_problem(
+            post(client, "probe", other, alias="pizza-backend"), 400, "alias", says="is for https://pizza.test"
+        )
+
+
+def test_who_comes_when_too_many_wait_is_told_to_come_again(shared_runtime, connect, berta):
+    async def warming():
+        return set()
+
+    probes = Probes(shared_runtime.cache, "embedded", Path("/nonexistent"), warming, seconds=0.3)
+    client = connect(replace(shared_runtime, probes=probes))
+    client.cookies.set(SESSION_COOKIE, shared_runtime.accounts.start_session(berta, shared_runtime.now()))
+    count = AT_ONCE + MAX_WAITING + 4
+    with silent_backend() as url, ThreadPoolExecutor(count) as threads:
+        answers = list(threads.map(lambda _: post(client, "fetch", url), range(count)))
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert 0 < len(refused) <= 4
+    for answer in refused:
+        assert_problem(answer, 429, says="Too many backends are being tested")
+        assert answer.json()["type"] == "/problems/too-many-tests"
+        assert int(answer.headers["retry-after"]) > 0

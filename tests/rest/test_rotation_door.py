@@ -1,0 +1,198 @@
+"""Replacing with overlap, undoing, retiring, and restoring what was removed."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from holdfast.apis.endpoint_certificate import Generation
+from holdfast.services import rotation, trust
+from holdfast.services.principal import Principal
+from issuing import issue
+from rest.calls import CERTIFICATES, REMOVED, URL, assert_problem, create_api, replace, unchanged, upload
+from store.values import read
+
+pytestmark = pytest.mark.usefixtures("api")
+PLACE = f"{CERTIFICATES}/pizza-backend"
+
+
+def prints(described):
+    return [each["fingerprint"] for each in described]
+
+
+def printed(*issued):
+    return [read(each).fingerprint for each in issued]
+
+
+def replace_beside(client, data):
+    return client.put(f"{PLACE}?keepPrevious=true", files={"certificate": ("new.pem", data)})
+
+
+def removed(client):
+    return client.get(REMOVED).json()["list"]
+
+
+@pytest.fixture
+def certificates(client):
+    """An old certificate, which is previous now, and a new one."""
+    old, new = issue("pizza.test"), issue("pizza.test")
+    upload(client, old.pem)
+    assert replace_beside(client, new.pem).status_code == 200
+    return old, new
+
+
+def test_a_replacement_with_overlap_says_what_is_current_and_what_previous(client, certificates):
+    old, new = certificates
+    body = client.get(PLACE).json()
+    assert (prints(body["certificates"]), prints(body["previous"])) == (printed(new), printed(old))
+    assert datetime.fromisoformat(body["replacedTime"]) == datetime.fromisoformat(body["lastUpdatedTime"])
+    assert (body["inUse"], body["retireProposed"]) == ("unknown", False)
+    assert removed(client) == []
+
+
+def test_a_replacement_without_overlap_has_no_previous_certificate(client, certificates):
+    body = replace(client, issue("pizza.test").pem).json()
+    assert body["previous"] == []
+    (gone,) = removed(client)
+    assert (prints(gone["certificates"]), prints(gone["previous"])) == (
+        printed(certificates[1]),
+        printed(certificates[0]),
+    )
+
+
+def test_an_odd_wish_to_keep_is_refused(client, certificates):
+    del certificates
+    response = client.put(f"{PLACE}?keepPrevious=perhaps", files={"certificate": ("a", issue().pem)})
+    assert_problem(response, 400, "keepPrevious")
+
+
+def test_indistinguishable_certificates_do_not_overlap(client):
+    one, other = (issue("pizza.test", identified=False).pem for _ in range(2))
+    upload(client, one)
+    says = "Replace without overlap, at the moment the backend changes"
+    assert_problem(replace_beside(client, other), 409, "certificate", says=says)
+    assert replace(client, other).status_code == 200
+
+
+def test_retiring_and_undoing_answer_with_what_there_is_then(client, certificates):
+    old, new = certificates
+    body = client.post(f"{PLACE}/retire").json()
+    assert (prints(body["certificates"]), body["previous"]) == (printed(new), [])
+    assert [each["why"] for each in removed(client)] == ["retired"]
+    body = client.post(f"{PLACE}/undo").json()
+    assert (prints(body["certificates"]), body["previous"]) == (printed(old), [])
+    assert body["alias"] == "pizza-backend"
+    assert client.get(PLACE).json().items() >= body.items()
+
+
+def test_without_a_replacement_nothing_is_undone_or_retired(client):
+    upload(client, issue("pizza.test").pem)
+    for action in ("undo", "retire"):
+        problem = assert_problem(client.post(f"{PLACE}/{action}"), 409, says="so there is nothing to")
+        assert problem["type"] == "/problems/no-previous-certificate"
+        assert_problem(client.post(f"{CERTIFICATES}/nobody/{action}"), 404)
+
+
+@pytest.mark.parametrize("alias", ["removed", "inspect", "undo"])
+def test_every_word_can_be_an_alias(client, alias):
+    upload(client, issue("pizza.test").pem, alias)
+    assert client.get(f"{CERTIFICATES}/{alias}").json()["alias"] == alias
+    assert client.delete(f"{CERTIFICATES}/{alias}").status_code == 200
+    assert [each["alias"] for each in removed(client)] == [alias]
+
+
+def test_what_was_removed_is_listed_in_pages(client, berta):
+    for number in range(3):
+        upload(client, issue("pizza.test").pem, f"a{number}")
+        client.delete(f"{CERTIFICATES}/a{number}")
+    body = client.get(REMOVED, params={"limit": 2}).json()
+    assert (body["count"], body["pagination"]["total"]) == (2, 3)
+    rest = client.get(body["pagination"]["next"]).json()
+    assert [each["alias"] for each in body["list"] + rest["list"]] == ["a2", "a1", "a0"]
+    first = body["list"][0]
+    assert first.keys() == {
+        *("id", "alias", "endpoint", "why", "removedTime", "removedBy", "restorableUntil", "certificates", "previous")
+    }
+    assert (first["endpoint"], first["why"], first["removedBy"]) == (URL, "deleted", berta.name)
+    until, at = (datetime.fromisoformat(first[key]) for key in ("restorableUntil", "removedTime"))
+    assert until - at == timedelta(days=30)
+
+
+def test_what_was_deleted_is_restored(client):
+    backend = issue("pizza.test")
+    upload(client, backend.pem)
+    client.delete(PLACE)
+    (gone,) = removed(client)
+    response = client.post(f"{REMOVED}/{gone['id']}/restore")
+    assert response.status_code == 200
+    assert prints(response.json()["certificates"]) == prints(client.get(PLACE).json()["certificates"])
+    assert prints(response.json()["certificates"]) == printed(backend)
+    assert_problem(client.post(f"{REMOVED}/{gone['id']}/restore"), 404, says="no removed certificate")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"json": {"alias": "other"}}, {"data": {"alias": "other"}}, {"files": {"alias": (None, "other")}}],
+    ids=["json", "form", "multipart"],
+)
+def test_it_is_restored_under_another_alias(client, body):
+    upload(client, issue("pizza.test").pem)
+    client.delete(PLACE)
+    upload(client, issue("pizza.test").pem)
+    (gone,) = removed(client)
+    restore = f"{REMOVED}/{gone['id']}/restore"
+    assert_problem(client.post(restore), 409, "alias", says="Restore under another one")
+    assert client.post(restore, **body).json()["alias"] == "other"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({"content": b"{nope", "headers": {"content-type": "application/json"}}, 400, "body"),
+        ({"content": b"[" * 100_000, "headers": {"content-type": "application/json"}}, 400, "body"),
+        ({"content": b"\xff", "headers": {"content-type": "application/json"}}, 400, "body"),
+        ({"json": ["alias"]}, 400, "body"),
+        ({"json": "other"}, 400, "body"),
+        ({"json": {"alias": 5}}, 400, "alias"),
+        ({"json": {"alias": ""}}, 400, "alias"),
+        ({"json": {"alias": "a/b"}}, 400, "alias"),
+        ({"content": b'{"alias": "\\ud800"}', "headers": {"content-type": "application/json"}}, 400, "alias"),
+        ({"files": {"alias": ("a.txt", b"other")}}, 400, "alias"),
+        ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, 400, None),
+        ({"content": b"x", "headers": {"content-type": "multipart/form-data; boundary=x"}}, 400, None),
+        ({"content": b"alias=other", "headers": {"content-type": "text/plain"}}, 415, None),
+        ({"content": b"alias=other"}, 415, None),
+    ],
+)
+def test_a_body_that_is_no_alias_is_refused_and_nothing_is_restored(client, shared_runtime, berta, body, status, field):
+    upload(client, issue("pizza.test").pem)
+    client.delete(PLACE)
+    (gone,) = removed(client)
+    with unchanged(shared_runtime, berta.organization):
+        assert_problem(client.post(f"{REMOVED}/{gone['id']}/restore", **body), status, *([field] if field else []))
+    assert removed(client) == [gone]
+
+
+def test_what_another_organization_removed_is_not_there(client, stranger):
+    create_api(stranger)
+    upload(stranger, issue("pizza.test").pem)
+    stranger.delete(PLACE)
+    (gone,) = removed(stranger)
+    assert removed(client) == []
+    assert_problem(client.post(f"{REMOVED}/{gone['id']}/restore"), 404)
+    assert removed(stranger) == [gone]
+
+
+def test_what_the_backend_uses_is_said_and_retiring_proposed(client, certificates, shared_runtime, berta):
+    del certificates
+    who, store = Principal(berta.organization, berta.name), shared_runtime.store
+
+    def observe(generation, **ago):
+        entry = trust.get_certificate(store, who, "pizza-backend")
+        rotation.observe(store, entry, generation, shared_runtime.now() - timedelta(**ago))
+        body = client.get(PLACE).json()
+        return body["inUse"], body["retireProposed"]
+
+    assert observe(Generation.PREVIOUS, days=3) == ("unknown", False)
+    assert observe(Generation.CURRENT, days=2) == ("unknown", False)
+    assert observe(Generation.CURRENT, minutes=1) == ("current", True)
+    assert observe(Generation.PREVIOUS, seconds=1) == ("previous", False)

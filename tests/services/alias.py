@@ -1,0 +1,66 @@
+"""
+One alias in the life of its organization: certificates have names there.
+
+    a = Alias(store, anna, clock)
+    a.begin("old")
+    a.replace("new", keep=True)
+    assert a.state == ("new", "old")
+"""
+
+from holdfast.services import catalog, removal, rotation, trust
+from holdfast.services.catalog import ApiDraft
+from holdfast.store import journal
+from issuing import issue
+from store.values import read
+
+URL = "https://pizza.test:8443/base"
+
+
+class Alias:
+    """The alias "a" of *who*, for an API of its own."""
+
+    def __init__(self, store, who, clock):
+        self.store, self.who, self.clock = store, who, clock
+        self.names = {}
+        catalog.create_api(store, who, ApiDraft("Pizza", "/pizza", "1.0.0", URL), clock())
+
+    def issue(self, name, **options):
+        made = issue("pizza.test", **options)
+        self.names[read(made).fingerprint] = name
+        return made.pem
+
+    def begin(self, name, **options):
+        trust.import_certificate(self.store, self.who, "a", URL, self.issue(name, **options), self.clock())
+
+    def replace(self, name, *, keep=False, **options):
+        data = self.issue(name, **options)
+        trust.replace_certificate(self.store, self.who, "a", data, self.clock.advance(seconds=1), keep=keep)
+
+    def undo(self):
+        return rotation.undo_replacement(self.store, self.who, "a", self.clock.advance(seconds=1))
+
+    def retire(self):
+        return rotation.retire_previous(self.store, self.who, "a", self.clock.advance(seconds=1))
+
+    @property
+    def entry(self):
+        return trust.get_certificate(self.store, self.who, "a")
+
+    def said(self, certificates):
+        return " ".join(self.names[each.fingerprint] for each in certificates)
+
+    @property
+    def state(self):
+        """What is current, and what is previous."""
+        return self.said(self.entry.certificates), self.said(self.entry.previous)
+
+    @property
+    def removed(self):
+        """Why and what, newest first."""
+        found, _ = removal.list_removed(self.store, self.who, self.clock())
+        return [(each.why, self.said(each.certificates), self.said(each.previous)) for each in found]
+
+    @property
+    def last_event(self):
+        with self.store.read() as session:
+            return journal.audit_events(session, self.who.organization)[-1]

@@ -1,0 +1,79 @@
+"""Exceptions from verification end, also those that ended while nobody was there."""
+
+from datetime import timedelta
+
+import pytest
+
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.trust_draft import TrustDraft
+from holdfast.services import trust_settings
+from holdfast.services.snapshot import read_everything
+from holdfast.store import journal
+from issuing import issue
+from services.conftest import PIZZA
+from services.control_plane import SEALING
+
+REASON = "the backend's team renews it today"
+pytestmark = pytest.mark.usefixtures("served")
+
+
+@pytest.fixture
+def grant(store, clock):
+    """Switch verification of PIZZA off for some hours."""
+    return lambda who, hours: trust_settings.grant_exception(
+        store, who, PIZZA, REASON, clock() + timedelta(hours=hours), clock()
+    )
+
+
+def actions(store, who):
+    with store.read() as session:
+        return [(event.action, event.user) for event in journal.audit_events(session, who.organization)]
+
+
+def test_an_exception_ends_at_its_time_with_an_event_and_a_change(store, anna, clock, grant):
+    grant(anna, 2)
+    with store.read() as session:
+        before = journal.last_change(session)
+    assert trust_settings.end_exceptions(store, clock.advance(hours=1)) == clock() + timedelta(hours=1)
+    assert trust_settings.list_exceptions(store, anna, clock()) != []
+    assert trust_settings.end_exceptions(store, clock.advance(hours=1)) is None
+    assert trust_settings.list_exceptions(store, anna, clock()) == []
+    assert actions(store, anna)[-2:] == [("grant trust exception", "anna"), ("end trust exception", "holdfast")]
+    with store.read() as session:
+        (change,) = journal.changes_after(session, before)
+    assert (change.kind, change.key) == ("origin", PIZZA)
+
+
+def test_an_exception_that_has_ended_is_not_in_force_even_before_it_is_cleared_away(store, anna, clock, grant):
+    grant(anna, 2)
+    clock.advance(hours=3)
+    assert trust_settings.get_settings(store, anna, PIZZA, clock()).trust.unverified_until is None
+
+
+def test_the_trust_of_gateways_is_off_only_for_the_origin_of_the_exception(store, anna, grant, publish):
+    publish(anna, "Pasta", "https://pasta.test")
+    granted = grant(anna, 2).settings.exception
+    trust = read_everything(store, SEALING).trust[anna.organization]
+    ends = {str(origin): each.unverified_until for origin, each in trust.items()}
+    assert ends == {PIZZA: granted.ends_at, "https://pasta.test": None}
+
+
+def test_an_exception_of_one_organization_says_nothing_about_another(store, anna, otto, clock, grant, publish):
+    publish(otto, "Pizza")
+    grant(anna, 2)
+    assert trust_settings.list_exceptions(store, otto, clock()) == []
+    with pytest.raises(InvalidField):
+        trust_settings.grant_exception(store, otto, "https://anna.test", REASON, clock(), clock())
+    assert [each.unverified_until for each in read_everything(store, SEALING).trust[otto.organization].values()] == [
+        None
+    ]
+
+
+def test_what_is_decided_reaches_the_gateways_as_it_was_decided(store, anna, clock, believe):
+    believe(anna, "a", PIZZA, issue("pizza.test").pem)
+    draft = TrustDraft(names=["other.test"], spki_pins=["ab" * 32], sni="", tls_minimum="1.3")
+    decided = trust_settings.change_settings(store, anna, PIZZA, draft, clock())
+    (trust,) = read_everything(store, SEALING).trust[anna.organization].values()
+    assert trust == decided.trust
+    assert trust.names[0].value == "other.test"
+    assert len(trust.anchors) == 1

@@ -1,0 +1,292 @@
+"""Client certificates: who may, what is stored, and that no key is ever told."""
+
+from dataclasses import replace
+
+import pytest
+import structlog
+
+from holdfast.apis.client_certificate import RequestDraft
+from holdfast.apis.errors import InvalidField
+from holdfast.certificates.errors import KeyMismatch
+from holdfast.gateway.resource import CLUSTER, SECRET
+from holdfast.sealing import CannotUnseal, Sealing
+from holdfast.services import client_certificates as use
+from holdfast.services.errors import CertificateExpired, EndpointNeedsNoCertificate, NotFound, NotPermitted
+from holdfast.services.snapshot import read_everything
+from holdfast.store import accounts, client_certificates, journal
+from holdfast.store.accounts import User
+from issuing import DAY, answer, issue
+from services.conftest import PIZZA
+from services.control_plane import SEALING as OF_PLANE
+from services.control_plane import control_plane, play
+from services.published import names, secrets_named_by
+from store.values import contents
+
+CA = issue(ca=True, common_name="CA")
+OWN = issue(common_name="own", by=CA)
+KEY, NEW = b"k" * 32, b"n" * 32
+SEALING = Sealing(lambda: (KEY,))
+ORIGIN = "https://pizza.test"
+
+
+def both(issued):
+    return issued.chain_pem + issued.key_pem
+
+
+@pytest.fixture
+def present(store, clock):
+    return lambda who, issued=OWN, url=PIZZA: (
+        use.import_client_certificate(store, SEALING, who, url, both(issued), None, clock()).entry
+    )
+
+
+@pytest.fixture
+def ask(store, clock):
+    return lambda who, name="me": use.make_request(store, SEALING, who, PIZZA, RequestDraft(name), clock())
+
+
+@pytest.fixture
+def import_answer(store, clock):
+    return lambda who, data: use.import_answer(store, SEALING, who, PIZZA, data, clock()).entry
+
+
+def identities(store, organization="default"):
+    return {str(o): i for o, i in read_everything(store, SEALING).clients.get(organization, {}).items()}
+
+
+def test_what_is_imported_is_presented_at_its_origin_alone(store, anna, publish, present):
+    publish(anna, "Pizza", sandbox="https://sandbox.test")
+    present(anna)
+    found = identities(store)
+    assert found.keys() == {ORIGIN}
+    assert found[ORIGIN].key_pem == OWN.key_pem.decode()
+    assert "PRIVATE" not in repr(found)
+
+
+def test_another_organization_neither_sees_nor_presents_nor_changes_it(store, clock, anna, otto, publish, present):
+    publish(anna, "Pizza")
+    publish(otto, "Pizza")
+    present(anna)
+    assert use.get_client_certificate(store, otto, PIZZA) is None
+    assert identities(store, "other") == {}
+    for change in (use.remove_client_certificate, use.discard_request):
+        with pytest.raises(NotFound):
+            change(store, otto, PIZZA, clock())
+    mine, theirs = identities(store)[ORIGIN], present(otto)
+    assert identities(store)[ORIGIN] == mine
+    assert identities(store, "other")[ORIGIN].hash != mine.hash
+    assert theirs.id != mine.id
+
+
+def test_the_permission_is_asked_for_first_of_all(store, clock, anna, served, present, ask):
+    del served
+    present(anna)
+    ask(anna)
+    nobody = replace(anna, permissions=frozenset())
+    before = contents(store), use.get_client_certificate(store, anna, PIZZA)
+    for refused in (
+        lambda: use.import_client_certificate(store, SEALING, nobody, "no url", b"", None, clock()),
+        lambda: use.make_request(store, SEALING, nobody, "no url", RequestDraft(""), clock()),
+        lambda: use.import_answer(store, SEALING, nobody, "no url", b"", clock()),
+        lambda: use.discard_request(store, nobody, "no url", clock()),
+        lambda: use.remove_client_certificate(store, nobody, "no url", clock()),
+    ):
+        with pytest.raises(NotPermitted, match="client_certificates"):
+            refused()
+    assert (contents(store), use.get_client_certificate(store, nobody, PIZZA)) == before
+
+
+def test_users_have_the_permissions_that_the_database_says(runtime, store, clock, anna):
+    with store.write() as session:
+        for name, permissions in (("few", frozenset()), ("all", frozenset({"client_certificates", "of tomorrow"}))):
+            accounts.insert_user(session, User(name, anna.organization, name, "x", permissions), clock())
+    with store.read() as session:
+        few, every = (accounts.user_named(session, name) for name in ("few", "all"))
+    token = {user.name: runtime.accounts.start_session(user, clock()) for user in (few, every)}
+    assert runtime.accounts.session_principal(token["few"], clock()).permissions == frozenset()
+    assert runtime.accounts.session_principal(token["all"], clock()).permissions == {"client_certificates"}
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [("https://nobody.test", InvalidField), ("http://pizza.test", EndpointNeedsNoCertificate), ("x", InvalidField)],
+)
+def test_only_https_endpoints_of_an_api_have_one(anna, served, present, url, error):
+    del served
+    with pytest.raises(error):
+        present(anna, OWN, url)
+
+
+def test_an_expired_certificate_is_refused(anna, served, present):
+    del served
+    with pytest.raises(CertificateExpired, match="every backend would refuse it"):
+        present(anna, issue(common_name="old", start=-9 * DAY, end=-DAY))
+
+
+def test_a_request_waits_beside_what_is_in_force_until_it_is_answered(store, anna, served, present, ask, import_answer):
+    del served
+    present(anna)
+    entry = ask(anna)
+    assert (entry.own.subject, entry.pending.request.subject) == ("CN=own", "CN=me")
+    assert [each.subject for each in identities(store)[ORIGIN].chain] == ["CN=own"]
+    answered = import_answer(anna, answer(entry.pending.request.pem, CA).chain_pem)
+    assert (answered.own.subject, answered.pending) == ("CN=me", None)
+    assert [each.subject for each in identities(store)[ORIGIN].chain] == ["CN=me"]
+
+
+def test_an_import_leaves_a_request_waiting(anna, served, present, ask, import_answer):
+    del served
+    pem = ask(anna).pending.request.pem
+    assert present(anna).pending.request.pem == pem
+    assert import_answer(anna, answer(pem, CA).pem).own.subject == "CN=me"
+
+
+def test_the_answer_to_another_request_is_refused(anna, served, ask, import_answer):
+    del served
+    first = ask(anna).pending.request.pem
+    ask(anna)
+    with pytest.raises(KeyMismatch):
+        import_answer(anna, answer(first, CA).pem)
+
+
+def test_a_discarded_request_is_gone_and_what_is_in_force_stays(store, clock, anna, served, present, ask):
+    del served
+    ask(anna)
+    use.discard_request(store, anna, PIZZA, clock())
+    assert use.get_client_certificate(store, anna, PIZZA) is None
+    present(anna)
+    ask(anna)
+    use.discard_request(store, anna, PIZZA, clock())
+    assert use.get_client_certificate(store, anna, PIZZA).own.subject == "CN=own"
+    with pytest.raises(NotFound):
+        use.discard_request(store, anna, PIZZA, clock())
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        RequestDraft(""),
+        RequestDraft("x" * 65),
+        RequestDraft("a\nb"),
+        RequestDraft("a", ["192.0.2.1"]),
+        RequestDraft("a", ["not a host"]),
+        RequestDraft("a", [f"{n}.test" for n in range(21)]),
+        RequestDraft("a", (), "rsa-1024"),
+    ],
+)
+def test_a_request_that_says_what_cannot_be_is_refused(store, clock, anna, served, draft):
+    del served
+    with pytest.raises(InvalidField):
+        use.make_request(store, SEALING, anna, PIZZA, draft, clock())
+    assert use.get_client_certificate(store, anna, PIZZA) is None
+
+
+def test_a_key_that_cannot_be_unsealed_leaves_its_origin_alone_out(store, anna, publish, present):
+    api, other = publish(anna, "Pizza"), publish(anna, "Pasta", "https://pasta.test")
+    entry = present(anna)
+    present(anna, issue(common_name="pasta"), "https://pasta.test")
+    with store.write() as session:
+        client_certificates.save(session, replace(entry, sealed_key=entry.sealed_key[:-1] + b"x"))
+    with structlog.testing.capture_logs() as logs:
+        snapshot = read_everything(store, SEALING)
+    assert {str(origin) for origin in snapshot.trust["default"]} == {"https://pasta.test"} == set(identities(store))
+    assert [(log["event"], log["origin"]) for log in logs] == [("client certificate cannot be opened", ORIGIN)]
+
+    async def story():
+        async with control_plane(store) as plane:
+            clusters = names(await plane.published(), CLUSTER)
+            assert clusters == set(), "sealed with another key than this control plane has"
+
+    play(story())
+    assert api.id != other.id
+
+
+def test_a_key_of_another_row_is_not_opened(store, anna, publish, present):
+    publish(anna, "Pizza")
+    publish(anna, "Pasta", "https://pasta.test")
+    one, two = present(anna), present(anna, issue(common_name="pasta"), "https://pasta.test")
+    with store.write() as session:
+        client_certificates.save(session, replace(one, sealed_key=two.sealed_key))
+    assert identities(store).keys() == {"https://pasta.test"}
+
+
+def test_all_keys_are_sealed_anew_in_one_step(store, clock, anna, otto, publish, present, ask):
+    publish(anna, "Pizza")
+    publish(otto, "Pizza")
+    first = present(anna)
+    ask(anna)
+    present(otto)
+    assert use.seal_anew(store, Sealing(lambda: (NEW, KEY)), clock()) == (3, 0)
+    after = use.get_client_certificate(store, anna, PIZZA)
+    new = Sealing(lambda: (NEW,))
+    assert new.open(after.sealed_key, "default", after.id) == SEALING.open(first.sealed_key, "default", first.id)
+    assert new.open(after.pending.sealed_key, "default", after.id)
+    with pytest.raises(CannotUnseal):
+        SEALING.open(after.sealed_key, "default", after.id)
+    assert use.seal_anew(store, SEALING, clock()) == (0, 3)
+    assert use.get_client_certificate(store, anna, PIZZA) == after
+
+
+def test_a_rotation_that_breaks_off_changes_nothing(store, clock, anna, publish, present):
+    publish(anna, "Pizza")
+    publish(anna, "Pasta", "https://pasta.test")
+    before = present(anna), present(anna, issue(common_name="pasta"), "https://pasta.test")
+
+    class PowerCut(Sealing):
+        sealed = 0
+
+        def seal(self, *arguments):
+            self.sealed += 1
+            if self.sealed == 2:
+                raise KeyboardInterrupt
+            return super().seal(*arguments)
+
+    with pytest.raises(KeyboardInterrupt):
+        use.seal_anew(store, PowerCut(lambda: (NEW, KEY)), clock())
+    assert tuple(use.get_client_certificate(store, anna, url) for url in (PIZZA, "https://pasta.test")) == before
+
+
+def test_no_key_is_in_the_audit_log_the_logs_or_the_files_of_the_database(store, database, anna, served, present, ask):
+    del served
+    with structlog.testing.capture_logs() as logs:
+        present(anna)
+        pending = ask(anna).pending
+        identities(store)
+    opened = SEALING.open(pending.sealed_key, "default", use.get_client_certificate(store, anna, PIZZA).id)
+    number = OWN.key.private_numbers().private_value.to_bytes(32, "big")
+    with store.read() as session:
+        told = repr(journal.audit_events(session, "default")) + repr(logs)
+    assert "import client certificate" in told
+    assert "request client certificate" in told
+    assert "PRIVATE" not in told
+    kept = b"".join(file.read_bytes() for file in database.parent.iterdir() if file.is_file())
+    assert OWN.der in kept
+    for secret in (number, number.hex().encode(), OWN.key_pem.splitlines()[1], opened[36:68]):
+        assert secret not in kept
+
+
+def test_a_change_of_the_certificate_is_a_change_of_cluster_and_secret(store, clock, anna, served):
+    del served
+
+    async def story():
+        async with control_plane(store) as plane:
+            before = await plane.published()
+            use.import_client_certificate(store, OF_PLANE, anna, PIZZA, both(OWN), None, clock())
+            one = await plane.published()
+            use.import_client_certificate(store, OF_PLANE, anna, PIZZA, both(issue(common_name="b")), None, clock())
+            two = await plane.published()
+            use.remove_client_certificate(store, anna, PIZZA, clock())
+            return before, one, two, await plane.published()
+
+    before, one, two, after = play(story())
+
+    def versions(resources):
+        return {name: resource.version for (kind, name), resource in resources.items() if kind == CLUSTER}
+
+    def clients(resources):
+        return {name for name in names(resources, SECRET) if name.startswith("client/")}
+
+    assert versions(before) == versions(after)
+    assert len({tuple(versions(each).values()) for each in (before, one, two)}) == 3
+    assert (clients(before), len(clients(one)), len(clients(two) - clients(one))) == (set(), 1, 1)
+    assert secrets_named_by(one, names(one, CLUSTER)) <= names(one, SECRET)

@@ -1,0 +1,224 @@
+"""Backends whose certificates are being rotated are looked at, in turn, and none hinders another."""
+
+import asyncio
+import ssl
+from urllib.parse import urlsplit
+
+import pytest
+from structlog.testing import capture_logs
+
+from backends import Backend
+from holdfast.apis.endpoint_certificate import Generation
+from holdfast.certificates.certificate import read_certificate
+from holdfast.services import catalog, observing, rotation, trust
+from holdfast.services.catalog import ApiDraft
+from holdfast.services.observing import AT_MOST, PATIENCE, Observing
+from issuing import issue
+from services.control_plane import advance, play
+from store.values import read
+
+
+class Backends:
+    """Shows chains by host, and remembers who was asked for."""
+
+    def __init__(self):
+        self.shown = {}
+        self.asked = []
+        self.was_asked = asyncio.Event()
+
+    async def look(self, organization, endpoint):
+        host = urlsplit(endpoint).hostname
+        self.asked.append((organization, host))
+        self.was_asked.set()
+        await asyncio.sleep(0)
+        shown = self.shown.get(host)
+        if isinstance(shown, Exception):
+            raise shown
+        return [read(shown)] if shown else None
+
+
+@pytest.fixture
+def rotate(store, clock):
+    """Begin to rotate the certificate of an endpoint, and give the old and the new one."""
+
+    def begin(who, alias, url=""):
+        url = url or f"https://{alias}"
+        old, new = issue(alias), issue(alias)
+        catalog.create_api(store, who, ApiDraft(alias.replace(".", ""), f"/{alias}", "1", url), clock())
+        trust.import_certificate(store, who, alias, url, old.pem, clock())
+        trust.replace_certificate(store, who, alias, new.pem, clock(), keep=True)
+        return old, new
+
+    return begin
+
+
+@pytest.fixture
+def seen(store):
+    """Say which generation an alias was seen to use."""
+    return lambda who, alias: trust.get_certificate(store, who, alias).observation.generation
+
+
+def test_every_backend_in_rotation_is_looked_at_and_what_it_uses_is_kept(store, anna, otto, clock, rotate, seen):
+    one, two, theirs = rotate(anna, "one.test"), rotate(anna, "two.test"), rotate(otto, "two.test")
+    rotate(anna, "done.test")
+    rotation.retire_previous(store, anna, "done.test", clock())
+
+    async def story():
+        backends = Backends()
+        backends.shown = {"one.test": one[0], "two.test": two[1]}
+        await Observing(store, backends.look, clock).look_once()
+        return backends.asked
+
+    asked = play(story())
+    assert sorted(asked) == [("default", "one.test"), ("default", "two.test"), ("other", "two.test")]
+    assert (seen(anna, "one.test"), seen(anna, "two.test")) == (Generation.PREVIOUS, Generation.CURRENT)
+    assert seen(otto, "two.test") is Generation.NEITHER  # their certificates are others
+    assert theirs != two
+
+
+def test_what_shows_nothing_has_had_its_turn_and_is_not_known(store, anna, clock, rotate, seen):
+    rotate(anna, "a.test")
+
+    async def story():
+        await Observing(store, Backends().look, clock).look_once()
+
+    play(story())
+    entry = trust.get_certificate(store, anna, "a.test")
+    assert (entry.observation.looked_at, entry.observation.at, seen(anna, "a.test")) == (clock(), None, None)
+
+
+def test_more_than_one_round_holds_are_looked_at_in_turn(store, anna, clock, rotate, monkeypatch):
+    monkeypatch.setattr(observing, "AT_MOST", 2)
+    for name in "abc":
+        rotate(anna, f"{name}.test")
+
+    async def story():
+        backends = Backends()
+        looking = Observing(store, backends.look, clock)
+        for _ in range(3):
+            await looking.look_once()
+            clock.advance(minutes=1)
+        return [host for _, host in backends.asked]
+
+    hosts = play(story())
+    assert len(hosts) == 6
+    assert len(set(hosts[:4])) == len(set(hosts[2:])) == 3  # two rounds are enough for all
+    assert AT_MOST == 50
+
+
+def test_a_look_that_fails_does_not_hinder_the_others(store, anna, clock, rotate, seen):
+    rotate(anna, "bad.test")
+    good = rotate(anna, "good.test")
+
+    async def story():
+        backends = Backends()
+        backends.shown = {"bad.test": OSError("no route"), "good.test": good[1]}
+        with capture_logs() as logs:
+            await Observing(store, backends.look, clock).look_once()
+        return logs
+
+    assert [entry["event"] for entry in play(story())] == ["looking at a backend failed"]
+    assert seen(anna, "good.test") is Generation.CURRENT
+    assert trust.get_certificate(store, anna, "bad.test").observation.looked_at == clock()
+
+
+def test_a_backend_that_never_answers_is_given_up(store, anna, clock, rotate, seen):
+    rotate(anna, "a.test")
+
+    async def story():
+        asked = asyncio.Event()
+
+        async def look(organization, endpoint):
+            del organization, endpoint
+            asked.set()
+            await asyncio.Event().wait()
+
+        with capture_logs():
+            running = asyncio.create_task(Observing(store, look, clock).look_once())
+            await asked.wait()
+            advance(PATIENCE)
+            await running
+
+    play(story())
+    assert seen(anna, "a.test") is None
+
+
+def test_what_was_changed_while_it_was_looked_at_is_not_written(store, anna, clock, rotate, seen):
+    _, new = rotate(anna, "a.test")
+
+    async def look(organization, endpoint):
+        del organization, endpoint
+        rotation.undo_replacement(store, anna, "a.test", clock.advance(seconds=1))
+        return [read(new)]
+
+    async def story():
+        await Observing(store, look, clock).look_once()
+
+    play(story())
+    assert seen(anna, "a.test") is None
+
+
+def test_it_looks_again_and_again_until_it_is_stopped(store, anna, clock, rotate):
+    rotate(anna, "a.test")
+
+    async def story():
+        backends = Backends()
+        looking = Observing(store, backends.look, clock, every=0.001)
+        await looking.start()
+        async with asyncio.timeout(10):
+            while len(backends.asked) < 3:
+                await backends.was_asked.wait()
+                backends.was_asked.clear()
+        await looking.stop()
+        return len(backends.asked)
+
+    assert play(story()) >= 3
+
+
+def test_a_round_that_fails_is_not_the_last(store, anna, clock, rotate, monkeypatch):
+    rotate(anna, "a.test")
+
+    async def story():
+        backends = Backends()
+        looking = Observing(store, backends.look, clock, every=0.001)
+        failures = [OSError("disk")]
+        due = observing._due  # noqa: SLF001 - what fails is the database, which tests cannot break for a moment
+        monkeypatch.setattr(observing, "_due", lambda store: due(store) if not failures else _fail(failures))
+        with capture_logs() as logs:
+            await looking.start()
+            await asyncio.wait_for(backends.was_asked.wait(), 10)
+            await looking.stop()
+        return logs
+
+    assert "observing failed" in [entry["event"] for entry in play(story())]
+
+
+def _fail(failures):
+    raise failures.pop()
+
+
+def test_a_real_backend_is_seen_to_change_over(store, anna, clock, rotate, seen):
+    """A look of one's own: Python's TLS shows at least the backend's certificate."""
+
+    async def look(organization, endpoint):
+        del organization
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        where = urlsplit(endpoint)
+        _, writer = await asyncio.open_connection(where.hostname, where.port, ssl=context)
+        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        writer.close()
+        return [read_certificate(shown)]
+
+    with Backend(issue("127.0.0.1")) as backend:
+        old, new = rotate(anna, "127.0.0.1", backend.url())
+
+        async def story():
+            found = []
+            for presented in (old, new):
+                backend.present(presented)
+                await Observing(store, look, clock).look_once()
+                found.append(seen(anna, "127.0.0.1"))
+            return found
+
+        assert play(story()) == [Generation.PREVIOUS, Generation.CURRENT]

@@ -1,0 +1,312 @@
+"""Asking a gateway: what is there while it is asked and afterwards, and what is said when it does not answer."""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from backends import V4, Backend, closed_port
+from holdfast.apis.errors import InvalidField
+from holdfast.certificates.errors import CertificateError
+from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.trust import trust_set
+from holdfast.gateway.causes import Cause
+from holdfast.gateway.resource import CLUSTER, SECRET
+from holdfast.probe import Obstacle, Presentation, Unseen
+from holdfast.services.enforcement import Progress
+from holdfast.services.errors import Conflict, NotFound, TooManyTests
+from holdfast.services.principal import Principal
+from holdfast.services.probing import AT_ONCE, MAX_WAITING, WITHIN, Probes
+from holdfast.services.tested_trust import trust_to_test
+from issuing import issue
+from services.control_plane import ListeningGateway, advance, control_plane, play
+from store.values import read
+
+ANNA = Principal("default", "anna")
+NOW = datetime.now(UTC)
+HOST, PIZZA = "backend.test", "https://pizza.test"
+PRESENTED = issue(HOST)
+NOTHING = trust_set((), reference_identifier(HOST))
+
+
+async def all_in_use() -> set[str]:
+    return set()
+
+
+def probes(plane, warming: Callable[[], Awaitable[set[str] | None]] = all_in_use, **options) -> Probes:
+    return Probes(plane.cache, "embedded", Path("/nonexistent"), warming, resolver=lambda _: [V4], **options)
+
+
+def of_tests(plane) -> list[tuple[str, str]]:
+    return [
+        (kind, name) for kind in (CLUSTER, SECRET) for name in plane.cache.resources(kind) if name.startswith("probe")
+    ]
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.001)
+
+
+def url(backend: Backend) -> str:
+    return backend.url(host=HOST)
+
+
+def test_without_a_gateway_nothing_is_known_but_what_was_looked_at(store):
+    async def story():
+        async with control_plane(store) as plane:
+            ListeningGateway(plane.cache, "another").answer()
+            return await probes(plane).probe(ANNA, url(backend), NOTHING), of_tests(plane)
+
+    with Backend(PRESENTED) as backend:
+        probed, left = play(story())
+    assert isinstance(probed.presented, Presentation)
+    assert (probed.verdict.accepted, probed.verdict.cause, probed.verdict.by) == (False, None, "none")
+    assert probed.verdict.reason == "No gateway is connected."
+    assert "not known" in probed.verdict.explanation.sentence
+    assert left == []
+
+
+def test_a_gateway_that_is_silent_is_waited_for_only_so_long(store):
+    async def story():
+        async with control_plane(store) as plane:
+            plane.connect("embedded").answer()
+            asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), NOTHING))
+            await until(lambda: of_tests(plane))
+            advance(WITHIN)
+            return await asking, of_tests(plane)
+
+    with Backend(PRESENTED) as backend:
+        probed, left = play(story())
+    assert (probed.verdict.by, probed.verdict.reason) == ("none", "The gateway did not answer in time.")
+    assert left == []
+
+
+def test_a_gateway_is_asked_when_it_uses_what_it_was_given_and_not_before(store):
+    looked = []
+
+    async def warming():
+        looked.append(len(looked))
+        return None if len(looked) == 1 else {name} if len(looked) < 4 else set()
+
+    async def story():
+        nonlocal name
+        async with control_plane(store) as plane:
+            gateway = plane.connect("embedded")
+            gateway.answer()
+            asking = asyncio.create_task(probes(plane, warming).probe(ANNA, url(backend), NOTHING))
+            await until(lambda: of_tests(plane))
+            (_, name), _ = of_tests(plane)
+            assert not looked
+            gateway.answer()
+            return (await asking).verdict
+
+    name = ""
+    with Backend(PRESENTED) as backend:
+        verdict = play(story())
+    assert len(looked) == 4
+    assert verdict.reason.startswith("The gateway takes no questions")
+
+
+def test_what_a_gateway_refuses_to_take_is_its_verdict(store):
+    async def story():
+        async with control_plane(store) as plane:
+            gateway = plane.connect("embedded")
+            gateway.answer()
+            asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), NOTHING))
+            await until(lambda: of_tests(plane))
+            gateway.answer("no such curve", only=CLUSTER)
+            return (await asking).verdict, of_tests(plane)
+
+    with Backend(PRESENTED) as backend:
+        verdict, left = play(story())
+    assert (verdict.accepted, verdict.by, verdict.cause, verdict.reason) == (
+        False,
+        "gateway",
+        Cause.OTHER,
+        "no such curve",
+    )
+    assert left == []
+
+
+def test_a_test_that_is_given_up_leaves_nothing_behind(store):
+    async def story():
+        async with control_plane(store) as plane:
+            plane.connect("embedded").answer()
+            made = probes(plane)
+            asking = [asyncio.create_task(made.probe(ANNA, url(backend), NOTHING)) for _ in range(AT_ONCE)]
+            await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
+            for each in asking:
+                each.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+            return of_tests(plane), await made.fetch(ANNA, url(backend), NOTHING)
+
+    with Backend(PRESENTED) as backend:
+        left, seen = play(story())
+    assert left == []
+    assert isinstance(seen, Presentation)  # its turn came
+
+
+def test_a_test_does_not_change_what_is_said_of_traffic(store, served, believe_more):
+    del served
+
+    async def story():
+        async with control_plane(store) as plane:
+            gateway = plane.connect("embedded")
+            gateway.answer()
+            believe_more()
+            await plane.published()
+            gateway.answer()
+            before = await plane.until(PIZZA, Progress.ENFORCED)
+            asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), NOTHING))
+            await until(lambda: of_tests(plane))
+            gateway.receive()
+            during = plane.enforcement(PIZZA)
+            asking.cancel()
+            gateway.answer()
+            return before, during, plane.enforcement(PIZZA)
+
+    with Backend(PRESENTED) as backend:
+        before, during, after = play(story())
+    assert before.progress is during.progress is after.progress is Progress.ENFORCED
+
+
+def test_only_so_many_are_tested_at_once_and_only_so_many_wait(store):
+    async def story():
+        async with control_plane(store) as plane:
+            plane.connect("embedded").answer()
+            made = probes(plane)
+            asking = [
+                asyncio.create_task(made.probe(ANNA, url(backend), NOTHING)) for _ in range(AT_ONCE + MAX_WAITING)
+            ]
+            await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
+            for refused in (made.probe(ANNA, url(backend), NOTHING), made.fetch(ANNA, url(backend), NOTHING)):
+                with pytest.raises(TooManyTests):
+                    await refused
+            seen = len(of_tests(plane))
+            for each in asking:
+                each.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+            return seen, await made.fetch(ANNA, url(backend), NOTHING)
+
+    with Backend(PRESENTED) as backend:
+        seen, afterwards = play(story())
+    assert seen == 2 * AT_ONCE
+    assert isinstance(afterwards, Presentation)
+
+
+def test_a_name_without_an_address_is_told_and_nobody_is_asked(store):
+    async def story():
+        async with control_plane(store) as plane:
+            nowhere = Probes(plane.cache, "embedded", Path("/nonexistent"), all_in_use, resolver=lambda _: [])
+            return await nowhere.probe(ANNA, f"https://{HOST}", NOTHING), await nowhere.fetch(
+                ANNA, f"https://{HOST}", NOTHING
+            )
+
+    probed, fetched = play(story())
+    assert probed.presented == fetched == Unseen(Obstacle.DNS, f"{HOST} has no address.")
+    assert (probed.verdict.by, probed.verdict.cause) == ("none", Cause.DNS_FAILURE)
+
+
+def test_a_name_at_a_refused_address_is_refused_without_saying_which(store):
+    async def story():
+        async with control_plane(store) as plane:
+            inside = Probes(
+                plane.cache, "embedded", Path("/nonexistent"), all_in_use, resolver=lambda _: ["169.254.169.254"]
+            )
+            for asking in (
+                inside.probe(ANNA, f"https://{HOST}", NOTHING),
+                inside.fetch(ANNA, f"https://{HOST}", NOTHING),
+            ):
+                with pytest.raises(InvalidField) as refusal:
+                    await asking
+                assert refusal.value.field == "endpoint"
+                assert HOST in str(refusal.value)
+                assert "169" not in str(refusal.value)
+
+    play(story())
+
+
+def test_only_what_is_presented_by_the_backend_itself_is_judged_by_its_name(store):
+    root = issue(ca=True, common_name="root")
+
+    async def story():
+        async with control_plane(store) as plane:
+            return await probes(plane).probe(ANNA, url(backend), NOTHING)
+
+    with Backend(issue("other.test", by=root).followed_by(root)) as backend:
+        probed = play(story())
+    about_names = {"name-mismatch", "ca-without-name", "no-subject-alt-name"}
+    assert [finding.code for finding in probed.findings if finding.code in about_names] == ["name-mismatch"]
+
+
+def test_a_look_that_fails_has_no_findings(store):
+    async def story():
+        async with control_plane(store) as plane:
+            return await probes(plane).probe(ANNA, closed, NOTHING)
+
+    with closed_port() as closed:
+        probed = play(story())
+    assert isinstance(probed.presented, Unseen)
+    assert (probed.presented.obstacle, probed.findings) == (Obstacle.REFUSED, ())
+
+
+# The trust that is tested
+
+
+def fingerprints(*issued) -> set[str]:
+    return {read(each).fingerprint for each in issued}
+
+
+def anchors(store, who, *arguments) -> set[str]:
+    return {anchor.fingerprint for anchor in trust_to_test(store, who, PIZZA, NOW, *arguments).anchors}
+
+
+@pytest.mark.usefixtures("served")
+def test_the_upload_is_tested_beside_what_is_trusted_or_in_the_place_of_an_alias(store, anna, believe):
+    one, two, new = (issue("pizza.test") for _ in range(3))
+    assert anchors(store, anna) == set()
+    believe(anna, "one", PIZZA, one.pem)
+    believe(anna, "two", PIZZA, two.pem)
+    assert anchors(store, anna) == fingerprints(one, two)
+    assert anchors(store, anna, new.pem) == fingerprints(one, two, new)
+    assert anchors(store, anna, new.pem, "one") == fingerprints(two, new)
+    assert anchors(store, anna, None, "one") == fingerprints(two)
+    tested = trust_to_test(store, anna, PIZZA, NOW, new.pem + one.pem)
+    assert [each.fingerprint for each in tested.anchors] == sorted(fingerprints(one, two, new))
+    assert tested.reference == reference_identifier("pizza.test")
+
+
+@pytest.mark.usefixtures("served")
+def test_what_is_trusted_and_cannot_be_read_is_not_tested_as_something_else(store, anna, believe, database):
+    believe(anna, "one", PIZZA, issue("pizza.test").pem)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE certificate SET der = x'3000'")
+        connection.commit()
+    with pytest.raises(Conflict, match="cannot be read"):
+        anchors(store, anna, issue("pizza.test").pem, "one")
+
+
+@pytest.mark.usefixtures("served")
+def test_the_trust_of_others_is_neither_used_nor_told(store, anna, otto, believe, publish):
+    believe(anna, "one", PIZZA, issue("pizza.test").pem)
+    assert anchors(store, otto) == set()
+    with pytest.raises(NotFound):
+        anchors(store, otto, None, "one")
+    publish(anna, "Pasta", "https://pasta.test")
+    believe(anna, "pasta", "https://pasta.test", issue("pasta.test").pem)
+    with pytest.raises(InvalidField, match=r"is for https://pasta\.test"):
+        anchors(store, anna, None, "pasta")
+
+
+def test_what_cannot_be_tested_is_refused(store, anna):
+    for endpoint in ("http://pizza.test", "nonsense", ""):
+        with pytest.raises(InvalidField):
+            trust_to_test(store, anna, endpoint, NOW)
+    with pytest.raises(CertificateError):
+        trust_to_test(store, anna, PIZZA, NOW, b"nonsense")

@@ -1,0 +1,115 @@
+"""What was seen of a backend during a rotation, and what is proposed because of it."""
+
+from datetime import timedelta
+
+import pytest
+
+from holdfast.apis.endpoint_certificate import Generation
+from holdfast.services import rotation, trust
+from holdfast.services.principal import Principal
+from issuing import DAY, issue
+from services.alias import URL, Alias
+from store.values import contents, read
+
+QUIET = timedelta(days=1)
+
+
+@pytest.fixture
+def store(shared_runtime):
+    return shared_runtime.store
+
+
+@pytest.fixture
+def anna(join):
+    return Principal(join("anna").organization, "anna")
+
+
+@pytest.fixture
+def a(store, anna, clock):
+    return Alias(store, anna, clock)
+
+
+def test_what_was_seen_of_the_backend_is_written_without_telling_anybody(a):
+    a.begin("1")
+    a.replace("2", keep=True)
+    before = contents(a.store, a.who.organization)
+    rotation.observe(a.store, a.entry, Generation.PREVIOUS, a.clock.advance(minutes=1))
+    first = a.clock()
+    assert rotation.in_use(a.entry, first) is Generation.PREVIOUS
+    rotation.observe(a.store, a.entry, Generation.CURRENT, a.clock.advance(minutes=1))
+    rotation.observe(a.store, a.entry, Generation.BOTH, a.clock.advance(minutes=1))
+    rotation.observe(a.store, a.entry, None, a.clock.advance(minutes=1))
+    seen = a.entry.observation
+    assert (seen.previous_last_needed_at, seen.current_first_seen_at) == (first, first + timedelta(minutes=1))
+    assert (seen.generation, seen.at, seen.looked_at) == (
+        Generation.BOTH,
+        first + timedelta(minutes=2),
+        first + timedelta(minutes=3),
+    )
+    assert contents(a.store, a.who.organization)[2:] == before[2:]
+    assert rotation.in_use(a.entry, a.clock.advance(hours=2)) is None
+
+
+def test_what_was_seen_before_a_change_is_not_written_after_it(a):
+    a.begin("1")
+    a.replace("2", keep=True)
+    looked = a.entry
+    a.replace("3", keep=True)
+    rotation.observe(a.store, looked, Generation.CURRENT, a.clock())
+    assert a.entry.observation.at is None
+
+
+@pytest.mark.parametrize("change", ["replace", "undo", "retire"])
+def test_a_change_forgets_what_was_seen_before(a, change):
+    a.begin("1")
+    a.replace("2", keep=True)
+    rotation.observe(a.store, a.entry, Generation.CURRENT, a.clock())
+    {"replace": lambda: a.replace("3", keep=True), "undo": a.undo, "retire": a.retire}[change]()
+    assert rotation.in_use(a.entry, a.clock()) is None
+
+
+def test_retiring_is_proposed_when_the_backend_has_done_without_for_long_enough(a):
+    a.begin("1")
+    a.replace("2", keep=True)
+
+    def proposed_after(generation, **by):
+        rotation.observe(a.store, a.entry, generation, a.clock.advance(**by))
+        return rotation.should_retire(a.entry, a.clock(), QUIET)
+
+    assert not rotation.should_retire(a.entry, a.clock.advance(days=9), QUIET)  # nobody has looked
+    assert not proposed_after(Generation.PREVIOUS, hours=1)
+    assert not proposed_after(Generation.CURRENT, hours=1)
+    assert not proposed_after(Generation.CURRENT, hours=24, seconds=-1)
+    assert proposed_after(Generation.CURRENT, seconds=1)
+    assert proposed_after(Generation.BOTH, seconds=1)
+    assert proposed_after(None, minutes=59)
+    assert not rotation.should_retire(a.entry, a.clock.advance(minutes=2), QUIET)  # that was an hour ago
+    assert not proposed_after(Generation.NEITHER, hours=1)
+    assert not proposed_after(Generation.PREVIOUS, hours=1)  # it went back
+    assert not proposed_after(Generation.CURRENT, hours=23)
+    assert proposed_after(Generation.CURRENT, hours=1)
+    a.retire()
+    assert not rotation.should_retire(a.entry, a.clock(), QUIET)
+
+
+def test_retiring_is_not_proposed_when_the_current_certificate_has_expired(a):
+    a.begin("1")
+    a.replace("2", keep=True, end=2 * DAY)
+    for _ in range(3):
+        rotation.observe(a.store, a.entry, Generation.CURRENT, a.clock.advance(days=1))
+    assert not rotation.should_retire(a.entry, a.clock(), QUIET)
+
+
+def test_the_chain_says_which_generation_is_used(a):
+    old_root, new_root = (issue(ca=True, common_name=name) for name in ("old", "new"))
+    trust.import_certificate(a.store, a.who, "a", URL, old_root.pem, a.clock())
+    made = trust.replace_certificate(a.store, a.who, "a", new_root.pem, a.clock(), keep=True).entry
+    old, new = issue("pizza.test", by=old_root), issue("pizza.test", by=new_root)
+    assert rotation.uses(made, [read(old)]) is Generation.PREVIOUS
+    assert rotation.uses(made, [read(new)]) is Generation.CURRENT
+    assert rotation.uses(made, [read(new), read(old_root)]) is Generation.CURRENT
+    assert rotation.uses(made, [read(issue("pizza.test"))]) is Generation.NEITHER
+    shared = issue(by=old_root, ca=True, common_name="shared")
+    crossed = issue(by=new_root, ca=True, common_name="shared", key=shared.key)
+    chain = [issue("pizza.test", by=shared), shared, crossed]
+    assert rotation.uses(made, [read(each) for each in chain]) is Generation.BOTH

@@ -1,0 +1,144 @@
+"""What is remembered of failed requests, for whom, and for how long."""
+
+from datetime import UTC, datetime, timedelta
+
+from holdfast.gateway.access_log import FailedRequest
+from holdfast.gateway.causes import Cause
+from holdfast.services import failures as service
+from holdfast.services.failures import Failures
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+REFUSED, SELF_SIGNED = "delayed_connect_error:_Connection_refused", "depth_0:_self_signed_certificate"
+
+
+def request(request_id="r1", api="default/pizza", environment="production", gateway="edge-1", reason=REFUSED, second=0):
+    return FailedRequest(
+        gateway=gateway,
+        cluster=f"{api}/{environment}",
+        upstream="127.0.0.1:443",
+        reason=reason,
+        request_id=request_id,
+        at=NOW + timedelta(seconds=second),
+        timed_out=False,
+        without_host=False,
+        connection_terminated=False,
+    )
+
+
+def recorded(*requests):
+    failures = Failures(lambda: None)
+    for each in requests:
+        failures.record(each)
+    return failures
+
+
+def test_each_gateway_has_its_own_failure_of_a_backend():
+    failures = recorded(
+        request("r1", gateway="edge-1"),
+        request("r2", gateway="edge-2", reason=SELF_SIGNED, second=1),
+        request("r3", gateway="edge-1", second=2),
+    )
+    found = [(each.latest.gateway, each.cause, each.count) for each in failures.of_organization("default")]
+    assert found == [("edge-2", Cause.SELF_SIGNED_NOT_TRUSTED, 1), ("edge-1", Cause.CONNECTION_REFUSED, 2)]
+
+
+def test_a_failure_counts_from_when_its_cause_was_seen_first():
+    failures = recorded(request("r1"), request("r2", reason=SELF_SIGNED, second=1))
+    failures.record(request("r3", reason=SELF_SIGNED, second=2))
+    (found,) = failures.of_organization("default")
+    assert (found.since, found.last, found.count) == (NOW + timedelta(seconds=1), NOW + timedelta(seconds=2), 2)
+    assert (found.request_id, found.latest.upstream) == ("r3", "127.0.0.1:443")
+
+
+def test_an_api_is_told_of_the_gateway_that_failed_last(served):
+    api = f"{served.organization}/{served.id}"
+    failures = recorded(request("r1", api, gateway="edge-2", second=5), request("r2", api, gateway="edge-1"))
+    assert failures.of(served)["production"].request_id == "r1"
+    assert {each.latest.gateway for each in failures.of_api(served)["production"]} == {"edge-1", "edge-2"}
+
+
+def test_an_organization_sees_no_failure_of_another():
+    failures = recorded(request("r1", "default/pizza"), request("r2", "other/pizza"))
+    assert [each.request_id for each in failures.of_organization("default")] == ["r1"]
+    assert failures.request("default", "r2") is None
+    assert failures.request("other", "r2")
+
+
+def test_the_same_request_id_in_two_organizations_is_two_requests():
+    failures = recorded(request("r1", "default/pizza"), request("r1", "other/pasta"))
+    first, second = failures.request("default", "r1"), failures.request("other", "r1")
+    assert first
+    assert second
+    assert (first.api_id, second.api_id) == ("pizza", "pasta")
+
+
+def test_nobody_puts_another_request_in_the_place_of_one():
+    failures = recorded(request("r1", "default/pizza"), request("r1", "default/pasta", reason=SELF_SIGNED))
+    found = failures.request("default", "r1")
+    assert found
+    assert (found.api_id, found.cause) == ("pizza", Cause.CONNECTION_REFUSED)
+
+
+def test_a_backend_that_always_fails_drives_out_no_other_request():
+    failures = recorded(request("quiet", "default/quiet"))
+    for number in range(service.MAX_REQUESTS + 1000):
+        failures.record(request(f"r{number}", "default/loud"))
+    assert failures.request("default", "quiet")
+    assert failures.request("default", f"r{service.MAX_REQUESTS + 999}")
+    assert failures.request("default", f"r{service.MAX_REQUESTS + 999 - service.MAX_REQUESTS_OF_BACKEND}") is None
+
+
+def test_the_oldest_requests_go_when_there_are_too_many(monkeypatch):
+    monkeypatch.setattr(service, "MAX_REQUESTS", 3)
+    failures = recorded(*[request(f"r{number}", f"default/api{number % 2}") for number in range(5)])
+    assert [number for number in range(5) if failures.request("default", f"r{number}")] == [2, 3, 4]
+
+
+def test_the_backends_that_failed_longest_ago_go_when_there_are_too_many(monkeypatch):
+    monkeypatch.setattr(service, "MAX_FAILURES", 3)
+    failures = recorded(
+        request("r1", "default/a", gateway="edge-1"),
+        request("r2", "default/a", gateway="edge-2"),
+        request("r3", "default/b"),
+        request("r4", "default/c"),
+        request("r5", "default/a", gateway="edge-1"),
+        request("r6", "default/d"),
+    )
+    assert {each.request_id for each in failures.of_organization("default")} == {"r2", "r5", "r6"}
+
+
+def test_a_change_that_is_in_force_forgets_the_failures_of_all_gateways_and_keeps_the_requests(served):
+    api = f"{served.organization}/{served.id}"
+    failures = recorded(request("r1", api, gateway="edge-1"), request("r2", api, gateway="edge-2"))
+    failures.forget(served.organization, served.id, NOW + timedelta(seconds=5))
+    assert failures.of(served) == {}
+    failures.record(request("r3", api, second=4))
+    assert failures.of(served) == {}
+    assert all(failures.request(served.organization, each) for each in ("r1", "r2", "r3"))
+    failures.record(request("r4", api, second=6))
+    assert failures.of(served)["production"].request_id == "r4"
+
+
+def test_what_is_named_like_no_backend_is_not_written_down():
+    for cluster in (
+        "",
+        "default",
+        "default/pizza",
+        "/pizza/production",
+        "default//production",
+        "default/pizza/elsewhere",
+    ):
+        failures = Failures(lambda: None)
+        told = request("r1")
+        failures.record(FailedRequest(**{name: getattr(told, name) for name in told.__slots__} | {"cluster": cluster}))
+        assert failures.request("default", "r1") is None, cluster
+        assert failures.of_organization("default") == [], cluster
+
+
+def test_ten_thousand_failures_a_second_leave_time_for_others():
+    """Taking one takes 6 µs on one core; the bound is generous for machines that run other tests too."""
+    failures, told = Failures(lambda: None), [request(f"r{number}") for number in range(10_000)]
+    before = datetime.now(UTC)
+    for each in told:
+        failures.record(each)
+    assert datetime.now(UTC) - before < timedelta(seconds=1)

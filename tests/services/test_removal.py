@@ -1,0 +1,219 @@
+"""What was removed is listed for 30 days, and comes back."""
+
+from dataclasses import replace
+
+import pytest
+
+from holdfast.apis.endpoint_certificate import Removal
+from holdfast.apis.errors import InvalidField
+from holdfast.services import catalog, removal, rotation, trust
+from holdfast.services.errors import CertificateExpired, Conflict, IndistinguishableCertificates, NotFound
+from holdfast.services.principal import Principal
+from holdfast.store.removed_certificates import KEEP_REMOVED
+from issuing import DAY, issue
+from services.alias import URL, Alias
+from store.values import contents, read
+
+
+@pytest.fixture
+def store(shared_runtime):
+    return shared_runtime.store
+
+
+@pytest.fixture
+def anna(join):
+    return Principal(join("anna").organization, "anna")
+
+
+@pytest.fixture
+def otto(join):
+    return Principal(join("otto").organization, "otto")
+
+
+@pytest.fixture
+def a(store, anna, clock):
+    return Alias(store, anna, clock)
+
+
+@pytest.fixture
+def restore(store, anna, a):
+    """Restore what was removed last, or one before."""
+
+    def restore(alias=None, number=0, who=anna):
+        found, _ = removal.list_removed(store, anna, a.clock())
+        return removal.restore_certificate(store, who, found[number].id, a.clock.advance(seconds=1), alias)
+
+    return restore
+
+
+@pytest.fixture
+def refused(store, anna, restore):
+    """See that restoring raises *error* and changes nothing."""
+
+    def refused(error, match, **options):
+        before = contents(store, anna.organization)
+        with pytest.raises(error, match=match) as refusal:
+            restore(**options)
+        assert contents(store, anna.organization) == before
+        return refusal.value
+
+    return refused
+
+
+def delete(a, alias="a"):
+    return trust.delete_certificate(a.store, a.who, alias, a.clock.advance(seconds=1))
+
+
+def test_what_was_deleted_is_listed_and_comes_back_as_it_was(a, restore):
+    a.begin("1")
+    a.replace("2", keep=True)
+    entry = delete(a)
+    (listed,), total = removal.list_removed(a.store, a.who, a.clock())
+    assert (total, listed.alias, listed.endpoint, listed.why) == (1, "a", URL, Removal.DELETED)
+    assert (listed.removed_by, listed.removed_at) == ("anna", a.clock())
+    assert removal.restorable_until(listed) == a.clock() + KEEP_REMOVED
+    assert (listed.certificates, listed.previous) == (entry.certificates, entry.previous)
+    restored = restore()
+    assert restored == replace(entry, updated_at=a.clock())
+    assert (a.entry, a.removed) == (restored, [])
+    assert (a.last_event.action, a.last_event.subject) == ("restore certificate", "a")
+    assert entry.certificates[0].fingerprint in a.last_event.detail
+
+
+def test_what_was_restored_can_still_be_gone_back_from(a, restore):
+    a.begin("1")
+    a.replace("2")
+    delete(a)
+    restore()
+    a.undo()
+    assert a.state == ("1", "")
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_was_replaced_or_retired_comes_back_beside_the_current(a, restore, keep):
+    a.begin("1")
+    a.replace("2", keep=keep)
+    if keep:
+        a.retire()
+    replaced_at = a.entry.replaced_at
+    restore()
+    assert (a.state, a.removed, a.entry.replaced_at) == (("2", "1"), [], replaced_at)
+
+
+def test_several_come_back_beside_each_other(a, restore):
+    a.begin("1")
+    a.replace("2", keep=True)
+    a.replace("3")
+    a.replace("4")
+    for _ in range(2):
+        restore()
+    assert (a.state, a.removed) == (("4", "3 2 1"), [])
+
+
+def test_too_many_do_not_come_back_beside_each_other(a, refused):
+    files = [b"".join(issue("pizza.test").pem for _ in range(60)) for _ in range(2)]
+    a.begin("1")
+    for data in (*files, issue("pizza.test").pem):
+        trust.replace_certificate(a.store, a.who, "a", data, a.clock.advance(seconds=1))
+    found, _ = removal.list_removed(a.store, a.who, a.clock())
+    removal.restore_certificate(a.store, a.who, found[0].id, a.clock())
+    refused(Conflict, "more than 100 previous")
+
+
+def test_what_was_replaced_makes_its_alias_anew_when_that_is_gone(a, restore):
+    a.begin("1")
+    a.replace("2")
+    entry = delete(a)
+    restored = restore(number=1)
+    assert (a.state, restored.id != entry.id, restored.endpoint) == (("1", ""), True, URL)
+    assert a.removed == [(Removal.DELETED, "2", "")]
+
+
+def test_an_alias_of_ones_choice_is_made_anew(a, restore):
+    a.begin("1")
+    a.replace("2")
+    restored = restore(alias=" b ")
+    assert (restored.alias, a.said(restored.certificates), a.state) == ("b", "1", ("2", ""))
+
+
+def test_a_taken_alias_is_refused_and_another_one_is_not(a, restore, refused):
+    a.begin("1")
+    delete(a)
+    a.begin("2")
+    assert refused(Conflict, "exists already. Restore under another one").field == "alias"
+    assert refused(Conflict, "exists already", alias="a").field == "alias"
+    refused(InvalidField, "alias", alias="a b")
+    refused(InvalidField, "alias is missing", alias="")
+    assert a.said(restore(alias="b").certificates) == "1"
+    assert a.state == ("2", "")
+
+
+def test_what_was_restored_is_not_restored_again(a, restore):
+    a.begin("1")
+    delete(a)
+    (listed,), _ = removal.list_removed(a.store, a.who, a.clock())
+    restore()
+    with pytest.raises(NotFound, match="removed certificate"):
+        removal.restore_certificate(a.store, a.who, listed.id, a.clock(), "b")
+
+
+def test_after_30_days_nothing_is_listed_or_restored(a):
+    a.begin("1")
+    delete(a)
+    (listed,), _ = removal.list_removed(a.store, a.who, a.clock.advance(days=30, seconds=-1))
+    assert removal.list_removed(a.store, a.who, a.clock.advance(seconds=1)) == ([], 0)
+    with pytest.raises(NotFound):
+        removal.restore_certificate(a.store, a.who, listed.id, a.clock())
+
+
+def test_what_another_organization_removed_is_not_there(a, otto, refused):
+    a.begin("1")
+    delete(a)
+    theirs = Alias(a.store, otto, a.clock)
+    refused(NotFound, "no removed certificate", who=otto)
+    assert theirs.removed == []
+
+
+def test_an_endpoint_that_no_api_has_any_longer_is_refused(a, restore, refused):
+    a.begin("1")
+    delete(a)
+    (api,), _ = catalog.list_apis(a.store, a.who)
+    catalog.delete_api(a.store, a.who, api.id, a.clock())
+    assert refused(InvalidField, "No API has an endpoint").field == "endpoint"
+    catalog.create_api(a.store, a.who, catalog.ApiDraft("New", "/new", "1", URL), a.clock())
+    restore()
+    assert a.state == ("1", "")
+
+
+def test_what_has_expired_meanwhile_is_refused(a, refused):
+    a.begin("1", end=2 * DAY)
+    a.replace("2", keep=True)
+    a.retire()
+    a.clock.advance(days=3)
+    refused(CertificateExpired, "expired on")
+
+
+def test_what_a_gateway_could_not_tell_apart_is_refused(a, refused, store, anna):
+    a.begin("1", identified=False)
+    a.replace("2", identified=False)
+    assert refused(IndistinguishableCertificates, "a holds another").overlap
+    rotation.undo_replacement(store, anna, "a", a.clock.advance(seconds=1))
+    assert a.state == ("1", "")
+    refused(IndistinguishableCertificates, "a holds another", alias="b")
+
+
+def test_what_could_not_be_told_apart_from_what_is_previous_is_refused(a, restore, refused):
+    a.begin("1", identified=False)
+    a.replace("2", identified=False)
+    a.replace("3", common_name="else")
+    restore()
+    assert a.state == ("3", "2")
+    assert refused(IndistinguishableCertificates, "a holds another").overlap
+
+
+def test_a_restored_certificate_is_what_it_was_to_the_byte(a, restore):
+    bundle = [issue("pizza.test"), issue("pizza.test", ca=True), issue("else.test")]
+    data = b"".join(each.pem for each in bundle)
+    trust.import_certificate(a.store, a.who, "a", URL, data, a.clock())
+    delete(a)
+    assert restore().certificates == tuple(read(each) for each in bundle)

@@ -1,0 +1,229 @@
+"""A replacement with overlap, undone or retired."""
+
+import pytest
+
+from holdfast.apis.endpoint_certificate import Removal
+from holdfast.services import rotation, trust
+from holdfast.services.errors import (
+    CertificateExpired,
+    IndistinguishableCertificates,
+    NotFound,
+    NothingBefore,
+)
+from holdfast.services.principal import Principal
+from holdfast.store import journal
+from holdfast.store.removed_certificates import KEEP_REMOVED
+from issuing import DAY, issue
+from services.alias import URL, Alias
+from store.values import contents
+
+
+@pytest.fixture
+def store(shared_runtime):
+    return shared_runtime.store
+
+
+@pytest.fixture
+def anna(join):
+    return Principal(join("anna").organization, "anna")
+
+
+@pytest.fixture
+def otto(join):
+    return Principal(join("otto").organization, "otto")
+
+
+@pytest.fixture
+def a(store, anna, clock):
+    return Alias(store, anna, clock)
+
+
+def test_a_replacement_with_overlap_keeps_what_was_current_as_previous(a):
+    a.begin("old")
+    a.replace("new", keep=True)
+    assert (a.state, a.removed) == (("new", "old"), [])
+    assert a.entry.trusted == a.entry.certificates + a.entry.previous
+    assert a.entry.replaced_at == a.clock()
+    assert (a.last_event.action, a.last_event.user) == ("replace certificate with overlap", "anna")
+    assert f"previous {a.entry.previous[0].fingerprint}" in a.last_event.detail
+
+
+def test_a_second_replacement_with_overlap_takes_away_what_was_previous(a):
+    a.begin("1")
+    a.replace("2", keep=True)
+    first = a.entry.previous[0].fingerprint
+    a.replace("3", keep=True)
+    assert (a.state, a.removed) == (("3", "2"), [(Removal.REPLACED, "1", "")])
+    assert f"no longer {first}" in a.last_event.detail
+
+
+def test_the_same_replacement_again_does_not_end_the_overlap(a):
+    """A script that got no answer sends its request once more."""
+    a.begin("old")
+    a.replace("new", keep=True)
+    new = a.entry.certificates[0].der
+    trust.replace_certificate(a.store, a.who, "a", new, a.clock.advance(seconds=1), keep=True)
+    assert (a.state, a.removed) == (("new", "old"), [])
+
+
+def test_a_replacement_without_overlap_takes_everything_away_and_keeps_how_it_was(a):
+    a.begin("1")
+    a.replace("2", keep=True)
+    a.replace("3")
+    assert (a.state, a.removed) == (("3", ""), [(Removal.REPLACED, "2", "1")])
+    a.undo()
+    assert (a.state, a.removed) == (("2", "1"), [(Removal.REPLACED, "3", "")])
+
+
+def test_the_same_certificate_again_without_overlap_leaves_nothing_to_restore(a):
+    a.begin("1")
+    data = a.entry.certificates[0].der
+    trust.replace_certificate(a.store, a.who, "a", data, a.clock())
+    assert (a.state, a.removed) == (("1", ""), [])
+    a.replace("2", keep=True)
+    trust.replace_certificate(a.store, a.who, "a", a.entry.certificates[0].der, a.clock())
+    assert (a.state, a.removed) == (("2", ""), [(Removal.REPLACED, "2", "1")])
+
+
+def test_undo_makes_the_previous_current_and_distrusts_the_new(a):
+    a.begin("old")
+    a.replace("new", keep=True)
+    new = a.entry.certificates[0].fingerprint
+    assert a.undo() == a.entry
+    assert (a.state, a.removed) == (("old", ""), [(Removal.REPLACED, "new", "")])
+    assert a.last_event.action == "undo replacement"
+    assert f"no longer {new}" in a.last_event.detail
+
+
+def test_undo_twice_goes_back_to_the_new(a):
+    a.begin("old")
+    a.replace("new")
+    for state, other in (("old", "new"), ("new", "old"), ("old", "new")):
+        a.undo()
+        assert (a.state, a.removed) == ((state, ""), [(Removal.REPLACED, other, "")])
+
+
+def test_retiring_ends_the_overlap_and_can_be_undone(a):
+    a.begin("old")
+    a.replace("new", keep=True)
+    old = a.entry.previous[0].fingerprint
+    assert a.retire() == a.entry
+    assert (a.state, a.removed) == (("new", ""), [(Removal.RETIRED, "old", "")])
+    assert a.last_event.action == "retire previous certificates"
+    assert f"no longer {old}" in a.last_event.detail
+    a.undo()
+    assert (a.state, a.removed) == (("old", ""), [(Removal.REPLACED, "new", "")])
+
+
+def test_undo_goes_back_to_the_latest_only(a):
+    a.begin("1")
+    a.replace("2")
+    a.replace("3")
+    a.undo()
+    assert (a.state, a.removed) == (("2", ""), [(Removal.REPLACED, "3", ""), (Removal.REPLACED, "1", "")])
+
+
+def test_undo_is_possible_for_30_days(a):
+    a.begin("1")
+    a.replace("2")
+    a.clock.advance(days=30, seconds=-2)
+    a.undo()
+    assert a.state == ("1", "")
+    a.clock.advance(seconds=KEEP_REMOVED.total_seconds())
+    with pytest.raises(NothingBefore, match="not replaced in the last 30 days"):
+        a.undo()
+
+
+def test_previous_certificates_do_not_end_by_themselves(a):
+    a.begin("1")
+    a.replace("2", keep=True)
+    a.clock.advance(days=99)
+    assert a.state == ("2", "1")
+    a.undo()
+    assert a.state == ("1", "")
+
+
+def test_what_cannot_be_done_is_said_and_changes_nothing(a, otto):
+    a.begin("1")
+    before = contents(a.store, a.who.organization)
+    with pytest.raises(NothingBefore, match="nothing to go back to"):
+        a.undo()
+    with pytest.raises(NothingBefore, match="nothing to retire"):
+        a.retire()
+    for use_case in (rotation.undo_replacement, rotation.retire_previous):
+        for who, alias in ((a.who, "b"), (otto, "a")):
+            with pytest.raises(NotFound):
+                use_case(a.store, who, alias, a.clock())
+    assert contents(a.store, a.who.organization) == before
+
+
+def test_another_organizations_replacements_are_not_undone(a, otto):
+    theirs = Alias(a.store, otto, a.clock)
+    for alias in (a, theirs):
+        alias.begin("1")
+        alias.replace("2", keep=True)
+    theirs.retire()
+    assert (a.state, a.removed) == (("2", "1"), [])
+    theirs.undo()
+    assert (a.state, a.removed) == (("2", "1"), [])
+
+
+def test_what_an_alias_of_the_same_name_trusted_before_is_not_gone_back_to(a):
+    a.begin("1")
+    a.replace("2")
+    trust.delete_certificate(a.store, a.who, "a", a.clock())
+    a.begin("3")
+    with pytest.raises(NothingBefore):
+        a.undo()
+
+
+def test_undo_does_not_go_back_to_what_has_expired_meanwhile(a):
+    a.begin("1", end=2 * DAY)
+    a.replace("2", keep=True)
+    a.clock.advance(days=3)
+    before = contents(a.store, a.who.organization)
+    with pytest.raises(CertificateExpired):
+        a.undo()
+    a.retire()
+    with pytest.raises(CertificateExpired):
+        a.undo()
+    assert a.state == ("2", "")
+    assert contents(a.store, a.who.organization)[0] == before[0]
+
+
+def test_two_of_which_a_gateway_would_believe_one_do_not_overlap(a):
+    a.begin("1", identified=False)
+    before = contents(a.store, a.who.organization)
+    with pytest.raises(IndistinguishableCertificates, match="Replace without overlap, at the moment") as refusal:
+        a.replace("2", keep=True, identified=False)
+    assert (refusal.value.alias, refusal.value.overlap) == ("a", True)
+    assert contents(a.store, a.who.organization) == before
+    a.replace("2", identified=False)
+    a.undo()
+    assert a.state == ("1", "")
+
+
+def test_previous_certificates_are_told_apart_from_those_of_other_aliases_too(a):
+    a.begin("1", identified=False)
+    a.replace("2", keep=True, common_name="else")
+    twin = issue("pizza.test", identified=False).pem
+    with pytest.raises(IndistinguishableCertificates, match="a holds another") as refusal:
+        trust.import_certificate(a.store, a.who, "b", URL, twin, a.clock())
+    assert not refusal.value.overlap
+    a.retire()
+    trust.import_certificate(a.store, a.who, "b", URL, twin, a.clock())
+    with pytest.raises(IndistinguishableCertificates, match="b holds another"):
+        a.undo()
+
+
+def test_every_step_has_one_event_and_one_change_row(a):
+    a.begin("1")
+    for step in (lambda: a.replace("2", keep=True), a.undo, a.undo, lambda: a.replace("3", keep=True), a.retire):
+        before = contents(a.store, a.who.organization)
+        step()
+        after = contents(a.store, a.who.organization)
+        assert len(after[2]) == len(before[2]) + 1
+        assert after[3] == before[3] + 1
+    with a.store.read() as session:
+        change = journal.changes_after(session, after[3] - 1)[0]
+    assert (change.kind, change.key) == ("origin", "https://pizza.test:8443")

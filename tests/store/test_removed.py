@@ -1,0 +1,112 @@
+"""What was removed is kept as it was, for 30 days, and not without end."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from holdfast.apis.endpoint_certificate import Generation, Observation, Removal
+from holdfast.store import endpoint_certificates, removed_certificates
+from holdfast.store.removed_certificates import KEEP_REMOVED, MAX_OF_ALIAS, MAX_OF_ORGANIZATION
+from issuing import issue
+from store.values import NOW, make_entry, make_removed, read
+
+pytestmark = pytest.mark.usefixtures("anna")
+SECOND = timedelta(seconds=1)
+
+
+def insert(store, *removed):
+    with store.write() as session:
+        for each in removed:
+            removed_certificates.insert(session, each)
+
+
+def found(store, now=NOW, **options):
+    with store.read() as session:
+        return removed_certificates.find(session, "default", now, **options)
+
+
+def test_what_was_removed_comes_back_as_it_was(store):
+    entry = replace(
+        make_entry("a", issue("1.test"), issue("2.test", ca=True)),
+        previous=(read(issue("3.test")), read(issue("4.test"))),
+        replaced_at=NOW - SECOND,
+    )
+    removed = make_removed(Removal.DELETED, of=entry)
+    insert(store, removed)
+    assert found(store) == ([removed], 1)
+    with store.read() as session:
+        assert removed_certificates.get(session, "default", removed.id, NOW) == removed
+
+
+def test_the_newest_is_the_first_in_every_page(store):
+    rows = [make_removed(age=age * SECOND) for age in (3, 1, 2)]
+    insert(store, *rows)
+    assert found(store) == ([rows[1], rows[2], rows[0]], 3)
+    assert found(store, offset=1, limit=1) == ([rows[2]], 3)
+
+
+def test_after_30_days_it_is_never_found_and_then_deleted(store):
+    old, young = make_removed(age=KEEP_REMOVED), make_removed(age=KEEP_REMOVED - SECOND)
+    insert(store, old, young)
+    assert found(store) == ([young], 1)
+    assert found(store, NOW - SECOND)[1] == 2
+    with store.write() as session:
+        assert removed_certificates.get(session, "default", old.id, NOW) is None
+        assert removed_certificates.latest_replaced(session, "default", old.entry_id, NOW) is None
+        removed_certificates.forget_removed(session, NOW)
+    assert found(store, NOW - SECOND) == ([young], 1)
+
+
+def test_the_latest_of_an_alias_is_found_and_deletions_do_not_count(store):
+    entry = make_entry()
+    older = make_removed(Removal.REPLACED, of=entry, age=9 * SECOND)
+    newer = make_removed(Removal.RETIRED, of=entry, age=5 * SECOND)
+    insert(store, newer, older, make_removed(Removal.DELETED, of=entry), make_removed())
+    with store.read() as session:
+        assert removed_certificates.latest_replaced(session, "default", entry.id, NOW) == newer
+
+
+def test_of_too_many_the_oldest_are_forgotten(store):
+    entry = make_entry()
+    deleted = make_removed(Removal.DELETED, of=entry, age=timedelta(days=1))
+    insert(store, deleted, *(make_removed(of=entry, age=n * SECOND) for n in reversed(range(MAX_OF_ALIAS + 2))))
+    rows, number = found(store)
+    assert (number, rows[-1]) == (MAX_OF_ALIAS + 1, deleted)
+    assert rows[-2].removed_at == NOW - (MAX_OF_ALIAS - 1) * SECOND
+
+
+def test_an_organization_keeps_no_more_than_so_many(store, otto):
+    theirs = make_removed(organization=otto.organization, age=timedelta(days=2))
+    insert(store, theirs, *(make_removed(Removal.DELETED, of=make_entry("a", issue("a.test"))) for _ in range(3)))
+    of = make_entry("a", issue("a.test"))
+    insert(store, *(replace(make_removed(of=of), entry_id=str(n)) for n in range(MAX_OF_ORGANIZATION)))
+    assert found(store, limit=0)[1] == MAX_OF_ORGANIZATION
+    with store.read() as session:
+        assert removed_certificates.find(session, otto.organization, NOW) == ([theirs], 1)
+
+
+def test_previous_certificates_and_what_was_seen_come_back_as_they_went_in(store):
+    seen = Observation(NOW, NOW - SECOND, Generation.BOTH, NOW - 2 * SECOND, NOW - 3 * SECOND)
+    previous = (read(issue("1.test")), read(issue("2.test")))
+    entry = replace(make_entry(), previous=previous, replaced_at=NOW, observation=seen)
+    with store.write() as session:
+        endpoint_certificates.insert(session, entry)
+        assert endpoint_certificates.get(session, "default", entry.alias) == entry
+        endpoint_certificates.update(session, replace(entry, previous=()))
+    with store.read() as session:
+        assert endpoint_certificates.with_id(session, "default", entry.id) == replace(entry, previous=())
+
+
+def test_those_in_rotation_come_longest_unseen_first(store):
+    previous = (read(issue("1.test")),)
+    entries = [
+        replace(make_entry(alias), previous=previous, observation=Observation(looked_at=looked_at))
+        for alias, looked_at in (("late", NOW), ("early", NOW - SECOND), ("never", None))
+    ]
+    with store.write() as session:
+        for entry in (*entries, make_entry("quiet")):
+            endpoint_certificates.insert(session, entry)
+        wanted = [("default", entry.id) for entry in reversed(entries)]
+        assert endpoint_certificates.in_rotation(session, 9) == wanted
+        assert endpoint_certificates.in_rotation(session, 2) == wanted[:2]
