@@ -4,7 +4,6 @@ The `holdfast` command.
 `up` and `demo` run a Holdfast; all others are a client of one, through REST alone.
 """
 
-import sys
 from importlib.metadata import version as version_of
 from typing import Annotated
 
@@ -13,8 +12,6 @@ from typer import Option
 
 from holdfast.cli import apis, certificates, declaring, endpoints, signing_in, trust, up
 from holdfast.cli.failures import EXIT_CODES, Commands
-from holdfast.gateway.process import EnvoyMissing
-from holdfast.machine import CannotStart
 
 # Tracebacks stay plain: those that show the values of variables could show a password.
 app = typer.Typer(
@@ -23,12 +20,8 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command; what cannot be done is said in one sentence."""
-    try:
-        app()
-    except (CannotStart, EnvoyMissing) as error:
-        print(f"holdfast: {error}", file=sys.stderr)
-        sys.exit(1)
+    """Run the command; what cannot be done is said in words."""
+    app()
 
 
 def _tell_version(wanted: bool) -> None:

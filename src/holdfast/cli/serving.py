@@ -5,8 +5,8 @@ What `holdfast up`, `demo` and `rotate-sealing-key` run. The only module of the 
 import asyncio
 import gc
 import signal
-from collections.abc import Coroutine
-from contextlib import nullcontext
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,8 +15,10 @@ from rich.console import Console
 
 from holdfast.apis.api import DEFAULT_ORGANIZATION
 from holdfast.app import ADMIN, PASSWORD_FILE, Running, rotate_sealing_key, running
+from holdfast.cli.failures import CommandFailed
 from holdfast.demo.story import play, stage
 from holdfast.demo.tour import Tour
+from holdfast.gateway.process import EnvoyMissing
 from holdfast.machine import CannotStart
 from holdfast.services.principal import Principal
 from holdfast.settings import Settings
@@ -27,23 +29,33 @@ console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def serve(options: dict[str, Any], *, demo: bool) -> None:
-    """Run the publisher and a gateway until a signal comes; raise CannotStart or EnvoyMissing."""
-    asyncio.run(_until_stopped(_up(_settings(**options), demo=demo)))
+    """Run the publisher and a gateway until a signal comes; raise CommandFailed."""
+    with _said():
+        asyncio.run(_until_stopped(_up(_settings(**options), demo=demo)))
 
 
 def demonstrate() -> bool:
     """Play the story of a self-signed certificate once and say whether each step came out right."""
-    with stage() as options:
+    with _said(), stage() as options:
         return bool(asyncio.run(_until_stopped(_once(_settings(**options), options["admin_password"]))))
 
 
 def seal_anew(options: dict[str, Any]) -> bool:
-    """Seal private keys with a new sealing key, say so, and say whether none is lost; raise CannotStart."""
-    sealed, lost = rotate_sealing_key(_settings(**options))
+    """Seal private keys with a new sealing key, say so, and say whether none is lost; raise CommandFailed."""
+    with _said():
+        sealed, lost = rotate_sealing_key(_settings(**options))
     console.print(f"Sealed {sealed} private key{'' if sealed == 1 else 's'} with the new sealing key.")
     if lost:
         console.print(f"{lost} could not be opened, and were left as they are: import their client certificates again.")
     return not lost
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except (CannotStart, EnvoyMissing) as error:
+        raise CommandFailed(str(error)) from error
 
 
 async def _until_stopped(work: Coroutine[Any, Any, T]) -> T | None:
