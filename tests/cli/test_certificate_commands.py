@@ -70,6 +70,11 @@ def test_certificates_are_listed_shown_replaced_downloaded_and_deleted(command, 
     other = issue("other.example")
     command.done("certificate", "replace", "pizza", "-", "--keep-previous", stdin=other.pem)
     assert "Beside it  CN=127.0.0.1, SHA-256 " in command.done("certificate", "show", "pizza").output
+    command.done("certificate", "undo", "pizza")
+    assert command.done("certificate", "download", "pizza").output.encode() == backend[0].pem
+    command.done("certificate", "replace", "pizza", "-", "--keep-previous", stdin=other.pem)
+    command.done("certificate", "retire", "pizza", "--wait")
+    assert command.done("certificate", "show", "pizza", "--json").json["previous"] == []
     command.done("certificate", "replace", "pizza", "-", stdin=backend[0].pem)
     ended = command.done("certificate", "replace", "pizza", "-", "--wait", stdin=other.pem)
     assert "warning name-mismatch: It is for other.example" in ended.errors

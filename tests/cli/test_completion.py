@@ -17,7 +17,7 @@ def test_completion_installs_into_the_home_of_the_user(alone, shell):
 
 
 @pytest.mark.parametrize(
-    ("typed", "offered"), [("holdfast cert", ["certificate"]), ("holdfast certificate re", ["replace"])]
+    ("typed", "offered"), [("holdfast cert", ["certificate"]), ("holdfast certificate rep", ["replace"])]
 )
 def test_bash_completes_commands(alone, typed, offered):
     words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}

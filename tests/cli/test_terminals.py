@@ -89,3 +89,15 @@ def test_a_password_that_is_typed_at_a_terminal_is_not_shown(alone):
         assert server.asked[0].headers["Authorization"].startswith("Basic ")
     assert "hunter2" not in terminal.shown
     assert f"Signed in to {server.url} as berta" in terminal.shown.replace("\r\n", "\n")
+
+
+@pytest.mark.envoy
+def test_long_work_says_how_far_it_is_on_a_terminal_and_nowhere_else(command, tmp_path):
+    apis = "".join(f"  - {{name: Api{n}, context: /api{n}, version: 1}}\n" for n in range(30))
+    (tmp_path / "many.yaml").write_text(f"holdfast: 1\napis:\n{apis}")
+    terminal = Terminal("apply", "-f", tmp_path / "many.yaml", "--yes", environment=command.environment)
+    assert terminal.end() == 0
+    assert "Applying" in terminal.shown
+    assert "Made 30 changes." in terminal.shown
+    ended = command.process("diff", "-f", tmp_path / "many.yaml")
+    assert (ended.output, ended.errors) == ("Nothing is to be changed.\n", "")

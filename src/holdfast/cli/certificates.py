@@ -79,6 +79,22 @@ def replace_certificate(
         _written(client, alias, "Replaced", wait=wait, within=within, as_json=as_json)
 
 
+@commands.command("retire")
+def retire_previous(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Trust no longer what `replace --keep-previous` has kept under ALIAS."""
+    with connect() as client:
+        client.call("POST", f"{_path(alias)}/retire")
+        _written(client, alias, "Retired what was before in", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command("undo")
+def undo_replacement(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Trust again what was under ALIAS before it was replaced, instead of what is there now."""
+    with connect() as client:
+        client.call("POST", f"{_path(alias)}/undo")
+        _written(client, alias, "Undid the replacement of", wait=wait, within=within, as_json=as_json)
+
+
 @commands.command("show")
 def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
     """Show what is under ALIAS, what is noticed about it, and whether it is in force."""

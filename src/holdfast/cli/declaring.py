@@ -20,7 +20,7 @@ from holdfast.cli.declaration.steps import Step
 from holdfast.cli.declaration.wanted import Wanted, read_wanted
 from holdfast.cli.failures import ExitCode, Misused
 from holdfast.cli.output import AsJson, Yes, confirm, say, tell, write_json
-from holdfast.cli.progress import Progress
+from holdfast.cli.progress import counted
 from holdfast.cli.trust import SETTINGS
 from holdfast.cli.waiting import Wait, Within, wait_until_enforced
 
@@ -57,7 +57,7 @@ def apply_files(
             if not (as_json and yes):
                 say_steps(steps, tell if as_json else say)
             confirm(f"Make {_count(steps)}?", yes=yes)
-            apply_steps(client, steps, Progress())
+            apply_steps(client, steps)
         if wait:
             _wait(client, wanted, within)
     if as_json:
@@ -101,20 +101,20 @@ def export_files(
     """Write all APIs, endpoint certificates and trust settings as the YAML that apply reads."""
     with connect() as client:
         if output is None:
-            typer.echo(export(client, None, Progress()), nl=False)
+            typer.echo(export(client, None), nl=False)
         else:
-            tell(f"Wrote {write_export(client, output, Progress())}.")
+            tell(f"Wrote {write_export(client, output)}.")
 
 
 def _compare(client: Client, wanted: Wanted, *, prune: bool) -> list[Step]:
-    return plan(wanted, read_existing(client, wanted, Progress()), datetime.now(UTC), prune=prune)
+    return plan(wanted, read_existing(client, wanted), datetime.now(UTC), prune=prune)
 
 
 def _wait(client: Client, wanted: Wanted, within: float) -> None:
     end = time.monotonic() + within
     origins = {certificate.origin for certificate in wanted.certificates.values()} | wanted.trust.keys()
     origins |= {origin for api in wanted.apis.values() for origin in api.origins if origin.startswith("https:")}
-    for origin in Progress().over(sorted(origins), "Waiting for gateways"):
+    for origin in counted(sorted(origins), "Waiting for gateways"):
         left = max(end - time.monotonic(), 0.0)
         wait_until_enforced(partial(client.get, SETTINGS, endpoint=origin), left, also_unserved=True)
 

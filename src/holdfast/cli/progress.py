@@ -13,12 +13,9 @@ T = TypeVar("T")
 LONG = 20  # fewer things than this are done before anybody has read of them
 
 
-class Progress:
-    """Shows how far work is."""
-
-    def over(self, things: Collection[T], what: str) -> Iterator[T]:
-        """Give *things* one after the other and show how many are done."""
-        if len(things) < LONG or not sys.stderr.isatty():
-            yield from things
-            return
-        yield from track(things, what, console=Console(stderr=True), transient=True)
+def counted(things: Collection[T], what: str) -> Iterator[T]:
+    """Give *things* one after the other and show how many are done."""
+    if len(things) < LONG or not sys.stderr.isatty():
+        yield from things
+        return
+    yield from track(things, what, console=Console(stderr=True), transient=True)

@@ -11,14 +11,14 @@ from holdfast.cli.client import Client, segment
 from holdfast.cli.declaration.steps import Action, ApiStep, CertificateStep, Step, TrustStep
 from holdfast.cli.declaration.wanted import ApiKey, WantedApi, WantedCertificate
 from holdfast.cli.failures import CommandFailed
-from holdfast.cli.progress import Progress
+from holdfast.cli.progress import counted
 from holdfast.cli.trust import put_trust
 
 _MARKS = {Action.CREATE: "+", Action.CHANGE: "~", Action.MOVE: "~", Action.DELETE: "-"}
 _NOTHING = "nothing"
 
 
-def apply_steps(client: Client, steps: Sequence[Step], progress: Progress) -> None:
+def apply_steps(client: Client, steps: Sequence[Step]) -> None:
     """
     Carry out *steps*, one after the other.
 
@@ -26,7 +26,7 @@ def apply_steps(client: Client, steps: Sequence[Step], progress: Progress) -> No
         CommandFailed: One could not be done; the text says which, and how many are done.
     """
     ids: dict[ApiKey, str] = {}
-    for number, step in enumerate(progress.over(steps, "Applying")):
+    for number, step in enumerate(counted(steps, "Applying")):
         try:
             _carry_out(client, step, ids)
         except CommandFailed as error:

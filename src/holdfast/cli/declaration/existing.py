@@ -12,7 +12,7 @@ from holdfast.cli.certificates import PATH as CERTIFICATES
 from holdfast.cli.client import Client, segment
 from holdfast.cli.declaration.wanted import ApiKey, Wanted
 from holdfast.cli.failures import Refused
-from holdfast.cli.progress import Progress
+from holdfast.cli.progress import counted
 from holdfast.cli.trust import SETTINGS
 
 
@@ -53,22 +53,22 @@ class Existing:
     trust: dict[str, dict[str, Any] | None] = field(default_factory=dict)
 
 
-def read_existing(client: Client, wanted: Wanted, progress: Progress) -> Existing:
+def read_existing(client: Client, wanted: Wanted) -> Existing:
     """Ask for what is wanted, and for the names of all else."""
     existing = Existing()
     for api in client.listed("/apis", "list"):
         existing.apis[api["name"].lower(), api["version"]] = summarized_api(api)
     for entry in client.listed(CERTIFICATES, "certificates"):
         existing.certificates[entry["alias"]] = ExistingCertificate(entry["alias"], entry["endpoint"])
-    for key in progress.over([key for key in wanted.apis if key in existing.apis], "Reading APIs"):
+    for key in counted([key for key in wanted.apis if key in existing.apis], "Reading APIs"):
         existing.apis[key] = detailed_api(client, existing.apis[key].id)
     aliases = [alias for alias in wanted.certificates if alias in existing.certificates]
-    for alias in progress.over(aliases, "Reading certificates"):
+    for alias in counted(aliases, "Reading certificates"):
         found = client.get(f"{CERTIFICATES}/{segment(alias)}")
         prints = frozenset(each["fingerprint"] for each in found["certificates"])
         existing.certificates[alias] = ExistingCertificate(alias, found["endpoint"], prints)
     origins = wanted.trust.keys() | {each.origin for each in wanted.certificates.values()}
-    for origin in progress.over(sorted(origins), "Reading trust settings"):
+    for origin in counted(sorted(origins), "Reading trust settings"):
         existing.trust[origin] = read_trust(client, origin)
     return existing
 

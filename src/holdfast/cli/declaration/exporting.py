@@ -17,7 +17,7 @@ from holdfast.cli.declaration.wanted import FORMAT
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.files import write_file
 from holdfast.cli.output import tell
-from holdfast.cli.progress import Progress
+from holdfast.cli.progress import counted
 
 FILE = "holdfast.yaml"
 FOLDER = "certificates"
@@ -40,18 +40,18 @@ def _represented(dumper: Any, text: _Block) -> Any:
 _Dumper.add_representer(_Block, _represented)
 
 
-def export(client: Client, folder: Path | None, progress: Progress) -> str:
+def export(client: Client, folder: Path | None) -> str:
     """
     Give the YAML of all APIs, certificates and trust settings of the organization.
 
     With *folder*, certificates are written into files below it and named in the YAML, else they are in it.
     """
     ids = [api["id"] for api in client.listed("/apis", "list")]
-    apis = [detailed_api(client, each) for each in progress.over(ids, "Reading APIs")]
+    apis = [detailed_api(client, each) for each in counted(ids, "Reading APIs")]
     aliases = [entry["alias"] for entry in client.listed(CERTIFICATES, "certificates")]
-    certificates = [_certificate(client, alias, folder) for alias in progress.over(aliases, "Reading certificates")]
+    certificates = [_certificate(client, alias, folder) for alias in counted(aliases, "Reading certificates")]
     origins = sorted({origin for api in apis for origin in api.origins if origin.startswith("https:")})
-    trust = [_trust(client, origin) for origin in progress.over(origins, "Reading trust settings")]
+    trust = [_trust(client, origin) for origin in counted(origins, "Reading trust settings")]
     document = {
         "holdfast": int(FORMAT),
         "apis": [
@@ -78,16 +78,16 @@ def written(document: dict[str, Any]) -> str:
     return text
 
 
-def write_export(client: Client, output: Path, progress: Progress) -> Path:
+def write_export(client: Client, output: Path) -> Path:
     """Export into a directory, or into a file of that name, and give the path of the YAML."""
     if output.suffix in {".yaml", ".yml"} and not output.is_dir():
-        write_file(output, export(client, None, progress).encode())
+        write_file(output, export(client, None).encode())
         return output
     try:
         (output / FOLDER).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CommandFailed(f"{output / FOLDER} cannot be made ({error.strerror}).") from error
-    write_file(output / FILE, export(client, output, progress).encode())
+    write_file(output / FILE, export(client, output).encode())
     return output / FILE
 
 
