@@ -130,7 +130,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             stack.push_async_callback(exceptions.stop)
             await publisher.start()
             stack.push_async_callback(publisher.stop)
-            observing = Observing(store, partial(accepted_chain, store, probes))
+            observing = Observing(store, partial(accepted_chain, store, sealing, probes))
             await observing.start()
             stack.push_async_callback(observing.stop)
             enforcements.start()

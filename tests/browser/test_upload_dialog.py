@@ -168,6 +168,7 @@ def test_a_certificate_can_be_replaced(signed_in: Page, holdfast: Holdfast, api:
     row.get_by_role("button", name="Replace certificate").click()
     dialog = signed_in.get_by_role("dialog", name="Replace Certificate")
     dialog.get_by_label("Certificate", exact=True).set_input_files(file(issue("localhost", end=5 * DAY).pem))
+    dialog.get_by_text("Trust the old certificate beside the new one").click()
     save(dialog)
     expect(signed_in.get_by_text("Certificate replaced successfully")).to_be_visible()
     expect(row).to_contain_text("Expiring")

@@ -44,12 +44,12 @@ def test_backends_are_verified_in_the_words_of_traffic_but_for_the_name_of_the_s
     real = Cluster.FromString(clusters("real", endpoint, trust)[0].body)
     ours, theirs = tls(cluster), tls(real)
     assert made.server_name == theirs.sni
-    assert secret_config(ours).name == made.secret.name == "probe/1"
+    assert secret_config(ours).name == made.secrets[0].name == "probe/1"
     secret_config(ours).name = secret_config(theirs).name
     assert ours == theirs
     assert cluster.typed_extension_protocol_options == real.typed_extension_protocol_options
     assert cluster.connect_timeout == real.connect_timeout
-    held, used = Secret.FromString(made.secret.body), Secret.FromString(secret(trust).body)
+    held, used = Secret.FromString(made.secrets[0].body), Secret.FromString(secret(trust).body)
     assert held.name == "probe/1"
     assert held.validation_context == used.validation_context
 
@@ -67,7 +67,7 @@ def test_connections_are_made_to_the_addresses_that_were_resolved_and_to_no_othe
 
 def test_what_is_given_is_what_is_taken_away():
     _, _, made, _ = asked("https://backend.test")
-    assert set(made.keys) == {(each.type_url, each.name) for each in (made.cluster, made.secret)}
+    assert set(made.keys) == {(each.type_url, each.name) for each in (made.cluster, made.secrets[0])}
 
 
 def test_only_this_user_can_ask_and_no_question_is_told_as_a_failed_request(tmp_path):

@@ -183,7 +183,9 @@ def test_a_round_that_fails_is_not_the_last(store, anna, clock, rotate, monkeypa
         looking = Observing(store, backends.look, clock, every=0.001)
         failures = [OSError("disk")]
         due = observing._due  # noqa: SLF001 - what fails is the database, which tests cannot break for a moment
-        monkeypatch.setattr(observing, "_due", lambda store: due(store) if not failures else _fail(failures))
+        monkeypatch.setattr(
+            observing, "_due", lambda store, **which: due(store, **which) if not failures else _fail(failures)
+        )
         with capture_logs() as logs:
             await looking.start()
             await asyncio.wait_for(backends.was_asked.wait(), 10)

@@ -21,9 +21,9 @@ from holdfast.services.enforcement import Progress
 from holdfast.services.errors import Conflict, NotFound, TooManyTests
 from holdfast.services.principal import Principal
 from holdfast.services.probing import AT_ONCE, MAX_WAITING, WITHIN, Probes
-from holdfast.services.tested_trust import trust_to_test
+from holdfast.services.tested_trust import Terms, terms_to_test
 from issuing import issue
-from services.control_plane import ListeningGateway, advance, control_plane, play
+from services.control_plane import SEALING, ListeningGateway, advance, control_plane, play
 from store.values import read
 
 ANNA = Principal("default", "anna")
@@ -31,6 +31,7 @@ NOW = datetime.now(UTC)
 HOST, PIZZA = "backend.test", "https://pizza.test"
 PRESENTED = issue(HOST)
 NOTHING = trust_set((), reference_identifier(HOST))
+TERMS = Terms(NOTHING)
 
 
 async def all_in_use() -> set[str]:
@@ -61,7 +62,7 @@ def test_without_a_gateway_nothing_is_known_but_what_was_looked_at(store):
     async def story():
         async with control_plane(store) as plane:
             ListeningGateway(plane.cache, "another").answer()
-            return await probes(plane).probe(ANNA, url(backend), NOTHING), of_tests(plane)
+            return await probes(plane).probe(ANNA, url(backend), TERMS), of_tests(plane)
 
     with Backend(PRESENTED) as backend:
         probed, left = play(story())
@@ -76,7 +77,7 @@ def test_a_gateway_that_is_silent_is_waited_for_only_so_long(store):
     async def story():
         async with control_plane(store) as plane:
             plane.connect("embedded").answer()
-            asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), NOTHING))
+            asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), TERMS))
             await until(lambda: of_tests(plane))
             advance(WITHIN)
             return await asking, of_tests(plane)
@@ -99,7 +100,7 @@ def test_a_gateway_is_asked_when_it_uses_what_it_was_given_and_not_before(store)
         async with control_plane(store) as plane:
             gateway = plane.connect("embedded")
             gateway.answer()
-            asking = asyncio.create_task(probes(plane, warming).probe(ANNA, url(backend), NOTHING))
+            asking = asyncio.create_task(probes(plane, warming).probe(ANNA, url(backend), TERMS))
             await until(lambda: of_tests(plane))
             (_, name), _ = of_tests(plane)
             assert not looked
@@ -118,7 +119,7 @@ def test_what_a_gateway_refuses_to_take_is_its_verdict(store):
         async with control_plane(store) as plane:
             gateway = plane.connect("embedded")
             gateway.answer()
-            asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), NOTHING))
+            asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), TERMS))
             await until(lambda: of_tests(plane))
             gateway.answer("no such curve", only=CLUSTER)
             return (await asking).verdict, of_tests(plane)
@@ -139,7 +140,7 @@ def test_a_test_that_is_given_up_leaves_nothing_behind(store):
         async with control_plane(store) as plane:
             plane.connect("embedded").answer()
             made = probes(plane)
-            asking = [asyncio.create_task(made.probe(ANNA, url(backend), NOTHING)) for _ in range(AT_ONCE)]
+            asking = [asyncio.create_task(made.probe(ANNA, url(backend), TERMS)) for _ in range(AT_ONCE)]
             await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
             for each in asking:
                 each.cancel()
@@ -163,7 +164,7 @@ def test_a_test_does_not_change_what_is_said_of_traffic(store, served, believe_m
             await plane.published()
             gateway.answer()
             before = await plane.until(PIZZA, Progress.ENFORCED)
-            asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), NOTHING))
+            asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), TERMS))
             await until(lambda: of_tests(plane))
             gateway.receive()
             during = plane.enforcement(PIZZA)
@@ -181,11 +182,9 @@ def test_only_so_many_are_tested_at_once_and_only_so_many_wait(store):
         async with control_plane(store) as plane:
             plane.connect("embedded").answer()
             made = probes(plane)
-            asking = [
-                asyncio.create_task(made.probe(ANNA, url(backend), NOTHING)) for _ in range(AT_ONCE + MAX_WAITING)
-            ]
+            asking = [asyncio.create_task(made.probe(ANNA, url(backend), TERMS)) for _ in range(AT_ONCE + MAX_WAITING)]
             await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
-            for refused in (made.probe(ANNA, url(backend), NOTHING), made.fetch(ANNA, url(backend), NOTHING)):
+            for refused in (made.probe(ANNA, url(backend), TERMS), made.fetch(ANNA, url(backend), NOTHING)):
                 with pytest.raises(TooManyTests):
                     await refused
             seen = len(of_tests(plane))
@@ -204,7 +203,7 @@ def test_a_name_without_an_address_is_told_and_nobody_is_asked(store):
     async def story():
         async with control_plane(store) as plane:
             nowhere = Probes(plane.cache, "embedded", Path("/nonexistent"), all_in_use, resolver=lambda _: [])
-            return await nowhere.probe(ANNA, f"https://{HOST}", NOTHING), await nowhere.fetch(
+            return await nowhere.probe(ANNA, f"https://{HOST}", TERMS), await nowhere.fetch(
                 ANNA, f"https://{HOST}", NOTHING
             )
 
@@ -220,7 +219,7 @@ def test_a_name_at_a_refused_address_is_refused_without_saying_which(store):
                 plane.cache, "embedded", Path("/nonexistent"), all_in_use, resolver=lambda _: ["169.254.169.254"]
             )
             for asking in (
-                inside.probe(ANNA, f"https://{HOST}", NOTHING),
+                inside.probe(ANNA, f"https://{HOST}", TERMS),
                 inside.fetch(ANNA, f"https://{HOST}", NOTHING),
             ):
                 with pytest.raises(InvalidField) as refusal:
@@ -237,7 +236,7 @@ def test_only_what_is_presented_by_the_backend_itself_is_judged_by_its_name(stor
 
     async def story():
         async with control_plane(store) as plane:
-            return await probes(plane).probe(ANNA, url(backend), NOTHING)
+            return await probes(plane).probe(ANNA, url(backend), TERMS)
 
     with Backend(issue("other.test", by=root).followed_by(root)) as backend:
         probed = play(story())
@@ -248,7 +247,7 @@ def test_only_what_is_presented_by_the_backend_itself_is_judged_by_its_name(stor
 def test_a_look_that_fails_has_no_findings(store):
     async def story():
         async with control_plane(store) as plane:
-            return await probes(plane).probe(ANNA, closed, NOTHING)
+            return await probes(plane).probe(ANNA, closed, TERMS)
 
     with closed_port() as closed:
         probed = play(story())
@@ -264,7 +263,7 @@ def fingerprints(*issued) -> set[str]:
 
 
 def anchors(store, who, *arguments) -> set[str]:
-    return {anchor.fingerprint for anchor in trust_to_test(store, who, PIZZA, NOW, *arguments).anchors}
+    return {anchor.fingerprint for anchor in terms_to_test(store, SEALING, who, PIZZA, NOW, *arguments).trust.anchors}
 
 
 @pytest.mark.usefixtures("served")
@@ -277,7 +276,7 @@ def test_the_upload_is_tested_beside_what_is_trusted_or_in_the_place_of_an_alias
     assert anchors(store, anna, new.pem) == fingerprints(one, two, new)
     assert anchors(store, anna, new.pem, "one") == fingerprints(two, new)
     assert anchors(store, anna, None, "one") == fingerprints(two)
-    tested = trust_to_test(store, anna, PIZZA, NOW, new.pem + one.pem)
+    tested = terms_to_test(store, SEALING, anna, PIZZA, NOW, new.pem + one.pem).trust
     assert [each.fingerprint for each in tested.anchors] == sorted(fingerprints(one, two, new))
     assert tested.reference == reference_identifier("pizza.test")
 
@@ -307,6 +306,6 @@ def test_the_trust_of_others_is_neither_used_nor_told(store, anna, otto, believe
 def test_what_cannot_be_tested_is_refused(store, anna):
     for endpoint in ("http://pizza.test", "nonsense", ""):
         with pytest.raises(InvalidField):
-            trust_to_test(store, anna, endpoint, NOW)
+            terms_to_test(store, SEALING, anna, endpoint, NOW)
     with pytest.raises(CertificateError):
-        trust_to_test(store, anna, PIZZA, NOW, b"nonsense")
+        terms_to_test(store, SEALING, anna, PIZZA, NOW, b"nonsense")

@@ -30,14 +30,16 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
 
+from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.apis.endpoint import Endpoint
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.cache import ResourceKey
 from holdfast.gateway.clusters import clusters
 from holdfast.gateway.resource import CLUSTER, SECRET, Resource, make_resource
-from holdfast.gateway.tls import secret
+from holdfast.gateway.tls import client_secret, secret
 
 LISTENER_NAME = "probe"
+CLIENT_SUFFIX = "/client"
 CLUSTER_HEADER = "x-holdfast-probe"  # names the cluster that a question is about
 SEEN_HEADERS = {
     "x-holdfast-tls-version": "%UPSTREAM_TLS_VERSION%",
@@ -58,23 +60,25 @@ class Question:
     """What the gateway must be given before it can be asked: a cluster, and the secret that it names."""
 
     cluster: Resource
-    secret: Resource
+    secrets: tuple[Resource, ...]
     server_name: str  # what the gateway asks the backend for (SNI); empty: nothing
 
     @property
-    def keys(self) -> tuple[ResourceKey, ResourceKey]:
-        """What must be taken away afterwards."""
-        return (CLUSTER, self.cluster.name), (SECRET, self.secret.name)
+    def keys(self) -> tuple[ResourceKey, ...]:
+        """What must be taken away afterwards, the cluster first."""
+        return (CLUSTER, self.cluster.name), *((SECRET, secret.name) for secret in self.secrets)
 
 
-def question(name: str, endpoint: Endpoint, trust: TrustSet, addresses: Sequence[str]) -> Question:
+def question(
+    name: str, endpoint: Endpoint, trust: TrustSet, addresses: Sequence[str], client: ClientIdentity | None = None
+) -> Question:
     """
-    Ask about the https *endpoint* at *addresses*, tried in their order, with *trust*.
+    Ask about the https *endpoint* at *addresses*, tried in their order, with *trust*, presenting *client*.
 
     *name* is that of cluster and secret. Both are those of traffic word for word, but for their names and for where the
     addresses come from.
     """
-    cluster = Cluster.FromString(clusters(name, endpoint, trust)[0].body)
+    cluster = Cluster.FromString(clusters(name, endpoint, trust, client)[0].body)
     cluster.type = Cluster.STATIC
     cluster.ClearField("dns_lookup_family")
     cluster.ClearField("typed_dns_resolver_config")
@@ -84,22 +88,30 @@ def question(name: str, endpoint: Endpoint, trust: TrustSet, addresses: Sequence
     )
     del cluster.load_assignment.endpoints[:]
     cluster.load_assignment.endpoints.append(LocalityLbEndpoints(lb_endpoints=[LbEndpoint(endpoint=host)]))
-    context = _with_secret(cluster, name)
-    anchors = Secret.FromString(secret(trust).body)
-    anchors.name = name
-    made = make_resource(CLUSTER, name, cluster), make_resource(SECRET, name, anchors)
-    return Question(*made, server_name=context.sni)
+    context = _with_own_secrets(cluster, name)
+    secrets = [_renamed(secret(trust), name)]
+    if client:
+        secrets.append(_renamed(client_secret(client), name + CLIENT_SUFFIX))
+    return Question(make_resource(CLUSTER, name, cluster), tuple(secrets), server_name=context.sni)
 
 
-def _with_secret(cluster: Cluster, name: str) -> UpstreamTlsContext:
+def _with_own_secrets(cluster: Cluster, name: str) -> UpstreamTlsContext:
+    # Traffic may use secrets of the same content; those of our own can go without asking who needs them.
     context = UpstreamTlsContext()
     cluster.transport_socket.typed_config.Unpack(context)
     combined = context.common_tls_context.combined_validation_context
-    # Traffic may use a secret of the same content; one of our own can go without asking who needs it.
     if combined.validation_context_sds_secret_config.name:
         combined.validation_context_sds_secret_config.name = name
+    for presented in context.common_tls_context.tls_certificate_sds_secret_configs:
+        presented.name = name + CLIENT_SUFFIX
     cluster.transport_socket.typed_config.Pack(context)
     return context
+
+
+def _renamed(resource: Resource, name: str) -> Resource:
+    made = Secret.FromString(resource.body)
+    made.name = name
+    return make_resource(SECRET, name, made)
 
 
 def _address(address: str, port: int) -> Address:

@@ -15,7 +15,7 @@ from holdfast.rest.endpoint_certificates import Password, read
 from holdfast.rest.errors import PREFIX
 from holdfast.services.probing import Verdict
 from holdfast.services.runtime import Runtime
-from holdfast.services.tested_trust import trust_to_test
+from holdfast.services.tested_trust import terms_to_test
 
 router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Endpoints"])
 Url = Annotated[str, Form(description="An https URL; no API needs to have it.")]
@@ -34,10 +34,10 @@ async def probe_endpoint(
 ) -> dict[str, Any]:
     """Say whether the gateway would accept a backend with what is trusted now and the uploaded certificates."""
     data = None if certificate is None else await run_in_threadpool(read, certificate)
-    trust = await run_in_threadpool(
-        trust_to_test, running.store, caller, endpoint, running.now(), data, alias, password
+    terms = await run_in_threadpool(
+        terms_to_test, running.store, running.sealing, caller, endpoint, running.now(), data, alias, password
     )
-    probed = await running.probes.probe(caller, endpoint, trust)
+    probed = await running.probes.probe(caller, endpoint, terms)
     return _presented(running, endpoint, probed.presented) | {
         "verdict": _verdict(probed.verdict),
         "findings": findings_of(probed.findings),
@@ -47,8 +47,8 @@ async def probe_endpoint(
 @router.post("/fetch")
 async def fetch_certificates(running: Running, caller: Caller, endpoint: Url) -> dict[str, Any]:
     """Give the certificates that a backend presents, without judging them, and say what trusting each would mean."""
-    trust = await run_in_threadpool(trust_to_test, running.store, caller, endpoint, running.now())
-    seen = await running.probes.fetch(caller, endpoint, trust)
+    terms = await run_in_threadpool(terms_to_test, running.store, running.sealing, caller, endpoint, running.now())
+    seen = await running.probes.fetch(caller, endpoint, terms.trust)
     chain = seen.chain if isinstance(seen, Presentation) else ()
     answer = _presented(running, endpoint, seen)
     for description, each in zip(answer["presented"], chain, strict=True):

@@ -30,6 +30,12 @@ def take_identities(
     return {organization: _of(session, sealing, organization, origins) for organization, origins in trust.items()}
 
 
+def identity_of(session: Session, sealing: Sealing, organization: str, origin: Origin) -> ClientIdentity | None:
+    """Give what gateways present to one origin. Raises CannotUnseal, UnusableSealingKey."""
+    entries = client_certificates.of_origins(session, organization, [str(origin)])
+    return next((_opened(sealing, entry) for entry in entries.values()), None)
+
+
 def _of(
     session: Session, sealing: Sealing, organization: str, trust: MutableMapping[Origin, TrustSet]
 ) -> dict[Origin, ClientIdentity]:

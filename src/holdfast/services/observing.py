@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -21,6 +22,7 @@ EVERY = 60.0  # seconds from the end of one round to the beginning of the next
 AT_MOST = 50  # backends in one round; those that were not looked at for longest come first
 AT_ONCE = 10
 PATIENCE = 15.0  # seconds for one look
+SETTLED = 0.5  # seconds after a change until gateways have followed
 
 Look = Callable[[str, str], Awaitable[Sequence[Certificate] | None]]
 
@@ -39,10 +41,13 @@ class Observing:
         self._now = now
         self._every = every
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._wake = asyncio.Event()
+        self._next = 0.0  # of the loop's clock: when all have their turn again
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Look now, and again and again."""
+        """Look now, again and again, and soon after each change."""
+        self._store.on_write(partial(asyncio.get_running_loop().call_soon_threadsafe, self._wake.set))
         self._task = asyncio.create_task(self._go_on())
 
     async def stop(self) -> None:
@@ -52,19 +57,31 @@ class Observing:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def look_once(self) -> None:
-        """Look at the backends whose turn it is, and write down what they use."""
-        due = await asyncio.to_thread(_due, self._store)
+    async def look_once(self, *, unseen: bool = False) -> None:
+        """Look at the backends whose turn it is, or only at those *unseen* so far, and write down what they use."""
+        due = await asyncio.to_thread(_due, self._store, unseen=unseen)
         await asyncio.gather(*(self._observe(organization, entry_id) for organization, entry_id in due))
 
     async def _go_on(self) -> None:
+        woken = False
         while True:
             try:
-                await self.look_once()
+                await self.look_once(unseen=woken)
             except Exception:
                 # One round that fails may not end all that would follow.
                 log.exception("observing failed", again_in_seconds=self._every)
-            await asyncio.sleep(self._every)
+            woken = await self._wait()
+
+    async def _wait(self) -> bool:
+        """Wait for the next round; say whether a change made it come early."""
+        try:
+            await asyncio.wait_for(self._wake.wait(), max(self._next - asyncio.get_running_loop().time(), 0))
+        except TimeoutError:
+            self._next = asyncio.get_running_loop().time() + self._every
+            return False
+        await asyncio.sleep(SETTLED)
+        self._wake.clear()
+        return True
 
     async def _observe(self, organization: str, entry_id: str) -> None:
         async with self._places:
@@ -88,9 +105,9 @@ class Observing:
             return None
 
 
-def _due(store: Store) -> list[tuple[str, str]]:
+def _due(store: Store, *, unseen: bool) -> list[tuple[str, str]]:
     with store.read() as session:
-        return endpoint_certificates.in_rotation(session, AT_MOST)
+        return endpoint_certificates.in_rotation(session, AT_MOST, unseen=unseen)
 
 
 def _read(store: Store, organization: str, entry_id: str) -> EndpointCertificate | None:

@@ -28,7 +28,7 @@ from holdfast.probe import MOMENT, SECONDS, Obstacle, Presentation, Unseen, look
 from holdfast.services.enforcement import FIRST_LOOK, LONGEST_LOOK, Warming
 from holdfast.services.errors import TooManyTests
 from holdfast.services.principal import Principal
-from holdfast.services.tested_trust import read_https_endpoint
+from holdfast.services.tested_trust import Terms, read_https_endpoint
 
 log = structlog.get_logger()
 AT_ONCE = 4
@@ -106,9 +106,9 @@ class Probes:
         # Threads of its own, also for looks that were given up: slow backends must not take those of everything else.
         self._threads = ThreadPoolExecutor(2 * AT_ONCE, "probe")
 
-    async def probe(self, who: Principal, endpoint: str, trust: TrustSet) -> Probed:
+    async def probe(self, who: Principal, endpoint: str, terms: Terms) -> Probed:
         """
-        Look at the backend of *endpoint* and ask the gateway whether it would accept it with *trust*.
+        Look at the backend of *endpoint* and ask the gateway whether it would accept it on these *terms*.
 
         Raises:
             InvalidField: It is no https URL, or its addresses may not be connected to.
@@ -120,10 +120,10 @@ class Probes:
             addresses = await self._resolve(target)
             if isinstance(addresses, Unseen):
                 return Probed(target, addresses, Verdict(False, Cause.DNS_FAILURE, addresses.text, "none"), ())
-            asked = question(f"probe/{secrets.token_hex(8)}", target, trust, addresses)
+            asked = question(f"probe/{secrets.token_hex(8)}", target, terms.trust, addresses, terms.client)
             looking = asyncio.ensure_future(self._look(addresses, target, asked.server_name))
             try:
-                verdict = await self._ask_until(end, asked, target, looking)
+                verdict = await self._ask_until(end, asked, target, looking, presents=terms.client is not None)
                 presented = await looking
             finally:
                 looking.cancel()
@@ -175,24 +175,35 @@ class Probes:
         return await asyncio.get_running_loop().run_in_executor(self._threads, looking)
 
     async def _ask_until(
-        self, end: float, asked: Question, target: Endpoint, looking: "asyncio.Future[Presentation | Unseen]"
+        self,
+        end: float,
+        asked: Question,
+        target: Endpoint,
+        looking: "asyncio.Future[Presentation | Unseen]",
+        *,
+        presents: bool,
     ) -> Verdict:
         try:
             async with asyncio.timeout_at(end):
-                return await self._ask(asked, target, looking)
+                return await self._ask(asked, target, looking, presents=presents)
         except (NoAnswer, TimeoutError) as error:
             return Verdict(False, None, str(error) or "The gateway did not answer in time.", "none")
 
     async def _ask(
-        self, asked: Question, target: Endpoint, looking: "asyncio.Future[Presentation | Unseen]"
+        self,
+        asked: Question,
+        target: Endpoint,
+        looking: "asyncio.Future[Presentation | Unseen]",
+        *,
+        presents: bool,
     ) -> Verdict:
-        self._cache.apply([asked.secret, asked.cluster])
+        self._cache.apply([*asked.secrets, asked.cluster])
         try:
             refused = await self._until_used(asked)
             if refused is not None:
                 return Verdict(False, cause_of(refused), refused)
             async with connection(self._socket, asked.cluster.name, target.origin.authority) as made:
-                return await _verdict(made, looking)
+                return await _verdict(made, looking, presents=presents)
         finally:
             self._cache.apply([], asked.keys)
 
@@ -229,16 +240,14 @@ class Probes:
         return [gateway for gateway in self._cache.gateways if gateway.id == self._gateway]
 
 
-async def _verdict(made: Connection, looking: "asyncio.Future[Presentation | Unseen]") -> Verdict:
+async def _verdict(made: Connection, looking: "asyncio.Future[Presentation | Unseen]", *, presents: bool) -> Verdict:
     answer = made.answer
     if not answer.connected:
-        return Verdict(False, _cause(answer), answer.reason or answer.flags)
+        return Verdict(False, _cause(answer, presents=presents), answer.reason or answer.flags)
     presented = await asyncio.shield(looking)
-    may_object = isinstance(presented, Unseen) or presented.asks_for_certificate
-    if may_object and await made.ends_within(MOMENT):
-        words = presented.ended if isinstance(presented, Presentation) else ""
-        reason = words or "connection closed after the handshake"
-        return Verdict(False, cause_of(reason), reason)
+    asks = isinstance(presented, Presentation) and presented.asks_for_certificate
+    if (asks or isinstance(presented, Unseen)) and await made.ends_within(MOMENT):
+        return Verdict(False, _objection(presented, presents=presents), "connection closed after the handshake")
     return Verdict(
         True,
         address=answer.address,
@@ -248,9 +257,21 @@ async def _verdict(made: Connection, looking: "asyncio.Future[Presentation | Uns
     )
 
 
-def _cause(answer: Answer) -> Cause:
+def _objection(presented: Presentation | Unseen, *, presents: bool) -> Cause:
+    """Say why a backend ended a connection that the gateway had accepted: in TLS 1.3 it says so after the handshake."""
+    if isinstance(presented, Unseen) or not presented.asks_for_certificate:
+        return Cause.OTHER
+    return Cause.CLIENT_CERTIFICATE_REJECTED if presents else Cause.CLIENT_CERTIFICATE_REQUIRED
+
+
+def _cause(answer: Answer, *, presents: bool) -> Cause:
     flags = set(answer.flags.split(","))
-    return cause_of(answer.reason, timed_out=bool(flags & _TIMED_OUT), without_host=bool(flags & _WITHOUT_HOST))
+    return cause_of(
+        answer.reason,
+        timed_out=bool(flags & _TIMED_OUT),
+        without_host=bool(flags & _WITHOUT_HOST),
+        client_certificate=presents,
+    )
 
 
 def _findings(presented: Presentation | Unseen, target: Endpoint, now: datetime) -> tuple[Finding, ...]:

@@ -1,31 +1,44 @@
 """
-What would be trusted for an endpoint if an upload were saved.
+On which terms a backend is tested: what would be trusted if an upload were saved, and what the gateway presents.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
+from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.apis.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust_settings import TrustSettings, trust_by
 from holdfast.certificates import parsing
 from holdfast.certificates.trust import TrustSet
+from holdfast.sealing import CannotUnseal, Sealing, UnusableSealingKey
 from holdfast.services.errors import Conflict, NotFound
+from holdfast.services.identities import identity_of
 from holdfast.services.principal import Principal
 from holdfast.store import endpoint_certificates, trust_settings
 from holdfast.store.database import Store
 
 
-def trust_to_test(
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Whom the gateway believes, and who it says it is."""
+
+    trust: TrustSet
+    client: ClientIdentity | None = None
+
+
+def terms_to_test(
     store: Store,
+    sealing: Sealing,
     who: Principal,
     endpoint: str,
     now: datetime,
     with_certificates: bytes | None = None,
     instead_of: str | None = None,
     password: str | None = None,
-) -> TrustSet:
+) -> Terms:
     """
-    Make the trust set of what is trusted now for the origin of *endpoint*, and of an upload that nobody has saved.
+    Make the terms of what is trusted now for the origin of *endpoint*, and of an upload that nobody has saved.
 
     The certificates under the alias *instead_of* are left out.
 
@@ -42,8 +55,9 @@ def trust_to_test(
         try:
             entries = endpoint_certificates.of_origins(session, who.organization, [origin])
             decided = trust_settings.of_origins(session, who.organization, [origin])
-        except ValueError as error:
-            message = f"What is trusted for {origin} cannot be read, so the gateway does not serve it. Import it again."
+            identity = identity_of(session, sealing, who.organization, target.origin)
+        except (ValueError, CannotUnseal, UnusableSealingKey) as error:
+            message = f"What is trusted for {origin}, or presented to it, cannot be read. Import it again."
             raise Conflict("endpoint", message) from error
         if instead_of and instead_of not in {entry.alias for entry in entries}:
             replaced = endpoint_certificates.get(session, who.organization, instead_of)
@@ -52,7 +66,8 @@ def trust_to_test(
             raise InvalidField("alias", f"{instead_of} is for {replaced.origin}, not for {origin}.")
     kept = [certificate for entry in entries if entry.alias != instead_of for certificate in entry.trusted]
     settings = decided.get(origin) or TrustSettings(who.organization, origin)
-    return trust_by(settings, [*kept, *uploaded], target.origin.reference, now)
+    trust = trust_by(settings, [*kept, *uploaded], target.origin.reference, now)
+    return Terms(trust, identity)
 
 
 def read_https_endpoint(url: str) -> Endpoint:

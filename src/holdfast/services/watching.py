@@ -10,18 +10,19 @@ import structlog
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.certificate import Certificate
 from holdfast.probe import Presentation
+from holdfast.sealing import Sealing
 from holdfast.services.errors import Conflict, TooManyTests
 from holdfast.services.principal import Principal
 from holdfast.services.probing import Probes
 from holdfast.services.runtime import utc_now
-from holdfast.services.tested_trust import trust_to_test
+from holdfast.services.tested_trust import terms_to_test
 from holdfast.store.database import Store
 
 log = structlog.get_logger()
 
 
 async def accepted_chain(
-    store: Store, probes: Probes, organization: str, endpoint: str
+    store: Store, sealing: Sealing, probes: Probes, organization: str, endpoint: str
 ) -> Sequence[Certificate] | None:
     """
     Give the chain that the backend of *endpoint* presents, its own certificate first, if the gateway accepts it.
@@ -30,8 +31,8 @@ async def accepted_chain(
     """
     who = Principal(organization, "holdfast")
     try:
-        trust = await asyncio.to_thread(trust_to_test, store, who, endpoint, utc_now())
-        probed = await probes.probe(who, endpoint, trust)
+        terms = await asyncio.to_thread(terms_to_test, store, sealing, who, endpoint, utc_now())
+        probed = await probes.probe(who, endpoint, terms)
     except (Conflict, InvalidField, TooManyTests) as error:
         log.info("backend cannot be observed", organization=organization, endpoint=endpoint, reason=str(error))
         return None

@@ -70,15 +70,17 @@ def of_origins(session: Session, organization: str, origins: Collection[str]) ->
     return [_entry(row) for row in session.scalars(query.order_by(table.alias))]
 
 
-def in_rotation(session: Session, limit: int) -> list[tuple[str, str]]:
+def in_rotation(session: Session, limit: int, *, unseen: bool = False) -> list[tuple[str, str]]:
     """
     Find organization and id of those that have previous certificates, of all organizations.
 
-    Those come first that were not looked at for longest.
+    Those come first that were not looked at for longest; *unseen* are only those that never were.
     """
     table = EndpointCertificateRow
     previous = exists().where(CertificateRow.endpoint_certificate_id == table.id, CertificateRow.previous)
     query = select(table.organization_id, table.id).where(previous)
+    if unseen:
+        query = query.where(table.looked_at.is_(None))
     rows = session.execute(query.order_by(table.looked_at.asc().nulls_first(), table.id).limit(limit))
     return [(row.organization_id, row.id) for row in rows]
 

@@ -14,7 +14,9 @@ from holdfast.web import (
     failures,
     lifecycle,
     live,
+    rotation,
     sign_in,
+    testing,
     trust_settings,
 )
 from holdfast.web.static_files import mount_static_files
@@ -26,6 +28,7 @@ def create_door(runtime: Runtime) -> FastAPI:
     door.state.runtime = runtime
     for page in (
         sign_in,
+        testing,
         apis,
         endpoints,
         lifecycle,
@@ -34,6 +37,7 @@ def create_door(runtime: Runtime) -> FastAPI:
         trust_settings,
         failures,
         live,
+        rotation,
     ):
         door.include_router(page.router)
     mount_static_files(door)

@@ -3,11 +3,12 @@ What the list of certificates shows: one row per endpoint certificate, with its 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from holdfast.apis.api import Api
-from holdfast.apis.endpoint_certificate import EndpointCertificate
+from holdfast.apis.endpoint_certificate import EndpointCertificate, Generation, RemovedCertificate
 from holdfast.certificates.validity import Status
-from holdfast.services import trust
+from holdfast.services import removal, rotation, trust
 from holdfast.services.enforcement import Enforcement
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
@@ -20,6 +21,16 @@ class CertificateRow:
     entry: EndpointCertificate
     status: Status
     enforcement: Enforcement
+    in_use: Generation | None  # which certificates the gateway saw the backend use; None: not known
+    retire: bool  # the previous ones are not needed any longer
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedRow:
+    """What can be restored, and until when."""
+
+    removed: RemovedCertificate
+    until: datetime
 
 
 def certificate_rows(running: Runtime, who: Principal, api: Api) -> list[CertificateRow]:
@@ -29,6 +40,19 @@ def certificate_rows(running: Runtime, who: Principal, api: Api) -> list[Certifi
     enforcements = running.enforcements.of_origins(who.organization, origins)
     now = running.now()
     return [
-        CertificateRow(entry, trust.entry_status(entry.certificates, now), enforcements[entry.origin])
+        CertificateRow(
+            entry,
+            trust.entry_status(entry.certificates, now),
+            enforcements[entry.origin],
+            rotation.in_use(entry, now),
+            rotation.should_retire(entry, now, running.retire_after),
+        )
         for entry in entries
     ]
+
+
+def removed_rows(running: Runtime, who: Principal, api: Api) -> list[RemovedRow]:
+    """Make the rows of what can be restored for the endpoints of *api*, newest first."""
+    origins = {str(endpoint.origin) for endpoint in api.endpoints}
+    found, _ = removal.list_removed(running.store, who, running.now())
+    return [RemovedRow(each, removal.restorable_until(each)) for each in found if each.origin in origins]

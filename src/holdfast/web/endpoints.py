@@ -11,7 +11,7 @@ from starlette.responses import Response
 from holdfast.apis.api import Api
 from holdfast.apis.errors import InvalidFields
 from holdfast.services import catalog
-from holdfast.web.certificate_rows import certificate_rows
+from holdfast.web.certificate_rows import certificate_rows, removed_rows
 from holdfast.web.client_rows import client_rows
 from holdfast.web.rendering import render
 from holdfast.web.session import Running, Visitor
@@ -76,6 +76,7 @@ def _page(
         errors=errors or {},
         now=running.now(),
         rows=certificate_rows(running, who, api),
+        removed=removed_rows(running, who, api),
         trust_rows=trust_rows(running, who, api),
         client_rows=client_rows(running, who, api),
         failures=running.failures.of(api),

@@ -5,9 +5,9 @@ customElements.define("upload-form", class extends HTMLElement {
     this.save = this.querySelector("[data-save]");
     this.told = [];
     this.form.addEventListener("input", (event) => this.edit(event.target));
-    this.form.addEventListener("change", () => this.check());
-    this.form.addEventListener("htmx:before:request", () => this.busy(true));
-    this.form.addEventListener("htmx:finally:request", () => this.busy(false));
+    this.form.addEventListener("change", (event) => this.choose(event.target));
+    this.form.addEventListener("htmx:before:request", (event) => event.target === this.form && this.busy(true));
+    this.form.addEventListener("htmx:finally:request", (event) => event.target === this.form && this.busy(false));
     this.errors = new MutationObserver(() => this.mark());
     this.errors.observe(this.form, { childList: true, subtree: true });
     this.check();
@@ -21,12 +21,34 @@ customElements.define("upload-form", class extends HTMLElement {
   edit(field) {
     const error = this.form.querySelector(`#${CSS.escape(field.name)}-error`);
     if (error) error.textContent = "";
+    this.forgetVerdict();
+    this.check();
+  }
+
+  // What was tested is no longer what would be saved.
+  forgetVerdict() {
+    this.form.querySelector("[data-test]").dispatchEvent(new Event("htmx:abort"));
+    this.form.querySelector("#verdict").replaceChildren();
+  }
+
+  // Of file, text and what was fetched, the last one that was given counts.
+  choose(field) {
+    if (field.name === "fetched") {
+      this.form.elements.certificate.value = "";
+      this.form.elements.certificate.dispatchEvent(new Event("change", { bubbles: true }));
+      this.form.elements.pem.value = "";
+    } else if (field.name === "certificate" && field.files.length) {
+      for (const radio of this.form.querySelectorAll("[name=fetched]")) radio.checked = false;
+    }
+    this.forgetVerdict();
     this.check();
   }
 
   get complete() {
-    const { endpoint, alias, certificate, pem } = this.form.elements;
-    return Boolean(endpoint.value && alias.value.trim() && (certificate.files.length || pem.value.trim()));
+    const { alias, certificate, pem } = this.form.elements;
+    const endpoint = this.form.querySelector("#endpoint");
+    const fetched = this.form.querySelector("[name=fetched]:checked");
+    return Boolean(endpoint.value && alias.value.trim() && (certificate.files.length || pem.value.trim() || fetched));
   }
 
   check() {
@@ -49,11 +71,11 @@ customElements.define("upload-form", class extends HTMLElement {
     if (told.join() === this.told.join()) return;
     this.told = told;
     for (const name of ["endpoint", "alias", "certificate"]) {
-      const input = this.form.elements[name];
+      const input = this.form.querySelector(`#${name}`);
       const refused = wrong.some((error) => error.id === `${name}-error`);
       input.setAttribute("aria-invalid", refused);
       (name === "certificate" ? input.closest(".drop-zone") : input).classList.toggle("is-invalid", refused);
     }
-    if (fresh) this.form.elements[fresh.id.replace("-error", "")].focus();
+    if (fresh) this.form.querySelector(`#${fresh.id.replace("-error", "")}`).focus();
   }
 });

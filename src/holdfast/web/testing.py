@@ -1,0 +1,142 @@
+"""
+Looking at a backend before anything is saved: test it against the gateway, fetch what it presents.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request, UploadFile
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from holdfast.apis.endpoint import Environment
+from holdfast.apis.errors import InvalidField
+from holdfast.certificates.choices import Role, choices, role_of
+from holdfast.certificates.errors import CertificateError
+from holdfast.certificates.findings import examine
+from holdfast.probe import Presentation
+from holdfast.services import catalog
+from holdfast.services.errors import Conflict, NotFound, TooManyTests
+from holdfast.services.principal import Principal
+from holdfast.services.probing import Probed
+from holdfast.services.runtime import Runtime
+from holdfast.services.tested_trust import terms_to_test
+from holdfast.web.rendering import render, wants_part
+from holdfast.web.session import Running, Visitor
+from holdfast.web.upload_form import read_upload, upload_form
+
+router = APIRouter(prefix="/apis/{api_id}")
+_REFUSALS = (InvalidField, CertificateError, Conflict, NotFound, TooManyTests)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a test came to, or why there was none; *uploaded* says whether a file was tested with it."""
+
+    probed: Probed | None = None
+    uploaded: bool = False
+    error: str = ""
+
+
+def _upload(
+    endpoint: Annotated[str, Form()] = "",
+    pem: Annotated[str, Form()] = "",
+    fetched: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    replaced: Annotated[str, Form()] = "",
+    certificate: UploadFile | None = None,
+) -> tuple[str, bytes | None, str, str]:
+    given = bool(pem.strip() or fetched or (certificate and certificate.filename))
+    return endpoint, read_upload(certificate, pem or fetched) if given else None, password, replaced
+
+
+Upload = Annotated[tuple[str, bytes | None, str, str], Depends(_upload)]
+
+
+@router.post("/certificates/test")
+async def test_upload(request: Request, running: Running, who: Visitor, api_id: str, upload: Upload) -> Response:
+    """Ask the gateway about an endpoint, with a file that is not saved."""
+    api = await run_in_threadpool(catalog.get_api, running.store, who, api_id)
+    outcome = await _test(running, who, *upload)
+    template = "testing/_outcome.html" if wants_part(request) else "testing/test.html"
+    endpoint = upload[0]
+    return await run_in_threadpool(
+        lambda: render(
+            request, template, who=who, api=api, page="endpoints", outcome=outcome, origin=endpoint, role_of=role_of
+        )
+    )
+
+
+@router.get("/trust/{environment}/test")
+async def test_endpoint(
+    request: Request, running: Running, who: Visitor, api_id: str, environment: Environment
+) -> Response:
+    """Ask the gateway about an endpoint as it is trusted now."""
+    api = await run_in_threadpool(catalog.get_api, running.store, who, api_id)
+    endpoint = api.endpoint(environment)
+    if endpoint is None:
+        raise NotFound("endpoint", environment)
+    outcome = await _test(running, who, endpoint.url, None, "", "")
+    template = "testing/_test.html" if wants_part(request) else "testing/test.html"
+    return await run_in_threadpool(
+        lambda: render(
+            request,
+            template,
+            who=who,
+            api=api,
+            page="endpoints",
+            outcome=outcome,
+            origin=str(endpoint.origin),
+            role_of=role_of,
+        )
+    )
+
+
+@router.post("/certificates/fetch")
+async def fetch(
+    request: Request, running: Running, who: Visitor, api_id: str, endpoint: Annotated[str, Form()] = ""
+) -> Response:
+    """Show what a backend presents, to be chosen from."""
+    api = await run_in_threadpool(catalog.get_api, running.store, who, api_id)
+    error, seen = "", None
+    try:
+        terms = await run_in_threadpool(terms_to_test, running.store, running.sealing, who, endpoint, running.now())
+        seen = await running.probes.fetch(who, endpoint, terms.trust)
+    except _REFUSALS as refusal:
+        error = str(refusal)
+    offered = choices(seen.chain) if isinstance(seen, Presentation) else ()
+    now = running.now()
+    findings = [
+        found
+        for each in offered
+        for found in examine(each.certificate, terms.trust.reference if each.kind == Role.LEAF else None, now)
+    ]
+    if not offered and not error:
+        error = "The backend presented no certificate that can be read."
+        if seen is not None and not isinstance(seen, Presentation):
+            error = f"The backend could not be looked at ({seen.obstacle}): {seen.text}"
+    context: dict[str, Any] = {"choices": offered, "findings": findings, "now": now, "error": error, "seen": seen}
+    if wants_part(request):
+        return await run_in_threadpool(lambda: render(request, "testing/_fetched.html", who=who, **context))
+    typed = {"endpoint": endpoint}
+    return await run_in_threadpool(lambda: upload_form(request, who, api, "upload", typed, {}, fetched=context))
+
+
+async def _test(
+    running: Runtime, who: Principal, endpoint: str, data: bytes | None, password: str, replaced: str
+) -> Outcome:
+    try:
+        terms = await run_in_threadpool(
+            terms_to_test,
+            running.store,
+            running.sealing,
+            who,
+            endpoint,
+            running.now(),
+            data,
+            replaced or None,
+            password or None,
+        )
+        return Outcome(await running.probes.probe(who, endpoint, terms), data is not None)
+    except _REFUSALS as error:
+        return Outcome(error=str(error))

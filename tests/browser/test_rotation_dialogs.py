@@ -1,0 +1,143 @@
+"""Test, fetch, replace with an overlap, undo, retire, restore: from the page to the gateway."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import FilePayload, Locator, Page, expect
+
+from backends import Backend
+from browser.conftest import violations
+from issuing import Issued, issue
+from running import Holdfast, PublishedApi, wait_until
+
+ROOT = issue(ca=True, common_name="Root CA")
+ISSUER = issue(by=ROOT, ca=True, common_name="Issuing CA")
+
+
+def file(issued: Issued) -> FilePayload:
+    return FilePayload(name="new.pem", mimeType="application/octet-stream", buffer=issued.pem)
+
+
+@pytest.fixture
+def own() -> Iterator[Backend]:
+    """A backend of a private CA, with a port of its own."""
+    with Backend(issue("localhost", by=ISSUER, common_name="backend").followed_by(ISSUER, ROOT)) as backend:
+        yield backend
+
+
+@pytest.fixture
+def api(holdfast: Holdfast, own: Backend) -> PublishedApi:
+    return holdfast.publish_api(own.url(host="localhost"))
+
+
+@pytest.fixture
+def endpoints(signed_in: Page, api: PublishedApi) -> Page:
+    signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
+    return signed_in
+
+
+def upload(endpoints: Page) -> Locator:
+    endpoints.get_by_role("button", name="Add Certificate").click()
+    return endpoints.get_by_role("dialog", name="Upload Certificate")
+
+
+def row(endpoints: Page, alias: str) -> Locator:
+    return endpoints.locator("#certificate-list").get_by_role("listitem").filter(has_text=alias)
+
+
+def answers(holdfast: Holdfast, api: PublishedApi, status: int) -> bool:
+    return bool(wait_until(lambda: holdfast.call(api.path).status_code == status))
+
+
+def test_the_backend_is_tested_as_it_is_trusted_now(endpoints: Page):
+    endpoints.get_by_role("button", name="Test against the endpoint").click()
+    dialog = endpoints.get_by_role("dialog", name="Test against the endpoint")
+    expect(dialog).to_contain_text("With what is trusted now, the gateway refuses the backend.")
+    expect(dialog.get_by_role("listitem")).to_have_count(3)
+    expect(dialog.get_by_role("listitem").first).to_contain_text("CN=backend")
+    assert violations(endpoints) == []
+
+
+def test_a_file_is_tested_before_it_is_saved_and_nothing_is_kept_of_it(
+    endpoints: Page, holdfast: Holdfast, api: PublishedApi
+):
+    dialog = upload(endpoints)
+    verdict = dialog.locator("#verdict")
+    for issued, said in ((issue("localhost"), "refuses"), (ROOT, "accepts")):
+        dialog.get_by_label("Certificate", exact=True).set_input_files(file(issued))
+        expect(verdict).to_have_text("")
+        dialog.get_by_role("button", name="Test against the endpoint").click()
+        expect(verdict).to_contain_text(f"With this certificate, the gateway {said} the backend.")
+    assert violations(endpoints) == []
+    assert holdfast.call(api.path).status_code == 503
+
+
+def test_what_the_backend_presents_is_fetched_chosen_tested_and_saved(
+    endpoints: Page, holdfast: Holdfast, api: PublishedApi
+):
+    dialog = upload(endpoints)
+    dialog.get_by_label("Alias").fill("fetched")
+    dialog.get_by_role("button", name="Fetch from endpoint").click()
+    expect(dialog.locator("#fetched")).to_contain_text("Compare the fingerprint with one that you got another way")
+    expect(dialog.get_by_role("radio")).to_have_count(3)
+    assert violations(endpoints) == []
+    expect(dialog.get_by_role("button", name="Save")).to_be_disabled()
+    dialog.get_by_role("radio", name="The issuing CA").check()
+    dialog.get_by_role("button", name="Test against the endpoint").click()
+    expect(dialog.locator("#verdict")).to_contain_text("the gateway accepts the backend")
+    dialog.get_by_role("button", name="Save").click()
+    expect(row(endpoints, "fetched")).to_contain_text("Enforced")
+    assert answers(holdfast, api, 200)
+    holdfast.delete_certificate("fetched")
+
+
+def test_a_replacement_overlaps_is_observed_undone_retired_and_restored(
+    endpoints: Page, holdfast: Holdfast, api: PublishedApi, own: Backend
+):
+    alias = holdfast.import_certificate(own.url(host="localhost"), ISSUER.pem, "rotated")
+    endpoints.reload()
+    rotated = row(endpoints, alias)
+
+    def replace(by: Issued) -> None:
+        rotated.get_by_role("button", name="Replace certificate").click()
+        dialog = endpoints.get_by_role("dialog", name="Replace Certificate")
+        dialog.get_by_label("Certificate", exact=True).set_input_files(file(by))
+        dialog.get_by_role("button", name="Save").click()
+        expect(rotated).to_contain_text("The previous certificate is still trusted")
+
+    new = issue("localhost", common_name="new backend")
+    replace(new)
+    expect(rotated).to_contain_text("The gateway sees the backend use the previous one.", timeout=20_000)
+    assert violations(endpoints) == []
+    assert holdfast.call(api.path).status_code == 200
+
+    rotated.get_by_role("button", name="Undo").click()
+    expect(rotated).not_to_contain_text("The previous certificate is still trusted")
+    assert answers(holdfast, api, 200)
+
+    replace(new)
+    own.present(new)
+    rotated.get_by_role("button", name="Retire the previous one").click()
+    expect(endpoints.get_by_text("Previous certificate retired")).to_be_visible()
+    assert answers(holdfast, api, 200)
+
+    endpoints.get_by_text("Removed certificates").click()
+    dialog = endpoints.get_by_role("dialog", name="Removed certificates")
+    assert violations(endpoints) == []
+    dialog.get_by_role("listitem").filter(has_text="Retired").get_by_role("button", name="Restore").click()
+    expect(rotated).to_contain_text("The previous certificate is still trusted")
+    holdfast.delete_certificate(alias)
+
+
+def test_a_deleted_certificate_is_restored_and_the_backend_answers_again(
+    endpoints: Page, holdfast: Holdfast, api: PublishedApi, own: Backend
+):
+    holdfast.import_certificate(own.url(host="localhost"), ROOT.pem, "deleted")
+    holdfast.delete_certificate("deleted")
+    assert answers(holdfast, api, 503)
+    endpoints.reload()
+    endpoints.get_by_text("Removed certificates: 1").click()
+    endpoints.get_by_role("dialog").get_by_role("button", name="Restore").click()
+    expect(row(endpoints, "deleted")).to_contain_text("Enforced")
+    assert answers(holdfast, api, 200)
+    holdfast.delete_certificate("deleted")
