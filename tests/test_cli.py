@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from holdfast import cli
+from holdfast.cli import serving
 from holdfast.machine import data_directory
 from running import free_addresses
 
@@ -26,7 +27,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the developer's own settings; and logging stays as it is for other tests."""
     for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(cli, "configure_logging", str)
+    monkeypatch.setattr(serving, "configure_logging", str)
 
 
 @pytest.fixture

@@ -2,7 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
+import typer.main
+
+from holdfast import cli
 from holdfast.certificates.findings import Code
 from holdfast.gateway.causes import Cause
 from holdfast.settings import Settings
@@ -36,6 +40,28 @@ def test_every_finding_is_in_the_findings_page_and_all_are_told():
     told = "".join(path.read_text() for path in (SOURCE / "certificates/judgements").glob("*.py"))
     assert {code for code in Code if f"| `{code}` |" not in page("findings.md")} == set()
     assert {code for code in Code if f"finding(Code.{code.name}, " not in told} == set()
+
+
+def commands(group: Any, above: str = "") -> set[str]:
+    """Name all commands below *group*."""
+    found: set[str] = set()
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        found |= commands(command, f"{name} ") if inner else {f"{above}{name}"}
+    return found
+
+
+def test_every_command_is_in_the_page_about_the_command_line():
+    every = commands(typer.main.get_command(cli.app))
+    assert {"login", "api list", "trust except", "apply"} <= every
+    assert {command for command in every if f"`{command}`" not in page("cli.md")} == set()
+
+
+def test_every_field_that_apply_reads_is_in_its_page():
+    source = (SOURCE / "cli/declaration/wanted.py").read_text()
+    known = re.findall(r'fields\.(?:value|text|texts|flag)\("(\w+)"', source)
+    assert len(known) > 15
+    assert {field for field in known if f"`{field}`" not in page("apply.md")} == set()
 
 
 def test_every_address_of_a_file_in_the_documentation_is_right():

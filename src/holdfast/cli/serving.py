@@ -1,24 +1,21 @@
 """
-The `holdfast` command.
+What `holdfast up`, `demo` and `rotate-sealing-key` run. The only module of the command that knows the server.
 """
 
 import asyncio
 import gc
 import signal
-import sys
-from collections.abc import Coroutine
-from contextlib import nullcontext
-from importlib.metadata import version as version_of
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-import typer
 from pydantic import ValidationError
 from rich.console import Console
-from typer import Option
 
 from holdfast.apis.api import DEFAULT_ORGANIZATION
 from holdfast.app import ADMIN, PASSWORD_FILE, Running, rotate_sealing_key, running
+from holdfast.cli.failures import CommandFailed
 from holdfast.demo.story import play, stage
 from holdfast.demo.tour import Tour
 from holdfast.gateway.process import EnvoyMissing
@@ -28,85 +25,37 @@ from holdfast.settings import Settings
 from holdfast.telemetry import configure_logging
 
 T = TypeVar("T")
-# Tracebacks stay plain: those that show the values of variables could show a password.
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-Data = Annotated[Path | None, Option(metavar="DIR", help="Where everything is [default: ~/.local/share/holdfast].")]
-Publisher = Annotated[str | None, Option(metavar="HOST:PORT", help="Pages and REST [default: 127.0.0.1:9080].")]
-Gateway = Annotated[str | None, Option(metavar="HOST:PORT", help="Production calls [default: 127.0.0.1:8280].")]
-Sandbox = Annotated[str | None, Option(metavar="HOST:PORT", help="Sandbox calls [default: 127.0.0.1:8281].")]
-Demo = Annotated[bool, Option("--demo", help="Also start a backend with a self-signed certificate, to try with.")]
-Once = Annotated[bool, Option("--once", help="Play it once, with data of its own, and end.")]
+def serve(options: dict[str, Any], *, demo: bool) -> None:
+    """Run the publisher and a gateway until a signal comes; raise CommandFailed."""
+    with _said():
+        asyncio.run(_until_stopped(_up(_settings(**options), demo=demo)))
 
 
-def main() -> None:
-    """Run the command; what cannot be done is said in one sentence."""
-    try:
-        app()
-    except (CannotStart, EnvoyMissing) as error:
-        print(f"holdfast: {error}", file=sys.stderr)
-        sys.exit(1)
+def demonstrate() -> bool:
+    """Play the story of a self-signed certificate once and say whether each step came out right."""
+    with _said(), stage() as options:
+        return bool(asyncio.run(_until_stopped(_once(_settings(**options), options["admin_password"]))))
 
 
-def _tell_version(wanted: bool) -> None:
-    if wanted:
-        console.print(f"holdfast {version_of('holdfast')}")
-        raise typer.Exit
-
-
-Version = Annotated[bool, Option("--version", callback=_tell_version, is_eager=True, help="Say the version.")]
-
-
-@app.callback()
-def holdfast(*, _version: Version = False) -> None:
-    """An API publisher and gateway that verifies every backend's certificate."""
-
-
-@app.command()
-def up(
-    data: Data = None, publisher: Publisher = None, gateway: Gateway = None, sandbox: Sandbox = None, demo: Demo = False
-) -> None:
-    """
-    Start the publisher and a gateway; Ctrl-C ends both.
-
-    What an option sets, a variable can set too: HOLDFAST_DATA, HOLDFAST_PUBLISHER, HOLDFAST_GATEWAY, HOLDFAST_SANDBOX.
-    HOLDFAST_ADMIN_PASSWORD is the password of admin, HOLDFAST_LOG_LEVEL one of debug, info, warning, error.
-    """
-    settings = _settings(data=data, publisher=publisher, gateway=gateway, sandbox=sandbox)
-    asyncio.run(_until_stopped(_up(settings, demo=demo)))
-
-
-@app.command()
-def demo(once: Once = False) -> None:
-    """
-    Show what becomes of a backend with a self-signed certificate.
-
-    With --once: refused, import, served, delete, refused, each with its time; exit 0 only if each came out right.
-    Without, this is `holdfast up --demo`.
-    """
-    if not once:
-        up(demo=True)
-        return
-    with stage() as options:
-        came_out_right = asyncio.run(_until_stopped(_once(_settings(**options), options["admin_password"])))
-    if not came_out_right:
-        raise typer.Exit(1)
-
-
-@app.command("rotate-sealing-key")
-def rotate(data: Data = None) -> None:
-    """
-    Seal the private keys of client certificates with a new sealing key; Holdfast must not run meanwhile.
-
-    When HOLDFAST_SEALING_KEY holds the key, set it to NEW,OLD before and to NEW after.
-    """
-    sealed, lost = rotate_sealing_key(_settings(data=data))
+def seal_anew(options: dict[str, Any]) -> bool:
+    """Seal private keys with a new sealing key, say so, and say whether none is lost; raise CommandFailed."""
+    with _said():
+        sealed, lost = rotate_sealing_key(_settings(**options))
     console.print(f"Sealed {sealed} private key{'' if sealed == 1 else 's'} with the new sealing key.")
     if lost:
         console.print(f"{lost} could not be opened, and were left as they are: import their client certificates again.")
-        raise typer.Exit(1)
+    return not lost
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except (CannotStart, EnvoyMissing) as error:
+        raise CommandFailed(str(error)) from error
 
 
 async def _until_stopped(work: Coroutine[Any, Any, T]) -> T | None:

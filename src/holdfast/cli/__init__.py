@@ -1,0 +1,47 @@
+"""
+The `holdfast` command.
+
+`up` and `demo` run a Holdfast; all others are a client of one, through REST alone.
+"""
+
+from importlib.metadata import version as version_of
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from holdfast.cli import apis, certificates, declaring, endpoints, signing_in, trust, up
+from holdfast.cli.failures import EXIT_CODES, Commands
+
+# Tracebacks stay plain: those that show the values of variables could show a password.
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, epilog=EXIT_CODES
+)
+
+
+def main() -> None:
+    """Run the command; what cannot be done is said in words."""
+    app()
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"holdfast {version_of('holdfast')}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, Option("--version", callback=_tell_version, is_eager=True, help="Say the version.")]
+
+
+@app.callback()
+def holdfast(*, _version: Version = False) -> None:
+    """An API publisher and gateway that verifies every backend's certificate."""
+
+
+app.add_typer(up.commands)
+app.add_typer(signing_in.commands)
+app.add_typer(apis.commands, name="api", help="APIs and their lifecycle.")
+app.add_typer(certificates.commands, name="certificate", help="What is trusted for the endpoints of APIs.")
+app.add_typer(trust.commands, name="trust", help="How the backends of endpoints are verified.")
+app.add_typer(endpoints.commands, name="endpoint", help="Backends, as the gateways see them.")
+app.add_typer(declaring.commands)

@@ -1,0 +1,183 @@
+"""
+`holdfast api`: the APIs of the organization and their lifecycle.
+"""
+
+import re
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from holdfast.cli.client import Client, connect, segment
+from holdfast.cli.failures import CommandFailed, Misused
+from holdfast.cli.output import AsJson, Yes, confirm, date, say, write_facts, write_json, write_table
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+commands = typer.Typer(no_args_is_help=True)
+
+Wanted = Annotated[str, Argument(metavar="API", help="NAME, NAME:VERSION or the id.")]
+
+
+@commands.command("list")
+def list_apis(
+    query: Annotated[str, Option(metavar="TEXT", help="A part of the name, or context:, version:, status: ...")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List APIs by name."""
+    with connect() as client:
+        found = list(client.listed("/apis", "list", query=query))
+    if as_json:
+        write_json({"count": len(found), "list": found})
+        return
+    rows = [(each["name"], each["version"], each["context"], each["lifeCycleStatus"], each["id"]) for each in found]
+    write_table(["NAME", "VERSION", "CONTEXT", "STATE", "ID"], rows, "There are no APIs.")
+
+
+@commands.command("create")
+def create_api(
+    name: Annotated[str, Argument(metavar="NAME")],
+    context: Annotated[str, Argument(metavar="CONTEXT", help="Where callers find it, like /pizza.")],
+    version: Annotated[str, Argument(metavar="VERSION")],
+    production: Annotated[str | None, Option(metavar="URL", help="The backend for production calls.")] = None,
+    sandbox: Annotated[str | None, Option(metavar="URL", help="The backend for sandbox calls.")] = None,
+    description: Annotated[str, Option(metavar="TEXT")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Create an API; it is served once it is published."""
+    body = {
+        "name": name,
+        "context": context,
+        "version": version,
+        "description": description,
+        "endpointConfig": endpoint_config({}, production, sandbox),
+    }
+    with connect() as client:
+        made = client.call("POST", "/apis", json=body)
+    _written(
+        made, f"Created {_title(made)}. `holdfast api publish {made['name']}:{made['version']}` serves it.", as_json
+    )
+
+
+@commands.command("show")
+def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
+    """Show an API, its endpoints, and why requests to its backends failed last."""
+    with connect() as client:
+        api = find_api(client, wanted)
+        failures = client.get(f"/apis/{segment(api['id'])}/failures")["list"]
+        if as_json:
+            write_json(api | {"failures": failures})
+            return
+        facts: list[tuple[str, object]] = [
+            ("Name", api["name"]),
+            ("Version", api["version"]),
+            ("Context", api["context"]),
+            ("State", api["lifeCycleStatus"]),
+            ("Description", api["description"]),
+            ("Production", endpoint_url(api, "production")),
+            ("Sandbox", endpoint_url(api, "sandbox")),
+            ("Provider", api["provider"]),
+            ("Created", date(api["createdTime"])),
+            ("Changed", date(api["updatedTime"])),
+            ("Id", api["id"]),
+        ]
+        for each in failures:
+            failed = f"{each['code']} ({each['times']} times, last {date(each['last'])})"
+            facts.append((f"Failing in {each['environment']}", [failed, each["message"], each["remedy"]]))
+        write_facts(facts)
+
+
+@commands.command("publish")
+def publish_api(wanted: Wanted, as_json: AsJson = False) -> None:
+    """Serve an API."""
+    _move(wanted, "Publish", as_json)
+
+
+@commands.command("deprecate")
+def deprecate_api(wanted: Wanted, as_json: AsJson = False) -> None:
+    """Mark a published API as one that will go; it is still served."""
+    _move(wanted, "Deprecate", as_json)
+
+
+@commands.command("retire")
+def retire_api(wanted: Wanted, as_json: AsJson = False) -> None:
+    """Serve a deprecated API no longer, for good."""
+    _move(wanted, "Retire", as_json)
+
+
+@commands.command("demote")
+def demote_api(wanted: Wanted, as_json: AsJson = False) -> None:
+    """Serve a published API no longer; it can be published again."""
+    _move(wanted, "Demote to Created", as_json)
+
+
+@commands.command("delete")
+def delete_api(wanted: Wanted, yes: Yes = False) -> None:
+    """Delete an API; the certificates of its endpoints stay."""
+    with connect() as client:
+        api = find_api(client, wanted)
+        confirm(f"Delete {_title(api)}, which is {api['lifeCycleStatus']}?", yes=yes)
+        client.call("DELETE", f"/apis/{segment(api['id'])}")
+        say(f"Deleted {_title(api)}.")
+
+
+def find_api(client: Client, wanted: str) -> dict[str, Any]:
+    """Find an API by NAME, NAME:VERSION or id; raise CommandFailed for none, Misused for several."""
+    if _ID.fullmatch(wanted):
+        return client.get(f"/apis/{wanted}")
+    name, _, version = wanted.partition(":")
+    if not name or '"' in wanted:
+        raise Misused(f"{wanted!r} is neither NAME, NAME:VERSION nor an id.")
+    query = f'name:"{name}"' + (f' version:"{version}"' if version else "")
+    found = [
+        each
+        for each in client.listed("/apis", "list", query=query)
+        if each["name"].lower() == name.lower() and version in ("", each["version"])
+    ]
+    if not found:
+        raise CommandFailed(f"There is no API {wanted}. `holdfast api list` lists those that there are.")
+    if len(found) > 1:
+        versions = ", ".join(f"{each['name']}:{each['version']}" for each in found)
+        raise Misused(f"There are several: {versions}. Write one of these.")
+    return client.get(f"/apis/{segment(found[0]['id'])}")
+
+
+def endpoint_url(api: dict[str, Any], environment: str) -> str | None:
+    """Give the URL of an API's backend, None where it has none."""
+    config = api.get("endpointConfig") or {}
+    url = (config.get(f"{environment}_endpoints") or {}).get("url")
+    return url if isinstance(url, str) else None
+
+
+def endpoint_config(before: dict[str, Any], production: str | None, sandbox: str | None) -> dict[str, Any]:
+    """Write the member endpointConfig with these backends; what else *before* says is kept."""
+    config = {"endpoint_type": "http"} | before
+    for environment, url in (("production", production), ("sandbox", sandbox)):
+        member = f"{environment}_endpoints"
+        was = config.pop(member, None)
+        if url is not None:
+            config[member] = (was if isinstance(was, dict) else {}) | {"url": url}
+    return config
+
+
+def change_lifecycle(client: Client, api_id: str, action: str) -> None:
+    """Take *action*, like Publish."""
+    client.call("POST", "/apis/change-lifecycle", params={"action": action, "apiId": api_id})
+
+
+def _move(wanted: str, action: str, as_json: bool) -> None:
+    with connect() as client:
+        api = find_api(client, wanted)
+        change_lifecycle(client, api["id"], action)
+        after = client.get(f"/apis/{segment(api['id'])}")
+        _written(after, f"{_title(after)} is {after['lifeCycleStatus']}.", as_json)
+
+
+def _written(api: dict[str, Any], sentence: str, as_json: bool) -> None:
+    if as_json:
+        write_json(api)
+    else:
+        say(sentence)
+
+
+def _title(api: dict[str, Any]) -> str:
+    return f"{api['name']} {api['version']} ({api['context']})"

@@ -1,0 +1,261 @@
+"""
+`holdfast certificate`: what is trusted for the endpoints of APIs.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from holdfast.apis.endpoint import parse_endpoint
+from holdfast.apis.errors import InvalidField
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.errors import CertificateError, PasswordNeeded
+from holdfast.certificates.findings import Severity, examine_all
+from holdfast.certificates.parsing import Upload, parse
+from holdfast.certificates.validity import status_of
+from holdfast.cli.client import Client, connect, segment
+from holdfast.cli.failures import CommandFailed, Misused
+from holdfast.cli.files import read_certificate_file, write_file
+from holdfast.cli.output import AsJson, Yes, confirm, date, say, tell, write_facts, write_json, write_table
+from holdfast.cli.signing_in import PasswordStdin, read_password
+from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced
+
+PATH = "/endpoint-certificates"
+commands = typer.Typer(no_args_is_help=True)
+
+Alias = Annotated[str, Argument(metavar="ALIAS")]
+File = Annotated[str, Argument(metavar="FILE", help="PEM, DER, PKCS#7, or a PKCS#12 or Java truststore; - for stdin.")]
+OfEndpoint = Annotated[str, Option(metavar="URL", help="The endpoint whose host the certificate must name.")]
+
+
+@commands.command("list")
+def list_certificates(
+    endpoint: Annotated[str, Option(metavar="URL", help="Only those of this endpoint.")] = "", as_json: AsJson = False
+) -> None:
+    """List endpoint certificates by alias."""
+    with connect() as client:
+        found = list(client.listed(PATH, "certificates", endpoint=endpoint))
+    if as_json:
+        write_json({"count": len(found), "list": found})
+        return
+    rows = [(each["alias"], each["endpoint"], each["expiryStatus"], date(each["notAfter"])) for each in found]
+    write_table(["ALIAS", "ENDPOINT", "STATUS", "NOT AFTER (UTC)"], rows, "There are no endpoint certificates.")
+
+
+@commands.command("add")
+def add_certificate(
+    alias: Alias,
+    endpoint: Annotated[str, Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.")],
+    file: File,
+    password_stdin: PasswordStdin = False,
+    wait: Wait = False,
+    within: Within = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Trust the certificates in FILE for the origin of ENDPOINT."""
+    form = {"alias": alias, "endpoint": endpoint}
+    with connect() as client:
+        _upload(client, "POST", PATH, form, file, password_stdin)
+        _written(client, alias, "Added", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command("replace")
+def replace_certificate(
+    alias: Alias,
+    file: File,
+    keep_previous: Annotated[bool, Option("--keep-previous", help="Go on trusting what is replaced, too.")] = False,
+    password_stdin: PasswordStdin = False,
+    wait: Wait = False,
+    within: Within = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Trust the certificates in FILE instead of those under ALIAS."""
+    with connect() as client:
+        query = "?keepPrevious=true" if keep_previous else ""
+        _upload(client, "PUT", f"{_path(alias)}{query}", {}, file, password_stdin)
+        _written(client, alias, "Replaced", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command("retire")
+def retire_previous(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Trust no longer what `replace --keep-previous` has kept under ALIAS."""
+    with connect() as client:
+        client.call("POST", f"{_path(alias)}/retire")
+        _written(client, alias, "Retired what was before in", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command("undo")
+def undo_replacement(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Trust again what was under ALIAS before it was replaced, instead of what is there now."""
+    with connect() as client:
+        client.call("POST", f"{_path(alias)}/undo")
+        _written(client, alias, "Undid the replacement of", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command("show")
+def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
+    """Show what is under ALIAS, what is noticed about it, and whether it is in force."""
+    with connect() as client:
+        found = client.get(_path(alias))
+        usage = list(client.listed(f"{_path(alias)}/usage", "list"))
+        if as_json:
+            write_json(found | {"usage": usage})
+            return
+        write_facts(
+            [
+                ("Alias", found["alias"]),
+                ("Endpoint", found["endpoint"]),
+                ("Status", found["expiryStatus"]),
+                ("In force", in_words(found["enforcement"])),
+                (
+                    "Beside it",
+                    [f"{each['subject']}, SHA-256 {each['fingerprint']}" for each in found["previous"]],
+                ),
+                ("Used by", [f"{each['name']} {each['version']}" for each in usage] or "no API"),
+            ]
+        )
+        _show(found["certificates"], found["findings"])
+
+
+@commands.command("delete")
+def delete_certificate(alias: Alias, yes: Yes = False) -> None:
+    """End the trust in what is under ALIAS, for open connections too."""
+    with connect() as client:
+        found = client.get(_path(alias))
+        confirm(f"Delete {alias}, trusted for {found['endpoint']}?", yes=yes)
+        client.call("DELETE", _path(alias))
+        say(f"Deleted {alias}.")
+
+
+@commands.command("download")
+def download_certificate(
+    alias: Alias,
+    output: Annotated[Path | None, Option("-o", "--output", metavar="FILE", help="Where to [default: stdout].")] = None,
+) -> None:
+    """Write the certificates under ALIAS as PEM."""
+    with connect() as client:
+        answer = client.answer("GET", f"{_path(alias)}/content", headers={"Accept": "application/x-pem-file"})
+    if output is None:
+        typer.echo(answer.content, nl=False)
+    else:
+        write_file(output, answer.content)
+        tell(f"Wrote {output}.")
+
+
+@commands.command("inspect")
+def inspect_certificate(
+    file: File, endpoint: OfEndpoint = "", password_stdin: PasswordStdin = False, as_json: AsJson = False
+) -> None:
+    """
+    Say what FILE holds and what is noticed about it. Nothing is sent anywhere.
+
+    Exit code 1 when a gateway would refuse what it holds.
+    """
+    now = datetime.now(UTC)
+    upload = _read(file, password_stdin)
+    try:
+        reference = parse_endpoint(endpoint).origin.reference if endpoint else None
+    except InvalidField as error:
+        raise Misused(f"--endpoint: {error}") from error
+    found = [
+        {"code": each.code, "severity": each.severity.value, "message": each.message, "remedy": each.remedy}
+        | {"fingerprint": each.fingerprint}
+        for each in examine_all(upload.certificates, reference, now)
+    ]
+    certificates = [_described(certificate, now) for certificate in upload.certificates]
+    if as_json:
+        used = [{"what": part.what, "fingerprint": part.fingerprint} for part in upload.used]
+        ignored = [{"what": part.what, "why": part.why} for part in upload.ignored]
+        write_json({"certificates": certificates, "findings": found, "used": used, "ignored": ignored})
+    else:
+        _show(certificates, found)
+        _tell_ignored(upload)
+    if any(each["severity"] == Severity.ERROR for each in found):
+        raise typer.Exit(1)
+
+
+def read_upload(data: bytes, name: str, password: str | None = None) -> Upload:
+    """Read certificates as the publisher would; raise CommandFailed."""
+    try:
+        return parse(data, password)
+    except PasswordNeeded as error:
+        raise CommandFailed(f"{name}: {error} (--password-stdin)") from error
+    except CertificateError as error:
+        raise CommandFailed(f"{name}: {error}") from error
+
+
+def _upload(client: Client, method: str, path: str, form: dict[str, str], file: str, password_stdin: bool) -> None:
+    # Only certificates are sent: what holds a private key is refused here, and a password stays here.
+    upload = _read(file, password_stdin)
+    pem = "".join(certificate.pem for certificate in upload.certificates)
+    client.call(method, path, data=form, files={"certificate": ("certificate.pem", pem.encode())})
+    _tell_ignored(upload)
+
+
+def _read(file: str, password_stdin: bool) -> Upload:
+    if password_stdin and file == "-":
+        raise Misused("Standard input holds either the file or its password. Name the file.")
+    password = read_password("Password", stdin=True) if password_stdin else None
+    return read_upload(read_certificate_file(file), file, password)
+
+
+def _tell_ignored(upload: Upload) -> None:
+    for part in upload.ignored:
+        tell(f"{part.what} was left out: {part.why}")
+
+
+def _written(client: Client, alias: str, verb: str, *, wait: bool, within: float, as_json: bool) -> None:
+    def read() -> dict[str, Any]:
+        return client.get(_path(alias))
+
+    found = wait_until_enforced(read, within) if wait else read()
+    if as_json:
+        write_json(found)
+        return
+    say(f"{verb} {alias} for {found['endpoint']}: {in_words(found['enforcement'])}.")
+    for each in found["findings"]:
+        tell(f"{each['severity']} {each['code']}: {each['message']} {each['remedy']}")
+
+
+def _show(certificates: list[dict[str, Any]], findings: list[dict[str, Any]]) -> None:
+    for certificate in certificates:
+        say("")
+        of_it = [each for each in findings if each["fingerprint"] == certificate["fingerprint"]]
+        write_facts(
+            [
+                ("Subject", certificate["subject"]),
+                ("Issuer", certificate["issuer"]),
+                ("Names", certificate["subjectAltNames"]),
+                ("Status", certificate["status"]),
+                ("Valid", f"{date(certificate['validity']['from'])} to {date(certificate['validity']['to'])} UTC"),
+                ("Key", certificate["key"]),
+                ("Signature", certificate["signatureAlgorithm"]),
+                ("CA", "yes" if certificate["isCa"] else "no"),
+                ("SHA-256", certificate["fingerprint"]),
+                *((each["severity"], f"{each['message']} {each['remedy']} [{each['code']}]") for each in of_it),
+            ]
+        )
+
+
+def _described(certificate: Certificate, now: datetime) -> dict[str, Any]:
+    """Say the same as REST does of a certificate."""
+    return {
+        "status": status_of(certificate, now).value,
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "serialNumber": f"{certificate.serial_number:x}",
+        "validity": {"from": certificate.not_before.isoformat(), "to": certificate.not_after.isoformat()},
+        "version": certificate.version,
+        "subjectAltNames": list(certificate.subject_alt_names),
+        "fingerprint": certificate.fingerprint,
+        "key": str(certificate.public_key),
+        "signatureAlgorithm": certificate.signature_algorithm,
+        "isCa": certificate.is_ca,
+    }
+
+
+def _path(alias: str) -> str:
+    return f"{PATH}/{segment(alias)}"

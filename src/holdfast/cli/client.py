@@ -1,0 +1,191 @@
+"""
+REST as the commands speak it: requests in, JSON or an error in words out.
+"""
+
+import json
+import ssl
+from collections.abc import Generator, Iterator
+from typing import Any, Literal
+from urllib.parse import quote
+
+import httpx
+
+from holdfast.cli import credentials
+from holdfast.cli.credentials import Credentials, Publisher
+from holdfast.cli.failures import CannotConnect, CommandFailed, Misused, NotSignedIn, Refused
+
+PREFIX = "/api/am/publisher/v4"
+TIMEOUT = 30.0  # seconds without an answer
+PAGE = 500
+MAX_LISTED = 1_000_000
+
+
+class SignedIn(httpx.Auth):
+    """Signs requests: a token as Bearer (RFC 6750), else user and password as Basic (RFC 7617)."""
+
+    def __init__(self, who: Credentials) -> None:
+        if ":" in who.user:
+            raise Misused("A user name holds no colon.")
+        if not who.token.isascii() or not who.token.isprintable():
+            raise Misused("The token holds characters that no token has. Copy it again.")
+        basic = httpx.BasicAuth(who.user, who.password)
+        self._flow = basic.auth_flow if not who.token else self._bearer
+        self._header = f"Bearer {who.token}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header Authorization."""
+        return self._flow(request)
+
+    def _bearer(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = self._header
+        yield request
+
+
+class Client:
+    """A Holdfast, through REST. Raises CannotConnect, NotSignedIn and Refused."""
+
+    def __init__(self, publisher: Publisher, who: Credentials) -> None:
+        self.url = publisher.url
+        auth, tls = SignedIn(who), _tls(publisher)
+        try:
+            self._http = httpx.Client(
+                base_url=publisher.url + PREFIX,
+                auth=auth,
+                verify=tls,
+                timeout=TIMEOUT,
+                # What stays on this machine passes no proxy.
+                trust_env=not publisher.is_loopback,
+                headers={"Accept": "application/json"},
+            )
+        except (ValueError, ImportError) as error:
+            raise Misused(f"The proxy that the environment names cannot be used: {error}") from error
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._http.close()
+
+    def check(self) -> None:
+        """See that it is a Holdfast and believes us."""
+        _entries(self.get("/apis", limit=1), "list", self.url)
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        """Read *path*."""
+        return self.call("GET", path, params=query)
+
+    def call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        """Make a request and give the JSON object of the answer, an empty one for an answer without a body."""
+        answer = self.answer(method, path, **more)
+        return _json(answer, self.url) if answer.content else {}
+
+    def answer(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Make a request and give the answer, which is a success."""
+        try:
+            answer = self._http.request(method, path, **more)
+        except httpx.TimeoutException as error:
+            text = f"{self.url} did not answer within {TIMEOUT:.0f} seconds. Try again, or look whether it is well."
+            raise CannotConnect(text) from error
+        except httpx.RequestError as error:
+            raise CannotConnect(_why_not(self.url, error)) from error
+        if answer.is_success:
+            return answer
+        raise _refusal(answer, f"{method} {path}", self.url)
+
+    def listed(self, path: str, member: Literal["list", "certificates"], **query: Any) -> Iterator[dict[str, Any]]:
+        """List everything below *path*, page by page."""
+        for offset in range(0, MAX_LISTED, PAGE):
+            found = _entries(self.get(path, limit=PAGE, offset=offset, **query), member, self.url)
+            yield from found
+            if len(found) < PAGE:
+                return
+        raise CommandFailed(f"{self.url} lists more than {MAX_LISTED} entries. Narrow the list with a query.")
+
+
+def connect() -> Client:
+    """Connect on behalf of the one who is signed in."""
+    return Client(*credentials.find())
+
+
+def _entries(page: dict[str, Any], member: str, url: str) -> list[dict[str, Any]]:
+    found = page.get(member)
+    if not isinstance(found, list):
+        raise _no_holdfast(url)
+    return found
+
+
+def _no_holdfast(url: str) -> CannotConnect:
+    return CannotConnect(f"{url} answers, but not as a Holdfast does. Look at its URL.")
+
+
+def segment(value: str) -> str:
+    """Write *value* as one segment of a path."""
+    return quote(value, safe="")
+
+
+def _tls(publisher: Publisher) -> ssl.SSLContext | bool:
+    if publisher.ca_file is None:
+        return publisher.url.startswith("https:")  # loading authorities for http would be for nothing
+    try:
+        return ssl.create_default_context(cafile=publisher.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise Misused(
+            f"{publisher.ca_file} holds no CA certificates in PEM. Name another file with --ca-file."
+        ) from error
+
+
+def _why_not(url: str, error: httpx.RequestError) -> str:
+    reason = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        why = reason.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "it cannot be verified"
+        return f"The certificate of {url} is refused: {why}. If a private CA issued it, name that CA with --ca-file."
+    return f"{url} cannot be reached ({reason or type(error).__name__}). Look whether it runs and at its URL."
+
+
+def _refusal(answer: httpx.Response, where: str, url: str) -> CommandFailed:
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        if answer.is_redirect:
+            return CannotConnect(f"{url} sends us elsewhere. Sign in with the URL that it really has.")
+        text = f"{url} answered {answer.status_code} to {where}, and not as a Holdfast does. Look at its URL."
+        return NotSignedIn(text) if answer.status_code == 401 else CannotConnect(text)
+    said = _text(body, "description") or _text(body, "message") or answer.reason_phrase
+    text = f"{said} ({where}: {answer.status_code})"
+    if answer.status_code == 401:
+        return NotSignedIn(
+            f"{text}\nRun `holdfast login`, or look at HOLDFAST_USER, HOLDFAST_PASSWORD, HOLDFAST_TOKEN."
+        )
+    details = body.get("error")
+    for each in details if isinstance(details, list) else []:
+        if isinstance(each, dict) and _text(each, "message") not in said:
+            text += f"\n  {_text(each, 'code')}: {_text(each, 'message')}"
+    return Refused(text, answer.status_code, _text(body, "type").rpartition("/")[2])
+
+
+def _text(body: dict[str, Any], member: str) -> str:
+    value = body.get(member)
+    return value if isinstance(value, str) else ""
+
+
+def _json(answer: httpx.Response, url: str) -> dict[str, Any]:
+    try:
+        body = json.loads(answer.content, object_hook=lambda found: _Answer(found, url))
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise _no_holdfast(url)
+    return body
+
+
+class _Answer(dict[str, Any]):
+    """An object of an answer; what it should have and has not is said in words."""
+
+    def __init__(self, found: dict[str, Any], url: str) -> None:
+        super().__init__(found)
+        self._url = url
+
+    def __missing__(self, member: str) -> Any:
+        raise CannotConnect(f"{self._url} answers without {member}. Look whether its version is ours, and at its URL.")

@@ -1,0 +1,3 @@
+"""
+What an organization wants, written in YAML: read, compared with what there is, applied, exported.
+"""

@@ -1,0 +1,120 @@
+"""
+What there is at a publisher -> the YAML that wants it so.
+"""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+
+from holdfast.cli.certificates import PATH as CERTIFICATES
+from holdfast.cli.certificates import read_upload
+from holdfast.cli.client import Client, segment
+from holdfast.cli.declaration.existing import detailed_api, read_trust
+from holdfast.cli.declaration.plan import DEFAULTS
+from holdfast.cli.declaration.wanted import FORMAT
+from holdfast.cli.failures import CommandFailed
+from holdfast.cli.files import write_file
+from holdfast.cli.output import tell
+from holdfast.cli.progress import counted
+
+FILE = "holdfast.yaml"
+FOLDER = "certificates"
+
+
+class _Block(str):
+    """A text of several lines that is written as such."""
+
+    __slots__ = ()
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # PyYAML has no types
+    """Writes texts of several lines as blocks."""
+
+
+def _represented(dumper: Any, text: _Block) -> Any:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="|")
+
+
+_Dumper.add_representer(_Block, _represented)
+
+
+def export(client: Client, folder: Path | None) -> str:
+    """
+    Give the YAML of all APIs, certificates and trust settings of the organization.
+
+    With *folder*, certificates are written into files below it and named in the YAML, else they are in it.
+    """
+    ids = [api["id"] for api in client.listed("/apis", "list")]
+    apis = [detailed_api(client, each) for each in counted(ids, "Reading APIs")]
+    aliases = [entry["alias"] for entry in client.listed(CERTIFICATES, "certificates")]
+    certificates = [_certificate(client, alias, folder) for alias in counted(aliases, "Reading certificates")]
+    origins = sorted({origin for api in apis for origin in api.origins if origin.startswith("https:")})
+    trust = [_trust(client, origin) for origin in counted(origins, "Reading trust settings")]
+    document = {
+        "holdfast": int(FORMAT),
+        "apis": [
+            _without_nothing(
+                name=api.name,
+                context=api.context,
+                version=api.version,
+                description=api.description,
+                state=api.state.lower(),
+                production=api.production,
+                sandbox=api.sandbox,
+            )
+            for api in apis
+        ],
+        "certificates": certificates,
+        "trust": [each for each in trust if len(each) > 1],
+    }
+    return written(document)
+
+
+def written(document: dict[str, Any]) -> str:
+    """Write YAML that is read again as it was."""
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return text
+
+
+def write_export(client: Client, output: Path) -> Path:
+    """Export into a directory, or into a file of that name, and give the path of the YAML."""
+    if output.suffix in {".yaml", ".yml"} and not output.is_dir():
+        write_file(output, export(client, None).encode())
+        return output
+    try:
+        (output / FOLDER).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandFailed(f"{output / FOLDER} cannot be made ({error.strerror}).") from error
+    write_file(output / FILE, export(client, output).encode())
+    return output / FILE
+
+
+def _certificate(client: Client, alias: str, folder: Path | None) -> dict[str, Any]:
+    path = f"{CERTIFICATES}/{segment(alias)}"
+    endpoint = client.get(path)["endpoint"]
+    content = client.answer("GET", f"{path}/content", headers={"Accept": "application/x-pem-file"}).content
+    # Written from what was read: nothing but certificates gets into a file that will be kept with others.
+    pem = "".join(certificate.pem for certificate in read_upload(content, alias).certificates)
+    if folder is None:
+        return {"alias": alias, "endpoint": endpoint, "pem": _Block(pem)}
+    # An alias is what somebody chose; quoted, it is a name in this folder and nothing else.
+    name = f"{FOLDER}/{quote(alias, safe='')}.pem"
+    write_file(folder / name, pem.encode())
+    return {"alias": alias, "endpoint": endpoint, "file": name}
+
+
+def _trust(client: Client, origin: str) -> dict[str, Any]:
+    found = read_trust(client, origin) or {}
+    if found.get("crls"):
+        tell(f"{origin} has CRLs, which the publisher does not give back. Where they are, they stay.")
+    if found.get("exception"):
+        tell(f"The verification of {origin} is off for a time. That is not exported: it ends by itself.")
+    decided = {name: found[name] for name in DEFAULTS if name in found and found[name] != DEFAULTS[name]}
+    decided.pop("crls", None)
+    return {"endpoint": origin} | decided
+
+
+def _without_nothing(**values: str | None) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value}

@@ -1,0 +1,137 @@
+"""
+The fields of a mapping, read one by one; what is wrong is collected with its file, line and field.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from holdfast.apis.errors import InvalidField, InvalidFields
+from holdfast.certificates.errors import CertificateError
+from holdfast.cli.declaration.nodes import Mapping, Node, Scalar, Sequence
+from holdfast.cli.failures import Misused
+
+T = TypeVar("T")
+MAX_PROBLEMS = 50
+_WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is written."""
+
+    file: str
+    line: int
+    field: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.field}" if self.field else f"{self.file}:{self.line}"
+
+
+@dataclass(slots=True)
+class Problems:
+    """What is wrong, to be said at once."""
+
+    found: list[str] = field(default_factory=list)
+
+    def add(self, place: Place, text: str) -> None:
+        """Note that something is wrong at *place*."""
+        self.found.append(f"{place}: {text}")
+
+    def finish(self) -> None:
+        """Raise Misused if anything is wrong."""
+        if self.found:
+            more = len(self.found) - MAX_PROBLEMS
+            lines = [*self.found[:MAX_PROBLEMS], *([f"and {more} more."] if more > 0 else [])]
+            raise Misused("Nothing was done.\n" + "\n".join(f"  {line}" for line in lines))
+
+
+class Fields:
+    """A mapping that is read field by field. A field that is left out and one that is null are the same."""
+
+    def __init__(self, node: Node, file: str, name: str, problems: Problems) -> None:
+        self._file = file
+        self._name = name
+        self._problems = problems
+        self._entries = dict(node.entries) if isinstance(node, Mapping) else {}
+        self._is_mapping = isinstance(node, Mapping)
+        self.place = Place(file, node.line, name)
+        if not self._is_mapping:
+            self.wrong("", "A mapping of fields is needed here.")
+        self._places = {each: self._place(each, node) for each, node in self._entries.items()}
+
+    def text(self, name: str) -> str | None:
+        """Read a text; numbers are texts, too, just as they are written."""
+        node = self._entries.pop(name, None)
+        if node is None or (isinstance(node, Scalar) and node.is_null):
+            return None
+        if not isinstance(node, Scalar):
+            self.wrong(name, "A text is needed here.")
+            return None
+        return node.text
+
+    def value(self, name: str, check: Callable[[str], T], *, optional: bool = False) -> T | None:
+        """Read a text and give what *check* makes of it; None where it is left out or wrong."""
+        known = len(self._problems.found)
+        found = self.text(name)
+        if found is not None:
+            return self.checked(name, lambda: check(found))
+        if not optional and self._is_mapping and known == len(self._problems.found):
+            self.wrong(name, "It is missing.")
+        return None
+
+    def flag(self, name: str, *, otherwise: bool) -> bool:
+        """Read true or false."""
+        node = self._entries.get(name)
+        found = self.text(name)
+        if found is None:
+            return otherwise
+        if found not in _WORDS or not isinstance(node, Scalar) or not node.is_plain:
+            self.wrong(name, "Write true or false.")
+        return _WORDS.get(found, otherwise)
+
+    def texts(self, name: str) -> list[str]:
+        """Read a list of texts."""
+        node = self._entries.pop(name, None)
+        if node is None or (isinstance(node, Scalar) and node.is_null):
+            return []
+        items = node.items if isinstance(node, Sequence) else [node]
+        if not isinstance(node, Sequence) or not all(isinstance(item, Scalar) for item in items):
+            self.wrong(name, "A list of texts is needed here.")
+        return [item.text for item in items if isinstance(item, Scalar)]
+
+    def several(self, name: str) -> "list[Fields] | None":
+        """Read a list of mappings, None where it is left out."""
+        node = self._entries.pop(name, None)
+        if node is None or (isinstance(node, Scalar) and node.is_null):
+            return None
+        if not isinstance(node, Sequence):
+            self.wrong(name, "A list is needed here.")
+            return []
+        path = f"{self._name}.{name}" if self._name else name
+        return [Fields(item, self._file, f"{path}[{n}]", self._problems) for n, item in enumerate(node.items)]
+
+    def checked(self, name: str, check: Callable[[], T]) -> T | None:
+        """Give what *check* gives; what it finds wrong is noted for the field *name*."""
+        try:
+            return check()
+        except InvalidFields as error:
+            for each in error.errors:
+                self.wrong(each.field, str(each))
+        except (InvalidField, CertificateError, Misused) as error:
+            self.wrong(name, str(error))
+        return None
+
+    def wrong(self, name: str, text: str) -> None:
+        """Note that the field *name* is wrong; an empty name is the mapping itself."""
+        place = self._places.get(name) if name else self.place
+        self._problems.add(place or self._place(name, None), text)
+
+    def finish(self, known: str) -> None:
+        """Refuse the fields that nobody has read; *known* names those that there are."""
+        for name in self._entries:
+            self.wrong(name, f"There is no such field. There are {known}.")
+
+    def _place(self, name: str, node: Node | None) -> Place:
+        path = f"{self._name}.{name}" if self._name else name
+        return Place(self._file, node.line if node else self.place.line, path[:200])

@@ -1,0 +1,82 @@
+"""
+`holdfast endpoint`: look at a backend as the gateways see it.
+"""
+
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from holdfast.cli.certificates import read_upload
+from holdfast.cli.client import connect
+from holdfast.cli.files import read_certificate_file
+from holdfast.cli.output import AsJson, date, say, write_facts, write_json
+
+commands = typer.Typer(no_args_is_help=True)
+
+
+@commands.callback()
+def endpoint() -> None:
+    """Backends, as the gateways see them."""
+
+
+@commands.command("test")
+def look_at_endpoint(
+    url: Annotated[str, Argument(metavar="URL", help="Like https://backend.example:8443.")],
+    certificate: Annotated[
+        str | None, Option(metavar="FILE", help="Believe these certificates too, as if they were imported.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Let the publisher connect to a backend, and say what it presents and whether a gateway would believe it.
+
+    Exit code 1 when it would be refused.
+    """
+    # Forms of several parts are made of files alone; a part without a file name is a plain field.
+    parts: dict[str, Any] = {"endpoint": (None, url)}
+    if certificate is not None:
+        upload = read_upload(read_certificate_file(certificate), certificate)
+        parts["certificate"] = ("certificate.pem", "".join(each.pem for each in upload.certificates).encode())
+    with connect() as client:
+        found = client.call("POST", "/endpoints/probe", files=parts)
+    verdict = found["verdict"]
+    if as_json:
+        write_json(found)
+    else:
+        _show(found)
+    if not verdict["accepted"]:
+        raise typer.Exit(1)
+
+
+def _show(found: dict[str, Any]) -> None:
+    verdict = found["verdict"]
+    if verdict["accepted"]:
+        say(f"Accepted: {verdict.get('message') or 'a gateway would call this backend.'}")
+    else:
+        say(f"Refused ({verdict['code']}): {verdict['message']} {verdict.get('remedy') or ''}".rstrip())
+    write_facts(
+        [
+            ("Endpoint", found["endpoint"]),
+            ("Address", found.get("address")),
+            ("TLS", " ".join(each for each in (found.get("tlsVersion"), found.get("cipher")) if each)),
+            ("Client certificate", "asked for" if found.get("clientCertificateRequested") else ""),
+            ("Answered by", verdict.get("answeredBy")),
+            ("Reason", verdict.get("reason")),
+            ("Problem", (found.get("problem") or {}).get("message")),
+        ]
+    )
+    for each in found.get("presented") or []:
+        say("")
+        validity = each.get("validity") or {}
+        write_facts(
+            [
+                ("Presents", each.get("role")),
+                ("Subject", each.get("subject")),
+                ("Issuer", each.get("issuer")),
+                ("Valid", " to ".join(date(validity[end]) for end in ("from", "to") if validity.get(end))),
+                ("SHA-256", each.get("fingerprint")),
+            ]
+        )
+    for each in found.get("findings") or []:
+        say(f"{each['severity']}: {each['message']} {each['remedy']} [{each['code']}]")

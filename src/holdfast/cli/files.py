@@ -1,0 +1,52 @@
+"""
+Files that commands read and write. Whatever is named, no more of it is read than can be meant.
+"""
+
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from holdfast.certificates.parsing import MAX_BYTES as MAX_CERTIFICATE_FILE
+from holdfast.cli.failures import CommandFailed, Misused
+
+
+def read_certificate_file(name: str) -> bytes:
+    """Read a file of certificates; `-` is standard input. Raises Misused."""
+    if name == "-":
+        return _bounded(sys.stdin.buffer, "Standard input", MAX_CERTIFICATE_FILE)
+    return read_file(Path(name), MAX_CERTIFICATE_FILE)
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """Read a file of at most *limit* bytes; raise Misused when it cannot be read or is none."""
+    try:
+        # Without O_NONBLOCK, opening a pipe that nobody writes to would last for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as opened:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Misused(f"{path} is no file.")
+            return _bounded(opened, str(path), limit)
+    except (OSError, ValueError) as error:
+        raise Misused(f"{path} cannot be read ({getattr(error, 'strerror', None) or 'no such name'}).") from error
+
+
+def read_input(limit: int) -> bytes:
+    """Read standard input; raise Misused when it is longer than *limit* bytes."""
+    return _bounded(sys.stdin.buffer, "Standard input", limit)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file; raise CommandFailed when that is not possible."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise CommandFailed(f"{path} cannot be written ({error.strerror}).") from error
+
+
+def _bounded(opened: BinaryIO, name: str, limit: int) -> bytes:
+    data = opened.read(limit + 1)
+    if len(data) > limit:
+        raise Misused(f"{name} is larger than {limit // 1024} KiB.")
+    return data

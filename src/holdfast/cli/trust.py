@@ -1,0 +1,167 @@
+"""
+`holdfast trust`: how the backends of an endpoint's origin are verified.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from holdfast.certificates.errors import CertificateError
+from holdfast.certificates.revocation import read_revocation_lists
+from holdfast.cli.client import Client, connect
+from holdfast.cli.failures import Misused
+from holdfast.cli.files import read_certificate_file
+from holdfast.cli.output import AsJson, date, say, write_facts, write_json
+from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced
+
+SETTINGS = "/endpoints/trust-settings"
+EXCEPTION = "/endpoints/trust-exception"
+MEMBERS = (
+    "anchors",
+    "names",
+    "anyName",
+    "sni",
+    "certificatePins",
+    "spkiPins",
+    "revocationOfPath",
+    "tlsMinimum",
+    "tlsMaximum",
+)
+_DURATION = re.compile(r"(\d{1,5})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+commands = typer.Typer(no_args_is_help=True)
+
+Endpoint = Annotated[str, Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.")]
+_NONE = " The word none takes all away."
+
+
+@commands.command("show")
+def show_trust(endpoint: Endpoint, as_json: AsJson = False) -> None:
+    """Show what is decided for an endpoint, and what it means in words."""
+    with connect() as client:
+        _show(client.get(SETTINGS, endpoint=endpoint), as_json=as_json)
+
+
+@commands.command("set")
+def set_trust(
+    endpoint: Endpoint,
+    anchors: Annotated[str | None, Option(help="imported, imported-and-public or public.")] = None,
+    names: Annotated[list[str] | None, Option(metavar="NAME", help="Instead of the URL's host." + _NONE)] = None,
+    any_name: Annotated[bool | None, Option(help="Look at no name; only with a certificate pin.")] = None,
+    sni: Annotated[str | None, Option(metavar="NAME", help="Server name; host: the URL's, none: no name.")] = None,
+    pin: Annotated[list[str] | None, Option(metavar="SHA256", help="Of the certificate." + _NONE)] = None,
+    spki_pin: Annotated[list[str] | None, Option(metavar="SHA256", help="Of the public key." + _NONE)] = None,
+    crls: Annotated[str | None, Option(metavar="FILE", help="CRLs." + _NONE)] = None,
+    crls_of_path: Annotated[bool | None, Option(help="CRLs for all CAs of the path.")] = None,
+    tls_minimum: Annotated[str | None, Option(metavar="1.2|1.3")] = None,
+    tls_maximum: Annotated[str | None, Option(metavar="1.2|1.3")] = None,
+    wait: Wait = False,
+    within: Within = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Decide how the backend of an endpoint is verified. What no option names stays as it is.
+
+    --names, --pin and --spki-pin can be given several times; together they are all that there are afterwards.
+    """
+    changes = {
+        "anchors": anchors,
+        "names": _several(names),
+        "anyName": any_name,
+        "certificatePins": _several(pin),
+        "spkiPins": _several(spki_pin),
+        "crls": None if crls is None else _crls(crls),
+        "revocationOfPath": crls_of_path,
+        "tlsMinimum": tls_minimum,
+        "tlsMaximum": tls_maximum,
+    }
+    given: dict[str, Any] = {member: value for member, value in changes.items() if value is not None}
+    if sni is not None:
+        given["sni"] = {"host": None, "none": ""}.get(sni, sni)
+    if not given:
+        raise Misused("Nothing is to be changed. Name what with an option; --help lists them.")
+    with connect() as client:
+        before = client.get(SETTINGS, endpoint=endpoint)
+        put_trust(client, endpoint, {member: before[member] for member in MEMBERS} | given)
+        _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
+
+
+@commands.command("except")
+def grant_exception(
+    endpoint: Endpoint,
+    reason: Annotated[str, Option(metavar="TEXT", help="Why nothing else is possible.")],
+    for_: Annotated[str, Option("--for", metavar="TIME", help="How long, like 30m, 8h or 2d; at most 7d.")],
+    wait: Wait = False,
+    within: Within = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Switch the verification of an endpoint off for a time; it ends by itself."""
+    found = _DURATION.fullmatch(for_)
+    if not found or int(found[1]) == 0:
+        raise Misused(f"{for_!r} is no time. Write it like 30m, 8h or 2d.")
+    until = datetime.now(UTC) + timedelta(**{_UNITS[found[2]]: int(found[1])})
+    with connect() as client:
+        body = {"reason": reason, "until": until.isoformat()}
+        client.call("PUT", EXCEPTION, params={"endpoint": endpoint}, json=body)
+        _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
+
+
+@commands.command("verify")
+def end_exception(endpoint: Endpoint, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Switch the verification of an endpoint on again."""
+    with connect() as client:
+        client.call("DELETE", EXCEPTION, params={"endpoint": endpoint})
+        _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
+
+
+def put_trust(client: Client, endpoint: str, settings: dict[str, Any]) -> None:
+    """Decide all about an endpoint; what *settings* leaves out has its default, but CRLs stay."""
+    client.call("PUT", SETTINGS, params={"endpoint": endpoint}, json=settings)
+
+
+def _settled(client: Client, endpoint: str, *, wait: bool, within: float, as_json: bool) -> None:
+    def read() -> dict[str, Any]:
+        return client.get(SETTINGS, endpoint=endpoint)
+
+    _show(wait_until_enforced(read, within) if wait else read(), as_json=as_json)
+
+
+def _show(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        write_json(found)
+        return
+    for sentence in found["effect"]:
+        say(sentence)
+    exception = found["exception"]
+    off = f"until {date(exception['until'])} UTC, by {exception['owner']}: {exception['reason']}" if exception else ""
+    write_facts(
+        [
+            ("Origin", found["origin"]),
+            ("Verification off", off),
+            ("Anchors", found["anchors"]),
+            ("Names", "any" if found["anyName"] else found["names"] or "the URL's host"),
+            ("Server name", {None: "the URL's host", "": "none"}.get(found["sni"], found["sni"])),
+            ("Certificate pins", found["certificatePins"]),
+            ("Public key pins", found["spkiPins"]),
+            ("CRLs", [f"{each['issuer']}, SHA-256 {each['fingerprint']}" for each in found["crls"]]),
+            ("TLS", f"{found['tlsMinimum']} to {found['tlsMaximum']}"),
+            ("In force", in_words(found["enforcement"])),
+        ]
+    )
+
+
+def _several(values: list[str] | None) -> list[str] | None:
+    return [] if values == ["none"] else values or None
+
+
+def _crls(file: str) -> str:
+    if file == "none":
+        return ""
+    data = read_certificate_file(file)
+    try:
+        return "".join(crl.pem for crl in read_revocation_lists(data))
+    except CertificateError as error:
+        raise Misused(f"{file}: {error}") from error

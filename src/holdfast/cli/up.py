@@ -1,0 +1,64 @@
+"""
+`holdfast up`, `holdfast demo` and `holdfast rotate-sealing-key`: the server.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+commands = typer.Typer()
+
+Data = Annotated[Path | None, Option(metavar="DIR", help="Where everything is [default: ~/.local/share/holdfast].")]
+Publisher = Annotated[str | None, Option(metavar="HOST:PORT", help="Pages and REST [default: 127.0.0.1:9080].")]
+Gateway = Annotated[str | None, Option(metavar="HOST:PORT", help="Production calls [default: 127.0.0.1:8280].")]
+Sandbox = Annotated[str | None, Option(metavar="HOST:PORT", help="Sandbox calls [default: 127.0.0.1:8281].")]
+Demo = Annotated[bool, Option("--demo", help="Also start a backend with a self-signed certificate, to try with.")]
+Once = Annotated[bool, Option("--once", help="Play it once, with data of its own, and end.")]
+
+
+@commands.command()
+def up(
+    data: Data = None, publisher: Publisher = None, gateway: Gateway = None, sandbox: Sandbox = None, demo: Demo = False
+) -> None:
+    """
+    Start the publisher and a gateway; Ctrl-C ends both.
+
+    What an option sets, a variable can set too: HOLDFAST_DATA, HOLDFAST_PUBLISHER, HOLDFAST_GATEWAY, HOLDFAST_SANDBOX.
+    HOLDFAST_ADMIN_PASSWORD is the password of admin, HOLDFAST_LOG_LEVEL one of debug, info, warning, error.
+    """
+    # The server is large; a command that only asks one does not load it.
+    from holdfast.cli.serving import serve
+
+    serve({"data": data, "publisher": publisher, "gateway": gateway, "sandbox": sandbox}, demo=demo)
+
+
+@commands.command()
+def demo(once: Once = False) -> None:
+    """
+    Show what becomes of a backend with a self-signed certificate.
+
+    With --once: refused, import, served, delete, refused, each with its time; exit 0 only if each came out right.
+    Without, this is `holdfast up --demo`.
+    """
+    if not once:
+        up(demo=True)
+        return
+    from holdfast.cli.serving import demonstrate
+
+    if not demonstrate():
+        raise typer.Exit(1)
+
+
+@commands.command("rotate-sealing-key")
+def rotate(data: Data = None) -> None:
+    """
+    Seal the private keys of client certificates with a new sealing key; Holdfast must not run meanwhile.
+
+    When HOLDFAST_SEALING_KEY holds the key, set it to NEW,OLD before and to NEW after.
+    """
+    from holdfast.cli.serving import seal_anew
+
+    if not seal_anew({"data": data}):
+        raise typer.Exit(1)

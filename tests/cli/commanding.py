@@ -1,0 +1,67 @@
+"""Runs the `holdfast` command: quickly in this process, or as people do, as a process of its own."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from holdfast import cli
+from running import COMMAND
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended: its exit code and what it wrote."""
+
+    code: int
+    output: str
+    errors: str
+
+    @property
+    def json(self) -> Any:
+        """What it wrote for machines."""
+        return json.loads(self.output)
+
+
+class Command:
+    """The command of somebody with a home of their own, and what their environment says."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.home = home
+        self.environment = {"XDG_CONFIG_HOME": str(home / "config"), "HOME": str(home)} | environment
+
+    def __call__(self, *arguments: object, stdin: str | bytes = "", **environment: str) -> Ended:
+        """Run it and see that it ends without a traceback."""
+        ended = CliRunner().invoke(cli.app, [*map(str, arguments)], input=stdin, env=self.environment | environment)
+        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
+        return Ended(ended.exit_code, ended.stdout, ended.stderr)
+
+    def done(self, *arguments: object, stdin: str | bytes = "", **environment: str) -> Ended:
+        """Run it and see that it did what it was asked."""
+        ended = self(*arguments, stdin=stdin, **environment)
+        assert ended.code == 0, ended
+        return ended
+
+    def refused(self, *arguments: object, code: int = 1, stdin: str | bytes = "", **environment: str) -> str:
+        """Run it, see that it ends with *code*, and give what it says about that."""
+        ended = self(*arguments, stdin=stdin, **environment)
+        assert (ended.code, ended.errors != "") == (code, True), ended
+        return ended.errors
+
+    def process(self, *arguments: object, stdin: str = "", **environment: str) -> Ended:
+        """Run it as a process."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+        done = subprocess.run(
+            [str(COMMAND), *map(str, arguments)],
+            env=clean | self.environment | environment,
+            input=stdin,
+            text=True,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,50 @@
+"""One Holdfast for all tests here, empty at the beginning of each; and people with a command."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.commanding import Command
+from running import Holdfast
+
+
+@pytest.fixture(autouse=True)
+def _nobody_elses_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def running_holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
+    with Holdfast(tmp_path_factory.mktemp("holdfast")) as running:
+        yield running
+
+
+@pytest.fixture
+def holdfast(running_holdfast: Holdfast) -> Holdfast:
+    """A Holdfast without APIs and certificates."""
+    rest = running_holdfast.rest
+    for api in rest.get("/apis", params={"limit": 1000}).json()["list"]:
+        rest.delete(f"/apis/{api['id']}")
+    for entry in rest.get("/endpoint-certificates", params={"limit": 1000}).json()["certificates"]:
+        rest.delete(f"/endpoint-certificates/{entry['alias']}")
+    return running_holdfast
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Command:
+    """The command of somebody who has not signed in."""
+    return Command(tmp_path)
+
+
+@pytest.fixture
+def command(tmp_path: Path, holdfast: Holdfast) -> Command:
+    """The command of admin, whose environment says who that is."""
+    return Command(
+        tmp_path,
+        HOLDFAST_URL=holdfast.publisher_url,
+        HOLDFAST_USER="admin",
+        HOLDFAST_PASSWORD=holdfast.admin_password,
+    )

@@ -1,0 +1,104 @@
+"""`holdfast api` creates, shows and moves APIs."""
+
+import pytest
+
+from cli.answering import answering
+
+pytestmark = pytest.mark.envoy
+BACKEND = "https://127.0.0.1:8443/base"
+
+
+@pytest.fixture
+def pizza(command):
+    """The id of an API that is not published yet."""
+    return command.done("api", "create", "Pizza", "/pizza", "1.0", "--production", BACKEND, "--json").json["id"]
+
+
+def test_an_api_is_created_and_listed(command):
+    arguments = ("api", "create", "Pizza", "pizza", "1.0", "--production", BACKEND, "--sandbox", "http://127.0.0.1:1")
+    said = command.done(*arguments).output
+    assert said == "Created Pizza 1.0 (/pizza). `holdfast api publish Pizza:1.0` serves it.\n"
+    header, line = command.done("api", "list").output.splitlines()
+    assert header.split() == ["NAME", "VERSION", "CONTEXT", "STATE", "ID"]
+    assert line.split()[:4] == ["Pizza", "1.0", "/pizza", "CREATED"]
+
+
+def test_lists_for_machines_are_whole(command, pizza):
+    found = command.done("api", "list", "--json").json
+    assert (found["count"], found["list"][0]["id"]) == (1, pizza)
+    assert command.done("api", "list", "--query", "burger", "--json").json == {"count": 0, "list": []}
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_tables_are_no_wider_than_the_terminal_and_lose_nothing(command, pizza, columns):
+    output = command.done("api", "list", COLUMNS=str(columns)).output
+    assert max(map(len, output.splitlines())) <= columns
+    assert set(pizza) - {"-"} <= set(output)
+
+
+def test_an_api_is_shown_by_name_version_and_id(command, pizza):
+    for wanted in ("Pizza", "pizza:1.0", pizza):
+        found = command.done("api", "show", wanted, "--json").json
+        assert (found["id"], found["failures"]) == (pizza, [])
+        assert found["endpointConfig"]["production_endpoints"] == {"url": BACKEND}
+    assert BACKEND in command.done("api", "show", "Pizza").output
+
+
+def test_an_api_goes_through_its_lifecycle(command, pizza):
+    assert command.done("api", "publish", "Pizza").output == "Pizza 1.0 (/pizza) is PUBLISHED.\n"
+    assert command.done("api", "demote", "Pizza", "--json").json["lifeCycleStatus"] == "CREATED"
+    command.done("api", "publish", pizza)
+    command.done("api", "deprecate", "Pizza:1.0")
+    command.done("api", "retire", "Pizza")
+    said = command.refused("api", "publish", "Pizza")
+    assert said == (
+        "holdfast: 'Publish' is not possible from RETIRED. Possible now: nothing, it is the end. "
+        "(POST /apis/change-lifecycle: 400)\n"
+    )
+
+
+@pytest.mark.usefixtures("pizza")
+def test_one_of_several_versions_must_be_named(command):
+    command.done("api", "create", "Pizza", "/pizza", "2.0")
+    said = command.refused("api", "show", "Pizza", code=2)
+    assert said == "holdfast: There are several: Pizza:1.0, Pizza:2.0. Write one of these.\n"
+    assert command.done("api", "show", "Pizza:2.0", "--json").json["version"] == "2.0"
+
+
+def test_an_api_that_is_not_there_is_said(command):
+    assert command.refused("api", "show", "Piz").startswith("holdfast: There is no API Piz. `holdfast api list`")
+    unknown = "00000000-0000-0000-0000-000000000000"
+    assert "404" in command.refused("api", "delete", unknown, "--yes")
+
+
+def test_delete_asks(command, pizza):
+    ended = command("api", "delete", "Pizza", stdin="n\n")
+    assert (ended.code, ended.output) == (1, "")
+    assert "Delete Pizza 1.0 (/pizza), which is CREATED? [y/N]" in ended.errors
+    assert "Add --yes where nobody can be asked." in command.refused("api", "delete", "Pizza")
+    assert command.done("api", "show", pizza, "--json").json["id"] == pizza
+    assert command.done("api", "delete", "Pizza", stdin="y\n").output == "Deleted Pizza 1.0 (/pizza).\n"
+    assert command.done("api", "list", "--json").json["count"] == 0
+
+
+def test_what_cannot_be_used_is_said_by_field(command):
+    said = command.refused("api", "create", "Pi/zza", "/t/x", "1.0", "--production", "ftp://x")
+    assert "(POST /apis: 400)" in said
+    assert "The name needs 1 to 60 characters" in said
+    assert "A context cannot begin with /t/" in said
+
+
+def test_what_a_publisher_sends_commands_no_terminal(alone):
+    name = "\\u001b[2JPizza\\u202e\\u0007"
+    body = (
+        f'{{"list": [{{"name": "{name}", "version": "1", "context": "/a", "lifeCycleStatus": "CREATED", "id": "1"}}]}}'
+    )
+    with answering(body=body.encode()) as server:
+        output = alone.done("api", "list", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc").output
+    with answering(body=body.encode()) as server:
+        machine = alone.done("api", "list", "--json", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
+    assert "\u202e" not in machine.output
+    assert machine.json["list"][0]["name"] == "\x1b[2JPizza\u202e\x07"
+    assert "\x1b" not in output
+    assert "\u202e" not in output
+    assert "\ufffd[2JPizza\ufffd\ufffd" in output

@@ -1,0 +1,281 @@
+"""`holdfast apply` makes an organization what files want it to be; `diff` says what that would change."""
+
+import re
+
+import pytest
+
+from issuing import DAY, issue, revoke
+
+pytestmark = pytest.mark.envoy
+
+FILE = """
+holdfast: 1
+apis:
+  - name: Pizza
+    context: /pizza
+    version: 1.0
+    description: "What is on the menu:\\nall of it"
+    state: published
+    production: https://127.0.0.1:8443/base
+    sandbox: http://127.0.0.1:8444
+certificates:
+  - alias: pizza
+    endpoint: https://127.0.0.1:8443
+    file: certificates/pizza.pem
+trust:
+  - endpoint: https://127.0.0.1:8443
+    names: [pizza.example, 192.0.2.1]
+    tlsMinimum: 1.3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A directory with a file of an API, its certificate and its trust settings."""
+    (tmp_path / "wanted/certificates").mkdir(parents=True)
+    (tmp_path / "wanted/holdfast.yaml").write_text(FILE)
+    (tmp_path / "wanted/certificates/pizza.pem").write_bytes(issue("pizza.example").pem)
+    return tmp_path / "wanted"
+
+
+@pytest.fixture
+def file(folder):
+    return folder / "holdfast.yaml"
+
+
+@pytest.fixture(autouse=True)
+def _without_trust_settings(command):
+    """Trust settings stay when their API goes; another test must not find them."""
+    yield
+    command("api", "create", "Last", "/last", "1", "--production", "https://127.0.0.1:8443")
+    command("trust", "set", "https://127.0.0.1:8443", "--names", "none", "--tls-minimum", "1.2", "--crls", "none")
+
+
+def edit(file, *changes):
+    text = file.read_text()
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    file.write_text(text)
+
+
+def steps(command, file, *arguments):
+    """What diff says, in short."""
+    ended = command("diff", "-f", file, *arguments, "--json")
+    assert ended.code == (2 if ended.json["count"] else 0), ended
+    return [f"{each['action']} {each['kind']} {each['name']}" for each in ended.json["changes"]]
+
+
+def test_apply_makes_what_is_wanted_and_the_second_time_nothing(command, file):
+    wanted = [
+        "create api Pizza:1.0",
+        "create certificate pizza",
+        "change trust https://127.0.0.1:8443",
+        "move api Pizza:1.0",
+    ]
+    assert steps(command, file) == wanted
+    said = command.process("apply", "-f", str(file), "--yes")
+    assert (said.code, said.errors) == (0, "")
+    assert [line for line in said.output.splitlines() if line[0] in "+~-"] == [
+        f"{'+' if each.startswith('create') else '~'} {each}" for each in wanted
+    ]
+    assert said.output.endswith("Made 4 changes.\n")
+    assert steps(command, file) == []
+    assert command.done("apply", "-f", file).output == "Nothing is to be changed.\n"
+    assert command.done("api", "show", "Pizza", "--json").json["description"] == "What is on the menu:\nall of it"
+
+
+def test_diff_ends_with_2_for_differences_0_for_none_and_1_for_errors(command, file, tmp_path):
+    assert command("diff", "-f", file).code == 2
+    command.done("apply", "-f", file, "--yes")
+    assert command("diff", "-f", file).code == 0
+    assert command("diff", "-f", tmp_path / "missing.yaml").code == 1
+    edit(file, ("context: /pizza", "context: /t/pizza"))
+    assert command("diff", "-f", file).code == 1
+
+
+def test_diff_says_what_would_change_and_changes_nothing(command, file, folder):
+    command.done("apply", "-f", file, "--yes")
+    edit(file, ("all of it", "most of it"), ("    sandbox: http://127.0.0.1:8444\n", ""), ("192.0.2.1", "192.0.2.2"))
+    (folder / "certificates/pizza.pem").write_bytes(issue("new.example").pem)
+    for _ in range(2):
+        output = command("diff", "-f", file).output
+        assert "~ change api Pizza:1.0\n" in output
+        assert "    sandbox: http://127.0.0.1:8444 -> nothing\n" in output
+        assert "    names: pizza.example, 192.0.2.1 -> pizza.example, 192.0.2.2\n" in output
+        assert re.search(r"~ change certificate pizza\n    certificates: [0-9a-f]{64} -> [0-9a-f]{64}\n", output)
+
+
+def test_order_and_case_of_what_means_the_same_is_no_difference(command, file):
+    command.done("apply", "-f", file, "--yes")
+    edit(
+        file,
+        ("[pizza.example, 192.0.2.1]", "['192.0.2.1', PIZZA.example]"),
+        ("context: /pizza", "context: pizza/"),
+        ("endpoint: https://127.0.0.1:8443", "endpoint: HTTPS://127.0.0.1:8443/other"),
+    )
+    assert steps(command, file) == []
+
+
+def test_apply_asks_and_does_nothing_without_an_answer(command, file):
+    assert "Make 4 changes? [y/N]" in command.refused("apply", "-f", file, stdin="n\n")
+    assert "Add --yes where nobody can be asked." in command.refused("apply", "-f", file)
+    assert command.done("api", "list", "--json").json["count"] == 0
+    assert command.done("apply", "-f", file, stdin="y\n").output.endswith("Made 4 changes.\n")
+
+
+def test_apply_says_to_machines_what_it_has_done(command, file):
+    ended = command.done("apply", "-f", file, "--yes", "--json")
+    assert (ended.json["count"], ended.errors) == (4, "")
+    assert ended.json["changes"][0]["details"][0] == {"field": "context", "before": None, "after": "/pizza"}
+    assert command.done("apply", "-f", file, "--yes", "--json").json == {"count": 0, "changes": []}
+
+
+def test_apply_waits_until_the_gateways_obey(command, file):
+    ended = command.done("apply", "-f", file, "--yes", "--wait")
+    assert ended.output.endswith("Made 4 changes.\n")
+    found = command.done("certificate", "show", "pizza", "--json").json
+    assert found["enforcement"]["progress"] == "enforced"
+    edit(file, ("state: published", "state: created"))
+    command.done("apply", "-f", file, "--yes", "--wait")
+
+
+def test_an_endpoint_that_moves_is_trusted_at_once(command, file):
+    command.done("apply", "-f", file, "--yes")
+    edit(file, ("8443", "9443"))
+    assert steps(command, file) == [
+        "change api Pizza:1.0",
+        "change certificate pizza",
+        "change trust https://127.0.0.1:9443",
+    ]
+    command.done("apply", "-f", file, "--yes")
+    assert command.done("certificate", "show", "pizza", "--json").json["endpoint"] == "https://127.0.0.1:9443"
+    assert steps(command, file) == []
+
+
+def test_the_shortest_way_leads_through_the_lifecycle(command, file):
+    command.done("apply", "-f", file, "--yes")
+    for state in ("deprecated", "created", "retired"):
+        file.write_text(re.sub(r"state: \w+", f"state: {state}", file.read_text()))
+        command.done("apply", "-f", file, "--yes")
+        assert command.done("api", "show", "Pizza", "--json").json["lifeCycleStatus"] == state.upper()
+    edit(file, ("state: retired", "state: published"))
+    said = command.refused("apply", "-f", file, "--yes", code=2)
+    assert f"{file}:4: apis[0]: Pizza 1.0 is retired, and nothing leads from there to published." in said
+
+
+def test_a_state_that_no_file_names_is_left_alone(command, file):
+    command.done("apply", "-f", file, "--yes")
+    edit(file, ("    state: published\n", ""))
+    command.done("api", "demote", "Pizza")
+    assert steps(command, file) == []
+
+
+def test_a_context_stays(command, file):
+    command.done("apply", "-f", file, "--yes")
+    edit(file, ("context: /pizza", "context: /pasta"))
+    said = command.refused("apply", "-f", file, "--yes", code=2)
+    assert "Pizza 1.0 has the context /pizza, which stays. Delete the API first." in said
+
+
+def test_prune_deletes_what_no_file_has_and_nothing_else_does(command, file):
+    command.done("apply", "-f", file, "--yes")
+    command.done("api", "create", "Old", "/old", "1")
+    command.done("certificate", "add", "old", "https://127.0.0.1:8443", "-", stdin=issue("old.example").pem)
+    assert steps(command, file) == []
+    assert steps(command, file, "--prune") == ["delete api Old:1", "delete certificate old"]
+    said = command.refused("apply", "-f", file, "--prune", stdin="n\n")
+    assert "Make 2 changes?" in said
+    command.done("apply", "-f", file, "--prune", "--yes")
+    assert steps(command, file, "--prune") == []
+    assert command.done("api", "list", "--json").json["count"] == 1
+
+
+def test_prune_leaves_alone_what_files_do_not_speak_of(command, file, tmp_path):
+    command.done("apply", "-f", file, "--yes")
+    (tmp_path / "empty.yaml").write_text("holdfast: 1\n")
+    assert steps(command, tmp_path / "empty.yaml", "--prune") == []
+    (tmp_path / "empty.yaml").write_text("holdfast: 1\ncertificates: []\n")
+    assert steps(command, tmp_path / "empty.yaml", "--prune") == ["delete certificate pizza"]
+
+
+def test_an_api_gets_another_name_when_the_old_one_is_pruned(command, file):
+    command.done("apply", "-f", file, "--yes")
+    edit(file, ("name: Pizza", "name: Pizzeria"))
+    assert steps(command, file, "--prune") == [
+        "delete api Pizza:1.0",
+        "create api Pizzeria:1.0",
+        "move api Pizzeria:1.0",
+    ]
+    command.done("apply", "-f", file, "--prune", "--yes")
+    assert steps(command, file, "--prune") == []
+
+
+@pytest.mark.parametrize("target", ["-", "out", "out.yaml"])
+def test_what_is_exported_is_what_there_is(command, file, tmp_path, target):
+    command.done("apply", "-f", file, "--yes")
+    command.done("api", "create", "Empty", "/empty", "1.10", "--description", ": { 'yes'")
+    chain = issue("chain.example", by=issue(ca=True, common_name="Root"))
+    command.done(
+        "certificate", "add", "zwölf", "https://127.0.0.1:8443", "-", stdin=chain.chain_pem + file.read_bytes()
+    )
+    if target == "-":
+        exported = command.process("export")
+        applied = command.process("apply", "-f", "-", "--prune", "--yes", stdin=exported.output)
+    else:
+        command.done("export", "-o", tmp_path / target)
+        applied = command.done("apply", "-f", tmp_path / target, "--prune", "--yes")
+    assert (applied.code, applied.output) == (0, "Nothing is to be changed.\n")
+
+
+def test_an_export_makes_the_same_again(command, file, tmp_path):
+    command.done("apply", "-f", file, "--yes")
+    command.done("export", "-o", tmp_path / "out")
+    first = (tmp_path / "out/holdfast.yaml").read_text()
+    command.done("api", "delete", "Pizza", "--yes")
+    command.done("certificate", "delete", "pizza", "--yes")
+    command.done("apply", "-f", tmp_path / "out", "--yes")
+    command.done("export", "-o", tmp_path / "out")
+    assert (tmp_path / "out/holdfast.yaml").read_text() == first
+    assert "PRIVATE" not in first + (tmp_path / "out/certificates/pizza.pem").read_text()
+
+
+def test_crls_come_from_files_and_stay_when_none_are_named(command, file, folder):
+    (folder / "crls.pem").write_bytes(revoke(issue(ca=True, common_name="Authority")))
+    edit(file, ("    tlsMinimum: 1.3\n", "    tlsMinimum: 1.3\n    crlFile: crls.pem\n"))
+    command.done("apply", "-f", file, "--yes")
+    assert steps(command, file) == []
+    ended = command.done("export")
+    assert "has CRLs, which the publisher does not give back." in ended.errors
+    assert command.done("apply", "-f", "-", "--yes", stdin=ended.output).output == "Nothing is to be changed.\n"
+    edit(file, ("crlFile: crls.pem", "crls: ''"))
+    assert steps(command, file) == ["change trust https://127.0.0.1:8443"]
+
+
+def test_what_cannot_be_done_is_said_before_anything_is_done(command, file, folder):
+    (folder / "certificates/pizza.pem").write_bytes(issue("a", start=-10 * DAY, end=-DAY).pem)
+    edit(file, ("trust:\n  - endpoint: https://127.0.0.1:8443", "trust:\n  - endpoint: https://nobody.example"))
+    said = command.refused("apply", "-f", file, "--yes", code=2)
+    assert f"{file}:12: certificates[0]: All of its certificates have expired." in said
+    assert f"{file}:16: trust[0]: No API has an endpoint at https://nobody.example." in said
+    assert command.done("api", "list", "--json").json["count"] == 0
+
+
+def test_what_is_done_until_something_is_refused_stays_and_is_counted(command, file):
+    command.done("api", "create", "Pasta", "/pizza", "1.0")
+    edit(file, ("apis:\n", "apis:\n  - {name: Burger, context: /burger, version: 1}\n"))
+    said = command.refused("apply", "-f", file, "--yes")
+    assert said.startswith("holdfast: create api Pizza:1.0: The context /pizza belongs to Pasta 1.0 already.")
+    assert said.endswith("1 of 5 changes are made. Mend this and apply again: what is made stays made.\n")
+    command.done("api", "delete", "Pasta", "--yes")
+    command.done("apply", "-f", file, "--yes")
+    assert steps(command, file) == []
+
+
+def test_several_files_and_directories_are_one(command, file, folder, tmp_path):
+    (folder / "more.yml").write_text("holdfast: 1\napis: [{name: Burger, context: /burger, version: 1}]\n")
+    (tmp_path / "third.yaml").write_text("holdfast: 1\napis: [{name: Pasta, context: /pasta, version: 1}]\n")
+    command.done("apply", "-f", folder, "-f", tmp_path / "third.yaml", "--yes")
+    assert command.done("api", "list", "--json").json["count"] == 3
+    said = command.refused("apply", "-f", folder, "-f", file, "--yes", code=2)
+    assert f"{file}:4: apis[0]: The API Pizza 1.0 is at {file}:4 already." in said

@@ -1,0 +1,177 @@
+"""`holdfast certificate` adds, shows and ends trust, and sends nothing but certificates."""
+
+import json
+import os
+import re
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from cli.answering import answering
+from issuing import DAY, issue, truststore
+from running import free_addresses
+
+PASSWORD = "trust nobody"
+
+
+@pytest.fixture
+def endpoint():
+    """The URL of a backend that nobody needs to reach."""
+    return f"https://{free_addresses(1)[0]}"
+
+
+@pytest.fixture
+def published(command, endpoint):
+    """The same, of an API that is published."""
+    command.done("api", "create", "Pizza", "/pizza", "1.0", "--production", endpoint)
+    command.done("api", "publish", "Pizza")
+    return endpoint
+
+
+@pytest.fixture
+def backend(tmp_path):
+    """A certificate and the path of its file."""
+    made = issue("127.0.0.1")
+    (tmp_path / "backend.pem").write_bytes(made.pem)
+    return made, tmp_path / "backend.pem"
+
+
+@pytest.mark.envoy
+def test_add_waits_until_the_gateways_obey_and_says_how_long_it_took(command, published, backend):
+    said = command.done("certificate", "add", "pizza", published, backend[1], "--wait").output
+    assert re.fullmatch(rf"Added pizza for {published}: enforced on 1 gateway \(\d+ ms\)\.\n", said)
+
+
+@pytest.mark.envoy
+def test_add_and_wait_say_it_to_machines_too(command, published, backend):
+    found = command.process("certificate", "add", "pizza", published, str(backend[1]), "--wait", "--json").json
+    assert found["enforcement"]["progress"] == "enforced"
+    assert found["certificates"][0]["fingerprint"] == backend[0].certificate.fingerprint(hashes.SHA256()).hex()
+
+
+@pytest.mark.envoy
+def test_waiting_for_an_api_that_is_not_published_ends_at_once_and_says_why(command, endpoint, backend):
+    command.done("api", "create", "Pizza", "/pizza", "1.0", "--production", endpoint)
+    said = command.refused("certificate", "add", "pizza", endpoint, backend[1], "--wait")
+    assert said == "holdfast: It is saved, and takes effect when an API with this endpoint is published.\n"
+
+
+@pytest.mark.envoy
+def test_certificates_are_listed_shown_replaced_downloaded_and_deleted(command, published, backend, tmp_path):
+    command.done("certificate", "add", "pizza", published, "-", stdin=backend[0].der)
+    assert command.done("certificate", "list").output.splitlines()[1].split()[:3] == ["pizza", published, "Active"]
+    assert command.done("certificate", "list", "--endpoint", "https://x.example", "--json").json["count"] == 0
+    shown = command.done("certificate", "show", "pizza").output
+    for line in ("Used by   Pizza 1.0", "Subject    CN=127.0.0.1", "Names      127.0.0.1"):
+        assert line in shown.splitlines()
+    assert command.done("certificate", "show", "pizza", "--json").json["usage"][0]["name"] == "Pizza"
+
+    other = issue("other.example")
+    command.done("certificate", "replace", "pizza", "-", "--keep-previous", stdin=other.pem)
+    assert "Beside it  CN=127.0.0.1, SHA-256 " in command.done("certificate", "show", "pizza").output
+    command.done("certificate", "undo", "pizza")
+    assert command.done("certificate", "download", "pizza").output.encode() == backend[0].pem
+    command.done("certificate", "replace", "pizza", "-", "--keep-previous", stdin=other.pem)
+    command.done("certificate", "retire", "pizza", "--wait")
+    assert command.done("certificate", "show", "pizza", "--json").json["previous"] == []
+    command.done("certificate", "replace", "pizza", "-", stdin=backend[0].pem)
+    ended = command.done("certificate", "replace", "pizza", "-", "--wait", stdin=other.pem)
+    assert "warning name-mismatch: It is for other.example" in ended.errors
+    assert x509.load_pem_x509_certificate(command.done("certificate", "download", "pizza").output.encode()) == (
+        other.certificate
+    )
+    command.done("certificate", "download", "pizza", "-o", tmp_path / "out.pem")
+    assert (tmp_path / "out.pem").read_bytes() == other.pem
+
+    assert "Nobody answered" in command.refused("certificate", "delete", "pizza")
+    assert command.done("certificate", "delete", "pizza", "--yes").output == "Deleted pizza.\n"
+    assert "404" in command.refused("certificate", "show", "pizza")
+
+
+@pytest.mark.envoy
+def test_a_truststore_is_opened_here_and_its_password_goes_nowhere(command, published, backend, tmp_path):
+    (tmp_path / "trust.p12").write_bytes(truststore(PASSWORD, backend[0]))
+    arguments = ("certificate", "add", "pizza", published, tmp_path / "trust.p12")
+    assert "is protected by a password." in command.refused(*arguments)
+    command.done(*arguments, "--password-stdin", stdin=f"{PASSWORD}\n")
+    with answering() as server:
+        said = command.refused(*arguments, "--password-stdin", code=3, stdin=f"{PASSWORD}\n", HOLDFAST_URL=server.url)
+        assert said.startswith(f"holdfast: {server.url} answers without endpoint.")
+        assert PASSWORD.encode() not in server.asked[0].body
+        assert b"-----BEGIN CERTIFICATE-----" in server.asked[0].body
+
+
+@pytest.mark.parametrize(
+    ("progress", "said"),
+    [
+        ("waiting", "It is saved, but after 0.1 seconds not in force: waiting for gateways (1 of 2)."),
+        ("no gateway", "It is saved, but after 0.1 seconds not in force: waiting for gateways: none is connected."),
+        ("refused", "It is saved, but a gateway refuses it: no room."),
+    ],
+)
+def test_what_does_not_come_into_force_is_said_in_time(alone, backend, progress, said):
+    state = {"progress": progress, "gateways": 2, "enforcedOn": 1, "milliseconds": None, "reason": "no room."}
+    body = json.dumps({"alias": "a", "endpoint": "https://a", "findings": [], "enforcement": state}).encode()
+    with answering(body=body) as server:
+        arguments = ("certificate", "replace", "a", backend[1], "--wait", "--within", "0.1")
+        assert alone.refused(*arguments, HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc") == f"holdfast: {said}\n"
+
+
+def test_a_file_with_a_private_key_is_sent_nowhere(alone, backend, tmp_path):
+    made, _ = backend
+    (tmp_path / "both.pem").write_bytes(made.chain_pem + made.key_pem)
+    with answering() as server:
+        environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
+        said = alone.refused("certificate", "add", "a", "https://a", tmp_path / "both.pem", **environment)
+        assert server.asked == []
+    assert said.startswith(f"holdfast: {tmp_path / 'both.pem'}: Block 2 of 2 is a private key.")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("missing", "No such file or directory"),
+        ("pipe", "is no file"),
+        (".", "Is a directory"),
+        ("a\0b", "no such name"),
+    ],
+)
+def test_what_is_no_file_is_said(alone, tmp_path, name, why):
+    os.mkfifo(tmp_path / "pipe")
+    assert why in alone.refused("certificate", "inspect", f"{tmp_path}/{name}", code=2)
+
+
+def test_a_file_without_end_is_not_read_to_its_end(alone, tmp_path):
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(1 << 40)
+    assert "larger than 1024 KiB" in alone.refused("certificate", "inspect", tmp_path / "large", code=2)
+
+
+def test_inspect_needs_no_publisher(alone, backend):
+    shown = alone.done("certificate", "inspect", backend[1], "--endpoint", "https://127.0.0.1").output
+    assert "Subject    CN=127.0.0.1" in shown.splitlines()
+    found = alone.done("certificate", "inspect", backend[1], "--endpoint", "https://x.example", "--json").json
+    assert "name-mismatch" in {each["code"] for each in found["findings"]}
+
+
+@pytest.mark.envoy
+def test_inspect_says_of_certificates_what_rest_says(command, backend, holdfast):
+    here = command.done("certificate", "inspect", backend[1], "--json").json
+    there = holdfast.rest.post("/endpoint-certificates/inspect", files={"certificate": ("a", backend[0].pem)}).json()
+    assert here["certificates"] == there["certificates"]
+    assert sorted(here) == sorted(there)
+
+
+def test_inspect_fails_for_what_a_gateway_refuses(alone):
+    expired = issue("a.example", start=-10 * DAY, end=-DAY)
+    ended = alone("certificate", "inspect", "-", "--json", stdin=expired.pem)
+    assert (ended.code, ended.json["certificates"][0]["status"]) == (1, "Expired")
+
+
+def test_inspect_says_which_endpoint_is_none(alone, backend):
+    assert "--endpoint: " in alone.refused("certificate", "inspect", backend[1], "--endpoint", "x", code=2)
+
+
+def test_standard_input_is_a_file_or_a_password(alone):
+    assert "Name the file." in alone.refused("certificate", "inspect", "-", "--password-stdin", code=2)

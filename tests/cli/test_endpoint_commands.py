@@ -1,0 +1,101 @@
+"""`holdfast endpoint test` shows what a publisher finds at a backend, and whether its gateway accepts that."""
+
+import json
+from email import message_from_bytes
+
+import pytest
+
+from backends import Backend
+from cli.answering import answering
+from issuing import issue
+
+ENDPOINT = "https://backend.example:8443"
+PRESENTED = {
+    "subject": "CN=backend.example",
+    "issuer": "CN=Authority",
+    "fingerprint": "ab" * 32,
+    "validity": {"from": "2026-01-01T00:00:00+00:00", "to": "2027-01-01T00:00:00+00:00"},
+    "role": "leaf",
+}
+
+
+def found(**verdict):
+    return {
+        "endpoint": ENDPOINT,
+        "address": "192.0.2.1",
+        "presented": [PRESENTED],
+        "tlsVersion": "TLSv1.3",
+        "cipher": "TLS_AES_256_GCM_SHA384",
+        "clientCertificateRequested": True,
+        "problem": None,
+        "verdict": {"accepted": False, "answeredBy": "gateway", "code": "", "message": "", "remedy": "", "reason": ""}
+        | verdict,
+        "findings": [{"code": "expiring", "severity": "warning", "message": "Expires soon.", "remedy": "Renew it."}],
+    }
+
+
+REFUSED = found(code="unknown_issuer", message="Its issuer is unknown.", remedy="Import it.", reason="unable to get")
+ACCEPTED = found(accepted=True, message="A gateway calls this backend.")
+
+
+@pytest.fixture
+def look_with(alone):
+    """Run the command against a publisher that answers as is said, and give how it ended and what was asked."""
+
+    def run(answer, *arguments):
+        with answering(body=json.dumps(answer).encode()) as server:
+            environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
+            return alone("endpoint", "test", ENDPOINT, *arguments, **environment), server.asked[0]
+
+    return run
+
+
+def test_a_backend_that_is_refused_ends_with_1_and_says_what_to_do(look_with):
+    ended, asked = look_with(REFUSED)
+    assert ended.code == 1
+    lines = ended.output.splitlines()
+    assert lines[0] == "Refused (unknown_issuer): Its issuer is unknown. Import it."
+    assert "Subject   CN=backend.example" in lines
+    assert "TLS                 TLSv1.3 TLS_AES_256_GCM_SHA384" in lines
+    assert "Client certificate  asked for" in lines
+    assert lines[-1] == "warning: Expires soon. Renew it. [expiring]"
+    assert (asked.method, asked.path) == ("POST", "/api/am/publisher/v4/endpoints/probe")
+
+
+def test_a_backend_that_is_accepted_ends_with_0(look_with):
+    ended, _ = look_with(ACCEPTED)
+    assert (ended.code, ended.output.splitlines()[0]) == (0, "Accepted: A gateway calls this backend.")
+
+
+@pytest.mark.parametrize(("answer", "code"), [(REFUSED, 1), (ACCEPTED, 0)])
+def test_machines_get_the_whole_answer(look_with, answer, code):
+    ended, _ = look_with(answer, "--json")
+    assert (ended.code, ended.json) == (code, answer)
+
+
+def test_the_endpoint_and_a_certificate_are_sent_as_a_form(look_with, tmp_path):
+    made = issue("backend.example")
+    (tmp_path / "backend.der").write_bytes(made.der)
+    _, asked = look_with(ACCEPTED, "--certificate", tmp_path / "backend.der")
+    form = message_from_bytes(f"Content-Type: {asked.headers['Content-Type']}\r\n\r\n".encode() + asked.body)
+    parts = {part.get_param("name", header="content-disposition"): part for part in form.walk()}
+    assert parts["endpoint"].get_payload(decode=True) == ENDPOINT.encode()
+    assert parts["endpoint"].get_filename() is None
+    assert parts["certificate"].get_filename()
+    assert parts["certificate"].get_payload(decode=True) == made.pem
+
+
+@pytest.mark.envoy
+def test_a_real_backend_is_refused_without_its_certificate_and_accepted_with_it(command, tmp_path):
+    made = issue("127.0.0.1")
+    (tmp_path / "backend.pem").write_bytes(made.pem)
+    with Backend(made) as backend:
+        ended = command("endpoint", "test", backend.url())
+        assert ended.code == 1
+        assert ended.output.startswith("Refused (self_signed_not_trusted): ")
+        assert "Subject   CN=127.0.0.1" in ended.output.splitlines()
+        ended = command.done("endpoint", "test", backend.url(), "--certificate", tmp_path / "backend.pem")
+        assert ended.output.startswith("Accepted: ")
+        url = backend.url()
+    ended = command("endpoint", "test", url, "--json")
+    assert (ended.code, ended.json["verdict"]["code"]) == (1, "connection_refused")

@@ -1,0 +1,173 @@
+"""Files for `holdfast apply` that are wrong, or meant to hurt, are refused in words with file, line and field."""
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.answering import answering
+from holdfast.cli.declaration import nodes
+from holdfast.cli.declaration.exporting import written
+from holdfast.cli.declaration.nodes import Mapping, Scalar, Unreadable, read_nodes
+from issuing import issue
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 9)}]\n" for n in range(20)
+)
+
+
+@pytest.fixture(autouse=True, params=["libyaml", "Python"])
+def _both_readers(request, monkeypatch):
+    assert yaml.__with_libyaml__
+    if request.param == "Python":
+        monkeypatch.setattr(nodes, "_LOADER", yaml.SafeLoader)
+
+
+@pytest.fixture
+def refusal(alone, tmp_path):
+    """Give to `apply` what a file says; see that it is refused, that nobody was asked, and give the lines about it."""
+
+    def refusal(text: str | bytes) -> list[str]:
+        file = tmp_path / "a.yaml"
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+        with answering() as server:
+            said = alone.refused("apply", "-f", file, "--yes", code=2, HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
+            assert server.asked == []
+        first, *lines = said.splitlines()
+        assert first == "holdfast: Nothing was done."
+        return [line.strip().removeprefix(f"{tmp_path}/") for line in lines]
+
+    return refusal
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (BOMB, "a.yaml:2: *a is an alias, and these are not read. Write it out."),
+        ("holdfast: &a [*a]", "a.yaml:1: *a is an alias, and these are not read. Write it out."),
+        (
+            "a: 1\nb: !!python/object/apply:os.system [id]",
+            "a.yaml:2: tag:yaml.org,2002:python/object/apply:os.system is a tag",
+        ),
+        ("a: !secret x", "a.yaml:1: !secret is a tag, and these are not read. Leave it out."),
+        ("[" * 500, "a.yaml:1: It is nested more than 8 deep, and nothing here is."),
+        ("[" * 100_000, "a.yaml:1: It is "),
+        ("- " * 1_000, "a.yaml:1: It is nested more than 8 deep, and nothing here is."),
+        ("holdfast: 1\n---\nholdfast: 1", "a.yaml:2: A second document begins. Write it into a file of its own."),
+        ("holdfast: 1\nholdfast: 1", "a.yaml:2: holdfast is there twice. Leave one out."),
+        ("[a]: 1", "a.yaml:1: A name is a word, not a list or a mapping."),
+        ("holdfast: 1\napis: [\n", "a.yaml:"),
+        ("holdfast: 1\n\tapis: 2", "a.yaml:2: It is no YAML: "),
+        (b"holdfast: 1\napis: \xff", "a.yaml:2: It is no UTF-8 text. Save it as UTF-8."),
+        ("holdfast: 1\napis: \x07", "a.yaml:1: It is no YAML: it holds a character that is no text."),
+        ("", "a.yaml:1: holdfast: Each file says holdfast: 1, the number of its form."),
+        ("just words", "a.yaml:1: A mapping of fields is needed here."),
+        ("holdfast: 2", "a.yaml:1: holdfast: Each file says holdfast: 1, the number of its form."),
+    ],
+)
+def test_what_is_no_declaration_is_refused(refusal, text, said):
+    assert refusal(text)[0].startswith(said)
+
+
+def test_everything_that_is_wrong_is_said_at_once_each_with_its_line_and_field(refusal, tmp_path):
+    (tmp_path / "key.pem").write_bytes(issue("a").key_pem)
+    text = """holdfast: 1
+colour: red
+apis:
+  - name: [Pizza]
+    context: /t/pizza
+    version:
+    state: open
+    production: ftp://x
+    password: hunter2
+  - 7
+certificates:
+  - alias: a b
+    endpoint: http://x
+    file: key.pem
+  - alias: both
+    endpoint: https://x
+    file: key.pem
+    pem: x
+  - {alias: none, endpoint: https://x}
+  - {alias: gone, endpoint: https://x, file: gone.pem}
+trust:
+  - endpoint: https://x.example
+    names: foo
+    anyName: maybe
+    spkiPins: [zz]
+    crlFile: key.pem
+  - endpoint: https://y.example
+    tlsMinimum: 1.3
+    tlsMaximum: 1.2
+"""
+    said = refusal(text)
+    starts = [
+        "a.yaml:2: colour: There is no such field. There are holdfast, apis, certificates and trust.",
+        "a.yaml:4: apis[0].name: A text is needed here.",
+        "a.yaml:5: apis[0].context: A context cannot begin with /t/",
+        "a.yaml:6: apis[0].version: It is missing.",
+        "a.yaml:7: apis[0].state: It is one of created, published, deprecated, retired.",
+        "a.yaml:8: apis[0].production: The URL must begin with https:// or http://.",
+        "a.yaml:9: apis[0].password: There is no such field.",
+        "a.yaml:10: apis[1]: A mapping of fields is needed here.",
+        "a.yaml:12: certificates[0].alias: The alias holds a space",
+        "a.yaml:13: certificates[0].endpoint: An http backend shows no certificate.",
+        "a.yaml:14: certificates[0].file: Block 1 of 1 is a private key.",
+        "a.yaml:18: certificates[1].pem: There is file as well. Leave one out.",
+        "a.yaml:19: certificates[2].file: Name a file of certificates, or write them as pem.",
+        "a.yaml:20: certificates[3].file: ",
+        "a.yaml:23: trust[0].names: A list of texts is needed here.",
+        "a.yaml:24: trust[0].anyName: Write true or false.",
+        "a.yaml:25: trust[0].spkiPins: 'zz' is no SHA-256 fingerprint",
+        "a.yaml:22: trust[0].crls: The file cannot be used as a CRL",
+        "a.yaml:28: trust[1].tlsMinimum: The least TLS version is above the highest.",
+    ]
+    assert [start for start in starts if not any(line.startswith(start) for line in said)] == []
+    assert len(said) == len(starts)
+    assert "hunter2" not in "".join(said)
+
+
+def test_very_many_mistakes_are_not_all_said(refusal):
+    said = refusal("holdfast: 1\napis:\n" + "  - 7\n" * 1000)
+    assert (len(said), said[-1]) == (51, "and 950 more.")
+
+
+def test_a_file_that_is_too_large_is_not_read(alone, tmp_path):
+    with (tmp_path / "a.yaml").open("wb") as file:
+        file.truncate(1 << 40)
+    assert "larger than 16384 KiB" in alone.refused("apply", "-f", tmp_path / "a.yaml", "--yes", code=2)
+
+
+def test_a_directory_without_files_is_said(alone, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "has no file that ends in .yaml or .yml." in alone.refused("diff", "-f", tmp_path / "empty")
+
+
+def test_numbers_are_read_as_they_are_written():
+    read = read_nodes(b"version: 1.10\nminimum: 0x10\ncountry: no\nquoted: '~'\nnothing: ~")
+    assert isinstance(read, Mapping)
+    found = {name: each for name, each in read.entries.items() if isinstance(each, Scalar)}
+    assert [each.text for each in found.values()] == ["1.10", "0x10", "no", "~", "~"]
+    assert [each.is_null for each in found.values()] == [False, False, False, False, True]
+
+
+def line_of_refusal(data: bytes) -> int | None:
+    try:
+        read_nodes(data)
+    except Unreadable as error:
+        return error.line
+    return None
+
+
+@given(st.binary(max_size=200) | st.text("[]{}:-&*!|>'\"%@# \n\tab", max_size=80).map(str.encode))
+def test_whatever_a_file_holds_is_read_or_refused_with_a_line(data):
+    lines = range(1, data.count(b"\n") + data.count(b"\r") + 3)
+    assert line_of_refusal(data) in {None, *lines}
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+def test_every_text_that_is_exported_is_read_as_it_was(text):
+    read = read_nodes(written({"description": text, "pem": text}).encode())
+    assert isinstance(read, Mapping)
+    assert [each.text for each in read.entries.values() if isinstance(each, Scalar)] == [text, text]

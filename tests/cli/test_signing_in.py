@@ -1,0 +1,202 @@
+"""`holdfast login` keeps who asks whom, for its owner alone, and sends it to nobody else."""
+
+import base64
+import stat
+
+import pytest
+
+from cli.answering import answering
+from cli.commanding import Command
+from holdfast.cli.credentials import Credentials, Publisher, credentials_file, keep
+from issuing import issue, server_context
+from running import free_addresses
+
+SECRET = 'p"ä\\ss\x7fword #'
+
+
+def kept(command: Command):
+    return credentials_file(command.environment)
+
+
+@pytest.fixture
+def signed_in(alone):
+    """The command of somebody who has signed in to a publisher that is not there any more."""
+    keep(Publisher("https://publisher.example"), Credentials("berta", SECRET), alone.environment)
+    return alone
+
+
+@pytest.mark.envoy
+def test_login_with_a_password_on_standard_input_is_kept_for_the_next_commands(alone, holdfast):
+    url, password = holdfast.publisher_url, holdfast.admin_password
+    ended = alone.process("login", f"{url}/", "--user", "admin", "--password-stdin", stdin=f"{password}\n")
+    assert (ended.code, ended.errors) == (0, "")
+    assert ended.output == f"Signed in to {url} as admin (kept in {kept(alone)}).\n"
+    assert stat.S_IMODE(kept(alone).stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept(alone).parent.stat().st_mode) == 0o700
+    asked = alone.process("whoami", "--json")
+    assert asked.json == {"url": url, "user": "admin", "method": "password"}
+    assert alone.process("api", "list").output == "There are no APIs.\n"
+
+
+@pytest.mark.envoy
+def test_a_password_that_is_typed_is_not_shown(alone, holdfast):
+    typed = f"admin\n{holdfast.admin_password}\n"
+    ended = alone.done("login", holdfast.publisher_url, stdin=typed)
+    assert holdfast.admin_password not in ended.output + ended.errors
+    assert alone.done("whoami").output.splitlines()[1].split() == ["User", "admin"]
+
+
+@pytest.mark.envoy
+def test_a_wrong_password_is_said_and_not_kept(alone, holdfast):
+    arguments = ("login", holdfast.publisher_url, "--user", "otto", "--password-stdin")
+    said = alone.refused(*arguments, code=4, stdin="wrong horse\n")
+    assert said.startswith("holdfast: The user name or the password is wrong. (GET /apis: 401)\nRun `holdfast login`")
+    assert "wrong horse" not in said
+    assert not kept(alone).exists()
+
+
+@pytest.mark.envoy
+def test_logout_forgets(alone, holdfast):
+    alone.done("login", holdfast.publisher_url, "--user", "admin", stdin=f"{holdfast.admin_password}\n")
+    assert alone.done("logout").output == "Signed out.\n"
+    assert not kept(alone).exists()
+    assert alone.done("logout").output == "Nobody was signed in.\n"
+    assert "Run `holdfast login`" in alone.refused("api", "list", code=4)
+
+
+@pytest.mark.parametrize("secret", [SECRET, "\U0001f40e", "a\tb", "'''"])
+def test_a_kept_password_is_sent_as_it_was_given(alone, secret):
+    with answering() as server:
+        keep(Publisher(server.url), Credentials("berta", secret), alone.environment)
+        alone.done("api", "list")
+        scheme, _, given = server.asked[0].headers["Authorization"].partition(" ")
+    assert (scheme, base64.b64decode(given).decode()) == ("Basic", f"berta:{secret}")
+
+
+def test_a_kept_password_is_sent_to_no_other_url(signed_in):
+    with answering() as server:
+        said = signed_in.refused("api", "list", code=4, HOLDFAST_URL=server.url)
+        assert server.asked == []
+    assert said == f"holdfast: Nobody is signed in to {server.url}. Run `holdfast login {server.url}`.\n"
+
+
+def test_a_token_of_the_environment_wins(signed_in):
+    with answering() as server:
+        signed_in.done("api", "list", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc.def")
+        assert server.asked[0].headers["Authorization"] == "Bearer abc.def"
+        asked = signed_in.done("whoami", "--json", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc.def")
+    assert asked.json == {"url": server.url, "user": None, "method": "token"}
+
+
+def test_a_token_with_a_line_end_is_refused_in_words(alone):
+    said = alone.refused("whoami", code=2, HOLDFAST_TOKEN="abc\nX-Evil: 1")
+    assert said == "holdfast: The token holds characters that no token has. Copy it again.\n"
+
+
+def test_user_and_password_of_the_environment_go_together(alone):
+    assert "Set both, or neither." in alone.refused("whoami", code=2, HOLDFAST_USER="berta")
+
+
+def test_credentials_are_not_sent_on_to_where_a_publisher_redirects(alone):
+    with answering() as other, answering(status=307, headers={"Location": other.url}, body=b"") as server:
+        said = alone.refused("api", "list", code=3, HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
+        assert other.asked == []
+    assert said == f"holdfast: {server.url} sends us elsewhere. Sign in with the URL that it really has.\n"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://publisher.example", "http://192.0.2.1:9080", "http://127.0.0.1.example", "http://[2001:db8::1]"]
+)
+def test_http_beyond_this_machine_is_refused(alone, url):
+    said = alone.refused("login", url, "--user", "berta", "--password-stdin", code=2, stdin="secret\n")
+    assert said.startswith(f"holdfast: {url} is not encrypted: everybody on the way could read the password.")
+    assert alone.refused("api", "list", code=2, HOLDFAST_URL=url, HOLDFAST_TOKEN="abc") == said
+
+
+def test_http_beyond_this_machine_is_possible_for_those_who_insist(alone):
+    # Nobody answers at this address, which is for documentation; that it was asked is what counts.
+    (address,) = free_addresses(1)
+    arguments = ("login", f"http://localhost.localdomain.invalid:{address.rpartition(':')[2]}", "--user", "berta")
+    said = alone.refused(*arguments, "--password-stdin", "--insecure-http", code=3, stdin="secret\n")
+    assert "cannot be reached" in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "publisher.example",
+        "ftp://publisher.example",
+        "https://",
+        "https://a?b=c",
+        "https://a b",
+        "https://[",
+        "https://a:b",
+        f"https://{'a' * 64}.example",
+        "https://a..example",
+        "https://xn--",
+        "https://a\x00b",
+    ],
+)
+def test_what_is_no_url_is_said(alone, url):
+    assert "is no URL of a publisher. Write it like" in alone.refused("login", url, "--user", "berta", code=2)
+
+
+def test_a_password_in_a_url_is_refused_and_not_repeated(alone):
+    said = alone.refused("login", "https://berta:hunter2@publisher.example", "--user", "berta", code=2)
+    assert "hunter2" not in said
+
+
+def test_a_file_that_others_can_read_is_refused(signed_in):
+    kept(signed_in).chmod(0o640)
+    said, file = signed_in.refused("whoami"), kept(signed_in)
+    assert said == f"holdfast: Others can read {file}. Run `chmod 600 {file}`, and change the password.\n"
+
+
+@pytest.mark.parametrize("content", ["{", "url = 1", "", 'url = "https://a"', "\xff"])
+def test_a_damaged_file_is_said(signed_in, content):
+    kept(signed_in).write_bytes(content.encode("latin-1"))
+    assert signed_in.refused("whoami") == f"holdfast: {kept(signed_in)} is damaged. Run `holdfast login` again.\n"
+
+
+def test_a_publisher_that_is_not_there_is_said(alone):
+    (address,) = free_addresses(1)
+    said = alone.refused("api", "list", code=3, HOLDFAST_URL=f"http://{address}", HOLDFAST_TOKEN="abc")
+    assert said.startswith(f"holdfast: http://{address} cannot be reached (")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, b"<html>"), (200, b"[]"), (200, b"{}"), (500, b"<html>"), (404, b""), (200, b"\xff")]
+)
+def test_what_is_no_holdfast_is_said(alone, status, body):
+    with answering(status=status, body=body) as server:
+        said = alone.refused("api", "list", code=3, HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
+    assert "not as a Holdfast does. Look at its URL." in said
+
+
+def test_the_certificate_of_a_publisher_is_verified(alone, tmp_path):
+    backend = issue("127.0.0.1")
+    file = tmp_path / "ca.pem"
+    file.write_bytes(backend.pem)
+    with answering(tls=server_context(backend)) as server:
+        environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
+        said = alone.refused("api", "list", code=3, **environment)
+        assert server.asked == []
+        alone.done("api", "list", **environment, HOLDFAST_CA_FILE=str(file))
+        login = ("login", server.url, "--user", "berta", "--password-stdin", "--ca-file", str(file))
+        alone.done(*login, stdin="secret\n")
+        alone.done("api", "list")
+    assert said.startswith(f"holdfast: The certificate of {server.url} is refused: self-signed certificate.")
+    assert said.endswith("name that CA with --ca-file.\n")
+
+
+@pytest.mark.parametrize("name", ["missing.pem", "key.pem"])
+def test_a_ca_file_that_is_none_is_said(alone, tmp_path, name):
+    (tmp_path / "key.pem").write_bytes(issue("a").key_pem)
+    said = alone.refused("whoami", code=2, HOLDFAST_TOKEN="abc", HOLDFAST_CA_FILE=str(tmp_path / name))
+    assert "with --ca-file." in said
+
+
+def test_no_command_takes_a_password_as_an_argument(alone):
+    for command in (("login",), ("certificate", "add"), ("certificate", "replace"), ("certificate", "inspect")):
+        options = [word for word in alone.done(*command, "--help").output.split() if word.startswith("--pass")]
+        assert options == ["--password-stdin"]

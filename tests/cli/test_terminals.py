@@ -1,0 +1,103 @@
+"""What somebody at a terminal sees."""
+
+import os
+import pty
+import subprocess
+
+import pytest
+
+from cli.answering import answering
+from running import COMMAND
+
+BODY = b"""{"list": [{"name": "Pizza", "version": "1", "context": "/a", "lifeCycleStatus": "PUBLISHED", "id": "1"}]}"""
+
+
+class Terminal:
+    """A command at a terminal of its own."""
+
+    def __init__(self, *arguments, environment):
+        ours, theirs = pty.openpty()
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "NO_COLOR"))}
+        self._process = subprocess.Popen(
+            [COMMAND, *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=clean | {"TERM": "xterm", "COLUMNS": "80"} | environment,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self._terminal = ours
+        self.shown = ""
+
+    def read(self) -> bool:
+        """Take in what is shown next; say whether there can be more."""
+        try:
+            data = os.read(self._terminal, 4096)
+        except OSError:  # how Linux says that the other side is closed
+            data = b""
+        self.shown += data.decode()
+        return bool(data)
+
+    def read_until(self, text: str) -> None:
+        """Wait until *text* is shown."""
+        while text not in self.shown:
+            assert self.read(), self.shown
+
+    def type(self, line: str) -> None:
+        """Type a line."""
+        os.write(self._terminal, f"{line}\n".encode())
+
+    def end(self) -> int:
+        """Wait until the command ends and give its exit code."""
+        while self.read():
+            pass
+        os.close(self._terminal)
+        return self._process.wait(10)
+
+
+@pytest.fixture
+def listing(alone):
+    """What `holdfast api list` shows with these variables."""
+
+    def listing(**environment):
+        with answering(body=BODY) as server:
+            ours = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
+            terminal = Terminal("api", "list", environment=alone.environment | ours | environment)
+            assert terminal.end() == 0
+        return terminal.shown
+
+    return listing
+
+
+def test_a_terminal_has_colours(listing):
+    assert "\x1b[32mPUBLISHED" in listing()
+
+
+def test_no_color_is_obeyed(listing):
+    assert "[32m" not in listing(NO_COLOR="1")
+
+
+def test_a_password_that_is_typed_at_a_terminal_is_not_shown(alone):
+    with answering() as server:
+        terminal = Terminal("login", server.url, environment=alone.environment)
+        terminal.read_until("User [admin]: ")
+        terminal.type("berta")
+        terminal.read_until("Password of berta: ")
+        terminal.type("hunter2")
+        assert terminal.end() == 0
+        assert server.asked[0].headers["Authorization"].startswith("Basic ")
+    assert "hunter2" not in terminal.shown
+    assert f"Signed in to {server.url} as berta" in terminal.shown.replace("\r\n", "\n")
+
+
+@pytest.mark.envoy
+def test_long_work_says_how_far_it_is_on_a_terminal_and_nowhere_else(command, tmp_path):
+    apis = "".join(f"  - {{name: Api{n}, context: /api{n}, version: 1}}\n" for n in range(30))
+    (tmp_path / "many.yaml").write_text(f"holdfast: 1\napis:\n{apis}")
+    terminal = Terminal("apply", "-f", tmp_path / "many.yaml", "--yes", environment=command.environment)
+    assert terminal.end() == 0
+    assert "Applying" in terminal.shown
+    assert "Made 30 changes." in terminal.shown
+    ended = command.process("diff", "-f", tmp_path / "many.yaml")
+    assert (ended.output, ended.errors) == ("Nothing is to be changed.\n", "")

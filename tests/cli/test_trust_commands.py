@@ -1,0 +1,80 @@
+"""`holdfast trust` decides how a backend is verified."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from issuing import issue, revoke
+
+pytestmark = pytest.mark.envoy
+ENDPOINT = "https://127.0.0.1:8443"
+PIN = "ab" * 32
+
+
+@pytest.fixture(autouse=True)
+def _published(command):
+    command.done("api", "create", "Pizza", "/pizza", "1.0", "--production", ENDPOINT)
+    command.done("api", "publish", "Pizza")
+    yield
+    command.done("trust", "verify", ENDPOINT)
+    everything = ("--anchors", "imported", "--names", "none", "--no-any-name", "--sni", "host", "--pin", "none")
+    command.done("trust", "set", ENDPOINT, *everything, "--spki-pin", "none", "--crls", "none")
+
+
+def trust(command):
+    return command.done("trust", "show", ENDPOINT, "--json").json
+
+
+def test_set_changes_what_it_names_and_leaves_the_rest(command):
+    command.done("trust", "set", ENDPOINT, "--names", "a.example", "--names", "b.example", "--sni", "c.example")
+    command.done("trust", "set", ENDPOINT, "--anchors", "public", "--pin", PIN, "--tls-minimum", "1.3", "--wait")
+    found = trust(command)
+    assert (found["names"], found["sni"], found["anchors"]) == (["a.example", "b.example"], "c.example", "public")
+    assert (found["certificatePins"], found["tlsMinimum"]) == ([PIN], "1.3")
+    assert found["enforcement"]["progress"] == "enforced"
+    command.done("trust", "set", ENDPOINT, "--names", "none", "--sni", "none", "--tls-minimum", "1.2")
+    assert (trust(command)["names"], trust(command)["sni"]) == ([], "")
+
+
+def test_show_says_in_words_what_it_means(command):
+    output = command.done("trust", "show", ENDPOINT).output
+    assert output.startswith("The gateway accepts a backend that presents a certificate for 127.0.0.1")
+    assert "Names        the URL's host" in output.splitlines()
+
+
+def test_crls_come_from_a_file(command, tmp_path):
+    authority = issue(ca=True, common_name="Authority")
+    (tmp_path / "crl.pem").write_bytes(revoke(authority))
+    command.done("trust", "set", ENDPOINT, "--crls", tmp_path / "crl.pem")
+    assert [crl["issuer"] for crl in trust(command)["crls"]] == ["CN=Authority"]
+    command.done("trust", "set", ENDPOINT, "--names", "a.example")
+    assert len(trust(command)["crls"]) == 1
+    (tmp_path / "crl.pem").write_bytes(authority.pem)
+    assert "no X509 CRL" in command.refused("trust", "set", ENDPOINT, "--crls", tmp_path / "crl.pem", code=2)
+
+
+def test_an_exception_has_a_reason_and_an_end(command):
+    arguments = ("trust", "except", ENDPOINT, "--reason", "the backend is moved today", "--for", "8h")
+    before = datetime.now(UTC)
+    said = command.done(*arguments, "--wait").output
+    assert "by admin: the backend is moved today" in said
+    assert "In force          verification is off on 1 gateway" in said.splitlines()
+    until = datetime.fromisoformat(trust(command)["exception"]["until"])
+    assert timedelta(hours=8) <= until - before < timedelta(hours=8, minutes=5)
+    command.done("trust", "verify", ENDPOINT, "--wait")
+    assert trust(command)["exception"] is None
+
+
+@pytest.mark.parametrize("time", ["8", "0h", "-1h", "1w", "", "999999d"])
+def test_a_time_that_is_none_is_said(command, time):
+    arguments = ("trust", "except", ENDPOINT, "--reason", "because of a test", "--for", time)
+    assert "is no time. Write it like 30m, 8h or 2d." in command.refused(*arguments, code=2)
+
+
+def test_an_exception_that_is_too_long_is_refused(command):
+    said = command.refused("trust", "except", ENDPOINT, "--reason", "because of a test", "--for", "8d")
+    assert "at most 7 days away." in said
+
+
+def test_set_without_an_option_is_wrong_usage(command):
+    assert "Name what with an option" in command.refused("trust", "set", ENDPOINT, code=2)
