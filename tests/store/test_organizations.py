@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from holdfast.store import accounts, apis, endpoint_certificates, journal
+from holdfast.store import accounts, api_documents, apis, endpoint_certificates, journal
 from holdfast.store.accounts import User
 from holdfast.store.apis import ApiFilter
 from holdfast.store.journal import AuditEvent
@@ -25,12 +25,15 @@ def both(store, anna, otto):
         made[who.organization] = SimpleNamespace(
             api=make_api(**of),
             entry=make_entry(**of),
+            members={"of": who.organization},
             event=AuditEvent(who.organization, NOW, who.user, "create API", "Pizza", ""),
             user=User(f"id of {who.user}", who.organization, who.user, "hash"),
         )
     with store.write() as session:
         for each in made.values():
             apis.insert(session, each.api)
+            api_documents.save_members(session, each.api, each.members)
+            api_documents.save_definition(session, each.api, f'"{each.api.organization}"')
             endpoint_certificates.insert(session, each.entry)
             journal.record(session, each.event)
             journal.announce(session, each.api.organization, "api", each.api.id, NOW)
@@ -55,6 +58,16 @@ READS = {
     )[0],
     endpoint_certificates.of_origins: lambda session, org, _: endpoint_certificates.of_origins(session, org, {ORIGIN}),
     journal.audit_events: lambda session, org, _: journal.audit_events(session, org),
+    journal.audit_events_of: lambda session, org, _: journal.audit_events_of(session, org, "Pizza", "create API"),
+    api_documents.members_of: lambda session, org, both: [
+        SimpleNamespace(organization=members["of"])
+        for members in api_documents.members_of(session, org, {both.default.api.id, both.other.api.id}).values()
+    ],
+    api_documents.definition_of: lambda session, org, both: [
+        SimpleNamespace(organization=definition.strip('"'))
+        for each in (both.default, both.other)
+        if (definition := api_documents.definition_of(session, org, each.api.id))
+    ],
 }
 # These serve all organizations, or find out which one it is.
 FOR_ALL = {
@@ -72,6 +85,8 @@ WRITES = {
     accounts.insert_user,
     accounts.insert_session,
     accounts.set_password_hash,
+    api_documents.save_members,
+    api_documents.save_definition,
     apis.insert,
     apis.update,
     apis.remove,
@@ -86,7 +101,7 @@ WRITES = {
 def test_no_function_is_forgotten_here():
     public = {
         function
-        for module in (accounts, apis, endpoint_certificates, journal)
+        for module in (accounts, api_documents, apis, endpoint_certificates, journal)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }
@@ -120,6 +135,10 @@ def test_updating_changes_nothing_of_another_organization(store, both):
     with store.write() as session:
         apis.update(session, replace(both.other.api, organization="default", name="stolen", context="/stolen"))
         endpoint_certificates.update(session, replace(both.other.entry, organization="default", alias="stolen"))
+    stolen = replace(both.other.api, organization="default")
+    for save, value in ((api_documents.save_members, {"of": "default"}), (api_documents.save_definition, "stolen")):
+        with pytest.raises(IntegrityError), store.write() as session:
+            save(session, stolen, value)
     assert_untouched(store, both)
 
 
@@ -145,5 +164,7 @@ def assert_untouched(store, both):
         for each in (both.default, both.other):
             organization = each.api.organization
             assert list(apis.all_of(session, organization)) == [each.api]
+            assert api_documents.members_of(session, organization, {each.api.id}) == {each.api.id: each.members}
+            assert api_documents.definition_of(session, organization, each.api.id) == f'"{organization}"'
             assert endpoint_certificates.find(session, organization) == ([each.entry], 1)
             assert accounts.user_named(session, each.user.name) == each.user

@@ -4,16 +4,40 @@ The JSON door: the paths, fields and status codes of WSO2's publisher REST API, 
 
 from fastapi import FastAPI
 
-from holdfast.rest import apis, endpoint_certificates, errors, trust_settings
+from holdfast.rest import (
+    apis,
+    archives,
+    caller_certificates,
+    definitions,
+    endpoint_certificates,
+    errors,
+    lifecycle,
+    publisher_settings,
+    searching,
+    self_description,
+    trust_settings,
+    validation,
+)
+from holdfast.rest.prefixes import Prefixes
 from holdfast.services.runtime import Runtime
 
 
 def create_door(runtime: Runtime) -> FastAPI:
     """Make the application that answers programs."""
-    door = FastAPI(title="Holdfast", openapi_url=f"{errors.PREFIX}/openapi.json", docs_url=None, redoc_url=None)
+    door = FastAPI(title="Holdfast", openapi_url=self_description.URL, docs_url=None, redoc_url=None)
     door.state.runtime = runtime
+    # Those with names below /apis come before /apis/{api_id}, which would take the names for ids.
+    door.include_router(archives.router)
+    door.include_router(definitions.router)
+    door.include_router(validation.router)
+    door.include_router(lifecycle.router)
     door.include_router(apis.router)
+    door.include_router(caller_certificates.router)
     door.include_router(endpoint_certificates.router)
     door.include_router(trust_settings.router)
+    door.include_router(searching.router)
+    door.include_router(publisher_settings.router)
     errors.install(door)
+    self_description.install(door)
+    door.add_middleware(Prefixes)
     return door

@@ -14,12 +14,14 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings import Finding
 from holdfast.certificates.validity import Status, status_of
 from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.services import trust
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import Import
+from holdfast.services.versions import tag_of_certificate
 
 router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
 Password = Annotated[str, Form(description="Opens a PKCS#12 or Java truststore that needs one.")]
@@ -57,6 +59,7 @@ def upload_certificate(
     """Trust the uploaded certificates for the origin of *endpoint*."""
     made = trust.import_certificate(running.store, caller, alias, endpoint, read(certificate), running.now(), password)
     response.headers["Location"] = f"{router.prefix}/{quote(made.entry.alias, safe='')}"
+    response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
     return _summary(running, made.entry) | _imported(running, made)
 
 
@@ -80,25 +83,34 @@ def inspect_certificate(
 
 
 @router.get("/{alias}")
-def get_certificate(running: Running, caller: Caller, alias: str) -> dict[str, Any]:
+def get_certificate(running: Running, caller: Caller, alias: str, unless: IfNoneMatch) -> dict[str, Any]:
     """Say what is under *alias*."""
     entry = trust.get_certificate(running.store, caller, alias)
+    unless.known(tag_of_certificate(entry))
     return _summary(running, entry) | _information(running, entry) | enforced(running, entry.organization, entry.origin)
 
 
 @router.put("/{alias}")
 def replace_certificate(
-    running: Running, caller: Caller, alias: str, certificate: UploadFile, password: Password = ""
+    running: Running,
+    caller: Caller,
+    alias: str,
+    certificate: UploadFile,
+    expected: IfMatch,
+    response: Response,
+    password: Password = "",
 ) -> dict[str, Any]:
     """Trust the uploaded certificates instead of those under *alias*."""
-    made = trust.replace_certificate(running.store, caller, alias, read(certificate), running.now(), password)
+    data, now = read(certificate), running.now()
+    made = trust.replace_certificate(running.store, caller, alias, data, now, password, expected)
+    response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
     return _summary(running, made.entry) | _imported(running, made)
 
 
 @router.delete("/{alias}")
-def delete_certificate(running: Running, caller: Caller, alias: str) -> Response:
+def delete_certificate(running: Running, caller: Caller, alias: str, expected: IfMatch) -> Response:
     """End the trust in what is under *alias*."""
-    trust.delete_certificate(running.store, caller, alias, running.now())
+    trust.delete_certificate(running.store, caller, alias, running.now(), expected)
     return Response()
 
 

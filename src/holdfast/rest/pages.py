@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 
 from fastapi import Query
 
+from holdfast.rest.prefixes import link as as_called
+
 MAX_OFFSET = 1_000_000_000  # far beyond any list, and far below what a database cannot count
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many are wanted.")]
 Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET, description="How many are left out at the beginning.")]
@@ -17,7 +19,8 @@ def pagination(path: str, filters: dict[str, str], offset: int, limit: int, tota
     """Make the `pagination` member of a list; `next` and `previous` are empty where there is no such page."""
 
     def link(start: int) -> str:
-        return f"{path}?{urlencode({'limit': limit, 'offset': start} | {k: v for k, v in filters.items() if v})}"
+        given = {name: value for name, value in filters.items() if value}
+        return f"{as_called(path)}?{urlencode({'limit': limit, 'offset': start} | given)}"
 
     return {
         "offset": offset,

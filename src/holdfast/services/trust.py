@@ -27,6 +27,7 @@ from holdfast.services.errors import (
     NotFound,
 )
 from holdfast.services.principal import Principal
+from holdfast.services.versions import Expected, check_expected, tag_of_certificate
 from holdfast.store import apis, endpoint_certificates, journal
 from holdfast.store.database import Store
 from holdfast.store.journal import AuditEvent
@@ -81,29 +82,43 @@ def import_certificate(
     """
     alias = check_alias(alias)
     target = parse_endpoint(endpoint)
-    upload = _read(data, now, password)  # before the lock: some files are work
+    upload = read_upload(data, now, password)  # before the lock: some files are work
     with store.write() as session:
-        _refuse_foreign_endpoint(session, who, target)
-        if endpoint_certificates.get(session, who.organization, alias):
-            raise Conflict("alias", f"The alias {alias} exists already. Choose another, or replace its certificate.")
-        entry = EndpointCertificate(
-            id=str(uuid.uuid4()),
-            organization=who.organization,
-            alias=alias,
-            endpoint=target.url,
-            origin=str(target.origin),
-            certificates=upload.certificates,
-            created_at=now,
-            updated_at=now,
-        )
-        _refuse_indistinguishable(session, entry)
-        endpoint_certificates.insert(session, entry)
-        _written(session, who, "import certificate", entry, now)
+        entry = add_certificate(session, who, alias, target, upload, now)
     return Import(entry, upload.ignored)
 
 
+def add_certificate(
+    session: Session, who: Principal, alias: str, target: Endpoint, upload: Upload, now: datetime
+) -> EndpointCertificate:
+    """Trust what was read and checked for the origin of *target*, in the caller's transaction; raises as above."""
+    _refuse_foreign_endpoint(session, who, target)
+    if endpoint_certificates.get(session, who.organization, alias):
+        raise Conflict("alias", f"The alias {alias} exists already. Choose another, or replace its certificate.")
+    entry = EndpointCertificate(
+        id=str(uuid.uuid4()),
+        organization=who.organization,
+        alias=alias,
+        endpoint=target.url,
+        origin=str(target.origin),
+        certificates=upload.certificates,
+        created_at=now,
+        updated_at=now,
+    )
+    _refuse_indistinguishable(session, entry)
+    endpoint_certificates.insert(session, entry)
+    _written(session, who, "import certificate", entry, now)
+    return entry
+
+
 def replace_certificate(
-    store: Store, who: Principal, alias: str, data: bytes, now: datetime, password: str | None = None
+    store: Store,
+    who: Principal,
+    alias: str,
+    data: bytes,
+    now: datetime,
+    password: str | None = None,
+    expected: Expected = None,
 ) -> Import:
     """
     Trust the certificates in *data* instead of those under *alias*; the endpoint stays.
@@ -113,10 +128,12 @@ def replace_certificate(
         CertificateError: *data* cannot be used as certificates.
         CertificateExpired: All that it holds has expired.
         IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
+        ContentChanged: What is under *alias* is not as *expected*.
     """
-    upload = _read(data, now, password)
+    upload = read_upload(data, now, password)
     with store.write() as session:
         before = _found(session, who, alias)
+        check_expected(expected, tag_of_certificate(before))
         after = replace(before, certificates=upload.certificates, updated_at=now)
         _refuse_indistinguishable(session, after)
         endpoint_certificates.update(session, after)
@@ -124,10 +141,13 @@ def replace_certificate(
     return Import(after, upload.ignored)
 
 
-def delete_certificate(store: Store, who: Principal, alias: str, now: datetime) -> EndpointCertificate:
-    """End the trust in the certificates under *alias* and say what they were. Raises NotFound."""
+def delete_certificate(
+    store: Store, who: Principal, alias: str, now: datetime, expected: Expected = None
+) -> EndpointCertificate:
+    """End the trust in the certificates under *alias* and say what they were. Raises NotFound, ContentChanged."""
     with store.write() as session:
         entry = _found(session, who, alias)
+        check_expected(expected, tag_of_certificate(entry))
         endpoint_certificates.remove(session, entry)
         _written(session, who, "delete certificate", entry, now)
     return entry
@@ -172,7 +192,8 @@ def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:
     return min((status_of(certificate, now) for certificate in certificates), key=order.index)
 
 
-def _read(data: bytes, now: datetime, password: str | None) -> Upload:
+def read_upload(data: bytes, now: datetime, password: str | None = None) -> Upload:
+    """Read a file of certificates. Raises CertificateError, CertificateExpired when all of them have expired."""
     upload = parsing.parse(data, password)
     if all(status_of(certificate, now) is Status.EXPIRED for certificate in upload.certificates):
         raise CertificateExpired(max(certificate.not_after for certificate in upload.certificates))

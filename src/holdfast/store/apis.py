@@ -24,6 +24,7 @@ class ApiFilter:
     status: str = ""
     provider: str = ""
     description: str = ""
+    anywhere: str = ""  # in any of the others
     exact: frozenset[str] = frozenset()
 
 
@@ -102,6 +103,8 @@ def _matching(organization: str, wanted: ApiFilter) -> Select[ApiRow]:
             query = query.where(func.lower(column) == text.lower())
         elif text:
             query = query.where(column.icontains(text, autoescape=True))
+    if wanted.anywhere:
+        query = query.where(or_(*(each.icontains(wanted.anywhere, autoescape=True) for each in columns.values())))
     return query
 
 
