@@ -28,7 +28,7 @@ def check_members(members: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidField: They are too large, too deep, no text, or hold a private key.
     """
-    kept = {name: _without_secrets(value, secret=False) for name, value in members.items() if name not in OWN}
+    kept = {name: _within(name, value, secret=False) for name, value in members.items() if name not in OWN}
     try:
         check_values(kept, MAX_DEPTH)
     except UnreadableDocument as error:
@@ -50,11 +50,13 @@ def _without_secrets(value: Any, *, secret: bool) -> Any:
     # A gateway does not sign in to backends, so their passwords have no use here.
     if isinstance(value, dict):
         return {
-            name: "" if secret and name.lower() in _SECRETS and isinstance(part, str) else _within(name, part, secret)
+            name: ""
+            if secret and name.lower() in _SECRETS and isinstance(part, str)
+            else _within(name, part, secret=secret)
             for name, part in value.items()
         }
     return [_without_secrets(part, secret=secret) for part in value] if isinstance(value, list) else value
 
 
-def _within(name: str, part: Any, secret: bool) -> Any:
+def _within(name: str, part: Any, *, secret: bool) -> Any:
     return _without_secrets(part, secret=secret or name in _SECURITY)

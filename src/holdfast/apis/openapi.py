@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import islice
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import jsonschema_rs
 
@@ -39,7 +39,7 @@ class Definition:
     name: str
     version: str
     description: str
-    context: str  # the path of its first server, empty when it has none
+    context: str  # where it wants to be published, empty when it does not say
     endpoints: tuple[str, ...]  # the absolute http and https addresses of its servers
     operations: tuple[Operation, ...]
     content: dict[str, Any]
@@ -74,7 +74,7 @@ def parse_definition(content: Any) -> Definition:
         name=content["info"]["title"],
         version=content["info"]["version"],
         description=content["info"].get("description", ""),
-        context=_path(servers[0]) if servers else "",
+        context=_context(content),
         endpoints=tuple(dict.fromkeys(absolute)),
         operations=tuple(_operations(content.get("paths", {}))),
         content=content,
@@ -168,11 +168,11 @@ def _servers_of_swagger(content: dict[str, Any]) -> list[str]:
     return [f"{scheme}://{content['host']}{base}" for scheme in content.get("schemes", ["https"])]
 
 
-def _path(server: str) -> str:
-    try:
-        return urlsplit(server).path.rstrip("/")
-    except ValueError:
-        return ""
+def _context(content: dict[str, Any]) -> str:
+    """Read the base path of Swagger, or what the described system writes instead."""
+    wanted = content.get("x-wso2-basePath", content.get("basePath", ""))
+    version: str = content["info"]["version"]
+    return wanted.rstrip("/").removesuffix("/{version}").removesuffix(f"/{version}") if isinstance(wanted, str) else ""
 
 
 def _operations(paths: Mapping[str, Any]) -> Iterable[Operation]:

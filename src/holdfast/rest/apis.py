@@ -107,7 +107,7 @@ def update_api(
     return full(changed)
 
 
-@router.delete("/{api_id}")
+@router.delete("/{api_id}", response_class=Response)
 def delete_api(running: Running, caller: Caller, api_id: str, expected: IfMatch) -> Response:
     """Delete an API."""
     catalog.delete_api(running.store, caller, api_id, running.now(), expected)

@@ -22,7 +22,7 @@ router = APIRouter(prefix=f"{PREFIX}/apis", tags=["Import Export"])
 MAX_ARCHIVE = 2 * 1024 * 1024  # bytes; what arrives is bounded to that before
 
 
-@router.get("/export", response_class=Response)
+@router.get("/export", response_class=Response, responses={200: {"content": {"application/zip": {}}}})
 def export_api(
     running: Running,
     caller: Caller,

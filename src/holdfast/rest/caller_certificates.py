@@ -38,7 +38,7 @@ def list_caller_certificates(
     return {"count": 0, "certificates": [], "pagination": pagination(path, {"alias": alias}, offset, limit, 0)}
 
 
-@router.post("", status_code=501)
+@router.post("", status_code=501, response_class=Response)
 def upload_caller_certificate(
     running: Running,
     caller: Caller,
@@ -53,19 +53,19 @@ def upload_caller_certificate(
     raise NotOffered(_NOT_CHECKED)
 
 
-@router.get("/{alias}")
+@router.get("/{alias}", response_class=Response)
 def get_caller_certificate(running: Running, caller: Caller, api_id: str, alias: str) -> Response:
     """Say that there is no such certificate of a caller."""
     raise _none(running, caller, api_id, alias)
 
 
-@router.get("/{alias}/content")
+@router.get("/{alias}/content", response_class=Response)
 def get_caller_certificate_content(running: Running, caller: Caller, api_id: str, alias: str) -> Response:
     """Say that there is no such certificate of a caller."""
     raise _none(running, caller, api_id, alias)
 
 
-@router.put("/{alias}")
+@router.put("/{alias}", response_class=Response)
 def replace_caller_certificate(
     running: Running,
     caller: Caller,
@@ -79,7 +79,7 @@ def replace_caller_certificate(
     raise _none(running, caller, api_id, alias)
 
 
-@router.delete("/{alias}")
+@router.delete("/{alias}", response_class=Response)
 def delete_caller_certificate(running: Running, caller: Caller, api_id: str, alias: str) -> Response:
     """Say that there is no such certificate of a caller."""
     raise _none(running, caller, api_id, alias)

@@ -107,7 +107,7 @@ def replace_certificate(
     return _summary(running, made.entry) | _imported(running, made)
 
 
-@router.delete("/{alias}")
+@router.delete("/{alias}", response_class=Response)
 def delete_certificate(running: Running, caller: Caller, alias: str, expected: IfMatch) -> Response:
     """End the trust in what is under *alias*."""
     trust.delete_certificate(running.store, caller, alias, running.now(), expected)
@@ -132,7 +132,11 @@ def get_usage(
     }
 
 
-@router.get("/{alias}/content")
+@router.get(
+    "/{alias}/content",
+    response_class=Response,
+    responses={200: {"content": {kind: {} for kind in ("application/octet-stream", *_PEM_TYPES)}}},
+)
 def get_content(running: Running, caller: Caller, alias: str, request: Request) -> Response:
     """Download what is under *alias*: DER for one certificate, PEM for several or when the client accepts only that."""
     entry = trust.get_certificate(running.store, caller, alias)

@@ -62,7 +62,7 @@ def get_lifecycle_history(running: Running, caller: Caller, api_id: str, unless:
     return {"count": len(steps), "list": steps}
 
 
-@router.delete("/{api_id}/lifecycle-state/pending-tasks")
+@router.delete("/{api_id}/lifecycle-state/pending-tasks", response_class=Response)
 def delete_pending_tasks(running: Running, caller: Caller, api_id: str) -> Response:
     """Take back changes of the state that wait for an approval: there are none, as each is made at once."""
     catalog.get_api(running.store, caller, api_id)
