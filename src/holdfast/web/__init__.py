@@ -5,7 +5,7 @@ The HTML door: pages for people, made on the server. All but the drop zone and t
 from fastapi import FastAPI
 
 from holdfast.services.runtime import Runtime
-from holdfast.web import apis, certificates, endpoints, errors, lifecycle, live, sign_in, trust_settings
+from holdfast.web import api_docs, apis, certificates, endpoints, errors, lifecycle, live, sign_in, trust_settings
 from holdfast.web.static_files import mount_static_files
 
 
@@ -13,7 +13,7 @@ def create_door(runtime: Runtime) -> FastAPI:
     """Make the application that answers people."""
     door = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     door.state.runtime = runtime
-    for page in (sign_in, apis, endpoints, lifecycle, certificates, trust_settings, live):
+    for page in (sign_in, api_docs, apis, endpoints, lifecycle, certificates, trust_settings, live):
         door.include_router(page.router)
     mount_static_files(door)
     errors.install(door)
