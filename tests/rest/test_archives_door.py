@@ -67,6 +67,11 @@ def test_an_api_that_is_there_is_changed_only_when_asked(client, archive, shared
     assert client.get(APIS).json()["count"] == 1
 
 
+def test_a_dry_run_is_refused_and_not_done(archive, stranger):
+    assert_problem(take(stranger, archive, dryRun="true"), 400, "dryRun", says="nothing was imported")
+    assert stranger.get(APIS).json()["count"] == 0
+
+
 def test_an_alias_with_other_certificates_stops_all_of_it(archive, stranger):
     create_api(stranger, "Mine")
     assert upload(stranger, OTHER.pem).status_code == 201

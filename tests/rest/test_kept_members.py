@@ -32,6 +32,16 @@ def test_everything_that_was_sent_is_given_back(client):
     assert listed == made
 
 
+def test_a_list_says_the_type_and_not_all_the_rest(client):
+    create_api(client, "Chat", type="WS", **SENT)
+    create_api(client)
+    assert [each["type"] for each in client.get(APIS).json()["list"]] == ["WS", "HTTP"]
+    found = client.get(f"{APIS.removesuffix('/apis')}/search").json()["list"]
+    assert [each["transportType"] for each in found] == ["WS", "HTTP"]
+    assert client.get(APIS, params={"limit": 1000}).json()["pagination"]["limit"] == 1000
+    assert client.get(APIS, params={"limit": 1000, "expand": "true"}).json()["pagination"]["limit"] == 100
+
+
 def test_a_change_keeps_what_it_does_not_name(client):
     made = create_api(client, **SENT)
     changed = client.put(f"{APIS}/{made['id']}", json={"tags": [], "somethingNew": None}).json()

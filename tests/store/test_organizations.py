@@ -25,7 +25,7 @@ def both(store, anna, otto):
         made[who.organization] = SimpleNamespace(
             api=make_api(**of),
             entry=make_entry(**of),
-            members={"of": who.organization},
+            members={"of": who.organization, "type": who.organization},
             event=AuditEvent(who.organization, NOW, who.user, "create API", "Pizza", ""),
             user=User(f"id of {who.user}", who.organization, who.user, "hash"),
         )
@@ -62,6 +62,10 @@ READS = {
     api_documents.members_of: lambda session, org, both: [
         SimpleNamespace(organization=members["of"])
         for members in api_documents.members_of(session, org, {both.default.api.id, both.other.api.id}).values()
+    ],
+    api_documents.types_of: lambda session, org, both: [
+        SimpleNamespace(organization=kind)
+        for kind in api_documents.types_of(session, org, {both.default.api.id, both.other.api.id}).values()
     ],
     api_documents.definition_of: lambda session, org, both: [
         SimpleNamespace(organization=definition.strip('"'))

@@ -49,7 +49,7 @@ class Described:
         ]
 
 
-def summary(api: Api, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def summary(api: Api, kind: str | None = None) -> dict[str, Any]:
     """What lists say of an API: `APIInfo`."""
     return {
         "id": api.id,
@@ -58,7 +58,7 @@ def summary(api: Api, members: Mapping[str, Any] | None = None) -> dict[str, Any
         "context": api.context,
         "version": api.version,
         "provider": api.provider,
-        "type": (members or {}).get("type", "HTTP"),
+        "type": kind or _DEFAULTS["type"],
         "lifeCycleStatus": api.state.value,
         "workflowStatus": "",
         "hasThumbnail": False,
@@ -70,17 +70,17 @@ def summary(api: Api, members: Mapping[str, Any] | None = None) -> dict[str, Any
 def full(described: Described) -> dict[str, Any]:
     """All of an API: `API`."""
     api, members = described.api, described.members
-    own = summary(api, members) | {"lastUpdatedTime": api.updated_at.isoformat()}
+    own = summary(api, members.get("type")) | {"lastUpdatedTime": api.updated_at.isoformat()}
     return {**_DEFAULTS, **members, **own, "endpointConfig": _endpoint_config(api, members)}
 
 
-def found(api: Api, members: Mapping[str, Any]) -> dict[str, Any]:
+def found(api: Api, kind: str | None = None) -> dict[str, Any]:
     """What a search says of an API: `APISearchResult`."""
     return {
         "id": api.id,
         "name": api.name,
         "type": "API",
-        "transportType": members.get("type", "HTTP"),
+        "transportType": kind or _DEFAULTS["type"],
         "description": api.description,
         "context": api.context,
         "version": api.version,

@@ -19,6 +19,7 @@ from holdfast.services.failures import Failure
 from holdfast.services.versions import tag_of_api
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["APIs"])
+MAX_EXPANDED = 100  # all of an API can be much
 Search = Annotated[str, Query(description="A part of the name, or name:, context:, version:, status: and so on.")]
 
 
@@ -32,12 +33,17 @@ def list_apis(
     expand: Annotated[bool, Query(description="Whether all of each API is wanted.")] = False,
 ) -> dict[str, Any]:
     """List APIs by name."""
+    limit = min(limit, MAX_EXPANDED) if expand else limit
     apis, total = catalog.list_apis(running.store, caller, read_query(query), offset, limit)
-    found = catalog.describe(running.store, caller, apis)
     filters = {"query": query} | ({"expand": "true"} if expand else {})
+    if expand:
+        listed = [full(each) for each in catalog.describe(running.store, caller, apis)]
+    else:
+        types = catalog.types_of(running.store, caller, apis)
+        listed = [summary(api, types.get(api.id)) for api in apis]
     return {
-        "count": len(found),
-        "list": [full(each) if expand else summary(each.api, each.members) for each in found],
+        "count": len(apis),
+        "list": listed,
         "pagination": pagination(f"{PREFIX}/apis", filters, offset, limit, total),
     }
 

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from holdfast.apis.archive import pack, unpack
-from holdfast.apis.errors import InvalidFields
+from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.openapi import parse_definition
 from holdfast.rest.api_body import ApiBody, in_rest_words
 from holdfast.rest.apis import created
@@ -55,9 +55,12 @@ def import_api(
     preserve_provider: Annotated[
         bool, Query(alias="preserveProvider", description="Read over: the provider is who imports.")
     ] = True,
+    dry_run: Annotated[bool, Query(alias="dryRun", description="Not offered.")] = False,
 ) -> dict[str, Any]:
     """Create an API of a zip file, with its definition and its endpoint certificates: all of it or nothing."""
     del preserve_provider
+    if dry_run:
+        raise InvalidField("dryRun", "dryRun is not offered, so nothing was imported. Leave it out to import.")
     archive = unpack(file.file.read(MAX_ARCHIVE + 1))
     try:
         body = ApiBody.model_validate(archive.description)

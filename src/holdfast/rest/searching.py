@@ -26,8 +26,9 @@ def search(
 ) -> dict[str, Any]:
     """Find APIs by words of their name, context, version, state, provider or description."""
     apis, total = catalog.list_apis(running.store, caller, read_search(query), offset, limit)
+    types = catalog.types_of(running.store, caller, apis)
     return {
         "count": len(apis),
-        "list": [found(each.api, each.members) for each in catalog.describe(running.store, caller, apis)],
+        "list": [found(api, types.get(api.id)) for api in apis],
         "pagination": pagination(router.prefix, {"query": query}, offset, limit, total),
     }

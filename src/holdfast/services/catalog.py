@@ -114,6 +114,12 @@ def describe(store: Store, who: Principal, found: Collection[Api]) -> list[Descr
     return [Described(api, members.get(api.id, {})) for api in found]
 
 
+def types_of(store: Store, who: Principal, found: Collection[Api]) -> dict[str, str]:
+    """Say of what type APIs are, by id; those that never said are left out."""
+    with store.read() as session:
+        return api_documents.types_of(session, who.organization, [api.id for api in found])
+
+
 def get_api(store: Store, who: Principal, api_id: str) -> Api:
     """Find an API. Raises NotFound."""
     with store.read() as session:
