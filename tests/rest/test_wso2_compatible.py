@@ -172,6 +172,14 @@ def test_links_lead_through_pages_under_the_prefix_that_was_called(client, ask):
     assert client.get(page["next"]).json()["pagination"]["next"] == ""
 
 
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_final_slash_too_many_leads_back_under_the_same_prefix(client, prefix):
+    response = client.get(f"{prefix}/apis/")
+    assert response.is_redirect
+    assert response.headers["location"].endswith(f"{prefix}/apis")
+    assert response.headers["location"].count("/v") == prefix.count("/v")
+
+
 @pytest.mark.parametrize(
     "path", ["/api/am/publisher/v2/apis", "/api/am/publisherv4/apis", "/api/am/publisher/v11/apis"]
 )
