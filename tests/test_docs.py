@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from holdfast.gateway.causes import Cause
+from holdfast.rest.prefixes import OTHERS, PREFIX
 from holdfast.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +36,10 @@ def test_every_finding_is_in_the_trust_page():
     codes = set(re.findall(r'_finding\(certificate, "([a-z-]+)"', (SOURCE / "certificates/findings.py").read_text()))
     assert len(codes) >= 8
     assert {code for code in codes if f"`{code}`" not in page("trust.md")} == set()
+
+
+def test_every_prefix_of_rest_is_in_the_rest_page():
+    assert {prefix for prefix in (PREFIX, *OTHERS) if f"`{prefix}`" not in page("rest.md")} == set()
 
 
 def test_every_address_of_a_file_in_the_documentation_is_right():

@@ -1,6 +1,6 @@
 """The lifecycle at the door: where an API is and how it got there."""
 
-from rest.calls import APIS, create_api
+from rest.calls import APIS, assert_problem, create_api
 
 
 def move(client, api, action, **params):
@@ -21,6 +21,14 @@ def test_the_history_tells_every_step_and_who_made_it(client, berta, api):
     ]
     assert found["count"] == 5
     assert {step["user"] for step in found["list"]} == {berta.name}
+
+
+def test_an_api_is_also_meant_by_provider_name_and_version(client, stranger, berta, api):
+    named = {"id": f"{berta.name}-Pizza-1.0.0"}
+    assert move(client, named, "Publish").status_code == 200
+    copied = client.post(f"{APIS}/copy-api", params={"apiId": named["id"], "newVersion": "2"})
+    assert copied.json()["context"] == api["context"]
+    assert_problem(move(stranger, named, "Publish"), 404, says=named["id"])
 
 
 def test_the_history_of_a_namesake_is_not_told(client, api):

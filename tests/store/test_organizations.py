@@ -47,6 +47,9 @@ READS = {
         for each in (both.default, both.other)
         if apis.get(session, org, each.api.id)
     ],
+    apis.id_of: lambda session, org, both: [
+        each.api for each in (both.default, both.other) if apis.id_of(session, org, "anna-Pizza-1.0.0") == each.api.id
+    ],
     apis.find: lambda session, org, _: apis.find(session, org, ApiFilter(name="pizza", context="/pizza"))[0],
     apis.sharing_name_or_context: lambda session, org, _: apis.sharing_name_or_context(session, org, "Pizza", "/pizza"),
     apis.using_origins: lambda session, org, _: apis.using_origins(session, org, {ORIGIN}),

@@ -4,10 +4,11 @@ The description of an API as callers send it: what Holdfast obeys, and what it k
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from holdfast.apis.errors import InvalidField, InvalidFields
+from holdfast.rest.pages import Pagination
 from holdfast.services.catalog import ApiDraft
 
 _FIELDS = {"production": "endpointConfig.production_endpoints.url", "sandbox": "endpointConfig.sandbox_endpoints.url"}
@@ -123,6 +124,45 @@ class ApiBody(ApiChange):
         self.refuse_unknown_type()
         description = self.description or ""
         return ApiDraft(self.name, self.context, self.version, self.production, self.sandbox, description, self.members)
+
+
+class ApiInfo(BaseModel):
+    """What lists say of an API."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+    id: str
+    name: str
+    description: str
+    context: str
+    version: str
+    provider: str
+    type: str
+    life_cycle_status: Literal["CREATED", "PUBLISHED", "DEPRECATED", "RETIRED"]
+    workflow_status: str
+    has_thumbnail: bool
+    created_time: AwareDatetime
+    updated_time: AwareDatetime
+
+
+class ApiAnswer(ApiBody):
+    """All of an API, as it is answered."""
+
+    id: str
+    provider: str
+    life_cycle_status: Literal["CREATED", "PUBLISHED", "DEPRECATED", "RETIRED"]
+    workflow_status: str
+    has_thumbnail: bool
+    created_time: AwareDatetime
+    updated_time: AwareDatetime
+    last_updated_time: AwareDatetime
+
+
+class ApiListAnswer(BaseModel):
+    """A page of APIs; all of each, when that was asked for."""
+
+    count: int
+    list: list[ApiInfo | ApiAnswer]
+    pagination: Pagination
 
 
 class ImportBody(ApiBody):

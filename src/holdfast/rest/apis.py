@@ -8,22 +8,23 @@ from fastapi import APIRouter, Query, Response
 
 from holdfast.apis.description import Described, full, summary
 from holdfast.apis.errors import InvalidFields
-from holdfast.rest.api_body import ApiBody, ApiChange, in_rest_words
+from holdfast.rest.api_body import ApiAnswer, ApiBody, ApiChange, ApiListAnswer, in_rest_words
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.queries import read_query
-from holdfast.services import catalog
+from holdfast.services import api_names, catalog
 from holdfast.services.failures import Failure
 from holdfast.services.versions import tag_of_api
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["APIs"])
 MAX_EXPANDED = 100  # all of an API can be much
+ApiId = Annotated[str, Query(alias="apiId", description="The id of an API, or provider-name-version.")]
 Search = Annotated[str, Query(description="A part of the name, or name:, context:, version:, status: and so on.")]
 
 
-@router.get("")
+@router.get("", responses={200: {"model": ApiListAnswer}})
 def list_apis(
     running: Running,
     caller: Caller,
@@ -48,7 +49,7 @@ def list_apis(
     }
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={201: {"model": ApiAnswer}})
 def create_api(running: Running, caller: Caller, body: ApiBody, response: Response) -> dict[str, Any]:
     """Create an API."""
     try:
@@ -58,23 +59,23 @@ def create_api(running: Running, caller: Caller, body: ApiBody, response: Respon
     return created(catalog.get_described(running.store, caller, api.id), response)
 
 
-@router.post("/copy-api", status_code=201)
+@router.post("/copy-api", status_code=201, responses={201: {"model": ApiAnswer}})
 def copy_api(
     running: Running,
     caller: Caller,
     response: Response,
     new_version: Annotated[str, Query(alias="newVersion")],
-    api_id: Annotated[str, Query(alias="apiId")],
+    api_id: ApiId,
     default_version: Annotated[bool, Query(alias="defaultVersion")] = False,
 ) -> dict[str, Any]:
     """Create a new version of an API, with all that the old one has."""
-    now = running.now()
+    known, now = api_names.resolve_id(running.store, caller, api_id), running.now()
     return created(
-        catalog.copy_api(running.store, caller, api_id, new_version, now, is_default=default_version), response
+        catalog.copy_api(running.store, caller, known, new_version, now, is_default=default_version), response
     )
 
 
-@router.get("/{api_id}")
+@router.get("/{api_id}", responses={200: {"model": ApiAnswer}})
 def get_api(running: Running, caller: Caller, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
     """Get an API."""
     found = catalog.get_described(running.store, caller, api_id)
@@ -90,7 +91,7 @@ def get_failures(running: Running, caller: Caller, api_id: str) -> dict[str, Any
     return {"count": len(found), "list": found}
 
 
-@router.put("/{api_id}")
+@router.put("/{api_id}", responses={200: {"model": ApiAnswer}})
 def update_api(
     running: Running, caller: Caller, api_id: str, body: ApiChange, expected: IfMatch, response: Response
 ) -> dict[str, Any]:

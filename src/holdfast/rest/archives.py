@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from holdfast.apis.archive import pack, unpack
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.openapi import parse_definition
-from holdfast.rest.api_body import ApiBody, in_rest_words
+from holdfast.rest.api_body import ApiAnswer, ApiBody, in_rest_words
 from holdfast.rest.apis import created
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.errors import PREFIX
-from holdfast.services import archives
+from holdfast.services import api_names, archives
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["Import Export"])
 MAX_ARCHIVE = 2 * 1024 * 1024  # bytes; what arrives is bounded to that before
@@ -34,7 +34,7 @@ def export_api(
     keep_state: Annotated[bool, Query(alias="preserveStatus")] = True,
 ) -> Response:
     """Download an API, named by apiId or by name and version, as a zip file."""
-    wanted = api_id or archives.find_api(running.store, caller, name, version, provider)
+    wanted = api_id or api_names.find_id(running.store, caller, name, version, provider)
     servers = list(running.gateways.values())
     archive = archives.export_api(running.store, caller, wanted, servers, keep_state=keep_state)
     file = f"{archive.description['name']}-{archive.description['version']}.zip"
@@ -45,7 +45,7 @@ def export_api(
     return Response(content, media_type="application/zip", headers={"Content-Disposition": disposition})
 
 
-@router.post("/import")
+@router.post("/import", responses={200: {"model": ApiAnswer}})
 def import_api(
     running: Running,
     caller: Caller,

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from holdfast.apis.documents import MAX_BYTES, read_document
 from holdfast.apis.errors import InvalidDefinition, InvalidField, InvalidFields, UnreadableDocument
 from holdfast.apis.openapi import read_definition
-from holdfast.rest.api_body import ImportBody, in_rest_words
+from holdfast.rest.api_body import ApiAnswer, ImportBody, in_rest_words
 from holdfast.rest.apis import created
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
@@ -25,7 +25,7 @@ Definition = Annotated[UploadFile | None, File(description="The definition, in J
 Address = Annotated[str, Form(description="Not offered: Holdfast fetches nothing. Send the file.")]
 
 
-@router.post("/import-openapi", status_code=201)
+@router.post("/import-openapi", status_code=201, responses={201: {"model": ApiAnswer}})
 def import_openapi(
     running: Running,
     caller: Caller,

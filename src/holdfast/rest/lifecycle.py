@@ -9,10 +9,11 @@ from fastapi import APIRouter, Query, Response
 from holdfast.apis.api import Api
 from holdfast.apis.documents import write_json
 from holdfast.apis.lifecycle import transitions_from
+from holdfast.rest.apis import ApiId
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.conditions import IfMatch, IfNoneMatch
 from holdfast.rest.errors import PREFIX
-from holdfast.services import catalog, lifecycle
+from holdfast.services import api_names, catalog, lifecycle
 from holdfast.services.lifecycle import Step
 from holdfast.services.versions import tag_of_text
 
@@ -25,7 +26,7 @@ def change_lifecycle(
     running: Running,
     caller: Caller,
     action: str,
-    api_id: Annotated[str, Query(alias="apiId")],
+    api_id: ApiId,
     expected: IfMatch,
     checklist: Annotated[
         str,
@@ -37,7 +38,7 @@ def change_lifecycle(
     api = catalog.change_lifecycle(
         running.store,
         caller,
-        api_id,
+        api_names.resolve_id(running.store, caller, api_id),
         action,
         running.now(),
         deprecate_others=items.get(_DEPRECATE_OTHERS) == "true",

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Query
+from pydantic import BaseModel
 
 from holdfast.rest.prefixes import link as as_called
 
@@ -13,6 +14,16 @@ MAX_OFFSET = 1_000_000_000  # far beyond any list, and far below what a database
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many are wanted.")]
 Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET, description="How many are left out at the beginning.")]
 DEFAULT_LIMIT = 25
+
+
+class Pagination(BaseModel):
+    """Where a page is in its list; `next` and `previous` are empty where there is no such page."""
+
+    offset: int
+    limit: int
+    total: int
+    next: str
+    previous: str
 
 
 def pagination(path: str, filters: dict[str, str], offset: int, limit: int, total: int) -> dict[str, Any]:

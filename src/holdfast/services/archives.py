@@ -20,10 +20,9 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.parsing import Upload
 from holdfast.services import catalog, definitions, trust
 from holdfast.services.catalog import ApiDraft
-from holdfast.services.errors import Conflict, NotFound
+from holdfast.services.errors import Conflict
 from holdfast.services.principal import Principal
 from holdfast.store import api_documents, apis, endpoint_certificates
-from holdfast.store.apis import ApiFilter
 from holdfast.store.database import Store
 
 # A new API is Created; what leads from there to the state that its archive says.
@@ -52,15 +51,6 @@ def export_api(store: Store, who: Principal, api_id: str, servers: list[str], *,
             ArchivedCertificate(e.alias, e.endpoint, "".join(c.pem for c in e.certificates).encode()) for e in entries
         ),
     )
-
-
-def find_api(store: Store, who: Principal, name: str, version: str, provider: str = "") -> str:
-    """Find the id of an API by its name and version. Raises NotFound."""
-    wanted = ApiFilter(name=name, version=version, provider=provider, exact=frozenset({"name", "version", "provider"}))
-    found, _ = catalog.list_apis(store, who, wanted, 0, 1) if name and version else ([], 0)
-    if not found:
-        raise NotFound("API", f"{name} {version}".strip())
-    return found[0].id
 
 
 def import_api(

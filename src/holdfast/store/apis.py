@@ -53,6 +53,12 @@ def get(session: Session, organization: str, api_id: str) -> Api | None:
     return _api(row) if row else None
 
 
+def id_of(session: Session, organization: str, text: str) -> str | None:
+    """Find the id of the API that *text* names as provider-name-version."""
+    named = ApiRow.provider + "-" + ApiRow.name + "-" + ApiRow.version
+    return session.scalar(select(ApiRow.id).where(ApiRow.organization_id == organization, named == text).limit(1))
+
+
 def find(
     session: Session, organization: str, wanted: ApiFilter, offset: int = 0, limit: int | None = None
 ) -> tuple[list[Api], int]:
