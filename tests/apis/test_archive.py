@@ -1,11 +1,14 @@
 """Archives of APIs: written and read again, in the layouts of today and of before, and hostile ones."""
 
 import base64
+import contextlib
 import io
 import json
 import zipfile
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from holdfast.apis.archive import MAX_BYTES, MAX_FILES, Archive, ArchivedCertificate, pack, unpack
 from holdfast.apis.errors import UnreadableArchive
@@ -120,6 +123,25 @@ def test_archives_that_cannot_be_used_say_why(files, says):
 def test_what_is_no_archive_is_refused(data):
     with pytest.raises(UnreadableArchive):
         unpack(data)
+
+
+@given(st.lists(st.tuples(st.integers(0, len(pack(ARCHIVE)) - 1), st.integers(0, 255)), min_size=1, max_size=8))
+@example([(position, 0) for position in range(len(pack(ARCHIVE)))])
+def test_no_damage_does_more_than_make_it_unusable(damage):
+    data = bytearray(pack(ARCHIVE))
+    for position, value in damage:
+        data[position] = value
+    with contextlib.suppress(UnreadableArchive, PrivateKeyRefused):
+        unpack(bytes(data))
+
+
+def test_a_file_without_a_name_is_refused():
+    data = zipped({"api.yaml": API, "x": b""})
+    # The central directory says how long the name is, 28 bytes after it begins (APPNOTE.TXT, 4.3.12).
+    start = data.rindex(b"PK\x01\x02")
+    nameless = data[: start + 28] + b"\0\0\1\0" + data[start + 32 :]
+    with pytest.raises(UnreadableArchive):
+        unpack(nameless)
 
 
 def test_a_size_that_is_a_lie_is_no_way_around_the_limit():

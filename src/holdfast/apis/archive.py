@@ -14,6 +14,7 @@ import base64
 import binascii
 import io
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -113,7 +114,7 @@ def _unwrapped(document: Any) -> Any:
 def _files(data: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            entries = [entry for entry in packed.infolist() if not entry.is_dir()]
+            entries = [entry for entry in packed.infolist() if not entry.filename.endswith("/")]
             if len(entries) > MAX_FILES:
                 raise UnreadableArchive(f"The archive holds {len(entries)} files; at most {MAX_FILES} are read.")
             found: dict[str, bytes] = {}
@@ -122,7 +123,7 @@ def _files(data: bytes) -> dict[str, bytes]:
                 found[_name(entry)] = content = _content(packed, entry, left)
                 left -= len(content)
             return found
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, RuntimeError, OSError) as error:
         if isinstance(error, UnreadableArchive):
             raise
         raise UnreadableArchive("The file is no zip archive, or it is damaged. Export the API again.") from error
