@@ -1,5 +1,6 @@
 """Which field of what a backend presents differs from what is trusted."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -147,6 +148,16 @@ def test_other_names_are_shown_beside_the_one_that_is_looked_for():
     assert difference(leaf, trusting(ROOT)) == ("hostname_mismatch", expected)
     many = issue(*[f"{number}.test" for number in range(7)], by=ROOT)
     assert difference(many, trusting(ROOT))[1].presented == "0.test, 1.test, 2.test, 3.test, 4.test and 2 more"
+
+
+def test_names_that_were_given_stand_instead_of_the_host():
+    leaf = issue("b.internal")
+    names = tuple(map(reference_identifier, ("a.internal", "b.internal")))
+    assert compare(sent(leaf), replace(trusting(leaf), names=names), NOW) is None
+    code, found = difference(leaf, replace(trusting(leaf), names=names[:1]))
+    assert (code, found.expected, found.presented) == ("hostname_mismatch", "a.internal", "b.internal")
+    pinned = replace(trusting(leaf), any_name=True, certificate_pins=(sent(leaf)[0].fingerprint,))
+    assert compare(sent(leaf), pinned, NOW) is None
 
 
 def test_a_certificate_without_names_says_so():

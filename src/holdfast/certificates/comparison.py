@@ -141,11 +141,12 @@ def _validity(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch
 
 def _names(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
     del now
-    if presents(presented.leaf, trust.reference):
+    accepted = trust.accepted_names
+    if not accepted or any(presents(presented.leaf, name) for name in accepted):
         return None
     names = presented.leaf.subject_alt_names
     code = "hostname_mismatch" if names else "no_subject_alt_name"
-    return _mismatch(code, "subjectAltName", trust.reference.value, _listed(names) or "none")
+    return _mismatch(code, "subjectAltName", _listed([name.value for name in accepted]), _listed(names) or "none")
 
 
 _CHECKS: tuple[Callable[[_Presented, TrustSet, datetime], Mismatch | None], ...] = (_path, _validity, _names)

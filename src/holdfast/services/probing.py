@@ -128,7 +128,7 @@ class Probes:
             finally:
                 looking.cancel()
             log.info("backend tested", organization=who.organization, user=who.user, origin=str(target.origin))
-            return Probed(target, presented, verdict, _findings(presented, target, self._now()))
+            return Probed(target, presented, verdict, _findings(presented, trust, self._now()))
 
     async def fetch(self, who: Principal, endpoint: str, trust: TrustSet) -> Presentation | Unseen:
         """
@@ -253,10 +253,10 @@ def _cause(answer: Answer) -> Cause:
     return cause_of(answer.reason, timed_out=bool(flags & _TIMED_OUT), without_host=bool(flags & _WITHOUT_HOST))
 
 
-def _findings(presented: Presentation | Unseen, target: Endpoint, now: datetime) -> tuple[Finding, ...]:
+def _findings(presented: Presentation | Unseen, trust: TrustSet, now: datetime) -> tuple[Finding, ...]:
     if isinstance(presented, Unseen):
         return ()
     # The names of those above the backend's own certificate are not looked at by anybody.
-    references = [target.origin.reference] + [None] * len(presented.chain)
+    references = [trust.accepted_names, *[()] * len(presented.chain)]
     judged = zip(presented.chain, references, strict=False)
-    return tuple(finding for certificate, reference in judged for finding in examine(certificate, reference, now))
+    return tuple(finding for certificate, names in judged for finding in examine(certificate, names, now))

@@ -91,7 +91,7 @@ def inspect(
     catalog.get_api(running.store, who, api_id)
     error, found, locked = "", None, False
     try:
-        found = trust.inspect(_read(certificate, pem), endpoint, running.now(), password)
+        found = trust.inspect(running.store, who, _read(certificate, pem), endpoint, running.now(), password)
     except _REFUSALS as refusal:
         error, locked = str(refusal), isinstance(refusal, _LOCKED)
     return render(
@@ -112,7 +112,7 @@ def details(request: Request, running: Running, who: Visitor, api_id: str, alias
         api=api,
         page="endpoints",
         entry=entry,
-        findings=trust.examine_entry(entry, running.now()),
+        findings=trust.examine_entry(running.store, entry, running.now()),
         now=running.now(),
     )
 
