@@ -233,6 +233,16 @@ class Holdfast:
             )
         )
 
+    def decide(self, endpoint: str, **settings: Any) -> None:
+        """Decide about the trust of *endpoint* (all else has its default), and wait until it is enforced."""
+        body = {"crls": ""} | settings
+        self._rest("PUT", "/endpoints/trust-settings", params={"endpoint": endpoint}, json=body)
+        self.wait_until_trust_is_enforced(endpoint)
+
+    def present_nothing(self, endpoint: str) -> None:
+        """Let the gateways present no client certificate any longer; no answer says when they have followed."""
+        self._rest("DELETE", "/endpoints/client-certificate", params={"endpoint": endpoint})
+
     def wait_until_client_is_enforced(self, endpoint: str) -> None:
         """Wait until REST says that all gateways present what is decided for the origin of *endpoint*."""
         path, where = "/endpoints/client-certificate", {"endpoint": endpoint}

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import certifi
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.base_pb2 import DataSource, TransportSocket
 from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource, ApiVersion, ConfigSource
 from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
@@ -138,6 +139,13 @@ def upstream_tls(trust: TrustSet, client: ClientIdentity | None = None, *, http2
     socket = TransportSocket(name="envoy.transport_sockets.tls")
     socket.typed_config.Pack(context)
     return socket
+
+
+def presents_client_certificate(cluster: Resource) -> bool:
+    """Say whether gateways present a client certificate to the backend of *cluster*, if it asks for one."""
+    context = UpstreamTlsContext()
+    Cluster.FromString(cluster.body).transport_socket.typed_config.Unpack(context)
+    return bool(context.common_tls_context.tls_certificate_sds_secret_configs)
 
 
 def _validation(trust: TrustSet) -> CommonTlsContext.CombinedCertificateValidationContext:
