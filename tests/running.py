@@ -199,13 +199,13 @@ class Holdfast:
         """Take *action*, like Publish."""
         self._rest("POST", "/apis/change-lifecycle", params={"action": action, "apiId": api.id})
 
-    def import_certificate(self, endpoint: str, file: bytes, alias: str = "") -> str:
+    def import_certificate(self, endpoint: str, file: bytes, alias: str = "", password: str = "") -> str:
         """Import *file* for *endpoint*, wait until it is enforced, and give its alias."""
         alias = alias or f"alias{next(_numbers)}"
         self._rest(
             "POST",
             "/endpoint-certificates",
-            data={"alias": alias, "endpoint": endpoint},
+            data={"alias": alias, "endpoint": endpoint, "password": password},
             files={"certificate": ("certificate.crt", file)},
         )
         self.wait_until_enforced(alias)

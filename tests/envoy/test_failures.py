@@ -186,7 +186,7 @@ def producers() -> dict[Cause, Failing]:
         Cause.NO_SUBJECT_ALT_NAME: chain(no_name, no_name),
         Cause.HOSTNAME_MISMATCH: chain(other, other),
         Cause.SELF_SIGNED_NOT_TRUSTED: chain(issue(HOST), None),
-        Cause.UNKNOWN_ISSUER: chain(issue(HOST, by=root), issue(ca=True, common_name="another CA")),
+        Cause.UNKNOWN_ISSUER: chain(issue(HOST, by=root).followed_by(root), issue(ca=True, common_name="another CA")),
         Cause.CHAIN_INCOMPLETE: lambda holdfast: of_backend(holdfast, forgetful, root, code="chain_incomplete"),
         Cause.PIN_MISMATCH: pinned,
         Cause.REVOKED: lambda holdfast: with_crl(holdfast, revoke),
