@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install run test picture check bench lock vendor
+.PHONY: help install run test picture tables check bench lock vendor
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ test: check ## everything: checks, and all tests with real Envoy and a real brow
 
 picture: install ## make the picture of the README again
 	HOLDFAST_PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_described_page.py
+
+tables: install ## measure again what is believed; writes docs/verdicts.md
+	HOLDFAST_TABLES=docs $(BIN)/python -m pytest tests/envoy/test_verdicts.py
 
 check: install ## lint, types, floors
 	$(BIN)/ruff check src tests tools bench

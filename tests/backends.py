@@ -12,6 +12,7 @@ import json
 import socket
 import socketserver
 import ssl
+import struct
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -365,6 +366,26 @@ def silent_backend() -> Iterator[str]:
     """Take connections and never say a word on them; give its URL."""
     with socket.create_server((V4, 0)) as listening:
         yield _url("https", V4, listening.getsockname()[1], "")
+
+
+@contextmanager
+def resetting_backend() -> Iterator[str]:
+    """Reset each connection when the first word was said; give its URL."""
+
+    class _Resetting(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1)
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.request.close()
+
+    with socketserver.ThreadingTCPServer((V4, 0), _Resetting) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield _url("https", V4, server.server_address[1], "")
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager

@@ -199,13 +199,13 @@ class Holdfast:
         """Take *action*, like Publish."""
         self._rest("POST", "/apis/change-lifecycle", params={"action": action, "apiId": api.id})
 
-    def import_certificate(self, endpoint: str, file: bytes, alias: str = "") -> str:
+    def import_certificate(self, endpoint: str, file: bytes, alias: str = "", password: str = "") -> str:
         """Import *file* for *endpoint*, wait until it is enforced, and give its alias."""
         alias = alias or f"alias{next(_numbers)}"
         self._rest(
             "POST",
             "/endpoint-certificates",
-            data={"alias": alias, "endpoint": endpoint},
+            data={"alias": alias, "endpoint": endpoint, "password": password},
             files={"certificate": ("certificate.crt", file)},
         )
         self.wait_until_enforced(alias)
@@ -232,6 +232,16 @@ class Holdfast:
                 == "enforced"
             )
         )
+
+    def decide(self, endpoint: str, **settings: Any) -> None:
+        """Decide about the trust of *endpoint* (all else has its default), and wait until it is enforced."""
+        body = {"crls": ""} | settings
+        self._rest("PUT", "/endpoints/trust-settings", params={"endpoint": endpoint}, json=body)
+        self.wait_until_trust_is_enforced(endpoint)
+
+    def present_nothing(self, endpoint: str) -> None:
+        """Let the gateways present no client certificate any longer; no answer says when they have followed."""
+        self._rest("DELETE", "/endpoints/client-certificate", params={"endpoint": endpoint})
 
     def wait_until_client_is_enforced(self, endpoint: str) -> None:
         """Wait until REST says that all gateways present what is decided for the origin of *endpoint*."""

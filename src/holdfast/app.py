@@ -23,6 +23,8 @@ from holdfast.apis.endpoint import Environment
 from holdfast.gateway.ads import serve
 from holdfast.gateway.cache import Cache
 from holdfast.gateway.process import EnvoyProcess, find_envoy
+from holdfast.gateway.resource import CLUSTER
+from holdfast.gateway.tls import presents_client_certificate
 from holdfast.machine import (
     CannotStart,
     check_free,
@@ -115,7 +117,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         password = _ensure_admin(accounts, settings, data)
         cache = Cache()
         process = EnvoyProcess(envoy, EMBEDDED, sockets, data / "envoy.log")
-        failures = Failures(cache.tell_observers_soon)
+        failures = Failures(cache.tell_observers_soon, partial(_presents_client_certificate, cache))
         enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
         listeners: dict[Environment, Address] = {"production": settings.gateway, "sandbox": settings.sandbox}
         publisher = Publisher(store, cache, enforcements, listeners, settings.drain, sealing=sealing)
@@ -146,6 +148,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             await stack.enter_async_context(_web_server(runtime, publisher_socket))
             await wait_until_answering(listeners.values(), data / "envoy.log")
             yield Running(runtime, url_of(settings.publisher), password)
+
+
+def _presents_client_certificate(cache: Cache, cluster: str) -> bool:
+    found = cache.get(CLUSTER, cluster)
+    return found is not None and presents_client_certificate(found)
 
 
 def _ensure_admin(accounts: Accounts, settings: Settings, data: Path) -> str | None:

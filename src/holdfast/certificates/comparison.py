@@ -141,12 +141,12 @@ def _validity(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch
 
 def _names(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
     del now
-    if trust.any_name or any(presents(presented.leaf, name) for name in trust.accepted_names):
+    accepted = trust.accepted_names
+    if not accepted or any(presents(presented.leaf, name) for name in accepted):
         return None
     names = presented.leaf.subject_alt_names
     code = "hostname_mismatch" if names else "no_subject_alt_name"
-    expected = _listed([name.value for name in trust.accepted_names])
-    return _mismatch(code, "subjectAltName", expected, _listed(names) or "none")
+    return _mismatch(code, "subjectAltName", _listed([name.value for name in accepted]), _listed(names) or "none")
 
 
 def _pins(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:

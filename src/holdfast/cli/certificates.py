@@ -157,13 +157,13 @@ def inspect_certificate(
     now = datetime.now(UTC)
     upload = _read(file, password_stdin)
     try:
-        reference = parse_endpoint(endpoint).origin.reference if endpoint else None
+        names = (parse_endpoint(endpoint).origin.reference,) if endpoint else ()
     except InvalidField as error:
         raise Misused(f"--endpoint: {error}") from error
     found = [
         {"code": each.code, "severity": each.severity.value, "message": each.message, "remedy": each.remedy}
         | {"fingerprint": each.fingerprint}
-        for each in examine_all(upload.certificates, reference, now)
+        for each in examine_all(upload.certificates, names, now)
     ]
     certificates = [_described(certificate, now) for certificate in upload.certificates]
     if as_json:

@@ -90,8 +90,14 @@ class Failures:
     It is written on the event loop and read from threads.
     """
 
-    def __init__(self, tell: Callable[[], None]) -> None:
-        """*tell* is called after each failure that was written down."""
+    def __init__(
+        self, tell: Callable[[], None], presents_client_certificate: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """
+        *tell* is called after each failure that was written down; *presents_client_certificate* says for the name of a
+        cluster whether gateways have a client certificate for its backend.
+        """
+        self._presents_client_certificate = presents_client_certificate
         self.started_at = datetime.now(UTC)
         self._tell = tell
         self._lock = threading.Lock()
@@ -124,7 +130,7 @@ class Failures:
         owner = read_cluster_name(request.cluster)
         if owner is None:
             return
-        call = _call(*owner, request)
+        call = _call(*owner, request, client_certificate=self._presents_client_certificate(request.cluster))
         with self._lock:
             self._requests.add(request.cluster, call)
             forgotten = self._forgotten.get(request.cluster)
@@ -229,14 +235,21 @@ class _Requests:
         return found[1] if found else None
 
 
-def _call(organization: str, api_id: str, environment: Environment, request: FailedRequest) -> FailedCall:
+def _call(
+    organization: str, api_id: str, environment: Environment, request: FailedRequest, *, client_certificate: bool
+) -> FailedCall:
     return FailedCall(
         organization=organization,
         api_id=api_id,
         environment=environment,
         gateway=request.gateway,
         upstream=request.upstream,
-        told=cause_of(request.reason, timed_out=request.timed_out, without_host=request.without_host),
+        told=cause_of(
+            request.reason,
+            timed_out=request.timed_out,
+            without_host=request.without_host,
+            client_certificate=client_certificate,
+        ),
         reason=request.reason,
         request_id=request.request_id,
         at=request.at,

@@ -109,7 +109,7 @@ async def fetch(
     findings = [
         found
         for each in offered
-        for found in examine(each.certificate, terms.trust.reference if each.kind == Role.LEAF else None, now)
+        for found in examine(each.certificate, terms.trust.accepted_names if each.kind == Role.LEAF else (), now)
     ]
     if not offered and not error:
         error = "The backend presented no certificate that can be read."
