@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.comparison import PUBLIC, Difference, Mismatch, compare
@@ -82,7 +84,13 @@ def test_a_missing_intermediate_is_told_from_an_unknown_issuer():
         "1 certificate, issued by CN=Intermediate",
     )
     assert difference(forgotten, trusting(ROOT)) == ("chain_incomplete", expected)
-    assert difference(forgotten, trusting()) == ("chain_incomplete", expected)
+    assert difference(forgotten, trusting())[0] == "unknown_issuer"
+    assert difference(forgotten, trusting(issue(HOST)))[0] == "unknown_issuer"
+    issuer_is_at = x509.AccessDescription(
+        AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier("http://ca.test/issuer.crt")
+    )
+    public = issue(HOST, by=INTERMEDIATE, more=[(x509.AuthorityInformationAccess([issuer_is_at]), False)]).alone
+    assert difference(public, trusting()) == ("chain_incomplete", expected)
 
 
 def test_the_last_certificate_that_was_sent_says_whose_is_missing():
