@@ -107,17 +107,25 @@ class Failures:
         self._forgotten: dict[str, datetime] = {}
         self._examinations: OrderedDict[str, Examination] = OrderedDict()  # by cluster
         self._notice: Callable[[FailedCall], None] = lambda _: None
+        self._notice_change: Callable[[str, str], None] = lambda *_: None
         self._requests = _Requests()
 
-    def on_failure(self, notice: Callable[[FailedCall], None]) -> None:
-        """Call *notice*, on the event loop, with each request that says something of its backend."""
-        self._notice = notice
+    def observe(self, failed: Callable[[FailedCall], None], changed: Callable[[str, str], None]) -> None:
+        """
+        Call *failed*, on the event loop, with each request that says something of its backend.
 
-    def examined(self, organization: str, api_id: str, environment: Environment, found: Examination) -> None:
-        """Write down what a test of a backend showed, unless it was changed in between."""
+        *changed* is called with organization and API whose failures are forgotten.
+        """
+        self._notice, self._notice_change = failed, changed
+
+    def examined(
+        self, organization: str, api_id: str, environment: Environment, found: Examination, began: datetime
+    ) -> None:
+        """Write down what a test of a backend showed, unless it was changed since the test *began*."""
         cluster = cluster_name(organization, api_id, environment)
         with self._lock:
-            if cluster not in self._failures:
+            forgotten = self._forgotten.get(cluster)
+            if cluster not in self._failures or (forgotten is not None and began < forgotten):
                 return
             self._examinations[cluster] = found
             self._examinations.move_to_end(cluster)
@@ -169,6 +177,7 @@ class Failures:
                 self._forgotten[cluster] = now
             while len(self._forgotten) > MAX_FORGOTTEN:
                 self._forgotten.pop(next(iter(self._forgotten)))
+        self._notice_change(organization, api_id)
 
     def of(self, api: Api) -> dict[Environment, Failure]:
         """The last failure of each backend of *api* that has one, at whichever gateway."""
