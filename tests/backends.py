@@ -102,6 +102,11 @@ class Backend:
         return self._server.connections
 
     @property
+    def carriers(self) -> int:
+        """How many connections carried a request; a test of the backend makes connections without any."""
+        return len(self._server.carriers)
+
+    @property
     def requests(self) -> int:
         """How many requests have arrived."""
         return self._server.requests
@@ -122,6 +127,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.gate = threading.Event()
         self.requests = self.connections = 0
+        self.carriers: set[int] = set()  # the other side's ports
         self.server_names: list[str | None] = []
         self.tls_versions: list[str | None] = []
         self.lock = threading.Lock()
@@ -176,6 +182,7 @@ class _Exchange(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         with self.server.lock:
             self.server.requests += 1
+            self.server.carriers.add(self.client_address[1])
         body = self._body()
         segments = urlsplit(self.path).path.split("/")
         if "stream" in segments:

@@ -52,7 +52,7 @@ def test_a_backend_is_believed_as_long_as_its_certificate_is_imported(holdfast: 
 
             alias = holdfast.import_certificate(endpoint, case.imported, password=case.password)
             assert probe.both() == ["200"] * 4
-            assert backend.connections < backend.requests, "no connection to the backend was used twice"
+            assert backend.carriers < backend.requests, "no connection to the backend was used twice"
 
             holdfast.delete_certificate(alias)
             wait_until(lambda: probe.open() == NOT_TRUSTED)
