@@ -23,6 +23,8 @@ def as_commands(request: Request, action: str, **values: str) -> tuple[str, str]
     return f"holdfast {command.format(**quoted)}", f"curl -u USER {curl.format(rest=rest, **quoted)}"
 
 
+# Its braces are doubled, as every line is formatted.
+_EXCEPTION = '\'{{"reason": "REASON", "until": "TIME"}}\''
 _ACTIONS: dict[str, tuple[str, str]] = {
     "upload": (
         "certificate add ALIAS {endpoint} FILE --wait",
@@ -38,7 +40,6 @@ _ACTIONS: dict[str, tuple[str, str]] = {
     "trust": ("trust show {endpoint}", "'{rest}/endpoints/trust-settings?endpoint={endpoint_url}'"),
     "exception": (
         "trust except {endpoint} --reason REASON --for 8h",
-        '-X PUT --json \'{{"reason": "REASON", "until": "TIME"}}\' '
-        "'{rest}/endpoints/trust-exception?endpoint={endpoint_url}'",
+        f"-X PUT --json {_EXCEPTION} '{{rest}}/endpoints/trust-exception?endpoint={{endpoint_url}}'",
     ),
 }
