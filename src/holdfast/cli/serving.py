@@ -72,6 +72,8 @@ async def _until_stopped(work: Coroutine[Any, Any, T]) -> T | None:
 async def _up(settings: Settings, *, demo: bool) -> None:
     data, who = settings.data.expanduser(), Principal(DEFAULT_ORGANIZATION, ADMIN)
     async with running(settings) as holdfast:
+        if holdfast.certificate:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, holdfast.certificate.read_again)
         _tell_ready(holdfast, data)
         tour = Tour(console, holdfast.runtime, who, holdfast.publisher_url, data, data / PASSWORD_FILE)
         async with tour.begin() if demo else nullcontext():
@@ -102,7 +104,7 @@ def _settings(**options: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name, given = str(first["loc"][0]), str(first["input"])
-        told = f"HOLDFAST_{name.upper()}" if options.get(name) is None else f"--{name}"
+        told = f"HOLDFAST_{name.upper()}" if options.get(name) is None else f"--{name.replace('_', '-')}"
         reason = str(first["msg"]).removeprefix("Value error, ").replace("Input should", f"{given!r} should")
         raise CannotStart(f"{told}: {reason}.") from error
     except RuntimeError as error:

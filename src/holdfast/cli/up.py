@@ -14,24 +14,42 @@ Data = Annotated[Path | None, Option(metavar="DIR", help="Where everything is [d
 Publisher = Annotated[str | None, Option(metavar="HOST:PORT", help="Pages and REST [default: 127.0.0.1:9080].")]
 Gateway = Annotated[str | None, Option(metavar="HOST:PORT", help="Production calls [default: 127.0.0.1:8280].")]
 Sandbox = Annotated[str | None, Option(metavar="HOST:PORT", help="Sandbox calls [default: 127.0.0.1:8281].")]
+TlsCert = Annotated[
+    Path | None, Option(metavar="FILE", help="Serve the publisher over TLS: certificate and chain, PEM.")
+]
+TlsKey = Annotated[Path | None, Option(metavar="FILE", help="The private key of that certificate, PEM.")]
+InsecureHttp = Annotated[
+    bool | None,
+    Option("--insecure-http", help="Let the publisher speak http beyond this machine, behind a TLS proxy."),
+]
 Demo = Annotated[bool, Option("--demo", help="Also start a backend with a self-signed certificate, to try with.")]
 Once = Annotated[bool, Option("--once", help="Play it once, with data of its own, and end.")]
 
 
 @commands.command()
 def up(
-    data: Data = None, publisher: Publisher = None, gateway: Gateway = None, sandbox: Sandbox = None, demo: Demo = False
+    data: Data = None,
+    publisher: Publisher = None,
+    gateway: Gateway = None,
+    sandbox: Sandbox = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    insecure_http: InsecureHttp = None,
+    demo: Demo = False,
 ) -> None:
     """
     Start the publisher and a gateway; Ctrl-C ends both.
 
-    What an option sets, a variable can set too: HOLDFAST_DATA, HOLDFAST_PUBLISHER, HOLDFAST_GATEWAY, HOLDFAST_SANDBOX.
+    What an option sets, a variable can set too: HOLDFAST_DATA, HOLDFAST_PUBLISHER, HOLDFAST_GATEWAY, HOLDFAST_SANDBOX,
+    HOLDFAST_TLS_CERT, HOLDFAST_TLS_KEY, HOLDFAST_INSECURE_HTTP. SIGHUP reads certificate and key again.
     HOLDFAST_ADMIN_PASSWORD is the password of admin, HOLDFAST_LOG_LEVEL one of debug, info, warning, error.
     """
     # The server is large; a command that only asks one does not load it.
     from holdfast.cli.serving import serve
 
-    serve({"data": data, "publisher": publisher, "gateway": gateway, "sandbox": sandbox}, demo=demo)
+    addresses = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
+    tls = {"tls_cert": tls_cert, "tls_key": tls_key, "insecure_http": insecure_http}
+    serve({"data": data} | addresses | tls, demo=demo)
 
 
 @commands.command()
