@@ -77,7 +77,8 @@ class Holdfast:
         self.admin_password = "correct horse battery staple"
         self._addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
         ours = {"HOLDFAST_ADMIN_PASSWORD": self.admin_password, "TMPDIR": str(directory)}
-        self._environment = dict(os.environ) | ours | environment
+        ours["HOLDFAST_REQUESTS_PER_SECOND"] = "5000"  # what waits for something here asks again and again
+        self.environment = dict(os.environ) | ours | environment
         self._process: subprocess.Popen[bytes] | None = None
         self.rest = self.browser(REST, auth=("admin", self.admin_password))
 
@@ -128,20 +129,24 @@ class Holdfast:
     def refuse_to_start(self, **options: str) -> str:
         """Run the command with *options* where it cannot start; see that it says so in one line and give the line."""
         command = self._command(**options)
-        done = subprocess.run(command, env=self._environment, capture_output=True, timeout=START_WITHIN, check=False)
+        done = subprocess.run(command, env=self.environment, capture_output=True, timeout=START_WITHIN, check=False)
         assert (done.returncode, done.stdout) == (1, b""), done
         (line,) = done.stderr.decode().splitlines()
         return line
 
+    def options(self, **others: str) -> list[str]:
+        """Give the options that name its data and its addresses, or *others*."""
+        every = {"data": str(self.data)} | self._addresses | others
+        return [f"--{name}={value}" for name, value in every.items()]
+
     def _command(self, **options: str) -> list[str]:
-        every = {"data": str(self.data)} | self._addresses | options
-        return [str(COMMAND), "up", *(f"--{name}={value}" for name, value in every.items())]
+        return [str(COMMAND), "up", *self.options(**options)]
 
     def start(self) -> None:
         """Run the command until it says that it is ready."""
         with self.output.open("wb") as output:
             process = self._process = subprocess.Popen(
-                self._command(), env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                self._command(), env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         try:
             wait_until(lambda: b"Ready: " in self.output.read_bytes() or process.poll() is not None, START_WITHIN)

@@ -41,6 +41,22 @@ def data_directory(data: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_held(data: Path) -> bool:
+    """Say whether a Holdfast runs on the data directory; False also where that cannot be seen."""
+    try:
+        descriptor = os.open(data / "lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def socket_directory() -> Iterator[Path]:
     """Make a directory for unix sockets that only this user may enter; its path is short, as sockets need it."""

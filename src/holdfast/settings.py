@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     tls_cert: Path | None = None  # of the publisher; with the chain
     tls_key: Path | None = None
     insecure_http: bool = False  # beyond this machine
-    requests_per_second: float = Field(default=100.0, ge=0, le=1e6)  # of one user; 0: no limit
+    requests_per_second: float = Field(default=200.0, ge=0, le=1e6)  # of one user; 0: no limit
     admin_password: SecretStr | None = None
     sealing_key: SecretStr | None = None
     sealing_key_file: Path | None = None

@@ -1,5 +1,5 @@
 """
-What `holdfast up`, `demo` and `rotate-sealing-key` run. The only module of the command that knows the server.
+What `holdfast up`, `demo`, `doctor` and `rotate-sealing-key` run. The only module of the command that knows the server.
 """
 
 import asyncio
@@ -18,9 +18,12 @@ from holdfast.app import ADMIN, PASSWORD_FILE, Running, rotate_sealing_key, runn
 from holdfast.cli.failures import CommandFailed
 from holdfast.demo.story import play, stage
 from holdfast.demo.tour import Tour
+from holdfast.doctor import examine
+from holdfast.doctor.check import Check
 from holdfast.gateway.process import EnvoyMissing
 from holdfast.machine import CannotStart
 from holdfast.services.principal import Principal
+from holdfast.services.runtime import utc_now
 from holdfast.settings import Settings
 from holdfast.telemetry import configure_logging
 
@@ -48,6 +51,15 @@ def seal_anew(options: dict[str, Any]) -> bool:
     if lost:
         console.print(f"{lost} could not be opened, and were left as they are: import their client certificates again.")
     return not lost
+
+
+def diagnose(options: dict[str, Any]) -> list[Check]:
+    """Look whether all is as it must be; settings that cannot be read are the only check then."""
+    try:
+        settings = _settings(**options)
+    except CannotStart as error:
+        return [Check.failed("settings", str(error), "Correct it; nothing else could be looked at.")]
+    return [Check.ok("settings", "They can be read."), *examine(settings, utc_now())]
 
 
 @contextmanager

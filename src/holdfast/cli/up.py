@@ -1,12 +1,15 @@
 """
-`holdfast up`, `holdfast demo` and `holdfast rotate-sealing-key`: the server.
+`holdfast up`, `holdfast demo`, `holdfast doctor` and `holdfast rotate-sealing-key`: the server.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer import Option
+
+from holdfast.cli.output import AsJson, write_json, write_table
 
 commands = typer.Typer()
 
@@ -66,6 +69,37 @@ def demo(once: Once = False) -> None:
     from holdfast.cli.serving import demonstrate
 
     if not demonstrate():
+        raise typer.Exit(1)
+
+
+@commands.command()
+def doctor(
+    data: Data = None,
+    publisher: Publisher = None,
+    gateway: Gateway = None,
+    sandbox: Sandbox = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    insecure_http: InsecureHttp = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Look whether settings, files, clock, ports, Envoy and database are as they must be, and say what to do.
+
+    Give it the options and variables of `holdfast up`. It changes nothing, and may be run while Holdfast runs, as its
+    user. Exit code 1: something failed.
+    """
+    from holdfast.cli.serving import diagnose
+
+    addresses = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
+    tls = {"tls_cert": tls_cert, "tls_key": tls_key, "insecure_http": insecure_http}
+    checks = diagnose({"data": data} | addresses | tls)
+    if as_json:
+        write_json({"count": len(checks), "list": [asdict(check) for check in checks]})
+    else:
+        rows = [(check.outcome, check.name, f"{check.text} {check.advice}".strip()) for check in checks]
+        write_table(("", "Check", "What was seen, and what to do"), rows, "")
+    if any(check.outcome == "failed" for check in checks):
         raise typer.Exit(1)
 
 
