@@ -159,9 +159,9 @@ def connect() -> Iterator[Callable[..., TestClient]]:
     made: dict[int, ASGIApp] = {}
     with anyio.from_thread.start_blocking_portal() as portal:
 
-        def make(runtime: Runtime, **options: object) -> TestClient:
+        def make(runtime: Runtime, *, requests_per_second: float = 0.0, **options: object) -> TestClient:
             if id(runtime) not in made:
-                made[id(runtime)] = create_asgi(runtime)
+                made[id(runtime)] = create_asgi(runtime, requests_per_second)
             client = TestClient(made[id(runtime)], "http://127.0.0.1:9080", follow_redirects=False, **options)
             client.portal = portal
             return client
