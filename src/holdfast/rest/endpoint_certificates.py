@@ -9,9 +9,10 @@ from fastapi import APIRouter, Form, Query, Response, UploadFile
 
 from holdfast.apis.endpoint_certificate import EndpointCertificate
 from holdfast.certificates import parsing
+from holdfast.certificates.description import described
 from holdfast.certificates.validity import Status
 from holdfast.rest.authentication import Caller, Running
-from holdfast.rest.certificates import described, findings_of
+from holdfast.rest.certificates import findings_of
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX

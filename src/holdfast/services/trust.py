@@ -20,6 +20,7 @@ from holdfast.certificates.identity import ReferenceIdentifier
 from holdfast.certificates.parsing import Ignored, Upload, Used
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services import admission, removal
+from holdfast.services.endpoints import refuse_foreign, refuse_insecure
 from holdfast.services.principal import Principal
 from holdfast.services.versions import Expected, check_expected, tag_of_certificate
 from holdfast.store import apis, endpoint_certificates, trust_settings
@@ -99,7 +100,8 @@ def add_certificate(
     session: Session, who: Principal, alias: str, target: Endpoint, upload: Upload, now: datetime
 ) -> EndpointCertificate:
     """Trust what was read and checked for the origin of *target*, in the caller's transaction; raises as above."""
-    admission.refuse_foreign_endpoint(session, who, target)
+    refuse_foreign(session, who, target)
+    refuse_insecure(target)
     admission.refuse_taken_alias(session, who, alias, "Choose another, or replace its certificate.")
     entry = EndpointCertificate(
         id=str(uuid.uuid4()),
