@@ -1,8 +1,13 @@
 """The publisher's own certificate, as it is read and before anybody connects."""
 
+import asyncio
+import socket
+import ssl
+
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
+from holdfast.http_server import serving
 from holdfast.https import ServerCertificate, UnusableCertificate, load
 from holdfast.machine import CannotStart
 from issuing import DAY, issue
@@ -54,3 +59,34 @@ def test_a_damaged_key_is_refused(tmp_path):
     certificate, key = write_identity(tmp_path, issue("localhost"))
     key.write_bytes(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
     assert refused(certificate, key).startswith(f"{certificate} and {key} cannot be used (")
+
+
+def test_files_that_change_are_noticed_without_a_signal(tmp_path):
+    root = issue(ca=True, common_name="root")
+    first, second = (issue("127.0.0.1", by=root) for _ in range(2))
+    certificate = ServerCertificate(*write_identity(tmp_path, first))
+    context = ssl.create_default_context(cadata=root.pem.decode())
+
+    async def nothing(_scope, _receive, _send):
+        pass
+
+    async def presented(address):
+        _, writer = await asyncio.open_connection(*address, ssl=context, server_hostname="127.0.0.1")
+        der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        writer.close()
+        return der
+
+    async def story():
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            address = listening.getsockname()
+            async with serving(nothing, listening, certificate.context):
+                watching = asyncio.create_task(certificate.watch(every=0.01))
+                before = await presented(address)
+                write_identity(tmp_path, second)
+                async with asyncio.timeout(5):
+                    while await presented(address) != second.der:
+                        pass
+                watching.cancel()
+                return before
+
+    assert asyncio.run(story()) == first.der

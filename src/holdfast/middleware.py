@@ -23,11 +23,12 @@ _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-# All that OWASP names (Secure Headers Project) but clipboard-write, which the buttons that copy need.
+# All that OWASP names (Secure Headers Project), but clipboard-write, which the buttons that copy need, and web-share,
+# which not every browser knows and then complains of.
 _NOT_NEEDED = (
     "accelerometer", "autoplay", "camera", "cross-origin-isolated", "display-capture", "encrypted-media", "fullscreen",
     "geolocation", "gyroscope", "keyboard-map", "magnetometer", "microphone", "midi", "payment",
-    "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "sync-xhr", "usb", "web-share",
+    "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "sync-xhr", "usb",
     "xr-spatial-tracking",
 )  # fmt: skip
 _PERMISSIONS_POLICY = ", ".join(f"{name}=()" for name in _NOT_NEEDED)
