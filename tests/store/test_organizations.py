@@ -81,6 +81,7 @@ FOR_ALL = {
     accounts.user_named,
     accounts.session_user,
     accounts.remove_session,
+    accounts.user_of,
     journal.last_change,
     journal.changes_after,
     journal.forget_changes,

@@ -14,7 +14,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from holdfast.services.attempts import Attempts
 from holdfast.services.errors import SignInRefused
-from holdfast.services.permissions import EVERY_PERMISSION, permissions
+from holdfast.services.permissions import Role, permissions_of
 from holdfast.services.principal import Principal
 from holdfast.store import accounts, journal
 from holdfast.store.accounts import User
@@ -31,7 +31,7 @@ MAX_PASSWORD = 1_024  # characters; more would only cost us time
 
 def principal_of(user: User) -> Principal:
     """Say on whose behalf *user* acts, and what they may."""
-    return Principal(user.organization, user.name, permissions(user.permissions))
+    return Principal(user.organization, user.name, permissions_of(user.roles))
 
 
 class Accounts:
@@ -48,7 +48,7 @@ class Accounts:
 
     def ensure_user(self, organization: str, name: str, password: str, now: datetime, *, reset: bool) -> bool:
         """
-        Make the organization and the user, with all permissions, where they are missing; say whether the user is new.
+        Make the organization and the user, an admin, where they are missing; say whether the user is new.
 
         With *reset*, a user who exists gets *password*, unless it is theirs already.
         """
@@ -57,7 +57,7 @@ class Accounts:
                 accounts.insert_organization(session, organization, now)
             user = accounts.user_named(session, name)
             if user is None:
-                user = User(str(uuid.uuid4()), organization, name, self._hasher.hash(password), EVERY_PERMISSION)
+                user = User(str(uuid.uuid4()), organization, name, self._hasher.hash(password), frozenset({Role.ADMIN}))
                 accounts.insert_user(session, user, now)
                 journal.record(session, AuditEvent(organization, now, "holdfast", "create user", name, ""))
                 return True

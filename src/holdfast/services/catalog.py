@@ -16,6 +16,7 @@ from holdfast.apis.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.lifecycle import State, transit
 from holdfast.services.errors import Conflict, NotFound
+from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.store import apis, journal
 from holdfast.store.apis import ApiFilter
@@ -45,6 +46,7 @@ def create_api(store: Store, who: Principal, draft: ApiDraft, now: datetime) -> 
         InvalidFields: Some values cannot be used.
         Conflict: Its context or name is taken.
     """
+    who.require(Permission.CHANGE_APIS)
     api = _checked(draft, who, now)
     with store.write() as session:
         _refuse_conflict(session, api)
@@ -55,6 +57,7 @@ def create_api(store: Store, who: Principal, draft: ApiDraft, now: datetime) -> 
 
 def get_api(store: Store, who: Principal, api_id: str) -> Api:
     """Find an API. Raises NotFound."""
+    who.require(Permission.VIEW_APIS)
     with store.read() as session:
         return _found(session, who, api_id)
 
@@ -63,6 +66,7 @@ def list_apis(
     store: Store, who: Principal, wanted: ApiFilter | None = None, offset: int = 0, limit: int | None = None
 ) -> tuple[list[Api], int]:
     """List APIs by name, with the number of all that fit."""
+    who.require(Permission.VIEW_APIS)
     with store.read() as session:
         return apis.find(session, who.organization, wanted or ApiFilter(), offset, limit)
 
@@ -90,6 +94,7 @@ def change_api(
         InvalidFields: A value cannot be used.
         NotFound: There is no such API.
     """
+    who.require(Permission.CHANGE_APIS)
     check = _Check()
     checked = _endpoints(check, *endpoints) if endpoints else None
     text = check(rules.check_description, description) if description is not None else None
@@ -116,6 +121,7 @@ def change_lifecycle(store: Store, who: Principal, api_id: str, action: str, now
         TransitionRefused: There is no such action from its state.
         NotFound: There is no such API.
     """
+    who.require(Permission.PUBLISH_APIS)
     with store.write() as session:
         before = _found(session, who, api_id)
         after = replace(before, state=transit(before.state, action), updated_at=now)
@@ -126,6 +132,7 @@ def change_lifecycle(store: Store, who: Principal, api_id: str, action: str, now
 
 def delete_api(store: Store, who: Principal, api_id: str, now: datetime) -> None:
     """Delete an API; its certificates stay, for they belong to the endpoint. Raises NotFound."""
+    who.require(Permission.DELETE_APIS)
     with store.write() as session:
         api = _found(session, who, api_id)
         apis.remove(session, api)

@@ -18,6 +18,7 @@ from holdfast.certificates.findings import Finding, examine_all
 from holdfast.certificates.parsing import Ignored, Upload, Used
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services import admission, removal
+from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.store import apis, endpoint_certificates
 from holdfast.store.database import Store
@@ -72,6 +73,7 @@ def import_certificate(
         IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
         Conflict: The alias is taken.
     """
+    who.require(Permission.ADD_ENDPOINT_CERTIFICATES)
     alias = check_alias(alias)
     target = parse_endpoint(endpoint)
     upload = _read(data, now, password)  # before the lock: some files are work
@@ -116,6 +118,7 @@ def replace_certificate(
         CertificateExpired: All that it holds has expired.
         IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
     """
+    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     upload = _read(data, now, password)
     with store.write() as session:
         before = admission.found(session, who, alias)
@@ -131,6 +134,7 @@ def replace_certificate(
 
 def delete_certificate(store: Store, who: Principal, alias: str, now: datetime) -> EndpointCertificate:
     """End the trust in the certificates under *alias* and say what they were; they can be restored. Raises NotFound."""
+    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with store.write() as session:
         entry = admission.found(session, who, alias)
         endpoint_certificates.remove(session, entry)
@@ -142,6 +146,7 @@ def delete_certificate(store: Store, who: Principal, alias: str, now: datetime) 
 
 def get_certificate(store: Store, who: Principal, alias: str) -> EndpointCertificate:
     """Find an endpoint certificate. Raises NotFound."""
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with store.read() as session:
         return admission.found(session, who, alias)
 
@@ -150,12 +155,14 @@ def list_certificates(
     store: Store, who: Principal, alias: str = "", endpoint: str = "", offset: int = 0, limit: int | None = None
 ) -> tuple[list[EndpointCertificate], int]:
     """List endpoint certificates by alias, with the number of all that fit the filters."""
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with store.read() as session:
         return endpoint_certificates.find(session, who.organization, alias, endpoint, offset, limit)
 
 
 def certificates_of_api(store: Store, who: Principal, api: Api) -> list[EndpointCertificate]:
     """All that the endpoints of *api* trust beyond nothing, by alias."""
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     with store.read() as session:
         return endpoint_certificates.of_origins(session, who.organization, origins)
@@ -163,6 +170,7 @@ def certificates_of_api(store: Store, who: Principal, api: Api) -> list[Endpoint
 
 def apis_using(store: Store, who: Principal, entry: EndpointCertificate) -> list[Api]:
     """Find the APIs with an endpoint of the entry's origin."""
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with store.read() as session:
         return apis.using_origins(session, who.organization, {entry.origin})
 

@@ -19,7 +19,8 @@ class User:
     organization: str
     name: str
     password_hash: str
-    permissions: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    disabled: bool = False
 
 
 def organizations(session: Session) -> list[str]:
@@ -40,7 +41,8 @@ def insert_user(session: Session, user: User, now: datetime) -> None:
         organization_id=user.organization,
         name=user.name,
         password_hash=user.password_hash,
-        permissions=sorted(user.permissions),
+        roles=sorted(user.roles),
+        disabled=user.disabled,
         created_at=now,
     )
     session.add(row)
@@ -58,7 +60,7 @@ def set_password_hash(session: Session, user: User, password_hash: str) -> None:
 def user_named(session: Session, name: str) -> User | None:
     """Find the user who signs in as *name*; names are unique over all organizations."""
     row = session.scalar(select(UserRow).where(UserRow.name == name))
-    return _user(row) if row else None
+    return user_of(row) if row else None
 
 
 def insert_session(session: Session, token_hash: str, user: User, now: datetime, expires_at: datetime) -> None:
@@ -76,10 +78,10 @@ def insert_session(session: Session, token_hash: str, user: User, now: datetime,
 
 
 def session_user(session: Session, token_hash: str, now: datetime) -> User | None:
-    """Find whose session this is, if it has not ended."""
+    """Find whose session this is, if it has not ended and they are not disabled."""
     query = select(SessionRow).where(SessionRow.token_hash == token_hash, SessionRow.expires_at > now)
     row = session.scalar(query)
-    return _user(row.user) if row else None
+    return user_of(row.user) if row and not row.user.disabled else None
 
 
 def remove_session(session: Session, token_hash: str) -> None:
@@ -87,5 +89,6 @@ def remove_session(session: Session, token_hash: str) -> None:
     session.execute(delete(SessionRow).where(SessionRow.token_hash == token_hash))
 
 
-def _user(row: UserRow) -> User:
-    return User(row.id, row.organization_id, row.name, row.password_hash, frozenset(row.permissions))
+def user_of(row: UserRow) -> User:
+    """Make the value of a row."""
+    return User(row.id, row.organization_id, row.name, row.password_hash, frozenset(row.roles), row.disabled)
