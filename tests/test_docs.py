@@ -9,6 +9,7 @@ import typer.main
 from holdfast import cli
 from holdfast.certificates.findings import Code
 from holdfast.gateway.causes import Cause
+from holdfast.rest.prefixes import OTHERS, PREFIX
 from holdfast.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -62,6 +63,10 @@ def test_every_field_that_apply_reads_is_in_its_page():
     known = re.findall(r'fields\.(?:value|text|texts|flag)\("(\w+)"', source)
     assert len(known) > 15
     assert {field for field in known if f"`{field}`" not in page("apply.md")} == set()
+
+
+def test_every_prefix_of_rest_is_in_the_rest_page():
+    assert {prefix for prefix in (PREFIX, *OTHERS) if f"`{prefix}`" not in page("rest.md")} == set()
 
 
 def test_every_address_of_a_file_in_the_documentation_is_right():

@@ -68,7 +68,7 @@ def create_asgi(runtime: Runtime) -> ASGIApp:
     json_door, html_door = rest.create_door(runtime), web.create_door(runtime)
 
     async def doors(scope: Scope, receive: Receive, send: Send) -> None:
-        door = json_door if scope["path"].startswith("/api/") or scope["path"] == "/metrics" else html_door
+        door = json_door if scope["path"].startswith(("/api/", "/openapi.json", "/metrics")) else html_door
         await door(scope, receive, send)
 
     return SecurityHeaders(CrossOriginProtection(BodyLimit(doors)))

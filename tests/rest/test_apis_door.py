@@ -47,7 +47,7 @@ def test_a_new_api_is_answered_with_its_place_and_what_it_is(client, berta):
     response = client.post(APIS, json=api_body(sandbox=SANDBOX, description="Thin"))
     body = response.json()
     assert (response.status_code, response.headers["location"]) == (201, f"{APIS}/{body['id']}")
-    assert body.keys() == SUMMARY | {"lastUpdatedTime", "endpointConfig"}
+    assert body.keys() > SUMMARY | {"lastUpdatedTime", "endpointConfig", "tags", "policies", "operations"}
     assert (body["name"], body["context"], body["version"]) == ("Pizza", "/pizza", "1.0.0")
     assert (body["description"], body["provider"], body["lifeCycleStatus"]) == ("Thin", berta.name, "CREATED")
     assert body["endpointConfig"] == {

@@ -7,50 +7,7 @@ import pytest
 
 from holdfast.services.accounts import SESSION_COOKIE, SESSION_LASTS
 from holdfast.services.attempts import FREE
-from rest.calls import APIS, CERTIFICATES, ENDPOINTS, FAILURES, PREFIX, REMOVED, api_body, assert_problem
-
-CALLS = [
-    ("GET", APIS),
-    ("POST", APIS),
-    ("POST", f"{APIS}/change-lifecycle?apiId=x&action=Publish"),
-    ("GET", f"{APIS}/x"),
-    ("PUT", f"{APIS}/x"),
-    ("DELETE", f"{APIS}/x"),
-    ("GET", f"{APIS}/x/failures"),
-    ("GET", CERTIFICATES),
-    ("POST", CERTIFICATES),
-    ("POST", f"{CERTIFICATES}/inspect"),
-    ("GET", f"{CERTIFICATES}/x"),
-    ("PUT", f"{CERTIFICATES}/x"),
-    ("DELETE", f"{CERTIFICATES}/x"),
-    ("GET", f"{CERTIFICATES}/x/content"),
-    ("POST", f"{CERTIFICATES}/x/undo"),
-    ("POST", f"{CERTIFICATES}/x/retire"),
-    ("GET", REMOVED),
-    ("POST", f"{REMOVED}/x/restore"),
-    ("GET", f"{CERTIFICATES}/x/usage"),
-    ("GET", "/metrics"),
-    ("GET", FAILURES),
-    ("GET", f"{FAILURES}/x"),
-    ("GET", f"{ENDPOINTS}/trust-settings"),
-    ("PUT", f"{ENDPOINTS}/trust-settings"),
-    ("PUT", f"{ENDPOINTS}/trust-exception"),
-    ("DELETE", f"{ENDPOINTS}/trust-exception"),
-    ("GET", f"{ENDPOINTS}/trust-exceptions"),
-    ("POST", f"{ENDPOINTS}/fetch"),
-    ("POST", f"{ENDPOINTS}/probe"),
-    ("GET", f"{ENDPOINTS}/client-certificate"),
-    ("PUT", f"{ENDPOINTS}/client-certificate"),
-    ("DELETE", f"{ENDPOINTS}/client-certificate"),
-    ("POST", f"{ENDPOINTS}/client-certificate/request"),
-    ("DELETE", f"{ENDPOINTS}/client-certificate/request"),
-    ("PUT", f"{ENDPOINTS}/client-certificate/answer"),
-]
-BODIES = {
-    f"{ENDPOINTS}/trust-settings": {},
-    f"{ENDPOINTS}/trust-exception": {"reason": "because it is so", "until": "2030-01-01T00:00:00Z"},
-    f"{ENDPOINTS}/client-certificate/request": {"subject": "a"},
-}
+from rest.calls import APIS, assert_problem
 
 
 @pytest.fixture
@@ -69,25 +26,15 @@ def assert_unauthorized(response):
     assert "set-cookie" not in response.headers
 
 
-@pytest.mark.parametrize(("method", "path"), CALLS)
-def test_nobody_gets_anything(anybody, method, path):
-    options = {"json": api_body()} if path == APIS and method == "POST" else {}
-    options = {"json": {}} if path == f"{APIS}/x" and method == "PUT" else options
-    if path.startswith(CERTIFICATES) and method in {"POST", "PUT"}:
-        options = {"data": {"alias": "a", "endpoint": "https://a.test"}, "files": {"certificate": ("a", b"x")}}
-    if path.startswith(ENDPOINTS):
-        options = {"params": {"endpoint": "https://a.test"}}
-        if method in {"POST", "PUT"}:
-            files = {"endpoint": (None, "https://a.test"), "certificate": ("a", b"x")}
-            options |= {"json": BODIES[path]} if path in BODIES else {"files": files}
-    assert_unauthorized(anybody.request(method, path, **options))
-
-
-def test_every_operation_is_among_these(client):
-    paths = client.get(f"{PREFIX}/openapi.json").json()["paths"]
-    served = {(method.upper(), path) for path, operations in paths.items() for method in operations}
-    named = {(method, path.partition("?")[0]) for method, path in CALLS}
-    assert {(m, re.sub(r"{\w+}", "x", p)) for m, p in served} == named
+def test_nobody_gets_anything_of_any_operation(client, anybody):
+    paths = client.get("/openapi.json").json()["paths"]
+    calls = [(method, path) for path, operations in paths.items() for method in operations]
+    assert len(calls) > 30
+    for method, path in calls:
+        response = anybody.request(method, re.sub(r"\{\w+\}", "x", path))
+        assert response.status_code == 401, (method, path)
+        if method != "head":
+            assert_unauthorized(response)
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from holdfast.apis.endpoint_certificate import Observation
-from holdfast.store import accounts, apis, endpoint_certificates, journal, removed_certificates
+from holdfast.store import accounts, api_documents, apis, endpoint_certificates, journal, removed_certificates
 from holdfast.store.accounts import User
 from holdfast.store.apis import ApiFilter
 from holdfast.store.journal import AuditEvent
@@ -27,12 +27,15 @@ def both(store, anna, otto):
             api=make_api(**of),
             entry=make_entry(**of),
             removed=make_removed(**of),
+            members={"of": who.organization, "type": who.organization},
             event=AuditEvent(who.organization, NOW, who.user, "create API", "Pizza", ""),
             user=User(f"id of {who.user}", who.organization, who.user, "hash"),
         )
     with store.write() as session:
         for each in made.values():
             apis.insert(session, each.api)
+            api_documents.save_members(session, each.api, each.members)
+            api_documents.save_definition(session, each.api, f'"{each.api.organization}"')
             endpoint_certificates.insert(session, each.entry)
             removed_certificates.insert(session, each.removed)
             journal.record(session, each.event)
@@ -46,6 +49,9 @@ READS = {
         apis.get(session, org, each.api.id)
         for each in (both.default, both.other)
         if apis.get(session, org, each.api.id)
+    ],
+    apis.id_of: lambda session, org, both: [
+        each.api for each in (both.default, both.other) if apis.id_of(session, org, "anna-Pizza-1.0.0") == each.api.id
     ],
     apis.find: lambda session, org, _: apis.find(session, org, ApiFilter(name="pizza", context="/pizza"))[0],
     apis.sharing_name_or_context: lambda session, org, _: apis.sharing_name_or_context(session, org, "Pizza", "/pizza"),
@@ -74,6 +80,20 @@ READS = {
         for each in (both.default, both.other)
     ],
     journal.audit_events: lambda session, org, _: journal.audit_events(session, org),
+    journal.audit_events_of: lambda session, org, _: journal.audit_events_of(session, org, "Pizza", "create API"),
+    api_documents.members_of: lambda session, org, both: [
+        SimpleNamespace(organization=members["of"])
+        for members in api_documents.members_of(session, org, {both.default.api.id, both.other.api.id}).values()
+    ],
+    api_documents.types_of: lambda session, org, both: [
+        SimpleNamespace(organization=kind)
+        for kind in api_documents.types_of(session, org, {both.default.api.id, both.other.api.id}).values()
+    ],
+    api_documents.definition_of: lambda session, org, both: [
+        SimpleNamespace(organization=definition.strip('"'))
+        for each in (both.default, both.other)
+        if (definition := api_documents.definition_of(session, org, each.api.id))
+    ],
 }
 # These serve all organizations, or find out which one it is.
 FOR_ALL = {
@@ -94,6 +114,8 @@ WRITES = {
     accounts.insert_user,
     accounts.insert_session,
     accounts.set_password_hash,
+    api_documents.save_members,
+    api_documents.save_definition,
     apis.insert,
     apis.update,
     apis.remove,
@@ -111,7 +133,7 @@ WRITES = {
 def test_no_function_is_forgotten_here():
     public = {
         function
-        for module in (accounts, apis, endpoint_certificates, journal, removed_certificates)
+        for module in (accounts, api_documents, apis, endpoint_certificates, journal, removed_certificates)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }
@@ -149,6 +171,10 @@ def test_updating_changes_nothing_of_another_organization(store, both):
         endpoint_certificates.update(session, replace(both.other.entry, organization="default", alias="stolen"))
         seen = Observation(looked_at=NOW)
         endpoint_certificates.observe(session, replace(both.other.entry, organization="default", observation=seen))
+    stolen = replace(both.other.api, organization="default")
+    for save, value in ((api_documents.save_members, {"of": "default"}), (api_documents.save_definition, "stolen")):
+        with pytest.raises(IntegrityError), store.write() as session:
+            save(session, stolen, value)
     assert_untouched(store, both)
 
 
@@ -174,6 +200,8 @@ def assert_untouched(store, both):
         for each in (both.default, both.other):
             organization = each.api.organization
             assert list(apis.all_of(session, organization)) == [each.api]
+            assert api_documents.members_of(session, organization, {each.api.id}) == {each.api.id: each.members}
+            assert api_documents.definition_of(session, organization, each.api.id) == f'"{organization}"'
             assert endpoint_certificates.find(session, organization) == ([each.entry], 1)
             assert removed_certificates.find(session, organization, NOW) == ([each.removed], 1)
             assert accounts.user_named(session, each.user.name) == each.user

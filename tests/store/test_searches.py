@@ -44,6 +44,10 @@ def kept(store, anna):
         ("provider", "Otto", ["Pasta"]),
         ("description", "drop table", ["Äpfel"]),
         ("name", "", ["Pasta", "Pizza", "Äpfel"]),
+        ("anywhere", "dente", ["Pasta"]),
+        ("anywhere", "/FRUIT", ["Äpfel"]),
+        ("anywhere", "pizz", ["Pizza"]),
+        ("anywhere", "burger", []),
         ("name", "burger", []),
     ],
 )
@@ -56,6 +60,7 @@ def test_a_search_finds_what_contains_the_text_in_any_case(store, field, text, f
 @pytest.mark.usefixtures("kept")
 def test_what_means_something_to_the_database_is_only_text(store, field):
     holding = {("description", "%"): ["Pizza"], ("version", "_"): ["Pasta"]}
+    holding |= {("anywhere", text): found for (_, text), found in holding.items()}
     for text in ("%", "_", "P%a", "P_zza", "\\", "/%", "' OR '1'='1", '"'):
         assert names(store, **{field: text}) == holding.get((field, text), [])
 

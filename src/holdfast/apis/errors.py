@@ -19,6 +19,22 @@ class InvalidFields(ValueError):
         super().__init__(" ".join(str(error) for error in errors))
 
 
+class UnreadableDocument(ValueError):
+    """A file is neither JSON nor YAML, or more of it than is read; the text goes on from the name of the file."""
+
+
+class InvalidDefinition(ValueError):
+    """A definition of an API that cannot be used; *problems* says why, one sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__(" ".join(problems))
+
+
+class UnreadableArchive(ValueError):
+    """An archive of an API that cannot be used; the text says what is wrong with it."""
+
+
 class TransitionRefused(ValueError):
     """The lifecycle knows no *action* from *state*."""
 

@@ -6,31 +6,55 @@ from fastapi import FastAPI
 
 from holdfast.rest import (
     apis,
+    archives,
+    caller_certificates,
     certificate_content,
     client_certificates,
+    definitions,
     endpoint_certificates,
     errors,
     failures,
+    lifecycle,
     metrics,
     probing,
+    publisher_settings,
     removed_certificates,
     rotation,
+    searching,
+    self_description,
     trust_settings,
+    validation,
 )
+from holdfast.rest.prefixes import Prefixes
 from holdfast.services.runtime import Runtime
 
 
 def create_door(runtime: Runtime) -> FastAPI:
     """Make the application that answers programs."""
-    door = FastAPI(title="Holdfast", openapi_url=f"{errors.PREFIX}/openapi.json", docs_url=None, redoc_url=None)
+    door = FastAPI(title="Holdfast", openapi_url=self_description.URL, docs_url=None, redoc_url=None)
     door.state.runtime = runtime
+    # Those with names below /apis come before /apis/{api_id}, which would take the names for ids.
+    door.include_router(archives.router)
+    door.include_router(definitions.router)
+    door.include_router(validation.router)
+    door.include_router(lifecycle.router)
     door.include_router(apis.router)
-    for part in (endpoint_certificates, certificate_content, rotation, removed_certificates):
+    for part in (
+        caller_certificates,
+        endpoint_certificates,
+        certificate_content,
+        rotation,
+        removed_certificates,
+        trust_settings,
+        probing,
+        client_certificates,
+        failures,
+        searching,
+        publisher_settings,
+        metrics,
+    ):
         door.include_router(part.router)
-    door.include_router(trust_settings.router)
-    door.include_router(probing.router)
-    door.include_router(client_certificates.router)
-    door.include_router(failures.router)
-    door.include_router(metrics.router)
     errors.install(door)
+    self_description.install(door)
+    door.add_middleware(Prefixes)
     return door

@@ -1,126 +1,86 @@
 """
-`/apis`: list, create, get, update, delete, and the lifecycle.
+`/apis`: list, create, get, update, delete, copy; and their search.
 """
 
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
 
-from holdfast.apis.api import Api
-from holdfast.apis.errors import InvalidField, InvalidFields
-from holdfast.apis.lifecycle import transitions_from
+from holdfast.apis.description import Described, full, summary
+from holdfast.apis.errors import InvalidFields
+from holdfast.rest.api_body import ApiAnswer, ApiBody, ApiChange, ApiListAnswer, in_rest_words
 from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.failures import describe_failure
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
-from holdfast.services import catalog
-from holdfast.services.catalog import ApiDraft
-from holdfast.store.apis import ApiFilter
+from holdfast.rest.queries import read_query
+from holdfast.services import api_names, catalog
+from holdfast.services.versions import tag_of_api
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["APIs"])
-_MODIFIER = re.compile(r'(?<!\S)(name|context|version|status|provider|description):(?:"([^"]*)"|(\S*))', re.IGNORECASE)
-_FIELDS = {"production": "endpointConfig.production_endpoints.url", "sandbox": "endpointConfig.sandbox_endpoints.url"}
+MAX_EXPANDED = 100  # all of an API can be much
+ApiId = Annotated[str, Query(alias="apiId", description="The id of an API, or provider-name-version.")]
+Search = Annotated[str, Query(description="A part of the name, or name:, context:, version:, status: and so on.")]
 
 
-class EndpointBody(BaseModel):
-    """One backend."""
-
-    url: str
-
-
-class EndpointConfigBody(BaseModel):
-    """The backends; load balancing and failover are not offered, so they are refused and not dropped."""
-
-    endpoint_type: str = "http"
-    production_endpoints: EndpointBody | None = None
-    sandbox_endpoints: EndpointBody | None = None
-
-
-class ApiChange(BaseModel):
-    """What of an API can be changed; other members of the description are read and left as they are."""
-
-    model_config = ConfigDict(populate_by_name=True)
-    description: str | None = None
-    endpoint_config: EndpointConfigBody | None = Field(None, alias="endpointConfig")
-
-    @property
-    def production(self) -> str | None:
-        """The production URL, None when there is none."""
-        config = self.endpoint_config
-        return config.production_endpoints.url if config and config.production_endpoints else None
-
-    @property
-    def sandbox(self) -> str | None:
-        """The sandbox URL, None when there is none."""
-        config = self.endpoint_config
-        return config.sandbox_endpoints.url if config and config.sandbox_endpoints else None
-
-    def refuse_unknown_type(self) -> None:
-        """Raise InvalidField for a kind of endpoint that would not be obeyed."""
-        if self.endpoint_config and self.endpoint_config.endpoint_type != "http":
-            kind = self.endpoint_config.endpoint_type
-            raise InvalidField("endpointConfig.endpoint_type", f"{kind!r} is not offered; use 'http' (also for https).")
-
-
-class ApiBody(ApiChange):
-    """A new API."""
-
-    name: str
-    context: str
-    version: str
-
-
-@router.get("")
+@router.get("", responses={200: {"model": ApiListAnswer}})
 def list_apis(
     running: Running,
     caller: Caller,
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
-    query: Annotated[
-        str, Query(description="A part of the name, or name:, context:, version:, status: and so on.")
-    ] = "",
+    query: Search = "",
+    expand: Annotated[bool, Query(description="Whether all of each API is wanted.")] = False,
 ) -> dict[str, Any]:
     """List APIs by name."""
-    found, total = catalog.list_apis(running.store, caller, read_query(query), offset, limit)
+    limit = min(limit, MAX_EXPANDED) if expand else limit
+    apis, total = catalog.list_apis(running.store, caller, read_query(query), offset, limit)
+    filters = {"query": query} | ({"expand": "true"} if expand else {})
+    if expand:
+        listed = [full(each) for each in catalog.describe(running.store, caller, apis)]
+    else:
+        types = catalog.types_of(running.store, caller, apis)
+        listed = [summary(api, types.get(api.id)) for api in apis]
     return {
-        "count": len(found),
-        "list": [_summary(api) for api in found],
-        "pagination": pagination(f"{PREFIX}/apis", {"query": query}, offset, limit, total),
+        "count": len(apis),
+        "list": listed,
+        "pagination": pagination(f"{PREFIX}/apis", filters, offset, limit, total),
     }
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={201: {"model": ApiAnswer}})
 def create_api(running: Running, caller: Caller, body: ApiBody, response: Response) -> dict[str, Any]:
     """Create an API."""
-    body.refuse_unknown_type()
-    draft = ApiDraft(body.name, body.context, body.version, body.production, body.sandbox, body.description or "")
     try:
-        api = catalog.create_api(running.store, caller, draft, running.now())
+        api = catalog.create_api(running.store, caller, body.draft(), running.now())
     except InvalidFields as error:
-        raise _in_rest_words(error) from error
-    response.headers["Location"] = f"{PREFIX}/apis/{api.id}"
-    return _full(api)
+        raise in_rest_words(error) from error
+    return created(catalog.get_described(running.store, caller, api.id), response)
 
 
-@router.post("/change-lifecycle")
-def change_lifecycle(
-    running: Running, caller: Caller, action: str, api_id: Annotated[str, Query(alias="apiId")]
+@router.post("/copy-api", status_code=201, responses={201: {"model": ApiAnswer}})
+def copy_api(
+    running: Running,
+    caller: Caller,
+    response: Response,
+    new_version: Annotated[str, Query(alias="newVersion")],
+    api_id: ApiId,
+    default_version: Annotated[bool, Query(alias="defaultVersion")] = False,
 ) -> dict[str, Any]:
-    """Move an API through its lifecycle: Publish, Demote to Created, Deprecate, Retire."""
-    api = catalog.change_lifecycle(running.store, caller, api_id, action, running.now())
-    transitions = [
-        {"event": event, "targetState": state.value.title()} for event, state in transitions_from(api.state).items()
-    ]
-    state = {"state": api.state.value.title(), "checkItems": [], "availableTransitions": transitions}
-    return {"workflowStatus": "APPROVED", "jsonPayload": None, "lifecycleState": state}
+    """Create a new version of an API, with all that the old one has."""
+    known, now = api_names.resolve_id(running.store, caller, api_id), running.now()
+    return created(
+        catalog.copy_api(running.store, caller, known, new_version, now, is_default=default_version), response
+    )
 
 
-@router.get("/{api_id}")
-def get_api(running: Running, caller: Caller, api_id: str) -> dict[str, Any]:
+@router.get("/{api_id}", responses={200: {"model": ApiAnswer}})
+def get_api(running: Running, caller: Caller, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
     """Get an API."""
-    return _full(catalog.get_api(running.store, caller, api_id))
+    found = catalog.get_described(running.store, caller, api_id)
+    unless.known(tag_of_api(found))
+    return full(found)
 
 
 @router.get("/{api_id}/failures")
@@ -131,64 +91,38 @@ def get_failures(running: Running, caller: Caller, api_id: str) -> dict[str, Any
     return {"count": len(found), "list": found}
 
 
-@router.put("/{api_id}")
-def update_api(running: Running, caller: Caller, api_id: str, body: ApiChange) -> dict[str, Any]:
-    """Change description and endpoints, where they are given; name, context, version and state stay."""
+@router.put("/{api_id}", responses={200: {"model": ApiAnswer}})
+def update_api(
+    running: Running, caller: Caller, api_id: str, body: ApiChange, expected: IfMatch, response: Response
+) -> dict[str, Any]:
+    """Change description, endpoints and kept members, where they are sent; name, context, version and state stay."""
     body.refuse_unknown_type()
     try:
-        endpoints = (body.production, body.sandbox) if body.endpoint_config else None
-        api = catalog.change_api(
-            running.store, caller, api_id, running.now(), description=body.description, endpoints=endpoints
+        changed = catalog.change_api(
+            running.store,
+            caller,
+            api_id,
+            running.now(),
+            description=body.description,
+            endpoints=(body.production, body.sandbox) if body.endpoint_config else None,
+            members=body.members,
+            expected=expected,
         )
     except InvalidFields as error:
-        raise _in_rest_words(error) from error
-    return _full(api)
+        raise in_rest_words(error) from error
+    response.headers["ETag"] = quote_tag(tag_of_api(changed))
+    return full(changed)
 
 
-@router.delete("/{api_id}")
-def delete_api(running: Running, caller: Caller, api_id: str) -> Response:
+@router.delete("/{api_id}", response_class=Response)
+def delete_api(running: Running, caller: Caller, api_id: str, expected: IfMatch) -> Response:
     """Delete an API."""
-    catalog.delete_api(running.store, caller, api_id, running.now())
+    catalog.delete_api(running.store, caller, api_id, running.now(), expected)
     return Response()
 
 
-def read_query(query: str) -> ApiFilter:
-    """
-    Read a search as WSO2's publisher writes it: modifiers like `context:`, the rest is part of the name.
-
-    What stands in quotes after a modifier must be all of the value, not a part.
-    """
-    found = list(_MODIFIER.finditer(query))
-    plain = " ".join(_MODIFIER.sub(" ", query).split())
-    wanted = {"name": plain} | {each[1].lower(): each[2] or each[3] or "" for each in found}
-    return ApiFilter(**wanted, exact=frozenset(each[1].lower() for each in found if each[2]))
-
-
-def _in_rest_words(error: InvalidFields) -> InvalidFields:
-    return InvalidFields([InvalidField(_FIELDS.get(each.field, each.field), str(each)) for each in error.errors])
-
-
-def _summary(api: Api) -> dict[str, Any]:
-    return {
-        "id": api.id,
-        "name": api.name,
-        "description": api.description,
-        "context": api.context,
-        "version": api.version,
-        "provider": api.provider,
-        "type": "HTTP",
-        "lifeCycleStatus": api.state.value,
-        "workflowStatus": "",
-        "hasThumbnail": False,
-        "createdTime": api.created_at.isoformat(),
-        "updatedTime": api.updated_at.isoformat(),
-    }
-
-
-def _full(api: Api) -> dict[str, Any]:
-    config: dict[str, Any] = {"endpoint_type": "http"}
-    if api.production:
-        config["production_endpoints"] = {"url": api.production.url}
-    if api.sandbox:
-        config["sandbox_endpoints"] = {"url": api.sandbox.url}
-    return _summary(api) | {"lastUpdatedTime": api.updated_at.isoformat(), "endpointConfig": config}
+def created(made: Described, response: Response) -> dict[str, Any]:
+    """Answer with an API that is new, and say where it is."""
+    response.headers["Location"] = f"{PREFIX}/apis/{made.api.id}"
+    response.headers["ETag"] = quote_tag(tag_of_api(made))
+    return full(made)

@@ -14,7 +14,11 @@ router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Cer
 _PEM_TYPES = ("application/x-pem-file", "application/pem-certificate-chain")
 
 
-@router.get("/{alias}/content")
+@router.get(
+    "/{alias}/content",
+    response_class=Response,
+    responses={200: {"content": {kind: {} for kind in ("application/octet-stream", *_PEM_TYPES)}}},
+)
 def get_content(running: Running, caller: Caller, alias: str, request: Request) -> Response:
     """Download what is under *alias*: DER for one certificate, PEM for several or when the client accepts only that."""
     entry = trust.get_certificate(running.store, caller, alias)

@@ -12,12 +12,14 @@ from holdfast.certificates import parsing
 from holdfast.certificates.validity import Status
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.certificates import described, findings_of
+from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.services import rotation, trust
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import Import, Inspection
+from holdfast.services.versions import tag_of_certificate
 
 router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
 Password = Annotated[str, Form(description="Opens a PKCS#12 or Java truststore that needs one.")]
@@ -58,6 +60,7 @@ def upload_certificate(
     """Trust the uploaded certificates for the origin of *endpoint*."""
     made = trust.import_certificate(running.store, caller, alias, endpoint, read(certificate), running.now(), password)
     response.headers["Location"] = f"{router.prefix}/{quote(made.entry.alias, safe='')}"
+    response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
     return described_entry(running, made.entry) | _parts(made)
 
 
@@ -80,9 +83,10 @@ def inspect_certificate(
 
 
 @router.get("/{alias}")
-def get_certificate(running: Running, caller: Caller, alias: str) -> dict[str, Any]:
+def get_certificate(running: Running, caller: Caller, alias: str, unless: IfNoneMatch) -> dict[str, Any]:
     """Say what is under *alias*."""
     entry = trust.get_certificate(running.store, caller, alias)
+    unless.known(tag_of_certificate(entry))
     return described_entry(running, entry) | enforced(running, entry.organization, entry.origin)
 
 
@@ -92,19 +96,22 @@ def replace_certificate(
     caller: Caller,
     alias: str,
     certificate: UploadFile,
+    expected: IfMatch,
+    response: Response,
     password: Password = "",
     keep_previous: KeepPrevious = False,
 ) -> dict[str, Any]:
     """Trust the uploaded certificates instead of those under *alias*, or beside them."""
     data, now = read(certificate), running.now()
-    made = trust.replace_certificate(running.store, caller, alias, data, now, password, keep=keep_previous)
+    made = trust.replace_certificate(running.store, caller, alias, data, now, password, expected, keep=keep_previous)
+    response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
     return described_entry(running, made.entry) | _parts(made)
 
 
-@router.delete("/{alias}")
-def delete_certificate(running: Running, caller: Caller, alias: str) -> Response:
+@router.delete("/{alias}", response_class=Response)
+def delete_certificate(running: Running, caller: Caller, alias: str, expected: IfMatch) -> Response:
     """End the trust in what is under *alias*."""
-    trust.delete_certificate(running.store, caller, alias, running.now())
+    trust.delete_certificate(running.store, caller, alias, running.now(), expected)
     return Response()
 
 

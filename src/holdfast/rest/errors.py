@@ -5,28 +5,35 @@ Errors of the floors below -> answers in WSO2's shape with RFC 9457's members be
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from holdfast.apis.errors import InvalidField, InvalidFields, TransitionRefused
+from holdfast.apis.errors import (
+    InvalidDefinition,
+    InvalidField,
+    InvalidFields,
+    TransitionRefused,
+    UnreadableArchive,
+)
 from holdfast.certificates.errors import CertificateError
+from holdfast.rest.prefixes import PREFIX as PREFIX
 from holdfast.sealing import CannotUnseal
 from holdfast.services.errors import (
     CertificateExpired,
     Conflict,
+    ContentChanged,
     EndpointNeedsNoCertificate,
     IndistinguishableCertificates,
     NotFound,
     NothingBefore,
+    NotOffered,
     NotPermitted,
     SignInRefused,
     TooManyAttempts,
     TooManyTests,
 )
-
-PREFIX = "/api/am/publisher/v4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +50,23 @@ PROBLEMS: dict[type[Exception], Problem] = {
     CertificateError: Problem(400, "certificate-unusable", "The file cannot be used as certificates"),
     CertificateExpired: Problem(400, "certificate-expired", "Certificate Expired"),
     Conflict: Problem(409, "conflict", "The value is taken"),
+    ContentChanged: Problem(412, "precondition-failed", "Precondition Failed"),
     EndpointNeedsNoCertificate: Problem(400, "endpoint-without-tls", "The endpoint needs no certificate"),
     IndistinguishableCertificates: Problem(
         409, "certificates-indistinguishable", "The certificates cannot be told apart"
     ),
+    InvalidDefinition: Problem(400, "definition-invalid", "The definition cannot be used"),
     InvalidField: Problem(400, "invalid-field", "A value cannot be used"),
     InvalidFields: Problem(400, "invalid-field", "Some values cannot be used"),
     NotFound: Problem(404, "not-found", "Not Found"),
     NothingBefore: Problem(409, "no-previous-certificate", "There is no previous certificate"),
     NotPermitted: Problem(403, "not-permitted", "Forbidden"),
+    NotOffered: Problem(501, "not-offered", "Not Implemented"),
     SignInRefused: Problem(401, "unauthorized", "Unauthorized"),
     TooManyAttempts: Problem(429, "too-many-attempts", "Too many failed attempts"),
     TooManyTests: Problem(429, "too-many-tests", "Too many tests"),
     TransitionRefused: Problem(400, "transition-refused", "The lifecycle has no such transition"),
+    UnreadableArchive: Problem(400, "archive-unusable", "The archive cannot be used"),
 }
 
 
@@ -102,6 +113,10 @@ def _details(error: Exception) -> dict[str, str]:
     match error:
         case InvalidFields():
             return {each.field: str(each) for each in error.errors}
+        case InvalidDefinition():
+            return {"definition": str(error)}
+        case UnreadableArchive():
+            return {"file": str(error)}
         case InvalidField() | Conflict():
             return {error.field: str(error)}
         case CertificateError() | CertificateExpired() | IndistinguishableCertificates():
@@ -129,10 +144,10 @@ async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
 def _wanted_media_type(request: Request) -> str | None:
     """Say as what the body should have come, if it came as something else."""
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.url.path.startswith((f"{PREFIX}/apis", f"{PREFIX}/endpoints/trust-")) or (
-        request.url.path == f"{PREFIX}/endpoints/client-certificate/request"
-    ):
-        return None if given == "application/json" or given.endswith("+json") else "application/json"
+    field = getattr(request.scope.get("route"), "body_field", None)
+    wanted = getattr(getattr(field, "field_info", None), "media_type", None)
+    if wanted == "application/json":
+        return None if given == wanted or given.endswith("+json") else wanted
     return None if given == "multipart/form-data" else "multipart/form-data"
 
 
@@ -144,8 +159,10 @@ def _said(kind: str, message: str) -> str:
     return message
 
 
-async def _http_error(request: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is installed for nothing else
+    if error.status_code == HTTPStatus.NOT_MODIFIED:
+        return Response(status_code=error.status_code, headers=dict(error.headers or {}))
     phrase = HTTPStatus(error.status_code).phrase
     problem = Problem(error.status_code, phrase.lower().replace(" ", "-"), phrase)
     return answer(request, problem, str(error.detail), {}, dict(error.headers or {}))

@@ -6,6 +6,9 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Query
+from pydantic import BaseModel
+
+from holdfast.rest.prefixes import link as as_called
 
 MAX_OFFSET = 1_000_000_000  # far beyond any list, and far below what a database cannot count
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many are wanted.")]
@@ -13,11 +16,22 @@ Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET, description="How many are lef
 DEFAULT_LIMIT = 25
 
 
+class Pagination(BaseModel):
+    """Where a page is in its list; `next` and `previous` are empty where there is no such page."""
+
+    offset: int
+    limit: int
+    total: int
+    next: str
+    previous: str
+
+
 def pagination(path: str, filters: dict[str, str], offset: int, limit: int, total: int) -> dict[str, Any]:
     """Make the `pagination` member of a list; `next` and `previous` are empty where there is no such page."""
 
     def link(start: int) -> str:
-        return f"{path}?{urlencode({'limit': limit, 'offset': start} | {k: v for k, v in filters.items() if v})}"
+        given = {name: value for name, value in filters.items() if value}
+        return f"{as_called(path)}?{urlencode({'limit': limit, 'offset': start} | given)}"
 
     return {
         "offset": offset,

@@ -15,6 +15,7 @@ from holdfast.certificates.revocation import RevocationList
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.services import trust_settings
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust_settings import EndpointTrust
@@ -90,11 +91,17 @@ def delete_exception(running: Running, caller: Caller, endpoint: EndpointUrl) ->
 
 
 @router.get("/trust-exceptions")
-def list_exceptions(running: Running, caller: Caller) -> dict[str, Any]:
-    """List the origins whose verification is off."""
-    found = trust_settings.list_exceptions(running.store, caller, running.now())
-    listed = [{"origin": each.origin} | _exception(each.exception) for each in found if each.exception]
-    return {"count": len(listed), "list": listed}
+def list_exceptions(
+    running: Running, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
+) -> dict[str, Any]:
+    """List the origins whose verification is off, the first to end first."""
+    every = trust_settings.list_exceptions(running.store, caller, running.now())
+    found = every[offset : offset + limit]
+    return {
+        "count": len(found),
+        "list": [{"origin": each.origin} | _exception(each.exception) for each in found if each.exception],
+        "pagination": pagination(f"{router.prefix}/trust-exceptions", {}, offset, limit, len(every)),
+    }
 
 
 def _described(running: Runtime, found: EndpointTrust) -> dict[str, Any]:

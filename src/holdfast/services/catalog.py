@@ -3,27 +3,30 @@ The APIs of an organization: create, find, change, move through the lifecycle, d
 """
 
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from holdfast.apis import api as rules
 from holdfast.apis.api import Api
+from holdfast.apis.description import Described
 from holdfast.apis.endpoint import Endpoint, parse_endpoint
-from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.lifecycle import State, transit
+from holdfast.apis.members import check_members, merge_members
+from holdfast.services.check import Check
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
-from holdfast.store import apis, journal
+from holdfast.services.versions import Expected, check_expected, tag_of_api
+from holdfast.store import api_documents, apis, journal
 from holdfast.store.apis import ApiFilter
 from holdfast.store.database import Store
 from holdfast.store.journal import AuditEvent
 
-T = TypeVar("T")
+LIFECYCLE = "change lifecycle"  # what audit events call it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class ApiDraft:
     production: str | None = None
     sandbox: str | None = None
     description: str = ""
+    members: Mapping[str, Any] = field(default_factory=dict)  # of its description, kept for others
 
 
 def create_api(store: Store, who: Principal, draft: ApiDraft, now: datetime) -> Api:
@@ -47,12 +51,79 @@ def create_api(store: Store, who: Principal, draft: ApiDraft, now: datetime) -> 
         Conflict: Its context or name is taken.
     """
     who.require(Permission.CHANGE_APIS)
-    api = _checked(draft, who, now)
+    described = check_draft(draft, who, now)
     with store.write() as session:
-        _refuse_conflict(session, api)
-        apis.insert(session, api)
-        _written(session, who, "create API", api, f"endpoints {_urls(api)}", now)
-    return api
+        add_api(session, who, described, now)
+    return described.api
+
+
+def add_api(session: Session, who: Principal, described: Described, now: datetime, action: str = "create API") -> None:
+    """Add an API that was checked, in the caller's transaction. Raises Conflict."""
+    api = described.api
+    _refuse_conflict(session, api)
+    apis.insert(session, api)
+    if described.members:
+        api_documents.save_members(session, api, described.members)
+    _written(session, who, action, api, f"endpoints {_urls(api)}", now)
+
+
+def copy_api(
+    store: Store, who: Principal, api_id: str, version: str, now: datetime, *, is_default: bool = False
+) -> Described:
+    """
+    Create a new version of an API, in the state Created, with all that the old one has.
+
+    Raises:
+        InvalidField: The version cannot be used.
+        Conflict: There is that version already.
+        NotFound: There is no such API.
+    """
+    who.require(Permission.CHANGE_APIS)
+    version = rules.check_version(version)
+    with store.write() as session:
+        before = find_described(session, who, api_id)
+        api = replace(
+            before.api,
+            id=str(uuid.uuid4()),
+            version=version,
+            provider=who.user,
+            state=State.CREATED,
+            created_at=now,
+            updated_at=now,
+        )
+        made = Described(api, {**before.members, "isDefaultVersion": is_default})
+        add_api(session, who, made, now, "copy API")
+        definition = api_documents.definition_of(session, who.organization, api_id)
+        api_documents.save_definition(session, api, definition)
+    return made
+
+
+def get_described(store: Store, who: Principal, api_id: str) -> Described:
+    """Find an API with all members of its description. Raises NotFound."""
+    who.require(Permission.VIEW_APIS)
+    with store.read() as session:
+        return find_described(session, who, api_id)
+
+
+def find_described(session: Session, who: Principal, api_id: str) -> Described:
+    """Find an API with all members of its description, in the caller's transaction. Raises NotFound."""
+    api = _found(session, who, api_id)
+    return Described(api, api_documents.members_of(session, who.organization, [api_id]).get(api_id, {}))
+
+
+def describe(store: Store, who: Principal, found: Collection[Api]) -> list[Described]:
+    """Add the members of their descriptions to APIs that were found."""
+    who.require(Permission.VIEW_APIS)
+    with store.read() as session:
+        members = api_documents.members_of(session, who.organization, [api.id for api in found])
+    return [Described(api, members.get(api.id, {})) for api in found]
+
+
+def types_of(store: Store, who: Principal, found: Collection[Api]) -> dict[str, str]:
+    """Say of what type APIs are, by id; those that never said are left out."""
+    who.require(Permission.VIEW_APIS)
+    with store.read() as session:
+        return api_documents.types_of(session, who.organization, [api.id for api in found])
 
 
 def get_api(store: Store, who: Principal, api_id: str) -> Api:
@@ -75,7 +146,7 @@ def change_endpoints(
     store: Store, who: Principal, api_id: str, production: str | None, sandbox: str | None, now: datetime
 ) -> Api:
     """Give an API other endpoints; None takes one away. Raises InvalidFields, NotFound."""
-    return change_api(store, who, api_id, now, endpoints=(production, sandbox))
+    return change_api(store, who, api_id, now, endpoints=(production, sandbox)).api
 
 
 def change_api(
@@ -86,86 +157,106 @@ def change_api(
     *,
     description: str | None = None,
     endpoints: tuple[str | None, str | None] | None = None,
-) -> Api:
+    members: Mapping[str, Any] | None = None,
+    expected: Expected = None,
+) -> Described:
     """
-    Give an API another description and other endpoints (production, sandbox); None keeps what it has.
+    Give an API another description, other endpoints (production, sandbox), other members; None keeps what it has.
 
     Raises:
         InvalidFields: A value cannot be used.
         NotFound: There is no such API.
+        ContentChanged: It is not as *expected*.
     """
     who.require(Permission.CHANGE_APIS)
-    check = _Check()
+    check = Check()
     checked = _endpoints(check, *endpoints) if endpoints else None
     text = check(rules.check_description, description) if description is not None else None
+    kept = check(check_members, members or {}) or {}
     check.finish()
     with store.write() as session:
-        before = _found(session, who, api_id)
-        after = replace(
-            before,
-            description=before.description if text is None else text,
-            production=checked[0] if checked else before.production,
-            sandbox=checked[1] if checked else before.sandbox,
+        before = find_described(session, who, api_id)
+        check_expected(expected, tag_of_api(before))
+        api = replace(
+            before.api,
+            description=before.api.description if text is None else text,
+            production=checked[0] if checked else before.api.production,
+            sandbox=checked[1] if checked else before.api.sandbox,
             updated_at=now,
         )
-        apis.update(session, after)
-        _written(session, who, "change API", after, f"endpoints {_urls(before)} -> {_urls(after)}", now)
+        # Checked again: what was small twice need not be small together.
+        after = Described(api, check_members(merge_members(before.members, kept)))
+        save_described(session, who, before, after, now)
     return after
 
 
-def change_lifecycle(store: Store, who: Principal, api_id: str, action: str, now: datetime) -> Api:
+def save_described(session: Session, who: Principal, before: Described, after: Described, now: datetime) -> None:
+    """Write an API that was changed and checked, in the caller's transaction."""
+    apis.update(session, after.api)
+    if after.members != before.members:
+        api_documents.save_members(session, after.api, after.members)
+    _written(session, who, "change API", after.api, f"endpoints {_urls(before.api)} -> {_urls(after.api)}", now)
+
+
+def change_lifecycle(
+    store: Store,
+    who: Principal,
+    api_id: str,
+    action: str,
+    now: datetime,
+    *,
+    deprecate_others: bool = False,
+    expected: Expected = None,
+) -> Api:
     """
-    Move an API through its lifecycle.
+    Move an API through its lifecycle; *deprecate_others* takes the published versions beside it along.
 
     Raises:
         TransitionRefused: There is no such action from its state.
         NotFound: There is no such API.
+        ContentChanged: It is not as *expected*.
     """
     who.require(Permission.PUBLISH_APIS)
     with store.write() as session:
-        before = _found(session, who, api_id)
-        after = replace(before, state=transit(before.state, action), updated_at=now)
-        apis.update(session, after)
-        _written(session, who, "change lifecycle", after, f"{before.state} -> {after.state}", now)
+        before = find_described(session, who, api_id)
+        check_expected(expected, tag_of_api(before))
+        after = move(session, who, before.api, action, now)
+        if deprecate_others and after.state is State.PUBLISHED:
+            for other in apis.sharing_name_or_context(session, who.organization, after.name, after.context):
+                if other.id != after.id and other.name == after.name and other.state is State.PUBLISHED:
+                    move(session, who, other, "Deprecate", now)
     return after
 
 
-def delete_api(store: Store, who: Principal, api_id: str, now: datetime) -> None:
-    """Delete an API; its certificates stay, for they belong to the endpoint. Raises NotFound."""
+def delete_api(store: Store, who: Principal, api_id: str, now: datetime, expected: Expected = None) -> None:
+    """Delete an API; its certificates stay, for they belong to the endpoint. Raises NotFound, ContentChanged."""
     who.require(Permission.DELETE_APIS)
     with store.write() as session:
-        api = _found(session, who, api_id)
-        apis.remove(session, api)
-        _written(session, who, "delete API", api, f"endpoints {_urls(api)}", now)
+        found = find_described(session, who, api_id)
+        check_expected(expected, tag_of_api(found))
+        apis.remove(session, found.api)
+        _written(session, who, "delete API", found.api, f"endpoints {_urls(found.api)}", now)
 
 
-class _Check:
-    """Collects what is wrong with several fields, so that all of it is said at once."""
-
-    def __init__(self) -> None:
-        self._errors: list[InvalidField] = []
-
-    def __call__(self, check: Callable[[str], T], value: str) -> T | None:
-        try:
-            return check(value)
-        except InvalidField as error:
-            self._errors.append(error)
-            return None
-
-    def finish(self) -> None:
-        if self._errors:
-            raise InvalidFields(self._errors)
+def move(session: Session, who: Principal, before: Api, action: str, now: datetime) -> Api:
+    """Take *action* of the lifecycle, in the caller's transaction. Raises TransitionRefused."""
+    after = replace(before, state=transit(before.state, action), updated_at=now)
+    apis.update(session, after)
+    _written(session, who, LIFECYCLE, after, f"{before.state} -> {after.state}", now)
+    return after
 
 
-def _checked(draft: ApiDraft, who: Principal, now: datetime) -> Api:
-    check = _Check()
+def check_draft(draft: ApiDraft, who: Principal, now: datetime) -> Described:
+    """Make a new API of *draft*. Raises InvalidFields."""
+    check = Check()
     name = check(rules.check_name, draft.name)
     context = check(rules.check_context, draft.context)
     version = check(rules.check_version, draft.version)
     description = check(rules.check_description, draft.description)
     production, sandbox = _endpoints(check, draft.production, draft.sandbox)
+    members = check(check_members, draft.members) or {}
     check.finish()
-    return Api(
+    api = Api(
         id=str(uuid.uuid4()),
         organization=who.organization,
         name=name or "",
@@ -179,9 +270,10 @@ def _checked(draft: ApiDraft, who: Principal, now: datetime) -> Api:
         created_at=now,
         updated_at=now,
     )
+    return Described(api, merge_members({}, members))
 
 
-def _endpoints(check: _Check, production: str | None, sandbox: str | None) -> tuple[Endpoint | None, Endpoint | None]:
+def _endpoints(check: Check, production: str | None, sandbox: str | None) -> tuple[Endpoint | None, Endpoint | None]:
     first = None if production is None else check(lambda url: parse_endpoint(url, "production"), production)
     second = None if sandbox is None else check(lambda url: parse_endpoint(url, "sandbox"), sandbox)
     return first, second
@@ -203,9 +295,13 @@ def _found(session: Session, who: Principal, api_id: str) -> Api:
     return api
 
 
+def audit_subject(api: Api) -> str:
+    """What audit events call an API, for as long as it lives."""
+    return f"{api.name} {api.version} ({api.id})"
+
+
 def _written(session: Session, who: Principal, action: str, api: Api, detail: str, now: datetime) -> None:
-    subject = f"{api.name} {api.version} ({api.id})"
-    journal.record(session, AuditEvent(who.organization, now, who.user, action, subject, detail))
+    journal.record(session, AuditEvent(who.organization, now, who.user, action, audit_subject(api), detail))
     journal.announce(session, who.organization, "api", api.id, now)
 
 

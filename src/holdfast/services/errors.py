@@ -22,6 +22,17 @@ class Conflict(ValueError):
         super().__init__(message)
 
 
+class ContentChanged(RuntimeError):
+    """What was to be changed is no longer what the caller has seen."""
+
+    def __init__(self) -> None:
+        super().__init__("It was changed since you read it. Read it again, then change it.")
+
+
+class NotOffered(NotImplementedError):
+    """Something is asked for that the gateway would not obey, so that nothing was stored."""
+
+
 class CertificateExpired(ValueError):
     """The only certificate of an upload has expired, so *refused_by* would refuse it."""
 

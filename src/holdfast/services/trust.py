@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from holdfast.apis.api import Api
-from holdfast.apis.endpoint import parse_endpoint
+from holdfast.apis.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.endpoint_certificate import EndpointCertificate, Observation, Removal, check_alias
 from holdfast.certificates import parsing
 from holdfast.certificates.certificate import Certificate
@@ -20,6 +20,7 @@ from holdfast.certificates.validity import Status, status_of
 from holdfast.services import admission, removal
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
+from holdfast.services.versions import Expected, check_expected, tag_of_certificate
 from holdfast.store import apis, endpoint_certificates
 from holdfast.store.database import Store
 
@@ -76,24 +77,32 @@ def import_certificate(
     who.require(Permission.ADD_ENDPOINT_CERTIFICATES)
     alias = check_alias(alias)
     target = parse_endpoint(endpoint)
-    upload = _read(data, now, password)  # before the lock: some files are work
+    upload = read_upload(data, now, password)  # before the lock: some files are work
     with store.write() as session:
-        admission.refuse_foreign_endpoint(session, who, target)
-        admission.refuse_taken_alias(session, who, alias, "Choose another, or replace its certificate.")
-        entry = EndpointCertificate(
-            id=str(uuid.uuid4()),
-            organization=who.organization,
-            alias=alias,
-            endpoint=target.url,
-            origin=str(target.origin),
-            certificates=upload.certificates,
-            created_at=now,
-            updated_at=now,
-        )
-        admission.refuse_indistinguishable(session, entry)
-        endpoint_certificates.insert(session, entry)
-        admission.write_down(session, who, "import certificate", entry, now)
+        entry = add_certificate(session, who, alias, target, upload, now)
     return Import(entry, upload.ignored, upload.used)
+
+
+def add_certificate(
+    session: Session, who: Principal, alias: str, target: Endpoint, upload: Upload, now: datetime
+) -> EndpointCertificate:
+    """Trust what was read and checked for the origin of *target*, in the caller's transaction; raises as above."""
+    admission.refuse_foreign_endpoint(session, who, target)
+    admission.refuse_taken_alias(session, who, alias, "Choose another, or replace its certificate.")
+    entry = EndpointCertificate(
+        id=str(uuid.uuid4()),
+        organization=who.organization,
+        alias=alias,
+        endpoint=target.url,
+        origin=str(target.origin),
+        certificates=upload.certificates,
+        created_at=now,
+        updated_at=now,
+    )
+    admission.refuse_indistinguishable(session, entry)
+    endpoint_certificates.insert(session, entry)
+    admission.write_down(session, who, "import certificate", entry, now)
+    return entry
 
 
 def replace_certificate(
@@ -103,6 +112,7 @@ def replace_certificate(
     data: bytes,
     now: datetime,
     password: str | None = None,
+    expected: Expected = None,
     *,
     keep: bool = False,
 ) -> Import:
@@ -117,11 +127,13 @@ def replace_certificate(
         CertificateError: *data* cannot be used as certificates.
         CertificateExpired: All that it holds has expired.
         IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
+        ContentChanged: What is under *alias* is not as *expected*.
     """
     who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
-    upload = _read(data, now, password)
+    upload = read_upload(data, now, password)
     with store.write() as session:
         before = admission.found(session, who, alias)
+        check_expected(expected, tag_of_certificate(before))
         after = _succeeded(before, upload, now, keep=keep)
         admission.refuse_indistinguishable(session, after)
         _keep_replaced(session, who, before, after, now)
@@ -132,11 +144,18 @@ def replace_certificate(
     return Import(after, upload.ignored, upload.used)
 
 
-def delete_certificate(store: Store, who: Principal, alias: str, now: datetime) -> EndpointCertificate:
-    """End the trust in the certificates under *alias* and say what they were; they can be restored. Raises NotFound."""
+def delete_certificate(
+    store: Store, who: Principal, alias: str, now: datetime, expected: Expected = None
+) -> EndpointCertificate:
+    """
+    End the trust in the certificates under *alias* and say what they were; they can be restored.
+
+    Raises NotFound, and ContentChanged when none of the tags in *expected* is that of what is there.
+    """
     who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with store.write() as session:
         entry = admission.found(session, who, alias)
+        check_expected(expected, tag_of_certificate(entry))
         endpoint_certificates.remove(session, entry)
         of = {"certificates": entry.certificates, "previous": entry.previous}
         removal.keep(session, who, entry, Removal.DELETED, now, **of)
@@ -187,7 +206,8 @@ def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:
     return min((status_of(certificate, now) for certificate in certificates), key=order.index)
 
 
-def _read(data: bytes, now: datetime, password: str | None) -> Upload:
+def read_upload(data: bytes, now: datetime, password: str | None = None) -> Upload:
+    """Read a file of certificates. Raises CertificateError, CertificateExpired when all of them have expired."""
     upload = parsing.parse(data, password)
     admission.refuse_expired(upload.certificates, now)
     return upload

@@ -26,6 +26,7 @@ class ApiFilter:
     status: str = ""
     provider: str = ""
     description: str = ""
+    anywhere: str = ""  # in any of the others
     exact: frozenset[str] = frozenset()
 
 
@@ -63,6 +64,12 @@ def get(session: Session, organization: str, api_id: str) -> Api | None:
     """Find the API with this id."""
     row = session.scalar(select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.id == api_id))
     return _api(row) if row else None
+
+
+def id_of(session: Session, organization: str, text: str) -> str | None:
+    """Find the id of the API that *text* names as provider-name-version."""
+    named = ApiRow.provider + "-" + ApiRow.name + "-" + ApiRow.version
+    return session.scalar(select(ApiRow.id).where(ApiRow.organization_id == organization, named == text).limit(1))
 
 
 def find(
@@ -126,6 +133,8 @@ def _matching(organization: str, wanted: ApiFilter) -> Select[ApiRow]:
             query = query.where(func.lower(column) == text.lower())
         elif text:
             query = query.where(column.icontains(text, autoescape=True))
+    if wanted.anywhere:
+        query = query.where(or_(*(each.icontains(wanted.anywhere, autoescape=True) for each in columns.values())))
     return query
 
 

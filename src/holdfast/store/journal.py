@@ -60,6 +60,16 @@ def audit_events(session: Session, organization: str) -> list[AuditEvent]:
     ]
 
 
+def audit_events_of(session: Session, organization: str, subject: str, action: str) -> list[AuditEvent]:
+    """The audit events of one kind about one *subject*, oldest first."""
+    table = AuditEventRow
+    about = (table.organization_id == organization, table.subject == subject, table.action == action)
+    return [
+        AuditEvent(row.organization_id, row.at, row.user, row.action, row.subject, row.detail)
+        for row in session.scalars(select(table).where(*about).order_by(table.id))
+    ]
+
+
 def announce(session: Session, organization: str, kind: ChangeKind, key: str, now: datetime) -> None:
     """Write a change row."""
     session.add(ChangeRow(organization_id=organization, at=now, kind=kind, key=key))

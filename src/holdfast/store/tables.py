@@ -3,6 +3,7 @@ The tables. Every row belongs to an organization.
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -42,7 +43,13 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Table(DeclarativeBase):
     """What all tables share: the registry of their columns' types."""
 
-    type_annotation_map = {datetime: UtcDateTime, bytes: LargeBinary, str: String, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy reads it
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it
+        datetime: UtcDateTime,
+        bytes: LargeBinary,
+        str: String,
+        list[str]: JSON,
+        dict[str, Any]: JSON,
+    }
 
 
 class OrganizationRow(Table):
@@ -144,6 +151,16 @@ class ApiRow(Table):
         Index("api_by_production_origin", "organization_id", "production_origin"),
         Index("api_by_sandbox_origin", "organization_id", "sandbox_origin"),
     )
+
+
+class ApiDocumentRow(Table):
+    """What is kept of an API for others and does not concern the gateways; without a row, there is nothing."""
+
+    __tablename__ = "api_document"
+    api_id: Mapped[str] = mapped_column(ForeignKey("api.id", ondelete="CASCADE"), primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    members: Mapped[dict[str, Any]]
+    definition: Mapped[str | None]  # OpenAPI, as JSON
 
 
 class EndpointCertificateRow(Table):
@@ -288,7 +305,10 @@ class AuditEventRow(Table):
     action: Mapped[str]
     subject: Mapped[str]
     detail: Mapped[str]
-    __table_args__ = (Index("audit_event_by_time", "organization_id", "at"),)
+    __table_args__ = (
+        Index("audit_event_by_time", "organization_id", "at"),
+        Index("audit_event_by_subject", "organization_id", "subject"),
+    )
 
 
 class ChangeRow(Table):

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from holdfast.services.runtime import Runtime
 from holdfast.web import (
+    api_docs,
     apis,
     certificates,
     client_certificates,
@@ -29,6 +30,7 @@ def create_door(runtime: Runtime) -> FastAPI:
     for page in (
         sign_in,
         testing,
+        api_docs,
         apis,
         endpoints,
         lifecycle,

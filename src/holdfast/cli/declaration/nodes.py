@@ -70,8 +70,8 @@ def read_nodes(data: bytes) -> Node:
     try:
         return _Builder().build(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
-        line = (error.problem_mark or error.context_mark).line + 1
-        raise Unreadable(line, f"It is no YAML: {error.problem or error.context}.") from error
+        mark = error.problem_mark or error.context_mark
+        raise Unreadable(mark.line + 1 if mark else 1, f"It is no YAML: {error.problem or error.context}.") from error
     except yaml.YAMLError as error:
         raise Unreadable(1, "It is no YAML: it holds a character that is no text.") from error
 

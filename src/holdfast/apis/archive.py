@@ -1,0 +1,213 @@
+"""
+Archives of an API: zip files as the described system exports and imports them.
+
+    <Name>-<Version>/api.yaml                                            the description
+    <Name>-<Version>/Definitions/swagger.yaml                            the definition
+    <Name>-<Version>/Endpoint-certificates/endpoint_certificates.yaml    alias, endpoint, file
+    <Name>-<Version>/Endpoint-certificates/<alias>.crt                   PEM
+
+Older ones have `Meta-information/api.yaml`, `swagger.yaml` and `endpoint_certificates.yaml` with the certificates in
+it. Each YAML file may be JSON instead.
+"""
+
+import base64
+import binascii
+import io
+import json
+import struct
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from holdfast.apis.documents import read_document, write_yaml
+from holdfast.apis.errors import UnreadableArchive, UnreadableDocument
+from holdfast.certificates.errors import PrivateKeyRefused
+from holdfast.certificates.keys import has_mark_of_key
+
+MAX_FILES = 500
+MAX_BYTES = 8 * 1024 * 1024  # of all files, unpacked
+MAX_CERTIFICATES = 200
+_VERSION = "v4.0.0"  # of the layout
+_WHEN = (2000, 1, 1, 0, 0, 0)  # the same content is the same file
+_DEFINITIONS = ("Definitions/swagger", "Meta-information/swagger")
+_DESCRIPTIONS = ("api", "Meta-information/api")
+_CERTIFICATES = ("Endpoint-certificates/endpoint_certificates", "Meta-information/endpoint_certificates")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedCertificate:
+    """An endpoint certificate in an archive: *data* is its file, in any format that is read."""
+
+    alias: str
+    endpoint: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An API on its way: its description as REST has it, its definition, its endpoint certificates."""
+
+    description: dict[str, Any]
+    definition: Any | None
+    certificates: tuple[ArchivedCertificate, ...]
+
+
+def pack(archive: Archive, *, as_json: bool = False) -> bytes:
+    """Write an archive; equal archives are equal bytes."""
+    root = f"{archive.description['name']}-{archive.description['version']}"
+    ending, write = (".json", _json) if as_json else (".yaml", write_yaml)
+    listed = [{"alias": c.alias, "endpoint": c.endpoint, "certificate": f"{c.alias}.crt"} for c in archive.certificates]
+    files = {
+        f"{root}/api{ending}": write(_wrapped("api", archive.description)).encode(),
+        f"{root}/Definitions/swagger{ending}": write(archive.definition).encode(),
+    }
+    if listed:
+        files[f"{root}/{_CERTIFICATES[0]}{ending}"] = write(_wrapped("endpoint_certificates", listed)).encode()
+    files |= {f"{root}/Endpoint-certificates/{c.alias}.crt": c.data for c in archive.certificates}
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w") as packed:
+        for name, data in files.items():
+            packed.writestr(zipfile.ZipInfo(name, _WHEN), data, zipfile.ZIP_DEFLATED)
+    return output.getvalue()
+
+
+def unpack(data: bytes) -> Archive:
+    """
+    Read an archive.
+
+    Raises:
+        UnreadableArchive: It is none, too large, or lacks something.
+        PrivateKeyRefused: One of its files holds a private key.
+    """
+    files = _without_root(_files(data))
+    for position, (name, content) in enumerate(files.items(), 1):
+        # A definition may show a key as an example, as those of programs that handle keys do.
+        if not name.startswith(_DEFINITIONS) and has_mark_of_key(content):
+            raise PrivateKeyRefused(position, len(files), f"{name} in the archive", what="a file with a private key")
+    description = _document(files, _DESCRIPTIONS)
+    if not isinstance(description, dict):
+        raise UnreadableArchive("The archive has no api.yaml with the description of an API. Export the API again.")
+    certificates = _unwrapped(_document(files, _CERTIFICATES)) or []
+    if not isinstance(certificates, list) or len(certificates) > MAX_CERTIFICATES:
+        raise UnreadableArchive(f"endpoint_certificates.yaml is no list of at most {MAX_CERTIFICATES} certificates.")
+    return Archive(
+        _modern(_unwrapped(description)),
+        _document(files, _DEFINITIONS),
+        tuple(_certificate(each, files) for each in certificates),
+    )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _wrapped(kind: str, data: Any) -> dict[str, Any]:
+    return {"type": kind, "version": _VERSION, "data": data}
+
+
+def _unwrapped(document: Any) -> Any:
+    return document["data"] if isinstance(document, dict) and "data" in document else document
+
+
+def _files(data: bytes) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            entries = [entry for entry in packed.infolist() if not entry.filename.endswith("/")]
+            if len(entries) > MAX_FILES:
+                raise UnreadableArchive(f"The archive holds {len(entries)} files; at most {MAX_FILES} are read.")
+            found: dict[str, bytes] = {}
+            left = MAX_BYTES
+            for entry in entries:
+                found[_name(entry)] = content = _content(packed, entry, left)
+                left -= len(content)
+            return found
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, RuntimeError, OSError) as error:
+        if isinstance(error, UnreadableArchive):
+            raise
+        raise UnreadableArchive("The file is no zip archive, or it is damaged. Export the API again.") from error
+
+
+def _name(entry: zipfile.ZipInfo) -> str:
+    parts = entry.filename.split("/")
+    if "\\" in entry.filename or ":" in parts[0] or not all(parts) or {".", ".."} & set(parts):
+        raise UnreadableArchive("A file of the archive has a path that leads out of it. Nothing was read.")
+    return entry.filename
+
+
+def _content(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int) -> bytes:
+    if entry.flag_bits & 1 or entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise UnreadableArchive(f"{entry.filename} is encrypted or packed in a rare way. Pack it again with zip.")
+    with packed.open(entry) as file:
+        content = file.read(left + 1)  # what it says of its size need not be true
+    if len(content) > left:
+        raise UnreadableArchive(f"The archive holds more than {MAX_BYTES // 1024} KiB. Leave out what is not needed.")
+    return content
+
+
+def _without_root(files: dict[str, bytes]) -> dict[str, bytes]:
+    roots = {name.partition("/")[0] for name in files if "/" in name}
+    if len(roots) != 1 or any("/" not in name for name in files):
+        return files
+    root = f"{roots.pop()}/"
+    # An archive without a folder around it can consist of folders, too.
+    return files if root.startswith(("Meta-", "Definitions/")) else {n.removeprefix(root): c for n, c in files.items()}
+
+
+def _document(files: dict[str, bytes], names: Sequence[str]) -> Any | None:
+    for name in (f"{name}{ending}" for name in names for ending in (".yaml", ".json", ".yml")):
+        if name in files:
+            try:
+                return read_document(files[name])
+            except UnreadableDocument as error:
+                raise UnreadableArchive(f"{name} cannot be read. {error}") from error
+    return None
+
+
+def _modern(description: Any) -> dict[str, Any]:
+    """Write the description of an older archive, which is that of a registry, as REST has it today."""
+    if not isinstance(description, dict):
+        raise UnreadableArchive("api.yaml does not describe an API. Export the API again.")
+    identity = description.get("id")
+    if not isinstance(identity, dict):
+        return description
+    version = identity.get("version", identity.get("apiVersion"))
+    template = str(description.get("contextTemplate", description.get("context", "")))
+    config = description.get("endpointConfig")
+    try:
+        endpoints = json.loads(config) if isinstance(config, str) else config
+    except (ValueError, RecursionError) as error:
+        raise UnreadableArchive("endpointConfig in api.yaml is no JSON. Export the API again.") from error
+    return {
+        "name": identity.get("name", identity.get("apiName")),
+        "version": version,
+        "context": template.replace("/{version}", "").removesuffix(f"/{version}"),
+        "description": description.get("description"),
+        "lifeCycleStatus": description.get("status"),
+        "endpointConfig": endpoints,
+        "tags": description.get("tags"),
+    }
+
+
+def _certificate(listed: Any, files: dict[str, bytes]) -> ArchivedCertificate:
+    said = listed if isinstance(listed, dict) else {}
+    alias, endpoint, certificate = (
+        _text(said.get(name, said.get(older)))
+        for name, older in (("alias", "alias"), ("endpoint", "hostName"), ("certificate", "certificate"))
+    )
+    path = f"Endpoint-certificates/{certificate}"
+    if path in files:
+        return ArchivedCertificate(alias, endpoint, files[path])
+    if "BEGIN CERTIFICATE" in certificate:
+        return ArchivedCertificate(alias, endpoint, certificate.encode())
+    try:
+        return ArchivedCertificate(alias, endpoint, base64.b64decode("".join(certificate.split()), validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise UnreadableArchive(f"The archive has no file {path[:200]} for the alias {alias[:60]}.") from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise UnreadableArchive("endpoint_certificates.yaml must say alias, endpoint and certificate of each.")
+    return value

@@ -1,0 +1,45 @@
+"""
+Entity tags and conditional requests (RFC 9110, sections 8.8.3 and 13): nobody overwrites what they have not seen.
+"""
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Header, Response
+from starlette.exceptions import HTTPException
+
+from holdfast.services.versions import Expected
+
+_TAG = re.compile(r'(W/)?"([^"]*)"')
+
+
+def if_match(value: Annotated[str | None, Header(alias="If-Match")] = None) -> Expected:
+    """Read If-Match: the tags of which one must be the present one, None when there is no condition."""
+    if value is None or value.strip() == "*":
+        return None
+    return frozenset(tag for weak, tag in _TAG.findall(value) if not weak)
+
+
+class Unless:
+    """The tags that the caller has already; they need not be sent the same again."""
+
+    def __init__(self, response: Response, value: Annotated[str | None, Header(alias="If-None-Match")] = None) -> None:
+        self._response = response
+        self._known = {tag for _, tag in _TAG.findall(value or "")}
+        self._any = value is not None and value.strip() == "*"
+
+    def known(self, tag: str) -> None:
+        """Send *tag* with the answer, or end with 304 when the caller knows it."""
+        quoted = quote_tag(tag)
+        if self._any or tag in self._known:
+            raise HTTPException(304, headers={"ETag": quoted})
+        self._response.headers["ETag"] = quoted
+
+
+def quote_tag(tag: str) -> str:
+    """Write a tag as the ETag header wants it."""
+    return f'"{tag}"'
+
+
+IfMatch = Annotated[Expected, Depends(if_match)]
+IfNoneMatch = Annotated[Unless, Depends(Unless)]

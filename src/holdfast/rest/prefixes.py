@@ -1,0 +1,55 @@
+"""
+The paths that this door answers under: one of its own, and those that scripts written for other versions call.
+"""
+
+from contextvars import ContextVar
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PREFIX = "/api/am/publisher/v4"
+OTHERS = ("/api/am/publisher/v1", "/api/am/publisher")
+_called: ContextVar[str] = ContextVar("called", default=PREFIX)
+
+
+class Prefixes:
+    """Answers under every prefix as under PREFIX; links and `Location` lead to where the caller already is."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Rewrite the path, remember the prefix, and put it into `Location`."""
+        called = _prefix_of(scope["path"]) if scope["type"] == "http" else PREFIX
+        if called == PREFIX:
+            await self._app(scope, receive, send)
+            return
+        path = PREFIX + scope["path"].removeprefix(called)
+        raw = scope.get("raw_path")
+        scope = {**scope, "path": path}
+        if raw:
+            scope["raw_path"] = PREFIX.encode() + raw.removeprefix(called.encode())
+        token = _called.set(called)
+
+        async def relocate(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if "location" in headers:
+                    headers["location"] = headers["location"].replace(PREFIX, called, 1)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, relocate)
+        finally:
+            _called.reset(token)
+
+
+def link(path: str) -> str:
+    """Give a path of this door, which begins with PREFIX, as the caller of the present request knows it."""
+    return _called.get() + path.removeprefix(PREFIX)
+
+
+def _prefix_of(path: str) -> str:
+    if path == PREFIX or path.startswith(f"{PREFIX}/"):
+        return PREFIX
+    return next((other for other in OTHERS if path == other or path.startswith(f"{other}/")), PREFIX)

@@ -1,0 +1,38 @@
+"""
+`/settings`: what scripts ask about a publisher before they begin.
+"""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.errors import PREFIX
+
+router = APIRouter(prefix=f"{PREFIX}/settings", tags=["Settings"])
+
+
+@router.get("")
+def get_settings(running: Running, caller: Caller) -> dict[str, Any]:
+    """Name the environments of the gateways, and say of the rest that there is none."""
+    del caller
+    return {
+        "storeUrl": "",
+        "environment": [
+            {
+                "name": name,
+                "type": name,
+                "serverUrl": url,
+                "showInApiConsole": True,
+                "endpoints": {"http": url},
+            }
+            for name, url in running.gateways.items()
+        ],
+        "scopes": [],
+        "monetizationAttributes": [],
+        "securityAuditProperties": {},
+        "externalStoresEnabled": False,
+        "docVisibilityEnabled": False,
+        "crossTenantSubscriptionEnabled": False,
+        "deployments": [],
+    }

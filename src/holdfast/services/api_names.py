@@ -1,0 +1,31 @@
+"""
+Which API is meant: by its id, or by what people call it.
+"""
+
+from holdfast.services import catalog
+from holdfast.services.errors import NotFound
+from holdfast.services.permissions import Permission
+from holdfast.services.principal import Principal
+from holdfast.store import apis
+from holdfast.store.apis import ApiFilter
+from holdfast.store.database import Store
+
+
+def resolve_id(store: Store, who: Principal, text: str) -> str:
+    """Give the id of the API that *text* means: an id, or provider-name-version. Raises NotFound."""
+    who.require(Permission.VIEW_APIS)
+    with store.read() as session:
+        found = apis.get(session, who.organization, text)
+        api_id = found.id if found else apis.id_of(session, who.organization, text)
+    if api_id is None:
+        raise NotFound("API", text)
+    return api_id
+
+
+def find_id(store: Store, who: Principal, name: str, version: str, provider: str = "") -> str:
+    """Give the id of the API of this name and version, and of this provider when one is said. Raises NotFound."""
+    wanted = ApiFilter(name=name, version=version, provider=provider, exact=frozenset({"name", "version", "provider"}))
+    found, _ = catalog.list_apis(store, who, wanted, 0, 1) if name and version else ([], 0)
+    if not found:
+        raise NotFound("API", f"{name} {version}".strip())
+    return found[0].id

@@ -1,0 +1,150 @@
+"""
+APIs on their way from one Holdfast, or from the described system, to another: archives out and in.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.archive import Archive, ArchivedCertificate
+from holdfast.apis.description import Described, full
+from holdfast.apis.documents import write_json
+from holdfast.apis.endpoint import Endpoint, parse_endpoint
+from holdfast.apis.endpoint_certificate import check_alias
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.lifecycle import State
+from holdfast.apis.members import check_members, merge_members
+from holdfast.apis.openapi import Definition
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.parsing import Upload
+from holdfast.services import catalog, definitions, trust
+from holdfast.services.catalog import ApiDraft
+from holdfast.services.errors import Conflict
+from holdfast.services.permissions import Permission
+from holdfast.services.principal import Principal
+from holdfast.store import api_documents, apis, endpoint_certificates
+from holdfast.store.database import Store
+
+# A new API is Created; what leads from there to the state that its archive says.
+_WAYS = {
+    State.PUBLISHED: ("Publish",),
+    State.DEPRECATED: ("Publish", "Deprecate"),
+    State.RETIRED: ("Publish", "Deprecate", "Retire"),
+}
+
+
+def export_api(store: Store, who: Principal, api_id: str, servers: list[str], *, keep_state: bool = True) -> Archive:
+    """
+    Give an API with its definition and the endpoint certificates of its origins.
+
+    Raises:
+        NotFound: There is no such API.
+    """
+    who.require(Permission.VIEW_APIS)
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    described = catalog.get_described(store, who, api_id)
+    definition = definitions.get_definition(store, who, api_id, servers)
+    entries = trust.certificates_of_api(store, who, described.api)
+    state = {} if keep_state else {"lifeCycleStatus": State.CREATED.value}
+    return Archive(
+        full(described) | state,
+        definitions.definition_value(definition),
+        tuple(
+            ArchivedCertificate(e.alias, e.endpoint, "".join(c.pem for c in e.certificates).encode()) for e in entries
+        ),
+    )
+
+
+def import_api(
+    store: Store,
+    who: Principal,
+    draft: ApiDraft,
+    state: str,
+    definition: Definition | None,
+    certificates: tuple[ArchivedCertificate, ...],
+    now: datetime,
+    *,
+    overwrite: bool = False,
+) -> Described:
+    """
+    Create an API with its certificates, or give the one of its name and version what the archive says: all or nothing.
+
+    A new API goes to *state*, one that there is stays in its own.
+
+    Raises:
+        NotPermitted: The user may not create APIs, or not what is in the archive: certificates, a later state.
+        InvalidField, InvalidFields: Some values cannot be used.
+        CertificateError, CertificateExpired: A certificate cannot be used.
+        Conflict: There is such an API and it is not to be overwritten, or an alias has other certificates already.
+    """
+    who.require(Permission.CHANGE_APIS)
+    if certificates:
+        who.require(Permission.ADD_ENDPOINT_CERTIFICATES)
+    if state in _WAYS:
+        who.require(Permission.PUBLISH_APIS)
+    described = catalog.check_draft(draft, who, now)
+    if definition:
+        described = replace(
+            described, members={"operations": definitions.operations_of(definition)} | dict(described.members)
+        )
+    read = [_read(each, now) for each in certificates]  # before the lock: some are work
+    with store.write() as session:
+        present = _present(session, who, described)
+        if present and not overwrite:
+            api = present.api
+            raise Conflict("name", f"There is {api.name} {api.version} already. Say overwrite=true to change it.")
+        made = _overwritten(session, who, present, described, now) if present else described
+        if not present:
+            catalog.add_api(session, who, made, now, "import API")
+        if definition:
+            api_documents.save_definition(session, made.api, write_json(definition.content))
+        for alias, target, upload in read:
+            _add_certificate(session, who, alias, target, upload, now)
+        if not present:
+            for action in _WAYS.get(State(state), ()) if state in set(State) else ():
+                made = replace(made, api=catalog.move(session, who, made.api, action, now))
+    return made
+
+
+def _read(certificate: ArchivedCertificate, now: datetime) -> tuple[str, Endpoint, Upload]:
+    endpoint = certificate.endpoint if "://" in certificate.endpoint else f"https://{certificate.endpoint}"
+    return check_alias(certificate.alias), parse_endpoint(endpoint), trust.read_upload(certificate.data, now)
+
+
+def _present(session: Session, who: Principal, described: Described) -> Described | None:
+    wanted = described.api
+    for api in apis.sharing_name_or_context(session, who.organization, wanted.name, wanted.context):
+        if (api.name, api.version) == (wanted.name, wanted.version):
+            return catalog.find_described(session, who, api.id)
+    return None
+
+
+def _overwritten(session: Session, who: Principal, before: Described, wanted: Described, now: datetime) -> Described:
+    if wanted.api.context != before.api.context:
+        raise InvalidField("context", f"The context of {before.api.name} is {before.api.context} and cannot change.")
+    api = replace(
+        before.api,
+        description=wanted.api.description,
+        production=wanted.api.production,
+        sandbox=wanted.api.sandbox,
+        updated_at=now,
+    )
+    after = Described(api, check_members(merge_members(before.members, wanted.members)))
+    catalog.save_described(session, who, before, after, now)
+    return after
+
+
+def _add_certificate(
+    session: Session, who: Principal, alias: str, target: Endpoint, upload: Upload, now: datetime
+) -> None:
+    present = endpoint_certificates.get(session, who.organization, alias)
+    if present is None:
+        trust.add_certificate(session, who, alias, target, upload, now)
+    elif (present.origin, _prints(present.certificates)) != (str(target.origin), _prints(upload.certificates)):
+        message = f"The alias {alias} has other certificates already. Replace them there, or rename it in the archive."
+        raise Conflict("alias", message)
+
+
+def _prints(certificates: tuple[Certificate, ...]) -> set[str]:
+    return {certificate.fingerprint for certificate in certificates}

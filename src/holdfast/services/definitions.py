@@ -1,0 +1,117 @@
+"""
+Definitions of APIs in OpenAPI: read, made, put, imported.
+"""
+
+import json
+import re
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from holdfast.apis.description import Described
+from holdfast.apis.documents import write_json
+from holdfast.apis.members import check_members
+from holdfast.apis.openapi import Definition, Operation, make_definition, read_definition
+from holdfast.services import catalog
+from holdfast.services.catalog import ApiDraft
+from holdfast.services.permissions import Permission
+from holdfast.services.principal import Principal
+from holdfast.services.versions import Expected, check_expected, tag_of_text
+from holdfast.store import api_documents
+from holdfast.store.database import Store
+
+_VERBS_OF_ALL = ("GET", "POST", "PUT", "DELETE", "PATCH")
+_NO_NAME = re.compile(r"[^\w .-]+")
+
+
+def get_definition(store: Store, who: Principal, api_id: str, servers: list[str]) -> str:
+    """
+    Give the definition of an API, as JSON: what was put, or one made of its operations, found at *servers*.
+
+    Raises:
+        NotFound: There is no such API.
+    """
+    who.require(Permission.VIEW_APIS)
+    with store.read() as session:
+        described = catalog.find_described(session, who, api_id)
+        stored = api_documents.definition_of(session, who.organization, api_id)
+    return stored or write_json(default_definition(described, servers))
+
+
+def default_definition(described: Described, servers: list[str]) -> dict[str, Any]:
+    """Make a definition of an API from its description."""
+    operations = described.operations or [Operation("/*", verb) for verb in _VERBS_OF_ALL]
+    api = described.api
+    addresses = [f"{server}{api.path}" for server in servers]
+    return make_definition(api.name, api.version, api.description, operations, addresses)
+
+
+def put_definition(
+    store: Store, who: Principal, api_id: str, data: bytes, servers: list[str], now: datetime, expected: Expected = None
+) -> str:
+    """
+    Keep a definition for an API, and take the operations of its description from there.
+
+    Raises:
+        InvalidDefinition: It cannot be read or is not valid.
+        NotFound: There is no such API.
+        ContentChanged: The definition is not as *expected*.
+    """
+    who.require(Permission.CHANGE_APIS)
+    definition = read_definition(data)  # before the lock: some are work
+    text = write_json(definition.content)
+    with store.write() as session:
+        before = catalog.find_described(session, who, api_id)
+        stored = api_documents.definition_of(session, who.organization, api_id)
+        present = stored or write_json(default_definition(before, servers))
+        check_expected(expected, tag_of_text(present))
+        members = {**before.members, "operations": operations_of(definition, before)}
+        after = Described(replace(before.api, updated_at=now), check_members(members))
+        catalog.save_described(session, who, before, after, now)
+        api_documents.save_definition(session, after.api, text)
+    return text
+
+
+def import_definition(
+    store: Store, who: Principal, definition: Definition, draft: ApiDraft, now: datetime
+) -> Described:
+    """
+    Create an API of a definition; what *draft* leaves empty is taken from there.
+
+    Raises:
+        InvalidFields: Some values cannot be used.
+        Conflict: Its context or name is taken.
+    """
+    who.require(Permission.CHANGE_APIS)
+    name = draft.name or " ".join(_NO_NAME.sub(" ", definition.name).split())[:60]
+    given = draft.production or draft.sandbox
+    filled = replace(
+        draft,
+        name=name,
+        context=draft.context or definition.context or f"/{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}",
+        version=draft.version or definition.version,
+        production=draft.production if given else next(iter(definition.endpoints), None),
+        description=draft.description or definition.description,
+        members={"operations": operations_of(definition)} | dict(draft.members),
+    )
+    described = catalog.check_draft(filled, who, now)
+    with store.write() as session:
+        catalog.add_api(session, who, described, now, "import definition")
+        api_documents.save_definition(session, described.api, write_json(definition.content))
+    return described
+
+
+def operations_of(definition: Definition, before: Described | None = None) -> list[dict[str, Any]]:
+    """Write the operations of a definition as a description has them, with what was said about them *before*."""
+    said: list[dict[str, Any]] = before.members.get("operations") or [] if before else []
+    known = {(each.get("target"), each.get("verb")): each for each in said}
+    return [
+        known.get((each.target, each.verb)) or {"target": each.target, "verb": each.verb}
+        for each in definition.operations
+    ]
+
+
+def definition_value(text: str) -> dict[str, Any]:
+    """Read what get_definition gave."""
+    value: dict[str, Any] = json.loads(text)
+    return value

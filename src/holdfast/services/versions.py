@@ -1,0 +1,35 @@
+"""
+Versions of what is stored: a tag that changes exactly when the content does, and conditions on it (RFC 9110, 13).
+"""
+
+import hashlib
+
+from holdfast.apis.description import Described, full
+from holdfast.apis.documents import write_json
+from holdfast.apis.endpoint_certificate import EndpointCertificate
+from holdfast.services.errors import ContentChanged
+
+Expected = frozenset[str] | None  # the tags of which one must be the present one; None: whatever it is
+
+
+def tag_of_api(described: Described) -> str:
+    """The tag of an API with all of its description."""
+    return tag_of_text(write_json(full(described)))
+
+
+def tag_of_certificate(entry: EndpointCertificate) -> str:
+    """The tag of an endpoint certificate."""
+    prints = [[each.fingerprint for each in every] for every in (entry.certificates, entry.previous)]
+    times = [entry.created_at.isoformat(), entry.updated_at.isoformat()]
+    return tag_of_text(write_json([entry.id, entry.alias, entry.endpoint, prints, times]))
+
+
+def tag_of_text(text: str) -> str:
+    """The tag of a document."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def check_expected(expected: Expected, tag: str) -> None:
+    """Raise ContentChanged when another content was expected; in the transaction that changes it."""
+    if expected is not None and tag not in expected:
+        raise ContentChanged

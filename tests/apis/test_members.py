@@ -1,0 +1,57 @@
+"""Members of descriptions that are kept for others."""
+
+import pytest
+
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.members import MAX_DEPTH, MAX_MEMBERS, check_members, merge_members
+
+
+def deep(levels):
+    value = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_what_holdfast_does_not_know_is_kept_as_it_is():
+    sent = {
+        "tags": ["a"],
+        "endpointConfig": {"endpoint_type": "http", "sessionTimeOut": ""},
+        "x": {"y": None, "ä": 1.5},
+    }
+    assert check_members(sent) == sent
+
+
+def test_what_holdfast_says_itself_is_not_kept():
+    assert check_members({"id": "mine", "provider": "else", "lifeCycleStatus": "PUBLISHED", "name": "x"}) == {}
+
+
+def test_passwords_of_backends_are_not_kept():
+    security = {"type": "BASIC", "username": "u", "password": "secret", "production": {"clientSecret": "secret"}}
+    kept = check_members(
+        {"endpointSecurity": security, "endpointConfig": {"endpoint_security": security}, "password": "p"}
+    )
+    assert "secret" not in str(kept).replace("clientSecret", "")
+    assert kept["endpointSecurity"]["username"] == "u"
+    assert kept["endpointConfig"]["endpoint_security"]["password"] == ""
+    assert kept["password"] == "p"
+
+
+@pytest.mark.parametrize(
+    ("members", "says"),
+    [
+        ({"x": "y" * MAX_MEMBERS}, "larger"),
+        ({"x": deep(MAX_DEPTH)}, "nested"),
+        ({"x": "\ud800"}, "no text"),
+        ({"\0": "x"}, "no text"),
+        ({"x": float("inf")}, "infinite"),
+        ({"x": [{"y": "-----BEGIN RSA PRIVATE KEY-----\nMII"}]}, "private key"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(members, says):
+    with pytest.raises(InvalidField, match=says):
+        check_members(members)
+
+
+def test_a_member_that_is_null_goes_back_to_its_default():
+    assert merge_members({"a": 1, "b": 2}, {"b": None, "c": 3}) == {"a": 1, "c": 3}

@@ -1,0 +1,111 @@
+"""Definitions of APIs: what they say, and what makes them unusable."""
+
+import json
+
+import pytest
+import yaml
+
+from holdfast.apis.errors import InvalidDefinition
+from holdfast.apis.openapi import MAX_ERRORS, Operation, make_definition, parse_definition, read_definition
+
+OK = {"200": {"description": "OK"}}
+THREE = {
+    "openapi": "3.0.3",
+    "info": {"title": "Pizza", "version": "1.0.0", "description": "Thin"},
+    "servers": [
+        {"url": "https://{host}/v1", "variables": {"host": {"default": "pizza.test"}}},
+        {"url": "/relative"},
+        {"url": "http://second.test"},
+    ],
+    "paths": {"/order/{id}": {"post": {"responses": OK}, "get": {"responses": OK}, "summary": "Orders"}, "x-note": 1},
+}
+TWO = {
+    "swagger": "2.0",
+    "info": {"title": "Pizza", "version": "1"},
+    "host": "pizza.test:8443",
+    "basePath": "/base/",
+    "schemes": ["https", "http"],
+    "paths": {"/menu": {"get": {"responses": OK}}},
+}
+
+
+def read(value):
+    return read_definition(json.dumps(value).encode())
+
+
+@pytest.mark.parametrize("version", ["3.0.0", "3.0.3", "3.1.0", "3.1.1"])
+def test_openapi_3_is_read(version):
+    found = read(THREE | {"openapi": version})
+    assert (found.openapi, found.name, found.version, found.description) == (version, "Pizza", "1.0.0", "Thin")
+    assert found.endpoints == ("https://pizza.test/v1", "http://second.test")
+    assert found.operations == (Operation("/order/{id}", "GET"), Operation("/order/{id}", "POST"))
+    assert found.context == ""
+
+
+def test_swagger_2_is_read():
+    found = read(TWO)
+    assert (found.openapi, found.context) == ("2.0", "/base")
+    assert found.endpoints == ("https://pizza.test:8443/base/", "http://pizza.test:8443/base/")
+    assert found.operations == (Operation("/menu", "GET"),)
+
+
+def test_yaml_says_the_same_as_json():
+    text = yaml.safe_dump(TWO).replace("'2.0'", "2.0").replace("'200'", "200")
+    assert "swagger: 2.0" in text
+    assert read_definition(text.encode()) == read(TWO)
+
+
+def test_the_path_that_the_described_system_writes_is_the_context():
+    assert read(THREE | {"x-wso2-basePath": "/pizza/1.0.0"}).context == "/pizza"
+    assert read(THREE | {"x-wso2-basePath": 5}).context == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ({}, "neither 'openapi' nor 'swagger'"),
+        ([], "neither 'openapi' nor 'swagger'"),
+        ("text", "neither 'openapi' nor 'swagger'"),
+        ({"openapi": "4.0.0"}, "OpenAPI 4.0.0 is not read"),
+        ({"openapi": 3}, "OpenAPI 3 is not read"),
+        ({"swagger": "1.2"}, "OpenAPI 1.2 is not read"),
+        (THREE | {"info": {"title": "Pizza"}}, 'info: "version" is a required property'),
+        (THREE | {"paths": {"/a": {"get": {}}}}, 'paths//a/get: "responses" is a required property'),
+        (THREE | {"paths": []}, "paths: "),
+        (THREE | {"info": {"title": 5, "version": "1"}}, "info/title: "),
+        (THREE | {"paths": {"/a": {"get": {"responses": {"200": {"$ref": "#/components/responses/x"}}}}}}, "not there"),
+        (TWO | {"paths": {"/a": {"get": {"responses": {}}}}}, "responses"),
+    ],
+)
+def test_what_its_specification_does_not_allow_is_said(value, says):
+    with pytest.raises(InvalidDefinition) as refusal:
+        read(value)
+    assert says in str(refusal.value)
+
+
+def test_references_that_lead_somewhere_are_followed():
+    components = {"components": {"responses": {"a/b": {"description": "x"}}}}
+    value = {"paths": {"/a": {"get": {"responses": {"200": {"$ref": "#/components/responses/a~1b"}}}}}}
+    assert read(THREE | value | components).operations == (Operation("/a", "GET"),)
+
+
+def test_a_reference_in_an_example_is_an_example():
+    content = {"application/json": {"example": {"$ref": "#/nowhere"}}}
+    answer = {"200": {"description": "OK", "content": content}}
+    assert read(THREE | {"paths": {"/a": {"get": {"responses": answer}}}}).operations
+
+
+def test_not_more_is_said_than_people_read():
+    value = THREE | {"paths": {f"/{number}": {"get": {}} for number in range(500)}}
+    with pytest.raises(InvalidDefinition) as refusal:
+        read(value)
+    assert len(refusal.value.problems) == MAX_ERRORS
+
+
+def test_what_is_made_for_an_api_without_a_definition_is_valid():
+    operations = [Operation("/order/{id}", "GET"), Operation("/*", "POST"), Operation("/x", "SUBSCRIBE")]
+    made = make_definition("Pizza", "1", "Thin", operations, ["https://gateway.test/pizza/1"])
+    found = parse_definition(made)
+    assert (found.name, found.version, found.description) == ("Pizza", "1", "Thin")
+    assert found.endpoints == ("https://gateway.test/pizza/1",)
+    assert found.operations == (Operation("/order/{id}", "GET"), Operation("/*", "POST"))

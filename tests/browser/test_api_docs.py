@@ -1,0 +1,25 @@
+"""The page of the REST API, in a browser."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+
+def test_the_operations_are_shown_and_can_be_tried(signed_in: Page):
+    """Whatever the content security policy refused would be in the console, which the page's fixture reads."""
+    signed_in.goto("/docs")
+    expect(signed_in.get_by_role("heading", name="Holdfast")).to_be_visible()
+    settings = signed_in.locator("[id^=operations-Settings]")
+    settings.locator(".opblock-summary-control").click()
+    settings.get_by_role("button", name="Try it out").click()
+    settings.get_by_role("button", name="Execute").click()
+    expect(settings.locator(".live-responses-table .response .response-col_status")).to_have_text(re.compile("200"))
+
+
+def test_nothing_foreign_is_asked(signed_in: Page):
+    asked: list[str] = []
+    signed_in.on("request", lambda request: asked.append(request.url))
+    signed_in.goto("/docs")
+    expect(signed_in.get_by_role("heading", name="Holdfast")).to_be_visible()
+    origin = signed_in.evaluate("location.origin")
+    assert [url for url in asked if not url.startswith((origin, "data:"))] == []

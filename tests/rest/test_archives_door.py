@@ -1,0 +1,118 @@
+"""An API goes out as a zip file and comes in again, with its certificates: all of it or nothing."""
+
+import io
+import zipfile
+
+import pytest
+
+from issuing import issue
+from rest.calls import APIS, CERTIFICATES, URL, api_body, assert_problem, create_api, unchanged, upload
+
+PIZZA, OTHER = issue("pizza.test"), issue("pizza.test")
+
+
+@pytest.fixture
+def archive(client):
+    """The archive of an API that is published, with a certificate."""
+    api = create_api(client, tags=["thin"])
+    upload(client, PIZZA.pem)
+    client.post(f"{APIS}/change-lifecycle", params={"apiId": api["id"], "action": "Publish"})
+    return client.get(f"{APIS}/export", params={"apiId": api["id"]}).content
+
+
+def take(client, data, **params):
+    return client.post(f"{APIS}/import", files={"file": ("pizza.zip", data)}, params=params)
+
+
+def rewritten(data, change):
+    output = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as before, zipfile.ZipFile(output, "w") as after:
+        for name in before.namelist():
+            after.writestr(name, change(before.read(name).decode()))
+    return output.getvalue()
+
+
+def test_another_organization_takes_it_in_with_all_that_it_has(archive, stranger):
+    response = take(stranger, archive)
+    assert response.status_code == 200, response.text
+    made = response.json()
+    assert (made["name"], made["tags"], made["lifeCycleStatus"]) == ("Pizza", ["thin"], "PUBLISHED")
+    assert stranger.get(response.headers["location"]).json() == made
+    assert stranger.get(f"{CERTIFICATES}/pizza-backend/content").content == PIZZA.der
+    assert stranger.get(f"{CERTIFICATES}/pizza-backend").json()["endpoint"] == URL
+
+
+def test_it_is_named_by_name_and_version_too(client, archive):
+    response = client.get(f"{APIS}/export", params={"name": "Pizza", "version": "1.0.0"})
+    assert response.content == archive
+    assert response.headers["content-type"] == "application/zip"
+    assert response.headers["content-disposition"] == 'attachment; filename="Pizza-1.0.0.zip"'
+    assert_problem(client.get(f"{APIS}/export", params={"name": "Pizza", "version": "2"}), 404)
+    assert_problem(client.get(f"{APIS}/export"), 404)
+
+
+def test_a_state_that_is_not_to_be_kept_is_created(client, archive, stranger):
+    del archive
+    query = {"name": "Pizza", "version": "1.0.0", "preserveStatus": "false"}
+    made = take(stranger, client.get(f"{APIS}/export", params=query).content)
+    assert made.json()["lifeCycleStatus"] == "CREATED"
+
+
+def test_an_api_that_is_there_is_changed_only_when_asked(client, archive, shared_runtime, berta):
+    with unchanged(shared_runtime, berta.organization):
+        assert_problem(take(client, archive), 409, "name", says="overwrite=true")
+    changed = rewritten(archive, lambda text: text.replace("thin", "thick"))
+    response = take(client, changed, overwrite="true")
+    assert (response.status_code, response.json()["tags"]) == (200, ["thick"])
+    assert client.get(APIS).json()["count"] == 1
+
+
+def test_a_dry_run_is_refused_and_not_done(archive, stranger):
+    assert_problem(take(stranger, archive, dryRun="true"), 400, "dryRun", says="nothing was imported")
+    assert stranger.get(APIS).json()["count"] == 0
+
+
+def test_an_alias_with_other_certificates_stops_all_of_it(archive, stranger):
+    create_api(stranger, "Mine")
+    assert upload(stranger, OTHER.pem).status_code == 201
+    before = stranger.get(CERTIFICATES).json()
+    assert_problem(take(stranger, archive), 409, "alias", says="pizza-backend has other certificates")
+    assert stranger.get(CERTIFICATES).json() == before
+    assert [each["name"] for each in stranger.get(APIS).json()["list"]] == ["Mine"]
+
+
+def test_a_certificate_for_an_endpoint_of_nobody_stops_all_of_it(archive, stranger):
+    foreign = rewritten(archive, lambda text: text.replace(f"endpoint: {URL}", "endpoint: https://else.test"))
+    assert_problem(take(stranger, foreign), 400, "endpoint", says="No API has an endpoint")
+    assert stranger.get(APIS).json()["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        (
+            lambda text: text.replace("-----BEGIN CERTIFICATE", "-----BEGIN PRIVATE KEY-----\n-----BEGIN CERTIFICATE"),
+            ["certificate"],
+        ),
+        (lambda text: text.replace("context: /pizza", "context: ../x"), ["context"]),
+        (lambda text: text.replace("name: Pizza", "name: 5"), ["file.name"]),
+        (lambda text: text.replace("endpoint_type: http", "endpoint_type: failover"), ["endpointConfig.endpoint_type"]),
+        (lambda text: text.replace("openapi: 3.0.1", "openapi: 9"), ["definition"]),
+        (lambda text: text.replace("alias: pizza-backend", "alias: a b"), ["alias"]),
+    ],
+)
+def test_what_cannot_be_used_is_named_and_nothing_is_kept(archive, stranger, change, fields):
+    assert_problem(take(stranger, rewritten(archive, change)), 400, *fields)
+    assert stranger.get(APIS).json()["count"] == stranger.get(CERTIFICATES).json()["count"] == 0
+
+
+def test_what_is_no_archive_is_refused(client):
+    assert_problem(take(client, b"no zip"), 400, "file", says="no zip archive")
+    assert_problem(client.post(f"{APIS}/import", json=api_body()), 415, "Content-Type")
+
+
+@pytest.mark.usefixtures("archive")
+def test_an_archive_of_another_organizations_api_is_none(client, stranger):
+    api = client.get(APIS).json()["list"][0]
+    assert_problem(stranger.get(f"{APIS}/export", params={"apiId": api["id"]}), 404)
+    assert_problem(stranger.get(f"{APIS}/export", params={"name": "Pizza", "version": "1.0.0"}), 404)

@@ -1,0 +1,68 @@
+"""Entity tags: nobody overwrites what they have not seen, and nothing is sent twice."""
+
+import pytest
+
+from issuing import issue
+from rest.calls import APIS, CERTIFICATES, api_body, assert_problem, replace, upload
+
+
+@pytest.fixture(params=["api", "certificate", "definition"])
+def resource(request, client, api):
+    """The address of something with a tag, and how to change it."""
+    if request.param == "api":
+        path = f"{APIS}/{api['id']}"
+        return path, lambda **options: client.put(path, json=api_body(description="new"), **options)
+    if request.param == "certificate":
+        assert upload(client, issue("pizza.test").pem).status_code == 201
+        path = f"{CERTIFICATES}/pizza-backend"
+        return path, lambda **options: replace(client, issue("pizza.test").pem, **options)
+    path = f"{APIS}/{api['id']}/swagger"
+    definition = {"openapi": "3.0.1", "info": {"title": "New", "version": "1"}, "paths": {}}
+    parts = {"apiDefinition": ("a.json", str(definition).replace("'", '"'))}
+    return path, lambda **options: client.put(path, files=parts, **options)
+
+
+def test_a_tag_changes_exactly_when_the_content_does(client, resource):
+    path, change = resource
+    before = client.get(path).headers["etag"]
+    assert client.get(path).headers["etag"] == before
+    answered = change().headers["etag"]
+    assert client.get(path).headers["etag"] == answered != before
+
+
+def test_what_is_known_is_not_sent_again(client, resource):
+    path, change = resource
+    tag = client.get(path).headers["etag"]
+    for known in (tag, f'"x", {tag}', f"W/{tag}", "*"):
+        response = client.get(path, headers={"if-none-match": known})
+        assert (response.status_code, response.content, response.headers["etag"]) == (304, b"", tag)
+    assert client.get(path, headers={"if-none-match": '"x"'}).status_code == 200
+    change()
+    assert client.get(path, headers={"if-none-match": tag}).status_code == 200
+
+
+def test_a_change_of_what_has_changed_since_is_refused(client, resource):
+    path, change = resource
+    tag = client.get(path).headers["etag"]
+    for wrong in ('"x"', f"W/{tag}", "x", ""):
+        assert_problem(change(headers={"if-match": wrong}), 412, says="Read it again")
+    assert client.get(path).headers["etag"] == tag
+    assert change(headers={"if-match": f'"x", {tag}'}).status_code == 200
+    assert_problem(change(headers={"if-match": tag}), 412)
+    assert change(headers={"if-match": "*"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", [f"{APIS}/{{id}}", f"{CERTIFICATES}/pizza-backend"])
+def test_what_has_changed_since_is_not_deleted(client, api, path):
+    assert upload(client, issue("pizza.test").pem).status_code == 201
+    path = path.format_map(api)
+    tag = client.get(path).headers["etag"]
+    assert_problem(client.delete(path, headers={"if-match": '"x"'}), 412)
+    assert client.delete(path, headers={"if-match": tag}).status_code == 200
+
+
+def test_a_lifecycle_that_has_gone_on_is_not_changed(client, api):
+    tag = client.get(f"{APIS}/{api['id']}").headers["etag"]
+    publish = {"params": {"apiId": api["id"], "action": "Publish"}, "headers": {"if-match": tag}}
+    assert client.post(f"{APIS}/change-lifecycle", **publish).status_code == 200
+    assert_problem(client.post(f"{APIS}/change-lifecycle", **publish), 412)

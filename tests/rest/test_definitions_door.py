@@ -1,0 +1,100 @@
+"""Definitions at the door: of an API, as the beginning of one, and judged."""
+
+import json
+
+import pytest
+
+from rest.calls import APIS, assert_problem, create_api, unchanged
+
+DEFINITION = {
+    "openapi": "3.0.3",
+    "info": {"title": "Pizza & Pasta (beta)", "version": "1.0.0", "description": "Thin"},
+    "servers": [{"url": "https://pizza.test:8443/base"}],
+    "paths": {"/order": {"post": {"responses": {"200": {"description": "OK"}}}}},
+}
+TEXT = json.dumps(DEFINITION)
+
+
+def test_an_api_has_a_definition_before_anybody_puts_one(client):
+    api = create_api(client, operations=[{"target": "/order/{id}", "verb": "get"}], description="Thin")
+    found = client.get(f"{APIS}/{api['id']}/swagger").json()
+    assert found["info"] == {"title": "Pizza", "version": "1.0.0", "description": "Thin"}
+    assert found["paths"].keys() == {"/order/{id}"}
+    assert all(server["url"].endswith("/pizza/1.0.0") for server in found["servers"])
+    assert client.post(f"{APIS}/validate-openapi", files={"file": ("a", json.dumps(found))}).json()["isValid"]
+
+
+def test_a_definition_that_was_put_is_given_back_and_says_the_operations(client, api):
+    path = f"{APIS}/{api['id']}"
+    response = client.put(f"{path}/swagger", data={"apiDefinition": TEXT}, files={"x": b""})
+    assert (response.status_code, response.json()) == (200, DEFINITION)
+    assert client.get(f"{path}/swagger").json() == DEFINITION
+    assert client.get(path).json()["operations"] == [{"target": "/order", "verb": "POST"}]
+
+
+def test_what_was_said_of_operations_that_stay_stays(client):
+    said = {"target": "/order", "verb": "POST", "throttlingPolicy": "Gold"}
+    api = create_api(client, operations=[said, {"target": "/gone", "verb": "GET"}])
+    client.put(f"{APIS}/{api['id']}/swagger", files={"file": ("a.json", TEXT)})
+    assert client.get(f"{APIS}/{api['id']}").json()["operations"] == [said]
+
+
+def test_an_api_is_made_of_a_definition_alone(client):
+    made = client.post(f"{APIS}/import-openapi", files={"file": ("a.json", TEXT)}).json()
+    assert (made["name"], made["context"], made["version"]) == ("Pizza Pasta beta", "/pizza-pasta-beta", "1.0.0")
+    assert made["endpointConfig"]["production_endpoints"] == {"url": "https://pizza.test:8443/base"}
+    assert (made["description"], made["operations"]) == ("Thin", [{"target": "/order", "verb": "POST"}])
+    assert client.get(f"{APIS}/{made['id']}/swagger").json() == DEFINITION
+
+
+def test_a_new_version_has_the_definition_too(client):
+    made = client.post(f"{APIS}/import-openapi", files={"file": ("a.json", TEXT)}).json()
+    copy = client.post(f"{APIS}/copy-api", params={"apiId": made["id"], "newVersion": "2"}).json()
+    assert client.get(f"{APIS}/{copy['id']}/swagger").json() == DEFINITION
+    assert (copy["version"], copy["lifeCycleStatus"]) == ("2", "CREATED")
+    again = client.post(f"{APIS}/copy-api", params={"apiId": made["id"], "newVersion": "2"})
+    assert again.status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("parts", "field", "says"),
+    [
+        ({"url": (None, "http://127.0.0.1/openapi.json")}, "url", "fetches nothing"),
+        ({"url": (None, "file:///etc/passwd"), "file": ("a", TEXT)}, "url", "fetches nothing"),
+        ({"file": ("a", "{")}, "definition", "neither JSON nor YAML"),
+        ({"file": ("a", "{}")}, "definition", "neither 'openapi' nor 'swagger'"),
+        ({"file": ("a", b"\xff")}, "definition", "UTF-8"),
+        ({"x": (None, "y")}, "file", "missing"),
+    ],
+)
+def test_a_definition_that_cannot_be_used_changes_nothing(client, shared_runtime, berta, api, parts, field, says):
+    with unchanged(shared_runtime, berta.organization):
+        assert_problem(client.post(f"{APIS}/import-openapi", files=parts), 400, field, says=says)
+        assert_problem(client.put(f"{APIS}/{api['id']}/swagger", files=parts), 400, field, says=says)
+
+
+@pytest.mark.parametrize(
+    ("properties", "field"),
+    [
+        ("{", "additionalProperties"),
+        ("[]", "additionalProperties"),
+        ('{"name": 5}', "additionalProperties.name"),
+        ('{"name": "a/b"}', "name"),
+        ('{"endpointConfig": {"production_endpoints": {"url": "ftp://x"}}}', "endpointConfig.production_endpoints.url"),
+    ],
+)
+def test_members_that_cannot_be_used_are_named(client, properties, field):
+    parts = {"file": ("a", TEXT), "additionalProperties": (None, properties)}
+    assert_problem(client.post(f"{APIS}/import-openapi", files=parts), 400, field)
+
+
+def test_a_definition_of_another_organization_is_none(client, stranger):
+    theirs = create_api(stranger)
+    assert_problem(client.get(f"{APIS}/{theirs['id']}/swagger"), 404)
+    assert_problem(client.put(f"{APIS}/{theirs['id']}/swagger", files={"file": ("a", TEXT)}), 404)
+    for name in ("lifecycle-state", "lifecycle-history", "client-certificates"):
+        assert_problem(client.get(f"{APIS}/{theirs['id']}/{name}"), 404)
+    assert_problem(client.delete(f"{APIS}/{theirs['id']}/lifecycle-state/pending-tasks"), 404)
+    assert_problem(client.post(f"{APIS}/copy-api", params={"apiId": theirs["id"], "newVersion": "2"}), 404)
+    assert_problem(client.post(f"{APIS}/validate", params={"query": "name:Pizza"}), 404)
+    assert client.get(f"{APIS.removesuffix('/apis')}/search", params={"query": "pizza"}).json()["count"] == 0

@@ -1,0 +1,187 @@
+"""
+Answers are as publisher-v1.yaml describes them, for every operation that both have; requests are written as there.
+"""
+
+import json
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+
+from holdfast.apis.documents import read_document
+from issuing import issue
+from rest.calls import create_api
+
+PREFIXES = ["/api/am/publisher/v4", "/api/am/publisher/v1", "/api/am/publisher"]
+DESCRIBED = read_document((Path(__file__).parent / "wso2/publisher-v1.yaml").read_bytes())
+DEFINITIONS, OPERATIONS = DESCRIBED["definitions"], DESCRIBED["operations"]
+# The description says 200, the described system answers 201 with Location; so do we.
+OPERATIONS["post /endpoint-certificates"]["201"] = "CertMetadata"
+# A gateway that does not check callers' certificates says so.
+OPERATIONS["post /apis/{apiId}/client-certificates"]["501"] = "Error"
+# The description leaves out what a download is.
+OPERATIONS["get /endpoint-certificates/{alias}/content"]["200"] = "file"
+ALWAYS = dict.fromkeys(["400", "401", "404", "412", "415"], "Error")
+PEM = issue("pizza.test").pem
+CREATED = {"post /apis", "post /apis/copy-api", "post /apis/import-openapi"}
+
+
+def let_examples_be_true(schema):
+    """Allow null where the description itself has it as an example; Swagger 2.0 cannot say it otherwise."""
+    if isinstance(schema, dict):
+        if schema.get("example", "") is None and isinstance(schema.get("type"), str):
+            schema["type"] = [schema["type"], "null"]
+        for part in schema.values():
+            let_examples_be_true(part)
+
+
+let_examples_be_true(DEFINITIONS)
+
+
+def validate(name, value):
+    schema = {"$schema": "http://json-schema.org/draft-04/schema#", "$ref": f"#/definitions/{name}"}
+    jsonschema_rs.validate(schema | {"definitions": DEFINITIONS}, value)
+
+
+def example_api():
+    """The body that the examples of the description make, member by member."""
+    properties = DEFINITIONS["API"]["properties"]
+    return {name: each["example"] for name, each in properties.items() if "example" in each}
+
+
+@pytest.fixture(params=PREFIXES)
+def ask(client, request):
+    """Send what an operation of the description takes, and hold the answer against its definition."""
+    prefix = request.param
+
+    def ask(operation, expected=None, **options):
+        method, path = operation.split()
+        path = path.replace("{apiId}", options.pop("api", "")).replace("{alias}", options.pop("alias", "pizza-backend"))
+        response = client.request(method, prefix + path, **options)
+        answers = ALWAYS | OPERATIONS[operation]
+        assert str(response.status_code) in answers, f"{operation}: {response.status_code} {response.text}"
+        assert expected is None or response.status_code == expected, response.text
+        kind = answers[str(response.status_code)]
+        if kind in DEFINITIONS:
+            validate(kind, response.json())
+        elif kind is None:
+            assert response.content == b""
+        if response.status_code == 201 and operation in CREATED:
+            assert response.headers["location"] == f"{prefix}/apis/{response.json()['id']}"
+        return response
+
+    ask.prefix = prefix
+    return ask
+
+
+def test_every_operation_is_answered_as_described(ask):
+    api = ask("post /apis", 201, json=example_api()).json()
+    of = {"api": api["id"]}
+    ask("get /apis", 200, params={"limit": 1, "offset": 0, "query": "name:PizzaShackAPI version:1.0.0"})
+    validate("APIListExpanded", ask("get /apis", 200, params={"expand": "true"}).json())
+    ask("get /apis/{apiId}", 200, **of)
+    ask("get /apis/{apiId}", 404, api="0")
+    ask("put /apis/{apiId}", 200, json=api, **of)
+    ask("post /apis/copy-api", 201, params={"newVersion": "2.0", "defaultVersion": "false", "apiId": api["id"]})
+    ask("post /apis/copy-api", 404, params={"newVersion": "2.0", "apiId": "0"})
+    publish = {"apiId": api["id"], "action": "Publish"}
+    checklist = "Deprecate old versions after publishing the API:true,Requires re-subscription:false"
+    ask("post /apis/change-lifecycle", 200, params=publish | {"lifecycleChecklist": checklist})
+    ask("post /apis/change-lifecycle", 400, params=publish | {"action": "Block"})
+    ask("get /apis/{apiId}/lifecycle-state", 200, **of)
+    assert len(ask("get /apis/{apiId}/lifecycle-history", 200, **of).json()["list"]) == 2
+    ask("delete /apis/{apiId}/lifecycle-state/pending-tasks", 200, **of)
+
+    definition = ask("get /apis/{apiId}/swagger", 200, **of).text
+    for parts in ({"apiDefinition": ("swagger.json", definition)}, {"apiDefinition": (None, definition)}):
+        ask("put /apis/{apiId}/swagger", 200, files=parts, **of)
+    other = definition.replace("PizzaShackAPI", "Imported")
+    properties = {"name": "Imported", "version": "1", "context": "/imported", "endpointConfig": api["endpointConfig"]}
+    parts = {"file": ("openapi.json", other), "additionalProperties": ("data.json", json.dumps(properties))}
+    ask("post /apis/import-openapi", 201, files=parts)
+    assert ask("post /apis/validate-openapi", 200, files={"file": ("a.json", other)}).json()["isValid"]
+    assert not ask("post /apis/validate-openapi", 200, files={"file": ("a.json", "{}")}).json()["isValid"]
+    ask("post /apis/validate", 200, params={"query": "name:Imported"})
+    ask("post /apis/validate", 404, params={"query": "context:/nothing"})
+    ask("get /apis/export", 200, params={"apiId": api["id"], "format": "JSON", "preserveStatus": "true"})
+    ask("get /apis/export", 200, params={"name": "PizzaShackAPI", "version": "1.0.0"})
+
+    ask("get /apis/{apiId}/client-certificates", 200, params={"alias": "a"}, **of)
+    parts = {"certificate": ("a.crt", PEM), "alias": (None, "a"), "tier": (None, "Gold")}
+    ask("post /apis/{apiId}/client-certificates", 501, files=parts, **of)
+    for operation in ("get", "put", "delete"):
+        ask(f"{operation} /apis/{{apiId}}/client-certificates/{{alias}}", 404, **of)
+    ask("get /apis/{apiId}/client-certificates/{alias}/content", 404, **of)
+
+    endpoint = api["endpointConfig"]["production_endpoints"]["url"]
+    parts = {"certificate": ("a.crt", PEM), "alias": (None, "pizza-backend"), "endpoint": (None, endpoint)}
+    made = ask("post /endpoint-certificates", 201, files=parts)
+    assert made.headers["location"] == f"{ask.prefix}/endpoint-certificates/pizza-backend"
+    ask("get /endpoint-certificates", 200, params={"alias": "pizza-backend", "endpoint": endpoint})
+    ask("get /endpoint-certificates/{alias}", 200)
+    ask("get /endpoint-certificates/{alias}", 404, alias="nobody")
+    ask("put /endpoint-certificates/{alias}", 200, files={"certificate": ("b.crt", PEM)})
+    ask("get /endpoint-certificates/{alias}/content", 200)
+    ask("delete /endpoint-certificates/{alias}", 200)
+
+    found = ask("get /search", 200, params={"query": "pizzashackapi"}).json()["list"]
+    assert {each["version"] for each in found} == {"1.0.0", "2.0"}
+    ask("get /settings", 200)
+    ask("delete /apis/{apiId}", 200, **of)
+    ask("delete /apis/{apiId}", 404, **of)
+
+
+def test_what_the_examples_say_is_given_back(client):
+    sent = example_api()
+    given = create_api(client, **sent)
+    own = {
+        "id",
+        "context",
+        "provider",
+        "lifeCycleStatus",
+        "workflowStatus",
+        "createdTime",
+        "lastUpdatedTime",
+        "wsdlUrl",
+    }
+    assert {name: given.get(name) for name in sent.keys() - own - {"testKey"}} == {
+        name: value for name, value in sent.items() if name not in own | {"testKey"}
+    }
+
+
+def test_operations_that_nobody_asks_here_answer_as_described(client, ask):
+    """Those that are new in the door are asked for something that is not there, until they have a test of their own."""
+    create_api(client)
+    served = {
+        f"{method} {path.removeprefix(PREFIXES[0]).replace('{api_id}', '{apiId}')}"
+        for path, operations in client.get("/openapi.json").json()["paths"].items()
+        for method in operations
+    }
+    common = sorted(served & OPERATIONS.keys())
+    assert len(common) >= 30
+    for operation in common:
+        ask(operation, api="0", alias="nobody")
+
+
+def test_links_lead_through_pages_under_the_prefix_that_was_called(client, ask):
+    for number in range(3):
+        create_api(client, f"Api{number}")
+    page = ask("get /apis", params={"limit": 1, "offset": 1}).json()["pagination"]
+    assert page["next"] == f"{ask.prefix}/apis?limit=1&offset=2"
+    assert page["previous"] == f"{ask.prefix}/apis?limit=1&offset=0"
+    assert client.get(page["next"]).json()["pagination"]["next"] == ""
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_final_slash_too_many_leads_back_under_the_same_prefix(client, prefix):
+    response = client.get(f"{prefix}/apis/")
+    assert response.is_redirect
+    assert response.headers["location"].endswith(f"{prefix}/apis")
+    assert response.headers["location"].count("/v") == prefix.count("/v")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/am/publisher/v2/apis", "/api/am/publisherv4/apis", "/api/am/publisher/v11/apis"]
+)
+def test_other_prefixes_are_none(client, path):
+    assert client.get(path).status_code == 404
