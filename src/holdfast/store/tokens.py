@@ -91,10 +91,10 @@ def mark_used(session: Session, token: Token, now: datetime) -> None:
     session.execute(update(TokenRow).where(*this).values(used_on=day_of(now)))
 
 
-def remove_grant(session: Session, token: Token) -> None:
-    """End *token* and those that were given with it."""
+def remove_grant(session: Session, token: Token) -> bool:
+    """End *token* and those that were given with it; say whether there were any."""
     this = (TokenRow.organization_id == token.organization, TokenRow.grant_id == token.grant_id)
-    session.execute(delete(TokenRow).where(*this))
+    return bool(session.scalars(delete(TokenRow).where(*this).returning(TokenRow.id)).all())
 
 
 def remove_tokens(session: Session, user: User, kinds: Collection[Kind]) -> None:
