@@ -20,7 +20,7 @@ from holdfast.sealing import Sealing
 from holdfast.services.accounts import SESSION_COOKIE, Accounts
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
-from holdfast.services.permissions import EVERY_PERMISSION
+from holdfast.services.permissions import Role
 from holdfast.services.principal import Principal
 from holdfast.services.probing import Probes
 from holdfast.services.runtime import Runtime
@@ -182,7 +182,8 @@ def join(shared_runtime: Runtime) -> Callable[[str], User]:
     def join(name: str) -> User:
         organization = str(uuid.uuid4())
         password_hash = CHEAPLY.hash(PASSWORD)
-        user = User(str(uuid.uuid4()), organization, f"{name} of {organization}", password_hash, EVERY_PERMISSION)
+        name, roles = f"{name} of {organization}", frozenset({Role.ADMIN})
+        user = User(str(uuid.uuid4()), organization, name, password_hash, roles)
         with shared_runtime.store.write() as session:
             accounts.insert_organization(session, organization, datetime.now(UTC))
             accounts.insert_user(session, user, datetime.now(UTC))

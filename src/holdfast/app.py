@@ -56,6 +56,7 @@ from holdfast.store.database import Store
 EMBEDDED = "embedded"
 ADMIN = "admin"
 DATABASE_FILE = "holdfast.sqlite"
+JSON_PATHS = ("/api/", "/client-registration/", "/oauth2/", "/openapi.json", "/metrics")
 PASSWORD_FILE = "admin-password"  # noqa: S105 - the name of the file
 
 
@@ -71,14 +72,14 @@ class Running:
 
 def create_asgi(runtime: Runtime, requests_per_second: float = 0.0) -> ASGIApp:
     """
-    Make the web application: REST below /api, metrics, pages everywhere else.
+    Make the web application: REST below /api, tokens and metrics beside it, pages everywhere else.
 
     *requests_per_second* is what one user may ask for in the long run; 0 is without a limit.
     """
     json_door, html_door = rest.create_door(runtime), web.create_door(runtime)
 
     async def doors(scope: Scope, receive: Receive, send: Send) -> None:
-        door = json_door if scope["path"].startswith(("/api/", "/openapi.json", "/metrics")) else html_door
+        door = json_door if scope["path"].startswith(JSON_PATHS) else html_door
         await door(scope, receive, send)
 
     inner = CrossOriginProtection(BodyLimit(HostCookie(doors)))

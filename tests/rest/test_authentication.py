@@ -28,7 +28,8 @@ def assert_unauthorized(response):
 
 def test_nobody_gets_anything_of_any_operation(client, anybody):
     paths = client.get("/openapi.json").json()["paths"]
-    calls = [(method, path) for path, operations in paths.items() for method in operations]
+    # Who may ask for tokens is an application: test_oauth_door.py asks there.
+    calls = [(method, path) for path, operations in paths.items() for method in operations if "/oauth2/" not in path]
     assert len(calls) > 30
     for method, path in calls:
         response = anybody.request(method, re.sub(r"\{\w+\}", "x", path))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from holdfast.services.permissions import Role
 from holdfast.store import accounts
 from holdfast.store.accounts import User
 from issuing import answer, identity_file, issue
@@ -81,7 +82,7 @@ def test_what_cannot_be_used_is_refused_by_field(client, api):
 def test_without_the_permission_it_can_be_seen_and_not_changed(shared_runtime, sign_in, client, api, berta):
     del api
     put(client, OWN.chain_pem + OWN.key_pem)
-    few = User("few" + berta.id, berta.organization, "few" + berta.id, "x", frozenset())
+    few = User("few" + berta.id, berta.organization, "few" + berta.id, "x", frozenset({Role.CREATOR}))
     with shared_runtime.store.write() as session:
         accounts.insert_user(session, few, shared_runtime.now())
     other = sign_in(few)

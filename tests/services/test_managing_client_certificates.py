@@ -12,6 +12,7 @@ from holdfast.gateway.resource import CLUSTER, SECRET
 from holdfast.sealing import CannotUnseal, Sealing
 from holdfast.services import client_certificates as use
 from holdfast.services.errors import CertificateExpired, EndpointNeedsNoCertificate, NotFound, NotPermitted
+from holdfast.services.permissions import ROLES, Permission, Role
 from holdfast.services.snapshot import read_everything
 from holdfast.store import accounts, client_certificates, journal
 from holdfast.store.accounts import User
@@ -82,7 +83,7 @@ def test_the_permission_is_asked_for_first_of_all(store, clock, anna, served, pr
     del served
     present(anna)
     ask(anna)
-    nobody = replace(anna, permissions=frozenset())
+    nobody = replace(anna, permissions=frozenset(Permission) - {Permission.MANAGE_CLIENT_CERTIFICATES})
     before = contents(store), use.get_client_certificate(store, anna, PIZZA)
     for refused in (
         lambda: use.import_client_certificate(store, SEALING, nobody, "no url", b"", None, clock()),
@@ -96,15 +97,15 @@ def test_the_permission_is_asked_for_first_of_all(store, clock, anna, served, pr
     assert (contents(store), use.get_client_certificate(store, nobody, PIZZA)) == before
 
 
-def test_users_have_the_permissions_that_the_database_says(runtime, store, clock, anna):
+def test_users_have_the_roles_that_the_database_says(runtime, store, clock, anna):
     with store.write() as session:
-        for name, permissions in (("few", frozenset()), ("all", frozenset({"client_certificates", "of tomorrow"}))):
-            accounts.insert_user(session, User(name, anna.organization, name, "x", permissions), clock())
+        for name, roles in (("few", frozenset()), ("all", frozenset({"viewer", "of tomorrow"}))):
+            accounts.insert_user(session, User(name, anna.organization, name, "x", roles), clock())
     with store.read() as session:
         few, every = (accounts.user_named(session, name) for name in ("few", "all"))
     token = {user.name: runtime.accounts.start_session(user, clock()) for user in (few, every)}
     assert runtime.accounts.session_principal(token["few"], clock()).permissions == frozenset()
-    assert runtime.accounts.session_principal(token["all"], clock()).permissions == {"client_certificates"}
+    assert runtime.accounts.session_principal(token["all"], clock()).permissions == ROLES[Role.VIEWER]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
-from holdfast.services.permissions import EVERY_PERMISSION, permissions
+from holdfast.services.permissions import EVERY_PERMISSION, permissions_of
 from holdfast.store import accounts, endpoint_certificates
 from holdfast.store.database import MIGRATIONS, Store
 from holdfast.store.tables import Table
@@ -94,7 +94,7 @@ def schema(path):
     return rows
 
 
-def test_users_of_a_database_without_permissions_are_allowed_everything(tmp_path):
+def test_users_of_a_database_without_roles_are_admins(tmp_path):
     path = tmp_path / "old.sqlite"
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
@@ -112,6 +112,6 @@ def test_users_of_a_database_without_permissions_are_allowed_everything(tmp_path
     with store.read() as session:
         user = accounts.user_named(session, "anna")
         assert user is not None
-        assert permissions(user.permissions) == EVERY_PERMISSION
+        assert permissions_of(user.roles) == EVERY_PERMISSION
         assert accounts.session_user(session, "token", datetime(2030, 1, 1, tzinfo=UTC)) == user
     store.close()

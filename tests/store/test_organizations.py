@@ -8,12 +8,14 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from holdfast.apis.endpoint_certificate import Observation
-from holdfast.store import accounts, api_documents, apis, endpoint_certificates, journal, removed_certificates
+from holdfast.store import accounts, api_documents, apis, endpoint_certificates, journal, removed_certificates, tokens
 from holdfast.store.accounts import User
 from holdfast.store.apis import ApiFilter
 from holdfast.store.journal import AuditEvent
+from holdfast.store.tokens import Application, Kind, Token
 from store.values import BACKEND, NOW, make_api, make_entry, make_removed
 
+LATER = NOW.replace(year=2027)
 ORIGIN = "https://pizza.test:8443"
 
 
@@ -29,7 +31,9 @@ def both(store, anna, otto):
             removed=make_removed(**of),
             members={"of": who.organization, "type": who.organization},
             event=AuditEvent(who.organization, NOW, who.user, "create API", "Pizza", ""),
-            user=User(f"id of {who.user}", who.organization, who.user, "hash"),
+            user=(user := User(f"id of {who.user}", who.organization, who.user, "hash")),
+            application=Application(who.user, who.organization, user, "script", "hash", ()),
+            token=Token(who.user, who.organization, user.id, who.user, Kind.PERSONAL, "script", (), NOW, LATER),
         )
     with store.write() as session:
         for each in made.values():
@@ -41,10 +45,30 @@ def both(store, anna, otto):
             journal.record(session, each.event)
             journal.announce(session, each.api.organization, "api", each.api.id, NOW)
             accounts.insert_user(session, each.user, NOW)
+            accounts.insert_session(session, f"session of {each.user.name}", each.user, NOW, LATER)
+            tokens.insert_application(session, each.application, NOW)
+            tokens.insert_token(session, each.token, f"token of {each.user.name}", NOW)
     return SimpleNamespace(**made)
 
 
 READS = {
+    accounts.user_in: lambda session, org, both: [
+        accounts.user_in(session, org, each.user.name) for each in (both.default, both.other)
+    ],
+    accounts.find_users: lambda session, org, _: accounts.find_users(session, org)[0],
+    accounts.count_users: lambda session, org, _: (
+        [SimpleNamespace(organization=org)] * accounts.count_users(session, org)
+    ),
+    accounts.sessions_of: lambda session, org, both: [
+        found
+        for each in (both.default, both.other)
+        for found in accounts.sessions_of(session, replace(each.user, organization=org), NOW)
+    ],
+    tokens.personal_tokens: lambda session, org, both: [
+        found
+        for each in (both.default, both.other)
+        for found in tokens.personal_tokens(session, replace(each.user, organization=org), NOW)
+    ],
     apis.get: lambda session, org, both: [
         apis.get(session, org, each.api.id)
         for each in (both.default, both.other)
@@ -101,6 +125,10 @@ FOR_ALL = {
     accounts.user_named,
     accounts.session_user,
     accounts.remove_session,
+    accounts.user_of,
+    tokens.token_with_hash,
+    tokens.application_with_id,
+    tokens.day_of,
     journal.last_change,
     journal.changes_after,
     journal.forget_changes,
@@ -113,6 +141,20 @@ WRITES = {
     accounts.insert_user,
     accounts.insert_session,
     accounts.set_password_hash,
+    accounts.update_user,
+    accounts.remove_user,
+    accounts.keep_newest_sessions,
+    accounts.remove_session_of,
+    accounts.end_sessions,
+    tokens.insert_token,
+    tokens.mark_used,
+    tokens.remove_grant,
+    tokens.remove_tokens,
+    tokens.keep_newest_tokens,
+    tokens.insert_application,
+    tokens.mark_application_used,
+    tokens.keep_latest_applications,
+    tokens.remove_applications,
     api_documents.save_members,
     api_documents.save_definition,
     apis.insert,
@@ -132,7 +174,7 @@ WRITES = {
 def test_no_function_is_forgotten_here():
     public = {
         function
-        for module in (accounts, api_documents, apis, endpoint_certificates, journal, removed_certificates)
+        for module in (accounts, api_documents, apis, endpoint_certificates, journal, removed_certificates, tokens)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }
@@ -175,6 +217,26 @@ def test_updating_changes_nothing_of_another_organization(store, both):
         with pytest.raises(IntegrityError), store.write() as session:
             save(session, stolen, value)
     assert_untouched(store, both)
+
+
+def test_users_sessions_and_tokens_of_another_organization_are_not_touched(store, both):
+    foreign = replace(both.other.user, organization="default")
+    token = replace(both.other.token, organization="default")
+    with store.write() as session:
+        accounts.update_user(session, replace(foreign, roles=frozenset({"admin"}), disabled=True))
+        accounts.remove_user(session, foreign)
+        accounts.end_sessions(session, foreign)
+        accounts.keep_newest_sessions(session, foreign, 0)
+        assert accounts.remove_session_of(session, foreign, "session of otto") is False
+        tokens.mark_used(session, token, NOW)
+        assert tokens.remove_grant(session, token) is False
+        tokens.remove_tokens(session, foreign, tuple(Kind))
+        tokens.keep_newest_tokens(session, foreign, Kind.PERSONAL, 0)
+        tokens.keep_latest_applications(session, foreign, 0)
+        tokens.remove_applications(session, foreign)
+        assert accounts.session_user(session, "session of otto", NOW) == both.other.user
+        assert tokens.token_with_hash(session, "token of otto", NOW) == (both.other.token, both.other.user)
+        assert tokens.application_with_id(session, "otto") == both.other.application
 
 
 def test_a_change_of_the_password_ends_only_the_users_own_sessions(store, both):

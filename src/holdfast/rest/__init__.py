@@ -16,13 +16,17 @@ from holdfast.rest import (
     failures,
     lifecycle,
     metrics,
+    oauth,
+    own_account,
     probing,
     publisher_settings,
     removed_certificates,
     rotation,
     searching,
     self_description,
+    tokens,
     trust_settings,
+    users,
     validation,
 )
 from holdfast.rest.prefixes import Prefixes
@@ -52,6 +56,10 @@ def create_door(runtime: Runtime) -> FastAPI:
         searching,
         publisher_settings,
         metrics,
+        oauth,
+        tokens,
+        users,
+        own_account,
     ):
         door.include_router(part.router)
     errors.install(door)

@@ -1,5 +1,5 @@
 """
-Who calls: HTTP Basic (RFC 7617) or the session of a browser.
+Who calls: HTTP Basic (RFC 7617), a token (RFC 6750) or the session of a browser.
 """
 
 import base64
@@ -11,6 +11,7 @@ from holdfast.services.accounts import SESSION_COOKIE, principal_of
 from holdfast.services.errors import SignInRefused
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
+from holdfast.services.tokens import token_principal
 
 
 def runtime(request: Request) -> Runtime:
@@ -28,6 +29,11 @@ def principal(request: Request) -> Principal:
         client = request.client.host if request.client else "unknown"
         user = running.accounts.authenticate(name, password, client, running.now())
         return principal_of(user)
+    if scheme.lower() == "bearer":
+        bearer = token_principal(running.store, credentials.strip(), running.now())
+        if bearer is None:
+            raise SignInRefused
+        return bearer
     token = request.cookies.get(SESSION_COOKIE)
     found = running.accounts.session_principal(token, running.now()) if token and not scheme else None
     if found is None:

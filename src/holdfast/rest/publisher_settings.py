@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.errors import PREFIX
+from holdfast.services.scopes import SCOPES
 
 router = APIRouter(prefix=f"{PREFIX}/settings", tags=["Settings"])
 
@@ -28,7 +29,7 @@ def get_settings(running: Running, caller: Caller) -> dict[str, Any]:
             }
             for name, url in running.gateways.items()
         ],
-        "scopes": [],
+        "scopes": list(SCOPES),
         "monetizationAttributes": [],
         "securityAuditProperties": {},
         "externalStoresEnabled": False,

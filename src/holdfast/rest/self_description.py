@@ -40,6 +40,7 @@ _PROBLEM_SCHEMA: dict[str, Any] = {
 }
 _SECURITY_SCHEMES = {
     "basic": {"type": "http", "scheme": "basic"},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A personal token, or one of the token endpoint."},
     "session": {"type": "apiKey", "in": "cookie", "name": "holdfast_session", "description": "Of a signed-in browser."},
 }
 _ALWAYS = {"400": "A value cannot be used.", "401": "Nobody signed in.", "403": "Not allowed."}

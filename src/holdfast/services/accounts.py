@@ -5,16 +5,15 @@ Who may do something here: users, their passwords, and sessions that can be revo
 import hashlib
 import hmac
 import secrets
-import threading
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
-
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 
 from holdfast.services.attempts import Attempts
 from holdfast.services.errors import SignInRefused
-from holdfast.services.permissions import EVERY_PERMISSION, permissions
+from holdfast.services.passwords import MAX_PASSWORD as MAX_PASSWORD
+from holdfast.services.passwords import Passwords
+from holdfast.services.permissions import Role, permissions_of
 from holdfast.services.principal import Principal
 from holdfast.store import accounts, journal
 from holdfast.store.accounts import User
@@ -23,15 +22,20 @@ from holdfast.store.journal import AuditEvent
 
 SESSION_COOKIE = "holdfast_session"
 SESSION_LASTS = timedelta(hours=12)
+MAX_SESSIONS = 100  # of one user; the oldest end
 VERIFIED_LASTS = timedelta(hours=1)  # another password is another hash, so a change takes effect at once
 MAX_VERIFIED = 1_000
-AT_ONCE = 2  # passwords checked at the same time: each takes 64 MiB
-MAX_PASSWORD = 1_024  # characters; more would only cost us time
+MAX_AGENT = 200  # characters
 
 
 def principal_of(user: User) -> Principal:
     """Say on whose behalf *user* acts, and what they may."""
-    return Principal(user.organization, user.name, permissions(user.permissions))
+    return Principal(user.organization, user.name, permissions_of(user.roles))
+
+
+def hash_token(token: str) -> str:
+    """Make of a token of 32 random bytes what is stored of it; nobody can guess so much, so a quick hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class Accounts:
@@ -39,30 +43,37 @@ class Accounts:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._hasher = PasswordHasher()  # argon2id, the library's parameters (RFC 9106, low-memory profile)
-        self._nobody = self._hasher.hash(secrets.token_urlsafe())
-        self._attempts = Attempts()
-        self._turn = threading.BoundedSemaphore(AT_ONCE)
+        self.passwords = Passwords()
+        self.attempts = Attempts()
         self._key = secrets.token_bytes(32)
         self._verified: dict[bytes, datetime] = {}
 
     def ensure_user(self, organization: str, name: str, password: str, now: datetime, *, reset: bool) -> bool:
         """
-        Make the organization and the user, with all permissions, where they are missing; say whether the user is new.
+        Make the organization and its first user, an admin; say whether the user is new.
 
-        With *reset*, a user who exists gets *password*, unless it is theirs already.
+        With *reset*, the user is made also where there are others, and one who exists gets *password* and is an admin
+        who can sign in: the way back in for whoever runs the machine.
         """
         with self._store.write() as session:
             if organization not in accounts.organizations(session):
                 accounts.insert_organization(session, organization, now)
             user = accounts.user_named(session, name)
             if user is None:
-                user = User(str(uuid.uuid4()), organization, name, self._hasher.hash(password), EVERY_PERMISSION)
+                if accounts.count_users(session, organization) and not reset:
+                    return False  # who was deleted stays so
+                user = User(
+                    str(uuid.uuid4()), organization, name, self.passwords.hash(password), frozenset({Role.ADMIN})
+                )
                 accounts.insert_user(session, user, now)
                 journal.record(session, AuditEvent(organization, now, "holdfast", "create user", name, ""))
                 return True
-            if reset and not self._matches(user.password_hash, password):
-                accounts.set_password_hash(session, user, self._hasher.hash(password))
+            if reset and (user.disabled or Role.ADMIN not in user.roles):
+                user = replace(user, disabled=False, roles=user.roles | {Role.ADMIN})
+                accounts.update_user(session, user)
+                journal.record(session, AuditEvent(organization, now, "holdfast", "make admin", name, ""))
+            if reset and not self.passwords.matches(user.password_hash, password):
+                accounts.set_password_hash(session, user, self.passwords.hash(password))
                 journal.record(session, AuditEvent(organization, now, "holdfast", "set password", name, ""))
             return False
 
@@ -71,59 +82,57 @@ class Accounts:
         Find the user with this name and password; *client* is the address that asks.
 
         Raises:
-            SignInRefused: They do not belong together. Takes as long for a name that does not exist.
+            SignInRefused: They do not belong together, or the user is disabled. Takes as long for a name that does not
+                exist.
             TooManyAttempts: Attempts failed before; a while must pass.
         """
         with self._store.read() as session:
             user = accounts.user_named(session, name)
-        stored = user.password_hash if user else self._nobody
+        user = None if user and user.disabled else user
+        stored = user.password_hash if user else self.passwords.nobody
         digest = hmac.digest(self._key, f"{stored}\0{password}".encode(), hashlib.sha256)
         if user and now < self._verified.get(digest, now):
             return user
         keys = (f"name {name}", f"client {client}")
-        self._attempts.refuse_early(keys, now)
-        if self._matches(stored, password) and user:
+        self.attempts.refuse_early(keys, now)
+        if self.passwords.matches(stored, password) and user:
             self._remember(digest, now)
-            self._attempts.succeeded(keys)
+            self.attempts.succeeded(keys)
             return user
-        self._attempts.failed(keys, now)
+        self.attempts.failed(keys, now)
         raise SignInRefused
 
-    def start_session(self, user: User, now: datetime) -> str:
-        """Sign *user* in and give the session's token; only its hash is stored."""
+    def start_session(self, user: User, now: datetime, address: str = "", agent: str = "") -> str:
+        """
+        Sign *user* in and give the session's token; only its hash is stored.
+
+        *address* and *agent* say which browser it is, so that its user knows the session again.
+        """
         token = secrets.token_urlsafe(32)
         with self._store.write() as session:
-            accounts.insert_session(session, _hash(token), user, now, now + SESSION_LASTS)
+            accounts.insert_session(
+                session, hash_token(token), user, now, now + SESSION_LASTS, address, agent[:MAX_AGENT]
+            )
+            accounts.keep_newest_sessions(session, user, MAX_SESSIONS)
             journal.record(session, AuditEvent(user.organization, now, user.name, "sign in", user.name, ""))
         return token
 
     def session_principal(self, token: str, now: datetime) -> Principal | None:
         """Find on whose behalf the bearer of *token* acts, if the session has not ended."""
         with self._store.read() as session:
-            user = accounts.session_user(session, _hash(token), now)
+            user = accounts.session_user(session, hash_token(token), now)
         return principal_of(user) if user else None
 
     def end_session(self, token: str, now: datetime) -> None:
         """Sign out; the token is worth nothing afterwards."""
         with self._store.write() as session:
-            user = accounts.session_user(session, _hash(token), now)
-            accounts.remove_session(session, _hash(token))
+            user = accounts.session_user(session, hash_token(token), now)
+            accounts.remove_session(session, hash_token(token))
             if user:
                 journal.record(session, AuditEvent(user.organization, now, user.name, "sign out", user.name, ""))
-
-    def _matches(self, password_hash: str, password: str) -> bool:
-        try:
-            with self._turn:
-                return len(password) <= MAX_PASSWORD and self._hasher.verify(password_hash, password)
-        except (VerificationError, InvalidHashError):
-            return False
 
     def _remember(self, digest: bytes, now: datetime) -> None:
         # Scripts send the password with each request; argon2id for each would make every request slow.
         if len(self._verified) >= MAX_VERIFIED:
             self._verified.clear()
         self._verified[digest] = now + VERIFIED_LASTS
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -4,6 +4,7 @@ Which API is meant: by its id, or by what people call it.
 
 from holdfast.services import catalog
 from holdfast.services.errors import NotFound
+from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.store import apis
 from holdfast.store.apis import ApiFilter
@@ -12,6 +13,7 @@ from holdfast.store.database import Store
 
 def resolve_id(store: Store, who: Principal, text: str) -> str:
     """Give the id of the API that *text* means: an id, or provider-name-version. Raises NotFound."""
+    who.require(Permission.VIEW_APIS)
     with store.read() as session:
         found = apis.get(session, who.organization, text)
         api_id = found.id if found else apis.id_of(session, who.organization, text)

@@ -21,6 +21,7 @@ from holdfast.certificates.parsing import Upload
 from holdfast.services import catalog, definitions, trust
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.errors import Conflict
+from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.store import api_documents, apis, endpoint_certificates
 from holdfast.store.database import Store
@@ -40,6 +41,8 @@ def export_api(store: Store, who: Principal, api_id: str, servers: list[str], *,
     Raises:
         NotFound: There is no such API.
     """
+    who.require(Permission.VIEW_APIS)
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     described = catalog.get_described(store, who, api_id)
     definition = definitions.get_definition(store, who, api_id, servers)
     entries = trust.certificates_of_api(store, who, described.api)
@@ -70,10 +73,16 @@ def import_api(
     A new API goes to *state*, one that there is stays in its own.
 
     Raises:
+        NotPermitted: The user may not create APIs, or not what is in the archive: certificates, a later state.
         InvalidField, InvalidFields: Some values cannot be used.
         CertificateError, CertificateExpired: A certificate cannot be used.
         Conflict: There is such an API and it is not to be overwritten, or an alias has other certificates already.
     """
+    who.require(Permission.CHANGE_APIS)
+    if certificates:
+        who.require(Permission.ADD_ENDPOINT_CERTIFICATES)
+    if state in _WAYS:
+        who.require(Permission.PUBLISH_APIS)
     described = catalog.check_draft(draft, who, now)
     if definition:
         described = replace(

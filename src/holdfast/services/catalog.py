@@ -18,6 +18,7 @@ from holdfast.apis.lifecycle import State, transit
 from holdfast.apis.members import check_members, merge_members
 from holdfast.services.check import Check
 from holdfast.services.errors import Conflict, NotFound
+from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.services.versions import Expected, check_expected, tag_of_api
 from holdfast.store import api_documents, apis, journal
@@ -49,6 +50,7 @@ def create_api(store: Store, who: Principal, draft: ApiDraft, now: datetime) -> 
         InvalidFields: Some values cannot be used.
         Conflict: Its context or name is taken.
     """
+    who.require(Permission.CHANGE_APIS)
     described = check_draft(draft, who, now)
     with store.write() as session:
         add_api(session, who, described, now)
@@ -76,6 +78,7 @@ def copy_api(
         Conflict: There is that version already.
         NotFound: There is no such API.
     """
+    who.require(Permission.CHANGE_APIS)
     version = rules.check_version(version)
     with store.write() as session:
         before = find_described(session, who, api_id)
@@ -97,6 +100,7 @@ def copy_api(
 
 def get_described(store: Store, who: Principal, api_id: str) -> Described:
     """Find an API with all members of its description. Raises NotFound."""
+    who.require(Permission.VIEW_APIS)
     with store.read() as session:
         return find_described(session, who, api_id)
 
@@ -109,6 +113,7 @@ def find_described(session: Session, who: Principal, api_id: str) -> Described:
 
 def describe(store: Store, who: Principal, found: Collection[Api]) -> list[Described]:
     """Add the members of their descriptions to APIs that were found."""
+    who.require(Permission.VIEW_APIS)
     with store.read() as session:
         members = api_documents.members_of(session, who.organization, [api.id for api in found])
     return [Described(api, members.get(api.id, {})) for api in found]
@@ -116,12 +121,14 @@ def describe(store: Store, who: Principal, found: Collection[Api]) -> list[Descr
 
 def types_of(store: Store, who: Principal, found: Collection[Api]) -> dict[str, str]:
     """Say of what type APIs are, by id; those that never said are left out."""
+    who.require(Permission.VIEW_APIS)
     with store.read() as session:
         return api_documents.types_of(session, who.organization, [api.id for api in found])
 
 
 def get_api(store: Store, who: Principal, api_id: str) -> Api:
     """Find an API. Raises NotFound."""
+    who.require(Permission.VIEW_APIS)
     with store.read() as session:
         return _found(session, who, api_id)
 
@@ -130,6 +137,7 @@ def list_apis(
     store: Store, who: Principal, wanted: ApiFilter | None = None, offset: int = 0, limit: int | None = None
 ) -> tuple[list[Api], int]:
     """List APIs by name, with the number of all that fit."""
+    who.require(Permission.VIEW_APIS)
     with store.read() as session:
         return apis.find(session, who.organization, wanted or ApiFilter(), offset, limit)
 
@@ -160,6 +168,7 @@ def change_api(
         NotFound: There is no such API.
         ContentChanged: It is not as *expected*.
     """
+    who.require(Permission.CHANGE_APIS)
     check = Check()
     checked = _endpoints(check, *endpoints) if endpoints else None
     text = check(rules.check_description, description) if description is not None else None
@@ -207,6 +216,7 @@ def change_lifecycle(
         NotFound: There is no such API.
         ContentChanged: It is not as *expected*.
     """
+    who.require(Permission.PUBLISH_APIS)
     with store.write() as session:
         before = find_described(session, who, api_id)
         check_expected(expected, tag_of_api(before))
@@ -220,6 +230,7 @@ def change_lifecycle(
 
 def delete_api(store: Store, who: Principal, api_id: str, now: datetime, expected: Expected = None) -> None:
     """Delete an API; its certificates stay, for they belong to the endpoint. Raises NotFound, ContentChanged."""
+    who.require(Permission.DELETE_APIS)
     with store.write() as session:
         found = find_described(session, who, api_id)
         check_expected(expected, tag_of_api(found))

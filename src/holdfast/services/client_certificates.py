@@ -48,6 +48,7 @@ def get_client_certificate(store: Store, who: Principal, endpoint: str) -> Clien
 
     Raises InvalidField, EndpointNeedsNoCertificate.
     """
+    who.require(Permission.VIEW_APIS)
     target = secure_endpoint(endpoint)
     with store.read() as session:
         refuse_foreign(session, who, target)
@@ -176,6 +177,7 @@ def remove_client_certificate(store: Store, who: Principal, endpoint: str, now: 
 
 def apis_presenting(store: Store, who: Principal, entry: ClientCertificate) -> list[Api]:
     """Find the APIs with an endpoint of the entry's origin."""
+    who.require(Permission.VIEW_APIS)
     with store.read() as session:
         return apis.using_origins(session, who.organization, {entry.origin})
 

@@ -14,6 +14,7 @@ from holdfast.apis.members import check_members
 from holdfast.apis.openapi import Definition, Operation, make_definition, read_definition
 from holdfast.services import catalog
 from holdfast.services.catalog import ApiDraft
+from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.services.versions import Expected, check_expected, tag_of_text
 from holdfast.store import api_documents
@@ -30,6 +31,7 @@ def get_definition(store: Store, who: Principal, api_id: str, servers: list[str]
     Raises:
         NotFound: There is no such API.
     """
+    who.require(Permission.VIEW_APIS)
     with store.read() as session:
         described = catalog.find_described(session, who, api_id)
         stored = api_documents.definition_of(session, who.organization, api_id)
@@ -55,6 +57,7 @@ def put_definition(
         NotFound: There is no such API.
         ContentChanged: The definition is not as *expected*.
     """
+    who.require(Permission.CHANGE_APIS)
     definition = read_definition(data)  # before the lock: some are work
     text = write_json(definition.content)
     with store.write() as session:
@@ -79,6 +82,7 @@ def import_definition(
         InvalidFields: Some values cannot be used.
         Conflict: Its context or name is taken.
     """
+    who.require(Permission.CHANGE_APIS)
     name = draft.name or " ".join(_NO_NAME.sub(" ", definition.name).split())[:60]
     given = draft.production or draft.sandbox
     filled = replace(

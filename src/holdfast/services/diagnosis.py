@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from holdfast.apis.endpoint import Environment
 from holdfast.services.errors import NotFound
 from holdfast.services.failures import FailedCall, Failure, Failures
+from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.store import apis
 from holdfast.store.apis import ApiNames
@@ -35,6 +36,7 @@ def list_failures(
     store: Store, failures: Failures, who: Principal, offset: int = 0, limit: int | None = None
 ) -> tuple[list[FailingBackend], int]:
     """List what fails at an endpoint that there still is, that which began last first, with the number of all."""
+    who.require(Permission.VIEW_APIS)
     seen = failures.of_organization(who.organization)
     with store.read() as session:
         named = apis.names(session, who.organization, {failure.latest.api_id for failure in seen})
@@ -48,6 +50,7 @@ def list_failures(
 
 def find_request(store: Store, failures: Failures, who: Principal, request_id: str) -> DiagnosedRequest:
     """Find one of the last failed requests. Raises NotFound."""
+    who.require(Permission.VIEW_APIS)
     call = failures.request(who.organization, request_id)
     if call is None:
         raise NotFound("failed request", request_id)

@@ -1,5 +1,5 @@
 """
-What users may be allowed beside what everybody of an organization may.
+What can be permitted, and which role permits what.
 """
 
 from collections.abc import Iterable
@@ -7,15 +7,54 @@ from enum import StrEnum
 
 
 class Permission(StrEnum):
-    """A permission, by its name in the database."""
+    """A permission, by the name that refusals call it."""
 
+    VIEW_APIS = "view"
+    CHANGE_APIS = "create_apis"
+    DELETE_APIS = "delete_apis"
+    PUBLISH_APIS = "publish_apis"
+    VIEW_ENDPOINT_CERTIFICATES = "view_endpoint_certificates"
+    ADD_ENDPOINT_CERTIFICATES = "add_endpoint_certificates"
+    CHANGE_ENDPOINT_CERTIFICATES = "change_endpoint_certificates"
+    CHANGE_TRUST_SETTINGS = "trust_settings"
+    GRANT_TRUST_EXCEPTIONS = "trust_exceptions"
+    TEST_ENDPOINTS = "test_endpoints"
     MANAGE_CLIENT_CERTIFICATES = "client_certificates"
+    MANAGE_USERS = "users"
+    MANAGE_ORGANIZATIONS = "organizations"
+    MANAGE_OWN_ACCOUNT = "own_account"
+
+
+class Role(StrEnum):
+    """What a user is in their organization; a user can be several of them."""
+
+    ADMIN = "admin"
+    CREATOR = "creator"
+    PUBLISHER = "publisher"
+    VIEWER = "viewer"
 
 
 EVERY_PERMISSION = frozenset(Permission)
+_VIEWER = frozenset(
+    {Permission.VIEW_APIS, Permission.VIEW_ENDPOINT_CERTIFICATES, Permission.MANAGE_OWN_ACCOUNT},
+)
+ROLES: dict[Role, frozenset[Permission]] = {
+    Role.ADMIN: EVERY_PERMISSION,
+    Role.CREATOR: _VIEWER
+    | {
+        Permission.CHANGE_APIS,
+        Permission.DELETE_APIS,
+        Permission.ADD_ENDPOINT_CERTIFICATES,
+        Permission.CHANGE_ENDPOINT_CERTIFICATES,
+        Permission.CHANGE_TRUST_SETTINGS,
+        Permission.TEST_ENDPOINTS,
+    },
+    Role.PUBLISHER: _VIEWER | {Permission.PUBLISH_APIS, Permission.TEST_ENDPOINTS},
+    Role.VIEWER: _VIEWER,
+}
 
 
-def permissions(names: Iterable[str]) -> frozenset[Permission]:
-    """Read permissions by their names; names of other versions of Holdfast allow nothing."""
-    known = set(names)
-    return frozenset(each for each in Permission if each.value in known)
+def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
+    """Say what somebody with these roles may; names of roles of other versions of Holdfast allow nothing."""
+    known = set(roles)
+    return frozenset(permission for role in Role if role.value in known for permission in ROLES[role])

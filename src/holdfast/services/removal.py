@@ -22,6 +22,7 @@ from holdfast.certificates.parts import MAX_CERTIFICATES
 from holdfast.services import admission
 from holdfast.services.endpoints import refuse_foreign, refuse_insecure
 from holdfast.services.errors import Conflict, NotFound
+from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.store import endpoint_certificates, removed_certificates
 from holdfast.store.database import Store
@@ -31,6 +32,7 @@ def list_removed(
     store: Store, who: Principal, now: datetime, offset: int = 0, limit: int | None = None
 ) -> tuple[list[RemovedCertificate], int]:
     """List what can be restored, newest first, with the number of all."""
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with store.read() as session:
         return removed_certificates.find(session, who.organization, now, offset, limit)
 
@@ -56,6 +58,7 @@ def restore_certificate(
         CertificateExpired: All that would come back has expired.
         IndistinguishableCertificates: A gateway would believe only one of them and of those that are trusted.
     """
+    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     alias = check_alias(alias) if alias is not None else None
     with store.write() as session:
         removed = removed_certificates.get(session, who.organization, removed_id, now)

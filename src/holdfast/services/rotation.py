@@ -15,6 +15,7 @@ from holdfast.certificates.path import leads_to
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services import admission, removal
 from holdfast.services.errors import NothingBefore
+from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.store import endpoint_certificates, removed_certificates
 from holdfast.store.database import Store
@@ -35,6 +36,7 @@ def undo_replacement(store: Store, who: Principal, alias: str, now: datetime) ->
         CertificateExpired: All that would come back has expired.
         IndistinguishableCertificates: A gateway would believe only one of them and of those imported since.
     """
+    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with store.write() as session:
         before = admission.found(session, who, alias)
         after = _undone(session, before, now)
@@ -54,6 +56,7 @@ def retire_previous(store: Store, who: Principal, alias: str, now: datetime) -> 
         NotFound: There is no such alias.
         NothingBefore: It has no previous certificates.
     """
+    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with store.write() as session:
         before = admission.found(session, who, alias)
         if not before.previous:

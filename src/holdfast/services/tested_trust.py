@@ -14,6 +14,7 @@ from holdfast.certificates.trust import TrustSet
 from holdfast.sealing import CannotUnseal, Sealing, UnusableSealingKey
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.identities import identity_of
+from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.store import endpoint_certificates, trust_settings
 from holdfast.store.database import Store
@@ -48,6 +49,7 @@ def terms_to_test(
         Conflict: What is trusted now cannot be read.
         CertificateError: *with_certificates* cannot be used as certificates.
     """
+    who.require(Permission.TEST_ENDPOINTS)
     target = read_https_endpoint(endpoint)
     uploaded = parsing.parse(with_certificates, password).certificates if with_certificates is not None else ()
     origin = str(target.origin)

@@ -21,6 +21,7 @@ from holdfast.certificates.parsing import Ignored, Upload, Used
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services import admission, removal
 from holdfast.services.endpoints import refuse_foreign, refuse_insecure
+from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.services.versions import Expected, check_expected, tag_of_certificate
 from holdfast.store import apis, endpoint_certificates, trust_settings
@@ -87,6 +88,7 @@ def import_certificate(
         IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
         Conflict: The alias is taken.
     """
+    who.require(Permission.ADD_ENDPOINT_CERTIFICATES)
     alias = check_alias(alias)
     target = parse_endpoint(endpoint)
     upload = read_upload(data, now, password)  # before the lock: some files are work
@@ -143,6 +145,7 @@ def replace_certificate(
         IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
         ContentChanged: What is under *alias* is not as *expected*.
     """
+    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     upload = read_upload(data, now, password)
     with store.write() as session:
         before = admission.found(session, who, alias)
@@ -166,6 +169,7 @@ def delete_certificate(
 
     Raises NotFound, and ContentChanged when none of the tags in *expected* is that of what is there.
     """
+    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with store.write() as session:
         entry = admission.found(session, who, alias)
         check_expected(expected, tag_of_certificate(entry))
@@ -178,6 +182,7 @@ def delete_certificate(
 
 def get_certificate(store: Store, who: Principal, alias: str) -> EndpointCertificate:
     """Find an endpoint certificate. Raises NotFound."""
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with store.read() as session:
         return admission.found(session, who, alias)
 
@@ -186,12 +191,14 @@ def list_certificates(
     store: Store, who: Principal, alias: str = "", endpoint: str = "", offset: int = 0, limit: int | None = None
 ) -> tuple[list[EndpointCertificate], int]:
     """List endpoint certificates by alias, with the number of all that fit the filters."""
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with store.read() as session:
         return endpoint_certificates.find(session, who.organization, alias, endpoint, offset, limit)
 
 
 def certificates_of_api(store: Store, who: Principal, api: Api) -> list[EndpointCertificate]:
     """All that the endpoints of *api* trust beyond nothing, by alias."""
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     with store.read() as session:
         return endpoint_certificates.of_origins(session, who.organization, origins)
@@ -199,6 +206,7 @@ def certificates_of_api(store: Store, who: Principal, api: Api) -> list[Endpoint
 
 def apis_using(store: Store, who: Principal, entry: EndpointCertificate) -> list[Api]:
     """Find the APIs with an endpoint of the entry's origin."""
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with store.read() as session:
         return apis.using_origins(session, who.organization, {entry.origin})
 

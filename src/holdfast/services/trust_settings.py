@@ -14,6 +14,7 @@ from holdfast.apis.trust_settings import TrustSettings, check_exception, trust_b
 from holdfast.certificates.revocation import RevocationList
 from holdfast.certificates.trust import TrustSet
 from holdfast.services.endpoints import refuse_foreign, secure_endpoint
+from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.store import accounts, endpoint_certificates, journal, trust_settings
 from holdfast.store.database import Store
@@ -32,6 +33,7 @@ class EndpointTrust:
 
 def get_settings(store: Store, who: Principal, endpoint: str, now: datetime) -> EndpointTrust:
     """Say what is decided about the origin of *endpoint*. Raises InvalidField, EndpointNeedsNoCertificate."""
+    who.require(Permission.VIEW_APIS)
     target = secure_endpoint(endpoint)
     with store.read() as session:
         refuse_foreign(session, who, target)
@@ -47,6 +49,7 @@ def change_settings(store: Store, who: Principal, endpoint: str, draft: TrustDra
         InvalidField: *endpoint* is not an endpoint of any API.
         EndpointNeedsNoCertificate: It is an http endpoint.
     """
+    who.require(Permission.CHANGE_TRUST_SETTINGS)
     target = secure_endpoint(endpoint)
     checked = check_draft(draft)
     with store.write() as session:
@@ -60,6 +63,7 @@ def change_settings(store: Store, who: Principal, endpoint: str, draft: TrustDra
 
 def preview_settings(store: Store, who: Principal, endpoint: str, draft: TrustDraft, now: datetime) -> EndpointTrust:
     """Say what *draft* would mean for the origin of *endpoint*, and keep nothing. Raises as `change_settings` does."""
+    who.require(Permission.VIEW_APIS)
     target = secure_endpoint(endpoint)
     checked = check_draft(draft)
     with store.read() as session:
@@ -78,6 +82,7 @@ def grant_exception(
         InvalidField: There is no reason, the end is not within 7 days, or *endpoint* is not an endpoint of any API.
         EndpointNeedsNoCertificate: It is an http endpoint.
     """
+    who.require(Permission.GRANT_TRUST_EXCEPTIONS)
     target = secure_endpoint(endpoint)
     exception = check_exception(reason, who.user, ends_at, now)
     with store.write() as session:
@@ -91,6 +96,7 @@ def grant_exception(
 
 def end_exception(store: Store, who: Principal, endpoint: str, now: datetime) -> EndpointTrust:
     """Switch verification on again before the exception ends; nothing happens where it is on."""
+    who.require(Permission.CHANGE_TRUST_SETTINGS)
     target = secure_endpoint(endpoint)
     with store.write() as session:
         before = _found(session, who, target)
@@ -103,6 +109,7 @@ def end_exception(store: Store, who: Principal, endpoint: str, now: datetime) ->
 
 def list_exceptions(store: Store, who: Principal, now: datetime) -> list[TrustSettings]:
     """The origins whose verification is off, the first to end first."""
+    who.require(Permission.VIEW_APIS)
     with store.read() as session:
         return trust_settings.with_exception(session, who.organization, now)
 

@@ -5,10 +5,12 @@ Organizations, users and sessions in the database.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.store.tables import OrganizationRow, SessionRow, UserRow
+
+SESSION_ID = 16  # hex digits of a session's hash: enough to tell the sessions of one user apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +21,25 @@ class User:
     organization: str
     name: str
     password_hash: str
-    permissions: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserSession:
+    """A session as its user sees it; the id is no secret, and opens nothing."""
+
+    id: str
+    organization: str
+    created_at: datetime
+    expires_at: datetime
+    address: str
+    agent: str
 
 
 def organizations(session: Session) -> list[str]:
     """The ids of all organizations; only for what serves all of them."""
-    return list(session.scalars(select(OrganizationRow.id)))
+    return list(session.scalars(select(OrganizationRow.id).order_by(OrganizationRow.id)))
 
 
 def insert_organization(session: Session, organization: str, now: datetime) -> None:
@@ -40,28 +55,70 @@ def insert_user(session: Session, user: User, now: datetime) -> None:
         organization_id=user.organization,
         name=user.name,
         password_hash=user.password_hash,
-        permissions=sorted(user.permissions),
+        roles=sorted(user.roles),
+        disabled=user.disabled,
         created_at=now,
     )
     session.add(row)
     session.flush()
 
 
+def update_user(session: Session, user: User) -> None:
+    """Write down the roles of *user*, and whether they are disabled; who is has no sessions."""
+    this = (UserRow.organization_id == user.organization, UserRow.id == user.id)
+    session.execute(update(UserRow).where(*this).values(roles=sorted(user.roles), disabled=user.disabled))
+    if user.disabled:
+        end_sessions(session, user)
+
+
+def remove_user(session: Session, user: User) -> None:
+    """Delete a user with their sessions, applications and tokens."""
+    this = (UserRow.organization_id == user.organization, UserRow.id == user.id)
+    session.execute(delete(UserRow).where(*this))
+
+
 def set_password_hash(session: Session, user: User, password_hash: str) -> None:
     """Give *user* another password and end their sessions."""
     this = (UserRow.organization_id == user.organization, UserRow.id == user.id)
     session.execute(update(UserRow).where(*this).values(password_hash=password_hash))
-    theirs = (SessionRow.organization_id == user.organization, SessionRow.user_id == user.id)
-    session.execute(delete(SessionRow).where(*theirs))
+    end_sessions(session, user)
 
 
 def user_named(session: Session, name: str) -> User | None:
     """Find the user who signs in as *name*; names are unique over all organizations."""
     row = session.scalar(select(UserRow).where(UserRow.name == name))
-    return _user(row) if row else None
+    return user_of(row) if row else None
 
 
-def insert_session(session: Session, token_hash: str, user: User, now: datetime, expires_at: datetime) -> None:
+def user_in(session: Session, organization: str, name: str) -> User | None:
+    """Find the user of an organization by name."""
+    row = session.scalar(select(UserRow).where(UserRow.organization_id == organization, UserRow.name == name))
+    return user_of(row) if row else None
+
+
+def find_users(
+    session: Session, organization: str, offset: int = 0, limit: int | None = None
+) -> tuple[list[User], int]:
+    """List the users of an organization by name, with the number of all."""
+    query = select(UserRow).where(UserRow.organization_id == organization).order_by(UserRow.name)
+    found = [user_of(row) for row in session.scalars(query.offset(offset).limit(limit))]
+    return found, count_users(session, organization)
+
+
+def count_users(session: Session, organization: str) -> int:
+    """Count the users of an organization."""
+    return session.scalar(select(func.count()).where(UserRow.organization_id == organization)) or 0
+
+
+def insert_session(
+    session: Session,
+    token_hash: str,
+    user: User,
+    now: datetime,
+    expires_at: datetime,
+    address: str = "",
+    agent: str = "",
+) -> None:
     """Add a session; those that have ended are cleared away with it."""
     session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
     row = SessionRow(
@@ -70,16 +127,36 @@ def insert_session(session: Session, token_hash: str, user: User, now: datetime,
         user_id=user.id,
         created_at=now,
         expires_at=expires_at,
+        address=address,
+        agent=agent,
     )
     session.add(row)
     session.flush()
 
 
+def keep_newest_sessions(session: Session, user: User, count: int) -> None:
+    """End all sessions of *user* but the newest."""
+    theirs = _of(user)
+    newest = select(SessionRow.token_hash).where(*theirs).order_by(SessionRow.created_at.desc()).limit(count)
+    session.execute(delete(SessionRow).where(*theirs, SessionRow.token_hash.not_in(newest)))
+
+
 def session_user(session: Session, token_hash: str, now: datetime) -> User | None:
-    """Find whose session this is, if it has not ended."""
+    """Find whose session this is, if it has not ended and they are not disabled."""
     query = select(SessionRow).where(SessionRow.token_hash == token_hash, SessionRow.expires_at > now)
     row = session.scalar(query)
-    return _user(row.user) if row else None
+    return user_of(row.user) if row and not row.user.disabled else None
+
+
+def sessions_of(session: Session, user: User, now: datetime) -> list[BrowserSession]:
+    """List the sessions of *user* that have not ended, newest first."""
+    query = select(SessionRow).where(*_of(user), SessionRow.expires_at > now).order_by(SessionRow.created_at.desc())
+    return [
+        BrowserSession(
+            row.token_hash[:SESSION_ID], row.organization_id, row.created_at, row.expires_at, row.address, row.agent
+        )
+        for row in session.scalars(query)
+    ]
 
 
 def remove_session(session: Session, token_hash: str) -> None:
@@ -87,5 +164,22 @@ def remove_session(session: Session, token_hash: str) -> None:
     session.execute(delete(SessionRow).where(SessionRow.token_hash == token_hash))
 
 
-def _user(row: UserRow) -> User:
-    return User(row.id, row.organization_id, row.name, row.password_hash, frozenset(row.permissions))
+def remove_session_of(session: Session, user: User, session_id: str) -> bool:
+    """End the session of *user* with this id; say whether there was one."""
+    this = func.substr(SessionRow.token_hash, 1, SESSION_ID) == session_id
+    found = session.scalars(delete(SessionRow).where(*_of(user), this).returning(SessionRow.token_hash))
+    return bool(found.all())
+
+
+def end_sessions(session: Session, user: User) -> None:
+    """End all sessions of *user*."""
+    session.execute(delete(SessionRow).where(*_of(user)))
+
+
+def user_of(row: UserRow) -> User:
+    """Make the value of a row."""
+    return User(row.id, row.organization_id, row.name, row.password_hash, frozenset(row.roles), row.disabled)
+
+
+def _of(user: User) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return SessionRow.organization_id == user.organization, SessionRow.user_id == user.id

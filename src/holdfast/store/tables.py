@@ -18,6 +18,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -67,7 +68,8 @@ class UserRow(Table):
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     name: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str]
-    permissions: Mapped[list[str]] = mapped_column(server_default="[]")
+    roles: Mapped[list[str]] = mapped_column(server_default="[]")
+    disabled: Mapped[bool] = mapped_column(Boolean, server_default=false())
     created_at: Mapped[datetime]
 
 
@@ -80,7 +82,49 @@ class SessionRow(Table):
     user_id: Mapped[str] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    address: Mapped[str] = mapped_column(server_default=text("''"))
+    agent: Mapped[str] = mapped_column(server_default=text("''"))
     user: Mapped[UserRow] = relationship(lazy="joined")
+
+
+class ApplicationRow(Table):
+    """An OAuth client that a user has registered; only the hash of its secret is kept."""
+
+    __tablename__ = "application"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    secret_hash: Mapped[str]
+    grants: Mapped[list[str]]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime]
+    user: Mapped[UserRow] = relationship(lazy="joined")
+    __table_args__ = (Index("application_by_user", "user_id"),)
+
+
+class TokenRow(Table):
+    """What a script shows instead of a password; only its hash is kept. Tokens of one grant end together."""
+
+    __tablename__ = "token"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"))
+    application_id: Mapped[str | None] = mapped_column(ForeignKey("application.id", ondelete="CASCADE"))
+    grant_id: Mapped[str]
+    kind: Mapped[str]
+    name: Mapped[str]
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    scopes: Mapped[list[str]]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_on: Mapped[datetime | None]
+    user: Mapped[UserRow] = relationship(lazy="joined")
+    __table_args__ = (
+        Index("token_by_user", "user_id"),
+        Index("token_by_grant", "grant_id"),
+        Index("token_by_expiry", "expires_at"),
+    )
 
 
 class ApiRow(Table):

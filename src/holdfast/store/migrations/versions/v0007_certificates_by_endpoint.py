@@ -5,7 +5,7 @@ Endpoint certificates are found by their endpoint without reading all of them.
 from alembic import op
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,62 @@
+"""
+`/tokens`: personal tokens of the caller, for scripts of their own.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.prefixes import PREFIX
+from holdfast.services import tokens
+from holdfast.services.scopes import grantable
+from holdfast.store.tokens import Token
+
+router = APIRouter(prefix=f"{PREFIX}/tokens", tags=["Tokens"])
+
+
+class TokenBody(BaseModel):
+    """A new personal token."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="forbid")
+    name: str
+    scopes: list[str]
+    expires_time: AwareDatetime = Field(alias="expiresTime", description="Within 366 days.")
+
+
+@router.get("")
+def list_tokens(running: Running, caller: Caller) -> dict[str, Any]:
+    """List one's personal tokens, and the scopes that one can give; secrets are not told again."""
+    found = tokens.list_tokens(running.store, caller, running.now())
+    return {"count": len(found), "list": [_described(each) for each in found], "scopes": grantable(caller.permissions)}
+
+
+@router.post("", status_code=201)
+def create_token(running: Running, caller: Caller, body: TokenBody) -> dict[str, Any]:
+    """Make a personal token; `token` is what a script sends as `Authorization: Bearer`, and is told this once."""
+    made, secret = tokens.create_token(running.store, caller, body.name, body.scopes, body.expires_time, running.now())
+    return _described(made) | {"token": secret}
+
+
+@router.delete("/{token_id}", status_code=204)
+def revoke_token(running: Running, caller: Caller, token_id: str) -> Response:
+    """Revoke a personal token."""
+    tokens.revoke_token(running.store, caller, token_id, running.now())
+    return Response(status_code=204)
+
+
+def _described(token: Token) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scopes": list(token.scopes),
+        "createdTime": token.created_at.isoformat(),
+        "expiresTime": token.expires_at.isoformat(),
+        "lastUsedDate": _day(token.used_on),
+    }
+
+
+def _day(moment: datetime | None) -> str | None:
+    return moment.date().isoformat() if moment else None
