@@ -176,18 +176,27 @@ def password() -> str:
 
 
 @pytest.fixture(scope="session")
-def join(shared_runtime: Runtime) -> Callable[[str], User]:
-    """Make a user with an organization of their own, so that tests can share one control plane."""
+def member(shared_runtime: Runtime) -> Callable[..., User]:
+    """Make a user of an organization, which is made where it is missing."""
+
+    def member(organization: str, name: str, *roles: Role) -> User:
+        user = User(str(uuid.uuid4()), organization, name, CHEAPLY.hash(PASSWORD), frozenset(roles))
+        with shared_runtime.store.write() as session:
+            if organization not in accounts.organizations(session):
+                accounts.insert_organization(session, organization, datetime.now(UTC))
+            accounts.insert_user(session, user, datetime.now(UTC))
+        return user
+
+    return member
+
+
+@pytest.fixture(scope="session")
+def join(member: Callable[..., User]) -> Callable[[str], User]:
+    """Make an admin with an organization of their own, so that tests can share one control plane."""
 
     def join(name: str) -> User:
         organization = str(uuid.uuid4())
-        password_hash = CHEAPLY.hash(PASSWORD)
-        name, roles = f"{name} of {organization}", frozenset({Role.ADMIN})
-        user = User(str(uuid.uuid4()), organization, name, password_hash, roles)
-        with shared_runtime.store.write() as session:
-            accounts.insert_organization(session, organization, datetime.now(UTC))
-            accounts.insert_user(session, user, datetime.now(UTC))
-        return user
+        return member(organization, f"{name} of {organization}", Role.ADMIN)
 
     return join
 

@@ -11,6 +11,7 @@ from holdfast import cli
 from holdfast.certificates.findings import Code
 from holdfast.gateway.causes import Cause
 from holdfast.rest.prefixes import OTHERS, PREFIX
+from holdfast.services.scopes import SCOPES
 from holdfast.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +69,10 @@ def test_every_field_that_apply_reads_is_in_its_page():
 
 def test_every_prefix_of_rest_is_in_the_rest_page():
     assert {prefix for prefix in (PREFIX, *OTHERS) if f"`{prefix}`" not in page("rest.md")} == set()
+
+
+def test_every_scope_is_in_the_page_about_accounts():
+    assert {scope for scope in SCOPES if f"| `{scope}` |" not in page("accounts.md")} == set()
 
 
 def test_every_address_of_a_file_in_the_documentation_is_right():

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from holdfast.services.runtime import Runtime
 from holdfast.web import (
+    account,
     api_docs,
     apis,
     certificates,
@@ -18,7 +19,9 @@ from holdfast.web import (
     rotation,
     sign_in,
     testing,
+    tokens,
     trust_settings,
+    users,
 )
 from holdfast.web.static_files import mount_static_files
 
@@ -40,6 +43,9 @@ def create_door(runtime: Runtime) -> FastAPI:
         failures,
         live,
         rotation,
+        account,
+        tokens,
+        users,
     ):
         door.include_router(page.router)
     mount_static_files(door)

@@ -41,6 +41,13 @@ NOTICES = {
     "client-certificate-removed": "Client certificate removed",
     "client-request-made": "Request made: send it to your CA",
     "client-request-discarded": "Request discarded",
+    "password-changed": "Password changed: all other sessions have ended",
+    "session-ended": "Session ended",
+    "token-revoked": "Token revoked",
+    "user-created": "User created",
+    "user-changed": "User changed",
+    "user-password": "Password set: the user's sessions and tokens have ended",
+    "user-deleted": "User deleted",
 }
 EXAMPLE_ENDPOINT = "https://backend.example:8443/base"
 _STATUS_ICONS = {
@@ -84,6 +91,10 @@ def _time(moment: datetime) -> Markup:
     return Markup('<local-time datetime="{}">{}</local-time>').format(
         utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M UTC")
     )
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d}"
 
 
 def _precise(moment: datetime) -> Markup:
@@ -154,6 +165,7 @@ _environment.globals |= {
 _environment.filters |= {
     "time": _time,
     "precise": _precise,
+    "day": _day,
     "until": _until,
     "grouped": _grouped,
     "hex": _hex,

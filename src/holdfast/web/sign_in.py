@@ -10,6 +10,8 @@ from starlette.responses import Response
 
 from holdfast.services.accounts import SESSION_COOKIE, SESSION_LASTS
 from holdfast.services.errors import SignInRefused, TooManyAttempts
+from holdfast.services.runtime import Runtime
+from holdfast.store.accounts import User
 from holdfast.web.rendering import render
 from holdfast.web.session import Running
 
@@ -38,8 +40,16 @@ def sign_in(
         return render(request, "sign_in.html", status=422, next=next, name=name, error=str(error))
     except TooManyAttempts as error:
         return render(request, "sign_in.html", status=429, next=next, name=name, error=str(error))
-    token = running.accounts.start_session(user, running.now())
     response = RedirectResponse(_own_path(next), 303)
+    start_session(request, running, user, response)
+    return response
+
+
+def start_session(request: Request, running: Runtime, user: User, response: Response) -> None:
+    """Sign *user* in with this browser, which *response* goes to."""
+    client = request.client.host if request.client else "unknown"
+    agent = request.headers.get("user-agent", "")
+    token = running.accounts.start_session(user, running.now(), client, agent)
     response.set_cookie(
         SESSION_COOKIE,
         token,
@@ -48,7 +58,6 @@ def sign_in(
         samesite="lax",
         secure=request.url.scheme == "https",
     )
-    return response
 
 
 @router.post("/sign-out")

@@ -1,0 +1,219 @@
+"""
+A request for every operation that REST has, and an organization that all of them can be made in.
+
+    house = House(runtime, client_of_an_admin, user)
+    house.ask(client, "DELETE /apis/{api_id}")
+"""
+
+import io
+import re
+import uuid
+import zipfile
+from datetime import timedelta
+
+from holdfast.gateway.access_log import FailedRequest
+from issuing import answer, identity_file, issue
+from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, URL, api_body, create_api, upload
+
+CA = issue(ca=True, common_name="CA")
+OWN = issue(common_name="own", by=CA)
+MARKER = uuid.uuid4().hex
+OLD, BACKEND = issue("pizza.test", common_name=MARKER), issue("pizza.test", common_name=MARKER)
+DEFINITION = '{"openapi": "3.0.0", "info": {"title": "Imported", "version": "1"}, "paths": {}}'
+NOWHERE = "https://127.0.0.1:1"
+WHERE = {"endpoint": URL}
+PASSWORD = "a whole new sentence"
+
+
+class House:
+    """An organization with something of every kind; what only its people know contains `marker`."""
+
+    def __init__(self, runtime, owner, user):
+        self.runtime, self.owner = runtime, owner
+        self.marker = MARKER
+        self.account = owner.get(f"{PREFIX}/account").json()
+        api = create_api(owner, description=self.marker)
+        self.ids = {"api_id": api["id"], "alias": "pizza-backend", "name": user.name}
+        assert upload(owner, OLD.pem, "gone").status_code == 201
+        assert owner.delete(f"{CERTIFICATES}/gone").status_code == 200
+        self.ids["removed_id"] = owner.get(f"{PREFIX}/removed-endpoint-certificates").json()["list"][0]["id"]
+        assert upload(owner, OLD.pem).status_code == 201
+        files = {"certificate": ("new.pem", BACKEND.pem)}
+        path = f"{CERTIFICATES}/pizza-backend"
+        assert owner.put(path, params={"keepPrevious": "true"}, files=files).status_code == 200
+        self.archive = self._archive()
+        self._client_certificate()
+        body = {"reason": f"because of {self.marker}", "until": self.later(hours=1)}
+        assert owner.put(f"{ENDPOINTS}/trust-exception", params=WHERE, json=body).status_code == 200
+        self.ids["request_id"] = self._failure()
+        self.owned_by(owner)
+
+    def owned_by(self, client):
+        """Make a token and a session of whoever *client* is, whose operations are about their own."""
+        if "own_account" in client.get(f"{PREFIX}/account").json()["permissions"]:
+            body = {"name": f"token {self.marker}", "scopes": ["apim:api_view"], "expiresTime": self.later(days=1)}
+            self.ids["token_id"] = client.post(f"{PREFIX}/tokens", json=body).json()["id"]
+            self.ids["session_id"] = client.get(f"{PREFIX}/account/sessions").json()["list"][0]["id"]
+
+    def ask(self, client, operation, ids=None):
+        """Send the request for *operation*, about what is in this house or about *ids*."""
+        method, template = operation.split()
+        ids = ids or self.ids
+        path = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], template)
+        if not path.startswith(("/metrics", "/oauth2", "/client-registration")):
+            path = PREFIX + path
+        return client.request(method, path, **REQUESTS[operation](self, ids))
+
+    def later(self, **by):
+        """Give the time so many days or hours from now."""
+        return (self.runtime.now() + timedelta(**by)).isoformat()
+
+    def _archive(self):
+        packed = self.owner.get(f"{APIS}/export", params={"apiId": self.ids["api_id"]}).content
+        output = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(packed)) as before, zipfile.ZipFile(output, "w") as after:
+            for name in before.namelist():
+                after.writestr(name, before.read(name).replace(b"Pizza", b"Pasta").replace(b": /pizza", b": /pasta"))
+        return output.getvalue()
+
+    def _client_certificate(self):
+        path = f"{ENDPOINTS}/client-certificate"
+        files = {"certificate": ("client.pem", identity_file(None, OWN))}
+        assert self.owner.put(path, params=WHERE, files=files).status_code == 200
+        made = self.owner.post(f"{path}/request", params=WHERE, json={"subject": "me"})
+        assert made.status_code == 201, made.text
+        self.answer = answer(made.json()["csr"], CA).pem
+
+    def _failure(self):
+        request_id = str(uuid.uuid4())
+        self.runtime.failures.record(
+            FailedRequest(
+                gateway="embedded",
+                cluster=f"{self.account['organization']}/{self.ids['api_id']}/production",
+                upstream="10.0.0.1:443",
+                reason=f"TLS error: {self.marker}",
+                request_id=request_id,
+                at=self.runtime.now(),
+                timed_out=False,
+                without_host=False,
+                connection_terminated=False,
+            )
+        )
+        return request_id
+
+
+def nothing(*_):
+    return {}
+
+
+def about_endpoint(*_):
+    return {"params": WHERE}
+
+
+def json_body(**body):
+    return lambda *_: {"json": body}
+
+
+def file_of(name, content, **fields):
+    def made(house, _):
+        data = content(house) if callable(content) else content
+        return {"files": {name: ("file", data)} | {key: (None, value) for key, value in fields.items()}}
+
+    return made
+
+
+# By method and path; what is sent, so that an admin gets what they ask for.
+REQUESTS = {
+    "GET /apis": nothing,
+    "POST /apis": json_body(**api_body("Pasta")),
+    "GET /apis/{api_id}": nothing,
+    "PUT /apis/{api_id}": json_body(description="changed"),
+    "DELETE /apis/{api_id}": nothing,
+    "GET /apis/{api_id}/failures": nothing,
+    "GET /apis/{api_id}/swagger": nothing,
+    "PUT /apis/{api_id}/swagger": file_of("apiDefinition", DEFINITION),
+    "GET /apis/{api_id}/lifecycle-state": nothing,
+    "GET /apis/{api_id}/lifecycle-history": nothing,
+    "DELETE /apis/{api_id}/lifecycle-state/pending-tasks": nothing,
+    "POST /apis/change-lifecycle": lambda _, ids: {"params": {"apiId": ids["api_id"], "action": "Publish"}},
+    "POST /apis/copy-api": lambda _, ids: {"params": {"apiId": ids["api_id"], "newVersion": "2.0"}},
+    "GET /apis/export": lambda _, ids: {"params": {"apiId": ids["api_id"]}},
+    "POST /apis/import": file_of("file", lambda house: house.archive),
+    "POST /apis/import-openapi": file_of("file", DEFINITION, additionalProperties='{"context": "/imported"}'),
+    "POST /apis/validate-openapi": file_of("file", DEFINITION),
+    "HEAD /apis/validate": lambda *_: {"params": {"query": "name:Pizza"}},
+    "POST /apis/validate": lambda *_: {"params": {"query": "name:Pizza"}},
+    "GET /apis/{api_id}/client-certificates": nothing,
+    "POST /apis/{api_id}/client-certificates": file_of("certificate", OWN.pem, alias="a", tier="Gold"),
+    "GET /apis/{api_id}/client-certificates/{alias}": nothing,
+    "PUT /apis/{api_id}/client-certificates/{alias}": file_of("certificate", OWN.pem),
+    "DELETE /apis/{api_id}/client-certificates/{alias}": nothing,
+    "GET /apis/{api_id}/client-certificates/{alias}/content": nothing,
+    "GET /endpoint-certificates": nothing,
+    "POST /endpoint-certificates": file_of("certificate", OWN.pem, alias="new", endpoint=URL),
+    "POST /endpoint-certificates/inspect": file_of("certificate", OWN.pem),
+    "GET /endpoint-certificates/{alias}": nothing,
+    "PUT /endpoint-certificates/{alias}": file_of("certificate", OWN.pem),
+    "DELETE /endpoint-certificates/{alias}": nothing,
+    "GET /endpoint-certificates/{alias}/usage": nothing,
+    "GET /endpoint-certificates/{alias}/content": nothing,
+    "POST /endpoint-certificates/{alias}/undo": nothing,
+    "POST /endpoint-certificates/{alias}/retire": nothing,
+    "GET /removed-endpoint-certificates": nothing,
+    "POST /removed-endpoint-certificates/{removed_id}/restore": nothing,
+    "GET /endpoints/trust-settings": about_endpoint,
+    "PUT /endpoints/trust-settings": lambda *_: {"params": WHERE, "json": {"names": ["pizza.test"]}},
+    "PUT /endpoints/trust-exception": lambda house, _: {
+        "params": WHERE,
+        "json": {"reason": "the certificate is renewed", "until": house.later(hours=2)},
+    },
+    "DELETE /endpoints/trust-exception": about_endpoint,
+    "GET /endpoints/trust-exceptions": nothing,
+    "POST /endpoints/probe": lambda *_: {"files": {"endpoint": (None, NOWHERE)}},
+    "POST /endpoints/fetch": lambda *_: {"data": {"endpoint": NOWHERE}},
+    "GET /endpoints/client-certificate": about_endpoint,
+    "PUT /endpoints/client-certificate": lambda *_: {
+        "params": WHERE,
+        "files": {"certificate": ("client.pem", identity_file(None, OWN))},
+    },
+    "DELETE /endpoints/client-certificate": about_endpoint,
+    "POST /endpoints/client-certificate/request": lambda *_: {"params": WHERE, "json": {"subject": "me"}},
+    "DELETE /endpoints/client-certificate/request": about_endpoint,
+    "PUT /endpoints/client-certificate/answer": lambda house, _: {
+        "params": WHERE,
+        "files": {"certificate": ("answer.pem", house.answer)},
+    },
+    "GET /failures": nothing,
+    "GET /failures/{request_id}": nothing,
+    "GET /search": lambda *_: {"params": {"query": "pizza"}},
+    "GET /settings": nothing,
+    "GET /metrics": nothing,
+    "GET /tokens": nothing,
+    "POST /tokens": lambda house, _: {
+        "json": {"name": "another", "scopes": ["apim:api_view"], "expiresTime": house.later(days=1)}
+    },
+    "DELETE /tokens/{token_id}": nothing,
+    "GET /account": nothing,
+    "PUT /account/password": lambda *_: {"json": {"current": "crisp-thin-päsword", "new": PASSWORD}},
+    "GET /account/sessions": nothing,
+    "DELETE /account/sessions/{session_id}": nothing,
+    "GET /users": nothing,
+    "POST /users": json_body(name="dora", password=PASSWORD, roles=["creator"]),
+    "GET /users/{name}": nothing,
+    "PUT /users/{name}": json_body(roles=["publisher"], disabled=True),
+    "DELETE /users/{name}": nothing,
+    "PUT /users/{name}/password": json_body(password="another whole sentence"),
+    "GET /organizations": nothing,
+    "POST /organizations": lambda *_: {
+        "json": {"organization": f"o{uuid.uuid4().hex[:12]}", "admin": "eva", "password": PASSWORD}
+    },
+    "POST /client-registration/v0.17/register": json_body(clientName="script", grantType="password"),
+    "POST /oauth2/token": lambda *_: {"data": {"grant_type": "client_credentials"}, "auth": ("nobody", "x")},
+    "POST /oauth2/revoke": lambda *_: {"data": {"token": "x"}, "auth": ("nobody", "x")},
+}
+
+
+def operations_of(client):
+    """Name all operations that REST says it has, as they are named here."""
+    paths = client.get("/openapi.json").json()["paths"]
+    return {f"{method.upper()} {path.removeprefix(PREFIX)}" for path, found in paths.items() for method in found}

@@ -1,0 +1,67 @@
+"""No operation of REST shows, confirms or changes anything of another organization."""
+
+import re
+import uuid
+
+import pytest
+
+from holdfast.services.permissions import Role
+from rest.operations import MARKER, REQUESTS, House, operations_of
+from store.values import contents
+
+VARIES = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{12,}|hf._[\w-]+|\d{4}-\d\d-\d\d[T ][\d:.+]+|[\w-]{20,}"
+)
+READS = [operation for operation in REQUESTS if operation.startswith("GET") and "/users/" not in operation]
+
+
+@pytest.fixture(scope="module")
+def settle(member, sign_in):
+    """Make an organization, and a client of its admin."""
+
+    def settle():
+        organization = str(uuid.uuid4())
+        admin, clara = (member(organization, f"{name}@{organization}", Role.ADMIN) for name in ("admin", "clara"))
+        return sign_in(admin), clara
+
+    return settle
+
+
+@pytest.fixture(scope="module")
+def victim(shared_runtime, settle):
+    return House(shared_runtime, *settle())
+
+
+def seen(house):
+    """Tell all that an organization has, as its own admin reads it and as it stands in the database."""
+    answers = {read: house.ask(house.owner, read).text for read in READS}
+    apis, certificates, events, _, removed = contents(house.runtime.store, house.account["organization"])
+    return answers, apis, certificates, events, removed
+
+
+def masked(response, ids):
+    """Say what an answer tells, without what was asked for and without what is new in every answer."""
+    text = response.text
+    for each in sorted(ids.values(), key=len, reverse=True):
+        text = text.replace(each, "ID")
+    return response.status_code, VARIES.sub("*", text)
+
+
+def test_every_operation_is_among_those_that_are_tried(client):
+    assert operations_of(client) == set(REQUESTS)
+
+
+@pytest.mark.parametrize("operation", REQUESTS)
+def test_what_is_anothers_is_like_what_is_not_there(victim, settle, operation):
+    before = seen(victim)
+    assert MARKER in str(before[0])
+    nothing = {name: str(uuid.uuid4()) for name in victim.ids} | {"session_id": uuid.uuid4().hex[:16]}
+    told = []
+    for ids in (victim.ids, nothing):
+        intruder, _ = settle()  # each has nothing yet, so that the second is told what the first was
+        response = victim.ask(intruder, operation, ids)
+        if operation != "POST /apis/import":  # which has sent it
+            assert MARKER not in response.text
+        told.append(masked(response, ids))
+    assert told[0] == told[1]
+    assert seen(victim) == before

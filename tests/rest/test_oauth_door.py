@@ -1,0 +1,206 @@
+"""Applications register themselves and get tokens, as scripts for the described system do it."""
+
+import pytest
+
+from holdfast.services.accounts import hash_token
+from holdfast.services.attempts import FREE
+from holdfast.services.oauth import ACCESS_LASTS, REFRESH_LASTS
+from holdfast.services.permissions import Role
+from rest.calls import APIS, CERTIFICATES, PREFIX, assert_problem, create_api
+
+REGISTER, TOKEN, REVOKE = "/client-registration/v0.17/register", "/oauth2/token", "/oauth2/revoke"
+EVERY = "password client_credentials refresh_token"
+
+
+@pytest.fixture
+def script(shared_runtime, connect, berta):
+    """A client without a session, at an address of its own."""
+    return connect(shared_runtime, client=(berta.organization, 50000))
+
+
+@pytest.fixture
+def register(script, berta, password):
+    def register(grants=EVERY, **more):
+        body = {"callbackUrl": "www.example.com", "clientName": "rest_api", "grantType": grants, "saasApp": True}
+        response = script.post(REGISTER, json=body | {"owner": berta.name} | more, auth=(berta.name, password))
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    return register
+
+
+@pytest.fixture
+def ask(script, register, berta, password):
+    """Ask for a token with the credentials of an application."""
+    application = register()
+    own = (application["clientId"], application["clientSecret"])
+
+    def ask(grant="password", auth=own, path=TOKEN, **form):
+        known = {"username": berta.name, "password": password} if grant == "password" else {}
+        return script.post(path, data={"grant_type": grant} | known | form, auth=auth)
+
+    ask.credentials = own
+    return ask
+
+
+def bearer(token):
+    return {"authorization": f"Bearer {token}"}
+
+
+def refused(response, code, status=400):
+    assert (response.status_code, response.json()["error"]) == (status, code), response.text
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_a_registration_is_answered_as_in_the_described_system(register, berta):
+    made = register("password refresh_token urn:ietf:params:oauth:grant-type:saml2-bearer")
+    assert made | {"clientId": "", "clientSecret": "", "jsonString": ""} == {
+        "clientId": "",
+        "clientName": "rest_api",
+        "callBackURL": "www.example.com",
+        "clientSecret": "",
+        "isSaasApplication": False,
+        "appOwner": berta.name,
+        "jsonString": "",
+        "jsonAppAttribute": "{}",
+        "tokenType": None,
+    }
+    assert '"grant_types": "password refresh_token"' in made["jsonString"]
+    assert register()["clientId"] != made["clientId"]
+
+
+def test_nobody_registers_for_somebody_else_or_for_no_grant(script, berta, password):
+    for body, field in (
+        ({"clientName": "a", "owner": "admin"}, "owner"),
+        ({"clientName": "a", "grantType": "implicit"}, "grantType"),
+        ({"clientName": ""}, "clientName"),
+    ):
+        assert_problem(script.post(REGISTER, json=body, auth=(berta.name, password)), 400, field)
+    assert_problem(script.post(REGISTER, json={"clientName": "a"}), 401)
+
+
+def test_a_password_buys_a_token_that_opens_the_door(script, ask):
+    made = ask(scope="apim:api_view apim:api_create openid").json()
+    assert (made["token_type"], made["expires_in"]) == ("Bearer", 3600)
+    assert made["scope"] == "apim:api_view apim:api_create"
+    script.headers = bearer(made["access_token"])
+    create_api(script)
+    assert script.get(APIS).json()["count"] == 1
+    assert_problem(script.get(f"{PREFIX}/users"), 403)
+    assert_problem(script.get(f"{PREFIX}/tokens"), 403)
+    assert_problem(script.post(REGISTER, json={"clientName": "another"}), 403)
+
+
+def test_without_a_scope_it_may_only_look(script, ask):
+    made = ask().json()
+    assert made["scope"] == "apim:api_view"
+    assert script.get(CERTIFICATES, headers=bearer(made["access_token"])).status_code == 200
+    assert_problem(script.delete(f"{CERTIFICATES}/x", headers=bearer(made["access_token"])), 403)
+
+
+def test_a_scope_gives_no_more_than_the_roles_of_the_user(ask, member, berta, password):
+    viewer = member(berta.organization, f"viewer@{berta.organization}", Role.VIEWER)
+    of = {"username": viewer.name, "password": password}
+    assert ask(**of, scope="apim:api_view apim:api_create").json()["scope"] == "apim:api_view"
+    refused(ask(**of, scope="apim:api_create"), "invalid_scope")
+
+
+def test_a_refresh_token_is_good_for_once(script, ask):
+    first = ask(scope="apim:api_view apim:api_create").json()
+    assert_problem(script.get(APIS, headers=bearer(first["refresh_token"])), 401)
+    second = ask("refresh_token", refresh_token=first["refresh_token"], scope="apim:api_view").json()
+    assert second["scope"] == "apim:api_view"
+    assert script.get(APIS, headers=bearer(second["access_token"])).status_code == 200
+    assert_problem(script.get(APIS, headers=bearer(first["access_token"])), 401)
+    refused(ask("refresh_token", refresh_token=first["refresh_token"]), "invalid_grant")
+    refused(ask("refresh_token", refresh_token=second["refresh_token"], scope="holdfast:users"), "invalid_scope")
+    third = ask("refresh_token", refresh_token=second["refresh_token"]).json()
+    assert third["scope"] == first["scope"]
+
+
+def test_client_credentials_stand_for_the_owner_without_a_refresh_token(script, ask, berta):
+    made = ask("client_credentials", scope="apim:api_view").json()
+    assert "refresh_token" not in made
+    account = script.get(f"{PREFIX}/account", headers=bearer(made["access_token"])).json()
+    assert account["name"] == berta.name
+
+
+def test_a_token_that_is_revoked_ends_with_those_of_its_grant(script, ask, register):
+    made = ask().json()
+    other = register()
+    foreign = (other["clientId"], other["clientSecret"])
+    assert ask(path=REVOKE, token=made["access_token"], auth=foreign).status_code == 200
+    assert script.get(APIS, headers=bearer(made["access_token"])).status_code == 200
+    refused(ask("refresh_token", refresh_token=made["refresh_token"], auth=foreign), "invalid_grant")
+    assert ask(path=REVOKE, token=made["refresh_token"]).status_code == 200
+    assert_problem(script.get(APIS, headers=bearer(made["access_token"])), 401)
+    assert ask(path=REVOKE, token="unknown").status_code == 200
+    refused(ask(path=REVOKE), "invalid_request")
+
+
+def test_what_cannot_be_granted_is_refused_in_the_words_of_the_standard(ask, register, script):
+    refused(ask(password="wrong"), "invalid_grant")
+    refused(ask("authorization_code"), "unsupported_grant_type")
+    refused(ask(""), "unsupported_grant_type")
+    only = register("password")
+    own = (only["clientId"], only["clientSecret"])
+    refused(ask("client_credentials", auth=own), "unauthorized_client")
+    assert "refresh_token" not in ask(auth=own).json()
+    wrong = ask(auth=(own[0], "wrong"))
+    refused(wrong, "invalid_client", 401)
+    assert wrong.headers["www-authenticate"].startswith("Basic")
+    refused(script.post(TOKEN, data={"grant_type": "password"}), "invalid_client", 401)
+
+
+def test_id_and_secret_may_be_in_the_form(ask):
+    name, secret = ask.credentials
+    assert ask(auth=None, client_id=name, client_secret=secret).status_code == 200
+
+
+def test_users_of_another_organization_get_no_token_here(ask, join, password):
+    stranger = join("stranger")
+    wrong = ask(username="nobody").json()
+    found = ask(username=stranger.name, password=password)
+    refused(found, "invalid_grant")
+    assert found.json() == wrong
+
+
+def test_guessing_secrets_is_slowed_down(ask):
+    for _ in range(FREE + 1):
+        refused(ask(auth=(ask.credentials[0], "wrong")), "invalid_client", 401)
+    answer = ask()
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+
+
+def test_only_hashes_of_secrets_are_stored(ask, shared_files):
+    made = ask().json()
+    for secret in (made["access_token"], made["refresh_token"], ask.credentials[1]):
+        assert not any(secret.encode() in content for content in shared_files())
+        assert any(hash_token(secret).encode() in content for content in shared_files())
+
+
+def test_tokens_end_by_time_and_with_their_user(runtime, connect, clock, password):
+    runtime.accounts.ensure_user("default", "anna", password, clock(), reset=False)
+    script, auth = connect(runtime), ("anna", password)
+    application = script.post(REGISTER, json={"clientName": "a", "grantType": EVERY}, auth=auth).json()
+    own = (application["clientId"], application["clientSecret"])
+
+    def ask(**form):
+        return script.post(TOKEN, data={"username": "anna", "password": password} | form, auth=own)
+
+    made = ask(grant_type="password").json()
+    clock.time += ACCESS_LASTS
+    assert_problem(script.get(APIS, headers=bearer(made["access_token"])), 401)
+    made = ask(grant_type="refresh_token", refresh_token=made["refresh_token"]).json()
+    assert script.get(APIS, headers=bearer(made["access_token"])).status_code == 200
+    clock.time += REFRESH_LASTS
+    refused(ask(grant_type="refresh_token", refresh_token=made["refresh_token"]), "invalid_grant")
+
+    made = ask(grant_type="password").json()
+    body = {"name": "eva", "password": "several quite new words", "roles": ["admin"]}
+    assert script.post(f"{PREFIX}/users", json=body, auth=auth).status_code == 201
+    eva = ("eva", body["password"])
+    assert script.put(f"{PREFIX}/users/anna", json={"disabled": True}, auth=eva).status_code == 200
+    assert_problem(script.get(APIS, headers=bearer(made["access_token"])), 401)
+    refused(ask(grant_type="client_credentials"), "invalid_client", 401)
+    assert_problem(script.get(APIS, auth=auth), 401)

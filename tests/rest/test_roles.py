@@ -1,0 +1,86 @@
+"""What each role may do: every operation of REST is tried as every role; docs/roles.md is what came of it."""
+
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+
+from holdfast.services.permissions import ROLES, Role
+from rest.operations import REQUESTS, House, operations_of
+
+PAGE = Path(__file__).parents[2] / "docs/roles.md"
+# Applications show an id and a secret of their own here, and no role.
+FOR_APPLICATIONS = {"POST /oauth2/token", "POST /oauth2/revoke"}
+# What an admin is told instead of a success: the gateway does not check certificates of callers, so there are none.
+OTHERWISE = {
+    "POST /apis/{api_id}/client-certificates": 501,
+    "GET /apis/{api_id}/client-certificates/{alias}": 404,
+    "PUT /apis/{api_id}/client-certificates/{alias}": 404,
+    "DELETE /apis/{api_id}/client-certificates/{alias}": 404,
+    "GET /apis/{api_id}/client-certificates/{alias}/content": 404,
+}
+OPERATIONS = [operation for operation in REQUESTS if operation not in FOR_APPLICATIONS]
+
+
+@pytest.fixture(scope="module")
+def answers(shared_runtime, member, sign_in):
+    """The status of every operation, by operation and role; what changes something is asked in a house of its own."""
+    found = {}
+
+    def enter(role, where=None):
+        organization, name = str(uuid.uuid4()), str(uuid.uuid4())
+        admin, clara = (member(organization, f"{each} {name}", Role.ADMIN) for each in ("admin", "clara"))
+        house = House(shared_runtime, sign_in(admin), clara)
+        client = sign_in(member(where or organization, name, role))
+        house.owned_by(client)
+        return house, client
+
+    for role in Role:
+        shared = enter(role)
+        for operation in OPERATIONS:
+            # Organizations are made by admins of the default one.
+            where = "default" if operation.endswith("/organizations") else None
+            fresh = where or not operation.startswith("GET")
+            house, client = enter(role, where) if fresh else shared
+            found[operation, role] = house.ask(client, operation).status_code
+    return found
+
+
+def test_every_operation_is_among_those_that_are_tried(client):
+    assert operations_of(client) == set(REQUESTS)
+
+
+def test_an_admin_gets_what_they_ask_for(answers):
+    refused = {
+        operation: status
+        for (operation, role), status in answers.items()
+        if role is Role.ADMIN and status not in {200, 201, 204, OTHERWISE.get(operation)}
+    }
+    assert refused == {}
+
+
+def test_who_may_not_is_told_so_and_who_may_gets_the_same_as_an_admin(answers):
+    for (operation, role), status in answers.items():
+        assert status in {403, answers[operation, Role.ADMIN]}, (operation, role, status)
+
+
+def test_every_role_may_something_that_the_next_one_may_not(answers):
+    may = {role: {operation for operation in OPERATIONS if answers[operation, role] != 403} for role in Role}
+    assert may[Role.VIEWER] < may[Role.CREATOR] < may[Role.ADMIN]
+    assert may[Role.VIEWER] < may[Role.PUBLISHER] < may[Role.ADMIN]
+    assert not may[Role.PUBLISHER] <= may[Role.CREATOR]
+    assert ROLES[Role.VIEWER] < ROLES[Role.PUBLISHER]
+
+
+def test_the_page_says_what_each_role_may(answers):
+    rows = [
+        f"| `{operation}` | {' | '.join('yes' if answers[operation, role] != 403 else '' for role in Role)} |"
+        for operation in sorted(OPERATIONS, key=lambda each: each.split()[::-1])
+    ]
+    head = f"| operation | {' | '.join(Role)} |\n|---|{'---|' * len(Role)}"
+    intro, mark, _ = PAGE.read_text().partition("<!-- The table is made by tests/rest/test_roles.py. -->")
+    expected = f"{intro}{mark}\n\n{head}\n" + "\n".join(rows) + "\n"
+    if os.environ.get("HOLDFAST_TABLES") == "docs":
+        PAGE.write_text(expected)
+    assert PAGE.read_text() == expected

@@ -1,0 +1,38 @@
+"""Which passwords can be chosen."""
+
+import pytest
+
+from holdfast.apis.errors import InvalidField
+from holdfast.services.passwords import MAX_PASSWORD, check_password
+
+
+@pytest.mark.parametrize(
+    ("password", "says"),
+    [
+        ("elevenchars", "shorter than 12"),
+        ("", "shorter than 12"),
+        ("x" * (MAX_PASSWORD + 1), "longer than"),
+        ("aaaaaaaaaaaaaaaa", "one short piece"),
+        ("abcabcabcabc", "one short piece"),
+        ("dragondragon", "one short piece"),
+        ("918273645546372819", "common"),
+        ("Password123456!", "common"),
+        ("1qaz2wsx3edc", "common"),
+        ("**12dragon2024**", "common"),
+        ("anna.karenina", "user name"),
+        ("Anna.Karenina1878", "user name"),
+        ("anna.karenina@acme", "user name"),
+    ],
+)
+def test_what_is_guessed_first_cannot_be_chosen(password, says):
+    with pytest.raises(InvalidField, match=says) as refusal:
+        check_password(password, "anna.karenina@acme", "new")
+    assert refusal.value.field == "new"
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["correct horse battery staple", "Tr0ub4dor&3-plus", "päßwörter im regen", "это длинные слова"],
+)
+def test_several_words_can_be_chosen(password):
+    assert check_password(password, "anna") == password

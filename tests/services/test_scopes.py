@@ -1,0 +1,25 @@
+"""What tokens may do."""
+
+import pytest
+
+from holdfast.apis.errors import InvalidField
+from holdfast.services.permissions import EVERY_PERMISSION, ROLES, Permission, Role
+from holdfast.services.scopes import SCOPES, check_scopes, granted, permissions_of_scopes
+
+
+def test_no_scope_permits_to_change_an_account_and_everything_else_has_one():
+    assert EVERY_PERMISSION - permissions_of_scopes(SCOPES) == {Permission.MANAGE_OWN_ACCOUNT}
+
+
+def test_scopes_of_tomorrow_permit_nothing():
+    assert permissions_of_scopes(["apim:api_delete", "apim:of_tomorrow"]) == {Permission.DELETE_APIS}
+
+
+def test_what_permits_the_user_nothing_is_not_granted():
+    viewer = ROLES[Role.VIEWER]
+    assert granted(["apim:api_create", "apim:api_view", "openid"], viewer) == ["apim:api_view"]
+    assert granted([], viewer) == ["apim:api_view"]
+    assert granted(["apim:api_create"], viewer) == []
+    for wrong in (["apim:api_create"], ["openid"], []):
+        with pytest.raises(InvalidField):
+            check_scopes(wrong, viewer)

@@ -1,0 +1,95 @@
+"""Pages for one's account, one's tokens, and the users of the organization."""
+
+import re
+
+import pytest
+
+from holdfast.services.permissions import Role
+from rest.calls import APIS
+
+NEW = "several quite new words"
+
+
+@pytest.fixture
+def other(shared_runtime, connect):
+    """A browser that nobody has signed in with."""
+    return connect(shared_runtime)
+
+
+def sign_in_as(browser, name, password):
+    return browser.post("/sign-in", data={"name": name, "password": password}, headers={"user-agent": "Firefox"})
+
+
+def test_a_user_is_made_signs_in_and_is_disabled(client, other, berta):
+    form = {"name": "dora", "password": NEW, "roles": ["viewer", "publisher"]}
+    assert client.post("/users/new", data=form).headers["location"] == "/users?done=user-created"
+    name = f"dora@{berta.organization}"
+    assert name in client.get("/users").text
+    assert sign_in_as(other, name, NEW).status_code == 303
+    assert 'href="/users"' not in other.get("/apis").text
+    assert other.get("/users").status_code == 403
+    assert other.post("/apis/new", data={"name": "a"}).status_code == 403
+    assert client.post(f"/users/{name}", data={"roles": ["viewer"], "disabled": "true"}).status_code == 303
+    assert other.get("/apis").status_code == 303
+    assert sign_in_as(other, name, NEW).status_code == 422
+    assert "Disabled" in client.get("/users").text
+    assert client.post(f"/users/{name}/delete").status_code == 303
+    assert client.get(f"/users/{name}").status_code == 404
+
+
+def test_the_last_admin_stays(client, berta):
+    for path, form in ((f"/users/{berta.name}/delete", {}), (f"/users/{berta.name}", {"roles": ["viewer"]})):
+        answer = client.post(path, data=form)
+        assert (answer.status_code, "No admin would be left" in answer.text) == (422, True)
+    assert client.get("/users").status_code == 200
+
+
+def test_another_password_signs_other_browsers_out(client, other, berta, password):
+    assert sign_in_as(other, berta.name, password).status_code == 303
+    assert "Firefox" in client.get("/account").text
+    wrong = client.post("/account/password", data={"current": "wrong", "new": NEW})
+    assert (wrong.status_code, "It is not your password." in wrong.text) == (422, True)
+    short = client.post("/account/password", data={"current": password, "new": "short"})
+    assert (short.status_code, "shorter than 12" in short.text) == (422, True)
+    assert client.post("/account/password", data={"current": password, "new": NEW}).status_code == 303
+    assert client.get("/account").status_code == 200
+    assert other.get("/account").status_code == 303
+    assert sign_in_as(other, berta.name, NEW).status_code == 303
+
+
+def test_a_session_is_ended_from_another_browser(client, other, berta, password):
+    sign_in_as(other, berta.name, password)
+    (path,) = re.findall(r"/account/sessions/\w+/revoke", client.get("/account").text)
+    assert client.post(path).status_code == 303
+    assert other.get("/account").status_code == 303
+    assert client.post(path).status_code == 404
+
+
+def test_a_token_is_shown_once_works_and_is_revoked(client, other):
+    form = {"name": "nightly", "scopes": ["apim:api_view"], "days": "7"}
+    made = client.post("/tokens", data=form)
+    (secret,) = re.findall(r"hfp_[\w-]{43}", made.text)
+    headers = {"authorization": f"Bearer {secret}"}
+    assert other.get(APIS, headers=headers).status_code == 200
+    listed = client.get("/tokens").text
+    assert ("nightly" in listed, secret in listed, "last used on" in listed) == (True, False, True)
+    again = client.post("/tokens", data=form)
+    assert (again.status_code, "You have a token called nightly" in again.text) == (422, True)
+    assert client.post("/tokens", data=form | {"name": "x", "scopes": []}).status_code == 422
+    (path,) = re.findall(r"/tokens/[\w-]+/revoke", listed)
+    assert client.post(path).status_code == 303
+    assert other.get(APIS, headers=headers).status_code == 401
+
+
+def test_a_token_opens_no_page(client, other):
+    made = client.post("/tokens", data={"name": "page", "scopes": ["apim:api_view"]})
+    (secret,) = re.findall(r"hfp_[\w-]{43}", made.text)
+    assert other.get("/apis", headers={"authorization": f"Bearer {secret}"}).status_code == 303
+
+
+def test_hostile_names_stay_words(client, member, berta):
+    hostile = '"><script>alert(1)</script>'
+    member(berta.organization, f"{hostile}{berta.id}", Role.VIEWER)
+    assert "<script>alert" not in client.get("/users").text
+    assert "<script>alert" not in client.post("/users/new", data={"name": hostile}).text
+    assert "<script>alert" not in client.post("/tokens", data={"name": hostile, "scopes": ["a"]}).text
