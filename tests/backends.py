@@ -12,6 +12,7 @@ import json
 import socket
 import socketserver
 import ssl
+import struct
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -101,6 +102,11 @@ class Backend:
         return self._server.connections
 
     @property
+    def carriers(self) -> int:
+        """How many connections carried a request; a test of the backend makes connections without any."""
+        return len(self._server.carriers)
+
+    @property
     def requests(self) -> int:
         """How many requests have arrived."""
         return self._server.requests
@@ -121,6 +127,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.gate = threading.Event()
         self.requests = self.connections = 0
+        self.carriers: set[int] = set()  # the other side's ports
         self.server_names: list[str | None] = []
         self.tls_versions: list[str | None] = []
         self.lock = threading.Lock()
@@ -175,6 +182,7 @@ class _Exchange(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         with self.server.lock:
             self.server.requests += 1
+            self.server.carriers.add(self.client_address[1])
         body = self._body()
         segments = urlsplit(self.path).path.split("/")
         if "stream" in segments:
@@ -365,6 +373,26 @@ def silent_backend() -> Iterator[str]:
     """Take connections and never say a word on them; give its URL."""
     with socket.create_server((V4, 0)) as listening:
         yield _url("https", V4, listening.getsockname()[1], "")
+
+
+@contextmanager
+def resetting_backend() -> Iterator[str]:
+    """Reset each connection when the first word was said; give its URL."""
+
+    class _Resetting(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1)
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.request.close()
+
+    with socketserver.ThreadingTCPServer((V4, 0), _Resetting) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield _url("https", V4, server.server_address[1], "")
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager

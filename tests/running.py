@@ -24,6 +24,8 @@ from typing import Any, TypeVar
 
 import httpx
 
+from issuing import Issued
+
 T = TypeVar("T")
 COMMAND = Path(sys.executable).with_name("holdfast")
 REST = "/api/am/publisher/v4"
@@ -63,16 +65,22 @@ class PublishedApi:
 class Holdfast:
     """One `holdfast up`; it can be stopped, killed and started again on the same data and the same ports."""
 
-    def __init__(self, directory: Path, **environment: str) -> None:
-        """Everything is kept below *directory*; *environment* is added to the process's."""
+    def __init__(self, directory: Path, ca: bytes | None = None, **environment: str) -> None:
+        """
+        Everything is kept below *directory*; *environment* is added to the process's.
+
+        With *ca* (PEM) the publisher is believed to speak TLS, with a certificate of this CA.
+        """
+        self._ca = ca
         self.data = directory / "data"
         self.output = directory / "output"
         self.admin_password = "correct horse battery staple"
         self._addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
         ours = {"HOLDFAST_ADMIN_PASSWORD": self.admin_password, "TMPDIR": str(directory)}
-        self._environment = dict(os.environ) | ours | environment
+        ours["HOLDFAST_REQUESTS_PER_SECOND"] = "5000"  # what waits for something here asks again and again
+        self.environment = dict(os.environ) | ours | environment
         self._process: subprocess.Popen[bytes] | None = None
-        self.rest = _client(self.publisher_url + REST, auth=("admin", self.admin_password))
+        self.rest = self.browser(REST, auth=("admin", self.admin_password))
 
     def __enter__(self) -> "Holdfast":
         self.start()
@@ -88,7 +96,12 @@ class Holdfast:
     @property
     def publisher_url(self) -> str:
         """Pages and REST."""
-        return f"http://{self._addresses['publisher']}"
+        return f"{'https' if self._ca else 'http'}://{self._addresses['publisher']}"
+
+    def browser(self, path: str = "", auth: tuple[str, str] | None = None) -> httpx.Client:
+        """Make a client of the publisher that keeps its cookies and its connection."""
+        tls = ssl.create_default_context(cadata=self._ca.decode()) if self._ca else _NO_TLS
+        return _client(self.publisher_url + path, auth, tls)
 
     @property
     def gateway_url(self) -> str:
@@ -116,20 +129,24 @@ class Holdfast:
     def refuse_to_start(self, **options: str) -> str:
         """Run the command with *options* where it cannot start; see that it says so in one line and give the line."""
         command = self._command(**options)
-        done = subprocess.run(command, env=self._environment, capture_output=True, timeout=START_WITHIN, check=False)
+        done = subprocess.run(command, env=self.environment, capture_output=True, timeout=START_WITHIN, check=False)
         assert (done.returncode, done.stdout) == (1, b""), done
         (line,) = done.stderr.decode().splitlines()
         return line
 
+    def options(self, **others: str) -> list[str]:
+        """Give the options that name its data and its addresses, or *others*."""
+        every = {"data": str(self.data)} | self._addresses | others
+        return [f"--{name}={value}" for name, value in every.items()]
+
     def _command(self, **options: str) -> list[str]:
-        every = {"data": str(self.data)} | self._addresses | options
-        return [str(COMMAND), "up", *(f"--{name}={value}" for name, value in every.items())]
+        return [str(COMMAND), "up", *self.options(**options)]
 
     def start(self) -> None:
         """Run the command until it says that it is ready."""
         with self.output.open("wb") as output:
             process = self._process = subprocess.Popen(
-                self._command(), env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                self._command(), env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         try:
             wait_until(lambda: b"Ready: " in self.output.read_bytes() or process.poll() is not None, START_WITHIN)
@@ -199,13 +216,13 @@ class Holdfast:
         """Take *action*, like Publish."""
         self._rest("POST", "/apis/change-lifecycle", params={"action": action, "apiId": api.id})
 
-    def import_certificate(self, endpoint: str, file: bytes, alias: str = "") -> str:
+    def import_certificate(self, endpoint: str, file: bytes, alias: str = "", password: str = "") -> str:
         """Import *file* for *endpoint*, wait until it is enforced, and give its alias."""
         alias = alias or f"alias{next(_numbers)}"
         self._rest(
             "POST",
             "/endpoint-certificates",
-            data={"alias": alias, "endpoint": endpoint},
+            data={"alias": alias, "endpoint": endpoint, "password": password},
             files={"certificate": ("certificate.crt", file)},
         )
         self.wait_until_enforced(alias)
@@ -232,6 +249,16 @@ class Holdfast:
                 == "enforced"
             )
         )
+
+    def decide(self, endpoint: str, **settings: Any) -> None:
+        """Decide about the trust of *endpoint* (all else has its default), and wait until it is enforced."""
+        body = {"crls": ""} | settings
+        self._rest("PUT", "/endpoints/trust-settings", params={"endpoint": endpoint}, json=body)
+        self.wait_until_trust_is_enforced(endpoint)
+
+    def present_nothing(self, endpoint: str) -> None:
+        """Let the gateways present no client certificate any longer; no answer says when they have followed."""
+        self._rest("DELETE", "/endpoints/client-certificate", params={"endpoint": endpoint})
 
     def wait_until_client_is_enforced(self, endpoint: str) -> None:
         """Wait until REST says that all gateways present what is decided for the origin of *endpoint*."""
@@ -282,8 +309,17 @@ def _config(production: str | None, sandbox: str | None) -> dict[str, Any]:
     return config
 
 
-def _client(url: str, auth: tuple[str, str] | None = None) -> httpx.Client:
-    return httpx.Client(base_url=url, auth=auth, verify=_NO_TLS, trust_env=False, timeout=30)
+def _client(url: str, auth: tuple[str, str] | None = None, tls: ssl.SSLContext = _NO_TLS) -> httpx.Client:
+    return httpx.Client(base_url=url, auth=auth, verify=tls, trust_env=False, timeout=30)
+
+
+def write_identity(directory: Path, issued: Issued) -> tuple[Path, Path]:
+    """Write chain and key of a server into *directory*, as `--tls-cert` and `--tls-key` read them."""
+    certificate, key = directory / "publisher.pem", directory / "publisher.key"
+    for path, content in ((key, issued.key_pem), (certificate, issued.chain_pem)):
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+    return certificate, key
 
 
 def free_addresses(count: int) -> list[str]:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import typer.main
 
 from holdfast import cli
@@ -75,7 +76,7 @@ def test_every_scope_is_in_the_page_about_accounts():
 
 
 def test_every_address_of_a_file_in_the_documentation_is_right():
-    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]
     missing = [
         f"{document.name}: {target}"
         for document in documents
@@ -85,7 +86,22 @@ def test_every_address_of_a_file_in_the_documentation_is_right():
     assert missing == []
 
 
-def test_every_module_that_the_map_names_is_there():
-    named = set(re.findall(r"`((?:\w+/)+\w+\.py)`", page("map.md")))
+@pytest.mark.parametrize(("name", "module"), [("map.md", r"(?:\w+/)+\w+\.py"), ("security.md", r"(?:\w+/)*\w+\.py")])
+def test_every_module_that_a_page_names_is_there(name, module):
+    named = set(re.findall(f"`({module})`", page(name)))
     assert len(named) > 10
     assert {path for path in named if not (SOURCE / path).exists()} == set()
+
+
+def test_every_heading_that_the_documentation_leads_to_is_there():
+    def headings(document: Path) -> set[str]:
+        found = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+        return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+    missing = [
+        f"{document.name}: {target}#{heading}"
+        for document in (ROOT / "docs").glob("*.md")
+        for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text())
+        if heading not in headings(document.parent / target if target else document)
+    ]
+    assert missing == []

@@ -6,15 +6,13 @@ import asyncio
 import contextlib
 import os
 import secrets
-import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from holdfast import rest, web
@@ -23,16 +21,23 @@ from holdfast.apis.endpoint import Environment
 from holdfast.gateway.ads import serve
 from holdfast.gateway.cache import Cache
 from holdfast.gateway.process import EnvoyProcess, find_envoy
+from holdfast.gateway.resource import CLUSTER
+from holdfast.gateway.tls import presents_client_certificate
+from holdfast.host_cookie import HostCookie
+from holdfast.http_server import serving
+from holdfast.https import ServerCertificate
 from holdfast.machine import (
     CannotStart,
     check_free,
     data_directory,
     listening,
+    refuse_open_http,
     socket_directory,
     url_of,
     wait_until_answering,
 )
 from holdfast.middleware import BodyLimit, CrossOriginProtection, SecurityHeaders
+from holdfast.rate_limit import RateLimit
 from holdfast.sealing_keys import key_rotation, open_sealing
 from holdfast.services.accounts import Accounts
 from holdfast.services.client_certificates import seal_anew
@@ -62,17 +67,23 @@ class Running:
     runtime: Runtime
     publisher_url: str
     new_password: str | None  # of admin, when this start made it
+    certificate: ServerCertificate | None  # what the publisher presents; None: it speaks http
 
 
-def create_asgi(runtime: Runtime) -> ASGIApp:
-    """Make the web application: REST below /api, tokens and metrics beside it, pages everywhere else."""
+def create_asgi(runtime: Runtime, requests_per_second: float = 0.0) -> ASGIApp:
+    """
+    Make the web application: REST below /api, tokens and metrics beside it, pages everywhere else.
+
+    *requests_per_second* is what one user may ask for in the long run; 0 is without a limit.
+    """
     json_door, html_door = rest.create_door(runtime), web.create_door(runtime)
 
     async def doors(scope: Scope, receive: Receive, send: Send) -> None:
         door = json_door if scope["path"].startswith(JSON_PATHS) else html_door
         await door(scope, receive, send)
 
-    return SecurityHeaders(CrossOriginProtection(BodyLimit(doors)))
+    inner = CrossOriginProtection(BodyLimit(HostCookie(doors)))
+    return SecurityHeaders(RateLimit(inner, requests_per_second) if requests_per_second else inner)
 
 
 def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
@@ -99,8 +110,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     Run the control plane and the embedded gateway until the block ends.
 
     Raises:
-        CannotStart: An address is in use, the data directory cannot be used, or there is no Envoy.
+        CannotStart: An address is in use, the data directory or the TLS files cannot be used, or passwords would
+            travel in the clear.
+        EnvoyMissing: There is no Envoy.
     """
+    certificate = server_certificate(settings)
     envoy = find_envoy(settings.envoy)
     data = settings.data.expanduser()
     with (
@@ -116,7 +130,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         password = _ensure_admin(accounts, settings, data)
         cache = Cache()
         process = EnvoyProcess(envoy, EMBEDDED, sockets, data / "envoy.log")
-        failures = Failures(cache.tell_observers_soon)
+        failures = Failures(cache.tell_observers_soon, partial(_presents_client_certificate, cache))
         enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
         listeners: dict[Environment, Address] = {"production": settings.gateway, "sandbox": settings.sandbox}
         publisher = Publisher(store, cache, enforcements, listeners, settings.drain, sealing=sealing)
@@ -144,9 +158,30 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             stack.push_async_callback(discovery.stop, 0)
             await process.start()
             stack.push_async_callback(process.stop)
-            await stack.enter_async_context(_web_server(runtime, publisher_socket))
+            app = create_asgi(runtime, settings.requests_per_second)
+            tls = certificate.context if certificate else None
+            await stack.enter_async_context(serving(app, publisher_socket, tls))
+            if certificate:
+                watching = asyncio.create_task(certificate.watch())
+                stack.callback(watching.cancel)
             await wait_until_answering(listeners.values(), data / "envoy.log")
-            yield Running(runtime, url_of(settings.publisher), password)
+            url = url_of(settings.publisher, "https" if certificate else "http")
+            yield Running(runtime, url, password, certificate)
+
+
+def server_certificate(settings: Settings) -> ServerCertificate | None:
+    """Read what the publisher presents, None if it speaks http. Raises CannotStart."""
+    if settings.tls_cert is None and settings.tls_key is None:
+        refuse_open_http(settings.publisher, allowed=settings.insecure_http)
+        return None
+    if settings.tls_cert is None or settings.tls_key is None:
+        raise CannotStart("--tls-cert and --tls-key belong together. Give both or none.")
+    return ServerCertificate(settings.tls_cert, settings.tls_key)
+
+
+def _presents_client_certificate(cache: Cache, cluster: str) -> bool:
+    found = cache.get(CLUSTER, cluster)
+    return found is not None and presents_client_certificate(found)
 
 
 def _ensure_admin(accounts: Accounts, settings: Settings, data: Path) -> str | None:
@@ -163,36 +198,3 @@ def _ensure_admin(accounts: Accounts, settings: Settings, data: Path) -> str | N
     if given is not None:
         file.unlink(missing_ok=True)
     return password if new and given is None else None
-
-
-@asynccontextmanager
-async def _web_server(runtime: Runtime, listening: socket.socket) -> AsyncIterator[None]:
-    config = uvicorn.Config(
-        create_asgi(runtime), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
-    )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        await server.ready.wait()
-        yield
-    finally:
-        server.should_exit = True
-        await task
-
-
-class _Server(uvicorn.Server):
-    """Says when it is ready; signals are the command line's business."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start and say so."""
-        await super().startup(sockets)
-        self.ready.set()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield

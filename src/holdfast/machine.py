@@ -10,6 +10,7 @@ import socket
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 
 from holdfast.settings import Address
@@ -36,6 +37,22 @@ def data_directory(data: Path) -> Iterator[None]:
         raise CannotStart(f"Another Holdfast runs on {data}. Stop it, or choose another with --data.") from error
     try:
         yield
+    finally:
+        os.close(descriptor)
+
+
+def is_held(data: Path) -> bool:
+    """Say whether a Holdfast runs on the data directory; False also where that cannot be seen."""
+    try:
+        descriptor = os.open(data / "lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
     finally:
         os.close(descriptor)
 
@@ -80,10 +97,19 @@ def _refused(address: Address, name: str, error: OSError) -> CannotStart:
     )
 
 
-def url_of(address: Address) -> str:
-    """Write an address as an http URL."""
+def url_of(address: Address, scheme: str = "http") -> str:
+    """Write an address as a URL."""
     host, port = address
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def refuse_open_http(publisher: Address, *, allowed: bool) -> None:
+    """Raise CannotStart where passwords would travel in the clear: http beyond this machine, if not *allowed*."""
+    if not allowed and not ip_address(publisher[0]).is_loopback:
+        raise CannotStart(
+            f"{url_of(publisher)} can be reached from elsewhere, and passwords would travel in the clear: "
+            "give --tls-cert and --tls-key, or --insecure-http if a TLS proxy stands before it."
+        )
 
 
 async def wait_until_answering(addresses: Iterable[Address], log: Path) -> None:

@@ -2,6 +2,7 @@
 What every answer and every request passes, at whichever door.
 """
 
+import asyncio
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,20 +13,38 @@ from holdfast.rest.errors import Problem, answer
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 FOREIGN = Problem(403, "foreign-origin", "Forbidden")
+TOO_SLOW = Problem(408, "request-timeout", "Request Timeout")
 TOO_LARGE = Problem(413, "content-too-large", "Content Too Large")
 # A body larger than a full upload with its form fields is refused before it is read.
 MAX_BODY = 2 * 1024 * 1024
+MAX_DIGITS = 20  # of a declared length
+BODY_WITHIN = 60.0  # seconds for a whole body to arrive
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+# All that OWASP names (Secure Headers Project), but clipboard-write, which the buttons that copy need, and web-share,
+# which not every browser knows and then complains of.
+_NOT_NEEDED = (
+    "accelerometer", "autoplay", "camera", "cross-origin-isolated", "display-capture", "encrypted-media", "fullscreen",
+    "geolocation", "gyroscope", "keyboard-map", "magnetometer", "microphone", "midi", "payment",
+    "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "sync-xhr", "usb",
+    "xr-spatial-tracking",
+)  # fmt: skip
+_PERMISSIONS_POLICY = ", ".join(f"{name}=()" for name in _NOT_NEEDED)
 _HEADERS = {
     "content-security-policy": _CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
+    "cross-origin-embedder-policy": "require-corp",
+    "permissions-policy": _PERMISSIONS_POLICY,
+    "x-frame-options": "DENY",
+    "x-permitted-cross-domain-policies": "none",
 }
+# Browsers remember for a year that this host speaks https; its subdomains are not ours to decide about.
+_STRICT_TRANSPORT = "max-age=31536000"
 
 
 class SecurityHeaders:
@@ -43,6 +62,8 @@ class SecurityHeaders:
                 for name, value in _HEADERS.items():
                     headers[name] = value
                 headers.setdefault("cache-control", "no-store")
+                if scope["scheme"] == "https":
+                    headers["strict-transport-security"] = _STRICT_TRANSPORT
             await send(message)
 
         await self._app(scope, receive, add)
@@ -79,26 +100,35 @@ def _is_cross_origin(headers: Headers) -> bool:
 
 
 class BodyLimit:
-    """Refuses bodies of more than *limit* bytes, also those that do not say their length."""
+    """Refuses bodies of more than *limit* bytes, also those that do not say their length, and those that take long."""
 
-    def __init__(self, app: ASGIApp, limit: int = MAX_BODY) -> None:
+    def __init__(self, app: ASGIApp, limit: int = MAX_BODY, within: float = BODY_WITHIN) -> None:
         self._app = app
         self._limit = limit
+        self._within = within
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 413 or pass the request on."""
+        """Answer 413 or 408, or pass the request on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         body, more = b"", True
         declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdigit() and int(declared) <= self._limit:
-            while more and len(body) <= self._limit:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return  # half a body is none, and nobody waits for an answer
-                body += message.get("body", b"")
-                more = message.get("more_body", False)
+        try:
+            # The length is compared as text first: to read a number of a million digits would take long.
+            if declared.isdigit() and len(declared) < MAX_DIGITS and int(declared) <= self._limit:
+                async with asyncio.timeout(self._within):
+                    while more and len(body) <= self._limit:
+                        message = await receive()
+                        if message["type"] == "http.disconnect":
+                            return  # half a body is none, and nobody waits for an answer
+                        body += message.get("body", b"")
+                        more = message.get("more_body", False)
+        except TimeoutError:
+            description = f"The body did not arrive within {self._within:.0f} seconds. Send it again."
+            refusal = answer(Request(scope), TOO_SLOW, description, {}, {"connection": "close"})
+            await refusal(scope, receive, send)
+            return
         if more or len(body) > self._limit:
             description = f"The request is larger than {self._limit // 1024} KiB. Send less."
             refusal = answer(Request(scope), TOO_LARGE, description, {}, {"connection": "close"})

@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     publisher: ListenAddress = ("127.0.0.1", 9080)
     gateway: ListenAddress = ("127.0.0.1", 8280)
     sandbox: ListenAddress = ("127.0.0.1", 8281)
+    tls_cert: Path | None = None  # of the publisher; with the chain
+    tls_key: Path | None = None
+    insecure_http: bool = False  # beyond this machine
+    requests_per_second: float = Field(default=200.0, ge=0, le=1e6)  # of one user; 0: no limit
     admin_password: SecretStr | None = None
     sealing_key: SecretStr | None = None
     sealing_key_file: Path | None = None

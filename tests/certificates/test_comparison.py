@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.comparison import PUBLIC, Difference, Mismatch, compare
@@ -82,7 +84,13 @@ def test_a_missing_intermediate_is_told_from_an_unknown_issuer():
         "1 certificate, issued by CN=Intermediate",
     )
     assert difference(forgotten, trusting(ROOT)) == ("chain_incomplete", expected)
-    assert difference(forgotten, trusting()) == ("chain_incomplete", expected)
+    assert difference(forgotten, trusting())[0] == "unknown_issuer"
+    assert difference(forgotten, trusting(issue(HOST)))[0] == "unknown_issuer"
+    issuer_is_at = x509.AccessDescription(
+        AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier("http://ca.test/issuer.crt")
+    )
+    public = issue(HOST, by=INTERMEDIATE, more=[(x509.AuthorityInformationAccess([issuer_is_at]), False)]).alone
+    assert difference(public, trusting()) == ("chain_incomplete", expected)
 
 
 def test_the_last_certificate_that_was_sent_says_whose_is_missing():
@@ -151,6 +159,16 @@ def test_other_names_are_shown_beside_the_one_that_is_looked_for():
     assert difference(many, trusting(ROOT))[1].presented == "0.test, 1.test, 2.test, 3.test, 4.test and 2 more"
 
 
+def test_names_that_were_given_stand_instead_of_the_host():
+    leaf = issue("b.internal")
+    names = tuple(map(reference_identifier, ("a.internal", "b.internal")))
+    assert compare(sent(leaf), replace(trusting(leaf), names=names), NOW) is None
+    code, found = difference(leaf, replace(trusting(leaf), names=names[:1]))
+    assert (code, found.expected, found.presented) == ("hostname_mismatch", "a.internal", "b.internal")
+    pinned = replace(trusting(leaf), any_name=True, certificate_pins=(sent(leaf)[0].fingerprint,))
+    assert compare(sent(leaf), pinned, NOW) is None
+
+
 def test_a_certificate_without_names_says_so():
     nameless = issue(by=ROOT, common_name=HOST)
     assert difference(nameless, trusting(ROOT)) == ("no_subject_alt_name", Difference("subjectAltName", HOST, "none"))
@@ -194,17 +212,6 @@ def test_pins_that_are_not_presented_are_shown_beside_what_is():
         "pin_mismatch", Difference("subjectPublicKeyInfo", pin, own.spki_fingerprint)
     )
     assert beside(leaf, root, certificate_pins=(pin,), spki_pins=(own.spki_fingerprint,)) is None
-
-
-def test_names_that_were_given_stand_instead_of_the_host():
-    root = issue(ca=True)
-    given = (reference_identifier("b.test"),)
-    assert beside(issue("b.test", by=root), root, names=given) is None
-    found = beside(issue("a.test", by=root), root, names=given)
-    assert found == Mismatch("hostname_mismatch", Difference("subjectAltName", "b.test", "a.test"))
-    pinned = issue(common_name="no name", by=root)
-    pins = (read_certificate(pinned.der).fingerprint,)
-    assert beside(pinned, root, any_name=True, certificate_pins=pins) is None
 
 
 def test_a_revoked_certificate_and_a_crl_that_has_ended_are_told():

@@ -39,7 +39,7 @@ def issue(*names: str, start: timedelta = timedelta(days=-10), end: timedelta = 
 
 
 def codes(certificate: Certificate, host: str) -> list[str]:
-    return [f.code for f in examine(certificate, reference_identifier(host), NOW)]
+    return [f.code for f in examine(certificate, [reference_identifier(host)], NOW)]
 
 
 def test_a_good_certificate_has_no_findings():
@@ -47,7 +47,7 @@ def test_a_good_certificate_has_no_findings():
 
 
 def test_an_expired_certificate_is_an_error_with_its_day():
-    finding = examine(issue("a.test", end=timedelta(days=-3)), None, NOW)[0]
+    finding = examine(issue("a.test", end=timedelta(days=-3)), [], NOW)[0]
     assert (finding.code, finding.severity) == ("expired", Severity.ERROR)
     assert finding.message == "Expired 3 days ago, on 2026-05-29."
 
@@ -143,4 +143,4 @@ def test_any_mix_of_certificates_is_judged(mix, host):
 
 
 def test_nothing_is_said_about_nothing():
-    assert examine_all([], None, NOW) == []
+    assert examine_all([], [], NOW) == []

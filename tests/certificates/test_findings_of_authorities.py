@@ -81,6 +81,12 @@ def test_the_gateway_cannot_check_name_constraints_about_addresses():
     assert told(issue(by=ROOT, ca=True, permitted="other.test"), host="127.0.0.1") == {}
 
 
+def test_a_ca_that_may_vouch_for_one_of_several_names_is_not_reproached():
+    ca = issue(by=ROOT, ca=True, permitted="a.test")
+    assert "name-constraints" not in told(ca, host="b.test a.test")
+    assert told(ca, host="b.test c.test")["name-constraints"] == "error"
+
+
 def test_name_constraints_do_not_concern_the_certificate_that_has_them():
     assert told(issue(HOST, ca=True, permitted="other.test")) == {}
 

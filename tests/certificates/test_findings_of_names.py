@@ -32,6 +32,18 @@ def test_a_wrong_name_a_missing_one_and_one_in_the_common_name_are_told_apart():
     )
 
 
+def test_one_of_several_names_is_enough_and_all_are_named_where_there_is_none():
+    names = f"a.test {HOST} {ADDRESS}"
+    assert told(issue(HOST), host=names) == told(issue(ADDRESS), host=names) == {}
+    (finding,) = findings(issue("other.test"), host=names)
+    assert finding.message == f"It is for other.test; the gateway looks for a.test, {HOST} or {ADDRESS}."
+    (finding,) = findings(issue("other.test"), host="a b c d e f g")
+    assert finding.message.endswith("looks for a, b, c, d, e or 2 more.")
+    (finding,) = findings(issue(common_name=HOST), host=names)
+    assert finding.message.startswith(f"It names {HOST} only as the common name")
+    assert told(with_dns_names(ADDRESS), host=names) == {"address-as-dns-name": "warning"}
+
+
 @pytest.mark.parametrize("made", [with_dns_names(ADDRESS), issue(common_name=ADDRESS)])
 def test_an_address_counts_only_as_an_ip_address(made):
     assert told(made, host=ADDRESS) == {"address-as-dns-name": "warning"}

@@ -53,6 +53,8 @@ def test_a_doubled_certificate_is_kept_once_and_reported():
     upload = parse(PEM + PEM)
     assert len(upload.certificates) == 1
     assert upload.ignored[0].what == "Block 2"
+    assert upload.repeated == upload.certificates
+    assert parse(PEM).repeated == ()
 
 
 def test_an_empty_file_is_refused():

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from ssl import TLSVersion
@@ -11,7 +13,7 @@ import httpx
 import pytest
 from cryptography import x509
 
-from backends import Backend, closed_port, silent_backend
+from backends import Backend, closed_port, resetting_backend, silent_backend
 from holdfast.apis.api import Api
 from holdfast.apis.endpoint import parse_endpoint
 from holdfast.apis.lifecycle import State
@@ -34,6 +36,7 @@ from issuing import (
     ask_clients,
     issue,
     key_usage,
+    revoke,
     rsa_key,
     secp256k1,
     server_context,
@@ -43,6 +46,10 @@ from running import Holdfast, PublishedApi, free_addresses, refusal, wait_until
 
 pytestmark = pytest.mark.envoy
 HOST = "127.0.0.1"
+SERVER, CLIENT_CA = issue(HOST), issue(ca=True, common_name="client CA")
+STRANGER = issue(common_name="stranger", by=issue(ca=True, common_name="another client CA"))
+Told = dict[str, object]
+Failing = Callable[[Holdfast], Told]
 
 
 def failure(holdfast: Holdfast, api: PublishedApi) -> dict[str, object]:
@@ -60,17 +67,43 @@ def failure(holdfast: Holdfast, api: PublishedApi) -> dict[str, object]:
 
 
 def of_backend(
-    holdfast: Holdfast, presented: Issued | None, trusted: Issued | None, tls: ssl.SSLContext | None = None
+    holdfast: Holdfast,
+    presented: Issued | None,
+    trusted: Issued | None,
+    tls: ssl.SSLContext | None = None,
+    client: Issued | None = None,
+    code: str = "",
+    **settings: object,
 ) -> dict[str, object]:
+    """Give the failure of a backend, once it has *code* if that is given: some are found out by looking at it."""
     with Backend(presented, tls=tls) as backend:
         url = backend.url().replace("http:", "https:")
         api = holdfast.publish_api(url)
         if trusted:
             holdfast.import_certificate(url, trusted.pem)
-        found = failure(holdfast, api)
+        with decided(holdfast, url, client, settings):
+            found = failure(holdfast, api)
+            if code:
+                found = wait_until(lambda: (last := failure(holdfast, api))["code"] == code and last)
         assert (found["environment"], found["gateway"]) == ("production", "embedded")
         assert found["upstream"] == f"{HOST}:{backend.port}"
         return found
+
+
+@contextlib.contextmanager
+def decided(holdfast: Holdfast, url: str, client: Issued | None, settings: dict[str, object]) -> Iterator[None]:
+    """Decide until the block ends: the next backend may get the same port, and with it the same origin."""
+    if client:
+        holdfast.present(url, client.chain_pem + client.key_pem)
+    if settings:
+        holdfast.decide(url, **settings)
+    try:
+        yield
+    finally:
+        if client:
+            holdfast.present_nothing(url)
+        if settings:
+            holdfast.decide(url)
 
 
 def assert_explained(found: dict[str, object], code: str) -> None:
@@ -81,36 +114,113 @@ def assert_explained(found: dict[str, object], code: str) -> None:
     assert (found["remedy"], found["action"]) == (expected.remedy, expected.action)
 
 
-def chains() -> dict[str, tuple[Issued, Issued | None]]:
-    """By code, what a backend presents and what is trusted."""
+def silent(holdfast: Holdfast) -> Told:
+    with silent_backend() as url:
+        api = holdfast.create_api(url)
+        holdfast.change_lifecycle(api, "Publish")
+        holdfast.import_certificate(url, issue(HOST).pem)
+        request_id = holdfast.call(api.path).json()["request_id"]  # after 5 seconds, the time limit for connections
+        (found,) = wait_until(lambda: holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"])
+        assert found["requestId"] == request_id
+        return dict(found)
+
+
+def asking(version: TLSVersion) -> ssl.SSLContext:
+    """Ask for a client certificate of CLIENT_CA."""
+    return ask_clients(speak_only(server_context(SERVER), version), CLIENT_CA)
+
+
+def chain(presented: Issued, trusted: Issued | None) -> Failing:
+    return lambda holdfast: of_backend(holdfast, presented, trusted)
+
+
+def weak_cipher(holdfast: Holdfast) -> Told:
+    presented = issue(HOST, key=rsa_key())
+    tls = speak_only(server_context(presented), TLSVersion.TLSv1_2, "AES128-GCM-SHA256")
+    return of_backend(holdfast, presented, presented, tls)
+
+
+def pinned(holdfast: Holdfast) -> Told:
+    fingerprint = read_certificate(issue(HOST).der).fingerprint
+    return of_backend(holdfast, SERVER, SERVER, certificatePins=[fingerprint])
+
+
+def with_crl(holdfast: Holdfast, crl: Callable[[Issued, Issued], bytes]) -> Told:
+    root = issue(ca=True)
+    presented = issue(HOST, by=root)
+    return of_backend(holdfast, presented, root, crls=crl(root, presented).decode())
+
+
+def at(where: Callable[[], AbstractContextManager[str]]) -> Failing:
+    def call(holdfast: Holdfast) -> Told:
+        with where() as url:
+            return failure(holdfast, holdfast.publish_api(url))
+
+    return call
+
+
+def nameless(holdfast: Holdfast) -> Told:
+    return failure(holdfast, holdfast.publish_api("https://nobody-has-this-name.invalid"))
+
+
+def unrecognizing(holdfast: Holdfast) -> Told:
+    tls = server_context(SERVER)
+    tls.sni_callback = lambda *_: ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+    return of_backend(holdfast, SERVER, SERVER, tls, sni="unknown.test")
+
+
+def producers() -> dict[Cause, Failing]:
+    """By cause, a real backend of which the real gateway says it."""
     root = issue(ca=True)
     rsa_root = issue(ca=True, key=rsa_key())
     odd_root = issue(ca=True, key=secp256k1())
     narrow_root = issue(ca=True, permitted="elsewhere.test")
     last_ca = issue(ca=True, by=root, path_length=0, common_name="the last CA")
-    nameless, other = issue(common_name=HOST), issue("other.test")
+    no_name, other = issue(common_name=HOST), issue("other.test")
     unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4.5"), b"\x05\x00")
+    forgetful = issue(HOST, by=issue(ca=True, by=root, common_name="not sent")).alone
+    old, rejected = TLSVersion.TLSv1_1, Cause.CLIENT_CERTIFICATE_REJECTED
     return {
-        "expired": (issue(HOST, by=root, start=-9 * DAY, end=-2 * DAY), root),
-        "not_yet_valid": (issue(HOST, by=root, start=2 * DAY), root),
-        "no_subject_alt_name": (nameless, nameless),
-        "hostname_mismatch": (other, other),
-        "self_signed_not_trusted": (issue(HOST), None),
-        "unknown_issuer": (issue(HOST, by=root), None),
-        "weak_signature": (alter(issue(HOST, by=rsa_root), rsa_root, MD5_WITH_RSA), rsa_root),
-        "weak_key": (issue(HOST, by=odd_root), odd_root),
-        "key_usage_wrong": (issue(HOST, by=root, key=rsa_key(), more=[key_usage()]), root),
-        "issuer_not_a_ca": (issue(HOST, by=issue(by=root, common_name="no CA")), root),
-        "path_length_exceeded": (issue(HOST, by=issue(ca=True, by=last_ca, common_name="one CA more")), root),
-        "name_constraint_violation": (issue(HOST, "here.test", by=narrow_root), narrow_root),
-        "unknown_critical_extension": (issue(HOST, by=root, more=[(unknown, True)]), root),
+        Cause.EXPIRED: chain(issue(HOST, by=root, start=-9 * DAY, end=-2 * DAY), root),
+        Cause.NOT_YET_VALID: chain(issue(HOST, by=root, start=2 * DAY), root),
+        Cause.NO_SUBJECT_ALT_NAME: chain(no_name, no_name),
+        Cause.HOSTNAME_MISMATCH: chain(other, other),
+        Cause.SELF_SIGNED_NOT_TRUSTED: chain(issue(HOST), None),
+        Cause.UNKNOWN_ISSUER: chain(issue(HOST, by=root).followed_by(root), issue(ca=True, common_name="another CA")),
+        Cause.CHAIN_INCOMPLETE: lambda holdfast: of_backend(holdfast, forgetful, root, code="chain_incomplete"),
+        Cause.PIN_MISMATCH: pinned,
+        Cause.REVOKED: lambda holdfast: with_crl(holdfast, revoke),
+        Cause.CRL_STALE: lambda holdfast: with_crl(holdfast, lambda root, _: revoke(root, end=-DAY)),
+        Cause.WEAK_SIGNATURE: chain(alter(issue(HOST, by=rsa_root), rsa_root, MD5_WITH_RSA), rsa_root),
+        Cause.WEAK_KEY: chain(issue(HOST, by=odd_root), odd_root),
+        Cause.KEY_USAGE_WRONG: chain(issue(HOST, by=root, key=rsa_key(), more=[key_usage()]), root),
+        Cause.ISSUER_NOT_A_CA: chain(issue(HOST, by=issue(by=root, common_name="no CA")), root),
+        Cause.PATH_LENGTH_EXCEEDED: chain(issue(HOST, by=issue(ca=True, by=last_ca, common_name="one more")), root),
+        Cause.NAME_CONSTRAINT_VIOLATION: chain(issue(HOST, "here.test", by=narrow_root), narrow_root),
+        Cause.UNKNOWN_CRITICAL_EXTENSION: chain(issue(HOST, by=root, more=[(unknown, True)]), root),
+        Cause.TLS_VERSION_MISMATCH: lambda it: of_backend(it, SERVER, SERVER, speak_only(server_context(SERVER), old)),
+        Cause.CIPHER_MISMATCH: weak_cipher,
+        Cause.CLIENT_CERTIFICATE_REQUIRED: lambda it: of_backend(it, SERVER, SERVER, asking(TLSVersion.TLSv1_2)),
+        rejected: lambda it: of_backend(it, SERVER, SERVER, asking(TLSVersion.TLSv1_2), client=STRANGER),
+        Cause.NOT_TLS: lambda holdfast: of_backend(holdfast, None, None),
+        Cause.CONNECTION_REFUSED: at(closed_port),
+        Cause.DNS_FAILURE: nameless,
+        Cause.TIMEOUT: silent,
+        Cause.OTHER: unrecognizing,
     }
 
 
-@pytest.mark.parametrize("code", chains())
-def test_each_certificate_that_is_refused_has_its_code(holdfast: Holdfast, code: str):
-    presented, trusted = chains()[code]
-    assert_explained(of_backend(holdfast, presented, trusted), code)
+ELSEWHERE = {Cause.TRUST_NOT_READY: "test_a_gateway_without_what_an_endpoint_trusts_says_so"}
+
+
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause not in ELSEWHERE])
+def test_every_cause_comes_from_a_real_backend_and_a_real_gateway(holdfast: Holdfast, cause: Cause):
+    """A cause that is missing among those who produce them fails here."""
+    assert_explained(producers()[cause](holdfast), cause.value)
+
+
+def test_what_another_test_produces_is_there():
+    assert {name for name in ELSEWHERE.values() if name not in globals()} == set()
 
 
 def test_a_purpose_of_clients_alone_is_a_wrong_usage(holdfast: Holdfast):
@@ -139,33 +249,44 @@ def test_a_backend_that_speaks_only_old_ciphers_has_its_code(holdfast: Holdfast,
     assert_explained(of_backend(holdfast, presented, presented, tls), "cipher_mismatch")
 
 
-def test_a_backend_that_asks_for_a_client_certificate_is_known_in_tls_1_2_alone(holdfast: Holdfast):
-    presented, ca = issue(HOST), issue(ca=True)
-    tls = ask_clients(speak_only(server_context(presented), TLSVersion.TLSv1_2), ca)
-    assert_explained(of_backend(holdfast, presented, presented, tls), "client_certificate_required")
-    tls = ask_clients(speak_only(server_context(presented), TLSVersion.TLSv1_3), ca)
-    found = of_backend(holdfast, presented, presented, tls)
-    assert (found["code"], found["reason"]) == ("other", "")
-    assert found["message"] == "The backend ended the connection before it answered."
+@pytest.mark.parametrize("version", [TLSVersion.TLSv1_2, TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
+@pytest.mark.parametrize(
+    ("client", "code"),
+    [(None, "client_certificate_required"), (STRANGER, "client_certificate_rejected")],
+    ids=["nothing", "stranger"],
+)
+def test_what_a_backend_says_of_client_certificates_is_known(
+    holdfast: Holdfast, version: TLSVersion, client: Issued | None, code: str
+):
+    """In TLS 1.3 the alert comes after the handshake, when Envoy tells no more than that the connection ended."""
+    assert_explained(of_backend(holdfast, SERVER, SERVER, asking(version), client, code), code)
 
 
-def test_a_backend_that_is_not_there_has_its_codes(holdfast: Holdfast):
-    assert_explained(of_backend(holdfast, None, None), "not_tls")
-    with closed_port() as url:
-        assert_explained(failure(holdfast, holdfast.publish_api(url)), "connection_refused")
-    unknown = holdfast.publish_api("https://nobody-has-this-name.invalid")
-    assert_explained(failure(holdfast, unknown), "dns_failure")
+def test_an_alert_that_says_little_is_read_by_whether_a_client_certificate_was_presented(holdfast: Holdfast):
+    tomorrow = issue(common_name="tomorrow's", by=CLIENT_CA, start=DAY, end=9 * DAY)
+    found = of_backend(holdfast, SERVER, SERVER, asking(TLSVersion.TLSv1_2), tomorrow)
+    assert "BAD_CERTIFICATE" in str(found["reason"])
+    assert_explained(found, "client_certificate_rejected")
 
 
-def test_a_backend_that_says_nothing_runs_out_of_time(holdfast: Holdfast):
-    with silent_backend() as url:
-        api = holdfast.create_api(url)
-        holdfast.change_lifecycle(api, "Publish")
-        holdfast.import_certificate(url, issue(HOST).pem)
-        request_id = holdfast.call(api.path).json()["request_id"]  # after 5 seconds, the time limit for connections
-        found = wait_until(lambda: holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"])
-        assert_explained(found[0], "timeout")
-        assert found[0]["requestId"] == request_id
+def test_a_backend_that_resets_connections_is_told_from_one_that_refuses_them(holdfast: Holdfast):
+    with resetting_backend() as url:
+        found = failure(holdfast, holdfast.publish_api(url))
+    assert (found["code"], found["message"]) == ("other", "The backend ended the connection before it answered.")
+
+
+@pytest.mark.parametrize("missing", ["of the root", "for the issuer"])
+def test_a_crl_that_is_missing_is_one_that_is_stale(holdfast: Holdfast, missing: str):
+    root = issue(ca=True)
+    intermediate = issue(by=root, ca=True, common_name="intermediate")
+    crl = revoke(intermediate if missing == "of the root" else root).decode()
+    found = of_backend(holdfast, issue(HOST, by=intermediate), root, crls=crl)
+    assert_explained(found, "crl_stale")
+
+
+def test_a_pinned_key_that_is_not_the_backends_is_a_wrong_pin(holdfast: Holdfast):
+    other = read_certificate(issue(HOST).der).spki_fingerprint
+    assert_explained(of_backend(holdfast, SERVER, SERVER, spkiPins=[other]), "pin_mismatch")
 
 
 def test_a_gateway_without_what_an_endpoint_trusts_says_so(tmp_path: Path):

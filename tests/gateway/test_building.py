@@ -8,6 +8,7 @@ from holdfast.apis.lifecycle import State
 from holdfast.certificates.trust import trust_set
 from holdfast.gateway.resource import CLUSTER, SECRET
 from holdfast.gateway.resources import build_api
+from holdfast.gateway.tls import presents_client_certificate
 from issuing import issue
 from store.values import make_api, read
 
@@ -83,6 +84,7 @@ def test_a_client_certificate_goes_to_its_origin_alone_by_reference():
     assert "PRIVATE" not in repr(built)
     for cluster in built.clusters:
         assert b"PRIVATE KEY" not in cluster.body
+        assert presents_client_certificate(cluster) == ("/production" in cluster.name)
         assert (secret.name.encode() in cluster.body) == ("/production" in cluster.name)
     assert {origin for origin, keys in built.by_origin.items() if (SECRET, secret.name) in keys} == {"https://a.test"}
 
@@ -91,4 +93,6 @@ def test_an_http_endpoint_is_presented_nothing():
     own = issue(common_name="gateway")
     api = make_api(production="http://a.test")
     identity = ClientIdentity("id", (read(own),), own.key_pem.decode())
-    assert build_api(api, {}, {api.production.origin: identity}).secrets == ()
+    built = build_api(api, {}, {api.production.origin: identity})
+    assert built.secrets == ()
+    assert not any(map(presents_client_certificate, built.clusters))

@@ -65,9 +65,19 @@ def test_several_certificates_are_all_kept_and_described(client):
     assert (finding["code"], finding["severity"]) == ("expired", "error")
     assert finding["fingerprint"] == read(expired).fingerprint
     assert finding["remedy"]
-    others = {(each["severity"], each["fingerprint"]) for each in body["findings"][1:]}
-    assert others == {("info", read(root).fingerprint)}
+
+    def of(issued):
+        return [each for each in body["findings"] if each["fingerprint"] == read(issued).fingerprint]
+
+    assert [(each["code"], each["severity"]) for each in of(good)] == [("duplicate", "info")]
+    assert {each["severity"] for each in of(root)} == {"info"}
+    assert len(body["findings"]) == 1 + len(of(good)) + len(of(root))
     assert body["ignored"] == [{"what": "Block 4", "why": "It is the same certificate as one before it."}]
+    again = client.get(f"{CERTIFICATES}/pizza-backend").json()["findings"]
+    assert again == [each for each in body["findings"] if each["code"] != "duplicate"]
+    assert (
+        replace(client, good.pem + good.pem).json()["findings"][0]["message"].startswith("It stands in the file twice")
+    )
 
 
 @pytest.mark.parametrize(

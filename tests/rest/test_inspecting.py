@@ -3,7 +3,7 @@
 import pytest
 
 from issuing import DAY, issue, keystore, truststore
-from rest.calls import CERTIFICATES, URL, assert_problem, unchanged
+from rest.calls import CERTIFICATES, ENDPOINTS, URL, assert_problem, unchanged, upload
 
 
 def inspect(client, data, **fields):
@@ -49,3 +49,32 @@ def test_a_file_that_cannot_be_used_is_refused_as_it_would_be_when_imported(clie
     assert_problem(inspect(client, b""), 400, "certificate", says="empty")
     assert_problem(inspect(client, one.pem + one.key_pem), 400, "certificate", says="private key")
     assert_problem(inspect(client, one.pem, endpoint="nonsense"), 400, "endpoint", says="https://")
+
+
+def test_a_certificate_that_stands_in_the_file_again_is_told_once(client):
+    one = issue("pizza.test")
+    body = inspect(client, one.pem * 3).json()
+    (finding,) = body["findings"]
+    assert (finding["code"], finding["severity"]) == ("duplicate", "info")
+    assert finding["message"] == "It stands in the file 3 times. It is trusted once."
+    assert [each["what"] for each in body["ignored"]] == ["Block 2", "Block 3"]
+
+
+@pytest.mark.usefixtures("api")
+def test_names_that_were_given_by_hand_are_judged_instead_of_the_host(client, stranger):
+    def codes(data, of=client):
+        return [each["code"] for each in inspect(of, data, endpoint=URL).json()["findings"]]
+
+    def decide(**values):
+        settings = f"{ENDPOINTS}/trust-settings"
+        assert client.put(settings, params={"endpoint": URL}, json=values).status_code == 200
+
+    inside, outside = issue("b.internal"), issue("pizza.test")
+    assert (codes(inside.pem), codes(outside.pem)) == (["name-mismatch"], [])
+    assert [each["code"] for each in upload(client, inside.pem).json()["findings"]] == ["name-mismatch"]
+    decide(names=["a.internal", "b.internal"])
+    assert (codes(inside.pem), codes(outside.pem)) == ([], ["name-mismatch"])
+    assert codes(inside.pem, stranger) == ["name-mismatch"]  # of another organization, which decided nothing
+    assert client.get(f"{CERTIFICATES}/pizza-backend").json()["findings"] == []
+    decide(anyName=True, certificatePins=["ab" * 32])
+    assert (codes(inside.pem), codes(outside.pem)) == ([], [])

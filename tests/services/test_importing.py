@@ -93,7 +93,7 @@ def test_all_certificates_of_a_file_are_kept_and_what_was_left_out_is_said(store
 def test_a_bundle_of_which_one_has_expired_is_kept_with_a_finding(store, anna, clock):
     expired, good = issue("pizza.test", start=-9 * DAY, end=-3 * DAY), issue("pizza.test")
     entry = trust.import_certificate(store, anna, "bundle", URL, expired.pem + good.pem, clock()).entry
-    findings = trust.examine_entry(entry, clock())
+    findings = trust.examine_entry(store, entry, clock())
     assert [(found.code, found.fingerprint) for found in findings] == [("expired", read(expired).fingerprint)]
     assert trust.entry_status(entry.certificates, clock()) is Status.ACTIVE
 
@@ -102,7 +102,7 @@ def test_a_bundle_of_which_one_has_expired_is_kept_with_a_finding(store, anna, c
 def test_a_certificate_that_begins_tomorrow_is_kept_with_a_finding(store, anna, clock):
     tomorrow = issue("pizza.test", start=DAY)
     entry = trust.import_certificate(store, anna, "next", URL, tomorrow.pem, clock()).entry
-    assert [found.code for found in trust.examine_entry(entry, clock())] == ["not-yet-valid"]
+    assert [found.code for found in trust.examine_entry(store, entry, clock())] == ["not-yet-valid"]
     assert trust.entry_status(entry.certificates, clock()) is Status.NOT_YET_VALID
 
 

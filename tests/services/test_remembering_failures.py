@@ -142,3 +142,17 @@ def test_ten_thousand_failures_a_second_leave_time_for_others():
     for each in told:
         failures.record(each)
     assert datetime.now(UTC) - before < timedelta(seconds=1)
+
+
+def test_an_alert_about_a_client_certificate_means_another_thing_where_one_is_presented():
+    def cause(presents):
+        asked = []
+        failures = Failures(lambda: None, lambda cluster: bool(asked.append(cluster)) or presents)
+        failures.record(request("r1", reason="TLS_error:|268436498:SSL_routines::SSLV3_ALERT_BAD_CERTIFICATE"))
+        assert asked == ["default/pizza/production"]
+        found = failures.request("default", "r1")
+        assert found
+        return found.cause
+
+    assert cause(presents=False) is Cause.CLIENT_CERTIFICATE_REQUIRED
+    assert cause(presents=True) is Cause.CLIENT_CERTIFICATE_REJECTED

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.identity import presents
@@ -117,13 +118,29 @@ def _path(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | N
         expected = f"{namesake.subject}, {_key(namesake.subject_key_identifier or namesake.spki_fingerprint)}"
         by = _key(top.authority_key_identifier) if top.authority_key_identifier else "another key"
         return _mismatch("unknown_issuer", "issuer", expected, f"{top.issuer}, {by}")
-    if not top.is_self_issued:
+    if not top.is_self_issued and _may_lead_on(top, trust):
         expected = f"a certificate of {top.issuer}, sent by the backend or imported"
         number = "1 certificate" if presented.sent == 1 else f"{presented.sent} certificates"
         last = "issued" if presented.sent == 1 else "the last issued"
         return _mismatch("chain_incomplete", "issuer", expected, f"{number}, {last} by {top.issuer}")
     expected = _listed([anchor.subject for anchor in trust.anchors]) or PUBLIC
     return _mismatch("unknown_issuer", "issuer", expected, top.issuer)
+
+
+def _may_lead_on(top: Certificate, trust: TrustSet) -> bool:
+    """
+    Say whether something above *top* could lead to an anchor: a CA that was imported, or a public one.
+
+    Public authorities write into a certificate where that of its issuer is found (RFC 5280, section 4.2.2.1).
+    """
+    if trust.anchors:
+        return any(anchor.is_ca for anchor in trust.anchors)
+    try:
+        extensions = x509.load_der_x509_certificate(top.der).extensions
+        access = extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return any(each.access_method == AuthorityInformationAccessOID.CA_ISSUERS for each in access)
 
 
 def _validity(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
@@ -141,12 +158,12 @@ def _validity(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch
 
 def _names(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
     del now
-    if trust.any_name or any(presents(presented.leaf, name) for name in trust.accepted_names):
+    accepted = trust.accepted_names
+    if not accepted or any(presents(presented.leaf, name) for name in accepted):
         return None
     names = presented.leaf.subject_alt_names
     code = "hostname_mismatch" if names else "no_subject_alt_name"
-    expected = _listed([name.value for name in trust.accepted_names])
-    return _mismatch(code, "subjectAltName", expected, _listed(names) or "none")
+    return _mismatch(code, "subjectAltName", _listed([name.value for name in accepted]), _listed(names) or "none")
 
 
 def _pins(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:

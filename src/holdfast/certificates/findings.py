@@ -20,25 +20,25 @@ from holdfast.certificates.judgements.usage import judge_usage
 __all__ = ["Code", "Finding", "Severity", "examine", "examine_all"]
 
 
-def examine(certificate: Certificate, reference: ReferenceIdentifier | None, now: datetime) -> list[Finding]:
+def examine(certificate: Certificate, references: Sequence[ReferenceIdentifier], now: datetime) -> list[Finding]:
     """
-    Judge *certificate* for a backend that must present *reference* (None: do not judge names).
+    Judge *certificate* for a backend that must present one of *references* (none: do not judge names).
 
     A CA certificate is not judged by names: the backend presents another one.
     """
-    return examine_all([certificate], reference, now)
+    return examine_all([certificate], references, now)
 
 
 def examine_all(
-    certificates: Sequence[Certificate], reference: ReferenceIdentifier | None, now: datetime
+    certificates: Sequence[Certificate], references: Sequence[ReferenceIdentifier], now: datetime
 ) -> list[Finding]:
     """
-    Judge the certificates of one file, each and all together, for a backend that must present *reference*.
+    Judge the certificates of one file, each and all together, for a backend that must present one of *references*.
 
-    The findings are in the order of the certificates. What a certificate may be depends on the others: one that issued
-    another one of the file is a CA, whatever it says.
+    The findings are in the order of the certificates; one that is there twice is judged once, and told of. What a
+    certificate may be depends on the others: one that issued another one of the file is a CA, whatever it says.
     """
-    judged = cases(certificates, reference, now)
+    judged = cases(certificates, references, now)
     together = list(judge_chains(judged))
     return [
         finding

@@ -32,11 +32,16 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What was found in an upload: the certificates in their order, each once, and what was left out."""
+    """
+    What was found in an upload: the certificates in their order, each once, and what was left out.
+
+    *repeated* are those that came again, each as often as it did.
+    """
 
     certificates: tuple[Certificate, ...]
     ignored: tuple[Ignored, ...]
     used: tuple[Used, ...] = ()
+    repeated: tuple[Certificate, ...] = ()
 
 
 def parse(data: bytes, password: str | None = None) -> Upload:
@@ -62,10 +67,11 @@ def look_into(found: Found) -> Upload:
     if not found.parts:
         raise NotACertificate(f"{found.kind} without a certificate", "Upload the backend's certificate.")
     certificates: dict[str, Certificate] = {}
-    used = []
+    used, repeated = [], []
     size = 0
     for part in found.parts:
-        if hashlib.sha256(part.der).hexdigest() in certificates:
+        if (before := certificates.get(hashlib.sha256(part.der).hexdigest())) is not None:
+            repeated.append(before)
             found.ignore(part.what, "It is the same certificate as one before it.")
             continue
         size += len(part.der)
@@ -74,7 +80,7 @@ def look_into(found: Found) -> Upload:
         certificate = _read_part(part)
         certificates[certificate.fingerprint] = certificate
         used.append(Used(part.what, certificate.fingerprint))
-    return Upload(tuple(certificates.values()), tuple(found.ignored), tuple(used))
+    return Upload(tuple(certificates.values()), tuple(found.ignored), tuple(used), tuple(repeated))
 
 
 def _read_part(part: Part) -> Certificate:

@@ -11,11 +11,10 @@ from typer import Argument, Option
 
 from holdfast.apis.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
-from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.description import described
 from holdfast.certificates.errors import CertificateError, PasswordNeeded
 from holdfast.certificates.findings import Severity, examine_all
 from holdfast.certificates.parsing import Upload, parse
-from holdfast.certificates.validity import status_of
 from holdfast.cli.client import Client, connect, segment
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.files import read_certificate_file, write_file
@@ -157,15 +156,15 @@ def inspect_certificate(
     now = datetime.now(UTC)
     upload = _read(file, password_stdin)
     try:
-        reference = parse_endpoint(endpoint).origin.reference if endpoint else None
+        names = (parse_endpoint(endpoint).origin.reference,) if endpoint else ()
     except InvalidField as error:
         raise Misused(f"--endpoint: {error}") from error
     found = [
         {"code": each.code, "severity": each.severity.value, "message": each.message, "remedy": each.remedy}
         | {"fingerprint": each.fingerprint}
-        for each in examine_all(upload.certificates, reference, now)
+        for each in examine_all(upload.certificates, names, now)
     ]
-    certificates = [_described(certificate, now) for certificate in upload.certificates]
+    certificates = [described(certificate, now) for certificate in upload.certificates]
     if as_json:
         used = [{"what": part.what, "fingerprint": part.fingerprint} for part in upload.used]
         ignored = [{"what": part.what, "why": part.why} for part in upload.ignored]
@@ -238,23 +237,6 @@ def _show(certificates: list[dict[str, Any]], findings: list[dict[str, Any]]) ->
                 *((each["severity"], f"{each['message']} {each['remedy']} [{each['code']}]") for each in of_it),
             ]
         )
-
-
-def _described(certificate: Certificate, now: datetime) -> dict[str, Any]:
-    """Say the same as REST does of a certificate."""
-    return {
-        "status": status_of(certificate, now).value,
-        "subject": certificate.subject,
-        "issuer": certificate.issuer,
-        "serialNumber": f"{certificate.serial_number:x}",
-        "validity": {"from": certificate.not_before.isoformat(), "to": certificate.not_after.isoformat()},
-        "version": certificate.version,
-        "subjectAltNames": list(certificate.subject_alt_names),
-        "fingerprint": certificate.fingerprint,
-        "key": str(certificate.public_key),
-        "signatureAlgorithm": certificate.signature_algorithm,
-        "isCa": certificate.is_ca,
-    }
 
 
 def _path(alias: str) -> str:

@@ -31,6 +31,8 @@ STYLES = {
     "refused": "red",
     "unverified": "red",
     "error": "red",
+    "failed": "red",
+    "ok": "green",
     "warning": "yellow",
     "PUBLISHED": "green",
     "DEPRECATED": "yellow",

@@ -1,5 +1,5 @@
 """
-What `holdfast up`, `demo` and `rotate-sealing-key` run. The only module of the command that knows the server.
+What `holdfast up`, `demo`, `doctor` and `rotate-sealing-key` run. The only module of the command that knows the server.
 """
 
 import asyncio
@@ -18,9 +18,12 @@ from holdfast.app import ADMIN, PASSWORD_FILE, Running, rotate_sealing_key, runn
 from holdfast.cli.failures import CommandFailed
 from holdfast.demo.story import play, stage
 from holdfast.demo.tour import Tour
+from holdfast.doctor import examine
+from holdfast.doctor.check import Check
 from holdfast.gateway.process import EnvoyMissing
 from holdfast.machine import CannotStart
 from holdfast.services.principal import Principal
+from holdfast.services.runtime import utc_now
 from holdfast.settings import Settings
 from holdfast.telemetry import configure_logging
 
@@ -50,6 +53,15 @@ def seal_anew(options: dict[str, Any]) -> bool:
     return not lost
 
 
+def diagnose(options: dict[str, Any]) -> list[Check]:
+    """Look whether all is as it must be; settings that cannot be read are the only check then."""
+    try:
+        settings = _settings(**options)
+    except CannotStart as error:
+        return [Check.failed("settings", str(error), "Correct it; nothing else could be looked at.")]
+    return [Check.ok("settings", "They can be read."), *examine(settings, utc_now())]
+
+
 @contextmanager
 def _said() -> Iterator[None]:
     try:
@@ -72,6 +84,8 @@ async def _until_stopped(work: Coroutine[Any, Any, T]) -> T | None:
 async def _up(settings: Settings, *, demo: bool) -> None:
     data, who = settings.data.expanduser(), Principal(DEFAULT_ORGANIZATION, ADMIN)
     async with running(settings) as holdfast:
+        if holdfast.certificate:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, holdfast.certificate.read_again)
         _tell_ready(holdfast, data)
         tour = Tour(console, holdfast.runtime, who, holdfast.publisher_url, data, data / PASSWORD_FILE)
         async with tour.begin() if demo else nullcontext():
@@ -102,7 +116,7 @@ def _settings(**options: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name, given = str(first["loc"][0]), str(first["input"])
-        told = f"HOLDFAST_{name.upper()}" if options.get(name) is None else f"--{name}"
+        told = f"HOLDFAST_{name.upper()}" if options.get(name) is None else f"--{name.replace('_', '-')}"
         reason = str(first["msg"]).removeprefix("Value error, ").replace("Input should", f"{given!r} should")
         raise CannotStart(f"{told}: {reason}.") from error
     except RuntimeError as error:

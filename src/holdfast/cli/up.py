@@ -1,12 +1,15 @@
 """
-`holdfast up`, `holdfast demo` and `holdfast rotate-sealing-key`: the server.
+`holdfast up`, `holdfast demo`, `holdfast doctor` and `holdfast rotate-sealing-key`: the server.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer import Option
+
+from holdfast.cli.output import AsJson, write_json, write_table
 
 commands = typer.Typer()
 
@@ -14,24 +17,42 @@ Data = Annotated[Path | None, Option(metavar="DIR", help="Where everything is [d
 Publisher = Annotated[str | None, Option(metavar="HOST:PORT", help="Pages and REST [default: 127.0.0.1:9080].")]
 Gateway = Annotated[str | None, Option(metavar="HOST:PORT", help="Production calls [default: 127.0.0.1:8280].")]
 Sandbox = Annotated[str | None, Option(metavar="HOST:PORT", help="Sandbox calls [default: 127.0.0.1:8281].")]
+TlsCert = Annotated[
+    Path | None, Option(metavar="FILE", help="Serve the publisher over TLS: certificate and chain, PEM.")
+]
+TlsKey = Annotated[Path | None, Option(metavar="FILE", help="The private key of that certificate, PEM.")]
+InsecureHttp = Annotated[
+    bool | None,
+    Option("--insecure-http", help="Let the publisher speak http beyond this machine, behind a TLS proxy."),
+]
 Demo = Annotated[bool, Option("--demo", help="Also start a backend with a self-signed certificate, to try with.")]
 Once = Annotated[bool, Option("--once", help="Play it once, with data of its own, and end.")]
 
 
 @commands.command()
 def up(
-    data: Data = None, publisher: Publisher = None, gateway: Gateway = None, sandbox: Sandbox = None, demo: Demo = False
+    data: Data = None,
+    publisher: Publisher = None,
+    gateway: Gateway = None,
+    sandbox: Sandbox = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    insecure_http: InsecureHttp = None,
+    demo: Demo = False,
 ) -> None:
     """
     Start the publisher and a gateway; Ctrl-C ends both.
 
-    What an option sets, a variable can set too: HOLDFAST_DATA, HOLDFAST_PUBLISHER, HOLDFAST_GATEWAY, HOLDFAST_SANDBOX.
+    What an option sets, a variable can set too: HOLDFAST_DATA, HOLDFAST_PUBLISHER, HOLDFAST_GATEWAY, HOLDFAST_SANDBOX,
+    HOLDFAST_TLS_CERT, HOLDFAST_TLS_KEY, HOLDFAST_INSECURE_HTTP. SIGHUP reads certificate and key again.
     HOLDFAST_ADMIN_PASSWORD is the password of admin, HOLDFAST_LOG_LEVEL one of debug, info, warning, error.
     """
     # The server is large; a command that only asks one does not load it.
     from holdfast.cli.serving import serve
 
-    serve({"data": data, "publisher": publisher, "gateway": gateway, "sandbox": sandbox}, demo=demo)
+    addresses = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
+    tls = {"tls_cert": tls_cert, "tls_key": tls_key, "insecure_http": insecure_http}
+    serve({"data": data} | addresses | tls, demo=demo)
 
 
 @commands.command()
@@ -48,6 +69,37 @@ def demo(once: Once = False) -> None:
     from holdfast.cli.serving import demonstrate
 
     if not demonstrate():
+        raise typer.Exit(1)
+
+
+@commands.command()
+def doctor(
+    data: Data = None,
+    publisher: Publisher = None,
+    gateway: Gateway = None,
+    sandbox: Sandbox = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    insecure_http: InsecureHttp = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Look whether settings, files, clock, ports, Envoy and database are as they must be, and say what to do.
+
+    Give it the options and variables of `holdfast up`. It changes nothing, and may be run while Holdfast runs, as its
+    user. Exit code 1: something failed.
+    """
+    from holdfast.cli.serving import diagnose
+
+    addresses = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
+    tls = {"tls_cert": tls_cert, "tls_key": tls_key, "insecure_http": insecure_http}
+    checks = diagnose({"data": data} | addresses | tls)
+    if as_json:
+        write_json({"count": len(checks), "list": [asdict(check) for check in checks]})
+    else:
+        rows = [(check.outcome, check.name, f"{check.text} {check.advice}".strip()) for check in checks]
+        write_table(("", "Check", "What was seen, and what to do"), rows, "")
+    if any(check.outcome == "failed" for check in checks):
         raise typer.Exit(1)
 
 

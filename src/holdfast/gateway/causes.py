@@ -86,8 +86,8 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         Action.IMPORT_CERTIFICATE,
     ),
     Cause.CHAIN_INCOMPLETE: Explanation(
-        "The backend does not send the certificates between its own and a trusted one.",
-        "Let the backend send its intermediate certificates, or import the missing one.",
+        "The chain that the backend sends ends before it reaches a certificate that is trusted for this endpoint.",
+        "Let the backend send its intermediate certificates, or import that of the CA that issued the last one sent.",
         Action.IMPORT_CERTIFICATE,
     ),
     Cause.HOSTNAME_MISMATCH: Explanation(

@@ -4,9 +4,8 @@ Trust sets and client certificates -> Envoy's words for them. The only place whe
 
 from base64 import b64encode
 from functools import cache
-from pathlib import Path
 
-import certifi
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.base_pb2 import DataSource, TransportSocket
 from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource, ApiVersion, ConfigSource
 from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
@@ -24,6 +23,7 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.certificates.identity import ReferenceIdentifier
 from holdfast.certificates.trust import TlsVersion, TrustSet
+from holdfast.gateway.public_roots import public_roots_pem
 from holdfast.gateway.resource import SECRET, Resource, make_resource
 
 # Ed25519 and P-521 backends fail the handshake unless they are listed (measured on Envoy 1.40).
@@ -65,7 +65,7 @@ def secret(trust: TrustSet) -> Resource:
         return _public_secret(secret_name(trust))
     anchors = "".join(anchor.pem for anchor in trust.anchors)
     context = CertificateValidationContext(
-        trusted_ca=_inline(anchors + _public_roots() if trust.public_roots else anchors),
+        trusted_ca=_inline(anchors + public_roots_pem() if trust.public_roots else anchors),
         only_verify_leaf_cert_crl=bool(trust.revocation) and not trust.revocation_of_path,
     )
     if trust.revocation:
@@ -75,13 +75,7 @@ def secret(trust: TrustSet) -> Resource:
 
 @cache
 def _public_secret(name: str) -> Resource:
-    return _secret(name, CertificateValidationContext(trusted_ca=_inline(_public_roots())))
-
-
-@cache
-def _public_roots() -> str:
-    """Mozilla's, by certifi; `system_root_certs` would verify nothing."""
-    return Path(certifi.where()).read_text("ascii")
+    return _secret(name, CertificateValidationContext(trusted_ca=_inline(public_roots_pem())))
 
 
 def _inline(text: str) -> DataSource:
@@ -138,6 +132,13 @@ def upstream_tls(trust: TrustSet, client: ClientIdentity | None = None, *, http2
     socket = TransportSocket(name="envoy.transport_sockets.tls")
     socket.typed_config.Pack(context)
     return socket
+
+
+def presents_client_certificate(cluster: Resource) -> bool:
+    """Say whether gateways present a client certificate to the backend of *cluster*, if it asks for one."""
+    context = UpstreamTlsContext()
+    Cluster.FromString(cluster.body).transport_socket.typed_config.Unpack(context)
+    return bool(context.common_tls_context.tls_certificate_sds_secret_configs)
 
 
 def _validation(trust: TrustSet) -> CommonTlsContext.CombinedCertificateValidationContext:

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.apis.client_certificate import ClientCertificate, PendingRequest, RequestDraft
 from holdfast.apis.endpoint import parse_endpoint
+from holdfast.certificates.description import described
 from holdfast.certificates.parsing import Ignored
 from holdfast.certificates.private_keys import KeyType
 from holdfast.rest.authentication import Caller, Running
-from holdfast.rest.certificates import described
 from holdfast.rest.endpoint_certificates import read
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Form, Query, Response, UploadFile
 
 from holdfast.apis.endpoint_certificate import EndpointCertificate
 from holdfast.certificates import parsing
+from holdfast.certificates.description import described
 from holdfast.certificates.validity import Status
 from holdfast.rest.authentication import Caller, Running
-from holdfast.rest.certificates import described, findings_of
+from holdfast.rest.certificates import findings_of
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
@@ -61,7 +62,7 @@ def upload_certificate(
     made = trust.import_certificate(running.store, caller, alias, endpoint, read(certificate), running.now(), password)
     response.headers["Location"] = f"{router.prefix}/{quote(made.entry.alias, safe='')}"
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return described_entry(running, made.entry) | _parts(made)
+    return described_entry(running, made.entry) | _of_file(made)
 
 
 @router.post("/inspect")
@@ -73,13 +74,9 @@ def inspect_certificate(
     password: Password = "",
 ) -> dict[str, Any]:
     """Say what a file holds and what is noticed about it, without storing anything."""
-    del caller
     now = running.now()
-    found = trust.inspect(read(certificate), endpoint, now, password)
-    return {
-        "certificates": [described(each, now) for each in found.certificates],
-        "findings": findings_of(found.findings),
-    } | _parts(found)
+    found = trust.inspect(running.store, caller, read(certificate), endpoint, now, password)
+    return {"certificates": [described(each, now) for each in found.certificates]} | _of_file(found)
 
 
 @router.get("/{alias}")
@@ -105,7 +102,7 @@ def replace_certificate(
     data, now = read(certificate), running.now()
     made = trust.replace_certificate(running.store, caller, alias, data, now, password, expected, keep=keep_previous)
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return described_entry(running, made.entry) | _parts(made)
+    return described_entry(running, made.entry) | _of_file(made)
 
 
 @router.delete("/{alias}", response_class=Response)
@@ -155,8 +152,9 @@ def _summary(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
     }
 
 
-def _parts(found: Import | Inspection) -> dict[str, Any]:
+def _of_file(found: Import | Inspection) -> dict[str, Any]:
     return {
+        "findings": findings_of(found.findings),
         "used": [{"what": part.what, "fingerprint": part.fingerprint} for part in found.used],
         "ignored": [{"what": part.what, "why": part.why} for part in found.ignored],
     }
@@ -173,7 +171,7 @@ def _information(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]
         "version": first.version,
         "subject": first.subject,
         "certificates": [described(certificate, now) for certificate in entry.certificates],
-        "findings": findings_of(trust.examine_entry(entry, now)),
+        "findings": findings_of(trust.examine_entry(running.store, entry, now)),
         "previous": [described(certificate, now) for certificate in entry.previous],
         "replacedTime": entry.replaced_at.isoformat() if entry.replaced_at else None,
         "inUse": rotation.in_use(entry, now) or "unknown",

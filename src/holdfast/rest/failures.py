@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from holdfast.certificates.description import described
 from holdfast.rest.authentication import Caller, Running
-from holdfast.rest.certificates import described
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.services import diagnosis

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Form, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.certificates.choices import choices, role_of
+from holdfast.certificates.description import described
 from holdfast.probe import Presentation, Unseen
 from holdfast.rest.authentication import Caller, Running
-from holdfast.rest.certificates import described, findings_of
+from holdfast.rest.certificates import findings_of
 from holdfast.rest.endpoint_certificates import Password, read
 from holdfast.rest.errors import PREFIX
 from holdfast.services.probing import Verdict

@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 
 from holdfast.apis.endpoint_certificate import RemovedCertificate
 from holdfast.apis.errors import InvalidField
+from holdfast.certificates.description import described
 from holdfast.rest.authentication import Caller, Running
-from holdfast.rest.certificates import described
 from holdfast.rest.endpoint_certificates import described_entry
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination

@@ -8,21 +8,18 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from holdfast.apis.endpoint import Endpoint
 from holdfast.apis.endpoint_certificate import EndpointCertificate
-from holdfast.apis.errors import InvalidField
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import indistinguishable
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services.errors import (
     CertificateExpired,
     Conflict,
-    EndpointNeedsNoCertificate,
     IndistinguishableCertificates,
     NotFound,
 )
 from holdfast.services.principal import Principal
-from holdfast.store import apis, endpoint_certificates, journal
+from holdfast.store import endpoint_certificates, journal
 from holdfast.store.journal import AuditEvent
 
 
@@ -38,15 +35,6 @@ def refuse_expired(certificates: Sequence[Certificate], now: datetime) -> None:
     """Raise CertificateExpired if all *certificates* have expired."""
     if all(status_of(certificate, now) is Status.EXPIRED for certificate in certificates):
         raise CertificateExpired(max(certificate.not_after for certificate in certificates))
-
-
-def refuse_foreign_endpoint(session: Session, who: Principal, target: Endpoint) -> None:
-    """Raise InvalidField if no API has an endpoint of *target*'s origin, EndpointNeedsNoCertificate for http."""
-    if not apis.using_origins(session, who.organization, {str(target.origin)}):
-        message = f"No API has an endpoint at {target.origin}. Save the endpoint of the API first, then import."
-        raise InvalidField("endpoint", message)
-    if not target.origin.is_secure:
-        raise EndpointNeedsNoCertificate(target.url)
 
 
 def refuse_taken_alias(session: Session, who: Principal, alias: str, remedy: str) -> None:

@@ -14,9 +14,14 @@ from holdfast.store import apis
 def secure_endpoint(url: str) -> Endpoint:
     """Read the URL of an https endpoint. Raises InvalidField, EndpointNeedsNoCertificate."""
     endpoint = parse_endpoint(url)
+    refuse_insecure(endpoint)
+    return endpoint
+
+
+def refuse_insecure(endpoint: Endpoint) -> None:
+    """Raise EndpointNeedsNoCertificate for an http endpoint."""
     if not endpoint.origin.is_secure:
         raise EndpointNeedsNoCertificate(endpoint.url)
-    return endpoint
 
 
 def refuse_foreign(session: Session, who: Principal, endpoint: Endpoint) -> None:

@@ -4,17 +4,12 @@ What a backend that fails presents, and which field of it differs from what is e
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 
-import certifi
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
-from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.comparison import Difference, compare
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.causes import Cause
+from holdfast.gateway.public_roots import public_roots
 from holdfast.probe import Presentation
 from holdfast.services.probing import Probed
 
@@ -41,20 +36,10 @@ class Examination:
 
 def examine_backend(probed: Probed, trust: TrustSet, now: datetime) -> Examination:
     """Compare what a backend presented in a test with what is trusted."""
-    seen = probed.presented
-    if not isinstance(seen, Presentation) or not seen.chain or probed.verdict.accepted:
+    seen, verdict = probed.presented, probed.verdict
+    if not isinstance(seen, Presentation) or not seen.chain or verdict.accepted:
         return Examination(now, seen.chain if isinstance(seen, Presentation) else (), None, None)
-    mismatch = compare(seen.chain, trust, now, public_roots() if trust.public_roots else ())
-    cause = probed.verdict.cause
-    if mismatch and cause is Cause.UNKNOWN_ISSUER and mismatch.code == Cause.CHAIN_INCOMPLETE:
-        cause = Cause.CHAIN_INCOMPLETE
     # What differs is told only where it is what the gateway refuses the backend for.
-    difference = mismatch.difference if mismatch and mismatch.code == cause else None
-    return Examination(now, seen.chain, difference, cause)
-
-
-@cache
-def public_roots() -> tuple[Certificate, ...]:
-    """The public certification authorities that gateways believe."""
-    every = x509.load_pem_x509_certificates(Path(certifi.where()).read_bytes())
-    return tuple(read_certificate(each.public_bytes(Encoding.DER)) for each in every)
+    mismatch = compare(seen.chain, trust, now, public_roots() if trust.public_roots else ())
+    difference = mismatch.difference if mismatch and mismatch.code == verdict.cause else None
+    return Examination(now, seen.chain, difference, verdict.cause)

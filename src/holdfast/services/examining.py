@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 import structlog
 
-from holdfast.apis.endpoint import Environment
+from holdfast.apis.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.errors import InvalidField
 from holdfast.gateway.causes import Cause
 from holdfast.sealing import Sealing
@@ -44,7 +44,7 @@ class Examining:
 
     async def start(self) -> None:
         """Follow what fails."""
-        self._failures.on_failure(self.notice)
+        self._failures.observe(self.notice, self.forget)
         self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
@@ -67,9 +67,15 @@ class Examining:
             self._turns.popitem(last=False)
         self._waiting.put_nowait(backend)
 
+    def forget(self, organization: str, api_id: str) -> None:
+        """Let the backends of an API have a turn at once: a change of it is in force."""
+        for environment in ENVIRONMENTS:
+            self._turns.pop((organization, api_id, environment), None)
+
     async def _follow(self) -> None:
         while True:
             organization, api_id, environment = await self._waiting.get()
+            began = utc_now()
             try:
                 examined = await self._examine(organization, api_id, environment)
             except (Conflict, InvalidField, TooManyTests) as error:
@@ -79,7 +85,7 @@ class Examining:
                 log.exception("examining failed", organization=organization, api=api_id)
             else:
                 if examined:
-                    self._failures.examined(organization, api_id, environment, examined)
+                    self._failures.examined(organization, api_id, environment, examined, began)
 
     async def _examine(self, organization: str, api_id: str, environment: Environment) -> Examination | None:
         who = Principal(organization, "holdfast")

@@ -90,8 +90,14 @@ class Failures:
     It is written on the event loop and read from threads.
     """
 
-    def __init__(self, tell: Callable[[], None]) -> None:
-        """*tell* is called after each failure that was written down."""
+    def __init__(
+        self, tell: Callable[[], None], presents_client_certificate: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """
+        *tell* is called after each failure that was written down; *presents_client_certificate* says for the name of a
+        cluster whether gateways have a client certificate for its backend.
+        """
+        self._presents_client_certificate = presents_client_certificate
         self.started_at = datetime.now(UTC)
         self._tell = tell
         self._lock = threading.Lock()
@@ -101,17 +107,25 @@ class Failures:
         self._forgotten: dict[str, datetime] = {}
         self._examinations: OrderedDict[str, Examination] = OrderedDict()  # by cluster
         self._notice: Callable[[FailedCall], None] = lambda _: None
+        self._notice_change: Callable[[str, str], None] = lambda *_: None
         self._requests = _Requests()
 
-    def on_failure(self, notice: Callable[[FailedCall], None]) -> None:
-        """Call *notice*, on the event loop, with each request that says something of its backend."""
-        self._notice = notice
+    def observe(self, failed: Callable[[FailedCall], None], changed: Callable[[str, str], None]) -> None:
+        """
+        Call *failed*, on the event loop, with each request that says something of its backend.
 
-    def examined(self, organization: str, api_id: str, environment: Environment, found: Examination) -> None:
-        """Write down what a test of a backend showed, unless it was changed in between."""
+        *changed* is called with organization and API whose failures are forgotten.
+        """
+        self._notice, self._notice_change = failed, changed
+
+    def examined(
+        self, organization: str, api_id: str, environment: Environment, found: Examination, began: datetime
+    ) -> None:
+        """Write down what a test of a backend showed, unless it was changed since the test *began*."""
         cluster = cluster_name(organization, api_id, environment)
         with self._lock:
-            if cluster not in self._failures:
+            forgotten = self._forgotten.get(cluster)
+            if cluster not in self._failures or (forgotten is not None and began < forgotten):
                 return
             self._examinations[cluster] = found
             self._examinations.move_to_end(cluster)
@@ -124,7 +138,7 @@ class Failures:
         owner = read_cluster_name(request.cluster)
         if owner is None:
             return
-        call = _call(*owner, request)
+        call = _call(*owner, request, client_certificate=self._presents_client_certificate(request.cluster))
         with self._lock:
             self._requests.add(request.cluster, call)
             forgotten = self._forgotten.get(request.cluster)
@@ -163,6 +177,7 @@ class Failures:
                 self._forgotten[cluster] = now
             while len(self._forgotten) > MAX_FORGOTTEN:
                 self._forgotten.pop(next(iter(self._forgotten)))
+        self._notice_change(organization, api_id)
 
     def of(self, api: Api) -> dict[Environment, Failure]:
         """The last failure of each backend of *api* that has one, at whichever gateway."""
@@ -229,14 +244,21 @@ class _Requests:
         return found[1] if found else None
 
 
-def _call(organization: str, api_id: str, environment: Environment, request: FailedRequest) -> FailedCall:
+def _call(
+    organization: str, api_id: str, environment: Environment, request: FailedRequest, *, client_certificate: bool
+) -> FailedCall:
     return FailedCall(
         organization=organization,
         api_id=api_id,
         environment=environment,
         gateway=request.gateway,
         upstream=request.upstream,
-        told=cause_of(request.reason, timed_out=request.timed_out, without_host=request.without_host),
+        told=cause_of(
+            request.reason,
+            timed_out=request.timed_out,
+            without_host=request.without_host,
+            client_certificate=client_certificate,
+        ),
         reason=request.reason,
         request_id=request.request_id,
         at=request.at,

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,12 +18,14 @@ import structlog
 from holdfast.addresses import EVERYWHERE, AddressRefused, Network, NoAddress, Resolver, resolve
 from holdfast.apis.endpoint import Endpoint
 from holdfast.apis.errors import InvalidField
+from holdfast.certificates.comparison import compare
 from holdfast.certificates.findings import Finding, examine
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.asking import Answer, Connection, NoAnswer, connection
 from holdfast.gateway.cache import Cache, Gateway
 from holdfast.gateway.causes import Cause, Explanation, cause_of, explain
 from holdfast.gateway.probing import Question, question
+from holdfast.gateway.public_roots import public_roots
 from holdfast.probe import MOMENT, SECONDS, Obstacle, Presentation, Unseen, look
 from holdfast.services.enforcement import FIRST_LOOK, LONGEST_LOOK, Warming
 from holdfast.services.errors import TooManyTests
@@ -35,6 +37,7 @@ AT_ONCE = 4
 MAX_WAITING = 16
 WITHIN = 8.0  # seconds, once it has its turn
 RESOLVED_WITHIN = 2.5
+_FINER = {Cause.CHAIN_INCOMPLETE}
 _TIMED_OUT, _WITHOUT_HOST = {"UT", "SI", "DPE"}, {"UH", "DF"}
 
 
@@ -127,8 +130,10 @@ class Probes:
                 presented = await looking
             finally:
                 looking.cancel()
+            refining = partial(_refined, verdict, presented, terms.trust, self._now())
+            verdict = await asyncio.get_running_loop().run_in_executor(self._threads, refining)
             log.info("backend tested", organization=who.organization, user=who.user, origin=str(target.origin))
-            return Probed(target, presented, verdict, _findings(presented, target, self._now()))
+            return Probed(target, presented, verdict, _findings(presented, terms.trust, self._now()))
 
     async def fetch(self, who: Principal, endpoint: str, trust: TrustSet) -> Presentation | Unseen:
         """
@@ -274,10 +279,18 @@ def _cause(answer: Answer, *, presents: bool) -> Cause:
     )
 
 
-def _findings(presented: Presentation | Unseen, target: Endpoint, now: datetime) -> tuple[Finding, ...]:
+def _refined(verdict: Verdict, presented: Presentation | Unseen, trust: TrustSet, now: datetime) -> Verdict:
+    """Tell a missing intermediate from an unknown issuer: the gateway's words are the same for both."""
+    if verdict.cause is not Cause.UNKNOWN_ISSUER or isinstance(presented, Unseen) or not presented.chain:
+        return verdict
+    mismatch = compare(presented.chain, trust, now, public_roots() if trust.public_roots else ())
+    return replace(verdict, cause=Cause(mismatch.code)) if mismatch and mismatch.code in _FINER else verdict
+
+
+def _findings(presented: Presentation | Unseen, trust: TrustSet, now: datetime) -> tuple[Finding, ...]:
     if isinstance(presented, Unseen):
         return ()
     # The names of those above the backend's own certificate are not looked at by anybody.
-    references = [target.origin.reference] + [None] * len(presented.chain)
+    references = [trust.accepted_names, *[()] * len(presented.chain)]
     judged = zip(presented.chain, references, strict=False)
-    return tuple(finding for certificate, reference in judged for finding in examine(certificate, reference, now))
+    return tuple(finding for certificate, names in judged for finding in examine(certificate, names, now))

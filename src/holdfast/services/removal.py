@@ -20,6 +20,7 @@ from holdfast.apis.endpoint_certificate import (
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.parts import MAX_CERTIFICATES
 from holdfast.services import admission
+from holdfast.services.endpoints import refuse_foreign, refuse_insecure
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
@@ -64,7 +65,9 @@ def restore_certificate(
         if removed is None:
             raise NotFound("removed certificate", removed_id)
         admission.refuse_expired(removed.certificates, now)
-        admission.refuse_foreign_endpoint(session, who, parse_endpoint(removed.endpoint))
+        target = parse_endpoint(removed.endpoint)
+        refuse_foreign(session, who, target)
+        refuse_insecure(target)
         current = endpoint_certificates.with_id(session, who.organization, removed.entry_id)
         if current and alias is None:
             after = _beside(current, removed, now)

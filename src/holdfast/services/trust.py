@@ -10,26 +10,33 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from holdfast.apis.api import Api
-from holdfast.apis.endpoint import Endpoint, parse_endpoint
+from holdfast.apis.endpoint import Endpoint, Origin, parse_endpoint
 from holdfast.apis.endpoint_certificate import EndpointCertificate, Observation, Removal, check_alias
+from holdfast.apis.trust_settings import TrustSettings, trust_by
 from holdfast.certificates import parsing
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings import Finding, examine_all
+from holdfast.certificates.identity import ReferenceIdentifier
 from holdfast.certificates.parsing import Ignored, Upload, Used
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services import admission, removal
+from holdfast.services.endpoints import refuse_foreign, refuse_insecure
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.services.versions import Expected, check_expected, tag_of_certificate
-from holdfast.store import apis, endpoint_certificates
+from holdfast.store import apis, endpoint_certificates, trust_settings
 from holdfast.store.database import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """What came of an upload: the entry as it is stored, the parts of the file that were left out and those used."""
+    """
+    What came of an upload: the entry as it is stored, what is noticed about the file, and its parts that were left out
+    and those used.
+    """
 
     entry: EndpointCertificate
+    findings: tuple[Finding, ...]
     ignored: tuple[Ignored, ...]
     used: tuple[Used, ...]
 
@@ -44,9 +51,13 @@ class Inspection:
     used: tuple[Used, ...]
 
 
-def inspect(data: bytes, endpoint: str, now: datetime, password: str | None = None) -> Inspection:
+def inspect(
+    store: Store, who: Principal, data: bytes, endpoint: str, now: datetime, password: str | None = None
+) -> Inspection:
     """
     Look at a file before it is imported; names are judged when *endpoint* is not empty.
+
+    They are those that were decided for its origin, or else its host.
 
     *password* opens a PKCS#12 or Java truststore that needs one.
 
@@ -55,9 +66,12 @@ def inspect(data: bytes, endpoint: str, now: datetime, password: str | None = No
         InvalidField: *endpoint* is not a URL.
     """
     upload = parsing.parse(data, password)
-    reference = parse_endpoint(endpoint).origin.reference if endpoint else None
-    findings = tuple(examine_all(upload.certificates, reference, now))
-    return Inspection(upload.certificates, findings, upload.ignored, upload.used)
+    names: tuple[ReferenceIdentifier, ...] = ()
+    if endpoint:
+        origin = parse_endpoint(endpoint).origin
+        with store.read() as session:
+            names = _names(session, who.organization, origin, now)
+    return Inspection(upload.certificates, _examined(upload, names, now), upload.ignored, upload.used)
 
 
 def import_certificate(
@@ -80,14 +94,16 @@ def import_certificate(
     upload = read_upload(data, now, password)  # before the lock: some files are work
     with store.write() as session:
         entry = add_certificate(session, who, alias, target, upload, now)
-    return Import(entry, upload.ignored, upload.used)
+        names = _names(session, who.organization, target.origin, now)
+    return Import(entry, _examined(upload, names, now), upload.ignored, upload.used)
 
 
 def add_certificate(
     session: Session, who: Principal, alias: str, target: Endpoint, upload: Upload, now: datetime
 ) -> EndpointCertificate:
     """Trust what was read and checked for the origin of *target*, in the caller's transaction; raises as above."""
-    admission.refuse_foreign_endpoint(session, who, target)
+    refuse_foreign(session, who, target)
+    refuse_insecure(target)
     admission.refuse_taken_alias(session, who, alias, "Choose another, or replace its certificate.")
     entry = EndpointCertificate(
         id=str(uuid.uuid4()),
@@ -141,7 +157,8 @@ def replace_certificate(
         removed = [each for each in before.trusted if each.fingerprint not in _prints(after.trusted)]
         action = "replace certificate with overlap" if keep else "replace certificate"
         admission.write_down(session, who, action, after, now, removed)
-    return Import(after, upload.ignored, upload.used)
+        names = _names(session, who.organization, parse_endpoint(after.endpoint).origin, now)
+    return Import(after, _examined(upload, names, now), upload.ignored, upload.used)
 
 
 def delete_certificate(
@@ -194,10 +211,11 @@ def apis_using(store: Store, who: Principal, entry: EndpointCertificate) -> list
         return apis.using_origins(session, who.organization, {entry.origin})
 
 
-def examine_entry(entry: EndpointCertificate, now: datetime) -> list[Finding]:
-    """Judge all certificates of *entry* for its endpoint."""
-    reference = parse_endpoint(entry.endpoint).origin.reference
-    return examine_all(entry.certificates, reference, now)
+def examine_entry(store: Store, entry: EndpointCertificate, now: datetime) -> list[Finding]:
+    """Judge all certificates of *entry* by the names that the backend of its endpoint must present."""
+    with store.read() as session:
+        names = _names(session, entry.organization, parse_endpoint(entry.endpoint).origin, now)
+    return examine_all(entry.certificates, names, now)
 
 
 def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:
@@ -211,6 +229,17 @@ def read_upload(data: bytes, now: datetime, password: str | None = None) -> Uplo
     upload = parsing.parse(data, password)
     admission.refuse_expired(upload.certificates, now)
     return upload
+
+
+def _examined(upload: Upload, names: Sequence[ReferenceIdentifier], now: datetime) -> tuple[Finding, ...]:
+    return tuple(examine_all([*upload.certificates, *upload.repeated], names, now))
+
+
+def _names(session: Session, organization: str, origin: Origin, now: datetime) -> tuple[ReferenceIdentifier, ...]:
+    """The names of which the backend must present one; none where no name is looked at."""
+    decided = trust_settings.of_origins(session, organization, [str(origin)])
+    settings = decided.get(str(origin)) or TrustSettings(organization, str(origin))
+    return trust_by(settings, (), origin.reference, now).accepted_names
 
 
 def _succeeded(before: EndpointCertificate, upload: Upload, now: datetime, *, keep: bool) -> EndpointCertificate:

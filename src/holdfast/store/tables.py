@@ -186,6 +186,7 @@ class EndpointCertificateRow(Table):
     __table_args__ = (
         UniqueConstraint("organization_id", "alias"),
         Index("endpoint_certificate_by_origin", "organization_id", "origin"),
+        Index("endpoint_certificate_by_endpoint", "organization_id", "endpoint", "alias"),
     )
 
 

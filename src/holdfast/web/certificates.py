@@ -74,7 +74,8 @@ def inspect(
     catalog.get_api(running.store, who, api_id)
     error, found, locked = "", None, False
     try:
-        found = trust.inspect(read_upload(certificate, pem or fetched), endpoint, running.now(), password)
+        data = read_upload(certificate, pem or fetched)
+        found = trust.inspect(running.store, who, data, endpoint, running.now(), password)
     except REFUSALS as refusal:
         error, locked = str(refusal), isinstance(refusal, LOCKED)
     return render(
@@ -95,7 +96,7 @@ def details(request: Request, running: Running, who: Visitor, api_id: str, alias
         api=api,
         page="endpoints",
         entry=entry,
-        findings=trust.examine_entry(entry, running.now()),
+        findings=trust.examine_entry(running.store, entry, running.now()),
         in_use=rotation.in_use(entry, running.now()),
         now=running.now(),
     )

@@ -19,6 +19,7 @@ from holdfast.services.failures import Failure
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
 from holdfast.web.actions import action_target
+from holdfast.web.commands import as_commands
 from holdfast.web.static_files import static_url
 
 # What a redirect may say it has done, by the word in its query.
@@ -159,6 +160,7 @@ _environment.globals |= {
     "status_icons": _STATUS_ICONS,
     "example_endpoint": EXAMPLE_ENDPOINT,
     "action_target": action_target,
+    "as_commands": as_commands,
 }
 _environment.filters |= {
     "time": _time,

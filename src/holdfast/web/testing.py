@@ -94,7 +94,13 @@ async def test_endpoint(
 
 @router.post("/certificates/fetch")
 async def fetch(
-    request: Request, running: Running, who: Visitor, api_id: str, endpoint: Annotated[str, Form()] = ""
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api_id: str,
+    endpoint: Annotated[str, Form()] = "",
+    alias: Annotated[str, Form()] = "",
+    replaced: Annotated[str, Form()] = "",
 ) -> Response:
     """Show what a backend presents, to be chosen from."""
     api = await run_in_threadpool(catalog.get_api, running.store, who, api_id)
@@ -109,7 +115,7 @@ async def fetch(
     findings = [
         found
         for each in offered
-        for found in examine(each.certificate, terms.trust.reference if each.kind == Role.LEAF else None, now)
+        for found in examine(each.certificate, terms.trust.accepted_names if each.kind == Role.LEAF else (), now)
     ]
     if not offered and not error:
         error = "The backend presented no certificate that can be read."
@@ -118,8 +124,10 @@ async def fetch(
     context: dict[str, Any] = {"choices": offered, "findings": findings, "now": now, "error": error, "seen": seen}
     if wants_part(request):
         return await run_in_threadpool(lambda: render(request, "testing/_fetched.html", who=who, **context))
-    typed = {"endpoint": endpoint}
-    return await run_in_threadpool(lambda: upload_form(request, who, api, "upload", typed, {}, fetched=context))
+    # Without scripts it is the whole form again, with what was typed.
+    typed = {"endpoint": endpoint, "alias": replaced or alias}
+    purpose = "replace" if replaced else "upload"
+    return await run_in_threadpool(lambda: upload_form(request, who, api, purpose, typed, {}, fetched=context))
 
 
 async def _test(

@@ -4,9 +4,10 @@ May it vouch for others? The gateway believes an imported certificate more than 
 
 from collections.abc import Iterator
 
-from holdfast.certificates.identity import ReferenceIdentifier, presents
+from holdfast.certificates.extensions import NameConstraints
+from holdfast.certificates.identity import ReferenceIdentifier
 from holdfast.certificates.judgements.case import Case
-from holdfast.certificates.judgements.finding import Code, Finding, Severity, shown
+from holdfast.certificates.judgements.finding import Code, Finding, Severity
 
 
 def judge_authority(case: Case) -> Iterator[Finding]:
@@ -17,8 +18,8 @@ def judge_authority(case: Case) -> Iterator[Finding]:
         yield from _basic_constraints(case)
     if case.certificate.extensions.name_constraints is None:
         yield from _any_name(case)
-    elif case.reference is not None:
-        yield from _name_constraints(case, case.reference)
+    else:
+        yield from _name_constraints(case, case.certificate.extensions.name_constraints)
 
 
 def _key_cert_sign(case: Case) -> Iterator[Finding]:
@@ -63,29 +64,25 @@ def _any_name(case: Case) -> Iterator[Finding]:
     yield case.finding(Code.CA_FOR_ANY_NAME, Severity.INFO, message, remedy)
 
 
-def _name_constraints(case: Case, reference: ReferenceIdentifier) -> Iterator[Finding]:
-    constraints = case.certificate.extensions.name_constraints
-    if constraints is None or not case.is_authority or _is_backends_own(case, reference):
+def _name_constraints(case: Case, constraints: NameConstraints) -> Iterator[Finding]:
+    if not case.references or not case.is_authority or (case.may_be_presented and case.is_named):
         return
-    wanted = shown(reference.value)
-    remedy = f"Import a CA that may issue for {wanted}, or the backend's own certificate alone."
+    if not all(_forbids(constraints, reference) for reference in case.references):
+        return
+    message = f"Its name constraints do not let it vouch for {case.wanted}. The gateway refuses that name below it."
+    if all(reference.is_ip for reference in case.references):
+        message = "Its name constraints are about addresses. The gateway cannot check them, and refuses all below it."
+    remedy = f"Import a CA that may issue for {case.wanted}, or the backend's own certificate alone."
+    yield case.finding(Code.NAME_CONSTRAINTS, Severity.ERROR, message, remedy)
+
+
+def _forbids(constraints: NameConstraints, reference: ReferenceIdentifier) -> bool:
     if reference.is_ip:
-        if constraints.about_addresses:
-            message = (
-                "Its name constraints are about addresses. The gateway cannot check them, and refuses all below it."
-            )
-            yield case.finding(Code.NAME_CONSTRAINTS, Severity.ERROR, message, remedy)
-        return
+        return constraints.about_addresses
     permitted, excluded = constraints.permitted_dns_names, constraints.excluded_dns_names
-    if any(_is_within(reference.value, each) for each in excluded) or (
-        permitted and not any(_is_within(reference.value, each) for each in permitted)
-    ):
-        message = f"Its name constraints do not let it vouch for {wanted}. The gateway refuses that name below it."
-        yield case.finding(Code.NAME_CONSTRAINTS, Severity.ERROR, message, remedy)
-
-
-def _is_backends_own(case: Case, reference: ReferenceIdentifier) -> bool:
-    return case.may_be_presented and presents(case.certificate, reference)
+    return any(_is_within(reference.value, each) for each in excluded) or (
+        bool(permitted) and not any(_is_within(reference.value, each) for each in permitted)
+    )
 
 
 def _is_within(name: str, constraint: str) -> bool:

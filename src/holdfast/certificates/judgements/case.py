@@ -2,25 +2,33 @@
 One certificate among those that it was uploaded with.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.identity import ReferenceIdentifier
+from holdfast.certificates.identity import ReferenceIdentifier, presents
 from holdfast.certificates.judgements.finding import Code, Finding, Severity, shown
 from holdfast.certificates.trust import could_have_issued
+
+NAMED = 5  # of many names only so many are shown
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is judged: a certificate, those of its file above and below it, the name that is asked for, the time."""
+    """
+    What is judged: a certificate, those of its file above and below it, and the time.
+
+    Of *references* the backend must present one; none: names are not judged. *times* is how often the file has it.
+    """
 
     certificate: Certificate
     issuers: tuple[Certificate, ...]
     issued: tuple[Certificate, ...]
-    reference: ReferenceIdentifier | None
+    references: tuple[ReferenceIdentifier, ...]
     now: datetime
+    times: int = 1
 
     @property
     def is_authority(self) -> bool:
@@ -34,6 +42,19 @@ class Case:
         return not self.is_authority or (self.certificate.is_self_issued and not self.issued)
 
     @property
+    def is_named(self) -> bool:
+        """It presents one of the names that are asked for."""
+        return any(presents(self.certificate, reference) for reference in self.references)
+
+    @property
+    def wanted(self) -> str:
+        """The first names that are asked for, as a sentence has them."""
+        names = [shown(reference.value) for reference in self.references[:NAMED]]
+        if len(self.references) > NAMED:
+            names.append(f"{len(self.references) - NAMED} more")
+        return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+    @property
     def checked_by(self) -> str:
         """The issuer in the file by which the gateway checks it, by name; empty if it is believed as it is."""
         able = (each for each in self.issuers if not each.extensions.lacks_key_cert_sign)
@@ -44,16 +65,18 @@ class Case:
         return Finding(code, severity, message, remedy, self.certificate.fingerprint)
 
 
-def cases(certificates: Sequence[Certificate], reference: ReferenceIdentifier | None, now: datetime) -> list[Case]:
+def cases(certificates: Sequence[Certificate], references: Sequence[ReferenceIdentifier], now: datetime) -> list[Case]:
     """Put each of *certificates* among the others, in their order, each once."""
+    times = Counter(certificate.fingerprint for certificate in certificates)
     unique = {certificate.fingerprint: certificate for certificate in certificates}.values()
     return [
         Case(
             one,
             tuple(other for other in unique if _issued(other, one)),
             tuple(other for other in unique if _issued(one, other)),
-            reference,
+            tuple(references),
             now,
+            times[one.fingerprint],
         )
         for one in unique
     ]

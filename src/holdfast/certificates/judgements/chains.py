@@ -1,5 +1,6 @@
 """
-How the certificates of one file belong together: path lengths, gaps, order, and those that cannot be told apart.
+How the certificates of one file belong together: path lengths, gaps, order, those that are there twice, and those that
+cannot be told apart.
 
 To the gateway they are a set of trust anchors, not a chain; it needs no root and no order.
 """
@@ -19,6 +20,7 @@ def judge_chains(cases: Sequence[Case]) -> Iterator[Finding]:
     if any(case.issued for case in cases) or any(case.certificate.is_ca for case in cases):
         yield from _gaps(cases)
     yield from _order(cases)
+    yield from _repeated(cases)
     pairs = indistinguishable([case.certificate for case in cases])
     for fingerprint in dict.fromkeys(other.fingerprint for _, other in pairs):
         case = by_fingerprint[fingerprint]
@@ -94,3 +96,12 @@ def _order(cases: Sequence[Case]) -> Iterator[Finding]:
             yield case.finding(Code.CHAIN_OUT_OF_ORDER, Severity.INFO, message, remedy)
             return
         before.add(case.certificate.fingerprint)
+
+
+def _repeated(cases: Sequence[Case]) -> Iterator[Finding]:
+    for case in cases:
+        if case.times > 1:
+            times = "twice" if case.times == 2 else f"{case.times} times"
+            message = f"It stands in the file {times}. It is trusted once."
+            remedy = "Nothing is to be done. Was another certificate meant? Then it is missing in the file."
+            yield case.finding(Code.DUPLICATE, Severity.INFO, message, remedy)

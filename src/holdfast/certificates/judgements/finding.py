@@ -49,6 +49,7 @@ class Code(StrEnum):
     CHAIN_INCOMPLETE = "chain-incomplete"
     CHAIN_OUT_OF_ORDER = "chain-out-of-order"
     INDISTINGUISHABLE = "indistinguishable"
+    DUPLICATE = "duplicate"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,35 +4,37 @@ The names in subjectAltName and the one that the gateway looks for (RFC 9525).
 
 from collections.abc import Iterator
 
-from holdfast.certificates.identity import ReferenceIdentifier, is_wildcard_for_one_label, presents
-from holdfast.certificates.judgements.case import Case
+from holdfast.certificates.identity import is_wildcard_for_one_label
+from holdfast.certificates.judgements.case import NAMED, Case
 from holdfast.certificates.judgements.finding import Code, Finding, Severity, shown
-
-_NAMED = 5  # of many names only so many are shown
 
 
 def judge_names(case: Case) -> Iterator[Finding]:
-    """Judge the wildcards, and whether the backend's name is there in a certificate that it may present."""
+    """Judge the wildcards, and whether a name of the backend is there in a certificate that it may present."""
     yield from _wide_wildcards(case)
     yield from _forbidden_wildcards(case)
-    if case.reference is not None and case.may_be_presented and not presents(case.certificate, case.reference):
-        yield _missing(case, case.reference)
+    if case.references and case.may_be_presented and not case.is_named:
+        yield _missing(case)
 
 
-def _missing(case: Case, reference: ReferenceIdentifier) -> Finding:
-    certificate = case.certificate
-    wanted = shown(reference.value)
+def _missing(case: Case) -> Finding:
+    certificate, wanted = case.certificate, case.wanted
     ask = f"Ask for a certificate with the subjectAltName {wanted}"
     dns_names = [name.lower().rstrip(".") for name in certificate.dns_names]
-    in_common_name = reference.value in {name.lower() for name in certificate.common_names}
-    if reference.is_ip and (reference.value in dns_names or in_common_name):
-        where = "a dNSName" if reference.value in dns_names else "the common name"
-        message = f"It has the address {wanted} as {where}; the gateway looks for an iPAddress."
-        remedy = f"{ask} as iPAddress (with OpenSSL: subjectAltName=IP:{wanted})."
-        return case.finding(Code.ADDRESS_AS_DNS_NAME, Severity.WARNING, message, remedy)
+    common_names = {name.lower() for name in certificate.common_names}
+    for address in (reference.value for reference in case.references if reference.is_ip):
+        if address in dns_names or address in common_names:
+            where = "a dNSName" if address in dns_names else "the common name"
+            message = f"It has the address {address} as {where}; the gateway looks for an iPAddress."
+            remedy = (
+                f"Ask for a certificate with the subjectAltName {address} as iPAddress "
+                f"(with OpenSSL: subjectAltName=IP:{address})."
+            )
+            return case.finding(Code.ADDRESS_AS_DNS_NAME, Severity.WARNING, message, remedy)
     names = certificate.dns_names + certificate.ip_addresses
-    if in_common_name and not names:
-        message = f"It names {wanted} only as the common name; the gateway looks for it in subjectAltName."
+    named = next((shown(each.value) for each in case.references if each.value in common_names), "")
+    if named and not names:
+        message = f"It names {named} only as the common name; the gateway looks for it in subjectAltName."
         return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
     if case.is_authority:
         message = f"It does not name {wanted}. A CA that signed the backend's certificate need not."
@@ -75,4 +77,4 @@ def _forbidden_wildcards(case: Case) -> Iterator[Finding]:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(shown(name) for name in names[:_NAMED])
+    return ", ".join(shown(name) for name in names[:NAMED])

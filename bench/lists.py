@@ -1,0 +1,193 @@
+"""
+How long the first page of long lists takes: 10,000 APIs and 100,000 endpoint certificates of one organization.
+
+A real `holdfast up`. `make bench` runs it and writes the table into docs/benchmarks.md.
+"""
+
+import argparse
+import secrets
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from sqlalchemy import insert
+
+from holdfast.app import DATABASE_FILE
+from holdfast.store import accounts
+from holdfast.store.database import Store
+from holdfast.store.tables import ApiRow, CertificateRow, EndpointCertificateRow
+from measuring import Noise, free_ports, holdfast_up, machine, percentile, write
+
+APIS, CERTIFICATES = 10_000, 100_000
+ROUNDS = 300
+WARM_UP = 20
+AIM = 100.0  # milliseconds, the p99
+REST = "/api/am/publisher/v4"
+KINDS = 200  # certificates that differ; to make 100,000 would take longer than all else
+LISTS = {
+    "APIs, page": "/apis",
+    "APIs, page, search": "/apis?query=api-99",
+    "APIs, REST": f"{REST}/apis",
+    "APIs, REST, search": f"{REST}/apis?query=api-99",
+    "APIs, REST, the last 25": f"{REST}/apis?offset={APIS - 25}",
+    "endpoint certificates, REST": f"{REST}/endpoint-certificates",
+    "endpoint certificates, REST, of one endpoint": f"{REST}/endpoint-certificates?endpoint=https://backend-77.test",
+    "endpoint certificates, REST, the last 25": f"{REST}/endpoint-certificates?offset={CERTIFICATES - 25}",
+    "endpoint certificates of an API, page": "/apis/{first}/endpoints",
+}
+
+
+def fill(path: Path) -> str:
+    """Make the database; each API has an endpoint of its own with ten certificates. Gives the id of one API."""
+    now, ders = datetime.now(UTC), [certificate(number) for number in range(KINDS)]
+    apis = [api(number, now) for number in range(APIS)]
+    entries = [entry(number, now) for number in range(CERTIFICATES)]
+    store = Store(path)
+    with store.write() as session:
+        accounts.insert_organization(session, "default", now)
+        session.execute(insert(ApiRow), apis)
+        session.execute(insert(EndpointCertificateRow), entries)
+        certificates = [
+            {
+                "endpoint_certificate_id": each["id"],
+                "position": 0,
+                "organization_id": "default",
+                "der": ders[number % KINDS],
+            }
+            for number, each in enumerate(entries)
+        ]
+        session.execute(insert(CertificateRow), certificates)
+    store.close()
+    return str(apis[0]["id"])
+
+
+def api(number: int, now: datetime) -> dict[str, object]:
+    """Make a row; it is not published, so that no gateway is busy with it meanwhile."""
+    url = f"https://backend-{number}.test"
+    return {
+        "id": str(uuid.uuid4()),
+        "organization_id": "default",
+        "name": f"Api-{number}",
+        "context": f"/api-{number}",
+        "version": "1.0.0",
+        "description": "An API among many.",
+        "provider": "admin",
+        "state": "CREATED",
+        "production_url": url,
+        "production_origin": url,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def entry(number: int, now: datetime) -> dict[str, object]:
+    """Make a row."""
+    url = f"https://backend-{number % APIS}.test"
+    return {
+        "id": str(uuid.uuid4()),
+        "organization_id": "default",
+        "alias": f"backend-{number}",
+        "endpoint": url,
+        "origin": url,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def certificate(number: int) -> bytes:
+    """Make a certificate as DER."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"backend {number}")])
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=300))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(f"backend-{number}.test")]), critical=False)
+    )
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+@contextmanager
+def signed_in(url: str, password: str) -> Iterator[httpx.Client]:
+    """Give a client with a session, which keeps its connection open."""
+    with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
+        client.post("/sign-in", data={"name": "admin", "password": password})
+        yield client
+
+
+def measure(client: httpx.Client, path: str, rounds: int) -> list[float]:
+    """Ask for *path* so many times, one after the other; milliseconds until the whole answer was there."""
+    took = []
+    for number in range(WARM_UP + rounds):
+        began = time.perf_counter()
+        answer = client.get(path)
+        if number >= WARM_UP:
+            took.append((time.perf_counter() - began) * 1000)
+        if answer.status_code != 200:
+            raise ValueError(f"{path} was answered {answer.status_code}")
+    return took
+
+
+def report(measured: dict[str, list[float]], others: float, rounds: int) -> str:
+    """Write the section of docs/benchmarks.md."""
+    worst = max(percentile(values, 0.99) for values in measured.values())
+    lines = [
+        "## Long lists",
+        "",
+        f"{APIS:,} APIs, each with an endpoint of its own, and {CERTIFICATES:,} endpoint certificates, ten of each",
+        "endpoint, in one organization; none of the APIs is published. Each list is asked for",
+        f"{rounds} times, one after the other, on one connection over http on the same machine.",
+        "Measured from sending the request to the arrival of the whole answer.",
+        "REST gives 25 entries, the page of APIs 50. No page lists all certificates: they are beside their endpoint.",
+        "",
+        "| list | p50 | p99 | max |",
+        "|---|---:|---:|---:|",
+    ]
+    for what, values in measured.items():
+        numbers = (percentile(values, 0.5), percentile(values, 0.99), max(values))
+        lines.append(f"| {what} | {' | '.join(f'{number:.1f} ms' for number in numbers)} |")
+    verdict = f"The aim, p99 under {AIM:.0f} ms, is {'met' if worst < AIM else 'MISSED'}: {worst:.1f} ms."
+    return "\n".join([*lines, "", verdict, "", *machine(others)])
+
+
+def main() -> None:
+    """Measure, print, and write down."""
+    parser = argparse.ArgumentParser(description="Measure how long the first page of long lists takes.")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="requests for each list")
+    parser.add_argument("--only-print", action="store_true", help="leave docs/benchmarks.md as it is")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as directory:
+        data, password = Path(directory) / "data", secrets.token_urlsafe()
+        data.mkdir(mode=0o700)
+        first = fill(data / DATABASE_FILE)
+        noise, measured = Noise(), {}
+        publisher, gateway, sandbox = free_ports(3)
+        with (
+            holdfast_up(data, password, publisher, gateway, sandbox),
+            signed_in(f"http://127.0.0.1:{publisher}", password) as client,
+        ):
+            for what, path in LISTS.items():
+                measured[what] = measure(client, path.replace("{first}", first), options.rounds)
+    section = report(measured, noise.others(), options.rounds)
+    print(section)
+    if not options.only_print:
+        write("lists", section)
+
+
+if __name__ == "__main__":
+    main()

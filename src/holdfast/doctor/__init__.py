@@ -1,0 +1,26 @@
+"""
+`holdfast doctor`: is all as it must be? Reads only, also while a Holdfast runs.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from holdfast.doctor import envoy, files, network, stored
+from holdfast.doctor.check import Check
+from holdfast.machine import is_held
+from holdfast.settings import Settings
+
+
+def examine(settings: Settings, now: datetime) -> Iterator[Check]:
+    """Look at everything that these settings name, one check after the other."""
+    data = settings.data.expanduser()
+    running = is_held(data)
+    yield Check.ok("running", f"A Holdfast runs on {data}." if running else f"No Holdfast runs on {data}.")
+    yield files.clock(data, now)
+    yield from files.data_directory(data)
+    yield from files.secrets(settings, data)
+    yield files.disk_space(data)
+    yield network.tls(settings, now)
+    yield from network.ports(settings, running=running)
+    yield envoy.check(settings)
+    yield from stored.database(settings, data, now)

@@ -1,0 +1,111 @@
+"""
+The database: whole, of this version, writable; and what in it needs somebody to look.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
+
+from holdfast.app import DATABASE_FILE
+from holdfast.certificates.validity import EXPIRING_WITHIN
+from holdfast.doctor.check import Check, some
+from holdfast.machine import CannotStart
+from holdfast.sealing import CannotUnseal, UnusableSealingKey
+from holdfast.sealing_keys import open_sealing
+from holdfast.settings import Settings
+from holdfast.store import inspection
+
+
+def database(settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
+    """Look at all that is kept."""
+    path = data / DATABASE_FILE
+    try:
+        if not path.is_file():
+            yield Check.ok("database", f"There is none at {path} yet; `holdfast up` makes it.")
+            return
+        yield _writable(path)
+        with inspection.looking_at(path) as session:
+            damage = inspection.damage(session)
+            if damage:
+                advice = "Stop Holdfast and put a backup in its place; docs/operations.md says how to make one."
+                yield Check.failed("database", f"{path} is damaged: {some(damage)}.", advice)
+                return
+            yield Check.ok("database", f"{path} is whole.")
+            level = _level(session)
+            yield level
+            if not level.advice:
+                yield from _content(session, settings, data, now)
+    except (DatabaseError, OSError) as error:
+        reason = getattr(error, "orig", None) or error
+        advice = "Look whether this is the database of a Holdfast, and run this as its user."
+        yield Check.failed("database", f"{path} cannot be read ({reason}).", advice)
+
+
+def _content(session: Session, settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
+    yield _keys(session, settings, data)
+    trusted, presented = inspection.trusted_certificates(session), inspection.presented_certificates(session)
+    yield _lifetimes("endpoint certificates", trusted, now, "Replace them (`holdfast certificate replace`).")
+    yield _lifetimes("client certificates", presented, now, "Make a request for new ones, or import them.")
+    on = [f"{origin} of {organization}" for organization, origin in inspection.exceptions(session, now)]
+    if on:
+        text = f"Verification is switched off for {some(on)}."
+        yield Check.warning("exceptions", text, "`holdfast trust verify URL` switches it on before the exception ends.")
+    else:
+        yield Check.ok("exceptions", "Every backend is verified.")
+
+
+def _writable(path: Path) -> Check:
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK):
+        return Check.ok("writing", f"{path} can be written.")
+    return Check.failed("writing", f"{path} or its directory cannot be written.", "Run this as the user of Holdfast.")
+
+
+def _level(session: Session) -> Check:
+    current, newest, known = inspection.migrations(session)
+    if not known:
+        text = f"The tables are of revision {current}, which this version does not know."
+        return Check.failed("tables", text, "Run the version of Holdfast that wrote them, or a newer one.")
+    if current != newest:
+        text = f"The tables are of revision {current}, this version has {newest}."
+        return Check.warning("tables", text, "The next `holdfast up` brings them up to date; make a backup before.")
+    return Check.ok("tables", f"The tables are of revision {current}, as this version's.")
+
+
+def _keys(session: Session, settings: Settings, data: Path) -> Check:
+    opened, lost = 0, []
+    try:
+        sealing = open_sealing(settings, data)
+        for organization, row, origin, sealed in inspection.sealed_keys(session):
+            try:
+                sealing.open(sealed, organization, row)
+                opened += 1
+            except CannotUnseal:
+                lost.append(f"{origin} of {organization}")
+    except (CannotStart, UnusableSealingKey) as error:
+        return Check.failed("sealing key", str(error), "Put back the sealing key that was there.")
+    if lost:
+        advice = "Put back the sealing key that was there, or import these client certificates again."
+        return Check.failed("sealing key", f"It does not open the private keys for {some(lost)}.", advice)
+    return Check.ok("sealing key", f"It opens all {opened} private keys." if opened else "There is nothing to open.")
+
+
+def _lifetimes(name: str, found: Iterable[tuple[str, str, bytes]], now: datetime, advice: str) -> Check:
+    """Judge by the certificate that works longest where there are several under one name, as pages do."""
+    ends: dict[str, datetime] = {}
+    for organization, subject, der in found:
+        end = x509.load_der_x509_certificate(der).not_valid_after_utc
+        where = f"{subject} of {organization}"
+        ends[where] = max(end, ends.get(where, end))
+    expired = [where for where, end in ends.items() if end < now]
+    soon = [where for where, end in ends.items() if now <= end <= now + EXPIRING_WITHIN]
+    said = []
+    if expired:
+        said.append(f"{len(expired)} expired: {some(expired)}.")
+    if soon:
+        said.append(f"{len(soon)} will expire within {EXPIRING_WITHIN.days} days: {some(soon)}.")
+    return Check.warning(name, " ".join(said), advice) if said else Check.ok(name, f"None of {len(ends)} expires soon.")

@@ -1,0 +1,92 @@
+"""
+The database as one who only looks at it: of all organizations, changed by nothing.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+from holdfast.store.database import BUSY_TIMEOUT, MIGRATIONS
+from holdfast.store.tables import (
+    CertificateRow,
+    ClientCertificateRow,
+    ClientChainRow,
+    EndpointCertificateRow,
+    TrustSettingsRow,
+)
+
+_AT_ONCE = 1_000
+
+
+@contextmanager
+def looking_at(path: Path) -> Iterator[Session]:
+    """Open a database to read it, whether a Holdfast runs on it or not. Raises sqlalchemy.exc.DatabaseError."""
+    # Without a log beside it nobody has it open, and reading needs to make no files.
+    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, timeout=BUSY_TIMEOUT / 1000)
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
+
+
+def damage(session: Session) -> list[str]:
+    """Let SQLite check all of it; what is wrong, in its words."""
+    found = [str(row[0]) for row in session.execute(text("PRAGMA integrity_check(10)"))]
+    broken = [f"{row[0]} has a row that refers to nothing" for row in session.execute(text("PRAGMA foreign_key_check"))]
+    return [line for line in found if line != "ok"] + broken
+
+
+def migrations(session: Session) -> tuple[str | None, str, bool]:
+    """Give the revision that it has, the one of this program, and whether this program knows the first."""
+    context = MigrationContext.configure(session.connection())
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    known = {script.revision for script in scripts.walk_revisions()}
+    current = context.get_current_revision()
+    return current, scripts.get_current_head() or "", current is None or current in known
+
+
+def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
+    """Each sealed key: its organization, the id of its row, the origin, and what was sealed."""
+    table = ClientCertificateRow
+    for column in (table.sealed_key, table.request_sealed_key):
+        query = select(table.organization_id, table.id, table.origin, column).where(column.is_not(None))
+        for row in session.execute(query.execution_options(yield_per=_AT_ONCE)):
+            yield row[0], row[1], row[2], row[3] or b""
+
+
+def trusted_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
+    """Each certificate that is trusted now: organization, alias, DER."""
+    table = EndpointCertificateRow
+    query = select(table.organization_id, table.alias, CertificateRow.der)
+    query = query.join(CertificateRow, CertificateRow.endpoint_certificate_id == table.id).order_by(table.alias)
+    for row in session.execute(query.where(~CertificateRow.previous).execution_options(yield_per=_AT_ONCE)):
+        yield row[0], row[1], row[2]
+
+
+def presented_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
+    """The first certificate of each chain that gateways present: organization, origin, DER."""
+    table = ClientCertificateRow
+    query = select(table.organization_id, table.origin, ClientChainRow.der)
+    query = query.join(ClientChainRow, ClientChainRow.client_certificate_id == table.id)
+    for row in session.execute(query.where(ClientChainRow.position == 0).execution_options(yield_per=_AT_ONCE)):
+        yield row[0], row[1], row[2]
+
+
+def exceptions(session: Session, now: datetime) -> list[tuple[str, str]]:
+    """The origins that are not verified now: organization, origin, the first to be verified again first."""
+    table = TrustSettingsRow
+    query = select(table.organization_id, table.origin).where(table.exception_ends_at > now)
+    return [(row[0], row[1]) for row in session.execute(query.order_by(table.exception_ends_at))]

@@ -1,0 +1,17 @@
+"""
+Endpoint certificates are found by their endpoint without reading all of them.
+"""
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Go forward."""
+    op.create_index(
+        "endpoint_certificate_by_endpoint", "endpoint_certificate", ["organization_id", "endpoint", "alias"]
+    )

@@ -1,0 +1,109 @@
+"""Kinds of backend in which more than a certificate decides: TLS, what people decided, a port at which nobody is."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from ssl import TLSVersion
+
+from backends import closed_port, resetting_backend, silent_backend
+from holdfast.certificates.certificate import read_certificate
+from issuing import DAY, ask_clients, ed448_key, issue, key_usage, revoke, rsa_key, server_context, speak_only
+from kinds import HOST, INTERMEDIATE, ROOT, Kind, Kinds, below, itself
+
+
+def decided(kind: Kind, words: str, **settings: object) -> Kind:
+    """The same where people have decided something beside."""
+    return replace(kind, trusted=f"{kind.trusted}; {words}", settings=settings)
+
+
+def speaking(version: TLSVersion, ciphers: str = "", **options: object) -> Kind:
+    """A backend that is trusted itself and speaks one version of TLS."""
+    presented = issue(HOST, **options)  # type: ignore[arg-type]
+    return replace(itself(presented), tls=speak_only(server_context(presented), version, ciphers))
+
+
+def asking_clients(version: TLSVersion) -> Kind:
+    kind = speaking(version)
+    assert kind.tls
+    return replace(kind, tls=ask_clients(kind.tls, issue(ca=True, common_name="client CA")))
+
+
+def pinned(*, right: bool, key: bool = False) -> Kind:
+    kind, other = below(ROOT), issue(HOST, by=ROOT)
+    assert kind.presented
+    certificate = read_certificate((kind.presented if right else other).der)
+    what = "key" if key else "certificate"
+    settings = {"spkiPins": [certificate.spki_fingerprint]} if key else {"certificatePins": [certificate.fingerprint]}
+    return decided(kind, f"the pin of {'its' if right else 'another'} {what}", **settings)
+
+
+def without_name() -> Kind:
+    presented = issue(common_name="no name")
+    pins = [read_certificate(presented.der).fingerprint]
+    return decided(itself(presented), "its pin, any name", anyName=True, certificatePins=pins)
+
+
+def with_names(presented: str, *names: str) -> Kind:
+    return decided(itself(issue(presented, common_name="backend")), f"the name {' or '.join(names)}", names=names)
+
+
+def with_crl(words: str, *crls: Callable[[Kind], bytes], kind: Kind | None = None) -> Kind:
+    kind = kind or below(ROOT)
+    return decided(kind, words, crls=b"".join(crl(kind) for crl in crls).decode())
+
+
+def revoking(kind: Kind) -> bytes:
+    assert kind.presented
+    return revoke(ROOT, kind.presented)
+
+
+def deep() -> Kind:
+    return Kind(issue(HOST, by=INTERMEDIATE), ROOT.pem)
+
+
+V1_1, V1_2, V1_3 = TLSVersion.TLSv1_1, TLSVersion.TLSv1_2, TLSVersion.TLSv1_3
+NOTHING = partial(Kind, trusted="nothing imported")
+
+OTHERWISE: Kinds = {
+    "self-signed, nothing imported": lambda: NOTHING(issue(HOST)),
+    "privately signed, nothing imported": lambda: NOTHING(issue(HOST, by=ROOT)),
+    "keyUsage without digitalSignature": lambda: itself(issue(HOST, more=[key_usage()])),
+    "TLS 1.3 alone": lambda: speaking(V1_3),
+    "TLS 1.2 alone": lambda: speaking(V1_2),
+    "TLS 1.2 with ECDHE-RSA-CHACHA20-POLY1305 alone": lambda: speaking(
+        V1_2, "ECDHE-RSA-CHACHA20-POLY1305", key=rsa_key()
+    ),
+    "TLS 1.2 with AES128-GCM-SHA256 alone": lambda: speaking(V1_2, "AES128-GCM-SHA256", key=rsa_key()),
+    "TLS 1.1 alone": lambda: speaking(V1_1),
+    "TLS 1.2 alone where 1.3 is asked for": lambda: decided(speaking(V1_2), "TLS 1.3 at least", tlsMinimum="1.3"),
+    "Ed448": lambda: itself(issue(HOST, key=ed448_key())),
+    "client certificate asked for in TLS 1.2": lambda: asking_clients(V1_2),
+    "client certificate asked for in TLS 1.3": lambda: asking_clients(V1_3),
+    "no TLS on this port": lambda: NOTHING(None),
+    "nobody listens": lambda: NOTHING(None, place=closed_port),
+    "listens and says nothing": lambda: NOTHING(None, place=silent_backend),
+    "resets connections": lambda: NOTHING(None, place=resetting_backend),
+    "certificate pin": lambda: pinned(right=True),
+    "certificate pin of another": lambda: pinned(right=False),
+    "key pin": lambda: pinned(right=True, key=True),
+    "key pin of another": lambda: pinned(right=False, key=True),
+    "no usable name, but a certificate pin": without_name,
+    "name given by hand": lambda: with_names("b.internal", "a.internal", "b.internal"),
+    "other name than that given by hand": lambda: with_names(HOST, "a.internal"),
+    "wildcard": lambda: with_names("*.b.internal", "a.b.internal"),
+    "wildcard for a part of a label": lambda: with_names("a*.b.internal", "ab.b.internal"),
+    "wildcard for two labels": lambda: with_names("*.internal", "a.b.internal"),
+    "CRL that does not list it": lambda: with_crl("a CRL", lambda _: revoke(ROOT)),
+    "CRL that revokes it": lambda: with_crl("a CRL", revoking),
+    "CRL that has ended": lambda: with_crl("an old CRL", lambda _: revoke(ROOT, end=-DAY)),
+    "CRL of the root alone, with an intermediate": lambda: with_crl("a CRL", lambda _: revoke(ROOT), kind=deep()),
+    "intermediate that the root's CRL revokes": lambda: with_crl(
+        "two CRLs", lambda _: revoke(ROOT, INTERMEDIATE), lambda _: revoke(INTERMEDIATE), kind=deep()
+    ),
+    "imported, but public roots alone are believed": lambda: decided(
+        itself(issue(HOST)), "public roots alone", anchors="public"
+    ),
+    "imported, and public roots beside": lambda: decided(
+        itself(issue(HOST)), "public roots too", anchors="imported-and-public"
+    ),
+}

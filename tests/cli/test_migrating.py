@@ -1,0 +1,90 @@
+"""The page about moving from WSO2 is true: each of its commands does what it says, on files like theirs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from backends import Backend
+from issuing import issue, keystore, truststore
+from running import Holdfast
+
+pytestmark = pytest.mark.envoy
+PAGE = Path(__file__).parents[2] / "docs/migrating-from-wso2.md"
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+EXPORT = "PizzaShackAPI-1.0.0"
+LISTED = """type: endpoint_certificates
+version: v4.3.0
+data:
+- alias: pizza
+  endpoint: https://pizza.example:8443
+  certificate: pizza.crt
+"""
+
+
+def write_files(directory, backend):
+    """Make an export as apictl does, and a truststore with the backend's certificate among others."""
+    with zipfile.ZipFile(directory / f"{EXPORT}.zip", "w") as export:
+        export.writestr(f"{EXPORT}/api.yaml", "type: api\nversion: v4.3.0\ndata:\n  name: PizzaShackAPI\n")
+        export.writestr(f"{EXPORT}/Definitions/swagger.yaml", "openapi: 3.0.1\n")
+        export.writestr(f"{EXPORT}/Endpoint-certificates/endpoint_certificates.yaml", LISTED)
+        export.writestr(f"{EXPORT}/Endpoint-certificates/pizza.crt", backend.pem)
+    other = issue(ca=True, common_name="another CA")
+    entries = [("other", other.der), ("pizza", backend.der)]
+    (directory / "client-truststore.jks").write_bytes(keystore(entries, "wso2carbon"))
+    (directory / "client-truststore.p12").write_bytes(truststore("wso2carbon", other, backend))
+
+
+@pytest.fixture
+def perform(tmp_path: Path, holdfast: Holdfast):
+    """Run a line of the page as it stands there, but for its addresses and for the password that curl would ask for."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")} | {
+        "HOLDFAST_URL": holdfast.publisher_url,
+        "HOLDFAST_USER": "admin",
+        "HOLDFAST_PASSWORD": holdfast.admin_password,
+        "HOME": str(tmp_path),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+
+    def perform(block, endpoint):
+        there = {
+            "https://pizza.example:8443": endpoint,
+            "http://127.0.0.1:9080": holdfast.publisher_url,
+            "-u admin": '-u "admin:$HOLDFAST_PASSWORD"',
+        }
+        for written, meant in there.items():
+            block = block.replace(written, meant)
+        script = f"set -e -o pipefail\n{block}"
+        command = ["bash", "-c", script]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=90, check=False
+        )
+        assert done.returncode == 0, (block, done.stdout, done.stderr)
+        return done.stdout
+
+    return perform
+
+
+@pytest.mark.skipif(shutil.which("keytool") is None, reason="keytool is not here")
+@pytest.mark.skipif(shutil.which("unzip") is None, reason="unzip is not here")
+def test_every_command_of_the_page_does_what_it_says(holdfast, tmp_path, perform):
+    presented = issue("127.0.0.1")
+    write_files(tmp_path, presented)
+    with Backend(presented) as backend:
+        said = [perform(block, backend.url()) for block in BLOCKS]
+    assert "alias: pizza" in said[0]
+    aliases = {each["alias"] for each in holdfast.rest.get("/endpoint-certificates").json()["certificates"]}
+    assert aliases == {"pizza", "pizza-curl", "pizza-truststore", "pizza-all", "pizza-p12"}
+    (api,) = holdfast.rest.get("/apis").json()["list"]
+    assert (api["name"], api["lifeCycleStatus"]) == ("PizzaShackAPI", "PUBLISHED")
+    assert "PizzaShackAPI 1.0.0" in said[-1]
+
+
+def test_the_page_has_a_block_for_each_way():
+    assert len(BLOCKS) == 10
+    assert all("holdfast" in block or "unzip" in block or "curl" in block for block in BLOCKS)

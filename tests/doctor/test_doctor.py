@@ -1,0 +1,236 @@
+"""`holdfast doctor` sees what is wrong, says what to do, and changes nothing."""
+
+import os
+import socket
+import sqlite3
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from holdfast.apis.client_certificate import ClientCertificate
+from holdfast.apis.trust_settings import TrustException, TrustSettings
+from holdfast.app import DATABASE_FILE, PASSWORD_FILE
+from holdfast.doctor import examine
+from holdfast.machine import data_directory
+from holdfast.sealing import Sealing
+from holdfast.sealing_keys import KEY_FILE, KeyFile
+from holdfast.settings import Settings
+from holdfast.store import accounts, client_certificates, endpoint_certificates, trust_settings
+from holdfast.store.database import Store
+from issuing import DAY, issue
+from running import free_addresses, write_identity
+from store.values import make_entry, read
+
+NOW = datetime.now(UTC)
+ORIGIN = "https://pizza.test"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """The data directory of a Holdfast that was stopped."""
+    made = tmp_path / "data"
+    with data_directory(made):
+        Store(made / DATABASE_FILE).close()
+    KeyFile(made / KEY_FILE).read_or_make()
+    return made
+
+
+@pytest.fixture
+def kept(data):
+    """Write into the database."""
+
+    def kept(write):
+        store = Store(data / DATABASE_FILE)
+        with store.write() as session:
+            if "default" not in accounts.organizations(session):
+                accounts.insert_organization(session, "default", NOW)
+            write(session)
+        store.close()
+
+    return kept
+
+
+@pytest.fixture
+def settings(data):
+    """Give settings of *data* with free ports, changed."""
+    addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
+    return lambda **changed: Settings(**({"data": data} | addresses | changed))
+
+
+@pytest.fixture
+def unwell(settings):
+    """Examine and give what is not well: outcome, text and advice by name."""
+
+    def unwell(now=NOW, **changed):
+        found = list(examine(settings(**changed), now))
+        assert all(each.text.endswith(".") for each in found)
+        assert all(bool(each.advice) == (each.outcome != "ok") for each in found)
+        return {each.name: (str(each.outcome), each.text, each.advice) for each in found if each.outcome != "ok"}
+
+    return unwell
+
+
+def snapshot(directory):
+    return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in directory.iterdir()}
+
+
+def test_what_is_well_is_said_to_be_well_and_nothing_is_changed(data, unwell):
+    before = snapshot(data)
+    assert unwell() == {}
+    assert snapshot(data) == before
+
+
+def test_a_database_that_is_open_is_read_as_it_is_now(data, unwell, kept):
+    store = Store(data / DATABASE_FILE)
+    kept(lambda session: endpoint_certificates.insert(session, make_entry("old", issue("a.test", end=5 * DAY))))
+    assert (data / f"{DATABASE_FILE}-wal").exists()
+    assert unwell()["endpoint certificates"][0] == "warning"
+    store.close()
+
+
+def test_where_nothing_is_yet_nothing_fails(settings, tmp_path):
+    found = {each.name: each for each in examine(settings(data=tmp_path / "none"), NOW)}
+    assert {each.outcome for each in found.values()} == {"ok", "warning"}
+    assert found["data directory"].advice.startswith("`holdfast up` makes it.")
+    assert not (tmp_path / "none").exists()
+
+
+def test_files_that_others_can_read_are_named_with_the_command_that_helps(data, unwell, tmp_path):
+    key = write_identity(tmp_path, issue("127.0.0.1"))[1]
+    (data / PASSWORD_FILE).write_text("secret\n")
+    for path in (data / PASSWORD_FILE, data / KEY_FILE, key):
+        path.chmod(0o644)
+    data.chmod(0o755)
+    (data / DATABASE_FILE).chmod(0o644)
+    found = unwell(tls_cert=tmp_path / "publisher.pem", tls_key=key)
+    assert {name for name, (outcome, *_) in found.items() if outcome == "failed"} == {
+        "data directory",
+        PASSWORD_FILE,
+        KEY_FILE,
+        DATABASE_FILE,
+        key.name,
+    }
+    assert found[KEY_FILE][2] == f"chmod 600 {data / KEY_FILE}"
+    assert found["data directory"][2] == f"chmod 700 {data}"
+
+
+def test_a_database_with_an_open_mode_in_a_closed_directory_is_well(data, unwell):
+    (data / DATABASE_FILE).chmod(0o644)
+    assert unwell() == {}
+
+
+def test_a_clock_that_went_back_is_noticed(unwell):
+    assert unwell(NOW - timedelta(days=30))["clock"][0] == "warning"
+    assert unwell(datetime(1970, 1, 1, tzinfo=UTC))["clock"][0] == "failed"
+
+
+def test_a_busy_port_fails_unless_a_holdfast_runs(data, unwell):
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        address = f"127.0.0.1:{busy.getsockname()[1]}"
+        outcome, text, _ = unwell(gateway=address)["gateway"]
+        assert (outcome, text.split()[0]) == ("failed", address)
+        with data_directory(data):
+            found = unwell(gateway=address)
+    assert "gateway" not in found
+    assert found["publisher"][1].startswith("A Holdfast runs, but nothing listens on ")
+
+
+def test_another_envoy_is_named(unwell, tmp_path):
+    other = tmp_path / "envoy"
+    other.write_text("#!/bin/sh\necho 'envoy  version: 0/1.31.2/Clean/RELEASE/BoringSSL'\n")
+    other.chmod(0o755)
+    assert unwell(envoy=other)["Envoy"][1] == f"{other} is Envoy 1.31; Holdfast is tested with 1.40."
+    other.write_text("#!/bin/sh\nexit 1\n")
+    assert unwell(envoy=other)["Envoy"][0] == "failed"
+    assert unwell(envoy=tmp_path / "none")["Envoy"][1].startswith("There is no Envoy at ")
+
+
+def test_the_publishers_certificate_is_looked_at(unwell, tmp_path):
+    certificate, key = write_identity(tmp_path, issue("127.0.0.1", end=10 * DAY))
+    assert unwell(tls_cert=certificate, tls_key=key)["TLS"][0] == "warning"
+    key.write_bytes(issue("127.0.0.1").key_pem)
+    assert unwell(tls_cert=certificate, tls_key=key)["TLS"][0] == "failed"
+    assert unwell(tls_key=key)["TLS"][1].startswith("--tls-cert and --tls-key belong together.")
+
+
+def test_a_publisher_without_tls_beyond_this_machine_is_noticed(unwell):
+    (port,) = (each.partition(":")[2] for each in free_addresses(1))
+    assert unwell(publisher=f"0.0.0.0:{port}")["TLS"][0] == "failed"
+    assert unwell(publisher=f"0.0.0.0:{port}", insecure_http=True)["TLS"][0] == "warning"
+
+
+def test_a_damaged_database_is_noticed(data, unwell):
+    path = data / DATABASE_FILE
+    content = bytearray(path.read_bytes())
+    content[4096:12288] = bytes(8192)
+    path.write_bytes(content)
+    assert unwell()["database"][0] == "failed"
+    path.write_bytes(b"no database at all" * 1000)
+    assert "file is not a database" in unwell()["database"][1]
+
+
+def test_tables_of_another_version_are_noticed(data, unwell):
+    for revision, outcome in (("9999", "failed"), ("0003", "warning")):
+        with sqlite3.connect(data / DATABASE_FILE) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+        connection.close()
+        found = unwell()
+        assert found.keys() == {"tables"}  # what is in them, this version may not know how to read
+        assert (found["tables"][0], revision in found["tables"][1]) == (outcome, True)
+
+
+def test_a_sealing_key_that_opens_nothing_is_noticed(data, kept, unwell):
+    row = str(uuid.uuid4())
+    sealed = Sealing(KeyFile(data / KEY_FILE).read).seal(b"key", "default", row)
+    chain = (read(issue("gateway", end=5 * DAY)),)
+    entry = ClientCertificate(
+        id=row,
+        organization="default",
+        origin=ORIGIN,
+        endpoint=ORIGIN,
+        chain=chain,
+        sealed_key=sealed,
+        pending=None,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    kept(lambda session: client_certificates.save(session, entry))
+    assert unwell().keys() == {"client certificates"}  # it expires soon
+    (data / KEY_FILE).unlink()
+    assert unwell()["sealing key"][:2] == ("failed", f"It does not open the private keys for {ORIGIN} of default.")
+    (data / KEY_FILE).write_text("nonsense")
+    (data / KEY_FILE).chmod(0o600)
+    assert unwell()["sealing key"][1].startswith(f"{data / KEY_FILE} is no sealing key")
+
+
+def test_certificates_that_have_expired_or_will_are_named(kept, unwell):
+    old, soon = issue("a.test", start=-3 * DAY, end=-DAY), issue("b.test", end=10 * DAY)
+
+    def write(session):
+        endpoint_certificates.insert(session, make_entry("old", old))
+        endpoint_certificates.insert(session, make_entry("soon", soon))
+        endpoint_certificates.insert(session, make_entry("rotated", old, issue("c.test")))
+        for number in range(10):
+            endpoint_certificates.insert(session, make_entry(f"x{number}", old))
+
+    kept(write)
+    outcome, text, advice = unwell()["endpoint certificates"]
+    assert (outcome, "holdfast certificate replace" in advice) == ("warning", True)
+    assert text.startswith("11 expired: old of default, x0 of default, ")
+    assert " and 6 more. 1 will expire within 30 days: soon of default." in text
+    assert "rotated" not in text
+
+
+def test_verification_that_is_off_is_named(kept, unwell):
+    on = TrustSettings("default", ORIGIN, exception=TrustException("because", "anna", NOW + DAY))
+    off = TrustSettings("default", "https://over.test", exception=TrustException("because", "anna", NOW - DAY))
+    for each in (on, off):
+        kept(lambda session, each=each: trust_settings.save(session, each))
+    assert unwell()["exceptions"][1] == f"Verification is switched off for {ORIGIN} of default."

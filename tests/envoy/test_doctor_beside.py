@@ -1,0 +1,44 @@
+"""`holdfast doctor` beside a Holdfast that runs."""
+
+import json
+import subprocess
+
+import pytest
+
+from holdfast.doctor.check import Outcome
+from running import COMMAND
+
+pytestmark = pytest.mark.envoy
+
+
+def doctor(holdfast, *options):
+    command = [str(COMMAND), "doctor", *holdfast.options(), *options]
+    return subprocess.run(command, env=holdfast.environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_holdfast_that_runs_is_well(holdfast):
+    done = doctor(holdfast, "--json")
+    found = {each["name"]: each for each in json.loads(done.stdout)["list"]}
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Outcome.FAILED not in {each["outcome"] for each in found.values()}
+    assert found["database"]["outcome"] == found["sealing key"]["outcome"] == Outcome.OK
+    assert found["running"]["text"] == f"A Holdfast runs on {holdfast.data}."
+    assert found["publisher"]["text"].endswith("is in use, and a Holdfast runs.")
+    assert holdfast.rest.get("/apis").status_code == 200
+
+
+def test_what_failed_is_told_by_the_exit_code(holdfast):
+    done = doctor(holdfast, "--tls-key=nothing")
+    assert (done.returncode, done.stderr) == (1, "")
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("failed"))
+    assert line.split(maxsplit=2)[1:] == [
+        "TLS",
+        "--tls-cert and --tls-key belong together. Give both or none. Correct it before the next start.",
+    ]
+
+
+def test_settings_that_cannot_be_read_are_told_alone(holdfast):
+    done = doctor(holdfast, "--sandbox=nowhere", "--json")
+    (only,) = json.loads(done.stdout)["list"]
+    assert (done.returncode, only["name"], only["outcome"]) == (1, "settings", "failed")
+    assert "'nowhere' is not HOST:PORT" in only["text"]

@@ -1,0 +1,126 @@
+"""A real Holdfast whose publisher speaks TLS."""
+
+import os
+import signal
+import socket
+import ssl
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from cryptography import x509
+
+from issuing import DAY, issue, speak_only
+from running import Holdfast, free_addresses, wait_until, write_identity
+
+pytestmark = pytest.mark.envoy
+ROOT = issue(ca=True, common_name="publishers' CA")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return write_identity(tmp_path_factory.mktemp("tls"), issue("127.0.0.1", by=ROOT))
+
+
+@pytest.fixture(scope="module")
+def holdfast(tmp_path_factory, files):
+    certificate, key = map(str, files)
+    directory = tmp_path_factory.mktemp("https")
+    with Holdfast(directory, ca=ROOT.pem, HOLDFAST_TLS_CERT=certificate, HOLDFAST_TLS_KEY=key) as running:
+        yield running
+
+
+def address(holdfast):
+    parts = urlsplit(holdfast.publisher_url)
+    return parts.hostname, parts.port
+
+
+def presented(holdfast):
+    """The serial number of the certificate that a new connection sees."""
+    context = ssl.create_default_context(cadata=ROOT.pem.decode())
+    with (
+        socket.create_connection(address(holdfast)) as connection,
+        context.wrap_socket(connection, server_hostname="127.0.0.1") as tls,
+    ):
+        return x509.load_der_x509_certificate(tls.getpeercert(binary_form=True)).serial_number
+
+
+def sign_in(client, holdfast):
+    return client.post("/sign-in", data={"name": "admin", "password": holdfast.admin_password})
+
+
+def test_pages_and_rest_are_served_over_tls_alone(holdfast):
+    assert holdfast.rest.get("/apis").json()["count"] == 0
+    with holdfast.browser() as client:
+        answer = client.get("/sign-in")
+    assert (answer.status_code, answer.headers["strict-transport-security"]) == (200, "max-age=31536000")
+    with pytest.raises(httpx.TransportError):
+        httpx.get(holdfast.publisher_url.replace("https", "http"), trust_env=False)
+    assert f"publisher {holdfast.publisher_url}," in holdfast.output.read_text()
+
+
+def test_versions_before_tls_1_2_are_refused(holdfast):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    speak_only(context, ssl.TLSVersion.TLSv1_1, "DEFAULT")
+    with socket.create_connection(address(holdfast)) as connection, pytest.raises(ssl.SSLError):
+        context.wrap_socket(connection)
+
+
+def test_the_session_is_kept_in_a_cookie_of_this_host_alone(holdfast):
+    with holdfast.browser() as client:
+        cookie = sign_in(client, holdfast).headers["set-cookie"]
+        assert cookie.startswith("__Host-holdfast_session=")
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
+        assert client.get("/apis").status_code == 200
+        token = client.cookies["__Host-holdfast_session"]
+        ended = client.post("/sign-out").headers["set-cookie"]
+        assert ended.startswith('__Host-holdfast_session=""')
+        assert "Secure" in ended.split("; ")
+        assert client.get("/apis").status_code == 303
+    assert token
+
+
+def test_a_cookie_that_another_host_could_have_set_is_not_believed(holdfast):
+    with holdfast.browser() as client:
+        sign_in(client, holdfast)
+        token = client.cookies["__Host-holdfast_session"]
+    with holdfast.browser() as client:
+        assert client.get("/apis", headers={"cookie": f"holdfast_session={token}"}).status_code == 303
+        both = f"holdfast_session=foreign; __Host-holdfast_session={token}"
+        assert client.get("/apis", headers={"cookie": both}).status_code == 200
+
+
+def test_a_new_certificate_is_presented_after_a_signal_and_open_connections_stay(holdfast, files):
+    renewed = issue("127.0.0.1", by=ROOT)
+    with holdfast.browser() as open_before:
+        assert open_before.get("/sign-in").status_code == 200
+        write_identity(files[0].parent, renewed)
+        os.kill(holdfast.pid, signal.SIGHUP)
+        wait_until(lambda: presented(holdfast) == renewed.certificate.serial_number)
+        assert open_before.get("/sign-in").status_code == 200
+
+
+def test_a_new_certificate_that_cannot_be_used_does_not_replace_the_old_one(holdfast, files):
+    before = presented(holdfast)
+    write_identity(files[0].parent, issue("127.0.0.1", by=ROOT, start=-2 * DAY, end=-DAY))
+    os.kill(holdfast.pid, signal.SIGHUP)
+    wait_until(lambda: "certificate of the publisher not replaced" in holdfast.output.read_text())
+    assert presented(holdfast) == before
+
+
+def test_beyond_this_machine_http_is_refused_unless_somebody_says_so(tmp_path):
+    (port,) = (each.partition(":")[2] for each in free_addresses(1))
+    plain = Holdfast(tmp_path)
+    said = plain.refuse_to_start(publisher=f"0.0.0.0:{port}")
+    assert said == (
+        f"holdfast: http://0.0.0.0:{port} can be reached from elsewhere, and passwords would travel in the clear: "
+        "give --tls-cert and --tls-key, or --insecure-http if a TLS proxy stands before it."
+    )
+    plain.rest.close()
+
+
+def test_one_of_the_two_files_alone_is_refused(tmp_path, files):
+    plain = Holdfast(tmp_path, HOLDFAST_TLS_KEY=str(files[1]))
+    assert plain.refuse_to_start() == "holdfast: --tls-cert and --tls-key belong together. Give both or none."
+    plain.rest.close()

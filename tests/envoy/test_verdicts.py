@@ -1,0 +1,149 @@
+"""What is said of each kind of backend before its certificate is saved is what the gateway does; docs/verdicts.md."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circumstances import OTHERWISE
+from kinds import BELIEVED, STILL_REFUSED, Kind
+from running import Holdfast, PublishedApi, refusal, wait_until
+
+pytestmark = pytest.mark.envoy
+EVERY = BELIEVED | STILL_REFUSED | OTHERWISE
+PAGE = Path(__file__).parents[2] / "docs/verdicts.md"
+HEAD = """\
+# What is believed, and what is not
+
+Each row is a backend that was really there. *Probe* is the verdict of `POST /endpoints/probe` about a file before it is
+saved, *gateway* is what became of a request after it was imported; where they refuse, both give the same *code*.
+*Findings* are those of the file, not of what the backend presents. A chain is the backend's own certificate and what is
+above it.
+
+The codes are explained in [Why is my backend refused?](trust.md), the findings in [Findings](findings.md).
+`make tables` writes this page; the tests compare it with what they see.
+
+| kind | what is trusted | probe | gateway | code | findings |
+|---|---|---|---|---|---|
+"""
+DIFFERENT = (
+    "docs/verdicts.md says something else of this kind. If what was measured is meant, make it anew: make tables"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a backend is accepted, and the code if it is not."""
+
+    accepted: bool
+    code: str = ""
+
+    def __str__(self) -> str:
+        return "accepted" if self.accepted else "refused"
+
+
+@pytest.fixture(scope="module")
+def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
+    """One for this module: no port has been another test's."""
+    with Holdfast(tmp_path_factory.mktemp("verdicts")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def measured() -> Iterator[dict[str, str]]:
+    """The rows by kind; written down in the end if that was asked for and nothing is missing."""
+    rows: dict[str, str] = {}
+    yield rows
+    directory = os.environ.get("HOLDFAST_TABLES")
+    if directory and rows.keys() == EVERY.keys():
+        (Path(directory) / PAGE.name).write_text(page(rows))
+
+
+def page(rows: dict[str, str]) -> str:
+    return HEAD + "".join(f"{rows[name]}\n" for name in EVERY)
+
+
+def documented() -> dict[str, str]:
+    lines = PAGE.read_text().splitlines()
+    return {line.split(" | ")[0].removeprefix("| "): line for line in lines if line.startswith("| ")}
+
+
+def asked(holdfast: Holdfast, url: str, file: bytes = b"", password: str = "") -> Verdict:
+    """Ask whether the gateway would accept what is trusted, and *file*."""
+    form = {"endpoint": (None, url), "password": (None, password)}
+    upload = {"certificate": ("backend.crt", file)} if file else {}
+    answer = holdfast.rest.post("/endpoints/probe", files=form | upload)
+    assert answer.status_code == 200, answer.text
+    verdict: dict[str, Any] = answer.json()["verdict"]
+    assert verdict["answeredBy"] == "gateway"
+    return Verdict(verdict["accepted"], verdict["code"] or "")
+
+
+def called(holdfast: Holdfast, api: PublishedApi, expected: str) -> Verdict:
+    """Call through the gateway, and ask why it failed until that has the *expected* code, or for some seconds."""
+    answer = holdfast.call(api.path)
+    if answer.is_success:
+        return Verdict(accepted=True)
+    refusal(answer)
+
+    def code() -> str:
+        found = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
+        return next((str(each["code"]) for each in found if each["requestId"] == answer.json()["request_id"]), "")
+
+    try:
+        wait_until(lambda: code() == expected)
+    except AssertionError:
+        return Verdict(False, code())
+    return Verdict(False, expected)
+
+
+def findings(holdfast: Holdfast, url: str, kind: Kind) -> list[str]:
+    if not kind.imported:
+        return []
+    fields = {"endpoint": url, "password": kind.password}
+    answer = holdfast.rest.post(
+        "/endpoint-certificates/inspect", data=fields, files={"certificate": ("backend.crt", kind.imported)}
+    )
+    assert answer.status_code == 200, answer.text
+    return sorted({str(each["code"]) for each in answer.json()["findings"]})
+
+
+def verdicts(holdfast: Holdfast, url: str, kind: Kind, api: PublishedApi) -> tuple[Verdict, Verdict, Verdict]:
+    """The verdicts before the file is saved, after it, and of a request."""
+    before = asked(holdfast, url, kind.imported, kind.password)
+    alias = holdfast.import_certificate(url, kind.imported, password=kind.password) if kind.imported else ""
+    after = asked(holdfast, url) if alias else before
+    through = called(holdfast, api, before.code)
+    if alias:
+        holdfast.delete_certificate(alias)
+    return before, after, through
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_gateway_does_what_it_said_it_would(holdfast: Holdfast, measured: dict[str, str], name: str):
+    kind = EVERY[name]()
+    with kind.served() as url:
+        api = holdfast.publish_api(url)
+        holdfast.decide(url, **kind.settings)
+        found = findings(holdfast, url, kind)
+        before, after, through = verdicts(holdfast, url, kind, api)
+        holdfast.decide(url)
+        holdfast.delete_api(api)
+    codes = f"`{through.code}`" if through.code else ""
+    cells = [name, kind.trusted, str(before), str(through), codes, ", ".join(f"`{code}`" for code in found)]
+    measured[name] = f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
+    assert before == after == through
+    assert through.accepted or name not in BELIEVED
+    assert not through.accepted or name not in STILL_REFUSED
+    if "HOLDFAST_TABLES" not in os.environ:
+        assert documented().get(name) == measured[name], DIFFERENT
+
+
+@pytest.mark.skipif("HOLDFAST_TABLES" in os.environ, reason="the table is being written")
+def test_the_table_has_every_kind_and_nothing_else():
+    rows = documented()
+    assert len(EVERY) >= 40
+    assert PAGE.read_text() == page(dict.fromkeys(EVERY, "") | rows), DIFFERENT

@@ -1,0 +1,222 @@
+"""
+Kinds of backend, and of what is trusted for them: what the gateway makes of each stands in docs/verdicts.md.
+
+    kind = BELIEVED["self-signed with CA:TRUE"]()
+    with kind.served() as url:
+        holdfast.import_certificate(url, kind.imported)
+
+The kinds of BELIEVED are accepted once their file is imported, those of STILL_REFUSED are not; none is before.
+Those in which more than a certificate decides are in circumstances.py.
+"""
+
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+from backends import Backend
+from issuing import (
+    CLIENTS_ONLY,
+    DAY,
+    MD5_WITH_RSA,
+    SHA1_WITH_RSA,
+    UNKNOWN_EXTENSION,
+    Issued,
+    alter,
+    curve_key,
+    ed25519_key,
+    issue,
+    key_usage,
+    keystore,
+    p521,
+    rsa_key,
+    secp256k1,
+    truststore,
+)
+
+HOST = "127.0.0.1"
+BOTH = "its root and intermediate"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a backend presents, the file that is imported for it, what that is in words, and the host of its URL."""
+
+    presented: Issued | None  # None: it speaks no TLS
+    imported: bytes = b""  # empty: nothing
+    trusted: str = "its root"
+    host: str = HOST
+    password: str = ""  # of the file
+    tls: ssl.SSLContext | None = None  # if that is something special
+    settings: Mapping[str, object] = field(default_factory=dict)  # as REST takes them
+    place: Callable[[], AbstractContextManager[str]] | None = None  # instead of a backend that presents something
+
+    def backend(self) -> Backend:
+        """Make the backend that presents it."""
+        return Backend(self.presented, tls=self.tls)
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """Run what is there, and give the https URL of it."""
+        if self.place:
+            with self.place() as url:
+                yield url
+        else:
+            with self.backend() as backend:
+                yield backend.url(host=self.host).replace("http:", "https:")
+
+
+Kinds = dict[str, Callable[[], Kind]]
+
+
+def itself(presented: Issued, host: str = HOST) -> Kind:
+    return Kind(presented, presented.pem, "itself", host)
+
+
+def below(issuer: Issued, **options: object) -> Kind:
+    """The CA *issuer* is imported, what it issued is presented."""
+    return Kind(issue(HOST, by=issuer, **options), issuer.pem)  # type: ignore[arg-type]
+
+
+ROOT = issue(ca=True, common_name="root")
+RSA_ROOT = issue(ca=True, common_name="root with an RSA key", key=rsa_key())
+INTERMEDIATE = issue(by=ROOT, ca=True, common_name="intermediate")
+EXPIRED = {"start": -9 * DAY, "end": -DAY}
+
+
+def too_deep() -> tuple[Issued, Issued]:
+    last = issue(by=ROOT, ca=True, path_length=0, common_name="the last CA")
+    return last, issue(by=last, ca=True, common_name="one CA more")
+
+
+def bundle(*parts: Issued) -> bytes:
+    return b"".join(part.pem for part in parts)
+
+
+def packed() -> Kind:
+    backend = issue(HOST, by=INTERMEDIATE)
+    certificates = [ROOT.certificate, INTERMEDIATE.certificate]
+    return Kind(backend.alone, pkcs7.serialize_certificates(certificates, Encoding.DER), f"{BOTH}, as PKCS#7")
+
+
+def foreign_between() -> Kind:
+    return Kind(issue(HOST, by=INTERMEDIATE).followed_by(issue("foreign.test"), INTERMEDIATE), ROOT.pem)
+
+
+def second_of_two() -> Kind:
+    other = issue(ca=True, common_name="another root")
+    return Kind(issue(HOST, by=ROOT), bundle(other, ROOT), "two roots")
+
+
+def no_ca_above() -> tuple[Issued, Issued]:
+    above = issue(by=ROOT, common_name="no CA", more=[key_usage(key_cert_sign=True)])
+    return above, issue(HOST, by=above)
+
+
+BELIEVED: Kinds = {
+    "self-signed with CA:TRUE": lambda: itself(issue(HOST, ca=True)),
+    "self-signed with CA:FALSE": lambda: itself(issue(HOST, ca=False)),
+    "self-signed without basicConstraints": lambda: itself(issue(HOST, ca=None)),
+    "self-signed, uploaded as DER": lambda: Kind(backend := issue(HOST), backend.der, "itself, as DER"),
+    "self-signed, twice in the file": lambda: Kind(backend := issue(HOST), backend.pem * 2, "itself"),
+    "privately signed, leaf alone": lambda: itself(issue(HOST, by=ROOT)),
+    "below an intermediate, leaf alone": lambda: itself(issue(HOST, by=INTERMEDIATE)),
+    "leaf alone, its root expired": lambda: itself(issue(HOST, by=issue(ca=True, **EXPIRED))),
+    "root, leaf below it": lambda: below(ROOT),
+    "root of version 1, leaf below it": lambda: below(alter(issue(ca=True), version=b"", extensions=b"")),
+    "root, chain served": lambda: Kind(issue(HOST, by=INTERMEDIATE), ROOT.pem),
+    "root, chain served with the root": lambda: Kind(
+        issue(HOST, by=INTERMEDIATE).followed_by(INTERMEDIATE, ROOT), ROOT.pem
+    ),
+    "root, chain served in the wrong order": lambda: Kind(
+        issue(HOST, by=INTERMEDIATE).followed_by(ROOT, INTERMEDIATE), ROOT.pem
+    ),
+    "root, chain served with a foreign certificate in between": foreign_between,
+    "root and intermediate, leaf served": lambda: Kind(
+        issue(HOST, by=INTERMEDIATE).alone, bundle(INTERMEDIATE, ROOT), BOTH
+    ),
+    "root before intermediate, leaf served": lambda: Kind(
+        issue(HOST, by=INTERMEDIATE).alone, bundle(ROOT, INTERMEDIATE), BOTH
+    ),
+    "intermediate alone, chain served": lambda: Kind(
+        issue(HOST, by=INTERMEDIATE), INTERMEDIATE.pem, "its intermediate"
+    ),
+    "intermediate alone, leaf served": lambda: Kind(
+        issue(HOST, by=INTERMEDIATE).alone, INTERMEDIATE.pem, "its intermediate"
+    ),
+    "two roots, leaf below the second": second_of_two,
+    "a CA more than the path length allows, all imported": lambda: Kind(
+        issue(HOST, by=(cas := too_deep())[1]).alone, bundle(*cas, ROOT), "all CAs above it"
+    ),
+    "issuer with CA:FALSE that is imported": lambda: Kind((made := no_ca_above())[1].alone, made[0].pem, "its issuer"),
+    "CA with an unknown critical extension": lambda: below(issue(ca=True, more=[(UNKNOWN_EXTENSION, True)])),
+    "beside an expired one in one file": lambda: Kind(
+        backend := issue(HOST), issue(HOST, **EXPIRED).pem + backend.pem, "itself and an expired one"
+    ),
+    "beside another of its name in one file": lambda: Kind(
+        backend := issue(HOST), issue(HOST).pem + backend.pem, "itself and another"
+    ),
+    "PKCS#7 file": packed,
+    "PKCS#12 truststore with a password": lambda: replace(
+        Kind(issue(HOST, by=ROOT), truststore("geheim", ROOT), "its root, as PKCS#12"), password="geheim"
+    ),
+    "JKS truststore": lambda: Kind(issue(HOST, by=ROOT), keystore([("root", ROOT.der)]), "its root, as JKS"),
+    "DNS name": lambda: itself(issue("localhost"), "localhost"),
+    "IP address among other names": lambda: itself(issue("other.test", HOST)),
+    "Ed25519": lambda: itself(issue(HOST, key=ed25519_key())),
+    "P-521": lambda: itself(issue(HOST, key=p521())),
+    "P-521 below an Ed25519 root": lambda: below(issue(ca=True, key=ed25519_key()), key=p521()),
+    "P-224 in the CA": lambda: below(issue(ca=True, key=curve_key(ec.SECP224R1()))),
+    "RSA-2048": lambda: itself(issue(HOST, key=rsa_key())),
+    "RSA-1024": lambda: itself(issue(HOST, key=rsa_key(1024))),
+    "signed with SHA-1": lambda: Kind(alter(issue(HOST, by=RSA_ROOT), RSA_ROOT, SHA1_WITH_RSA), RSA_ROOT.pem),
+    "signed with MD5, leaf alone": lambda: itself(alter(issue(HOST, by=RSA_ROOT), RSA_ROOT, MD5_WITH_RSA)),
+    "for clients only, leaf alone": lambda: itself(issue(HOST, by=ROOT, purpose=CLIENTS_ONLY)),
+}
+
+STILL_REFUSED: Kinds = {
+    "root, intermediate not served": lambda: Kind(issue(HOST, by=INTERMEDIATE).alone, ROOT.pem),
+    "wrong self-signed": lambda: Kind(issue(HOST), issue(HOST).pem, "another self-signed one"),
+    "wrong root": lambda: Kind(issue(HOST, by=ROOT), issue(ca=True, common_name="other").pem, "another root"),
+    "another root of the same name": lambda: Kind(
+        issue(HOST, by=ROOT), issue(ca=True, common_name="root").pem, "another root"
+    ),
+    "another leaf of the same root": lambda: Kind(issue(HOST, by=ROOT), issue(HOST, by=ROOT).pem, "another leaf"),
+    "expired leaf below a trusted root": lambda: below(ROOT, **EXPIRED),
+    "expired leaf beside a good one": lambda: Kind(
+        backend := issue(HOST, **EXPIRED), backend.pem + issue("other.test").pem, "itself and another"
+    ),
+    "expired intermediate": lambda: Kind(issue(HOST, by=issue(by=ROOT, ca=True, **EXPIRED)), ROOT.pem),
+    "expired root beside another": lambda: Kind(
+        issue(HOST, by=(old := issue(ca=True, common_name="old", **EXPIRED))), bundle(old, ROOT), "two roots"
+    ),
+    "not yet valid": lambda: itself(issue(HOST, start=DAY)),
+    "wrong DNS name": lambda: itself(issue("other.test"), "localhost"),
+    "wrong IP address": lambda: itself(issue("127.0.0.2")),
+    "DNS name where an address is asked for": lambda: itself(issue("localhost")),
+    "address where a DNS name is asked for": lambda: itself(issue(HOST), "localhost"),
+    "name only in CN": lambda: itself(issue(common_name="localhost"), "localhost"),
+    "address only in CN": lambda: itself(issue(common_name=HOST)),
+    "name that the root may not issue for": lambda: Kind(
+        issue("localhost", by=(root := issue(ca=True, permitted="other.test"))), root.pem, host="localhost"
+    ),
+    "name constraints about addresses": lambda: below(
+        issue(ca=True, more=[(x509.NameConstraints([x509.IPAddress(ip_network("127.0.0.0/8"))], None), True)])
+    ),
+    "for clients only, below a trusted root": lambda: below(ROOT, purpose=CLIENTS_ONLY),
+    "CA without keyCertSign": lambda: below(
+        issue(ca=True, common_name="no signer", more=[key_usage(digital_signature=True)])
+    ),
+    "a CA more than the path length allows": lambda: Kind(issue(HOST, by=too_deep()[1]), ROOT.pem),
+    "issuer with CA:FALSE that is served": lambda: Kind(no_ca_above()[1], ROOT.pem),
+    "unknown critical extension below a trusted root": lambda: below(ROOT, more=[(UNKNOWN_EXTENSION, True)]),
+    "signed with MD5 below a trusted root": lambda: Kind(
+        alter(issue(HOST, by=RSA_ROOT), RSA_ROOT, MD5_WITH_RSA), RSA_ROOT.pem
+    ),
+    "secp256k1 in the CA": lambda: below(issue(ca=True, key=secp256k1())),
+}

@@ -1,0 +1,71 @@
+"""Every page and every answer of REST tells browsers what the Secure Headers Project of OWASP asks for."""
+
+import re
+import uuid
+
+import pytest
+
+from holdfast import rest, web
+from issuing import issue
+from rest.calls import APIS, CERTIFICATES, upload
+
+EXPECTED = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "x-permitted-cross-domain-policies": "none",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-embedder-policy": "require-corp",
+    "cache-control": "no-store",
+}
+STREAM = "/live"
+
+
+def paths(door, runtime):
+    """All that a door answers to GET, as it is written."""
+    return {path for path, operations in door.create_door(runtime).openapi()["paths"].items() if "get" in operations}
+
+
+def filled(path, api):
+    known = {"api_id": api["id"], "alias": "backend", "environment": "production"}
+    return re.sub(r"\{(\w+)(?::\w+)?\}", lambda found: known.get(found[1], str(uuid.uuid4())), path)
+
+
+def careful(headers):
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert "unsafe" not in headers["content-security-policy"]
+    assert "camera=()" in headers["permissions-policy"].split(", ")
+    told = {name: headers.get(name) for name in EXPECTED}
+    assert told == EXPECTED
+    assert "server" not in headers
+    assert "strict-transport-security" not in headers  # over http it would mean nothing
+
+
+@pytest.mark.parametrize("door", [web, rest], ids=["pages", "rest"])
+def test_every_address_tells_browsers_to_be_careful(client, shared_runtime, api, door):
+    upload(client, issue("pizza.test").pem, alias="backend")
+    found = sorted(path for path in paths(door, shared_runtime) if not path.endswith(STREAM))
+    assert len(found) > 10
+    seen = []
+    for path in found:
+        answer = client.get(filled(path, api))
+        seen.append(answer.status_code)
+        careful(answer.headers)
+    assert max(seen) < 500
+    assert seen.count(200) > len(seen) / 3
+
+
+def test_whoever_has_not_signed_in_is_told_the_same(connect, shared_runtime, api):
+    for path in (APIS, CERTIFICATES, "/apis", f"/apis/{api['id']}", "/nothing-here", "/sign-in"):
+        careful(connect(shared_runtime).get(path).headers)
+
+
+def test_static_files_alone_are_kept_by_browsers(client):
+    page = client.get("/sign-in").text
+    (script, *_) = re.findall(r'src="([^"]+\.js[^"]*)"', page)
+    headers = client.get(script).headers
+    assert "immutable" in headers["cache-control"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "javascript" in headers["content-type"]
