@@ -176,10 +176,10 @@ def password() -> str:
 
 
 @pytest.fixture(scope="session")
-def member(shared_runtime: Runtime) -> Callable[..., User]:
+def enlist(shared_runtime: Runtime) -> Callable[..., User]:
     """Make a user of an organization, which is made where it is missing."""
 
-    def member(organization: str, name: str, *roles: Role) -> User:
+    def enlist(organization: str, name: str, *roles: Role) -> User:
         user = User(str(uuid.uuid4()), organization, name, CHEAPLY.hash(PASSWORD), frozenset(roles))
         with shared_runtime.store.write() as session:
             if organization not in accounts.organizations(session):
@@ -187,16 +187,16 @@ def member(shared_runtime: Runtime) -> Callable[..., User]:
             accounts.insert_user(session, user, datetime.now(UTC))
         return user
 
-    return member
+    return enlist
 
 
 @pytest.fixture(scope="session")
-def join(member: Callable[..., User]) -> Callable[[str], User]:
+def join(enlist: Callable[..., User]) -> Callable[[str], User]:
     """Make an admin with an organization of their own, so that tests can share one control plane."""
 
     def join(name: str) -> User:
         organization = str(uuid.uuid4())
-        return member(organization, f"{name} of {organization}", Role.ADMIN)
+        return enlist(organization, f"{name} of {organization}", Role.ADMIN)
 
     return join
 
@@ -211,7 +211,7 @@ def sign_in(shared_runtime: Runtime, connect: Callable[..., TestClient]) -> Call
     """Give a client that a user has signed in with."""
 
     def sign_in(user: User) -> TestClient:
-        client = connect(shared_runtime)
+        client = connect(shared_runtime, client=(user.organization, 50000))  # nobody else fails there
         client.cookies.set(SESSION_COOKIE, shared_runtime.accounts.start_session(user, shared_runtime.now()))
         return client
 

@@ -98,8 +98,8 @@ def test_without_a_scope_it_may_only_look(script, ask):
     assert_problem(script.delete(f"{CERTIFICATES}/x", headers=bearer(made["access_token"])), 403)
 
 
-def test_a_scope_gives_no_more_than_the_roles_of_the_user(ask, member, berta, password):
-    viewer = member(berta.organization, f"viewer@{berta.organization}", Role.VIEWER)
+def test_a_scope_gives_no_more_than_the_roles_of_the_user(ask, enlist, berta, password):
+    viewer = enlist(berta.organization, f"viewer@{berta.organization}", Role.VIEWER)
     of = {"username": viewer.name, "password": password}
     assert ask(**of, scope="apim:api_view apim:api_create").json()["scope"] == "apim:api_view"
     refused(ask(**of, scope="apim:api_create"), "invalid_scope")

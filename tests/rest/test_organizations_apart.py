@@ -16,12 +16,12 @@ READS = [operation for operation in REQUESTS if operation.startswith("GET") and 
 
 
 @pytest.fixture(scope="module")
-def settle(member, sign_in):
+def settle(enlist, sign_in):
     """Make an organization, and a client of its admin."""
 
     def settle():
         organization = str(uuid.uuid4())
-        admin, clara = (member(organization, f"{name}@{organization}", Role.ADMIN) for name in ("admin", "clara"))
+        admin, clara = (enlist(organization, f"{name}@{organization}", Role.ADMIN) for name in ("admin", "clara"))
         return sign_in(admin), clara
 
     return settle

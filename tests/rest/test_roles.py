@@ -24,15 +24,15 @@ OPERATIONS = [operation for operation in REQUESTS if operation not in FOR_APPLIC
 
 
 @pytest.fixture(scope="module")
-def answers(shared_runtime, member, sign_in):
+def answers(shared_runtime, enlist, sign_in):
     """The status of every operation, by operation and role; what changes something is asked in a house of its own."""
     found = {}
 
     def enter(role, where=None):
         organization, name = str(uuid.uuid4()), str(uuid.uuid4())
-        admin, clara = (member(organization, f"{each} {name}", Role.ADMIN) for each in ("admin", "clara"))
+        admin, clara = (enlist(organization, f"{each} {name}", Role.ADMIN) for each in ("admin", "clara"))
         house = House(shared_runtime, sign_in(admin), clara)
-        client = sign_in(member(where or organization, name, role))
+        client = sign_in(enlist(where or organization, name, role))
         house.owned_by(client)
         return house, client
 

@@ -11,9 +11,9 @@ NEW = "several quite new words"
 
 
 @pytest.fixture
-def other(shared_runtime, connect):
-    """A browser that nobody has signed in with."""
-    return connect(shared_runtime)
+def other(shared_runtime, connect, berta):
+    """A browser that nobody has signed in with, at an address of its own."""
+    return connect(shared_runtime, client=(berta.id, 50000))
 
 
 def sign_in_as(browser, name, password):
@@ -87,9 +87,9 @@ def test_a_token_opens_no_page(client, other):
     assert other.get("/apis", headers={"authorization": f"Bearer {secret}"}).status_code == 303
 
 
-def test_hostile_names_stay_words(client, member, berta):
+def test_hostile_names_stay_words(client, enlist, berta):
     hostile = '"><script>alert(1)</script>'
-    member(berta.organization, f"{hostile}{berta.id}", Role.VIEWER)
+    enlist(berta.organization, f"{hostile}{berta.id}", Role.VIEWER)
     assert "<script>alert" not in client.get("/users").text
     assert "<script>alert" not in client.post("/users/new", data={"name": hostile}).text
     assert "<script>alert" not in client.post("/tokens", data={"name": hostile, "scopes": ["a"]}).text
