@@ -34,6 +34,11 @@ def addresses(api: PublishedApi) -> list[str]:
         f"/apis/{api.id}/certificates/{ALIAS}/replace",
         f"/apis/{api.id}/certificates/{ALIAS}/delete",
         "/nowhere",
+        "/account",
+        "/tokens",
+        "/users",
+        "/users/new",
+        "/users/admin",
     ]
 
 
