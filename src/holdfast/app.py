@@ -37,8 +37,10 @@ from holdfast.machine import (
     wait_until_answering,
 )
 from holdfast.middleware import BodyLimit, CrossOriginProtection, SecurityHeaders
+from holdfast.oidc import open_single_sign_on
 from holdfast.rate_limit import RateLimit
 from holdfast.sealing_keys import key_rotation, open_sealing
+from holdfast.services.accounts import ADMIN as ADMIN
 from holdfast.services.accounts import Accounts
 from holdfast.services.client_certificates import seal_anew
 from holdfast.services.enforcement import Enforcements
@@ -54,7 +56,6 @@ from holdfast.settings import Address, Settings
 from holdfast.store.database import Store
 
 EMBEDDED = "embedded"
-ADMIN = "admin"
 DATABASE_FILE = "holdfast.sqlite"
 JSON_PATHS = ("/api/", "/client-registration/", "/oauth2/", "/openapi.json", "/metrics")
 PASSWORD_FILE = "admin-password"  # noqa: S105 - the name of the file
@@ -110,12 +111,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     Run the control plane and the embedded gateway until the block ends.
 
     Raises:
-        CannotStart: An address is in use, the data directory or the TLS files cannot be used, or passwords would
-            travel in the clear.
+        CannotStart: An address is in use, the data directory, the TLS files or the identity provider's settings cannot
+            be used, or passwords would travel in the clear.
         EnvoyMissing: There is no Envoy.
     """
     certificate = server_certificate(settings)
     envoy = find_envoy(settings.envoy)
+    sso = open_single_sign_on(settings)
     data = settings.data.expanduser()
     with (
         data_directory(data),
@@ -137,10 +139,23 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         gateways = {environment: url_of(address) for environment, address in listeners.items()}
         quiet = timedelta(seconds=settings.retire_after)
         probes = Probes(cache, EMBEDDED, process.probe_socket, process.warming, settings.probe_networks)
-        runtime = Runtime(store, accounts, enforcements, failures, cache, probes, sealing, gateways, retire_after=quiet)
+        runtime = Runtime(
+            store,
+            accounts,
+            enforcements,
+            failures,
+            cache,
+            probes,
+            sealing,
+            gateways,
+            single_sign_on=sso,
+            retire_after=quiet,
+        )
 
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(store.close)
+            if sso:
+                stack.callback(sso.provider.close)
             exceptions = ExceptionsEnd(store)
             await exceptions.start()
             stack.push_async_callback(exceptions.stop)

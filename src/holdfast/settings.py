@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from holdfast.addresses import EVERYWHERE, Network
+from holdfast.services.permissions import Role
 
 Address = tuple[str, int]
 
@@ -42,6 +43,19 @@ def read_networks(value: object) -> object:
         raise ValueError(f"{value!r} is not a list of networks, like 10.0.0.0/8,fd00::/8 ({error})") from error
 
 
+def read_group_roles(value: object) -> object:
+    """Read GROUP=ROLE with semicolons between them; groups of a directory hold commas and equals signs themselves."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.rpartition("=") for part in value.split(";") if part.strip()]
+    for group, _, role in pairs:
+        if not group.strip() or role.strip() not in set(Role):
+            given = f"{group}={role}" if group else role
+            raise ValueError(f"{given.strip()!r} is not GROUP=ROLE, the role one of {', '.join(Role)}")
+    return tuple((group.strip(), Role(role.strip())) for group, _, role in pairs)
+
+
+GroupRoles = Annotated[tuple[tuple[str, Role], ...], NoDecode, BeforeValidator(read_group_roles)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(read_networks)]
 ListenAddress = Annotated[Address, NoDecode, BeforeValidator(read_address)]
 
@@ -62,6 +76,17 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = None
     sealing_key: SecretStr | None = None
     sealing_key_file: Path | None = None
+    oidc_issuer: str | None = None  # the identity provider that people may sign in by; None: there is none
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_client_secret_file: Path | None = None
+    oidc_roles: GroupRoles = ()  # who of a group has which role; "*" is everybody
+    oidc_organization: str = "default"
+    oidc_label: str = "single sign-on"  # what the button says after "Sign in with"
+    oidc_scopes: str = "openid profile"
+    oidc_name_claim: str = "preferred_username"
+    oidc_groups_claim: str = "groups"
+    oidc_ca_file: Path | None = None  # None: the public certification authorities
     envoy: Path | None = None
     probe_networks: Networks = EVERYWHERE  # where backends may be that are tested
     drain: float = Field(default=60.0, gt=0)  # seconds

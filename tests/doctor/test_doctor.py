@@ -20,6 +20,7 @@ from holdfast.store import accounts, client_certificates, endpoint_certificates,
 from holdfast.store.database import Store
 from issuing import DAY, issue
 from running import free_addresses, write_identity
+from scripted_provider import ScriptedProvider
 from store.values import make_entry, read
 
 NOW = datetime.now(UTC)
@@ -234,3 +235,22 @@ def test_verification_that_is_off_is_named(kept, unwell):
     for each in (on, off):
         kept(lambda session, each=each: trust_settings.save(session, each))
     assert unwell()["exceptions"][1] == f"Verification is switched off for {ORIGIN} of default."
+
+
+def test_an_identity_provider_is_asked(data):
+    told = {"oidc_client_id": "holdfast", "oidc_client_secret": "s", "oidc_roles": "platform=admin"}
+    with ScriptedProvider().serving() as provider:
+        settings = Settings(data=data, oidc_issuer=provider.issuer, **told)
+        assert [check.outcome for check in named("identity provider", settings)] == ["ok"]
+        provider.metadata["issuer"] = "https://elsewhere.test"
+        (wrong,) = named("identity provider", settings)
+        assert (wrong.outcome, "speaks for another issuer" in wrong.text) == ("failed", True)
+    (gone,) = named("identity provider", settings)
+    assert (gone.outcome, "cannot be reached" in gone.text) == ("failed", True)
+    (lacking,) = named("identity provider", Settings(data=data, oidc_issuer=provider.issuer))
+    assert lacking.outcome == "failed"
+    assert named("identity provider", Settings(data=data)) == []
+
+
+def named(name, settings):
+    return [check for check in examine(settings, NOW) if check.name == name]

@@ -5,7 +5,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from holdfast.doctor import envoy, files, network, stored
+from holdfast.doctor import envoy, files, identity_provider, network, stored
 from holdfast.doctor.check import Check
 from holdfast.machine import is_held
 from holdfast.settings import Settings
@@ -22,5 +22,6 @@ def examine(settings: Settings, now: datetime) -> Iterator[Check]:
     yield files.disk_space(data)
     yield network.tls(settings, now)
     yield from network.ports(settings, running=running)
+    yield from identity_provider.check(settings, now)
     yield envoy.check(settings)
     yield from stored.database(settings, data, now)

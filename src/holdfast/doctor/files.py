@@ -48,9 +48,10 @@ def data_directory(data: Path) -> Iterator[Check]:
 
 def secrets(settings: Settings, data: Path) -> Iterator[Check]:
     """See that nobody else can read what opens something."""
-    for path in (data / PASSWORD_FILE, settings.sealing_key_file or data / KEY_FILE):
-        if _is_file(path):
-            yield _unread(path, 0o077)
+    client_secret = settings.oidc_client_secret_file
+    for path in (data / PASSWORD_FILE, settings.sealing_key_file or data / KEY_FILE, client_secret):
+        if path and _is_file(path.expanduser()):
+            yield _unread(path.expanduser(), 0o077)
     for path in (data / DATABASE_FILE, data / f"{DATABASE_FILE}-wal"):
         # What others cannot reach, they cannot read, whatever its mode.
         if _is_file(path) and _mode(data) & 0o011:

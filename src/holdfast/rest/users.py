@@ -115,4 +115,5 @@ def create_organization(running: Running, caller: Caller, body: OrganizationBody
 
 def described_user(user: User) -> dict[str, Any]:
     """Write a user."""
-    return {"name": user.name, "roles": sorted(user.roles), "disabled": user.disabled}
+    issuer = user.identity.issuer if user.identity else None
+    return {"name": user.name, "roles": sorted(user.roles), "disabled": user.disabled, "identityProvider": issuer}

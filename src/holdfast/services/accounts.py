@@ -20,6 +20,7 @@ from holdfast.store.accounts import User
 from holdfast.store.database import Store
 from holdfast.store.journal import AuditEvent
 
+ADMIN = "admin"  # the first user, whom who runs the machine can always give a password
 SESSION_COOKIE = "holdfast_session"
 SESSION_LASTS = timedelta(hours=12)
 MAX_SESSIONS = 100  # of one user; the oldest end
@@ -82,13 +83,13 @@ class Accounts:
         Find the user with this name and password; *client* is the address that asks.
 
         Raises:
-            SignInRefused: They do not belong together, or the user is disabled. Takes as long for a name that does not
-                exist.
+            SignInRefused: They do not belong together, or the user is disabled or has no password. Takes as long for a
+                name that does not exist.
             TooManyAttempts: Attempts failed before; a while must pass.
         """
         with self._store.read() as session:
             user = accounts.user_named(session, name)
-        user = None if user and user.disabled else user
+        user = None if user and (user.disabled or user.identity) else user
         stored = user.password_hash if user else self.passwords.nobody
         digest = hmac.digest(self._key, f"{stored}\0{password}".encode(), hashlib.sha256)
         if user and now < self._verified.get(digest, now):

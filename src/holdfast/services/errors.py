@@ -113,6 +113,10 @@ class SignInRefused(PermissionError):
         super().__init__("The user name or the password is wrong.")
 
 
+class ProviderSignInRefused(PermissionError):
+    """Somebody who came by way of the identity provider does not get in; the text is for them."""
+
+
 class TooManyAttempts(PermissionError):
     """After failed attempts, the next one is possible in *seconds*."""
 

@@ -32,10 +32,12 @@ def change_password(
 
     Raises:
         NotPermitted: The user is here by a token.
-        InvalidField: *current* is wrong, or *new* cannot be chosen.
+        InvalidField: *current* is wrong, they have no password, or *new* cannot be chosen.
         TooManyAttempts: *current* was wrong too often.
     """
     who.require(Permission.MANAGE_OWN_ACCOUNT)
+    if get_account(store, who).identity:
+        raise InvalidField("current", "You sign in by the identity provider, and have no password here.")
     try:
         running.authenticate(who.user, current, address, now)
     except SignInRefused as error:

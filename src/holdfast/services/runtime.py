@@ -13,6 +13,7 @@ from holdfast.services.accounts import Accounts
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
 from holdfast.services.probing import Probes
+from holdfast.services.single_sign_on import SingleSignOn
 from holdfast.store.database import Store
 
 
@@ -34,4 +35,5 @@ class Runtime:
     sealing: Sealing
     gateways: dict[Environment, str]  # the URL that callers use
     now: Callable[[], datetime] = utc_now
+    single_sign_on: SingleSignOn | None = None
     retire_after: timedelta = timedelta(days=1)  # without use, until retiring previous certificates is proposed

@@ -21,6 +21,8 @@ from holdfast.store.tokens import Kind, Token
 MAX_TOKENS = 100  # personal ones of one user
 MAX_NAME = 60  # characters
 LONGEST = timedelta(days=366)
+# Who left is no longer confirmed, and nobody tells us: what their tokens open ends by itself.
+CONFIRMED_FOR = timedelta(days=30)
 _PREFIXES = {Kind.PERSONAL: "hfp_", Kind.ACCESS: "hfa_", Kind.REFRESH: "hfr_"}  # searched for in leaks by scanners
 
 
@@ -36,6 +38,8 @@ def token_principal(store: Store, secret: str, now: datetime) -> Principal | Non
     if found is None or found[0].kind is Kind.REFRESH:
         return None
     token, user = found
+    if user.identity and now - user.identity.confirmed_at > CONFIRMED_FOR:
+        return None
     if token.used_on != tokens.day_of(now):
         with store.write() as session:
             tokens.mark_used(session, token, now)

@@ -92,12 +92,14 @@ def change_user(
 
     Raises:
         NotPermitted, InvalidField, NotFound
-        Conflict: No admin would be left.
+        Conflict: No admin with a password would be left, or the roles are the identity provider's to give.
     """
     who.require(Permission.MANAGE_USERS)
     checked = None if roles is None else check_roles(roles)
     with store.write() as session:
         before = _found(session, who, name)
+        if before.identity and checked not in {None, before.roles}:
+            raise Conflict("roles", "Their groups at the identity provider decide about their roles.")
         after = replace(
             before,
             roles=before.roles if checked is None else checked,
@@ -116,12 +118,14 @@ def set_password(store: Store, passwords: Passwords, who: Principal, name: str, 
     """
     Give a user another password, and end their sessions, tokens and applications, which somebody else may have.
 
-    Raises NotPermitted, InvalidField, NotFound.
+    Raises NotPermitted, InvalidField, NotFound; Conflict when they sign in by an identity provider.
     """
     who.require(Permission.MANAGE_USERS)
     password_hash = passwords.hash(check_password(password, name))
     with store.write() as session:
         user = _found(session, who, name)
+        if user.identity:
+            raise Conflict("password", "They sign in by the identity provider, and have no password here.")
         accounts.set_password_hash(session, user, password_hash)
         tokens.remove_tokens(session, user, tuple(Kind))
         tokens.remove_applications(session, user)
@@ -129,7 +133,7 @@ def set_password(store: Store, passwords: Passwords, who: Principal, name: str, 
 
 
 def delete_user(store: Store, who: Principal, name: str, now: datetime) -> None:
-    """Delete a user. Raises NotPermitted, NotFound; Conflict when no admin would be left."""
+    """Delete a user. Raises NotPermitted, NotFound; Conflict when no admin with a password would be left."""
     who.require(Permission.MANAGE_USERS)
     with store.write() as session:
         user = _found(session, who, name)
@@ -201,10 +205,14 @@ def _found(session: Session, who: Principal, name: str) -> User:
 
 
 def _refuse_no_admin(session: Session, who: Principal) -> None:
-    """Raise Conflict where the change that was just made leaves no admin who can sign in."""
+    """
+    Raise Conflict where the change that was just made leaves no admin who can sign in with a password.
+
+    One by an identity provider does not count: groups change without asking us, and providers cannot always be reached.
+    """
     users, _ = accounts.find_users(session, who.organization)
-    if not any(Role.ADMIN in user.roles and not user.disabled for user in users):
-        raise Conflict("roles", "No admin would be left. Make somebody else an admin first.")
+    if not any(Role.ADMIN in user.roles and not user.disabled and not user.identity for user in users):
+        raise Conflict("roles", "No admin would be left who signs in with a password. Make somebody else one first.")
 
 
 def _written(session: Session, who: Principal, action: str, user: User, detail: str, now: datetime) -> None:

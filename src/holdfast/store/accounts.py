@@ -14,8 +14,17 @@ SESSION_ID = 16  # hex digits of a session's hash: enough to tell the sessions o
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmedIdentity:
+    """As whom an identity provider knows a user, and when it last said so."""
+
+    issuer: str
+    subject: str
+    confirmed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class User:
-    """Who may sign in."""
+    """Who may sign in: with a password or, if they have an *identity*, by their identity provider alone."""
 
     id: str
     organization: str
@@ -23,6 +32,7 @@ class User:
     password_hash: str
     roles: frozenset[str] = frozenset()
     disabled: bool = False
+    identity: ConfirmedIdentity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,9 @@ def insert_user(session: Session, user: User, now: datetime) -> None:
         password_hash=user.password_hash,
         roles=sorted(user.roles),
         disabled=user.disabled,
+        issuer=user.identity.issuer if user.identity else None,
+        subject=user.identity.subject if user.identity else None,
+        confirmed_at=user.identity.confirmed_at if user.identity else None,
         created_at=now,
     )
     session.add(row)
@@ -64,9 +77,11 @@ def insert_user(session: Session, user: User, now: datetime) -> None:
 
 
 def update_user(session: Session, user: User) -> None:
-    """Write down the roles of *user*, and whether they are disabled; who is has no sessions."""
+    """Write down the roles of *user*, whether they are disabled (who is has no sessions), and when confirmed last."""
     this = (UserRow.organization_id == user.organization, UserRow.id == user.id)
-    session.execute(update(UserRow).where(*this).values(roles=sorted(user.roles), disabled=user.disabled))
+    confirmed_at = user.identity.confirmed_at if user.identity else None
+    values = {"roles": sorted(user.roles), "disabled": user.disabled, "confirmed_at": confirmed_at}
+    session.execute(update(UserRow).where(*this).values(values))
     if user.disabled:
         end_sessions(session, user)
 
@@ -87,6 +102,12 @@ def set_password_hash(session: Session, user: User, password_hash: str) -> None:
 def user_named(session: Session, name: str) -> User | None:
     """Find the user who signs in as *name*; names are unique over all organizations."""
     row = session.scalar(select(UserRow).where(UserRow.name == name))
+    return user_of(row) if row else None
+
+
+def user_identified(session: Session, issuer: str, subject: str) -> User | None:
+    """Find the user whom the identity provider *issuer* knows as *subject*."""
+    row = session.scalar(select(UserRow).where(UserRow.issuer == issuer, UserRow.subject == subject))
     return user_of(row) if row else None
 
 
@@ -178,7 +199,10 @@ def end_sessions(session: Session, user: User) -> None:
 
 def user_of(row: UserRow) -> User:
     """Make the value of a row."""
-    return User(row.id, row.organization_id, row.name, row.password_hash, frozenset(row.roles), row.disabled)
+    identity = None
+    if row.issuer is not None and row.subject is not None and row.confirmed_at is not None:
+        identity = ConfirmedIdentity(row.issuer, row.subject, row.confirmed_at)
+    return User(row.id, row.organization_id, row.name, row.password_hash, frozenset(row.roles), row.disabled, identity)
 
 
 def _of(user: User) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

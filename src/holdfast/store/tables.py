@@ -70,7 +70,11 @@ class UserRow(Table):
     password_hash: Mapped[str]
     roles: Mapped[list[str]] = mapped_column(server_default="[]")
     disabled: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    issuer: Mapped[str | None]  # of whom an identity provider says who they are; they have no password
+    subject: Mapped[str | None]
+    confirmed_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    __table_args__ = (Index("user_by_identity", "issuer", "subject", unique=True),)
 
 
 class SessionRow(Table):

@@ -18,6 +18,7 @@ from holdfast.web import (
     live,
     rotation,
     sign_in,
+    single_sign_on,
     testing,
     tokens,
     trust_settings,
@@ -32,6 +33,7 @@ def create_door(runtime: Runtime) -> FastAPI:
     door.state.runtime = runtime
     for page in (
         sign_in,
+        single_sign_on,
         testing,
         api_docs,
         apis,

@@ -21,7 +21,7 @@ router = APIRouter()
 @router.get("/sign-in")
 def show(request: Request, next: str = "/apis") -> Response:  # noqa: A002 - the name in the address
     """Ask for name and password."""
-    return render(request, "sign_in.html", next=next, name="", error=None)
+    return ask(request, next)
 
 
 @router.post("/sign-in")
@@ -37,12 +37,20 @@ def sign_in(
     try:
         user = running.accounts.authenticate(name, password, client, running.now())
     except SignInRefused as error:
-        return render(request, "sign_in.html", status=422, next=next, name=name, error=str(error))
+        return ask(request, next, name, str(error), 422)
     except TooManyAttempts as error:
-        return render(request, "sign_in.html", status=429, next=next, name=name, error=str(error))
-    response = RedirectResponse(_own_path(next), 303)
+        return ask(request, next, name, str(error), 429)
+    response = RedirectResponse(own_path(next), 303)
     start_session(request, running, user, response)
     return response
+
+
+def ask(request: Request, wanted: str, name: str = "", error: str | None = None, status: int = 200) -> Response:
+    """Show the page that asks who somebody is; afterwards they go to *wanted*."""
+    running: Runtime = request.app.state.runtime
+    sso = running.single_sign_on
+    label = sso.label if sso else None
+    return render(request, "sign_in.html", status=status, next=wanted, name=name, error=error, provider=label)
 
 
 def start_session(request: Request, running: Runtime, user: User, response: Response) -> None:
@@ -71,6 +79,6 @@ def sign_out(request: Request, running: Running) -> Response:
     return response
 
 
-def _own_path(address: str) -> str:
+def own_path(address: str) -> str:
     """Follow only paths of our own: `//host` and `/\\host` lead elsewhere."""
     return address if address.startswith("/") and address[1:2] not in {"/", "\\"} else "/apis"

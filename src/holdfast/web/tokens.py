@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.apis.errors import InvalidField
-from holdfast.services import tokens
+from holdfast.services import own_account, tokens
 from holdfast.services.errors import Conflict
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
@@ -69,6 +69,8 @@ def _page(
         who=who,
         status=status,
         section="account",
+        user=own_account.get_account(running.store, who),
+        confirmed_days=tokens.CONFIRMED_FOR.days,
         tokens=tokens.list_tokens(running.store, who, running.now()),
         offered=grantable(who.permissions),
         typed=typed,

@@ -81,7 +81,9 @@ def change_user(
 ) -> Response:
     """Give a user other roles, or let them sign in or not."""
     try:
-        users.change_user(running.store, who, name, running.now(), roles=roles or [], disabled=disabled)
+        # Without the fields, who has a password has no role; of others, the provider decides.
+        chosen = None if users.get_user(running.store, who, name).identity else roles or []
+        users.change_user(running.store, who, name, running.now(), roles=chosen, disabled=disabled)
     except (InvalidField, Conflict) as error:
         return _page(request, running, who, name, {error.field: str(error)}, 422)
     return RedirectResponse("/users?done=user-changed", 303)
@@ -94,7 +96,7 @@ def set_password(
     """Give a user another password."""
     try:
         users.set_password(running.store, running.accounts.passwords, who, name, password, running.now())
-    except InvalidField as error:
+    except (InvalidField, Conflict) as error:
         return _page(request, running, who, name, {error.field: str(error)}, 422)
     return RedirectResponse("/users?done=user-password", 303)
 

@@ -1,0 +1,33 @@
+"""
+The identity provider that people sign in by.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from holdfast.doctor.check import Check
+from holdfast.machine import CannotStart
+from holdfast.oidc import open_single_sign_on
+from holdfast.openid.errors import ProviderUnusable
+from holdfast.settings import Settings
+
+NAME = "identity provider"
+
+
+def check(settings: Settings, now: datetime) -> Iterator[Check]:
+    """Ask it what it says of itself; nothing where there is none."""
+    try:
+        found = open_single_sign_on(settings)
+    except CannotStart as error:
+        yield Check.failed(NAME, str(error), "Correct it before the next start.")
+        return
+    if found is None:
+        return
+    try:
+        found.provider.metadata(now)
+    except ProviderUnusable as error:
+        yield Check.failed(NAME, str(error), "Nobody can sign in by it until that is mended. Passwords still work.")
+    else:
+        yield Check.ok(NAME, f"{found.provider.issuer} says where people sign in.")
+    finally:
+        found.provider.close()

@@ -1,0 +1,121 @@
+"""
+An ID token and what else the provider says of somebody -> who they are, or why that is not believed. Pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.errors import ClaimError, InvalidKeyIdError, JoseError
+from joserfc.jwk import KeySet
+from joserfc.jws import JWSRegistry
+
+from holdfast.openid.errors import IdentityRefused
+
+# Signatures by keys that only the provider has; "none", or one by the secret that we have too, would prove nothing.
+ALGORITHMS = (
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
+)  # fmt: skip
+LEEWAY = timedelta(minutes=2)  # between our clock and the provider's
+MAX_GROUPS = 10_000
+MAX_SUBJECT = 255  # characters (OpenID Connect Core 1.0, section 2)
+
+
+class UnknownKey(IdentityRefused):
+    """The ID token is signed by a key that is not among those given; the provider may have a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an ID token must have been made for."""
+
+    issuer: str
+    client_id: str
+    nonce: str
+    access_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """
+    Somebody, as the provider *issuer* knows them: *subject* is theirs for ever, *name* is what they are called now.
+
+    *groups* are None where the provider said nothing of groups.
+    """
+
+    issuer: str
+    subject: str
+    name: str | None
+    groups: frozenset[str] | None
+
+
+def verified_claims(id_token: str, keys: KeySet, expected: Expected, now: datetime) -> dict[str, Any]:
+    """
+    Give the claims of an ID token that is proof (OpenID Connect Core 1.0, section 3.1.3.7).
+
+    Raises:
+        UnknownKey: None of *keys* is the one that it names.
+        IdentityRefused: It is not signed by one of *keys*, not for us, not for this sign-in, or not of now.
+    """
+    try:
+        registry = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
+        token = jwt.decode(id_token, keys, registry=registry)
+    except InvalidKeyIdError as error:
+        raise UnknownKey("the ID token is signed by a key that the provider does not publish") from error
+    except (JoseError, ValueError) as error:
+        raise IdentityRefused(f"the ID token is not signed as it must be ({_words(error)})") from error
+    options = {
+        "iss": {"essential": True, "values": [expected.issuer]},
+        "aud": {"essential": True, "values": [expected.client_id]},
+    }
+    params = {
+        "nonce": expected.nonce,
+        "client_id": expected.client_id,
+        "access_token": expected.access_token,
+    }
+    claims = CodeIDToken(token.claims, token.header, options, params)
+    try:
+        claims.validate(int(now.timestamp()), int(LEEWAY.total_seconds()))
+    except (JoseError, ValueError, TypeError) as error:
+        raise IdentityRefused(f"the ID token cannot be accepted ({_words(error)})") from error
+    if not 0 < len(claims["sub"]) <= MAX_SUBJECT:
+        raise IdentityRefused("the ID token names nobody")
+    return dict(claims)
+
+
+def read_identity(claims: Mapping[str, Any], name_claim: str, groups_claim: str) -> Identity:
+    """Read who somebody is from claims that are verified."""
+    name = claim(claims, name_claim)
+    return Identity(
+        issuer=claims["iss"],
+        subject=claims["sub"],
+        name=name if isinstance(name, str) and name else None,
+        groups=_groups(claim(claims, groups_claim)),
+    )
+
+
+def claim(claims: Mapping[str, Any], path: str) -> Any:
+    """Find a claim by its name, or by names with dots between them where claims are in each other; None: missing."""
+    if path in claims:  # names may be URLs, which have dots
+        return claims[path]
+    found: Any = claims
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def _groups(value: Any) -> frozenset[str] | None:
+    if isinstance(value, str):
+        return frozenset({value})
+    if not isinstance(value, list):
+        return None
+    return frozenset(each for each in value[:MAX_GROUPS] if isinstance(each, str))
+
+
+def _words(error: Exception) -> str:
+    """Say what kind of error it is; its text may hold what the provider wrote."""
+    code = getattr(error, "error", "") or type(error).__name__
+    return f"{code} {error.claim}" if isinstance(error, ClaimError) else code

@@ -1,0 +1,88 @@
+"""
+What a provider publishes of itself: where to ask it what (OpenID Connect Discovery 1.0), and its keys. Pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
+
+from holdfast.openid.errors import ProviderUnusable
+
+MAX_KEYS = 100
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Where the provider is asked what (section 3), and whether applications may sign in there by HTTP Basic."""
+
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None
+    takes_basic: bool
+
+
+def metadata_url(issuer: str) -> str:
+    """Say where the provider describes itself (section 4)."""
+    return f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+
+
+def read_metadata(found: Mapping[str, Any], issuer: str) -> Metadata:
+    """Read what is at the metadata URL of *issuer*. Raises ProviderUnusable."""
+    if found.get("issuer") != issuer:
+        # Section 4.3: without this, one provider could speak for another.
+        raise ProviderUnusable(f"{metadata_url(issuer)} speaks for another issuer than {issuer}, to the letter.")
+    for name in _NEEDED:
+        if not is_private(found.get(name)):
+            raise ProviderUnusable(f"{metadata_url(issuer)} has no {name} with https.")
+    userinfo = found.get("userinfo_endpoint")
+    methods = found.get("token_endpoint_auth_methods_supported")
+    return Metadata(
+        authorization_endpoint=found["authorization_endpoint"],
+        token_endpoint=found["token_endpoint"],
+        jwks_uri=found["jwks_uri"],
+        userinfo_endpoint=userinfo if is_private(userinfo) else None,
+        # Section 3: without the member, Basic is what it takes.
+        takes_basic=not isinstance(methods, list) or "client_secret_basic" in methods,
+    )
+
+
+def read_keys(found: Mapping[str, Any]) -> KeySet:
+    """Read the public keys of a JWK set (RFC 7517); those of kinds that nobody here knows are left out."""
+    keys = found.get("keys")
+    read = [_key(each) for each in keys[:MAX_KEYS]] if isinstance(keys, list) else []
+    return KeySet([key for key in read if key])
+
+
+def is_private(url: object) -> bool:
+    """Say whether what is sent to *url* is not for everybody to read: it is https, or stays on this machine."""
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+        host = parts.hostname if parts else None
+    except ValueError:
+        return False
+    return parts is not None and host is not None and (parts.scheme == "https" or _stays(parts.scheme, host))
+
+
+def _stays(scheme: str, host: str) -> bool:
+    return scheme == "http" and host in _LOOPBACK
+
+
+def _key(written: Any) -> RSAKey | ECKey | OKPKey | None:
+    try:
+        match written:
+            case {"kty": "RSA"}:
+                return RSAKey.import_key(written)
+            case {"kty": "EC"}:
+                return ECKey.import_key(written)
+            case {"kty": "OKP"}:
+                return OKPKey.import_key(written)
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None
+    return None

@@ -1,0 +1,76 @@
+"""
+The process of `identity_provider.py`: Canaille, a server of OpenID Connect, with people and groups of its own.
+
+    python canaille_process.py '{"port": ..., "redirect_uri": ..., "people": {"dora": ["api-team"]}, ...}'
+"""
+
+import asyncio
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from asgiref.wsgi import WsgiToAsgi
+from canaille import create_app
+from canaille.app import models
+from canaille.backends import Backend
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+
+def main(wanted: dict[str, Any]) -> None:
+    """Serve until the process ends."""
+    address = f"127.0.0.1:{wanted['port']}"
+    app = create_app(
+        {
+            "SECRET_KEY": "only for tests",
+            "SERVER_NAME": address,
+            "PREFERRED_URL_SCHEME": "http",
+            "CANAILLE": {"DATABASE": "memory"},
+            "CANAILLE_OIDC": {"ACTIVE_JWKS": [wanted["key"]]},
+        }
+    )
+    with app.app_context():
+        fill(wanted, Backend.instance)
+    config = Config()
+    config.bind = [address]
+    asyncio.run(serve(WsgiToAsgi(app), config))
+
+
+def fill(wanted: dict[str, Any], backend: Any) -> None:
+    """Make the people, their groups, and the client that Holdfast is."""
+    people = {
+        name: models.User(
+            user_name=name,
+            display_name=name,
+            formatted_name=name.title(),
+            family_name=name.title(),
+            emails=[f"{name}@example.org"],
+            password=wanted["password"],
+        )
+        for name in wanted["people"]
+    }
+    for person in people.values():
+        backend.save(person)
+    for group in {group for groups in wanted["people"].values() for group in groups}:
+        members = [people[name] for name, groups in wanted["people"].items() if group in groups]
+        backend.save(models.Group(display_name=group, members=members))
+    client = models.Client(
+        client_id=wanted["client_id"],
+        client_secret=wanted["client_secret"],
+        client_name="Holdfast",
+        client_uri=wanted["redirect_uri"],
+        client_id_issued_at=datetime.now(UTC),
+        redirect_uris=[wanted["redirect_uri"]],
+        grant_types=["authorization_code"],
+        response_types=["code"],
+        scope=["openid", "profile", "groups"],
+        token_endpoint_auth_method="client_secret_basic",
+    )
+    backend.save(client)
+    client.audience = [client]
+    backend.save(client)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -1,0 +1,278 @@
+"""Whom an identity provider is believed to have sent, and who they are here; each test speaks for the provider."""
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from holdfast.openid.provider import KEYS_LAST, Provider, ProviderSettings
+from holdfast.services.attempts import FREE, Attempts
+from holdfast.services.errors import ProviderSignInRefused, TooManyAttempts
+from holdfast.services.permissions import Role
+from holdfast.services.single_sign_on import Returned, SingleSignOn, begin, finish
+from holdfast.store import accounts
+from scripted_provider import CLIENT, SECRET, ScriptedProvider, forged, new_key, signed
+
+ROLES = (("api-team", Role.CREATOR), ("cn=on-call,ou=teams", Role.PUBLISHER))
+METADATA = "/.well-known/openid-configuration"
+BACK = "http://127.0.0.1:9080/sign-in/callback"
+NO_PROOF = "What the identity provider said is no proof of who you are. Begin again."
+UNUSABLE = "The identity provider cannot be used at this moment. Try again; the log of Holdfast says why."
+NO_ROLE = "None of your groups gives you a role in Holdfast. Ask who manages it."
+
+
+@pytest.fixture
+def provider():
+    with ScriptedProvider().serving() as made:
+        made.claims = {"preferred_username": "dora", "groups": ["api-team"]}
+        yield made
+
+
+@pytest.fixture
+def agreed():
+    """What a test wants to be otherwise: members of ProviderSettings or of SingleSignOn."""
+    return {}
+
+
+@pytest.fixture
+def sso(provider, agreed):
+    ours = {"label": "Scripted", "organization": "default", "roles": ROLES}
+    others = {name: value for name, value in agreed.items() if name not in ours}
+    asked = Provider(ProviderSettings(provider.issuer, CLIENT, SECRET, **others))
+    yield SingleSignOn(asked, **(ours | {name: value for name, value in agreed.items() if name in ours}))
+    asked.close()
+
+
+@pytest.fixture
+def come(store, anna, sso, provider, clock):
+    """Begin a sign-in, come back from the provider with other words or none, and give the user."""
+    del anna  # with whom the organization comes
+    attempts = Attempts()
+
+    def come(secret="known to one browser", **said):  # noqa: S107 - what a browser has in its cookie
+        query = parse_qs(urlsplit(begin(sso, secret, BACK, clock())).query)
+        provider.nonce = query["nonce"][0]
+        returned = {"redirect_uri": BACK, "state": query["state"][0], "code": "c0de"} | said
+        return finish(store, attempts, sso, secret, Returned(**returned), "192.0.2.1", clock())
+
+    return come
+
+
+@pytest.fixture
+def refused(come):
+    """Come back, see that nobody is let in, and give what they are told."""
+
+    def refused(**said):
+        with pytest.raises(ProviderSignInRefused) as caught:
+            come(**said)
+        return str(caught.value)
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": "https://elsewhere.test"},
+        {"aud": "another"},
+        {"aud": [CLIENT, "another"]},
+        {"aud": [CLIENT, "another"], "azp": "another"},
+        {"azp": "another"},
+        {"aud": None},
+        {"nonce": "of another sign-in"},
+        {"nonce": None},
+        {"exp": 1_700_000_000},
+        {"exp": None},
+        {"iat": None},
+        {"iat": 32_503_680_000},
+        {"nbf": 32_503_680_000},
+        {"sub": None},
+        {"sub": ""},
+        {"sub": "s" * 256},
+        {"sub": 4711},
+        {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"},
+    ],
+    ids=str,
+)
+def test_an_id_token_that_is_no_proof_signs_nobody_in(refused, provider, store, claims):
+    provider.claims |= claims
+    assert refused() == NO_PROOF
+    with store.read() as session:
+        assert accounts.count_users(session, "default") == 0
+
+
+def test_a_signature_by_a_foreign_key_signs_nobody_in(refused, provider):
+    foreign = new_key("one")
+    provider.sign = lambda claims: signed(claims, foreign)
+    assert refused() == NO_PROOF
+
+
+@pytest.mark.parametrize("alg", ["none", "HS256"])
+def test_a_signature_that_anybody_or_the_client_could_make_signs_nobody_in(refused, provider, alg):
+    provider.sign = lambda claims: forged(claims, alg, SECRET.encode())
+    assert refused() == NO_PROOF
+
+
+def test_a_public_key_is_no_secret_that_signs(refused, provider):
+    public = provider.key.as_pem(private=False)
+    provider.sign = lambda claims: forged(claims, "HS256", public)
+    assert refused() == NO_PROOF
+
+
+def test_a_new_key_of_the_provider_is_asked_for_once_a_minute(come, refused, provider, clock):
+    assert come().name == "dora"
+    provider.key = new_key("two")
+    assert refused() == NO_PROOF  # the keys were asked for a moment ago
+    clock.advance(seconds=KEYS_LAST.total_seconds() + 1)
+    assert come().name == "dora"
+
+
+def test_keys_of_kinds_that_nobody_knows_hinder_no_others(come, provider):
+    keys = [{"kty": "AKP", "kid": "x"}, {"kty": "EC"}, "none", provider.key.as_dict(private=False)]
+    provider.answers["/keys"] = (200, json.dumps({"keys": keys}).encode())
+    assert come().name == "dora"
+
+
+def test_what_the_provider_refuses_is_told_without_its_words(refused, provider):
+    assert refused(error="access_denied") == (
+        "The identity provider did not sign you in (access_denied). Begin again, or ask there."
+    )
+    assert "(no code)" in refused(error="<script>")
+    assert "(no code)" in refused(code="")
+    assert not any(path == "/token" for path, _, _ in provider.asked)
+
+
+def test_an_answer_of_another_issuer_is_refused(come, refused, provider):
+    assert refused(issuer="https://elsewhere.test") == NO_PROOF
+    assert come(issuer=provider.issuer).name == "dora"
+
+
+def test_refused_codes_are_counted_as_failed_attempts(come, refused, provider):
+    provider.answers["/token"] = (400, b'{"error": "invalid_grant"}')
+    for _ in range(FREE + 1):
+        assert refused() == NO_PROOF
+    with pytest.raises(TooManyAttempts):
+        come()
+
+
+@pytest.mark.parametrize("path", [METADATA, "/token", "/keys"])
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [(500, b""), (302, b""), (200, b"<html>"), (200, b"[]"), (200, b" " * 2_000_000)],
+    ids=["an error", "elsewhere", "no JSON", "no object", "too much"],
+)
+def test_a_provider_that_cannot_be_used_is_said(refused, provider, path, status, answer):
+    provider.answers[path] = (status, answer)
+    assert refused() == UNUSABLE
+
+
+def test_a_provider_that_speaks_for_another_is_not_used(refused, provider):
+    provider.metadata["issuer"] = "https://elsewhere.test"
+    assert refused() == UNUSABLE
+
+
+@pytest.mark.parametrize("member", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+@pytest.mark.parametrize("url", [None, "", "http://elsewhere.test/x", "https://", "javascript:x", 1, "http://[x"])
+def test_nothing_is_asked_of_a_provider_in_the_clear(refused, provider, member, url):
+    provider.metadata[member] = url
+    assert refused() == UNUSABLE
+
+
+def test_a_provider_that_wants_the_secret_in_the_form_gets_it_there(come, provider):
+    provider.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
+    assert come().name == "dora"
+    _, form, authorization = next(asked for asked in provider.asked if asked[0] == "/token")
+    assert (form["client_id"], form["client_secret"], authorization) == ([CLIENT], [SECRET], "")
+
+
+# Who they are here
+
+
+def test_groups_that_the_id_token_lacks_are_asked_of_the_user_info(come, provider):
+    provider.claims = {}
+    provider.user_info = {"sub": "4711", "preferred_username": "emil", "groups": ["cn=on-call,ou=teams"]}
+    found = come()
+    assert (found.name, found.roles) == ("emil", {"publisher"})
+    assert provider.asked[-1] == ("/userinfo", {}, "Bearer opens user info")
+
+
+def test_user_info_about_somebody_else_is_refused(refused, provider):
+    provider.claims = {}
+    provider.user_info = {"sub": "4712", "preferred_username": "emil", "groups": ["api-team"]}
+    assert refused() == NO_PROOF
+
+
+@pytest.mark.parametrize(
+    ("agreed", "claims"),
+    [
+        ({"groups_claim": "realm_access.roles"}, {"realm_access": {"roles": "api-team"}}),
+        ({"groups_claim": "https://example.test/groups"}, {"https://example.test/groups": ["api-team"]}),
+    ],
+)
+def test_groups_may_be_one_word_deep_in_a_claim_or_at_a_url(come, provider, claims):
+    provider.claims = {"preferred_username": "dora"} | claims
+    assert come().roles == {"creator"}
+
+
+def test_a_name_at_the_provider_makes_nobody_somebody_else(come, provider):
+    for subject, called, name in (
+        ("1", "admin", "admin-2"),
+        ("2", "Admin", "Admin-2"),
+        ("3", "dora", "dora"),
+        ("4", "dora@elsewhere.test", "dora-2"),
+        ("5", "Jörg Müller", "Jorg-Muller"),
+        ("6", "<b>", "b"),
+        ("7", "名前", "user"),
+        ("8", "x" * 300, "x" * 60),
+        ("3", "anna", "dora"),
+    ):
+        provider.claims |= {"sub": subject, "preferred_username": called}
+        found = come()
+        assert (found.name, found.identity.subject) == (name, subject)
+
+
+def test_who_loses_all_groups_is_nobody_until_they_have_one_again(come, refused, provider, store):
+    known = come()
+    for groups in ([], None, 4711, {"api-team": True}, [["api-team"]]):
+        provider.claims["groups"] = groups
+        assert refused() == NO_ROLE
+        with store.read() as session:
+            assert accounts.user_identified(session, provider.issuer, "4711").roles == set()
+    provider.claims["groups"] = ["cn=on-call,ou=teams"]
+    again = come()
+    assert (again.id, again.roles) == (known.id, {"publisher"})
+
+
+def test_who_has_no_role_does_not_become_a_user(refused, provider, store):
+    provider.claims["groups"] = ["gardening"]
+    assert refused() == NO_ROLE
+    with store.read() as session:
+        assert accounts.count_users(session, "default") == 0
+
+
+@pytest.mark.parametrize("agreed", [{"roles": (("*", Role.VIEWER), *ROLES)}])
+def test_everybody_can_be_given_a_role(come, provider):
+    assert come().roles == {"viewer", "creator"}
+    provider.claims["groups"] = None
+    assert come().roles == {"viewer"}
+
+
+@pytest.mark.parametrize("agreed", [{"organization": "other"}])
+def test_people_belong_to_the_organization_that_was_agreed(come, otto):
+    assert (come().name, come().organization) == ("dora@other", otto.organization)
+
+
+@pytest.mark.parametrize("agreed", [{"organization": "nowhere"}])
+def test_an_organization_that_there_is_not_lets_nobody_in(refused):
+    assert refused().startswith("There is no organization nowhere yet.")
+
+
+def test_a_user_stays_in_the_organization_that_they_came_to_first(come, store, otto, sso, provider, clock):
+    come()
+    moved = SingleSignOn(sso.provider, sso.label, otto.organization, sso.roles)
+    query = parse_qs(urlsplit(begin(moved, "s", BACK, clock())).query)
+    provider.nonce = query["nonce"][0]
+    returned = Returned(BACK, query["state"][0], "c0de")
+    with pytest.raises(ProviderSignInRefused) as caught:
+        finish(store, Attempts(), moved, "s", returned, "192.0.2.1", clock())
+    assert str(caught.value) == "You are a user of default here. Ask an admin there to delete you."

@@ -1,0 +1,160 @@
+"""Signing in by an identity provider: the way there and back in a browser, and what follows from it."""
+
+import base64
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from holdfast.openid.provider import Provider, ProviderSettings
+from holdfast.services.permissions import Role
+from holdfast.services.single_sign_on import SIGN_IN_COOKIE, SingleSignOn
+from holdfast.services.tokens import CONFIRMED_FOR
+from rest.calls import APIS
+from scripted_provider import CLIENT, SECRET, ScriptedProvider
+
+PASSWORD = "several quite new words"
+
+
+@pytest.fixture
+def provider():
+    with ScriptedProvider().serving() as made:
+        made.claims = {"preferred_username": "dora", "groups": ["api-team"]}
+        yield made
+
+
+@pytest.fixture
+def running(runtime, anna, provider, clock):
+    """A control plane of one's own whose people sign in at *provider*."""
+    del anna  # with whom the organization comes
+    runtime.accounts.ensure_user("default", "admin", PASSWORD, clock(), reset=True)
+    asked = Provider(ProviderSettings(provider.issuer, CLIENT, SECRET))
+    yield replace(runtime, single_sign_on=SingleSignOn(asked, "Scripted", "default", [("api-team", Role.ADMIN)]))
+    asked.close()
+
+
+@pytest.fixture
+def browser(running, connect):
+    return connect(running)
+
+
+def begin(browser, provider, wanted="/failures"):
+    """Go to the provider and give the state that one comes back with."""
+    location = browser.get("/sign-in/provider", params={"next": wanted}).headers["location"]
+    query = parse_qs(urlsplit(location).query)
+    provider.nonce = query["nonce"][0]
+    return query["state"][0]
+
+
+def come_back(browser, provider, **query):
+    state = begin(browser, provider)
+    return browser.get("/sign-in/callback", params={"state": state, "code": "c0de"} | query)
+
+
+def refusal(answer):
+    """See that nobody is signed in, and that this sign-in is over; give what the page says."""
+    assert answer.status_code == 403
+    assert answer.headers["set-cookie"].startswith(f'{SIGN_IN_COOKIE}=""; ')
+    return answer.text.partition('id="sign-in-error">')[2].partition("</p>")[0].rpartition("</svg>")[2]
+
+
+def test_the_provider_is_told_who_asks_and_is_shown_proof(browser, provider):
+    assert "Sign in with Scripted" in browser.get("/sign-in").text
+    location = browser.get("/sign-in/provider").headers["location"]
+    assert location.startswith(f"{provider.issuer}/authorize?")
+    query = {name: value for name, (value,) in parse_qs(urlsplit(location).query).items()}
+    assert query["redirect_uri"] == "http://127.0.0.1:9080/sign-in/callback"
+    assert (query["response_type"], query["scope"], query["client_id"]) == ("code", "openid profile", CLIENT)
+    assert query["code_challenge_method"] == "S256"
+    answer = come_back(browser, provider)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/failures")
+    _, form, authorization = next(asked for asked in provider.asked if asked[0] == "/token")
+    assert base64.b64decode(authorization.removeprefix("Basic ")).decode() == f"{CLIENT}:{SECRET}"
+    assert (form["code"], form["grant_type"]) == (["c0de"], ["authorization_code"])
+    assert len(form["code_verifier"][0]) >= 43
+    assert browser.get("/apis").status_code == 200
+
+
+def test_over_https_the_cookie_of_a_sign_in_is_for_this_host_alone(browser):
+    answer = browser.get("https://127.0.0.1:9080/sign-in/provider")
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith(f"__Host-{SIGN_IN_COOKIE}=")
+    assert {"Secure", "HttpOnly", "SameSite=lax", "Path=/"} <= set(cookie.split("; "))
+    query = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert query["redirect_uri"] == ["https://127.0.0.1:9080/sign-in/callback"]
+
+
+def test_only_the_browser_that_began_a_sign_in_ends_it(browser, provider, running, connect):
+    state = begin(browser, provider)
+    other = connect(running)
+    for cookies in ({}, {SIGN_IN_COOKIE: ""}, {SIGN_IN_COOKIE: ".%2Fapis"}, {SIGN_IN_COOKIE: "guessed.%2Fapis"}):
+        other.cookies.clear()
+        other.cookies.update(cookies)
+        answer = other.get("/sign-in/callback", params={"state": state, "code": "c0de"})
+        assert refusal(answer).startswith("This sign-in was begun in another browser")
+    assert "begun in another browser" in refusal(come_back(browser, provider, state="é"))
+    assert not any(path == "/token" for path, _, _ in provider.asked)
+
+
+def test_an_answer_is_good_for_one_sign_in(browser, provider):
+    state = begin(browser, provider)
+    query = {"state": state, "code": "c0de"}
+    assert browser.get("/sign-in/callback", params=query).status_code == 303
+    assert "begun in another browser" in refusal(browser.get("/sign-in/callback", params=query))
+
+
+def test_nobody_is_led_elsewhere_afterwards(browser, provider):
+    for wanted in ("https://elsewhere.test", "//elsewhere.test", "/\\elsewhere.test", "javascript:a", "/%0d%0aa: b"):
+        state = begin(browser, provider, wanted)
+        answer = browser.get("/sign-in/callback", params={"state": state, "code": "c0de"})
+        assert answer.headers["location"] in {"/apis", "/%250d%250aa:%20b", "/%0d%0aa:%20b"}
+
+
+def test_a_provider_that_is_away_is_said_and_passwords_still_work(browser, provider):
+    provider.answers["/.well-known/openid-configuration"] = (500, b"")
+    refused = browser.get("/sign-in/provider")
+    assert (refused.status_code, "cannot be used at this moment" in refused.text) == (503, True)
+    assert browser.post("/sign-in", data={"name": "admin", "password": PASSWORD}).status_code == 303
+
+
+def test_without_a_provider_there_is_no_button_and_no_way(client):
+    assert "/sign-in/provider" not in client.get("/sign-in").text
+    assert client.get("/sign-in/provider").status_code == 404
+    assert client.get("/sign-in/callback").status_code == 404
+
+
+def test_who_loses_all_groups_loses_all_sessions(browser, provider, running, connect):
+    assert come_back(browser, provider).status_code == 303
+    provider.claims["groups"] = []
+    assert refusal(come_back(connect(running), provider)).startswith("None of your groups gives you a role")
+    assert browser.get("/apis").status_code == 303
+
+
+def test_tokens_open_nothing_while_the_provider_has_not_confirmed_their_user(browser, provider, clock):
+    assert come_back(browser, provider).status_code == 303
+    form = {"name": "nightly", "scopes": ["apim:api_view"], "days": "365"}
+    secret = "hfp_" + browser.post("/tokens", data=form).text.partition("hfp_")[2][:43]
+    headers = {"authorization": f"Bearer {secret}"}
+    assert browser.get(APIS, headers=headers).status_code == 200
+    clock.advance(seconds=CONFIRMED_FOR.total_seconds() + 1)
+    assert browser.get(APIS, headers=headers).status_code == 401
+    provider.claims |= {"iat": int(clock().timestamp()), "exp": int(clock().timestamp()) + 60}
+    assert come_back(browser, provider).status_code == 303
+    assert browser.get(APIS, headers=headers).status_code == 200
+
+
+def test_there_is_no_password_to_change_and_none_to_set(browser, provider):
+    assert come_back(browser, provider).status_code == 303
+    assert "There is no password here." in browser.get("/account").text
+    changed = browser.post("/account/password", data={"current": "", "new": PASSWORD})
+    assert (changed.status_code, "have no password here" in changed.text) == (422, False)
+    assert browser.post("/users/dora/password", data={"password": PASSWORD}).status_code == 422
+    assert browser.post("/sign-in", data={"name": "dora", "password": ""}).status_code == 422
+    assert browser.post("/users/dora", data={"roles": ["viewer"]}).status_code == 303
+    assert "roles: admin." in browser.get("/users/dora").text
+
+
+def test_an_organization_needs_an_admin_with_a_password(browser, provider):
+    assert come_back(browser, provider).status_code == 303
+    refused = browser.post("/users/admin/delete")
+    assert (refused.status_code, "No admin would be left who signs in with a password." in refused.text) == (422, True)
