@@ -192,6 +192,8 @@ REQUESTS = {
     "POST /tokens": lambda house, _: {
         "json": {"name": "another", "scopes": ["apim:api_view"], "expiresTime": house.later(days=1)}
     },
+    "GET /tokens/current": nothing,
+    "DELETE /tokens/current": nothing,
     "DELETE /tokens/{token_id}": nothing,
     "GET /account": nothing,
     "PUT /account/password": lambda *_: {"json": {"current": "crisp-thin-päsword", "new": PASSWORD}},
