@@ -162,6 +162,7 @@ REQUESTS = {
     "GET /removed-endpoint-certificates": nothing,
     "POST /removed-endpoint-certificates/{removed_id}/restore": nothing,
     "GET /endpoints/trust-settings": about_endpoint,
+    "GET /endpoints/trust-settings/crls": about_endpoint,
     "PUT /endpoints/trust-settings": lambda *_: {"params": WHERE, "json": {"names": ["pizza.test"]}},
     "PUT /endpoints/trust-exception": lambda house, _: {
         "params": WHERE,
