@@ -190,7 +190,7 @@ def test_prune_deletes_what_no_file_has_and_nothing_else_does(command, file):
     assert steps(command, file) == []
     assert steps(command, file, "--prune") == ["delete api Old:1", "delete certificate old"]
     said = command.refused("apply", "-f", file, "--prune", stdin="n\n")
-    assert "Make 2 changes?" in said
+    assert "Make 2 changes, 2 of them deletions? [y/N]" in said
     command.done("apply", "-f", file, "--prune", "--yes")
     assert steps(command, file, "--prune") == []
     assert command.done("api", "list", "--json").json["count"] == 1

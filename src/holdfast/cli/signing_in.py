@@ -14,13 +14,14 @@ from holdfast.cli import credentials
 from holdfast.cli.client import Client
 from holdfast.cli.credentials import DEFAULT_URL, Credentials, Publisher
 from holdfast.cli.failures import CommandFailed, Misused, NotSignedIn
+from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, ask, date, say, tell, write_facts, write_json
 from holdfast.cli.tokens import current_token, end_token, kept_as, make_token
 
 MAX_SECRET = 1024
 commands = typer.Typer()
 
-Url = Annotated[str | None, Argument(metavar="[URL]", help=f"Where the publisher is [default: {DEFAULT_URL}].")]
+Url = Annotated[str | None, Argument(metavar="URL", help=f"Where the publisher is [default: {DEFAULT_URL}].")]
 User = Annotated[str | None, Option(metavar="NAME", help="Who signs in; asked for if left out.")]
 PasswordStdin = Annotated[bool, Option("--password-stdin", help="Read the password from standard input.")]
 TokenStdin = Annotated[
@@ -30,7 +31,13 @@ CaFile = Annotated[str | None, Option(metavar="FILE", help="CA certificates (PEM
 InsecureHttp = Annotated[bool, Option("--insecure-http", help="Send the password to an http URL beyond this machine.")]
 
 
-@commands.command()
+@commands.command(
+    epilog=ending(
+        "holdfast login https://publisher.example",
+        "holdfast login https://publisher.example --user anna --password-stdin < password",
+        "holdfast login https://publisher.example --token-stdin < token",
+    )
+)
 def login(
     url: Url = None,
     user: User = None,
@@ -78,7 +85,7 @@ def login(
         tell("HOLDFAST_TOKEN, or HOLDFAST_USER and HOLDFAST_PASSWORD, are set: commands use these.")
 
 
-@commands.command()
+@commands.command(epilog=ending("holdfast logout"))
 def logout() -> None:
     """
     End the token that login kept, and forget it.
@@ -101,7 +108,10 @@ def logout() -> None:
         tell("HOLDFAST_TOKEN, or HOLDFAST_USER and HOLDFAST_PASSWORD, are set: commands go on using these.")
 
 
-@commands.command()
+@commands.command(
+    epilog=ending("holdfast whoami", "holdfast whoami --json"),
+    short_help="Say who asks which publisher, and until when.",
+)
 def whoami(as_json: AsJson = False) -> None:
     """Say which publisher is asked and on whose behalf, what of that is kept, and until when."""
     publisher, who = credentials.find()
@@ -135,11 +145,15 @@ def whoami(as_json: AsJson = False) -> None:
     )
 
 
-def read_password(question: str, *, stdin: bool) -> str:
-    """Read a password from standard input (its first line) or, without an echo, from the terminal."""
+def read_password(question: str, *, stdin: bool, new: bool = False) -> str:
+    """
+    Read a password from standard input (its first line) or, without an echo, from the terminal.
+
+    A *new* one is typed twice.
+    """
     if stdin:
         return _first_line("password")
-    password: str = typer.prompt(question, hide_input=True, err=True)
+    password: str = typer.prompt(question, hide_input=True, err=True, confirmation_prompt=new)
     return password
 
 
