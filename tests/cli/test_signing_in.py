@@ -140,6 +140,13 @@ def test_standard_input_without_a_token_is_said(alone, given):
     assert "begins with no token" in alone.refused("login", "--token-stdin", code=2, stdin=given)
 
 
+def test_where_nobody_can_type_a_password_that_is_said(alone):
+    ended = alone.process("login", "http://127.0.0.1:9", "--user", "berta")
+    assert (ended.code, ended.output) == (1, "")
+    assert ended.errors.splitlines()[-1].startswith("holdfast: No password was given, so nothing was done.")
+    assert "GetPassWarning" not in ended.errors
+
+
 @pytest.mark.parametrize("beside", [("--user", "a"), ("--password-stdin",)])
 def test_a_token_goes_with_nothing_else(alone, beside):
     assert "Leave out --user and --password-stdin." in alone.refused("login", "--token-stdin", *beside, code=2)
@@ -325,6 +332,7 @@ def test_a_ca_file_that_is_none_is_said(alone, tmp_path, name):
 
 
 def test_no_command_takes_a_password_as_an_argument(alone):
-    for command in (("login",), ("certificate", "add"), ("certificate", "replace"), ("certificate", "inspect")):
-        options = [word for word in alone.done(*command, "--help").output.split() if word.startswith("--pass")]
-        assert options == ["--password-stdin"]
+    reading = ("login", "certificate add", "certificate replace", "certificate inspect", "user create", "user password")
+    for command in (*reading, "organization create"):
+        options = {word for word in alone.done(*command.split(), "--help").output.split() if word.startswith("--pass")}
+        assert options == {"--password-stdin"}

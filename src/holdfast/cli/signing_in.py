@@ -4,7 +4,9 @@
 
 import os
 import sys
+import warnings
 from datetime import UTC, datetime
+from getpass import GetPassWarning
 from typing import Annotated
 
 import typer
@@ -153,7 +155,13 @@ def read_password(question: str, *, stdin: bool, new: bool = False) -> str:
     """
     if stdin:
         return _first_line("password")
-    password: str = typer.prompt(question, hide_input=True, err=True, confirmation_prompt=new)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", GetPassWarning)  # where there is no terminal, there is no echo
+            password: str = typer.prompt(question, hide_input=True, err=True, confirmation_prompt=new)
+    except typer.Abort as error:
+        text = "No password was given, so nothing was done. Add --password-stdin where nobody can be asked."
+        raise CommandFailed(text) from error
     return password
 
 
