@@ -287,6 +287,20 @@ def test_a_file_that_others_can_read_is_refused(signed_in):
     assert said == f"holdfast: Others can read {file}. Run `holdfast login` again, which ends its token.\n"
 
 
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_the_token_of_a_file_that_others_can_change_is_sent_nowhere(alone, mode):
+    with answering(body=BODY) as server, answering(body=BODY) as other:
+        keep(Publisher(other.url), token(), alone.environment)
+        kept(alone).chmod(mode)
+        assert f"Others can change {kept(alone)}." in alone.refused("whoami")
+        ended = alone.done("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
+        assert f"The token that was kept is not ended: Others can change {kept(alone)}." in ended.errors
+        kept(alone).chmod(mode)
+        assert "Others can change" in alone.refused("logout")
+        assert not kept(alone).exists()
+        assert other.asked == []
+
+
 @pytest.mark.parametrize("content", ["{", "url = 1", "", 'url = "https://a"', DAMAGED, "\xff"])
 def test_a_damaged_file_is_said(signed_in, content):
     kept(signed_in).write_bytes(content.encode("latin-1"))

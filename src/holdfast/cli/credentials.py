@@ -118,16 +118,20 @@ def kept(environment: Mapping[str, str] = os.environ, *, exposed: bool = False) 
     """
     Read what `holdfast login` kept; None where there is nothing.
 
-    With *exposed*, a file that others can read is read, too: for ending its token.
+    With *exposed*, a file that others can read is read, too: for ending its token. One that they can change never is, for
+    they may have written where the token is sent.
 
     Raises:
-        CommandFailed: The file cannot be read, is damaged, or others can read it.
+        CommandFailed: The file cannot be read, is damaged, or others can read or change it.
         NotSignedIn: It is of a version that kept passwords.
     """
     file = credentials_file(environment)
     try:
         with file.open("rb") as opened:
-            if os.fstat(opened.fileno()).st_mode & 0o077 and not exposed:
+            mode = os.fstat(opened.fileno()).st_mode
+            if mode & 0o022:
+                raise CommandFailed(f"Others can change {file}. Revoke its token on the page Tokens, and log in again.")
+            if mode & 0o077 and not exposed:
                 raise CommandFailed(f"Others can read {file}. Run `holdfast login` again, which ends its token.")
             values = tomllib.loads(opened.read(MAX_BYTES).decode())
     except FileNotFoundError:
