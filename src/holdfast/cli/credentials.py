@@ -118,8 +118,8 @@ def kept(environment: Mapping[str, str] = os.environ, *, exposed: bool = False) 
     """
     Read what `holdfast login` kept; None where there is nothing.
 
-    With *exposed*, a file that others can read is read, too: for ending its token. One that they can change never is, for
-    they may have written where the token is sent.
+    With *exposed*, a file that others can read is read, too: for ending its token. One that they can change never is,
+    for they may have written where the token is sent.
 
     Raises:
         CommandFailed: The file cannot be read, is damaged, or others can read or change it.

@@ -40,7 +40,7 @@ Prune = Annotated[bool, Option("--prune", help="Delete the APIs and aliases of t
     epilog=ending(
         "holdfast apply -f holdfast/",
         "holdfast apply -f holdfast/ --prune --yes --wait",
-        "holdfast export | holdfast apply -f - --yes",
+        "holdfast apply -f - --yes < holdfast.yaml",
     ),
     short_help="Make an organization what files want it to be.",
 )
@@ -108,7 +108,9 @@ def compare_files(file: Files, prune: Prune = False, as_json: AsJson = False) ->
 def export_files(
     output: Annotated[
         Path | None,
-        Option("-o", "--output", metavar="FILE|DIR", help="A .yaml file, or a directory for it and its certificates."),
+        Option(
+            "-o", "--output", metavar="FILE|DIR", help="A .yaml file, or a directory for it, its certificates and CRLs."
+        ),
     ] = None,
 ) -> None:
     """Write all APIs, endpoint certificates and trust settings as the YAML that apply reads."""
@@ -138,4 +140,4 @@ def _count(steps: list[Step]) -> str:
 
 def _deletions(steps: list[Step]) -> str:
     count = sum(step.action is Action.DELETE for step in steps)
-    return f", {count} of them deletion{'' if count == 1 else 's'}" if count else ""
+    return f", {count} of them {'a deletion' if count == 1 else 'deletions'}" if count else ""
