@@ -59,6 +59,11 @@ def edit(file, *changes):
     file.write_text(text)
 
 
+def written(target):
+    """Which file an export to *target* says that it wrote."""
+    return target if target.suffix else target / "holdfast.yaml"
+
+
 def steps(command, file, *arguments):
     """What diff says, in short."""
     ended = command("diff", "-f", file, *arguments, "--json")
@@ -185,7 +190,7 @@ def test_prune_deletes_what_no_file_has_and_nothing_else_does(command, file):
     assert steps(command, file) == []
     assert steps(command, file, "--prune") == ["delete api Old:1", "delete certificate old"]
     said = command.refused("apply", "-f", file, "--prune", stdin="n\n")
-    assert "Make 2 changes?" in said
+    assert "Make 2 changes, 2 of them deletions? [y/N]" in said
     command.done("apply", "-f", file, "--prune", "--yes")
     assert steps(command, file, "--prune") == []
     assert command.done("api", "list", "--json").json["count"] == 1
@@ -240,16 +245,57 @@ def test_an_export_makes_the_same_again(command, file, tmp_path):
     assert "PRIVATE" not in first + (tmp_path / "out/certificates/pizza.pem").read_text()
 
 
-def test_crls_come_from_files_and_stay_when_none_are_named(command, file, folder):
-    (folder / "crls.pem").write_bytes(revoke(issue(ca=True, common_name="Authority")))
+@pytest.fixture
+def file_with_crls(file, folder):
+    """The file, and two CRLs of its backend's CAs."""
+    crls = revoke(issue(ca=True, common_name="One")) + revoke(issue(ca=True, common_name="Two"))
+    (folder / "crls.pem").write_bytes(crls)
     edit(file, ("    tlsMinimum: 1.3\n", "    tlsMinimum: 1.3\n    crlFile: crls.pem\n"))
+    return file
+
+
+def test_crls_come_from_files_and_stay_when_none_are_named(command, file_with_crls, folder):
+    command.done("apply", "-f", file_with_crls, "--yes")
+    assert steps(command, file_with_crls) == []
+    edit(file_with_crls, ("    crlFile: crls.pem\n", ""))
+    assert steps(command, file_with_crls) == []
+    edit(file_with_crls, ("tlsMinimum: 1.3\n", "tlsMinimum: 1.3\n    crlFile: crls.pem\n"))
+    (folder / "crls.pem").write_bytes(revoke(issue(ca=True, common_name="One")))
+    assert steps(command, file_with_crls) == ["change trust https://127.0.0.1:8443"]
+    edit(file_with_crls, ("crlFile: crls.pem", "crls: ''"))
+    assert steps(command, file_with_crls) == ["change trust https://127.0.0.1:8443"]
+
+
+def test_an_organization_without_anything_is_exported_into_a_folder(command, tmp_path):
+    command.done("export", "-o", tmp_path / "new/out")
+    assert command.done("apply", "-f", tmp_path / "new/out").output == "Nothing is to be changed.\n"
+
+
+@pytest.mark.parametrize("target", ["out", "out.yaml"])
+def test_crls_are_exported_and_make_the_same_trust_elsewhere(command, file_with_crls, folder, tmp_path, target):
+    command.done("apply", "-f", file_with_crls, "--yes")
+    before = command.done("trust", "show", "https://127.0.0.1:8443", "--json").json
+    assert command.done("export", "-o", tmp_path / target).errors == f"Wrote {written(tmp_path / target)}.\n"
+    assert steps(command, tmp_path / target) == []
+    command.done("trust", "set", "https://127.0.0.1:8443", "--crls", "none", "--tls-minimum", "1.2")
+    command.done("apply", "-f", tmp_path / target, "--yes")
+    after = command.done("trust", "show", "https://127.0.0.1:8443", "--json").json
+    assert (after["crls"], after["tlsMinimum"]) == (before["crls"], "1.3")
+    assert len(after["crls"]) == 2
+    if target == "out":
+        (crls,) = (tmp_path / "out/crls").iterdir()
+        assert crls.name == "127.0.0.1%3A8443.pem"
+        assert crls.read_bytes() == (folder / "crls.pem").read_bytes()
+
+
+def test_an_export_without_crls_has_none_elsewhere_either(command, file, folder, tmp_path):
     command.done("apply", "-f", file, "--yes")
-    assert steps(command, file) == []
-    ended = command.done("export")
-    assert "has CRLs, which the publisher does not give back." in ended.errors
-    assert command.done("apply", "-f", "-", "--yes", stdin=ended.output).output == "Nothing is to be changed.\n"
-    edit(file, ("crlFile: crls.pem", "crls: ''"))
-    assert steps(command, file) == ["change trust https://127.0.0.1:8443"]
+    command.done("export", "-o", tmp_path / "out")
+    (folder / "crls.pem").write_bytes(revoke(issue(ca=True)))
+    command.done("trust", "set", "https://127.0.0.1:8443", "--crls", folder / "crls.pem")
+    assert steps(command, tmp_path / "out") == ["change trust https://127.0.0.1:8443"]
+    command.done("apply", "-f", tmp_path / "out", "--yes")
+    assert command.done("trust", "show", "https://127.0.0.1:8443", "--json").json["crls"] == []
 
 
 def test_what_cannot_be_done_is_said_before_anything_is_done(command, file, folder):

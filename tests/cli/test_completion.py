@@ -1,9 +1,17 @@
 """Shells complete what is typed after `holdfast`."""
 
+import json
+import socket
 import subprocess
 import sys
+import time
 
 import pytest
+import typer
+
+from cli.answering import answering
+from holdfast import cli
+from issuing import issue
 
 DETECT_NO_SHELL = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
 
@@ -22,6 +30,73 @@ def test_completion_installs_into_the_home_of_the_user(alone, shell):
 def test_bash_completes_commands(alone, typed, offered):
     words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
     assert alone.process(**words, _HOLDFAST_COMPLETE="complete_bash").output.split() == offered
+
+
+def completed(command, *typed, **environment):
+    words = {"COMP_WORDS": " ".join(("holdfast", *typed)), "COMP_CWORD": str(len(typed))}
+    ended = command.process(**words, **environment, _HOLDFAST_COMPLETE="complete_bash")
+    assert (ended.code, ended.errors) == (0, ""), ended
+    return [line for line in ended.output.split("\n") if line]
+
+
+@pytest.mark.envoy
+def test_names_that_the_publisher_knows_are_completed(command):
+    for name, context in (("Pizza", "/pizza"), ("Pasta", "/pasta"), ("Pizza Shack", "/shack")):
+        command.done("api", "create", name, context, "1", "--production", "https://127.0.0.1:8443")
+    command.done("certificate", "add", "backend-1", "https://127.0.0.1:8443", "-", stdin=issue("127.0.0.1").pem)
+    assert completed(command, "api", "show", "P") == ["Pasta", "Pizza"]  # what is two words to a shell is left out
+    assert completed(command, "api", "publish", "Pi") == ["Pizza"]
+    assert completed(command, "certificate", "replace", "") == ["backend-1"]
+    assert completed(command, "certificate", "add", "") == []
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"{}", b'{"certificates": 1}', b'{"certificates": [1]}', b'{"certificates": [{"alias": 1}]}']
+)
+def test_what_cannot_be_told_is_not_completed_and_nothing_is_said(alone, body):
+    with answering(body=body) as server:
+        offered = completed(alone, "certificate", "show", "x", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
+        assert server.asked != []
+    assert offered == []
+    assert completed(alone, "certificate", "show", "x") == []
+
+
+def test_a_shell_is_offered_nothing_that_it_would_run(alone):
+    names = ["a$(id)", "a;id", "a b", "a`id`", "a\nb", "-a", "a.b-c_d"]
+    body = json.dumps({"certificates": [{"alias": name} for name in names]}).encode()
+    with answering(body=body) as server:
+        offered = completed(alone, "certificate", "show", "a", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
+    assert offered == ["a.b-c_d"]
+
+
+def test_a_publisher_that_does_not_answer_is_not_waited_for_long(alone):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        assert completed(alone, "api", "show", "", HOLDFAST_URL=url, HOLDFAST_TOKEN="abc") == []
+        assert time.monotonic() - began < 10  # a second, and what a busy machine takes to start the command
+
+
+def every_command():
+    """Name all commands, as lists of words."""
+
+    def below(group, above):
+        for name, command in group.commands.items():
+            if getattr(command, "commands", None):
+                yield from below(command, [*above, name])
+            else:
+                yield [*above, name]
+
+    return list(below(typer.main.get_command(cli.app), []))
+
+
+@pytest.mark.parametrize("words", every_command(), ids=" ".join)
+def test_the_help_of_each_command_has_an_example_and_says_what_exit_codes_mean(alone, words):
+    said = alone.done(*words, "--help").output
+    examples = said.partition("  Examples:\n")[2].partition("\n\n")[0].splitlines()
+    assert examples != []
+    assert all(f"holdfast {' '.join(words)}" in example for example in examples)
+    assert "Exit codes: 0 " in said
 
 
 def test_help_says_what_exit_codes_mean(alone):

@@ -1,7 +1,9 @@
 """`holdfast login` keeps who asks whom, for its owner alone, and sends it to nobody else."""
 
-import base64
+import json
+import platform
 import stat
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,17 +13,25 @@ from holdfast.cli.credentials import Credentials, Publisher, credentials_file, k
 from issuing import issue, server_context
 from running import free_addresses
 
-SECRET = 'p"ä\\ss\x7fword #'
+LATER = datetime.now(UTC) + timedelta(days=30)
+# What `answering` says to everything that login asks.
+MADE = {"scopes": ["apim:api_view"], "list": [], "token": "hfp_new", "expiresTime": LATER.isoformat()}
+BODY = json.dumps(MADE | {"name": "berta", "organization": "default", "roles": ["admin"]}).encode()
+DAMAGED = 'url = "https://a"\nuser = "b"\ntoken = "c"\nexpires = "never"\n'
 
 
 def kept(command: Command):
     return credentials_file(command.environment)
 
 
+def token(shown="hfp_kept", expires_at=LATER):
+    return Credentials("berta", token=shown, expires_at=expires_at)
+
+
 @pytest.fixture
 def signed_in(alone):
     """The command of somebody who has signed in to a publisher that is not there any more."""
-    keep(Publisher("https://publisher.example"), Credentials("berta", SECRET), alone.environment)
+    keep(Publisher("https://publisher.example"), token(), alone.environment)
     return alone
 
 
@@ -30,11 +40,15 @@ def test_login_with_a_password_on_standard_input_is_kept_for_the_next_commands(a
     url, password = holdfast.publisher_url, holdfast.admin_password
     ended = alone.process("login", f"{url}/", "--user", "admin", "--password-stdin", stdin=f"{password}\n")
     assert (ended.code, ended.errors) == (0, "")
-    assert ended.output == f"Signed in to {url} as admin (kept in {kept(alone)}).\n"
+    end = f"{datetime.now(UTC) + timedelta(days=90):%Y-%m-%d}"
+    assert ended.output == f"Signed in to {url} as admin, until {end} (kept in {kept(alone)}).\n"
     assert stat.S_IMODE(kept(alone).stat().st_mode) == 0o600
     assert stat.S_IMODE(kept(alone).parent.stat().st_mode) == 0o700
-    asked = alone.process("whoami", "--json")
-    assert asked.json == {"url": url, "user": "admin", "method": "password"}
+    assert password not in kept(alone).read_text()
+    asked = alone.process("whoami", "--json").json
+    assert (asked["url"], asked["user"], asked["organization"], asked["roles"]) == (url, "admin", "default", ["admin"])
+    assert (asked["method"], asked["file"]) == ("token", str(kept(alone)))
+    assert asked["token"]["name"].startswith(f"holdfast login, {platform.node()[:20]}")
     assert alone.process("api", "list").output == "There are no APIs.\n"
 
 
@@ -50,30 +64,151 @@ def test_a_password_that_is_typed_is_not_shown(alone, holdfast):
 def test_a_wrong_password_is_said_and_not_kept(alone, holdfast):
     arguments = ("login", holdfast.publisher_url, "--user", "otto", "--password-stdin")
     said = alone.refused(*arguments, code=4, stdin="wrong horse\n")
-    assert said.startswith("holdfast: The user name or the password is wrong. (GET /apis: 401)\nRun `holdfast login`")
+    assert said.startswith("holdfast: The user name or the password is wrong. (GET /tokens: 401)\nRun `holdfast login`")
     assert "wrong horse" not in said
     assert not kept(alone).exists()
 
 
+def tokens(holdfast):
+    """The tokens of admin that login has made, by their ids."""
+    found = holdfast.rest.get("/tokens").json()["list"]
+    return {each["id"]: each for each in found if each["name"].startswith("holdfast login, ")}
+
+
+def sign_in(command, holdfast, *arguments):
+    password = f"{holdfast.admin_password}\n"
+    return command.done(
+        "login", holdfast.publisher_url, "--user", "admin", "--password-stdin", *arguments, stdin=password
+    )
+
+
 @pytest.mark.envoy
-def test_logout_forgets(alone, holdfast):
-    alone.done("login", holdfast.publisher_url, "--user", "admin", stdin=f"{holdfast.admin_password}\n")
-    assert alone.done("logout").output == "Signed out.\n"
+def test_logout_ends_the_token_and_forgets_it(alone, holdfast):
+    before = tokens(holdfast)
+    sign_in(alone, holdfast)
+    (made,) = tokens(holdfast).keys() - before.keys()
+    assert tokens(holdfast)[made]["scopes"] == holdfast.rest.get("/tokens").json()["scopes"]
+    assert alone.done("logout").output == "Signed out; the token is ended.\n"
+    assert tokens(holdfast) == before
     assert not kept(alone).exists()
     assert alone.done("logout").output == "Nobody was signed in.\n"
     assert "Run `holdfast login`" in alone.refused("api", "list", code=4)
 
 
-@pytest.mark.parametrize("secret", [SECRET, "\U0001f40e", "a\tb", "'''"])
-def test_a_kept_password_is_sent_as_it_was_given(alone, secret):
+@pytest.mark.envoy
+def test_a_new_login_ends_the_token_of_the_one_before(alone, holdfast):
+    before = tokens(holdfast)
+    for _ in range(3):  # within a second: names differ all the same
+        sign_in(alone, holdfast)
+    assert len(tokens(holdfast)) == len(before) + 1
+    alone.done("api", "list")
+    kept(alone).chmod(0o644)
+    sign_in(alone, holdfast)
+    assert len(tokens(holdfast)) == len(before) + 1
+    alone.done("logout")
+
+
+@pytest.mark.envoy
+def test_a_token_that_was_revoked_on_the_page_is_said(alone, holdfast):
+    before = tokens(holdfast)
+    sign_in(alone, holdfast)
+    (made,) = tokens(holdfast).keys() - before.keys()
+    holdfast.rest.delete(f"/tokens/{made}")
+    said = alone.refused("api", "list", code=4)
+    assert "does not accept the token that `holdfast login` kept: it has ended, was revoked," in said
+    assert f"Run `holdfast login {holdfast.publisher_url}`." in said
+    assert alone.done("logout").output == "Signed out.\n"
+
+
+@pytest.mark.envoy
+def test_a_token_of_the_page_is_kept_without_a_password(alone, holdfast):
+    body = {"name": "mine", "scopes": ["apim:api_view"], "expiresTime": LATER.isoformat()}
+    secret = holdfast.rest.post("/tokens", json=body).json()["token"]
+    arguments = ("login", holdfast.publisher_url, "--token-stdin")
+    for _ in range(2):  # the same token again is not ended
+        said = alone.done(*arguments, stdin=f"{secret}\n").output
+        assert said.startswith(f"Signed in to {holdfast.publisher_url} as admin, until {LATER:%Y-%m-%d} ")
+    lines = [" ".join(line.split()) for line in alone.done("whoami").output.splitlines()]
+    assert lines[-3:] == [f"Token kept in {kept(alone)}", "Called mine", f"Until {LATER:%Y-%m-%d %H:%M} UTC"]
+    assert "apim:api_create" not in str(alone.done("whoami", "--json").json["token"])
+    assert alone.done("logout").output == "Signed out; the token is ended.\n"
+    assert "does not accept the token" in alone.refused(*arguments, code=4, stdin=f"{secret}\n")
+
+
+@pytest.mark.parametrize("given", ["", "\n", "x" * 2000])
+def test_standard_input_without_a_token_is_said(alone, given):
+    assert "begins with no token" in alone.refused("login", "--token-stdin", code=2, stdin=given)
+
+
+def test_where_nobody_can_type_a_password_that_is_said(alone):
+    ended = alone.process("login", "http://127.0.0.1:9", "--user", "berta")
+    assert (ended.code, ended.output) == (1, "")
+    assert ended.errors.splitlines()[-1].startswith("holdfast: No password was given, so nothing was done.")
+    assert "GetPassWarning" not in ended.errors
+
+
+@pytest.mark.parametrize("beside", [("--user", "a"), ("--password-stdin",)])
+def test_a_token_goes_with_nothing_else(alone, beside):
+    assert "Leave out --user and --password-stdin." in alone.refused("login", "--token-stdin", *beside, code=2)
+
+
+def test_a_token_that_cannot_be_ended_is_said_and_forgotten(alone):
+    (address,) = free_addresses(1)
+    keep(Publisher(f"http://{address}"), token(), alone.environment)
+    ended = alone("logout")
+    assert (ended.code, ended.output) == (3, "Signed out.\n")
+    assert f"The token that was kept is not ended: http://{address} cannot be reached" in ended.errors
+    assert ended.errors.endswith(f"It stays valid until {LATER:%Y-%m-%d %H:%M} UTC; revoke it on the page Tokens.\n")
+    assert not kept(alone).exists()
+
+
+def test_a_new_login_says_that_the_token_of_before_is_not_ended(alone):
+    (address,) = free_addresses(1)
+    keep(Publisher(f"http://{address}"), token(), alone.environment)
+    with answering(body=BODY) as server:
+        ended = alone.done("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
+    assert f"The token that was kept is not ended: http://{address} cannot be reached" in ended.errors
+    assert "hfp_new" in kept(alone).read_text()
+    assert "hfp_" not in ended.output + ended.errors
+
+
+def test_a_token_that_cannot_be_kept_is_ended(alone):
+    alone.home.joinpath("config").write_text("a file where a directory should be")
+    with answering(body=BODY) as server:
+        said = alone.refused("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
+        last = server.asked[-1]
+    assert "cannot be written" in said
+    assert (last.method, last.headers["Authorization"]) == ("DELETE", "Bearer hfp_new")
+    assert last.path.endswith("/tokens/current")
+
+
+def test_a_token_that_has_expired_is_said(alone):
+    ended = datetime.now(UTC) - timedelta(minutes=1)
+    with answering(status=401, body=b"{}") as server:
+        keep(Publisher(server.url), token(expires_at=ended), alone.environment)
+        said = alone.refused("api", "list", code=4)
+    when = f"{ended:%Y-%m-%d %H:%M} UTC"
+    assert (
+        said == f"holdfast: The token that `holdfast login` kept ended on {when}. Run `holdfast login {server.url}`.\n"
+    )
+
+
+def test_a_password_that_an_earlier_version_kept_is_not_used(signed_in):
+    file = kept(signed_in)
+    file.write_text('url = "https://publisher.example"\nuser = "berta"\npassword = "hunter2"\n')
+    said = signed_in.refused("api", "list", code=4)
+    assert said == f"holdfast: {file} holds a password, as earlier versions kept it. Run `holdfast login` again.\n"
+    assert signed_in.done("logout").output == "Signed out.\n"
+
+
+def test_a_kept_token_is_sent_as_bearer(alone):
     with answering() as server:
-        keep(Publisher(server.url), Credentials("berta", secret), alone.environment)
+        keep(Publisher(server.url), token("abc'\\\"#"), alone.environment)
         alone.done("api", "list")
-        scheme, _, given = server.asked[0].headers["Authorization"].partition(" ")
-    assert (scheme, base64.b64decode(given).decode()) == ("Basic", f"berta:{secret}")
+        assert server.asked[0].headers["Authorization"] == "Bearer abc'\\\"#"
 
 
-def test_a_kept_password_is_sent_to_no_other_url(signed_in):
+def test_a_kept_token_is_sent_to_no_other_url(signed_in):
     with answering() as server:
         said = signed_in.refused("api", "list", code=4, HOLDFAST_URL=server.url)
         assert server.asked == []
@@ -81,11 +216,11 @@ def test_a_kept_password_is_sent_to_no_other_url(signed_in):
 
 
 def test_a_token_of_the_environment_wins(signed_in):
-    with answering() as server:
+    with answering(body=BODY) as server:
         signed_in.done("api", "list", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc.def")
         assert server.asked[0].headers["Authorization"] == "Bearer abc.def"
-        asked = signed_in.done("whoami", "--json", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc.def")
-    assert asked.json == {"url": server.url, "user": None, "method": "token"}
+        asked = signed_in.done("whoami", "--json", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc.def").json
+    assert (asked["url"], asked["method"], asked["file"]) == (server.url, "token", None)
 
 
 def test_a_token_with_a_line_end_is_refused_in_words(alone):
@@ -149,10 +284,24 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(alone):
 def test_a_file_that_others_can_read_is_refused(signed_in):
     kept(signed_in).chmod(0o640)
     said, file = signed_in.refused("whoami"), kept(signed_in)
-    assert said == f"holdfast: Others can read {file}. Run `chmod 600 {file}`, and change the password.\n"
+    assert said == f"holdfast: Others can read {file}. Run `holdfast login` again, which ends its token.\n"
 
 
-@pytest.mark.parametrize("content", ["{", "url = 1", "", 'url = "https://a"', "\xff"])
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_the_token_of_a_file_that_others_can_change_is_sent_nowhere(alone, mode):
+    with answering(body=BODY) as server, answering(body=BODY) as other:
+        keep(Publisher(other.url), token(), alone.environment)
+        kept(alone).chmod(mode)
+        assert f"Others can change {kept(alone)}." in alone.refused("whoami")
+        ended = alone.done("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
+        assert f"The token that was kept is not ended: Others can change {kept(alone)}." in ended.errors
+        kept(alone).chmod(mode)
+        assert "Others can change" in alone.refused("logout")
+        assert not kept(alone).exists()
+        assert other.asked == []
+
+
+@pytest.mark.parametrize("content", ["{", "url = 1", "", 'url = "https://a"', DAMAGED, "\xff"])
 def test_a_damaged_file_is_said(signed_in, content):
     kept(signed_in).write_bytes(content.encode("latin-1"))
     assert signed_in.refused("whoami") == f"holdfast: {kept(signed_in)} is damaged. Run `holdfast login` again.\n"
@@ -177,7 +326,7 @@ def test_the_certificate_of_a_publisher_is_verified(alone, tmp_path):
     backend = issue("127.0.0.1")
     file = tmp_path / "ca.pem"
     file.write_bytes(backend.pem)
-    with answering(tls=server_context(backend)) as server:
+    with answering(tls=server_context(backend), body=BODY) as server:
         environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
         said = alone.refused("api", "list", code=3, **environment)
         assert server.asked == []
@@ -197,6 +346,7 @@ def test_a_ca_file_that_is_none_is_said(alone, tmp_path, name):
 
 
 def test_no_command_takes_a_password_as_an_argument(alone):
-    for command in (("login",), ("certificate", "add"), ("certificate", "replace"), ("certificate", "inspect")):
-        options = [word for word in alone.done(*command, "--help").output.split() if word.startswith("--pass")]
-        assert options == ["--password-stdin"]
+    reading = ("login", "certificate add", "certificate replace", "certificate inspect", "user create", "user password")
+    for command in (*reading, "organization create"):
+        options = {word for word in alone.done(*command.split(), "--help").output.split() if word.startswith("--pass")}
+        assert options == {"--password-stdin"}

@@ -10,6 +10,7 @@ from cli.answering import answering
 from running import COMMAND
 
 BODY = b"""{"list": [{"name": "Pizza", "version": "1", "context": "/a", "lifeCycleStatus": "PUBLISHED", "id": "1"}]}"""
+TOKEN = b"""{"scopes": [], "list": [], "token": "hfp_new", "expiresTime": "2100-01-01T00:00:00Z"}"""
 
 
 class Terminal:
@@ -79,7 +80,7 @@ def test_no_color_is_obeyed(listing):
 
 
 def test_a_password_that_is_typed_at_a_terminal_is_not_shown(alone):
-    with answering() as server:
+    with answering(body=TOKEN) as server:
         terminal = Terminal("login", server.url, environment=alone.environment)
         terminal.read_until("User [admin]: ")
         terminal.type("berta")
@@ -88,7 +89,7 @@ def test_a_password_that_is_typed_at_a_terminal_is_not_shown(alone):
         assert terminal.end() == 0
         assert server.asked[0].headers["Authorization"].startswith("Basic ")
     assert "hunter2" not in terminal.shown
-    assert f"Signed in to {server.url} as berta" in terminal.shown.replace("\r\n", "\n")
+    assert f"Signed in to {server.url} as berta, until 2100-01-01" in terminal.shown.replace("\r\n", "\n")
 
 
 @pytest.mark.envoy

@@ -162,6 +162,7 @@ REQUESTS = {
     "GET /removed-endpoint-certificates": nothing,
     "POST /removed-endpoint-certificates/{removed_id}/restore": nothing,
     "GET /endpoints/trust-settings": about_endpoint,
+    "GET /endpoints/trust-settings/crls": about_endpoint,
     "PUT /endpoints/trust-settings": lambda *_: {"params": WHERE, "json": {"names": ["pizza.test"]}},
     "PUT /endpoints/trust-exception": lambda house, _: {
         "params": WHERE,
@@ -192,6 +193,8 @@ REQUESTS = {
     "POST /tokens": lambda house, _: {
         "json": {"name": "another", "scopes": ["apim:api_view"], "expiresTime": house.later(days=1)}
     },
+    "GET /tokens/current": nothing,
+    "DELETE /tokens/current": nothing,
     "DELETE /tokens/{token_id}": nothing,
     "GET /account": nothing,
     "PUT /account/password": lambda *_: {"json": {"current": "crisp-thin-päsword", "new": PASSWORD}},

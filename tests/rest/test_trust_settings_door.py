@@ -77,6 +77,18 @@ def test_crls_stay_unless_something_is_said_about_them(client):
     assert put(client, crls="").json()["crls"] == []
 
 
+def test_crls_are_given_back_as_they_were_put(client, stranger):
+    path = f"{SETTINGS}/crls"
+    assert client.get(path, params={"endpoint": URL}).content == b""
+    crls = revoke(issue(ca=True, common_name="one")).decode() + revoke(issue(ca=True, common_name="two")).decode()
+    body = put(client, crls=crls).json()
+    answer = client.get(path, params={"endpoint": URL})
+    assert (answer.text, answer.headers["content-type"]) == (crls, "application/x-pem-file")
+    assert put(client, crls=answer.text).json()["crls"] == body["crls"]
+    assert_problem(stranger.get(path, params={"endpoint": URL}), 400, "endpoint")
+    assert_problem(client.get(path, params={"endpoint": SANDBOX}), 400, "endpoint", says="http endpoint")
+
+
 def test_the_effect_names_what_was_imported(client):
     backend = issue("pizza.test")
     upload(client, backend.pem)

@@ -1,25 +1,75 @@
 """What pages show as commands does what the pages do, whatever the values are."""
 
+import json
+import re
 import shlex
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
+import typer
 from starlette.requests import Request
 
-from holdfast.web.commands import _ACTIONS, as_commands  # the list itself is what every line is tried from
+from holdfast import cli
+from holdfast.apis.lifecycle import State, transitions_from
+from holdfast.web.commands import _ACTIONS, PREFIX, as_commands  # the list itself is what every line is tried from
 
 REQUEST = Request({"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"127.0.0.1:9080")]})
 HOSTILE = "https://a.test/$(touch x)';|&`id`"
+VALUES = ("endpoint", "alias", "api", "api_id", "removed", "user")
+COMMANDS = {action: command for action, (command, _) in _ACTIONS.items() if command}
+CURL_LINES = {action: curl for action, (_, curl) in _ACTIONS.items() if curl}
+
+
+def lines(action, value="x"):
+    return as_commands(REQUEST, action, **dict.fromkeys(VALUES, value))
 
 
 @pytest.mark.parametrize("action", list(_ACTIONS))
-def test_every_value_is_one_word_of_a_shell(action: str):
-    for line in as_commands(REQUEST, action, endpoint=HOSTILE, alias=HOSTILE):
+def test_every_value_is_one_word_of_a_shell(action):
+    for template, line in zip(_ACTIONS[action], lines(action, HOSTILE), strict=True):
         words = shlex.split(line)
-        assert any(HOSTILE in word or quote(HOSTILE, safe="") in word for word in words)
+        if any(f"{{{name}}}" in template or f"{{{name}_url}}" in template for name in VALUES):
+            assert any(HOSTILE in word or quote(HOSTILE, safe="") in word for word in words)
         assert [word for word in words if word in {"|", "&", ";", "touch", "x)"}] == []
 
 
 def test_curl_goes_to_the_publisher_that_was_asked():
     _, curl = as_commands(REQUEST, "delete", alias="a")
     assert shlex.split(curl)[-1] == "http://127.0.0.1:9080/api/am/publisher/v4/endpoint-certificates/a"
+
+
+@pytest.mark.parametrize("action", COMMANDS)
+def test_every_command_is_one_that_there_is_with_its_options(action):
+    command = typer.main.get_command(cli.app)
+    _, *words = shlex.split(lines(action)[0])
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    context = command.make_context("holdfast", [word.replace("ROLE", "viewer") for word in words])
+    assert context.args == []
+
+
+@pytest.mark.parametrize("action", CURL_LINES)
+def test_every_curl_line_asks_for_an_operation_that_there_is(action, client):
+    words = shlex.split(lines(action)[1])
+    method = words[words.index("-X") + 1] if "-X" in words else "POST" if {"-F", "--json"} & set(words) else "GET"
+    path = urlsplit(words[-1]).path.removeprefix(PREFIX)
+    known = {
+        (verb.upper(), template.removeprefix(PREFIX))
+        for template, operations in client.get("/openapi.json").json()["paths"].items()
+        for verb in operations
+    }
+    assert any(method == verb and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each), path) for verb, each in known)
+
+
+@pytest.mark.parametrize("action", [action for action, curl in CURL_LINES.items() if "{body}" in curl])
+def test_what_curl_sends_as_json_is_json(action):
+    words = shlex.split(lines(action)[1])
+    assert json.loads(words[words.index("--json") + 1])
+
+
+def test_no_curl_line_takes_a_password():
+    assert [line for line in CURL_LINES.values() if "password" in line.lower()] == []
+
+
+def test_every_way_through_the_lifecycle_is_a_command():
+    assert {action for state in State for action in transitions_from(state)} <= set(COMMANDS)

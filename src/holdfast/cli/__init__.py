@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from holdfast.cli import apis, certificates, declaring, endpoints, signing_in, trust, up
-from holdfast.cli.failures import EXIT_CODES, Commands
+from holdfast.cli import apis, certificates, declaring, endpoints, organizations, signing_in, trust, up, users
+from holdfast.cli.failures import Commands
+from holdfast.cli.help import EXIT_CODES
 
 # Tracebacks stay plain: those that show the values of variables could show a password.
 app = typer.Typer(
@@ -45,3 +46,5 @@ app.add_typer(certificates.commands, name="certificate", help="What is trusted f
 app.add_typer(trust.commands, name="trust", help="How the backends of endpoints are verified.")
 app.add_typer(endpoints.commands, name="endpoint", help="Backends, as the gateways see them.")
 app.add_typer(declaring.commands)
+app.add_typer(organizations.commands, name="organization", help="Organizations, for admins of the default one.")
+app.add_typer(users.commands, name="user", help="The users of the organization, and their roles.")

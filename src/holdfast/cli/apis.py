@@ -8,17 +8,21 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from holdfast.cli import completing
 from holdfast.cli.client import Client, connect, segment
 from holdfast.cli.failures import CommandFailed, Misused
+from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, Yes, confirm, date, say, write_facts, write_json, write_table
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 commands = typer.Typer(no_args_is_help=True)
 
-Wanted = Annotated[str, Argument(metavar="API", help="NAME, NAME:VERSION or the id.")]
+Wanted = Annotated[str, Argument(metavar="API", help="NAME, NAME:VERSION or the id.", autocompletion=completing.apis)]
 
 
-@commands.command("list")
+@commands.command(
+    "list", epilog=ending("holdfast api list", "holdfast api list --query status:PUBLISHED", "holdfast api list --json")
+)
 def list_apis(
     query: Annotated[str, Option(metavar="TEXT", help="A part of the name, or context:, version:, status: ...")] = "",
     as_json: AsJson = False,
@@ -33,7 +37,9 @@ def list_apis(
     write_table(["NAME", "VERSION", "CONTEXT", "STATE", "ID"], rows, "There are no APIs.")
 
 
-@commands.command("create")
+@commands.command(
+    "create", epilog=ending("holdfast api create Pizza /pizza 1.0.0 --production https://backend.example:8443")
+)
 def create_api(
     name: Annotated[str, Argument(metavar="NAME")],
     context: Annotated[str, Argument(metavar="CONTEXT", help="Where callers find it, like /pizza.")],
@@ -58,7 +64,7 @@ def create_api(
     )
 
 
-@commands.command("show")
+@commands.command("show", epilog=ending("holdfast api show Pizza", "holdfast api show Pizza:1.0.0 --json"))
 def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
     """Show an API, its endpoints, and why requests to its backends failed last."""
     with connect() as client:
@@ -86,38 +92,38 @@ def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
         write_facts(facts)
 
 
-@commands.command("publish")
+@commands.command("publish", epilog=ending("holdfast api publish Pizza"))
 def publish_api(wanted: Wanted, as_json: AsJson = False) -> None:
     """Serve an API."""
     _move(wanted, "Publish", as_json)
 
 
-@commands.command("deprecate")
+@commands.command("deprecate", epilog=ending("holdfast api deprecate Pizza:1.0.0"))
 def deprecate_api(wanted: Wanted, as_json: AsJson = False) -> None:
     """Mark a published API as one that will go; it is still served."""
     _move(wanted, "Deprecate", as_json)
 
 
-@commands.command("retire")
+@commands.command("retire", epilog=ending("holdfast api retire Pizza:1.0.0"))
 def retire_api(wanted: Wanted, as_json: AsJson = False) -> None:
     """Serve a deprecated API no longer, for good."""
     _move(wanted, "Retire", as_json)
 
 
-@commands.command("demote")
+@commands.command("demote", epilog=ending("holdfast api demote Pizza"))
 def demote_api(wanted: Wanted, as_json: AsJson = False) -> None:
     """Serve a published API no longer; it can be published again."""
     _move(wanted, "Demote to Created", as_json)
 
 
-@commands.command("delete")
-def delete_api(wanted: Wanted, yes: Yes = False) -> None:
+@commands.command("delete", epilog=ending("holdfast api delete Pizza:1.0.0", "holdfast api delete Pizza --yes"))
+def delete_api(wanted: Wanted, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete an API; the certificates of its endpoints stay."""
     with connect() as client:
         api = find_api(client, wanted)
         confirm(f"Delete {_title(api)}, which is {api['lifeCycleStatus']}?", yes=yes)
         client.call("DELETE", f"/apis/{segment(api['id'])}")
-        say(f"Deleted {_title(api)}.")
+    _written(api, f"Deleted {_title(api)}.", as_json)
 
 
 def find_api(client: Client, wanted: str) -> dict[str, Any]:

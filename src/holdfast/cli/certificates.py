@@ -15,9 +15,11 @@ from holdfast.certificates.description import described
 from holdfast.certificates.errors import CertificateError, PasswordNeeded
 from holdfast.certificates.findings import Severity, examine_all
 from holdfast.certificates.parsing import Upload, parse
+from holdfast.cli import completing
 from holdfast.cli.client import Client, connect, segment
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.files import read_certificate_file, write_file
+from holdfast.cli.help import OF_INSPECTING, ending
 from holdfast.cli.output import AsJson, Yes, confirm, date, say, tell, write_facts, write_json, write_table
 from holdfast.cli.signing_in import PasswordStdin, read_password
 from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced
@@ -25,12 +27,18 @@ from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced
 PATH = "/endpoint-certificates"
 commands = typer.Typer(no_args_is_help=True)
 
-Alias = Annotated[str, Argument(metavar="ALIAS")]
+Alias = Annotated[str, Argument(metavar="ALIAS", autocompletion=completing.aliases)]
+NewAlias = Annotated[str, Argument(metavar="ALIAS", help="What it is to be called.")]
 File = Annotated[str, Argument(metavar="FILE", help="PEM, DER, PKCS#7, or a PKCS#12 or Java truststore; - for stdin.")]
 OfEndpoint = Annotated[str, Option(metavar="URL", help="The endpoint whose host the certificate must name.")]
 
 
-@commands.command("list")
+@commands.command(
+    "list",
+    epilog=ending(
+        "holdfast certificate list", "holdfast certificate list --endpoint https://backend.example:8443 --json"
+    ),
+)
 def list_certificates(
     endpoint: Annotated[str, Option(metavar="URL", help="Only those of this endpoint.")] = "", as_json: AsJson = False
 ) -> None:
@@ -44,9 +52,15 @@ def list_certificates(
     write_table(["ALIAS", "ENDPOINT", "STATUS", "NOT AFTER (UTC)"], rows, "There are no endpoint certificates.")
 
 
-@commands.command("add")
+@commands.command(
+    "add",
+    epilog=ending(
+        "holdfast certificate add pizza https://backend.example:8443 backend.pem --wait",
+        "holdfast certificate add pizza https://backend.example:8443 trust.p12 --password-stdin < password",
+    ),
+)
 def add_certificate(
-    alias: Alias,
+    alias: NewAlias,
     endpoint: Annotated[str, Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.")],
     file: File,
     password_stdin: PasswordStdin = False,
@@ -61,7 +75,13 @@ def add_certificate(
         _written(client, alias, "Added", wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("replace")
+@commands.command(
+    "replace",
+    epilog=ending(
+        "holdfast certificate replace pizza new.pem --keep-previous --wait",
+        "holdfast certificate replace pizza new.pem",
+    ),
+)
 def replace_certificate(
     alias: Alias,
     file: File,
@@ -78,7 +98,7 @@ def replace_certificate(
         _written(client, alias, "Replaced", wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("retire")
+@commands.command("retire", epilog=ending("holdfast certificate retire pizza --wait"))
 def retire_previous(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Trust no longer what `replace --keep-previous` has kept under ALIAS."""
     with connect() as client:
@@ -86,7 +106,7 @@ def retire_previous(alias: Alias, wait: Wait = False, within: Within = 30.0, as_
         _written(client, alias, "Retired what was before in", wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("undo")
+@commands.command("undo", epilog=ending("holdfast certificate undo pizza --wait"))
 def undo_replacement(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Trust again what was under ALIAS before it was replaced, instead of what is there now."""
     with connect() as client:
@@ -94,7 +114,7 @@ def undo_replacement(alias: Alias, wait: Wait = False, within: Within = 30.0, as
         _written(client, alias, "Undid the replacement of", wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("show")
+@commands.command("show", epilog=ending("holdfast certificate show pizza", "holdfast certificate show pizza --json"))
 def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
     """Show what is under ALIAS, what is noticed about it, and whether it is in force."""
     with connect() as client:
@@ -116,20 +136,31 @@ def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
                 ("Used by", [f"{each['name']} {each['version']}" for each in usage] or "no API"),
             ]
         )
+        say("")
         _show(found["certificates"], found["findings"])
 
 
-@commands.command("delete")
-def delete_certificate(alias: Alias, yes: Yes = False) -> None:
+@commands.command(
+    "delete", epilog=ending("holdfast certificate delete pizza", "holdfast certificate delete pizza --yes")
+)
+def delete_certificate(alias: Alias, yes: Yes = False, as_json: AsJson = False) -> None:
     """End the trust in what is under ALIAS, for open connections too."""
     with connect() as client:
         found = client.get(_path(alias))
         confirm(f"Delete {alias}, trusted for {found['endpoint']}?", yes=yes)
         client.call("DELETE", _path(alias))
+    if as_json:
+        write_json(found)
+    else:
         say(f"Deleted {alias}.")
 
 
-@commands.command("download")
+@commands.command(
+    "download",
+    epilog=ending(
+        "holdfast certificate download pizza -o pizza.pem", "holdfast certificate download pizza | openssl x509 -text"
+    ),
+)
 def download_certificate(
     alias: Alias,
     output: Annotated[Path | None, Option("-o", "--output", metavar="FILE", help="Where to [default: stdout].")] = None,
@@ -144,14 +175,19 @@ def download_certificate(
         tell(f"Wrote {output}.")
 
 
-@commands.command("inspect")
+@commands.command(
+    "inspect",
+    epilog=ending(
+        "holdfast certificate inspect backend.pem --endpoint https://backend.example:8443",
+        "holdfast certificate inspect trust.jks --password-stdin < password",
+        codes=OF_INSPECTING,
+    ),
+)
 def inspect_certificate(
     file: File, endpoint: OfEndpoint = "", password_stdin: PasswordStdin = False, as_json: AsJson = False
 ) -> None:
     """
     Say what FILE holds and what is noticed about it. Nothing is sent anywhere.
-
-    Exit code 1 when a gateway would refuse what it holds.
     """
     now = datetime.now(UTC)
     upload = _read(file, password_stdin)
@@ -220,8 +256,9 @@ def _written(client: Client, alias: str, verb: str, *, wait: bool, within: float
 
 
 def _show(certificates: list[dict[str, Any]], findings: list[dict[str, Any]]) -> None:
-    for certificate in certificates:
-        say("")
+    for number, certificate in enumerate(certificates):
+        if number:
+            say("")
         of_it = [each for each in findings if each["fingerprint"] == certificate["fingerprint"]]
         write_facts(
             [

@@ -5,6 +5,7 @@ REST as the commands speak it: requests in, JSON or an error in words out.
 import json
 import ssl
 from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -44,15 +45,17 @@ class SignedIn(httpx.Auth):
 class Client:
     """A Holdfast, through REST. Raises CannotConnect, NotSignedIn and Refused."""
 
-    def __init__(self, publisher: Publisher, who: Credentials) -> None:
+    def __init__(self, publisher: Publisher, who: Credentials, timeout: float = TIMEOUT) -> None:
+        """Speak to *publisher* on behalf of *who*; *timeout* is how many seconds may pass without an answer."""
         self.url = publisher.url
+        self._who, self._timeout = who, timeout
         auth, tls = SignedIn(who), _tls(publisher)
         try:
             self._http = httpx.Client(
                 base_url=publisher.url + PREFIX,
                 auth=auth,
                 verify=tls,
-                timeout=TIMEOUT,
+                timeout=timeout,
                 # What stays on this machine passes no proxy.
                 trust_env=not publisher.is_loopback,
                 headers={"Accept": "application/json"},
@@ -65,10 +68,6 @@ class Client:
 
     def __exit__(self, *exception: object) -> None:
         self._http.close()
-
-    def check(self) -> None:
-        """See that it is a Holdfast and believes us."""
-        _entries(self.get("/apis", limit=1), "list", self.url)
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """Read *path*."""
@@ -84,13 +83,13 @@ class Client:
         try:
             answer = self._http.request(method, path, **more)
         except httpx.TimeoutException as error:
-            text = f"{self.url} did not answer within {TIMEOUT:.0f} seconds. Try again, or look whether it is well."
+            text = f"{self.url} did not answer within {self._timeout:g} seconds. Try again, or look whether it is well."
             raise CannotConnect(text) from error
         except httpx.RequestError as error:
             raise CannotConnect(_why_not(self.url, error)) from error
         if answer.is_success:
             return answer
-        raise _refusal(answer, f"{method} {path}", self.url)
+        raise _refusal(answer, f"{method} {path}", self.url, self._who)
 
     def listed(self, path: str, member: Literal["list", "certificates"], **query: Any) -> Iterator[dict[str, Any]]:
         """List everything below *path*, page by page."""
@@ -142,7 +141,17 @@ def _why_not(url: str, error: httpx.RequestError) -> str:
     return f"{url} cannot be reached ({reason or type(error).__name__}). Look whether it runs and at its URL."
 
 
-def _refusal(answer: httpx.Response, where: str, url: str) -> CommandFailed:
+def _why_no_token(url: str, who: Credentials) -> str:
+    if who.expires_at and who.has_expired(datetime.now(UTC)):
+        ended = f"on {who.expires_at:%Y-%m-%d %H:%M} UTC"
+        return f"The token that `holdfast login` kept ended {ended}. Run `holdfast login {url}`."
+    why = "it has ended, was revoked, or its user is disabled"
+    if who.is_kept:
+        return f"{url} does not accept the token that `holdfast login` kept: {why}. Run `holdfast login {url}`."
+    return f"{url} does not accept the token: {why}. Make another on the page Tokens, or run `holdfast login {url}`."
+
+
+def _refusal(answer: httpx.Response, where: str, url: str, who: Credentials) -> CommandFailed:
     try:
         body = answer.json()
     except ValueError:
@@ -152,6 +161,8 @@ def _refusal(answer: httpx.Response, where: str, url: str) -> CommandFailed:
             return CannotConnect(f"{url} sends us elsewhere. Sign in with the URL that it really has.")
         text = f"{url} answered {answer.status_code} to {where}, and not as a Holdfast does. Look at its URL."
         return NotSignedIn(text) if answer.status_code == 401 else CannotConnect(text)
+    if answer.status_code == 401 and who.token:
+        return NotSignedIn(_why_no_token(url, who))
     said = _text(body, "description") or _text(body, "message") or answer.reason_phrase
     text = f"{said} ({where}: {answer.status_code})"
     if answer.status_code == 401:

@@ -9,6 +9,7 @@ import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -37,11 +38,21 @@ class Publisher:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """User and password, or a token alone. What is secret is in no representation."""
+    """User and password, or a token. What is secret is in no representation."""
 
     user: str = ""
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
+    expires_at: datetime | None = None  # aware; of a token that `holdfast login` kept, and of no other
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether `holdfast login` kept it."""
+        return self.expires_at is not None
+
+    def has_expired(self, now: datetime) -> bool:
+        """Say whether it is known to have ended at *now* (aware)."""
+        return self.expires_at is not None and self.expires_at <= now
 
 
 def credentials_file(environment: Mapping[str, str] = os.environ) -> Path:
@@ -53,7 +64,7 @@ def find(environment: Mapping[str, str] = os.environ) -> tuple[Publisher, Creden
     """
     Find whom to ask and who asks; what is in the environment wins.
 
-    A kept password goes to the URL that it was kept for, and to no other.
+    A kept token goes to the URL that it was kept for, and to no other.
 
     Raises:
         NotSignedIn: Neither the environment nor a file says who asks.
@@ -62,17 +73,17 @@ def find(environment: Mapping[str, str] = os.environ) -> tuple[Publisher, Creden
     """
     given = _of_environment(environment)
     url = environment.get("HOLDFAST_URL", "")
-    kept = None if given and url else _read(credentials_file(environment))
-    if given is None and kept is None:
+    found = None if given and url else kept(environment)
+    if given is None and found is None:
         raise NotSignedIn("Nobody is signed in. Run `holdfast login`, or set HOLDFAST_URL and HOLDFAST_TOKEN.")
     ca_file = environment.get("HOLDFAST_CA_FILE") or None
     insecure = environment.get("HOLDFAST_INSECURE_HTTP", "") == "1"
-    same = kept is not None and (not url or _stripped(url) == kept[0].url)
-    if kept and same:
-        ca_file = ca_file or (str(kept[0].ca_file) if kept[0].ca_file else None)
-        insecure = insecure or kept[0].insecure_http
-        publisher = check_publisher(kept[0].url, ca_file, insecure_http=insecure)
-        return publisher, given or kept[1]
+    same = found is not None and (not url or _stripped(url) == found[0].url)
+    if found and same:
+        ca_file = ca_file or (str(found[0].ca_file) if found[0].ca_file else None)
+        insecure = insecure or found[0].insecure_http
+        publisher = check_publisher(found[0].url, ca_file, insecure_http=insecure)
+        return publisher, given or found[1]
     publisher = check_publisher(url or DEFAULT_URL, ca_file, insecure_http=insecure)
     if given is None:
         raise NotSignedIn(f"Nobody is signed in to {publisher.url}. Run `holdfast login {publisher.url}`.")
@@ -103,15 +114,61 @@ def check_publisher(url: str, ca_file: str | None = None, *, insecure_http: bool
     return Publisher(stripped, path, insecure_http)
 
 
+def kept(environment: Mapping[str, str] = os.environ, *, exposed: bool = False) -> tuple[Publisher, Credentials] | None:
+    """
+    Read what `holdfast login` kept; None where there is nothing.
+
+    With *exposed*, a file that others can read is read, too: for ending its token. One that they can change never is,
+    for they may have written where the token is sent.
+
+    Raises:
+        CommandFailed: The file cannot be read, is damaged, or others can read or change it.
+        NotSignedIn: It is of a version that kept passwords.
+    """
+    file = credentials_file(environment)
+    try:
+        with file.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            if mode & 0o022:
+                raise CommandFailed(f"Others can change {file}. Revoke its token on the page Tokens, and log in again.")
+            if mode & 0o077 and not exposed:
+                raise CommandFailed(f"Others can read {file}. Run `holdfast login` again, which ends its token.")
+            values = tomllib.loads(opened.read(MAX_BYTES).decode())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read ({error.strerror}).") from error
+    except ValueError as error:  # no UTF-8, no TOML
+        raise _damaged(file) from error
+    given = {name: value for name, value in values.items() if isinstance(value, str)}
+    if given.get("password"):
+        raise NotSignedIn(f"{file} holds a password, as earlier versions kept it. Run `holdfast login` again.")
+    try:
+        if not (given["url"] and given["user"] and given["token"]):
+            raise _damaged(file)
+        who = Credentials(given["user"], token=given["token"], expires_at=moment(given["expires"]))
+    except (KeyError, ValueError) as error:
+        raise _damaged(file) from error
+    ca_file = Path(given["ca_file"]) if given.get("ca_file") else None
+    return Publisher(given["url"], ca_file, values.get("insecure_http") is True), who
+
+
+def moment(text: str) -> datetime:
+    """Read a time of REST; one without a zone is of UTC. Raises ValueError."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 def keep(publisher: Publisher, who: Credentials, environment: Mapping[str, str] = os.environ) -> Path:
-    """Write what is asked and who asks to a file that only its owner can read, and give its path."""
+    """Write what is asked and the token of who asks to a file that only its owner can read, and give its path."""
     file = credentials_file(environment)
     values = {
         "url": publisher.url,
         "ca_file": str(publisher.ca_file) if publisher.ca_file else "",
         "insecure_http": publisher.insecure_http,
         "user": who.user,
-        "password": who.password,
+        "token": who.token,
+        "expires": who.expires_at.isoformat() if who.expires_at else "",
     }
     text = "".join(f"{name} = {_toml(value)}\n" for name, value in values.items() if value)
     try:
@@ -146,25 +203,8 @@ def _of_environment(environment: Mapping[str, str]) -> Credentials | None:
     return Credentials(user, password) if user else None
 
 
-def _read(file: Path) -> tuple[Publisher, Credentials] | None:
-    try:
-        with file.open("rb") as opened:
-            mode = os.fstat(opened.fileno()).st_mode
-            if mode & 0o077:
-                raise CommandFailed(f"Others can read {file}. Run `chmod 600 {file}`, and change the password.")
-            values = tomllib.loads(opened.read(MAX_BYTES).decode())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise CommandFailed(f"{file} cannot be read ({error.strerror}).") from error
-    except ValueError as error:  # no UTF-8, no TOML
-        raise CommandFailed(f"{file} is damaged. Run `holdfast login` again.") from error
-    text = {name: value for name, value in values.items() if isinstance(value, str)}
-    if not text.get("url") or not text.get("user"):
-        raise CommandFailed(f"{file} is damaged. Run `holdfast login` again.")
-    ca_file = Path(text["ca_file"]) if text.get("ca_file") else None
-    publisher = Publisher(text["url"], ca_file, values.get("insecure_http") is True)
-    return publisher, Credentials(text["user"], text.get("password", ""))
+def _damaged(file: Path) -> CommandFailed:
+    return CommandFailed(f"{file} is damaged. Run `holdfast login` again.")
 
 
 def _toml(value: object) -> str:

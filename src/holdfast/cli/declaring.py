@@ -16,9 +16,10 @@ from holdfast.cli.declaration.applying import apply_steps, described, say_steps
 from holdfast.cli.declaration.existing import read_existing
 from holdfast.cli.declaration.exporting import export, write_export
 from holdfast.cli.declaration.plan import plan
-from holdfast.cli.declaration.steps import Step
+from holdfast.cli.declaration.steps import Action, Step
 from holdfast.cli.declaration.wanted import Wanted, read_wanted
 from holdfast.cli.failures import ExitCode, Misused
+from holdfast.cli.help import OF_DIFF, ending
 from holdfast.cli.output import AsJson, Yes, confirm, say, tell, write_json
 from holdfast.cli.progress import counted
 from holdfast.cli.trust import SETTINGS
@@ -34,7 +35,15 @@ Files = Annotated[
 Prune = Annotated[bool, Option("--prune", help="Delete the APIs and aliases of the organization that no file has.")]
 
 
-@commands.command("apply")
+@commands.command(
+    "apply",
+    epilog=ending(
+        "holdfast apply -f holdfast/",
+        "holdfast apply -f holdfast/ --prune --yes --wait",
+        "holdfast apply -f - --yes < holdfast.yaml",
+    ),
+    short_help="Make an organization what files want it to be.",
+)
 def apply_files(
     file: Files,
     prune: Prune = False,
@@ -56,7 +65,7 @@ def apply_files(
         if steps:
             if not (as_json and yes):
                 say_steps(steps, tell if as_json else say)
-            confirm(f"Make {_count(steps)}?", yes=yes)
+            confirm(f"Make {_count(steps)}{_deletions(steps)}?", yes=yes)
             apply_steps(client, steps)
         if wait:
             _wait(client, wanted, within)
@@ -66,12 +75,12 @@ def apply_files(
         say(f"Made {_count(steps)}." if steps else NOTHING)
 
 
-@commands.command("diff")
+@commands.command(
+    "diff", epilog=ending("holdfast diff -f holdfast/", "holdfast diff -f holdfast/ --prune --json", codes=OF_DIFF)
+)
 def compare_files(file: Files, prune: Prune = False, as_json: AsJson = False) -> None:
     """
     Show what apply would change.
-
-    Exit code 0 when there is nothing, 2 when there is something, 1 when that cannot be told.
     """
     try:
         wanted = read_wanted(file)
@@ -91,11 +100,17 @@ def compare_files(file: Files, prune: Prune = False, as_json: AsJson = False) ->
         raise typer.Exit(int(ExitCode.DIFFERENT))
 
 
-@commands.command("export")
+@commands.command(
+    "export",
+    epilog=ending("holdfast export -o holdfast/", "holdfast export > holdfast.yaml"),
+    short_help="Write an organization as files.",
+)
 def export_files(
     output: Annotated[
         Path | None,
-        Option("-o", "--output", metavar="FILE|DIR", help="A .yaml file, or a directory for it and its certificates."),
+        Option(
+            "-o", "--output", metavar="FILE|DIR", help="A .yaml file, or a directory for it, its certificates and CRLs."
+        ),
     ] = None,
 ) -> None:
     """Write all APIs, endpoint certificates and trust settings as the YAML that apply reads."""
@@ -121,3 +136,8 @@ def _wait(client: Client, wanted: Wanted, within: float) -> None:
 
 def _count(steps: list[Step]) -> str:
     return f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
+
+
+def _deletions(steps: list[Step]) -> str:
+    count = sum(step.action is Action.DELETE for step in steps)
+    return f", {count} of them {'a deletion' if count == 1 else 'deletions'}" if count else ""

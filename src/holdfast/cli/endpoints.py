@@ -10,6 +10,7 @@ from typer import Argument, Option
 from holdfast.cli.certificates import read_upload
 from holdfast.cli.client import connect
 from holdfast.cli.files import read_certificate_file
+from holdfast.cli.help import OF_TESTS, ending
 from holdfast.cli.output import AsJson, date, say, write_facts, write_json
 
 commands = typer.Typer(no_args_is_help=True)
@@ -20,7 +21,14 @@ def endpoint() -> None:
     """Backends, as the gateways see them."""
 
 
-@commands.command("test")
+@commands.command(
+    "test",
+    epilog=ending(
+        "holdfast endpoint test https://backend.example:8443",
+        "holdfast endpoint test https://backend.example:8443 --certificate backend.pem",
+        codes=OF_TESTS,
+    ),
+)
 def look_at_endpoint(
     url: Annotated[str, Argument(metavar="URL", help="Like https://backend.example:8443.")],
     certificate: Annotated[
@@ -30,8 +38,6 @@ def look_at_endpoint(
 ) -> None:
     """
     Let the publisher connect to a backend, and say what it presents and whether a gateway would believe it.
-
-    Exit code 1 when it would be refused.
     """
     # Forms of several parts are made of files alone; a part without a file name is a plain field.
     parts: dict[str, Any] = {"endpoint": (None, url)}
@@ -74,7 +80,7 @@ def _show(found: dict[str, Any]) -> None:
                 ("Presents", each.get("role")),
                 ("Subject", each.get("subject")),
                 ("Issuer", each.get("issuer")),
-                ("Valid", " to ".join(date(validity[end]) for end in ("from", "to") if validity.get(end))),
+                ("Valid", f"{date(validity['from'])} to {date(validity['to'])} UTC" if validity else ""),
                 ("SHA-256", each.get("fingerprint")),
             ]
         )

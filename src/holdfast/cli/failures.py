@@ -21,12 +21,6 @@ class ExitCode(IntEnum):
     NOT_SIGNED_IN = 4
 
 
-EXIT_CODES = (
-    "Exit codes: 0 done, 1 refused or failed, 2 wrong usage (of diff: there are differences), "
-    "3 the publisher cannot be reached, 4 not signed in."
-)
-
-
 class CommandFailed(Exception):
     """It could not be done; the text says what happened, where, and what to do."""
 

@@ -45,6 +45,14 @@ def write_file(path: Path, content: bytes) -> None:
         raise CommandFailed(f"{path} cannot be written ({error.strerror}).") from error
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder where there is none; raise CommandFailed when that is not possible."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandFailed(f"{path} cannot be made ({error.strerror}).") from error
+
+
 def _bounded(opened: BinaryIO, name: str, limit: int) -> bytes:
     data = opened.read(limit + 1)
     if len(data) > limit:

@@ -14,6 +14,7 @@ from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.cli.client import Client, connect
 from holdfast.cli.failures import Misused
 from holdfast.cli.files import read_certificate_file
+from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, date, say, write_facts, write_json
 from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced
 
@@ -38,14 +39,21 @@ Endpoint = Annotated[str, Argument(metavar="ENDPOINT", help="The URL of an API's
 _NONE = " The word none takes all away."
 
 
-@commands.command("show")
+@commands.command("show", epilog=ending("holdfast trust show https://backend.example:8443"))
 def show_trust(endpoint: Endpoint, as_json: AsJson = False) -> None:
     """Show what is decided for an endpoint, and what it means in words."""
     with connect() as client:
         _show(client.get(SETTINGS, endpoint=endpoint), as_json=as_json)
 
 
-@commands.command("set")
+@commands.command(
+    "set",
+    epilog=ending(
+        "holdfast trust set https://backend.example:8443 --names pizza.internal --wait",
+        "holdfast trust set https://backend.example:8443 --crls crls.pem",
+        "holdfast trust set https://backend.example:8443 --names none --sni host",
+    ),
+)
 def set_trust(
     endpoint: Endpoint,
     anchors: Annotated[str | None, Option(help="imported, imported-and-public or public.")] = None,
@@ -89,7 +97,10 @@ def set_trust(
         _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("except")
+@commands.command(
+    "except",
+    epilog=ending('holdfast trust except https://backend.example:8443 --reason "renewed today, JIRA-12" --for 8h'),
+)
 def grant_exception(
     endpoint: Endpoint,
     reason: Annotated[str, Option(metavar="TEXT", help="Why nothing else is possible.")],
@@ -109,7 +120,7 @@ def grant_exception(
         _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("verify")
+@commands.command("verify", epilog=ending("holdfast trust verify https://backend.example:8443 --wait"))
 def end_exception(endpoint: Endpoint, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Switch the verification of an endpoint on again."""
     with connect() as client:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
+from holdfast.cli.help import OF_SERVERS, ending
 from holdfast.cli.output import AsJson, write_json, write_table
 
 commands = typer.Typer()
@@ -29,7 +30,14 @@ Demo = Annotated[bool, Option("--demo", help="Also start a backend with a self-s
 Once = Annotated[bool, Option("--once", help="Play it once, with data of its own, and end.")]
 
 
-@commands.command()
+@commands.command(
+    epilog=ending(
+        "holdfast up",
+        "holdfast up --demo",
+        "holdfast up --publisher 0.0.0.0:9443 --tls-cert publisher.pem --tls-key publisher.key",
+        codes=OF_SERVERS,
+    )
+)
 def up(
     data: Data = None,
     publisher: Publisher = None,
@@ -55,7 +63,10 @@ def up(
     serve({"data": data} | addresses | tls, demo=demo)
 
 
-@commands.command()
+@commands.command(
+    epilog=ending("holdfast demo", "holdfast demo --once", codes=OF_SERVERS),
+    short_help="Show what becomes of a self-signed backend.",
+)
 def demo(once: Once = False) -> None:
     """
     Show what becomes of a backend with a self-signed certificate.
@@ -72,7 +83,10 @@ def demo(once: Once = False) -> None:
         raise typer.Exit(1)
 
 
-@commands.command()
+@commands.command(
+    epilog=ending("holdfast doctor", "holdfast doctor --data /var/lib/holdfast --json", codes=OF_SERVERS),
+    short_help="Look whether all is as it must be.",
+)
 def doctor(
     data: Data = None,
     publisher: Publisher = None,
@@ -103,7 +117,11 @@ def doctor(
         raise typer.Exit(1)
 
 
-@commands.command("rotate-sealing-key")
+@commands.command(
+    "rotate-sealing-key",
+    epilog=ending("holdfast rotate-sealing-key --data /var/lib/holdfast", codes=OF_SERVERS),
+    short_help="Seal private keys with a new key.",
+)
 def rotate(data: Data = None) -> None:
     """
     Seal the private keys of client certificates with a new sealing key; Holdfast must not run meanwhile.

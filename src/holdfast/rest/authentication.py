@@ -30,15 +30,21 @@ def principal(request: Request) -> Principal:
         user = running.accounts.authenticate(name, password, client, running.now())
         return principal_of(user)
     if scheme.lower() == "bearer":
-        bearer = token_principal(running.store, credentials.strip(), running.now())
-        if bearer is None:
+        script = token_principal(running.store, bearer(request), running.now())
+        if script is None:
             raise SignInRefused
-        return bearer
+        return script
     token = request.cookies.get(SESSION_COOKIE)
     found = running.accounts.session_principal(token, running.now()) if token and not scheme else None
     if found is None:
         raise SignInRefused
     return found
+
+
+def bearer(request: Request) -> str:
+    """Give the secret of the token that the request bears, empty where it bears none."""
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    return credentials.strip() if scheme.lower() == "bearer" else ""
 
 
 def _basic(credentials: str) -> tuple[str, str]:
@@ -52,4 +58,5 @@ def _basic(credentials: str) -> tuple[str, str]:
 
 
 Running = Annotated[Runtime, Depends(runtime)]
+Bearer = Annotated[str, Depends(bearer)]
 Caller = Annotated[Principal, Depends(principal)]

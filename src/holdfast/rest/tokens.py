@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.authentication import Bearer, Caller, Running
 from holdfast.rest.prefixes import PREFIX
 from holdfast.services import tokens
 from holdfast.services.scopes import grantable
@@ -38,6 +38,19 @@ def create_token(running: Running, caller: Caller, body: TokenBody) -> dict[str,
     """Make a personal token; `token` is what a script sends as `Authorization: Bearer`, and is told this once."""
     made, secret = tokens.create_token(running.store, caller, body.name, body.scopes, body.expires_time, running.now())
     return _described(made) | {"token": secret}
+
+
+@router.get("/current")
+def get_current_token(running: Running, caller: Caller, secret: Bearer) -> dict[str, Any]:
+    """Describe the personal token that the request bears; 404 where it bears none."""
+    return _described(tokens.borne_token(running.store, caller, secret, running.now()))
+
+
+@router.delete("/current", status_code=204)
+def revoke_current_token(running: Running, caller: Caller, secret: Bearer) -> Response:
+    """End the personal token that the request bears, whatever its scopes; 404 where it bears none."""
+    tokens.end_borne_token(running.store, caller, secret, running.now())
+    return Response(status_code=204)
 
 
 @router.delete("/{token_id}", status_code=204)

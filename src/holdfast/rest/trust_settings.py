@@ -5,7 +5,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from holdfast.apis.trust_draft import TrustDraft
@@ -21,6 +21,7 @@ from holdfast.services.runtime import Runtime
 from holdfast.services.trust_settings import EndpointTrust
 
 router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Trust Settings"])
+PEM = "application/x-pem-file"
 EndpointUrl = Annotated[str, Query(alias="endpoint", description="The URL of an https endpoint of an API.")]
 
 
@@ -75,6 +76,18 @@ def put_trust_settings(
     """Decide how the backend of *endpoint* is verified."""
     made = trust_settings.change_settings(running.store, caller, endpoint, body.draft(), running.now())
     return _described(running, made)
+
+
+@router.get(
+    "/trust-settings/crls",
+    response_class=Response,
+    responses={200: {"content": {PEM: {}}, "description": "PEM; nothing where there are no CRLs."}},
+)
+def get_crls(running: Running, caller: Caller, endpoint: EndpointUrl) -> Response:
+    """Download the CRLs of *endpoint* as PEM, as `crls` of trust settings takes them."""
+    found = trust_settings.get_settings(running.store, caller, endpoint, running.now())
+    content = "".join(crl.pem for crl in found.settings.revocation)
+    return Response(content, media_type=PEM, headers={"Content-Disposition": 'attachment; filename="crls.pem"'})
 
 
 @router.put("/trust-exception")

@@ -14,6 +14,13 @@ class NotFound(LookupError):
         super().__init__(f"There is no {kind} {name!r} here.")
 
 
+class NoPersonalToken(LookupError):
+    """A request speaks of the personal token that it bears, and bears none."""
+
+    def __init__(self) -> None:
+        super().__init__("The request bears no personal token. Send one as Authorization: Bearer.")
+
+
 class Conflict(ValueError):
     """The value of *field* is taken."""
 

@@ -2,7 +2,7 @@
 Scopes of tokens, named as in the described system, and what each permits.
 
 A token may do what both its scopes and the roles of its user permit. No scope permits to change an account, so that
-no token can make another.
+no token can make another. Any personal token may end itself (`tokens.end_borne_token`), for that only takes away.
 """
 
 from collections.abc import Iterable

@@ -6,9 +6,11 @@ import secrets
 import uuid
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
+
 from holdfast.apis.errors import InvalidField
 from holdfast.services.accounts import hash_token
-from holdfast.services.errors import Conflict, NotFound
+from holdfast.services.errors import Conflict, NoPersonalToken, NotFound
 from holdfast.services.permissions import Permission, permissions_of
 from holdfast.services.principal import Principal
 from holdfast.services.scopes import check_scopes, permissions_of_scopes
@@ -96,3 +98,28 @@ def revoke_token(store: Store, who: Principal, token_id: str, now: datetime) -> 
             raise NotFound("token", token_id)
         tokens.remove_grant(session, found[0])
         journal.record(session, AuditEvent(who.organization, now, who.user, "revoke token", found[0].name, ""))
+
+
+def borne_token(store: Store, who: Principal, secret: str, now: datetime) -> Token:
+    """Find the personal token that *who* is here by; it needs no permission. Raises NoPersonalToken."""
+    with store.read() as session:
+        return _borne(session, who, secret, now)
+
+
+def end_borne_token(store: Store, who: Principal, secret: str, now: datetime) -> None:
+    """
+    End the personal token that *who* is here by, and no other. Raises NoPersonalToken.
+
+    It needs no permission, so that who signs out can always do so: it only takes away.
+    """
+    with store.write() as session:
+        token = _borne(session, who, secret, now)
+        tokens.remove_grant(session, token)
+        journal.record(session, AuditEvent(who.organization, now, who.user, "revoke token", token.name, "by itself"))
+
+
+def _borne(session: Session, who: Principal, secret: str, now: datetime) -> Token:
+    found = tokens.token_with_hash(session, hash_token(secret), now)
+    if found is None or found[0].kind is not Kind.PERSONAL or found[0].organization != who.organization:
+        raise NoPersonalToken
+    return found[0]

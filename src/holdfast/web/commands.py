@@ -14,18 +14,38 @@ def as_commands(request: Request, action: str, **values: str) -> tuple[str, str]
     """
     Give the command and the `curl` line for *action*; words in capitals are for the reader to fill in.
 
-    Every value is quoted for a POSIX shell, or percent-encoded within a URL.
+    Every value is quoted for a POSIX shell, or percent-encoded within a URL. One of the two is empty where there is no
+    command, or where `curl` would be given a password: the arguments of a process are seen by others.
     """
     command, curl = _ACTIONS[action]
     quoted = {name: quote(value) for name, value in values.items()}
     quoted |= {f"{name}_url": percent_encoded(value, safe="") for name, value in values.items()}
+    quoted["body"] = quote(_BODIES.get(action, ""))
     rest = f"{str(request.base_url).rstrip('/')}{PREFIX}"
-    return f"holdfast {command.format(**quoted)}", f"curl -u USER {curl.format(rest=rest, **quoted)}"
+    return (
+        f"holdfast {command.format(**quoted)}" if command else "",
+        f"curl -u USER {curl.format(rest=rest, **quoted)}" if curl else "",
+    )
 
 
-# Its braces are doubled, as every line is formatted.
-_EXCEPTION = '\'{{"reason": "REASON", "until": "TIME"}}\''
+_PRODUCTION = '"endpoint_type": "http", "production_endpoints": {"url": "PRODUCTION"}'
+# What `curl --json` sends, as {body} of its line.
+_BODIES = {
+    "create": f'{{"name": "NAME", "context": "CONTEXT", "version": "VERSION", "endpointConfig": {{{_PRODUCTION}}}}}',
+    "endpoints": f'{{"endpointConfig": {{{_PRODUCTION}, "sandbox_endpoints": {{"url": "SANDBOX"}}}}}}',
+    "trust": '{"names": ["NAME"]}',
+    "exception": '{"reason": "REASON", "until": "TIME"}',
+    "request": '{"subject": "NAME"}',
+    "change user": '{"roles": ["ROLE"], "disabled": false}',
+}
+_LIFECYCLE = {"Publish": "publish", "Demote to Created": "demote", "Deprecate": "deprecate", "Retire": "retire"}
 _ACTIONS: dict[str, tuple[str, str]] = {
+    "create": (
+        "api create NAME CONTEXT VERSION --production PRODUCTION",
+        "--json {body} {rest}/apis",
+    ),
+    "delete API": ("api delete {api}", "-X DELETE '{rest}/apis/{api_id_url}'"),
+    "endpoints": ("", "-X PUT --json {body} '{rest}/apis/{api_id_url}'"),
     "upload": (
         "certificate add ALIAS {endpoint} FILE --wait",
         "-F alias=ALIAS -F endpoint={endpoint} -F certificate=@FILE {rest}/endpoint-certificates",
@@ -34,12 +54,49 @@ _ACTIONS: dict[str, tuple[str, str]] = {
         "certificate replace {alias} FILE --keep-previous --wait",
         "-X PUT -F certificate=@FILE '{rest}/endpoint-certificates/{alias_url}?keepPrevious=true'",
     ),
+    "retire": ("certificate retire {alias} --wait", "-X POST '{rest}/endpoint-certificates/{alias_url}/retire'"),
+    "undo": ("certificate undo {alias} --wait", "-X POST '{rest}/endpoint-certificates/{alias_url}/undo'"),
     "delete": ("certificate delete {alias}", "-X DELETE '{rest}/endpoint-certificates/{alias_url}'"),
+    "restore": ("", "-X POST '{rest}/removed-endpoint-certificates/{removed_url}/restore'"),
     "details": ("certificate show {alias}", "'{rest}/endpoint-certificates/{alias_url}'"),
     "test": ("endpoint test {endpoint}", "-F endpoint={endpoint} {rest}/endpoints/probe"),
-    "trust": ("trust show {endpoint}", "'{rest}/endpoints/trust-settings?endpoint={endpoint_url}'"),
+    "trust": (
+        "trust set {endpoint} --names NAME --wait",
+        "-X PUT --json {body} '{rest}/endpoints/trust-settings?endpoint={endpoint_url}'",
+    ),
     "exception": (
         "trust except {endpoint} --reason REASON --for 8h",
-        f"-X PUT --json {_EXCEPTION} '{{rest}}/endpoints/trust-exception?endpoint={{endpoint_url}}'",
+        "-X PUT --json {body} '{rest}/endpoints/trust-exception?endpoint={endpoint_url}'",
     ),
+    "verify": (
+        "trust verify {endpoint} --wait",
+        "-X DELETE '{rest}/endpoints/trust-exception?endpoint={endpoint_url}'",
+    ),
+    "present": (
+        "",
+        "-X PUT -F certificate=@FILE '{rest}/endpoints/client-certificate?endpoint={endpoint_url}'",
+    ),
+    "present nothing": ("", "-X DELETE '{rest}/endpoints/client-certificate?endpoint={endpoint_url}'"),
+    "request": (
+        "",
+        "--json {body} '{rest}/endpoints/client-certificate/request?endpoint={endpoint_url}'",
+    ),
+    "answer": (
+        "",
+        "-X PUT -F certificate=@FILE '{rest}/endpoints/client-certificate/answer?endpoint={endpoint_url}'",
+    ),
+    "discard": ("", "-X DELETE '{rest}/endpoints/client-certificate/request?endpoint={endpoint_url}'"),
+    "create user": ("user create NAME --role ROLE", ""),
+    "change user": (
+        "user change {user} --role ROLE --enable",
+        "-X PUT --json {body} '{rest}/users/{user_url}'",
+    ),
+    "set password": ("user password {user}", ""),
+    "delete user": ("user delete {user}", "-X DELETE '{rest}/users/{user_url}'"),
+} | {
+    action: (
+        f"api {verb} {{api}}",
+        f"-X POST '{{rest}}/apis/change-lifecycle?apiId={{api_id_url}}&action={percent_encoded(action)}'",
+    )
+    for action, verb in _LIFECYCLE.items()
 }

@@ -7,11 +7,13 @@ from typing import Any
 
 from holdfast.apis.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
+from holdfast.certificates.errors import CertificateError
+from holdfast.certificates.revocation import RevocationList, read_revocation_lists
 from holdfast.cli.apis import endpoint_url
 from holdfast.cli.certificates import PATH as CERTIFICATES
 from holdfast.cli.client import Client, segment
 from holdfast.cli.declaration.wanted import ApiKey, Wanted
-from holdfast.cli.failures import Refused
+from holdfast.cli.failures import CannotConnect, Refused
 from holdfast.cli.progress import counted
 from holdfast.cli.trust import SETTINGS
 
@@ -101,6 +103,15 @@ def read_trust(client: Client, origin: str) -> dict[str, Any] | None:
         if error.status == 400:
             return None
         raise
+
+
+def read_crls(client: Client, origin: str) -> tuple[RevocationList, ...]:
+    """Ask for the CRLs of an origin that has some."""
+    content = client.answer("GET", f"{SETTINGS}/crls", params={"endpoint": origin}).content
+    try:
+        return read_revocation_lists(content)
+    except CertificateError as error:
+        raise CannotConnect(f"{client.url} gives CRLs of {origin} that cannot be read: {error}") from error
 
 
 def origin_of(url: str) -> str:

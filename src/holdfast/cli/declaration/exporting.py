@@ -11,16 +11,16 @@ import yaml
 from holdfast.cli.certificates import PATH as CERTIFICATES
 from holdfast.cli.certificates import read_upload
 from holdfast.cli.client import Client, segment
-from holdfast.cli.declaration.existing import detailed_api, read_trust
+from holdfast.cli.declaration.existing import detailed_api, read_crls, read_trust
 from holdfast.cli.declaration.plan import DEFAULTS
 from holdfast.cli.declaration.wanted import FORMAT
-from holdfast.cli.failures import CommandFailed
-from holdfast.cli.files import write_file
+from holdfast.cli.files import make_folder, write_file
 from holdfast.cli.output import tell
 from holdfast.cli.progress import counted
 
 FILE = "holdfast.yaml"
-FOLDER = "certificates"
+CERTIFICATE_FOLDER = "certificates"
+CRL_FOLDER = "crls"
 
 
 class _Block(str):
@@ -44,14 +44,14 @@ def export(client: Client, folder: Path | None) -> str:
     """
     Give the YAML of all APIs, certificates and trust settings of the organization.
 
-    With *folder*, certificates are written into files below it and named in the YAML, else they are in it.
+    With *folder*, certificates and CRLs are written into files below it and named in the YAML, else they are in it.
     """
     ids = [api["id"] for api in client.listed("/apis", "list")]
     apis = [detailed_api(client, each) for each in counted(ids, "Reading APIs")]
     aliases = [entry["alias"] for entry in client.listed(CERTIFICATES, "certificates")]
     certificates = [_certificate(client, alias, folder) for alias in counted(aliases, "Reading certificates")]
     origins = sorted({origin for api in apis for origin in api.origins if origin.startswith("https:")})
-    trust = [_trust(client, origin) for origin in counted(origins, "Reading trust settings")]
+    trust = [_trust(client, origin, folder) for origin in counted(origins, "Reading trust settings")]
     document = {
         "holdfast": int(FORMAT),
         "apis": [
@@ -83,10 +83,7 @@ def write_export(client: Client, output: Path) -> Path:
     if output.suffix in {".yaml", ".yml"} and not output.is_dir():
         write_file(output, export(client, None).encode())
         return output
-    try:
-        (output / FOLDER).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CommandFailed(f"{output / FOLDER} cannot be made ({error.strerror}).") from error
+    make_folder(output)
     write_file(output / FILE, export(client, output).encode())
     return output / FILE
 
@@ -97,23 +94,32 @@ def _certificate(client: Client, alias: str, folder: Path | None) -> dict[str, A
     content = client.answer("GET", f"{path}/content", headers={"Accept": "application/x-pem-file"}).content
     # Written from what was read: nothing but certificates gets into a file that will be kept with others.
     pem = "".join(certificate.pem for certificate in read_upload(content, alias).certificates)
-    if folder is None:
-        return {"alias": alias, "endpoint": endpoint, "pem": _Block(pem)}
-    # An alias is what somebody chose; quoted, it is a name in this folder and nothing else.
-    name = f"{FOLDER}/{quote(alias, safe='')}.pem"
-    write_file(folder / name, pem.encode())
-    return {"alias": alias, "endpoint": endpoint, "file": name}
+    return {"alias": alias, "endpoint": endpoint} | _content(pem, "pem", "file", folder, CERTIFICATE_FOLDER, alias)
 
 
-def _trust(client: Client, origin: str) -> dict[str, Any]:
+def _trust(client: Client, origin: str, folder: Path | None) -> dict[str, Any]:
     found = read_trust(client, origin) or {}
-    if found.get("crls"):
-        tell(f"{origin} has CRLs, which the publisher does not give back. Where they are, they stay.")
     if found.get("exception"):
         tell(f"The verification of {origin} is off for a time. That is not exported: it ends by itself.")
     decided = {name: found[name] for name in DEFAULTS if name in found and found[name] != DEFAULTS[name]}
-    decided.pop("crls", None)
-    return {"endpoint": origin} | decided
+    if not decided:
+        return {"endpoint": origin}
+    has_crls = bool(decided.pop("crls", None))
+    pem = "".join(crl.pem for crl in read_crls(client, origin)) if has_crls else ""
+    # CRLs that are left out stay; that there are none must be written.
+    crls = _content(pem, "crls", "crlFile", folder if has_crls else None, CRL_FOLDER, origin.removeprefix("https://"))
+    return {"endpoint": origin} | decided | crls
+
+
+def _content(pem: str, inline: str, file: str, folder: Path | None, below: str, name: str) -> dict[str, str]:
+    """Give the field of the YAML that holds *pem*, or that names the file *name* that it is written into."""
+    if folder is None:
+        return {inline: _Block(pem)}
+    # A name is what somebody chose; quoted, it is one in this folder and nothing else.
+    path = f"{below}/{quote(name, safe='')}.pem"
+    make_folder(folder / below)
+    write_file(folder / path, pem.encode())
+    return {file: path}
 
 
 def _without_nothing(**values: str | None) -> dict[str, str]:

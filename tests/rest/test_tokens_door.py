@@ -1,0 +1,77 @@
+"""`/tokens/current`: what a script may do about the personal token that it bears, and about nothing else."""
+
+from datetime import timedelta
+
+import pytest
+
+from holdfast.services.accounts import SESSION_COOKIE
+from holdfast.store.journal import audit_events
+from rest.calls import APIS, PREFIX, assert_problem
+
+TOKENS, CURRENT = f"{PREFIX}/tokens", f"{PREFIX}/tokens/current"
+
+
+@pytest.fixture
+def script(shared_runtime, connect, berta):
+    """A client without a session, at an address of its own."""
+    return connect(shared_runtime, client=(berta.organization, 50000))
+
+
+@pytest.fixture
+def make(client, shared_runtime):
+    """Make a token of berta and give it as a header."""
+
+    def make(name, *scopes):
+        until = (shared_runtime.now() + timedelta(days=1)).isoformat()
+        made = client.post(TOKENS, json={"name": name, "scopes": scopes or ["apim:api_view"], "expiresTime": until})
+        assert made.status_code == 201, made.text
+        return {"authorization": f"Bearer {made.json()['token']}"}
+
+    return make
+
+
+def test_a_token_says_what_it_is(script, make, client):
+    token = make("nightly", "apim:api_delete")
+    told = script.get(CURRENT, headers=token).json()
+    assert told == client.get(TOKENS).json()["list"][0]
+    assert (told["name"], told["scopes"]) == ("nightly", ["apim:api_delete"])
+
+
+def test_a_token_ends_itself_whatever_its_scopes_and_no_other(script, make, client):
+    token, other = make("nightly", "holdfast:endpoint_test"), make("weekly")
+    assert_problem(script.get(TOKENS, headers=token), 403)
+    assert script.delete(CURRENT, headers=token).status_code == 204
+    assert_problem(script.delete(CURRENT, headers=token), 401)
+    assert_problem(script.get(APIS, headers=token), 401)
+    assert script.get(APIS, headers=other).status_code == 200
+    assert [each["name"] for each in client.get(TOKENS).json()["list"]] == ["weekly"]
+
+
+def test_the_end_is_in_the_audit_log(script, make, shared_runtime, berta):
+    script.delete(CURRENT, headers=make("nightly"))
+    with shared_runtime.store.read() as session:
+        last = audit_events(session, berta.organization)[-1]
+    assert (last.user, last.action, last.subject, last.detail) == (berta.name, "revoke token", "nightly", "by itself")
+
+
+def test_who_bears_no_personal_token_is_told_so(script, client, berta, password):
+    body = {"clientName": "a", "owner": berta.name, "grantType": "password"}
+    made = script.post("/client-registration/v0.17/register", json=body, auth=(berta.name, password)).json()
+    form = {"grant_type": "password", "username": berta.name, "password": password}
+    asked = script.post("/oauth2/token", data=form, auth=(made["clientId"], made["clientSecret"]))
+    access = {"authorization": f"Bearer {asked.json()['access_token']}"}
+    for method in ("GET", "DELETE"):
+        for told in (
+            client.request(method, CURRENT),
+            script.request(method, CURRENT, auth=(berta.name, password)),
+            script.request(method, CURRENT, headers=access),
+        ):
+            assert_problem(told, 404, says="bears no personal token")
+    assert script.get(APIS, headers=access).status_code == 200
+
+
+def test_a_session_beside_a_token_is_not_what_is_ended(client, make):
+    token = make("nightly")
+    assert client.cookies[SESSION_COOKIE]
+    assert client.delete(CURRENT, headers=token).status_code == 204
+    assert client.get(APIS).status_code == 200
