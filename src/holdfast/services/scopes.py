@@ -38,9 +38,15 @@ def permissions_of_scopes(scopes: Iterable[str]) -> frozenset[Permission]:
     return frozenset(permission for scope in scopes for permission in SCOPES.get(scope, ()))
 
 
+def scopes_permitting(either: Iterable[Permission]) -> list[str]:
+    """List the scopes of which each permits one of these by itself."""
+    wanted = frozenset(either)
+    return [scope for scope, permitted in SCOPES.items() if permitted & wanted]
+
+
 def grantable(permissions: frozenset[Permission]) -> list[str]:
     """List the scopes that would permit anything to somebody with these permissions."""
-    return [scope for scope, permitted in SCOPES.items() if permitted & permissions]
+    return scopes_permitting(permissions)
 
 
 def granted(asked: Iterable[str], permissions: frozenset[Permission]) -> list[str]:
