@@ -12,7 +12,7 @@ from holdfast.rest.apis import ApiId
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.queries import read_question
-from holdfast.services import api_names, catalog
+from holdfast.services import api_names
 from holdfast.services.errors import NotFound
 from holdfast.services.probing import Checked
 from holdfast.services.tested_trust import terms_to_call
@@ -28,8 +28,7 @@ def validate_api(running: Running, caller: Caller, query: Question) -> Response:
     wanted = read_question(query)
     if not (wanted.name or wanted.context or wanted.version):
         raise InvalidField("query", "The question is empty. Ask for name:, context: or version: with a value.")
-    _, total = catalog.list_apis(running.store, caller, wanted, 0, 1)
-    if not total:
+    if not api_names.is_there(running.store, caller, wanted):
         raise NotFound("API", query)
     return Response()
 
