@@ -159,6 +159,7 @@ def change_endpoints(
     store: Store, who: Principal, api_id: str, production: str | None, sandbox: str | None, now: datetime
 ) -> Api:
     """Give an API other endpoints; None takes one away. Raises InvalidFields, NotFound."""
+    who.require(Permission.CHANGE_APIS)
     return change_api(store, who, api_id, now, endpoints=(production, sandbox)).api
 
 
