@@ -10,11 +10,11 @@ from holdfast.apis.documents import write_json
 from holdfast.apis.lifecycle import State, transitions_from
 from holdfast.rest.apis import ApiId
 from holdfast.rest.authentication import Caller, Running
-from holdfast.rest.conditions import IfMatch, IfNoneMatch
+from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.services import api_names, catalog, lifecycle
 from holdfast.services.lifecycle import Step
-from holdfast.services.versions import tag_of_text
+from holdfast.services.versions import tag_of_api, tag_of_text
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["API Lifecycle"])
 _DEPRECATE_OTHERS = "deprecate old versions after publishing the api"
@@ -27,6 +27,7 @@ def change_lifecycle(
     action: str,
     api_id: ApiId,
     expected: IfMatch,
+    response: Response,
     checklist: Annotated[
         str,
         Query(alias="lifecycleChecklist", description="Deprecate old versions after publishing the API:true, or not."),
@@ -34,7 +35,7 @@ def change_lifecycle(
 ) -> dict[str, Any]:
     """Move an API through its lifecycle: Publish, Demote to Created, Deprecate, Retire."""
     items = {name.strip().lower(): value.strip().lower() for name, _, value in _items(checklist)}
-    api = catalog.change_lifecycle(
+    moved = catalog.move_described(
         running.store,
         caller,
         api_names.resolve_id(running.store, caller, api_id),
@@ -43,7 +44,8 @@ def change_lifecycle(
         deprecate_others=items.get(_DEPRECATE_OTHERS) == "true",
         expected=expected,
     )
-    return {"workflowStatus": "APPROVED", "jsonPayload": None, "lifecycleState": _state(api.state)}
+    response.headers["ETag"] = quote_tag(tag_of_api(moved))
+    return {"workflowStatus": "APPROVED", "jsonPayload": None, "lifecycleState": _state(moved.api.state)}
 
 
 @router.get("/{api_id}/lifecycle-state")

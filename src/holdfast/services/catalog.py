@@ -217,7 +217,12 @@ def save_described(session: Session, who: Principal, before: Described, after: D
     _written(session, who, "change API", after.api, f"endpoints {_urls(before.api)} -> {_urls(after.api)}", now)
 
 
-def change_lifecycle(
+def change_lifecycle(store: Store, who: Principal, api_id: str, action: str, now: datetime) -> Api:
+    """Move an API through its lifecycle. Raises as `move_described`."""
+    return move_described(store, who, api_id, action, now).api
+
+
+def move_described(
     store: Store,
     who: Principal,
     api_id: str,
@@ -226,7 +231,7 @@ def change_lifecycle(
     *,
     deprecate_others: bool = False,
     expected: Expected = None,
-) -> Api:
+) -> Described:
     """
     Move an API through its lifecycle; *deprecate_others* takes the published versions beside it along.
 
@@ -244,7 +249,7 @@ def change_lifecycle(
             for other in apis.sharing_name_or_context(session, who.organization, after.name, after.context):
                 if other.id != after.id and other.name == after.name and other.state is State.PUBLISHED:
                     move(session, who, other, "Deprecate", now)
-    return after
+    return replace(before, api=after)
 
 
 def delete_api(store: Store, who: Principal, api_id: str, now: datetime, expected: Expected = None) -> None:
