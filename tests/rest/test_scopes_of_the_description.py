@@ -60,9 +60,11 @@ def test_who_may_publish_changes_what_is_said_of_an_api_and_not_where_it_leads(s
     publisher, path = bearer("apim:api_publish"), f"{APIS}/{house.ids['api_id']}"
     api = house.owner.get(path).json()
     assert publisher.put(path, json=api | {"description": "other words"}).json()["description"] == "other words"
-    elsewhere = {"endpoint_type": "http", "production_endpoints": {"url": "https://elsewhere.test"}}
-    refused = publisher.put(path, json={"endpointConfig": elsewhere, "description": "not these"})
-    assert_problem(refused, 403, says="Use one with the scope apim:api_create")
+    url = api["endpointConfig"]["production_endpoints"]["url"]
+    for elsewhere in ({"production_endpoints": {"url": "https://elsewhere.test"}}, {"sandbox_endpoints": {"url": url}}):
+        config = {"endpoint_type": "http"} | elsewhere
+        refused = publisher.put(path, json={"endpointConfig": config, "description": "not these"})
+        assert_problem(refused, 403, says="Use one with the scope apim:api_create")
     assert house.owner.get(path).json() == house.owner.get(path).json() | {
         "description": "other words",
         "endpointConfig": api["endpointConfig"],

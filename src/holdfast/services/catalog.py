@@ -201,7 +201,7 @@ def change_api(
             sandbox=checked[1] if checked else before.api.sandbox,
             updated_at=now,
         )
-        if api.endpoints != before.api.endpoints:
+        if (api.production, api.sandbox) != (before.api.production, before.api.sandbox):
             who.require(Permission.CHANGE_APIS)
         # Checked again: what was small twice need not be small together.
         after = Described(api, check_members(merge_members(before.members, kept)))
