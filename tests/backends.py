@@ -193,7 +193,7 @@ class _Exchange(BaseHTTPRequestHandler):
             status = int(segments[-1]) if "status" in segments else 200
             self._send(json.dumps(self._echo(body)).encode(), "application/json", status)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815 - names that the base asks for
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815 - as the base asks
 
     def _body(self) -> bytes:
         if self.headers.get("transfer-encoding", "") != "chunked":
@@ -216,7 +216,8 @@ class _Exchange(BaseHTTPRequestHandler):
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
         self.wfile.flush()
 
     def _stream(self) -> None:
@@ -319,10 +320,15 @@ def websocket_backend(presented: Issued) -> Iterator[str]:
 
 
 class ListeningBackend:
-    """A TLS server that says nothing and writes down what it hears, decrypted, by connection."""
+    """
+    A TLS server that writes down what it hears, decrypted, by connection.
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    It says nothing, or *reply* to the first that it hears, and ends the connection after that.
+    """
+
+    def __init__(self, context: ssl.SSLContext, reply: bytes = b"") -> None:
         self._context = context
+        self._reply = reply
         self._listening = socket.create_server((V4, 0))
         self._thread = threading.Thread(target=self._serve)
         self.heard: list[bytes] = []
@@ -364,6 +370,9 @@ class ListeningBackend:
             try:
                 while data := tls.recv(4096):
                     heard += data
+                    if self._reply:
+                        tls.sendall(self._reply)
+                        break
             finally:
                 self.heard.append(heard)
 

@@ -16,6 +16,18 @@ def test_the_operations_are_shown_and_can_be_tried(signed_in: Page):
     expect(settings.locator(".live-responses-table .response .response-col_status")).to_have_text(re.compile("200"))
 
 
+def test_a_session_that_has_ended_makes_no_browser_ask_for_a_password(signed_in: Page):
+    signed_in.goto("/docs")
+    settings = signed_in.locator("[id^=operations-Settings]")
+    settings.locator(".opblock-summary-control").click()
+    settings.get_by_role("button", name="Try it out").click()
+    signed_in.context.clear_cookies()
+    with signed_in.expect_response("**/settings") as answered:
+        settings.get_by_role("button", name="Execute").click()
+    assert answered.value.status == 401
+    assert answered.value.header_values("www-authenticate") == ['Bearer realm="Holdfast"']
+
+
 def test_nothing_foreign_is_asked(signed_in: Page):
     asked: list[str] = []
     signed_in.on("request", lambda request: asked.append(request.url))

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from holdfast.gateway.asking import MAX_REASON, MAX_REPLY, Answer, NoAnswer, connection
+from holdfast.gateway.asking import MAX_LINES, MAX_REASON, MAX_REPLY, Answer, NoAnswer, NotHttp, connection
 
 
 def ask(directory, reply: bytes, *, end: bool = True) -> tuple[Answer, bool, bytes]:
@@ -86,3 +86,54 @@ def test_nobody_gives_no_answer(tmp_path):
 
     with pytest.raises(NoAnswer, match="No such file"):
         asyncio.run(story())
+
+
+def head(directory, said: bytes) -> tuple[int, bytes]:
+    """Ask a backend that answers what it is asked with *said*; give the status and what it was asked."""
+    asked = b""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        asked = await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        writer.close()
+
+    async def story() -> int:
+        server = await asyncio.start_unix_server(serve, directory / "probe")
+        async with server, connection(directory / "probe", "probe/1", "backend.test") as made:
+            return await made.head("backend.test", "/base")
+
+    return asyncio.run(story()), asked
+
+
+def test_one_request_is_sent_on_the_connection_and_its_status_read(tmp_path):
+    status, asked = head(tmp_path, b"HTTP/1.0 405 No\r\nallow: GET\r\n\r\n")
+    assert status == 405
+    assert asked == (b"HEAD /base HTTP/1.1\r\nhost: backend.test\r\nuser-agent: Holdfast\r\nconnection: close\r\n\r\n")
+
+
+@pytest.mark.parametrize("first", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nlink: <x>\r\n\r\n"])
+def test_interim_answers_are_read_over(tmp_path, first):
+    assert head(tmp_path, first * 3 + b"HTTP/1.1 204\r\n")[0] == 204
+
+
+@pytest.mark.parametrize(
+    ("said", "something"),
+    [
+        (b"", False),
+        (b"HTTP/1.1 200", True),
+        (b"SSH-2.0-x\r\n", True),
+        (b"HTTP/1.1 600 x\r\n", True),
+        (b"HTTP/1.1 20\r\n", True),
+        (b"HTTP/2 200 OK\r\n", True),
+        (b" HTTP/1.1 200 OK\r\n", True),
+        (b"x" * (MAX_REPLY + 1), True),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * MAX_LINES, True),
+    ],
+)
+def test_what_is_no_answer_of_http_is_told_apart_from_silence(tmp_path, said, something):
+    with pytest.raises(NotHttp) as raised:
+        head(tmp_path, said)
+    assert raised.value.said is something

@@ -54,6 +54,23 @@ def test_backends_are_verified_in_the_words_of_traffic_but_for_the_name_of_the_s
     assert held.validation_context == used.validation_context
 
 
+def test_a_backend_that_is_sent_a_request_of_http1_can_agree_on_nothing_else():
+    endpoint = parse_endpoint("https://backend.test:8443")
+    trust = trust_set(ANCHORS, endpoint.origin.reference)
+    cluster = Cluster.FromString(question("probe/1", endpoint, trust, ["192.0.2.1"], http2=False).cluster.body)
+    real = Cluster.FromString(clusters("probe/1", endpoint, trust)[1].body)
+    assert cluster.name == cluster.load_assignment.cluster_name == "probe/1"
+    assert list(tls(cluster).common_tls_context.alpn_protocols) == ["http/1.1"]
+    assert cluster.typed_extension_protocol_options == real.typed_extension_protocol_options
+    assert secret_config(tls(cluster)).name == "probe/1"
+
+
+def test_an_http_endpoint_needs_no_secret():
+    made = question("probe/1", parse_endpoint("http://backend.test/base"), None, ["192.0.2.1"])
+    assert (made.secrets, made.authority, made.server_name) == ((), "backend.test", "")
+    assert not Cluster.FromString(made.cluster.body).HasField("transport_socket")
+
+
 def test_connections_are_made_to_the_addresses_that_were_resolved_and_to_no_other():
     _, _, _, cluster = asked("https://backend.test:8443", addresses=["2001:db8::1", "192.0.2.1"])
     (locality,) = cluster.load_assignment.endpoints

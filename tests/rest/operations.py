@@ -141,6 +141,7 @@ REQUESTS = {
     "POST /apis/import": file_of("file", lambda house: house.archive),
     "POST /apis/import-openapi": file_of("file", DEFINITION, additionalProperties='{"context": "/imported"}'),
     "POST /apis/validate-openapi": file_of("file", DEFINITION),
+    "POST /apis/validate-endpoint": lambda *_: {"params": {"endpointUrl": NOWHERE}},
     "HEAD /apis/validate": lambda *_: {"params": {"query": "name:Pizza"}},
     "POST /apis/validate": lambda *_: {"params": {"query": "name:Pizza"}},
     "GET /apis/{api_id}/client-certificates": nothing,

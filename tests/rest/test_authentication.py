@@ -2,12 +2,19 @@
 
 import base64
 import re
+from datetime import timedelta
 
 import pytest
 
 from holdfast.services.accounts import SESSION_COOKIE, SESSION_LASTS
 from holdfast.services.attempts import FREE
-from rest.calls import APIS, assert_problem
+from holdfast.services.permissions import Role
+from rest.calls import APIS, PREFIX, api_body, assert_problem, create_api
+
+BASIC = 'Basic realm="Holdfast", charset="UTF-8"'
+BEARER = 'Bearer realm="Holdfast"'
+REFUSED = "The token is unknown, or it has expired or was revoked."
+INVALID_TOKEN = f'{BEARER}, error="invalid_token", error_description="{REFUSED}"'
 
 
 @pytest.fixture
@@ -20,10 +27,19 @@ def basic(name, password):
     return {"authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
-def assert_unauthorized(response):
-    assert_problem(response, 401)
-    assert response.headers["www-authenticate"] == 'Basic realm="Holdfast", charset="UTF-8"'
+def assert_unauthorized(response, *challenges, says="The user name or the password is wrong."):
+    assert_problem(response, 401, says=says)
+    assert response.headers.get_list("www-authenticate") == list(challenges or [BASIC])
     assert "set-cookie" not in response.headers
+
+
+def assert_nobody(response):
+    assert_unauthorized(response, BASIC, BEARER, says="Nobody has signed in.")
+
+
+def assert_token_refused(response):
+    assert_unauthorized(response, INVALID_TOKEN, says=REFUSED)
+    assert "password" not in response.text
 
 
 def test_nobody_gets_anything_of_any_operation(client, anybody):
@@ -35,7 +51,7 @@ def test_nobody_gets_anything_of_any_operation(client, anybody):
         response = anybody.request(method, re.sub(r"\{\w+\}", "x", path))
         assert response.status_code == 401, (method, path)
         if method != "head":
-            assert_unauthorized(response)
+            assert_nobody(response)
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])
@@ -65,13 +81,87 @@ def test_an_unknown_name_does_not(anybody, password, name):
         b"Basic YQ==",
         b"Basic \xff\xfe",
         b"Basic /w==",
-        b"Bearer x",
-        b"Digest a=b",
-        b"x",
     ],
 )
 def test_credentials_that_are_none_do_not(anybody, header):
     assert_unauthorized(anybody.get(APIS, headers={"authorization": header}))
+
+
+@pytest.mark.parametrize("header", [b"Digest a=b", b"x", b" "])
+def test_a_scheme_that_is_not_known_is_answered_with_those_that_are(anybody, header):
+    assert_nobody(anybody.get(APIS, headers={"authorization": header}))
+
+
+@pytest.mark.parametrize("token", [b"x", b"", b'a"b', b"hfp_x", b"\xff"])
+def test_a_token_that_is_none_is_told_as_a_token(anybody, token):
+    assert_token_refused(anybody.get(APIS, headers={"authorization": b"Bearer " + token}))
+
+
+def test_a_token_that_has_expired_or_was_revoked_is_told_as_a_token(runtime, connect, clock, password):
+    runtime.accounts.ensure_user("default", "anna", password, clock(), reset=False)
+    script, auth = connect(runtime), ("anna", password)
+    for end in ("revoked", "expired"):
+        body = {"name": end, "scopes": ["apim:api_view"], "expiresTime": clock.time.isoformat()}
+        clock.time -= timedelta(hours=1)
+        made = script.post(f"{PREFIX}/tokens", json=body, auth=auth).json()
+        header = {"authorization": f"Bearer {made['token']}"}
+        assert script.get(APIS, headers=header).status_code == 200
+        if end == "revoked":
+            assert script.delete(f"{PREFIX}/tokens/{made['id']}", auth=auth).is_success
+        clock.time += timedelta(hours=1)
+        assert_token_refused(script.get(APIS, headers=header))
+
+
+@pytest.fixture
+def bearer(client, anybody, clock):
+    """Make a client of a token with these scopes."""
+
+    def bearer(*scopes):
+        end = (clock.time + timedelta(hours=1)).isoformat()
+        body = {"name": " ".join(scopes), "scopes": scopes, "expiresTime": end}
+        made = client.post(f"{PREFIX}/tokens", json=body)
+        assert made.status_code == 201, made.text
+        anybody.headers["authorization"] = f"Bearer {made.json()['token']}"
+        return anybody
+
+    return bearer
+
+
+def test_who_shows_a_token_is_told_which_scopes_would_do(client, bearer):
+    api = create_api(client)
+    script = bearer("apim:api_view", "holdfast:endpoint_test")
+    refused = script.delete(f"{APIS}/{api['id']}")
+    assert_problem(refused, 403, says="Use one with the scope apim:api_delete or apim:api_import_export.")
+    expected = f'{BEARER}, error="insufficient_scope", scope="apim:api_delete apim:api_import_export"'
+    assert refused.headers["www-authenticate"] == expected
+    for scope in ("apim:api_delete", "apim:api_import_export"):
+        assert scope in client.get(f"{PREFIX}/settings").json()["scopes"]
+
+
+def test_where_no_scope_would_do_none_is_named(bearer):
+    refused = bearer("apim:api_view").get(f"{PREFIX}/tokens")
+    assert_problem(refused, 403, says="Nor does any other: sign in yourself.")
+    assert refused.headers["www-authenticate"] == f'{BEARER}, error="insufficient_scope"'
+
+
+def test_who_may_not_whatever_the_token_is_not_sent_for_another_one(sign_in, enlist, berta, anybody, password):
+    viewer = enlist(berta.organization, f"viewer of {berta.organization}", Role.VIEWER)
+    for refused in (
+        sign_in(viewer).post(APIS, json=api_body()),
+        anybody.post(APIS, json=api_body(), headers=basic(viewer.name, password)),
+    ):
+        assert_problem(refused, 403, says="You need the permission 'create_apis'")
+        assert "www-authenticate" not in refused.headers
+
+
+def test_no_browser_asks_for_a_password_over_a_page_of_ours(anybody, berta):
+    page = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}
+    assert_unauthorized(anybody.get(APIS, headers=page), BEARER, says="Nobody has signed in.")
+    assert_unauthorized(anybody.get(APIS, headers=page | basic(berta.name, "wrong")), BEARER)
+    address_line = {"sec-fetch-site": "none", "sec-fetch-mode": "navigate"}
+    link = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "navigate"}
+    for headers in (address_line, link):
+        assert_nobody(anybody.get(APIS, headers=headers))
 
 
 def test_a_session_opens_the_door_until_it_ends(shared_runtime, anybody, berta):
@@ -79,25 +169,25 @@ def test_a_session_opens_the_door_until_it_ends(shared_runtime, anybody, berta):
     anybody.cookies.set(SESSION_COOKIE, token)
     assert anybody.get(APIS).status_code == 200
     shared_runtime.accounts.end_session(token, shared_runtime.now())
-    assert_unauthorized(anybody.get(APIS))
+    assert_nobody(anybody.get(APIS))
 
 
 def test_a_session_that_is_too_old_does_not(shared_runtime, anybody, berta):
     token = shared_runtime.accounts.start_session(berta, shared_runtime.now() - SESSION_LASTS)
     anybody.cookies.set(SESSION_COOKIE, token)
-    assert_unauthorized(anybody.get(APIS))
+    assert_nobody(anybody.get(APIS))
 
 
 @pytest.mark.parametrize("forge", [str.swapcase, lambda token: token[:-1], lambda _: "", lambda _: "' OR 1=1 --"])
 def test_a_forged_cookie_does_not(shared_runtime, anybody, berta, forge):
     token = shared_runtime.accounts.start_session(berta, shared_runtime.now())
     anybody.cookies.set(SESSION_COOKIE, forge(token))
-    assert_unauthorized(anybody.get(APIS))
+    assert_nobody(anybody.get(APIS))
 
 
 def test_a_cookie_does_not_make_up_for_a_wrong_password(client, berta):
     assert_unauthorized(client.get(APIS, headers=basic(berta.name, "wrong")))
-    assert_unauthorized(client.get(APIS, headers={"authorization": "Bearer x"}))
+    assert_token_refused(client.get(APIS, headers={"authorization": "Bearer x"}))
 
 
 def test_guessing_is_slowed_down(anybody, berta, password):

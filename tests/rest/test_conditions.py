@@ -52,6 +52,13 @@ def test_a_change_of_what_has_changed_since_is_refused(client, resource):
     assert change(headers={"if-match": "*"}).status_code == 200
 
 
+def test_a_change_of_the_state_is_answered_with_the_tag_that_the_api_has_then(client, api):
+    path, change = f"{APIS}/{api['id']}", {"apiId": api["id"], "action": "Publish"}
+    before = client.get(path).headers["etag"]
+    answer = client.post(f"{APIS}/change-lifecycle", params=change, headers={"if-match": before})
+    assert answer.headers["etag"] == client.get(path).headers["etag"] != before
+
+
 @pytest.mark.parametrize("path", [f"{APIS}/{{id}}", f"{CERTIFICATES}/pizza-backend"])
 def test_what_has_changed_since_is_not_deleted(client, api, path):
     assert upload(client, issue("pizza.test").pem).status_code == 201

@@ -103,6 +103,11 @@ def test_every_operation_is_answered_as_described(ask):
     assert not ask("post /apis/validate-openapi", 200, files={"file": ("a.json", "{}")}).json()["isValid"]
     ask("post /apis/validate", 200, params={"query": "name:Imported"})
     ask("post /apis/validate", 404, params={"query": "context:/nothing"})
+    nowhere = {"endpointUrl": "https://127.0.0.1:1/pizzashack/v1/api/"}
+    checked = ask("post /apis/validate-endpoint", 200, params=nowhere | {"apiId": api["id"]}).json()
+    assert (checked["statusCode"], checked["error"].partition(":")[0]) == (0, "no_gateway")
+    ask("post /apis/validate-endpoint", 404, params=nowhere | {"apiId": "0"})
+    ask("post /apis/validate-endpoint", 400)
     ask("get /apis/export", 200, params={"apiId": api["id"], "format": "JSON", "preserveStatus": "true"})
     ask("get /apis/export", 200, params={"name": "PizzaShackAPI", "version": "1.0.0"})
 

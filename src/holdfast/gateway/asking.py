@@ -6,22 +6,34 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote
 
 from holdfast.gateway.probing import CLUSTER_HEADER, REFUSAL, SEEN_HEADERS
 
 MAX_REPLY = 1024 * 1024
+MAX_LINES = 100  # of a backend's answer, before its final status
 MAX_REASON = 1000  # characters; it holds names of the backend's certificate, without a bound
 _PIECE = 16 * 1024
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})[ \r\n]")
 
 
 class NoAnswer(RuntimeError):
     """The gateway did not say anything that can be read as an answer."""
+
+
+class NotHttp(RuntimeError):
+    """A backend ended the connection instead of answering a request; *said*: not without saying something else."""
+
+    def __init__(self, *, said: bool) -> None:
+        self.said = said
+        super().__init__("The backend gave no answer of HTTP/1.1.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +50,12 @@ class Answer:
 
 
 class Connection:
-    """The gateway's answer and, where it connected, its connection to the backend; nothing is ever sent on it."""
+    """The gateway's answer and, where it connected, its connection to the backend; only `head` sends anything on it."""
 
-    def __init__(self, answer: Answer, reader: asyncio.StreamReader) -> None:
+    def __init__(self, answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.answer = answer
         self._reader = reader
+        self._writer = writer
 
     async def ends_within(self, seconds: float) -> bool:
         """Say whether the backend ends the connection in that time; what it says meanwhile is thrown away."""
@@ -55,6 +68,39 @@ class Connection:
         except OSError:
             return True
         return True
+
+    async def head(self, authority: str, path: str) -> int:
+        """
+        Send `HEAD` *path* by HTTP/1.1, without credentials, and give the status of the answer; no more is kept of it.
+
+        Raises:
+            NotHttp: There is no answer, or none of HTTP/1.1.
+        """
+        request = f"HEAD {path} HTTP/1.1\r\nhost: {authority}\r\nuser-agent: Holdfast\r\nconnection: close\r\n\r\n"
+        try:
+            self._writer.write(request.encode("ascii"))
+            return await self._read_status()
+        except asyncio.IncompleteReadError as error:
+            raise NotHttp(said=bool(error.partial)) from error
+        except asyncio.LimitOverrunError as error:
+            raise NotHttp(said=True) from error
+        except OSError as error:
+            raise NotHttp(said=False) from error
+
+    async def _read_status(self) -> int:
+        final = True
+        for _ in range(MAX_LINES):
+            line = await self._reader.readuntil(b"\n")
+            if not final:  # the rest of an interim answer (RFC 9110, section 15.2)
+                final = not line.strip()
+            elif found := _STATUS_LINE.match(line):
+                status = int(found[1])
+                final = status >= HTTPStatus.OK
+                if final:
+                    return status
+            else:
+                break
+        raise NotHttp(said=True)
 
 
 @asynccontextmanager
@@ -76,7 +122,7 @@ async def connection(socket: Path, cluster: str, authority: str) -> AsyncIterato
             answer = await _read_answer(reader)
         except (OSError, EOFError, LookupError, ValueError, asyncio.LimitOverrunError) as error:
             raise NoAnswer("The gateway ended the conversation.") from error
-        yield Connection(answer, reader)
+        yield Connection(answer, reader, writer)
     finally:
         writer.close()
         with contextlib.suppress(OSError):

@@ -37,6 +37,7 @@ class Cause(StrEnum):
     CLIENT_CERTIFICATE_REQUIRED = "client_certificate_required"
     CLIENT_CERTIFICATE_REJECTED = "client_certificate_rejected"
     NOT_TLS = "not_tls"
+    NOT_HTTP = "not_http"  # told by a check of an endpoint alone: the gateway has no words of its own for it
     CONNECTION_REFUSED = "connection_refused"
     DNS_FAILURE = "dns_failure"
     TIMEOUT = "timeout"
@@ -165,6 +166,11 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     Cause.NOT_TLS: Explanation(
         "The backend does not speak TLS on this port.",
         "Check the port, or write http:// if that is meant.",
+        Action.CHANGE_ENDPOINT,
+    ),
+    Cause.NOT_HTTP: Explanation(
+        "The backend took the connection and answered something that is no HTTP/1.1.",
+        "Check the port. A backend that speaks HTTP/2 alone cannot be checked, but is called by HTTP/2 in traffic.",
         Action.CHANGE_ENDPOINT,
     ),
     Cause.CONNECTION_REFUSED: Explanation(

@@ -2,7 +2,7 @@
 What the embedded gateway is asked about a backend: a listener of its own, and a cluster for each question. Pure.
 
 A question is a CONNECT request (RFC 9110, section 9.3.6): the gateway makes and verifies the connection, and no byte of
-the request reaches the backend.
+that request reaches the backend. What is sent on the connection afterwards does.
 """
 
 from collections.abc import Sequence
@@ -61,6 +61,7 @@ class Question:
 
     cluster: Resource
     secrets: tuple[Resource, ...]
+    authority: str  # host and port of the backend
     server_name: str  # what the gateway asks the backend for (SNI); empty: nothing
 
     @property
@@ -70,15 +71,23 @@ class Question:
 
 
 def question(
-    name: str, endpoint: Endpoint, trust: TrustSet, addresses: Sequence[str], client: ClientIdentity | None = None
+    name: str,
+    endpoint: Endpoint,
+    trust: TrustSet | None,
+    addresses: Sequence[str],
+    client: ClientIdentity | None = None,
+    *,
+    http2: bool = True,
 ) -> Question:
     """
-    Ask about the https *endpoint* at *addresses*, tried in their order, with *trust*, presenting *client*.
+    Ask about *endpoint* at *addresses*, tried in their order, with *trust* (None for http alone), presenting *client*.
 
     *name* is that of cluster and secret. Both are those of traffic word for word, but for their names and for where the
-    addresses come from.
+    addresses come from. Without *http2* it is the cluster of upgrades: the backend can agree on nothing but HTTP/1.1.
     """
-    cluster = Cluster.FromString(clusters(name, endpoint, trust, client)[0].body)
+    first_choice, *http1 = clusters(name, endpoint, trust, client)
+    cluster = Cluster.FromString((first_choice if http2 or not http1 else http1[0]).body)
+    cluster.name = cluster.load_assignment.cluster_name = name
     cluster.type = Cluster.STATIC
     cluster.ClearField("dns_lookup_family")
     cluster.ClearField("typed_dns_resolver_config")
@@ -88,11 +97,13 @@ def question(
     )
     del cluster.load_assignment.endpoints[:]
     cluster.load_assignment.endpoints.append(LocalityLbEndpoints(lb_endpoints=[LbEndpoint(endpoint=host)]))
-    context = _with_own_secrets(cluster, name)
-    secrets = [_renamed(secret(trust), name)]
+    secrets, server_name = [], ""
+    if trust:
+        server_name = _with_own_secrets(cluster, name).sni
+        secrets.append(_renamed(secret(trust), name))
     if client:
         secrets.append(_renamed(client_secret(client), name + CLIENT_SUFFIX))
-    return Question(make_resource(CLUSTER, name, cluster), tuple(secrets), server_name=context.sni)
+    return Question(make_resource(CLUSTER, name, cluster), tuple(secrets), endpoint.origin.authority, server_name)
 
 
 def _with_own_secrets(cluster: Cluster, name: str) -> UpstreamTlsContext:

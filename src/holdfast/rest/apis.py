@@ -53,10 +53,10 @@ def list_apis(
 def create_api(running: Running, caller: Caller, body: ApiBody, response: Response) -> dict[str, Any]:
     """Create an API."""
     try:
-        api = catalog.create_api(running.store, caller, body.draft(), running.now())
+        made = catalog.create_described(running.store, caller, body.draft(), running.now())
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    return created(catalog.get_described(running.store, caller, api.id), response)
+    return created(made, response)
 
 
 @router.post("/copy-api", status_code=201, responses={201: {"model": ApiAnswer}})

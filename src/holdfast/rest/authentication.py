@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from holdfast.services.accounts import SESSION_COOKIE, principal_of
-from holdfast.services.errors import SignInRefused
+from holdfast.services.errors import CredentialsMissing, SignInRefused, TokenRefused
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
 from holdfast.services.tokens import token_principal
@@ -21,7 +21,7 @@ def runtime(request: Request) -> Runtime:
 
 
 def principal(request: Request) -> Principal:
-    """Find on whose behalf the request is made; raise SignInRefused or TooManyAttempts."""
+    """Find on whose behalf the request is made; raise what says why that is not known."""
     running = runtime(request)
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
@@ -32,12 +32,12 @@ def principal(request: Request) -> Principal:
     if scheme.lower() == "bearer":
         script = token_principal(running.store, bearer(request), running.now())
         if script is None:
-            raise SignInRefused
+            raise TokenRefused
         return script
     token = request.cookies.get(SESSION_COOKIE)
     found = running.accounts.session_principal(token, running.now()) if token and not scheme else None
     if found is None:
-        raise SignInRefused
+        raise CredentialsMissing
     return found
 
 

@@ -18,12 +18,14 @@ from holdfast.apis.errors import (
     UnreadableArchive,
 )
 from holdfast.certificates.errors import CertificateError
+from holdfast.rest.challenges import challenges
 from holdfast.rest.prefixes import PREFIX as PREFIX
 from holdfast.sealing import CannotUnseal
 from holdfast.services.errors import (
     CertificateExpired,
     Conflict,
     ContentChanged,
+    CredentialsMissing,
     EndpointNeedsNoCertificate,
     IndistinguishableCertificates,
     NoPersonalToken,
@@ -31,7 +33,9 @@ from holdfast.services.errors import (
     NothingBefore,
     NotOffered,
     NotPermitted,
+    ScopeMissing,
     SignInRefused,
+    TokenRefused,
     TooManyAttempts,
     TooManyTests,
 )
@@ -64,7 +68,10 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NothingBefore: Problem(409, "no-previous-certificate", "There is no previous certificate"),
     NotPermitted: Problem(403, "not-permitted", "Forbidden"),
     NotOffered: Problem(501, "not-offered", "Not Implemented"),
+    CredentialsMissing: Problem(401, "unauthorized", "Unauthorized"),
+    ScopeMissing: Problem(403, "scope-missing", "Forbidden"),
     SignInRefused: Problem(401, "unauthorized", "Unauthorized"),
+    TokenRefused: Problem(401, "token-refused", "Unauthorized"),
     TooManyAttempts: Problem(429, "too-many-attempts", "Too many failed attempts"),
     TooManyTests: Problem(429, "too-many-tests", "Too many tests"),
     TransitionRefused: Problem(400, "transition-refused", "The lifecycle has no such transition"),
@@ -104,11 +111,12 @@ def install(app: FastAPI) -> None:
 async def _domain_error(request: Request, error: Exception) -> JSONResponse:
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     headers = {}
-    if isinstance(error, SignInRefused):
-        headers["WWW-Authenticate"] = 'Basic realm="Holdfast", charset="UTF-8"'
     if isinstance(error, TooManyAttempts | TooManyTests):
         headers["Retry-After"] = str(error.seconds)
-    return answer(request, problem, str(error), _details(error), headers)
+    said = answer(request, problem, str(error), _details(error), headers)
+    for challenge in challenges(request, error):
+        said.headers.append("WWW-Authenticate", challenge)
+    return said
 
 
 def _details(error: Exception) -> dict[str, str]:

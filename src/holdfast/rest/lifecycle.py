@@ -6,16 +6,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from holdfast.apis.api import Api
 from holdfast.apis.documents import write_json
-from holdfast.apis.lifecycle import transitions_from
+from holdfast.apis.lifecycle import State, transitions_from
 from holdfast.rest.apis import ApiId
 from holdfast.rest.authentication import Caller, Running
-from holdfast.rest.conditions import IfMatch, IfNoneMatch
+from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.services import api_names, catalog, lifecycle
 from holdfast.services.lifecycle import Step
-from holdfast.services.versions import tag_of_text
+from holdfast.services.versions import tag_of_api, tag_of_text
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["API Lifecycle"])
 _DEPRECATE_OTHERS = "deprecate old versions after publishing the api"
@@ -28,6 +27,7 @@ def change_lifecycle(
     action: str,
     api_id: ApiId,
     expected: IfMatch,
+    response: Response,
     checklist: Annotated[
         str,
         Query(alias="lifecycleChecklist", description="Deprecate old versions after publishing the API:true, or not."),
@@ -35,7 +35,7 @@ def change_lifecycle(
 ) -> dict[str, Any]:
     """Move an API through its lifecycle: Publish, Demote to Created, Deprecate, Retire."""
     items = {name.strip().lower(): value.strip().lower() for name, _, value in _items(checklist)}
-    api = catalog.change_lifecycle(
+    moved = catalog.move_described(
         running.store,
         caller,
         api_names.resolve_id(running.store, caller, api_id),
@@ -44,13 +44,14 @@ def change_lifecycle(
         deprecate_others=items.get(_DEPRECATE_OTHERS) == "true",
         expected=expected,
     )
-    return {"workflowStatus": "APPROVED", "jsonPayload": None, "lifecycleState": _state(api)}
+    response.headers["ETag"] = quote_tag(tag_of_api(moved))
+    return {"workflowStatus": "APPROVED", "jsonPayload": None, "lifecycleState": _state(moved.api.state)}
 
 
 @router.get("/{api_id}/lifecycle-state")
 def get_lifecycle_state(running: Running, caller: Caller, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
     """Say in which state an API is, and where it can go from there."""
-    state = _state(catalog.get_api(running.store, caller, api_id))
+    state = _state(lifecycle.state_of(running.store, caller, api_id))
     unless.known(tag_of_text(write_json(state)))
     return state
 
@@ -66,7 +67,7 @@ def get_lifecycle_history(running: Running, caller: Caller, api_id: str, unless:
 @router.delete("/{api_id}/lifecycle-state/pending-tasks", response_class=Response)
 def delete_pending_tasks(running: Running, caller: Caller, api_id: str) -> Response:
     """Take back changes of the state that wait for an approval: there are none, as each is made at once."""
-    catalog.get_api(running.store, caller, api_id)
+    lifecycle.state_of(running.store, caller, api_id)
     return Response()
 
 
@@ -74,11 +75,11 @@ def _items(checklist: str) -> list[tuple[str, str, str]]:
     return [item.rpartition(":") for item in checklist.split(",")]
 
 
-def _state(api: Api) -> dict[str, Any]:
+def _state(current: State) -> dict[str, Any]:
     transitions = [
-        {"event": event, "targetState": state.value.title()} for event, state in transitions_from(api.state).items()
+        {"event": event, "targetState": state.value.title()} for event, state in transitions_from(current).items()
     ]
-    return {"state": api.state.value.title(), "checkItems": [], "availableTransitions": transitions}
+    return {"state": current.value.title(), "checkItems": [], "availableTransitions": transitions}
 
 
 def _step(step: Step) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.certificates import findings_of
 from holdfast.rest.endpoint_certificates import Password, read
 from holdfast.rest.errors import PREFIX
-from holdfast.services.probing import Verdict
 from holdfast.services.runtime import Runtime
 from holdfast.services.tested_trust import terms_to_test
+from holdfast.services.verdicts import Verdict
 
 router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Endpoints"])
 Url = Annotated[str, Form(description="An https URL; no API needs to have it.")]

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.errors import PREFIX
+from holdfast.services.environments import list_environments
 from holdfast.services.scopes import SCOPES
 
 router = APIRouter(prefix=f"{PREFIX}/settings", tags=["Settings"])
@@ -16,7 +17,6 @@ router = APIRouter(prefix=f"{PREFIX}/settings", tags=["Settings"])
 @router.get("")
 def get_settings(running: Running, caller: Caller) -> dict[str, Any]:
     """Name the environments of the gateways, and say of the rest that there is none."""
-    del caller
     return {
         "storeUrl": "",
         "environment": [
@@ -27,7 +27,7 @@ def get_settings(running: Running, caller: Caller) -> dict[str, Any]:
                 "showInApiConsole": True,
                 "endpoints": {"http": url},
             }
-            for name, url in running.gateways.items()
+            for name, url in list_environments(running.gateways, caller)
         ],
         "scopes": list(SCOPES),
         "monetizationAttributes": [],

@@ -41,8 +41,10 @@ def export_api(store: Store, who: Principal, api_id: str, servers: list[str], *,
     Raises:
         NotFound: There is no such API.
     """
-    who.require(Permission.VIEW_APIS)
-    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    who.require(Permission.VIEW_APIS, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
+    # As in the described system, who may take an API along may read what goes with it, here and nowhere else.
+    who = replace(who, permissions=who.permissions | {Permission.VIEW_APIS, Permission.VIEW_ENDPOINT_CERTIFICATES})
     described = catalog.get_described(store, who, api_id)
     definition = definitions.get_definition(store, who, api_id, servers)
     entries = trust.certificates_of_api(store, who, described.api)

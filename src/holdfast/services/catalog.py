@@ -43,8 +43,13 @@ class ApiDraft:
 
 
 def create_api(store: Store, who: Principal, draft: ApiDraft, now: datetime) -> Api:
+    """Create an API in the state Created. Raises as `create_described`."""
+    return create_described(store, who, draft, now).api
+
+
+def create_described(store: Store, who: Principal, draft: ApiDraft, now: datetime) -> Described:
     """
-    Create an API in the state Created.
+    Create an API in the state Created, and give it with all members of its description.
 
     Raises:
         InvalidFields: Some values cannot be used.
@@ -54,7 +59,7 @@ def create_api(store: Store, who: Principal, draft: ApiDraft, now: datetime) -> 
     described = check_draft(draft, who, now)
     with store.write() as session:
         add_api(session, who, described, now)
-    return described.api
+    return described
 
 
 def add_api(session: Session, who: Principal, described: Described, now: datetime, action: str = "create API") -> None:
@@ -107,7 +112,7 @@ def get_described(store: Store, who: Principal, api_id: str) -> Described:
 
 def find_described(session: Session, who: Principal, api_id: str) -> Described:
     """Find an API with all members of its description, in the caller's transaction. Raises NotFound."""
-    api = _found(session, who, api_id)
+    api = find_api(session, who, api_id)
     return Described(api, api_documents.members_of(session, who.organization, [api_id]).get(api_id, {}))
 
 
@@ -130,7 +135,15 @@ def get_api(store: Store, who: Principal, api_id: str) -> Api:
     """Find an API. Raises NotFound."""
     who.require(Permission.VIEW_APIS)
     with store.read() as session:
-        return _found(session, who, api_id)
+        return find_api(session, who, api_id)
+
+
+def find_api(session: Session, who: Principal, api_id: str) -> Api:
+    """Find an API, in the caller's transaction. Raises NotFound."""
+    api = apis.get(session, who.organization, api_id)
+    if api is None:
+        raise NotFound("API", api_id)
+    return api
 
 
 def list_apis(
@@ -146,6 +159,7 @@ def change_endpoints(
     store: Store, who: Principal, api_id: str, production: str | None, sandbox: str | None, now: datetime
 ) -> Api:
     """Give an API other endpoints; None takes one away. Raises InvalidFields, NotFound."""
+    who.require(Permission.CHANGE_APIS)
     return change_api(store, who, api_id, now, endpoints=(production, sandbox)).api
 
 
@@ -163,12 +177,15 @@ def change_api(
     """
     Give an API another description, other endpoints (production, sandbox), other members; None keeps what it has.
 
+    Who publishes may change what is said of it, as in the described system, and not where its traffic goes.
+
     Raises:
+        NotPermitted: They may not change it, or not its endpoints.
         InvalidFields: A value cannot be used.
         NotFound: There is no such API.
         ContentChanged: It is not as *expected*.
     """
-    who.require(Permission.CHANGE_APIS)
+    who.require(Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     check = Check()
     checked = _endpoints(check, *endpoints) if endpoints else None
     text = check(rules.check_description, description) if description is not None else None
@@ -184,6 +201,8 @@ def change_api(
             sandbox=checked[1] if checked else before.api.sandbox,
             updated_at=now,
         )
+        if (api.production, api.sandbox) != (before.api.production, before.api.sandbox):
+            who.require(Permission.CHANGE_APIS)
         # Checked again: what was small twice need not be small together.
         after = Described(api, check_members(merge_members(before.members, kept)))
         save_described(session, who, before, after, now)
@@ -198,7 +217,12 @@ def save_described(session: Session, who: Principal, before: Described, after: D
     _written(session, who, "change API", after.api, f"endpoints {_urls(before.api)} -> {_urls(after.api)}", now)
 
 
-def change_lifecycle(
+def change_lifecycle(store: Store, who: Principal, api_id: str, action: str, now: datetime) -> Api:
+    """Move an API through its lifecycle. Raises as `move_described`."""
+    return move_described(store, who, api_id, action, now).api
+
+
+def move_described(
     store: Store,
     who: Principal,
     api_id: str,
@@ -207,7 +231,7 @@ def change_lifecycle(
     *,
     deprecate_others: bool = False,
     expected: Expected = None,
-) -> Api:
+) -> Described:
     """
     Move an API through its lifecycle; *deprecate_others* takes the published versions beside it along.
 
@@ -225,7 +249,7 @@ def change_lifecycle(
             for other in apis.sharing_name_or_context(session, who.organization, after.name, after.context):
                 if other.id != after.id and other.name == after.name and other.state is State.PUBLISHED:
                     move(session, who, other, "Deprecate", now)
-    return after
+    return replace(before, api=after)
 
 
 def delete_api(store: Store, who: Principal, api_id: str, now: datetime, expected: Expected = None) -> None:
@@ -286,13 +310,6 @@ def _refuse_conflict(session: Session, api: Api) -> None:
             raise Conflict("context", f"The context {api.context} belongs to {other.name} {other.version} already.")
         if same_name and (other.context != api.context or other.version == api.version):
             raise Conflict("name", f"There is an API called {other.name} with the context {other.context} already.")
-
-
-def _found(session: Session, who: Principal, api_id: str) -> Api:
-    api = apis.get(session, who.organization, api_id)
-    if api is None:
-        raise NotFound("API", api_id)
-    return api
 
 
 def audit_subject(api: Api) -> str:

@@ -2,6 +2,7 @@
 Why a use case ended without doing anything. The texts are for people; the doors choose status codes.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 
@@ -111,6 +112,30 @@ class NotPermitted(PermissionError):
     def __init__(self, permission: str) -> None:
         self.permission = permission
         super().__init__(f"You need the permission {str(permission)!r} for this. Ask who manages users.")
+
+
+class ScopeMissing(NotPermitted):
+    """The user may, and a token of theirs was shown that may not; any of *scopes* would permit it, if there are any."""
+
+    def __init__(self, permission: str, scopes: Sequence[str]) -> None:
+        self.permission = permission
+        self.scopes = tuple(scopes)
+        remedy = f"Use one with the scope {' or '.join(scopes)}." if scopes else "Nor does any other: sign in yourself."
+        PermissionError.__init__(self, f"The scopes of this token do not permit it. {remedy}")
+
+
+class CredentialsMissing(PermissionError):
+    """Nobody said who they are."""
+
+    def __init__(self) -> None:
+        super().__init__("Nobody has signed in. Send a user name and password, or a token.")
+
+
+class TokenRefused(PermissionError):
+    """A token was shown that opens nothing; why, is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("The token is unknown, or it has expired or was revoked.")
 
 
 class SignInRefused(PermissionError):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from holdfast.apis.lifecycle import State
 from holdfast.services import catalog
+from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.store import journal
 from holdfast.store.database import Store
@@ -22,10 +23,18 @@ class Step:
     at: datetime
 
 
+def state_of(store: Store, who: Principal, api_id: str) -> State:
+    """Say in which state an API is. Raises NotFound."""
+    who.require(Permission.VIEW_APIS, Permission.PUBLISH_APIS, Permission.CHANGE_APIS)
+    with store.read() as session:
+        return catalog.find_api(session, who, api_id).state
+
+
 def history(store: Store, who: Principal, api_id: str) -> list[Step]:
     """Tell the states of an API since it was created, oldest first, from the audit events. Raises NotFound."""
-    api = catalog.get_api(store, who, api_id)
+    who.require(Permission.VIEW_APIS, Permission.PUBLISH_APIS)
     with store.read() as session:
+        api = catalog.find_api(session, who, api_id)
         subject = catalog.audit_subject(api)
         events = journal.audit_events_of(session, who.organization, subject, catalog.LIFECYCLE)
     steps = [Step(None, State.CREATED, api.provider, api.created_at)]

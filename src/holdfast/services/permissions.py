@@ -13,6 +13,7 @@ class Permission(StrEnum):
     CHANGE_APIS = "create_apis"
     DELETE_APIS = "delete_apis"
     PUBLISH_APIS = "publish_apis"
+    VIEW_SETTINGS = "view_settings"
     VIEW_ENDPOINT_CERTIFICATES = "view_endpoint_certificates"
     ADD_ENDPOINT_CERTIFICATES = "add_endpoint_certificates"
     CHANGE_ENDPOINT_CERTIFICATES = "change_endpoint_certificates"
@@ -36,7 +37,12 @@ class Role(StrEnum):
 
 EVERY_PERMISSION = frozenset(Permission)
 _VIEWER = frozenset(
-    {Permission.VIEW_APIS, Permission.VIEW_ENDPOINT_CERTIFICATES, Permission.MANAGE_OWN_ACCOUNT},
+    {
+        Permission.VIEW_APIS,
+        Permission.VIEW_SETTINGS,
+        Permission.VIEW_ENDPOINT_CERTIFICATES,
+        Permission.MANAGE_OWN_ACCOUNT,
+    },
 )
 ROLES: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: EVERY_PERMISSION,

@@ -4,8 +4,9 @@ On whose behalf a use case runs.
 
 from dataclasses import dataclass
 
-from holdfast.services.errors import NotPermitted
+from holdfast.services.errors import NotPermitted, ScopeMissing
 from holdfast.services.permissions import EVERY_PERMISSION, Permission
+from holdfast.services.scopes import scopes_permitting
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +16,16 @@ class Principal:
     organization: str
     user: str
     permissions: frozenset[Permission] = EVERY_PERMISSION
+    beyond_scopes: frozenset[Permission] = frozenset()  # what the user may, and the token that they show may not
 
     def may(self, permission: Permission) -> bool:
         """Say whether they are allowed it."""
         return permission in self.permissions
 
-    def require(self, permission: Permission) -> None:
-        """Raise NotPermitted unless they are allowed it."""
-        if not self.may(permission):
-            raise NotPermitted(permission)
+    def require(self, *either: Permission) -> None:
+        """Raise NotPermitted unless they are allowed one of these: ScopeMissing when another token would be."""
+        if not self.permissions.isdisjoint(either):
+            return
+        if self.beyond_scopes.isdisjoint(either):
+            raise NotPermitted(either[0])
+        raise ScopeMissing(either[0], scopes_permitting(self.beyond_scopes.intersection(either)))

@@ -11,7 +11,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.services.permissions import Permission
 
 DEFAULT_SCOPE = "apim:api_view"  # of a token that none was asked for
-_VIEW = frozenset({Permission.VIEW_APIS, Permission.VIEW_ENDPOINT_CERTIFICATES})
+_VIEW = frozenset({Permission.VIEW_APIS, Permission.VIEW_SETTINGS, Permission.VIEW_ENDPOINT_CERTIFICATES})
 _CERTIFICATES = frozenset({Permission.ADD_ENDPOINT_CERTIFICATES, Permission.CHANGE_ENDPOINT_CERTIFICATES})
 SCOPES: dict[str, frozenset[Permission]] = {
     "apim:api_view": _VIEW,
@@ -21,6 +21,8 @@ SCOPES: dict[str, frozenset[Permission]] = {
     "apim:api_import_export": _VIEW
     | _CERTIFICATES
     | {Permission.CHANGE_APIS, Permission.DELETE_APIS, Permission.PUBLISH_APIS},
+    "apim:api_product_import_export": frozenset({Permission.VIEW_APIS}),
+    "apim:publisher_settings": frozenset({Permission.VIEW_SETTINGS}),
     "apim:ep_certificates_view": frozenset({Permission.VIEW_ENDPOINT_CERTIFICATES}),
     "apim:ep_certificates_add": frozenset({Permission.ADD_ENDPOINT_CERTIFICATES}),
     "apim:ep_certificates_update": frozenset({Permission.CHANGE_ENDPOINT_CERTIFICATES}),
@@ -38,9 +40,15 @@ def permissions_of_scopes(scopes: Iterable[str]) -> frozenset[Permission]:
     return frozenset(permission for scope in scopes for permission in SCOPES.get(scope, ()))
 
 
+def scopes_permitting(either: Iterable[Permission]) -> list[str]:
+    """List the scopes of which each permits one of these by itself."""
+    wanted = frozenset(either)
+    return [scope for scope, permitted in SCOPES.items() if permitted & wanted]
+
+
 def grantable(permissions: frozenset[Permission]) -> list[str]:
     """List the scopes that would permit anything to somebody with these permissions."""
-    return [scope for scope, permitted in SCOPES.items() if permitted & permissions]
+    return scopes_permitting(permissions)
 
 
 def granted(asked: Iterable[str], permissions: frozenset[Permission]) -> list[str]:

@@ -72,6 +72,20 @@ def terms_to_test(
     return Terms(trust, identity)
 
 
+def terms_to_call(store: Store, sealing: Sealing, who: Principal, endpoint: str, now: datetime) -> Terms | None:
+    """
+    Make the terms of what is trusted now for the origin of *endpoint*; an http endpoint has none.
+
+    Raises:
+        InvalidField: *endpoint* is no URL of an endpoint.
+        Conflict: What is trusted now cannot be read.
+    """
+    who.require(Permission.TEST_ENDPOINTS)
+    if not parse_endpoint(endpoint).origin.is_secure:
+        return None
+    return terms_to_test(store, sealing, who, endpoint, now)
+
+
 def read_https_endpoint(url: str) -> Endpoint:
     """Read the URL of an endpoint that can be tested. Raises InvalidField."""
     endpoint = parse_endpoint(url)

@@ -45,7 +45,8 @@ def token_principal(store: Store, secret: str, now: datetime) -> Principal | Non
     if token.used_on != tokens.day_of(now):
         with store.write() as session:
             tokens.mark_used(session, token, now)
-    return Principal(user.organization, user.name, permissions_of(user.roles) & permissions_of_scopes(token.scopes))
+    may, scoped = permissions_of(user.roles), permissions_of_scopes(token.scopes)
+    return Principal(user.organization, user.name, may & scoped, beyond_scopes=may - scoped)
 
 
 def create_token(

@@ -9,7 +9,6 @@ from holdfast.apis.client_certificate import ClientCertificate
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services.client_certificates import get_client_certificate
 from holdfast.services.enforcement import Enforcement
-from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
 
@@ -23,7 +22,6 @@ class ClientRow:
     entry: ClientCertificate | None
     status: Status | None
     enforcement: Enforcement
-    changeable: bool  # by the visitor
 
 
 def client_rows(running: Runtime, who: Principal, api: Api) -> list[ClientRow]:
@@ -33,10 +31,9 @@ def client_rows(running: Runtime, who: Principal, api: Api) -> list[ClientRow]:
         if endpoint.origin.is_secure:
             urls.setdefault(str(endpoint.origin), endpoint.url)
     enforcements = running.enforcements.of_origins(who.organization, urls)
-    changeable = who.may(Permission.MANAGE_CLIENT_CERTIFICATES)
     rows = []
     for origin, url in urls.items():
         entry = get_client_certificate(running.store, who, url)
         status = status_of(entry.own, running.now()) if entry and entry.own else None
-        rows.append(ClientRow(url, origin, entry, status, enforcements[origin], changeable))
+        rows.append(ClientRow(url, origin, entry, status, enforcements[origin]))
     return rows

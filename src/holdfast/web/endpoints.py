@@ -2,19 +2,23 @@
 The endpoints of an API, with the certificates that they trust.
 """
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from holdfast.apis.api import Api
+from holdfast.apis.endpoint import Environment
 from holdfast.apis.errors import InvalidFields
 from holdfast.services import catalog
 from holdfast.web.certificate_rows import certificate_rows, removed_rows
 from holdfast.web.client_rows import client_rows
-from holdfast.web.rendering import render
+from holdfast.web.rendering import render, wants_part
 from holdfast.web.session import Running, Visitor
+from holdfast.web.testing import HeadAnswer, check_endpoint
 from holdfast.web.trust_settings import trust_rows
 
 router = APIRouter()
@@ -50,6 +54,29 @@ def save(
     return RedirectResponse(f"/apis/{api_id}/endpoints?done=endpoints-saved", 303)
 
 
+@router.post("/apis/{api_id}/endpoints/check")
+async def check(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api_id: str,
+    environment: Environment,
+    production: Annotated[str, Form()] = "",
+    sandbox: Annotated[str, Form()] = "",
+    with_production: Annotated[bool, Form()] = False,
+    with_sandbox: Annotated[bool, Form()] = False,
+) -> Response:
+    """Show what the backend at an address answers, whether it is saved or not."""
+    api = await run_in_threadpool(catalog.get_api, running.store, who, api_id)
+    typed = {"production": production, "sandbox": sandbox}
+    answer = await check_endpoint(running, who, typed[environment])
+    if wants_part(request):
+        return await run_in_threadpool(lambda: render(request, "testing/_answer.html", who=who, answer=answer))
+    checked = {"production": with_production, "sandbox": with_sandbox}
+    show = partial(_page, request, running, who, api, 200, typed, checked, answers={environment: answer})
+    return await run_in_threadpool(show)
+
+
 def _page(
     request: Request,
     running: Running,
@@ -59,6 +86,7 @@ def _page(
     typed: dict[str, str] | None = None,
     checked: dict[str, bool] | None = None,
     errors: dict[str, str] | None = None,
+    answers: dict[Environment, HeadAnswer] | None = None,
 ) -> Response:
     saved = {
         "production": api.production.url if api.production else "",
@@ -74,6 +102,7 @@ def _page(
         typed=typed or saved,
         checked=checked or {name: bool(url) for name, url in saved.items()},
         errors=errors or {},
+        answers=answers or {},
         now=running.now(),
         rows=certificate_rows(running, who, api),
         removed=removed_rows(running, who, api),

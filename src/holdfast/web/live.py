@@ -69,14 +69,14 @@ def _state(running: Runtime, who: Principal, api: Api) -> dict[str, dict[str, di
             for origin, enforcement in found.items()
         },
         "failures": {
-            environment: _failure(failure, api.endpoint(environment))
+            environment: _failure(failure, api.endpoint(environment), who)
             for environment, failure in running.failures.of(api).items()
         },
     }
 
 
-def _failure(failure: Failure, endpoint: Endpoint | None) -> dict[str, str]:
-    label, target = action(failure, endpoint.url if endpoint else "") or ("", "")
+def _failure(failure: Failure, endpoint: Endpoint | None, who: Principal) -> dict[str, str]:
+    label, target = action(failure, endpoint.url if endpoint else "", who) or ("", "")
     return {
         "sentence": failure.explanation.sentence,
         "remedy": failure.explanation.remedy,

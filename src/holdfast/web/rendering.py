@@ -136,10 +136,10 @@ def difference(failure: Failure) -> str:
     return f"{differs.field}: expected {differs.expected}, presented {differs.presented}."
 
 
-def action(failure: Failure, endpoint: str) -> tuple[str, str] | None:
-    """Give the one button that can help: its label and where it leads."""
+def action(failure: Failure, endpoint: str, who: Principal) -> tuple[str, str] | None:
+    """Give the one button that can help, and that they may use: its label and where it leads."""
     wanted, call = failure.explanation.action, failure.latest
-    return action_target(wanted, call.api_id, call.environment, endpoint) if wanted else None
+    return action_target(wanted, who, call.api_id, call.environment, endpoint) if wanted else None
 
 
 def _segment(text: str) -> str:

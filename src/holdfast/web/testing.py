@@ -18,9 +18,9 @@ from holdfast.probe import Presentation
 from holdfast.services import catalog
 from holdfast.services.errors import Conflict, NotFound, TooManyTests
 from holdfast.services.principal import Principal
-from holdfast.services.probing import Probed
+from holdfast.services.probing import Checked, Probed
 from holdfast.services.runtime import Runtime
-from holdfast.services.tested_trust import terms_to_test
+from holdfast.services.tested_trust import terms_to_call, terms_to_test
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.session import Running, Visitor
 from holdfast.web.upload_form import read_upload, upload_form
@@ -36,6 +36,23 @@ class Outcome:
     probed: Probed | None = None
     uploaded: bool = False
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadAnswer:
+    """What came of checking an endpoint, or why it was not checked."""
+
+    checked: Checked | None = None
+    error: str = ""
+
+
+async def check_endpoint(running: Runtime, who: Principal, url: str) -> HeadAnswer:
+    """Let the gateway ask a backend for its status, by one HEAD request."""
+    try:
+        terms = await run_in_threadpool(terms_to_call, running.store, running.sealing, who, url, running.now())
+        return HeadAnswer(await running.probes.check(who, url, terms))
+    except _REFUSALS as error:
+        return HeadAnswer(error=str(error))
 
 
 def _upload(

@@ -15,12 +15,16 @@ document.addEventListener("keydown", (event) => {
   link.click();
 });
 
-// An endpoint's URL can be typed only while its box is checked; a box that is checked puts the cursor there.
+// An endpoint's URL can be typed and checked only while its box is; a box that is checked puts the cursor there.
 for (const box of document.querySelectorAll("[data-enables]")) {
   const input = document.getElementById(box.dataset.enables);
-  input.disabled = !box.checked;
+  const button = input.parentElement.querySelector("button:not([aria-disabled])");
+  const follow = () => [input, button].forEach((each) => each?.toggleAttribute("disabled", !box.checked));
+  follow();
   box.addEventListener("change", () => {
-    input.disabled = !box.checked;
+    follow();
     if (box.checked) input.focus();
   });
+  // What was answered is no longer about what is typed.
+  input.addEventListener("input", () => document.getElementById(`${input.id}-answer`).replaceChildren());
 }

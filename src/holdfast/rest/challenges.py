@@ -1,0 +1,33 @@
+"""
+How those who were refused can show who they are (RFC 9110, section 11.6.1; RFC 6750, section 3).
+"""
+
+from fastapi import Request
+
+from holdfast.services.errors import CredentialsMissing, ScopeMissing, SignInRefused, TokenRefused
+
+BASIC = 'Basic realm="Holdfast", charset="UTF-8"'
+BEARER = 'Bearer realm="Holdfast"'
+
+
+def challenges(request: Request, error: Exception) -> list[str]:
+    """Give the values of `WWW-Authenticate` for *error*, one for each scheme that would help."""
+    match error:
+        case CredentialsMissing():
+            found = [BASIC, BEARER]
+        case SignInRefused():
+            found = [BASIC]
+        case TokenRefused():
+            found = [f'{BEARER}, error="invalid_token", error_description="{error}"']
+        case ScopeMissing(scopes=scopes):
+            wanted = f', scope="{" ".join(scopes)}"' if scopes else ""
+            found = [f'{BEARER}, error="insufficient_scope"{wanted}']
+        case _:
+            return []
+    # A browser that reads "Basic" asks for a password in a window of its own, over the page whose script has called.
+    return [each for each in found if each != BASIC] or [BEARER] if _is_called_by_a_page(request) else found
+
+
+def _is_called_by_a_page(request: Request) -> bool:
+    headers = request.headers
+    return headers.get("sec-fetch-site") == "same-origin" and headers.get("sec-fetch-mode") != "navigate"

@@ -1,0 +1,127 @@
+"""
+What the gateway's answer about a backend means.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+from urllib.parse import urlsplit
+
+from holdfast.apis.endpoint import Endpoint
+from holdfast.certificates.comparison import compare
+from holdfast.certificates.findings import Finding, examine
+from holdfast.certificates.trust import TrustSet
+from holdfast.gateway.asking import Answer, Connection, NotHttp
+from holdfast.gateway.causes import Cause, Explanation, cause_of, explain
+from holdfast.gateway.public_roots import public_roots
+from holdfast.probe import MOMENT, Presentation, Unseen
+
+ENDED = "connection closed after the handshake"
+UNCLEAR = {Cause.UNKNOWN_ISSUER, Cause.OTHER}  # what the backend presents may tell more
+_FINER = {Cause.CHAIN_INCOMPLETE}
+_TIMED_OUT, _WITHOUT_HOST = {"UT", "SI", "DPE"}, {"UH", "DF"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the gateway accepts a backend; by "none" when no gateway said anything, and then nothing is known."""
+
+    accepted: bool
+    cause: Cause | None = None
+    reason: str = ""  # in the words of the gateway
+    by: Literal["gateway", "none"] = "gateway"
+    address: str = ""  # that the gateway connected to, with port; empty where it did not
+    tls_version: str = ""
+    cipher: str = ""
+    fingerprint: str = ""  # SHA-256 of the certificate that the gateway verified; empty: it does not say
+
+    @property
+    def explanation(self) -> Explanation:
+        """What it means and what to do."""
+        if self.accepted:
+            return Explanation("The gateway accepts this backend.", "")
+        if self.cause is None:
+            return Explanation(
+                "No gateway answered, so it is not known whether this backend is accepted.", "Try again."
+            )
+        return explain(self.cause, self.reason)
+
+
+async def judge_connection(
+    made: Connection, looking: "asyncio.Future[Presentation | Unseen]", *, presents: bool
+) -> Verdict:
+    """Say what the gateway makes of a backend that is being looked at; *presents*: it has a client certificate."""
+    answer = made.answer
+    if not answer.connected:
+        return _refusal(answer, presents=presents)
+    presented = await asyncio.shield(looking)
+    asks = isinstance(presented, Presentation) and presented.asks_for_certificate
+    if (asks or isinstance(presented, Unseen)) and await made.ends_within(MOMENT):
+        return Verdict(False, _objection(presented, presents=presents), ENDED)
+    return Verdict(
+        True,
+        address=answer.address,
+        tls_version=answer.tls_version,
+        cipher=answer.cipher,
+        fingerprint=answer.fingerprint,
+    )
+
+
+async def ask_head(made: Connection, endpoint: Endpoint, end: float, *, presents: bool) -> int | Verdict:
+    """Send one HEAD request and give its status, or why there is none until *end* (of the event loop's clock)."""
+    if not made.answer.connected:
+        return _refusal(made.answer, presents=presents)
+    try:
+        async with asyncio.timeout_at(end):
+            return await made.head(endpoint.origin.authority, urlsplit(endpoint.url).path or "/")
+    except NotHttp as error:
+        return Verdict(False, Cause.NOT_HTTP) if error.said else Verdict(False, Cause.OTHER, ENDED)
+    except TimeoutError:
+        return Verdict(False, Cause.TIMEOUT)
+
+
+def _refusal(answer: Answer, *, presents: bool) -> Verdict:
+    return Verdict(False, _cause(answer, presents=presents), answer.reason or answer.flags)
+
+
+def _objection(presented: Presentation | Unseen, *, presents: bool) -> Cause:
+    """Say why a backend ended a connection that the gateway had accepted: in TLS 1.3 it says so after the handshake."""
+    if isinstance(presented, Unseen) or not presented.asks_for_certificate:
+        return Cause.OTHER
+    return Cause.CLIENT_CERTIFICATE_REJECTED if presents else Cause.CLIENT_CERTIFICATE_REQUIRED
+
+
+def _cause(answer: Answer, *, presents: bool) -> Cause:
+    flags = set(answer.flags.split(","))
+    return cause_of(
+        answer.reason,
+        timed_out=bool(flags & _TIMED_OUT),
+        without_host=bool(flags & _WITHOUT_HOST),
+        client_certificate=presents,
+    )
+
+
+def refined(
+    verdict: Verdict, presented: Presentation | Unseen, trust: TrustSet, now: datetime, *, presents: bool
+) -> Verdict:
+    """
+    Say more than the gateway's words do, by what the backend presented where these stand for several causes.
+
+    A missing intermediate is told from an unknown issuer, and an objection to the client certificate from other ends.
+    """
+    if verdict.cause is Cause.OTHER and verdict.reason == ENDED:
+        return replace(verdict, cause=_objection(presented, presents=presents))
+    if verdict.cause is not Cause.UNKNOWN_ISSUER or isinstance(presented, Unseen) or not presented.chain:
+        return verdict
+    mismatch = compare(presented.chain, trust, now, public_roots() if trust.public_roots else ())
+    return replace(verdict, cause=Cause(mismatch.code)) if mismatch and mismatch.code in _FINER else verdict
+
+
+def findings_about(presented: Presentation | Unseen, trust: TrustSet, now: datetime) -> tuple[Finding, ...]:
+    if isinstance(presented, Unseen):
+        return ()
+    # The names of those above the backend's own certificate are not looked at by anybody.
+    references = [trust.accepted_names, *[()] * len(presented.chain)]
+    judged = zip(presented.chain, references, strict=False)
+    return tuple(finding for certificate, names in judged for finding in examine(certificate, names, now))

@@ -1,0 +1,71 @@
+"""*Check* beside the URL of an endpoint: what the backend answers, with scripts and without."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from backends import Backend, closed_port
+from browser.conftest import sign_in, violations
+from issuing import Issued
+from running import Holdfast, PublishedApi
+
+
+@pytest.fixture(scope="module")
+def api(holdfast: Holdfast, backend: Backend, presented: Issued) -> PublishedApi:
+    return holdfast.publish_trusted_api(backend.url("/base", host="localhost"), presented.pem)
+
+
+def url_of(page: Page):
+    return page.get_by_label("Production Endpoint URL")
+
+
+def check(page: Page, url: str) -> None:
+    url_of(page).fill(url)
+    page.get_by_role("button", name="Check the Production Endpoint").click()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_is_typed_is_checked_and_the_answer_goes_when_it_is_changed(
+    signed_in: Page, api: PublishedApi, backend: Backend, theme: str
+):
+    signed_in.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    signed_in.goto(f"/apis/{api.id}/endpoints")
+    answer = signed_in.locator("#production-answer")
+    for status in ("200 OK", "405 Method Not Allowed"):
+        check(signed_in, backend.url(f"/status/{status[:3]}", host="localhost"))
+        expect(answer).to_contain_text(status)
+        assert violations(signed_in) == []
+    url_of(signed_in).press("End")
+    url_of(signed_in).type("x")
+    expect(answer).to_be_empty()
+    with closed_port() as closed:
+        check(signed_in, closed)
+        expect(answer).to_contain_text("connection_refused")
+    assert violations(signed_in) == []
+    check(signed_in, "nonsense")
+    expect(answer).to_contain_text("must begin with https://")
+    signed_in.set_viewport_size({"width": 320, "height": 640})
+    assert signed_in.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_an_endpoint_that_is_not_chosen_cannot_be_checked(signed_in: Page, api: PublishedApi):
+    signed_in.goto(f"/apis/{api.id}/endpoints")
+    button = signed_in.get_by_role("button", name="Check the Sandbox Endpoint")
+    expect(button).to_be_disabled()
+    signed_in.get_by_role("checkbox", name="Sandbox Endpoint").check()
+    expect(button).to_be_enabled()
+
+
+def test_without_scripts_the_page_comes_back_with_the_answer_and_enter_still_saves(
+    chromium: Browser, holdfast: Holdfast, api: PublishedApi, backend: Backend
+):
+    context = chromium.new_context(base_url=holdfast.publisher_url, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, holdfast)
+    page.goto(f"/apis/{api.id}/endpoints")
+    check(page, backend.url("/status/204", host="localhost"))
+    expect(page.locator("#production-answer")).to_contain_text("204 No Content")
+    expect(url_of(page)).to_have_value(backend.url("/status/204", host="localhost"))
+    url_of(page).fill(backend.url("/base", host="localhost"))
+    url_of(page).press("Enter")
+    expect(page.get_by_text("Endpoints saved")).to_be_visible()
+    context.close()

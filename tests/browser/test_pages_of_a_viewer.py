@@ -1,0 +1,87 @@
+"""What a viewer sees: everything, with what they may not do disabled, and the reason within reach of everybody."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from backends import Backend
+from browser.conftest import violations
+from issuing import Issued, issue
+from running import Holdfast, PublishedApi
+
+NAME, PASSWORD, REASON = "vera", "several quite new words", "Your roles do not permit this"
+
+
+@pytest.fixture(scope="module")
+def api(holdfast: Holdfast, backend: Backend, presented: Issued) -> PublishedApi:
+    user = {"name": NAME, "password": PASSWORD, "roles": ["viewer"]}
+    assert holdfast.rest.post("/users", json=user).status_code == 201
+    made = holdfast.publish_trusted_api(backend.url(host="localhost"), presented.pem)
+    alias = holdfast.rest.get("/endpoint-certificates", params={"endpoint": backend.url(host="localhost")})
+    path = f"/endpoint-certificates/{alias.json()['certificates'][0]['alias']}"
+    files = {"certificate": ("new.pem", issue("localhost").pem)}
+    assert holdfast.rest.put(path, params={"keepPrevious": "true"}, files=files).status_code == 200
+    return made
+
+
+@pytest.fixture
+def viewer(context: BrowserContext, page: Page, api: PublishedApi) -> Iterator[Page]:
+    assert api
+    page.goto("/")
+    page.get_by_label("User name").fill(NAME)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="APIs", exact=True)).to_be_visible()
+    yield page
+    context.close()
+
+
+def addresses(api: PublishedApi) -> list[str]:
+    pages = ["", "/endpoints?certificates", "/lifecycle", "/certificates/new", "/delete"]
+    return ["/apis", "/apis/new", "/failures", "/account", *(f"/apis/{api.id}{page}" for page in pages)]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(viewer: Page, api: PublishedApi, theme: str):
+    viewer.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    for address in addresses(api):
+        viewer.goto(address)
+        assert violations(viewer) == [], address
+
+
+def test_the_reason_is_reached_by_keyboard_and_told_to_screen_readers(viewer: Page, api: PublishedApi):
+    viewer.goto(f"/apis/{api.id}/endpoints?certificates")
+    for name in ("Add Certificate", "Replace certificate", "Delete certificate", "Undo", "Save"):
+        button = viewer.get_by_role("button", name=name, exact=True)
+        expect(button).to_be_disabled()
+        button.focus()
+        expect(button).to_be_focused()
+        expect(button).to_have_accessible_description(re.compile(f"{REASON}\\.$"))
+        expect(button).to_have_accessible_name(name)
+        shown = button.evaluate("(each) => getComputedStyle(each, '::after').content")
+        assert shown.startswith(f'"{REASON}"'), name
+        button.press("Enter")
+        button.click(force=True)
+        expect(viewer.get_by_role("dialog")).to_have_count(0)
+    assert viewer.url.endswith(f"/apis/{api.id}/endpoints?certificates")
+
+
+def test_endpoints_can_be_read_and_copied_and_not_changed(viewer: Page, api: PublishedApi, backend: Backend):
+    viewer.goto(f"/apis/{api.id}/endpoints")
+    url = viewer.get_by_label("Production Endpoint URL")
+    expect(url).to_have_value(backend.url(host="localhost"))
+    expect(url).not_to_be_editable()
+    expect(viewer.get_by_role("checkbox", name="Production Endpoint")).to_be_disabled()
+    url.press("Enter")
+    expect(viewer.get_by_text("Endpoints saved")).to_have_count(0)
+
+
+def test_no_page_is_wider_than_a_narrow_screen_also_while_it_says_why(viewer: Page, api: PublishedApi):
+    viewer.set_viewport_size({"width": 320, "height": 640})
+    for address in addresses(api):
+        viewer.goto(address)
+        for button in viewer.locator("button[aria-disabled=true]:visible").all():
+            button.focus()
+            assert viewer.evaluate("document.documentElement.scrollWidth") <= 320, address

@@ -1,0 +1,163 @@
+"""What a backend answers the gateway's one HEAD request with, and what is said when there is no answer."""
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from backends import V4, Backend, ListeningBackend, closed_port, http2_backend, silent_backend
+from issuing import identity_file, issue, server_context
+from kinds import ROOT
+from running import Holdfast, wait_until
+
+pytestmark = pytest.mark.envoy
+PRESENTED = issue(V4)
+CLIENT_CA = issue(ca=True, common_name="CA of clients")
+
+
+def post(holdfast: Holdfast, endpoint: str, **more: str) -> httpx.Response:
+    return holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": endpoint} | more)
+
+
+def check(holdfast: Holdfast, endpoint: str) -> dict[str, Any]:
+    answer = post(holdfast, endpoint)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    assert body.keys() == {"statusCode", "statusMessage", "error"}
+    assert (body["statusCode"] == 0) == (body["error"] is not None), body
+    return body
+
+
+def code(holdfast: Holdfast, endpoint: str) -> str:
+    """Say why there was no answer, and see that it is said in words too."""
+    body = check(holdfast, endpoint)
+    assert body["error"] is not None, body
+    found, _, words = body["error"].partition(": ")
+    assert words.endswith(".")
+    return str(found)
+
+
+def trusted(holdfast: Holdfast, url: str, file: bytes = PRESENTED.pem) -> None:
+    holdfast.publish_trusted_api(url, file)
+
+
+@pytest.mark.parametrize(
+    ("status", "phrase"),
+    [
+        (200, "OK"),
+        (301, "Moved Permanently"),
+        (405, "Method Not Allowed"),
+        (404, "Not Found"),
+        (503, "Service Unavailable"),
+    ],
+)
+def test_any_status_is_an_answer(holdfast: Holdfast, status: int, phrase: str):
+    with Backend(PRESENTED) as secure, Backend(None) as plain:
+        trusted(holdfast, secure.url())
+        for backend in (secure, plain):
+            body = check(holdfast, backend.url(f"/status/{status}"))
+            assert body == {"statusCode": status, "statusMessage": phrase, "error": None}
+            assert backend.requests == 1
+
+
+def test_one_request_is_sent_and_nothing_that_anybody_knows_is_in_it(holdfast: Holdfast):
+    presented = issue("localhost")
+    reply = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 418 secret words\r\nset-cookie: a\r\n\r\n"
+    with ListeningBackend(server_context(presented), reply) as backend:
+        url = backend.url("localhost")
+        trusted(holdfast, url, presented.pem)
+        body = check(holdfast, f"{url}/base/%20x/")
+        assert body == {"statusCode": 418, "statusMessage": "I'm a Teapot", "error": None}
+        wait_until(lambda: any(backend.heard))
+    (heard,) = [each for each in backend.heard if each]
+    host = url.removeprefix("https://")
+    assert heard.decode() == (
+        f"HEAD /base/%20x/ HTTP/1.1\r\nhost: {host}\r\nuser-agent: Holdfast\r\nconnection: close\r\n\r\n"
+    )
+
+
+def test_a_backend_that_would_speak_http2_is_asked_by_http1(holdfast: Holdfast):
+    with http2_backend(PRESENTED) as url:
+        trusted(holdfast, url)
+        assert check(holdfast, url + "/base")["statusCode"] == 200
+
+
+def test_a_backend_that_speaks_http2_alone_is_not_said_to_have_answered(holdfast: Holdfast):
+    context = server_context(PRESENTED, ["h2"])
+    settings_and_goaway = b"\0\0\0\4\0\0\0\0\0" + b"\0\0\x08\7\0\0\0\0\0" + b"\0\0\0\0\0\0\0\1"
+    with ListeningBackend(context, settings_and_goaway) as backend:
+        trusted(holdfast, backend.url())
+        assert code(holdfast, backend.url()) == "not_http"
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "not_http"),
+        (b"HTTP/2 200\r\n", "not_http"),
+        (b"HTTP/1.1 2000\r\n\r\n", "not_http"),
+        (b"HTTP/1.1 200", "not_http"),
+        (b"x" * 3_000_000, "not_http"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "not_http"),
+        (b"\r\n", "not_http"),
+    ],
+)
+def test_what_is_no_http_is_told_as_that_and_its_words_are_not(holdfast: Holdfast, reply: bytes, expected: str):
+    with ListeningBackend(server_context(PRESENTED), reply) as backend:
+        trusted(holdfast, backend.url())
+        said = check(holdfast, backend.url())["error"]
+        assert said.startswith(f"{expected}: ")
+        assert "SSH" not in said
+
+
+def test_what_the_gateway_refuses_has_the_codes_of_a_test(holdfast: Holdfast):
+    intermediate = issue(by=ROOT, ca=True, common_name="intermediate")
+    with Backend(PRESENTED) as backend:
+        assert code(holdfast, backend.url()) == "self_signed_not_trusted"
+        assert backend.requests == 0
+    with Backend(issue(V4, by=intermediate).alone) as backend:
+        trusted(holdfast, backend.url(), ROOT.pem)
+        assert code(holdfast, backend.url()) == "chain_incomplete"
+    with closed_port() as url:
+        assert code(holdfast, url) == code(holdfast, url.replace("https", "http")) == "connection_refused"
+    with Backend(None) as plain:
+        assert code(holdfast, plain.url().replace("http:", "https:")) == "not_tls"
+    with silent_backend() as url:
+        assert code(holdfast, url) == code(holdfast, url.replace("https", "http")) == "timeout"
+    assert code(holdfast, "https://nobody.invalid") == "dns_failure"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_the_client_certificate_of_traffic_is_presented_and_missed(holdfast: Holdfast, version: ssl.TLSVersion):
+    context = server_context(PRESENTED, client_ca=CLIENT_CA)
+    context.minimum_version = context.maximum_version = version
+    with ListeningBackend(context, b"HTTP/1.1 200 OK\r\n\r\n") as backend:
+        trusted(holdfast, backend.url())
+        assert code(holdfast, backend.url()) == "client_certificate_required"
+        files = {"certificate": ("client.pem", identity_file(None, issue(common_name="gateway", by=CLIENT_CA)))}
+        params = {"endpoint": backend.url()}
+        assert holdfast.rest.put("/endpoints/client-certificate", params=params, files=files).status_code == 200
+        assert check(holdfast, backend.url())["statusCode"] == 200
+
+
+def test_addresses_that_are_never_connected_to_are_not_for_http_either(tmp_path: Path):
+    with Holdfast(tmp_path, HOLDFAST_PROBE_NETWORKS="10.0.0.0/8, 169.254.0.0/16, ::1/128") as holdfast:
+        with Backend(None) as backend:
+            answers = [post(holdfast, url) for url in (backend.url(), "http://169.254.169.254/latest/meta-data")]
+            assert backend.connections == 0
+        for answer in answers:
+            assert answer.status_code == 400
+            assert [each["code"] for each in answer.json()["error"]] == ["endpointUrl"]
+            assert "HOLDFAST_PROBE_NETWORKS" in answer.json()["description"]
+        with Backend(None, "::1") as inside:
+            assert check(holdfast, inside.url())["statusCode"] == 200
+
+
+def test_an_api_that_is_named_must_be_there(holdfast: Holdfast):
+    with Backend(None) as backend:
+        api = holdfast.create_api(backend.url())
+        assert post(holdfast, backend.url(), apiId="nobody").status_code == 404
+        assert backend.requests == 0
+        assert post(holdfast, backend.url(), apiId=api.id).json()["statusCode"] == 200

@@ -1,0 +1,88 @@
+"""A token of each scope that publisher-v1.yaml names for an operation suffices for it by itself."""
+
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from holdfast.apis.documents import read_document
+from holdfast.services.permissions import Role
+from rest.calls import APIS, PREFIX, assert_problem, create_api
+from rest.operations import House
+
+SCOPES = read_document((Path(__file__).parent / "wso2/publisher-v1.yaml").read_bytes())["scopes"]
+PAIRS = [
+    (f"{method.upper()} {path.replace('{apiId}', '{api_id}')}", scope)
+    for method, path, scopes in ((*operation.split(), scopes) for operation, scopes in SCOPES.items())
+    for scope in scopes
+]
+
+
+@pytest.fixture(scope="module")
+def enter(shared_runtime, enlist, sign_in, connect):
+    """Make an organization with something of everything, and clients of it that show a token."""
+
+    def enter():
+        organization, name = str(uuid.uuid4()), str(uuid.uuid4())
+        admin, clara = (enlist(organization, f"{each} {name}", Role.ADMIN) for each in ("admin", "clara"))
+        owner = sign_in(admin)
+        house = House(shared_runtime, owner, clara)
+
+        def bearer(scope):
+            end = (shared_runtime.now() + timedelta(hours=1)).isoformat()
+            body = {"name": str(uuid.uuid4()), "scopes": [scope], "expiresTime": end}
+            made = owner.post(f"{PREFIX}/tokens", json=body)
+            assert made.status_code == 201, made.text
+            client = connect(shared_runtime, client=(organization, 50000))
+            client.headers["authorization"] = f"Bearer {made.json()['token']}"
+            return client
+
+        return house, bearer
+
+    return enter
+
+
+@pytest.fixture(scope="module")
+def shared(enter):
+    return enter()
+
+
+@pytest.mark.parametrize(("operation", "scope"), PAIRS)
+def test_each_scope_suffices_by_itself(enter, shared, operation, scope):
+    house, bearer = shared if operation.startswith("GET") else enter()
+    answer = house.ask(bearer(scope), operation)
+    assert answer.status_code in {200, 201}, answer.text
+
+
+def test_who_may_publish_changes_what_is_said_of_an_api_and_not_where_it_leads(shared):
+    house, bearer = shared
+    publisher, path = bearer("apim:api_publish"), f"{APIS}/{house.ids['api_id']}"
+    api = house.owner.get(path).json()
+    assert publisher.put(path, json=api | {"description": "other words"}).json()["description"] == "other words"
+    url = api["endpointConfig"]["production_endpoints"]["url"]
+    for elsewhere in ({"production_endpoints": {"url": "https://elsewhere.test"}}, {"sandbox_endpoints": {"url": url}}):
+        config = {"endpoint_type": "http"} | elsewhere
+        refused = publisher.put(path, json={"endpointConfig": config, "description": "not these"})
+        assert_problem(refused, 403, says="Use one with the scope apim:api_create")
+    assert house.owner.get(path).json() == house.owner.get(path).json() | {
+        "description": "other words",
+        "endpointConfig": api["endpointConfig"],
+    }
+
+
+def test_an_api_that_is_named_by_its_name_is_found_by_who_may_not_look(shared):
+    house, bearer = shared
+    owner = house.account["name"]
+    publish = {"apiId": f"{owner}-Pizza-1.0.0", "action": "Publish"}
+    assert bearer("apim:api_publish").post(f"{APIS}/change-lifecycle", params=publish).status_code == 200
+    for scope in ("apim:api_publish", "apim:api_create"):
+        named = {"name": "Pizza", "version": "1.0.0"}
+        assert bearer(scope).get(f"{APIS}/export", params=named).status_code == 200
+
+
+def test_who_may_not_look_creates_an_api_and_is_told_so(enter):
+    _, bearer = enter()
+    script = bearer("apim:api_create")
+    create_api(script, "Pasta")
+    assert_problem(script.get(APIS), 403)

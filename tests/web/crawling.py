@@ -1,0 +1,110 @@
+"""
+What pages offer: where their links lead, and what their enabled buttons send.
+
+    offer = read_page(html)
+    offer.links, offer.sends
+"""
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a button sends when nothing was filled in."""
+
+    path: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Offer:
+    """What can be done on a page; *reasons* are the ids that describe what cannot."""
+
+    links: set[str] = field(default_factory=set)
+    sends: set[Sent] = field(default_factory=set)
+    reasons: list[str] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Form:
+    action: str
+    fields: list[tuple[str, str]] = field(default_factory=list)
+    buttons: list[dict[str, str]] = field(default_factory=list)
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.offer = Offer()
+        self._form: _Form | None = None
+        self._named: dict[str, _Form] = {}
+        self._forms: list[_Form] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.offer.ids.add(given.get("id", ""))
+        if given.get("aria-disabled") == "true":
+            assert (tag, given["type"]) == ("button", "button"), given
+            assert "disabled" not in given, "nobody could get to it by keyboard"
+            self.offer.reasons.append(given["aria-describedby"])
+            return
+        if tag == "form" and given.get("method") == "post":
+            self._form = _Form(given["action"])
+            self._forms.append(self._form)
+            self._named[given.get("id", "")] = self._form
+        elif tag == "a":
+            self.offer.links.add(given["href"])
+        elif tag == "input" and self._form and "name" in given and self._is_sent(given):
+            self._form.fields.append((given["name"], given.get("value", "")))
+        elif tag == "button" and given.get("type") != "button" and "disabled" not in given:
+            form = self._named.get(given["form"]) if "form" in given else self._form
+            if form:
+                form.buttons.append(given)
+        if tag != "button" and tag != "form":
+            self.offer.links |= {given["hx-get"]} if "hx-get" in given else set()
+            self.offer.sends |= {Sent(given["hx-post"])} if "hx-post" in given else set()
+
+    @staticmethod
+    def _is_sent(given: dict[str, str]) -> bool:
+        chosen = given.get("type") not in {"checkbox", "radio"} or "checked" in given
+        return chosen and "disabled" not in given and given.get("type") != "file"
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._form = None
+
+    def close(self) -> None:
+        super().close()
+        for form in self._forms:
+            for button in form.buttons:
+                named = [(button["name"], button.get("value", ""))] if "name" in button else []
+                self.offer.sends.add(Sent(button.get("formaction", form.action), (*form.fields, *named)))
+
+
+def read_page(html: str) -> Offer:
+    """Read a page, or a part of one."""
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    return reader.offer
+
+
+def crawl(client, *starts: str) -> tuple[dict[str, Offer], dict[str, int]]:
+    """Follow all links of ours from *starts*: give what each page offers, and the status of what is none."""
+    pages: dict[str, Offer] = {}
+    others: dict[str, int] = {}
+    waiting = list(starts)
+    while waiting:
+        path = waiting.pop().partition("#")[0]
+        if not path.startswith("/") or path.startswith("/static") or path in pages or path in others:
+            continue
+        assert len(pages) < 300, sorted(pages)
+        answer = client.get(path)
+        if answer.status_code == 200 and answer.headers["content-type"].startswith("text/html"):
+            pages[path] = read_page(answer.text)
+            waiting += pages[path].links
+        else:
+            others[path] = answer.status_code
+    return pages, others

@@ -1,0 +1,104 @@
+"""Pages offer to each role what it may do, and nothing else: every link is followed and every button pressed."""
+
+import re
+import uuid
+from pathlib import Path
+
+import pytest
+
+from holdfast.services.permissions import Permission, Role
+from issuing import issue
+from rest.calls import URL
+from rest.operations import House
+from web.crawling import Sent, crawl
+
+NEW = issue("pizza.test")
+TEMPLATES = Path(__file__).parents[2] / "src/holdfast/web/templates"
+# These are about the visitor's own account, so each has others.
+OWN = ("/account", "/tokens", "/sign-out")
+# What forms of others ask while they are filled in; it changes nothing.
+ASKED = ("/certificates/inspect", "/certificates/fetch", "/certificates/test", "/preview")
+FINAL = ("/discard", "/remove", "/retire", "/undo", "/restore", "/delete", "/password")
+
+
+@pytest.fixture(scope="module")
+def enter(shared_runtime, enlist, sign_in):
+    """Make an organization with something of everything, and clients of its admin and of somebody in a role."""
+
+    def enter(role):
+        organization, name = str(uuid.uuid4()), str(uuid.uuid4())
+        admin, clara, visitor = (enlist(organization, f"{each} {name}", Role.ADMIN) for each in ("admin", "clara", "x"))
+        owner = sign_in(admin)
+        house = House(shared_runtime, owner, clara)
+        visitor = sign_in(enlist(organization, name, role))
+        house.owned_by(visitor)
+        return house, owner, visitor
+
+    return enter
+
+
+def offered(pages) -> set[Sent]:
+    return {sent for offer in pages.values() for sent in offer.sends}
+
+
+def press(client, sent: Sent) -> int:
+    """Send what a button sends; where a certificate is wanted, with one."""
+    uploaded = {"pem": NEW.pem, "alias": "another", "endpoint": URL} if "/certificates/" in sent.path else {}
+    return client.post(sent.path, data=dict(sent.fields) | uploaded).status_code
+
+
+def in_order(sends) -> list[Sent]:
+    """What takes away the ground for the rest comes last: certificates, the API, the visitor's own session."""
+
+    def takes_away(sent):
+        path = sent.path.partition("?")[0]
+        deletes_api = re.fullmatch(r"/apis/[^/]+/delete", path) is not None
+        return path.startswith(OWN), deletes_api, path.endswith(FINAL), sent.path, sent.fields
+
+    return sorted(sends, key=takes_away)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_link_leads_somewhere_and_what_is_enabled_is_exactly_what_is_permitted(enter, role):
+    house, owner, visitor = enter(role)
+    starts = ("/apis", f"/apis/{house.ids['api_id']}/endpoints?certificates", "/account")
+    everything, _ = crawl(owner, *starts)
+    pages, others = crawl(visitor, *starts)
+    assert {path: status for path, status in others.items() if status not in {200, 303}} == {}
+    assert len(pages) > 10
+    can, could = offered(pages), offered(everything)
+    known = {sent.path for sent in can}
+    beyond = {sent for sent in could if sent.path not in known and not sent.path.startswith(OWN)}
+    beyond = {sent for sent in beyond if not sent.path.endswith(ASKED)}
+    refused = {sent for sent in beyond if press(visitor, sent) == 403}
+    assert beyond - refused == set(), "these are not offered, and permitted"
+    assert len(could) > 25
+    assert (beyond == set()) == (role is Role.ADMIN)
+    statuses = {sent: press(visitor, sent) for sent in in_order(can)}
+    assert {sent: status for sent, status in statuses.items() if status == 403 or status >= 500} == {}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_what_cannot_be_used_says_why(enter, role):
+    house, _, visitor = enter(role)
+    pages, _ = crawl(visitor, "/apis", f"/apis/{house.ids['api_id']}/endpoints?certificates")
+    said = {path: offer for path, offer in pages.items() if offer.reasons}
+    assert bool(said) == (role is not Role.ADMIN)
+    for path, offer in said.items():
+        assert all("not-permitted" in reason.split() for reason in offer.reasons), path
+        assert {each for reason in offer.reasons for each in reason.split()} <= offer.ids, path
+
+
+def test_who_may_not_change_anything_sees_the_same_in_the_same_places(enter):
+    """All that an admin can do is there for a viewer, disabled, but for pages about users and buttons of failures."""
+    house, owner, visitor = enter(Role.VIEWER)
+    path = f"/apis/{house.ids['api_id']}/endpoints?certificates"
+    labels = re.compile(r"(?:aria-label=\"|</svg>)([A-Z][A-Za-z ]+)")
+    assert set(labels.findall(owner.get(path).text)) - {"Users"} <= set(labels.findall(visitor.get(path).text))
+
+
+def test_templates_name_permissions_that_there_are():
+    texts = [path.read_text() for path in TEMPLATES.rglob("*.html")]
+    named = {name for text in texts for name in re.findall(r"(?:who\.may|control)\(['\"]([a-z_]+)['\"]", text)}
+    assert len(named) > 8
+    assert named <= set(Permission)
