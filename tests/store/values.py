@@ -37,6 +37,7 @@ def make_api(
     state: State = State.PUBLISHED,
     description: str = "",
     provider: str = "anna",
+    requires_certificate: bool = False,
 ) -> Api:
     """Make an API that nobody has stored."""
     return Api(
@@ -52,6 +53,7 @@ def make_api(
         provider=provider,
         created_at=NOW,
         updated_at=NOW,
+        requires_certificate=requires_certificate,
     )
 
 

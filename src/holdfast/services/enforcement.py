@@ -17,7 +17,7 @@ from holdfast.store import journal
 from holdfast.store.database import Store
 from holdfast.store.journal import Change
 
-OriginKey = tuple[str, str]  # organization, origin
+OriginKey = tuple[str, str]  # organization, origin; or the id of an API whose callers need a certificate
 Warming = Callable[[], Awaitable[Collection[str] | None]]
 FIRST_LOOK, LONGEST_LOOK = 0.002, 0.2  # seconds between looks at clusters that are still warming
 
