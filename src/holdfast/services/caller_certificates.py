@@ -93,7 +93,7 @@ def add_certificate(
     if count >= MAX_CALLERS:
         raise TooManyCallers(MAX_CALLERS)
     entry = CallerCertificate(str(uuid.uuid4()), who.organization, api.id, alias, tier, certificate, now, now)
-    caller_certificates.save(session, entry)
+    caller_certificates.insert(session, entry)
     _written(session, who, "accept client certificate", api, _told(entry), now)
     return entry
 
@@ -135,7 +135,7 @@ def replace_certificate(
         )
         others, _ = caller_certificates.find(session, who.organization, api_id)
         _refuse_second([each for each in others if each.id != after.id], after.certificate)
-        caller_certificates.save(session, after)
+        caller_certificates.update(session, after)
         detail = _told(after)
         if after.certificate != before.certificate:
             detail += f", no longer {before.certificate.fingerprint}"

@@ -18,10 +18,18 @@ from holdfast.store.tables import CallerCertificateRow
 _CHUNK = 500  # APIs in one query
 
 
-def save(session: Session, entry: CallerCertificate) -> None:
-    """Write all values of a caller's certificate, whether it is new or not."""
-    session.merge(_row(entry))
+def insert(session: Session, entry: CallerCertificate) -> None:
+    """Add a caller's certificate that is new."""
+    session.add(_row(entry))
     session.flush()
+
+
+def update(session: Session, entry: CallerCertificate) -> None:
+    """Write all values of a caller's certificate that exists."""
+    table = CallerCertificateRow
+    if session.scalar(select(table.id).where(table.organization_id == entry.organization, table.id == entry.id)):
+        session.merge(_row(entry))
+        session.flush()
 
 
 def remove(session: Session, entry: CallerCertificate) -> None:
@@ -33,7 +41,7 @@ def remove(session: Session, entry: CallerCertificate) -> None:
 def copy(session: Session, source: Api, target: Api) -> None:
     """Let those call *target* who may call *source*."""
     for entry in find(session, source.organization, source.id)[0]:
-        save(session, replace(entry, id=str(uuid.uuid4()), organization=target.organization, api_id=target.id))
+        insert(session, replace(entry, id=str(uuid.uuid4()), organization=target.organization, api_id=target.id))
 
 
 def get(session: Session, organization: str, api_id: str, alias: str) -> CallerCertificate | None:
