@@ -105,6 +105,11 @@ READS = {
         for each in (both.default, both.other)
         if (found := caller_certificates.get(session, org, each.api.id, "partner"))
     ],
+    caller_certificates.alias_of: lambda session, org, both: [
+        each.api
+        for each in (both.default, both.other)
+        if caller_certificates.alias_of(session, org, each.api.id, each.caller.certificate.fingerprint)
+    ],
     caller_certificates.find: lambda session, org, both: [
         found for each in (both.default, both.other) for found in caller_certificates.find(session, org, each.api.id)[0]
     ],

@@ -86,13 +86,12 @@ def add_certificate(
     session: Session, who: Principal, api: Api, alias: str, tier: str, certificate: Certificate, now: datetime
 ) -> CallerCertificate:
     """Accept what was read and checked, in the caller's transaction. Raises Conflict, TooManyCallers."""
-    present, count = caller_certificates.find(session, who.organization, api.id)
-    if any(each.alias == alias for each in present):
+    if caller_certificates.get(session, who.organization, api.id, alias):
         raise Conflict("alias", f"The alias {alias} exists already. Choose another, or replace its certificate.")
-    _refuse_second(present, certificate)
-    if count >= MAX_CALLERS:
+    if caller_certificates.find(session, who.organization, api.id, limit=0)[1] >= MAX_CALLERS:
         raise TooManyCallers(MAX_CALLERS)
     entry = CallerCertificate(str(uuid.uuid4()), who.organization, api.id, alias, tier, certificate, now, now)
+    _refuse_second(session, entry)
     caller_certificates.insert(session, entry)
     _written(session, who, "accept client certificate", api, _told(entry), now)
     return entry
@@ -133,8 +132,7 @@ def replace_certificate(
             tier=before.tier if given is None else given,
             updated_at=now,
         )
-        others, _ = caller_certificates.find(session, who.organization, api_id)
-        _refuse_second([each for each in others if each.id != after.id], after.certificate)
+        _refuse_second(session, after)
         caller_certificates.update(session, after)
         detail = _told(after)
         if after.certificate != before.certificate:
@@ -191,16 +189,13 @@ class Boundaries:
     def pass_on(self, store: Store, now: datetime) -> datetime | None:
         """Announce the APIs of which a certificate began or ended since the last time; say when the next one will."""
         with store.read() as session:
-            passed = [
-                (organization, api_id)
-                for organization in accounts.organizations(session)
-                for api_id in caller_certificates.with_boundary(session, organization, self._since, now)
-            ]
-            following = caller_certificates.next_boundary(session, now)
-        if passed:
+            following = caller_certificates.next_boundary(session, self._since)
+        if following and following <= now:
             with store.write() as session:
-                for organization, api_id in passed:
-                    journal.announce(session, organization, "api", api_id, now)
+                for organization in accounts.organizations(session):
+                    for api_id in caller_certificates.with_boundary(session, organization, self._since, now):
+                        journal.announce(session, organization, "api", api_id, now)
+                following = caller_certificates.next_boundary(session, now)
         self._since = now
         return following + _TICK if following else None
 
@@ -219,11 +214,12 @@ def _found(session: Session, who: Principal, api_id: str, alias: str) -> CallerC
     return found
 
 
-def _refuse_second(others: list[CallerCertificate], certificate: Certificate) -> None:
+def _refuse_second(session: Session, entry: CallerCertificate) -> None:
     # Deleting one of two aliases must not leave the certificate accepted.
-    for each in others:
-        if each.certificate == certificate:
-            raise Conflict("certificate", f"The certificate is accepted as {each.alias} already. Replace that one.")
+    fingerprint = entry.certificate.fingerprint
+    other = caller_certificates.alias_of(session, entry.organization, entry.api_id, fingerprint)
+    if other not in {None, entry.alias}:
+        raise Conflict("certificate", f"The certificate is accepted as {other} already. Replace that one.")
 
 
 def _require(session: Session, who: Principal, api_id: str, now: datetime) -> None:

@@ -52,6 +52,13 @@ def get(session: Session, organization: str, api_id: str, alias: str) -> CallerC
     return _entry(row) if row else None
 
 
+def alias_of(session: Session, organization: str, api_id: str, fingerprint: str) -> str | None:
+    """Say under which alias callers of an API may present the certificate with this fingerprint, if they may."""
+    table = CallerCertificateRow
+    of = (table.organization_id == organization, table.api_id == api_id)
+    return session.scalar(select(table.alias).where(*of, table.fingerprint == fingerprint))
+
+
 def find(
     session: Session, organization: str, api_id: str, alias: str = "", offset: int = 0, limit: int | None = None
 ) -> tuple[list[CallerCertificate], int]:
