@@ -46,6 +46,7 @@ PASSWORD = "crisp-thin-päsword"
 CHEAPLY = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 SEALING = Sealing(lambda: (bytes(32),))
 GATEWAYS = {"production": "http://127.0.0.1:8280", "sandbox": "http://127.0.0.1:8281"}
+TLS_GATEWAYS = {"production": "https://127.0.0.1:8243", "sandbox": "https://127.0.0.1:8244"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -122,7 +123,8 @@ def run(store: Store, now: Callable[[], datetime]) -> Runtime:
     cache = Cache()
     enforcements, failures = Enforcements(store, cache, {}), Failures(cache.tell_observers)
     probes = Probes(cache, "embedded", Path("/nonexistent"), nothing_warms, now=now)
-    return Runtime(store, Accounts(store), enforcements, failures, cache, probes, SEALING, GATEWAYS, now)
+    accounts_of = Accounts(store)
+    return Runtime(store, accounts_of, enforcements, failures, cache, probes, SEALING, GATEWAYS, TLS_GATEWAYS, now)
 
 
 @pytest.fixture

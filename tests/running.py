@@ -65,17 +65,27 @@ class PublishedApi:
 class Holdfast:
     """One `holdfast up`; it can be stopped, killed and started again on the same data and the same ports."""
 
-    def __init__(self, directory: Path, ca: bytes | None = None, **environment: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        ca: bytes | None = None,
+        gateway_identity: tuple[Path, Path] | None = None,
+        **environment: str,
+    ) -> None:
         """
         Everything is kept below *directory*; *environment* is added to the process's.
 
-        With *ca* (PEM) the publisher is believed to speak TLS, with a certificate of this CA.
+        With *ca* (PEM) the publisher is believed to speak TLS, with a certificate of this CA. With *gateway_identity*,
+        files of a certificate and its key, the gateway does, beside http.
         """
         self._ca = ca
         self.data = directory / "data"
         self.output = directory / "output"
         self.admin_password = "correct horse battery staple"
         self._addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
+        if gateway_identity:
+            self._addresses |= zip(("gateway-tls", "sandbox-tls"), free_addresses(2), strict=True)
+            self._addresses |= zip(("gateway-tls-cert", "gateway-tls-key"), map(str, gateway_identity), strict=True)
         ours = {"HOLDFAST_ADMIN_PASSWORD": self.admin_password, "TMPDIR": str(directory)}
         ours["HOLDFAST_REQUESTS_PER_SECOND"] = "5000"  # what waits for something here asks again and again
         self.environment = dict(os.environ) | ours | environment
@@ -113,6 +123,11 @@ class Holdfast:
         """Where the sandbox is served."""
         return f"http://{self._addresses['sandbox']}"
 
+    def tls_address(self, *, sandbox: bool = False) -> tuple[str, int]:
+        """Where the gateway speaks TLS with callers: host and port."""
+        host, _, port = self._addresses["sandbox-tls" if sandbox else "gateway-tls"].rpartition(":")
+        return host, int(port)
+
     @property
     def pid(self) -> int:
         """The process id of the control plane."""
@@ -125,6 +140,10 @@ class Holdfast:
         assert self._process
         (found,) = children(self._process.pid, "envoy")
         return found
+
+    def speak_http_alone(self) -> None:
+        """Start the gateway without TLS from now on."""
+        self._addresses = {name: each for name, each in self._addresses.items() if "-tls" not in name}
 
     def refuse_to_start(self, **options: str) -> str:
         """Run the command with *options* where it cannot start; see that it says so in one line and give the line."""
@@ -272,6 +291,23 @@ class Holdfast:
         self._rest("PUT", "/endpoints/client-certificate", params=where, files=files, data=fields)
         self.wait_until_client_is_enforced(endpoint)
 
+    def let_call(self, api: PublishedApi, file: bytes, alias: str = "") -> str:
+        """Let callers of *api* present the certificate in *file*, wait until that is enforced, and give its alias."""
+        alias = alias or f"alias{next(_numbers)}"
+        form, files = {"alias": alias, "tier": "Gold"}, {"certificate": ("caller.crt", file)}
+        self._rest("POST", f"/apis/{api.id}/client-certificates", data=form, files=files)
+        self.wait_until_callers_are_enforced(api, alias)
+        return alias
+
+    def wait_until_callers_are_enforced(self, api: PublishedApi, alias: str) -> None:
+        """Wait until REST says that all gateways know who may call *api*."""
+        path = f"/apis/{api.id}/client-certificates/{alias}"
+        wait_until(lambda: self._rest("GET", path).json()["enforcement"]["progress"] == "enforced")
+
+    def let_call_no_more(self, api: PublishedApi, alias: str) -> None:
+        """Accept a certificate no longer; the gateways follow within milliseconds, but no answer says when."""
+        self._rest("DELETE", f"/apis/{api.id}/client-certificates/{alias}")
+
     def delete_certificate(self, alias: str) -> None:
         """Delete it; the gateways follow within milliseconds, but no answer says when."""
         self._rest("DELETE", f"/endpoint-certificates/{alias}")
@@ -286,6 +322,11 @@ class Holdfast:
     def caller(self, *, sandbox: bool = False) -> httpx.Client:
         """Make a client of the gateway that keeps its connection open."""
         return _client(self.sandbox_url if sandbox else self.gateway_url)
+
+    def tls_caller(self, tls: ssl.SSLContext, *, sandbox: bool = False, http2: bool = False) -> httpx.Client:
+        """Make a client of the gateway over TLS that keeps its connection open, and presents what *tls* has loaded."""
+        url = "https://{}:{}".format(*self.tls_address(sandbox=sandbox))
+        return httpx.Client(base_url=url, verify=tls, trust_env=False, timeout=30, http2=http2)
 
     def call(self, path: str, method: str = "GET", *, sandbox: bool = False, **more: Any) -> httpx.Response:
         """Call the gateway over a new connection."""
@@ -314,7 +355,7 @@ def _client(url: str, auth: tuple[str, str] | None = None, tls: ssl.SSLContext =
 
 
 def write_identity(directory: Path, issued: Issued) -> tuple[Path, Path]:
-    """Write chain and key of a server into *directory*, as `--tls-cert` and `--tls-key` read them."""
+    """Write chain and key of a server into *directory*, as `--tls-cert` and the like read them."""
     certificate, key = directory / "publisher.pem", directory / "publisher.key"
     for path, content in ((key, issued.key_pem), (certificate, issued.chain_pem)):
         path.touch(mode=0o600)

@@ -8,9 +8,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from holdfast.http_server import serving
-from holdfast.https import ServerCertificate, UnusableCertificate, load
+from holdfast.https import GatewayCertificate, ServerCertificate, UnusableCertificate, load, load_for_gateway
 from holdfast.machine import CannotStart
-from issuing import DAY, issue
+from issuing import DAY, ed448_key, issue
 from running import write_identity
 
 
@@ -90,3 +90,46 @@ def test_files_that_change_are_noticed_without_a_signal(tmp_path):
                 return before
 
     assert asyncio.run(story()) == first.der
+
+
+def test_what_a_gateway_presents_is_its_chain_in_order_and_its_key(tmp_path):
+    root = issue(ca=True, common_name="root")
+    between = issue(ca=True, common_name="between", by=root)
+    issued = issue("127.0.0.1", by=between)
+    certificate, key = write_identity(tmp_path, issued)
+    certificate.write_bytes(root.pem + between.pem + issued.pem)
+    found = load_for_gateway(certificate, key)
+    assert [each.der for each in found.chain] == [issued.der, between.der]
+    assert "PRIVATE" not in repr(found)
+
+
+def test_what_a_gateway_could_not_present_is_refused_by_name(tmp_path):
+    certificate, key = write_identity(tmp_path, issue("127.0.0.1", start=-2 * DAY, end=-DAY))
+
+    def refused_by_gateway():
+        with pytest.raises(UnusableCertificate) as refusal:
+            load_for_gateway(certificate, key)
+        return str(refusal.value)
+
+    assert "has expired on" in refused_by_gateway()
+    write_identity(tmp_path, issue("127.0.0.1", start=DAY))
+    assert "is not valid before" in refused_by_gateway()
+    write_identity(tmp_path, issue("127.0.0.1", key=ed448_key()))
+    assert "cannot be used by a gateway" in refused_by_gateway()
+    certificate.write_bytes(issue("127.0.0.1").pem)
+    assert "cannot be used by a gateway" in refused_by_gateway()
+    key.unlink()
+    assert refused_by_gateway() == f"There is no file {key}. Correct --gateway-tls-cert and --gateway-tls-key."
+
+
+def test_a_gateways_files_that_change_are_handed_on_and_bad_ones_are_not(tmp_path):
+    first, second = issue("127.0.0.1"), issue("127.0.0.1")
+    found = GatewayCertificate(*write_identity(tmp_path, first))
+    given = []
+    found.on_change = given.append
+    write_identity(tmp_path, second)
+    found.read_again()
+    (tmp_path / "publisher.pem").write_bytes(b"nothing")
+    found.read_again()
+    assert [each.chain[0].der for each in given] == [second.der]
+    assert found.current is given[0]

@@ -25,7 +25,7 @@ from holdfast.gateway.resource import CLUSTER
 from holdfast.gateway.tls import presents_client_certificate
 from holdfast.host_cookie import HostCookie
 from holdfast.http_server import serving
-from holdfast.https import ServerCertificate
+from holdfast.https import GatewayCertificate, ServerCertificate
 from holdfast.machine import (
     CannotStart,
     check_free,
@@ -42,15 +42,17 @@ from holdfast.rate_limit import RateLimit
 from holdfast.sealing_keys import key_rotation, open_sealing
 from holdfast.services.accounts import ADMIN as ADMIN
 from holdfast.services.accounts import Accounts
+from holdfast.services.caller_certificates import Boundaries
 from holdfast.services.client_certificates import seal_anew
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.examining import Examining
-from holdfast.services.exceptions import ExceptionsEnd
 from holdfast.services.failures import Failures
 from holdfast.services.observing import Observing
+from holdfast.services.on_time import OnTime
 from holdfast.services.probing import Probes
 from holdfast.services.publishing import Publisher
 from holdfast.services.runtime import Runtime, utc_now
+from holdfast.services.trust_settings import end_exceptions
 from holdfast.services.watching import accepted_chain
 from holdfast.settings import Address, Settings
 from holdfast.store.database import Store
@@ -69,6 +71,13 @@ class Running:
     publisher_url: str
     new_password: str | None  # of admin, when this start made it
     certificate: ServerCertificate | None  # what the publisher presents; None: it speaks http
+    gateway_certificate: GatewayCertificate | None  # what gateways present; None: they speak http alone
+
+    def read_certificates_again(self) -> None:
+        """Present from now on what the files of certificates hold."""
+        for each in (self.certificate, self.gateway_certificate):
+            if each:
+                each.read_again()
 
 
 def create_asgi(runtime: Runtime, requests_per_second: float = 0.0) -> ASGIApp:
@@ -115,7 +124,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             be used, or passwords would travel in the clear.
         EnvoyMissing: There is no Envoy.
     """
-    certificate = server_certificate(settings)
+    certificate, gateway_certificate = server_certificate(settings), server_certificate_of_gateways(settings)
     envoy = find_envoy(settings.envoy)
     sso = open_single_sign_on(settings)
     data = settings.data.expanduser()
@@ -124,7 +133,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         socket_directory() as sockets,
         listening(settings.publisher, "publisher") as publisher_socket,
     ):
-        for name, address in (("gateway", settings.gateway), ("sandbox", settings.sandbox)):
+        for name, address in settings.gateway_addresses.items():
             check_free(address, name)
         sealing = open_sealing(settings, data)
         store = Store(data / DATABASE_FILE)
@@ -135,8 +144,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         failures = Failures(cache.tell_observers_soon, partial(_presents_client_certificate, cache))
         enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
         listeners: dict[Environment, Address] = {"production": settings.gateway, "sandbox": settings.sandbox}
-        publisher = Publisher(store, cache, enforcements, listeners, settings.drain, sealing=sealing)
+        tls_listeners = tls_addresses(settings)
+        publisher = Publisher(
+            store, cache, enforcements, listeners, settings.drain, sealing=sealing, tls_listeners=tls_listeners
+        )
         gateways = {environment: url_of(address) for environment, address in listeners.items()}
+        tls_gateways = {environment: url_of(address, "https") for environment, address in tls_listeners.items()}
         quiet = timedelta(seconds=settings.retire_after)
         probes = Probes(cache, EMBEDDED, process.probe_socket, process.warming, settings.probe_networks)
         runtime = Runtime(
@@ -148,6 +161,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             probes,
             sealing,
             gateways,
+            tls_gateways,
             single_sign_on=sso,
             retire_after=quiet,
         )
@@ -156,11 +170,15 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             stack.callback(store.close)
             if sso:
                 stack.callback(sso.provider.close)
-            exceptions = ExceptionsEnd(store)
-            await exceptions.start()
-            stack.push_async_callback(exceptions.stop)
+            for step in (end_exceptions, Boundaries(utc_now()).pass_on):
+                on_time = OnTime(store, step)
+                await on_time.start()
+                stack.push_async_callback(on_time.stop)
             await publisher.start()
             stack.push_async_callback(publisher.stop)
+            if gateway_certificate:
+                gateway_certificate.on_change = publisher.present
+                publisher.present(gateway_certificate.current)
             examining = Examining(store, sealing, probes, failures)
             await examining.start()
             stack.push_async_callback(examining.stop)
@@ -176,12 +194,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             app = create_asgi(runtime, settings.requests_per_second)
             tls = certificate.context if certificate else None
             await stack.enter_async_context(serving(app, publisher_socket, tls))
-            if certificate:
-                watching = asyncio.create_task(certificate.watch())
-                stack.callback(watching.cancel)
-            await wait_until_answering(listeners.values(), data / "envoy.log")
+            for each in (certificate, gateway_certificate):
+                if each:
+                    watching = asyncio.create_task(each.watch())
+                    stack.callback(watching.cancel)
+            await wait_until_answering([*listeners.values(), *tls_listeners.values()], data / "envoy.log")
             url = url_of(settings.publisher, "https" if certificate else "http")
-            yield Running(runtime, url, password, certificate)
+            yield Running(runtime, url, password, certificate, gateway_certificate)
 
 
 def server_certificate(settings: Settings) -> ServerCertificate | None:
@@ -192,6 +211,25 @@ def server_certificate(settings: Settings) -> ServerCertificate | None:
     if settings.tls_cert is None or settings.tls_key is None:
         raise CannotStart("--tls-cert and --tls-key belong together. Give both or none.")
     return ServerCertificate(settings.tls_cert, settings.tls_key)
+
+
+def server_certificate_of_gateways(settings: Settings) -> GatewayCertificate | None:
+    """Read what gateways present to callers, None if they speak http alone. Raises CannotStart."""
+    files = (settings.gateway_tls_cert, settings.gateway_tls_key)
+    if not tls_addresses(settings) and files == (None, None):
+        return None
+    if not tls_addresses(settings) or settings.gateway_tls_cert is None or settings.gateway_tls_key is None:
+        raise CannotStart(
+            "--gateway-tls or --sandbox-tls, --gateway-tls-cert and --gateway-tls-key belong together. "
+            "Give all or none."
+        )
+    return GatewayCertificate(settings.gateway_tls_cert, settings.gateway_tls_key)
+
+
+def tls_addresses(settings: Settings) -> dict[Environment, Address]:
+    """Say where gateways speak https."""
+    found: dict[Environment, Address | None] = {"production": settings.gateway_tls, "sandbox": settings.sandbox_tls}
+    return {environment: address for environment, address in found.items() if address}
 
 
 def _presents_client_certificate(cache: Cache, cluster: str) -> bool:

@@ -1,18 +1,24 @@
 """
-The publisher's own certificate: read, checked, and read again when its files change.
+What the publisher and the gateways present: read, checked, and read again when the files change.
 """
 
 import asyncio
 import ssl
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import structlog
 from cryptography import x509
 
+from holdfast.certificates.credentials import Credential, read_credential
+from holdfast.certificates.errors import CertificateError
 from holdfast.machine import CannotStart
 
 log = structlog.get_logger()
+T = TypeVar("T")
 LOOK_AGAIN = 60.0  # seconds
 MAX_FILE = 1024 * 1024  # bytes
 
@@ -21,29 +27,37 @@ class UnusableCertificate(ValueError):
     """With these files nothing can be served; the text says which, why, and what to do."""
 
 
-class ServerCertificate:
-    """What the publisher presents; connections that are open keep what they began with."""
+class ReadCertificate(ABC, Generic[T]):
+    """A certificate and its key in two files, and what was made of them last."""
+
+    whose: str
 
     def __init__(self, certificate: Path, key: Path) -> None:
         """Read both files. Raises CannotStart."""
         self._certificate, self._key = certificate.expanduser(), key.expanduser()
         self._seen = self._state()
         try:
-            self._current = self.context = load(self._certificate, self._key)
+            self.current = self._load(self._certificate, self._key)
         except UnusableCertificate as error:
             raise CannotStart(str(error)) from error
-        # One context listens; each connection is handed to the one that was read last.
-        self.context.sni_callback = self._hand_over
+
+    @abstractmethod
+    def _load(self, certificate: Path, key: Path) -> T:
+        """Read what the files hold. Raises UnusableCertificate."""
 
     def read_again(self) -> None:
         """Present from now on what the files hold; what cannot be used is logged, and what was before stays."""
         self._seen = self._state()
         try:
-            self._current = load(self._certificate, self._key)
+            self.current = self._load(self._certificate, self._key)
         except UnusableCertificate as error:
-            log.error("certificate of the publisher not replaced", why=str(error))
+            log.error(f"certificate of the {self.whose} not replaced", why=str(error))
         else:
-            log.info("certificate of the publisher read again", file=str(self._certificate))
+            log.info(f"certificate of the {self.whose} read again", file=str(self._certificate))
+            self._replaced()
+
+    def _replaced(self) -> None:
+        """Another certificate is the current one."""
 
     async def watch(self, every: float = LOOK_AGAIN) -> None:
         """Read the files again when they have changed, looked at *every* so many seconds, until cancelled."""
@@ -52,12 +66,59 @@ class ServerCertificate:
             if self._state() != self._seen:
                 self.read_again()
 
-    def _hand_over(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
-        del name, context
-        connection.context = self._current
-
     def _state(self) -> list[tuple[int, int, int] | None]:
         return [_state(self._certificate), _state(self._key)]
+
+
+class ServerCertificate(ReadCertificate[ssl.SSLContext]):
+    """What the publisher presents; connections that are open keep what they began with."""
+
+    whose = "publisher"
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        """Read both files. Raises CannotStart."""
+        super().__init__(certificate, key)
+        # One context listens; each connection is handed to the one that was read last.
+        self.context = self.current
+        self.context.sni_callback = self._hand_over
+
+    def _load(self, certificate: Path, key: Path) -> ssl.SSLContext:
+        return load(certificate, key)
+
+    def _hand_over(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        del name, context
+        connection.context = self.current
+
+
+class GatewayCertificate(ReadCertificate[Credential]):
+    """What gateways present to callers; connections that are open keep what they began with."""
+
+    whose = "gateway"
+    on_change: Callable[[Credential], None] | None = None
+
+    def _load(self, certificate: Path, key: Path) -> Credential:
+        return load_for_gateway(certificate, key)
+
+    def _replaced(self) -> None:
+        if self.on_change:
+            self.on_change(self.current)
+
+
+def load_for_gateway(certificate: Path, key: Path, now: datetime | None = None) -> Credential:
+    """
+    Read what gateways present to callers: chain and key, as Envoy loads them.
+
+    Raises:
+        UnusableCertificate: A file cannot be read or holds something else, the two do not belong together, the key
+            is encrypted, or the certificate does not hold now.
+    """
+    options = ("--gateway-tls-cert", "--gateway-tls-key")
+    try:
+        found = read_credential(_read(certificate, options), None, _read(key, options))
+    except CertificateError as error:
+        raise UnusableCertificate(f"{certificate} and {key} cannot be used by a gateway. {error}") from error
+    _refuse_wrong_time(certificate, found.chain[0].not_before, found.chain[0].not_after, now or datetime.now(UTC))
+    return found
 
 
 def load(certificate: Path, key: Path, now: datetime | None = None) -> ssl.SSLContext:
@@ -69,16 +130,7 @@ def load(certificate: Path, key: Path, now: datetime | None = None) -> ssl.SSLCo
             is encrypted, or the certificate does not hold now.
     """
     own = read_own(certificate)
-    now = now or datetime.now(UTC)
-    if now > own.not_valid_after_utc:
-        raise UnusableCertificate(
-            f"The certificate in {certificate} has expired on {own.not_valid_after_utc:%Y-%m-%d}. Renew it."
-        )
-    if now < own.not_valid_before_utc:
-        raise UnusableCertificate(
-            f"The certificate in {certificate} is not valid before {own.not_valid_before_utc:%Y-%m-%d %H:%M} UTC. "
-            "Look at the clock of this machine."
-        )
+    _refuse_wrong_time(certificate, own.not_valid_before_utc, own.not_valid_after_utc, now or datetime.now(UTC))
     if b"PRIVATE KEY-----" not in _read(key):
         raise UnusableCertificate(f"{key} holds no private key in PEM. Name another file with --tls-key.")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -110,10 +162,20 @@ def read_own(certificate: Path) -> x509.Certificate:
         ) from None
 
 
-def _read(path: Path) -> bytes:
+def _refuse_wrong_time(certificate: Path, begin: datetime, end: datetime, now: datetime) -> None:
+    if now > end:
+        raise UnusableCertificate(f"The certificate in {certificate} has expired on {end:%Y-%m-%d}. Renew it.")
+    if now < begin:
+        raise UnusableCertificate(
+            f"The certificate in {certificate} is not valid before {begin:%Y-%m-%d %H:%M} UTC. "
+            "Look at the clock of this machine."
+        )
+
+
+def _read(path: Path, options: tuple[str, str] = ("--tls-cert", "--tls-key")) -> bytes:
     try:
         if not path.is_file():
-            raise UnusableCertificate(f"There is no file {path}. Correct --tls-cert and --tls-key.")
+            raise UnusableCertificate(f"There is no file {path}. Correct {' and '.join(options)}.")
         with path.open("rb") as opened:
             return opened.read(MAX_FILE)
     except OSError as error:

@@ -71,6 +71,10 @@ class Settings(BaseSettings):
     sandbox: ListenAddress = ("127.0.0.1", 8281)
     tls_cert: Path | None = None  # of the publisher; with the chain
     tls_key: Path | None = None
+    gateway_tls: ListenAddress | None = None  # production over https
+    sandbox_tls: ListenAddress | None = None
+    gateway_tls_cert: Path | None = None  # of both; with the chain
+    gateway_tls_key: Path | None = None
     insecure_http: bool = False  # beyond this machine
     requests_per_second: float = Field(default=200.0, ge=0, le=1e6)  # of one user; 0: no limit
     admin_password: SecretStr | None = None
@@ -92,3 +96,10 @@ class Settings(BaseSettings):
     drain: float = Field(default=60.0, gt=0)  # seconds
     retire_after: float = Field(default=86_400.0, gt=0, le=30 * 86_400.0)  # seconds
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
+
+    @property
+    def gateway_addresses(self) -> dict[str, Address]:
+        """Where the gateway listens, by the names of the options that say so."""
+        found = {"gateway": self.gateway, "sandbox": self.sandbox}
+        tls = {"gateway-tls": self.gateway_tls, "sandbox-tls": self.sandbox_tls}
+        return found | {name: address for name, address in tls.items() if address}

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from backends import Backend
 from browser_path import find_chromium
 from issuing import Issued, issue
-from running import Holdfast
+from running import Holdfast, write_identity
 
 HERE = Path(__file__).parent
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
@@ -27,7 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
-    with Holdfast(tmp_path_factory.mktemp("browser")) as running:
+    directory = tmp_path_factory.mktemp("browser")
+    with Holdfast(directory, gateway_identity=write_identity(directory, issue("127.0.0.1"))) as running:
         yield running
 
 

@@ -16,12 +16,19 @@ from holdfast.machine import data_directory
 from holdfast.sealing import Sealing
 from holdfast.sealing_keys import KEY_FILE, KeyFile
 from holdfast.settings import Settings
-from holdfast.store import accounts, client_certificates, endpoint_certificates, trust_settings
+from holdfast.store import (
+    accounts,
+    apis,
+    caller_certificates,
+    client_certificates,
+    endpoint_certificates,
+    trust_settings,
+)
 from holdfast.store.database import Store
 from issuing import DAY, issue
 from running import free_addresses, write_identity
 from scripted_provider import ScriptedProvider
-from store.values import make_entry, read
+from store.values import make_api, make_caller, make_entry, read
 
 NOW = datetime.now(UTC)
 ORIGIN = "https://pizza.test"
@@ -161,6 +168,22 @@ def test_the_publishers_certificate_is_looked_at(unwell, tmp_path):
     assert unwell(tls_key=key)["TLS"][1].startswith("--tls-cert and --tls-key belong together.")
 
 
+def test_what_the_gateway_presents_to_callers_is_looked_at(unwell, tmp_path):
+    certificate, key = write_identity(tmp_path, issue("127.0.0.1", end=10 * DAY))
+    (address,) = free_addresses(1)
+    given = {"gateway_tls": address, "gateway_tls_cert": certificate, "gateway_tls_key": key}
+    assert unwell(**given)["gateway TLS"][0] == "warning"
+    key.chmod(0o644)
+    assert unwell(**given)[key.name][0] == "failed"
+    key.chmod(0o600)
+    key.write_bytes(issue("127.0.0.1").key_pem)
+    assert unwell(**given)["gateway TLS"][0] == "failed"
+    assert "belong together" in unwell(gateway_tls=address)["gateway TLS"][1]
+    host, port = address.split(":")
+    with socket.create_server((host, int(port))):
+        assert "--gateway-tls HOST:PORT" in unwell(**given)["gateway-tls"][1]
+
+
 def test_a_publisher_without_tls_beyond_this_machine_is_noticed(unwell):
     (port,) = (each.partition(":")[2] for each in free_addresses(1))
     assert unwell(publisher=f"0.0.0.0:{port}")["TLS"][0] == "failed"
@@ -227,6 +250,23 @@ def test_certificates_that_have_expired_or_will_are_named(kept, unwell):
     assert text.startswith("11 expired: old of default, x0 of default, ")
     assert " and 6 more. 1 will expire within 30 days: soon of default." in text
     assert "rotated" not in text
+
+
+def test_certificates_of_callers_that_end_and_apis_that_nobody_can_call_are_named(kept, unwell):
+    closed, left = (make_api(name, requires_certificate=True) for name in ("Closed", "Left"))
+
+    def write(session):
+        for api in (closed, left, make_api("Open")):
+            apis.insert(session, api)
+        caller_certificates.insert(session, make_caller(closed, "old", issue(start=-3 * DAY, end=-DAY)))
+        caller_certificates.insert(session, make_caller(left, "soon", issue(end=DAY)))
+
+    kept(write)
+    found = unwell()
+    assert found["certificates of callers"][1] == (
+        "1 expired: old for Closed 1.0.0 of default. 1 will expire within 30 days: soon for Left 1.0.0 of default."
+    )
+    assert found["callers"][1] == "Nobody can call Closed 1.0.0 of default: no client certificate is accepted."
 
 
 def test_verification_that_is_off_is_named(kept, unwell):

@@ -8,16 +8,23 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     HttpConnectionManager,
 )
 from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2 import HeaderMutation
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import CertificateValidationContext, TlsParameters
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
 from google.protobuf.json_format import MessageToDict
 
+from holdfast.apis.endpoint import ENVIRONMENTS
+from holdfast.certificates.credentials import read_credential
+from holdfast.gateway.downstream import GATEWAY_SECRET, gateway_secret
 from holdfast.gateway.listeners import listener
-from holdfast.gateway.resource import LISTENER
-from holdfast.gateway.routes import ENVIRONMENT_HEADER
+from holdfast.gateway.resource import LISTENER, SECRET
+from holdfast.gateway.routes import CALLER_HEADER, ENVIRONMENT_HEADER
+from issuing import issue
 
 
-def read(environment="production", host="127.0.0.1", port=8280):
-    resource = listener(environment, host, port)
-    assert (resource.type_url, resource.name) == (LISTENER, environment)
+def read(environment="production", host="127.0.0.1", port=8280, *, tls=False):
+    resource = listener(environment, host, port, tls=tls)
+    assert (resource.type_url, resource.name) == (LISTENER, f"{environment}/tls" if tls else environment)
     made = Listener.FromString(resource.body)
     (chain,) = made.filter_chains
     (network,) = chain.filters
@@ -32,9 +39,45 @@ def test_a_listener_has_its_address_and_its_own_routes_over_the_stream(environme
     address = made.address.socket_address
     assert (address.address, address.port_value) == (host, port)
     assert manager.scoped_routes.scoped_rds.scoped_rds_config_source.HasField("ads")
-    mutation = HeaderMutation.FromString(manager.early_header_mutation_extensions[0].typed_config.value)
-    (named,) = mutation.mutations
-    assert (named.append.header.key, named.append.header.value) == (ENVIRONMENT_HEADER, environment)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("tls", [False, True])
+def test_what_a_listener_says_of_a_request_takes_the_place_of_what_the_caller_said(environment, tls):
+    manager = read(environment, tls=tls)[1]
+    mutations = HeaderMutation.FromString(manager.early_header_mutation_extensions[0].typed_config.value).mutations
+    removed = [each.remove for each in mutations if each.remove]
+    said = [(each.append.header.key, each.append.header.value) for each in mutations if not each.remove]
+    assert removed == [ENVIRONMENT_HEADER, CALLER_HEADER] == [each.remove for each in mutations[:2]]
+    assert said == [(ENVIRONMENT_HEADER, environment), (CALLER_HEADER, "%DOWNSTREAM_PEER_FINGERPRINT_256%")]
+    assert manager.forward_client_cert_details == HttpConnectionManager.SANITIZE
+
+
+def test_a_listener_speaks_tls_only_when_it_is_to_and_takes_any_certificate_without_asking_for_one():
+    assert not read()[0].filter_chains[0].HasField("transport_socket")
+    (chain,) = read(tls=True)[0].filter_chains
+    context = DownstreamTlsContext.FromString(chain.transport_socket.typed_config.value)
+    common = context.common_tls_context
+    assert not context.require_client_certificate.value
+    assert [config.name for config in common.tls_certificate_sds_secret_configs] == [GATEWAY_SECRET]
+    assert list(common.alpn_protocols) == ["h2", "http/1.1"]
+    versions = (common.tls_params.tls_minimum_protocol_version, common.tls_params.tls_maximum_protocol_version)
+    assert versions == (TlsParameters.TLSv1_2, TlsParameters.TLSv1_3)
+    taken = common.validation_context.trust_chain_verification
+    assert taken == CertificateValidationContext.ACCEPT_UNTRUSTED
+    assert 0 < chain.transport_socket_connect_timeout.seconds <= 60
+
+
+def test_the_secret_of_the_gateway_keeps_its_name_so_that_open_connections_stay():
+    made = []
+    for issued in (issue("127.0.0.1"), issue("127.0.0.1")):
+        resource = gateway_secret(read_credential(issued.chain_pem, None, issued.key_pem))
+        assert (resource.type_url, resource.name) == (SECRET, GATEWAY_SECRET)
+        certificate = Secret.FromString(resource.body).tls_certificate
+        assert certificate.certificate_chain.inline_string == issued.pem.decode()
+        assert certificate.private_key.inline_string not in repr(resource)
+        made.append(resource.version)
+    assert len(set(made)) == 2
 
 
 def test_dot_segments_cannot_leave_an_api():
@@ -49,6 +92,7 @@ def test_a_caller_is_told_a_code_a_sentence_and_the_request_and_nothing_about_tl
     replies = read()[1].local_reply_config
     told = [MessageToDict(mapper.body_format_override.json_format) for mapper in replies.mappers]
     assert [(mapper.status_code.value, body["code"]) for mapper, body in zip(replies.mappers, told, strict=True)] == [
+        (403, "client_certificate_required"),
         (404, "not_found"),
         (503, "backend_not_trusted"),
         (504, "backend_timeout"),
@@ -57,4 +101,6 @@ def test_a_caller_is_told_a_code_a_sentence_and_the_request_and_nothing_about_tl
     for body in [*told, MessageToDict(replies.body_format.json_format)]:
         assert body.keys() == {"code", "message", "request_id"}
         assert body["request_id"] == "%REQ(X-REQUEST-ID)%"
-        assert not any(word in json.dumps(body).upper() for word in ("TLS", "SSL", "CERTIFICATE", "RESPONSE_CODE"))
+        forbidden = ("TLS", "SSL", "RESPONSE_CODE", "TRANSPORT", "PEER", "FINGERPRINT")
+        assert not any(word in json.dumps(body).upper() for word in forbidden)
+        assert "certificate" not in json.dumps(body) or body["code"] == "client_certificate_required"

@@ -5,7 +5,7 @@ from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 
 from holdfast.apis.lifecycle import State
 from holdfast.gateway.resource import ROUTES
-from holdfast.gateway.routes import ENVIRONMENT_HEADER, routes_of, scope_of, scoped_routes
+from holdfast.gateway.routes import CALLER_HEADER, ENVIRONMENT_HEADER, routes_of, scope_of, scoped_routes
 from store.values import make_api
 
 
@@ -88,7 +88,7 @@ def test_the_longest_context_goes_first():
 def test_a_scope_is_found_by_environment_and_first_segment_and_the_header_goes_no_further():
     made = ScopedRouteConfiguration.FromString(scoped_routes("sandbox", "pizza", []).body)
     assert [fragment.string_key for fragment in made.key.fragments] == ["sandbox", "pizza"]
-    assert list(made.route_configuration.request_headers_to_remove) == [ENVIRONMENT_HEADER]
+    assert list(made.route_configuration.request_headers_to_remove) == [ENVIRONMENT_HEADER, CALLER_HEADER]
 
 
 def test_the_scope_is_the_first_segment_and_organizations_but_the_default_share_one():

@@ -18,6 +18,7 @@ from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, URL, api_body, cre
 CA = issue(ca=True, common_name="CA")
 OWN = issue(common_name="own", by=CA)
 MARKER = uuid.uuid4().hex
+CALLER = issue(common_name=MARKER)
 OLD, BACKEND = issue("pizza.test", common_name=MARKER), issue("pizza.test", common_name=MARKER)
 DEFINITION = '{"openapi": "3.0.0", "info": {"title": "Imported", "version": "1"}, "paths": {}}'
 NOWHERE = "https://127.0.0.1:1"
@@ -41,6 +42,9 @@ class House:
         files = {"certificate": ("new.pem", BACKEND.pem)}
         path = f"{CERTIFICATES}/pizza-backend"
         assert owner.put(path, params={"keepPrevious": "true"}, files=files).status_code == 200
+        path = f"{APIS}/{api['id']}/client-certificates"
+        fields = {"alias": "pizza-backend", "tier": self.marker}
+        assert owner.post(path, data=fields, files={"certificate": ("a.crt", CALLER.pem)}).status_code == 201
         self.archive = self._archive()
         self._client_certificate()
         body = {"reason": f"because of {self.marker}", "until": self.later(hours=1)}

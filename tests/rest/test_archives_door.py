@@ -1,7 +1,9 @@
 """An API goes out as a zip file and comes in again, with its certificates: all of it or nothing."""
 
 import io
+import json
 import zipfile
+from hashlib import sha256
 
 import pytest
 
@@ -9,6 +11,7 @@ from issuing import issue
 from rest.calls import APIS, CERTIFICATES, URL, api_body, assert_problem, create_api, unchanged, upload
 
 PIZZA, OTHER = issue("pizza.test"), issue("pizza.test")
+CALLER, OTHER_CALLER = issue(common_name="partner"), issue(common_name="partner")
 
 
 @pytest.fixture
@@ -116,3 +119,76 @@ def test_an_archive_of_another_organizations_api_is_none(client, stranger):
     api = client.get(APIS).json()["list"][0]
     assert_problem(stranger.get(f"{APIS}/export", params={"apiId": api["id"]}), 404)
     assert_problem(stranger.get(f"{APIS}/export", params={"name": "Pizza", "version": "1.0.0"}), 404)
+
+
+def callers_of(client, api):
+    return client.get(f"{APIS}/{api['id']}/client-certificates").json()["certificates"]
+
+
+@pytest.fixture
+def protected(client, archive):
+    """The archive of the same API once callers need a certificate."""
+    del archive
+    (api,) = client.get(APIS).json()["list"]
+    fields, files = {"alias": "partner", "tier": "Gold"}, {"certificate": ("partner.crt", CALLER.pem)}
+    assert client.post(f"{APIS}/{api['id']}/client-certificates", data=fields, files=files).status_code == 201
+    return client.get(f"{APIS}/export", params={"apiId": api["id"]}).content
+
+
+def test_who_may_call_comes_along(protected, stranger):
+    response = take(stranger, protected)
+    assert response.status_code == 200, response.text
+    made = response.json()
+    assert made["securityScheme"] == ["mutualssl"]
+    assert [(each["alias"], each["tier"], each["fingerprint"]) for each in callers_of(stranger, made)] == [
+        ("partner", "Gold", sha256(CALLER.der).hexdigest())
+    ]
+    assert take(stranger, protected, overwrite="true").status_code == 200
+    assert len(callers_of(stranger, made)) == 1
+
+
+def test_an_archive_with_callers_is_never_imported_as_an_open_api(protected, stranger):
+    said_otherwise = rewritten(protected, lambda text: text.replace("- mutualssl", "- oauth2"))
+    made = take(stranger, said_otherwise).json()
+    assert made["securityScheme"] == ["oauth2", "mutualssl"]
+
+
+def test_an_archive_of_the_older_layout_that_asks_for_certificates_does_so_here(stranger):
+    old = {"id": {"providerName": "admin", "apiName": "Old", "version": "1"}, "context": "/old/1"}
+    old["apiSecurity"] = "oauth2,mutualssl"
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w") as packed:
+        packed.writestr("Old-1/Meta-information/api.json", json.dumps(old))
+    made = take(stranger, output.getvalue())
+    assert made.status_code == 200, made.text
+    assert made.json()["securityScheme"] == ["oauth2", "mutualssl"]
+
+
+def test_an_archive_of_an_open_api_does_not_open_one_that_is_protected(archive, protected, client):
+    del protected
+    opened = rewritten(archive, lambda text: text.replace("securityScheme: []", "securityScheme:\n  - oauth2"))
+    assert_problem(take(client, opened, overwrite="true"), 400, "securityScheme", says="Delete them first")
+    (api,) = client.get(APIS).json()["list"]
+    assert client.get(f"{APIS}/{api['id']}").json()["securityScheme"] == ["mutualssl"]
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ("alias: 1", "client_certificates.yaml must say alias and certificate"),
+        ("alias: partner\n  certificate: nowhere!", "no file Client-certificates/nowhere!"),
+    ],
+)
+def test_a_list_of_callers_that_cannot_be_read_is_refused(protected, stranger, said, says):
+    def change(text):
+        return text.replace("alias: partner", said.partition("\n")[0]) if "tierName" in text else text
+
+    broken = rewritten(protected, change)
+    if "certificate:" in said:
+        broken = rewritten(protected, lambda text: text.replace("certificate: partner.crt", said.partition("\n  ")[2]))
+    assert_problem(take(stranger, broken), 400, "file", says=says)
+
+
+def test_another_certificate_under_an_alias_that_is_there_is_a_conflict(protected, client):
+    other = rewritten(protected, lambda text: OTHER_CALLER.pem.decode() if text == CALLER.pem.decode() else text)
+    assert_problem(take(client, other, overwrite="true"), 409, "alias", says="partner has another certificate")

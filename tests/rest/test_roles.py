@@ -12,17 +12,8 @@ from rest.operations import REQUESTS, House, operations_of
 PAGE = Path(__file__).parents[2] / "docs/roles.md"
 # Applications show an id and a secret of their own here, and no role.
 FOR_APPLICATIONS = {"POST /oauth2/token", "POST /oauth2/revoke"}
-# What an admin is told instead of a success: the gateway does not check certificates of callers, so there are none; and
-# who is here by a session bears no token.
-OTHERWISE = {
-    "GET /tokens/current": 404,
-    "DELETE /tokens/current": 404,
-    "POST /apis/{api_id}/client-certificates": 501,
-    "GET /apis/{api_id}/client-certificates/{alias}": 404,
-    "PUT /apis/{api_id}/client-certificates/{alias}": 404,
-    "DELETE /apis/{api_id}/client-certificates/{alias}": 404,
-    "GET /apis/{api_id}/client-certificates/{alias}/content": 404,
-}
+# What an admin is told instead of a success: who is here by a session bears no token.
+OTHERWISE = {"GET /tokens/current": 404, "DELETE /tokens/current": 404}
 OPERATIONS = [operation for operation in REQUESTS if operation not in FOR_APPLICATIONS]
 
 

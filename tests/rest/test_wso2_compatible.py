@@ -17,10 +17,10 @@ DESCRIBED = read_document((Path(__file__).parent / "wso2/publisher-v1.yaml").rea
 DEFINITIONS, OPERATIONS = DESCRIBED["definitions"], DESCRIBED["operations"]
 # The description says 200, the described system answers 201 with Location; so do we.
 OPERATIONS["post /endpoint-certificates"]["201"] = "CertMetadata"
-# A gateway that does not check callers' certificates says so.
-OPERATIONS["post /apis/{apiId}/client-certificates"]["501"] = "Error"
+OPERATIONS["post /apis/{apiId}/client-certificates"]["201"] = "ClientCertMetadata"
 # The description leaves out what a download is.
 OPERATIONS["get /endpoint-certificates/{alias}/content"]["200"] = "file"
+OPERATIONS["get /apis/{apiId}/client-certificates/{alias}/content"]["200"] = "file"
 ALWAYS = dict.fromkeys(["400", "401", "404", "412", "415"], "Error")
 PEM = issue("pizza.test").pem
 CREATED = {"post /apis", "post /apis/copy-api", "post /apis/import-openapi"}
@@ -111,12 +111,19 @@ def test_every_operation_is_answered_as_described(ask):
     ask("get /apis/export", 200, params={"apiId": api["id"], "format": "JSON", "preserveStatus": "true"})
     ask("get /apis/export", 200, params={"name": "PizzaShackAPI", "version": "1.0.0"})
 
-    ask("get /apis/{apiId}/client-certificates", 200, params={"alias": "a"}, **of)
-    parts = {"certificate": ("a.crt", PEM), "alias": (None, "a"), "tier": (None, "Gold")}
-    ask("post /apis/{apiId}/client-certificates", 501, files=parts, **of)
-    for operation in ("get", "put", "delete"):
-        ask(f"{operation} /apis/{{apiId}}/client-certificates/{{alias}}", 404, **of)
-    ask("get /apis/{apiId}/client-certificates/{alias}/content", 404, **of)
+    parts = {"certificate": ("a.crt", PEM), "alias": (None, "wso2carbon"), "tier": (None, "Gold")}
+    made = ask("post /apis/{apiId}/client-certificates", 201, files=parts, **of)
+    assert made.headers["location"] == f"{ask.prefix}/apis/{api['id']}/client-certificates/wso2carbon"
+    assert made.json().items() >= {"alias": "wso2carbon", "apiId": api["id"], "tier": "Gold"}.items()
+    ask("get /apis/{apiId}/client-certificates", 200, params={"alias": "wso2carbon", "limit": 1, "offset": 0}, **of)
+    of_alias, one = of | {"alias": "wso2carbon"}, "/apis/{apiId}/client-certificates/{alias}"
+    assert ask(f"get {one}", 200, **of_alias).json()["status"] == "Active"
+    assert ask(f"put {one}", 200, files={"tier": (None, "Silver")}, **of_alias).json()["tier"] == "Silver"
+    ask(f"put {one}", 200, files={"certificate": ("b.crt", issue("b").pem), "tier": (None, "Gold")}, **of_alias)
+    ask(f"get {one}/content", 200, **of_alias)
+    ask(f"delete {one}", 200, **of_alias)
+    for operation in (f"get {one}", f"put {one}", f"delete {one}", f"get {one}/content"):
+        ask(operation, 404, **of_alias)
 
     endpoint = api["endpointConfig"]["production_endpoints"]["url"]
     parts = {"certificate": ("a.crt", PEM), "alias": (None, "pizza-backend"), "endpoint": (None, endpoint)}

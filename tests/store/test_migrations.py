@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
 from holdfast.services.permissions import EVERY_PERMISSION, permissions_of
-from holdfast.store import accounts, endpoint_certificates
+from holdfast.store import accounts, apis, endpoint_certificates
 from holdfast.store.database import MIGRATIONS, Store
 from holdfast.store.tables import Table
 from store.values import make_entry
@@ -115,3 +115,32 @@ def test_users_of_a_database_without_roles_are_admins(tmp_path):
         assert permissions_of(user.roles) == EVERY_PERMISSION
         assert accounts.session_user(session, "token", datetime(2030, 1, 1, tzinfo=UTC)) == user
     store.close()
+
+
+def test_an_api_that_asked_for_certificates_of_its_callers_requires_them_from_now_on(tmp_path):
+    path = tmp_path / "old.sqlite"
+    said = {
+        "asking": '{"securityScheme": ["oauth2", "MutualSSL"]}',
+        "open": '{"securityScheme": ["oauth2"], "tags": ["mutualssl"]}',
+        "odd": '{"securityScheme": "mutualssl"}',
+    }
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0007")
+        at = "2026-06-01 12:00:00.000000"
+        connection.exec_driver_sql("INSERT INTO organization VALUES ('default', ?)", (at,))
+        columns = "id, organization_id, name, context, version, description, provider, state, created_at, updated_at"
+        for name, members in said.items():
+            values = (name, "default", name, f"/{name}", "1", "", "anna", "PUBLISHED", at, at)
+            marks = ", ".join("?" * len(values))
+            connection.exec_driver_sql(f"INSERT INTO api ({columns}) VALUES ({marks})", values)  # noqa: S608 - constants
+            connection.exec_driver_sql("INSERT INTO api_document VALUES (?, 'default', ?, NULL)", (name, members))
+    engine.dispose()
+    store = Store(path)
+    with store.read() as session:
+        required = {api.name for api in apis.all_of(session, "default") if api.requires_certificate}
+    store.close()
+    assert required == {"asking"}

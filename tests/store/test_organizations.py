@@ -2,20 +2,31 @@
 
 import inspect
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from holdfast.apis.endpoint_certificate import Observation
-from holdfast.store import accounts, api_documents, apis, endpoint_certificates, journal, removed_certificates, tokens
+from holdfast.store import (
+    accounts,
+    api_documents,
+    apis,
+    caller_certificates,
+    endpoint_certificates,
+    journal,
+    removed_certificates,
+    tokens,
+)
 from holdfast.store.accounts import User
 from holdfast.store.apis import ApiFilter
 from holdfast.store.journal import AuditEvent
 from holdfast.store.tokens import Application, Kind, Token
-from store.values import BACKEND, NOW, make_api, make_entry, make_removed
+from store.values import BACKEND, NOW, make_api, make_caller, make_entry, make_removed
 
-LATER = NOW.replace(year=2027)
+LATER = NOW.replace(year=2028)
+AFTER_NOW = datetime.now(UTC)  # certificates are made at the time of the test
 ORIGIN = "https://pizza.test:8443"
 
 
@@ -26,7 +37,8 @@ def both(store, anna, otto):
     for who in (anna, otto):
         of = {"organization": who.organization}
         made[who.organization] = SimpleNamespace(
-            api=make_api(**of),
+            api=(api := make_api(**of)),
+            caller=make_caller(api),
             entry=make_entry(**of),
             removed=make_removed(**of),
             members={"of": who.organization, "type": who.organization},
@@ -40,6 +52,7 @@ def both(store, anna, otto):
             apis.insert(session, each.api)
             api_documents.save_members(session, each.api, each.members)
             api_documents.save_definition(session, each.api, f'"{each.api.organization}"')
+            caller_certificates.insert(session, each.caller)
             endpoint_certificates.insert(session, each.entry)
             removed_certificates.insert(session, each.removed)
             journal.record(session, each.event)
@@ -87,6 +100,29 @@ READS = {
         if each.api.id in apis.names(session, org, {both.default.api.id, both.other.api.id})
     ],
     apis.all_of: lambda session, org, _: apis.all_of(session, org),
+    caller_certificates.get: lambda session, org, both: [
+        found
+        for each in (both.default, both.other)
+        if (found := caller_certificates.get(session, org, each.api.id, "partner"))
+    ],
+    caller_certificates.alias_of: lambda session, org, both: [
+        each.api
+        for each in (both.default, both.other)
+        if caller_certificates.alias_of(session, org, each.api.id, each.caller.certificate.fingerprint)
+    ],
+    caller_certificates.find: lambda session, org, both: [
+        found for each in (both.default, both.other) for found in caller_certificates.find(session, org, each.api.id)[0]
+    ],
+    caller_certificates.valid_fingerprints: lambda session, org, both: [
+        each.api
+        for each in (both.default, both.other)
+        if caller_certificates.valid_fingerprints(session, org, {each.api.id}, AFTER_NOW)[each.api.id]
+    ],
+    caller_certificates.with_boundary: lambda session, org, both: [
+        each.api
+        for each in (both.default, both.other)
+        if each.api.id in caller_certificates.with_boundary(session, org, NOW, LATER)
+    ],
     endpoint_certificates.get: lambda session, org, _: [endpoint_certificates.get(session, org, "pizza-backend")],
     endpoint_certificates.find: lambda session, org, _: endpoint_certificates.find(
         session, org, "pizza-backend", BACKEND
@@ -119,6 +155,16 @@ READS = {
         if (definition := api_documents.definition_of(session, org, each.api.id))
     ],
 }
+MODULES = (
+    accounts,
+    api_documents,
+    apis,
+    caller_certificates,
+    endpoint_certificates,
+    journal,
+    removed_certificates,
+    tokens,
+)
 # These serve all organizations, or find out which one it is.
 FOR_ALL = {
     accounts.organizations,
@@ -129,6 +175,7 @@ FOR_ALL = {
     tokens.token_with_hash,
     tokens.application_with_id,
     tokens.day_of,
+    caller_certificates.next_boundary,
     journal.last_change,
     journal.changes_after,
     journal.forget_changes,
@@ -160,6 +207,10 @@ WRITES = {
     apis.insert,
     apis.update,
     apis.remove,
+    caller_certificates.insert,
+    caller_certificates.update,
+    caller_certificates.remove,
+    caller_certificates.copy,
     endpoint_certificates.insert,
     endpoint_certificates.update,
     endpoint_certificates.remove,
@@ -174,7 +225,7 @@ WRITES = {
 def test_no_function_is_forgotten_here():
     public = {
         function
-        for module in (accounts, api_documents, apis, endpoint_certificates, journal, removed_certificates, tokens)
+        for module in MODULES
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }
@@ -200,6 +251,7 @@ def test_the_number_of_all_counts_only_ones_own(store, both):
 def test_removing_takes_nothing_from_another_organization(store, both):
     with store.write() as session:
         apis.remove(session, replace(both.other.api, organization="default"))
+        caller_certificates.remove(session, replace(both.other.caller, organization="default"))
         endpoint_certificates.remove(session, replace(both.other.entry, organization="default"))
         removed_certificates.remove(session, replace(both.other.removed, organization="default"))
         accounts.set_password_hash(session, replace(both.other.user, organization="default"), "stolen")
@@ -209,6 +261,7 @@ def test_removing_takes_nothing_from_another_organization(store, both):
 def test_updating_changes_nothing_of_another_organization(store, both):
     with store.write() as session:
         apis.update(session, replace(both.other.api, organization="default", name="stolen", context="/stolen"))
+        caller_certificates.update(session, replace(both.other.caller, organization="default", alias="stolen"))
         endpoint_certificates.update(session, replace(both.other.entry, organization="default", alias="stolen"))
         seen = Observation(looked_at=NOW)
         endpoint_certificates.observe(session, replace(both.other.entry, organization="default", observation=seen))
@@ -263,6 +316,7 @@ def assert_untouched(store, both):
             assert list(apis.all_of(session, organization)) == [each.api]
             assert api_documents.members_of(session, organization, {each.api.id}) == {each.api.id: each.members}
             assert api_documents.definition_of(session, organization, each.api.id) == f'"{organization}"'
+            assert caller_certificates.find(session, organization, each.api.id) == ([each.caller], 1)
             assert endpoint_certificates.find(session, organization) == ([each.entry], 1)
             assert removed_certificates.find(session, organization, NOW) == ([each.removed], 1)
             assert accounts.user_named(session, each.user.name) == each.user

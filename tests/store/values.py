@@ -9,11 +9,12 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 from holdfast.apis.api import DEFAULT_ORGANIZATION, Api
+from holdfast.apis.caller_certificate import CallerCertificate
 from holdfast.apis.endpoint import parse_endpoint
 from holdfast.apis.endpoint_certificate import EndpointCertificate, Removal, RemovedCertificate
 from holdfast.apis.lifecycle import State
 from holdfast.certificates.certificate import Certificate, read_certificate
-from holdfast.store import apis, endpoint_certificates, journal, removed_certificates
+from holdfast.store import apis, caller_certificates, endpoint_certificates, journal, removed_certificates
 from holdfast.store.database import Store
 from issuing import Issued, issue
 
@@ -37,6 +38,7 @@ def make_api(
     state: State = State.PUBLISHED,
     description: str = "",
     provider: str = "anna",
+    requires_certificate: bool = False,
 ) -> Api:
     """Make an API that nobody has stored."""
     return Api(
@@ -52,6 +54,7 @@ def make_api(
         provider=provider,
         created_at=NOW,
         updated_at=NOW,
+        requires_certificate=requires_certificate,
     )
 
 
@@ -100,11 +103,20 @@ def make_removed(
     )
 
 
+def make_caller(
+    api: Api, alias: str = "partner", issued: Issued | None = None, *, tier: str = "Gold"
+) -> CallerCertificate:
+    """Make a certificate of a caller of *api* that nobody has stored."""
+    certificate = read(issued or issue(common_name="partner"))
+    return CallerCertificate(str(uuid.uuid4()), api.organization, api.id, alias, tier, certificate, NOW, NOW)
+
+
 def contents(store: Store, organization: str = DEFAULT_ORGANIZATION) -> tuple[object, ...]:
     """Give all that an organization has, and the number of the last change; what is refused leaves it as it is."""
     with store.read() as session:
+        every = apis.all_of(session, organization)
         return (
-            apis.all_of(session, organization),
+            [(api, caller_certificates.find(session, organization, api.id)) for api in every],
             endpoint_certificates.find(session, organization),
             journal.audit_events(session, organization),
             journal.last_change(session),

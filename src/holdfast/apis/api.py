@@ -36,6 +36,7 @@ class Api:
     provider: str  # the name of the user who created it
     created_at: datetime  # aware, UTC
     updated_at: datetime
+    requires_certificate: bool = False  # of its callers
 
     @property
     def path(self) -> str:
@@ -84,11 +85,16 @@ def check_version(version: str) -> str:
     return version
 
 
+def has_no_text(value: str) -> bool:
+    """Say whether *value* holds what no database takes as text."""
+    return bool(_NO_TEXT.search(value))
+
+
 def check_description(description: str) -> str:
     """Give *description* as it is stored, or raise InvalidField."""
     description = description.strip()
     if len(description) > MAX_DESCRIPTION:
         raise InvalidField("description", f"The description is longer than {MAX_DESCRIPTION} characters.")
-    if _NO_TEXT.search(description):
+    if has_no_text(description):
         raise InvalidField("description", "The description holds characters that are no text. Leave these out.")
     return description

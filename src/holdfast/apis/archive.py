@@ -5,6 +5,8 @@ Archives of an API: zip files as the described system exports and imports them.
     <Name>-<Version>/Definitions/swagger.yaml                            the definition
     <Name>-<Version>/Endpoint-certificates/endpoint_certificates.yaml    alias, endpoint, file
     <Name>-<Version>/Endpoint-certificates/<alias>.crt                   PEM
+    <Name>-<Version>/Client-certificates/client_certificates.yaml        of callers: alias, tier, file
+    <Name>-<Version>/Client-certificates/<alias>.crt                     PEM
 
 Older ones have `Meta-information/api.yaml`, `swagger.yaml` and `endpoint_certificates.yaml` with the certificates in
 it. Each YAML file may be JSON instead.
@@ -34,6 +36,7 @@ _WHEN = (2000, 1, 1, 0, 0, 0)  # the same content is the same file
 _DEFINITIONS = ("Definitions/swagger", "Meta-information/swagger")
 _DESCRIPTIONS = ("api", "Meta-information/api")
 _CERTIFICATES = ("Endpoint-certificates/endpoint_certificates", "Meta-information/endpoint_certificates")
+_CALLERS = ("Client-certificates/client_certificates", "Meta-information/client_certificates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,22 @@ class ArchivedCertificate:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchivedCaller:
+    """A certificate in an archive that callers may present."""
+
+    alias: str
+    tier: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Archive:
-    """An API on its way: its description as REST has it, its definition, its endpoint certificates."""
+    """An API on its way: its description as REST has it, its definition, its endpoint certificates and its callers'."""
 
     description: dict[str, Any]
     definition: Any | None
     certificates: tuple[ArchivedCertificate, ...]
+    callers: tuple[ArchivedCaller, ...] = ()
 
 
 def pack(archive: Archive, *, as_json: bool = False) -> bytes:
@@ -66,6 +79,10 @@ def pack(archive: Archive, *, as_json: bool = False) -> bytes:
     if listed:
         files[f"{root}/{_CERTIFICATES[0]}{ending}"] = write(_wrapped("endpoint_certificates", listed)).encode()
     files |= {f"{root}/Endpoint-certificates/{c.alias}.crt": c.data for c in archive.certificates}
+    callers = [{"alias": c.alias, "tierName": c.tier, "certificate": f"{c.alias}.crt"} for c in archive.callers]
+    if callers:
+        files[f"{root}/{_CALLERS[0]}{ending}"] = write(_wrapped("client_certificates", callers)).encode()
+    files |= {f"{root}/Client-certificates/{c.alias}.crt": c.data for c in archive.callers}
     output = io.BytesIO()
     with zipfile.ZipFile(output, "w") as packed:
         for name, data in files.items():
@@ -89,14 +106,20 @@ def unpack(data: bytes) -> Archive:
     description = _document(files, _DESCRIPTIONS)
     if not isinstance(description, dict):
         raise UnreadableArchive("The archive has no api.yaml with the description of an API. Export the API again.")
-    certificates = _unwrapped(_document(files, _CERTIFICATES)) or []
-    if not isinstance(certificates, list) or len(certificates) > MAX_CERTIFICATES:
-        raise UnreadableArchive(f"endpoint_certificates.yaml is no list of at most {MAX_CERTIFICATES} certificates.")
     return Archive(
         _modern(_unwrapped(description)),
         _document(files, _DEFINITIONS),
-        tuple(_certificate(each, files) for each in certificates),
+        tuple(_certificate(each, files) for each in _listed(files, _CERTIFICATES)),
+        tuple(_caller(each, files) for each in _listed(files, _CALLERS)),
     )
+
+
+def _listed(files: dict[str, bytes], names: Sequence[str]) -> list[dict[str, Any]]:
+    certificates = _unwrapped(_document(files, names)) or []
+    if not isinstance(certificates, list) or len(certificates) > MAX_CERTIFICATES:
+        name = names[0].partition("/")[2]
+        raise UnreadableArchive(f"{name}.yaml is no list of at most {MAX_CERTIFICATES} certificates.")
+    return [each if isinstance(each, dict) else {} for each in certificates]
 
 
 def _json(value: Any) -> str:
@@ -187,27 +210,39 @@ def _modern(description: Any) -> dict[str, Any]:
         "lifeCycleStatus": description.get("status"),
         "endpointConfig": endpoints,
         "tags": description.get("tags"),
+        "securityScheme": str(description["apiSecurity"]).split(",") if description.get("apiSecurity") else None,
     }
 
 
-def _certificate(listed: Any, files: dict[str, bytes]) -> ArchivedCertificate:
-    said = listed if isinstance(listed, dict) else {}
-    alias, endpoint, certificate = (
-        _text(said.get(name, said.get(older)))
-        for name, older in (("alias", "alias"), ("endpoint", "hostName"), ("certificate", "certificate"))
-    )
-    path = f"Endpoint-certificates/{certificate}"
+def _certificate(said: dict[str, Any], files: dict[str, bytes]) -> ArchivedCertificate:
+    what = "endpoint_certificates.yaml must say alias, endpoint and certificate of each."
+    alias = _text(said.get("alias"), what)
+    endpoint = _text(said.get("endpoint", said.get("hostName")), what)
+    return ArchivedCertificate(alias, endpoint, _file("Endpoint-certificates", alias, said, files, what))
+
+
+def _caller(said: dict[str, Any], files: dict[str, bytes]) -> ArchivedCaller:
+    what = "client_certificates.yaml must say alias and certificate of each."
+    alias = _text(said.get("alias"), what)
+    tier = _text(said.get("tierName") or "", what)
+    return ArchivedCaller(alias, tier, _file("Client-certificates", alias, said, files, what))
+
+
+def _file(folder: str, alias: str, said: dict[str, Any], files: dict[str, bytes], what: str) -> bytes:
+    """Give the certificate of an alias: from its file, or from the list itself, in PEM or base64."""
+    certificate = _text(said.get("certificate"), what)
+    path = f"{folder}/{certificate}"
     if path in files:
-        return ArchivedCertificate(alias, endpoint, files[path])
+        return files[path]
     if "BEGIN CERTIFICATE" in certificate:
-        return ArchivedCertificate(alias, endpoint, certificate.encode())
+        return certificate.encode()
     try:
-        return ArchivedCertificate(alias, endpoint, base64.b64decode("".join(certificate.split()), validate=True))
+        return base64.b64decode("".join(certificate.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise UnreadableArchive(f"The archive has no file {path[:200]} for the alias {alias[:60]}.") from error
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, what: str) -> str:
     if not isinstance(value, str):
-        raise UnreadableArchive("endpoint_certificates.yaml must say alias, endpoint and certificate of each.")
+        raise UnreadableArchive(what)
     return value

@@ -8,6 +8,7 @@ from datetime import datetime
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.identity import ReferenceIdentifier
 from holdfast.certificates.judgements.authority import judge_authority
+from holdfast.certificates.judgements.caller import judge_caller
 from holdfast.certificates.judgements.case import Case, cases
 from holdfast.certificates.judgements.chains import judge_chains
 from holdfast.certificates.judgements.finding import Code, Finding, Severity
@@ -17,7 +18,7 @@ from holdfast.certificates.judgements.names import judge_names
 from holdfast.certificates.judgements.strength import judge_strength
 from holdfast.certificates.judgements.usage import judge_usage
 
-__all__ = ["Code", "Finding", "Severity", "examine", "examine_all"]
+__all__ = ["Code", "Finding", "Severity", "examine", "examine_all", "examine_caller"]
 
 
 def examine(certificate: Certificate, references: Sequence[ReferenceIdentifier], now: datetime) -> list[Finding]:
@@ -27,6 +28,13 @@ def examine(certificate: Certificate, references: Sequence[ReferenceIdentifier],
     A CA certificate is not judged by names: the backend presents another one.
     """
     return examine_all([certificate], references, now)
+
+
+def examine_caller(certificate: Certificate, now: datetime) -> list[Finding]:
+    """Judge the certificate of a caller, which is accepted itself, whoever issued it."""
+    return [
+        finding for case in cases([certificate], [], now) for finding in (*judge_lifetime(case), *judge_caller(case))
+    ]
 
 
 def examine_all(

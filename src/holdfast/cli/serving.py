@@ -84,8 +84,8 @@ async def _until_stopped(work: Coroutine[Any, Any, T]) -> T | None:
 async def _up(settings: Settings, *, demo: bool) -> None:
     data, who = settings.data.expanduser(), Principal(DEFAULT_ORGANIZATION, ADMIN)
     async with running(settings) as holdfast:
-        if holdfast.certificate:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, holdfast.certificate.read_again)
+        if holdfast.certificate or holdfast.gateway_certificate:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, holdfast.read_certificates_again)
         _tell_ready(holdfast, data)
         tour = Tour(console, holdfast.runtime, who, holdfast.publisher_url, data, data / PASSWORD_FILE)
         async with tour.begin() if demo else nullcontext():
@@ -106,6 +106,8 @@ def _tell_ready(holdfast: Running, data: Path) -> None:
         console.print(f"User {ADMIN}, password {holdfast.new_password} (kept in {data / PASSWORD_FILE})")
     urls = holdfast.runtime.gateways
     addresses = f"publisher {holdfast.publisher_url}, gateway {urls['production']}, sandbox {urls['sandbox']}"
+    if over_tls := " and ".join(holdfast.runtime.tls_gateways.values()):
+        addresses += f", over TLS {over_tls}"
     console.print(f"Ready: {addresses}. Ctrl-C ends it.")
 
 

@@ -22,6 +22,14 @@ TlsCert = Annotated[
     Path | None, Option(metavar="FILE", help="Serve the publisher over TLS: certificate and chain, PEM.")
 ]
 TlsKey = Annotated[Path | None, Option(metavar="FILE", help="The private key of that certificate, PEM.")]
+GatewayTls = Annotated[
+    str | None, Option(metavar="HOST:PORT", help="Production calls over https, like 127.0.0.1:8243.")
+]
+SandboxTls = Annotated[str | None, Option(metavar="HOST:PORT", help="Sandbox calls over https.")]
+GatewayTlsCert = Annotated[
+    Path | None, Option(metavar="FILE", help="What the gateway presents to callers: certificate and chain, PEM.")
+]
+GatewayTlsKey = Annotated[Path | None, Option(metavar="FILE", help="The private key of that certificate, PEM.")]
 InsecureHttp = Annotated[
     bool | None,
     Option("--insecure-http", help="Let the publisher speak http beyond this machine, behind a TLS proxy."),
@@ -45,6 +53,10 @@ def up(
     sandbox: Sandbox = None,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
+    gateway_tls: GatewayTls = None,
+    sandbox_tls: SandboxTls = None,
+    gateway_tls_cert: GatewayTlsCert = None,
+    gateway_tls_key: GatewayTlsKey = None,
     insecure_http: InsecureHttp = None,
     demo: Demo = False,
 ) -> None:
@@ -52,14 +64,17 @@ def up(
     Start the publisher and a gateway; Ctrl-C ends both.
 
     What an option sets, a variable can set too: HOLDFAST_DATA, HOLDFAST_PUBLISHER, HOLDFAST_GATEWAY, HOLDFAST_SANDBOX,
-    HOLDFAST_TLS_CERT, HOLDFAST_TLS_KEY, HOLDFAST_INSECURE_HTTP. SIGHUP reads certificate and key again.
+    HOLDFAST_TLS_CERT, HOLDFAST_TLS_KEY, HOLDFAST_INSECURE_HTTP, and so on. SIGHUP reads certificates and keys again.
     HOLDFAST_ADMIN_PASSWORD is the password of admin, HOLDFAST_LOG_LEVEL one of debug, info, warning, error.
     """
     # The server is large; a command that only asks one does not load it.
     from holdfast.cli.serving import serve
 
     addresses = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
-    tls = {"tls_cert": tls_cert, "tls_key": tls_key, "insecure_http": insecure_http}
+    addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls}
+    files = {"tls_cert": tls_cert, "tls_key": tls_key}
+    files |= {"gateway_tls_cert": gateway_tls_cert, "gateway_tls_key": gateway_tls_key}
+    tls = {**files, "insecure_http": insecure_http}
     serve({"data": data} | addresses | tls, demo=demo)
 
 
@@ -94,6 +109,10 @@ def doctor(
     sandbox: Sandbox = None,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
+    gateway_tls: GatewayTls = None,
+    sandbox_tls: SandboxTls = None,
+    gateway_tls_cert: GatewayTlsCert = None,
+    gateway_tls_key: GatewayTlsKey = None,
     insecure_http: InsecureHttp = None,
     as_json: AsJson = False,
 ) -> None:
@@ -106,7 +125,10 @@ def doctor(
     from holdfast.cli.serving import diagnose
 
     addresses = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
-    tls = {"tls_cert": tls_cert, "tls_key": tls_key, "insecure_http": insecure_http}
+    addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls}
+    files = {"tls_cert": tls_cert, "tls_key": tls_key}
+    files |= {"gateway_tls_cert": gateway_tls_cert, "gateway_tls_key": gateway_tls_key}
+    tls = {**files, "insecure_http": insecure_http}
     checks = diagnose({"data": data} | addresses | tls)
     if as_json:
         write_json({"count": len(checks), "list": [asdict(check) for check in checks]})

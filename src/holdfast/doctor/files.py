@@ -56,8 +56,9 @@ def secrets(settings: Settings, data: Path) -> Iterator[Check]:
         # What others cannot reach, they cannot read, whatever its mode.
         if _is_file(path) and _mode(data) & 0o011:
             yield _unread(path, 0o077)
-    if settings.tls_key and _is_file(settings.tls_key.expanduser()):
-        yield _unread(settings.tls_key.expanduser(), 0o007)  # keys of a machine are often shared with a group
+    for key in (settings.tls_key, settings.gateway_tls_key):
+        if key and _is_file(key.expanduser()):
+            yield _unread(key.expanduser(), 0o007)  # keys of a machine are often shared with a group
 
 
 def disk_space(data: Path) -> Check:

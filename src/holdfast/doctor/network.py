@@ -1,12 +1,12 @@
 """
-The addresses that Holdfast listens on, and what the publisher presents there.
+The addresses that Holdfast listens on, and what is presented there.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
 from ipaddress import ip_address
 
-from holdfast.app import server_certificate
+from holdfast.app import server_certificate, server_certificate_of_gateways
 from holdfast.certificates.validity import EXPIRING_WITHIN
 from holdfast.doctor.check import Check
 from holdfast.https import read_own
@@ -35,10 +35,24 @@ def tls(settings: Settings, now: datetime) -> Check:
     )
 
 
+def gateway_tls(settings: Settings, now: datetime) -> Check:
+    """Read what gateways present to callers, or see that they present nothing."""
+    try:
+        found = server_certificate_of_gateways(settings)
+    except CannotStart as error:
+        return Check.failed("gateway TLS", str(error), "Correct it before the next start.")
+    if found is None:
+        return Check.ok("gateway TLS", "The gateways speak http alone, so no API can require client certificates.")
+    end = found.current.chain[0].not_after
+    text = f"The gateway's certificate is valid until {end:%Y-%m-%d}."
+    if end - now <= EXPIRING_WITHIN:
+        return Check.warning("gateway TLS", text, "Renew it; the files are read again by themselves.")
+    return Check.ok("gateway TLS", text)
+
+
 def ports(settings: Settings, *, running: bool) -> Iterator[Check]:
     """See that each address is free, or taken while a Holdfast runs."""
-    addresses = {"publisher": settings.publisher, "gateway": settings.gateway, "sandbox": settings.sandbox}
-    for name, address in addresses.items():
+    for name, address in ({"publisher": settings.publisher} | settings.gateway_addresses).items():
         where = url_of(address).removeprefix("http://")
         try:
             check_free(address, name)

@@ -51,12 +51,23 @@ def _content(session: Session, settings: Settings, data: Path, now: datetime) ->
     trusted, presented = inspection.trusted_certificates(session), inspection.presented_certificates(session)
     yield _lifetimes("endpoint certificates", trusted, now, "Replace them (`holdfast certificate replace`).")
     yield _lifetimes("client certificates", presented, now, "Make a request for new ones, or import them.")
+    calling = inspection.calling_certificates(session)
+    yield _lifetimes("certificates of callers", calling, now, "Ask the callers for new ones, and upload them beside.")
+    yield _callers(session, now)
     on = [f"{origin} of {organization}" for organization, origin in inspection.exceptions(session, now)]
     if on:
         text = f"Verification is switched off for {some(on)}."
         yield Check.warning("exceptions", text, "`holdfast trust verify URL` switches it on before the exception ends.")
     else:
         yield Check.ok("exceptions", "Every backend is verified.")
+
+
+def _callers(session: Session, now: datetime) -> Check:
+    closed = [f"{api} of {organization}" for organization, api in inspection.without_callers(session, now)]
+    if closed:
+        advice = "Upload a certificate of a caller, or take mutualssl out of securityScheme."
+        return Check.warning("callers", f"Nobody can call {some(closed)}: no client certificate is accepted.", advice)
+    return Check.ok("callers", "Every API that requires client certificates accepts one.")
 
 
 def _writable(path: Path) -> Check:

@@ -31,22 +31,31 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from holdfast.apis.endpoint import Environment
+from holdfast.gateway.downstream import downstream_tls
 from holdfast.gateway.process import CONTROL_PLANE
 from holdfast.gateway.resource import LISTENER, Resource, make_resource
-from holdfast.gateway.routes import ENVIRONMENT_HEADER
+from holdfast.gateway.routes import CALLER_HEADER, ENVIRONMENT_HEADER
 from holdfast.gateway.tls import ads
 
 _NOT_TRUSTED = "upstream.transport_failure_reason.contains('CERTIFICATE_VERIFY_FAILED')"
 _UNREACHABLE_FLAGS = ("UF", "UH", "UC", "UR", "LR", "NC", "URX", "UO", "UPE")
 _TIMEOUT_FLAGS = ("UT", "SI", "DPE")
+# The only answers that routes give themselves: see `routes.refusals`.
+_REFUSED = "response.code_details == 'direct_response'"
+_HANDSHAKE_WITHIN = Duration(seconds=15)
 
 
-def listener(environment: Environment, host: str, port: int) -> Resource:
-    """Make the listener of *environment* on *host* (an address) and *port*."""
+def listener(environment: Environment, host: str, port: int, *, tls: bool = False) -> Resource:
+    """
+    Make the listener of *environment* on *host* (an address) and *port*.
+
+    With *tls* it speaks https, and lets callers present a certificate.
+    """
+    name = f"{environment}/tls" if tls else environment
     manager = HttpConnectionManager(
         stat_prefix=environment,
         scoped_routes=_scoped_routes(),
-        early_header_mutation_extensions=[_name_environment(environment)],
+        early_header_mutation_extensions=[_name_request(environment)],
         http_filters=[_router()],
         upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],
         local_reply_config=_local_replies(),
@@ -57,10 +66,14 @@ def listener(environment: Environment, host: str, port: int) -> Resource:
         path_with_escaped_slashes_action=HttpConnectionManager.KEEP_UNCHANGED,
         use_remote_address={"value": True},
         strip_any_host_port=False,
+        forward_client_cert_details=HttpConnectionManager.SANITIZE,
     )
     chain = FilterChain(filters=[_network_filter(manager)])
+    if tls:
+        chain.transport_socket.CopyFrom(downstream_tls())
+        chain.transport_socket_connect_timeout.CopyFrom(_HANDSHAKE_WITHIN)
     address = Address(socket_address=SocketAddress(address=host, port_value=port))
-    return make_resource(LISTENER, environment, Listener(name=environment, address=address, filter_chains=[chain]))
+    return make_resource(LISTENER, name, Listener(name=name, address=address, filter_chains=[chain]))
 
 
 def _network_filter(manager: HttpConnectionManager) -> Filter:
@@ -104,20 +117,29 @@ def _scoped_routes() -> ScopedRoutes:
     )
 
 
-def _name_environment(environment: Environment) -> TypedExtensionConfig:
-    """Set the header before routing, whatever the caller sent."""
-    header = HeaderValueOption(
-        header=HeaderValue(key=ENVIRONMENT_HEADER, value=environment),
-        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-    )
+def _name_request(environment: Environment) -> TypedExtensionConfig:
+    """Say before routing where a request came in and whose certificate was presented, whatever the caller sent."""
+    said = {ENVIRONMENT_HEADER: environment, CALLER_HEADER: "%DOWNSTREAM_PEER_FINGERPRINT_256%"}
+    # Removed first: without a certificate Envoy has nothing to write, and would leave what the caller sent (measured).
+    mutations = [HeaderMutation(remove=name) for name in said]
+    mutations += [
+        HeaderMutation(append=HeaderValueOption(header=HeaderValue(key=name, value=value)))
+        for name, value in said.items()
+    ]
     made = TypedExtensionConfig(name="envoy.http.early_header_mutation.header_mutation")
-    made.typed_config.Pack(EarlyHeaderMutation(mutations=[HeaderMutation(append=header)]))
+    made.typed_config.Pack(EarlyHeaderMutation(mutations=mutations))
     return made
 
 
 def _local_replies() -> LocalReplyConfig:
     return LocalReplyConfig(
         mappers=[
+            _reply(
+                _cel(_REFUSED),
+                403,
+                "client_certificate_required",
+                "This API is for callers with an accepted client certificate.",
+            ),
             _reply(_flags("NR"), 404, "not_found", "No API is served at this address."),
             _reply(_cel(_NOT_TRUSTED), 503, "backend_not_trusted", "The gateway does not trust the backend."),
             _reply(_flags(*_TIMEOUT_FLAGS), 504, "backend_timeout", "The backend did not answer in time."),

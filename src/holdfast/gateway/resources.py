@@ -1,8 +1,8 @@
 """
-An API, its trust sets and client certificates -> everything that a gateway needs for it. Pure.
+An API, its trust sets, client certificates and callers -> everything that a gateway needs for it. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -13,8 +13,8 @@ from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.apis.endpoint import ENVIRONMENTS, Environment, Origin
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.clusters import clusters
-from holdfast.gateway.resource import Resource
-from holdfast.gateway.routes import cluster_name, routes_of, scope_of
+from holdfast.gateway.resource import ROUTES, Resource
+from holdfast.gateway.routes import cluster_name, routes_of, scope_name, scope_of
 from holdfast.gateway.tls import client_secret, secret
 
 NOBODY: Mapping[Origin, ClientIdentity] = MappingProxyType({})
@@ -28,7 +28,8 @@ class ApiResources:
     secrets: tuple[Resource, ...]
     scope: str  # where its routes are
     routes: Mapping[Environment, list[Route]]
-    by_origin: Mapping[str, frozenset[tuple[str, str]]]  # origin -> its clusters and secrets, as type URL and name
+    # Origin -> its clusters and secrets, as type URL and name; the API's id -> its routes, where they say who may call.
+    by_origin: Mapping[str, frozenset[tuple[str, str]]]
 
     @property
     def all(self) -> tuple[Resource, ...]:
@@ -37,12 +38,16 @@ class ApiResources:
 
 
 def build_api(
-    api: Api, trust: Mapping[Origin, TrustSet], clients: Mapping[Origin, ClientIdentity] = NOBODY
+    api: Api,
+    trust: Mapping[Origin, TrustSet],
+    clients: Mapping[Origin, ClientIdentity] = NOBODY,
+    callers: Collection[str] = (),
 ) -> ApiResources:
     """
     Make the resources of *api*.
 
-    *trust* has a trust set for each of its https origins, *clients* what is presented to those that ask for it.
+    *trust* has a trust set for each of its https origins, *clients* what is presented to those that ask for it;
+    *callers* are the fingerprints of the certificates that its callers may present, where it requires any.
     """
     made: list[Resource] = []
     secrets: dict[str, Resource] = {}
@@ -65,5 +70,8 @@ def build_api(
             own = [*own, identity]
         keys = frozenset((resource.type_url, resource.name) for resource in own)
         by_origin[str(origin)] = by_origin.get(str(origin), frozenset()) | keys
-    routes = {environment: routes_of(api, environment) for environment in ENVIRONMENTS}
+    routes = {environment: routes_of(api, environment, callers) for environment in ENVIRONMENTS}
+    if api.requires_certificate and made:
+        served = [environment for environment in ENVIRONMENTS if routes[environment]]
+        by_origin[api.id] = frozenset((ROUTES, scope_name(environment, scope_of(api))) for environment in served)
     return ApiResources(tuple(made), tuple(secrets.values()), scope_of(api), routes, by_origin)

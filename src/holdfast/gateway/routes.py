@@ -2,9 +2,16 @@
 APIs -> Envoy routes: `/context/version/rest` becomes `/base/rest` at the backend.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
-from envoy.config.route.v3.route_components_pb2 import HeaderMatcher, Route, RouteAction, RouteMatch, VirtualHost
+from envoy.config.route.v3.route_components_pb2 import (
+    DirectResponseAction,
+    HeaderMatcher,
+    Route,
+    RouteAction,
+    RouteMatch,
+    VirtualHost,
+)
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
@@ -17,6 +24,10 @@ from holdfast.gateway.resource import ROUTES, Resource, make_resource
 
 # All listeners are given all scopes; by this header, which they set themselves, each finds its own.
 ENVIRONMENT_HEADER = "x-holdfast-environment"
+# The SHA-256 of the certificate that a caller has proven to hold; listeners set it, so that nobody can send it.
+CALLER_HEADER = "x-holdfast-caller"
+_OWN_HEADERS = (ENVIRONMENT_HEADER, CALLER_HEADER)
+_UPGRADE = HeaderMatcher(name="upgrade", string_match=StringMatcher(exact="websocket", ignore_case=True))
 IDLE_TIMEOUT = Duration(seconds=60)
 
 
@@ -32,16 +43,40 @@ def read_cluster_name(name: str) -> tuple[str, str, Environment] | None:
     return (organization, rest, found) if organization and rest and found else None
 
 
-def routes_of(api: Api, environment: Environment) -> list[Route]:
-    """Make the routes of one environment of *api*; none when it is not served or has no backend there."""
+def routes_of(api: Api, environment: Environment, callers: Collection[str] = ()) -> list[Route]:
+    """
+    Make the routes of one environment of *api*; none when it is not served or has no backend there.
+
+    When it requires certificates of its callers, *callers* are the fingerprints of those that it accepts: each has
+    routes of its own, as Envoy takes no regular expression of more than one of them, and behind them stands a refusal.
+    """
     endpoint = api.endpoint(environment)
     if endpoint is None or not api.state.is_served:
         return []
     cluster = cluster_name(api.organization, api.id, environment)
-    upgrade = HeaderMatcher(name="upgrade", string_match=StringMatcher(exact="websocket", ignore_case=True))
+    if not api.requires_certificate:
+        return _routes_to(cluster, api, endpoint, [])
+    accepted = [
+        route
+        for caller in sorted(callers)
+        for route in _routes_to(
+            cluster, api, endpoint, [HeaderMatcher(name=CALLER_HEADER, string_match=StringMatcher(exact=caller))]
+        )
+    ]
+    return accepted + refusals(api)
+
+
+def refusals(api: Api) -> list[Route]:
+    """Make the routes that answer who may not call *api*; the listener's local replies say what."""
+    refused = DirectResponseAction(status=403)
+    matches = (RouteMatch(path=api.path), RouteMatch(prefix=f"{api.path}/"))
+    return [Route(match=match, direct_response=refused) for match in matches]
+
+
+def _routes_to(cluster: str, api: Api, endpoint: Endpoint, who: Sequence[HeaderMatcher]) -> list[Route]:
     return [
         route
-        for headers, target in (([upgrade], upgrade_cluster_name(cluster, endpoint)), ([], cluster))
+        for headers, target in (([*who, _UPGRADE], upgrade_cluster_name(cluster, endpoint)), (who, cluster))
         for route in (
             _route(cluster, RouteMatch(path=api.path, headers=headers), target, endpoint, endpoint.base_path or "/"),
             _route(
@@ -85,7 +120,7 @@ def scoped_routes(environment: Environment, scope: str, routes: Iterable[list[Ro
     every = sorted(routes, key=lambda group: -len(group[0].match.path) if group else 0)
     name = scope_name(environment, scope)
     host = VirtualHost(name=name, domains=["*"], routes=[route for group in every for route in group])
-    configuration = RouteConfiguration(name=name, virtual_hosts=[host], request_headers_to_remove=[ENVIRONMENT_HEADER])
+    configuration = RouteConfiguration(name=name, virtual_hosts=[host], request_headers_to_remove=_OWN_HEADERS)
     fragments = [ScopedRouteConfiguration.Key.Fragment(string_key=part) for part in (environment, scope)]
     key = ScopedRouteConfiguration.Key(fragments=fragments)
     made = ScopedRouteConfiguration(name=name, key=key, route_configuration=configuration)

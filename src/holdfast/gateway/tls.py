@@ -27,7 +27,7 @@ from holdfast.gateway.public_roots import public_roots_pem
 from holdfast.gateway.resource import SECRET, Resource, make_resource
 
 # Ed25519 and P-521 backends fail the handshake unless they are listed (measured on Envoy 1.40).
-_SIGNATURE_ALGORITHMS = (
+SIGNATURE_ALGORITHMS = (
     "ecdsa_secp256r1_sha256",
     "rsa_pss_rsae_sha256",
     "rsa_pkcs1_sha256",
@@ -40,7 +40,7 @@ _SIGNATURE_ALGORITHMS = (
     "ed25519",
 )
 _VERSIONS = {TlsVersion.TLS_1_2: TlsParameters.TLSv1_2, TlsVersion.TLS_1_3: TlsParameters.TLSv1_3}
-_CURVES = ("X25519", "P-256", "P-384", "P-521")
+CURVES = ("X25519", "P-256", "P-384", "P-521")
 
 
 def ads() -> ConfigSource:
@@ -65,20 +65,21 @@ def secret(trust: TrustSet) -> Resource:
         return _public_secret(secret_name(trust))
     anchors = "".join(anchor.pem for anchor in trust.anchors)
     context = CertificateValidationContext(
-        trusted_ca=_inline(anchors + public_roots_pem() if trust.public_roots else anchors),
+        trusted_ca=inline(anchors + public_roots_pem() if trust.public_roots else anchors),
         only_verify_leaf_cert_crl=bool(trust.revocation) and not trust.revocation_of_path,
     )
     if trust.revocation:
-        context.crl.CopyFrom(_inline("".join(crl.pem for crl in trust.revocation)))
+        context.crl.CopyFrom(inline("".join(crl.pem for crl in trust.revocation)))
     return _secret(secret_name(trust), context)
 
 
 @cache
 def _public_secret(name: str) -> Resource:
-    return _secret(name, CertificateValidationContext(trusted_ca=_inline(public_roots_pem())))
+    return _secret(name, CertificateValidationContext(trusted_ca=inline(public_roots_pem())))
 
 
-def _inline(text: str) -> DataSource:
+def inline(text: str) -> DataSource:
+    """Send *text* within the resource."""
     return DataSource(inline_string=text)
 
 
@@ -95,7 +96,7 @@ def client_secret(client: ClientIdentity) -> Resource:
     """Make the SDS secret that holds the chain and the key of *client*: the only place where a key is given away."""
     name = client_secret_name(client)
     certificate = TlsCertificate(
-        certificate_chain=_inline("".join(each.pem for each in client.chain)), private_key=_inline(client.key_pem)
+        certificate_chain=inline("".join(each.pem for each in client.chain)), private_key=inline(client.key_pem)
     )
     return make_resource(SECRET, name, Secret(name=name, tls_certificate=certificate))
 
@@ -114,8 +115,8 @@ def upstream_tls(trust: TrustSet, client: ClientIdentity | None = None, *, http2
         tls_params=TlsParameters(
             tls_minimum_protocol_version=_VERSIONS[trust.tls_minimum],
             tls_maximum_protocol_version=_VERSIONS[trust.tls_maximum],
-            ecdh_curves=_CURVES,
-            signature_algorithms=_SIGNATURE_ALGORITHMS,
+            ecdh_curves=CURVES,
+            signature_algorithms=SIGNATURE_ALGORITHMS,
         ),
         alpn_protocols=["h2", "http/1.1"] if http2 else ["http/1.1"],
     )

@@ -53,7 +53,8 @@ def list_apis(
 def create_api(running: Running, caller: Caller, body: ApiBody, response: Response) -> dict[str, Any]:
     """Create an API."""
     try:
-        made = catalog.create_described(running.store, caller, body.draft(), running.now())
+        draft, may = body.draft(), running.asks_callers
+        made = catalog.create_described(running.store, caller, draft, running.now(), may_require_certificate=may)
     except InvalidFields as error:
         raise in_rest_words(error) from error
     return created(made, response)
@@ -107,6 +108,7 @@ def update_api(
             endpoints=(body.production, body.sandbox) if body.endpoint_config else None,
             members=body.members,
             expected=expected,
+            may_require_certificate=running.asks_callers,
         )
     except InvalidFields as error:
         raise in_rest_words(error) from error

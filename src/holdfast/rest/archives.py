@@ -79,7 +79,9 @@ def import_api(
             definition,
             archive.certificates,
             running.now(),
+            archive.callers,
             overwrite=overwrite,
+            may_require_certificate=running.asks_callers,
         )
     except InvalidFields as error:
         raise in_rest_words(error) from error

@@ -1,11 +1,13 @@
 """
-`/endpoint-certificates/{alias}/content`: download.
+Downloads of certificates, and `/endpoint-certificates/{alias}/content`.
 """
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
+from holdfast.certificates.certificate import Certificate
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.errors import PREFIX
 from holdfast.services import trust
@@ -22,12 +24,17 @@ _PEM_TYPES = ("application/x-pem-file", "application/pem-certificate-chain")
 def get_content(running: Running, caller: Caller, alias: str, request: Request) -> Response:
     """Download what is under *alias*: DER for one certificate, PEM for several or when the client accepts only that."""
     entry = trust.get_certificate(running.store, caller, alias)
+    return download(request, entry.alias, entry.certificates)
+
+
+def download(request: Request, alias: str, certificates: Sequence[Certificate]) -> Response:
+    """Answer with a file: DER for one certificate, PEM for several or when the client accepts only that."""
     accept = request.headers.get("accept", "")
     asked = next((kind for kind in _PEM_TYPES if kind in accept), None)
-    as_pem = asked or len(entry.certificates) > 1
-    content = "".join(c.pem for c in entry.certificates).encode() if as_pem else entry.certificates[0].der
-    disposition = f"attachment; filename*=UTF-8''{quote(entry.alias, safe='')}.crt"
-    if entry.alias.isascii():
-        disposition = f'attachment; filename="{entry.alias}.crt"'
+    as_pem = asked or len(certificates) > 1
+    content = "".join(each.pem for each in certificates).encode() if as_pem else certificates[0].der
+    disposition = f"attachment; filename*=UTF-8''{quote(alias, safe='')}.crt"
+    if alias.isascii():
+        disposition = f'attachment; filename="{alias}.crt"'
     media_type = asked or "application/octet-stream"
     return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})

@@ -16,7 +16,7 @@ from holdfast.certificates.description import described
 from holdfast.certificates.parsing import Ignored
 from holdfast.certificates.private_keys import KeyType
 from holdfast.rest.authentication import Caller, Running
-from holdfast.rest.endpoint_certificates import read
+from holdfast.rest.certificates import read
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.services import client_certificates

@@ -40,7 +40,10 @@ def import_openapi(
     body = _properties(additional_properties)
     definition = read_definition(_sent(file, "", url))
     try:
-        made = definitions.import_definition(running.store, caller, definition, body.draft(), running.now())
+        draft, may = body.draft(), running.asks_callers
+        made = definitions.import_definition(
+            running.store, caller, definition, draft, running.now(), may_require_certificate=may
+        )
     except InvalidFields as error:
         raise in_rest_words(error) from error
     return created(made, response)

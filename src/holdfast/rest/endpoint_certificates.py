@@ -8,11 +8,10 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Query, Response, UploadFile
 
 from holdfast.apis.endpoint_certificate import EndpointCertificate
-from holdfast.certificates import parsing
 from holdfast.certificates.description import described
 from holdfast.certificates.validity import Status
 from holdfast.rest.authentication import Caller, Running
-from holdfast.rest.certificates import findings_of
+from holdfast.rest.certificates import findings_of, read
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
@@ -128,11 +127,6 @@ def get_usage(
         ],
         "pagination": pagination(path, {}, offset, limit, len(every)),
     }
-
-
-def read(upload: UploadFile) -> bytes:
-    """Read an upload, one byte more than is allowed at most, so that the parser can see that it is too large."""
-    return upload.file.read(parsing.MAX_BYTES + 1)
 
 
 def described_entry(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]:

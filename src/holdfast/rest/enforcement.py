@@ -1,5 +1,5 @@
 """
-How far the trust of an origin has come at the gateways, as a member of answers.
+How far the trust of an origin, or who may call an API, has come at the gateways, as a member of answers.
 """
 
 from typing import Any
@@ -7,9 +7,9 @@ from typing import Any
 from holdfast.services.runtime import Runtime
 
 
-def enforced(running: Runtime, organization: str, origin: str) -> dict[str, Any]:
-    """Make the member `enforcement` for *origin*."""
-    found = running.enforcements.of_origins(organization, [origin])[origin]
+def enforced(running: Runtime, organization: str, subject: str) -> dict[str, Any]:
+    """Make the member `enforcement` for an origin, or for the id of an API whose callers need a certificate."""
+    found = running.enforcements.of_origins(organization, [subject])[subject]
     return {
         "enforcement": {
             "progress": found.progress.value,

@@ -11,8 +11,8 @@ from holdfast.certificates.choices import choices, role_of
 from holdfast.certificates.description import described
 from holdfast.probe import Presentation, Unseen
 from holdfast.rest.authentication import Caller, Running
-from holdfast.rest.certificates import findings_of
-from holdfast.rest.endpoint_certificates import Password, read
+from holdfast.rest.certificates import findings_of, read
+from holdfast.rest.endpoint_certificates import Password
 from holdfast.rest.errors import PREFIX
 from holdfast.services.runtime import Runtime
 from holdfast.services.tested_trust import terms_to_test

@@ -25,7 +25,7 @@ def get_settings(running: Running, caller: Caller) -> dict[str, Any]:
                 "type": name,
                 "serverUrl": url,
                 "showInApiConsole": True,
-                "endpoints": {"http": url},
+                "endpoints": {"http": url} | ({"https": secure} if (secure := running.tls_gateways.get(name)) else {}),
             }
             for name, url in list_environments(running.gateways, caller)
         ],

@@ -7,7 +7,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from holdfast.apis.archive import Archive, ArchivedCertificate
+from holdfast.apis.api import Api
+from holdfast.apis.archive import Archive, ArchivedCaller, ArchivedCertificate
+from holdfast.apis.caller_certificate import check_tier, requiring_certificate
 from holdfast.apis.description import Described, full
 from holdfast.apis.documents import write_json
 from holdfast.apis.endpoint import Endpoint, parse_endpoint
@@ -18,12 +20,13 @@ from holdfast.apis.members import check_members, merge_members
 from holdfast.apis.openapi import Definition
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.parsing import Upload
-from holdfast.services import catalog, definitions, trust
+from holdfast.services import caller_certificates, catalog, definitions, trust
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.errors import Conflict
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.store import api_documents, apis, endpoint_certificates
+from holdfast.store import caller_certificates as callers_of
 from holdfast.store.database import Store
 
 # A new API is Created; what leads from there to the state that its archive says.
@@ -36,7 +39,7 @@ _WAYS = {
 
 def export_api(store: Store, who: Principal, api_id: str, servers: list[str], *, keep_state: bool = True) -> Archive:
     """
-    Give an API with its definition and the endpoint certificates of its origins.
+    Give an API with its definition, the endpoint certificates of its origins and those of its callers.
 
     Raises:
         NotFound: There is no such API.
@@ -48,6 +51,7 @@ def export_api(store: Store, who: Principal, api_id: str, servers: list[str], *,
     described = catalog.get_described(store, who, api_id)
     definition = definitions.get_definition(store, who, api_id, servers)
     entries = trust.certificates_of_api(store, who, described.api)
+    callers, _ = caller_certificates.list_certificates(store, who, api_id)
     state = {} if keep_state else {"lifeCycleStatus": State.CREATED.value}
     return Archive(
         full(described) | state,
@@ -55,6 +59,7 @@ def export_api(store: Store, who: Principal, api_id: str, servers: list[str], *,
         tuple(
             ArchivedCertificate(e.alias, e.endpoint, "".join(c.pem for c in e.certificates).encode()) for e in entries
         ),
+        tuple(ArchivedCaller(each.alias, each.tier, each.certificate.pem.encode()) for each in callers),
     )
 
 
@@ -66,43 +71,54 @@ def import_api(
     definition: Definition | None,
     certificates: tuple[ArchivedCertificate, ...],
     now: datetime,
+    callers: tuple[ArchivedCaller, ...] = (),
     *,
     overwrite: bool = False,
+    may_require_certificate: bool = False,
 ) -> Described:
     """
     Create an API with its certificates, or give the one of its name and version what the archive says: all or nothing.
 
-    A new API goes to *state*, one that there is stays in its own.
+    A new API goes to *state*, one that there is stays in its own. With *callers*, nobody else calls it.
 
     Raises:
         NotPermitted: The user may not create APIs, or not what is in the archive: certificates, a later state.
         InvalidField, InvalidFields: Some values cannot be used.
         CertificateError, CertificateExpired: A certificate cannot be used.
         Conflict: There is such an API and it is not to be overwritten, or an alias has other certificates already.
+        MutualTlsMissing: It would require certificates of its callers, and no gateway asks for them.
     """
     who.require(Permission.CHANGE_APIS)
     if certificates:
         who.require(Permission.ADD_ENDPOINT_CERTIFICATES)
     if state in _WAYS:
         who.require(Permission.PUBLISH_APIS)
+    if callers:
+        who.require(Permission.ADD_CALLER_CERTIFICATES)
+        draft = replace(draft, members=requiring_certificate(draft.members))
     described = catalog.check_draft(draft, who, now)
     if definition:
         described = replace(
             described, members={"operations": definitions.operations_of(definition)} | dict(described.members)
         )
     read = [_read(each, now) for each in certificates]  # before the lock: some are work
+    calling = [_read_caller(each, now) for each in callers]
     with store.write() as session:
         present = _present(session, who, described)
         if present and not overwrite:
             api = present.api
             raise Conflict("name", f"There is {api.name} {api.version} already. Say overwrite=true to change it.")
-        made = _overwritten(session, who, present, described, now) if present else described
-        if not present:
-            catalog.add_api(session, who, made, now, "import API")
+        may = may_require_certificate
+        if present:
+            made = _overwritten(session, who, present, described, now, may_require_certificate=may)
+        else:
+            made = catalog.add_api(session, who, described, now, "import API", may_require_certificate=may)
         if definition:
             api_documents.save_definition(session, made.api, write_json(definition.content))
         for alias, target, upload in read:
             _add_certificate(session, who, alias, target, upload, now)
+        for alias, tier, certificate in calling:
+            _add_caller(session, who, made.api, alias, tier, certificate, now)
         if not present:
             for action in _WAYS.get(State(state), ()) if state in set(State) else ():
                 made = replace(made, api=catalog.move(session, who, made.api, action, now))
@@ -114,6 +130,11 @@ def _read(certificate: ArchivedCertificate, now: datetime) -> tuple[str, Endpoin
     return check_alias(certificate.alias), parse_endpoint(endpoint), trust.read_upload(certificate.data, now)
 
 
+def _read_caller(caller: ArchivedCaller, now: datetime) -> tuple[str, str, Certificate]:
+    certificate = caller_certificates.read_caller(caller.data, now)
+    return check_alias(caller.alias), check_tier(caller.tier), certificate
+
+
 def _present(session: Session, who: Principal, described: Described) -> Described | None:
     wanted = described.api
     for api in apis.sharing_name_or_context(session, who.organization, wanted.name, wanted.context):
@@ -122,7 +143,15 @@ def _present(session: Session, who: Principal, described: Described) -> Describe
     return None
 
 
-def _overwritten(session: Session, who: Principal, before: Described, wanted: Described, now: datetime) -> Described:
+def _overwritten(
+    session: Session,
+    who: Principal,
+    before: Described,
+    wanted: Described,
+    now: datetime,
+    *,
+    may_require_certificate: bool,
+) -> Described:
     if wanted.api.context != before.api.context:
         raise InvalidField("context", f"The context of {before.api.name} is {before.api.context} and cannot change.")
     api = replace(
@@ -133,8 +162,7 @@ def _overwritten(session: Session, who: Principal, before: Described, wanted: De
         updated_at=now,
     )
     after = Described(api, check_members(merge_members(before.members, wanted.members)))
-    catalog.save_described(session, who, before, after, now)
-    return after
+    return catalog.save_described(session, who, before, after, now, may_require_certificate=may_require_certificate)
 
 
 def _add_certificate(
@@ -145,6 +173,17 @@ def _add_certificate(
         trust.add_certificate(session, who, alias, target, upload, now)
     elif (present.origin, _prints(present.certificates)) != (str(target.origin), _prints(upload.certificates)):
         message = f"The alias {alias} has other certificates already. Replace them there, or rename it in the archive."
+        raise Conflict("alias", message)
+
+
+def _add_caller(
+    session: Session, who: Principal, api: Api, alias: str, tier: str, certificate: Certificate, now: datetime
+) -> None:
+    present = callers_of.get(session, who.organization, api.id, alias)
+    if present is None:
+        caller_certificates.add_certificate(session, who, api, alias, tier, certificate, now)
+    elif present.certificate != certificate:
+        message = f"The alias {alias} has another certificate already. Replace it there, or rename it in the archive."
         raise Conflict("alias", message)
 
 

@@ -16,12 +16,13 @@ from holdfast.apis.description import Described
 from holdfast.apis.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.lifecycle import State, transit
 from holdfast.apis.members import check_members, merge_members
+from holdfast.services.calling import obeyed
 from holdfast.services.check import Check
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.services.versions import Expected, check_expected, tag_of_api
-from holdfast.store import api_documents, apis, journal
+from holdfast.store import api_documents, apis, caller_certificates, journal
 from holdfast.store.apis import ApiFilter
 from holdfast.store.database import Store
 from holdfast.store.journal import AuditEvent
@@ -42,34 +43,50 @@ class ApiDraft:
     members: Mapping[str, Any] = field(default_factory=dict)  # of its description, kept for others
 
 
-def create_api(store: Store, who: Principal, draft: ApiDraft, now: datetime) -> Api:
+def create_api(
+    store: Store, who: Principal, draft: ApiDraft, now: datetime, *, may_require_certificate: bool = False
+) -> Api:
     """Create an API in the state Created. Raises as `create_described`."""
-    return create_described(store, who, draft, now).api
+    return create_described(store, who, draft, now, may_require_certificate=may_require_certificate).api
 
 
-def create_described(store: Store, who: Principal, draft: ApiDraft, now: datetime) -> Described:
+def create_described(
+    store: Store, who: Principal, draft: ApiDraft, now: datetime, *, may_require_certificate: bool = False
+) -> Described:
     """
     Create an API in the state Created, and give it with all members of its description.
+
+    *may_require_certificate* says whether gateways ask callers for certificates.
 
     Raises:
         InvalidFields: Some values cannot be used.
         Conflict: Its context or name is taken.
+        MutualTlsMissing: It requires certificates of its callers, and no gateway asks for them.
     """
     who.require(Permission.CHANGE_APIS)
     described = check_draft(draft, who, now)
     with store.write() as session:
-        add_api(session, who, described, now)
-    return described
+        return add_api(session, who, described, now, may_require_certificate=may_require_certificate)
 
 
-def add_api(session: Session, who: Principal, described: Described, now: datetime, action: str = "create API") -> None:
-    """Add an API that was checked, in the caller's transaction. Raises Conflict."""
+def add_api(
+    session: Session,
+    who: Principal,
+    checked: Described,
+    now: datetime,
+    action: str = "create API",
+    *,
+    may_require_certificate: bool = False,
+) -> Described:
+    """Add an API that was checked, in the caller's transaction; give it as it is. Raises Conflict, MutualTlsMissing."""
+    _refuse_conflict(session, checked.api)
+    described = obeyed(session, None, checked, may_require=may_require_certificate)
     api = described.api
-    _refuse_conflict(session, api)
     apis.insert(session, api)
     if described.members:
         api_documents.save_members(session, api, described.members)
     _written(session, who, action, api, f"endpoints {_urls(api)}", now)
+    return described
 
 
 def copy_api(
@@ -96,8 +113,9 @@ def copy_api(
             created_at=now,
             updated_at=now,
         )
-        made = Described(api, {**before.members, "isDefaultVersion": is_default})
-        add_api(session, who, made, now, "copy API")
+        copy, protected = Described(api, {**before.members, "isDefaultVersion": is_default}), api.requires_certificate
+        made = add_api(session, who, copy, now, "copy API", may_require_certificate=protected)
+        caller_certificates.copy(session, before.api, made.api)
         definition = api_documents.definition_of(session, who.organization, api_id)
         api_documents.save_definition(session, api, definition)
     return made
@@ -173,17 +191,19 @@ def change_api(
     endpoints: tuple[str | None, str | None] | None = None,
     members: Mapping[str, Any] | None = None,
     expected: Expected = None,
+    may_require_certificate: bool = False,
 ) -> Described:
     """
     Give an API another description, other endpoints (production, sandbox), other members; None keeps what it has.
 
-    Who publishes may change what is said of it, as in the described system, and not where its traffic goes.
+    Who publishes may change what is said of it, as in the described system, not where its traffic goes or who may call.
 
     Raises:
-        NotPermitted: They may not change it, or not its endpoints.
-        InvalidFields: A value cannot be used.
+        NotPermitted: They may not change it, or not its endpoints or who may call it.
+        InvalidField, InvalidFields: A value cannot be used.
         NotFound: There is no such API.
         ContentChanged: It is not as *expected*.
+        MutualTlsMissing: It would require certificates of its callers, and no gateway asks for them.
     """
     who.require(Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     check = Check()
@@ -205,16 +225,37 @@ def change_api(
             who.require(Permission.CHANGE_APIS)
         # Checked again: what was small twice need not be small together.
         after = Described(api, check_members(merge_members(before.members, kept)))
-        save_described(session, who, before, after, now)
-    return after
+        saved = save_described(session, who, before, after, now, may_require_certificate=may_require_certificate)
+        if saved.api.requires_certificate != before.api.requires_certificate:
+            who.require(Permission.CHANGE_APIS)
+        return saved
 
 
-def save_described(session: Session, who: Principal, before: Described, after: Described, now: datetime) -> None:
-    """Write an API that was changed and checked, in the caller's transaction."""
+def save_described(
+    session: Session,
+    who: Principal,
+    before: Described,
+    checked: Described,
+    now: datetime,
+    *,
+    may_require_certificate: bool = False,
+) -> Described:
+    """
+    Write an API that was changed and checked, in the caller's transaction, and give it as it is.
+
+    Raises:
+        InvalidField: Certificates of its callers would protect nothing any longer.
+        MutualTlsMissing: It would require them, and no gateway asks for them.
+    """
+    after = obeyed(session, before, checked, may_require=may_require_certificate)
     apis.update(session, after.api)
     if after.members != before.members:
         api_documents.save_members(session, after.api, after.members)
-    _written(session, who, "change API", after.api, f"endpoints {_urls(before.api)} -> {_urls(after.api)}", now)
+    detail = f"endpoints {_urls(before.api)} -> {_urls(after.api)}"
+    if after.api.requires_certificate != before.api.requires_certificate:
+        detail += ", callers need a certificate" if after.api.requires_certificate else ", everybody may call"
+    _written(session, who, "change API", after.api, detail, now)
+    return after
 
 
 def change_lifecycle(store: Store, who: Principal, api_id: str, action: str, now: datetime) -> Api:

@@ -73,7 +73,13 @@ def put_definition(
 
 
 def import_definition(
-    store: Store, who: Principal, definition: Definition, draft: ApiDraft, now: datetime
+    store: Store,
+    who: Principal,
+    definition: Definition,
+    draft: ApiDraft,
+    now: datetime,
+    *,
+    may_require_certificate: bool = False,
 ) -> Described:
     """
     Create an API of a definition; what *draft* leaves empty is taken from there.
@@ -81,6 +87,7 @@ def import_definition(
     Raises:
         InvalidFields: Some values cannot be used.
         Conflict: Its context or name is taken.
+        MutualTlsMissing: It requires certificates of its callers, and no gateway asks for them.
     """
     who.require(Permission.CHANGE_APIS)
     name = draft.name or " ".join(_NO_NAME.sub(" ", definition.name).split())[:60]
@@ -96,9 +103,11 @@ def import_definition(
     )
     described = catalog.check_draft(filled, who, now)
     with store.write() as session:
-        catalog.add_api(session, who, described, now, "import definition")
-        api_documents.save_definition(session, described.api, write_json(definition.content))
-    return described
+        made = catalog.add_api(
+            session, who, described, now, "import definition", may_require_certificate=may_require_certificate
+        )
+        api_documents.save_definition(session, made.api, write_json(definition.content))
+    return made
 
 
 def operations_of(definition: Definition, before: Described | None = None) -> list[dict[str, Any]]:

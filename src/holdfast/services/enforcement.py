@@ -17,7 +17,7 @@ from holdfast.store import journal
 from holdfast.store.database import Store
 from holdfast.store.journal import Change
 
-OriginKey = tuple[str, str]  # organization, origin
+OriginKey = tuple[str, str]  # organization, origin; or the id of an API whose callers need a certificate
 Warming = Callable[[], Awaitable[Collection[str] | None]]
 FIRST_LOOK, LONGEST_LOOK = 0.002, 0.2  # seconds between looks at clusters that are still warming
 
@@ -129,7 +129,11 @@ class Enforcements:
         self._sequence = snapshot.sequence
 
     def of_origins(self, organization: str, origins: Collection[str]) -> dict[str, Enforcement]:
-        """Say for each origin whether its trust, as the database has it now, is in force at every connected gateway."""
+        """
+        Say for each origin whether its trust, as the database has it now, is in force at every connected gateway.
+
+        The id of an API that requires certificates of its callers stands for who may call it.
+        """
         with self._store.read() as session:
             behind = journal.last_change(session) > self._sequence
         return {origin: self._of((organization, origin), behind=behind) for origin in origins}

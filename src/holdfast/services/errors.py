@@ -37,8 +37,23 @@ class ContentChanged(RuntimeError):
         super().__init__("It was changed since you read it. Read it again, then change it.")
 
 
-class NotOffered(NotImplementedError):
-    """Something is asked for that the gateway would not obey, so that nothing was stored."""
+class MutualTlsMissing(ValueError):
+    """Certificates of callers are to be checked, and no gateway asks for any."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server is not configured to support mutual SSL authentication: its gateways speak http alone, so "
+            "nobody could present a certificate. Nothing was stored. Start Holdfast with --gateway-tls, "
+            "--gateway-tls-cert and --gateway-tls-key."
+        )
+
+
+class TooManyCallers(ValueError):
+    """An API has as many certificates of callers as it can have."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"The API has {limit} client certificates, and no more are possible. Delete one first.")
 
 
 class CertificateExpired(ValueError):

@@ -17,6 +17,9 @@ class Permission(StrEnum):
     VIEW_ENDPOINT_CERTIFICATES = "view_endpoint_certificates"
     ADD_ENDPOINT_CERTIFICATES = "add_endpoint_certificates"
     CHANGE_ENDPOINT_CERTIFICATES = "change_endpoint_certificates"
+    VIEW_CALLER_CERTIFICATES = "view_caller_certificates"
+    ADD_CALLER_CERTIFICATES = "add_caller_certificates"
+    CHANGE_CALLER_CERTIFICATES = "change_caller_certificates"
     CHANGE_TRUST_SETTINGS = "trust_settings"
     GRANT_TRUST_EXCEPTIONS = "trust_exceptions"
     TEST_ENDPOINTS = "test_endpoints"
@@ -41,6 +44,7 @@ _VIEWER = frozenset(
         Permission.VIEW_APIS,
         Permission.VIEW_SETTINGS,
         Permission.VIEW_ENDPOINT_CERTIFICATES,
+        Permission.VIEW_CALLER_CERTIFICATES,
         Permission.MANAGE_OWN_ACCOUNT,
     },
 )
@@ -52,6 +56,8 @@ ROLES: dict[Role, frozenset[Permission]] = {
         Permission.DELETE_APIS,
         Permission.ADD_ENDPOINT_CERTIFICATES,
         Permission.CHANGE_ENDPOINT_CERTIFICATES,
+        Permission.ADD_CALLER_CERTIFICATES,
+        Permission.CHANGE_CALLER_CERTIFICATES,
         Permission.CHANGE_TRUST_SETTINGS,
         Permission.TEST_ENDPOINTS,
     },

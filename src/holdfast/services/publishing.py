@@ -7,12 +7,15 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 import structlog
 
 from holdfast.apis.api import Api
 from holdfast.apis.endpoint import Environment
+from holdfast.certificates.credentials import Credential
 from holdfast.gateway.cache import Cache, ResourceKey
+from holdfast.gateway.downstream import gateway_secret
 from holdfast.gateway.listeners import listener
 from holdfast.gateway.resource import CLUSTER, Resource
 from holdfast.gateway.resources import ApiResources, build_api
@@ -28,6 +31,7 @@ FORGET_EVERY = 3600.0  # seconds between looks for rows that nobody needs any mo
 RETRY = 1.0  # seconds after a build that failed
 
 Address = tuple[str, int]
+NOWHERE: Mapping[Environment, Address] = MappingProxyType({})
 
 
 class Publisher:
@@ -42,12 +46,15 @@ class Publisher:
         drain: float = DRAIN,
         *,
         sealing: Sealing,
+        tls_listeners: Mapping[Environment, Address] = NOWHERE,
     ) -> None:
+        """*listeners* speak http, *tls_listeners* https once it is said what they present."""
         self._store = store
         self._sealing = sealing
         self._cache = cache
         self._enforcements = enforcements
         self._listeners = listeners
+        self._tls_listeners = tls_listeners
         self._drain = drain
         self._scopes = Scopes()
         self._built: dict[ApiKey, ApiResources] = {}
@@ -66,6 +73,11 @@ class Publisher:
         fixed = [listener(environment, *address) for environment, address in self._listeners.items()]
         self._take(everything, fixed)
         self._task = asyncio.create_task(self._follow())
+
+    def present(self, credential: Credential) -> None:
+        """Let gateways present *credential* to callers, on connections that are new."""
+        every = [listener(environment, *address, tls=True) for environment, address in self._tls_listeners.items()]
+        self._cache.apply([gateway_secret(credential), *every])
 
     async def stop(self) -> None:
         """Follow the changes no longer; the gateways keep what they have."""
@@ -137,7 +149,8 @@ class Publisher:
 def _build(api: Api, snapshot: Snapshot) -> ApiResources | None:
     try:
         org = api.organization
-        return build_api(api, snapshot.trust.get(org, {}), snapshot.clients.get(org, {}))
+        callers = snapshot.callers.get((org, api.id), frozenset())
+        return build_api(api, snapshot.trust.get(org, {}), snapshot.clients.get(org, {}), callers)
     except Exception:
         # One API that cannot be built is not served, which is safe; all others go on.
         log.exception("API cannot be built", api=api.id, organization=api.organization)

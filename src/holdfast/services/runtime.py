@@ -2,8 +2,8 @@
 What the doors hold in their hands: everything that is running.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from holdfast.apis.endpoint import Environment
@@ -34,6 +34,12 @@ class Runtime:
     probes: Probes
     sealing: Sealing
     gateways: dict[Environment, str]  # the URL that callers use
+    tls_gateways: Mapping[Environment, str] = field(default_factory=dict)  # where they can present a certificate
     now: Callable[[], datetime] = utc_now
     single_sign_on: SingleSignOn | None = None
     retire_after: timedelta = timedelta(days=1)  # without use, until retiring previous certificates is proposed
+
+    @property
+    def asks_callers(self) -> bool:
+        """Whether gateways ask callers for certificates, so that APIs may require them."""
+        return bool(self.tls_gateways)

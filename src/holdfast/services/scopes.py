@@ -11,8 +11,22 @@ from holdfast.apis.errors import InvalidField
 from holdfast.services.permissions import Permission
 
 DEFAULT_SCOPE = "apim:api_view"  # of a token that none was asked for
-_VIEW = frozenset({Permission.VIEW_APIS, Permission.VIEW_SETTINGS, Permission.VIEW_ENDPOINT_CERTIFICATES})
-_CERTIFICATES = frozenset({Permission.ADD_ENDPOINT_CERTIFICATES, Permission.CHANGE_ENDPOINT_CERTIFICATES})
+_VIEW = frozenset(
+    {
+        Permission.VIEW_APIS,
+        Permission.VIEW_SETTINGS,
+        Permission.VIEW_ENDPOINT_CERTIFICATES,
+        Permission.VIEW_CALLER_CERTIFICATES,
+    }
+)
+_CERTIFICATES = frozenset(
+    {
+        Permission.ADD_ENDPOINT_CERTIFICATES,
+        Permission.CHANGE_ENDPOINT_CERTIFICATES,
+        Permission.ADD_CALLER_CERTIFICATES,
+        Permission.CHANGE_CALLER_CERTIFICATES,
+    }
+)
 SCOPES: dict[str, frozenset[Permission]] = {
     "apim:api_view": _VIEW,
     "apim:api_create": _CERTIFICATES | {Permission.CHANGE_APIS, Permission.TEST_ENDPOINTS},
@@ -26,6 +40,9 @@ SCOPES: dict[str, frozenset[Permission]] = {
     "apim:ep_certificates_view": frozenset({Permission.VIEW_ENDPOINT_CERTIFICATES}),
     "apim:ep_certificates_add": frozenset({Permission.ADD_ENDPOINT_CERTIFICATES}),
     "apim:ep_certificates_update": frozenset({Permission.CHANGE_ENDPOINT_CERTIFICATES}),
+    "apim:client_certificates_view": frozenset({Permission.VIEW_CALLER_CERTIFICATES}),
+    "apim:client_certificates_add": frozenset({Permission.ADD_CALLER_CERTIFICATES}),
+    "apim:client_certificates_update": frozenset({Permission.CHANGE_CALLER_CERTIFICATES}),
     "holdfast:endpoint_test": frozenset({Permission.TEST_ENDPOINTS}),
     "holdfast:trust_settings": frozenset({Permission.CHANGE_TRUST_SETTINGS}),
     "holdfast:trust_exceptions": frozenset({Permission.GRANT_TRUST_EXCEPTIONS}),

@@ -18,7 +18,15 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
 from holdfast.sealing import Sealing
 from holdfast.services.identities import take_identities
-from holdfast.store import accounts, apis, endpoint_certificates, journal, removed_certificates, trust_settings
+from holdfast.store import (
+    accounts,
+    apis,
+    caller_certificates,
+    endpoint_certificates,
+    journal,
+    removed_certificates,
+    trust_settings,
+)
 from holdfast.store.database import Store
 from holdfast.store.journal import Change
 
@@ -31,7 +39,8 @@ _CHUNK = 500  # origins in one query
 class Snapshot:
     """
     APIs by key, None for one that is gone; per organization the trust sets of their https origins, but for those of
-    which a certificate cannot be read or the key not be unsealed; and what gateways present to the origins.
+    which a certificate cannot be read or the key not be unsealed; what gateways present to the origins; and, for the
+    APIs that require a certificate of their callers, the fingerprints of those that are valid now.
 
     *changes* are what led to it, *sequence* is the last of them.
     """
@@ -39,6 +48,7 @@ class Snapshot:
     apis: Mapping[ApiKey, Api | None]
     trust: Mapping[str, Mapping[Origin, TrustSet]]
     clients: Mapping[str, Mapping[Origin, ClientIdentity]]
+    callers: Mapping[ApiKey, frozenset[str]]
     changes: Sequence[Change]
     sequence: int
 
@@ -50,7 +60,7 @@ def read_everything(store: Store, sealing: Sealing) -> Snapshot:
         found = [api for org in accounts.organizations(session) for api in apis.all_of(session, org)]
         trust = _trust(session, found)
         clients = take_identities(session, sealing, trust)
-        return Snapshot(_by_key(found), trust, clients, (), sequence)
+        return Snapshot(_by_key(found), trust, clients, _callers(session, found), (), sequence)
 
 
 def read_changed(store: Store, sealing: Sealing, after: int) -> Snapshot:
@@ -64,9 +74,11 @@ def read_changed(store: Store, sealing: Sealing, after: int) -> Snapshot:
             wanted |= {(org, api_id): None for api_id in ids}
             wanted |= _by_key(apis.with_ids(session, org, ids))
             wanted |= _by_key(apis.using_origins(session, org, origins))
-        trust = _trust(session, [api for api in wanted.values() if api])
+        found = [api for api in wanted.values() if api]
+        trust = _trust(session, found)
         clients = take_identities(session, sealing, trust)
-        return Snapshot(wanted, trust, clients, changes, changes[-1].sequence if changes else after)
+        last = changes[-1].sequence if changes else after
+        return Snapshot(wanted, trust, clients, _callers(session, found), changes, last)
 
 
 def forget_old_rows(store: Store) -> None:
@@ -79,6 +91,19 @@ def forget_old_rows(store: Store) -> None:
 
 def _by_key(found: Iterable[Api]) -> dict[ApiKey, Api]:
     return {(api.organization, api.id): api for api in found}
+
+
+def _callers(session: Session, found: Iterable[Api]) -> dict[ApiKey, frozenset[str]]:
+    ids: dict[str, set[str]] = defaultdict(set)
+    for api in found:
+        if api.requires_certificate:
+            ids[api.organization].add(api.id)
+    now = datetime.now(UTC)
+    return {
+        (org, api_id): prints
+        for org, every in ids.items()
+        for api_id, prints in caller_certificates.valid_fingerprints(session, org, every, now).items()
+    }
 
 
 def _trust(session: Session, found: Sequence[Api]) -> dict[str, dict[Origin, TrustSet]]:

@@ -4,6 +4,7 @@ Versions of what is stored: a tag that changes exactly when the content does, an
 
 import hashlib
 
+from holdfast.apis.caller_certificate import CallerCertificate
 from holdfast.apis.description import Described, full
 from holdfast.apis.documents import write_json
 from holdfast.apis.endpoint_certificate import EndpointCertificate
@@ -22,6 +23,12 @@ def tag_of_certificate(entry: EndpointCertificate) -> str:
     prints = [[each.fingerprint for each in every] for every in (entry.certificates, entry.previous)]
     times = [entry.created_at.isoformat(), entry.updated_at.isoformat()]
     return tag_of_text(write_json([entry.id, entry.alias, entry.endpoint, prints, times]))
+
+
+def tag_of_caller(entry: CallerCertificate) -> str:
+    """The tag of a caller's certificate."""
+    times = [entry.created_at.isoformat(), entry.updated_at.isoformat()]
+    return tag_of_text(write_json([entry.id, entry.alias, entry.tier, entry.certificate.fingerprint, times]))
 
 
 def tag_of_text(text: str) -> str:

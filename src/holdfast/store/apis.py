@@ -154,6 +154,7 @@ def _row(api: Api) -> ApiRow:
         sandbox_origin=str(api.sandbox.origin) if api.sandbox else None,
         created_at=api.created_at,
         updated_at=api.updated_at,
+        requires_certificate=api.requires_certificate,
     )
 
 
@@ -171,6 +172,7 @@ def _api(row: ApiRow) -> Api:
         sandbox=_endpoint(row.sandbox_url),
         created_at=row.created_at,
         updated_at=row.updated_at,
+        requires_certificate=row.requires_certificate,
     )
 
 

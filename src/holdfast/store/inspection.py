@@ -11,12 +11,14 @@ from urllib.parse import quote
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import create_engine, exists, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from holdfast.store.database import BUSY_TIMEOUT, MIGRATIONS
 from holdfast.store.tables import (
+    ApiRow,
+    CallerCertificateRow,
     CertificateRow,
     ClientCertificateRow,
     ClientChainRow,
@@ -83,6 +85,23 @@ def presented_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]
     query = query.join(ClientChainRow, ClientChainRow.client_certificate_id == table.id)
     for row in session.execute(query.where(ClientChainRow.position == 0).execution_options(yield_per=_AT_ONCE)):
         yield row[0], row[1], row[2]
+
+
+def calling_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
+    """Each certificate that callers may present: organization, alias and API, DER."""
+    table = CallerCertificateRow
+    query = select(table.organization_id, table.alias, ApiRow.name, ApiRow.version, table.der)
+    query = query.join(ApiRow, ApiRow.id == table.api_id).order_by(ApiRow.name, table.alias)
+    for row in session.execute(query.execution_options(yield_per=_AT_ONCE)):
+        yield row[0], f"{row[1]} for {row[2]} {row[3]}", row[4]
+
+
+def without_callers(session: Session, now: datetime) -> list[tuple[str, str]]:
+    """The APIs that require a certificate of their callers and accept none now: organization, name and version."""
+    table = CallerCertificateRow
+    valid = exists().where(table.api_id == ApiRow.id, table.not_before <= now, table.not_after >= now)
+    query = select(ApiRow.organization_id, ApiRow.name, ApiRow.version).where(ApiRow.requires_certificate, ~valid)
+    return [(row[0], f"{row[1]} {row[2]}") for row in session.execute(query.order_by(ApiRow.name, ApiRow.version))]
 
 
 def exceptions(session: Session, now: datetime) -> list[tuple[str, str]]:

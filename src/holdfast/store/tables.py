@@ -149,6 +149,7 @@ class ApiRow(Table):
     sandbox_origin: Mapped[str | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    requires_certificate: Mapped[bool] = mapped_column(Boolean, server_default=false())  # as its members say
     __table_args__ = (
         UniqueConstraint("organization_id", "context", "version"),
         UniqueConstraint("organization_id", "name", "version"),
@@ -297,6 +298,24 @@ class ClientChainRow(Table):
     position: Mapped[int] = mapped_column(primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     der: Mapped[bytes]
+
+
+class CallerCertificateRow(Table):
+    """A certificate that callers of an API may present; its dates stand beside it to be found by them."""
+
+    __tablename__ = "caller_certificate"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    api_id: Mapped[str] = mapped_column(ForeignKey("api.id", ondelete="CASCADE"))
+    alias: Mapped[str]
+    tier: Mapped[str]
+    der: Mapped[bytes]
+    fingerprint: Mapped[str]
+    not_before: Mapped[datetime] = mapped_column(index=True)
+    not_after: Mapped[datetime] = mapped_column(index=True)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("api_id", "alias"), UniqueConstraint("api_id", "fingerprint"))
 
 
 class AuditEventRow(Table):

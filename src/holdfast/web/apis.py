@@ -13,6 +13,7 @@ from holdfast.services import catalog, trust
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.errors import Conflict
 from holdfast.store.apis import ApiFilter
+from holdfast.web.calling import callers_of, commands_of
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.session import Running, Visitor
 from holdfast.web.trust_settings import trust_rows
@@ -84,6 +85,8 @@ def overview(request: Request, running: Running, who: Visitor, api_id: str) -> R
         enforcements=running.enforcements.of_origins(who.organization, origins),
         failures=running.failures.of(api),
         gateways=running.gateways,
+        callers=callers_of(running, who, api),
+        commands=commands_of(running, api),
     )
 
 

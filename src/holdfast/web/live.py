@@ -1,5 +1,6 @@
 """
-How far the trust of an API's endpoints has come at the gateways: as server-sent events, or asked for once.
+How far the trust of an API's endpoints, and who may call it, has come at the gateways: as server-sent events, or asked
+for once.
 """
 
 import asyncio
@@ -62,7 +63,8 @@ async def _events(request: Request, running: Runtime, who: Principal, api_id: st
 
 def _state(running: Runtime, who: Principal, api: Api) -> dict[str, dict[str, dict[str, str]]]:
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
-    found = running.enforcements.of_origins(who.organization, origins)
+    calling = {api.id} if api.requires_certificate else set()
+    found = running.enforcements.of_origins(who.organization, origins | calling)
     return {
         "enforcement": {
             origin: {"progress": enforcement.progress.name.lower().replace("_", "-"), "text": str(enforcement)}

@@ -50,6 +50,7 @@ class Code(StrEnum):
     CHAIN_OUT_OF_ORDER = "chain-out-of-order"
     INDISTINGUISHABLE = "indistinguishable"
     DUPLICATE = "duplicate"
+    ONLY_ITSELF = "only-itself"
 
 
 @dataclass(frozen=True, slots=True)

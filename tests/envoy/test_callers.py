@@ -1,0 +1,247 @@
+"""Callers prove who they are to a gateway that asks for it."""
+
+import hashlib
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from backends import Backend
+from calling import GATEWAYS, REFUSED, answer, mutual, tls_of
+from issuing import ed25519_key, issue, p521, rsa_key
+from running import REST, Holdfast, PublishedApi, refusal, wait_until, write_identity
+
+pytestmark = pytest.mark.envoy
+ANNA, BERTA = issue(common_name="anna"), issue(common_name="berta")
+CALLER, FORWARDED = "x-holdfast-caller", "x-forwarded-client-cert"
+
+
+@pytest.fixture(scope="module")
+def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
+    directory = tmp_path_factory.mktemp("callers")
+    files = write_identity(directory, issue("127.0.0.1", by=GATEWAYS))
+    with Holdfast(directory, gateway_identity=files) as running:
+        yield running
+
+
+def fingerprint(of: bytes) -> str:
+    return hashlib.sha256(of).hexdigest()
+
+
+@pytest.mark.parametrize("sandbox", [False, True])
+def test_only_the_accepted_certificate_opens_a_protected_api(holdfast: Holdfast, sandbox: bool):
+    with mutual(holdfast) as (backend, api):
+        assert answer(holdfast, api, sandbox=sandbox) == "200"
+        holdfast.let_call(api, ANNA.pem)
+        assert answer(holdfast, api, ANNA, sandbox=sandbox) == "200"
+        asked = backend.requests
+        assert answer(holdfast, api, BERTA, sandbox=sandbox) == REFUSED
+        assert answer(holdfast, api, sandbox=sandbox) == REFUSED
+        assert refusal(holdfast.call(api.path, sandbox=sandbox)) == REFUSED
+        assert backend.requests == asked
+
+
+@pytest.mark.parametrize(
+    "below", ["", "/", "/menu", "/menu?a=b", "/%2e%2e/menu", "/a%2Fb", "//", "/./menu", "/x/../menu"]
+)
+def test_no_way_of_writing_the_path_leads_around_it(holdfast: Holdfast, below: str):
+    with mutual(holdfast) as (backend, api):
+        holdfast.let_call(api, ANNA.pem)
+        asked = backend.requests
+        assert answer(holdfast, api, BERTA, below) in {REFUSED, "404 not_found"}
+        assert refusal(holdfast.call(api.path + below)) in {REFUSED, "404 not_found"}
+        assert backend.requests == asked
+
+
+@pytest.mark.parametrize("issued", [issue(key=ed25519_key()), issue(key=p521()), issue(key=rsa_key(3072))])
+def test_every_kind_of_key_that_tls_knows_can_call(holdfast: Holdfast, issued):
+    with mutual(holdfast) as (_, api):
+        holdfast.let_call(api, issued.pem)
+        assert answer(holdfast, api, issued) == "200"
+
+
+def test_a_certificate_of_any_ca_is_accepted_itself_and_its_sister_is_not(holdfast: Holdfast):
+    ca = issue(ca=True)
+    mine, sister = issue(common_name="same", by=ca), issue(common_name="same", by=ca)
+    with mutual(holdfast) as (_, api):
+        holdfast.let_call(api, mine.pem)
+        assert (answer(holdfast, api, mine), answer(holdfast, api, sister)) == ("200", REFUSED)
+
+
+def test_headers_that_callers_make_up_open_nothing_and_go_no_further(holdfast: Holdfast):
+    with mutual(holdfast) as (_, api), mutual(holdfast) as (_, open_api):
+        holdfast.let_call(api, ANNA.pem)
+        made_up = [
+            (CALLER, fingerprint(ANNA.der)),
+            (CALLER, fingerprint(ANNA.der)),
+            ("X-Holdfast-Environment", "sandbox"),
+        ]
+        made_up += [(FORWARDED, f"Hash={fingerprint(ANNA.der)}"), ("Connection", f"{CALLER}, x-holdfast-environment")]
+        clients = [holdfast.caller(), holdfast.tls_caller(tls_of()), holdfast.tls_caller(tls_of(BERTA))]
+        clients.append(holdfast.tls_caller(tls_of(), http2=True))
+        for client in clients:
+            with client:
+                sent = made_up[:-1] if client is clients[-1] else made_up
+                assert refusal(client.get(api.path, headers=sent)) == REFUSED
+                answered = client.get(open_api.path, headers=sent)
+                if answered.is_success:  # without the header that names the environment, no scope is found
+                    assert not {CALLER, FORWARDED, "x-holdfast-environment"} & set(answered.json()["headers"])
+                else:
+                    assert refusal(answered) == "404 not_found"
+
+
+def test_backends_learn_nothing_of_what_the_gateway_knows_about_the_caller(holdfast: Holdfast):
+    with mutual(holdfast) as (_, api), holdfast.tls_caller(tls_of(ANNA)) as client:
+        holdfast.let_call(api, ANNA.pem)
+        assert not {CALLER, FORWARDED} & set(client.get(api.path).json()["headers"])
+
+
+def test_other_apis_of_the_gateway_stay_as_they_were(holdfast: Holdfast):
+    with mutual(holdfast) as (_, api), mutual(holdfast) as (_, of_berta), mutual(holdfast) as (_, open_api):
+        holdfast.let_call(api, ANNA.pem)
+        holdfast.let_call(of_berta, BERTA.pem)
+        got = [(answer(holdfast, each, ANNA), answer(holdfast, each, BERTA)) for each in (api, of_berta, open_api)]
+        assert got == [("200", REFUSED), (REFUSED, "200"), ("200", "200")]
+        assert holdfast.call(open_api.path).status_code == 200
+
+
+def test_a_deleted_certificate_stops_an_open_connection_at_its_next_request(holdfast: Holdfast):
+    with mutual(holdfast) as (_, api), holdfast.tls_caller(tls_of(ANNA)) as client:
+        alias = holdfast.let_call(api, ANNA.pem)
+        holdfast.let_call(api, BERTA.pem)
+        assert client.get(api.path).is_success
+        holdfast.let_call_no_more(api, alias)
+        wait_until(lambda: not client.get(api.path).is_success)
+        assert [refusal(client.get(api.path)) for _ in range(5)] == [REFUSED] * 5
+        assert answer(holdfast, api, BERTA) == "200"
+
+
+def test_after_the_last_certificate_nobody_can_call(holdfast: Holdfast):
+    with mutual(holdfast) as (_, api):
+        alias = holdfast.let_call(api, ANNA.pem)
+        holdfast.let_call_no_more(api, alias)
+        wait_until(lambda: answer(holdfast, api, ANNA) == REFUSED)
+        assert refusal(holdfast.call(api.path)) == REFUSED
+        assert holdfast.rest.get(f"/apis/{api.id}").json()["securityScheme"] == ["mutualssl"]
+        opened = holdfast.rest.put(f"/apis/{api.id}", json={"securityScheme": ["oauth2"]})
+        assert opened.is_success
+        wait_until(lambda: holdfast.call(api.path).is_success)
+
+
+def test_a_replaced_certificate_is_another(holdfast: Holdfast):
+    with mutual(holdfast) as (_, api), holdfast.tls_caller(tls_of(ANNA)) as client:
+        alias = holdfast.let_call(api, ANNA.pem)
+        assert client.get(api.path).is_success
+        path = f"/apis/{api.id}/client-certificates/{alias}"
+        assert holdfast.rest.put(path, files={"certificate": ("new.crt", BERTA.pem)}).is_success
+        holdfast.wait_until_callers_are_enforced(api, alias)
+        assert (refusal(client.get(api.path)), answer(holdfast, api, BERTA)) == (REFUSED, "200")
+
+
+def test_a_certificate_begins_and_ends_by_itself(holdfast: Holdfast):
+    begin = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4)
+    start = begin - datetime.now(UTC)
+    brief = issue(common_name="brief", start=start, end=start + timedelta(seconds=4))
+    with mutual(holdfast) as (_, api), holdfast.tls_caller(tls_of(brief)) as client:
+        holdfast.let_call(api, brief.pem)
+        assert refusal(client.get(api.path)) == REFUSED
+        wait_until(lambda: client.get(api.path).is_success, 15)
+        assert datetime.now(UTC) >= brief.certificate.not_valid_before_utc
+        wait_until(lambda: client.get(api.path).status_code == 403, 15)
+        assert datetime.now(UTC) >= brief.certificate.not_valid_after_utc
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_resumed_session_is_asked_again_at_each_request(holdfast: Holdfast, version: ssl.TLSVersion):
+    context = tls_of(ANNA, version)
+
+    def call(api: PublishedApi, session: ssl.SSLSession | None = None) -> tuple[int, bool, ssl.SSLSession | None]:
+        with (
+            socket.create_connection(holdfast.tls_address()) as connection,
+            context.wrap_socket(connection, server_hostname="127.0.0.1", session=session) as tls,
+        ):
+            tls.sendall(f"GET {api.path} HTTP/1.1\r\nhost: gateway\r\n\r\n".encode())
+            status = int(tls.recv(1000).split()[1])
+            return status, bool(tls.session_reused), tls.session
+
+    with mutual(holdfast) as (_, api):
+        alias = holdfast.let_call(api, ANNA.pem)
+        status, _, session = call(api)
+        assert status == 200
+        status, resumed, session = call(api, session)
+        assert (status, resumed) == (200, True)
+        holdfast.let_call_no_more(api, alias)
+        wait_until(lambda: answer(holdfast, api, ANNA) == REFUSED)
+        status, resumed, _ = call(api, session)
+        assert (status, resumed) == (403, True)
+
+
+def test_an_api_that_requires_a_certificate_is_closed_from_its_first_moment(holdfast: Holdfast):
+    with Backend(None) as backend:
+        body = {"name": "Closed", "context": "/closed", "version": "1", "securityScheme": ["oauth2", "mutualssl"]}
+        body["endpointConfig"] = {"endpoint_type": "http", "production_endpoints": {"url": backend.url()}}
+        made = holdfast.rest.post("/apis", json=body).json()
+        api = PublishedApi(made["id"], "Closed", "/closed/1")
+        holdfast.change_lifecycle(api, "Publish")
+        wait_until(lambda: holdfast.answers(api))
+        assert (refusal(holdfast.call(api.path)), backend.requests) == (REFUSED, 0)
+        holdfast.let_call(api, ANNA.pem)
+        assert answer(holdfast, api, ANNA) == "200"
+
+
+def test_organizations_are_apart(holdfast: Holdfast):
+    admin = ("otto@acme", "correct horse battery staple")
+    body = {"organization": "acme", "admin": "otto", "password": admin[1]}
+    assert holdfast.rest.post("/organizations", json=body).is_success
+    with mutual(holdfast) as (backend, api), holdfast.browser(REST, auth=admin) as acme:
+        holdfast.let_call(api, ANNA.pem)
+        endpoints = {"endpoint_type": "http", "production_endpoints": {"url": backend.url()}}
+        of_acme = {"name": api.name, "context": f"/{api.name}", "version": "1.0", "endpointConfig": endpoints}
+        made = acme.post("/apis", json=of_acme | {"securityScheme": ["mutualssl"]}).json()
+        other = PublishedApi(made["id"], api.name, f"/t/acme{api.path}")
+        params = {"action": "Publish", "apiId": other.id}
+        assert acme.post("/apis/change-lifecycle", params=params).is_success
+        wait_until(lambda: holdfast.answers(other))
+        assert (answer(holdfast, api, ANNA), answer(holdfast, other, ANNA)) == ("200", REFUSED)
+        path = f"/apis/{api.id}/client-certificates"
+        assert [acme.get(path).status_code, holdfast.rest.get(path).status_code] == [404, 200]
+
+
+def test_a_hundred_callers_are_told_apart_and_no_more_are_taken(holdfast: Holdfast):
+    many = [issue(common_name=f"caller {n}") for n in range(100)]
+    with mutual(holdfast) as (_, api):
+        for each in many[:-1]:
+            form, files = {"alias": fingerprint(each.der)[:40], "tier": "Gold"}, {"certificate": ("a.crt", each.pem)}
+            assert holdfast.rest.post(f"/apis/{api.id}/client-certificates", data=form, files=files).is_success
+        holdfast.let_call(api, many[-1].pem)
+        assert [answer(holdfast, api, each) for each in (many[0], many[50], many[-1])] == ["200"] * 3
+        assert answer(holdfast, api, ANNA) == REFUSED
+        form, files = {"alias": "one-more", "tier": "Gold"}, {"certificate": ("a.crt", ANNA.pem)}
+        refused = holdfast.rest.post(f"/apis/{api.id}/client-certificates", data=form, files=files)
+        assert (refused.status_code, "100" in refused.json()["description"]) == (409, True)
+
+
+def test_a_restart_keeps_who_may_call(tmp_path: Path):
+    files = write_identity(tmp_path, issue("127.0.0.1", by=GATEWAYS))
+    with Holdfast(tmp_path, gateway_identity=files) as own, mutual(own) as (_, api):
+        own.let_call(api, ANNA.pem)
+        own.kill()
+        own.start()
+        assert [answer(own, api, each) for each in (ANNA, BERTA, None)] == ["200", REFUSED, REFUSED]
+        assert refusal(own.call(api.path)) == REFUSED
+
+
+def test_what_the_caller_is_told_is_json_without_a_word_about_certificates_beyond_its_code(holdfast: Holdfast):
+    with mutual(holdfast) as (_, api):
+        holdfast.let_call(api, ANNA.pem)
+        refused = holdfast.call(api.path)
+        body = refused.json()
+        assert body["request_id"]
+        told = json.dumps(body) + str(refused.headers)
+        assert not [
+            word for word in ("anna", "SHA", "CN=", "fingerprint", ANNA.certificate.subject) if str(word) in told
+        ]

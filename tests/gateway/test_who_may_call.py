@@ -1,0 +1,112 @@
+"""Who may call an API: a protected one has no way to its backend past a certificate, whatever it is and whoever may."""
+
+import hashlib
+
+from envoy.config.route.v3.route_components_pb2 import Route
+from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.apis.api import Api
+from holdfast.apis.endpoint import ENVIRONMENTS
+from holdfast.apis.lifecycle import State
+from holdfast.certificates.trust import trust_set
+from holdfast.gateway.resource import ROUTES
+from holdfast.gateway.resources import build_api
+from holdfast.gateway.routes import CALLER_HEADER, routes_of, scope_name, scope_of, scoped_routes
+from store.values import make_api
+
+ANNA, BERTA = (hashlib.sha256(name).hexdigest() for name in (b"anna", b"berta"))
+fingerprints = st.sets(st.binary(min_size=1).map(lambda data: hashlib.sha256(data).hexdigest()), max_size=5)
+urls = st.none() | st.sampled_from(["https://a.test", "http://a.test", "https://a.test/base/", "http://[::1]:81/x"])
+contexts = st.from_regex(r"/(a|b)(/(a|b|1)){0,2}", fullmatch=True)
+
+
+@st.composite
+def apis(draw: st.DrawFn, *, requires: bool | None = None) -> Api:
+    return make_api(
+        context=draw(contexts),
+        version=draw(st.sampled_from(["1", "a"])),
+        production=draw(urls),
+        sandbox=draw(urls),
+        state=draw(st.sampled_from(State)),
+        organization=draw(st.sampled_from(["default", "acme"])),
+        requires_certificate=draw(st.booleans()) if requires is None else requires,
+    )
+
+
+def callers_of(route: Route) -> list[str]:
+    """The fingerprints of which a request must show one of each; Envoy wants all matchers of a route to be true."""
+    return [each.string_match.exact for each in route.match.headers if each.name == CALLER_HEADER]
+
+
+def place(route: Route) -> str:
+    return route.match.path or route.match.prefix + "*"
+
+
+@given(apis(requires=True), fingerprints)
+def test_a_protected_api_has_no_route_to_a_cluster_without_exactly_one_accepted_certificate(api, accepted):
+    for environment in ENVIRONMENTS:
+        routes = routes_of(api, environment, accepted)
+        for route in routes:
+            (action,) = [each for each in ("route", "direct_response") if route.HasField(each)]
+            if action == "route":
+                (caller,) = callers_of(route)
+                assert caller in accepted
+                matcher = next(each for each in route.match.headers if each.name == CALLER_HEADER)
+                assert not matcher.invert_match
+                assert not matcher.treat_missing_header_as_empty
+                assert not matcher.string_match.ignore_case
+            else:
+                assert route.direct_response.status == 403
+        served = api.state.is_served and api.endpoint(environment) is not None
+        assert {callers_of(route)[0] for route in routes if route.HasField("route")} == (accepted if served else set())
+
+
+@given(apis(), fingerprints)
+def test_every_place_of_a_protected_api_ends_in_a_refusal_and_no_other_api_has_one(api, accepted):
+    for environment in ENVIRONMENTS:
+        routes = routes_of(api, environment, accepted)
+        last = {place(route): route for route in routes}
+        refused = {where for where, route in last.items() if route.HasField("direct_response")}
+        assert refused == (set(last) if api.requires_certificate else set())
+        assert not any(route.match.headers for route in routes if route.HasField("direct_response"))
+        assert set(last) in ({api.path, f"{api.path}/*"}, set())
+
+
+@given(st.lists(apis(), min_size=2, max_size=4, unique_by=lambda api: api.path), fingerprints)
+def test_no_neighbour_in_a_scope_leads_around_a_refusal(every, accepted):
+    for environment in ENVIRONMENTS:
+        made = scoped_routes(environment, "a", [routes_of(api, environment, accepted) for api in every])
+        (host,) = ScopedRouteConfiguration.FromString(made.body).route_configuration.virtual_hosts
+        for api in every:
+            if not (api.requires_certificate and api.state.is_served and api.endpoint(environment)):
+                continue
+            for path in (api.path, f"{api.path}/below"):
+                route = next(each for each in host.routes if not each.match.headers and covers(each, path))
+                assert route.HasField("direct_response")
+
+
+def covers(route: Route, path: str) -> bool:
+    return path == route.match.path if route.match.path else path.startswith(route.match.prefix)
+
+
+def test_certificates_open_an_api_only_where_it_requires_them():
+    api = make_api(requires_certificate=False)
+    assert routes_of(api, "production", {ANNA}) == routes_of(api, "production")
+
+
+def test_a_protected_api_without_certificates_is_there_and_refuses_everybody():
+    (exact, below) = routes_of(make_api(requires_certificate=True), "production")
+    assert (exact.direct_response.status, below.direct_response.status) == (403, 403)
+
+
+def test_the_routes_of_a_protected_api_are_what_its_enforcement_waits_for():
+    api = make_api(requires_certificate=True, sandbox="http://sandbox.test")
+    assert api.production
+    trust = {api.production.origin: trust_set([], api.production.origin.reference)}
+    made = build_api(api, trust, callers={ANNA, BERTA})
+    assert made.by_origin[api.id] == {(ROUTES, scope_name(each, scope_of(api))) for each in ENVIRONMENTS}
+    open_one = make_api()
+    assert open_one.production
+    assert open_one.id not in build_api(open_one, trust).by_origin

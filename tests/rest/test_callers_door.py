@@ -1,0 +1,236 @@
+"""`/apis/{apiId}/client-certificates`: the certificates that callers of an API may present."""
+
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+from holdfast.store import apis, journal
+from issuing import DAY, issue, key_usage
+from rest.calls import APIS, api_body, assert_problem, create_api, unchanged
+
+ANNA = issue(common_name="anna")
+CA = issue(ca=True, common_name="CA")  # without a keyUsage, as `openssl req -x509` makes them
+OTHERS = [issue(common_name=f"caller {n}") for n in range(3)]
+
+
+def path_of(api, alias=""):
+    return f"{APIS}/{api['id']}/client-certificates" + (f"/{alias}" if alias else "")
+
+
+def accept(client, api, data=ANNA.pem, alias="partner", tier="Gold"):
+    fields = {"alias": alias, "tier": tier}
+    return client.post(path_of(api), data=fields, files={"certificate": ("caller.crt", data)})
+
+
+def schemes(client, api):
+    return client.get(f"{APIS}/{api['id']}").json()["securityScheme"]
+
+
+@pytest.fixture(scope="module")
+def runtime_without_tls(shared_runtime):
+    """The same Holdfast, whose gateways speak http alone."""
+    return replace(shared_runtime, tls_gateways={})
+
+
+@pytest.fixture
+def without_tls(runtime_without_tls, connect, client):
+    """What *client* is, of that."""
+    other = connect(runtime_without_tls)
+    other.cookies = client.cookies
+    return other
+
+
+def test_an_upload_is_described_and_makes_the_api_require_it(client, api):
+    made = accept(client, api)
+    assert made.status_code == 201, made.text
+    assert made.headers["location"] == path_of(api, "partner")
+    body = made.json()
+    assert (body["alias"], body["apiId"], body["tier"], body["status"]) == ("partner", api["id"], "Gold", "Active")
+    assert (body["subject"], body["version"], body["findings"]) == ("CN=anna", "V3", [])
+    assert body["fingerprint"] == sha256(ANNA.der).hexdigest()
+    assert schemes(client, api) == ["mutualssl"]
+    got = client.get(path_of(api, "partner"))
+    assert got.json() == body | {"enforcement": got.json()["enforcement"]}
+    assert got.json()["enforcement"]["progress"] == "no gateway"
+
+
+def test_what_was_said_of_security_before_stays_and_mutualssl_is_said_once(client):
+    api = create_api(client, securityScheme=["oauth2", "api_key"])
+    assert accept(client, api).status_code == 201
+    assert accept(client, api, OTHERS[0].pem, "other").status_code == 201
+    assert schemes(client, api) == ["oauth2", "api_key", "mutualssl"]
+
+
+def test_lists_go_by_alias_in_pages(client, api):
+    for alias, each in zip("bca", OTHERS, strict=True):
+        assert accept(client, api, each.pem, alias).status_code == 201
+    page = client.get(path_of(api), params={"limit": 2}).json()
+    assert ([each["alias"] for each in page["certificates"]], page["count"]) == (["a", "b"], 2)
+    assert page["pagination"]["total"] == 3
+    assert path_of(api) in page["pagination"]["next"]
+    found = client.get(path_of(api), params={"alias": "b"}).json()
+    assert [each["alias"] for each in found["certificates"]] == ["b"]
+    assert client.get(path_of(api), params={"alias": "nobody"}).json()["certificates"] == []
+
+
+def test_a_file_in_any_format_that_holds_one_certificate_is_read(client, api):
+    bundle = pkcs7.serialize_certificates([OTHERS[1].certificate], Encoding.DER)
+    for alias, data in (("pem", ANNA.pem), ("der", OTHERS[0].der), ("p7b", bundle)):
+        assert accept(client, api, data, alias).status_code == 201, alias
+    content = client.get(f"{path_of(api, 'der')}/content")
+    assert (content.content, content.headers["content-type"]) == (OTHERS[0].der, "application/octet-stream")
+    pem = client.get(f"{path_of(api, 'pem')}/content", headers={"Accept": "application/x-pem-file"})
+    assert pem.content == ANNA.pem
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (ANNA.pem + OTHERS[0].pem, "The file holds 2 certificates"),
+        (issue(ca=True, by=CA, common_name="below").pem, "certification authority"),
+        (issue(common_name="signer", more=[key_usage(key_cert_sign=True)]).pem, "certification authority"),
+        (ANNA.pem + ANNA.key_pem, "private key"),
+        (issue(start=-2 * DAY, end=-DAY).pem, "expired on"),
+        (b"", "The file is empty"),
+        (b"nothing", "certificate"),
+    ],
+)
+def test_what_is_not_one_callers_certificate_is_refused_and_nothing_changes(
+    client, api, shared_runtime, berta, data, says
+):
+    with unchanged(shared_runtime, berta.organization):
+        assert_problem(accept(client, api, data), 400, "certificate", says=says)
+    assert schemes(client, api) == []
+
+
+def test_a_self_signed_certificate_that_calls_itself_a_ca_is_accepted_itself_and_that_is_said(client, api):
+    made = accept(client, api, CA.pem)
+    assert made.status_code == 201
+    assert [each["code"] for each in made.json()["findings"]] == ["only-itself"]
+
+
+def test_one_that_is_valid_later_is_kept_until_then_and_one_that_ends_soon_is_told_of(client, api):
+    later = accept(client, api, issue(start=DAY).pem, "later").json()
+    assert (later["status"], [each["code"] for each in later["findings"]]) == ("Not yet valid", ["not-yet-valid"])
+    soon = accept(client, api, issue(end=DAY).pem, "soon").json()
+    assert (soon["status"], soon["expiryStatus"]) == ("Active", "Expiring")
+
+
+@pytest.mark.parametrize("alias", ["", "a b", "a/b", "x" * 46])
+def test_aliases_are_as_those_of_endpoint_certificates(client, api, alias):
+    assert_problem(accept(client, api, alias=alias), 400, "alias")
+
+
+@pytest.mark.parametrize("tier", ["x" * 61, "a\x00b"])
+def test_tiers_that_cannot_be_kept_are_refused(client, api, tier):
+    assert_problem(accept(client, api, tier=tier), 400, "tier")
+
+
+def test_an_alias_and_a_certificate_are_taken_once_in_an_api_and_again_in_another(client, api):
+    assert accept(client, api).status_code == 201
+    assert_problem(accept(client, api, OTHERS[0].pem), 409, "alias", says="partner exists already")
+    assert_problem(accept(client, api, alias="again"), 409, "certificate", says="accepted as partner")
+    assert accept(client, create_api(client, "Pasta")).status_code == 201
+
+
+def test_replacing_keeps_what_is_left_out(client, api):
+    accept(client, api)
+    accept(client, api, OTHERS[0].pem, "other")
+    tiered = client.put(path_of(api, "partner"), files={"tier": (None, "Silver")})
+    assert (tiered.status_code, tiered.json()["tier"], tiered.json()["subject"]) == (200, "Silver", "CN=anna")
+    put = client.put(path_of(api, "partner"), files={"certificate": ("new.crt", OTHERS[1].pem)})
+    assert (put.json()["tier"], put.json()["subject"]) == ("Silver", "CN=caller 1")
+    taken = client.put(path_of(api, "partner"), files={"certificate": ("new.crt", OTHERS[0].pem)})
+    assert_problem(taken, 409, "certificate", says="accepted as other")
+    two = client.put(path_of(api, "partner"), files={"certificate": ("new.crt", ANNA.pem + CA.pem)})
+    assert_problem(two, 400, "certificate")
+
+
+def test_conditions_are_obeyed(client, api):
+    tag = accept(client, api).headers["etag"]
+    assert client.get(path_of(api, "partner"), headers={"If-None-Match": tag}).status_code == 304
+    changed = client.put(path_of(api, "partner"), files={"tier": (None, "Free")}, headers={"If-Match": tag})
+    assert changed.headers["etag"] != tag
+    assert_problem(client.delete(path_of(api, "partner"), headers={"If-Match": tag}), 412)
+    assert client.delete(path_of(api, "partner"), headers={"If-Match": changed.headers["etag"]}).status_code == 200
+
+
+def test_after_the_last_one_the_api_still_requires_one_until_somebody_says_otherwise(client, api):
+    accept(client, api)
+    where = f"{APIS}/{api['id']}"
+    for taken_away in ({"securityScheme": []}, {"securityScheme": ["oauth2"]}, {"securityScheme": None}):
+        refused = client.put(where, json=taken_away)
+        assert_problem(refused, 400, "securityScheme", says="Delete them first")
+    assert client.put(where, json={"description": "other"}).status_code == 200
+    assert client.put(where, json=client.get(where).json()).status_code == 200
+    assert client.delete(path_of(api, "partner")).status_code == 200
+    assert schemes(client, api) == ["mutualssl"]
+    assert client.put(where, json={"securityScheme": ["oauth2"]}).status_code == 200
+    assert schemes(client, api) == ["oauth2"]
+
+
+@pytest.mark.parametrize("scheme", ["mutualssl", "MutualSSL", "mutualssl_mandatory"])
+def test_every_way_of_asking_for_certificates_is_obeyed(client, shared_runtime, berta, scheme):
+    api = create_api(client, securityScheme=["oauth2", scheme])
+    assert schemes(client, api) == ["oauth2", scheme]
+    with shared_runtime.store.read() as session:
+        (stored,) = apis.all_of(session, berta.organization)
+    assert stored.requires_certificate
+    accept(client, api)
+    assert schemes(client, api) == ["oauth2", scheme]
+
+
+def test_a_copy_is_for_the_same_callers(client, api):
+    accept(client, api)
+    params = {"newVersion": "2.0", "apiId": api["id"]}
+    copy = client.post(f"{APIS}/copy-api", params=params).json()
+    assert copy["securityScheme"] == ["mutualssl"]
+    (entry,) = client.get(path_of(copy)).json()["certificates"]
+    assert (entry["alias"], entry["apiId"], entry["tier"]) == ("partner", copy["id"], "Gold")
+    assert client.delete(path_of(copy, "partner")).status_code == 200
+    assert client.get(path_of(api)).json()["count"] == 1
+
+
+def test_without_tls_nothing_is_accepted_that_nobody_could_use(without_tls, api, shared_runtime, berta):
+    with unchanged(shared_runtime, berta.organization):
+        assert_problem(accept(without_tls, api), 400, says="--gateway-tls")
+        required = {"securityScheme": ["mutualssl"]}
+        assert_problem(without_tls.put(f"{APIS}/{api['id']}", json=required), 400, says="not configured")
+        assert_problem(without_tls.post(APIS, json=api_body("Pasta", **required)), 400, says="not configured")
+    assert without_tls.get(path_of(api)).json()["count"] == 0
+
+
+def test_what_requires_certificates_already_can_be_worked_with_without_tls(client, without_tls, api):
+    accept(client, api)
+    where = f"{APIS}/{api['id']}"
+    assert without_tls.put(where, json=without_tls.get(where).json()).status_code == 200
+    assert without_tls.post(f"{APIS}/copy-api", params={"newVersion": "2", "apiId": api["id"]}).status_code == 201
+    assert without_tls.delete(path_of(api, "partner")).status_code == 200
+    assert without_tls.put(where, json={"securityScheme": []}).status_code == 200
+
+
+def test_an_unknown_api_or_alias_is_not_found(client, api):
+    nowhere = {"id": "0"}
+    for where, alias in ((nowhere, "partner"), (api, "nobody")):
+        for method in ("GET", "PUT", "DELETE"):
+            assert_problem(client.request(method, path_of(where, alias)), 404)
+    assert_problem(accept(client, nowhere), 404)
+    assert_problem(client.get(path_of(nowhere)), 404)
+
+
+def test_each_change_is_written_down(client, api, shared_runtime, berta):
+    accept(client, api)
+    client.put(path_of(api, "partner"), files={"certificate": ("new.crt", OTHERS[0].pem)})
+    client.delete(path_of(api, "partner"))
+    with shared_runtime.store.read() as session:
+        events = journal.audit_events(session, berta.organization)
+    told = [(each.action, each.detail) for each in events if "client certificate" in each.action]
+    prints = [sha256(each.der).hexdigest() for each in (ANNA, OTHERS[0])]
+    assert told == [
+        ("accept client certificate", f"partner SHA-256 {prints[0]}"),
+        ("replace client certificate", f"partner SHA-256 {prints[1]}, no longer {prints[0]}"),
+        ("delete client certificate", f"partner SHA-256 {prints[1]}"),
+    ]
+    assert any("callers need a certificate" in each.detail for each in events)

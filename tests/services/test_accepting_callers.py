@@ -1,0 +1,173 @@
+"""Who may call an API, as use cases: what the gateways are told, and when."""
+
+from datetime import timedelta
+
+import pytest
+
+from holdfast.apis.caller_certificate import MAX_CALLERS, requires_certificate, requiring_certificate
+from holdfast.apis.errors import InvalidField
+from holdfast.services import caller_certificates, catalog
+from holdfast.services.caller_certificates import Boundaries
+from holdfast.services.errors import Conflict, MutualTlsMissing, NotFound, NotPermitted, TooManyCallers
+from holdfast.services.principal import Principal
+from holdfast.services.snapshot import read_changed, read_everything
+from holdfast.store import caller_certificates as stored
+from holdfast.store import journal
+from issuing import DAY, issue
+from services.control_plane import SEALING
+from store.values import make_caller, read
+
+ANNA = issue(common_name="anna")
+
+
+@pytest.fixture
+def accept(store, clock):
+    """Let callers present a certificate."""
+    return lambda who, api, data=ANNA.pem, alias="partner": caller_certificates.accept_certificate(
+        store, who, api.id, alias, "Gold", data, clock(), may_require_certificate=True
+    )
+
+
+def callers(store, who, api):
+    return read_everything(store, SEALING).callers.get((who.organization, api.id))
+
+
+def announced(store, since):
+    with store.read() as session:
+        return [(change.organization, change.kind, change.key) for change in journal.changes_after(session, since)]
+
+
+def last(store):
+    with store.read() as session:
+        return journal.last_change(session)
+
+
+def test_gateways_are_told_who_may_call_and_nothing_of_apis_that_are_open(store, anna, served, publish, accept):
+    open_api = publish(anna, "Open")
+    before = last(store)
+    entry = accept(anna, served)
+    assert callers(store, anna, served) == {read(ANNA).fingerprint}
+    assert callers(store, anna, open_api) is None
+    changed = read_changed(store, SEALING, before)
+    assert changed.callers == {(anna.organization, served.id): {entry.certificate.fingerprint}}
+    assert changed.apis[anna.organization, served.id].requires_certificate
+    caller_certificates.delete_certificate(store, anna, served.id, "partner", entry.created_at)
+    assert callers(store, anna, served) == frozenset()
+
+
+def test_a_certificate_opens_only_within_its_dates_and_each_boundary_is_announced_once(store, anna, served, clock):
+    now = clock()
+    later, brief = (
+        make_caller(served, alias, issue(common_name=alias, start=start, end=end))
+        for alias, start, end in (("later", DAY, 2 * DAY), ("brief", -DAY, DAY / 2))
+    )
+    with store.write() as session:
+        for entry in (later, brief):
+            stored.insert(session, entry)
+    times = [brief.certificate.not_after, later.certificate.not_before, later.certificate.not_after]
+    boundaries, tick = Boundaries(now), timedelta(microseconds=1)
+    assert boundaries.pass_on(store, now) == times[0] + tick
+    for at, following in ((times[0] + tick, times[1] + tick), (times[1], times[2] + tick), (times[2] + tick, None)):
+        before = last(store)
+        assert boundaries.pass_on(store, at - 2 * tick) == at + (at == times[1]) * tick
+        assert announced(store, before) == []
+        assert boundaries.pass_on(store, at + tick) == following
+        assert announced(store, before) == [(anna.organization, "api", served.id)]
+        assert boundaries.pass_on(store, at + tick) == following
+        assert len(announced(store, before)) == 1
+
+
+def test_fingerprints_are_those_that_are_valid_at_that_moment_both_ends_included(store, served, clock):
+    entry = make_caller(served, issued=issue(start=DAY, end=2 * DAY))
+    with store.write() as session:
+        stored.insert(session, entry)
+        begin, end, tick = entry.certificate.not_before, entry.certificate.not_after, timedelta(microseconds=1)
+        found = [
+            bool(stored.valid_fingerprints(session, served.organization, {served.id}, at)[served.id])
+            for at in (clock(), begin - tick, begin, end, end + tick)
+        ]
+    assert found == [False, False, True, True, False]
+
+
+def test_an_api_takes_a_bounded_number(store, anna, served, accept):
+    certificate = read(ANNA)
+    with store.write() as session:
+        for number in range(MAX_CALLERS):
+            stored.insert(session, make_caller(served, f"a{number}", issue(common_name=f"{number}")))
+    with pytest.raises(TooManyCallers):
+        accept(anna, served)
+    with store.read() as session:
+        found, count = stored.find(session, anna.organization, served.id)
+    assert count == MAX_CALLERS
+    assert certificate not in [each.certificate for each in found]
+
+
+def test_another_organization_finds_nothing(store, anna, otto, served, accept, clock):
+    accept(anna, served)
+    with pytest.raises(NotFound):
+        caller_certificates.list_certificates(store, otto, served.id)
+    with pytest.raises(NotFound):
+        accept(otto, served, issue().pem)
+    with pytest.raises(NotFound):
+        caller_certificates.replace_certificate(store, otto, served.id, "partner", None, "x", clock())
+    with pytest.raises(NotFound):
+        caller_certificates.delete_certificate(store, otto, served.id, "partner", clock())
+
+
+def test_each_use_case_needs_its_permission(store, served, accept, anna, clock):
+    accept(anna, served)
+    nobody = Principal(anna.organization, "nobody", frozenset())
+    for ask in (
+        lambda: caller_certificates.list_certificates(store, nobody, served.id),
+        lambda: caller_certificates.get_certificate(store, nobody, served.id, "partner"),
+        lambda: accept(nobody, served, issue().pem, "other"),
+        lambda: caller_certificates.replace_certificate(store, nobody, served.id, "partner", None, "x", clock()),
+        lambda: caller_certificates.delete_certificate(store, nobody, served.id, "partner", clock()),
+    ):
+        with pytest.raises(NotPermitted):
+            ask()
+
+
+def test_what_nobody_said_is_denied(store, anna, served, clock):
+    """Whoever calls a use case without saying that gateways ask for certificates gets no API that requires them."""
+    with pytest.raises(MutualTlsMissing):
+        catalog.change_api(store, anna, served.id, clock(), members={"securityScheme": ["mutualssl"]})
+    draft = catalog.ApiDraft("New", "/new", "1", members={"securityScheme": ["mutualssl"]})
+    with pytest.raises(MutualTlsMissing):
+        catalog.create_api(store, anna, draft, clock())
+
+
+def test_an_api_is_never_opened_around_its_certificates(store, anna, served, accept, clock):
+    accept(anna, served)
+    with pytest.raises(InvalidField):
+        catalog.change_api(store, anna, served.id, clock(), members={"securityScheme": None})
+    with pytest.raises(Conflict):
+        accept(anna, served, alias="again")
+    assert catalog.get_api(store, anna, served.id).requires_certificate
+
+
+def test_a_deleted_api_takes_its_certificates_along(store, anna, served, accept, clock):
+    accept(anna, served)
+    catalog.delete_api(store, anna, served.id, clock())
+    with store.read() as session:
+        assert stored.find(session, anna.organization, served.id) == ([], 0)
+        assert stored.next_boundary(session, clock()) is None
+
+
+@pytest.mark.parametrize(
+    ("scheme", "requires"),
+    [
+        (["mutualssl"], True),
+        (["oauth2", " MutualSSL "], True),
+        (["mutualssl_mandatory"], True),
+        (["oauth2", "mutual"], False),
+        ([], False),
+        (None, False),
+        ("mutualssl", False),
+        ([None, 1, {}], False),
+    ],
+)
+def test_one_word_of_the_description_decides(scheme, requires):
+    members = {"securityScheme": scheme}
+    assert requires_certificate(members) is requires
+    assert requires_certificate(requiring_certificate(members))
