@@ -71,6 +71,18 @@ def test_who_may_publish_changes_what_is_said_of_an_api_and_not_where_it_leads(s
     }
 
 
+def test_who_may_publish_does_not_decide_who_may_call(enter):
+    house, bearer = enter()
+    publisher, path = bearer("apim:api_publish"), f"{APIS}/{house.ids['api_id']}"
+    for certificate in house.owner.get(f"{path}/client-certificates").json()["certificates"]:
+        assert house.owner.delete(f"{path}/client-certificates/{certificate['alias']}").status_code == 200
+    for now, wanted in ((["mutualssl"], []), ([], ["mutualssl"])):
+        assert house.owner.put(path, json={"securityScheme": now}).status_code == 200
+        refused = publisher.put(path, json={"securityScheme": wanted})
+        assert_problem(refused, 403, says="Use one with the scope apim:api_create")
+        assert house.owner.get(path).json()["securityScheme"] == now
+
+
 def test_an_api_that_is_named_by_its_name_is_found_by_who_may_not_look(shared):
     house, bearer = shared
     owner = house.account["name"]
