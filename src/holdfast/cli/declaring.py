@@ -109,7 +109,7 @@ def export_files(
     output: Annotated[
         Path | None,
         Option(
-            "-o", "--output", metavar="FILE|DIR", help="A .yaml file, or a directory for it, its certificates and CRLs."
+            "-o", "--output", metavar="FILE|DIR", help="A .yaml file, or a directory for all the files."
         ),
     ] = None,
 ) -> None:
