@@ -108,9 +108,7 @@ def compare_files(file: Files, prune: Prune = False, as_json: AsJson = False) ->
 def export_files(
     output: Annotated[
         Path | None,
-        Option(
-            "-o", "--output", metavar="FILE|DIR", help="A .yaml file, or a directory for it, its certificates and CRLs."
-        ),
+        Option("-o", "--output", metavar="FILE|DIR", help="A .yaml file, or a directory for all the files."),
     ] = None,
 ) -> None:
     """Write all APIs, endpoint certificates and trust settings as the YAML that apply reads."""

@@ -80,7 +80,7 @@ def up(
 
 @commands.command(
     epilog=ending("holdfast demo", "holdfast demo --once", codes=OF_SERVERS),
-    short_help="Show what becomes of a self-signed backend.",
+    short_help="Show what becomes of a backend, step by step.",
 )
 def demo(once: Once = False) -> None:
     """
@@ -142,7 +142,7 @@ def doctor(
 @commands.command(
     "rotate-sealing-key",
     epilog=ending("holdfast rotate-sealing-key --data /var/lib/holdfast", codes=OF_SERVERS),
-    short_help="Seal private keys with a new key.",
+    short_help="Seal the private keys with a new key.",
 )
 def rotate(data: Data = None) -> None:
     """
