@@ -1,5 +1,7 @@
 """*Check* beside the URL of an endpoint: what the backend answers, with scripts and without."""
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -7,6 +9,13 @@ from backends import Backend, closed_port
 from browser.conftest import sign_in, violations
 from issuing import Issued
 from running import Holdfast, PublishedApi
+
+
+@pytest.fixture(scope="module")
+def backend(presented: Issued) -> Iterator[Backend]:
+    """One of its own: what is imported for the origin of all others would be on their pages."""
+    with Backend(presented) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

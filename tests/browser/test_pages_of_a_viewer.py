@@ -15,6 +15,13 @@ NAME, PASSWORD, REASON = "vera", "several quite new words", "Your roles do not p
 
 
 @pytest.fixture(scope="module")
+def backend(presented: Issued) -> Iterator[Backend]:
+    """One of its own: what is imported for the origin of all others would be on their pages."""
+    with Backend(presented) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def api(holdfast: Holdfast, backend: Backend, presented: Issued) -> PublishedApi:
     user = {"name": NAME, "password": PASSWORD, "roles": ["viewer"]}
     assert holdfast.rest.post("/users", json=user).status_code == 201
