@@ -20,7 +20,7 @@ from rich.console import Console
 from holdfast.demo.backend import RENEWED_BEFORE, VALID_FOR, Backend, ensure_certificate
 from holdfast.demo.story import Story
 from holdfast.demo.tour import CONTEXT, NAME, VERSION, Tour
-from holdfast.services import catalog
+from holdfast.services import catalog, lifecycle
 from holdfast.services.catalog import ApiDraft
 from running import COMMAND, REST, START_WITHIN, free_addresses, wait_until
 
@@ -182,7 +182,7 @@ def test_an_api_that_was_retired_is_left_alone(runtime, anna, tmp_path):
     draft = ApiDraft(NAME, CONTEXT, VERSION, "https://localhost:9443")
     api = catalog.create_api(runtime.store, anna, draft, runtime.now())
     for action in ("Publish", "Deprecate", "Retire"):
-        catalog.change_lifecycle(runtime.store, anna, api.id, action, runtime.now())
+        lifecycle.change_lifecycle(runtime.store, anna, api.id, action, runtime.now())
     assert "The demonstration is left out: 'Publish' is not possible from RETIRED" in _tour(runtime, anna, tmp_path)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfast.services import catalog, trust
+from holdfast.services import catalog, lifecycle, trust
 from holdfast.services.catalog import ApiDraft
 from issuing import issue
 
@@ -15,7 +15,7 @@ def publish(store, clock):
 
     def make(who, name, production=PIZZA, sandbox=None):
         api = catalog.create_api(store, who, ApiDraft(name, f"/{name.lower()}", "1", production, sandbox), clock())
-        return catalog.change_lifecycle(store, who, api.id, "Publish", clock())
+        return lifecycle.change_lifecycle(store, who, api.id, "Publish", clock())
 
     return make
 

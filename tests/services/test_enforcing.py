@@ -4,7 +4,7 @@ import asyncio
 
 from holdfast.gateway.cache import Cache
 from holdfast.gateway.resource import CLUSTER, SECRET
-from holdfast.services import catalog, trust
+from holdfast.services import catalog, lifecycle, trust
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.enforcement import Enforcement, Enforcements, Progress
 from issuing import issue
@@ -14,7 +14,7 @@ URL = ORIGIN = "https://pizza.test"
 
 
 def test_an_api_that_is_not_published_is_not_served(store, anna, clock, served, believe_more):
-    catalog.change_lifecycle(store, anna, served.id, "Demote to Created", clock())
+    lifecycle.change_lifecycle(store, anna, served.id, "Demote to Created", clock())
 
     async def story():
         async with control_plane(store) as plane:
@@ -147,7 +147,7 @@ def test_a_deletion_is_enforced_too(store, anna, clock, believe_more):
 
 def test_organizations_are_told_about_their_own_trust(store, otto, clock, believe_more):
     theirs = catalog.create_api(store, otto, ApiDraft("Pizza", "/pizza", "1", URL), clock())
-    catalog.change_lifecycle(store, otto, theirs.id, "Publish", clock())
+    lifecycle.change_lifecycle(store, otto, theirs.id, "Publish", clock())
 
     async def story():
         async with control_plane(store) as plane:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from structlog.testing import capture_logs
 
 from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET
-from holdfast.services import catalog, trust
+from holdfast.services import catalog, lifecycle, trust
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.publishing import RETRY
 from holdfast.store import journal
@@ -169,8 +169,8 @@ def test_everything_stays_consistent_through_a_life(store, anna, clock, publish,
                 lambda: believe(anna, "a", PIZZA, issue("pizza.test").pem),
                 lambda: trust.replace_certificate(store, anna, "a", issue("pizza.test").pem, clock()),
                 lambda: catalog.change_endpoints(store, anna, pizza.id, PASTA, None, clock()),
-                lambda: catalog.change_lifecycle(store, anna, pizza.id, "Demote to Created", clock()),
-                lambda: catalog.change_lifecycle(store, anna, pizza.id, "Publish", clock()),
+                lambda: lifecycle.change_lifecycle(store, anna, pizza.id, "Demote to Created", clock()),
+                lambda: lifecycle.change_lifecycle(store, anna, pizza.id, "Publish", clock()),
                 lambda: trust.delete_certificate(store, anna, "a", clock()),
                 lambda: catalog.change_endpoints(store, anna, pizza.id, "http://plain.test", PIZZA, clock()),
                 lambda: catalog.delete_api(store, anna, pizza.id, clock()),

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from holdfast.gateway.resource import CLUSTER, ROUTES, SECRET
-from holdfast.services import catalog, trust
+from holdfast.services import catalog, lifecycle, trust
 from holdfast.services.catalog import ApiDraft
 from issuing import issue
 from services.control_plane import PATIENCE, advance, control_plane, play
@@ -16,7 +16,7 @@ DRAIN = 60.0
 
 @pytest.fixture
 def move(store, anna, clock, served):
-    return lambda action: catalog.change_lifecycle(store, anna, served.id, action, clock())
+    return lambda action: lifecycle.change_lifecycle(store, anna, served.id, action, clock())
 
 
 def count(plane, kind):
@@ -107,7 +107,7 @@ def test_what_is_used_again_and_dropped_again_has_its_whole_drain_again(store, m
 def test_a_replaced_secret_goes_and_one_that_others_use_stays(store, anna, clock, served):
     del served
     pasta = catalog.create_api(store, anna, ApiDraft("Pasta", "/pasta", "1", "https://pasta.test"), clock())
-    catalog.change_lifecycle(store, anna, pasta.id, "Publish", clock())
+    lifecycle.change_lifecycle(store, anna, pasta.id, "Publish", clock())
     shared, new = issue("pizza.test", "pasta.test"), issue("pizza.test")
     trust.import_certificate(store, anna, "a", URL, shared.pem, clock())
     trust.import_certificate(store, anna, "b", "https://pasta.test", shared.pem, clock())

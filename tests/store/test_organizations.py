@@ -168,6 +168,7 @@ MODULES = (
 # These serve all organizations, or find out which one it is.
 FOR_ALL = {
     accounts.organizations,
+    accounts.user_identified,
     accounts.user_named,
     accounts.session_user,
     accounts.remove_session,

@@ -16,7 +16,7 @@ from holdfast.apis.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidFields, TransitionRefused
 from holdfast.demo.backend import PORT, Backend, serving
 from holdfast.demo.caller import ask
-from holdfast.services import catalog
+from holdfast.services import catalog, lifecycle
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.errors import Conflict
 from holdfast.services.principal import Principal
@@ -71,7 +71,7 @@ class Tour:
             sandbox = api.sandbox.url if api.sandbox else None
             api = catalog.change_endpoints(store, who, api.id, backend.url, sandbox, now())
         if not api.state.is_served:
-            api = catalog.change_lifecycle(store, who, api.id, "Publish", now())
+            api = lifecycle.change_lifecycle(store, who, api.id, "Publish", now())
         return api
 
     async def _show(self, api: Api, backend: Backend) -> None:

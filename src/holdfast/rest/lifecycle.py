@@ -12,7 +12,7 @@ from holdfast.rest.apis import ApiId
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
-from holdfast.services import api_names, catalog, lifecycle
+from holdfast.services import api_names, lifecycle
 from holdfast.services.lifecycle import Step
 from holdfast.services.versions import tag_of_api, tag_of_text
 
@@ -35,7 +35,7 @@ def change_lifecycle(
 ) -> dict[str, Any]:
     """Move an API through its lifecycle: Publish, Demote to Created, Deprecate, Retire."""
     items = {name.strip().lower(): value.strip().lower() for name, _, value in _items(checklist)}
-    moved = catalog.move_described(
+    moved = lifecycle.move_described(
         running.store,
         caller,
         api_names.resolve_id(running.store, caller, api_id),

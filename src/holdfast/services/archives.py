@@ -20,7 +20,7 @@ from holdfast.apis.members import check_members, merge_members
 from holdfast.apis.openapi import Definition
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.parsing import Upload
-from holdfast.services import caller_certificates, catalog, definitions, trust
+from holdfast.services import caller_certificates, catalog, definitions, lifecycle, trust
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.errors import Conflict
 from holdfast.services.permissions import Permission
@@ -29,6 +29,7 @@ from holdfast.store import api_documents, apis, endpoint_certificates
 from holdfast.store import caller_certificates as callers_of
 from holdfast.store.database import Store
 
+_GO_WITH_IT = {Permission.VIEW_APIS, Permission.VIEW_ENDPOINT_CERTIFICATES, Permission.VIEW_CALLER_CERTIFICATES}
 # A new API is Created; what leads from there to the state that its archive says.
 _WAYS = {
     State.PUBLISHED: ("Publish",),
@@ -46,8 +47,9 @@ def export_api(store: Store, who: Principal, api_id: str, servers: list[str], *,
     """
     who.require(Permission.VIEW_APIS, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     who.require(Permission.VIEW_ENDPOINT_CERTIFICATES, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
+    who.require(Permission.VIEW_CALLER_CERTIFICATES, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     # As in the described system, who may take an API along may read what goes with it, here and nowhere else.
-    who = replace(who, permissions=who.permissions | {Permission.VIEW_APIS, Permission.VIEW_ENDPOINT_CERTIFICATES})
+    who = replace(who, permissions=who.permissions | _GO_WITH_IT)
     described = catalog.get_described(store, who, api_id)
     definition = definitions.get_definition(store, who, api_id, servers)
     entries = trust.certificates_of_api(store, who, described.api)
@@ -121,7 +123,7 @@ def import_api(
             _add_caller(session, who, made.api, alias, tier, certificate, now)
         if not present:
             for action in _WAYS.get(State(state), ()) if state in set(State) else ():
-                made = replace(made, api=catalog.move(session, who, made.api, action, now))
+                made = replace(made, api=lifecycle.move(session, who, made.api, action, now))
     return made
 
 

@@ -1,5 +1,5 @@
 """
-The APIs of an organization: create, find, change, move through the lifecycle, delete.
+The APIs of an organization: create, find, change, delete.
 """
 
 import uuid
@@ -14,7 +14,7 @@ from holdfast.apis import api as rules
 from holdfast.apis.api import Api
 from holdfast.apis.description import Described
 from holdfast.apis.endpoint import Endpoint, parse_endpoint
-from holdfast.apis.lifecycle import State, transit
+from holdfast.apis.lifecycle import State
 from holdfast.apis.members import check_members, merge_members
 from holdfast.services.calling import obeyed
 from holdfast.services.check import Check
@@ -26,8 +26,6 @@ from holdfast.store import api_documents, apis, caller_certificates, journal
 from holdfast.store.apis import ApiFilter
 from holdfast.store.database import Store
 from holdfast.store.journal import AuditEvent
-
-LIFECYCLE = "change lifecycle"  # what audit events call it
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ def add_api(
     apis.insert(session, api)
     if described.members:
         api_documents.save_members(session, api, described.members)
-    _written(session, who, action, api, f"endpoints {_urls(api)}", now)
+    record(session, who, action, api, f"endpoints {_urls(api)}", now)
     return described
 
 
@@ -254,43 +252,8 @@ def save_described(
     detail = f"endpoints {_urls(before.api)} -> {_urls(after.api)}"
     if after.api.requires_certificate != before.api.requires_certificate:
         detail += ", callers need a certificate" if after.api.requires_certificate else ", everybody may call"
-    _written(session, who, "change API", after.api, detail, now)
+    record(session, who, "change API", after.api, detail, now)
     return after
-
-
-def change_lifecycle(store: Store, who: Principal, api_id: str, action: str, now: datetime) -> Api:
-    """Move an API through its lifecycle. Raises as `move_described`."""
-    return move_described(store, who, api_id, action, now).api
-
-
-def move_described(
-    store: Store,
-    who: Principal,
-    api_id: str,
-    action: str,
-    now: datetime,
-    *,
-    deprecate_others: bool = False,
-    expected: Expected = None,
-) -> Described:
-    """
-    Move an API through its lifecycle; *deprecate_others* takes the published versions beside it along.
-
-    Raises:
-        TransitionRefused: There is no such action from its state.
-        NotFound: There is no such API.
-        ContentChanged: It is not as *expected*.
-    """
-    who.require(Permission.PUBLISH_APIS)
-    with store.write() as session:
-        before = find_described(session, who, api_id)
-        check_expected(expected, tag_of_api(before))
-        after = move(session, who, before.api, action, now)
-        if deprecate_others and after.state is State.PUBLISHED:
-            for other in apis.sharing_name_or_context(session, who.organization, after.name, after.context):
-                if other.id != after.id and other.name == after.name and other.state is State.PUBLISHED:
-                    move(session, who, other, "Deprecate", now)
-    return replace(before, api=after)
 
 
 def delete_api(store: Store, who: Principal, api_id: str, now: datetime, expected: Expected = None) -> None:
@@ -300,15 +263,7 @@ def delete_api(store: Store, who: Principal, api_id: str, now: datetime, expecte
         found = find_described(session, who, api_id)
         check_expected(expected, tag_of_api(found))
         apis.remove(session, found.api)
-        _written(session, who, "delete API", found.api, f"endpoints {_urls(found.api)}", now)
-
-
-def move(session: Session, who: Principal, before: Api, action: str, now: datetime) -> Api:
-    """Take *action* of the lifecycle, in the caller's transaction. Raises TransitionRefused."""
-    after = replace(before, state=transit(before.state, action), updated_at=now)
-    apis.update(session, after)
-    _written(session, who, LIFECYCLE, after, f"{before.state} -> {after.state}", now)
-    return after
+        record(session, who, "delete API", found.api, f"endpoints {_urls(found.api)}", now)
 
 
 def check_draft(draft: ApiDraft, who: Principal, now: datetime) -> Described:
@@ -358,7 +313,8 @@ def audit_subject(api: Api) -> str:
     return f"{api.name} {api.version} ({api.id})"
 
 
-def _written(session: Session, who: Principal, action: str, api: Api, detail: str, now: datetime) -> None:
+def record(session: Session, who: Principal, action: str, api: Api, detail: str, now: datetime) -> None:
+    """Write down what was done to *api*, and wake the publisher, in the caller's transaction."""
     journal.record(session, AuditEvent(who.organization, now, who.user, action, audit_subject(api), detail))
     journal.announce(session, who.organization, "api", api.id, now)
 

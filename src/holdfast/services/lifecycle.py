@@ -1,16 +1,23 @@
 """
-What became of an API: its way through the lifecycle.
+An API's way through the lifecycle: the next step, and those that were taken.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from holdfast.apis.lifecycle import State
+from sqlalchemy.orm import Session
+
+from holdfast.apis.api import Api
+from holdfast.apis.description import Described
+from holdfast.apis.lifecycle import State, transit
 from holdfast.services import catalog
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
-from holdfast.store import journal
+from holdfast.services.versions import Expected, check_expected, tag_of_api
+from holdfast.store import apis, journal
 from holdfast.store.database import Store
+
+LIFECYCLE = "change lifecycle"  # what audit events call it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +43,52 @@ def history(store: Store, who: Principal, api_id: str) -> list[Step]:
     with store.read() as session:
         api = catalog.find_api(session, who, api_id)
         subject = catalog.audit_subject(api)
-        events = journal.audit_events_of(session, who.organization, subject, catalog.LIFECYCLE)
+        events = journal.audit_events_of(session, who.organization, subject, LIFECYCLE)
     steps = [Step(None, State.CREATED, api.provider, api.created_at)]
     for event in events:
         before, _, after = event.detail.partition(" -> ")
         steps.append(Step(State(before), State(after), event.user, event.at))
     return steps
+
+
+def change_lifecycle(store: Store, who: Principal, api_id: str, action: str, now: datetime) -> Api:
+    """Move an API through its lifecycle. Raises as `move_described`."""
+    return move_described(store, who, api_id, action, now).api
+
+
+def move_described(
+    store: Store,
+    who: Principal,
+    api_id: str,
+    action: str,
+    now: datetime,
+    *,
+    deprecate_others: bool = False,
+    expected: Expected = None,
+) -> Described:
+    """
+    Move an API through its lifecycle; *deprecate_others* takes the published versions beside it along.
+
+    Raises:
+        TransitionRefused: There is no such action from its state.
+        NotFound: There is no such API.
+        ContentChanged: It is not as *expected*.
+    """
+    who.require(Permission.PUBLISH_APIS)
+    with store.write() as session:
+        before = catalog.find_described(session, who, api_id)
+        check_expected(expected, tag_of_api(before))
+        after = move(session, who, before.api, action, now)
+        if deprecate_others and after.state is State.PUBLISHED:
+            for other in apis.sharing_name_or_context(session, who.organization, after.name, after.context):
+                if other.id != after.id and other.name == after.name and other.state is State.PUBLISHED:
+                    move(session, who, other, "Deprecate", now)
+    return replace(before, api=after)
+
+
+def move(session: Session, who: Principal, before: Api, action: str, now: datetime) -> Api:
+    """Take *action* of the lifecycle, in the caller's transaction. Raises TransitionRefused."""
+    after = replace(before, state=transit(before.state, action), updated_at=now)
+    apis.update(session, after)
+    catalog.record(session, who, LIFECYCLE, after, f"{before.state} -> {after.state}", now)
+    return after

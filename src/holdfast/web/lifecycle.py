@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from holdfast.apis.errors import TransitionRefused
 from holdfast.apis.lifecycle import State, transitions_from
-from holdfast.services import catalog
+from holdfast.services import catalog, lifecycle
 from holdfast.web.rendering import render
 from holdfast.web.session import Running, Visitor
 
@@ -29,7 +29,7 @@ def change(
 ) -> Response:
     """Take an action."""
     try:
-        catalog.change_lifecycle(running.store, who, api_id, action, running.now())
+        lifecycle.change_lifecycle(running.store, who, api_id, action, running.now())
     except TransitionRefused as error:
         return _page(request, running, who, api_id, str(error))
     return RedirectResponse(f"/apis/{api_id}/lifecycle?done=lifecycle-changed", 303)
