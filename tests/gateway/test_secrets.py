@@ -11,6 +11,7 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.parsing import parse
 from holdfast.certificates.trust import trust_set
+from holdfast.gateway.public_roots import public_roots, public_roots_pem
 from holdfast.gateway.resource import SECRET
 from holdfast.gateway.tls import secret, secret_name, upstream_tls
 from issuing import issue
@@ -96,3 +97,10 @@ def test_an_address_is_looked_for_as_an_address(host):
         context.common_tls_context.combined_validation_context.default_validation_context.match_typed_subject_alt_names
     )
     assert (match.san_type, match.matcher.exact) == (SubjectAltNameMatcher.IP_ADDRESS, host)
+
+
+def test_the_public_roots_are_read_without_a_word_on_standard_error():
+    # Some of them have the serial number 0, which `cryptography` warns of when it reads them.
+    read = public_roots.__wrapped__()
+    assert len(read) == public_roots_pem().count("BEGIN CERTIFICATE")
+    assert min(each.serial_number for each in read) == 0

@@ -6,9 +6,8 @@ from functools import cache
 from pathlib import Path
 
 import certifi
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
+from holdfast.certificates import pem
 from holdfast.certificates.certificate import Certificate, read_certificate
 
 
@@ -21,5 +20,4 @@ def public_roots_pem() -> str:
 @cache
 def public_roots() -> tuple[Certificate, ...]:
     """Give them read."""
-    every = x509.load_pem_x509_certificates(public_roots_pem().encode())
-    return tuple(read_certificate(each.public_bytes(Encoding.DER)) for each in every)
+    return tuple(read_certificate(block.content) for block in pem.blocks(public_roots_pem().encode()))
