@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -145,3 +146,19 @@ def test_a_home_that_nobody_has_is_named(run):
 def test_a_missing_envoy_is_named(refusal, monkeypatch, tmp_path):
     monkeypatch.setenv("HOLDFAST_ENVOY", str(tmp_path / "envoy"))
     assert refusal().startswith(f"holdfast: There is no Envoy at {tmp_path / 'envoy'}.")
+
+
+def test_nothing_is_written_on_standard_error_of_certificates_with_odd_serial_numbers():
+    program = """
+from contextlib import suppress
+from pathlib import Path
+import sys, certifi
+from cryptography import x509
+from holdfast.cli import main
+sys.argv[1:] = ["--version"]
+with suppress(SystemExit):
+    main()
+print(min(each.serial_number for each in x509.load_pem_x509_certificates(Path(certifi.where()).read_bytes())))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout.splitlines()[-1], done.stderr) == ("0", "")

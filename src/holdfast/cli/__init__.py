@@ -4,6 +4,7 @@ The `holdfast` command.
 `up` and `demo` run a Holdfast; all others are a client of one, through REST alone.
 """
 
+import warnings
 from importlib.metadata import version as version_of
 from typing import Annotated
 
@@ -22,6 +23,8 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command; what cannot be done is said in words."""
+    # An odd serial number is a finding; `cryptography` would write it on standard error each time, too.
+    warnings.filterwarnings("ignore", "Parsed a serial number", UserWarning)
     app()
 
 
