@@ -26,6 +26,7 @@ def test_a_user_is_made_changed_and_deleted(command, name):
         "name": name,
         "roles": ["creator", "viewer"],
         "disabled": False,
+        "identityProvider": None,
     }
     said = command.done("user", "change", name, "--role", "publisher", "--disable").output
     assert said == f"{name} is publisher, disabled.\n"

@@ -222,6 +222,7 @@ def _done(
     response = render(
         request,
         "client_certificate/_changed.html",
+        who=who,
         api=api,
         client_rows=client_rows(running, who, api),
         now=running.now(),
