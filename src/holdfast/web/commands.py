@@ -37,6 +37,7 @@ _BODIES = {
     "exception": '{"reason": "REASON", "until": "TIME"}',
     "request": '{"subject": "NAME"}',
     "change user": '{"roles": ["ROLE"], "disabled": false}',
+    "create token": '{"name": "NAME", "scopes": ["SCOPE"], "expiresTime": "TIME"}',
 }
 _LIFECYCLE = {"Publish": "publish", "Demote to Created": "demote", "Deprecate": "deprecate", "Retire": "retire"}
 _ACTIONS: dict[str, tuple[str, str]] = {
@@ -92,6 +93,8 @@ _ACTIONS: dict[str, tuple[str, str]] = {
         "-X PUT --json {body} '{rest}/users/{user_url}'",
     ),
     "set password": ("user password {user}", ""),
+    "create token": ("", "--json {body} {rest}/tokens"),
+    "revoke token": ("", "-X DELETE '{rest}/tokens/{token_url}'"),
     "delete user": ("user delete {user}", "-X DELETE '{rest}/users/{user_url}'"),
 } | {
     action: (
