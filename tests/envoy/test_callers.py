@@ -12,6 +12,7 @@ import pytest
 
 from backends import Backend
 from calling import GATEWAYS, REFUSED, answer, mutual, tls_of
+from cli.commanding import Command
 from issuing import ed25519_key, issue, p521, rsa_key
 from running import REST, Holdfast, PublishedApi, refusal, wait_until, write_identity
 
@@ -245,3 +246,16 @@ def test_what_the_caller_is_told_is_json_without_a_word_about_certificates_beyon
         assert not [
             word for word in ("anna", "SHA", "CN=", "fingerprint", ANNA.certificate.subject) if str(word) in told
         ]
+
+
+def test_an_export_that_would_make_an_open_api_elsewhere_says_so(holdfast: Holdfast, tmp_path: Path):
+    who = {"HOLDFAST_USER": "admin", "HOLDFAST_PASSWORD": holdfast.admin_password}
+    command = Command(tmp_path, HOLDFAST_URL=holdfast.publisher_url, **who)
+    with mutual(holdfast) as (_, api):
+        said = f"Callers of {api.name} 1.0 must present a client certificate. That is not exported"
+        assert said not in command.done("export").errors
+        holdfast.let_call(api, ANNA.pem)
+        exported = command.done("export")
+        assert said in exported.errors
+        command.done("apply", "-f", "-", "--yes", stdin=exported.output)
+        assert answer(holdfast, api, BERTA) == REFUSED

@@ -5,6 +5,7 @@ What there is at a publisher, as far as what is wanted asks for it.
 from dataclasses import dataclass, field
 from typing import Any
 
+from holdfast.apis.caller_certificate import requires_certificate
 from holdfast.apis.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.errors import CertificateError
@@ -30,6 +31,7 @@ class ExistingApi:
     description: str = ""
     production: str | None = None
     sandbox: str | None = None
+    requires_certificate: bool = False  # of its callers
 
     @property
     def origins(self) -> set[str]:
@@ -92,6 +94,7 @@ def detailed_api(client: Client, api_id: str) -> ExistingApi:
         description=api["description"] or "",
         production=endpoint_url(api, "production"),
         sandbox=endpoint_url(api, "sandbox"),
+        requires_certificate=requires_certificate(api),
     )
 
 

@@ -48,6 +48,12 @@ def export(client: Client, folder: Path | None) -> str:
     """
     ids = [api["id"] for api in client.listed("/apis", "list")]
     apis = [detailed_api(client, each) for each in counted(ids, "Reading APIs")]
+    for api in apis:
+        if api.requires_certificate:
+            tell(
+                f"Callers of {api.name} {api.version} must present a client certificate. That is not exported: where "
+                "apply makes this API anew, everybody can call it once it is published."
+            )
     aliases = [entry["alias"] for entry in client.listed(CERTIFICATES, "certificates")]
     certificates = [_certificate(client, alias, folder) for alias in counted(aliases, "Reading certificates")]
     origins = sorted({origin for api in apis for origin in api.origins if origin.startswith("https:")})
