@@ -64,6 +64,9 @@ def test_the_reason_is_reached_by_keyboard_and_told_to_screen_readers(viewer: Pa
         button = viewer.get_by_role("button", name=name, exact=True)
         expect(button).to_be_disabled()
         button.focus()
+        # Away and back: after a click, only what the keyboard leads to is shown as focused.
+        viewer.keyboard.press("Shift+Tab")
+        viewer.keyboard.press("Tab")
         expect(button).to_be_focused()
         expect(button).to_have_accessible_description(re.compile(f"{REASON}\\.$"))
         expect(button).to_have_accessible_name(name)
