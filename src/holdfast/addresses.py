@@ -69,10 +69,11 @@ def resolve(host: str, networks: Iterable[Network], seconds: float, resolver: Re
 def may_be_reached(address: IPv4Address | IPv6Address, networks: Sequence[Network]) -> bool:
     """Say whether *address*, and each IPv4 address that it leads to, is in *networks* and in none that never is."""
     meant = _meant_by(address)
-    return all(_is_in(each, networks) and not _is_in(each, _NEVER) for each in meant)
+    return all(is_in(each, networks) and not is_in(each, _NEVER) for each in meant)
 
 
-def _is_in(address: IPv4Address | IPv6Address, networks: Iterable[Network]) -> bool:
+def is_in(address: IPv4Address | IPv6Address, networks: Iterable[Network]) -> bool:
+    """Say whether *address* is in one of *networks*."""
     return any(address.version == network.version and address in network for network in networks)
 
 
@@ -86,9 +87,9 @@ def _meant_by(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Addr
         inner.append(address.sixtofour)
     if address.teredo:
         inner += address.teredo
-    if _is_in(address, _TRANSLATED):
+    if is_in(address, _TRANSLATED):
         inner += _embedded(address)
-    if _is_in(address, [_COMPATIBLE]) and int(address) > 1:  # 0 and 1 are :: and ::1
+    if is_in(address, [_COMPATIBLE]) and int(address) > 1:  # 0 and 1 are :: and ::1
         inner.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return [address, *inner]
 
@@ -96,7 +97,7 @@ def _meant_by(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Addr
 def _embedded(address: IPv6Address) -> list[IPv4Address]:
     """Find the IPv4 address at each place where a translator may have it (RFC 6052, section 2.2)."""
     packed = address.packed
-    if _is_in(address, _TRANSLATED[:1]):
+    if is_in(address, _TRANSLATED[:1]):
         return [IPv4Address(packed[12:])]
     places = ((6, 7, 9, 10), (7, 9, 10, 11), (9, 10, 11, 12), (12, 13, 14, 15))
     return [IPv4Address(bytes(packed[place] for place in each)) for each in places]

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,8 +16,10 @@ from pathlib import Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from holdfast import rest, web
+from holdfast.addresses import Network
 from holdfast.apis.api import DEFAULT_ORGANIZATION
 from holdfast.apis.endpoint import Environment
+from holdfast.forwarded import ForwardedClient
 from holdfast.gateway.ads import serve
 from holdfast.gateway.cache import Cache
 from holdfast.gateway.process import EnvoyProcess, find_envoy
@@ -80,11 +82,12 @@ class Running:
                 each.read_again()
 
 
-def create_asgi(runtime: Runtime, requests_per_second: float = 0.0) -> ASGIApp:
+def create_asgi(runtime: Runtime, requests_per_second: float = 0.0, trusted_proxies: Sequence[Network] = ()) -> ASGIApp:
     """
     Make the web application: REST below /api, tokens and metrics beside it, pages everywhere else.
 
-    *requests_per_second* is what one user may ask for in the long run; 0 is without a limit.
+    *requests_per_second* is what one user may ask for in the long run; 0 is without a limit. *trusted_proxies* are
+    believed when they say for whom they ask.
     """
     json_door, html_door = rest.create_door(runtime), web.create_door(runtime)
 
@@ -93,7 +96,8 @@ def create_asgi(runtime: Runtime, requests_per_second: float = 0.0) -> ASGIApp:
         await door(scope, receive, send)
 
     inner = CrossOriginProtection(BodyLimit(HostCookie(doors)))
-    return SecurityHeaders(RateLimit(inner, requests_per_second) if requests_per_second else inner)
+    limited = RateLimit(inner, requests_per_second) if requests_per_second else inner
+    return ForwardedClient(SecurityHeaders(limited), trusted_proxies)
 
 
 def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
@@ -191,7 +195,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             stack.push_async_callback(discovery.stop, 0)
             await process.start()
             stack.push_async_callback(process.stop)
-            app = create_asgi(runtime, settings.requests_per_second)
+            app = create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies)
             tls = certificate.context if certificate else None
             await stack.enter_async_context(serving(app, publisher_socket, tls))
             for each in (certificate, gateway_certificate):

@@ -29,6 +29,7 @@ async def serving(app: ASGIApp, listening: socket.socket, tls: ssl.SSLContext | 
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # `ForwardedClient` reads them; uvicorn would trust this machine by default
         lifespan="off",
         h11_max_incomplete_event_size=MAX_HEAD,
         limit_concurrency=MAX_CONNECTIONS,

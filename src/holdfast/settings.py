@@ -36,7 +36,7 @@ def read_networks(value: object) -> object:
         return value
     written = [part.strip() for part in value.split(",") if part.strip()]
     if not written:
-        raise ValueError("It is empty. Leave it out to allow all networks")
+        raise ValueError("It is empty. List networks, like 10.0.0.0/8,fd00::/8, or leave it out")
     try:
         return tuple(ip_network(part) for part in written)
     except ValueError as error:
@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     gateway_tls_cert: Path | None = None  # of both; with the chain
     gateway_tls_key: Path | None = None
     insecure_http: bool = False  # beyond this machine
+    trusted_proxies: Networks = ()  # whose X-Forwarded-* headers publisher and gateway believe
     requests_per_second: float = Field(default=200.0, ge=0, le=1e6)  # of one user; 0: no limit
     admin_password: SecretStr | None = None
     sealing_key: SecretStr | None = None

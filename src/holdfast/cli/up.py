@@ -34,6 +34,10 @@ InsecureHttp = Annotated[
     bool | None,
     Option("--insecure-http", help="Let the publisher speak http beyond this machine, behind a TLS proxy."),
 ]
+TrustedProxies = Annotated[
+    str | None,
+    Option(metavar="CIDR,...", help="Networks of proxies whose X-Forwarded-* headers are believed [default: none]."),
+]
 Demo = Annotated[bool, Option("--demo", help="Also start a backend with a self-signed certificate, to try with.")]
 Once = Annotated[bool, Option("--once", help="Play it once, with data of its own, and end.")]
 
@@ -58,6 +62,7 @@ def up(
     gateway_tls_cert: GatewayTlsCert = None,
     gateway_tls_key: GatewayTlsKey = None,
     insecure_http: InsecureHttp = None,
+    trusted_proxies: TrustedProxies = None,
     demo: Demo = False,
 ) -> None:
     """
@@ -74,8 +79,8 @@ def up(
     addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls}
     files = {"tls_cert": tls_cert, "tls_key": tls_key}
     files |= {"gateway_tls_cert": gateway_tls_cert, "gateway_tls_key": gateway_tls_key}
-    tls = {**files, "insecure_http": insecure_http}
-    serve({"data": data} | addresses | tls, demo=demo)
+    others = {"insecure_http": insecure_http, "trusted_proxies": trusted_proxies}
+    serve({"data": data} | addresses | files | others, demo=demo)
 
 
 @commands.command(
@@ -114,6 +119,7 @@ def doctor(
     gateway_tls_cert: GatewayTlsCert = None,
     gateway_tls_key: GatewayTlsKey = None,
     insecure_http: InsecureHttp = None,
+    trusted_proxies: TrustedProxies = None,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -128,8 +134,8 @@ def doctor(
     addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls}
     files = {"tls_cert": tls_cert, "tls_key": tls_key}
     files |= {"gateway_tls_cert": gateway_tls_cert, "gateway_tls_key": gateway_tls_key}
-    tls = {**files, "insecure_http": insecure_http}
-    checks = diagnose({"data": data} | addresses | tls)
+    others = {"insecure_http": insecure_http, "trusted_proxies": trusted_proxies}
+    checks = diagnose({"data": data} | addresses | files | others)
     if as_json:
         write_json({"count": len(checks), "list": [asdict(check) for check in checks]})
     else:
