@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install run test picture tables check bench lock vendor
+.PHONY: help install run test fuzz picture tables check bench lock vendor
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,7 +18,10 @@ run: install ## start Holdfast with a demonstration backend
 
 test: check ## everything: checks, and all tests with real Envoy and a real browser
 	@sh tools/browser.sh $(BIN)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+fuzz: install ## send 200 random requests to each REST operation
+	HOLDFAST_FUZZ=200 $(BIN)/python -m pytest tests/rest/test_schemathesis.py --timeout=1800
 
 picture: install ## make the picture of the README again
 	HOLDFAST_PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_described_page.py

@@ -18,7 +18,8 @@ from typing import Any
 import httpx
 from joserfc.jwk import RSAKey
 
-from running import free_addresses, wait_until
+from ports import free_addresses
+from running import wait_until
 
 PROGRAM = Path(__file__).with_name("canaille_process.py")
 START_WITHIN = 30.0  # seconds

@@ -9,9 +9,7 @@ A Holdfast of one's own: the real `holdfast up` on free ports, driven through RE
 
 import itertools
 import os
-import random
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -25,6 +23,7 @@ from typing import Any, TypeVar
 import httpx
 
 from issuing import Issued
+from ports import free_addresses
 
 T = TypeVar("T")
 COMMAND = Path(sys.executable).with_name("holdfast")
@@ -361,20 +360,6 @@ def write_identity(directory: Path, issued: Issued) -> tuple[Path, Path]:
         path.touch(mode=0o600)
         path.write_bytes(content)
     return certificate, key
-
-
-def free_addresses(count: int) -> list[str]:
-    """Find free ports, outside of the range that outgoing connections get theirs from."""
-    sockets: list[socket.socket] = []
-    while len(sockets) < count:
-        try:
-            sockets.append(socket.create_server(("127.0.0.1", random.randint(10_000, 32_000))))  # noqa: S311
-        except OSError:
-            continue
-    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    return addresses
 
 
 def children(parent: int, name: str) -> list[int]:

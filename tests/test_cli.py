@@ -12,7 +12,7 @@ import pytest
 from holdfast import cli
 from holdfast.cli import serving
 from holdfast.machine import data_directory
-from running import free_addresses
+from ports import free_addresses
 
 
 class Ended(Exception):

@@ -22,7 +22,8 @@ from holdfast.demo.story import Story
 from holdfast.demo.tour import CONTEXT, NAME, VERSION, Tour
 from holdfast.services import catalog, lifecycle
 from holdfast.services.catalog import ApiDraft
-from running import COMMAND, REST, START_WITHIN, free_addresses, wait_until
+from ports import free_addresses
+from running import COMMAND, REST, START_WITHIN, wait_until
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 REFUSED = httpx.Response(503, json={"code": "backend_not_trusted", "message": "-", "request_id": "1"})

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 
 from cli.answering import answering
 from issuing import DAY, issue, truststore
-from running import free_addresses
+from ports import free_addresses
 
 PASSWORD = "trust nobody"
 

@@ -11,7 +11,7 @@ from cli.answering import answering
 from cli.commanding import Command
 from holdfast.cli.credentials import Credentials, Publisher, credentials_file, keep
 from issuing import issue, server_context
-from running import free_addresses
+from ports import free_addresses
 
 LATER = datetime.now(UTC) + timedelta(days=30)
 # What `answering` says to everything that login asks.

@@ -26,7 +26,8 @@ from holdfast.store import (
 )
 from holdfast.store.database import Store
 from issuing import DAY, issue
-from running import free_addresses, write_identity
+from ports import free_addresses
+from running import write_identity
 from scripted_provider import ScriptedProvider
 from store.values import make_api, make_caller, make_entry, read
 

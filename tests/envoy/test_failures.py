@@ -42,7 +42,8 @@ from issuing import (
     server_context,
     speak_only,
 )
-from running import Holdfast, PublishedApi, free_addresses, refusal, wait_until
+from ports import free_addresses
+from running import Holdfast, PublishedApi, refusal, wait_until
 
 pytestmark = pytest.mark.envoy
 HOST = "127.0.0.1"

@@ -17,7 +17,8 @@ from websockets.sync.client import connect
 from backends import V4, websocket_backend
 from calling import GATEWAYS, REFUSED, mutual, tls_of
 from issuing import DAY, Issued, issue, speak_only
-from running import Holdfast, free_addresses, refusal, wait_until, write_identity
+from ports import free_addresses
+from running import Holdfast, refusal, wait_until, write_identity
 
 pytestmark = pytest.mark.envoy
 ANNA, BERTA = issue(common_name="anna"), issue(common_name="berta")

@@ -11,7 +11,8 @@ import pytest
 from cryptography import x509
 
 from issuing import DAY, issue, speak_only
-from running import Holdfast, free_addresses, wait_until, write_identity
+from ports import free_addresses
+from running import Holdfast, wait_until, write_identity
 
 pytestmark = pytest.mark.envoy
 ROOT = issue(ca=True, common_name="publishers' CA")
