@@ -50,9 +50,10 @@ class Api:
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """The backends, production first, each once."""
-        found = [self.endpoint(environment) for environment in ENVIRONMENTS]
-        return tuple(dict.fromkeys(endpoint for endpoint in found if endpoint))
+        """The backends, production first, each URL once."""
+        found = [self.endpoint(environment) for environment in reversed(ENVIRONMENTS)]
+        by_url = {endpoint.url: endpoint for endpoint in found if endpoint}
+        return tuple(reversed(by_url.values()))
 
 
 def check_name(name: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.apis.api import Api
-from holdfast.apis.endpoint import ENVIRONMENTS
+from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint
 from holdfast.apis.openapi import Operation
 
 # As publisher-v1.yaml has them; a list that is empty means that nothing of the kind is done.
@@ -96,5 +96,13 @@ def _endpoint_config(api: Api, members: Mapping[str, Any]) -> dict[str, Any]:
         name, endpoint = f"{environment}_endpoints", api.endpoint(environment)
         config.pop(name, None)
         if endpoint:
-            config[name] = (kept.get(name) or {}) | {"url": endpoint.url}
+            config[name] = _with_connection(kept.get(name) or {}, endpoint)
     return config
+
+
+def _with_connection(kept: Mapping[str, Any], endpoint: Endpoint) -> dict[str, Any]:
+    described = {**kept, "url": endpoint.url}
+    if members := endpoint.connection.members:
+        config = kept.get("config")
+        described["config"] = (config if isinstance(config, dict) else {}) | members
+    return described

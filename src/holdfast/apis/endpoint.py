@@ -8,6 +8,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from holdfast.apis.connection_settings import DEFAULT_CONNECTION, ConnectionSettings
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
 
@@ -56,6 +57,7 @@ class Endpoint:
     url: str
     origin: Origin
     base_path: str
+    connection: ConnectionSettings = DEFAULT_CONNECTION
 
 
 def parse_endpoint(url: str, field: str = "endpoint") -> Endpoint:

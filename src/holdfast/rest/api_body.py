@@ -4,9 +4,11 @@ The description of an API as callers send it: what Holdfast obeys, and what it k
 
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool
 from pydantic.alias_generators import to_camel
 
+from holdfast.apis.connection_settings import REST_NAMES, ConnectionSettings, Protocol, read_connection
+from holdfast.apis.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.rest.pages import Pagination
 from holdfast.services.catalog import ApiDraft
@@ -14,11 +16,21 @@ from holdfast.services.catalog import ApiDraft
 _FIELDS = {"production": "endpointConfig.production_endpoints.url", "sandbox": "endpointConfig.sandbox_endpoints.url"}
 
 
+class ConnectionBody(BaseModel):
+    """Connection settings of an endpoint; other members are stored and returned."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")
+    protocol: Protocol | None = None
+    connection_per_caller: StrictBool | None = None
+    rewrite_responses: StrictBool | None = None
+
+
 class EndpointBody(BaseModel):
-    """One backend; members beside its URL are kept and given back."""
+    """One backend; members other than its URL and connection settings are stored and returned."""
 
     model_config = ConfigDict(extra="allow")
     url: str
+    config: ConnectionBody | None = None
 
 
 class EndpointConfigBody(BaseModel):
@@ -96,13 +108,30 @@ class ApiChange(BaseModel):
         return config.sandbox_endpoints.url if config and config.sandbox_endpoints else None
 
     @property
+    def connections(self) -> dict[Environment, ConnectionSettings]:
+        """The connection settings of the endpoints. Raises InvalidFields."""
+        config, found, errors = self.endpoint_config, {}, []
+        bodies = (config.production_endpoints, config.sandbox_endpoints) if config else ()
+        for environment, body in zip(ENVIRONMENTS, bodies, strict=False):
+            try:
+                values = body.config.model_dump() if body and body.config else {}
+                found[environment] = read_connection(values, f"endpointConfig.{environment}_endpoints.config.")
+            except InvalidField as error:
+                errors.append(error)
+        if errors:
+            raise InvalidFields(errors)
+        return found
+
+    @property
     def members(self) -> dict[str, Any]:
-        """What was sent, as it is kept: the URLs of endpoints are not among it."""
+        """What was sent, as it is kept: the URLs of endpoints and their connection settings are not among it."""
         sent = self.model_dump(by_alias=True, exclude_unset=True)
         config = sent.get("endpointConfig")
-        for name in ("production_endpoints", "sandbox_endpoints"):
-            if config and isinstance(config.get(name), dict):
-                config[name].pop("url", None)
+        for environment in ENVIRONMENTS:
+            endpoint = config.get(f"{environment}_endpoints") if config else None
+            if isinstance(endpoint, dict):
+                endpoint.pop("url", None)
+                _remove_connection(endpoint)
         return sent
 
     def refuse_unknown_type(self) -> None:
@@ -120,10 +149,25 @@ class ApiBody(ApiChange):
     version: str
 
     def draft(self) -> ApiDraft:
-        """Make what the service takes. Raises InvalidField for a kind of endpoint that would not be obeyed."""
+        """
+        Make what the service takes.
+
+        Raises:
+            InvalidField: It is a kind of endpoint that would not be obeyed.
+            InvalidFields: The connection settings of an endpoint contradict each other.
+        """
         self.refuse_unknown_type()
         description = self.description or ""
-        return ApiDraft(self.name, self.context, self.version, self.production, self.sandbox, description, self.members)
+        return ApiDraft(
+            self.name,
+            self.context,
+            self.version,
+            self.production,
+            self.sandbox,
+            description,
+            self.members,
+            self.connections,
+        )
 
 
 class ApiInfo(BaseModel):
@@ -171,6 +215,16 @@ class ImportBody(ApiBody):
     name: str = ""
     context: str = ""
     version: str = ""
+
+
+def _remove_connection(endpoint: dict[str, Any]) -> None:
+    """Remove the connection settings from *endpoint*, and its `config` if nothing else was in it."""
+    if isinstance(config := endpoint.get("config"), dict) and config:
+        kept = {name: value for name, value in config.items() if name not in REST_NAMES.values()}
+        if kept:
+            endpoint["config"] = kept
+        else:
+            del endpoint["config"]
 
 
 def in_rest_words(error: InvalidFields) -> InvalidFields:

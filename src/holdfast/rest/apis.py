@@ -106,6 +106,7 @@ def update_api(
             running.now(),
             description=body.description,
             endpoints=(body.production, body.sandbox) if body.endpoint_config else None,
+            connections=body.connections,
             members=body.members,
             expected=expected,
             may_require_certificate=running.asks_callers,

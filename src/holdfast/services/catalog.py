@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from holdfast.apis import api as rules
 from holdfast.apis.api import Api
 from holdfast.apis.description import Described
-from holdfast.apis.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.lifecycle import State
 from holdfast.apis.members import check_members, merge_members
 from holdfast.services.calling import obeyed
 from holdfast.services.check import Check
+from holdfast.services.endpoints import NO_CONNECTIONS, Connections, connected, read_endpoints, written_urls
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
@@ -39,6 +39,7 @@ class ApiDraft:
     sandbox: str | None = None
     description: str = ""
     members: Mapping[str, Any] = field(default_factory=dict)  # of its description, kept for others
+    connections: Connections = field(default_factory=dict)
 
 
 def create_api(
@@ -83,7 +84,7 @@ def add_api(
     apis.insert(session, api)
     if described.members:
         api_documents.save_members(session, api, described.members)
-    record(session, who, action, api, f"endpoints {_urls(api)}", now)
+    record(session, who, action, api, f"endpoints {written_urls(api)}", now)
     return described
 
 
@@ -172,11 +173,17 @@ def list_apis(
 
 
 def change_endpoints(
-    store: Store, who: Principal, api_id: str, production: str | None, sandbox: str | None, now: datetime
+    store: Store,
+    who: Principal,
+    api_id: str,
+    production: str | None,
+    sandbox: str | None,
+    now: datetime,
+    connections: Connections = NO_CONNECTIONS,
 ) -> Api:
     """Give an API other endpoints; None takes one away. Raises InvalidFields, NotFound."""
     who.require(Permission.CHANGE_APIS)
-    return change_api(store, who, api_id, now, endpoints=(production, sandbox)).api
+    return change_api(store, who, api_id, now, endpoints=(production, sandbox), connections=connections).api
 
 
 def change_api(
@@ -187,12 +194,15 @@ def change_api(
     *,
     description: str | None = None,
     endpoints: tuple[str | None, str | None] | None = None,
+    connections: Connections = NO_CONNECTIONS,
     members: Mapping[str, Any] | None = None,
     expected: Expected = None,
     may_require_certificate: bool = False,
 ) -> Described:
     """
     Give an API another description, other endpoints (production, sandbox), other members; None keeps what it has.
+
+    An endpoint whose environment isn't in *connections* keeps its connection settings.
 
     Who publishes may change what is said of it, as in the described system, not where its traffic goes or who may call.
 
@@ -205,7 +215,7 @@ def change_api(
     """
     who.require(Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     check = Check()
-    checked = _endpoints(check, *endpoints) if endpoints else None
+    checked = read_endpoints(check, *endpoints) if endpoints else None
     text = check(rules.check_description, description) if description is not None else None
     kept = check(check_members, members or {}) or {}
     check.finish()
@@ -215,8 +225,10 @@ def change_api(
         api = replace(
             before.api,
             description=before.api.description if text is None else text,
-            production=checked[0] if checked else before.api.production,
-            sandbox=checked[1] if checked else before.api.sandbox,
+            production=connected(
+                checked[0] if checked else before.api.production, before.api, connections, "production"
+            ),
+            sandbox=connected(checked[1] if checked else before.api.sandbox, before.api, connections, "sandbox"),
             updated_at=now,
         )
         if (api.production, api.sandbox) != (before.api.production, before.api.sandbox):
@@ -249,7 +261,7 @@ def save_described(
     apis.update(session, after.api)
     if after.members != before.members:
         api_documents.save_members(session, after.api, after.members)
-    detail = f"endpoints {_urls(before.api)} -> {_urls(after.api)}"
+    detail = f"endpoints {written_urls(before.api)} -> {written_urls(after.api)}"
     if after.api.requires_certificate != before.api.requires_certificate:
         detail += ", callers need a certificate" if after.api.requires_certificate else ", everybody may call"
     record(session, who, "change API", after.api, detail, now)
@@ -263,7 +275,7 @@ def delete_api(store: Store, who: Principal, api_id: str, now: datetime, expecte
         found = find_described(session, who, api_id)
         check_expected(expected, tag_of_api(found))
         apis.remove(session, found.api)
-        record(session, who, "delete API", found.api, f"endpoints {_urls(found.api)}", now)
+        record(session, who, "delete API", found.api, f"endpoints {written_urls(found.api)}", now)
 
 
 def check_draft(draft: ApiDraft, who: Principal, now: datetime) -> Described:
@@ -273,7 +285,7 @@ def check_draft(draft: ApiDraft, who: Principal, now: datetime) -> Described:
     context = check(rules.check_context, draft.context)
     version = check(rules.check_version, draft.version)
     description = check(rules.check_description, draft.description)
-    production, sandbox = _endpoints(check, draft.production, draft.sandbox)
+    production, sandbox = read_endpoints(check, draft.production, draft.sandbox)
     members = check(check_members, draft.members) or {}
     check.finish()
     api = Api(
@@ -285,18 +297,12 @@ def check_draft(draft: ApiDraft, who: Principal, now: datetime) -> Described:
         description=description or "",
         provider=who.user,
         state=State.CREATED,
-        production=production,
-        sandbox=sandbox,
+        production=connected(production, None, draft.connections, "production"),
+        sandbox=connected(sandbox, None, draft.connections, "sandbox"),
         created_at=now,
         updated_at=now,
     )
     return Described(api, merge_members({}, members))
-
-
-def _endpoints(check: Check, production: str | None, sandbox: str | None) -> tuple[Endpoint | None, Endpoint | None]:
-    first = None if production is None else check(lambda url: parse_endpoint(url, "production"), production)
-    second = None if sandbox is None else check(lambda url: parse_endpoint(url, "sandbox"), sandbox)
-    return first, second
 
 
 def _refuse_conflict(session: Session, api: Api) -> None:
@@ -317,7 +323,3 @@ def record(session: Session, who: Principal, action: str, api: Api, detail: str,
     """Write down what was done to *api*, and wake the publisher, in the caller's transaction."""
     journal.record(session, AuditEvent(who.organization, now, who.user, action, audit_subject(api), detail))
     journal.announce(session, who.organization, "api", api.id, now)
-
-
-def _urls(api: Api) -> str:
-    return " and ".join(endpoint.url for endpoint in api.endpoints) or "none"

@@ -2,13 +2,15 @@
 APIs in the database.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.api import Api
+from holdfast.apis.connection_settings import read_connection
 from holdfast.apis.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.lifecycle import State
 from holdfast.store.tables import ApiRow
@@ -152,6 +154,8 @@ def _row(api: Api) -> ApiRow:
         production_origin=str(api.production.origin) if api.production else None,
         sandbox_url=api.sandbox.url if api.sandbox else None,
         sandbox_origin=str(api.sandbox.origin) if api.sandbox else None,
+        production_connection=_connection(api.production),
+        sandbox_connection=_connection(api.sandbox),
         created_at=api.created_at,
         updated_at=api.updated_at,
         requires_certificate=api.requires_certificate,
@@ -168,13 +172,20 @@ def _api(row: ApiRow) -> Api:
         description=row.description,
         provider=row.provider,
         state=State(row.state),
-        production=_endpoint(row.production_url),
-        sandbox=_endpoint(row.sandbox_url),
+        production=_endpoint(row.production_url, row.production_connection),
+        sandbox=_endpoint(row.sandbox_url, row.sandbox_connection),
         created_at=row.created_at,
         updated_at=row.updated_at,
         requires_certificate=row.requires_certificate,
     )
 
 
-def _endpoint(url: str | None) -> Endpoint | None:
-    return parse_endpoint(url) if url else None
+def _connection(endpoint: Endpoint | None) -> dict[str, Any] | None:
+    return (endpoint.connection.changed or None) if endpoint else None
+
+
+def _endpoint(url: str | None, connection: Mapping[str, Any] | None) -> Endpoint | None:
+    if not url:
+        return None
+    endpoint = parse_endpoint(url)
+    return replace(endpoint, connection=read_connection(connection)) if connection else endpoint

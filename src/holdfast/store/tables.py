@@ -147,6 +147,9 @@ class ApiRow(Table):
     production_origin: Mapped[str | None]
     sandbox_url: Mapped[str | None]
     sandbox_origin: Mapped[str | None]
+    # Connection settings that differ from the defaults; NULL where none does.
+    production_connection: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    sandbox_connection: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     requires_certificate: Mapped[bool] = mapped_column(Boolean, server_default=false())  # as its members say

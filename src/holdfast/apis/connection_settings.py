@@ -1,0 +1,77 @@
+"""
+How gateways connect to an endpoint and treat its responses, as decided for one endpoint of an API.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from holdfast.apis.errors import InvalidField
+
+
+class Protocol(StrEnum):
+    """The HTTP version that gateways speak with a backend."""
+
+    AUTO = "auto"  # https: HTTP/2 where the backend supports it, otherwise HTTP/1.1; http: HTTP/1.1
+    HTTP1 = "http1"
+    HTTP2 = "http2"  # https: by ALPN; http: with prior knowledge (RFC 9113, section 3.3)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """Connection settings of an endpoint; a setting that nobody has made is left out of `changed` and of REST."""
+
+    protocol: Protocol = Protocol.AUTO
+    connection_per_caller: bool = False  # callers never share a connection to the backend
+    rewrite_responses: bool = True  # Location and cookie paths
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """The settings that differ from the defaults, as JSON, by field name."""
+        values = asdict(self) | {"protocol": self.protocol.value}
+        return {name: value for name, value in values.items() if value != _DEFAULTS[name]}
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The settings that differ from the defaults, as REST names them in an endpoint's `config`."""
+        return {REST_NAMES[name]: value for name, value in self.changed.items()}
+
+
+DEFAULT_CONNECTION = ConnectionSettings()
+_DEFAULTS = asdict(DEFAULT_CONNECTION)
+# Field -> its member of `endpointConfig.production_endpoints.config` or `endpointConfig.sandbox_endpoints.config`.
+REST_NAMES = {
+    "protocol": "protocol",
+    "connection_per_caller": "connectionPerCaller",
+    "rewrite_responses": "rewriteResponses",
+}
+
+
+def read_connection(values: Mapping[str, Any], field: str = "") -> ConnectionSettings:
+    """
+    Read connection settings from *values* by field name; what is missing or None has its default.
+
+    Raises:
+        InvalidField: A value has the wrong type, or two settings contradict each other; *field* comes before its name.
+    """
+    known = {each.name for each in fields(ConnectionSettings)}
+    given = {name: value for name, value in values.items() if name in known and value is not None}
+    protocol = _protocol(given.pop("protocol", Protocol.AUTO), field)
+    for name, value in given.items():
+        if not isinstance(value, bool):
+            raise InvalidField(f"{field}{REST_NAMES[name]}", "Use true or false.")
+    settings = ConnectionSettings(protocol, **given)
+    if settings.connection_per_caller and settings.protocol is Protocol.HTTP2:
+        # RFC 9113, section 9.2, has no authentication of connections; backends ask for HTTP/1.1 instead.
+        message = "One connection per caller needs HTTP/1.1. Choose HTTP/1.1 or automatic as the protocol."
+        raise InvalidField(f"{field}{REST_NAMES['connection_per_caller']}", message)
+    return settings
+
+
+def _protocol(value: object, field: str) -> Protocol:
+    try:
+        return Protocol(value)  # type: ignore[arg-type]  # anything that JSON can say
+    except ValueError as error:
+        message = f"Use one of {', '.join(Protocol)} as the protocol."
+        raise InvalidField(f"{field}{REST_NAMES['protocol']}", message) from error

@@ -1,0 +1,82 @@
+"""Connection settings of endpoints, in `endpointConfig`."""
+
+import pytest
+
+from rest.calls import APIS, URL, assert_problem, create_api
+
+OURS = {"protocol": "http1", "connectionPerCaller": True, "rewriteResponses": False}
+THEIRS = {"actionDuration": "30000"}
+EXPORT, IMPORT = f"{APIS}/export", f"{APIS}/import"
+
+
+def config(production, sandbox=None):
+    endpoints = {"production_endpoints": {"url": URL, "config": production}}
+    if sandbox is not None:
+        endpoints["sandbox_endpoints"] = {"url": URL, "config": sandbox}
+    return {"endpoint_type": "http"} | endpoints
+
+
+def test_settings_that_were_sent_are_returned_with_members_of_others(client):
+    sent = config(OURS | THEIRS, {"protocol": "http2"})
+    made = create_api(client, endpointConfig=sent)
+    assert made["endpointConfig"] == sent
+    assert client.get(f"{APIS}/{made['id']}").json() == made
+
+
+def test_settings_with_default_values_are_left_out(client):
+    made = create_api(client, endpointConfig=config({"protocol": "auto", "connectionPerCaller": None}))
+    assert made["endpointConfig"]["production_endpoints"] == {"url": URL}
+
+
+def test_each_endpoint_has_settings_of_its_own_even_with_the_same_url(client):
+    made = create_api(client, endpointConfig=config(OURS, {}))
+    found = made["endpointConfig"]
+    assert (found["production_endpoints"]["config"], found["sandbox_endpoints"].get("config")) == (OURS, {})
+
+
+def test_an_update_replaces_the_settings_only_where_it_sends_endpoints(client):
+    path = f"{APIS}/{create_api(client, endpointConfig=config(OURS | THEIRS))['id']}"
+    tagged = client.put(path, json={"tags": ["new"]})
+    assert tagged.json()["endpointConfig"] == config(OURS | THEIRS)
+    other = client.put(path, json={"endpointConfig": config({"protocol": "http2"} | THEIRS)})
+    assert other.json()["endpointConfig"] == config({"protocol": "http2"} | THEIRS)
+    assert other.headers["etag"] != tagged.headers["etag"]
+    reset = client.put(path, json={"endpointConfig": {"production_endpoints": {"url": URL}}})
+    assert reset.json()["endpointConfig"]["production_endpoints"] == {"url": URL}
+
+
+def test_saving_urls_on_the_page_keeps_the_settings(client):
+    made = create_api(client, endpointConfig=config(OURS))
+    form = {"with_production": "on", "production": "https://new.test"}
+    assert client.post(f"/apis/{made['id']}/endpoints", data=form).status_code == 303
+    found = client.get(f"{APIS}/{made['id']}").json()["endpointConfig"]["production_endpoints"]
+    assert found == {"url": "https://new.test", "config": OURS}
+
+
+def test_copies_and_archives_carry_the_settings(client):
+    made = create_api(client, endpointConfig=config(OURS | THEIRS))
+    copied = client.post(f"{APIS}/copy-api", params={"newVersion": "2.0.0", "apiId": made["id"]}).json()
+    assert copied["endpointConfig"] == made["endpointConfig"]
+    archive = client.get(EXPORT, params={"apiId": made["id"]}).content
+    client.put(f"{APIS}/{made['id']}", json={"endpointConfig": config({})})
+    answer = client.post(IMPORT, params={"overwrite": "true"}, files={"file": ("api.zip", archive)})
+    assert answer.is_success, answer.text
+    assert client.get(f"{APIS}/{made['id']}").json()["endpointConfig"] == made["endpointConfig"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "member"),
+    [
+        ({"protocol": "HTTP/3"}, "protocol"),
+        ({"protocol": ["http1"]}, "protocol"),
+        ({"connectionPerCaller": "yes"}, "connectionPerCaller"),
+        ({"rewriteResponses": 1}, "rewriteResponses"),
+        ({"protocol": "http2", "connectionPerCaller": True}, "connectionPerCaller"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused_by_name(client, settings, member):
+    made = create_api(client)
+    for environment in ("production", "sandbox"):
+        endpoints = {f"{environment}_endpoints": {"url": URL, "config": settings}}
+        field = f"endpointConfig.{environment}_endpoints.config.{member}"
+        assert_problem(client.put(f"{APIS}/{made['id']}", json={"endpointConfig": endpoints}), 400, field)
