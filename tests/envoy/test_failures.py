@@ -21,8 +21,9 @@ from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.trust import trust_set
 from holdfast.gateway.ads import serve
 from holdfast.gateway.cache import Cache
-from holdfast.gateway.causes import EXPLANATIONS, Cause
+from holdfast.gateway.causes import Cause
 from holdfast.gateway.clusters import clusters
+from holdfast.gateway.explanations import EXPLANATIONS
 from holdfast.gateway.listeners import listener
 from holdfast.gateway.process import EnvoyProcess, find_envoy
 from holdfast.gateway.routes import cluster_name, routes_of, scope_of, scoped_routes

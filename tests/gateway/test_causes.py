@@ -2,7 +2,8 @@
 
 import pytest
 
-from holdfast.gateway.causes import EXPLANATIONS, Action, Cause, cause_of, explain, presented_names
+from holdfast.gateway.causes import Cause, cause_of
+from holdfast.gateway.explanations import EXPLANATIONS, Action, explain, presented_names
 
 TLS, ROUTINES = "TLS_error:|", "SSL_routines:OPENSSL_internal:"
 VERIFY = f"{TLS}268435581:{ROUTINES}CERTIFICATE_VERIFY_FAILED:verify_cert_failed:_"

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from holdfast.apis.api import Api
 from holdfast.apis.endpoint import ENVIRONMENTS, Environment
 from holdfast.gateway.access_log import FailedRequest
-from holdfast.gateway.causes import Cause, Explanation, cause_of, explain
+from holdfast.gateway.causes import Cause, cause_of
+from holdfast.gateway.explanations import Explanation, explain
 from holdfast.gateway.routes import cluster_name, read_cluster_name
 from holdfast.services.examination import Examination
 

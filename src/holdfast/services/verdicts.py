@@ -13,7 +13,8 @@ from holdfast.certificates.comparison import compare
 from holdfast.certificates.findings import Finding, examine
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.asking import Answer, Connection, NotHttp
-from holdfast.gateway.causes import Cause, Explanation, cause_of, explain
+from holdfast.gateway.causes import Cause, cause_of
+from holdfast.gateway.explanations import Explanation, explain
 from holdfast.gateway.public_roots import public_roots
 from holdfast.probe import MOMENT, Presentation, Unseen
 

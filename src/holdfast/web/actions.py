@@ -5,7 +5,7 @@ The one button beside a failure: what it is called, and where it leads.
 from urllib.parse import quote
 
 from holdfast.apis.endpoint import Environment
-from holdfast.gateway.causes import Action
+from holdfast.gateway.explanations import Action
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 
