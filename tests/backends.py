@@ -102,6 +102,11 @@ class Backend:
         return self._server.connections
 
     @property
+    def open_connections(self) -> int:
+        """How many connections are open now."""
+        return len(self._server.open)
+
+    @property
     def carriers(self) -> int:
         """How many connections carried a request; a test of the backend makes connections without any."""
         return len(self._server.carriers)
@@ -131,7 +136,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.server_names: list[str | None] = []
         self.tls_versions: list[str | None] = []
         self.lock = threading.Lock()
-        self._open: set[Any] = set()
+        self.open: set[Any] = set()
         super().__init__((address, 0), _Exchange)
 
     def present(self, presented: Issued | None) -> None:
@@ -148,7 +153,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self.lock:
-            self._open.add(request)
+            self.open.add(request)
         super().process_request(request, client_address)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
@@ -163,12 +168,12 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def shutdown_request(self, request: Any) -> None:
         with self.lock:
-            self._open.discard(request)
+            self.open.discard(request)
         super().shutdown_request(request)
 
     def hang_up(self) -> None:
         with self.lock:
-            for connection in self._open:
+            for connection in self.open:
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below TLS, which is another thread's
 

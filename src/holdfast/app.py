@@ -21,6 +21,7 @@ from holdfast.apis.api import DEFAULT_ORGANIZATION
 from holdfast.apis.endpoint import Environment
 from holdfast.forwarded import ForwardedClient
 from holdfast.gateway.ads import serve
+from holdfast.gateway.backend_limits import BackendLimits
 from holdfast.gateway.cache import Cache
 from holdfast.gateway.process import EnvoyProcess, find_envoy
 from holdfast.gateway.resource import CLUSTER
@@ -150,7 +151,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         listeners: dict[Environment, Address] = {"production": settings.gateway, "sandbox": settings.sandbox}
         tls_listeners = tls_addresses(settings)
         publisher = Publisher(
-            store, cache, enforcements, listeners, settings.drain, sealing=sealing, tls_listeners=tls_listeners
+            store,
+            cache,
+            enforcements,
+            listeners,
+            settings.drain,
+            sealing=sealing,
+            tls_listeners=tls_listeners,
+            limits=BackendLimits(idle=settings.backend_idle),
         )
         gateways = {environment: url_of(address) for environment, address in listeners.items()}
         tls_gateways = {environment: url_of(address, "https") for environment, address in tls_listeners.items()}

@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     envoy: Path | None = None
     probe_networks: Networks = EVERYWHERE  # where backends may be that are tested
     drain: float = Field(default=60.0, gt=0)  # seconds
+    backend_idle: float = Field(default=4.0, gt=0, le=3600)  # seconds until an unused connection to a backend closes
     retire_after: float = Field(default=86_400.0, gt=0, le=30 * 86_400.0)  # seconds
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 

@@ -31,7 +31,7 @@ def test_each_environment_has_clusters_and_routes_of_its_own():
         f"{base}/production/upgrade",
         f"{base}/sandbox",
     ]
-    assert [len(built.routes[environment]) for environment in ENVIRONMENTS] == [4, 4]
+    assert [len(built.routes[environment]) for environment in ENVIRONMENTS] == [6, 6]
     assert built.all == built.secrets + built.clusters
 
 

@@ -2,12 +2,13 @@
 Endpoints -> Envoy clusters.
 """
 
+from datetime import timedelta
 from ipaddress import ip_address
 
+from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.config.cluster.v3.cluster_pb2 import Cluster, UpstreamConnectionOptions
 from envoy.config.core.v3.address_pb2 import Address, SocketAddress
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
-from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint as EnvoyEndpoint
 from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
@@ -19,7 +20,9 @@ from google.protobuf.wrappers_pb2 import UInt32Value, UInt64Value
 from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.apis.endpoint import Endpoint
 from holdfast.certificates.trust import TrustSet
+from holdfast.gateway.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resource import CLUSTER, Resource, make_resource
+from holdfast.gateway.retries import retry_budget
 from holdfast.gateway.tls import upstream_tls
 
 CONNECT_TIMEOUT = Duration(seconds=5)
@@ -28,7 +31,11 @@ _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 def clusters(
-    name: str, endpoint: Endpoint, trust: TrustSet | None, client: ClientIdentity | None = None
+    name: str,
+    endpoint: Endpoint,
+    trust: TrustSet | None,
+    client: ClientIdentity | None = None,
+    limits: BackendLimits = DEFAULT_LIMITS,
 ) -> list[Resource]:
     """
     Make the clusters of one endpoint; *trust* is there exactly when the endpoint is https, *client* only then.
@@ -39,10 +46,10 @@ def clusters(
     if endpoint.origin.is_secure != (trust is not None):
         raise ValueError(f"{endpoint.url}: an https endpoint needs a trust set, an http endpoint has none")
     if trust is None:
-        return [_cluster(name, endpoint, None, None, http2=False)]
+        return [_cluster(name, endpoint, None, None, limits, http2=False)]
     return [
-        _cluster(name, endpoint, trust, client, http2=True),
-        _cluster(name + WEBSOCKET_SUFFIX, endpoint, trust, client, http2=False),
+        _cluster(name, endpoint, trust, client, limits, http2=True),
+        _cluster(name + WEBSOCKET_SUFFIX, endpoint, trust, client, limits, http2=False),
     ]
 
 
@@ -52,18 +59,25 @@ def upgrade_cluster_name(name: str, endpoint: Endpoint) -> str:
 
 
 def _cluster(
-    name: str, endpoint: Endpoint, trust: TrustSet | None, client: ClientIdentity | None, *, http2: bool
+    name: str,
+    endpoint: Endpoint,
+    trust: TrustSet | None,
+    client: ClientIdentity | None,
+    limits: BackendLimits,
+    *,
+    http2: bool,
 ) -> Resource:
     cluster = Cluster(
         name=name,
         connect_timeout=CONNECT_TIMEOUT,
+        circuit_breakers=CircuitBreakers(thresholds=[CircuitBreakers.Thresholds(retry_budget=retry_budget())]),
         load_assignment=ClusterLoadAssignment(cluster_name=name, endpoints=[_address(endpoint)]),
     )
     if _is_address(endpoint.origin.host):
         cluster.type = Cluster.STATIC
     else:
         _resolve_by_dns(cluster)
-    cluster.typed_extension_protocol_options[_OPTIONS].Pack(_protocol(http2=http2))
+    cluster.typed_extension_protocol_options[_OPTIONS].Pack(_protocol(limits, http2=http2))
     if trust is not None:
         cluster.transport_socket.CopyFrom(upstream_tls(trust, client, http2=http2))
     # A cluster that verifies nothing ends by itself, whoever is still there to end it.
@@ -91,14 +105,15 @@ def _resolve_by_dns(cluster: Cluster) -> None:
     cluster.typed_dns_resolver_config.CopyFrom(config)
 
 
-def _protocol(*, http2: bool) -> HttpProtocolOptions:
+def _protocol(limits: BackendLimits, *, http2: bool) -> HttpProtocolOptions:
+    options = HttpProtocolOptions()
+    options.common_http_protocol_options.idle_timeout.FromTimedelta(timedelta(seconds=limits.idle))
     if http2:
-        auto = HttpProtocolOptions.AutoHttpConfig(
-            http_protocol_options=Http1ProtocolOptions(), http2_protocol_options=Http2ProtocolOptions()
-        )
-        return HttpProtocolOptions(auto_config=auto)
-    explicit = HttpProtocolOptions.ExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions())
-    return HttpProtocolOptions(explicit_http_config=explicit)
+        options.auto_config.http_protocol_options.SetInParent()
+        options.auto_config.http2_protocol_options.SetInParent()
+    else:
+        options.explicit_http_config.http_protocol_options.SetInParent()
+    return options
 
 
 def _is_address(host: str) -> bool:

@@ -12,6 +12,7 @@ from holdfast.apis.api import Api
 from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.apis.endpoint import ENVIRONMENTS, Environment, Origin
 from holdfast.certificates.trust import TrustSet
+from holdfast.gateway.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.clusters import clusters
 from holdfast.gateway.resource import ROUTES, Resource
 from holdfast.gateway.routes import cluster_name, routes_of, scope_name, scope_of
@@ -42,6 +43,7 @@ def build_api(
     trust: Mapping[Origin, TrustSet],
     clients: Mapping[Origin, ClientIdentity] = NOBODY,
     callers: Collection[str] = (),
+    limits: BackendLimits = DEFAULT_LIMITS,
 ) -> ApiResources:
     """
     Make the resources of *api*.
@@ -58,7 +60,8 @@ def build_api(
             continue
         origin = endpoint.origin
         client = clients.get(origin) if origin.is_secure else None
-        own = clusters(cluster_name(api.organization, api.id, environment), endpoint, trust.get(origin), client)
+        name = cluster_name(api.organization, api.id, environment)
+        own = clusters(name, endpoint, trust.get(origin), client, limits)
         made += own
         if origin.is_secure and trust[origin].unverified_until is None:
             anchors = secret(trust[origin])

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
     HeaderMatcher,
+    RetryPolicy,
     Route,
     RouteAction,
     RouteMatch,
@@ -21,6 +22,7 @@ from holdfast.apis.api import Api
 from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.gateway.clusters import upgrade_cluster_name
 from holdfast.gateway.resource import ROUTES, Resource, make_resource
+from holdfast.gateway.retries import IDEMPOTENT_METHODS, retry_policy
 
 # All listeners are given all scopes; by this header, which they set themselves, each finds its own.
 ENVIRONMENT_HEADER = "x-holdfast-environment"
@@ -74,20 +76,24 @@ def refusals(api: Api) -> list[Route]:
 
 
 def _routes_to(cluster: str, api: Api, endpoint: Endpoint, who: Sequence[HeaderMatcher]) -> list[Route]:
+    kinds = (
+        ([*who, _UPGRADE], upgrade_cluster_name(cluster, endpoint), retry_policy(idempotent=False)),
+        ([*who, IDEMPOTENT_METHODS], cluster, retry_policy(idempotent=True)),
+        (who, cluster, retry_policy(idempotent=False)),
+    )
+    below = f"{api.path}/"
     return [
-        route
-        for headers, target in (([*who, _UPGRADE], upgrade_cluster_name(cluster, endpoint)), (who, cluster))
-        for route in (
-            _route(cluster, RouteMatch(path=api.path, headers=headers), target, endpoint, endpoint.base_path or "/"),
-            _route(
-                cluster, RouteMatch(prefix=f"{api.path}/", headers=headers), target, endpoint, f"{endpoint.base_path}/"
-            ),
+        _route(cluster, match, _action(target, endpoint, rewrite, retry))
+        for headers, target, retry in kinds
+        for match, rewrite in (
+            (RouteMatch(path=api.path, headers=headers), endpoint.base_path or "/"),
+            (RouteMatch(prefix=below, headers=headers), f"{endpoint.base_path}/"),
         )
     ]
 
 
-def _route(name: str, match: RouteMatch, cluster: str, endpoint: Endpoint, rewrite: str) -> Route:
-    action = RouteAction(
+def _action(cluster: str, endpoint: Endpoint, rewrite: str, retry: RetryPolicy) -> RouteAction:
+    return RouteAction(
         cluster=cluster,
         prefix_rewrite=rewrite,
         host_rewrite_literal=endpoint.origin.authority,
@@ -95,7 +101,11 @@ def _route(name: str, match: RouteMatch, cluster: str, endpoint: Endpoint, rewri
         # Streams may last; silence may not.
         timeout=Duration(),
         idle_timeout=IDLE_TIMEOUT,
+        retry_policy=retry,
     )
+
+
+def _route(name: str, match: RouteMatch, action: RouteAction) -> Route:
     # A failed request tells its route's name, and not its cluster's when no host of the cluster could be chosen.
     return Route(name=name, match=match, route=action)
 

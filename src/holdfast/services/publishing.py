@@ -14,6 +14,7 @@ import structlog
 from holdfast.apis.api import Api
 from holdfast.apis.endpoint import Environment
 from holdfast.certificates.credentials import Credential
+from holdfast.gateway.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.cache import Cache, ResourceKey
 from holdfast.gateway.downstream import gateway_secret
 from holdfast.gateway.listeners import listener
@@ -47,6 +48,7 @@ class Publisher:
         *,
         sealing: Sealing,
         tls_listeners: Mapping[Environment, Address] = NOWHERE,
+        limits: BackendLimits = DEFAULT_LIMITS,
     ) -> None:
         """*listeners* speak http, *tls_listeners* https once it is said what they present."""
         self._store = store
@@ -56,6 +58,7 @@ class Publisher:
         self._listeners = listeners
         self._tls_listeners = tls_listeners
         self._drain = drain
+        self._limits = limits
         self._scopes = Scopes()
         self._built: dict[ApiKey, ApiResources] = {}
         self._users: Counter[ResourceKey] = Counter()  # how many APIs need a cluster or secret
@@ -112,7 +115,7 @@ class Publisher:
         for key, api in snapshot.apis.items():
             before = old.get(key)
             self._built.pop(key, None)
-            after = _build(api, snapshot) if api else None
+            after = _build(api, snapshot, self._limits) if api else None
             if after and after.clusters:
                 self._built[key] = after
                 upserts += after.all
@@ -146,11 +149,11 @@ class Publisher:
         log.info("retired", clusters=sum(key[0] == CLUSTER for key in unused))
 
 
-def _build(api: Api, snapshot: Snapshot) -> ApiResources | None:
+def _build(api: Api, snapshot: Snapshot, limits: BackendLimits) -> ApiResources | None:
     try:
         org = api.organization
         callers = snapshot.callers.get((org, api.id), frozenset())
-        return build_api(api, snapshot.trust.get(org, {}), snapshot.clients.get(org, {}), callers)
+        return build_api(api, snapshot.trust.get(org, {}), snapshot.clients.get(org, {}), callers, limits)
     except Exception:
         # One API that cannot be built is not served, which is safe; all others go on.
         log.exception("API cannot be built", api=api.id, organization=api.organization)
