@@ -43,7 +43,7 @@ def both(store, anna, otto):
             removed=make_removed(**of),
             members={"of": who.organization, "type": who.organization},
             event=AuditEvent(who.organization, NOW, who.user, "create API", "Pizza", ""),
-            user=(user := User(f"id of {who.user}", who.organization, who.user, "hash")),
+            user=(user := User(f"id of {who.user}", who.organization, who.user, "hash", frozenset({"admin"}))),
             application=Application(who.user, who.organization, user, "script", "hash", ()),
             token=Token(who.user, who.organization, user.id, who.user, Kind.PERSONAL, "script", (), NOW, LATER),
         )
@@ -72,6 +72,9 @@ READS = {
     accounts.count_users: lambda session, org, _: (
         [SimpleNamespace(organization=org)] * accounts.count_users(session, org)
     ),
+    accounts.has_password_user: lambda session, org, _: (
+        [SimpleNamespace(organization=org)] * accounts.has_password_user(session, org, "admin")
+    ),
     accounts.sessions_of: lambda session, org, both: [
         found
         for each in (both.default, both.other)
@@ -93,6 +96,9 @@ READS = {
     apis.find: lambda session, org, _: apis.find(session, org, ApiFilter(name="pizza", context="/pizza"))[0],
     apis.sharing_name_or_context: lambda session, org, _: apis.sharing_name_or_context(session, org, "Pizza", "/pizza"),
     apis.using_origins: lambda session, org, _: apis.using_origins(session, org, {ORIGIN}),
+    apis.has_origin: lambda session, org, _: (
+        [SimpleNamespace(organization=org)] * apis.has_origin(session, org, ORIGIN)
+    ),
     apis.with_ids: lambda session, org, both: apis.with_ids(session, org, {both.default.api.id, both.other.api.id}),
     apis.names: lambda session, org, both: [
         each.api
@@ -128,6 +134,12 @@ READS = {
         session, org, "pizza-backend", BACKEND
     )[0],
     endpoint_certificates.of_origins: lambda session, org, _: endpoint_certificates.of_origins(session, org, {ORIGIN}),
+    endpoint_certificates.beside: lambda session, org, both: [
+        each.entry
+        for each in (both.default, both.other)
+        if endpoint_certificates.beside(session, replace(make_entry(), organization=org))
+        == [(each.entry.alias, each.entry.certificates[0])]
+    ],
     endpoint_certificates.with_id: lambda session, org, both: [
         endpoint_certificates.with_id(session, org, each.entry.id) for each in (both.default, both.other)
     ],

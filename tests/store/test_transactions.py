@@ -3,14 +3,18 @@
 import contextlib
 import sqlite3
 import threading
+import traceback
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
-from holdfast.store import apis, endpoint_certificates, journal
+from holdfast.store import accounts, apis, endpoint_certificates, journal
+from holdfast.store.accounts import User
 from holdfast.store.apis import ApiFilter
 from holdfast.store.database import Store
+from holdfast.store.errors import StoreFull
 from holdfast.store.journal import AuditEvent
 from store.values import NOW, make_api, make_entry
 
@@ -38,6 +42,17 @@ def test_every_connection_is_safe_and_checks_foreign_keys(store):
 def test_a_row_of_no_organization_is_refused(store):
     with pytest.raises(IntegrityError), store.write() as session:
         apis.insert(session, make_api(organization="nobody"))
+
+
+@pytest.mark.usefixtures("anna")
+def test_an_error_of_the_database_shows_no_values(store):
+    secret = "$argon2id$v=19$m=65536,t=3,p=4$salt$digest"
+    user = User("1", "default", "berta", secret)
+    with store.write() as session:
+        accounts.insert_user(session, user, NOW)
+    with pytest.raises(IntegrityError) as raised, store.write() as session:
+        accounts.insert_user(session, replace(user, id="2"), NOW)
+    assert secret not in "".join(traceback.format_exception(raised.value))
 
 
 @pytest.mark.usefixtures("anna")
@@ -148,7 +163,7 @@ def test_a_full_disk_is_an_error_and_not_a_success(store, database):
         for number in range(200):
             apis.insert(session, make_api(f"Api{number}", description="x" * 1000))
 
-    with pytest.raises(OperationalError, match="full"), store.write() as session:
+    with pytest.raises(StoreFull, match="There is no space to write "), store.write() as session:
         write_much(session)
     with store.read() as session:
         assert apis.find(session, "default", ApiFilter()) == ([], 0)

@@ -5,6 +5,7 @@ Errors of the floors below -> answers in WSO2's shape with RFC 9457's members be
 from dataclasses import dataclass
 from http import HTTPStatus
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -40,6 +41,9 @@ from holdfast.services.errors import (
     TooManyCallers,
     TooManyTests,
 )
+from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly, unwritable
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NotPermitted: Problem(403, "not-permitted", "Forbidden"),
     CredentialsMissing: Problem(401, "unauthorized", "Unauthorized"),
     ScopeMissing: Problem(403, "scope-missing", "Forbidden"),
+    StoreBusy: Problem(503, "busy", "Service Unavailable"),
+    StoreFull: Problem(507, "storage-full", "Insufficient Storage"),
+    StoreReadOnly: Problem(507, "storage-read-only", "Insufficient Storage"),
     SignInRefused: Problem(401, "unauthorized", "Unauthorized"),
     TokenRefused: Problem(401, "token-refused", "Unauthorized"),
     TooManyAttempts: Problem(429, "too-many-attempts", "Too many failed attempts"),
@@ -105,6 +112,8 @@ def install(app: FastAPI) -> None:
     """Make *app* answer the errors of the floors below."""
     for kind in PROBLEMS:
         app.add_exception_handler(kind, _domain_error)
+    for kind in (StoreFull, StoreReadOnly, OSError):
+        app.add_exception_handler(kind, _not_saved)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected_error)
@@ -113,12 +122,20 @@ def install(app: FastAPI) -> None:
 async def _domain_error(request: Request, error: Exception) -> JSONResponse:
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     headers = {}
-    if isinstance(error, TooManyAttempts | TooManyTests):
+    if isinstance(error, StoreBusy | TooManyAttempts | TooManyTests):
         headers["Retry-After"] = str(error.seconds)
     said = answer(request, problem, str(error), _details(error), headers)
     for challenge in challenges(request, error):
         said.headers.append("WWW-Authenticate", challenge)
     return said
+
+
+async def _not_saved(request: Request, error: Exception) -> JSONResponse:
+    failure = unwritable(error)
+    if failure is None:
+        raise error
+    log.error("nothing can be saved", reason=str(failure))
+    return answer(request, PROBLEMS[type(failure)], failure.public, {})
 
 
 def _details(error: Exception) -> dict[str, str]:
@@ -173,6 +190,8 @@ def _said(kind: str, message: str) -> str:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is installed for nothing else
+    if isinstance(error.__cause__, OSError):  # a body that did not fit into memory goes to a file
+        return await _not_saved(request, error.__cause__)
     if error.status_code == HTTPStatus.NOT_MODIFIED:
         return Response(status_code=error.status_code, headers=dict(error.headers or {}))
     phrase = HTTPStatus(error.status_code).phrase

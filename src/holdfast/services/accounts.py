@@ -56,16 +56,19 @@ class Accounts:
         With *reset*, the user is made also where there are others, and one who exists gets *password* and is an admin
         who can sign in: the way back in for whoever runs the machine.
         """
+        with self._store.read() as session:
+            user = accounts.user_named(session, name)
+        # Hashing is slow, so it is done before the lock.
+        keeps = user is not None and (not reset or self.passwords.matches(user.password_hash, password))
+        password_hash = None if keeps else self.passwords.hash(password)
         with self._store.write() as session:
             if organization not in accounts.organizations(session):
                 accounts.insert_organization(session, organization, now)
             user = accounts.user_named(session, name)
             if user is None:
-                if accounts.count_users(session, organization) and not reset:
+                if password_hash is None or (accounts.count_users(session, organization) and not reset):
                     return False  # who was deleted stays so
-                user = User(
-                    str(uuid.uuid4()), organization, name, self.passwords.hash(password), frozenset({Role.ADMIN})
-                )
+                user = User(str(uuid.uuid4()), organization, name, password_hash, frozenset({Role.ADMIN}))
                 accounts.insert_user(session, user, now)
                 journal.record(session, AuditEvent(organization, now, "holdfast", "create user", name, ""))
                 return True
@@ -73,8 +76,8 @@ class Accounts:
                 user = replace(user, disabled=False, roles=user.roles | {Role.ADMIN})
                 accounts.update_user(session, user)
                 journal.record(session, AuditEvent(organization, now, "holdfast", "make admin", name, ""))
-            if reset and not self.passwords.matches(user.password_hash, password):
-                accounts.set_password_hash(session, user, self.passwords.hash(password))
+            if reset and password_hash:
+                accounts.set_password_hash(session, user, password_hash)
                 journal.record(session, AuditEvent(organization, now, "holdfast", "set password", name, ""))
             return False
 

@@ -45,12 +45,11 @@ def refuse_taken_alias(session: Session, who: Principal, alias: str, remedy: str
 
 def refuse_indistinguishable(session: Session, entry: EndpointCertificate) -> None:
     """Raise IndistinguishableCertificates if a gateway would not believe all that *entry* and its neighbours hold."""
-    beside = endpoint_certificates.of_origins(session, entry.organization, [entry.origin])
-    aliases = {c.fingerprint: other.alias for other in beside if other.id != entry.id for c in other.trusted}
-    others = [c for other in beside if other.id != entry.id for c in other.trusted]
+    beside = endpoint_certificates.beside(session, entry)
+    aliases = {certificate.fingerprint: alias for alias, certificate in beside}
     own = {certificate.fingerprint for certificate in entry.trusted}
     current = {certificate.fingerprint for certificate in entry.certificates}
-    for pair in indistinguishable([*entry.trusted, *others]):
+    for pair in indistinguishable([*entry.trusted, *(certificate for _, certificate in beside)]):
         prints = {certificate.fingerprint for certificate in pair}
         if prints <= own:
             overlap = not prints <= current

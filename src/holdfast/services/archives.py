@@ -105,6 +105,7 @@ def import_api(
         )
     read = [_read(each, now) for each in certificates]  # before the lock: some are work
     calling = [_read_caller(each, now) for each in callers]
+    text = write_json(definition.content) if definition else ""
     with store.write() as session:
         present = _present(session, who, described)
         if present and not overwrite:
@@ -115,8 +116,8 @@ def import_api(
             made = _overwritten(session, who, present, described, now, may_require_certificate=may)
         else:
             made = catalog.add_api(session, who, described, now, "import API", may_require_certificate=may)
-        if definition:
-            api_documents.save_definition(session, made.api, write_json(definition.content))
+        if text:
+            api_documents.save_definition(session, made.api, text)
         for alias, target, upload in read:
             _add_certificate(session, who, alias, target, upload, now)
         for alias, tier, certificate in calling:

@@ -190,14 +190,22 @@ class Boundaries:
         """Announce the APIs of which a certificate began or ended since the last time; say when the next one will."""
         with store.read() as session:
             following = caller_certificates.next_boundary(session, self._since)
-        if following and following <= now:
-            with store.write() as session:
-                for organization in accounts.organizations(session):
-                    for api_id in caller_certificates.with_boundary(session, organization, self._since, now):
-                        journal.announce(session, organization, "api", api_id, now)
+            due = self._due(session, now) if following and following <= now else []
+            if due:
                 following = caller_certificates.next_boundary(session, now)
+        if due:
+            with store.write() as session:
+                for organization, api_id in due:
+                    journal.announce(session, organization, "api", api_id, now)
         self._since = now
         return following + _TICK if following else None
+
+    def _due(self, session: Session, now: datetime) -> list[tuple[str, str]]:
+        return [
+            (organization, api_id)
+            for organization in accounts.organizations(session)
+            for api_id in caller_certificates.with_boundary(session, organization, self._since, now)
+        ]
 
 
 def _api(session: Session, who: Principal, api_id: str) -> Api:

@@ -102,11 +102,12 @@ def import_definition(
         members={"operations": operations_of(definition)} | dict(draft.members),
     )
     described = catalog.check_draft(filled, who, now)
+    text = write_json(definition.content)
     with store.write() as session:
         made = catalog.add_api(
             session, who, described, now, "import definition", may_require_certificate=may_require_certificate
         )
-        api_documents.save_definition(session, made.api, write_json(definition.content))
+        api_documents.save_definition(session, made.api, text)
     return made
 
 

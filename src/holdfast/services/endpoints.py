@@ -66,6 +66,6 @@ def refuse_insecure(endpoint: Endpoint) -> None:
 
 def refuse_foreign(session: Session, who: Principal, endpoint: Endpoint) -> None:
     """Raise InvalidField for an origin that no API of the organization has an endpoint at."""
-    if not apis.using_origins(session, who.organization, {str(endpoint.origin)}):
+    if not apis.has_origin(session, who.organization, str(endpoint.origin)):
         message = f"No API has an endpoint at {endpoint.origin}. Save the endpoint of the API first."
         raise InvalidField("endpoint", message)

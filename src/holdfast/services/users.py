@@ -210,8 +210,7 @@ def _refuse_no_admin(session: Session, who: Principal) -> None:
 
     One by an identity provider does not count: groups change without asking us, and providers cannot always be reached.
     """
-    users, _ = accounts.find_users(session, who.organization)
-    if not any(Role.ADMIN in user.roles and not user.disabled and not user.identity for user in users):
+    if not accounts.has_password_user(session, who.organization, Role.ADMIN):
         raise Conflict("roles", "No admin would be left who signs in with a password. Make somebody else one first.")
 
 

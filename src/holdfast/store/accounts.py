@@ -105,6 +105,13 @@ def user_named(session: Session, name: str) -> User | None:
     return user_of(row) if row else None
 
 
+def has_password_user(session: Session, organization: str, role: str) -> bool:
+    """Say whether somebody of *organization* who can sign in with a password has *role*."""
+    table = UserRow
+    able = (table.organization_id == organization, ~table.disabled, table.issuer.is_(None))
+    return any(role in roles for roles in session.scalars(select(table.roles).where(*able)))
+
+
 def user_identified(session: Session, issuer: str, subject: str) -> User | None:
     """Find the user whom the identity provider *issuer* knows as *subject*."""
     row = session.scalar(select(UserRow).where(UserRow.issuer == issuer, UserRow.subject == subject))

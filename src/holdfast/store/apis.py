@@ -97,6 +97,12 @@ def using_origins(session: Session, organization: str, origins: Collection[str])
     return [_api(row) for row in session.scalars(query)]
 
 
+def has_origin(session: Session, organization: str, origin: str) -> bool:
+    """Say whether an API has an endpoint of *origin*."""
+    uses = or_(ApiRow.production_origin == origin, ApiRow.sandbox_origin == origin)
+    return session.scalar(select(ApiRow.id).where(ApiRow.organization_id == organization, uses).limit(1)) is not None
+
+
 def with_ids(session: Session, organization: str, ids: Collection[str]) -> list[Api]:
     """Find the APIs with these ids; those that are gone are left out."""
     query = select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.id.in_(ids))

@@ -4,14 +4,18 @@ Endpoint certificates in the database.
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy import update as change
 from sqlalchemy.orm import Session
 
 from holdfast.apis.endpoint_certificate import EndpointCertificate, Generation, Observation
-from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.store.tables import CertificateRow, EndpointCertificateRow
+
+_REMEMBERED = 4096  # certificates, about 2 KB each
+_SMALL = 8 * 1024  # bytes of one that is remembered
 
 
 def insert(session: Session, entry: EndpointCertificate) -> None:
@@ -68,6 +72,17 @@ def of_origins(session: Session, organization: str, origins: Collection[str]) ->
     table = EndpointCertificateRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
     return [_entry(row) for row in session.scalars(query.order_by(table.alias))]
+
+
+def beside(session: Session, entry: EndpointCertificate) -> list[tuple[str, Certificate]]:
+    """Find what the origin of *entry* trusts besides *entry*: alias and certificate, by alias."""
+    table = EndpointCertificateRow
+    query = select(table.alias, CertificateRow.der).join(
+        CertificateRow, CertificateRow.endpoint_certificate_id == table.id
+    )
+    query = query.where(table.organization_id == entry.organization, table.origin == entry.origin, table.id != entry.id)
+    rows = session.execute(query.order_by(table.alias, CertificateRow.position))
+    return [(row.alias, _certificate(row.der)) for row in rows]
 
 
 def in_rotation(session: Session, limit: int, *, unseen: bool = False) -> list[tuple[str, str]]:
@@ -135,10 +150,10 @@ def _entry(row: EndpointCertificateRow) -> EndpointCertificate:
         alias=row.alias,
         endpoint=row.endpoint,
         origin=row.origin,
-        certificates=tuple(read_certificate(each.der) for each in row.certificates if not each.previous),
+        certificates=tuple(_certificate(each.der) for each in row.certificates if not each.previous),
         created_at=row.created_at,
         updated_at=row.updated_at,
-        previous=tuple(read_certificate(each.der) for each in row.certificates if each.previous),
+        previous=tuple(_certificate(each.der) for each in row.certificates if each.previous),
         replaced_at=row.replaced_at,
         observation=Observation(
             looked_at=row.looked_at,
@@ -148,3 +163,11 @@ def _entry(row: EndpointCertificateRow) -> EndpointCertificate:
             previous_last_needed_at=row.previous_last_needed_at,
         ),
     )
+
+
+def _certificate(der: bytes) -> Certificate:
+    # The neighbours of an origin are read again for each change, some of it in a writer's turn.
+    return _remembered(der) if len(der) <= _SMALL else read_certificate(der)
+
+
+_remembered = lru_cache(_REMEMBERED)(read_certificate)

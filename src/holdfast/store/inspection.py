@@ -15,7 +15,8 @@ from sqlalchemy import create_engine, exists, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from holdfast.store.database import BUSY_TIMEOUT, MIGRATIONS
+from holdfast.store.database import MIGRATIONS
+from holdfast.store.sqlite import PATIENCE
 from holdfast.store.tables import (
     ApiRow,
     CallerCertificateRow,
@@ -36,9 +37,9 @@ def looking_at(path: Path) -> Iterator[Session]:
     how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, timeout=BUSY_TIMEOUT / 1000)
+        return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, timeout=PATIENCE)
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
     with Session(engine) as session:
         yield session
     engine.dispose()

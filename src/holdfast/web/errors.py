@@ -5,6 +5,7 @@ Errors -> pages.
 from http import HTTPStatus
 from urllib.parse import urlencode
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
@@ -13,8 +14,11 @@ from starlette.responses import Response
 
 from holdfast.apis.errors import InvalidField
 from holdfast.services.errors import EndpointNeedsNoCertificate, NotFound, NotPermitted
+from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly, unwritable
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.session import NotSignedIn
+
+log = structlog.get_logger()
 
 
 def install(app: FastAPI) -> None:
@@ -24,6 +28,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(NotPermitted, _not_permitted)
     app.add_exception_handler(InvalidField, _invalid)
     app.add_exception_handler(EndpointNeedsNoCertificate, _invalid)
+    app.add_exception_handler(StoreBusy, _busy)
+    for kind in (StoreFull, StoreReadOnly, OSError):
+        app.add_exception_handler(kind, _not_saved)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
 
@@ -49,7 +56,23 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return render(request, "error.html", status=400, title="Bad request", message=str(error))
 
 
+async def _busy(request: Request, error: Exception) -> Response:
+    page = render(request, "error.html", status=503, title="Not saved", message=str(error))
+    page.headers["Retry-After"] = str(StoreBusy.seconds)
+    return page
+
+
+async def _not_saved(request: Request, error: Exception) -> Response:
+    failure = unwritable(error)
+    if failure is None:
+        raise error
+    log.error("nothing can be saved", reason=str(failure))
+    return render(request, "error.html", status=507, title="Not saved", message=failure.public)
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
+    if isinstance(error.__cause__, OSError):  # a body that did not fit into memory goes to a file
+        return await _not_saved(request, error.__cause__)
     status = error.status_code if isinstance(error, HTTPException) else 500
     message = "There is no page at this address." if status == 404 else HTTPStatus(status).description
     return render(request, "error.html", status=status, title=HTTPStatus(status).phrase, message=message)

@@ -1,0 +1,105 @@
+"""
+SQLite: how its file is opened, what every connection is set to, how writers take turns, and what its errors mean.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from holdfast.store.errors import StoreBusy, StoreDamaged, StoreFailure, StoreFull, StoreReadOnly
+from holdfast.store.turns import Turns
+
+PATIENCE = 10.0  # seconds that a writer waits, for others of this process and for other processes together
+MOST_WAITING = 200  # writers of this process
+_LEFT = "holdfast_seconds_left"  # the execution option of a writer
+_NO_SPACE = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}  # a quota or a limit; a full disk has a code
+_MEANINGS: dict[int, type[StoreFull | StoreReadOnly | StoreDamaged]] = {
+    sqlite3.SQLITE_FULL: StoreFull,
+    sqlite3.SQLITE_READONLY: StoreReadOnly,
+    sqlite3.SQLITE_CANTOPEN: StoreReadOnly,
+    sqlite3.SQLITE_PERM: StoreReadOnly,
+    sqlite3.SQLITE_CORRUPT: StoreDamaged,
+    sqlite3.SQLITE_NOTADB: StoreDamaged,
+}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
+
+
+class SqliteEngine:
+    """A database file: connections that read side by side, and writers that take turns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        url = URL.create("sqlite", database=str(path))
+        # A traceback must never show a value: some are hashes of passwords.
+        self.engine = create_engine(
+            url, poolclass=QueuePool, connect_args={"isolation_level": None}, hide_parameters=True
+        )
+        event.listen(self.engine, "connect", _configure)
+        event.listen(self.engine, "begin", _begin)
+        event.listen(self.engine, "handle_error", self._explain)
+        self._turns = Turns(MOST_WAITING, PATIENCE)
+
+    @contextmanager
+    def writing(self) -> Iterator[Engine]:
+        """
+        Wait for this thread's turn to write, and give the engine to write with until the block ends.
+
+        Raises:
+            StoreBusy: It waited for PATIENCE seconds, or too many wait already.
+        """
+        with self._turns.turn() as left:
+            yield self.engine.execution_options(**{_LEFT: left})
+
+    def _explain(self, context: ExceptionContext) -> StoreFailure | None:
+        error = context.original_exception
+        return explain(error, self.path) if isinstance(error, sqlite3.Error) else None
+
+
+def explain(error: sqlite3.Error, path: Path) -> StoreFailure | None:
+    """Say what an error of SQLite means for the database at *path*; None: it is about the statement, not the file."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF in _BUSY:
+        return StoreBusy()
+    if code in _NO_SPACE:
+        return StoreFull(path, str(error))
+    meaning = _MEANINGS.get(code & 0xFF)
+    return meaning(path, str(error)) if meaning else None
+
+
+def _configure(connection: object, entry: ConnectionPoolEntry) -> None:
+    """What is acknowledged survives a power cut (FULL), readers do not wait for writers (WAL)."""
+    del entry
+    # SQLite's own knows A to Z only: a search for "äpfel" would not find "Äpfel".
+    connection.create_function("lower", 1, _lower, deterministic=True)  # type: ignore[attr-defined]
+    cursor = connection.cursor()  # type: ignore[attr-defined]  # a DBAPI connection; SQLAlchemy types it as Any
+    _wait_for_others(cursor, PATIENCE)
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _begin(connection: Connection) -> None:
+    left = connection.get_execution_options().get(_LEFT)
+    if left is None:
+        connection.exec_driver_sql("BEGIN")
+        return
+    cursor = connection.connection.cursor()
+    _wait_for_others(cursor, left)
+    # A transaction that will write takes the lock at once: one that reads first can fail when it writes later.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    _wait_for_others(cursor, PATIENCE)
+    cursor.close()
+
+
+def _wait_for_others(cursor: object, seconds: float) -> None:
+    cursor.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")  # type: ignore[attr-defined]

@@ -1,0 +1,75 @@
+"""
+Writers of one process, one after the other in the order in which they came.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from holdfast.store.errors import StoreBusy
+
+
+class Turns:
+    """A first-come, first-served queue of threads, bounded in length and time."""
+
+    def __init__(self, most: int, patience: float) -> None:
+        """At most *most* threads wait, each for at most *patience* seconds."""
+        self._most = most
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._taken = False
+        self._waiting: deque[threading.Event] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many threads wait."""
+        return len(self._waiting)
+
+    @contextmanager
+    def turn(self) -> Iterator[float]:
+        """
+        Wait for this thread's turn, which lasts until the block ends; give the seconds of patience that are left.
+
+        Raises:
+            StoreBusy: Too many wait already, or those before took too long.
+        """
+        ends_at = time.monotonic() + self._patience
+        self._take()
+        try:
+            yield max(ends_at - time.monotonic(), 0.0)
+        finally:
+            with self._lock:
+                self._pass_on()
+
+    def _take(self) -> None:
+        with self._lock:
+            if not self._taken:
+                self._taken = True
+                return
+            if len(self._waiting) >= self._most:
+                raise StoreBusy
+            ticket = threading.Event()
+            self._waiting.append(ticket)
+        called = False
+        try:
+            called = ticket.wait(self._patience)
+        finally:
+            if not called:
+                self._leave(ticket)
+        if not called:
+            raise StoreBusy
+
+    def _leave(self, ticket: threading.Event) -> None:
+        with self._lock:
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+            else:
+                self._pass_on()  # it was called just when it gave up
+
+    def _pass_on(self) -> None:
+        if self._waiting:
+            self._waiting.popleft().set()
+        else:
+            self._taken = False

@@ -1,0 +1,77 @@
+"""Many who write at once, and somebody else who writes for long: nobody gets a 500 for waiting."""
+
+import sqlite3
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from holdfast.apis.lifecycle import State
+from holdfast.services.accounts import SESSION_COOKIE
+from holdfast.services.permissions import Role
+from holdfast.store import accounts, apis, endpoint_certificates, sqlite
+from holdfast.store.accounts import User
+from holdfast.store.database import Store
+from issuing import issue
+from rest.calls import APIS, CERTIFICATES, assert_problem, create_api, upload
+from store.values import NOW, make_api, make_entry
+
+ORIGIN = "https://shared.test"
+AT_ONCE = 40
+
+
+@pytest.fixture
+def patience():
+    """How many seconds writers wait."""
+    return 3.0
+
+
+@pytest.fixture
+def store(monkeypatch, database, patience):
+    monkeypatch.setattr(sqlite, "PATIENCE", patience)
+    opened = Store(database)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(runtime, connect):
+    """A client of a Holdfast of its own, signed in as its only user."""
+    user = User("anna", "default", "anna", "no password", frozenset({Role.ADMIN}))
+    with runtime.store.write() as session:
+        accounts.insert_organization(session, "default", NOW)
+        accounts.insert_user(session, user, NOW)
+    client = connect(runtime, raise_server_exceptions=False)
+    client.cookies.set(SESSION_COOKIE, runtime.accounts.start_session(user, runtime.now()))
+    return client
+
+
+def test_parallel_uploads_for_an_origin_of_many_apis_and_certificates_all_succeed(client, store):
+    with store.write() as session:
+        for number in range(1000):
+            apis.insert(session, make_api(f"Api{number}", production=ORIGIN, state=State.CREATED))
+        for number in range(150):
+            entry = make_entry(f"old{number}", issue(f"old{number}.test"), endpoint=ORIGIN)
+            endpoint_certificates.insert(session, entry)
+    files = [issue(f"new{number}.test").pem for number in range(AT_ONCE)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = pool.map(lambda n: upload(client, files[n], f"new{n}", ORIGIN).status_code, range(AT_ONCE))
+        assert Counter(answers) == {201: AT_ONCE}
+
+
+@pytest.mark.parametrize("patience", [0.1])
+def test_who_waits_in_vain_for_another_process_is_told_when_to_try_again(client, database):
+    api = create_api(client)
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = upload(client, issue("pizza.test").pem)
+        assert_problem(answer, 503, says="Try again in 5 seconds.")
+        assert (answer.json()["type"], answer.headers["retry-after"]) == ("/problems/busy", "5")
+        page = client.post(f"/apis/{api['id']}/delete")
+        assert (page.status_code, page.headers["retry-after"]) == (503, "5")
+        assert "The database is busy saving other changes." in page.text
+        assert client.get(APIS).json()["count"] == 1  # reading goes on
+        other.execute("ROLLBACK")
+    assert client.get(CERTIFICATES).json()["count"] == 0
+    assert upload(client, issue("pizza.test").pem).status_code == 201

@@ -1,0 +1,115 @@
+"""Writers have their turns in the order in which they came, and wait only so long."""
+
+import sqlite3
+import threading
+import time
+from contextlib import closing, contextmanager
+
+import pytest
+
+from holdfast.store import apis, sqlite
+from holdfast.store.apis import ApiFilter
+from holdfast.store.database import Store
+from holdfast.store.errors import StoreBusy
+from holdfast.store.turns import Turns
+from running import wait_until
+from store.values import make_api
+
+LONG = 10.0
+
+
+@contextmanager
+def writer_of_another_process(database):
+    """Hold the lock of the database as a backup tool or a second program would."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def test_turns_come_in_the_order_of_arrival():
+    turns, order = Turns(most=20, patience=LONG), []
+
+    def work(number):
+        with turns.turn():
+            order.append(number)
+
+    threads = [threading.Thread(target=work, args=[number]) for number in range(20)]
+    with turns.turn():
+        for waiting, thread in enumerate(threads, start=1):
+            thread.start()
+            wait_until(lambda waiting=waiting: turns.waiting == waiting)
+        assert order == []
+    for thread in threads:
+        thread.join()
+    assert order == list(range(20))
+
+
+def test_who_would_wait_too_long_or_with_too_many_gives_up_and_holds_nobody_up():
+    turns, refused = Turns(most=1, patience=0.05), []
+
+    def wait():
+        try:
+            with turns.turn():
+                pass
+        except StoreBusy as error:
+            refused.append(error)
+
+    with turns.turn():
+        thread = threading.Thread(target=wait)
+        thread.start()
+        wait_until(lambda: turns.waiting)
+        with pytest.raises(StoreBusy), turns.turn():  # one waits, and no more may
+            pass
+        thread.join()
+        assert len(refused) == 1
+    with turns.turn() as left:
+        assert 0 < left <= 0.05
+
+
+def test_a_turn_that_ends_by_an_error_is_passed_on():
+    turns = Turns(most=1, patience=LONG)
+    with pytest.raises(ZeroDivisionError), turns.turn():
+        _ = 1 / 0
+    with turns.turn():
+        pass
+
+
+@pytest.mark.usefixtures("anna")
+def test_another_process_that_writes_for_too_long_is_busy_and_nothing_else(monkeypatch, database):
+    monkeypatch.setattr(sqlite, "PATIENCE", 0.1)
+    store = Store(database)
+    with writer_of_another_process(database):
+        began = time.monotonic()
+        with pytest.raises(StoreBusy, match=r"Try again in 5 seconds\."), store.write() as session:
+            apis.insert(session, make_api())
+        assert time.monotonic() - began < LONG / 2
+        with store.read() as session:
+            assert apis.find(session, "default", ApiFilter())[1] == 0
+    with store.write() as session:
+        apis.insert(session, make_api())
+    store.close()
+
+
+@pytest.mark.usefixtures("anna")
+def test_writers_wait_for_another_process_together_and_not_one_after_the_other(monkeypatch, database):
+    monkeypatch.setattr(sqlite, "PATIENCE", 0.3)
+    store, ended = Store(database), []
+
+    def write():
+        try:
+            with store.write() as session:
+                apis.insert(session, make_api())
+        except StoreBusy:
+            ended.append(time.monotonic())
+
+    threads = [threading.Thread(target=write) for _ in range(8)]
+    with writer_of_another_process(database):
+        began = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(ended) == 8
+    assert max(ended) - began < 8 * 0.3
+    store.close()
