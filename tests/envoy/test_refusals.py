@@ -1,5 +1,11 @@
 """What callers are told when a request cannot be answered."""
 
+import http.client
+import json
+import socket
+import uuid
+
+import httpx
 import pytest
 
 from backends import V4, Backend, closed_port
@@ -29,3 +35,36 @@ def test_callers_are_told_a_code_and_nothing_about_certificates(holdfast: Holdfa
 def test_the_request_id_of_an_error_is_the_one_in_no_other_answer(holdfast: Holdfast):
     ids = {holdfast.call("/nothing-here").json()["request_id"] for _ in range(3)}
     assert len(ids) == 3
+
+
+def rejected(holdfast: Holdfast, request: bytes) -> tuple[str, str, str]:
+    """Send the bytes of a request; give status and code, the request id in the body, and the one in the header."""
+    url = httpx.URL(holdfast.gateway_url)
+    with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
+        connection.sendall(request)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        body = json.loads(answer.read())
+    return f"{answer.status} {body['code']}", body["request_id"], answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("request_line", "fields", "expected"),
+    [
+        ("this is not HTTP", "", "400 bad_request"),
+        ("GET / HTTP/1.1", "not a field\r\n", "400 bad_request"),
+        ("GET /%00 HTTP/1.1", "host: a\r\nx-request-id: mine\r\n", "400 bad_request"),
+        ("GET / HTTP/1.1", "x-request-id: mine\r\n", "400 bad_request"),
+        ("POST / HTTP/1.1", "host: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n", "400 bad_request"),
+        ("GET / HTTP/1.1", f"host: a\r\nx: {'x' * 1_000_000}\r\n", "431 request_headers_too_large"),
+        ("GET / HTTP/1.1", "host: a\r\n" + "x: 1\r\n" * 5_000, "431 request_headers_too_large"),
+        ("GET /nothing-here HTTP/1.1", "host: a\r\nx-request-id: mine\r\n", "404 not_found"),
+    ],
+    ids=["not HTTP", "bad field", "bad path", "no host", "two lengths", "large header", "many fields", "no API"],
+)
+def test_what_the_gateway_rejects_itself_has_a_code_and_an_id_of_its_own(
+    holdfast: Holdfast, request_line: str, fields: str, expected: str
+):
+    said, in_body, in_header = rejected(holdfast, f"{request_line}\r\n{fields}connection: close\r\n\r\n".encode())
+    assert (said, in_body) == (expected, in_header)
+    assert str(uuid.UUID(in_body)) == in_body

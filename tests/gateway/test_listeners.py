@@ -17,6 +17,7 @@ from holdfast.apis.endpoint import ENVIRONMENTS
 from holdfast.certificates.credentials import read_credential
 from holdfast.gateway.downstream import GATEWAY_SECRET, gateway_secret
 from holdfast.gateway.listeners import listener
+from holdfast.gateway.local_replies import REPLIES
 from holdfast.gateway.resource import LISTENER, SECRET
 from holdfast.gateway.routes import CALLER_HEADER, ENVIRONMENT_HEADER
 from issuing import issue
@@ -48,7 +49,7 @@ def test_what_a_listener_says_of_a_request_takes_the_place_of_what_the_caller_sa
     mutations = HeaderMutation.FromString(manager.early_header_mutation_extensions[0].typed_config.value).mutations
     removed = [each.remove for each in mutations if each.remove]
     said = [(each.append.header.key, each.append.header.value) for each in mutations if not each.remove]
-    assert removed == [ENVIRONMENT_HEADER, CALLER_HEADER] == [each.remove for each in mutations[:2]]
+    assert removed == [ENVIRONMENT_HEADER, CALLER_HEADER, "x-request-id"] == [each.remove for each in mutations[:3]]
     assert said == [(ENVIRONMENT_HEADER, environment), (CALLER_HEADER, "%DOWNSTREAM_PEER_FINGERPRINT_256%")]
     assert manager.forward_client_cert_details == HttpConnectionManager.SANITIZE
 
@@ -92,15 +93,18 @@ def test_a_caller_is_told_a_code_a_sentence_and_the_request_and_nothing_about_tl
     replies = read()[1].local_reply_config
     told = [MessageToDict(mapper.body_format_override.json_format) for mapper in replies.mappers]
     assert [(mapper.status_code.value, body["code"]) for mapper, body in zip(replies.mappers, told, strict=True)] == [
-        (403, "client_certificate_required"),
-        (404, "not_found"),
-        (503, "backend_not_trusted"),
-        (504, "backend_timeout"),
-        (503, "backend_unreachable"),
+        (each.status, each.code) for each in REPLIES
     ]
-    for body in [*told, MessageToDict(replies.body_format.json_format)]:
+    for body in told:
         assert body.keys() == {"code", "message", "request_id"}
-        assert body["request_id"] == "%REQ(X-REQUEST-ID)%"
+        assert body["request_id"] == "%RESP(x-request-id)%"
         forbidden = ("TLS", "SSL", "RESPONSE_CODE", "TRANSPORT", "PEER", "FINGERPRINT")
         assert not any(word in json.dumps(body).upper() for word in forbidden)
         assert "certificate" not in json.dumps(body) or body["code"] == "client_certificate_required"
+
+
+def test_each_answer_of_the_gateway_carries_its_request_id_and_the_last_row_takes_all_others():
+    mappers = read()[1].local_reply_config.mappers
+    assert {header.header.key for mapper in mappers for header in mapper.headers_to_add} == {"x-request-id"}
+    assert REPLIES[-1].when == "true"
+    assert all(each.status for each in REPLIES[:-1])

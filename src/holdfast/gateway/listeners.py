@@ -1,25 +1,21 @@
 """
-Environments -> Envoy listeners, and what callers are told when a backend cannot be reached.
+Environments -> Envoy listeners.
 """
 
-from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog, AccessLogFilter, ExtensionFilter, ResponseFlagFilter
+from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog
 from envoy.config.common.mutation_rules.v3.mutation_rules_pb2 import HeaderMutation
 from envoy.config.core.v3.address_pb2 import Address, SocketAddress
-from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, HeaderValueOption
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.config.core.v3.config_source_pb2 import ApiVersion
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.grpc_service_pb2 import GrpcService
-from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
 from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
-from envoy.extensions.access_loggers.filters.cel.v3.cel_pb2 import ExpressionFilter
 from envoy.extensions.access_loggers.grpc.v3.als_pb2 import CommonGrpcAccessLogConfig, HttpGrpcAccessLogConfig
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
     HttpFilter,
-    LocalReplyConfig,
-    ResponseMapper,
     ScopedRds,
     ScopedRoutes,
 )
@@ -27,21 +23,16 @@ from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutat
     HeaderMutation as EarlyHeaderMutation,
 )
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.struct_pb2 import Struct
-from google.protobuf.wrappers_pb2 import UInt32Value
 
 from holdfast.apis.endpoint import Environment
 from holdfast.gateway.downstream import downstream_tls
+from holdfast.gateway.local_replies import REQUEST_ID_HEADER, any_flag, local_replies
 from holdfast.gateway.process import CONTROL_PLANE
 from holdfast.gateway.resource import LISTENER, Resource, make_resource
 from holdfast.gateway.routes import CALLER_HEADER, ENVIRONMENT_HEADER
 from holdfast.gateway.tls import ads
 
-_NOT_TRUSTED = "upstream.transport_failure_reason.contains('CERTIFICATE_VERIFY_FAILED')"
-_UNREACHABLE_FLAGS = ("UF", "UH", "UC", "UR", "LR", "NC", "URX", "UO", "UPE")
-_TIMEOUT_FLAGS = ("UT", "SI", "DPE")
-# The only answers that routes give themselves: see `routes.refusals`.
-_REFUSED = "response.code_details == 'direct_response'"
+_BACKEND_FLAGS = frozenset({"UF", "UH", "UC", "UR", "LR", "NC", "URX", "UO", "UPE", "DF", "UT", "SI", "DT", "UMSDR"})
 _HANDSHAKE_WITHIN = Duration(seconds=15)
 
 
@@ -58,7 +49,7 @@ def listener(environment: Environment, host: str, port: int, *, tls: bool = Fals
         early_header_mutation_extensions=[_name_request(environment)],
         http_filters=[_router()],
         upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],
-        local_reply_config=_local_replies(),
+        local_reply_config=local_replies(),
         access_log=[_failures_to_control_plane()],
         server_header_transformation=HttpConnectionManager.PASS_THROUGH,
         normalize_path={"value": True},
@@ -96,7 +87,7 @@ def _failures_to_control_plane() -> AccessLog:
         grpc_service=GrpcService(envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=CONTROL_PLANE)),
         buffer_flush_interval=Duration(nanos=200_000_000),
     )
-    made = AccessLog(name="envoy.access_loggers.http_grpc", filter=_flags(*_UNREACHABLE_FLAGS, *_TIMEOUT_FLAGS))
+    made = AccessLog(name="envoy.access_loggers.http_grpc", filter=any_flag(_BACKEND_FLAGS))
     made.typed_config.Pack(HttpGrpcAccessLogConfig(common_config=common))
     return made
 
@@ -121,7 +112,8 @@ def _name_request(environment: Environment) -> TypedExtensionConfig:
     """Say before routing where a request came in and whose certificate was presented, whatever the caller sent."""
     said = {ENVIRONMENT_HEADER: environment, CALLER_HEADER: "%DOWNSTREAM_PEER_FINGERPRINT_256%"}
     # Removed first: without a certificate Envoy has nothing to write, and would leave what the caller sent (measured).
-    mutations = [HeaderMutation(remove=name) for name in said]
+    # A request id is ours too: Envoy answers some requests before it would replace what the caller sent.
+    mutations = [HeaderMutation(remove=name) for name in (*said, REQUEST_ID_HEADER)]
     mutations += [
         HeaderMutation(append=HeaderValueOption(header=HeaderValue(key=name, value=value)))
         for name, value in said.items()
@@ -129,46 +121,3 @@ def _name_request(environment: Environment) -> TypedExtensionConfig:
     made = TypedExtensionConfig(name="envoy.http.early_header_mutation.header_mutation")
     made.typed_config.Pack(EarlyHeaderMutation(mutations=mutations))
     return made
-
-
-def _local_replies() -> LocalReplyConfig:
-    return LocalReplyConfig(
-        mappers=[
-            _reply(
-                _cel(_REFUSED),
-                403,
-                "client_certificate_required",
-                "This API is for callers with an accepted client certificate.",
-            ),
-            _reply(_flags("NR"), 404, "not_found", "No API is served at this address."),
-            _reply(_cel(_NOT_TRUSTED), 503, "backend_not_trusted", "The gateway does not trust the backend."),
-            _reply(_flags(*_TIMEOUT_FLAGS), 504, "backend_timeout", "The backend did not answer in time."),
-            _reply(_flags(*_UNREACHABLE_FLAGS), 503, "backend_unreachable", "The backend cannot be reached."),
-        ],
-        body_format=_body("request_refused", "The gateway could not handle this request."),
-    )
-
-
-def _flags(*flags: str) -> AccessLogFilter:
-    return AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=flags))
-
-
-def _cel(expression: str) -> AccessLogFilter:
-    extension = ExtensionFilter(name="envoy.access_loggers.extension_filters.cel")
-    extension.typed_config.Pack(ExpressionFilter(expression=expression))
-    return AccessLogFilter(extension_filter=extension)
-
-
-def _reply(when: AccessLogFilter, status: int, code: str, message: str) -> ResponseMapper:
-    return ResponseMapper(
-        filter=when,
-        status_code=UInt32Value(value=status),
-        body=DataSource(inline_string=message),
-        body_format_override=_body(code, message),
-    )
-
-
-def _body(code: str, message: str) -> SubstitutionFormatString:
-    body = Struct()
-    body.update({"code": code, "message": message, "request_id": "%REQ(X-REQUEST-ID)%"})
-    return SubstitutionFormatString(json_format=body, content_type="application/json")
