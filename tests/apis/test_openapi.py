@@ -1,12 +1,15 @@
 """Definitions of APIs: what they say, and what makes them unusable."""
 
 import json
+from contextlib import suppress
+from time import process_time
 
 import pytest
 import yaml
 
+from holdfast.apis.definition_errors import MAX_ERRORS
 from holdfast.apis.errors import InvalidDefinition
-from holdfast.apis.openapi import MAX_ERRORS, Operation, make_definition, parse_definition, read_definition
+from holdfast.apis.openapi import MAX_URL, Operation, make_definition, parse_definition, read_definition
 
 OK = {"200": {"description": "OK"}}
 THREE = {
@@ -109,3 +112,54 @@ def test_what_is_made_for_an_api_without_a_definition_is_valid():
     assert (found.name, found.version, found.description) == ("Pizza", "1", "Thin")
     assert found.endpoints == ("https://gateway.test/pizza/1",)
     assert found.operations == (Operation("/order/{id}", "GET"), Operation("/*", "POST"))
+
+
+def nested(depth):
+    schema = {"type": 5}
+    for level in range(depth):
+        schema = {"items": schema} | ({"additionalProperties": schema} if level < 12 else {})
+    return {"definitions": {"a": schema}}
+
+
+def parameters(count):
+    return {"paths": {"/ok": {"get": {"responses": OK}}, "/a": {"get": {"parameters": list(range(count))}}}}
+
+
+@pytest.mark.parametrize("specification", [TWO, THREE, THREE | {"openapi": "3.1.0"}], ids=["2.0", "3.0", "3.1"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"paths": {f"/{number}": {"get": {}} for number in range(100_000)}},
+        parameters(250_000),
+        nested(45),
+        {"definitions": {"a": {"type": [str(number) for number in range(150_000)]}}},
+        {"components": {"schemas": {"a": {"enum": 5, "properties": {str(n): {"type": 5} for n in range(90_000)}}}}},
+        {"tags": [{"name": 1}] * 150_000},
+        {f"z{number}": 1 for number in range(150_000)},
+        {"servers": [{"url": "{a}" * 100_000, "variables": {"a": {"default": "{a}" * 100_000}}}]},
+        {"servers": [{"url": "{0}", "variables": {str(n): {"default": f"{{{n + 1}}}" * 2} for n in range(50_000)}}]},
+    ],
+    ids=["paths", "parameters", "nested", "types", "properties", "tags", "names", "long servers", "doubling servers"],
+)
+def test_no_definition_takes_long(specification, wrong):
+    data = json.dumps(specification | wrong).encode()
+    start = process_time()
+    with suppress(InvalidDefinition):
+        assert all(len(address) <= MAX_URL for address in read_definition(data).endpoints)
+    assert process_time() - start < 5  # measured: 0.7 s at most; before, minutes
+
+
+def test_what_is_wrong_in_a_large_definition_is_named():
+    paths = {f"/{number}": {"get": {"responses": OK}} for number in range(5_000)} | {
+        "/a": {"get": {}},
+        "/b": {"get": {}},
+    }
+    components = {"components": {"schemas": {f"s{number}": {"type": "string"} for number in range(5_000)}}}
+    with pytest.raises(InvalidDefinition) as refusal:
+        read(THREE | {"paths": paths} | components)
+    assert refusal.value.problems == ['paths//a/get: "responses" is a required property']
+
+
+def test_where_a_large_definition_is_wrong_is_said_without_the_reason():
+    with pytest.raises(InvalidDefinition, match="paths//a: it is not as the specification demands, and too large"):
+        read(THREE | parameters(5_000))

@@ -6,14 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.answering import answering
-from holdfast.cli.declaration import nodes
+from holdfast.apis import nodes
+from holdfast.apis.core_schema import is_null
+from holdfast.apis.nodes import Bounds, Mapping, Scalar, Unreadable, read_nodes
 from holdfast.cli.declaration.exporting import written
-from holdfast.cli.declaration.nodes import Mapping, Scalar, Unreadable, read_nodes
 from issuing import issue
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 9)}]\n" for n in range(20)
 )
+
+BOUNDS = Bounds(depth=8, nodes=1_000, characters=100_000)
 
 
 @pytest.fixture(autouse=True, params=["libyaml", "Python"])
@@ -50,9 +53,9 @@ def refusal(alone, tmp_path):
             "a.yaml:2: tag:yaml.org,2002:python/object/apply:os.system is a tag",
         ),
         ("a: !secret x", "a.yaml:1: !secret is a tag, and these are not read. Leave it out."),
-        ("[" * 500, "a.yaml:1: It is nested more than 8 deep, and nothing here is."),
+        ("[" * 500, "a.yaml:1: It is nested more than 8 deep. Make it flatter."),
         ("[" * 100_000, "a.yaml:1: It is "),
-        ("- " * 1_000, "a.yaml:1: It is nested more than 8 deep, and nothing here is."),
+        ("- " * 1_000, "a.yaml:1: It is nested more than 8 deep. Make it flatter."),
         ("holdfast: 1\n---\nholdfast: 1", "a.yaml:2: A second document begins. Write it into a file of its own."),
         ("holdfast: 1\nholdfast: 1", "a.yaml:2: holdfast is there twice. Leave one out."),
         ("[a]: 1", "a.yaml:1: A name is a word, not a list or a mapping."),
@@ -145,16 +148,16 @@ def test_a_directory_without_files_is_said(alone, tmp_path):
 
 
 def test_numbers_are_read_as_they_are_written():
-    read = read_nodes(b"version: 1.10\nminimum: 0x10\ncountry: no\nquoted: '~'\nnothing: ~")
+    read = read_nodes(b"version: 1.10\nminimum: 0x10\ncountry: no\nquoted: '~'\nnothing: ~", BOUNDS)
     assert isinstance(read, Mapping)
     found = {name: each for name, each in read.entries.items() if isinstance(each, Scalar)}
     assert [each.text for each in found.values()] == ["1.10", "0x10", "no", "~", "~"]
-    assert [each.is_null for each in found.values()] == [False, False, False, False, True]
+    assert [is_null(each) for each in found.values()] == [False, False, False, False, True]
 
 
 def line_of_refusal(data: bytes) -> int | None:
     try:
-        read_nodes(data)
+        read_nodes(data, BOUNDS)
     except Unreadable as error:
         return error.line
     return None
@@ -168,6 +171,6 @@ def test_whatever_a_file_holds_is_read_or_refused_with_a_line(data):
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 def test_every_text_that_is_exported_is_read_as_it_was(text):
-    read = read_nodes(written({"description": text, "pem": text}).encode())
+    read = read_nodes(written({"description": text, "pem": text}).encode(), BOUNDS)
     assert isinstance(read, Mapping)
     assert [each.text for each in read.entries.values() if isinstance(each, Scalar)] == [text, text]

@@ -3,22 +3,28 @@ JSON and YAML that others wrote, as plain values: how large, how deep and how of
 """
 
 import json
+import re
 from typing import Any
 
 import yaml
 
+from holdfast.apis.core_schema import FLOAT, OF_BASE, read_scalar
 from holdfast.apis.errors import UnreadableDocument
+from holdfast.apis.nodes import Bounds, Mapping, Node, Scalar, Sequence, Unreadable, read_nodes
 
 MAX_BYTES = 2 * 1024 * 1024
-MAX_SIZE = 2 * MAX_BYTES  # characters and nodes, with every alias of YAML written out
+MAX_SIZE = 2 * MAX_BYTES  # characters, with every alias of YAML written out
 MAX_DEPTH = 100
 MAX_NODES = 100_000  # of YAML, which is read a hundred times more slowly than JSON
+_BOUNDS = Bounds(MAX_DEPTH, MAX_NODES, MAX_SIZE, allows_references=True)
 _NOT_TEXT = "It holds characters that are no text. Leave these out."
 
 
 def read_document(data: bytes) -> Any:
     """
-    Read JSON or YAML 1.1 into dicts with text keys, lists, texts, numbers, booleans and None.
+    Read JSON, or YAML by the core schema of YAML 1.2, into dicts, lists, texts, numbers, booleans and None.
+
+    Names in YAML are the text that is written: `200` is "200" and `1.10` is "1.10".
 
     Raises:
         UnreadableDocument: It is neither, too large, too deep, or grows too much when its aliases are followed.
@@ -33,7 +39,7 @@ def read_document(data: bytes) -> Any:
         raise UnreadableDocument("It is empty.")
     value = _read_json(text) if text.lstrip()[0] in "{[" else None
     if value is None:
-        value = _read_yaml(text)
+        value = _read_yaml(data)
     check_values(value)
     return value
 
@@ -77,95 +83,45 @@ def _read_json(text: str) -> Any:
         return None  # YAML says better what is wrong, and a flow mapping of YAML begins like JSON
 
 
-def _read_yaml(text: str) -> Any:
+def _read_yaml(data: bytes) -> Any:
     try:
-        _check_nesting(text)
-        loader = _Loader(text)
-        try:
-            node = loader.get_single_node()
-            _check_growth(node)
-            return _plain(loader.construct_document(node))
-        finally:
-            loader.dispose()
-    except UnreadableDocument:
-        raise
-    except yaml.MarkedYAMLError as error:
-        where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        what = error.problem or "something is wrong"
-        raise UnreadableDocument(f"It is neither JSON nor YAML: {what}{where}.") from error
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError, AttributeError) as error:
-        raise UnreadableDocument("It is neither JSON nor YAML.") from error
+        return _value(read_nodes(data, _BOUNDS))
+    except Unreadable as error:
+        raise UnreadableDocument(f"It is neither JSON nor YAML that can be used. Line {error.line}: {error}") from error
 
 
-def _check_nesting(text: str) -> None:
-    # The parser that builds nodes calls itself for each level, in C: so look at the events first.
-    depth = 0
-    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
-        if count > MAX_NODES:
-            raise UnreadableDocument(f"It holds more than {MAX_NODES:,} values, too many for YAML. Send it as JSON.")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise UnreadableDocument(f"It is nested more than {MAX_DEPTH} deep. Make it flatter.")
+def _value(node: Node) -> Any:
+    match node:
+        case Scalar():
+            return read_scalar(node)
+        case Sequence():
+            return [_value(item) for item in node.items]
+        case Mapping():
+            return _merged(node) | {name: _value(each) for name, each in node.entries.items()}
 
 
-def _check_growth(node: yaml.Node | None) -> None:
-    """Add up what *node* holds with every alias written out, each shared node counted once for each use."""
-    sizes: dict[int, int] = {}
-    inside: set[int] = set()
-
-    def size(each: yaml.Node) -> int:
-        if isinstance(each, yaml.ScalarNode):
-            return len(each.value) + 1
-        if id(each) in inside:
-            raise UnreadableDocument("It refers to itself by an alias. Write it out.")
-        if id(each) not in sizes:
-            inside.add(id(each))
-            pairs = each.value if isinstance(each, yaml.MappingNode) else [each.value]
-            sizes[id(each)] = 1 + sum(size(part) for pair in pairs for part in pair)
-            inside.discard(id(each))
-        if sizes[id(each)] > MAX_SIZE:
-            raise UnreadableDocument("It grows too large when its aliases are followed. Write it with fewer.")
-        return sizes[id(each)]
-
-    if node is not None:
-        size(node)
+def _merged(node: Mapping) -> dict[str, Any]:
+    """Give what a mapping takes over by its merge key: of several mappings, the first wins."""
+    merged = node.merged.items if isinstance(node.merged, Sequence) else [node.merged] if node.merged else []
+    values: dict[str, Any] = {}
+    for each in reversed(merged):
+        if not isinstance(each, Mapping):
+            raise Unreadable(each.line, "<< merges mappings, and this is something else. Write it out.")
+        values |= _value(each)
+    return values
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_key(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    if value is None or isinstance(value, str | int | float):
-        return value
-    raise UnreadableDocument(f"It holds a value that JSON does not have: {type(value).__name__}.")
-
-
-def _key(key: Any) -> str:
-    if isinstance(key, bool):
-        return str(key).lower()
-    if key is None or isinstance(key, str | int | float):
-        return "null" if key is None else str(key)
-    raise UnreadableDocument("It has keys that are no texts.")
-
-
-class _Loader(yaml.CSafeLoader):
-    """Reads what JSON has; a date stays the text that it was."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-class _Dumper(yaml.CSafeDumper):
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # PyYAML has no types
     """Writes no aliases: people read this."""
 
     def ignore_aliases(self, data: Any) -> bool:
         """Write everything out."""
         del data
         return True
+
+
+# What only one of YAML 1.1 and 1.2 reads as something else than text is written in quotes.
+for _tag, _pattern in (("int", OF_BASE), ("float", FLOAT)):
+    _Dumper.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern.pattern})$"), list("-+.0123456789")
+    )

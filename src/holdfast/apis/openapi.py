@@ -2,24 +2,21 @@
 Definitions of APIs: OpenAPI 3.0 and 3.1, Swagger 2.0.
 """
 
-import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
-import jsonschema_rs
-
+from holdfast.apis.definition_errors import MAX_ERRORS, MAX_MESSAGE, find_errors
 from holdfast.apis.documents import read_document
 from holdfast.apis.errors import InvalidDefinition, UnreadableDocument
 
 VERBS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-MAX_ERRORS = 20
-MAX_MESSAGE = 300  # characters
 MAX_ENDPOINTS = 50
+MAX_URL = 2_048  # characters of the address of a server
+_VARIABLE = re.compile(r"\{([^{}]*)\}")
 _DATA = frozenset({"example", "examples", "default", "enum", "const"})  # what stands there refers to nothing
 
 
@@ -63,9 +60,7 @@ def parse_definition(content: Any) -> Definition:
     """Judge and read a definition from plain values. Raises InvalidDefinition."""
     version = _specification(content)
     short = "2.0" if version == "2.0" else version[:3]
-    problems = [_sentence(error) for error in islice(_validator(short).iter_errors(content), MAX_ERRORS)]
-    problems = problems or list(islice(_dangling(content), MAX_ERRORS))
-    if problems:
+    if problems := find_errors(short, content) or list(islice(_dangling(content), MAX_ERRORS)):
         raise InvalidDefinition(problems)
     servers = _servers_of_swagger(content) if short == "2.0" else _servers(content.get("servers", []))
     absolute = [server for server in servers if server.startswith(("http://", "https://"))]
@@ -112,18 +107,6 @@ def _specification(content: Any) -> str:
     raise InvalidDefinition([f"OpenAPI {str(version)[:20]} is not read. Use Swagger 2.0, OpenAPI 3.0 or OpenAPI 3.1."])
 
 
-@cache
-def _validator(version: str) -> jsonschema_rs.Validator:
-    schema = (files("holdfast.apis") / "schemas" / f"openapi-{version}.json").read_text("utf-8")
-    return jsonschema_rs.validator_for(json.loads(schema))
-
-
-def _sentence(error: jsonschema_rs.ValidationError) -> str:
-    where = "/".join(str(part) for part in error.instance_path)
-    message = error.message if len(error.message) <= MAX_MESSAGE else f"{error.message[:MAX_MESSAGE]}..."
-    return f"{where or 'The definition'}: {message}"
-
-
 def _dangling(content: dict[str, Any]) -> Iterable[str]:
     """Name the references into the definition itself that lead nowhere."""
     rest: list[Any] = [content]
@@ -154,11 +137,16 @@ def _resolves(content: Any, reference: str) -> bool:
 def _servers(servers: Sequence[Mapping[str, Any]]) -> list[str]:
     found = []
     for server in servers[:MAX_ENDPOINTS]:
-        url: str = server["url"]
-        for name, variable in server.get("variables", {}).items():
-            url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
-        found.append(url)
+        url, variables = server["url"][:MAX_URL], server.get("variables", {})
+        # In one pass: what a value says is no variable, or a few of them could stand for gigabytes.
+        url = _VARIABLE.sub(lambda found, known=variables: _default(known, found), url)  # type: ignore[misc]
+        found.append(url[:MAX_URL])
     return found
+
+
+def _default(variables: Mapping[str, Any], found: re.Match[str]) -> str:
+    variable = variables.get(found[1])
+    return str(variable.get("default", ""))[:MAX_URL] if variable else found[0]
 
 
 def _servers_of_swagger(content: dict[str, Any]) -> list[str]:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from holdfast.apis.core_schema import is_null, read_boolean
 from holdfast.apis.errors import InvalidField, InvalidFields
+from holdfast.apis.nodes import Mapping, Node, Scalar, Sequence
 from holdfast.certificates.errors import CertificateError
-from holdfast.cli.declaration.nodes import Mapping, Node, Scalar, Sequence
 from holdfast.cli.failures import Misused
 
 T = TypeVar("T")
 MAX_PROBLEMS = 50
-_WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Fields:
     def text(self, name: str) -> str | None:
         """Read a text; numbers are texts, too, just as they are written."""
         node = self._entries.pop(name, None)
-        if node is None or (isinstance(node, Scalar) and node.is_null):
+        if node is None or (isinstance(node, Scalar) and is_null(node)):
             return None
         if not isinstance(node, Scalar):
             self.wrong(name, "A text is needed here.")
@@ -83,17 +83,18 @@ class Fields:
     def flag(self, name: str, *, otherwise: bool) -> bool:
         """Read true or false."""
         node = self._entries.get(name)
-        found = self.text(name)
-        if found is None:
+        if self.text(name) is None or not isinstance(node, Scalar):
             return otherwise
-        if found not in _WORDS or not isinstance(node, Scalar) or not node.is_plain:
+        flag = read_boolean(node)
+        if flag is None:
             self.wrong(name, "Write true or false.")
-        return _WORDS.get(found, otherwise)
+            return otherwise
+        return flag
 
     def texts(self, name: str) -> list[str]:
         """Read a list of texts."""
         node = self._entries.pop(name, None)
-        if node is None or (isinstance(node, Scalar) and node.is_null):
+        if node is None or (isinstance(node, Scalar) and is_null(node)):
             return []
         items = node.items if isinstance(node, Sequence) else [node]
         if not isinstance(node, Sequence) or not all(isinstance(item, Scalar) for item in items):
@@ -103,7 +104,7 @@ class Fields:
     def several(self, name: str) -> "list[Fields] | None":
         """Read a list of mappings, None where it is left out."""
         node = self._entries.pop(name, None)
-        if node is None or (isinstance(node, Scalar) and node.is_null):
+        if node is None or (isinstance(node, Scalar) and is_null(node)):
             return None
         if not isinstance(node, Sequence):
             self.wrong(name, "A list is needed here.")

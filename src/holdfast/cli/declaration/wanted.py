@@ -12,6 +12,7 @@ from holdfast.apis.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.endpoint_certificate import check_alias
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.lifecycle import State
+from holdfast.apis.nodes import Bounds, Unreadable, read_nodes
 from holdfast.apis.trust_draft import TrustDraft, check_draft
 from holdfast.apis.trust_settings import AnchorMode, TrustSettings
 from holdfast.certificates.certificate import Certificate
@@ -19,13 +20,14 @@ from holdfast.certificates.parsing import MAX_BYTES as MAX_CERTIFICATE_FILE
 from holdfast.certificates.parsing import parse
 from holdfast.certificates.revocation import RevocationList
 from holdfast.cli.declaration.fields import Fields, Place, Problems
-from holdfast.cli.declaration.nodes import Unreadable, read_nodes
 from holdfast.cli.failures import Misused
 from holdfast.cli.files import read_file, read_input
 
 FORMAT = "1"
 MAX_FILE = 16 * 1024 * 1024
 MAX_FILES = 1000
+# No references: with aliases, a few bytes can stand for gigabytes, and a tag for something that is not a text.
+_BOUNDS = Bounds(depth=8, nodes=1_000_000, characters=MAX_FILE)
 ApiKey = tuple[str, str]  # name in lower case, version
 
 
@@ -109,7 +111,7 @@ def read_wanted(names: Iterable[str]) -> Wanted:
             raise Misused(f"The files are larger than {MAX_FILE // 1024 // 1024} MiB together. Apply them one by one.")
         shown, folder = ("standard input", Path()) if name == "-" else (name, Path(name).parent)
         try:
-            root = Fields(read_nodes(data), shown, "", problems)
+            root = Fields(read_nodes(data, _BOUNDS), shown, "", problems)
         except Unreadable as error:
             problems.add(Place(shown, error.line, ""), str(error))
             continue

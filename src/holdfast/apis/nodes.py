@@ -1,0 +1,235 @@
+"""
+YAML -> nodes that know their lines. Nothing is built but scalars, lists and mappings, in bounded work.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+MAX_TAG_DIRECTIVES = 100  # libyaml compares each with all before it
+# libyaml is ten times as fast; where PyYAML was built without it, the same is read more slowly.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_CORE = "tag:yaml.org,2002:"
+
+
+class Unreadable(ValueError):
+    """The text cannot be read as YAML, or holds something that is not allowed; *line* counts from one."""
+
+    def __init__(self, line: int, text: str) -> None:
+        self.line = line
+        super().__init__(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a document may hold at most: nesting, and nodes and characters with every alias written out."""
+
+    depth: int
+    nodes: int
+    characters: int
+    allows_references: bool = False  # aliases, merge keys (`<<`), and the tags of the core schema
+
+
+@dataclass(slots=True)
+class Scalar:
+    """
+    A text; *is_plain* if it is written without quotes, so that it may be a number, a boolean or null.
+
+    *tag* is the name of a tag of the core schema, like "int"; empty where none is written.
+    """
+
+    line: int
+    text: str
+    is_plain: bool
+    tag: str = ""
+
+
+@dataclass(slots=True)
+class Sequence:
+    """A list."""
+
+    line: int
+    items: list["Node"] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Mapping:
+    """Names, each once, with what they name; *merged* is the value of its merge key (`<<`), if it has one."""
+
+    line: int
+    entries: dict[str, "Node"] = field(default_factory=dict)
+    merged: "Node | None" = None
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def read_nodes(data: bytes, bounds: Bounds) -> Node:
+    """
+    Read one YAML document; an empty one is an empty mapping.
+
+    Raises:
+        Unreadable: It is not YAML, has more than one document, exceeds *bounds*, or uses references where *bounds*
+            does not allow any.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(data[: error.start].count(b"\n") + 1, "It is no UTF-8 text. Save it as UTF-8.") from error
+    if text.count("%TAG") > MAX_TAG_DIRECTIVES:
+        raise Unreadable(1, f"It has more than {MAX_TAG_DIRECTIVES} %TAG directives. Leave them out.")
+    try:
+        return _Builder(bounds).build(yaml.parse(text, Loader=_LOADER))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise Unreadable(mark.line + 1 if mark else 1, f"It is no YAML: {error.problem or error.context}.") from error
+    except yaml.YAMLError as error:
+        raise Unreadable(1, "It is no YAML: it holds a character that is no text.") from error
+
+
+@dataclass(slots=True)
+class _Open:
+    """A collection that has begun: who takes its parts, how much was read before it, and how deep it has become."""
+
+    node: Sequence | Mapping
+    add: Callable[[Node], None]
+    anchor: str | None
+    nodes: int
+    characters: int
+    height: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchored:
+    """What an alias stands for, and how much that is, written out."""
+
+    node: Node
+    nodes: int
+    characters: int
+    height: int
+
+
+class _Builder:
+    """Puts nodes together from the events of a parser, and recurses nowhere; neither does the parser."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._root: Node | None = None
+        self._open: list[_Open] = []
+        self._anchored: dict[str, _Anchored] = {}
+        self._nodes = 0
+        self._characters = 0
+
+    def build(self, events: Any) -> Node:
+        for event in events:
+            line = event.start_mark.line + 1
+            match event:
+                case yaml.AliasEvent():
+                    self._follow(event.anchor, line)
+                case yaml.DocumentStartEvent() if self._root is not None:
+                    raise Unreadable(line, "A second document begins. Write it into a file of its own.")
+                case yaml.ScalarEvent():
+                    tag = "str" if event.tag == "!" else self._tag(event, line)
+                    scalar = Scalar(line, event.value, not event.style, tag)
+                    self._add(scalar, 1, len(event.value))
+                    self._remember(event.anchor, _Anchored(scalar, 1, len(event.value), 0))
+                case yaml.SequenceStartEvent():
+                    self._check_tag(event, line, "seq")
+                    sequence = Sequence(line)
+                    self._enter(sequence, sequence.items.append, event.anchor)
+                case yaml.MappingStartEvent():
+                    self._check_tag(event, line, "map")
+                    mapping = Mapping(line)
+                    self._enter(mapping, _Entries(mapping, self._bounds), event.anchor)
+                case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
+                    self._leave()
+        return self._root or Mapping(1)
+
+    def _add(self, node: Node, nodes: int, characters: int) -> None:
+        self._nodes += nodes
+        self._characters += characters
+        if self._nodes > self._bounds.nodes or self._characters > self._bounds.characters:
+            raise Unreadable(node.line, self._too_much())
+        if self._open:
+            self._open[-1].add(node)
+        else:
+            self._root = node
+
+    def _too_much(self) -> str:
+        limit = f"{self._bounds.nodes:,} values or {self._bounds.characters:,} characters"
+        return f"It holds more than {limit}, with aliases written out. Divide it."
+
+    def _enter(self, node: Sequence | Mapping, add: Callable[[Node], None], anchor: str | None) -> None:
+        self._check_depth(node.line, 1)
+        nodes, characters = self._nodes, self._characters
+        self._add(node, 1, 0)
+        if anchor:
+            self._anchored.pop(anchor, None)  # inside, the anchor names what is not complete
+        self._open.append(_Open(node, add, anchor, nodes, characters))
+
+    def _leave(self) -> None:
+        ended = self._open.pop()
+        if self._open:
+            self._open[-1].height = max(self._open[-1].height, ended.height + 1)
+        nodes, characters = self._nodes - ended.nodes, self._characters - ended.characters
+        self._remember(ended.anchor, _Anchored(ended.node, nodes, characters, ended.height))
+
+    def _remember(self, anchor: str | None, anchored: _Anchored) -> None:
+        if anchor:
+            self._anchored[anchor] = anchored
+
+    def _follow(self, alias: str | None, line: int) -> None:
+        anchor = alias or ""
+        if not self._bounds.allows_references:
+            raise Unreadable(line, f"*{anchor[:60]} is an alias, and these are not read. Write it out.")
+        if any(each.anchor == anchor for each in self._open) and anchor not in self._anchored:
+            raise Unreadable(line, f"*{anchor[:60]} refers to itself. Write it out.")
+        if anchor not in self._anchored:
+            raise Unreadable(line, f"*{anchor[:60]} is an alias, and nothing before it has this anchor.")
+        found = self._anchored[anchor]
+        self._check_depth(line, found.height)
+        if self._open:
+            self._open[-1].height = max(self._open[-1].height, found.height + 1)
+        self._add(found.node, found.nodes, found.characters)
+
+    def _check_depth(self, line: int, height: int) -> None:
+        if len(self._open) + height > self._bounds.depth:
+            raise Unreadable(line, f"It is nested more than {self._bounds.depth} deep. Make it flatter.")
+
+    def _tag(self, event: Any, line: int) -> str:
+        tag: str = event.tag or ""
+        if tag and not (self._bounds.allows_references and tag.startswith(_CORE)):
+            raise Unreadable(line, f"{tag[:60]} is a tag, and these are not read. Leave it out.")
+        return tag.removeprefix(_CORE)
+
+    def _check_tag(self, event: Any, line: int, only: str) -> None:
+        if self._tag(event, line) not in {"", only}:
+            raise Unreadable(line, f"{event.tag[:60]} is a tag, and these are not read. Leave it out.")
+
+
+class _Entries:
+    """Takes names and what they name in turns."""
+
+    def __init__(self, mapping: Mapping, bounds: Bounds) -> None:
+        self._mapping = mapping
+        self._bounds = bounds
+        self._name: Scalar | None = None
+
+    def __call__(self, node: Node) -> None:
+        if self._name is not None:
+            if self._is_merge(self._name):
+                self._mapping.merged = node
+            else:
+                self._mapping.entries[self._name.text] = node
+            self._name = None
+        elif not isinstance(node, Scalar):
+            raise Unreadable(node.line, "A name is a word, not a list or a mapping.")
+        elif node.text in self._mapping.entries or (self._is_merge(node) and self._mapping.merged):
+            raise Unreadable(node.line, f"{node.text[:60]} is there twice. Leave one out.")
+        else:
+            self._name = node
+
+    def _is_merge(self, name: Scalar) -> bool:
+        return name.text == "<<" and name.is_plain and self._bounds.allows_references
