@@ -165,6 +165,11 @@ def alter(issued: Issued, by: Issued | None = None, algorithm: Algorithm | None 
     The parts are called as in RFC 5280, section 4.1: version, serial_number, signature, issuer, validity, subject,
     spki, extensions; an empty one is left out. *by* signs it, or else its own key; *algorithm* needs an RSA key.
     """
+    return Issued(_load(altered(issued, by, algorithm, **parts)), issued.key, issued.issuers)
+
+
+def altered(issued: Issued, by: Issued | None = None, algorithm: Algorithm | None = None, **parts: bytes) -> bytes:
+    """Give the DER of what `alter` makes, also where `cryptography` would not load it."""
     (certificate,) = der.read(issued.der)
     tbs, signature_algorithm, _ = certificate.children()
     names = ("version", "serial_number", "signature", "issuer", "validity", "subject", "spki", "extensions")
@@ -174,8 +179,7 @@ def alter(issued: Issued, by: Issued | None = None, algorithm: Algorithm | None 
         signature = tlv(0x30, tlv(0x06, der.oid(algorithm.oid)), tlv(0x05))
     content = tlv(0x30, *(kept | {"signature": signature} | parts).values())
     signed = _sign((by or issued).key, content, algorithm.digest if algorithm else hashes.SHA256())
-    made = tlv(0x30, content, signature, tlv(0x03, b"\0" + signed))
-    return Issued(_load(made), issued.key, issued.issuers)
+    return tlv(0x30, content, signature, tlv(0x03, b"\0" + signed))
 
 
 def _sign(key: PrivateKey, content: bytes, digest: hashes.HashAlgorithm) -> bytes:

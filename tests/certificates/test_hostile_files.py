@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.certificates import derivation
+from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.der import oid
 from holdfast.certificates.derivation import MAX_ALL_ITERATIONS, MAX_ITERATIONS
 from holdfast.certificates.errors import CertificateError, PrivateKeyRefused, TooComplex, TooManyIterations
@@ -68,6 +69,14 @@ def hashing(monkeypatch):
 
     monkeypatch.setattr(derivation.Derivation, "key", key)
     return done
+
+
+def test_a_certificate_with_any_octet_changed_raises_nothing_but_value_errors():
+    original = issue("a.test", "127.0.0.1", ca=True, path_length=1, permitted="a.test").der
+    for at in range(len(original)):
+        for octet in (0, 2, 3, 5, 12, 30, 255, original[at] ^ 1):
+            with contextlib.suppress(ValueError):
+                read_certificate(original[:at] + bytes([octet]) + original[at + 1 :])
 
 
 @given(st.sampled_from(REAL), st.data())

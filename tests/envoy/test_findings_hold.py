@@ -8,6 +8,8 @@ from cryptography import x509
 
 from backends import Backend
 from certificates.judging import told
+from holdfast.certificates import der
+from holdfast.certificates.structure import Structure
 from issuing import (
     CLIENTS_ONLY,
     DAY,
@@ -54,6 +56,15 @@ def deep() -> Case:
     return below(second, first, ROOT)
 
 
+def damaged(oid: str, issued: Issued) -> Issued:
+    """Add an extension with this OID whose content is nothing that it could be."""
+    extensions = [bytes(each.raw) for each in Structure.of(issued.der).extensions]
+    added = tlv(0x30, tlv(0x06, der.oid(oid)), tlv(0x04, b"damaged"))
+    return alter(issued, extensions=tlv(0xA3, tlv(0x30, *extensions, added)))
+
+
+NAME_CONSTRAINTS, POLICIES = "2.5.29.30", "2.5.29.32"
+NOT_TEXT = tlv(0x30, tlv(0x31, tlv(0x30, tlv(0x06, der.oid("2.5.4.3")), tlv(0x03, b"\0x"))))
 DIGITAL_SIGNATURE = [key_usage(digital_signature=True)]
 UNKNOWN = [(UNKNOWN_EXTENSION, True)]
 KINDS: dict[tuple[str, str], Callable[[], Case]] = {
@@ -78,6 +89,9 @@ KINDS: dict[tuple[str, str], Callable[[], Case]] = {
     ("name-constraints", "error"): lambda: below(issue(ca=True, permitted="other.test")),
     ("path-length-exceeded", "warning"): deep,
     ("chain-incomplete", "info"): lambda: with_issuer(issue(HOST, by=(above := intermediate())).alone, above),
+    ("unreadable-extension", "error"): lambda: below(damaged(NAME_CONSTRAINTS, issue(ca=True))),
+    ("unreadable-extension", "warning"): lambda: below(damaged(POLICIES, issue(ca=True))),
+    ("unreadable-name", "info"): lambda: itself(alter(issue(HOST), subject=NOT_TEXT, issuer=NOT_TEXT)),
     ("version-1", "info"): lambda: below(alter(issue(ca=True), version=b"", extensions=b"")),
     ("unusual-serial-number", "info"): lambda: itself(alter(issue(HOST), serial_number=tlv(0x02, b"\xff"))),
     ("empty-issuer", "info"): lambda: itself(alter(issue(HOST, by=ROOT), ROOT, issuer=tlv(0x30))),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from issuing import DAY, issue, keystore, truststore
+from holdfast.certificates.der import oid
+from issuing import DAY, alter, issue, keystore, tlv, truststore
 from rest.calls import CERTIFICATES, ENDPOINTS, URL, assert_problem, unchanged, upload
 
 
@@ -24,6 +25,15 @@ def test_a_file_is_described_with_its_findings_and_nothing_is_stored(client, sha
 
 def test_without_an_endpoint_names_are_not_judged(client):
     assert inspect(client, issue("other.test").pem).json()["findings"] == []
+
+
+def test_a_damaged_extension_is_a_finding(client):
+    three_octets = tlv(0x30, tlv(0xA0, tlv(0x30, tlv(0x87, b"abc"))))
+    constraints = tlv(0x30, tlv(0x06, oid("2.5.29.30")), tlv(0x04, three_octets))
+    damaged = alter(issue(ca=True), extensions=tlv(0xA3, tlv(0x30, constraints)))
+    body = inspect(client, damaged.pem).json()
+    (finding,) = [each for each in body["findings"] if each["code"] == "unreadable-extension"]
+    assert (finding["severity"], "2.5.29.30 (name constraints)" in finding["message"]) == ("error", True)
 
 
 def test_a_truststore_asks_for_its_password_and_opens_with_it(client):

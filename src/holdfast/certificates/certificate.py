@@ -10,9 +10,11 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import NameOID, PublicKeyAlgorithmOID
+from cryptography.x509.oid import PublicKeyAlgorithmOID
 
-from holdfast.certificates.extensions import Extensions, name_of, read_extensions
+from holdfast.certificates.extensions import Extensions, read_extensions
+from holdfast.certificates.names import common_names_of, name_of
+from holdfast.certificates.structure import Structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,32 +104,28 @@ def read_certificate(der: bytes) -> Certificate:
             # Odd serial numbers and the like are findings, not refusals.
             warnings.simplefilter("ignore")
             return _read(x509.load_der_x509_certificate(der))
-    except (x509.InvalidVersion, x509.UnsupportedGeneralNameType, x509.DuplicateExtension) as error:
+    except (x509.InvalidVersion, x509.DuplicateExtension) as error:
         raise ValueError(str(error)) from error
 
 
 def _read(certificate: x509.Certificate) -> Certificate:
     der = certificate.public_bytes(Encoding.DER)
+    structure = Structure.of(der)
     return Certificate(
         der=der,
         fingerprint=hashlib.sha256(der).hexdigest(),
         version=f"V{certificate.version.value + 1}",
-        subject=name_of(certificate.subject),
-        issuer=name_of(certificate.issuer),
+        subject=name_of(structure.subject),
+        issuer=name_of(structure.issuer),
         serial_number=certificate.serial_number,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         public_key=_public_key(certificate),
         spki_fingerprint=_spki_fingerprint(certificate),
         signature_algorithm=_signature_algorithm(certificate),
-        common_names=_common_names(certificate),
-        extensions=read_extensions(certificate),
+        common_names=common_names_of(structure.subject),
+        extensions=read_extensions(certificate, structure),
     )
-
-
-def _common_names(certificate: x509.Certificate) -> tuple[str, ...]:
-    found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return tuple(each.value for each in found if isinstance(each.value, str))
 
 
 def _public_key(certificate: x509.Certificate) -> PublicKey:

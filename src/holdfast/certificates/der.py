@@ -91,6 +91,16 @@ def begins(elements: list[Element], *tags: int) -> bool:
     return [element.tag for element in elements[: len(tags)]] == list(tags)
 
 
+def write(tag: int, *contents: bytes) -> bytes:
+    """Encode an element (X.690, section 10.1: DER, the shortest length)."""
+    content = b"".join(contents)
+    size = len(content)
+    if size < 0x80:
+        return bytes((tag, size)) + content
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(octets))) + octets + content
+
+
 def oid(dotted: str) -> bytes:
     """Encode an object identifier's content (X.690, section 8.19)."""
     first, second, *others = map(int, dotted.split("."))

@@ -9,6 +9,9 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
+from holdfast.certificates.names import text_of
+from holdfast.certificates.structure import Structure, extension_oid
+
 E = TypeVar("E", bound=x509.ExtensionType)
 
 # Those that the gateway's TLS library obeys; any other that is critical it refuses (measured on Envoy 1.40).
@@ -23,7 +26,11 @@ _OBEYED = {
     ExtensionOID.POLICY_MAPPINGS,
     ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
 }
-_OWN_NAMES = {oid: name for name, oid in vars(ExtensionOID).items() if isinstance(oid, x509.ObjectIdentifier)}
+_OWN_NAMES = {
+    oid.dotted_string: name.replace("_", " ").lower()
+    for name, oid in vars(ExtensionOID).items()
+    if isinstance(oid, x509.ObjectIdentifier)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Extensions:
     subject_key_identifier: str  # hex
     authority_key_identifier: str  # hex
     unknown_critical: tuple[str, ...]  # those that the gateway does not know, by OID and name
+    unreadable: tuple[str, ...]  # the OIDs of those whose content is damaged
 
     @property
     def lacks_key_cert_sign(self) -> bool:
@@ -73,22 +81,21 @@ class Extensions:
         return self.key_usage is not None and not self.key_usage.key_cert_sign
 
 
-def read_extensions(certificate: x509.Certificate) -> Extensions:
+def read_extensions(certificate: x509.Certificate, structure: Structure) -> Extensions:
     """
-    Read the extensions of *certificate*.
+    Read the extensions of *certificate*, whose parts *structure* has.
 
     Raises:
-        ValueError: One of those that are known cannot be read.
-        UnsupportedGeneralNameType: A name is of a kind that RFC 5280 does not have.
+        ValueError: They are not built like extensions.
         DuplicateExtension: One is there twice.
     """
-    found = certificate.extensions
+    found, unreadable = _read_each(certificate, structure)
     names = list(_value(found, x509.SubjectAlternativeName) or ())
     purposes = _value(found, x509.ExtendedKeyUsage)
     subject_key = _value(found, x509.SubjectKeyIdentifier)
     authority_key = _value(found, x509.AuthorityKeyIdentifier)
     return Extensions(
-        count=len(found),
+        count=len(structure.extensions),
         dns_names=tuple(n.value for n in names if isinstance(n, x509.DNSName)),
         ip_addresses=tuple(str(n.value) for n in names if isinstance(n, x509.IPAddress)),
         other_names=tuple(_other_name(n) for n in names if not isinstance(n, x509.DNSName | x509.IPAddress)),
@@ -98,13 +105,37 @@ def read_extensions(certificate: x509.Certificate) -> Extensions:
         name_constraints=_name_constraints(_value(found, x509.NameConstraints)),
         subject_key_identifier=subject_key.digest.hex() if subject_key else "",
         authority_key_identifier=(authority_key.key_identifier or b"").hex() if authority_key else "",
-        unknown_critical=tuple(_called(each.oid) for each in found if each.critical and each.oid not in _OBEYED),
+        unknown_critical=tuple(
+            extension_name(each.oid.dotted_string) for each in found if each.critical and each.oid not in _OBEYED
+        ),
+        unreadable=unreadable,
     )
 
 
-def name_of(name: x509.Name) -> str:
-    """Write a distinguished name, the most specific part first, as RFC 4514 does, with ", " between."""
-    return ", ".join(rdn.rfc4514_string() for rdn in reversed(list(name.rdns)))
+def extension_name(oid: str) -> str:
+    """Write an extension's OID with its name, if it has one."""
+    name = _OWN_NAMES.get(oid, "")
+    return f"{oid} ({name})" if name else oid
+
+
+def _read_each(certificate: x509.Certificate, structure: Structure) -> tuple[x509.Extensions, tuple[str, ...]]:
+    """Read the extensions, and give the OIDs of those that cannot be read. `cryptography` reads all or none."""
+    try:
+        return certificate.extensions, ()
+    except x509.DuplicateExtension:
+        raise
+    except Exception:  # noqa: BLE001 - it raises TypeError and others too; the single extensions say which are damaged
+        return _read_separately(structure)
+
+
+def _read_separately(structure: Structure) -> tuple[x509.Extensions, tuple[str, ...]]:
+    readable, unreadable = [], []
+    for extension in structure.extensions:
+        try:
+            readable.append(structure.read_extension(extension))
+        except Exception:  # noqa: BLE001 - as above
+            unreadable.append(extension_oid(extension))
+    return x509.Extensions(readable), tuple(unreadable)
 
 
 def _value(extensions: x509.Extensions, kind: type[E]) -> E | None:
@@ -116,7 +147,7 @@ def _value(extensions: x509.Extensions, kind: type[E]) -> E | None:
 
 def _other_name(name: x509.GeneralName) -> str:
     if isinstance(name, x509.DirectoryName):
-        return name_of(name.value)
+        return text_of(name.value)
     if isinstance(name, x509.OtherName):
         return f"otherName {name.type_id.dotted_string}"
     return str(name.value)
@@ -143,8 +174,3 @@ def _name_constraints(found: x509.NameConstraints | None) -> NameConstraints | N
 
 def _dns_names(names: Iterable[x509.GeneralName]) -> tuple[str, ...]:
     return tuple(name.value.lower() for name in names if isinstance(name, x509.DNSName))
-
-
-def _called(oid: x509.ObjectIdentifier) -> str:
-    name = _OWN_NAMES.get(oid, "")
-    return f"{oid.dotted_string} ({name.replace('_', ' ').lower()})" if name else oid.dotted_string

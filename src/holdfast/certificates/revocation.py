@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtensionOID
 from holdfast.certificates import pem
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.errors import CertificateError, EmptyUpload, UploadTooLarge
-from holdfast.certificates.extensions import name_of
+from holdfast.certificates.names import text_of
 
 MAX_BYTES = 1024 * 1024
 MAX_LISTS = 20
@@ -88,7 +88,7 @@ def read_revocation_list(der: bytes) -> RevocationList:
     try:
         crl = x509.load_der_x509_crl(der)
         extensions = crl.extensions
-        issuer, next_update, entries = name_of(crl.issuer), crl.next_update_utc, len(crl)
+        issuer, next_update, entries = text_of(crl.issuer), crl.next_update_utc, len(crl)
     except Exception as error:
         raise NotRevocationLists("its content is no CRL") from error
     if any(extension.oid == ExtensionOID.DELTA_CRL_INDICATOR for extension in extensions):

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from holdfast.certificates.extensions import name_of
+from holdfast.certificates.names import text_of
 from holdfast.certificates.private_keys import PrivateKey
 
 
@@ -47,5 +47,5 @@ def read_signing_request(der: bytes) -> SigningRequest:
     try:
         names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
-        return SigningRequest(der, name_of(request.subject), ())
-    return SigningRequest(der, name_of(request.subject), tuple(names.get_values_for_type(x509.DNSName)))
+        return SigningRequest(der, text_of(request.subject), ())
+    return SigningRequest(der, text_of(request.subject), tuple(names.get_values_for_type(x509.DNSName)))

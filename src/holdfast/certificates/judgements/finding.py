@@ -44,6 +44,8 @@ class Code(StrEnum):
     NAME_CONSTRAINTS = "name-constraints"
     UNUSUAL_SERIAL_NUMBER = "unusual-serial-number"
     EMPTY_ISSUER = "empty-issuer"
+    UNREADABLE_EXTENSION = "unreadable-extension"
+    UNREADABLE_NAME = "unreadable-name"
     VERSION_1 = "version-1"
     PATH_LENGTH_EXCEEDED = "path-length-exceeded"
     CHAIN_INCOMPLETE = "chain-incomplete"

@@ -1,0 +1,97 @@
+"""
+Distinguished names (RFC 5280, section 4.1.2.4) as text (RFC 4514), including those that `cryptography` cannot read.
+"""
+
+import re
+
+from cryptography import x509
+
+from holdfast.certificates.der import OID, SEQUENCE, SET, Element, NotDer, expect, read
+from holdfast.certificates.structure import dotted
+
+_INTEGER, _BIT_STRING, _ENUMERATED, _UTF8, _UNIVERSAL, _BMP = 0x02, 0x03, 0x0A, 0x0C, 0x1C, 0x1E
+_ENCODINGS = {_UTF8: "utf-8", _UNIVERSAL: "utf-32-be", _BMP: "utf-16-be"}
+# Teletex strings may hold anything; everybody writes and reads them as Latin-1, and the others are ASCII.
+_ENCODINGS |= dict.fromkeys((0x12, 0x13, 0x14, 0x15, 0x16, 0x19, 0x1A, 0x1B), "latin-1")
+_KEYWORDS = {  # RFC 4514, section 3
+    "2.5.4.3": "CN",
+    "2.5.4.7": "L",
+    "2.5.4.8": "ST",
+    "2.5.4.10": "O",
+    "2.5.4.11": "OU",
+    "2.5.4.6": "C",
+    "2.5.4.9": "STREET",
+    "0.9.2342.19200300.100.1.25": "DC",
+    "0.9.2342.19200300.100.1.1": "UID",
+}
+NOT_TEXT = "=#"  # in a name: hex follows; in text the "#" would be escaped
+_COMMON_NAME = "2.5.4.3"
+_SPECIAL = re.compile(r'[\\"+,;<>]')
+
+
+def name_of(name: Element) -> str:
+    """
+    Write a distinguished name, the most specific part first, with ", " between; what isn't text is "#" and hex.
+
+    Raises:
+        NotDer: It is damaged in a way that gateways refuse too (measured on Envoy 1.40).
+    """
+    rdns = [[_attribute(attribute) for attribute in _attributes(rdn)] for rdn in name.children()]
+    return ", ".join("+".join(rdn) for rdn in reversed(rdns))
+
+
+def text_of(name: x509.Name) -> str:
+    """Write a name that `cryptography` has read, as `name_of` does."""
+    return name_of(read(name.public_bytes())[0])
+
+
+def common_names_of(name: Element) -> tuple[str, ...]:
+    """Return the common names that are text, in their order. Raises NotDer."""
+    values = [attribute.children() for rdn in name.children() for attribute in _attributes(rdn)]
+    texts = [_text(value) for oid, value in values if dotted(oid.content) == _COMMON_NAME]
+    return tuple(text for text in texts if text is not None)
+
+
+def _attributes(rdn: Element) -> list[Element]:
+    attributes = rdn.children()
+    if rdn.tag != SET or not attributes or any(each.tag != SEQUENCE for each in attributes):
+        raise NotDer("a distinguished name is not built like one")
+    return attributes
+
+
+def _attribute(attribute: Element) -> str:
+    oid, *values = expect(attribute.children(), OID)
+    if len(values) != 1:
+        raise NotDer("an attribute of a distinguished name does not have one value")
+    (value,) = values
+    kind, text = dotted(oid.content), _text(value)
+    return f"{_KEYWORDS.get(kind, kind)}={f'#{bytes(value.raw).hex()}' if text is None else _escape(text)}"
+
+
+def _text(value: Element) -> str | None:
+    """Decode *value* if it is text. Raises NotDer."""
+    content = bytes(value.content)
+    if value.tag in (_INTEGER, _ENUMERATED) and not content:
+        raise NotDer("a number in a distinguished name is empty")
+    if value.tag == _BIT_STRING and (not content or content[0] > 7 or (content[0] and len(content) == 1)):
+        raise NotDer("a bit string in a distinguished name is damaged")
+    encoding = _ENCODINGS.get(value.tag)
+    if encoding is None:
+        return None
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise NotDer("text in a distinguished name is damaged") from error
+    if value.tag == _BMP and 2 * len(text) != len(content):
+        raise NotDer("text in a distinguished name is damaged")  # a pair of surrogates
+    return text
+
+
+def _escape(text: str) -> str:
+    """RFC 4514, section 2.4."""
+    escaped = _SPECIAL.sub(r"\\\g<0>", text).replace("\0", "\\00")
+    if escaped.startswith(("#", " ")):
+        escaped = f"\\{escaped}"
+    if escaped.endswith(" ") and len(text) > 1:
+        escaped = f"{escaped[:-1]}\\ "
+    return escaped

@@ -1,0 +1,51 @@
+"""Names that Holdfast reads are in certificates that Envoy loads, and names that it refuses are not."""
+
+import base64
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from certificates.test_names import DAMAGED, UNUSUAL, attribute, name
+from holdfast.certificates import der, names
+from holdfast.gateway.process import find_envoy
+from issuing import altered, issue
+
+pytestmark = pytest.mark.envoy
+NAMES = [*DAMAGED, *(name(attribute(tag, content)) for tag, content, _ in UNUSUAL)]
+TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+
+
+def loads(anchor: bytes, directory: Path) -> bool:
+    """Say whether Envoy takes *anchor* (DER) as a trust anchor."""
+    file = directory / "anchor.pem"
+    file.write_text(pem(anchor))
+    trust = {"common_tls_context": {"validation_context": {"trusted_ca": {"filename": str(file)}}}}
+    cluster = {
+        "name": "backend",
+        "load_assignment": {"cluster_name": "backend"},
+        "transport_socket": {"name": "tls", "typed_config": {"@type": TLS} | trust},
+    }
+    configuration = json.dumps({"static_resources": {"clusters": [cluster]}})
+    command = [str(find_envoy()), "--mode", "validate", "--log-level", "off", "--config-yaml", configuration]
+    return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
+
+
+def reads(damaged: bytes) -> bool:
+    """Say whether Holdfast reads this name."""
+    try:
+        names.name_of(*der.read(damaged))
+    except der.NotDer:
+        return False
+    return True
+
+
+def pem(content: bytes) -> str:
+    return f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(content).decode()}-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize("encoded", NAMES, ids=bytes.hex)
+def test_envoy_loads_what_holdfast_reads_and_nothing_else(encoded: bytes, tmp_path: Path):
+    anchor = altered(issue(ca=True), subject=encoded, issuer=encoded)
+    assert loads(anchor, tmp_path) == reads(encoded)
