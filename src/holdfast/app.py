@@ -2,7 +2,6 @@
 The composition root: settings in, a running Holdfast out. The only place where parts are put together.
 """
 
-import asyncio
 import contextlib
 import os
 import secrets
@@ -20,7 +19,7 @@ from holdfast.addresses import Network
 from holdfast.apis.api import DEFAULT_ORGANIZATION
 from holdfast.apis.endpoint import Environment
 from holdfast.forwarded import ForwardedClient
-from holdfast.gateway.ads import serve
+from holdfast.gateway.ads import keep_serving
 from holdfast.gateway.backend_limits import BackendLimits
 from holdfast.gateway.cache import Cache
 from holdfast.gateway.process import EnvoyProcess, find_envoy
@@ -51,10 +50,11 @@ from holdfast.services.enforcement import Enforcements
 from holdfast.services.examining import Examining
 from holdfast.services.failures import Failures
 from holdfast.services.observing import Observing
-from holdfast.services.on_time import OnTime
+from holdfast.services.on_time import OnTime, repeat
 from holdfast.services.probing import Probes
 from holdfast.services.publishing import Publisher
 from holdfast.services.runtime import Runtime, utc_now
+from holdfast.services.snapshot import forget_old_rows
 from holdfast.services.trust_settings import end_exceptions
 from holdfast.services.watching import accepted_chain
 from holdfast.settings import Address, Settings
@@ -62,6 +62,7 @@ from holdfast.store.database import Store
 
 EMBEDDED = "embedded"
 DATABASE_FILE = "holdfast.sqlite"
+FORGET_EVERY = 3600.0  # seconds between looks for rows that nobody needs any more
 JSON_PATHS = ("/api/", "/client-registration/", "/oauth2/", "/openapi.json", "/metrics")
 PASSWORD_FILE = "admin-password"  # noqa: S105 - the name of the file
 
@@ -182,34 +183,32 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             stack.callback(store.close)
             if sso:
                 stack.callback(sso.provider.close)
-            for step in (end_exceptions, Boundaries(utc_now()).pass_on):
+            stack.push_async_callback(process.stop)
+            background = await stack.enter_async_context(runtime.background)
+            steps = {"trust exceptions": end_exceptions, "caller certificates": Boundaries(utc_now()).pass_on}
+            for name, step in steps.items():
                 on_time = OnTime(store, step)
-                await on_time.start()
-                stack.push_async_callback(on_time.stop)
-            await publisher.start()
-            stack.push_async_callback(publisher.stop)
+                await on_time.begin()
+                background.start(name, on_time.follow)
+            await publisher.begin()
             if gateway_certificate:
                 gateway_certificate.on_change = publisher.present
                 publisher.present(gateway_certificate.current)
-            examining = Examining(store, sealing, probes, failures)
-            await examining.start()
-            stack.push_async_callback(examining.stop)
-            observing = Observing(store, partial(accepted_chain, store, sealing, probes))
-            await observing.start()
-            stack.push_async_callback(observing.stop)
-            enforcements.start()
-            stack.push_async_callback(enforcements.stop)
-            discovery = await serve(cache, f"unix:{sockets / 'ads'}", failures.record)
-            stack.push_async_callback(discovery.stop, 0)
+            background.start("publisher", publisher.follow)
+            background.start("enforcement", enforcements.follow)
+            background.start("examination of failures", Examining(store, sealing, probes, failures).follow)
+            look = partial(accepted_chain, store, sealing, probes)
+            background.start("observation of rotations", Observing(store, look).follow)
+            background.start("old rows", partial(repeat, store, forget_old_rows, FORGET_EVERY))
+            background.start("discovery", partial(keep_serving, cache, f"unix:{sockets / 'ads'}", failures.record))
             await process.start()
-            stack.push_async_callback(process.stop)
+            background.start("gateway process", process.keep)
+            for each in (certificate, gateway_certificate):
+                if each:
+                    background.start(f"certificate of the {each.whose}", each.watch)
             app = create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies)
             tls = certificate.context if certificate else None
             await stack.enter_async_context(serving(app, publisher_socket, tls))
-            for each in (certificate, gateway_certificate):
-                if each:
-                    watching = asyncio.create_task(each.watch())
-                    stack.callback(watching.cancel)
             await wait_until_answering([*listeners.values(), *tls_listeners.values()], data / "envoy.log")
             url = url_of(settings.publisher, "https" if certificate else "http")
             yield Running(runtime, url, password, certificate, gateway_certificate)

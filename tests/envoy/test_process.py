@@ -6,9 +6,11 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from backends import Backend
+from holdfast.gateway.process import find_envoy
 from issuing import issue
 from running import Holdfast, PublishedApi, is_running, refusal, wait_until
 
@@ -50,6 +52,27 @@ def test_an_envoy_that_is_killed_serves_again_within_a_second_or_two(own: Holdfa
             assert own.envoy != first
     own.delete_certificate(alias)
     wait_until(lambda: not own.call(api.path).is_success)
+
+
+def test_an_envoy_that_cannot_be_started_for_a_moment_serves_again_after(tmp_path: Path, backend: Backend):
+    """As when its package is being replaced."""
+    envoy, away = tmp_path / "envoy", tmp_path / "away"
+    envoy.symlink_to(find_envoy())
+    with Holdfast(tmp_path, HOLDFAST_ENVOY=str(envoy)) as holdfast:
+        api, _ = trusted(holdfast, backend)
+        running = 'holdfast_background_task_running{task="gateway process"}'
+
+        def metrics() -> str:
+            return httpx.get(f"{holdfast.publisher_url}/metrics", auth=holdfast.rest.auth, trust_env=False).text
+
+        assert f"{running} 1.0" in metrics()
+        envoy.rename(away)
+        os.kill(holdfast.envoy, signal.SIGKILL)
+        wait_until(lambda: f"{running} 0.0" in metrics())
+        away.rename(envoy)
+        wait_until(lambda: holdfast.answers(api))
+        assert holdfast.call(api.path).status_code == 200
+        assert f"{running} 1.0" in metrics()
 
 
 def test_a_restart_keeps_everything(own: Holdfast, backend: Backend):

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from holdfast.services.background import Background, TaskState
 from issuing import issue
 from rest.calls import ENDPOINTS, URL, upload
 from store.values import read
@@ -33,6 +34,14 @@ def test_certificates_exceptions_and_gateways_are_numbers(client, shared_runtime
     last = "holdfast_endpoint_certificate_not_after_timestamp_seconds"
     expected = read(backend).not_after.timestamp()
     assert found[last, ("alias", "pizza-backend"), ("endpoint", URL)] == expected
+
+
+def test_background_tasks_are_numbers(client, monkeypatch):
+    monkeypatch.setattr(Background, "states", (TaskState("publisher", 3, "disk"), TaskState("discovery")))
+    found = numbers(client)
+    for task, running, failures in (("publisher", 0, 3), ("discovery", 1, 0)):
+        assert found["holdfast_background_task_running", ("task", task)] == running
+        assert found["holdfast_background_task_failures_total", ("task", task)] == failures
 
 
 def test_nobody_sees_the_numbers_of_others(client, stranger):

@@ -18,6 +18,7 @@ from holdfast.gateway.cache import Cache
 from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 from holdfast.gateway.subscription import Subscription, Update
 from holdfast.sealing import Sealing
+from holdfast.services.background import Background
 from holdfast.services.enforcement import Enforcement, Enforcements, Progress, Warming
 from holdfast.services.publishing import Publisher
 from holdfast.store.database import Store
@@ -144,10 +145,8 @@ async def control_plane(
     cache = Cache()
     enforcements = Enforcements(store, cache, warming or {})
     publisher = Publisher(store, cache, enforcements, LISTENERS, drain, sealing=SEALING)
-    await publisher.start()
-    enforcements.start()
-    try:
+    await publisher.begin()
+    async with Background() as background:
+        background.start("publisher", publisher.follow)
+        background.start("enforcement", enforcements.follow)
         yield ControlPlane(store, cache, enforcements)
-    finally:
-        await enforcements.stop()
-        await publisher.stop()

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from structlog.testing import capture_logs
+
 from holdfast.gateway.cache import Cache
 from holdfast.gateway.resource import CLUSTER, SECRET
 from holdfast.services import catalog, lifecycle, trust
@@ -100,6 +102,30 @@ def test_a_refusal_is_told_in_the_gateways_words_until_there_is_something_else(s
     assert refused == Enforcement(Progress.REFUSED, 2, 1, reason="Failed to load trusted CA certificates")
     assert str(refused) == "Refused by a gateway: Failed to load trusted CA certificates"
     assert (waiting.progress, enforced.enforced_on) == (Progress.WAITING, 2)
+
+
+def test_a_change_is_enforced_although_following_it_failed_once(store, believe_more):
+    """What is waited for must not be waited for in vain because the one who looks has died."""
+    answers = [RuntimeError("the connection to the gateway was closed"), set()]
+
+    async def warming():
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def story():
+        async with control_plane(store, warming={"edge": warming}) as plane:
+            gateway = plane.connect("edge")
+            gateway.answer()
+            believe_more()
+            await plane.published()
+            with capture_logs() as logs:
+                gateway.answer()
+                await plane.until(ORIGIN, Progress.ENFORCED)
+            return [entry["task"] for entry in logs if entry["event"] == "background task failed"]
+
+    assert play(story()) == ["enforcement"]
 
 
 def test_between_commit_and_rebuild_nothing_is_called_enforced(store, believe_more):

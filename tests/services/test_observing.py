@@ -11,6 +11,7 @@ from backends import Backend
 from holdfast.apis.endpoint_certificate import Generation
 from holdfast.certificates.certificate import read_certificate
 from holdfast.services import catalog, observing, rotation, trust
+from holdfast.services.background import Background
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.observing import AT_MOST, PATIENCE, Observing
 from issuing import issue
@@ -164,12 +165,11 @@ def test_it_looks_again_and_again_until_it_is_stopped(store, anna, clock, rotate
     async def story():
         backends = Backends()
         looking = Observing(store, backends.look, clock, every=0.001)
-        await looking.start()
-        async with asyncio.timeout(10):
+        async with Background() as background, asyncio.timeout(10):
+            background.start("observation", looking.follow)
             while len(backends.asked) < 3:
                 await backends.was_asked.wait()
                 backends.was_asked.clear()
-        await looking.stop()
         return len(backends.asked)
 
     assert play(story()) >= 3
@@ -186,13 +186,13 @@ def test_a_round_that_fails_is_not_the_last(store, anna, clock, rotate, monkeypa
         monkeypatch.setattr(
             observing, "_due", lambda store, **which: due(store, **which) if not failures else _fail(failures)
         )
-        with capture_logs() as logs:
-            await looking.start()
-            await asyncio.wait_for(backends.was_asked.wait(), 10)
-            await looking.stop()
+        async with Background() as background:
+            background.start("observation", looking.follow)
+            with capture_logs() as logs:
+                await asyncio.wait_for(backends.was_asked.wait(), 10)
         return logs
 
-    assert "observing failed" in [entry["event"] for entry in play(story())]
+    assert "background task failed" in [entry["event"] for entry in play(story())]
 
 
 def _fail(failures):

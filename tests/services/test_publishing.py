@@ -4,13 +4,17 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 
+import pytest
 from structlog.testing import capture_logs
 
 from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET
 from holdfast.services import catalog, lifecycle, trust
+from holdfast.services.background import FIRST_PAUSE, Background
 from holdfast.services.catalog import ApiDraft
-from holdfast.services.publishing import RETRY
+from holdfast.services.on_time import repeat
+from holdfast.services.snapshot import forget_old_rows
 from holdfast.store import journal
 from issuing import issue
 from services.control_plane import PATIENCE, advance, control_plane, play
@@ -133,23 +137,23 @@ def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, databas
                     await asyncio.sleep(0)
             rename("gone", "certificate")
             before = plane.resources
-            advance(RETRY)
+            advance(FIRST_PAUSE)
             return [entry["event"] for entry in logs], before, await plane.published()
 
     events, before, after = play(story())
-    assert events == ["publishing failed"]
+    assert events == ["background task failed"]
     assert names(after, CLUSTER) == names(before, CLUSTER) | clusters_of(pizza, "sandbox")
 
 
-def test_changes_that_everybody_has_seen_are_forgotten(store, anna, publish, believe):
-    publish(anna, "Pizza")
+@pytest.mark.usefixtures("anna")
+def test_changes_that_everybody_has_seen_are_forgotten(store):
     with store.write() as session:
         journal.announce(session, "default", "origin", "old", datetime.now(UTC) - 2 * journal.KEEP_CHANGES)
+        journal.announce(session, "default", "origin", "new", datetime.now(UTC))
 
     async def story():
-        async with control_plane(store) as plane, asyncio.timeout(PATIENCE):
-            believe(anna, "pizza", PIZZA, issue("pizza.test").pem)
-            await plane.published()
+        async with Background() as background, asyncio.timeout(PATIENCE):
+            background.start("old rows", partial(repeat, store, forget_old_rows, 3600.0))
             while "old" in await asyncio.to_thread(changes):  # noqa: ASYNC110 - a deleted row has no event
                 await asyncio.sleep(0)
 
@@ -158,7 +162,7 @@ def test_changes_that_everybody_has_seen_are_forgotten(store, anna, publish, bel
             return {change.key for change in journal.changes_after(session, 0)}
 
     play(story())
-    assert PIZZA in changes()
+    assert changes() == {"new"}
 
 
 def test_everything_stays_consistent_through_a_life(store, anna, clock, publish, believe):

@@ -143,3 +143,12 @@ async def serve(cache: Cache, address: str, take: Callable[[FailedRequest], None
     server.add_insecure_port(address)
     await server.start()
     return server
+
+
+async def keep_serving(cache: Cache, address: str, take: Callable[[FailedRequest], None]) -> None:
+    """Serve until cancelled, as `serve` does."""
+    server = await serve(cache, address, take)
+    try:
+        await server.wait_for_termination()
+    finally:
+        await server.stop(0)

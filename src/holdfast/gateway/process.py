@@ -3,7 +3,6 @@ The embedded Envoy: found, started, watched and started again.
 """
 
 import asyncio
-import contextlib
 import importlib.metadata
 import json
 import os
@@ -117,7 +116,6 @@ class EnvoyProcess:
         self._command += ["--drain-strategy", "immediate", "--parent-shutdown-time-s", "0"]
         self._log_file = log_file
         self._process: asyncio.subprocess.Process | None = None
-        self._keeper: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -125,16 +123,24 @@ class EnvoyProcess:
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def start(self) -> None:
-        """Start Envoy and keep it running."""
+        """Start Envoy."""
         await self._spawn()
-        self._keeper = asyncio.create_task(self._keep())
+
+    async def keep(self) -> None:
+        """Start Envoy again whenever it has ended, until cancelled."""
+        pause = FIRST_PAUSE
+        while self._process:
+            started = time.monotonic()
+            code = await self._process.wait()
+            if time.monotonic() - started > CALM_AFTER:
+                pause = FIRST_PAUSE
+            log.error("gateway process ended", code=code, again_in_seconds=pause, log=str(self._log_file))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            await self._spawn()
 
     async def stop(self) -> None:
-        """End Envoy and wait for it."""
-        if self._keeper:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+        """End Envoy and wait for it; cancel `keep` first, which would start it again."""
         await self._admin.aclose()
         process = self._process
         if process and process.returncode is None:
@@ -171,18 +177,6 @@ class EnvoyProcess:
                 process_group=0,
                 env=_without_ours(),
             )
-
-    async def _keep(self) -> None:
-        pause = FIRST_PAUSE
-        while self._process:
-            started = time.monotonic()
-            code = await self._process.wait()
-            if time.monotonic() - started > CALM_AFTER:
-                pause = FIRST_PAUSE
-            log.error("gateway process ended", code=code, again_in_seconds=pause, log=str(self._log_file))
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-            await self._spawn()
 
 
 def _without_ours() -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from holdfast.rest.authentication import Caller, Running
@@ -30,11 +30,11 @@ class _Numbers(Collector):
         self._running = running
         self._who = who
 
-    def describe(self) -> Iterable[GaugeMetricFamily]:
+    def describe(self) -> Iterable[Metric]:
         """Collect nothing at registration."""
         return []
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """Read the numbers as they are now."""
         running = self._running
         yield GaugeMetricFamily(
@@ -60,3 +60,14 @@ class _Numbers(Collector):
             last = max(certificate.not_after for certificate in entry.certificates)
             ends.add_metric([entry.alias, entry.endpoint], last.timestamp())
         yield ends
+        tasks = GaugeMetricFamily(
+            "holdfast_background_task_running", "1 while a background task runs, 0 after a failure.", labels=["task"]
+        )
+        failures = CounterMetricFamily(
+            "holdfast_background_task_failures", "Failures of a background task since the start.", labels=["task"]
+        )
+        for state in running.background.states:
+            tasks.add_metric([state.name], 0 if state.error else 1)
+            failures.add_metric([state.name], state.failures)
+        yield tasks
+        yield failures

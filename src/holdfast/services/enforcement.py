@@ -3,7 +3,6 @@ Whether a change of trust is in force: only when every connected gateway has sai
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -94,18 +93,23 @@ class Enforcements:
         self._changes: dict[OriginKey, _Change] = {}
         self._pending: set[OriginKey] = set()
         self._unverified: set[OriginKey] = set()
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Follow what gateways acknowledge."""
-        self._task = asyncio.create_task(self._follow())
-
-    async def stop(self) -> None:
-        """Follow nothing any longer."""
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+    async def follow(self) -> None:
+        """Follow what gateways acknowledge, until cancelled."""
+        observer = self._cache.observe()
+        look = FIRST_LOOK
+        try:
+            while True:
+                observer.clear()
+                acknowledged = [origin for origin in self._pending if self._everywhere(origin)]
+                settled = await self._without_warming(acknowledged)
+                self._settle(settled)
+                look = FIRST_LOOK if len(settled) == len(acknowledged) else min(look * 2, LONGEST_LOOK)
+                if len(settled) < len(acknowledged):
+                    asyncio.get_running_loop().call_later(look, observer.set)
+                await observer.wait()
+        finally:
+            self._cache.stop_observing(observer)
 
     def rebuilt(
         self, snapshot: Snapshot, before: Mapping[ApiKey, ApiResources], after: Mapping[ApiKey, ApiResources]
@@ -166,22 +170,6 @@ class Enforcements:
     def _version(self, key: ResourceKey) -> str | None:
         resource = self._cache.get(*key)
         return resource.version if resource else None
-
-    async def _follow(self) -> None:
-        observer = self._cache.observe()
-        look = FIRST_LOOK
-        try:
-            while True:
-                await observer.wait()
-                observer.clear()
-                acknowledged = [origin for origin in self._pending if self._everywhere(origin)]
-                settled = await self._without_warming(acknowledged)
-                self._settle(settled)
-                look = FIRST_LOOK if len(settled) == len(acknowledged) else min(look * 2, LONGEST_LOOK)
-                if len(settled) < len(acknowledged):
-                    asyncio.get_running_loop().call_later(look, observer.set)
-        finally:
-            self._cache.stop_observing(observer)
 
     def _everywhere(self, origin: OriginKey) -> bool:
         gateways, keys = self._cache.gateways, self._keys(origin)

@@ -3,7 +3,6 @@ Backends that fail are tested, one after the other, so that their operators see 
 """
 
 import asyncio
-import contextlib
 from collections import OrderedDict
 
 import structlog
@@ -40,19 +39,7 @@ class Examining:
         self._failures = failures
         self._waiting: asyncio.Queue[Backend] = asyncio.Queue(AT_MOST)
         self._turns: OrderedDict[Backend, float] = OrderedDict()  # when each was last put into the queue
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Follow what fails."""
-        self._failures.observe(self.notice, self.forget)
-        self._task = asyncio.create_task(self._follow())
-
-    async def stop(self) -> None:
-        """Follow nothing any longer."""
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        failures.observe(self.notice, self.forget)
 
     def notice(self, call: FailedCall) -> None:
         """Give the backend of *call* its turn, unless it had one just now."""
@@ -72,7 +59,8 @@ class Examining:
         for environment in ENVIRONMENTS:
             self._turns.pop((organization, api_id, environment), None)
 
-    async def _follow(self) -> None:
+    async def follow(self) -> None:
+        """Test what fails, one backend after the other, until cancelled."""
         while True:
             organization, api_id, environment = await self._waiting.get()
             began = utc_now()

@@ -3,19 +3,19 @@ Looks, about every minute, which certificates the backends use whose certificate
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from functools import partial
 
 import structlog
 
-from holdfast.apis.endpoint_certificate import EndpointCertificate
+from holdfast.apis.endpoint_certificate import EndpointCertificate, Generation
 from holdfast.certificates.certificate import Certificate
+from holdfast.services.background import wake_on_write
 from holdfast.services.rotation import observe, uses
 from holdfast.services.runtime import utc_now
 from holdfast.store import endpoint_certificates
 from holdfast.store.database import Store
+from holdfast.store.errors import StoreBusy
 
 log = structlog.get_logger()
 EVERY = 60.0  # seconds from the end of one round to the beginning of the next
@@ -41,35 +41,19 @@ class Observing:
         self._now = now
         self._every = every
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._wake = asyncio.Event()
+        self._wake = wake_on_write(store)
         self._next = 0.0  # of the loop's clock: when all have their turn again
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Look now, again and again, and soon after each change."""
-        self._store.on_write(partial(asyncio.get_running_loop().call_soon_threadsafe, self._wake.set))
-        self._task = asyncio.create_task(self._go_on())
-
-    async def stop(self) -> None:
-        """Look no longer."""
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
 
     async def look_once(self, *, unseen: bool = False) -> None:
         """Look at the backends whose turn it is, or only at those *unseen* so far, and write down what they use."""
         due = await asyncio.to_thread(_due, self._store, unseen=unseen)
         await asyncio.gather(*(self._observe(organization, entry_id) for organization, entry_id in due))
 
-    async def _go_on(self) -> None:
+    async def follow(self) -> None:
+        """Look now, again and again, and soon after each change, until cancelled."""
         woken = False
         while True:
-            try:
-                await self.look_once(unseen=woken)
-            except Exception:
-                # One round that fails may not end all that would follow.
-                log.exception("observing failed", again_in_seconds=self._every)
+            await self.look_once(unseen=woken)
             woken = await self._wait()
 
     async def _wait(self) -> bool:
@@ -90,10 +74,19 @@ class Observing:
                 if entry and entry.previous:
                     chain = await self._chain(entry)
                     generation = await asyncio.to_thread(uses, entry, chain) if chain else None
-                    await asyncio.to_thread(observe, self._store, entry, generation, self._now())
+                    await self._write(entry, generation)
             except Exception:
                 # One backend may not keep the others from being looked at.
                 log.exception("backend cannot be observed", organization=organization, entry=entry_id)
+
+    async def _write(self, entry: EndpointCertificate, generation: Generation | None) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(observe, self._store, entry, generation, self._now())
+            except StoreBusy as busy:
+                await asyncio.sleep(busy.seconds)
+            else:
+                return
 
     async def _chain(self, entry: EndpointCertificate) -> Sequence[Certificate] | None:
         try:

@@ -6,16 +6,12 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 
-import structlog
-
+from holdfast.services.background import wake_on_write
 from holdfast.services.runtime import utc_now
 from holdfast.store.database import Store
 
-log = structlog.get_logger()
 LONGEST_SLEEP = 60.0  # seconds; clocks are set, machines sleep
-RETRY = 1.0
 Step = Callable[[Store, datetime], datetime | None]
 
 
@@ -26,30 +22,24 @@ class OnTime:
         """*step* does in a thread what is due at a time, and says when it is due again; None: only after a change."""
         self._store = store
         self._step = step
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._wake = wake_on_write(store)
 
-    async def start(self) -> None:
-        """Do what was due while nobody was here, then follow what comes."""
-        self._store.on_write(partial(asyncio.get_running_loop().call_soon_threadsafe, self._wake.set))
+    async def begin(self) -> None:
+        """Do what was due while nobody was here."""
         await asyncio.to_thread(self._step, self._store, utc_now())
-        self._task = asyncio.create_task(self._follow())
 
-    async def stop(self) -> None:
-        """Follow nothing any longer."""
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _follow(self) -> None:
+    async def follow(self) -> None:
+        """Do what is due at its time, until cancelled."""
         while True:
             self._wake.clear()
-            try:
-                following = await asyncio.to_thread(self._step, self._store, utc_now())
-                left = LONGEST_SLEEP if following is None else (following - utc_now()).total_seconds()
-            except Exception:
-                log.exception("what is due cannot be done", again_in_seconds=RETRY)
-                left = RETRY
+            following = await asyncio.to_thread(self._step, self._store, utc_now())
+            left = LONGEST_SLEEP if following is None else (following - utc_now()).total_seconds()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), min(max(left, 0.0), LONGEST_SLEEP))
+
+
+async def repeat(store: Store, step: Callable[[Store], object], pause: float) -> None:
+    """Take a step in a thread, again and again with *pause* seconds in between, until cancelled."""
+    while True:
+        await asyncio.to_thread(step, store)
+        await asyncio.sleep(pause)

@@ -3,10 +3,8 @@ The publisher: woken by change rows, it rebuilds what changed, nothing else, and
 """
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import partial
 from types import MappingProxyType
 
 import structlog
@@ -22,14 +20,13 @@ from holdfast.gateway.resource import CLUSTER, Resource
 from holdfast.gateway.resources import ApiResources, build_api
 from holdfast.gateway.scopes import Scopes
 from holdfast.sealing import Sealing
+from holdfast.services.background import wake_on_write
 from holdfast.services.enforcement import Enforcements
-from holdfast.services.snapshot import ApiKey, Snapshot, forget_old_rows, read_changed, read_everything
+from holdfast.services.snapshot import ApiKey, Snapshot, read_changed, read_everything
 from holdfast.store.database import Store
 
 log = structlog.get_logger()
 DRAIN = 60.0  # seconds that a cluster or secret stays after the last route to it went: requests in flight finish
-FORGET_EVERY = 3600.0  # seconds between looks for rows that nobody needs any more
-RETRY = 1.0  # seconds after a build that failed
 
 Address = tuple[str, int]
 NOWHERE: Mapping[Environment, Address] = MappingProxyType({})
@@ -64,49 +61,26 @@ class Publisher:
         self._users: Counter[ResourceKey] = Counter()  # how many APIs need a cluster or secret
         self._due: dict[ResourceKey, float] = {}  # when one that no API needs may go
         self._sequence = 0
-        self._forget_at = 0.0
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._wake = wake_on_write(store)
 
-    async def start(self) -> None:
-        """Publish everything once, then follow the changes."""
-        loop = asyncio.get_running_loop()
-        self._store.on_write(partial(loop.call_soon_threadsafe, self._wake.set))
+    async def begin(self) -> None:
+        """Publish everything once."""
         everything = await asyncio.to_thread(read_everything, self._store, self._sealing)
         fixed = [listener(environment, *address) for environment, address in self._listeners.items()]
         self._take(everything, fixed)
-        self._task = asyncio.create_task(self._follow())
 
     def present(self, credential: Credential) -> None:
         """Let gateways present *credential* to callers, on connections that are new."""
         every = [listener(environment, *address, tls=True) for environment, address in self._tls_listeners.items()]
         self._cache.apply([gateway_secret(credential), *every])
 
-    async def stop(self) -> None:
-        """Follow the changes no longer; the gateways keep what they have."""
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _follow(self) -> None:
+    async def follow(self) -> None:
+        """Publish what has changed since, again and again, until cancelled."""
         while True:
-            await self._wake.wait()
             self._wake.clear()
-            try:
-                changed = await asyncio.to_thread(read_changed, self._store, self._sealing, self._sequence)
-                self._take(changed)
-                await self._forget_sometimes()
-            except Exception:
-                # Nothing that one change brings may end the publishing of all others.
-                log.exception("publishing failed", again_in_seconds=RETRY)
-                asyncio.get_running_loop().call_later(RETRY, self._wake.set)
-
-    async def _forget_sometimes(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now >= self._forget_at:
-            self._forget_at = now + FORGET_EVERY
-            await asyncio.to_thread(forget_old_rows, self._store)
+            changed = await asyncio.to_thread(read_changed, self._store, self._sealing, self._sequence)
+            self._take(changed)
+            await self._wake.wait()
 
     def _take(self, snapshot: Snapshot, fixed: Iterable[Resource] = ()) -> None:
         """Build the APIs of *snapshot* and give the gateways, in one step, all that came of it."""

@@ -10,6 +10,7 @@ from holdfast.apis.endpoint import Environment
 from holdfast.gateway.cache import Cache
 from holdfast.sealing import Sealing
 from holdfast.services.accounts import Accounts
+from holdfast.services.background import Background
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
 from holdfast.services.probing import Probes
@@ -36,6 +37,7 @@ class Runtime:
     gateways: dict[Environment, str]  # the URL that callers use
     tls_gateways: Mapping[Environment, str] = field(default_factory=dict)  # where they can present a certificate
     now: Callable[[], datetime] = utc_now
+    background: Background = field(default_factory=Background)
     single_sign_on: SingleSignOn | None = None
     retire_after: timedelta = timedelta(days=1)  # without use, until retiring previous certificates is proposed
 

@@ -1,0 +1,101 @@
+"""Background tasks go on, whatever becomes of them, and say how they are doing."""
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from holdfast.services.background import FIRST_PAUSE, LONGEST_PAUSE, Background
+from services.control_plane import PATIENCE, advance, play
+
+
+class Task:
+    """A task of which each run says that it began, and waits to be told how to end."""
+
+    def __init__(self):
+        self.runs: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
+        self.cancelled = 0
+
+    async def work(self):
+        ending = asyncio.get_running_loop().create_future()
+        self.runs.put_nowait(ending)
+        try:
+            await ending
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+    async def run(self):
+        """Wait for a run to begin, and give what ends it."""
+        return await asyncio.wait_for(self.runs.get(), PATIENCE)
+
+
+async def failed(background):
+    async with asyncio.timeout(PATIENCE):
+        while not background.failing:  # noqa: ASYNC110 - a state has no event
+            await asyncio.sleep(0)
+
+
+ENDS = [
+    (lambda run: run.set_exception(OSError("no such luck")), "no such luck"),
+    (lambda run: run.set_exception(KeyError()), "KeyError"),
+    (lambda run: run.set_result(None), "It ended, and should not have."),
+    (lambda run: run.cancel(), "Something that it waited for was cancelled."),
+]
+
+
+@pytest.mark.parametrize(("end", "reason"), ENDS, ids=[reason for _, reason in ENDS])
+def test_a_task_that_ends_is_logged_named_and_run_again(end, reason):
+    async def story():
+        task, other = Task(), Task()
+        async with Background() as background:
+            background.start("first", task.work)
+            background.start("second", other.work)
+            end(await task.run())
+            with capture_logs() as logs:
+                await failed(background)
+            states = [(state.name, state.failures, state.error) for state in background.states]
+            advance(FIRST_PAUSE)
+            await task.run()
+            assert background.failing == []
+            return logs, states
+
+    logs, states = play(story())
+    assert states == [("first", 1, reason), ("second", 0, "")]
+    assert [(entry["event"], entry["task"], entry["exc_info"]) for entry in logs] == [
+        ("background task failed", "first", True)
+    ]
+
+
+def test_pauses_grow_to_a_limit_while_a_task_fails_again_and_again():
+    async def story():
+        task = Task()
+        async with Background() as background:
+            background.start("task", task.work)
+            pause = FIRST_PAUSE
+            for _ in range(12):
+                (await task.run()).set_exception(OSError("again"))
+                await failed(background)
+                advance(pause - 0.05)
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                assert task.runs.empty()
+                advance(0.05)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            await task.run()
+            return background.states[0].failures
+
+    with capture_logs():
+        assert play(story()) == 12
+
+
+def test_all_tasks_have_ended_when_the_block_has():
+    async def story():
+        tasks = [Task(), Task()]
+        async with Background() as background:
+            for number, task in enumerate(tasks):
+                background.start(str(number), task.work)
+                await task.run()
+        return [task.cancelled for task in tasks]
+
+    assert play(story()) == [1, 1]
