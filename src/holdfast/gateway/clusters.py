@@ -109,10 +109,10 @@ def _protocol(limits: BackendLimits, *, http2: bool) -> HttpProtocolOptions:
     options = HttpProtocolOptions()
     options.common_http_protocol_options.idle_timeout.FromTimedelta(timedelta(seconds=limits.idle))
     if http2:
-        options.auto_config.http_protocol_options.SetInParent()
+        options.auto_config.http_protocol_options.enable_trailers = True
         options.auto_config.http2_protocol_options.SetInParent()
     else:
-        options.explicit_http_config.http_protocol_options.SetInParent()
+        options.explicit_http_config.http_protocol_options.enable_trailers = True
     return options
 
 

@@ -25,6 +25,7 @@ from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutat
 from google.protobuf.duration_pb2 import Duration
 
 from holdfast.apis.endpoint import Environment
+from holdfast.gateway.caller_http import WEBSOCKET, http1
 from holdfast.gateway.downstream import downstream_tls
 from holdfast.gateway.local_replies import REQUEST_ID_HEADER, any_flag, local_replies
 from holdfast.gateway.process import CONTROL_PLANE
@@ -48,7 +49,10 @@ def listener(environment: Environment, host: str, port: int, *, tls: bool = Fals
         scoped_routes=_scoped_routes(),
         early_header_mutation_extensions=[_name_request(environment)],
         http_filters=[_router()],
-        upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],
+        upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type=WEBSOCKET)],
+        http_protocol_options=http1(host, port),
+        # The backend decides about a body before it is sent (RFC 9110, section 10.1.1).
+        proxy_100_continue=True,
         local_reply_config=local_replies(),
         access_log=[_failures_to_control_plane()],
         server_header_transformation=HttpConnectionManager.PASS_THROUGH,

@@ -1,0 +1,39 @@
+"""
+Which forms of HTTP/1 gateways accept from callers; HTTP/2 has no such variety.
+"""
+
+from ipaddress import ip_address
+
+from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions
+from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+
+WEBSOCKET = "websocket"
+
+
+def http1(host: str, port: int) -> Http1ProtocolOptions:
+    """
+    Make the HTTP/1 options of the listener on *host* (an address) and *port*.
+
+    Source: `envoy.config.core.v3.Http1ProtocolOptions`.
+    """
+    authority = f"[{host}]" if ip_address(host).version == 6 else host
+    return Http1ProtocolOptions(
+        accept_http_10=True,
+        default_host_for_http_10=f"{authority}:{port}",  # HTTP/1.0 works without a Host header
+        allow_custom_methods=True,
+        enable_trailers=True,
+        ignore_http_11_upgrade=_other_than(WEBSOCKET),
+    )
+
+
+def _other_than(protocol: str) -> list[StringMatcher]:
+    """
+    Match everything but *protocol* in any case. RE2 can't negate, and Envoy limits how long one expression may be.
+
+    Envoy compares each protocol that an Upgrade header lists, and forwards what is left of the header.
+    """
+    differences = [f"{'.' * place}[^{letter}{letter.upper()}].*" for place, letter in enumerate(protocol)]
+    lengths = [f".{{0,{len(protocol) - 1}}}", f".{{{len(protocol) + 1},}}"]
+    expressions = [f"(?s){expression}" for expression in lengths + differences]
+    return [StringMatcher(safe_regex=RegexMatcher(regex=expression)) for expression in expressions]

@@ -1,0 +1,29 @@
+"""Which forms of HTTP/1 a listener accepts."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.gateway.caller_http import http1
+
+
+def ignored(protocol: str) -> bool:
+    matchers = http1("127.0.0.1", 8280).ignore_http_11_upgrade
+    return any(re.fullmatch(each.safe_regex.regex, protocol) for each in matchers)
+
+
+@given(st.text() | st.sampled_from("websocket").map(lambda letter: "websocket".replace(letter, "x", 1)))
+def test_every_upgrade_but_that_to_a_websocket_is_ignored(protocol: str):
+    assert ignored(protocol) == (re.fullmatch("websocket", protocol, re.IGNORECASE | re.ASCII) is None)
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "WebSocket", "WEBSOCKET"])
+def test_websockets_pass_in_any_case(protocol: str):
+    assert not ignored(protocol)
+
+
+@pytest.mark.parametrize(("host", "authority"), [("192.0.2.1", "192.0.2.1:80"), ("::1", "[::1]:80")])
+def test_http_1_0_without_a_host_header_is_for_the_listeners_address(host: str, authority: str):
+    assert http1(host, 80).default_host_for_http_10 == authority
