@@ -1,10 +1,13 @@
 """Endpoints as Envoy clusters."""
 
+from dataclasses import replace
+
 import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
+from holdfast.apis.connection_settings import read_connection
 from holdfast.apis.endpoint import parse_endpoint
 from holdfast.certificates.trust import trust_set
 from holdfast.gateway.clusters import clusters, upgrade_cluster_name
@@ -12,8 +15,8 @@ from holdfast.gateway.clusters import clusters, upgrade_cluster_name
 OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
-def make(url):
-    endpoint = parse_endpoint(url)
+def make(url, **settings):
+    endpoint = replace(parse_endpoint(url), connection=read_connection(settings))
     trust = trust_set((), endpoint.origin.reference) if endpoint.origin.is_secure else None
     return [Cluster.FromString(resource.body) for resource in clusters("name", endpoint, trust)]
 
@@ -76,6 +79,37 @@ def test_an_http_backend_has_one_cluster_without_tls():
     assert not plain.HasField("transport_socket")
     assert protocol(plain).explicit_http_config.HasField("http_protocol_options")
     assert upgrade_cluster_name("name", parse_endpoint("http://backend.test")) == plain.name
+
+
+@pytest.mark.parametrize(
+    ("url", "settings", "alpn", "options"),
+    [
+        ("https://backend.test", {"protocol": "http1"}, [["http/1.1"]], ["http_protocol_options"]),
+        (
+            "https://backend.test",
+            {"protocol": "http2"},
+            [["h2"], ["http/1.1"]],
+            ["http2_protocol_options", "http_protocol_options"],
+        ),
+        ("https://backend.test", {"connection_per_caller": True}, [["http/1.1"]], ["http_protocol_options"]),
+        ("http://backend.test", {"protocol": "http1"}, [[]], ["http_protocol_options"]),
+        ("http://backend.test", {"protocol": "http2"}, [[], []], ["http2_protocol_options", "http_protocol_options"]),
+    ],
+)
+def test_a_chosen_protocol_is_the_only_one_that_is_offered_and_spoken(url, settings, alpn, options):
+    made = make(url, **settings)
+    assert [protocol(each).explicit_http_config.WhichOneof("protocol_config") for each in made] == options
+    offered = [list(tls(each).common_tls_context.alpn_protocols) if url[4] == "s" else [] for each in made]
+    assert offered == alpn
+    endpoint = replace(parse_endpoint(url), connection=read_connection(settings))
+    assert upgrade_cluster_name("name", endpoint) == made[-1].name
+
+
+def test_only_a_connection_per_caller_gives_callers_connections_of_their_own():
+    for url in ("https://backend.test", "http://backend.test"):
+        for wanted in (True, False):
+            for cluster in make(url, connection_per_caller=wanted):
+                assert cluster.connection_pool_per_downstream_connection is wanted
 
 
 def test_an_endpoint_is_never_built_with_the_wrong_kind_of_trust():

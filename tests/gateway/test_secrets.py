@@ -74,10 +74,11 @@ def test_without_anchors_the_public_roots_are_trusted_and_nothing_is_left_to_env
 
 def test_a_context_names_its_secret_and_the_name_to_present():
     trust = trust_set(anchors(issue("backend.test").pem), HOST)
-    for http2 in (True, False):
+    for alpn in (["h2", "http/1.1"], ["http/1.1"], ["h2"]):
         context = UpstreamTlsContext()
-        assert upstream_tls(trust, http2=http2).typed_config.Unpack(context)
+        assert upstream_tls(trust, None, alpn).typed_config.Unpack(context)
         common = context.common_tls_context
+        assert common.alpn_protocols == alpn
         validation = common.combined_validation_context
         assert validation.validation_context_sds_secret_config.name == secret_name(trust)
         assert validation.validation_context_sds_secret_config.sds_config.HasField("ads")
@@ -92,7 +93,7 @@ def test_a_context_names_its_secret_and_the_name_to_present():
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_an_address_is_looked_for_as_an_address(host):
     context = UpstreamTlsContext()
-    upstream_tls(trust_set((), reference_identifier(host)), http2=True).typed_config.Unpack(context)
+    upstream_tls(trust_set((), reference_identifier(host)), None, ["h2"]).typed_config.Unpack(context)
     (match,) = (
         context.common_tls_context.combined_validation_context.default_validation_context.match_typed_subject_alt_names
     )

@@ -16,6 +16,8 @@ from envoy.service.accesslog.v3.als_pb2_grpc import (
     add_AccessLogServiceServicer_to_server,
 )
 
+from holdfast.gateway.connection_authentication import was_challenged
+
 MAX_REASON = 1000  # characters; it holds what backends say, without a bound
 MAX_ID = 200  # characters of a request's, a gateway's or a cluster's
 # The only place where Envoy says that a connection or its handshake took too long; no flag does.
@@ -36,6 +38,7 @@ class FailedRequest:
     timed_out: bool
     without_host: bool
     connection_terminated: bool  # after the handshake, by the backend
+    challenged: bool = False  # by the backend, to authenticate the connection; the challenge was removed
 
 
 class AccessLog(AccessLogServiceServicer):  # type: ignore[misc]  # generated without types
@@ -78,6 +81,7 @@ def _failed_request(gateway: str, entry: HTTPAccessLogEntry) -> FailedRequest:
         timed_out=_timed_out(entry),
         without_host=flags.no_healthy_upstream or flags.dns_resolution_failure,
         connection_terminated=flags.upstream_connection_termination,
+        challenged=was_challenged(common),
     )
 
 

@@ -39,6 +39,7 @@ class Cause(StrEnum):
     DNS_FAILURE = "dns_failure"
     TIMEOUT = "timeout"
     TRUST_NOT_READY = "trust_not_ready"
+    CONNECTION_AUTHENTICATION = "connection_authentication"
     OTHER = "other"
 
 

@@ -18,6 +18,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import UInt32Value, UInt64Value
 
 from holdfast.apis.client_certificate import ClientIdentity
+from holdfast.apis.connection_settings import Protocol
 from holdfast.apis.endpoint import Endpoint
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.backend_limits import DEFAULT_LIMITS, BackendLimits
@@ -27,6 +28,7 @@ from holdfast.gateway.tls import upstream_tls
 
 CONNECT_TIMEOUT = Duration(seconds=5)
 WEBSOCKET_SUFFIX = "/upgrade"
+_ALPN = {Protocol.AUTO: ("h2", "http/1.1"), Protocol.HTTP1: ("http/1.1",), Protocol.HTTP2: ("h2",)}
 _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -40,22 +42,29 @@ def clusters(
     """
     Make the clusters of one endpoint; *trust* is there exactly when the endpoint is https, *client* only then.
 
-    An https backend may speak HTTP/2 (chosen by ALPN), over which protocol upgrades do not pass; so upgrades get a
-    cluster of their own, that speaks HTTP/1.1 only.
+    A backend that may be spoken to in HTTP/2, over which protocol upgrades do not pass, gets a second cluster for
+    upgrades, which speaks HTTP/1.1 only.
     """
     if endpoint.origin.is_secure != (trust is not None):
         raise ValueError(f"{endpoint.url}: an https endpoint needs a trust set, an http endpoint has none")
-    if trust is None:
-        return [_cluster(name, endpoint, None, None, limits, http2=False)]
-    return [
-        _cluster(name, endpoint, trust, client, limits, http2=True),
-        _cluster(name + WEBSOCKET_SUFFIX, endpoint, trust, client, limits, http2=False),
-    ]
+    protocol, upgrades = protocol_of(endpoint), upgrade_cluster_name(name, endpoint)
+    made = [_cluster(name, endpoint, trust, client, limits, protocol)]
+    return made if upgrades == name else [*made, _cluster(upgrades, endpoint, trust, client, limits, Protocol.HTTP1)]
 
 
 def upgrade_cluster_name(name: str, endpoint: Endpoint) -> str:
     """Name the cluster that carries protocol upgrades to *endpoint*."""
-    return name + WEBSOCKET_SUFFIX if endpoint.origin.is_secure else name
+    return name if protocol_of(endpoint) is Protocol.HTTP1 else name + WEBSOCKET_SUFFIX
+
+
+def protocol_of(endpoint: Endpoint) -> Protocol:
+    """Say which protocol gateways speak with *endpoint*; only AUTO leaves the choice to the backend, by ALPN."""
+    chosen = endpoint.connection.protocol
+    if chosen is not Protocol.AUTO:
+        return chosen
+    # Authentication of connections needs HTTP/1.1; without TLS nobody can say that HTTP/2 is spoken.
+    negotiable = endpoint.origin.is_secure and not endpoint.connection.connection_per_caller
+    return Protocol.AUTO if negotiable else Protocol.HTTP1
 
 
 def _cluster(
@@ -64,22 +73,22 @@ def _cluster(
     trust: TrustSet | None,
     client: ClientIdentity | None,
     limits: BackendLimits,
-    *,
-    http2: bool,
+    protocol: Protocol,
 ) -> Resource:
     cluster = Cluster(
         name=name,
         connect_timeout=CONNECT_TIMEOUT,
         circuit_breakers=CircuitBreakers(thresholds=[CircuitBreakers.Thresholds(retry_budget=retry_budget())]),
         load_assignment=ClusterLoadAssignment(cluster_name=name, endpoints=[_address(endpoint)]),
+        connection_pool_per_downstream_connection=endpoint.connection.connection_per_caller,
     )
     if _is_address(endpoint.origin.host):
         cluster.type = Cluster.STATIC
     else:
         _resolve_by_dns(cluster)
-    cluster.typed_extension_protocol_options[_OPTIONS].Pack(_protocol(limits, http2=http2))
+    cluster.typed_extension_protocol_options[_OPTIONS].Pack(_options(limits, protocol))
     if trust is not None:
-        cluster.transport_socket.CopyFrom(upstream_tls(trust, client, http2=http2))
+        cluster.transport_socket.CopyFrom(upstream_tls(trust, client, _ALPN[protocol]))
     # A cluster that verifies nothing ends by itself, whoever is still there to end it.
     return make_resource(CLUSTER, name, cluster, trust.unverified_until if trust else None)
 
@@ -105,12 +114,14 @@ def _resolve_by_dns(cluster: Cluster) -> None:
     cluster.typed_dns_resolver_config.CopyFrom(config)
 
 
-def _protocol(limits: BackendLimits, *, http2: bool) -> HttpProtocolOptions:
+def _options(limits: BackendLimits, protocol: Protocol) -> HttpProtocolOptions:
     options = HttpProtocolOptions()
     options.common_http_protocol_options.idle_timeout.FromTimedelta(timedelta(seconds=limits.idle))
-    if http2:
+    if protocol is Protocol.AUTO:
         options.auto_config.http_protocol_options.enable_trailers = True
         options.auto_config.http2_protocol_options.SetInParent()
+    elif protocol is Protocol.HTTP2:
+        options.explicit_http_config.http2_protocol_options.SetInParent()
     else:
         options.explicit_http_config.http_protocol_options.enable_trailers = True
     return options

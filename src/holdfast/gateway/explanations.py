@@ -158,6 +158,13 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     Cause.TRUST_NOT_READY: Explanation(
         "The gateway has not yet been given what this endpoint trusts.", "Wait a moment; if it stays, read the logs."
     ),
+    Cause.CONNECTION_AUTHENTICATION: Explanation(
+        "The backend asks callers to authenticate their connection (NTLM or Negotiate). Callers share connections to "
+        "the backend, so the gateway removed the challenge.",
+        "Let the backend use a scheme that authenticates each request, such as Basic or Bearer, or turn on one "
+        "connection per caller for this endpoint.",
+        Action.CHANGE_ENDPOINT,
+    ),
     Cause.OTHER: Explanation(
         "The connection to the backend failed.", "Read what the gateway said.", Action.TEST_ENDPOINT
     ),

@@ -2,7 +2,7 @@
 Environments -> Envoy listeners.
 """
 
-from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog
+from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog, AccessLogFilter, OrFilter
 from envoy.config.common.mutation_rules.v3.mutation_rules_pb2 import HeaderMutation
 from envoy.config.core.v3.address_pb2 import Address, SocketAddress
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
@@ -26,6 +26,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from holdfast.apis.endpoint import Environment
 from holdfast.gateway.caller_http import WEBSOCKET, http1
+from holdfast.gateway.connection_authentication import challenged, connection_filters
 from holdfast.gateway.downstream import downstream_tls
 from holdfast.gateway.local_replies import REQUEST_ID_HEADER, any_flag, local_replies
 from holdfast.gateway.process import CONTROL_PLANE
@@ -48,7 +49,7 @@ def listener(environment: Environment, host: str, port: int, *, tls: bool = Fals
         stat_prefix=environment,
         scoped_routes=_scoped_routes(),
         early_header_mutation_extensions=[_name_request(environment)],
-        http_filters=[_router()],
+        http_filters=[*connection_filters(), _router()],
         upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type=WEBSOCKET)],
         http_protocol_options=http1(host, port),
         # The backend decides about a body before it is sent (RFC 9110, section 10.1.1).
@@ -84,14 +85,15 @@ def _router() -> HttpFilter:
 
 
 def _failures_to_control_plane() -> AccessLog:
-    """Tell the control plane of each request that did not reach its backend, and of no other."""
+    """Tell the control plane of each request that did not reach its backend, or met a challenge that is removed."""
     common = CommonGrpcAccessLogConfig(
         log_name="failures",
         transport_api_version=ApiVersion.V3,
         grpc_service=GrpcService(envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=CONTROL_PLANE)),
         buffer_flush_interval=Duration(nanos=200_000_000),
     )
-    made = AccessLog(name="envoy.access_loggers.http_grpc", filter=any_flag(_BACKEND_FLAGS))
+    failed = [any_flag(_BACKEND_FLAGS), challenged()]
+    made = AccessLog(name="envoy.access_loggers.http_grpc", filter=AccessLogFilter(or_filter=OrFilter(filters=failed)))
     made.typed_config.Pack(HttpGrpcAccessLogConfig(common_config=common))
     return made
 

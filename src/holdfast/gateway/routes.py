@@ -21,6 +21,7 @@ from google.protobuf.duration_pb2 import Duration
 from holdfast.apis.api import Api
 from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.gateway.clusters import upgrade_cluster_name
+from holdfast.gateway.connection_authentication import allow_bound_connections
 from holdfast.gateway.resource import ROUTES, Resource, make_resource
 from holdfast.gateway.retries import IDEMPOTENT_METHODS, retry_policy
 
@@ -83,7 +84,7 @@ def _routes_to(cluster: str, api: Api, endpoint: Endpoint, who: Sequence[HeaderM
     )
     below = f"{api.path}/"
     return [
-        _route(cluster, match, _action(target, endpoint, rewrite, retry))
+        _route(cluster, match, endpoint, _action(target, endpoint, rewrite, retry))
         for headers, target, retry in kinds
         for match, rewrite in (
             (RouteMatch(path=api.path, headers=headers), endpoint.base_path or "/"),
@@ -105,9 +106,12 @@ def _action(cluster: str, endpoint: Endpoint, rewrite: str, retry: RetryPolicy) 
     )
 
 
-def _route(name: str, match: RouteMatch, action: RouteAction) -> Route:
+def _route(name: str, match: RouteMatch, endpoint: Endpoint, action: RouteAction) -> Route:
     # A failed request tells its route's name, and not its cluster's when no host of the cluster could be chosen.
-    return Route(name=name, match=match, route=action)
+    route = Route(name=name, match=match, route=action)
+    if endpoint.connection.connection_per_caller:
+        allow_bound_connections(route)
+    return route
 
 
 def scope_of(api: Api) -> str:

@@ -3,6 +3,7 @@ Trust sets and client certificates -> Envoy's words for them. The only place whe
 """
 
 from base64 import b64encode
+from collections.abc import Sequence
 from functools import cache
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
@@ -101,11 +102,12 @@ def client_secret(client: ClientIdentity) -> Resource:
     return make_resource(SECRET, name, Secret(name=name, tls_certificate=certificate))
 
 
-def upstream_tls(trust: TrustSet, client: ClientIdentity | None = None, *, http2: bool) -> TransportSocket:
+def upstream_tls(trust: TrustSet, client: ClientIdentity | None, alpn: Sequence[str]) -> TransportSocket:
     """
     Make the TLS side of a cluster: anchors by reference to the secret, and always a name check or a pin beside them.
 
-    *client* is what the gateway presents to backends that ask for a certificate, by reference to its secret.
+    *client* is what the gateway presents to backends that ask for a certificate, by reference to its secret; *alpn* are
+    the protocols that it offers.
 
     Only a trust set that says until when has neither: see `TrustSet.unverified_until`.
 
@@ -118,7 +120,7 @@ def upstream_tls(trust: TrustSet, client: ClientIdentity | None = None, *, http2
             ecdh_curves=CURVES,
             signature_algorithms=SIGNATURE_ALGORITHMS,
         ),
-        alpn_protocols=["h2", "http/1.1"] if http2 else ["http/1.1"],
+        alpn_protocols=alpn,
     )
     if trust.unverified_until is None:
         common.combined_validation_context.CopyFrom(_validation(trust))

@@ -27,6 +27,7 @@ AGAIN_AFTER = 30.0  # seconds until the same backend has another turn
 AT_MOST = 1000  # backends that are waited for, or remembered
 # Nothing is presented where no handshake begins.
 _NOTHING_TO_SEE = {Cause.CONNECTION_REFUSED, Cause.DNS_FAILURE, Cause.TIMEOUT, Cause.NOT_TLS, Cause.TRUST_NOT_READY}
+_NOTHING_TO_SEE |= {Cause.CONNECTION_AUTHENTICATION}  # it has answered
 
 
 class Examining:

@@ -254,14 +254,20 @@ def _call(
         environment=environment,
         gateway=request.gateway,
         upstream=request.upstream,
-        told=cause_of(
-            request.reason,
-            timed_out=request.timed_out,
-            without_host=request.without_host,
-            client_certificate=client_certificate,
-        ),
+        told=_cause(request, client_certificate=client_certificate),
         reason=request.reason,
         request_id=request.request_id,
         at=request.at,
         connection_terminated=request.connection_terminated,
+    )
+
+
+def _cause(request: FailedRequest, *, client_certificate: bool) -> Cause:
+    if request.challenged:
+        return Cause.CONNECTION_AUTHENTICATION
+    return cause_of(
+        request.reason,
+        timed_out=request.timed_out,
+        without_host=request.without_host,
+        client_certificate=client_certificate,
     )
