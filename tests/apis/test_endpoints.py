@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.apis.endpoint import MAX_URL, Origin, parse_endpoint
+from holdfast.apis.endpoint import Origin, parse_endpoint
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.url import MAX_URL
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,10 @@ def test_a_url_means_an_origin_and_a_base_path(url, origin, base_path):
         ("ftp://backend.test", "must begin with"),
         ("javascript:alert(1)", "must begin with"),
         ("https://backend.test:0", "Port 0"),
-        ("https://backend.test:65536", "host and port"),
+        ("https://backend.test:000443", "Port 000443"),
+        ("https://backend.test:\u0664\u0664\u0663", "host and port"),
+        ("https://backend.test:8443\\@evil.test", "user name"),
+        ("https://backend.test:65536", "Port 65536 does not exist"),
         ("https://backend.test:-1", "host and port"),
         ("https://backend.test:https", "host and port"),
         ("https://backend.test:8443:8443", "host and port"),
@@ -89,6 +93,16 @@ def test_a_url_means_an_origin_and_a_base_path(url, origin, base_path):
         ("https://[::1", "host and port"),
         ("https://[::1%25eth0]", "zone"),
         ("https://[v1.backend]", "IPv6"),
+        ("https://[127.0.0.1]", "IPv6"),
+        ("https://[::1]evil.example:8443/p", "host and port"),
+        ("https://evil.example[::1]", "host and port"),
+        ("https://[::1][::2]", "host and port"),
+        ("https://::1", "host and port"),
+        ("https://[::ffff:192.0.2.1]", "write 192.0.2.1"),
+        ("https://0x7f000001", "host name"),
+        ("https://127.0.0.0x1", "host name"),
+        ("https://backend.test..", "host name"),
+        ("https://xn--", "host name"),
         ("https://" + "a" * MAX_URL, "longer"),
     ],
 )

@@ -273,7 +273,9 @@ def test_http_beyond_this_machine_is_possible_for_those_who_insist(alone):
     ],
 )
 def test_what_is_no_url_is_said(alone, url):
-    assert "is no URL of a publisher. Write it like" in alone.refused("login", url, "--user", "berta", code=2)
+    said = alone.refused("login", url, "--user", "berta", code=2)
+    assert "is not the URL of a publisher." in said
+    assert "Write it like https://publisher.example." in said
 
 
 def test_a_password_in_a_url_is_refused_and_not_repeated(alone):

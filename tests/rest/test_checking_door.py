@@ -23,7 +23,7 @@ def check(client, endpoint, **more):
         ("http://backend.test/a?b", "leave out the part from '?'"),
         ("http://backend.test/a\r\nx: y", "a space or a control character"),
         ("http://169.254.169.254/latest/meta-data", "not allowed to test 169.254.169.254"),
-        ("http://[::ffff:169.254.169.254]/", "not allowed"),
+        ("http://[::ffff:0:a9fe:a9fe]/", "not allowed"),
         ("http://0.0.0.0:9080/", "not allowed"),
         ("https://[fd00:ec2::254]", "not allowed"),
     ],

@@ -85,7 +85,7 @@ def test_findings_are_about_the_host_of_the_endpoint(client):
         ("", "is missing"),
         ("https://a:b@backend.test", "user name"),
         ("https://169.254.169.254/latest/meta-data", "not allowed to test 169.254.169.254"),
-        ("https://[::ffff:169.254.169.254]", "not allowed"),
+        ("https://[::ffff:0:a9fe:a9fe]", "not allowed"),
         ("https://[fe80::1]", "not allowed"),
         ("https://0.0.0.0", "not allowed"),
         ("https://[fd00:ec2::254]", "not allowed"),

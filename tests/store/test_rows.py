@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from holdfast.apis.lifecycle import State
 from holdfast.store import accounts, apis, endpoint_certificates, journal
 from holdfast.store.accounts import User
-from holdfast.store.tables import CertificateRow
+from holdfast.store.tables import ApiRow, CertificateRow
 from issuing import issue
 from store.values import NOW, make_api, make_entry, read
 
@@ -27,6 +27,20 @@ def test_an_api_comes_back_as_it_went_in(store):
         apis.insert(session, api)
     with store.read() as session:
         assert apis.get(session, "default", api.id) == api
+
+
+def test_a_url_that_an_earlier_version_took_is_no_endpoint_and_hides_no_other_api(store):
+    dubious, other = make_api("Dubious"), make_api("Other")
+    with store.write() as session:
+        apis.insert(session, dubious)
+        apis.insert(session, other)
+        url = "https://[::1]evil.example:8443/p"
+        session.execute(update(ApiRow).where(ApiRow.id == dubious.id).values(production_url=url))
+    with store.read() as session:
+        assert {api.name: api.production for api in apis.all_of(session, "default")} == {
+            "Dubious": None,
+            "Other": other.production,
+        }
 
 
 def test_a_changed_api_replaces_the_old_one(store):

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from holdfast.apis.endpoint import parse_host
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.url import parse_host
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.private_keys import KeyType

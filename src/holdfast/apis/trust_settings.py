@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from holdfast.apis.endpoint import parse_host
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.url import parse_host
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
 from holdfast.certificates.revocation import RevocationList

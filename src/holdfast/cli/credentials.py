@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import httpx
-
+from holdfast.apis.url import parse_url
 from holdfast.cli.failures import CommandFailed, Misused, NotSignedIn
 
 DEFAULT_URL = "http://127.0.0.1:9080"
@@ -33,7 +31,7 @@ class Publisher:
     @property
     def is_loopback(self) -> bool:
         """Whether what is sent to it stays on this machine."""
-        return _is_loopback(urlsplit(self.url).hostname or "")
+        return _is_loopback(parse_url(self.url).host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +92,14 @@ def check_publisher(url: str, ca_file: str | None = None, *, insecure_http: bool
     """Read where a Holdfast is; raise Misused where it cannot be asked without others listening."""
     stripped = _stripped(url)
     try:
-        parts = urlsplit(stripped)
-        host, _ = parts.hostname, parts.port
-        _ = httpx.URL(stripped).host  # both read names more strictly than what splits URLs
-        (host or "").encode("idna")
-    except (ValueError, httpx.InvalidURL):
-        host, parts = None, urlsplit("")
-    wrong = parts.query or parts.fragment or "@" in parts.netloc or any(not c.isprintable() or c == " " for c in url)
-    if parts.scheme not in {"http", "https"} or not host or wrong:
-        raise Misused(f"{_shown(url)} is no URL of a publisher. Write it like https://publisher.example.")
-    if parts.scheme == "http" and not insecure_http and not _is_loopback(host):
+        parts = parse_url(stripped)
+        if parts.query is not None:
+            raise ValueError("It has a query; leave out the part from '?'.")
+    except ValueError as error:
+        raise Misused(
+            f"{_shown(url)} is not the URL of a publisher. {error} Write it like https://publisher.example."
+        ) from error
+    if parts.scheme == "http" and not insecure_http and not _is_loopback(parts.host):
         raise Misused(
             f"{stripped} is not encrypted: everybody on the way could read the password. Use https, "
             "or add --insecure-http (HOLDFAST_INSECURE_HTTP=1) where the way is safe."

@@ -5,11 +5,11 @@ What a provider publishes of itself: where to ask it what (OpenID Connect Discov
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
+from holdfast.apis.url import parse_url
 from holdfast.openid.errors import ProviderUnusable
 
 MAX_KEYS = 100
@@ -63,15 +63,10 @@ def read_keys(found: Mapping[str, Any]) -> KeySet:
 def is_private(url: object) -> bool:
     """Say whether what is sent to *url* is not for everybody to read: it is https, or stays on this machine."""
     try:
-        parts = urlsplit(url) if isinstance(url, str) else None
-        host = parts.hostname if parts else None
+        parts = parse_url(url) if isinstance(url, str) else None
     except ValueError:
         return False
-    return parts is not None and host is not None and (parts.scheme == "https" or _stays(parts.scheme, host))
-
-
-def _stays(scheme: str, host: str) -> bool:
-    return scheme == "http" and host in _LOOPBACK
+    return parts is not None and (parts.scheme == "https" or parts.host in _LOOPBACK)
 
 
 def _key(written: Any) -> RSAKey | ECKey | OKPKey | None:

@@ -157,7 +157,7 @@ def replace_certificate(
         removed = [each for each in before.trusted if each.fingerprint not in _prints(after.trusted)]
         action = "replace certificate with overlap" if keep else "replace certificate"
         admission.write_down(session, who, action, after, now, removed)
-        names = _names(session, who.organization, parse_endpoint(after.endpoint).origin, now)
+        names = _names(session, who.organization, parse_endpoint(after.origin).origin, now)
     return Import(after, _examined(upload, names, now), upload.ignored, upload.used)
 
 
@@ -214,7 +214,7 @@ def apis_using(store: Store, who: Principal, entry: EndpointCertificate) -> list
 def examine_entry(store: Store, entry: EndpointCertificate, now: datetime) -> list[Finding]:
     """Judge all certificates of *entry* by the names that the backend of its endpoint must present."""
     with store.read() as session:
-        names = _names(session, entry.organization, parse_endpoint(entry.endpoint).origin, now)
+        names = _names(session, entry.organization, parse_endpoint(entry.origin).origin, now)
     return examine_all(entry.certificates, names, now)
 
 

@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
-from urllib.parse import urlsplit
 
 from holdfast.apis.endpoint import Endpoint
+from holdfast.apis.url import parse_url
 from holdfast.certificates.comparison import compare
 from holdfast.certificates.findings import Finding, examine
 from holdfast.certificates.trust import TrustSet
@@ -75,7 +75,7 @@ async def ask_head(made: Connection, endpoint: Endpoint, end: float, *, presents
         return _refusal(made.answer, presents=presents)
     try:
         async with asyncio.timeout_at(end):
-            return await made.head(endpoint.origin.authority, urlsplit(endpoint.url).path or "/")
+            return await made.head(endpoint.origin.authority, parse_url(endpoint.url).path or "/")
     except NotHttp as error:
         return Verdict(False, Cause.NOT_HTTP) if error.said else Verdict(False, Cause.OTHER, ENDED)
     except TimeoutError:

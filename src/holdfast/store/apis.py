@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.api import Api
 from holdfast.apis.connection_settings import read_connection
 from holdfast.apis.endpoint import Endpoint, parse_endpoint
+from holdfast.apis.errors import InvalidField
 from holdfast.apis.lifecycle import State
 from holdfast.store.tables import ApiRow
 
@@ -193,5 +194,8 @@ def _connection(endpoint: Endpoint | None) -> dict[str, Any] | None:
 def _endpoint(url: str | None, connection: Mapping[str, Any] | None) -> Endpoint | None:
     if not url:
         return None
-    endpoint = parse_endpoint(url)
+    try:
+        endpoint = parse_endpoint(url)
+    except InvalidField:  # an earlier version took it: without an endpoint, nothing is sent to whoever it means
+        return None
     return replace(endpoint, connection=read_connection(connection)) if connection else endpoint

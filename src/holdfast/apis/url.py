@@ -1,0 +1,117 @@
+"""
+URLs of servers: the one place that reads scheme, host and port, as RFC 3986 has them and narrower.
+
+Whatever is accepted here means the same to every other reader, including Envoy; what two readers could take for two
+hosts is refused.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+
+import idna
+
+MAX_URL = 2048
+DEFAULT_PORTS = {"http": 80, "https": 443}
+_URL = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)"
+    r"(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?P<fragment>#.*)?"
+)
+_AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*)(?::(?P<port>[0-9]*))?")
+_PATH = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
+_QUERY = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # inet_aton reads 127.1 and 0x7f000001 as addresses
+_SEPARATORS = frozenset("\u3002\uff0e\uff61")  # dots to IDNA 2003, and to few others
+_MAX_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """An http or https URL without user information and fragment."""
+
+    scheme: str  # lower case
+    host: str  # as `parse_host` gives it
+    port: int  # 1 to 65535, the scheme's own if the URL has none
+    path: str  # empty, or with a leading slash; as written
+    query: str | None
+
+
+def parse_url(text: str) -> Url:
+    """Read an http or https URL; raise ValueError, with a sentence for people, for everything else."""
+    if not text:
+        raise ValueError("The URL is missing.")
+    if len(text) > MAX_URL:
+        raise ValueError(f"The URL is longer than {MAX_URL} characters.")
+    if any(ord(c) <= 0x20 or ord(c) == 0x7F for c in text):
+        raise ValueError("The URL contains a space or a control character.")
+    parts = _URL.fullmatch(text)
+    if parts is None or parts["scheme"].lower() not in DEFAULT_PORTS:
+        raise ValueError("The URL must begin with https:// or http://.")
+    if "@" in parts["authority"]:
+        raise ValueError("The URL must not contain a user name or password.")
+    if parts["fragment"] is not None:
+        raise ValueError("The URL has a fragment; leave out the part from '#'.")
+    if not _PATH.fullmatch(parts["path"]) or not _QUERY.fullmatch(parts["query"] or ""):
+        raise ValueError("The URL's path or query contains characters that must be percent-encoded.")
+    scheme = parts["scheme"].lower()
+    host, port = _parse_authority(parts["authority"])
+    return Url(scheme, host, DEFAULT_PORTS[scheme] if port is None else port, parts["path"], parts["query"])
+
+
+def parse_host(host: str) -> str:
+    """Read a host name or an IP address without brackets; give it as it is compared, or raise ValueError."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return _parse_name(host)
+    if isinstance(address, IPv6Address) and address.scope_id:
+        raise ValueError("An IPv6 address with a zone cannot be used.")
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        raise ValueError(f"{host} is an IPv4 address in disguise; write {address.ipv4_mapped}.")
+    return str(address)
+
+
+def _parse_authority(authority: str) -> tuple[str, int | None]:
+    parts = _AUTHORITY.fullmatch(authority)
+    if parts is None:
+        raise ValueError("The URL's host and port cannot be read; only a port may follow the host, after one colon.")
+    written = parts["host"]
+    if not written:
+        raise ValueError("The URL has no host.")
+    port = int(parts["port"][-6:]) if parts["port"] else None
+    if port is not None and (len(parts["port"]) > len(str(_MAX_PORT)) or not 0 < port <= _MAX_PORT):
+        raise ValueError(f"Port {parts['port'][:10]} does not exist; ports are 1 to {_MAX_PORT}.")
+    host = parse_host(written.removeprefix("[").removesuffix("]"))
+    if (written[0] == "[") != (":" in host):
+        raise ValueError("IPv6 addresses, and nothing else, belong in brackets.")
+    return host, port
+
+
+def _parse_name(host: str) -> str:
+    name = (host if host.isascii() else _to_ascii(host)).lower().removesuffix(".")
+    labels = name.split(".")
+    if len(name) > 253 or not all(map(_is_label, labels)) or _NUMBER.fullmatch(labels[-1]):
+        raise ValueError(f"{host!r} is neither a host name nor an IP address.")
+    return name
+
+
+def _to_ascii(host: str) -> str:
+    """Apply IDNA; raise ValueError unless IDNA 2003 (Python's codec) and IDNA 2008 (browsers) make the same host."""
+    try:
+        name = idna.encode(host.lower()).decode()
+        same = name == host.encode("idna").decode().lower() and _SEPARATORS.isdisjoint(host)
+    except UnicodeError:
+        same = False
+    if not same:
+        raise ValueError(f"Programs read the host {host!r} differently; write it in its ASCII form, xn--...")
+    return name
+
+
+def _is_label(label: str) -> bool:
+    if not _LABEL.fullmatch(label):
+        return False
+    try:
+        return not label.startswith("xn--") or bool(label[4:].encode().decode("punycode"))
+    except UnicodeError:
+        return False
