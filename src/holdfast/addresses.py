@@ -14,27 +14,44 @@ EVERYWHERE: tuple[Network, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 MAX_ADDRESSES = 8
 MAX_UNANSWERED = 16  # names that the system still looks for although nobody waits any more
 
-# This machine's own link, groups of machines, nobody, and the services from which clouds hand out credentials.
-_NEVER: tuple[Network, ...] = tuple(
+# The services from which clouds hand out credentials, with the link that most of them are on.
+_METADATA: tuple[Network, ...] = tuple(
     ip_network(network)
     for network in (
-        "0.0.0.0/8",
         "169.254.0.0/16",
-        "224.0.0.0/4",
-        "255.255.255.255/32",
         "100.100.100.200/32",  # Alibaba
         "168.63.129.16/32",  # Azure
         "192.0.0.192/32",  # Oracle
-        "::/128",
-        "fe80::/10",
-        "fec0::/10",
-        "ff00::/8",
-        "fd00:ec2::254/128",  # AWS
+        "fd00:ec2::/32",  # AWS
         "fd20:ce::254/128",  # Google
     )
 )
-_TRANSLATED = ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48")
-_COMPATIBLE = ip_network("::/96")
+# Nobody, groups of machines, a machine's own link, and NAT64 prefixes of a network's own (RFC 8215), of which only that
+# network knows where they have the IPv4 address.
+_NEVER = _METADATA + tuple(
+    ip_network(network)
+    for network in (
+        "0.0.0.0/8",
+        "224.0.0.0/4",
+        "255.255.255.255/32",
+        "::/128",
+        "64:ff9b:1::/48",
+        "fe80::/10",
+        "fec0::/10",
+        "ff00::/8",
+    )
+)
+_LAST = 12
+# In which IPv6 networks an address has the four bytes of an IPv4 address, and from which of its bytes on.
+_EMBEDDINGS: tuple[tuple[Network, int], ...] = (
+    (ip_network("::/96"), _LAST),  # IPv4-compatible: RFC 4291, section 2.5.5.1
+    (ip_network("::ffff:0:0:0/96"), _LAST),  # IPv4-translated: RFC 2765, section 2.1
+    (ip_network("64:ff9b::/96"), _LAST),  # NAT64: RFC 6052, section 2.1
+    (ip_network("2002::/16"), 2),  # 6to4: RFC 3056, section 2
+    (ip_network("2001::/32"), 4),  # Teredo, the server: RFC 4380, section 4
+)
+_TEREDO = ip_network("2001::/32")
+_ISATAP = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")  # before the IPv4 address: RFC 5214, section 6.1
 _unanswered = threading.BoundedSemaphore(MAX_UNANSWERED)
 
 
@@ -68,8 +85,15 @@ def resolve(host: str, networks: Iterable[Network], seconds: float, resolver: Re
 
 def may_be_reached(address: IPv4Address | IPv6Address, networks: Sequence[Network]) -> bool:
     """Say whether *address*, and each IPv4 address that it leads to, is in *networks* and in none that never is."""
-    meant = _meant_by(address)
-    return all(is_in(each, networks) and not is_in(each, _NEVER) for each in meant)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped  # the machine connects to that one
+    meant: list[IPv4Address | IPv6Address] = [address]
+    if isinstance(address, IPv6Address):
+        meant += _embedded(address)
+    if not all(is_in(each, networks) and not is_in(each, _NEVER) for each in meant):
+        return False
+    # Other NAT64 prefixes look like any network; most are /96, which have the IPv4 address last.
+    return isinstance(address, IPv4Address) or not is_in(_at(address, _LAST), _METADATA)
 
 
 def is_in(address: IPv4Address | IPv6Address, networks: Iterable[Network]) -> bool:
@@ -77,30 +101,20 @@ def is_in(address: IPv4Address | IPv6Address, networks: Iterable[Network]) -> bo
     return any(address.version == network.version and address in network for network in networks)
 
 
-def _meant_by(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
-    if isinstance(address, IPv4Address):
-        return [address]
-    if address.ipv4_mapped:
-        return [address.ipv4_mapped]  # the machine connects to that one
-    inner: list[IPv4Address | IPv6Address] = []
-    if address.sixtofour:
-        inner.append(address.sixtofour)
-    if address.teredo:
-        inner += address.teredo
-    if is_in(address, _TRANSLATED):
-        inner += _embedded(address)
-    if is_in(address, [_COMPATIBLE]) and int(address) > 1:  # 0 and 1 are :: and ::1
-        inner.append(IPv4Address(int(address) & 0xFFFFFFFF))
-    return [address, *inner]
-
-
 def _embedded(address: IPv6Address) -> list[IPv4Address]:
-    """Find the IPv4 address at each place where a translator may have it (RFC 6052, section 2.2)."""
-    packed = address.packed
-    if is_in(address, _TRANSLATED[:1]):
-        return [IPv4Address(packed[12:])]
-    places = ((6, 7, 9, 10), (7, 9, 10, 11), (9, 10, 11, 12), (12, 13, 14, 15))
-    return [IPv4Address(bytes(packed[place] for place in each)) for each in places]
+    """Find the IPv4 addresses that *address* may lead to, through a translator or a tunnel."""
+    if address.is_loopback:
+        return []
+    found = [_at(address, first) for network, first in _EMBEDDINGS if address in network]
+    if address in _TEREDO:
+        found.append(IPv4Address(~int(_at(address, _LAST)) & 0xFFFFFFFF))  # the client, its bits inverted
+    if address.packed[8:12] in _ISATAP:
+        found.append(_at(address, _LAST))
+    return found
+
+
+def _at(address: IPv6Address, first: int) -> IPv4Address:
+    return IPv4Address(address.packed[first : first + 4])
 
 
 def _look_up(host: str, seconds: float, resolver: Resolver) -> Sequence[str]:
