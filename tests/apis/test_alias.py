@@ -11,9 +11,7 @@ def test_an_alias_is_one_word_in_any_language(alias):
     assert check_alias(f" {alias} ") == alias
 
 
-@pytest.mark.parametrize(
-    "odd", [*"~!@#;:%^*()+={}|\\<>\"',&$[]/", " ", "\t", "\n", "\x00", "\x7f", "\u00a0", "\u2028", "\ud800"]
-)
+@pytest.mark.parametrize("odd", [*"~!@#;:%^*()+={}|\\<>\"',&$[]/", " ", "\u00a0"])
 def test_an_alias_with_an_odd_character_is_refused(odd):
     with pytest.raises(InvalidField, match="Leave these out") as refusal:
         check_alias(f"a{odd}b")

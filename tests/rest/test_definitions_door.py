@@ -47,6 +47,16 @@ def test_an_api_is_made_of_a_definition_alone(client):
     assert client.get(f"{APIS}/{made['id']}/swagger").json() == DEFINITION
 
 
+def test_a_title_becomes_a_name_without_its_invisible_characters_or_is_refused_for_them(client):
+    for title, name in (("Piz\u202eza", "Piz za"), ("Pizza\u3164", None)):
+        definition = {"openapi": "3.0.0", "info": {"title": title, "version": "1"}, "paths": {}}
+        answer = client.post(f"{APIS}/import-openapi", files={"file": ("a.json", json.dumps(definition))})
+        if name:
+            assert answer.json()["name"] == name
+        else:
+            assert_problem(answer, 400, "name", says="U+3164 (HANGUL FILLER)")
+
+
 def test_a_new_version_has_the_definition_too(client):
     made = client.post(f"{APIS}/import-openapi", files={"file": ("a.json", TEXT)}).json()
     copy = client.post(f"{APIS}/copy-api", params={"apiId": made["id"], "newVersion": "2"}).json()

@@ -9,11 +9,11 @@ from datetime import datetime
 from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.lifecycle import State
+from holdfast.apis.text import check_prose, check_visible
 
-_NAME = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff~!@#;:%^*()+={}|\\<>\"',&$\[\]/]{1,60}")
+_NAME = re.compile(r"[^~!@#;:%^*()+={}|\\<>\"',&$\[\]/]{1,60}")
 _SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,29}")
-_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # JSON can say halves of characters, which no database takes
 MAX_CONTEXT = 82
 MAX_DESCRIPTION = 20_000
 DEFAULT_ORGANIZATION = "default"
@@ -58,7 +58,7 @@ class Api:
 
 def check_name(name: str) -> str:
     """Give *name* as it is stored, or raise InvalidField."""
-    name = name.strip()
+    name = check_visible(name.strip(), "name", "The name")
     if not _NAME.fullmatch(name):
         message = "The name needs 1 to 60 characters and none of ~!@#;:%^*()+={}|\\<>\"',&$[]/."
         raise InvalidField("name", message)
@@ -67,7 +67,7 @@ def check_name(name: str) -> str:
 
 def check_context(context: str) -> str:
     """Give *context* as it is stored, with a leading slash, or raise InvalidField."""
-    stripped = context.strip().strip("/")
+    stripped = check_visible(context.strip(), "context", "The context").strip("/")
     if not stripped or len(stripped) > MAX_CONTEXT or not all(map(_SEGMENT.fullmatch, stripped.split("/"))):
         message = "The context is a path like /pizza: letters, digits and . _ ~ - between slashes."
         raise InvalidField("context", message)
@@ -80,15 +80,10 @@ def check_context(context: str) -> str:
 
 def check_version(version: str) -> str:
     """Give *version* as it is stored, or raise InvalidField."""
-    version = version.strip()
+    version = check_visible(version.strip(), "version", "The version")
     if not _VERSION.fullmatch(version):
         raise InvalidField("version", "The version needs 1 to 30 letters, digits or . _ - (like 1.0.0).")
     return version
-
-
-def has_no_text(value: str) -> bool:
-    """Say whether *value* holds what no database takes as text."""
-    return bool(_NO_TEXT.search(value))
 
 
 def check_description(description: str) -> str:
@@ -96,6 +91,4 @@ def check_description(description: str) -> str:
     description = description.strip()
     if len(description) > MAX_DESCRIPTION:
         raise InvalidField("description", f"The description is longer than {MAX_DESCRIPTION} characters.")
-    if has_no_text(description):
-        raise InvalidField("description", "The description holds characters that are no text. Leave these out.")
-    return description
+    return check_prose(description, "description", "The description")

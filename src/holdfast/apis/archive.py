@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.apis.documents import read_document, write_yaml
-from holdfast.apis.errors import UnreadableArchive, UnreadableDocument
+from holdfast.apis.errors import InvalidField, UnreadableArchive, UnreadableDocument
+from holdfast.apis.text import check_visible
 from holdfast.certificates.errors import PrivateKeyRefused
 from holdfast.certificates.keys import has_mark_of_key
 
@@ -156,7 +157,10 @@ def _name(entry: zipfile.ZipInfo) -> str:
     parts = entry.filename.split("/")
     if "\\" in entry.filename or ":" in parts[0] or not all(parts) or {".", ".."} & set(parts):
         raise UnreadableArchive("A file of the archive has a path that leads out of it. Nothing was read.")
-    return entry.filename
+    try:
+        return check_visible(entry.filename, "file", "The name of a file in the archive")
+    except InvalidField as error:
+        raise UnreadableArchive(str(error)) from error
 
 
 def _content(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int) -> bytes:

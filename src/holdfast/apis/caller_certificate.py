@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from holdfast.apis.api import has_no_text
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.text import check_visible
 from holdfast.certificates.certificate import Certificate
 
 MAX_CALLERS = 100  # certificates of one API; each has routes of its own at the gateways
@@ -44,11 +44,9 @@ def requiring_certificate(members: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_tier(tier: str) -> str:
     """Give *tier* as it is stored, or raise InvalidField."""
-    tier = tier.strip()
+    tier = check_visible(tier.strip(), "tier", "The tier")
     if len(tier) > MAX_TIER:
         raise InvalidField("tier", f"The tier has {len(tier)} characters; at most {MAX_TIER} are possible.")
-    if has_no_text(tier):
-        raise InvalidField("tier", "The tier holds characters that are no text. Leave these out.")
     return tier
 
 

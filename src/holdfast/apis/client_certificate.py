@@ -3,12 +3,12 @@ A client certificate as a value: what gateways present to the backends of an ori
 """
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.text import check_visible
 from holdfast.apis.url import parse_host
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.identity import reference_identifier
@@ -17,7 +17,6 @@ from holdfast.certificates.signing_requests import SigningRequest
 
 MAX_COMMON_NAME = 64  # RFC 5280, appendix A.1: ub-common-name
 MAX_DNS_NAMES = 20
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +82,8 @@ class Subject:
 
 def check_request(draft: RequestDraft) -> Subject:
     """Give what a request says, or raise InvalidField."""
-    name = draft.common_name.strip()
-    if not name or len(name) > MAX_COMMON_NAME or _CONTROL.search(name):
+    name = check_visible(draft.common_name.strip(), "subject", "The common name")
+    if not name or len(name) > MAX_COMMON_NAME:
         message = f"Give the subject a common name of 1 to {MAX_COMMON_NAME} characters, like holdfast-gateway."
         raise InvalidField("subject", message)
     if len(draft.dns_names) > MAX_DNS_NAMES:

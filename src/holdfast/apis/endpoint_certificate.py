@@ -8,11 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.text import check_visible
 from holdfast.certificates.certificate import Certificate
 
 MAX_ALIAS = 45
-# What WSO2's publisher forbids, control characters, and halves of characters, which no database takes.
-_FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff~!@#;:%^*()+={}|\\<>\"',&$\[\]/]")
+# What WSO2's publisher forbids.
+_FORBIDDEN = re.compile(r"[\s~!@#;:%^*()+={}|\\<>\"',&$\[\]/]")
 
 
 class Generation(StrEnum):
@@ -99,7 +100,7 @@ class RemovedCertificate:
 
 def check_alias(alias: str) -> str:
     """Give *alias* as it is stored, or raise InvalidField."""
-    alias = alias.strip()
+    alias = check_visible(alias.strip(), "alias", "The alias")
     if not alias:
         raise InvalidField("alias", "The alias is missing. Give the certificate a name, like pizza-backend.")
     if len(alias) > MAX_ALIAS:

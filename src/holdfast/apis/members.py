@@ -2,11 +2,12 @@
 Members of an API's description that Holdfast does not obey: kept as they were sent, and given back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from holdfast.apis.documents import check_values, write_json
 from holdfast.apis.errors import InvalidField, UnreadableDocument
+from holdfast.apis.text import check_prose, check_visible
 from holdfast.certificates.keys import has_mark_of_key
 
 MAX_MEMBERS = 256 * 1024  # bytes, as JSON
@@ -17,6 +18,8 @@ OWN = frozenset(
     | {"createdTime", "updatedTime", "lastUpdatedTime", "hasThumbnail", "wsdlInfo", "wsdlUrl", "testKey"}
     | {"monetization"}
 )
+# Whose texts people read as names: of tags, owners and the like.
+_NAMES = frozenset({"tags", "categories", "labels", "policies", "displayName", "businessInformation", "visibleRoles"})
 _SECURITY = ("endpointSecurity", "endpoint_security")
 _SECRETS = frozenset({"password", "clientsecret", "secret", "apikeyvalue", "secretkey", "accesstoken", "refreshtoken"})
 
@@ -33,10 +36,14 @@ def check_members(members: Mapping[str, Any]) -> dict[str, Any]:
         check_values(kept, MAX_DEPTH)
     except UnreadableDocument as error:
         raise InvalidField("body", f"The description cannot be kept. {error}") from error
-    text = write_json(kept).encode()
-    if len(text) > MAX_MEMBERS:
+    for name, value in kept.items():
+        check = check_visible if name in _NAMES else check_prose
+        for text in _texts(value):
+            check(text, name, f"'{name}'")
+    written = write_json(kept).encode()
+    if len(written) > MAX_MEMBERS:
         raise InvalidField("body", f"The description is larger than {MAX_MEMBERS // 1024} KiB. Shorten it.")
-    if has_mark_of_key(text):
+    if has_mark_of_key(written):
         raise InvalidField("body", "The description holds a private key. Nothing was stored. Leave the key out.")
     return kept
 
@@ -44,6 +51,14 @@ def check_members(members: Mapping[str, Any]) -> dict[str, Any]:
 def merge_members(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """Put *change* over *before*, member by member; one that is None goes back to its default."""
     return {name: value for name, value in {**before, **change}.items() if value is not None}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in (*value.keys(), *value.values()) if isinstance(value, dict) else value:
+            yield from _texts(part)
 
 
 def _without_secrets(value: Any, *, secret: bool) -> Any:

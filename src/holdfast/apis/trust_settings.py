@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.text import check_visible
 from holdfast.apis.url import parse_host
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
@@ -22,7 +23,6 @@ MAX_PINS = 20
 LONGEST_EXCEPTION = timedelta(days=7)
 SHORTEST_REASON = 10
 LONGEST_REASON = 500
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class AnchorMode(StrEnum):
@@ -136,8 +136,8 @@ def _pin(pin: str, field: str) -> str:
 
 def check_exception(reason: str, owner: str, ends_at: datetime, now: datetime) -> TrustException:
     """Make an exception that begins now, or raise InvalidField."""
-    reason = reason.strip()
-    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or _CONTROL.search(reason):
+    reason = check_visible(reason.strip(), "reason", "The reason")
+    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
         raise InvalidField(
             "reason", f"Say in {SHORTEST_REASON} to {LONGEST_REASON} characters why nothing else is possible."
         )

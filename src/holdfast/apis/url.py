@@ -101,7 +101,7 @@ def _to_ascii(host: str) -> str:
     try:
         name = idna.encode(host.lower()).decode()
         same = name == host.encode("idna").decode().lower() and _SEPARATORS.isdisjoint(host)
-    except UnicodeError:
+    except ValueError:
         same = False
     if not same:
         raise ValueError(f"Programs read the host {host!r} differently; write it in its ASCII form, xn--...")

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.text import check_visible
 from holdfast.services.accounts import Accounts, hash_token
 from holdfast.services.errors import SignInRefused
 from holdfast.services.permissions import Permission, permissions_of
@@ -76,7 +77,8 @@ def register_application(
     Grants that are not offered are left out. Raises NotPermitted, InvalidField.
     """
     who.require(Permission.MANAGE_OWN_ACCOUNT)
-    if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+    check_visible(name, "clientName", "The name")
+    if not 0 < len(name) <= MAX_NAME:
         raise InvalidField("clientName", f"Give it a name of 1 to {MAX_NAME} characters.")
     offered = tuple(grant.value for grant in Grant if grant in set(grants))
     if not offered:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.text import check_visible
 from holdfast.services.accounts import hash_token
 from holdfast.services.errors import Conflict, NoPersonalToken, NotFound
 from holdfast.services.permissions import Permission, permissions_of
@@ -61,8 +62,8 @@ def create_token(
         Conflict: They have a token of this name, or too many.
     """
     who.require(Permission.MANAGE_OWN_ACCOUNT)
-    name = " ".join(name.split())
-    if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+    name = check_visible(" ".join(name.split()), "name", "The name")
+    if not 0 < len(name) <= MAX_NAME:
         raise InvalidField("name", f"Give it a name of 1 to {MAX_NAME} characters, like the script that will use it.")
     checked = check_scopes(scopes, who.permissions)
     if not now < expires_at <= now + LONGEST:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.api import DEFAULT_ORGANIZATION
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.text import check_visible
 from holdfast.services.errors import Conflict, NotFound, NotPermitted
 from holdfast.services.passwords import Passwords, check_password
 from holdfast.services.permissions import Permission, Role
@@ -39,7 +40,7 @@ def sign_in_name(organization: str, name: str) -> str:
 
     So nobody meets, or learns of, a name of another organization. Raises InvalidField.
     """
-    short = name.removesuffix(f"@{organization}")
+    short = check_visible(name, "name", "The name").removesuffix(f"@{organization}")
     if not _NAME.fullmatch(short):
         raise InvalidField("name", "Write it with 1 to 64 letters A to Z, digits, dots, hyphens and underscores.")
     return short if organization == DEFAULT_ORGANIZATION else f"{short}@{organization}"
@@ -161,6 +162,7 @@ def create_organization(
         Conflict: There is that organization.
     """
     _require_default(who)
+    check_visible(organization, "organization", "The name")
     if not _ORGANIZATION.fullmatch(organization):
         raise InvalidField("organization", "Write it with 1 to 32 small letters, digits and hyphens, a letter first.")
     try:

@@ -64,8 +64,9 @@ def test_a_file_beyond_all_bounds_is_refused_before_it_is_read(client, nothing_c
         ("..", "Leave these out"),
         ("<script>alert(1)</script>", "Leave these out"),
         ("'; DROP TABLE certificate; --", "Leave these out"),
-        ('a"\r\nX-Evil: 1', "Leave these out"),
-        ("a\x00b", "Leave these out"),
+        ('a"\r\nX-Evil: 1', "U+000D"),
+        ("a\x00b", "U+0000 (a control character)"),
+        ("a\u202eb", "U+202E (RIGHT-TO-LEFT OVERRIDE)"),
     ],
 )
 def test_an_odd_alias_is_refused_with_the_reason(client, nothing_changes, alias, says):
