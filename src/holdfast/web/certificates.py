@@ -10,6 +10,7 @@ from starlette.responses import Response
 from holdfast.apis.endpoint_certificate import check_alias
 from holdfast.apis.errors import InvalidField
 from holdfast.services import catalog, rotation, trust
+from holdfast.web.belonging import get_certificate_of, require_origin_of
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.session import Running, Visitor
 from holdfast.web.upload_form import LOCKED, REFUSALS, by_field, done, read_upload, upload_form
@@ -46,6 +47,10 @@ def upload(
     except InvalidField as error:
         errors = by_field(error)
     try:
+        require_origin_of(api, endpoint)
+    except InvalidField as error:
+        errors |= by_field(error)
+    try:
         data = read_upload(certificate, pem or fetched)
         if not errors:
             trust.import_certificate(running.store, who, alias, endpoint, data, running.now(), password)
@@ -71,9 +76,11 @@ def inspect(
     certificate: UploadFile | None = None,
 ) -> Response:
     """Show what a file holds before it is saved."""
-    catalog.get_api(running.store, who, api_id)
+    api = catalog.get_api(running.store, who, api_id)
     error, found, locked = "", None, False
     try:
+        if endpoint:
+            require_origin_of(api, endpoint)
         data = read_upload(certificate, pem or fetched)
         found = trust.inspect(running.store, who, data, endpoint, running.now(), password)
     except REFUSALS as refusal:
@@ -86,8 +93,7 @@ def inspect(
 @router.get("/{alias}")
 def details(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
     """Show all that the certificates of *alias* say."""
-    api = catalog.get_api(running.store, who, api_id)
-    entry = trust.get_certificate(running.store, who, alias)
+    api, entry = get_certificate_of(running, who, api_id, alias)
     template = "certificates/_details.html" if wants_part(request) else "certificates/details.html"
     return render(
         request,
@@ -105,8 +111,7 @@ def details(request: Request, running: Running, who: Visitor, api_id: str, alias
 @router.get("/{alias}/delete")
 def ask_to_delete(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
     """Ask whether the trust is really to end, and say whom it concerns."""
-    api = catalog.get_api(running.store, who, api_id)
-    entry = trust.get_certificate(running.store, who, alias)
+    api, entry = get_certificate_of(running, who, api_id, alias)
     template = "certificates/_delete.html" if wants_part(request) else "certificates/delete.html"
     users = trust.apis_using(running.store, who, entry)
     return render(request, template, who=who, api=api, page="endpoints", entry=entry, users=users)
@@ -115,6 +120,6 @@ def ask_to_delete(request: Request, running: Running, who: Visitor, api_id: str,
 @router.post("/{alias}/delete")
 def delete(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
     """End the trust."""
-    api = catalog.get_api(running.store, who, api_id)
+    api, _ = get_certificate_of(running, who, api_id, alias)
     trust.delete_certificate(running.store, who, alias, running.now())
     return done(request, running, who, api, "certificate-deleted")

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.apis.api import Api
-from holdfast.apis.client_certificate import MAX_COMMON_NAME, ClientCertificate, RequestDraft
+from holdfast.apis.client_certificate import MAX_COMMON_NAME, RequestDraft
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates import parsing
 from holdfast.certificates.errors import CertificateError, PasswordNeeded, WrongPassword
@@ -48,6 +48,7 @@ def import_files(
     key: UploadFile | None = None,
 ) -> Response:
     """Present what was chosen."""
+    _own_endpoint(running, who, api_id, endpoint)
     try:
         client_certificates.import_client_certificate(
             running.store,
@@ -82,6 +83,7 @@ def make_request(
     key_type: Annotated[str, Form(alias="keyType")] = KeyType.P256.value,
 ) -> Response:
     """Make key and request, and show the request."""
+    _own_endpoint(running, who, api_id, endpoint)
     draft = RequestDraft(subject, dns_names.replace(",", " ").split(), key_type)
     try:
         client_certificates.make_request(running.store, running.sealing, who, endpoint, draft, running.now())
@@ -100,7 +102,8 @@ def show_request(request: Request, running: Running, who: Visitor, api_id: str, 
 @router.get("/request/content")
 def download_request(running: Running, who: Visitor, api_id: str, endpoint: str = "") -> Response:
     """Give the request as a file."""
-    entry = _entry(running, who, catalog.get_api(running.store, who, api_id), endpoint)
+    _own_endpoint(running, who, api_id, endpoint)
+    entry = client_certificates.get_client_certificate(running.store, who, endpoint)
     if entry is None or entry.pending is None:
         raise NotFound("certificate signing request", endpoint)
     disposition = {"Content-Disposition": 'attachment; filename="request.csr"'}
@@ -123,6 +126,7 @@ def import_answer(
     certificate: UploadFile | None = None,
 ) -> Response:
     """Present what the CA made."""
+    _own_endpoint(running, who, api_id, endpoint)
     try:
         data = _read(certificate)
         client_certificates.import_answer(running.store, running.sealing, who, endpoint, data, running.now())
@@ -140,6 +144,7 @@ def ask_to_discard(request: Request, running: Running, who: Visitor, api_id: str
 @router.post("/discard")
 def discard(request: Request, running: Running, who: Visitor, api_id: str, endpoint: str = "") -> Response:
     """Forget the request."""
+    _own_endpoint(running, who, api_id, endpoint)
     client_certificates.discard_request(running.store, who, endpoint, running.now())
     return _done(request, running, who, api_id, "client-request-discarded")
 
@@ -153,6 +158,7 @@ def ask_to_remove(request: Request, running: Running, who: Visitor, api_id: str,
 @router.post("/remove")
 def remove(request: Request, running: Running, who: Visitor, api_id: str, endpoint: str = "") -> Response:
     """Present nothing any more."""
+    _own_endpoint(running, who, api_id, endpoint)
     client_certificates.remove_client_certificate(running.store, who, endpoint, running.now())
     return _done(request, running, who, api_id, "client-certificate-removed")
 
@@ -169,10 +175,12 @@ def _by_field(error: Exception) -> dict[str, str]:
     return {"password" if isinstance(error, PasswordNeeded | WrongPassword) else "certificate": str(error)}
 
 
-def _entry(running: Runtime, who: Principal, api: Api, endpoint: str) -> ClientCertificate | None:
+def _own_endpoint(running: Runtime, who: Principal, api_id: str, endpoint: str) -> Api:
+    """Find the API, whose endpoint *endpoint* must be. Raises NotFound."""
+    api = catalog.get_api(running.store, who, api_id)
     if endpoint not in {each.url for each in api.endpoints if each.origin.is_secure}:
         raise NotFound("https endpoint", endpoint)
-    return client_certificates.get_client_certificate(running.store, who, endpoint)
+    return api
 
 
 def _dialog(
@@ -186,8 +194,8 @@ def _dialog(
     errors: dict[str, str] | None = None,
 ) -> Response:
     who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
-    api = catalog.get_api(running.store, who, api_id)
-    entry = _entry(running, who, api, endpoint)
+    api = _own_endpoint(running, who, api_id, endpoint)
+    entry = client_certificates.get_client_certificate(running.store, who, endpoint)
     if part in {"waiting", "answer", "discard"} and (entry is None or entry.pending is None):
         raise NotFound("certificate signing request", endpoint)
     if part == "remove" and entry is None:
@@ -229,7 +237,7 @@ def _done(
         done=NOTICES[done],
         show=f"client_certificate/_{show}.html" if show else "",
         endpoint=endpoint,
-        entry=_entry(running, who, api, endpoint) if show else None,
+        entry=client_certificates.get_client_certificate(running.store, who, endpoint) if show else None,
     )
     if not show:
         response.headers["HX-Trigger"] = "dialog-done"

@@ -12,6 +12,7 @@ from holdfast.services import catalog, removal, rotation, trust
 from holdfast.services.errors import NotFound
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
+from holdfast.web.belonging import get_certificate_of
 from holdfast.web.certificate_rows import certificate_rows, removed_rows
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.session import Running, Visitor
@@ -23,8 +24,7 @@ router = APIRouter(prefix="/apis/{api_id}")
 @router.get("/certificates/{alias}/replace")
 def ask_to_replace(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
     """Ask for the file that comes instead."""
-    api = catalog.get_api(running.store, who, api_id)
-    entry = trust.get_certificate(running.store, who, alias)
+    api, entry = get_certificate_of(running, who, api_id, alias)
     return upload_form(request, who, api, "replace", {"alias": entry.alias, "endpoint": entry.endpoint}, {})
 
 
@@ -42,8 +42,7 @@ def replace(
     certificate: UploadFile | None = None,
 ) -> Response:
     """Replace the certificates of *alias*; with *keep* the old ones are trusted beside the new."""
-    api = catalog.get_api(running.store, who, api_id)
-    entry = trust.get_certificate(running.store, who, alias)
+    api, entry = get_certificate_of(running, who, api_id, alias)
     now = running.now()
     try:
         data = read_upload(certificate, pem or fetched)
@@ -68,7 +67,7 @@ def show_use(request: Request, running: Running, who: Visitor, api_id: str, alia
 @router.post("/certificates/{alias}/undo")
 def undo(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
     """Make the certificates current again that were so before the last replacement."""
-    api = catalog.get_api(running.store, who, api_id)
+    api, _ = get_certificate_of(running, who, api_id, alias)
     try:
         rotation.undo_replacement(running.store, who, alias, running.now())
     except REFUSALS as error:
@@ -79,7 +78,7 @@ def undo(request: Request, running: Running, who: Visitor, api_id: str, alias: s
 @router.post("/certificates/{alias}/retire")
 def retire(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
     """End the trust in the previous certificates."""
-    api = catalog.get_api(running.store, who, api_id)
+    api, _ = get_certificate_of(running, who, api_id, alias)
     try:
         rotation.retire_previous(running.store, who, alias, running.now())
     except REFUSALS as error:
@@ -104,6 +103,8 @@ def restore(
 ) -> Response:
     """Trust again what was removed."""
     api = catalog.get_api(running.store, who, api_id)
+    if removed_id not in {row.removed.id for row in removed_rows(running, who, api)}:
+        raise NotFound("removed certificate", removed_id)
     try:
         removal.restore_certificate(running.store, who, removed_id, running.now(), alias or None)
     except REFUSALS as error:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from holdfast.apis.api import Api
 from holdfast.apis.endpoint import Environment
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.choices import Role, choices, role_of
@@ -21,6 +22,7 @@ from holdfast.services.principal import Principal
 from holdfast.services.probing import Checked, Probed
 from holdfast.services.runtime import Runtime
 from holdfast.services.tested_trust import terms_to_call, terms_to_test
+from holdfast.web.belonging import get_certificate_of, require_origin_of
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.session import Running, Visitor
 from holdfast.web.upload_form import read_upload, upload_form
@@ -74,7 +76,7 @@ Upload = Annotated[tuple[str, bytes | None, str, str], Depends(_upload)]
 async def test_upload(request: Request, running: Running, who: Visitor, api_id: str, upload: Upload) -> Response:
     """Ask the gateway about an endpoint, with a file that is not saved."""
     api = await run_in_threadpool(catalog.get_api, running.store, who, api_id)
-    outcome = await _test(running, who, *upload)
+    outcome = await _test(running, who, api, *upload)
     template = "testing/_outcome.html" if wants_part(request) else "testing/test.html"
     endpoint = upload[0]
     return await run_in_threadpool(
@@ -93,7 +95,7 @@ async def test_endpoint(
     endpoint = api.endpoint(environment)
     if endpoint is None:
         raise NotFound("endpoint", environment)
-    outcome = await _test(running, who, endpoint.url, None, "", "")
+    outcome = await _test(running, who, api, endpoint.url, None, "", "")
     template = "testing/_test.html" if wants_part(request) else "testing/test.html"
     return await run_in_threadpool(
         lambda: render(
@@ -120,9 +122,13 @@ async def fetch(
     replaced: Annotated[str, Form()] = "",
 ) -> Response:
     """Show what a backend presents, to be chosen from."""
-    api = await run_in_threadpool(catalog.get_api, running.store, who, api_id)
+    if replaced:
+        api, _ = await run_in_threadpool(get_certificate_of, running, who, api_id, replaced)
+    else:
+        api = await run_in_threadpool(catalog.get_api, running.store, who, api_id)
     error, seen = "", None
     try:
+        require_origin_of(api, endpoint)
         terms = await run_in_threadpool(terms_to_test, running.store, running.sealing, who, endpoint, running.now())
         seen = await running.probes.fetch(who, endpoint, terms.trust)
     except _REFUSALS as refusal:
@@ -148,9 +154,10 @@ async def fetch(
 
 
 async def _test(
-    running: Runtime, who: Principal, endpoint: str, data: bytes | None, password: str, replaced: str
+    running: Runtime, who: Principal, api: Api, endpoint: str, data: bytes | None, password: str, replaced: str
 ) -> Outcome:
     try:
+        require_origin_of(api, endpoint)
         terms = await run_in_threadpool(
             terms_to_test,
             running.store,

@@ -1,0 +1,32 @@
+"""
+What the pages of an API may be about: its own endpoints, and the certificates of their origins.
+"""
+
+from holdfast.apis.api import Api
+from holdfast.apis.endpoint import parse_endpoint
+from holdfast.apis.endpoint_certificate import EndpointCertificate
+from holdfast.apis.errors import InvalidField
+from holdfast.services import catalog, trust
+from holdfast.services.errors import NotFound
+from holdfast.services.principal import Principal
+from holdfast.services.runtime import Runtime
+
+
+def get_certificate_of(running: Runtime, who: Principal, api_id: str, alias: str) -> tuple[Api, EndpointCertificate]:
+    """Find an API and an endpoint certificate for one of its origins. Raises NotFound, as for one that isn't there."""
+    api = catalog.get_api(running.store, who, api_id)
+    entry = trust.get_certificate(running.store, who, alias)
+    if entry.origin not in _origins(api):
+        raise NotFound("endpoint certificate", alias)
+    return api, entry
+
+
+def require_origin_of(api: Api, url: str) -> None:
+    """Raise InvalidField unless *url* is of an origin that *api* has an endpoint at."""
+    if str(parse_endpoint(url).origin) not in _origins(api):
+        message = f"{api.name} {api.version} has no endpoint there. Choose one of its endpoints, or save it first."
+        raise InvalidField("endpoint", message)
+
+
+def _origins(api: Api) -> set[str]:
+    return {str(endpoint.origin) for endpoint in api.endpoints}

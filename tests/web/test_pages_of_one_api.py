@@ -1,0 +1,124 @@
+"""Pages of an API show and change nothing of another API, not even of the same organization."""
+
+import re
+import uuid
+
+import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from holdfast.services.permissions import Role
+from holdfast.web import create_door
+from issuing import issue
+from rest.calls import CERTIFICATES, REMOVED, URL, create_api, upload
+from rest.operations import House
+from store.values import contents
+
+OTHER = "https://other.test"
+NEW = issue("pizza.test")
+CERTIFICATE = {"certificate": ("new.pem", NEW.pem)}
+# By method and path below the API: what is sent about an object of another API, and the status of the answer.
+ABOUT_ANOTHER = {
+    "GET /certificates/{alias}": ({}, 404),
+    "GET /certificates/{alias}/delete": ({}, 404),
+    "POST /certificates/{alias}/delete": ({}, 404),
+    "GET /certificates/{alias}/replace": ({}, 404),
+    "POST /certificates/{alias}/replace": ({"files": CERTIFICATE}, 404),
+    "GET /certificates/{alias}/in-use": ({}, 404),
+    "POST /certificates/{alias}/undo": ({}, 404),
+    "POST /certificates/{alias}/retire": ({}, 404),
+    "POST /removed-certificates/{removed_id}/restore": ({}, 404),
+    "POST /certificates/new": ({"data": {"endpoint": URL, "alias": "new"}, "files": CERTIFICATE}, 422),
+    "POST /certificates/inspect": ({"data": {"endpoint": URL}, "files": CERTIFICATE}, 200),
+    "POST /certificates/test": ({"data": {"endpoint": URL}, "files": CERTIFICATE}, 200),
+    "POST /certificates/fetch": ({"data": {"endpoint": URL}}, 200),
+    "GET /client-certificate/import": ({"params": {"endpoint": URL}}, 404),
+    "POST /client-certificate/import": ({"params": {"endpoint": URL}, "files": CERTIFICATE}, 404),
+    "GET /client-certificate/request/new": ({"params": {"endpoint": URL}}, 404),
+    "POST /client-certificate/request/new": ({"params": {"endpoint": URL}, "data": {"subject": "me"}}, 404),
+    "GET /client-certificate/request": ({"params": {"endpoint": URL}}, 404),
+    "GET /client-certificate/request/content": ({"params": {"endpoint": URL}}, 404),
+    "GET /client-certificate/answer": ({"params": {"endpoint": URL}}, 404),
+    "POST /client-certificate/answer": ({"params": {"endpoint": URL}, "files": CERTIFICATE}, 404),
+    "GET /client-certificate/discard": ({"params": {"endpoint": URL}}, 404),
+    "POST /client-certificate/discard": ({"params": {"endpoint": URL}}, 404),
+    "GET /client-certificate/remove": ({"params": {"endpoint": URL}}, 404),
+    "POST /client-certificate/remove": ({"params": {"endpoint": URL}}, 404),
+}
+OBJECTS = {"alias", "removed_id", "endpoint", "replaced"}
+
+
+@pytest.fixture(scope="module")
+def house(shared_runtime, enlist, sign_in):
+    """An organization with the API Pizza, which has something of everything, and the API Other, which has nothing."""
+    organization = str(uuid.uuid4())
+    owner, clara = (enlist(organization, f"{each} {organization}", Role.ADMIN) for each in ("owner", "clara"))
+    house = House(shared_runtime, sign_in(owner), clara)
+    house.ids["other_id"] = create_api(house.owner, "Other", OTHER)["id"]
+    return house
+
+
+def names_of(dependant: Dependant) -> set[str]:
+    """Name all that a page is told, in its path, query or form."""
+    told = {each.name for each in (*dependant.path_params, *dependant.query_params, *dependant.body_params)}
+    return told.union(*(names_of(each) for each in dependant.dependencies))
+
+
+def test_every_page_of_an_api_that_is_about_something_else_is_in_the_table(shared_runtime):
+    included = [each.original_router for each in create_door(shared_runtime).routes if hasattr(each, "original_router")]
+    routes = [route for router in included for route in router.routes if isinstance(route, APIRoute)]
+    about = set()
+    for route in routes:
+        if route.path.startswith("/apis/{api_id}") and names_of(route.dependant) & OBJECTS:
+            about |= {f"{method} {route.path.removeprefix('/apis/{api_id}')}" for method in route.methods}
+    assert about == set(ABOUT_ANOTHER)
+
+
+@pytest.mark.parametrize("page", ABOUT_ANOTHER)
+def test_a_page_of_one_api_neither_shows_nor_changes_what_only_another_uses(house, page):
+    method, template = page.split()
+    sent, status = ABOUT_ANOTHER[page]
+    organization = house.account["organization"]
+    before = contents(house.runtime.store, organization)
+    path = re.sub(r"\{(\w+)\}", lambda found: house.ids[found[1]], template)
+    headers = {"HX-Request": "true"}  # parts only: whole pages show the organization's exceptions
+    answer = house.owner.request(method, f"/apis/{house.ids['other_id']}{path}", headers=headers, **sent)
+    assert answer.status_code == status, answer.text
+    assert house.marker not in answer.text
+    if status != 404:
+        assert "Other 1.0.0 has no endpoint there. Choose one of its endpoints, or save it first." in answer.text
+    assert contents(house.runtime.store, organization) == before
+
+
+def test_a_page_of_fetching_for_a_replacement_is_bound_to_the_replaced_certificate(house):
+    data = {"endpoint": OTHER, "replaced": "pizza-backend"}
+    assert house.owner.post(f"/apis/{house.ids['other_id']}/certificates/fetch", data=data).status_code == 404
+    answer = house.owner.post(f"/apis/{house.ids['other_id']}/certificates/test", data=data)
+    assert "pizza-backend is for https://pizza.test:8443, not for https://other.test." in answer.text
+
+
+def test_the_pages_of_its_own_api_are_there(house):
+    own = f"/apis/{house.ids['api_id']}"
+    for page, (sent, _) in ABOUT_ANOTHER.items():
+        method, template = page.split()
+        if method == "GET":
+            path = re.sub(r"\{(\w+)\}", lambda found: house.ids[found[1]], template)
+            assert house.owner.get(own + path, **sent).status_code == 200, page
+
+
+def test_a_certificate_is_shown_on_the_pages_of_every_api_with_an_endpoint_of_its_origin(house):
+    shared = create_api(house.owner, "Shared", "https://pizza.test:8443/another/path")["id"]
+    assert house.owner.get(f"/apis/{shared}/certificates/pizza-backend").status_code == 200
+    fields = {"endpoint": "https://pizza.test:8443/another/path", "alias": "both", "pem": issue("pizza.test").pem}
+    answer = house.owner.post(f"/apis/{shared}/certificates/new", data=fields)
+    assert answer.status_code == 303, answer.text
+    assert house.owner.delete(f"{CERTIFICATES}/both").status_code == 200
+
+
+def test_what_was_removed_is_restored_only_on_the_page_of_an_api_that_lists_it(house):
+    assert upload(house.owner, issue("other.test").pem, "others", OTHER).status_code == 201
+    assert house.owner.delete(f"{CERTIFICATES}/others").status_code == 200
+    removed = next(each for each in house.owner.get(REMOVED).json()["list"] if each["alias"] == "others")
+    path = f"removed-certificates/{removed['id']}/restore"
+    assert house.owner.post(f"/apis/{house.ids['api_id']}/{path}").status_code == 404
+    assert house.owner.post(f"/apis/{house.ids['other_id']}/{path}").status_code == 303
