@@ -36,10 +36,29 @@ BEGIN, END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
         ONE_LINE,
         b"\xef\xbb\xbf" + base64.encodebytes(ISSUED.der),
         ISSUED.der + b"\r\n",
+        base64.b64encode(PEM),
+        base64.encodebytes(b"# issued by the platform team\n" + PEM),
+        TEXT.replace("-----", "\u2014\u2013").encode(),
+        TEXT.replace("-----", "\u2014-").encode("utf-16"),
+        TEXT.replace("-----", "\u2013\u2013").encode("cp1252"),
+        TEXT.replace("\n", "\u00a0\n").replace("-----BEGIN", "\u200b-----BEGIN").encode(),
+        TEXT.replace("BEGIN CERT", "BEGIN\u00a0CERT").encode(),
+        PEM.replace(BEGIN, BEGIN + b"\nComment: for the pizza backend\nX-Issued-By: nobody\n"),
     ],
 )
 def test_the_certificate_is_found_in_it(odd):
     assert [certificate.der for certificate in parse(odd).certificates] == [ISSUED.der]
+
+
+def test_base64_of_base64_of_base64_is_not_read():
+    with pytest.raises(NotACertificate):
+        parse(base64.b64encode(base64.b64encode(PEM)))
+
+
+@pytest.mark.parametrize("dashes", [b"-----", "\u2014\u2013".encode()])
+def test_a_private_key_is_refused_in_base64_and_between_typographic_dashes(dashes):
+    with pytest.raises(PrivateKeyRefused):
+        parse(base64.b64encode((PEM + ISSUED.key_pem).replace(b"-----", dashes)))
 
 
 def test_other_blocks_are_left_out_and_named():

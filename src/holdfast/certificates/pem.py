@@ -11,6 +11,12 @@ from holdfast.certificates.errors import TooComplex
 
 MAX_BLOCKS = 1000
 
+# What word processors and web pages make of hyphens and spaces, and characters that nobody sees.
+_TYPOGRAPHY = {ord(dash): "-" for dash in "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"}
+_TYPOGRAPHY |= {0xA0: " ", 0x202F: " "} | dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF), "")
+# The run of hyphens is matched from its first one only, so that a long run costs no more than its length.
+_BOUNDARY = re.compile(rb"(?<!-)-+ ?(BEGIN|END) ([A-Z0-9 ]{1,64}?) ?-+", re.IGNORECASE)
+_HEADER = re.compile(rb"^[ \t]*[A-Za-z][A-Za-z0-9-]{0,64}:[^\r\n]*$", re.MULTILINE)  # RFC 1421, section 4.4
 _BEGIN = re.compile(rb"-----BEGIN[ ]([^-\r\n]{1,64})-----", re.IGNORECASE)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 
@@ -26,7 +32,23 @@ class Block:
 
 
 def as_text(data: bytes) -> bytes:
-    """Turn UTF-16, as Windows writes it with or without a byte order mark, into UTF-8; leave all else as it is."""
+    """
+    Turn a text into plain UTF-8.
+
+    UTF-16 may come with or without a byte order mark, as Windows writes it. Dashes and spaces that a word processor has
+    put into a text of blocks become hyphens and blanks again.
+    """
+    text = _as_utf8(data)
+    if text.isascii() or b"BEGIN" not in text.upper():
+        return text
+    try:
+        characters = text.decode()
+    except UnicodeDecodeError:
+        characters = text.decode("cp1252", "replace")
+    return _BOUNDARY.sub(rb"-----\1 \2-----", characters.translate(_TYPOGRAPHY).encode())
+
+
+def _as_utf8(data: bytes) -> bytes:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     elif b"-\0-\0-\0B\0E\0G\0I\0N\0" in data:
@@ -72,7 +94,7 @@ def _block(text: bytes, number: int, begin: re.Match[bytes], stop: int) -> Block
     if end < 0:
         return Block(number, label, b"", "its END line is missing, the file seems to be cut off")
     try:
-        return Block(number, label, _decode(_packed(text[begin.end() : end])), "")
+        return Block(number, label, _decode(_packed(_HEADER.sub(b"", text[begin.end() : end]))), "")
     except binascii.Error:
         return Block(number, label, b"", "its base64 is damaged")
 

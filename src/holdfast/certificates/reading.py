@@ -82,9 +82,10 @@ def _read_text(data: bytes, password: str | None) -> Found:
         return _read_blocks(blocks, password)
     decoded = pem.bare_base64(text)
     if decoded:
-        found = _read_binary(decoded, password)
-        if found:
+        if found := _read_binary(decoded, password):
             return found
+        if b"BEGIN" in decoded.upper():  # PEM in base64, as a Kubernetes Secret holds it
+            return _read_text(decoded, password)
     raise _why_not(data)
 
 
