@@ -7,7 +7,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
 from math import ceil
 
 from starlette.datastructures import Headers
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from holdfast.host_cookie import PREFIX
 from holdfast.rest.errors import Problem, answer
 from holdfast.services.accounts import SESSION_COOKIE
+from holdfast.services.attempts import client_key
 
 TOO_MANY = Problem(429, "too-many-requests", "Too Many Requests")
 BURST = 10.0  # seconds' worth of requests that may come at once
@@ -68,8 +68,8 @@ class RateLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 429 or pass the request on."""
         if scope["type"] == "http":
-            wait = self._addresses.take(_address(scope))
-            shown = _shown(scope)
+            wait = self._addresses.take(address_of(scope))
+            shown = shown_by(scope)
             if not wait and shown:
                 wait = self._users.take(shown)
             if wait:
@@ -81,16 +81,12 @@ class RateLimit:
         await self._app(scope, receive, send)
 
 
-def _address(scope: Scope) -> str:
-    """Who asks, as far as one can tell: an IPv6 host has a whole /64 of addresses."""
-    host = scope["client"][0] if scope.get("client") else "unknown"
-    try:
-        return str(ip_network((host, 64), strict=False)) if ip_address(host).version == 6 else host
-    except ValueError:
-        return host
+def address_of(scope: Scope) -> str:
+    """Say who asks, as far as the connection tells: an address, or the network of an IPv6 host."""
+    return client_key(scope["client"][0]) if scope.get("client") else "unknown"
 
 
-def _shown(scope: Scope) -> str:
+def shown_by(scope: Scope) -> str:
     """Name what the request shows of its user by a hash; empty when it shows nothing."""
     scheme, _, credentials = Headers(scope=scope).get("authorization", "").partition(" ")
     cookies = Request(scope).cookies

@@ -100,6 +100,25 @@ def test_attempts_slow_down_and_recover(accounts, berta, password, here, clock):
     refused(accounts, berta.name, "wrong", here, clock())  # what was before is forgotten
 
 
+def test_of_many_wrong_passwords_at_once_no_more_are_checked_than_of_many_in_a_row(accounts, berta, clock, monkeypatch):
+    verify, done = PasswordHasher.verify, []
+
+    def counted(hasher, stored, given):
+        done.append(given)
+        return verify(hasher, stored, given)
+
+    def guess(number):
+        # An IPv6 host has more addresses than anybody can count.
+        with pytest.raises((SignInRefused, TooManyAttempts)) as refusal:
+            accounts.authenticate(f"{berta.name}{number % 2}", f"wrong {number}", f"2001:db8:9::{number:x}", clock())
+        return refusal.type
+
+    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    with ThreadPoolExecutor(24) as pool:
+        said = list(pool.map(guess, range(100)))
+    assert (said.count(SignInRefused), said.count(TooManyAttempts), len(done)) == (FREE + 1, 95, FREE + 1)
+
+
 def test_a_verified_password_is_remembered_for_a_minute_only(accounts, store, berta, here, clock):
     dearer = PasswordHasher(time_cost=2, memory_cost=16 * 1024, parallelism=1)
     user = replace(berta, id=here, name=here, password_hash=dearer.hash("long enough"))

@@ -1,10 +1,11 @@
 """Who guesses passwords waits longer and longer."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.services.attempts import FORGOTTEN_AFTER, FREE, LONGEST, MAX_KEYS, Attempts
+from holdfast.services.attempts import FORGOTTEN_AFTER, FREE, LONGEST, MAX_KEYS, Attempts, client_key
 from holdfast.services.errors import TooManyAttempts
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -81,3 +82,46 @@ def test_an_endless_list_of_names_does_not_fill_the_memory_and_spares_who_failed
         attempts.failed((f"name {number}",), NOW)
     fail(attempts, FREE + 1, keys=("name anna",))
     assert wait(attempts, NOW, ("name anna",)) == 1
+
+
+def test_attempts_at_once_are_no_more_than_attempts_in_a_row(attempts):
+    def begun(_):
+        try:
+            attempts.begin(KEYS, NOW)
+        except TooManyAttempts:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(begun, range(200))) == FREE + 1
+    attempts.succeeded(KEYS)
+    assert begun(0)
+
+
+def test_nobody_learns_whether_an_attempt_that_came_too_early_was_right(attempts):
+    for _ in range(FREE + 1):
+        attempts.judge(KEYS, NOW, right=False)
+    with pytest.raises(TooManyAttempts):
+        attempts.judge(KEYS, NOW, right=True)
+    attempts.judge(KEYS, NOW + timedelta(seconds=1), right=True)
+    assert wait(attempts, NOW, KEYS[:1]) == 0
+    assert wait(attempts, NOW, KEYS[1:]) == 1  # who knows one secret may still guess others
+
+
+@pytest.mark.parametrize(
+    ("host", "key"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::FFFF:c000:201", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:DB8:0:0:ffff::1", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+        ("unknown", "unknown"),
+        ("", ""),
+    ],
+)
+def test_a_client_is_an_ipv4_address_or_an_ipv6_network(host, key):
+    assert client_key(host) == key

@@ -6,6 +6,7 @@ import base64
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from holdfast.services.accounts import SESSION_COOKIE, principal_of
 from holdfast.services.errors import CredentialsMissing, SignInRefused, TokenRefused
@@ -20,15 +21,20 @@ def runtime(request: Request) -> Runtime:
     return found
 
 
-def principal(request: Request) -> Principal:
+async def principal(request: Request) -> Principal:
     """Find on whose behalf the request is made; raise what says why that is not known."""
     running = runtime(request)
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         name, password = _basic(credentials)
         client = request.client.host if request.client else "unknown"
-        user = running.accounts.authenticate(name, password, client, running.now())
-        return principal_of(user)
+        return principal_of(await running.accounts.sign_in(name, password, client, running.now()))
+    return await run_in_threadpool(_principal_of_token, request)
+
+
+def _principal_of_token(request: Request) -> Principal:
+    running = runtime(request)
+    scheme = request.headers.get("authorization", "").partition(" ")[0]
     if scheme.lower() == "bearer":
         script = token_principal(running.store, bearer(request), running.now())
         if script is None:

@@ -34,6 +34,7 @@ from holdfast.services.errors import (
     NotFound,
     NothingBefore,
     NotPermitted,
+    PasswordsBusy,
     ScopeMissing,
     SignInRefused,
     TokenRefused,
@@ -75,6 +76,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NotPermitted: Problem(403, "not-permitted", "Forbidden"),
     CredentialsMissing: Problem(401, "unauthorized", "Unauthorized"),
     ScopeMissing: Problem(403, "scope-missing", "Forbidden"),
+    PasswordsBusy: Problem(503, "busy", "Service Unavailable"),
     StoreBusy: Problem(503, "busy", "Service Unavailable"),
     StoreFull: Problem(507, "storage-full", "Insufficient Storage"),
     StoreReadOnly: Problem(507, "storage-read-only", "Insufficient Storage"),
@@ -122,7 +124,7 @@ def install(app: FastAPI) -> None:
 async def _domain_error(request: Request, error: Exception) -> JSONResponse:
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     headers = {}
-    if isinstance(error, StoreBusy | TooManyAttempts | TooManyTests):
+    if isinstance(error, PasswordsBusy | StoreBusy | TooManyAttempts | TooManyTests):
         headers["Retry-After"] = str(error.seconds)
     said = answer(request, problem, str(error), _details(error), headers)
     for challenge in challenges(request, error):

@@ -10,12 +10,13 @@ from urllib.parse import unquote_plus
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
 from holdfast.apis.errors import InvalidField
 from holdfast.rest.authentication import Caller, Running
 from holdfast.services import oauth
 from holdfast.services.errors import TooManyAttempts
-from holdfast.services.oauth import ACCESS_LASTS, GrantRefused, TokenRequest
+from holdfast.services.oauth import ACCESS_LASTS, Grant, Granted, GrantRefused, TokenRequest
 from holdfast.services.runtime import Runtime
 from holdfast.store.tokens import Application
 
@@ -97,7 +98,7 @@ def register(running: Running, caller: Caller, body: RegistrationBody) -> Regist
 @router.post(
     TOKEN, openapi_extra=_OPEN, responses=_ERRORS, response_model=TokenAnswer, response_model_exclude_none=True
 )
-def give_token(
+async def give_token(
     request: Request,
     running: Running,
     grant_type: Text = "",
@@ -110,10 +111,10 @@ def give_token(
 ) -> Any:
     """Give tokens to an application that says its id and secret by HTTP Basic or in the form."""
     asked = TokenRequest(grant_type, username, password, refresh_token, scope)
+    # Only a password is hashed: other grants don't wait for those who sign in.
+    run = running.accounts.threads.run if grant_type == Grant.PASSWORD else run_in_threadpool
     try:
-        application = _application(request, running, client_id, client_secret)
-        address = _address(request)
-        made = oauth.grant_token(running.store, running.accounts, application, asked, address, running.now())
+        made = await run(_grant, request, running, asked, client_id, client_secret)
     except (GrantRefused, TooManyAttempts) as error:
         return _refused(request, error)
     return TokenAnswer(
@@ -123,6 +124,11 @@ def give_token(
         token_type="Bearer",  # noqa: S106 - the kind of token
         expires_in=int(ACCESS_LASTS.total_seconds()),
     )
+
+
+def _grant(request: Request, running: Runtime, asked: TokenRequest, client_id: str, client_secret: str) -> Granted:
+    application = _application(request, running, client_id, client_secret)
+    return oauth.grant_token(running.store, running.accounts, application, asked, _address(request), running.now())
 
 
 @router.post(REVOKE, openapi_extra=_OPEN, responses=_ERRORS, response_model=dict[str, Any])

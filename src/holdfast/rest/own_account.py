@@ -11,6 +11,7 @@ from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.users import described_user
 from holdfast.services import own_account
+from holdfast.services.password_threads import on_password_threads
 
 router = APIRouter(prefix=f"{PREFIX}/account", tags=["Account"])
 
@@ -32,6 +33,7 @@ def get_account(running: Running, caller: Caller) -> dict[str, Any]:
 
 
 @router.put("/password", status_code=204)
+@on_password_threads
 def change_password(request: Request, running: Running, caller: Caller, body: OwnPasswordBody) -> Response:
     """Change one's password; all sessions end, personal tokens stay."""
     address = request.client.host if request.client else "unknown"

@@ -11,6 +11,7 @@ from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.prefixes import PREFIX
 from holdfast.services import users
+from holdfast.services.password_threads import on_password_threads
 from holdfast.store.accounts import User
 
 router = APIRouter(prefix=PREFIX, tags=["Users"])
@@ -61,6 +62,7 @@ def list_users(running: Running, caller: Caller, limit: Limit = DEFAULT_LIMIT, o
 
 
 @router.post("/users", status_code=201)
+@on_password_threads
 def create_user(running: Running, caller: Caller, body: UserBody) -> dict[str, Any]:
     """Make a user; outside of the default organization, the name that they sign in with ends with @ORGANIZATION."""
     passwords = running.accounts.passwords
@@ -82,6 +84,7 @@ def change_user(running: Running, caller: Caller, name: str, body: UserChange) -
 
 
 @router.put("/users/{name}/password", status_code=204)
+@on_password_threads
 def set_password(running: Running, caller: Caller, name: str, body: PasswordBody) -> Response:
     """Give a user another password; their sessions, tokens and applications end."""
     passwords = running.accounts.passwords
@@ -104,6 +107,7 @@ def list_organizations(running: Running, caller: Caller) -> dict[str, Any]:
 
 
 @router.post("/organizations", status_code=201)
+@on_password_threads
 def create_organization(running: Running, caller: Caller, body: OrganizationBody) -> dict[str, Any]:
     """Make an organization with its first admin: for admins of the default one."""
     passwords = running.accounts.passwords

@@ -5,14 +5,18 @@ Who may do something here: users, their passwords, and sessions that can be revo
 import hashlib
 import hmac
 import secrets
+import threading
 import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from holdfast.services.attempts import Attempts
+from starlette.concurrency import run_in_threadpool
+
+from holdfast.services.attempts import Attempts, client_key
 from holdfast.services.errors import SignInRefused
+from holdfast.services.password_threads import PasswordThreads
+from holdfast.services.passwords import AT_ONCE, Passwords
 from holdfast.services.passwords import MAX_PASSWORD as MAX_PASSWORD
-from holdfast.services.passwords import Passwords
 from holdfast.services.permissions import Role, permissions_of
 from holdfast.services.principal import Principal
 from holdfast.store import accounts, journal
@@ -48,6 +52,9 @@ class Accounts:
         self.attempts = Attempts()
         self._key = secrets.token_bytes(32)
         self._verified: dict[bytes, datetime] = {}
+        self.threads = PasswordThreads()
+        # One after the other, and as many as are hashed at once: those that wait are not counted as failed meanwhile.
+        self._turn = threading.BoundedSemaphore(AT_ONCE)
 
     def ensure_user(self, organization: str, name: str, password: str, now: datetime, *, reset: bool) -> bool:
         """
@@ -81,6 +88,18 @@ class Accounts:
                 journal.record(session, AuditEvent(organization, now, "holdfast", "set password", name, ""))
             return False
 
+    async def sign_in(self, name: str, password: str, client: str, now: datetime) -> User:
+        """
+        Find the user as `authenticate` does, without keeping one of the threads that others work in.
+
+        Raises PasswordsBusy, SignInRefused, TooManyAttempts.
+        """
+        known = await run_in_threadpool(self._recall, name, password, now)
+        if known:
+            return known
+        self.attempts.refuse_early(_keys(name, client), now)
+        return await self.threads.run(self.authenticate, name, password, client, now)
+
     def authenticate(self, name: str, password: str, client: str, now: datetime) -> User:
         """
         Find the user with this name and password; *client* is the address that asks.
@@ -88,23 +107,34 @@ class Accounts:
         Raises:
             SignInRefused: They do not belong together, or the user is disabled or has no password. Takes as long for a
                 name that does not exist.
-            TooManyAttempts: Attempts failed before; a while must pass.
+            TooManyAttempts: Attempts failed before, or are being made; a while must pass.
         """
+        keys = _keys(name, client)
+        with self._turn:
+            user, stored, digest = self._found(name, password)
+            if user and self._is_verified(digest, now):
+                return user
+            self.attempts.begin(keys, now)
+            if self.passwords.matches(stored, password) and user:
+                self._remember(digest, now)
+                self.attempts.succeeded(keys)
+                return user
+        raise SignInRefused
+
+    def _recall(self, name: str, password: str, now: datetime) -> User | None:
+        user, _, digest = self._found(name, password)
+        return user if user and self._is_verified(digest, now) else None
+
+    def _found(self, name: str, password: str) -> tuple[User | None, str, bytes]:
+        """Find who may have this password, the hash to compare it with, and what it is remembered by."""
         with self._store.read() as session:
             user = accounts.user_named(session, name)
         user = None if user and (user.disabled or user.identity) else user
         stored = user.password_hash if user else self.passwords.nobody
-        digest = hmac.digest(self._key, f"{stored}\0{password}".encode(), hashlib.sha256)
-        if user and now < self._verified.get(digest, now):
-            return user
-        keys = (f"name {name}", f"client {client}")
-        self.attempts.refuse_early(keys, now)
-        if self.passwords.matches(stored, password) and user:
-            self._remember(digest, now)
-            self.attempts.succeeded(keys)
-            return user
-        self.attempts.failed(keys, now)
-        raise SignInRefused
+        return user, stored, hmac.digest(self._key, f"{stored}\0{password}".encode(), hashlib.sha256)
+
+    def _is_verified(self, digest: bytes, now: datetime) -> bool:
+        return now < self._verified.get(digest, now)
 
     def start_session(self, user: User, now: datetime, address: str = "", agent: str = "") -> str:
         """
@@ -140,3 +170,7 @@ class Accounts:
         if len(self._verified) >= MAX_VERIFIED:
             self._verified.clear()
         self._verified[digest] = now + VERIFIED_LASTS
+
+
+def _keys(name: str, client: str) -> tuple[str, str]:
+    return f"name {name}", f"client {client_key(client)}"

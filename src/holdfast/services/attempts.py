@@ -2,9 +2,11 @@
 Failed sign-ins, and how long one must wait after them.
 """
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 
 from holdfast.services.errors import TooManyAttempts
@@ -13,6 +15,24 @@ FREE = 4  # failures that cost nothing: people mistype
 LONGEST = timedelta(minutes=1)
 FORGOTTEN_AFTER = timedelta(minutes=15)
 MAX_KEYS = 10_000
+HOST_PREFIX = 64  # bits of an IPv6 address: a host gets at least as many addresses (RFC 6177)
+
+
+def client_key(host: str) -> str:
+    """
+    Name what counts as one client: an IPv4 address, or the /64 of an IPv6 address; what is no address, as it is.
+
+    An IPv4 address within an IPv6 one (`::ffff:192.0.2.1`, what a socket for both says) is that IPv4 address.
+    """
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ip_network((int(address), HOST_PREFIX), strict=False))
 
 
 @dataclass(slots=True)
@@ -30,29 +50,60 @@ class _Failures:
 
 
 class Attempts:
-    """Counts failures by key (a user name, an address); each failure beyond the free ones doubles the wait."""
+    """
+    Counts failures by key (a user name, a client); each failure beyond the free ones doubles the wait.
+
+    Each method is one step, whatever other threads do.
+    """
 
     def __init__(self) -> None:
         self._failures: dict[str, _Failures] = {}
+        self._lock = threading.RLock()
 
     def refuse_early(self, keys: Iterable[str], now: datetime) -> None:
         """Raise TooManyAttempts when it is too early for one of *keys*."""
-        waits = [failures.next_at - now for key in keys if (failures := self._failures.get(key))]
+        with self._lock:
+            waits = [failures.next_at - now for key in keys if (failures := self._failures.get(key))]
         if waits and (longest := max(waits)) > timedelta():
             raise TooManyAttempts(ceil(longest.total_seconds()))
 
+    def begin(self, keys: Sequence[str], now: datetime) -> None:
+        """
+        Count an attempt as failed before it is judged, so that many at once are no more than many in a row.
+
+        `succeeded` takes it back. Raises TooManyAttempts and counts nothing when it is too early.
+        """
+        with self._lock:
+            self.refuse_early(keys, now)
+            self.failed(keys, now)
+
+    def judge(self, keys: Sequence[str], now: datetime, *, right: bool) -> None:
+        """
+        Count an attempt that was right or not; if it was right, the failures of the first key are forgotten.
+
+        Raises TooManyAttempts when it is too early, so that it says nothing about the attempt.
+        """
+        with self._lock:
+            self.refuse_early(keys, now)
+            if right:
+                self.succeeded(keys[:1])
+            else:
+                self.failed(keys, now)
+
     def failed(self, keys: Iterable[str], now: datetime) -> None:
         """Count a failure for each of *keys*."""
-        for key in keys:
-            failures = self._failures.setdefault(key, _Failures(0, now))
-            if now - failures.last > FORGOTTEN_AFTER:
-                failures.count = 0
-            failures.count += 1
-            failures.last = now
-        while len(self._failures) > MAX_KEYS:
-            self._failures.pop(next(iter(self._failures)))
+        with self._lock:
+            for key in keys:
+                failures = self._failures.setdefault(key, _Failures(0, now))
+                if now - failures.last > FORGOTTEN_AFTER:
+                    failures.count = 0
+                failures.count += 1
+                failures.last = now
+            while len(self._failures) > MAX_KEYS:
+                self._failures.pop(next(iter(self._failures)))
 
     def succeeded(self, keys: Iterable[str]) -> None:
         """Forget the failures of *keys*."""
-        for key in keys:
-            self._failures.pop(key, None)
+        with self._lock:
+            for key in keys:
+                self._failures.pop(key, None)

@@ -121,6 +121,15 @@ class TooManyTests(RuntimeError):
         super().__init__(f"Too many backends are being tested. Try again in {self.seconds} seconds.")
 
 
+class PasswordsBusy(RuntimeError):
+    """So many passwords are being checked that there is no place left to wait; *seconds* until the next attempt."""
+
+    seconds = 2
+
+    def __init__(self) -> None:
+        super().__init__(f"Too many people are signing in at this moment. Try again in {self.seconds} seconds.")
+
+
 class NotPermitted(PermissionError):
     """The user has signed in, and lacks *permission*."""
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
 from holdfast.services.accounts import Accounts, hash_token
+from holdfast.services.attempts import client_key
 from holdfast.services.errors import SignInRefused
 from holdfast.services.permissions import Permission, permissions_of
 from holdfast.services.principal import Principal
@@ -100,12 +101,11 @@ def authenticate_application(
     """Find the application that asks. Raises GrantRefused, TooManyAttempts."""
     with store.read() as session:
         found = tokens.application_with_id(session, application_id)
-    keys = (f"application {application_id}", f"client {address}")
-    accounts.attempts.refuse_early(keys, now)
-    if hmac.compare_digest(found.secret_hash if found else _NOBODY, hash_token(secret)) and found:
-        accounts.attempts.succeeded(keys[:1])
+    keys = (f"application {application_id}", f"client {client_key(address)}")
+    right = hmac.compare_digest(found.secret_hash if found else _NOBODY, hash_token(secret))
+    accounts.attempts.judge(keys, now, right=right)
+    if right and found:
         return found
-    accounts.attempts.failed(keys, now)
     raise GrantRefused("invalid_client", "There is no client with this id and this secret.")
 
 

@@ -15,7 +15,7 @@ from holdfast.apis.errors import InvalidField
 
 MIN_PASSWORD = 12  # characters
 MAX_PASSWORD = 1_024  # characters; more would only cost us time
-AT_ONCE = 2  # passwords checked at the same time: each takes 64 MiB
+AT_ONCE = 2  # hashes made at the same time: each takes 64 MiB
 _COMMON = Path(__file__).parent / "common_passwords/list.txt"
 _REPEATED = re.compile(r"(.+?)\1+", re.DOTALL)
 _ENDS = re.compile(r"^[\W\d_]+|[\W\d_]+$")
@@ -46,22 +46,25 @@ def check_password(password: str, user: str, field: str = "password") -> str:
 
 
 class Passwords:
-    """Makes hashes of passwords and compares with them, a few at a time."""
+    """Makes hashes of passwords and compares with them, two at a time; who calls, waits for their turn."""
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher()  # argon2id, the library's parameters (RFC 9106, low-memory profile)
-        self.nobody = self.hash(secrets.token_urlsafe())  # what those who do not exist are compared with
         self._turn = threading.BoundedSemaphore(AT_ONCE)
+        self.nobody = self.hash(secrets.token_urlsafe())  # what those who do not exist are compared with
 
     def hash(self, password: str) -> str:
         """Make the hash that is stored."""
-        return self._hasher.hash(password)
+        with self._turn:
+            return self._hasher.hash(password)
 
     def matches(self, password_hash: str, password: str) -> bool:
         """Say whether *password* is the one that *password_hash* was made of."""
+        if len(password) > MAX_PASSWORD:
+            return False
         try:
             with self._turn:
-                return len(password) <= MAX_PASSWORD and self._hasher.verify(password_hash, password)
+                return self._hasher.verify(password_hash, password)
         except (VerificationError, InvalidHashError):
             return False
 

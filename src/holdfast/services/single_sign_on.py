@@ -19,7 +19,7 @@ from holdfast.openid.errors import IdentityRefused, ProviderUnusable
 from holdfast.openid.identity import Identity
 from holdfast.openid.provider import Provider, SignIn
 from holdfast.services.accounts import ADMIN
-from holdfast.services.attempts import Attempts
+from holdfast.services.attempts import Attempts, client_key
 from holdfast.services.errors import ProviderSignInRefused
 from holdfast.services.permissions import Role
 from holdfast.services.users import MAX_USERS, sign_in_name
@@ -88,7 +88,7 @@ def finish(
             role here.
         TooManyAttempts: From there, others were refused before.
     """
-    keys = (f"client {address}",)
+    keys = (f"client {client_key(address)}",)
     attempts.refuse_early(keys, now)
     sign_in = _sign_in(secret, returned.redirect_uri)
     if not secret or not hmac.compare_digest(sign_in.state.encode(), returned.state.encode()):

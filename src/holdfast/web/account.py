@@ -12,6 +12,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.services import own_account
 from holdfast.services.accounts import SESSION_COOKIE, hash_token
 from holdfast.services.errors import TooManyAttempts
+from holdfast.services.password_threads import on_password_threads
 from holdfast.services.passwords import MIN_PASSWORD
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
@@ -30,6 +31,7 @@ def show(request: Request, running: Running, who: Visitor) -> Response:
 
 
 @router.post("/password")
+@on_password_threads
 def change_password(
     request: Request,
     running: Running,

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from holdfast.services.accounts import SESSION_COOKIE, SESSION_LASTS
 from holdfast.services.errors import SignInRefused, TooManyAttempts
+from holdfast.services.password_threads import on_password_threads
 from holdfast.services.runtime import Runtime
 from holdfast.store.accounts import User
 from holdfast.web.rendering import render
@@ -25,6 +26,7 @@ def show(request: Request, next: str = "/apis") -> Response:  # noqa: A002 - the
 
 
 @router.post("/sign-in")
+@on_password_threads
 def sign_in(
     request: Request,
     running: Running,

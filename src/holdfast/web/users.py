@@ -12,6 +12,7 @@ from starlette.responses import Response
 from holdfast.apis.errors import InvalidField
 from holdfast.services import users
 from holdfast.services.errors import Conflict
+from holdfast.services.password_threads import on_password_threads
 from holdfast.services.passwords import MIN_PASSWORD
 from holdfast.services.permissions import Permission, Role
 from holdfast.services.principal import Principal
@@ -47,6 +48,7 @@ def new_user(request: Request, who: Visitor) -> Response:
 
 
 @router.post("/new")
+@on_password_threads
 def create_user(
     request: Request,
     running: Running,
@@ -90,6 +92,7 @@ def change_user(
 
 
 @router.post("/{name}/password")
+@on_password_threads
 def set_password(
     request: Request, running: Running, who: Visitor, name: str, password: Annotated[str, Form()] = ""
 ) -> Response:
