@@ -18,6 +18,7 @@ from holdfast import rest, web
 from holdfast.addresses import Network
 from holdfast.apis.api import DEFAULT_ORGANIZATION
 from holdfast.apis.endpoint import Environment
+from holdfast.concurrency_limit import ConcurrencyLimit
 from holdfast.forwarded import ForwardedClient
 from holdfast.gateway.ads import keep_serving
 from holdfast.gateway.backend_limits import BackendLimits
@@ -97,7 +98,7 @@ def create_asgi(runtime: Runtime, requests_per_second: float = 0.0, trusted_prox
         door = json_door if scope["path"].startswith(JSON_PATHS) else html_door
         await door(scope, receive, send)
 
-    inner = CrossOriginProtection(BodyLimit(HostCookie(doors)))
+    inner = CrossOriginProtection(BodyLimit(ConcurrencyLimit(HostCookie(doors))))
     limited = RateLimit(inner, requests_per_second) if requests_per_second else inner
     return ForwardedClient(SecurityHeaders(limited), trusted_proxies)
 

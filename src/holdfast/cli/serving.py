@@ -4,7 +4,9 @@ What `holdfast up`, `demo`, `doctor` and `rotate-sealing-key` run. The only modu
 
 import asyncio
 import gc
+import os
 import signal
+import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -28,6 +30,7 @@ from holdfast.settings import Settings
 from holdfast.telemetry import configure_logging
 
 T = TypeVar("T")
+THREADS_WITHIN = 5.0  # seconds for threads to end after everything else has
 console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
@@ -79,6 +82,11 @@ async def _until_stopped(work: Coroutine[Any, Any, T]) -> T | None:
         return await task
     except asyncio.CancelledError:
         return None
+    finally:
+        # All is closed, and a thread that still computes can't be stopped: nobody is left to get what it makes.
+        timer = threading.Timer(THREADS_WITHIN, os._exit, (0,))
+        timer.daemon = True
+        timer.start()
 
 
 async def _up(settings: Settings, *, demo: bool) -> None:

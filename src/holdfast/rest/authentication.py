@@ -28,8 +28,11 @@ async def principal(request: Request) -> Principal:
     if scheme.lower() == "basic":
         name, password = _basic(credentials)
         client = request.client.host if request.client else "unknown"
-        return principal_of(await running.accounts.sign_in(name, password, client, running.now()))
-    return await run_in_threadpool(_principal_of_token, request)
+        found = principal_of(await running.accounts.sign_in(name, password, client, running.now()))
+    else:
+        found = await run_in_threadpool(_principal_of_token, request)
+    request.state.account = found.account  # for concurrency_limit.py
+    return found
 
 
 def _principal_of_token(request: Request) -> Principal:

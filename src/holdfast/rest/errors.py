@@ -23,6 +23,7 @@ from holdfast.rest.challenges import challenges
 from holdfast.rest.prefixes import PREFIX as PREFIX
 from holdfast.sealing import CannotUnseal
 from holdfast.services.errors import (
+    Busy,
     CertificateExpired,
     Conflict,
     ContentChanged,
@@ -34,7 +35,6 @@ from holdfast.services.errors import (
     NotFound,
     NothingBefore,
     NotPermitted,
-    PasswordsBusy,
     ScopeMissing,
     SignInRefused,
     TokenRefused,
@@ -56,7 +56,9 @@ class Problem:
     title: str
 
 
+BUSY = Problem(503, "busy", "Service Unavailable")
 PROBLEMS: dict[type[Exception], Problem] = {
+    Busy: BUSY,
     CannotUnseal: Problem(409, "key-lost", "The key cannot be opened"),
     CertificateError: Problem(400, "certificate-unusable", "The file cannot be used as certificates"),
     CertificateExpired: Problem(400, "certificate-expired", "Certificate Expired"),
@@ -76,8 +78,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NotPermitted: Problem(403, "not-permitted", "Forbidden"),
     CredentialsMissing: Problem(401, "unauthorized", "Unauthorized"),
     ScopeMissing: Problem(403, "scope-missing", "Forbidden"),
-    PasswordsBusy: Problem(503, "busy", "Service Unavailable"),
-    StoreBusy: Problem(503, "busy", "Service Unavailable"),
+    StoreBusy: BUSY,
     StoreFull: Problem(507, "storage-full", "Insufficient Storage"),
     StoreReadOnly: Problem(507, "storage-read-only", "Insufficient Storage"),
     SignInRefused: Problem(401, "unauthorized", "Unauthorized"),
@@ -124,7 +125,7 @@ def install(app: FastAPI) -> None:
 async def _domain_error(request: Request, error: Exception) -> JSONResponse:
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     headers = {}
-    if isinstance(error, PasswordsBusy | StoreBusy | TooManyAttempts | TooManyTests):
+    if isinstance(error, Busy | StoreBusy | TooManyAttempts | TooManyTests):
         headers["Retry-After"] = str(error.seconds)
     said = answer(request, problem, str(error), _details(error), headers)
     for challenge in challenges(request, error):

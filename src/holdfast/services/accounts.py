@@ -92,7 +92,7 @@ class Accounts:
         """
         Find the user as `authenticate` does, without keeping one of the threads that others work in.
 
-        Raises PasswordsBusy, SignInRefused, TooManyAttempts.
+        Raises Busy, SignInRefused, TooManyAttempts.
         """
         known = await run_in_threadpool(self._recall, name, password, now)
         if known:

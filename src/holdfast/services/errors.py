@@ -121,13 +121,12 @@ class TooManyTests(RuntimeError):
         super().__init__(f"Too many backends are being tested. Try again in {self.seconds} seconds.")
 
 
-class PasswordsBusy(RuntimeError):
-    """So many passwords are being checked that there is no place left to wait; *seconds* until the next attempt."""
+class Busy(RuntimeError):
+    """There is no place left to wait for what *text* says; the next attempt may succeed in *seconds*."""
 
-    seconds = 2
-
-    def __init__(self) -> None:
-        super().__init__(f"Too many people are signing in at this moment. Try again in {self.seconds} seconds.")
+    def __init__(self, text: str, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(f"{text} Try again in {seconds} seconds.")
 
 
 class NotPermitted(PermissionError):

@@ -8,10 +8,11 @@ from typing import Any, ParamSpec, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
-from holdfast.services.errors import PasswordsBusy
+from holdfast.services.errors import Busy
 
 THREADS = 8  # more than hashes at once: some wait for the database
 MAX_WAITING = 64
+BUSY = 2  # seconds until the next attempt
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -24,9 +25,9 @@ class PasswordThreads:
         self._waiting = waiting
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run *work* in a thread and give its result. Raises PasswordsBusy: too many wait already."""
+        """Run *work* in a thread and give its result. Raises Busy: too many wait already."""
         if self._limiter.statistics().tasks_waiting >= self._waiting:
-            raise PasswordsBusy
+            raise Busy("Too many people are signing in at this moment.", BUSY)
         return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=self._limiter)
 
 

@@ -18,6 +18,11 @@ class Principal:
     permissions: frozenset[Permission] = EVERY_PERMISSION
     beyond_scopes: frozenset[Permission] = frozenset()  # what the user may, and the token that they show may not
 
+    @property
+    def account(self) -> str:
+        """Who it is, among the users of all organizations."""
+        return f"{self.organization}\n{self.user}"
+
     def may(self, permission: Permission) -> bool:
         """Say whether they are allowed it."""
         return permission in self.permissions

@@ -2,6 +2,7 @@
 What the doors hold in their hands: everything that is running.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,7 @@ class Runtime:
     now: Callable[[], datetime] = utc_now
     background: Background = field(default_factory=Background)
     single_sign_on: SingleSignOn | None = None
+    live_pages: Counter[str] = field(default_factory=Counter)  # streams of events that are open, by account
     retire_after: timedelta = timedelta(days=1)  # without use, until retiring previous certificates is proposed
 
     @property

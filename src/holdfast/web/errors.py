@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from holdfast.apis.errors import InvalidField
-from holdfast.services.errors import EndpointNeedsNoCertificate, NotFound, NotPermitted, PasswordsBusy
+from holdfast.services.errors import Busy, EndpointNeedsNoCertificate, NotFound, NotPermitted
 from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly, unwritable
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.session import NotSignedIn
@@ -29,7 +29,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(InvalidField, _invalid)
     app.add_exception_handler(EndpointNeedsNoCertificate, _invalid)
     app.add_exception_handler(StoreBusy, _busy)
-    app.add_exception_handler(PasswordsBusy, _busy)
+    app.add_exception_handler(Busy, _busy)
     for kind in (StoreFull, StoreReadOnly, OSError):
         app.add_exception_handler(kind, _not_saved)
     app.add_exception_handler(HTTPException, _http_error)
@@ -60,7 +60,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _busy(request: Request, error: Exception) -> Response:
     title = "Not saved" if isinstance(error, StoreBusy) else "Try again"
     page = render(request, "error.html", status=503, title=title, message=str(error))
-    page.headers["Retry-After"] = str(error.seconds if isinstance(error, StoreBusy | PasswordsBusy) else 1)
+    page.headers["Retry-After"] = str(error.seconds if isinstance(error, StoreBusy | Busy) else 1)
     return page
 
 

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from holdfast.apis.api import Api
 from holdfast.apis.endpoint import Endpoint
 from holdfast.services import catalog
-from holdfast.services.errors import NotFound
+from holdfast.services.errors import Busy, NotFound
 from holdfast.services.failures import Failure
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
@@ -24,6 +24,8 @@ from holdfast.web.session import NotSignedIn, Running, Visitor, visitor
 router = APIRouter(prefix="/apis/{api_id}")
 # A comment now and then finds out that the browser has gone, and that the session has ended.
 HEARTBEAT = 15.0  # seconds
+MAX_STREAMS = 20  # of one user
+SECONDS = 30  # until the next attempt
 
 
 @router.get("/enforcement")
@@ -35,12 +37,15 @@ def enforcement(running: Running, who: Visitor, api_id: str) -> Response:
 @router.get("/enforcement/live")
 async def live(request: Request, running: Running, who: Visitor, api_id: str) -> Response:
     """Say it now and after every change, until the browser goes or the session ends."""
+    if running.live_pages[who.account] >= MAX_STREAMS:
+        raise Busy(f"You have {MAX_STREAMS} pages open that show changes as they happen.", SECONDS)
     await asyncio.to_thread(catalog.get_api, running.store, who, api_id)
     return StreamingResponse(_events(request, running, who, api_id), media_type="text/event-stream")
 
 
 async def _events(request: Request, running: Runtime, who: Principal, api_id: str) -> AsyncIterator[str]:
     observer = running.cache.observe()
+    running.live_pages[who.account] += 1
     told = None
     try:
         while True:
@@ -59,6 +64,9 @@ async def _events(request: Request, running: Runtime, who: Principal, api_id: st
         return  # the session has ended, or the API is gone
     finally:
         running.cache.stop_observing(observer)
+        running.live_pages[who.account] -= 1
+        if not running.live_pages[who.account]:
+            del running.live_pages[who.account]
 
 
 def _state(running: Runtime, who: Principal, api: Api) -> dict[str, dict[str, dict[str, str]]]:

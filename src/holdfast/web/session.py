@@ -28,6 +28,7 @@ def visitor(request: Request) -> Principal:
     found = running.accounts.session_principal(token, running.now()) if token else None
     if found is None:
         raise NotSignedIn
+    request.state.account = found.account  # for concurrency_limit.py
     return found
 
 

@@ -1,0 +1,86 @@
+"""One who asks for as much work as they can does not keep others waiting, nor Holdfast from ending."""
+
+import asyncio
+import base64
+import json
+from collections import Counter
+from time import monotonic
+
+import httpx
+import pytest
+
+from holdfast.concurrency_limit import MAX_WAITING, OF_USER
+from holdfast.services.attempts import FREE
+from running import REST, Holdfast
+
+pytestmark = pytest.mark.envoy
+MANY = OF_USER + MAX_WAITING + 20
+PATIENCE = 5.0  # seconds that somebody else's request may take at most; alone, it takes some milliseconds
+# Thousands of errors, all of which were made; it takes a third of a second still.
+WRONG = json.dumps(
+    {"openapi": "3.0.3", "info": {"title": "a", "version": "1"}, "paths": {f"/{n}": {"get": {}} for n in range(50_000)}}
+).encode()
+
+
+@pytest.fixture(scope="module")
+def holdfast(tmp_path_factory):
+    with Holdfast(tmp_path_factory.mktemp("occupied"), HOLDFAST_TRUSTED_PROXIES="127.0.0.0/8") as running:
+        assert running.rest.get("/apis").status_code == 200  # from here on, the password is known
+        yield running
+
+
+def client_at(holdfast, address, user="admin", password=""):
+    """Make a client of REST that a proxy says is at *address*."""
+    shown = base64.b64encode(f"{user}:{password or holdfast.admin_password}".encode()).decode()
+    headers = {"X-Forwarded-For": address, "Authorization": f"Basic {shown}"}
+    limits = httpx.Limits(max_connections=None)
+    return httpx.AsyncClient(base_url=holdfast.publisher_url + REST, headers=headers, timeout=60, limits=limits)
+
+
+async def longest_wait(holdfast, work, within=60.0):
+    """Ask as somebody else until *work* is done or so many seconds are over; give how long the slowest answer took."""
+    slowest, end = 0.0, monotonic() + within
+    async with client_at(holdfast, "192.0.2.2") as other:
+        while not work.done() and monotonic() < end:
+            begin = monotonic()
+            assert (await other.get("/apis")).status_code == 200
+            slowest = max(slowest, monotonic() - begin)
+    return slowest
+
+
+def test_wrong_passwords_at_once_are_counted_and_keep_nobody_waiting(holdfast):
+    async def guess():
+        # An IPv6 host has addresses without number.
+        clients = [client_at(holdfast, f"2001:db8::{n:x}", f"nobody{n}", "wrong") for n in range(100)]
+        work = asyncio.gather(*(client.get("/apis") for client in clients))
+        slowest = await longest_wait(holdfast, work)
+        for client in clients:
+            await client.aclose()
+        return slowest, [answer.status_code for answer in await work]
+
+    slowest, statuses = asyncio.run(guess())
+    assert FREE < statuses.count(401) < FREE + 5  # one more after a second, the next after two
+    assert set(statuses) == {401, 429}
+    assert slowest < PATIENCE
+
+
+def test_work_at_once_keeps_nobody_waiting_and_does_not_keep_holdfast_from_ending(holdfast):
+    viewer = {"name": "viewer", "password": "a viewer of many words", "roles": ["viewer"]}
+    assert holdfast.rest.post("/users", json=viewer).status_code == 201
+
+    async def occupy():
+        async with client_at(holdfast, "192.0.2.1", viewer["name"], viewer["password"]) as client:
+            posts = (
+                client.post("/apis/validate-openapi", files={"file": WRONG}) for _ in range(OF_USER + MAX_WAITING + 20)
+            )
+            work = asyncio.gather(*posts, return_exceptions=True)
+            slowest = await longest_wait(holdfast, work, within=2)
+            begin = monotonic()
+            await asyncio.to_thread(holdfast.stop)
+            return slowest, monotonic() - begin, await work
+
+    slowest, to_end, answers = asyncio.run(occupy())
+    statuses = Counter(answer.status_code for answer in answers if isinstance(answer, httpx.Response))
+    assert slowest < PATIENCE
+    assert to_end < 12
+    assert statuses[503] >= 20
