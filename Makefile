@@ -18,6 +18,7 @@ run: install ## start Holdfast with a demonstration backend
 
 test: check ## everything: checks, and all tests with real Envoy and a real browser
 	@sh tools/browser.sh $(BIN)
+	@sh tools/nginx.sh
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 fuzz: install ## send 200 random requests to each REST operation

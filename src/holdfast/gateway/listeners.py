@@ -30,6 +30,7 @@ from holdfast.gateway.connection_authentication import challenged, connection_fi
 from holdfast.gateway.downstream import downstream_tls
 from holdfast.gateway.local_replies import REQUEST_ID_HEADER, any_flag, local_replies
 from holdfast.gateway.process import CONTROL_PLANE
+from holdfast.gateway.refusals import refusing
 from holdfast.gateway.resource import LISTENER, Resource, make_resource
 from holdfast.gateway.routes import CALLER_HEADER, ENVIRONMENT_HEADER
 from holdfast.gateway.tls import ads
@@ -49,7 +50,7 @@ def listener(environment: Environment, host: str, port: int, *, tls: bool = Fals
         stat_prefix=environment,
         scoped_routes=_scoped_routes(),
         early_header_mutation_extensions=[_name_request(environment)],
-        http_filters=[*connection_filters(), _router()],
+        http_filters=[refusing(), *connection_filters(), _router()],
         upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type=WEBSOCKET)],
         http_protocol_options=http1(host, port),
         # The backend decides about a body before it is sent (RFC 9110, section 10.1.1).

@@ -18,6 +18,8 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import UInt32Value
 
+from holdfast.gateway.refusals import ESCAPES, TWO_HOSTS, refused_by
+
 REQUEST_ID_HEADER = "x-request-id"
 _NEW_ID = "%UNIQUE_ID%"
 # The one that backends have seen, and for a request that Envoy rejects before it gives it an id, a new one.
@@ -55,21 +57,28 @@ _STREAM_REFUSED = "response.code_details.contains('{remote_refused_stream_reset'
 REPLIES = (
     # Requests that never reach a backend.
     Reply(
+        refused_by(ESCAPES),
+        400,
+        "escaping_path",
+        "The path has an encoded '..' segment. Send the path that it leads to.",
+    ),
+    Reply(refused_by(TWO_HOSTS), 400, "two_hosts", "The request has more than one Host header. Send one."),
+    Reply(
         _direct(403),  # see `routes.refusals`
         403,
         "client_certificate_required",
         "This API is for callers with an accepted client certificate.",
     ),
     Reply(_flags("NR"), 404, "not_found", "No API is served at this address."),
-    Reply(_flags("OM"), 503, "gateway_overloaded", "The gateway has too much to do. Try again later."),
     # Envoy rejects some of these while they still have the id that the caller sent.
+    Reply(_flags("OM"), 503, "gateway_overloaded", "The gateway has too much to do. Try again later.", _NEW_ID),
     Reply(_status(400), 400, "bad_request", "The gateway cannot read this request as HTTP.", _NEW_ID),
     Reply(_status(403), 403, "request_refused", "The gateway does not allow this request."),
-    Reply(_status(404), 404, "not_found", "No API is served at this address."),
+    Reply(_status(404), 404, "not_found", "No API is served at this address.", _NEW_ID),
     Reply(_status(408), 408, "request_timeout", "The request did not arrive in time."),
     Reply(_status(413), 413, "request_too_large", "The body of this request is too large."),
-    Reply(_status(426), 426, "http_version_not_supported", "Use HTTP/1.1 or HTTP/2."),
-    Reply(_status(431), 431, "request_headers_too_large", "The header of this request is too large."),
+    Reply(_status(426), 426, "http_version_not_supported", "Use HTTP/1.1 or HTTP/2.", _NEW_ID),
+    Reply(_status(431), 431, "request_headers_too_large", "The header of this request is too large.", _NEW_ID),
     # What backends do.
     Reply(_NOT_TRUSTED, 503, "backend_not_trusted", "The gateway does not trust the backend."),
     Reply(_flags("UO"), 503, "too_many_open_requests", "Too many requests to the backend are open. Try again later."),

@@ -23,6 +23,8 @@ FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 10.0
 CALM_AFTER = 30.0  # running this long, it is forgiven
 ADMIN_ANSWERS_WITHIN = 2.0
+# All regular expressions are ours (`dot_segments.py`); Envoy's own limit of 100 is for those of strangers.
+_RUNTIME = {"re2.max_program_size.error_level": 1000}
 
 
 class EnvoyMissing(RuntimeError):
@@ -94,6 +96,7 @@ def bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socket: Pat
                 "clusters": [target],
                 "listeners": [MessageToDict(probing.listener(probe_socket), preserving_proto_field_name=True)],
             },
+            "layered_runtime": {"layers": [{"name": "holdfast", "static_layer": _RUNTIME}]},
             # Nobody reads the numbers of single clusters, and with thousands of them they cost memory.
             "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": [{"prefix": "cluster."}]}}},
             "cluster_manager": {"enable_deferred_cluster_creation": False},

@@ -1,0 +1,93 @@
+"""Which paths a backend could read as leading out of its base path, however they are encoded."""
+
+import re
+from urllib.parse import unquote_to_bytes
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.gateway.dot_segments import ESCAPING_PATH
+
+REFUSED = re.compile(ESCAPING_PATH)
+
+
+def decodings(path: str) -> list[str]:
+    """Read *path* as a backend does that decodes it not at all, once or twice, and removes tabs and line ends."""
+    read = [path.encode()]
+    for _ in range(2):
+        read.append(unquote_to_bytes(read[-1]))
+    return [re.sub(r"[\t\r\n]", "", each.decode("latin-1")) for each in read]
+
+
+def leads_out(path: str) -> bool:
+    """Say whether one of the decodings has a segment `..`, maybe with parameters, between slashes of either kind."""
+    segments = [segment for read in decodings(path) for segment in re.split(r"[/\\]", read)[1:]]
+    return any(re.split(r"[;?#\0]", segment)[0] == ".." for segment in segments)
+
+
+def digits_of(character: str) -> st.SearchStrategy[str]:
+    upper = [digit.upper() for digit in f"{ord(character):02x}"]
+    return st.tuples(*(st.sampled_from([digit, digit.lower()]) for digit in upper)).map("".join)
+
+
+def once(character: str) -> st.SearchStrategy[str]:
+    return st.one_of(st.just(character), digits_of(character).map("%{}".format))
+
+
+def encoded(character: str) -> st.SearchStrategy[str]:
+    """Write a character as it is, encoded, or encoded and some of that encoded once more."""
+    again = digits_of(character).flatmap(lambda digits: st.tuples(*map(once, f"%{digits}")).map("".join))
+    return st.one_of(once(character), again)
+
+
+characters = st.sampled_from("...///\\\\;;ab\0?#\t\r\n ").flatmap(encoded)
+paths = st.lists(characters, max_size=12).map("".join).map("/pub/1.0.0/{}".format)
+
+
+@given(paths)
+def test_every_path_that_leads_out_for_some_backend_is_refused(path):
+    if leads_out(path):
+        assert REFUSED.fullmatch(path)
+
+
+@given(paths)
+def test_only_paths_with_a_segment_that_begins_with_two_dots_are_refused(path):
+    if REFUSED.fullmatch(path):
+        assert any(re.search(r"[/\\]\.\.", read) for read in decodings(path))
+
+
+@given(st.tuples(*map(encoded, "/..")), st.sampled_from(["", "/", "\\", ";", ";x=1/"]).flatmap(
+    lambda ending: st.tuples(*map(encoded, ending))
+))  # fmt: skip
+def test_every_encoding_of_a_dot_segment_is_refused(segment, ending):
+    assert REFUSED.fullmatch("/pub/1.0.0" + "".join(segment + ending))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/a/%c0%ae%c0%ae/b",
+        "/a/..%c0%afb",
+        "/a/..%c1%9cb",
+        "/a/%e0%80%ae%e0%80%ae%e0%80%afb",
+        "/a/%u002e%u002e%u002fb",
+        "/a/..%u005Cb",
+        "/a/%25252e%25252e/b",
+        "/a/..%20/b",
+        "/a/..%00",
+    ],
+)
+def test_encodings_that_only_lenient_decoders_know_are_refused(path):
+    assert REFUSED.fullmatch(path)
+
+
+ORDINARY = (
+    "/ /a /a/ /a%2Fb /a%2F%2Fb%5Cc /a/... /a/..b /a/%2e%2ehidden /a/b..%2fc /a/.%2fb /a.. /a/v1..v2 /a/%2E /a;x=../b"
+    " /a/100%25 /a/%E2%80%A6/b /a/-..- /a%252Fb /a/b;c=d;e/f"
+)
+
+
+@pytest.mark.parametrize("path", ORDINARY.split())
+def test_ordinary_paths_pass(path):
+    assert not REFUSED.fullmatch(path)
