@@ -161,6 +161,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             sealing=sealing,
             tls_listeners=tls_listeners,
             limits=BackendLimits(idle=settings.backend_idle),
+            trusted_proxies=settings.trusted_proxies,
         )
         gateways = {environment: url_of(address) for environment, address in listeners.items()}
         tls_gateways = {environment: url_of(address, "https") for environment, address in tls_listeners.items()}

@@ -1,6 +1,7 @@
 """Environments as Envoy listeners."""
 
 import json
+from ipaddress import ip_network
 
 import pytest
 from envoy.config.listener.v3.listener_pb2 import Listener
@@ -23,12 +24,11 @@ from holdfast.gateway.routes import CALLER_HEADER, ENVIRONMENT_HEADER
 from issuing import issue
 
 
-def read(environment="production", host="127.0.0.1", port=8280, *, tls=False):
-    resource = listener(environment, host, port, tls=tls)
+def read(environment="production", host="127.0.0.1", port=8280, *, tls=False, proxies=()):
+    resource = listener(environment, host, port, tls=tls, trusted_proxies=proxies)
     assert (resource.type_url, resource.name) == (LISTENER, f"{environment}/tls" if tls else environment)
     made = Listener.FromString(resource.body)
-    (chain,) = made.filter_chains
-    (network,) = chain.filters
+    (network,) = made.filter_chains[-1].filters
     manager = HttpConnectionManager()
     assert network.typed_config.Unpack(manager)
     return made, manager
@@ -47,11 +47,21 @@ def test_a_listener_has_its_address_and_its_own_routes_over_the_stream(environme
 def test_what_a_listener_says_of_a_request_takes_the_place_of_what_the_caller_said(environment, tls):
     manager = read(environment, tls=tls)[1]
     mutations = HeaderMutation.FromString(manager.early_header_mutation_extensions[0].typed_config.value).mutations
-    removed = [each.remove for each in mutations if each.remove]
-    said = [(each.append.header.key, each.append.header.value) for each in mutations if not each.remove]
-    assert removed == [ENVIRONMENT_HEADER, CALLER_HEADER, "x-request-id"] == [each.remove for each in mutations[:3]]
-    assert said == [(ENVIRONMENT_HEADER, environment), (CALLER_HEADER, "%DOWNSTREAM_PEER_FINGERPRINT_256%")]
+    said = [(each.append.header.key, each.append.header.value) for each in mutations if each.HasField("append")]
+    assert [each.remove for each in mutations[:3]] == [ENVIRONMENT_HEADER, CALLER_HEADER, "x-request-id"]
+    assert said[:2] == [(ENVIRONMENT_HEADER, environment), (CALLER_HEADER, "%DOWNSTREAM_PEER_FINGERPRINT_256%")]
     assert manager.forward_client_cert_details == HttpConnectionManager.SANITIZE
+
+
+def test_only_connections_from_trusted_proxies_get_the_chain_that_believes_them():
+    networks = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"), ip_network("10.0.0.0/8"))
+    made, manager = read(tls=True, proxies=networks)
+    callers, proxies = made.filter_chains
+    assert not callers.HasField("filter_chain_match")
+    ranges = proxies.filter_chain_match.direct_source_prefix_ranges
+    assert [(each.address_prefix, each.prefix_len.value) for each in ranges] == [("10.0.0.0", 8), ("fd00::", 8)]
+    assert callers.transport_socket == proxies.transport_socket
+    assert manager.forward_client_cert_details == HttpConnectionManager.ALWAYS_FORWARD_ONLY
 
 
 def test_a_listener_speaks_tls_only_when_it_is_to_and_takes_any_certificate_without_asking_for_one():

@@ -2,14 +2,14 @@
 Environments -> Envoy listeners.
 """
 
+from collections.abc import Sequence
+
 from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog, AccessLogFilter, OrFilter
-from envoy.config.common.mutation_rules.v3.mutation_rules_pb2 import HeaderMutation
-from envoy.config.core.v3.address_pb2 import Address, SocketAddress
-from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.config.core.v3.address_pb2 import Address, CidrRange, SocketAddress
 from envoy.config.core.v3.config_source_pb2 import ApiVersion
-from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.grpc_service_pb2 import GrpcService
-from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
+from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions
+from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain, FilterChainMatch
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.access_loggers.grpc.v3.als_pb2 import CommonGrpcAccessLogConfig, HttpGrpcAccessLogConfig
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
@@ -19,40 +19,59 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     ScopedRds,
     ScopedRoutes,
 )
-from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2 import (
-    HeaderMutation as EarlyHeaderMutation,
-)
 from google.protobuf.duration_pb2 import Duration
 
+from holdfast.addresses import Network
 from holdfast.apis.endpoint import Environment
 from holdfast.gateway.caller_http import WEBSOCKET, http1
 from holdfast.gateway.connection_authentication import challenged, connection_filters
 from holdfast.gateway.downstream import downstream_tls
-from holdfast.gateway.local_replies import REQUEST_ID_HEADER, any_flag, local_replies
+from holdfast.gateway.forwarding import forward
+from holdfast.gateway.local_replies import any_flag, local_replies
 from holdfast.gateway.process import CONTROL_PLANE
 from holdfast.gateway.refusals import refusing
 from holdfast.gateway.resource import LISTENER, Resource, make_resource
-from holdfast.gateway.routes import CALLER_HEADER, ENVIRONMENT_HEADER
+from holdfast.gateway.routes import ENVIRONMENT_HEADER
 from holdfast.gateway.tls import ads
 
 _BACKEND_FLAGS = frozenset({"UF", "UH", "UC", "UR", "LR", "NC", "URX", "UO", "UPE", "DF", "UT", "SI", "DT", "UMSDR"})
 _HANDSHAKE_WITHIN = Duration(seconds=15)
 
 
-def listener(environment: Environment, host: str, port: int, *, tls: bool = False) -> Resource:
+def listener(
+    environment: Environment, host: str, port: int, *, tls: bool = False, trusted_proxies: Sequence[Network] = ()
+) -> Resource:
     """
     Make the listener of *environment* on *host* (an address) and *port*.
 
-    With *tls* it speaks https, and lets callers present a certificate.
+    With *tls* it speaks https, and lets callers present a certificate. Headers about the caller are believed only from
+    *trusted_proxies*.
     """
     name = f"{environment}/tls" if tls else environment
+    options = http1(host, port)
+    chains = [_chain(environment, options, tls=tls)]
+    if trusted_proxies:
+        by_proxy = _chain(environment, options, tls=tls, by_proxy=True)
+        ranges = [_range(network) for network in dict.fromkeys(trusted_proxies)]
+        by_proxy.filter_chain_match.CopyFrom(FilterChainMatch(direct_source_prefix_ranges=ranges))
+        chains.append(by_proxy)
+    address = Address(socket_address=SocketAddress(address=host, port_value=port))
+    return make_resource(LISTENER, name, Listener(name=name, address=address, filter_chains=chains))
+
+
+def _range(network: Network) -> CidrRange:
+    return CidrRange(address_prefix=str(network.network_address), prefix_len={"value": network.prefixlen})
+
+
+def _chain(
+    environment: Environment, options: Http1ProtocolOptions, *, tls: bool, by_proxy: bool = False
+) -> FilterChain:
     manager = HttpConnectionManager(
         stat_prefix=environment,
         scoped_routes=_scoped_routes(),
-        early_header_mutation_extensions=[_name_request(environment)],
         http_filters=[refusing(), *connection_filters(), _router()],
         upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type=WEBSOCKET)],
-        http_protocol_options=http1(host, port),
+        http_protocol_options=options,
         # The backend decides about a body before it is sent (RFC 9110, section 10.1.1).
         proxy_100_continue=True,
         local_reply_config=local_replies(),
@@ -61,16 +80,14 @@ def listener(environment: Environment, host: str, port: int, *, tls: bool = Fals
         normalize_path={"value": True},
         merge_slashes=False,
         path_with_escaped_slashes_action=HttpConnectionManager.KEEP_UNCHANGED,
-        use_remote_address={"value": True},
         strip_any_host_port=False,
-        forward_client_cert_details=HttpConnectionManager.SANITIZE,
     )
-    chain = FilterChain(filters=[_network_filter(manager)])
+    forward(manager, environment, by_proxy=by_proxy)
+    chain = FilterChain(name="proxies" if by_proxy else "callers", filters=[_network_filter(manager)])
     if tls:
         chain.transport_socket.CopyFrom(downstream_tls())
         chain.transport_socket_connect_timeout.CopyFrom(_HANDSHAKE_WITHIN)
-    address = Address(socket_address=SocketAddress(address=host, port_value=port))
-    return make_resource(LISTENER, name, Listener(name=name, address=address, filter_chains=[chain]))
+    return chain
 
 
 def _network_filter(manager: HttpConnectionManager) -> Filter:
@@ -113,18 +130,3 @@ def _scoped_routes() -> ScopedRoutes:
         rds_config_source=ads(),
         scoped_rds=ScopedRds(scoped_rds_config_source=ads()),
     )
-
-
-def _name_request(environment: Environment) -> TypedExtensionConfig:
-    """Say before routing where a request came in and whose certificate was presented, whatever the caller sent."""
-    said = {ENVIRONMENT_HEADER: environment, CALLER_HEADER: "%DOWNSTREAM_PEER_FINGERPRINT_256%"}
-    # Removed first: without a certificate Envoy has nothing to write, and would leave what the caller sent (measured).
-    # A request id is ours too: Envoy answers some requests before it would replace what the caller sent.
-    mutations = [HeaderMutation(remove=name) for name in (*said, REQUEST_ID_HEADER)]
-    mutations += [
-        HeaderMutation(append=HeaderValueOption(header=HeaderValue(key=name, value=value)))
-        for name, value in said.items()
-    ]
-    made = TypedExtensionConfig(name="envoy.http.early_header_mutation.header_mutation")
-    made.typed_config.Pack(EarlyHeaderMutation(mutations=mutations))
-    return made

@@ -18,9 +18,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import UInt32Value
 
+from holdfast.gateway.forwarding import REQUEST_ID_HEADER
 from holdfast.gateway.refusals import ESCAPES, TWO_HOSTS, refused_by
 
-REQUEST_ID_HEADER = "x-request-id"
 _NEW_ID = "%UNIQUE_ID%"
 # The one that backends have seen, and for a request that Envoy rejects before it gives it an id, a new one.
 _REQUEST_ID = '%COALESCE({"operators":[{"command":"REQ","param":"X-REQUEST-ID"},"UNIQUE_ID"]})%'

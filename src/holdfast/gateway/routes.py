@@ -4,6 +4,7 @@ APIs -> Envoy routes: `/context/version/rest` becomes `/base/rest` at the backen
 
 from collections.abc import Collection, Iterable, Sequence
 
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
     HeaderMatcher,
@@ -84,7 +85,7 @@ def _routes_to(cluster: str, api: Api, endpoint: Endpoint, who: Sequence[HeaderM
     )
     below = f"{api.path}/"
     return [
-        _route(cluster, match, endpoint, _action(target, endpoint, rewrite, retry))
+        _route(cluster, api, match, endpoint, _action(target, endpoint, rewrite, retry))
         for headers, target, retry in kinds
         for match, rewrite in (
             (RouteMatch(path=api.path, headers=headers), endpoint.base_path or "/"),
@@ -106,9 +107,10 @@ def _action(cluster: str, endpoint: Endpoint, rewrite: str, retry: RetryPolicy) 
     )
 
 
-def _route(name: str, match: RouteMatch, endpoint: Endpoint, action: RouteAction) -> Route:
+def _route(name: str, api: Api, match: RouteMatch, endpoint: Endpoint, action: RouteAction) -> Route:
+    prefix = HeaderValueOption(header=HeaderValue(key="x-forwarded-prefix", value=api.path))
     # A failed request tells its route's name, and not its cluster's when no host of the cluster could be chosen.
-    route = Route(name=name, match=match, route=action)
+    route = Route(name=name, match=match, route=action, request_headers_to_add=[prefix])
     if endpoint.connection.connection_per_caller:
         allow_bound_connections(route)
     return route

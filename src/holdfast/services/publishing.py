@@ -4,11 +4,13 @@ The publisher: woken by change rows, it rebuilds what changed, nothing else, and
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 import structlog
 
+from holdfast.addresses import Network
 from holdfast.apis.api import Api
 from holdfast.apis.endpoint import Environment
 from holdfast.certificates.credentials import Credential
@@ -46,14 +48,20 @@ class Publisher:
         sealing: Sealing,
         tls_listeners: Mapping[Environment, Address] = NOWHERE,
         limits: BackendLimits = DEFAULT_LIMITS,
+        trusted_proxies: Sequence[Network] = (),
     ) -> None:
-        """*listeners* speak http, *tls_listeners* https once it is said what they present."""
+        """
+        *listeners* speak http, *tls_listeners* https once it is said what they present.
+
+        What *trusted_proxies* say about their callers is believed.
+        """
         self._store = store
         self._sealing = sealing
         self._cache = cache
         self._enforcements = enforcements
         self._listeners = listeners
         self._tls_listeners = tls_listeners
+        self._listener = partial(listener, trusted_proxies=trusted_proxies)
         self._drain = drain
         self._limits = limits
         self._scopes = Scopes()
@@ -66,12 +74,14 @@ class Publisher:
     async def begin(self) -> None:
         """Publish everything once."""
         everything = await asyncio.to_thread(read_everything, self._store, self._sealing)
-        fixed = [listener(environment, *address) for environment, address in self._listeners.items()]
+        fixed = [self._listener(environment, *address) for environment, address in self._listeners.items()]
         self._take(everything, fixed)
 
     def present(self, credential: Credential) -> None:
         """Let gateways present *credential* to callers, on connections that are new."""
-        every = [listener(environment, *address, tls=True) for environment, address in self._tls_listeners.items()]
+        every = [
+            self._listener(environment, *address, tls=True) for environment, address in self._tls_listeners.items()
+        ]
         self._cache.apply([gateway_secret(credential), *every])
 
     async def follow(self) -> None:
