@@ -14,7 +14,7 @@ import socketserver
 import ssl
 import struct
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -261,13 +261,16 @@ def _url(scheme: str, host: str, port: int, path: str) -> str:
 
 
 @contextmanager
-def http2_backend(presented: Issued) -> Iterator[str]:
-    """Run a TLS server that offers HTTP/2 and HTTP/1.1, answers like Backend (and says `http`), and give its URL."""
+def http2_backend(presented: Issued | None, protocols: Sequence[str] = ("h2", "http/1.1")) -> Iterator[str]:
+    """
+    Run a server that offers *protocols* (ALPN), answers like Backend (and says `http`), and give its URL.
+
+    It speaks TLS, or, unless anything is *presented*, HTTP/1.1 and, with prior knowledge, HTTP/2 in the clear.
+    """
     listening, end = socket.create_server((V4, 0)), threading.Event()
-    url = _url("https", V4, listening.getsockname()[1], "")
-    serving = serve(
-        _asgi_echo, _Http2Config(presented, listening.detach()), shutdown_trigger=lambda: asyncio.to_thread(end.wait)
-    )
+    url = _url("https" if presented else "http", V4, listening.getsockname()[1], "")
+    config = _Http2Config(presented, protocols, listening.detach())
+    serving = serve(_asgi_echo, config, shutdown_trigger=lambda: asyncio.to_thread(end.wait))
     thread = threading.Thread(target=asyncio.run, args=[serving])
     thread.start()
     try:
@@ -278,16 +281,19 @@ def http2_backend(presented: Issued) -> Iterator[str]:
 
 
 class _Http2Config(Config):
-    ssl_enabled = True
     graceful_timeout = 0.2
     loglevel = "critical"
 
-    def __init__(self, presented: Issued, descriptor: int) -> None:
+    def __init__(self, presented: Issued | None, protocols: Sequence[str], descriptor: int) -> None:
         super().__init__()
-        self._context = server_context(presented, self.alpn_protocols)
+        self._context = server_context(presented, list(protocols)) if presented else None
         self.bind = [f"fd://{descriptor}"]
 
-    def create_ssl_context(self) -> ssl.SSLContext:
+    @property
+    def ssl_enabled(self) -> bool:
+        return self._context is not None
+
+    def create_ssl_context(self) -> ssl.SSLContext | None:
         return self._context
 
 

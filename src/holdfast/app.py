@@ -50,6 +50,7 @@ from holdfast.services.client_certificates import seal_anew
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.examining import Examining
 from holdfast.services.failures import Failures
+from holdfast.services.http1_fallback import remember_http1
 from holdfast.services.observing import Observing
 from holdfast.services.on_time import OnTime, repeat
 from holdfast.services.probing import Probes
@@ -166,7 +167,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         gateways = {environment: url_of(address) for environment, address in listeners.items()}
         tls_gateways = {environment: url_of(address, "https") for environment, address in tls_listeners.items()}
         quiet = timedelta(seconds=settings.retire_after)
-        probes = Probes(cache, EMBEDDED, process.probe_socket, process.warming, settings.probe_networks)
+        probes = Probes(
+            cache,
+            EMBEDDED,
+            process.probe_socket,
+            process.warming,
+            settings.probe_networks,
+            rejects_http2=partial(remember_http1, store, utc_now),
+        )
         runtime = Runtime(
             store,
             accounts,

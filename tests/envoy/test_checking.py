@@ -10,7 +10,7 @@ import pytest
 from backends import V4, Backend, ListeningBackend, closed_port, http2_backend, silent_backend
 from issuing import identity_file, issue, server_context
 from kinds import ROOT
-from running import Holdfast, wait_until
+from running import Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.envoy
 PRESENTED = issue(V4)
@@ -73,23 +73,47 @@ def test_one_request_is_sent_and_nothing_that_anybody_knows_is_in_it(holdfast: H
         wait_until(lambda: any(backend.heard))
     (heard,) = [each for each in backend.heard if each]
     host = url.removeprefix("https://")
-    assert heard.decode() == (
-        f"HEAD /base/%20x/ HTTP/1.1\r\nhost: {host}\r\nuser-agent: Holdfast\r\nconnection: close\r\n\r\n"
-    )
+    assert heard.decode() == f"HEAD /base/%20x/ HTTP/1.1\r\nhost: {host}\r\nuser-agent: Holdfast\r\n\r\n"
 
 
-def test_a_backend_that_would_speak_http2_is_asked_by_http1(holdfast: Holdfast):
-    with http2_backend(PRESENTED) as url:
-        trusted(holdfast, url)
-        assert check(holdfast, url + "/base")["statusCode"] == 200
+def set_protocol(holdfast: Holdfast, url: str, protocol: str) -> PublishedApi:
+    """Publish an API that trusts the backend at *url* and speaks *protocol* with it."""
+    api = holdfast.publish_trusted_api(url, PRESENTED.pem) if url.startswith("https") else holdfast.publish_api(url)
+    endpoints = {"production_endpoints": {"url": url, "config": {"protocol": protocol}}}
+    assert holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": endpoints}).status_code == 200
+    return api
 
 
-def test_a_backend_that_speaks_http2_alone_is_not_said_to_have_answered(holdfast: Holdfast):
-    context = server_context(PRESENTED, ["h2"])
-    settings_and_goaway = b"\0\0\0\4\0\0\0\0\0" + b"\0\0\x08\7\0\0\0\0\0" + b"\0\0\0\0\0\0\0\1"
-    with ListeningBackend(context, settings_and_goaway) as backend:
-        trusted(holdfast, backend.url())
-        assert code(holdfast, backend.url()) == "not_http"
+@pytest.mark.parametrize(
+    ("offered", "chosen", "spoken"),
+    [
+        (["h2"], "auto", "2"),
+        (["http/1.1"], "auto", "1.1"),
+        (["h2", "http/1.1"], "auto", "2"),
+        (["h2", "http/1.1"], "http1", "1.1"),
+        (["h2", "http/1.1"], "http2", "2"),
+    ],
+)
+def test_a_check_speaks_the_protocol_of_traffic(holdfast: Holdfast, offered: list[str], chosen: str, spoken: str):
+    with http2_backend(PRESENTED, offered) as url:
+        api = set_protocol(holdfast, url, chosen)
+        wait_until(lambda: holdfast.call(api.path).json().get("http") == spoken)
+        assert check(holdfast, url)["statusCode"] == 200
+
+
+def test_a_protocol_that_the_backend_does_not_speak_fails_in_traffic_and_in_the_check(holdfast: Holdfast):
+    with Backend(PRESENTED) as backend:
+        api = set_protocol(holdfast, backend.url(), "http2")
+        wait_until(lambda: not holdfast.call(api.path).is_success)
+        assert check(holdfast, backend.url())["statusCode"] == 0
+
+
+def test_http2_without_tls_is_spoken_with_prior_knowledge(holdfast: Holdfast):
+    with http2_backend(None) as url:
+        api = set_protocol(holdfast, url, "http2")
+        wait_until(lambda: holdfast.call(api.path).is_success)
+        assert holdfast.call(api.path).json()["http"] == "2"
+        assert check(holdfast, url)["statusCode"] == 200
 
 
 @pytest.mark.parametrize(
@@ -100,7 +124,7 @@ def test_a_backend_that_speaks_http2_alone_is_not_said_to_have_answered(holdfast
         (b"HTTP/1.1 2000\r\n\r\n", "not_http"),
         (b"HTTP/1.1 200", "not_http"),
         (b"x" * 3_000_000, "not_http"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "not_http"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "other"),
         (b"\r\n", "not_http"),
     ],
 )

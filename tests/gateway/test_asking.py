@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from holdfast.gateway.asking import MAX_LINES, MAX_REASON, MAX_REPLY, Answer, NoAnswer, NotHttp, connection
+from holdfast.gateway.asking import MAX_REASON, MAX_REPLY, Answer, HeadAnswer, NoAnswer, ask_head, connection
 
 
 def ask(directory, reply: bytes, *, end: bool = True) -> tuple[Answer, bool, bytes]:
@@ -88,52 +88,41 @@ def test_nobody_gives_no_answer(tmp_path):
         asyncio.run(story())
 
 
-def head(directory, said: bytes) -> tuple[int, bytes]:
-    """Ask a backend that answers what it is asked with *said*; give the status and what it was asked."""
+def head(directory, said: bytes) -> tuple[HeadAnswer, bytes]:
+    """Let the gateway send a HEAD request and say *said*; give what that means and what it was asked."""
     asked = b""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal asked
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         asked = await reader.readuntil(b"\r\n\r\n")
         writer.write(said)
         writer.close()
 
-    async def story() -> int:
-        server = await asyncio.start_unix_server(serve, directory / "probe")
-        async with server, connection(directory / "probe", "probe/1", "backend.test") as made:
-            return await made.head("backend.test", "/base")
+    async def story() -> HeadAnswer:
+        async with await asyncio.start_unix_server(serve, directory / "probe"):
+            return await ask_head(directory / "probe", "probe/1", "backend.test", "/base")
 
     return asyncio.run(story()), asked
 
 
-def test_one_request_is_sent_on_the_connection_and_its_status_read(tmp_path):
-    status, asked = head(tmp_path, b"HTTP/1.0 405 No\r\nallow: GET\r\n\r\n")
-    assert status == 405
-    assert asked == (b"HEAD /base HTTP/1.1\r\nhost: backend.test\r\nuser-agent: Holdfast\r\nconnection: close\r\n\r\n")
+def test_a_head_request_is_sent_to_the_cluster_and_its_status_read(tmp_path):
+    answer, asked = head(tmp_path, b"HTTP/1.1 405 No\r\nallow: GET\r\n\r\n")
+    assert answer == HeadAnswer(405)
+    assert asked == (
+        b"HEAD /base HTTP/1.1\r\nhost: backend.test\r\nuser-agent: Holdfast\r\nx-holdfast-probe: probe/1\r\n\r\n"
+    )
 
 
-@pytest.mark.parametrize("first", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nlink: <x>\r\n\r\n"])
-def test_interim_answers_are_read_over(tmp_path, first):
-    assert head(tmp_path, first * 3 + b"HTTP/1.1 204\r\n")[0] == 204
+def test_flags_mean_that_the_backend_did_not_answer(tmp_path):
+    answer, _ = head(tmp_path, b"HTTP/1.1 502 Bad Gateway\r\nX-Holdfast-Flags: UPE,URX\r\nserver: envoy\r\n\r\n")
+    assert answer == HeadAnswer(flags=frozenset({"UPE", "URX"}))
 
 
-@pytest.mark.parametrize(
-    ("said", "something"),
-    [
-        (b"", False),
-        (b"HTTP/1.1 200", True),
-        (b"SSH-2.0-x\r\n", True),
-        (b"HTTP/1.1 600 x\r\n", True),
-        (b"HTTP/1.1 20\r\n", True),
-        (b"HTTP/2 200 OK\r\n", True),
-        (b" HTTP/1.1 200 OK\r\n", True),
-        (b"x" * (MAX_REPLY + 1), True),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" * MAX_LINES, True),
-    ],
-)
-def test_what_is_no_answer_of_http_is_told_apart_from_silence(tmp_path, said, something):
-    with pytest.raises(NotHttp) as raised:
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200", b"x" * (MAX_REPLY + 1)])
+def test_what_is_no_answer_of_the_gateway_is_not_read_as_one(tmp_path, said):
+    with pytest.raises(NoAnswer):
         head(tmp_path, said)
-    assert raised.value.said is something
+
+
+def test_a_number_that_is_no_status_is_no_answer_of_the_backend(tmp_path):
+    assert head(tmp_path, b"HTTP/1.1 2000 x\r\n\r\n")[0] == HeadAnswer(flags=frozenset({"UPE"}))

@@ -1,5 +1,7 @@
 """What the gateway is given before it is asked about a backend."""
 
+from dataclasses import replace
+
 import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
@@ -8,6 +10,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 
+from holdfast.apis.connection_settings import ConnectionSettings, Protocol
 from holdfast.apis.endpoint import parse_endpoint
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.trust import trust_set
@@ -54,13 +57,14 @@ def test_backends_are_verified_in_the_words_of_traffic_but_for_the_name_of_the_s
     assert held.validation_context == used.validation_context
 
 
-def test_a_backend_that_is_sent_a_request_of_http1_can_agree_on_nothing_else():
-    endpoint = parse_endpoint("https://backend.test:8443")
+@pytest.mark.parametrize("protocol", list(Protocol))
+def test_a_question_is_asked_over_the_protocol_of_traffic(protocol):
+    endpoint = replace(parse_endpoint("https://backend.test:8443"), connection=ConnectionSettings(protocol))
     trust = trust_set(ANCHORS, endpoint.origin.reference)
-    cluster = Cluster.FromString(question("probe/1", endpoint, trust, ["192.0.2.1"], http2=False).cluster.body)
-    real = Cluster.FromString(clusters("probe/1", endpoint, trust)[1].body)
+    cluster = Cluster.FromString(question("probe/1", endpoint, trust, ["192.0.2.1"]).cluster.body)
+    real = Cluster.FromString(clusters("probe/1", endpoint, trust)[0].body)
     assert cluster.name == cluster.load_assignment.cluster_name == "probe/1"
-    assert list(tls(cluster).common_tls_context.alpn_protocols) == ["http/1.1"]
+    assert tls(cluster).common_tls_context.alpn_protocols == tls(real).common_tls_context.alpn_protocols
     assert cluster.typed_extension_protocol_options == real.typed_extension_protocol_options
     assert secret_config(tls(cluster)).name == "probe/1"
 
@@ -93,5 +97,6 @@ def test_only_this_user_can_ask_and_no_question_is_told_as_a_failed_request(tmp_
     manager = HttpConnectionManager()
     assert made.filter_chains[0].filters[0].typed_config.Unpack(manager)
     assert not manager.access_log
-    (route,) = manager.route_config.virtual_hosts[0].routes
-    assert route.match.HasField("connect_matcher")
+    connect, head = manager.route_config.virtual_hosts[0].routes
+    assert connect.match.HasField("connect_matcher")
+    assert head.match.headers[0].string_match.exact == "HEAD"

@@ -11,29 +11,20 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote
 
-from holdfast.gateway.probing import CLUSTER_HEADER, REFUSAL, SEEN_HEADERS
+from holdfast.gateway.probing import CLUSTER_HEADER, FLAGS_HEADER, REFUSAL, SEEN_HEADERS
 
 MAX_REPLY = 1024 * 1024
-MAX_LINES = 100  # of a backend's answer, before its final status
 MAX_REASON = 1000  # characters; it holds names of the backend's certificate, without a bound
 _PIECE = 16 * 1024
-_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})[ \r\n]")
+_STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2})[ \r]")
+_FLAGS = re.compile(rb"\r\n" + FLAGS_HEADER.encode() + rb": ([^\r]*)\r\n", re.IGNORECASE)
 
 
 class NoAnswer(RuntimeError):
     """The gateway did not say anything that can be read as an answer."""
-
-
-class NotHttp(RuntimeError):
-    """A backend ended the connection instead of answering a request; *said*: not without saying something else."""
-
-    def __init__(self, *, said: bool) -> None:
-        self.said = said
-        super().__init__("The backend gave no answer of HTTP/1.1.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +40,16 @@ class Answer:
     fingerprint: str = ""  # SHA-256 of the certificate that it verified, lower-case hex; empty: it does not say
 
 
+@dataclass(frozen=True, slots=True)
+class HeadAnswer:
+    """The status that a backend answered with, or 0 and the gateway's response flags."""
+
+    status: int = 0
+    flags: frozenset[str] = frozenset()  # like UPE; with HTTP/2, if the request was sent over that
+
+
 class Connection:
-    """The gateway's answer and, where it connected, its connection to the backend; only `head` sends anything on it."""
+    """The gateway's answer and, where it connected, its connection to the backend; nothing is sent on it."""
 
     def __init__(self, answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.answer = answer
@@ -68,39 +67,6 @@ class Connection:
         except OSError:
             return True
         return True
-
-    async def head(self, authority: str, path: str) -> int:
-        """
-        Send `HEAD` *path* by HTTP/1.1, without credentials, and give the status of the answer; no more is kept of it.
-
-        Raises:
-            NotHttp: There is no answer, or none of HTTP/1.1.
-        """
-        request = f"HEAD {path} HTTP/1.1\r\nhost: {authority}\r\nuser-agent: Holdfast\r\nconnection: close\r\n\r\n"
-        try:
-            self._writer.write(request.encode("ascii"))
-            return await self._read_status()
-        except asyncio.IncompleteReadError as error:
-            raise NotHttp(said=bool(error.partial)) from error
-        except asyncio.LimitOverrunError as error:
-            raise NotHttp(said=True) from error
-        except OSError as error:
-            raise NotHttp(said=False) from error
-
-    async def _read_status(self) -> int:
-        final = True
-        for _ in range(MAX_LINES):
-            line = await self._reader.readuntil(b"\n")
-            if not final:  # the rest of an interim answer (RFC 9110, section 15.2)
-                final = not line.strip()
-            elif found := _STATUS_LINE.match(line):
-                status = int(found[1])
-                final = status >= HTTPStatus.OK
-                if final:
-                    return status
-            else:
-                break
-        raise NotHttp(said=True)
 
 
 @asynccontextmanager
@@ -127,6 +93,39 @@ async def connection(socket: Path, cluster: str, authority: str) -> AsyncIterato
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+async def ask_head(socket: Path, cluster: str, authority: str, path: str) -> HeadAnswer:
+    """
+    Let the gateway send `HEAD` *path* to the backend of *cluster*, without credentials, as it sends traffic.
+
+    Only the status is read from what the backend answers.
+
+    Raises:
+        NoAnswer: The gateway cannot be asked.
+    """
+    request = (
+        f"HEAD {path} HTTP/1.1\r\nhost: {authority}\r\nuser-agent: Holdfast\r\n{CLUSTER_HEADER}: {cluster}\r\n\r\n"
+    )
+    try:
+        reader, writer = await asyncio.open_unix_connection(str(socket), limit=MAX_REPLY)
+    except OSError as error:
+        raise NoAnswer(f"The gateway takes no questions ({error.strerror}).") from error
+    try:
+        writer.write(request.encode("ascii"))
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (OSError, EOFError, asyncio.LimitOverrunError) as error:
+        raise NoAnswer("The gateway ended the conversation.") from error
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+    # The gateway removes this header from what backends answer.
+    if flags := _FLAGS.search(head):
+        return HeadAnswer(flags=frozenset(flags[1].decode("ascii").split(",")))
+    # It passes on any number as a status, such as 2000.
+    status = _STATUS_LINE.match(head)
+    return HeadAnswer(int(status[1])) if status else HeadAnswer(flags=frozenset({"UPE"}))
 
 
 async def _read_answer(reader: asyncio.StreamReader) -> Answer:

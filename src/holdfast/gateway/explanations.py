@@ -136,8 +136,8 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         Action.CHANGE_ENDPOINT,
     ),
     Cause.NOT_HTTP: Explanation(
-        "The backend took the connection and answered something that is no HTTP/1.1.",
-        "Check the port. A backend that speaks HTTP/2 alone cannot be checked, but is called by HTTP/2 in traffic.",
+        "The backend accepted the connection and sent a response that the gateway can't read as HTTP.",
+        "Check the port and the endpoint's protocol (HTTP/1.1 or HTTP/2).",
         Action.CHANGE_ENDPOINT,
     ),
     Cause.CONNECTION_REFUSED: Explanation(

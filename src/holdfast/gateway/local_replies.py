@@ -51,7 +51,7 @@ def _direct(status: int) -> str:
 
 
 _NOT_TRUSTED = "upstream.transport_failure_reason.contains('CERTIFICATE_VERIFY_FAILED')"
-_SLOW_CONNECTION = "response.code_details.startsWith('upstream_reset_before_response_started{connection_timeout')"
+SLOW_CONNECTION = "response.code_details.startsWith('upstream_reset_before_response_started{connection_timeout')"
 _STREAM_REFUSED = "response.code_details.contains('{remote_refused_stream_reset')"
 
 REPLIES = (
@@ -82,7 +82,7 @@ REPLIES = (
     # What backends do.
     Reply(_NOT_TRUSTED, 503, "backend_not_trusted", "The gateway does not trust the backend."),
     Reply(_flags("UO"), 503, "too_many_open_requests", "Too many requests to the backend are open. Try again later."),
-    Reply(_SLOW_CONNECTION, 504, "backend_timeout", "The backend did not answer in time."),
+    Reply(SLOW_CONNECTION, 504, "backend_timeout", "The backend did not answer in time."),
     Reply(_flags("UT", "SI", "DT", "UMSDR"), 504, "backend_timeout", "The backend did not answer in time."),
     Reply(_STREAM_REFUSED, 503, "backend_unreachable", "The backend cannot be reached."),
     Reply(_flags("UPE", "UC", "UR"), 502, "backend_response_invalid", "The backend gave no valid response."),

@@ -1,14 +1,15 @@
 """
 What the embedded gateway is asked about a backend: a listener of its own, and a cluster for each question. Pure.
 
-A question is a CONNECT request (RFC 9110, section 9.3.6): the gateway makes and verifies the connection, and no byte of
-that request reaches the backend. What is sent on the connection afterwards does.
+A question is a CONNECT request (RFC 9110, section 9.3.6), for which the gateway makes and verifies a connection and
+sends nothing on it, or a HEAD request, which it sends as it sends traffic, over the protocol of the cluster.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from envoy.config.accesslog.v3.accesslog_pb2 import AccessLogFilter
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.address_pb2 import Address, Pipe, SocketAddress
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
@@ -17,24 +18,34 @@ from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint as EnvoyEn
 from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
 from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
-from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, RouteMatch, VirtualHost
+from envoy.config.route.v3.route_components_pb2 import (
+    HeaderMatcher,
+    Route,
+    RouteAction,
+    RouteMatch,
+    VirtualHost,
+)
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
     HttpFilter,
     LocalReplyConfig,
+    ResponseMapper,
 )
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
+from google.protobuf.wrappers_pb2 import BoolValue
 
 from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.apis.endpoint import Endpoint
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.cache import ResourceKey
 from holdfast.gateway.clusters import clusters
+from holdfast.gateway.local_replies import SLOW_CONNECTION, cel
 from holdfast.gateway.resource import CLUSTER, SECRET, Resource, make_resource
 from holdfast.gateway.tls import client_secret, secret
 
@@ -47,6 +58,7 @@ SEEN_HEADERS = {
     "x-holdfast-certificate": "%UPSTREAM_PEER_CERT%",  # PEM, percent-encoded
     "x-holdfast-address": "%UPSTREAM_REMOTE_ADDRESS%",
 }
+FLAGS_HEADER = "x-holdfast-flags"  # and the protocol, of a HEAD request that the backend did not answer
 REFUSAL = {
     "reason": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
     "details": "%RESPONSE_CODE_DETAILS%",  # all that there is when a backend is silent
@@ -76,17 +88,14 @@ def question(
     trust: TrustSet | None,
     addresses: Sequence[str],
     client: ClientIdentity | None = None,
-    *,
-    http2: bool = True,
 ) -> Question:
     """
     Ask about *endpoint* at *addresses*, tried in their order, with *trust* (None for http alone), presenting *client*.
 
     *name* is that of cluster and secret. Both are those of traffic word for word, but for their names and for where the
-    addresses come from. Without *http2* it is the cluster of upgrades: the backend can agree on nothing but HTTP/1.1.
+    addresses come from.
     """
-    first_choice, *http1 = clusters(name, endpoint, trust, client)
-    cluster = Cluster.FromString((first_choice if http2 or not http1 else http1[0]).body)
+    cluster = Cluster.FromString(clusters(name, endpoint, trust, client)[0].body)
     cluster.name = cluster.load_assignment.cluster_name = name
     cluster.type = Cluster.STATIC
     cluster.ClearField("dns_lookup_family")
@@ -140,7 +149,11 @@ def listener(socket: Path) -> Listener:
         route_config=_routes(),
         http_filters=[_router()],
         upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type="CONNECT")],
-        local_reply_config=LocalReplyConfig(body_format=_refusal()),
+        local_reply_config=LocalReplyConfig(
+            mappers=[_flags(cel(SLOW_CONNECTION), "UT"), _flags(cel("true"), "%RESPONSE_FLAGS%,%UPSTREAM_PROTOCOL%")],
+            body_format=_refusal(),
+        ),
+        generate_request_id=BoolValue(value=False),
         stream_idle_timeout=LONGEST_SILENCE,
         # A backend that ends its connection is noticed at once, not a second later.
         delayed_close_timeout=Duration(),
@@ -167,7 +180,14 @@ def _routes() -> RouteConfiguration:
             for name, value in SEEN_HEADERS.items()
         ],
     )
-    host = VirtualHost(name=LISTENER_NAME, domains=["*"], routes=[route])
+    head = Route(
+        name="head",
+        match=RouteMatch(prefix="/", headers=[HeaderMatcher(name=":method", string_match=StringMatcher(exact="HEAD"))]),
+        route=RouteAction(cluster_header=CLUSTER_HEADER, timeout=Duration()),
+        request_headers_to_remove=[CLUSTER_HEADER, "x-forwarded-proto"],
+        response_headers_to_remove=[FLAGS_HEADER],
+    )
+    host = VirtualHost(name=LISTENER_NAME, domains=["*"], routes=[route, head])
     return RouteConfiguration(name=LISTENER_NAME, virtual_hosts=[host])
 
 
@@ -175,6 +195,12 @@ def _router() -> HttpFilter:
     made = HttpFilter(name="envoy.filters.http.router")
     made.typed_config.Pack(Router(suppress_envoy_headers=True))
     return made
+
+
+def _flags(when: AccessLogFilter, flags: str) -> ResponseMapper:
+    # The flags have no words of the backend in them, so that these can't be anything else in a header.
+    header = HeaderValueOption(header=HeaderValue(key=FLAGS_HEADER, value=flags))
+    return ResponseMapper(filter=when, headers_to_add=[header])
 
 
 def _refusal() -> SubstitutionFormatString:

@@ -14,6 +14,7 @@ from holdfast.rest.errors import PREFIX
 from holdfast.rest.queries import read_question
 from holdfast.services import api_names
 from holdfast.services.errors import NotFound
+from holdfast.services.http1_fallback import connection_to
 from holdfast.services.probing import Checked
 from holdfast.services.tested_trust import terms_to_call
 
@@ -45,7 +46,8 @@ async def validate_endpoint(
         terms = await run_in_threadpool(terms_to_call, running.store, running.sealing, caller, endpoint, running.now())
         if api_id:
             await run_in_threadpool(api_names.resolve_id, running.store, caller, api_id)
-        checked = await running.probes.check(caller, endpoint, terms)
+        connection = await run_in_threadpool(connection_to, running.store, caller, endpoint)
+        checked = await running.probes.check(caller, endpoint, terms, connection)
     except InvalidField as error:
         raise InvalidField("endpointUrl", str(error)) from error
     return _said(checked)

@@ -19,6 +19,7 @@ from holdfast.services.calling import obeyed
 from holdfast.services.check import Check
 from holdfast.services.endpoints import NO_CONNECTIONS, Connections, connected, read_endpoints, written_urls
 from holdfast.services.errors import Conflict, NotFound
+from holdfast.services.http1_fallback import forget_http1
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.services.versions import Expected, check_expected, tag_of_api
@@ -259,6 +260,7 @@ def save_described(
     """
     after = obeyed(session, before, checked, may_require=may_require_certificate)
     apis.update(session, after.api)
+    forget_http1(session, before.api, after.api, now)
     if after.members != before.members:
         api_documents.save_members(session, after.api, after.members)
     detail = f"endpoints {written_urls(before.api)} -> {written_urls(after.api)}"

@@ -3,11 +3,12 @@ The gateway that can be asked about backends: given what a question needs, asked
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from holdfast.gateway.asking import Connection, NoAnswer, connection
+from holdfast.gateway.asking import Connection, HeadAnswer, NoAnswer, ask_head, connection
 from holdfast.gateway.cache import Cache, Gateway
 from holdfast.gateway.probing import Question
 from holdfast.services.enforcement import FIRST_LOOK, LONGEST_LOOK, Warming
@@ -40,11 +41,26 @@ class EmbeddedGateway:
             NoAnswer: It cannot be asked.
             QuestionRefused: It does not take the question.
         """
+        async with self._given(asked), connection(self._socket, asked.cluster.name, asked.authority) as made:
+            return await judge(made)
+
+    async def head(self, asked: Question, path: str) -> HeadAnswer:
+        """
+        Let the gateway send `HEAD` *path* to the backend of *asked*.
+
+        Raises:
+            NoAnswer: It cannot be asked.
+            QuestionRefused: It does not take the question.
+        """
+        async with self._given(asked):
+            return await ask_head(self._socket, asked.cluster.name, asked.authority, path)
+
+    @asynccontextmanager
+    async def _given(self, asked: Question) -> AsyncIterator[None]:
         self._cache.apply([*asked.secrets, asked.cluster])
         try:
             await self._until_used(asked)
-            async with connection(self._socket, asked.cluster.name, asked.authority) as made:
-                return await judge(made)
+            yield
         finally:
             self._cache.apply([], asked.keys)
 

@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 import structlog
 
+from holdfast.apis.connection_settings import Protocol
 from holdfast.apis.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.errors import InvalidField
 from holdfast.gateway.causes import Cause
@@ -14,6 +15,7 @@ from holdfast.sealing import Sealing
 from holdfast.services.errors import Conflict, TooManyTests
 from holdfast.services.examination import Examination, examine_backend
 from holdfast.services.failures import FailedCall, Failures
+from holdfast.services.http1_fallback import connection_to
 from holdfast.services.principal import Principal
 from holdfast.services.probing import Probes
 from holdfast.services.runtime import utc_now
@@ -83,6 +85,10 @@ class Examining:
             return None
         terms = await asyncio.to_thread(terms_to_test, self._store, self._sealing, who, url, utc_now())
         probed = await self._probes.probe(who, url, terms)
+        connection = await asyncio.to_thread(connection_to, self._store, who, url)
+        if probed.verdict.accepted and connection.protocol is Protocol.AUTO:
+            # The backend may reject HTTP/2, which a check finds out.
+            await self._probes.check(who, url, terms, connection)
         return await asyncio.to_thread(examine_backend, probed, terms.trust, utc_now())
 
     def _endpoint(self, organization: str, api_id: str, environment: Environment) -> str | None:

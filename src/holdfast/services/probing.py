@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -17,13 +17,16 @@ from typing import TypeVar
 import structlog
 
 from holdfast.addresses import EVERYWHERE, AddressRefused, Network, NoAddress, Resolver, resolve
+from holdfast.apis.connection_settings import DEFAULT_CONNECTION, ConnectionSettings, Protocol
 from holdfast.apis.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.url import parse_url
 from holdfast.certificates.findings import Finding
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.asking import Connection, NoAnswer
 from holdfast.gateway.cache import Cache
 from holdfast.gateway.causes import Cause, cause_of
+from holdfast.gateway.clusters import protocol_of
 from holdfast.gateway.probing import Question, question
 from holdfast.probe import MOMENT, SECONDS, Obstacle, Presentation, Unseen, look
 from holdfast.services.embedded_gateway import EmbeddedGateway, QuestionRefused
@@ -31,7 +34,15 @@ from holdfast.services.enforcement import Warming
 from holdfast.services.errors import TooManyTests
 from holdfast.services.principal import Principal
 from holdfast.services.tested_trust import Terms, read_https_endpoint
-from holdfast.services.verdicts import UNCLEAR, Verdict, ask_head, findings_about, judge_connection, refined
+from holdfast.services.verdicts import (
+    UNCLEAR,
+    Verdict,
+    findings_about,
+    judge_connection,
+    judge_head,
+    judge_refusal,
+    refined,
+)
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -58,6 +69,7 @@ class Checked:
     endpoint: Endpoint
     status: int
     refusal: Verdict | None = None
+    rejects_http2: bool = False  # and answered over HTTP/1.1
 
     @property
     def phrase(self) -> str:
@@ -82,13 +94,20 @@ class Probes:
         *,
         resolver: Resolver | None = None,
         seconds: float = SECONDS,
+        rejects_http2: Callable[[str, Endpoint], None] = lambda *_: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """*gateway* is the id of the one that listens on *socket*; *seconds* is how long a backend is looked at."""
+        """
+        *gateway* is the id of the one that listens on *socket*; *seconds* is how long a backend is looked at.
+
+        *rejects_http2* is called, in a thread, with organization and endpoint for a backend that answers a check over
+        HTTP/1.1 only, though it agreed on HTTP/2.
+        """
         self._gateway = EmbeddedGateway(cache, gateway, socket, warming)
         self._networks = networks
         self._resolver = resolver
         self._seconds = seconds
+        self._rejects_http2 = rejects_http2
         self._now = now
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
@@ -137,34 +156,58 @@ class Probes:
             log.info("backend looked at", organization=who.organization, user=who.user, origin=str(target.origin))
             return await self._look(addresses, target, trust.server_name)
 
-    async def check(self, who: Principal, endpoint: str, terms: Terms | None) -> Checked:
+    async def check(
+        self, who: Principal, endpoint: str, terms: Terms | None, connection: ConnectionSettings = DEFAULT_CONNECTION
+    ) -> Checked:
         """
         Let the gateway send one HEAD request to the backend of *endpoint* on these *terms*, None exactly for http.
 
-        It goes by HTTP/1.1 over a connection that the gateway verified. Redirects are not followed, and nothing but the
-        status is read.
+        It goes over the protocol of traffic, as *connection* says. Where that is automatic and the backend rejects
+        HTTP/2, it is sent again over HTTP/1.1. Redirects are not followed, and nothing but the status is read.
 
         Raises:
             InvalidField: It is no URL of an endpoint, or its addresses may not be connected to.
             TooManyTests: Too many wait for their turn.
         """
-        target = parse_endpoint(endpoint)
-        trust, client = (terms.trust, terms.client) if terms else (None, None)
+        target = replace(parse_endpoint(endpoint), connection=connection)
         async with self._turn():
             end = asyncio.get_running_loop().time() + WITHIN
             addresses = await self._resolve(target)
             if isinstance(addresses, Unseen):
                 return Checked(target, 0, Verdict(False, Cause.DNS_FAILURE, addresses.text, "none"))
-            asked = question(_new_name(), target, trust, addresses, client, http2=False)
-            judge = partial(ask_head, endpoint=target, end=end - MOMENT, presents=client is not None)
-            answer = await self._ask_until(end, asked, judge)
+            answer = await self._head(end, target, terms, addresses)
+            rejects_http2 = False
+            if isinstance(answer, Verdict) and answer.over_http2 and protocol_of(target) is Protocol.AUTO:
+                older = replace(target, connection=replace(connection, protocol=Protocol.HTTP1))
+                again = await self._head(end, older, terms, addresses)
+                if not isinstance(again, Verdict):
+                    await asyncio.to_thread(self._rejects_http2, who.organization, target)
+                    answer, rejects_http2 = again, True
             log.info("endpoint checked", organization=who.organization, user=who.user, origin=str(target.origin))
             if not isinstance(answer, Verdict):
-                return Checked(target, answer)
+                return Checked(target, answer, rejects_http2=rejects_http2)
             if terms and answer.cause in UNCLEAR:
-                presented = await self._look(addresses, target, asked.server_name)
+                presented = await self._look(addresses, target, terms.trust.server_name)
                 answer = await self._refine(answer, presented, terms)
             return Checked(target, 0, answer)
+
+    async def _head(self, end: float, target: Endpoint, terms: Terms | None, addresses: Sequence[str]) -> int | Verdict:
+        """Send one HEAD request and give its status, or why there is none until *end* (of the event loop's clock)."""
+        trust, client = (terms.trust, terms.client) if terms else (None, None)
+        asked = question(_new_name(), target, trust, addresses, client)
+        try:
+            async with asyncio.timeout_at(end - MOMENT):
+                answer = await self._gateway.head(asked, parse_url(target.url).path or "/")
+        except TimeoutError:
+            return Verdict(False, Cause.TIMEOUT)
+        except (QuestionRefused, NoAnswer) as error:
+            return _unasked(error)
+        if answer.status:
+            return answer.status
+        if verdict := judge_head(answer):
+            return verdict
+        # There was no connection, and only an answer to CONNECT says why.
+        return await self._ask_until(end, asked, partial(judge_refusal, presents=client is not None))
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -202,10 +245,14 @@ class Probes:
         try:
             async with asyncio.timeout_at(end):
                 return await self._gateway.ask(asked, judge)
-        except QuestionRefused as refusal:
-            return Verdict(False, cause_of(str(refusal)), str(refusal))
-        except (NoAnswer, TimeoutError) as error:
-            return Verdict(False, None, str(error) or "The gateway did not answer in time.", "none")
+        except (QuestionRefused, NoAnswer, TimeoutError) as error:
+            return _unasked(error)
+
+
+def _unasked(error: Exception) -> Verdict:
+    if isinstance(error, QuestionRefused):
+        return Verdict(False, cause_of(str(error)), str(error))
+    return Verdict(False, None, str(error) or "The gateway did not answer in time.", "none")
 
 
 def _new_name() -> str:

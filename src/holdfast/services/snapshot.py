@@ -17,12 +17,14 @@ from holdfast.apis.trust_settings import TrustSettings, trust_by
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
 from holdfast.sealing import Sealing
+from holdfast.services.http1_fallback import with_fallback
 from holdfast.services.identities import take_identities
 from holdfast.store import (
     accounts,
     apis,
     caller_certificates,
     endpoint_certificates,
+    http1_origins,
     journal,
     removed_certificates,
     trust_settings,
@@ -57,7 +59,8 @@ def read_everything(store: Store, sealing: Sealing) -> Snapshot:
     """Read all APIs of all organizations."""
     with store.read() as session:
         sequence = journal.last_change(session)
-        found = [api for org in accounts.organizations(session) for api in apis.all_of(session, org)]
+        organizations = accounts.organizations(session)
+        found = _with_fallback(session, [api for org in organizations for api in apis.all_of(session, org)])
         trust = _trust(session, found)
         clients = take_identities(session, sealing, trust)
         return Snapshot(_by_key(found), trust, clients, _callers(session, found), (), sequence)
@@ -74,7 +77,8 @@ def read_changed(store: Store, sealing: Sealing, after: int) -> Snapshot:
             wanted |= {(org, api_id): None for api_id in ids}
             wanted |= _by_key(apis.with_ids(session, org, ids))
             wanted |= _by_key(apis.using_origins(session, org, origins))
-        found = [api for api in wanted.values() if api]
+        found = _with_fallback(session, [api for api in wanted.values() if api])
+        wanted |= _by_key(found)
         trust = _trust(session, found)
         clients = take_identities(session, sealing, trust)
         last = changes[-1].sequence if changes else after
@@ -91,6 +95,16 @@ def forget_old_rows(store: Store) -> None:
 
 def _by_key(found: Iterable[Api]) -> dict[ApiKey, Api]:
     return {(api.organization, api.id): api for api in found}
+
+
+def _with_fallback(session: Session, found: Iterable[Api]) -> list[Api]:
+    origins: dict[str, dict[str, datetime]] = {}
+    made = []
+    for api in found:
+        if api.organization not in origins:
+            origins[api.organization] = http1_origins.all_of(session, api.organization)
+        made.append(with_fallback(api, origins[api.organization]))
+    return made
 
 
 def _callers(session: Session, found: Iterable[Api]) -> dict[ApiKey, frozenset[str]]:

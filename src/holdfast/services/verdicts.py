@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from holdfast.apis.endpoint import Endpoint
-from holdfast.apis.url import parse_url
 from holdfast.certificates.comparison import compare
 from holdfast.certificates.findings import Finding, examine
 from holdfast.certificates.trust import TrustSet
-from holdfast.gateway.asking import Answer, Connection, NotHttp
+from holdfast.gateway.asking import Answer, Connection, HeadAnswer
 from holdfast.gateway.causes import Cause, cause_of
 from holdfast.gateway.explanations import Explanation, explain
 from holdfast.gateway.public_roots import public_roots
@@ -36,6 +34,7 @@ class Verdict:
     tls_version: str = ""
     cipher: str = ""
     fingerprint: str = ""  # SHA-256 of the certificate that the gateway verified; empty: it does not say
+    over_http2: bool = False  # the request that the backend did not answer
 
     @property
     def explanation(self) -> Explanation:
@@ -69,17 +68,21 @@ async def judge_connection(
     )
 
 
-async def ask_head(made: Connection, endpoint: Endpoint, end: float, *, presents: bool) -> int | Verdict:
-    """Send one HEAD request and give its status, or why there is none until *end* (of the event loop's clock)."""
-    if not made.answer.connected:
-        return _refusal(made.answer, presents=presents)
-    try:
-        async with asyncio.timeout_at(end):
-            return await made.head(endpoint.origin.authority, parse_url(endpoint.url).path or "/")
-    except NotHttp as error:
-        return Verdict(False, Cause.NOT_HTTP) if error.said else Verdict(False, Cause.OTHER, ENDED)
-    except TimeoutError:
+async def judge_refusal(made: Connection, *, presents: bool) -> Verdict:
+    """Say why the gateway makes no connection, or that the backend ended the one before."""
+    return Verdict(False, Cause.OTHER, ENDED) if made.answer.connected else _refusal(made.answer, presents=presents)
+
+
+def judge_head(answer: HeadAnswer) -> Verdict | None:
+    """Say why a backend gave no status after the connection was made; None where the connection itself failed."""
+    if answer.flags & _TIMED_OUT:
         return Verdict(False, Cause.TIMEOUT)
+    over_http2 = "HTTP/2" in answer.flags
+    if "UPE" in answer.flags:
+        return Verdict(False, Cause.NOT_HTTP, over_http2=over_http2)
+    if answer.flags & {"UC", "UR"}:
+        return Verdict(False, Cause.OTHER, ENDED, over_http2=over_http2)
+    return None
 
 
 def _refusal(answer: Answer, *, presents: bool) -> Verdict:

@@ -171,6 +171,15 @@ class ApiDocumentRow(Table):
     definition: Mapped[str | None]  # OpenAPI, as JSON
 
 
+class Http1OriginRow(Table):
+    """An origin that rejected HTTP/2."""
+
+    __tablename__ = "http1_origin"
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+
+
 class EndpointCertificateRow(Table):
     """An alias, the endpoint it was imported for, and that endpoint's origin, which trusts its certificates."""
 
