@@ -27,10 +27,14 @@ class ConnectionSettings:
     rewrite_responses: bool = True  # Location and cookie paths
 
     @property
+    def values(self) -> dict[str, Any]:
+        """All settings, as JSON, by field name."""
+        return asdict(self) | {"protocol": self.protocol.value}
+
+    @property
     def changed(self) -> dict[str, Any]:
         """The settings that differ from the defaults, as JSON, by field name."""
-        values = asdict(self) | {"protocol": self.protocol.value}
-        return {name: value for name, value in values.items() if value != _DEFAULTS[name]}
+        return {name: value for name, value in self.values.items() if value != _DEFAULTS[name]}
 
     @property
     def members(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from holdfast.apis.connection_settings import REST_NAMES
 from holdfast.cli import completing
 from holdfast.cli.client import Client, connect, segment
 from holdfast.cli.failures import CommandFailed, Misused
@@ -163,6 +164,12 @@ def endpoint_config(before: dict[str, Any], production: str | None, sandbox: str
         if url is not None:
             config[member] = (was if isinstance(was, dict) else {}) | {"url": url}
     return config
+
+
+def endpoint_connection(api: dict[str, Any], environment: str) -> dict[str, Any]:
+    """Give the connection settings of an API's backend that differ from the defaults, as REST names them."""
+    config = ((api.get("endpointConfig") or {}).get(f"{environment}_endpoints") or {}).get("config") or {}
+    return {name: config[name] for name in REST_NAMES.values() if name in config}
 
 
 def change_lifecycle(client: Client, api_id: str, action: str) -> None:

@@ -1,5 +1,5 @@
 """
-`holdfast endpoint`: look at a backend as the gateways see it.
+`holdfast endpoint`: look at a backend as the gateways see it, and change how they connect to it.
 """
 
 from typing import Annotated, Any
@@ -7,8 +7,12 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from holdfast.apis.connection_settings import Protocol
+from holdfast.apis.endpoint import ENVIRONMENTS, Environment
+from holdfast.cli.apis import Wanted, find_api
 from holdfast.cli.certificates import read_upload
-from holdfast.cli.client import connect
+from holdfast.cli.client import connect, segment
+from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.files import read_certificate_file
 from holdfast.cli.help import OF_TESTS, ending
 from holdfast.cli.output import AsJson, date, say, write_facts, write_json
@@ -53,6 +57,46 @@ def look_at_endpoint(
         _show(found)
     if not verdict["accepted"]:
         raise typer.Exit(1)
+
+
+@commands.command(
+    "set",
+    epilog=ending(
+        "holdfast endpoint set Pizza --protocol http2",
+        "holdfast endpoint set Pizza:1.0.0 --environment sandbox --connection-per-caller",
+    ),
+)
+def set_connection(
+    wanted: Wanted,
+    environment: Annotated[
+        Environment, Option(help="Which endpoint of the API.", autocompletion=lambda: list(ENVIRONMENTS))
+    ] = "production",
+    protocol: Annotated[Protocol | None, Option(help="HTTP version to use with the backend.")] = None,
+    connection_per_caller: Annotated[
+        bool | None, Option(help="Don't share connections between callers: for NTLM and Negotiate.")
+    ] = None,
+    rewrite_responses: Annotated[
+        bool | None, Option(help="Replace the backend's address in redirects and cookie paths.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change how the gateway connects to an endpoint of an API. Settings without an option stay as they are."""
+    given = {"protocol": protocol, "connectionPerCaller": connection_per_caller, "rewriteResponses": rewrite_responses}
+    changes = {name: value for name, value in given.items() if value is not None}
+    if not changes:
+        raise Misused("Nothing to change. Add an option, such as --protocol http1; --help lists them.")
+    with connect() as client:
+        api = find_api(client, wanted)
+        config = api["endpointConfig"]
+        endpoint = config.get(f"{environment}_endpoints")
+        if endpoint is None:
+            raise CommandFailed(f"{api['name']} {api['version']} has no {environment} endpoint.")
+        endpoint["config"] = (endpoint.get("config") or {}) | changes
+        after = client.call("PUT", f"/apis/{segment(api['id'])}", json={"endpointConfig": config})
+    if as_json:
+        write_json(after)
+    else:
+        say(f"Changed the {environment} endpoint of {after['name']} {after['version']}.")
 
 
 def _show(found: dict[str, Any]) -> None:

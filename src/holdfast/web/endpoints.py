@@ -14,8 +14,10 @@ from holdfast.apis.api import Api
 from holdfast.apis.endpoint import Environment
 from holdfast.apis.errors import InvalidFields
 from holdfast.services import catalog
+from holdfast.services.http1_fallback import fallback_since
 from holdfast.web.certificate_rows import certificate_rows, removed_rows
 from holdfast.web.client_rows import client_rows
+from holdfast.web.connection_form import NOTHING_TYPED, TypedConnections, Values, read_typed, shown_connections
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.session import Running, Visitor
 from holdfast.web.testing import HeadAnswer, check_endpoint
@@ -36,6 +38,7 @@ def save(
     running: Running,
     who: Visitor,
     api_id: str,
+    settings: TypedConnections,
     production: Annotated[str, Form()] = "",
     sandbox: Annotated[str, Form()] = "",
     with_production: Annotated[bool, Form()] = False,
@@ -43,14 +46,17 @@ def save(
 ) -> Response:
     """Keep the endpoints whose boxes are checked."""
     chosen = (production if with_production else None, sandbox if with_sandbox else None)
+    connections, errors = read_typed(settings)
     try:
-        catalog.change_endpoints(running.store, who, api_id, *chosen, running.now())
+        if not errors:
+            catalog.change_endpoints(running.store, who, api_id, *chosen, running.now(), connections)
     except InvalidFields as error:
-        api = catalog.get_api(running.store, who, api_id)
         errors = {each.field: str(each) for each in error.errors}
+    if errors:
+        api = catalog.get_api(running.store, who, api_id)
         typed = {"production": production, "sandbox": sandbox}
         checked = {"production": with_production, "sandbox": with_sandbox}
-        return _page(request, running, who, api, 422, typed, checked, errors)
+        return _page(request, running, who, api, 422, typed, checked, errors, settings=settings)
     return RedirectResponse(f"/apis/{api_id}/endpoints?done=endpoints-saved", 303)
 
 
@@ -61,6 +67,7 @@ async def check(
     who: Visitor,
     api_id: str,
     environment: Environment,
+    settings: TypedConnections,
     production: Annotated[str, Form()] = "",
     sandbox: Annotated[str, Form()] = "",
     with_production: Annotated[bool, Form()] = False,
@@ -69,11 +76,14 @@ async def check(
     """Show what the backend at an address answers, whether it is saved or not."""
     api = await run_in_threadpool(catalog.get_api, running.store, who, api_id)
     typed = {"production": production, "sandbox": sandbox}
-    answer = await check_endpoint(running, who, typed[environment])
+    connections, _ = read_typed(settings)
+    answer = await check_endpoint(running, who, typed[environment], connections.get(environment))
     if wants_part(request):
         return await run_in_threadpool(lambda: render(request, "testing/_answer.html", who=who, answer=answer))
     checked = {"production": with_production, "sandbox": with_sandbox}
-    show = partial(_page, request, running, who, api, 200, typed, checked, answers={environment: answer})
+    show = partial(
+        _page, request, running, who, api, 200, typed, checked, answers={environment: answer}, settings=settings
+    )
     return await run_in_threadpool(show)
 
 
@@ -87,6 +97,7 @@ def _page(
     checked: dict[str, bool] | None = None,
     errors: dict[str, str] | None = None,
     answers: dict[Environment, HeadAnswer] | None = None,
+    settings: Values = NOTHING_TYPED,
 ) -> Response:
     saved = {
         "production": api.production.url if api.production else "",
@@ -103,6 +114,8 @@ def _page(
         checked=checked or {name: bool(url) for name, url in saved.items()},
         errors=errors or {},
         answers=answers or {},
+        connections=shown_connections(api, settings),
+        fallback=fallback_since(running.store, api),
         now=running.now(),
         rows=certificate_rows(running, who, api),
         removed=removed_rows(running, who, api),

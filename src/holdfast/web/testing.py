@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from holdfast.apis.api import Api
+from holdfast.apis.connection_settings import ConnectionSettings
 from holdfast.apis.endpoint import Environment
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.choices import Role, choices, role_of
@@ -18,6 +19,7 @@ from holdfast.certificates.findings import examine
 from holdfast.probe import Presentation
 from holdfast.services import catalog
 from holdfast.services.errors import Conflict, NotFound, TooManyTests
+from holdfast.services.http1_fallback import connection_to
 from holdfast.services.principal import Principal
 from holdfast.services.probing import Checked, Probed
 from holdfast.services.runtime import Runtime
@@ -48,11 +50,14 @@ class HeadAnswer:
     error: str = ""
 
 
-async def check_endpoint(running: Runtime, who: Principal, url: str) -> HeadAnswer:
-    """Let the gateway ask a backend for its status, by one HEAD request."""
+async def check_endpoint(
+    running: Runtime, who: Principal, url: str, connection: ConnectionSettings | None = None
+) -> HeadAnswer:
+    """Let the gateway ask a backend for its status, by one HEAD request; *connection* is what the form says."""
     try:
         terms = await run_in_threadpool(terms_to_call, running.store, running.sealing, who, url, running.now())
-        return HeadAnswer(await running.probes.check(who, url, terms))
+        used = await run_in_threadpool(connection_to, running.store, who, url, connection)
+        return HeadAnswer(await running.probes.check(who, url, terms, used))
     except _REFUSALS as error:
         return HeadAnswer(error=str(error))
 

@@ -5,6 +5,7 @@ Carries out the steps of a plan, and writes them for people and machines.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from holdfast.apis.connection_settings import REST_NAMES
 from holdfast.cli.apis import change_lifecycle, endpoint_config
 from holdfast.cli.certificates import PATH as CERTIFICATES
 from holdfast.cli.client import Client, segment
@@ -16,6 +17,7 @@ from holdfast.cli.trust import put_trust
 
 _MARKS = {Action.CREATE: "+", Action.CHANGE: "~", Action.MOVE: "~", Action.DELETE: "-"}
 _NOTHING = "nothing"
+OURS = frozenset(REST_NAMES.values())  # in the config of an endpoint
 
 
 def apply_steps(client: Client, steps: Sequence[Step]) -> None:
@@ -102,7 +104,13 @@ def _change_api(client: Client, api_id: str, api: WantedApi) -> None:
 
 def _config(api: WantedApi, before: dict[str, Any]) -> dict[str, Any]:
     production, sandbox = (each.url if each else None for each in (api.production, api.sandbox))
-    return endpoint_config(before, production, sandbox)
+    config = endpoint_config(before, production, sandbox)
+    wanted = {"production_endpoints": api.production_connection, "sandbox_endpoints": api.sandbox_connection}
+    for member, connection in wanted.items():
+        if connection and (endpoint := config.get(member)):
+            others = {name: value for name, value in (endpoint.get("config") or {}).items() if name not in OURS}
+            endpoint["config"] = others | connection.members
+    return config
 
 
 def _upload(client: Client, step: CertificateStep, certificate: WantedCertificate) -> None:

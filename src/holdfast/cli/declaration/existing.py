@@ -10,7 +10,7 @@ from holdfast.apis.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.revocation import RevocationList, read_revocation_lists
-from holdfast.cli.apis import endpoint_url
+from holdfast.cli.apis import endpoint_connection, endpoint_url
 from holdfast.cli.certificates import PATH as CERTIFICATES
 from holdfast.cli.client import Client, segment
 from holdfast.cli.declaration.wanted import ApiKey, Wanted
@@ -32,6 +32,9 @@ class ExistingApi:
     production: str | None = None
     sandbox: str | None = None
     requires_certificate: bool = False  # of its callers
+    # Connection settings that differ from the defaults, as REST names them.
+    production_connection: dict[str, Any] = field(default_factory=dict)
+    sandbox_connection: dict[str, Any] = field(default_factory=dict)
 
     @property
     def origins(self) -> set[str]:
@@ -95,6 +98,8 @@ def detailed_api(client: Client, api_id: str) -> ExistingApi:
         production=endpoint_url(api, "production"),
         sandbox=endpoint_url(api, "sandbox"),
         requires_certificate=requires_certificate(api),
+        production_connection=endpoint_connection(api, "production"),
+        sandbox_connection=endpoint_connection(api, "sandbox"),
     )
 
 

@@ -68,7 +68,9 @@ def export(client: Client, folder: Path | None) -> str:
                 description=api.description,
                 state=api.state.lower(),
                 production=api.production,
+                productionConnection=api.production_connection,
                 sandbox=api.sandbox,
+                sandboxConnection=api.sandbox_connection,
             )
             for api in apis
         ],
@@ -128,5 +130,5 @@ def _content(pem: str, inline: str, file: str, folder: Path | None, below: str, 
     return {file: path}
 
 
-def _without_nothing(**values: str | None) -> dict[str, str]:
+def _without_nothing(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}

@@ -101,6 +101,14 @@ class Fields:
             self.wrong(name, "A list of texts is needed here.")
         return [item.text for item in items if isinstance(item, Scalar)]
 
+    def mapping(self, name: str) -> "Fields | None":
+        """Read a mapping, None where it is left out."""
+        node = self._entries.pop(name, None)
+        if node is None or (isinstance(node, Scalar) and is_null(node)):
+            return None
+        path = f"{self._name}.{name}" if self._name else name
+        return Fields(node, self._file, path, self._problems)
+
     def several(self, name: str) -> "list[Fields] | None":
         """Read a list of mappings, None where it is left out."""
         node = self._entries.pop(name, None)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+from holdfast.apis.connection_settings import ConnectionSettings
 from holdfast.apis.lifecycle import State, transitions_from
 from holdfast.certificates.validity import Status, status_of
 from holdfast.cli.declaration.existing import Existing, ExistingApi, origin_of
@@ -66,6 +67,7 @@ def _created(wanted: Wanted, existing: Existing) -> Iterator[ApiStep]:
 def _new(api: WantedApi) -> tuple[Detail, ...]:
     production, sandbox = (each.url if each else "" for each in (api.production, api.sandbox))
     values = {"context": api.context, "description": api.description, "production": production, "sandbox": sandbox}
+    values |= {name: _shown(settings.members) for name, settings in _connections(api).items()}
     return tuple(Detail(name, None, value) for name, value in values.items() if value)
 
 
@@ -82,9 +84,28 @@ def _changed(wanted: Wanted, existing: Existing, problems: Problems) -> Iterator
             ("production", before.production, api.production.url if api.production else None),
             ("sandbox", before.sandbox, api.sandbox.url if api.sandbox else None),
         ]
+        existing_of = {
+            "productionConnection": before.production_connection,
+            "sandboxConnection": before.sandbox_connection,
+        }
+        for name, settings in _connections(api).items():
+            values.append((name, _shown(existing_of[name]), _shown(settings.members)))
         details = tuple(Detail(*each) for each in values if each[1] != each[2])
         if details:
             yield ApiStep(Action.CHANGE, api, before, details)
+
+
+def _connections(api: WantedApi) -> dict[str, ConnectionSettings]:
+    """Give the connection settings that are wanted, by their field."""
+    found = {
+        "productionConnection": api.production_connection if api.production else None,
+        "sandboxConnection": api.sandbox_connection if api.sandbox else None,
+    }
+    return {name: settings for name, settings in found.items() if settings}
+
+
+def _shown(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{name}: {str(value).lower()}" for name, value in sorted(settings.items())) or "defaults"
 
 
 def _moves(wanted: Wanted, existing: Existing, problems: Problems) -> Iterator[ApiStep]:

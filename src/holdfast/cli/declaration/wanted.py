@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.apis.api import check_context, check_description, check_name, check_version
-from holdfast.apis.endpoint import Endpoint, parse_endpoint
+from holdfast.apis.connection_settings import ConnectionSettings, read_connection
+from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, parse_endpoint
 from holdfast.apis.endpoint_certificate import check_alias
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.lifecycle import State
@@ -43,6 +44,9 @@ class WantedApi:
     state: State | None
     production: Endpoint | None
     sandbox: Endpoint | None
+    # Connection settings; None leaves those that there are.
+    production_connection: ConnectionSettings | None = None
+    sandbox_connection: ConnectionSettings | None = None
 
     @property
     def key(self) -> ApiKey:
@@ -171,10 +175,26 @@ def _api(fields: Fields) -> WantedApi | None:
     state = fields.value("state", _state, optional=True)
     production = fields.value("production", lambda url: parse_endpoint(url, "production"), optional=True)
     sandbox = fields.value("sandbox", lambda url: parse_endpoint(url, "sandbox"), optional=True)
-    fields.finish("name, context, version, description, state, production and sandbox")
+    connections = [_connection(fields.mapping(f"{environment}Connection")) for environment in ENVIRONMENTS]
+    fields.finish(
+        "name, context, version, description, state, production, sandbox, productionConnection and sandboxConnection"
+    )
     if name is None or context is None or version is None:
         return None
-    return WantedApi(fields.place, name, context, version, description, state, production, sandbox)
+    return WantedApi(fields.place, name, context, version, description, state, production, sandbox, *connections)
+
+
+def _connection(fields: Fields | None) -> ConnectionSettings | None:
+    if fields is None:
+        return None
+    values = {
+        "protocol": fields.text("protocol"),
+        "connection_per_caller": fields.flag("connectionPerCaller", otherwise=False),
+        "rewrite_responses": fields.flag("rewriteResponses", otherwise=True),
+    }
+    found = fields.checked("protocol", lambda: read_connection(values))
+    fields.finish("protocol, connectionPerCaller and rewriteResponses")
+    return found
 
 
 def _certificate(fields: Fields, folder: Path) -> WantedCertificate | None:
