@@ -1,8 +1,12 @@
 """APIs as Envoy routes."""
 
+from dataclasses import replace
+
 import pytest
 from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 
+from holdfast.apis.connection_settings import ConnectionSettings
+from holdfast.apis.endpoint import parse_endpoint
 from holdfast.apis.lifecycle import State
 from holdfast.gateway.resource import ROUTES
 from holdfast.gateway.routes import CALLER_HEADER, ENVIRONMENT_HEADER, routes_of, scope_of, scoped_routes
@@ -93,3 +97,14 @@ def test_a_scope_is_found_by_environment_and_first_segment_and_the_header_goes_n
 def test_the_scope_is_the_first_segment_and_organizations_but_the_default_share_one():
     assert scope_of(make_api(context="/pizza/shack")) == "pizza"
     assert scope_of(make_api(context="/pizza", organization="acme")) == "t"
+
+
+def test_every_route_to_a_backend_says_which_urls_become_which_unless_that_is_turned_off():
+    endpoint = parse_endpoint("https://Pizza.test:443/a/b/")
+    quiet = replace(endpoint, connection=ConnectionSettings(rewrite_responses=False))
+    api = replace(make_api(context="/pizza", version="1"), production=endpoint, sandbox=quiet)
+    for route in routes_of(api, "production"):
+        (fields,) = route.metadata.filter_metadata.values()
+        assert dict(fields) == {"origin": "https://pizza.test", "base": "/a/b", "public": "/pizza/1"}
+    assert routes_of(api, "sandbox")
+    assert not any(route.HasField("metadata") for route in routes_of(api, "sandbox"))

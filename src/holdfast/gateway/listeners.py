@@ -31,6 +31,7 @@ from holdfast.gateway.local_replies import any_flag, local_replies
 from holdfast.gateway.process import CONTROL_PLANE
 from holdfast.gateway.refusals import refusing
 from holdfast.gateway.resource import LISTENER, Resource, make_resource
+from holdfast.gateway.response_rewriting import rewriting
 from holdfast.gateway.routes import ENVIRONMENT_HEADER
 from holdfast.gateway.tls import ads
 
@@ -69,7 +70,7 @@ def _chain(
     manager = HttpConnectionManager(
         stat_prefix=environment,
         scoped_routes=_scoped_routes(),
-        http_filters=[refusing(), *connection_filters(), _router()],
+        http_filters=[refusing(), *connection_filters(), rewriting(), _router()],
         upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type=WEBSOCKET)],
         http_protocol_options=options,
         # The backend decides about a body before it is sent (RFC 9110, section 10.1.1).

@@ -24,6 +24,7 @@ from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.gateway.clusters import upgrade_cluster_name
 from holdfast.gateway.connection_authentication import allow_bound_connections
 from holdfast.gateway.resource import ROUTES, Resource, make_resource
+from holdfast.gateway.response_rewriting import mapping
 from holdfast.gateway.retries import IDEMPOTENT_METHODS, retry_policy
 
 # All listeners are given all scopes; by this header, which they set themselves, each finds its own.
@@ -111,6 +112,8 @@ def _route(name: str, api: Api, match: RouteMatch, endpoint: Endpoint, action: R
     prefix = HeaderValueOption(header=HeaderValue(key="x-forwarded-prefix", value=api.path))
     # A failed request tells its route's name, and not its cluster's when no host of the cluster could be chosen.
     route = Route(name=name, match=match, route=action, request_headers_to_add=[prefix])
+    if metadata := mapping(api.path, endpoint):
+        route.metadata.CopyFrom(metadata)
     if endpoint.connection.connection_per_caller:
         allow_bound_connections(route)
     return route

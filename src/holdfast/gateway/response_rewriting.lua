@@ -1,0 +1,100 @@
+-- What a backend says about its own URLs, said about the gateway's. Each route's metadata has:
+--   origin  the endpoint's, as https://host:port without a default port
+--   base    the path of the endpoint's URL, without a final slash
+--   public  the API's path at the gateway
+-- Backends choose these values, so nothing here takes longer than linear time.
+
+local DEFAULT_PORTS = { ["http:"] = ":80", ["https:"] = ":443" }
+
+-- Return what follows prefix in path if path is prefix or lies below it.
+local function rest_below(path, prefix)
+  if path:sub(1, #prefix) == prefix then
+    local rest = path:sub(#prefix + 1)
+    if rest == "" or rest:find("^[/?#]") then return rest end
+  end
+end
+
+-- Map a path of the backend. Backends that know X-Forwarded-Prefix send public paths already.
+local function public_path(path, route)
+  if rest_below(path, route.public) then return path end
+  local rest = rest_below(path, route.base)
+  return rest and route.public .. rest
+end
+
+local function origin_of(scheme, authority)
+  local port = DEFAULT_PORTS[scheme]
+  if port and authority:sub(-#port) == port then authority = authority:sub(1, -#port - 1) end
+  return scheme .. "//" .. authority
+end
+
+-- Map a URL of the backend to a path, which holds whatever host and scheme callers use. Other origins, and references
+-- relative to the request's path, stay.
+local function public_url(url, route)
+  local scheme, authority, path = url:match("^(%a[%w+.-]*:)//([^/?#]*)(.*)$")
+  if not scheme then
+    scheme = route.origin:match("^%a+:")
+    authority, path = url:match("^//([^/?#]*)(.*)$")
+  end
+  if not authority then return url:sub(1, 1) == "/" and public_path(url, route) or url end
+  if origin_of(scheme:lower(), authority:lower()) ~= route.origin then return url end
+  return public_path(path, route) or url
+end
+
+local function public_refresh(value, route)
+  local before, url, after = value:match("^(.-[;,]%s*[uU][rR][lL]%s*=%s*[\"']?)([^\"']*)(.*)$")
+  return before and before .. public_url(url, route) .. after or value
+end
+
+local function trim(text)
+  local first = text:find("%S")
+  return first and text:match(".*%S", first) or ""
+end
+
+-- A cookie for the whole endpoint, or for more than that, is for the whole API: others at the gateway don't get it.
+local function public_cookie_path(path, route)
+  if path:sub(1, 1) ~= "/" or rest_below(path, route.public) then return path end
+  if path == "/" then return route.public end
+  local rest = rest_below(path, route.base)
+  if rest then return route.public .. rest end
+  return rest_below(route.base, (path:gsub("/$", ""))) and route.public or path
+end
+
+local function public_cookie(cookie, route)
+  local host = route.origin:match("^%a+://(.-):?%d*$")
+  local is_bound_to_root = cookie:sub(1, 7):lower() == "__host-"
+  local parts = {}
+  for part in (cookie .. ";"):gmatch("([^;]*);") do
+    local equals = part:find("=", 1, true)
+    local name = equals and #parts > 0 and trim(part:sub(1, equals - 1)):lower()
+    local value = name and trim(part:sub(equals + 1))
+    if name == "path" and not is_bound_to_root then
+      parts[#parts + 1] = " Path=" .. public_cookie_path(value, route)
+    elseif name ~= "domain" or value:lower():gsub("^%.", "") ~= host then
+      parts[#parts + 1] = part
+    end
+  end
+  return table.concat(parts, ";")
+end
+
+local function rewrite_cookies(headers, route)
+  local cookies = {}
+  for index = 0, headers:getNumValues("set-cookie") - 1 do
+    cookies[#cookies + 1] = public_cookie(headers:getAtIndex("set-cookie", index), route)
+  end
+  if #cookies > 0 then headers:remove("set-cookie") end
+  for _, cookie in ipairs(cookies) do headers:add("set-cookie", cookie) end
+end
+
+local REWRITES = { ["location"] = public_url, ["content-location"] = public_url, ["refresh"] = public_refresh }
+
+function envoy_on_response(handle)
+  local metadata = handle:metadata()
+  local route = { origin = metadata:get("origin"), base = metadata:get("base"), public = metadata:get("public") }
+  if not route.origin then return end
+  local headers = handle:headers()
+  for name, rewrite in pairs(REWRITES) do
+    local value = headers:get(name)
+    if value then headers:replace(name, rewrite(value, route)) end
+  end
+  rewrite_cookies(headers, route)
+end

@@ -1,0 +1,169 @@
+"""What callers see of the URLs in a backend's responses."""
+
+import socket
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from issuing import issue
+from running import Holdfast, PublishedApi, wait_until
+from scripted import V4, Message, ScriptedBackend, exchange
+
+pytestmark = pytest.mark.envoy
+PRESENTED = issue(V4)
+
+
+class Site(ScriptedBackend):
+    """A backend that answers with the header fields in `fields`."""
+
+    fields: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        super().__init__(self._answer, PRESENTED)
+
+    def _answer(self, connection: socket.socket, _: Message) -> None:
+        lines = ["HTTP/1.1 302 Found", *self.fields, "Content-Length: 0", "", ""]
+        connection.sendall("\r\n".join(lines).encode("latin-1"))
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with Site() as backend:
+        yield backend
+
+
+@pytest.fixture(scope="module")
+def below_base(holdfast: Holdfast, site: Site) -> PublishedApi:
+    """Production is at /base/v1 of the site, the sandbox at its root."""
+    api = holdfast.publish_api(f"{site.url}/base/v1", site.url)
+    holdfast.import_certificate(site.url, PRESENTED.pem)
+    return api
+
+
+def seen(holdfast: Holdfast, api: PublishedApi, name: str, *, sandbox: bool = False) -> list[str]:
+    """Call *api* and give the values of a header field of the response."""
+    url = httpx.URL(holdfast.sandbox_url if sandbox else holdfast.gateway_url)
+    lines = [f"GET {api.path}/x HTTP/1.1", "Host: api.example", "Connection: close"]
+    answered = exchange((url.host, url.port or 80), *lines)
+    assert answered.status == 302
+    return answered.all(name.lower())
+
+
+# What the backend says, what callers of production (/base/v1) see, what callers of the sandbox (/) see. PUBLIC stands
+# for the API's path at the gateway; ORIGIN and PORT are the backend's.
+LOCATIONS = [
+    ("ORIGIN/base/v1/orders/5", "PUBLIC/orders/5", "PUBLIC/base/v1/orders/5"),
+    ("ORIGIN/base/v1", "PUBLIC", "PUBLIC/base/v1"),
+    ("ORIGIN/base/v1/", "PUBLIC/", "PUBLIC/base/v1/"),
+    ("ORIGIN/base/v1?page=2#top", "PUBLIC?page=2#top", "PUBLIC/base/v1?page=2#top"),
+    ("HTTPS://127.0.0.1:PORT/base/v1/a%2Fb", "PUBLIC/a%2Fb", "PUBLIC/base/v1/a%2Fb"),
+    ("//127.0.0.1:PORT/base/v1/x", "PUBLIC/x", "PUBLIC/base/v1/x"),
+    ("/base/v1/orders/5", "PUBLIC/orders/5", "PUBLIC/base/v1/orders/5"),
+    ("/base/v1", "PUBLIC", "PUBLIC/base/v1"),
+    # Not below the endpoint's URL, or another origin.
+    ("ORIGIN", "ORIGIN", "PUBLIC"),
+    ("ORIGIN/", "ORIGIN/", "PUBLIC/"),
+    ("ORIGIN/base/v10/x", "ORIGIN/base/v10/x", "PUBLIC/base/v10/x"),
+    ("/login", "/login", "PUBLIC/login"),
+    ("/base/v1x", "/base/v1x", "PUBLIC/base/v1x"),
+    ("http://127.0.0.1:PORT/base/v1/x", "http://127.0.0.1:PORT/base/v1/x", "http://127.0.0.1:PORT/base/v1/x"),
+    ("https://127.0.0.1/base/v1/x", "https://127.0.0.1/base/v1/x", "https://127.0.0.1/base/v1/x"),
+    ("https://login.example/base/v1/x", "https://login.example/base/v1/x", "https://login.example/base/v1/x"),
+    ("https://me@127.0.0.1:PORT/base/v1", "https://me@127.0.0.1:PORT/base/v1", "https://me@127.0.0.1:PORT/base/v1"),
+    (
+        "https://127.0.0.1:PORT.example/base/v1",
+        "https://127.0.0.1:PORT.example/base/v1",
+        "https://127.0.0.1:PORT.example/base/v1",
+    ),
+    ("//login.example/base/v1", "//login.example/base/v1", "//login.example/base/v1"),
+    ("mailto:me@example", "mailto:me@example", "mailto:me@example"),
+    # Relative to the request's path: right as it is.
+    ("6", "6", "6"),
+    ("../orders?x=/base/v1", "../orders?x=/base/v1", "../orders?x=/base/v1"),
+    ("?page=2", "?page=2", "?page=2"),
+    ("", "", ""),
+    # From a backend that follows X-Forwarded-Prefix.
+    ("PUBLIC/orders/5", "PUBLIC/orders/5", "PUBLIC/orders/5"),
+    ("ORIGINPUBLIC/orders/5", "PUBLIC/orders/5", "PUBLIC/orders/5"),
+    # Never a scheme-relative reference, which browsers take for another host.
+    ("/\\evil.example", "/\\evil.example", "PUBLIC/\\evil.example"),
+    ("ORIGIN//evil.example", "ORIGIN//evil.example", "PUBLIC//evil.example"),
+]
+COOKIES = [
+    ("a=b; Path=/base/v1", "a=b; Path=PUBLIC", "a=b; Path=PUBLIC/base/v1"),
+    ("a=b; path=/base/v1/x; HttpOnly", "a=b; Path=PUBLIC/x; HttpOnly", "a=b; Path=PUBLIC/base/v1/x; HttpOnly"),
+    ("a=b;PATH = /base/v1/ ;Secure", "a=b; Path=PUBLIC/;Secure", "a=b; Path=PUBLIC/base/v1/;Secure"),
+    # For more than the endpoint: for the whole API, and not for its neighbors at the gateway.
+    ("a=b; Path=/", "a=b; Path=PUBLIC", "a=b; Path=PUBLIC"),
+    ("a=b; Path=/base", "a=b; Path=PUBLIC", "a=b; Path=PUBLIC/base"),
+    ("a=b; Path=/base/", "a=b; Path=PUBLIC", "a=b; Path=PUBLIC/base/"),
+    ("a=b; Path=/other", "a=b; Path=/other", "a=b; Path=PUBLIC/other"),
+    ("a=b; Path=/base/v10", "a=b; Path=/base/v10", "a=b; Path=PUBLIC/base/v10"),
+    ("a=b; Path=PUBLIC/x", "a=b; Path=PUBLIC/x", "a=b; Path=PUBLIC/x"),
+    ("a=b", "a=b", "a=b"),
+    ("a=b; Path", "a=b; Path", "a=b; Path"),
+    ("a=b; Path=", "a=b; Path=", "a=b; Path="),
+    ("a=b; Path=x", "a=b; Path=x", "a=b; Path=x"),
+    ("Path=/base/v1; a=b", "Path=/base/v1; a=b", "Path=/base/v1; a=b"),  # the cookie's name
+    # The host's own Domain; those of others, and parents', stay.
+    ("a=b; Domain=127.0.0.1; Secure", "a=b; Secure", "a=b; Secure"),
+    ("a=b; domain=.127.0.0.1", "a=b", "a=b"),
+    ("a=b; Domain=example.com", "a=b; Domain=example.com", "a=b; Domain=example.com"),
+    # Browsers take __Host- cookies only with Path=/.
+    ("__Host-a=b; Secure; Path=/", "__Host-a=b; Secure; Path=/", "__Host-a=b; Secure; Path=/"),
+]
+
+
+@pytest.mark.parametrize("sandbox", [False, True], ids=["production", "sandbox"])
+def test_urls_below_the_endpoint_become_the_gateways(
+    holdfast: Holdfast, site: Site, below_base: PublishedApi, sandbox: bool
+):
+    def write(text: str) -> str:
+        port = site.url.rpartition(":")[2]
+        return text.replace("ORIGIN", site.url).replace("PORT", port).replace("PUBLIC", below_base.path)
+
+    for said, production, in_sandbox in LOCATIONS:
+        for field in ("Location", "Content-Location"):
+            site.fields = (f"{field}: {write(said)}",)
+            expected = [write(in_sandbox if sandbox else production)]
+            assert seen(holdfast, below_base, field, sandbox=sandbox) == expected, said
+    site.fields = tuple(f"Set-Cookie: {write(said)}" for said, _, _ in COOKIES)
+    expected = [write(in_sandbox if sandbox else production) for _, production, in_sandbox in COOKIES]
+    assert seen(holdfast, below_base, "set-cookie", sandbox=sandbox) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("5; url=/base/v1/x", "5; url=PUBLIC/x"),
+        ("0;URL='/base/v1/x?y'", "0;URL='PUBLIC/x?y'"),
+        ("0; url=https://login.example/", "0; url=https://login.example/"),
+        ("5", "5"),
+    ],
+)
+def test_refresh_is_mapped_too(holdfast: Holdfast, site: Site, below_base: PublishedApi, said: str, expected: str):
+    site.fields = (f"Refresh: {said}",)
+    assert seen(holdfast, below_base, "refresh") == [expected.replace("PUBLIC", below_base.path)]
+
+
+def test_an_endpoint_can_keep_its_responses_as_they_are(holdfast: Holdfast, site: Site, below_base: PublishedApi):
+    site.fields = ("Location: /base/v1/x", "Set-Cookie: a=b; Path=/base/v1")
+    assert seen(holdfast, below_base, "location") == [f"{below_base.path}/x"]
+    for setting, location in ((False, "/base/v1/x"), (True, f"{below_base.path}/x")):
+        production = {"url": f"{site.url}/base/v1", "config": {"rewriteResponses": setting}}
+        endpoints = {"production_endpoints": production, "sandbox_endpoints": {"url": site.url}}
+        config = {"endpointConfig": {"endpoint_type": "http", **endpoints}}
+        assert holdfast.rest.put(f"/apis/{below_base.id}", json=config).is_success
+        wait_until(lambda location=location: seen(holdfast, below_base, "location") == [location])
+        assert seen(holdfast, below_base, "location", sandbox=True) == [f"{below_base.path}/base/v1/x"]
+        path = below_base.path if setting else "/base/v1"
+        assert seen(holdfast, below_base, "set-cookie") == [f"a=b; Path={path}"]
+
+
+@pytest.mark.parametrize("value", [" " * 30_000 + "x", ";" * 30_000, "; " * 15_000, "=" * 30_000, "url" * 10_000])
+def test_no_value_keeps_the_gateway_busy(holdfast: Holdfast, site: Site, below_base: PublishedApi, value: str):
+    """What takes quadratic time would need seconds for these."""
+    for field in ("Location", "Refresh", "Set-Cookie"):
+        site.fields = (f"{field}: 5; a=b; Path={value}{value[:1]}|",)
+        assert len(seen(holdfast, below_base, field)) == 1
