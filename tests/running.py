@@ -86,6 +86,7 @@ class Holdfast:
             self._addresses |= zip(("gateway-tls", "sandbox-tls"), free_addresses(2), strict=True)
             self._addresses |= zip(("gateway-tls-cert", "gateway-tls-key"), map(str, gateway_identity), strict=True)
         ours = {"HOLDFAST_ADMIN_PASSWORD": self.admin_password, "TMPDIR": str(directory)}
+        ours["HOLDFAST_DRAIN_TIMEOUT"] = "1"  # streams that tests leave open
         ours["HOLDFAST_REQUESTS_PER_SECOND"] = "5000"  # what waits for something here asks again and again
         self.environment = dict(os.environ) | ours | environment
         self._process: subprocess.Popen[bytes] | None = None
@@ -126,6 +127,11 @@ class Holdfast:
         """Where the gateway speaks TLS with callers: host and port."""
         host, _, port = self._addresses["sandbox-tls" if sandbox else "gateway-tls"].rpartition(":")
         return host, int(port)
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._process is not None
 
     @property
     def pid(self) -> int:

@@ -2,6 +2,7 @@
 The composition root: settings in, a running Holdfast out. The only place where parts are put together.
 """
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -12,12 +13,15 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from holdfast import rest, web
 from holdfast.addresses import Network
 from holdfast.apis.api import DEFAULT_ORGANIZATION
 from holdfast.apis.endpoint import Environment
+from holdfast.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
 from holdfast.concurrency_limit import ConcurrencyLimit
 from holdfast.forwarded import ForwardedClient
 from holdfast.gateway.ads import keep_serving
@@ -26,9 +30,11 @@ from holdfast.gateway.cache import Cache
 from holdfast.gateway.process import EnvoyProcess, find_envoy
 from holdfast.gateway.resource import CLUSTER
 from holdfast.gateway.tls import presents_client_certificate
+from holdfast.health import Health, Readiness
 from holdfast.host_cookie import HostCookie
 from holdfast.http_server import serving
 from holdfast.https import GatewayCertificate, ServerCertificate
+from holdfast.limits import connection_limits, raise_file_limit
 from holdfast.machine import (
     CannotStart,
     check_free,
@@ -39,7 +45,7 @@ from holdfast.machine import (
     url_of,
     wait_until_answering,
 )
-from holdfast.middleware import BodyLimit, CrossOriginProtection, SecurityHeaders
+from holdfast.middleware import CrossOriginProtection, SecurityHeaders
 from holdfast.oidc import open_single_sign_on
 from holdfast.rate_limit import RateLimit
 from holdfast.sealing_keys import key_rotation, open_sealing
@@ -60,6 +66,7 @@ from holdfast.services.snapshot import forget_old_rows
 from holdfast.services.trust_settings import end_exceptions
 from holdfast.services.watching import accepted_chain
 from holdfast.settings import Address, Settings
+from holdfast.shares import Shares
 from holdfast.store.database import Store
 
 EMBEDDED = "embedded"
@@ -86,7 +93,12 @@ class Running:
                 each.read_again()
 
 
-def create_asgi(runtime: Runtime, requests_per_second: float = 0.0, trusted_proxies: Sequence[Network] = ()) -> ASGIApp:
+def create_asgi(
+    runtime: Runtime,
+    requests_per_second: float = 0.0,
+    trusted_proxies: Sequence[Network] = (),
+    readiness: Readiness | None = None,
+) -> ASGIApp:
     """
     Make the web application: REST below /api, tokens and metrics beside it, pages everywhere else.
 
@@ -99,9 +111,16 @@ def create_asgi(runtime: Runtime, requests_per_second: float = 0.0, trusted_prox
         door = json_door if scope["path"].startswith(JSON_PATHS) else html_door
         await door(scope, receive, send)
 
-    inner = CrossOriginProtection(BodyLimit(ConcurrencyLimit(HostCookie(doors))))
+    async def identify(request: Request) -> str | Response:
+        sender = rest.sender if request.scope["path"].startswith(JSON_PATHS) else web.sender
+        return await sender(runtime, request)
+
+    large = Shares(LARGE_BODIES, LARGE_BODIES_OF_A_USER)
+
+    inner = CrossOriginProtection(HostCookie(BodyLimit(ConcurrencyLimit(doors), identify, large)))
     limited = RateLimit(inner, requests_per_second) if requests_per_second else inner
-    return ForwardedClient(SecurityHeaders(limited), trusted_proxies)
+    healthy = Health(limited, readiness or Readiness())
+    return ForwardedClient(SecurityHeaders(healthy), trusted_proxies)
 
 
 def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
@@ -125,7 +144,7 @@ def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """
-    Run the control plane and the embedded gateway until the block ends.
+    Run the control plane and the embedded gateway until the block ends; requests in flight then have a while to finish.
 
     Raises:
         CannotStart: An address is in use, the data directory, the TLS files or the identity provider's settings cannot
@@ -136,6 +155,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     envoy = find_envoy(settings.envoy)
     sso = open_single_sign_on(settings)
     data = settings.data.expanduser()
+    limits = connection_limits(raise_file_limit())
     with (
         data_directory(data),
         socket_directory() as sockets,
@@ -148,7 +168,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         accounts = Accounts(store)
         password = _ensure_admin(accounts, settings, data)
         cache = Cache()
-        process = EnvoyProcess(envoy, EMBEDDED, sockets, data / "envoy.log")
+        process = EnvoyProcess(envoy, EMBEDDED, sockets, data / "envoy.log", limits.gateway)
         failures = Failures(cache.tell_observers_soon, partial(_presents_client_certificate, cache))
         enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
         listeners: dict[Environment, Address] = {"production": settings.gateway, "sandbox": settings.sandbox}
@@ -158,7 +178,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             cache,
             enforcements,
             listeners,
-            settings.drain,
+            settings.backend_drain,
             sealing=sealing,
             tls_listeners=tls_listeners,
             limits=BackendLimits(idle=settings.backend_idle),
@@ -216,12 +236,22 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             for each in (certificate, gateway_certificate):
                 if each:
                     background.start(f"certificate of the {each.whose}", each.watch)
-            app = create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies)
+            conditions = {"gateway": lambda: bool(cache.gateways), "background tasks": lambda: not background.failing}
+            readiness = Readiness(conditions)
+            app = create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness)
             tls = certificate.context if certificate else None
-            await stack.enter_async_context(serving(app, publisher_socket, tls))
+            server = await stack.enter_async_context(
+                serving(app, publisher_socket, tls, limits, settings.trusted_proxies)
+            )
             await wait_until_answering([*listeners.values(), *tls_listeners.values()], data / "envoy.log")
             url = url_of(settings.publisher, "https" if certificate else "http")
-            yield Running(runtime, url, password, certificate, gateway_certificate)
+            try:
+                yield Running(runtime, url, password, certificate, gateway_certificate)
+            finally:
+                readiness.draining = True
+                async with asyncio.TaskGroup() as draining:
+                    draining.create_task(server.drain(settings.drain_timeout))
+                    draining.create_task(process.drain(settings.drain_timeout))
 
 
 def server_certificate(settings: Settings) -> ServerCertificate | None:

@@ -2,8 +2,6 @@
 What every answer and every request passes, at whichever door.
 """
 
-import asyncio
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,12 +10,6 @@ from holdfast.rest.errors import Problem, answer
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 FOREIGN = Problem(403, "foreign-origin", "Forbidden")
-TOO_SLOW = Problem(408, "request-timeout", "Request Timeout")
-TOO_LARGE = Problem(413, "content-too-large", "Content Too Large")
-# A body larger than a full upload with its form fields is refused before it is read.
-MAX_BODY = 2 * 1024 * 1024
-MAX_DIGITS = 20  # of a declared length
-BODY_WITHIN = 60.0  # seconds for a whole body to arrive
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -94,54 +86,3 @@ def _is_cross_origin(headers: Headers) -> bool:
     origin = headers.get("origin")
     # An origin is a scheme and what the Host header has (RFC 6454, section 6.1), so nothing of it needs to be read.
     return origin is not None and origin.partition("://")[2] != headers.get("host")
-
-
-class BodyLimit:
-    """Refuses bodies of more than *limit* bytes, also those that do not say their length, and those that take long."""
-
-    def __init__(self, app: ASGIApp, limit: int = MAX_BODY, within: float = BODY_WITHIN) -> None:
-        self._app = app
-        self._limit = limit
-        self._within = within
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 413 or 408, or pass the request on."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        body, more = b"", True
-        declared = Headers(scope=scope).get("content-length", "0")
-        try:
-            # The length is compared as text first: to read a number of a million digits would take long.
-            if declared.isdigit() and len(declared) < MAX_DIGITS and int(declared) <= self._limit:
-                async with asyncio.timeout(self._within):
-                    while more and len(body) <= self._limit:
-                        message = await receive()
-                        if message["type"] == "http.disconnect":
-                            return  # half a body is none, and nobody waits for an answer
-                        body += message.get("body", b"")
-                        more = message.get("more_body", False)
-        except TimeoutError:
-            description = f"The body did not arrive within {self._within:.0f} seconds. Send it again."
-            refusal = answer(Request(scope), TOO_SLOW, description, {}, {"connection": "close"})
-            await refusal(scope, receive, send)
-            return
-        if more or len(body) > self._limit:
-            description = f"The request is larger than {self._limit // 1024} KiB. Send less."
-            refusal = answer(Request(scope), TOO_LARGE, description, {}, {"connection": "close"})
-            await refusal(scope, receive, send)
-            return
-        await self._app(scope, _replay(body, receive), send)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    given = False
-
-    async def again() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again

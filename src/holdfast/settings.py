@@ -94,8 +94,9 @@ class Settings(BaseSettings):
     oidc_ca_file: Path | None = None  # None: the public certification authorities
     envoy: Path | None = None
     probe_networks: Networks = EVERYWHERE  # where backends may be that are tested
-    drain: float = Field(default=60.0, gt=0)  # seconds
     backend_idle: float = Field(default=4.0, gt=0, le=3600)  # seconds until an unused connection to a backend closes
+    backend_drain: float = Field(default=60.0, gt=0)  # seconds that requests to a removed endpoint may still take
+    drain_timeout: float = Field(default=30.0, ge=0, le=3600)  # seconds that requests may still take after SIGTERM
     retire_after: float = Field(default=86_400.0, gt=0, le=30 * 86_400.0)  # seconds
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 

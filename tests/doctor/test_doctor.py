@@ -1,6 +1,7 @@
 """`holdfast doctor` sees what is wrong, says what to do, and changes nothing."""
 
 import os
+import resource
 import socket
 import sqlite3
 import uuid
@@ -102,6 +103,21 @@ def test_a_database_that_is_open_is_read_as_it_is_now(data, unwell, kept):
     assert (data / f"{DATABASE_FILE}-wal").exists()
     assert unwell()["endpoint certificates"][0] == "warning"
     store.close()
+
+
+def test_few_files_are_a_warning_that_says_what_they_suffice_for(unwell):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("holdfast.limits.resource.getrlimit", lambda _which: (256, 1024))
+            outcome, text, advice = unwell()["connections"]
+    finally:
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)  # it only looks
+    assert (outcome, text) == (
+        "warning",
+        "1024 files may be open, so 512 connections to the publisher (128 from one address) and 384 to the gateway.",
+    )
+    assert "LimitNOFILE" in advice
 
 
 def test_where_nothing_is_yet_nothing_fails(settings, tmp_path):

@@ -321,7 +321,7 @@ async def failure_without_secret(directory: Path, url: str) -> Failure:
     routes = scoped_routes("production", scope_of(api), [routes_of(api, "production")])
     cache.apply([*clusters(name, endpoint, trust), listener("production", HOST, port), routes])
     server = await serve(cache, f"unix:{directory / 'ads'}", failures.record)
-    process = EnvoyProcess(find_envoy(), "edge", directory, directory / "envoy.log")
+    process = EnvoyProcess(find_envoy(), "edge", directory, directory / "envoy.log", 1000)
     await process.start()
     try:
         async with asyncio.timeout(20), httpx.AsyncClient(trust_env=False) as client:

@@ -3,13 +3,16 @@
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
-from backends import Backend
+from backends import Backend, websocket_backend
 from holdfast.gateway.process import find_envoy
 from issuing import issue
 from running import Holdfast, PublishedApi, is_running, refusal, wait_until
@@ -80,7 +83,9 @@ def test_a_restart_keeps_everything(own: Holdfast, backend: Backend):
     before = own.rest.get(f"/endpoint-certificates/{alias}").json()
     with Backend(PRESENTED) as other:
         untrusted = own.publish_api(other.url(), sandbox=backend.url())
+        begin = time.monotonic()
         own.stop()
+        assert time.monotonic() - begin < 5  # nothing is in flight: under half a second where nothing else runs
         own.start()
         assert own.call(api.path).status_code == 200
         assert refusal(own.call(untrusted.path)) == NOT_TRUSTED
@@ -117,14 +122,27 @@ def test_a_holdfast_without_apis_starts_without_waiting_for_them(holdfast: Holdf
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_both_processes_although_connections_are_open(
+def test_a_signal_ends_both_processes_although_streams_and_websockets_are_open(
     own: Holdfast, backend: Backend, number: signal.Signals
 ):
     api, _ = trusted(own, backend)
-    with own.caller() as client, client.stream("GET", f"{api.path}/stream") as answer:
-        assert next(answer.iter_lines()) == "begun"
-        envoy = own.envoy
-        own.stop(number)  # looks at the exit code
+    with websocket_backend(PRESENTED) as url:
+        sockets = own.publish_trusted_api(url, PRESENTED.pem)
+        with (
+            own.caller() as client,
+            client.stream("GET", f"{api.path}/stream") as answer,
+            connect(own.gateway_url.replace("http", "ws", 1) + sockets.path) as websocket,
+        ):
+            lines = answer.iter_lines()
+            assert next(lines) == "begun"
+            websocket.send("hello")
+            assert "hello" in str(websocket.recv(5))
+            envoy = own.envoy
+            own.stop(number)  # looks at the exit code
+            with pytest.raises(httpx.TransportError):
+                next(lines)
+            with pytest.raises(ConnectionClosed):
+                websocket.recv(5)
     assert not is_running(envoy)
 
 

@@ -12,7 +12,7 @@ from holdfast.gateway.process import EnvoyMissing, EnvoyProcess, bootstrap, find
 
 
 def test_the_bootstrap_is_one_that_envoy_knows_and_has_no_tcp_port(tmp_path):
-    written = bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe")
+    written = bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe", 1000)
     made = ParseDict(json.loads(written), Bootstrap())
     assert made.node.id == "edge"
     assert made.admin.address.pipe.path == str(tmp_path / "admin")
@@ -25,7 +25,7 @@ def test_the_bootstrap_is_one_that_envoy_knows_and_has_no_tcp_port(tmp_path):
 
 def test_everything_comes_over_one_incremental_stream(tmp_path):
     made = ParseDict(
-        json.loads(bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe")), Bootstrap()
+        json.loads(bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe", 1000)), Bootstrap()
     )
     dynamic = made.dynamic_resources
     assert dynamic.ads_config.api_type == dynamic.ads_config.DELTA_GRPC
@@ -37,7 +37,7 @@ def test_everything_comes_over_one_incremental_stream(tmp_path):
 
 def test_a_path_with_odd_characters_is_only_a_path(tmp_path):
     odd = tmp_path / 'a"b\\c\n{ü}'
-    made = ParseDict(json.loads(bootstrap('ed"ge', odd / "ads", odd / "admin", odd / "probe")), Bootstrap())
+    made = ParseDict(json.loads(bootstrap('ed"ge', odd / "ads", odd / "admin", odd / "probe", 1000)), Bootstrap())
     assert (made.node.id, made.admin.address.pipe.path) == ('ed"ge', str(odd / "admin"))
 
 
@@ -80,4 +80,4 @@ def test_a_package_without_its_binary_is_no_envoy(tmp_path, monkeypatch):
 
 
 def test_a_process_that_was_not_started_has_no_number(tmp_path):
-    assert EnvoyProcess(tmp_path / "envoy", "edge", tmp_path, tmp_path / "log").pid is None
+    assert EnvoyProcess(tmp_path / "envoy", "edge", tmp_path, tmp_path / "log", 1000).pid is None

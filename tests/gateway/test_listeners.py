@@ -118,3 +118,12 @@ def test_each_answer_of_the_gateway_carries_its_request_id_and_the_last_row_take
     assert {header.header.key for mapper in mappers for header in mapper.headers_to_add} == {"x-request-id"}
     assert REPLIES[-1].when == "true"
     assert all(each.status for each in REPLIES[:-1])
+
+
+def test_callers_have_a_bounded_time_and_bounded_buffers():
+    made, manager = read(tls=True)
+    assert made.filter_chains[0].transport_socket_connect_timeout.seconds == 10
+    assert manager.request_headers_timeout.seconds == 30
+    assert manager.common_http_protocol_options.idle_timeout.seconds == 75
+    assert manager.http2_protocol_options.max_concurrent_streams.value == 100
+    assert manager.http2_protocol_options.initial_connection_window_size.value == 1024 * 1024

@@ -1,10 +1,8 @@
 """What browsers are told, and what pages of others cannot make them do."""
 
-import asyncio
-
 import pytest
 
-from holdfast.middleware import MAX_BODY, BodyLimit
+from holdfast.bodies import MAX_BODY
 from issuing import issue
 from rest.calls import APIS, CERTIFICATES, api_body, assert_problem, unchanged, upload
 
@@ -83,35 +81,3 @@ def test_a_body_without_a_declared_length_is_measured_too(client):
             yield bytes(65536)
 
     assert_problem(client.post(CERTIFICATES, content=endless()), 413, says="larger than 2048 KiB")
-
-
-def pass_through(messages):
-    """Send a request in pieces through the body limit and say what comes out behind it."""
-    came, answered = [], []
-
-    async def app(_scope, receive, _send):
-        came.append(await receive())
-
-    async def receive():
-        return messages.pop(0)
-
-    async def send(message):
-        answered.append(message)
-
-    asyncio.run(BodyLimit(app, limit=10)({"type": "http", "headers": []}, receive, send))
-    return came, answered
-
-
-def test_pieces_become_one_body():
-    pieces = [{"type": "http.request", "body": b"12345", "more_body": more} for more in (True, False)]
-    assert pass_through(pieces) == ([{"type": "http.request", "body": b"1234512345", "more_body": False}], [])
-
-
-def test_a_body_that_breaks_off_never_arrives_in_half():
-    pieces = [{"type": "http.request", "body": b"12345", "more_body": True}, {"type": "http.disconnect"}]
-    assert pass_through(pieces) == ([], [])
-
-
-def test_a_body_of_one_byte_more_is_refused():
-    came, answered = pass_through([{"type": "http.request", "body": bytes(11), "more_body": False}])
-    assert (came, answered[0]["status"]) == ([], 413)

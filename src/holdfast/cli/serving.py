@@ -74,10 +74,10 @@ def _said() -> Iterator[None]:
 
 
 async def _until_stopped(work: Coroutine[Any, Any, T]) -> T | None:
-    """Do *work* until it ends or a signal comes; further signals do not disturb how it ends."""
+    """Do *work* until it ends or a signal comes. A second signal ends the wait for requests in flight, too."""
     task = asyncio.create_task(work)
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, lambda: task.cancelling() or task.cancel())
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
         return await task
     except asyncio.CancelledError:

@@ -38,6 +38,10 @@ TrustedProxies = Annotated[
     str | None,
     Option(metavar="CIDR,...", help="Networks of proxies whose X-Forwarded-* headers are believed [default: none]."),
 ]
+DrainTimeout = Annotated[
+    float | None,
+    Option(metavar="SECONDS", help="How long requests in flight may take after Ctrl-C or SIGTERM [default: 30]."),
+]
 Demo = Annotated[bool, Option("--demo", help="Also start a backend with a self-signed certificate, to try with.")]
 Once = Annotated[bool, Option("--once", help="Play it once, with data of its own, and end.")]
 
@@ -63,10 +67,13 @@ def up(
     gateway_tls_key: GatewayTlsKey = None,
     insecure_http: InsecureHttp = None,
     trusted_proxies: TrustedProxies = None,
+    drain_timeout: DrainTimeout = None,
     demo: Demo = False,
 ) -> None:
     """
     Start the publisher and a gateway; Ctrl-C ends both.
+
+    Requests in flight finish first, within --drain-timeout; a second Ctrl-C cuts them off.
 
     What an option sets, a variable can set too: HOLDFAST_DATA, HOLDFAST_PUBLISHER, HOLDFAST_GATEWAY, HOLDFAST_SANDBOX,
     HOLDFAST_TLS_CERT, HOLDFAST_TLS_KEY, HOLDFAST_INSECURE_HTTP, and so on. SIGHUP reads certificates and keys again.
@@ -79,7 +86,7 @@ def up(
     addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls}
     files = {"tls_cert": tls_cert, "tls_key": tls_key}
     files |= {"gateway_tls_cert": gateway_tls_cert, "gateway_tls_key": gateway_tls_key}
-    others = {"insecure_http": insecure_http, "trusted_proxies": trusted_proxies}
+    others = {"insecure_http": insecure_http, "trusted_proxies": trusted_proxies, "drain_timeout": drain_timeout}
     serve({"data": data} | addresses | files | others, demo=demo)
 
 
@@ -120,6 +127,7 @@ def doctor(
     gateway_tls_key: GatewayTlsKey = None,
     insecure_http: InsecureHttp = None,
     trusted_proxies: TrustedProxies = None,
+    drain_timeout: DrainTimeout = None,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -134,7 +142,7 @@ def doctor(
     addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls}
     files = {"tls_cert": tls_cert, "tls_key": tls_key}
     files |= {"gateway_tls_cert": gateway_tls_cert, "gateway_tls_key": gateway_tls_key}
-    others = {"insecure_http": insecure_http, "trusted_proxies": trusted_proxies}
+    others = {"insecure_http": insecure_http, "trusted_proxies": trusted_proxies, "drain_timeout": drain_timeout}
     checks = diagnose({"data": data} | addresses | files | others)
     if as_json:
         write_json({"count": len(checks), "list": [asdict(check) for check in checks]})

@@ -22,6 +22,7 @@ def examine(settings: Settings, now: datetime) -> Iterator[Check]:
     yield files.disk_space(data)
     yield network.tls(settings, now)
     yield network.gateway_tls(settings, now)
+    yield network.connections()
     yield from network.ports(settings, running=running)
     yield from identity_provider.check(settings, now)
     yield envoy.check(settings)

@@ -10,8 +10,11 @@ from holdfast.app import server_certificate, server_certificate_of_gateways
 from holdfast.certificates.validity import EXPIRING_WITHIN
 from holdfast.doctor.check import Check
 from holdfast.https import read_own
+from holdfast.limits import allowed_files, connection_limits
 from holdfast.machine import CannotStart, check_free, url_of
 from holdfast.settings import Settings
+
+FEW_FILES = 4096
 
 
 def tls(settings: Settings, now: datetime) -> Check:
@@ -48,6 +51,19 @@ def gateway_tls(settings: Settings, now: datetime) -> Check:
     if end - now <= EXPIRING_WITHIN:
         return Check.warning("gateway TLS", text, "Renew it; the files are read again by themselves.")
     return Check.ok("gateway TLS", text)
+
+
+def connections() -> Check:
+    """Say how many connections there may be, as follows from how many files may be open."""
+    files = allowed_files()
+    limits = connection_limits(files)
+    text = (
+        f"{files} files may be open, so {limits.publisher} connections to the publisher ({limits.publisher_share} from "
+        f"one address) and {limits.gateway} to the gateway."
+    )
+    if files < FEW_FILES:
+        return Check.warning("connections", text, "Raise the hard limit, such as by LimitNOFILE=65536 in systemd.")
+    return Check.ok("connections", text)
 
 
 def ports(settings: Settings, *, running: bool) -> Iterator[Check]:

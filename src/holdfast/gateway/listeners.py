@@ -8,7 +8,7 @@ from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog, AccessLogFilter, 
 from envoy.config.core.v3.address_pb2 import Address, CidrRange, SocketAddress
 from envoy.config.core.v3.config_source_pb2 import ApiVersion
 from envoy.config.core.v3.grpc_service_pb2 import GrpcService
-from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions
+from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
 from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain, FilterChainMatch
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.access_loggers.grpc.v3.als_pb2 import CommonGrpcAccessLogConfig, HttpGrpcAccessLogConfig
@@ -20,6 +20,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     ScopedRoutes,
 )
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.wrappers_pb2 import UInt32Value
 
 from holdfast.addresses import Network
 from holdfast.apis.endpoint import Environment
@@ -36,7 +37,16 @@ from holdfast.gateway.routes import ENVIRONMENT_HEADER
 from holdfast.gateway.tls import ads
 
 _BACKEND_FLAGS = frozenset({"UF", "UH", "UC", "UR", "LR", "NC", "URX", "UO", "UPE", "DF", "UT", "SI", "DT", "UMSDR"})
-_HANDSHAKE_WITHIN = Duration(seconds=15)
+# How long callers may take, and how much one HTTP/2 connection may ask and send at once. Envoy's own defaults are for
+# trusted callers: no limit for heads, an hour without requests, 2^31 requests at once and 256 MiB of unread body.
+HANDSHAKE_WITHIN = Duration(seconds=10)
+HEAD_WITHIN = Duration(seconds=30)
+IDLE = Duration(seconds=75)  # as nginx, and more than the 60 s of common load balancers before a gateway
+_HTTP2 = Http2ProtocolOptions(
+    max_concurrent_streams=UInt32Value(value=100),
+    initial_stream_window_size=UInt32Value(value=64 * 1024),
+    initial_connection_window_size=UInt32Value(value=1024 * 1024),
+)
 
 
 def listener(
@@ -73,6 +83,9 @@ def _chain(
         http_filters=[refusing(), *connection_filters(), rewriting(), _router()],
         upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type=WEBSOCKET)],
         http_protocol_options=options,
+        http2_protocol_options=_HTTP2,
+        common_http_protocol_options=HttpProtocolOptions(idle_timeout=IDLE),
+        request_headers_timeout=HEAD_WITHIN,
         # The backend decides about a body before it is sent (RFC 9110, section 10.1.1).
         proxy_100_continue=True,
         local_reply_config=local_replies(),
@@ -87,7 +100,7 @@ def _chain(
     chain = FilterChain(name="proxies" if by_proxy else "callers", filters=[_network_filter(manager)])
     if tls:
         chain.transport_socket.CopyFrom(downstream_tls())
-        chain.transport_socket_connect_timeout.CopyFrom(_HANDSHAKE_WITHIN)
+        chain.transport_socket_connect_timeout.CopyFrom(HANDSHAKE_WITHIN)
     return chain
 
 

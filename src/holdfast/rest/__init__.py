@@ -30,6 +30,7 @@ from holdfast.rest import (
     validation,
 )
 from holdfast.rest.prefixes import Prefixes
+from holdfast.rest.senders import sender as sender
 from holdfast.services.runtime import Runtime
 
 

@@ -23,20 +23,23 @@ def runtime(request: Request) -> Runtime:
 
 async def principal(request: Request) -> Principal:
     """Find on whose behalf the request is made; raise what says why that is not known."""
-    running = runtime(request)
+    return await principal_of_request(runtime(request), request)
+
+
+async def principal_of_request(running: Runtime, request: Request) -> Principal:
+    """Find on whose behalf *request* is made, also before it has reached a door; raise as `principal`."""
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         name, password = _basic(credentials)
         client = request.client.host if request.client else "unknown"
         found = principal_of(await running.accounts.sign_in(name, password, client, running.now()))
     else:
-        found = await run_in_threadpool(_principal_of_token, request)
+        found = await run_in_threadpool(_principal_of_token, running, request)
     request.state.account = found.account  # for concurrency_limit.py
     return found
 
 
-def _principal_of_token(request: Request) -> Principal:
-    running = runtime(request)
+def _principal_of_token(running: Runtime, request: Request) -> Principal:
     scheme = request.headers.get("authorization", "").partition(" ")[0]
     if scheme.lower() == "bearer":
         script = token_principal(running.store, bearer(request), running.now())

@@ -114,7 +114,7 @@ def answer(
 def install(app: FastAPI) -> None:
     """Make *app* answer the errors of the floors below."""
     for kind in PROBLEMS:
-        app.add_exception_handler(kind, _domain_error)
+        app.add_exception_handler(kind, domain_error)
     for kind in (StoreFull, StoreReadOnly, OSError):
         app.add_exception_handler(kind, _not_saved)
     app.add_exception_handler(RequestValidationError, _invalid_request)
@@ -122,7 +122,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected_error)
 
 
-async def _domain_error(request: Request, error: Exception) -> JSONResponse:
+async def domain_error(request: Request, error: Exception) -> JSONResponse:
+    """Answer an error of the floors below, of one of the kinds in PROBLEMS."""
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     headers = {}
     if isinstance(error, Busy | StoreBusy | TooManyAttempts | TooManyTests):

@@ -24,6 +24,7 @@ from holdfast.web import (
     trust_settings,
     users,
 )
+from holdfast.web.senders import sender as sender
 from holdfast.web.static_files import mount_static_files
 
 

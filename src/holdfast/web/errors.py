@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 def install(app: FastAPI) -> None:
     """Make *app* answer errors with pages."""
-    app.add_exception_handler(NotSignedIn, _sign_in_first)
+    app.add_exception_handler(NotSignedIn, sign_in_first)
     app.add_exception_handler(NotFound, _not_found)
     app.add_exception_handler(NotPermitted, _not_permitted)
     app.add_exception_handler(InvalidField, _invalid)
@@ -36,7 +36,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _bad_request)
 
 
-async def _sign_in_first(request: Request, error: Exception) -> Response:
+async def sign_in_first(request: Request, error: Exception) -> Response:
+    """Lead somebody who has not signed in to the page where they can."""
     del error
     wanted = request.url.path if request.method == "GET" and not wants_part(request) else "/apis"
     address = "/sign-in?" + urlencode({"next": wanted})

@@ -23,7 +23,11 @@ def runtime(request: Request) -> Runtime:
 
 def visitor(request: Request) -> Principal:
     """Find who has signed in; raise NotSignedIn."""
-    running = runtime(request)
+    return visitor_of_request(runtime(request), request)
+
+
+def visitor_of_request(running: Runtime, request: Request) -> Principal:
+    """Find who has signed in, also before *request* has reached a door; raise NotSignedIn."""
     token = request.cookies.get(SESSION_COOKIE)
     found = running.accounts.session_principal(token, running.now()) if token else None
     if found is None:

@@ -1,0 +1,24 @@
+"""
+What an Envoy refuses rather than break: connections beyond its limit.
+"""
+
+from typing import Any
+
+from envoy.config.overload.v3.overload_pb2 import OverloadManager, ResourceMonitor
+from envoy.extensions.resource_monitors.downstream_connections.v3.downstream_connections_pb2 import (
+    DownstreamConnectionsConfig,
+)
+from google.protobuf.json_format import MessageToDict
+
+
+def overload_manager(max_connections: int) -> dict[str, Any]:
+    """
+    Make the bootstrap's overload manager: connections of callers beyond *max_connections* are closed when accepted.
+
+    Without a limit, an Envoy that has no more files leaves new callers waiting (measured). Source:
+    `envoy.config.overload.v3.OverloadManager`.
+    """
+    monitor = ResourceMonitor(name="envoy.resource_monitors.global_downstream_max_connections")
+    monitor.typed_config.Pack(DownstreamConnectionsConfig(max_active_downstream_connections=max_connections))
+    made: dict[str, Any] = MessageToDict(OverloadManager(resource_monitors=[monitor]), preserving_proto_field_name=True)
+    return made

@@ -1,0 +1,42 @@
+"""
+What may stand in the head of a request: only what every reader, such as a proxy before us, takes for the same request.
+"""
+
+import re
+
+import h11
+
+_END = b"\r\n\r\n"
+_BLANK = (b"\n\r\n", b"\n\n")  # what h11 takes for the end of a head
+_LONE = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
+_FOLDED = re.compile(rb"\n[ \t]")
+_FRAMING = re.compile(rb"\n(content-length|transfer-encoding)[ \t]*:([^\r]*)\r", re.IGNORECASE)
+
+
+class StrictConnection(h11.Connection):
+    """h11, without what it takes kindly and others may read differently (RFC 9112, sections 2.2, 5.2 and 6.3)."""
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """Give the next event. Raises RemoteProtocolError for a head that is ambiguous."""
+        if self.their_state is h11.IDLE:
+            _check_head(self.trailing_data[0])
+        return super().next_event()
+
+
+def _check_head(received: bytes) -> None:
+    """
+    Raise RemoteProtocolError if a head is ambiguous; *received* begins with it, and it may not be complete yet.
+
+    Refused are lines that do not end with CRLF, folded lines, NUL, a Content-Length that is not a number, and more than
+    one Content-Length or Transfer-Encoding, also one of each.
+    """
+    if not any(blank in received for blank in _BLANK):
+        return  # not complete; each byte may come alone, so look once only
+    head = received.partition(_END)[0] + b"\r\n"
+    if _LONE.search(head) or _FOLDED.search(head):
+        raise h11.RemoteProtocolError("malformed line in the head")
+    framing = _FRAMING.findall(head)
+    if len(framing) > 1:
+        raise h11.RemoteProtocolError("more than one header says where the body ends")
+    if any(name.lower() == b"content-length" and not value.strip(b" \t").isdigit() for name, value in framing):
+        raise h11.RemoteProtocolError("Content-Length is not a number")
