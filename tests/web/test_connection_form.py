@@ -1,0 +1,34 @@
+"""The connection settings of endpoints on the page."""
+
+from rest.calls import APIS, URL, create_api
+
+FORM = {"with_production": "true", "production": URL}
+
+
+def saved(client, made):
+    return client.get(f"{APIS}/{made['id']}").json()["endpointConfig"]["production_endpoints"].get("config")
+
+
+def test_settings_are_saved_with_the_endpoints(client):
+    made = create_api(client)
+    path = f"/apis/{made['id']}/endpoints"
+    form = FORM | {"production_protocol": "http1", "production_connection_per_caller": "true"}
+    assert client.post(path, data=form).status_code == 303
+    assert saved(client, made) == {"protocol": "http1", "connectionPerCaller": True, "rewriteResponses": False}
+    page = client.get(path).text
+    assert '<option value="http1" selected>' in page
+    defaults = FORM | {"production_protocol": "auto", "production_rewrite_responses": "true"}
+    assert client.post(path, data=defaults).status_code == 303
+    assert saved(client, made) is None
+
+
+def test_settings_that_contradict_each_other_are_shown_again_with_the_reason_and_nothing_is_saved(client):
+    made = create_api(client)
+    form = FORM | {"production": "https://other.test", "production_protocol": "http2"}
+    form |= {"production_connection_per_caller": "true"}
+    answer = client.post(f"/apis/{made['id']}/endpoints", data=form)
+    assert answer.status_code == 422
+    assert "One connection per caller needs HTTP/1.1." in answer.text
+    assert 'value="https://other.test"' in answer.text
+    assert '<option value="http2" selected>' in answer.text
+    assert client.get(f"{APIS}/{made['id']}").json()["endpointConfig"] == made["endpointConfig"]
