@@ -11,7 +11,7 @@ import pytest
 
 from holdfast import cli
 from holdfast.cli import serving
-from holdfast.machine import data_directory
+from holdfast.directories import data_directory
 from ports import free_addresses
 
 

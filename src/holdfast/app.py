@@ -23,6 +23,7 @@ from holdfast.apis.api import DEFAULT_ORGANIZATION
 from holdfast.apis.endpoint import Environment
 from holdfast.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
 from holdfast.concurrency_limit import ConcurrencyLimit
+from holdfast.directories import data_directory, temporary_directory
 from holdfast.forwarded import ForwardedClient
 from holdfast.gateway.ads import keep_serving
 from holdfast.gateway.backend_limits import BackendLimits
@@ -38,10 +39,8 @@ from holdfast.limits import connection_limits, raise_file_limit
 from holdfast.machine import (
     CannotStart,
     check_free,
-    data_directory,
     listening,
     refuse_open_http,
-    socket_directory,
     url_of,
     wait_until_answering,
 )
@@ -158,7 +157,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     limits = connection_limits(raise_file_limit())
     with (
         data_directory(data),
-        socket_directory() as sockets,
+        temporary_directory() as sockets,
         listening(settings.publisher, "publisher") as publisher_socket,
     ):
         for name, address in settings.gateway_addresses.items():

@@ -1,13 +1,10 @@
 """
-What Holdfast takes of the machine: a directory, unix sockets, ports.
+What Holdfast takes of the machine: ports.
 """
 
 import asyncio
-import fcntl
 import os
-import shutil
 import socket
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -20,51 +17,6 @@ READY_WITHIN = 30.0  # seconds
 
 class CannotStart(RuntimeError):
     """Something outside is not as it must be; the text says what and what to do."""
-
-
-@contextmanager
-def data_directory(data: Path) -> Iterator[None]:
-    """Make the data directory and hold it alone; raise CannotStart."""
-    try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise CannotStart(f"{data} cannot be written ({error.strerror}). Choose another with --data.") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise CannotStart(f"Another Holdfast runs on {data}. Stop it, or choose another with --data.") from error
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def is_held(data: Path) -> bool:
-    """Say whether a Holdfast runs on the data directory; False also where that cannot be seen."""
-    try:
-        descriptor = os.open(data / "lock", os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def socket_directory() -> Iterator[Path]:
-    """Make a directory for unix sockets that only this user may enter; its path is short, as sockets need it."""
-    directory = Path(tempfile.mkdtemp(prefix="holdfast-"))
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager

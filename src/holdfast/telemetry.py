@@ -4,8 +4,20 @@ Logs: one JSON object per line on standard error.
 
 import logging
 import sys
+from contextlib import suppress
 
 import structlog
+
+
+class _Logger(structlog.WriteLogger):
+    """Writes to a file; a log that can't be written, as on a full disk, must not fail what is logged."""
+
+    def msg(self, message: str) -> None:
+        """Write a line."""
+        with suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = error = critical = exception = fatal = failure = err = msg
 
 
 def configure_logging(level: str) -> None:
@@ -19,5 +31,5 @@ def configure_logging(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: _Logger(file=sys.stderr),
     )

@@ -12,8 +12,8 @@ import pytest
 from holdfast.apis.client_certificate import ClientCertificate
 from holdfast.apis.trust_settings import TrustException, TrustSettings
 from holdfast.app import DATABASE_FILE, PASSWORD_FILE
+from holdfast.directories import data_directory
 from holdfast.doctor import examine
-from holdfast.machine import data_directory
 from holdfast.sealing import Sealing
 from holdfast.sealing_keys import KEY_FILE, KeyFile
 from holdfast.settings import Settings
@@ -32,7 +32,7 @@ from running import write_identity
 from scripted_provider import ScriptedProvider
 from store.values import make_api, make_caller, make_entry, read
 
-NOW = datetime.now(UTC)
+NOW = datetime.now(UTC)  # for what is stored; files are newer than this, by minutes when many tests run
 ORIGIN = "https://pizza.test"
 
 
@@ -78,8 +78,8 @@ def settings(data):
 def unwell(settings):
     """Examine and give what is not well: outcome, text and advice by name."""
 
-    def unwell(now=NOW, **changed):
-        found = list(examine(settings(**changed), now))
+    def unwell(now=None, **changed):
+        found = list(examine(settings(**changed), now or datetime.now(UTC)))
         assert all(each.text.endswith(".") for each in found)
         assert all(bool(each.advice) == (each.outcome != "ok") for each in found)
         return {each.name: (str(each.outcome), each.text, each.advice) for each in found if each.outcome != "ok"}
@@ -146,8 +146,16 @@ def test_files_that_others_can_read_are_named_with_the_command_that_helps(data, 
     assert found["data directory"][2] == f"chmod 700 {data}"
 
 
-def test_a_database_with_an_open_mode_in_a_closed_directory_is_well(data, unwell):
+def test_any_file_with_an_open_mode_is_named_as_the_next_start_closes_it(data, unwell):
+    log = data / "envoy.log"
+    log.touch(0o640)
     (data / DATABASE_FILE).chmod(0o644)
+    assert {name: advice for name, (_, _, advice) in unwell().items()} == {
+        DATABASE_FILE: f"chmod 600 {data / DATABASE_FILE}",
+        "envoy.log": f"chmod 600 {log}",
+    }
+    with data_directory(data):
+        pass
     assert unwell() == {}
 
 

@@ -115,6 +115,14 @@ def test_what_was_acknowledged_survives_a_kill_in_the_same_moment(own: Holdfast,
     own.kill()
     own.start()
     assert refusal(own.call(api.path)) == "404 not_found"
+    assert len(list(own.data.parent.glob("holdfast-*"))) == 1  # those of the killed ones are gone
+
+
+def test_every_file_of_a_running_holdfast_is_for_its_user_alone(holdfast: Holdfast):
+    files = {path.name: path.stat().st_mode & 0o777 for path in holdfast.data.iterdir()}
+    assert files.keys() >= {"holdfast.sqlite", "holdfast.sqlite-wal", "holdfast.sqlite-shm", "envoy.log", "lock"}
+    assert set(files.values()) == {0o600}
+    assert holdfast.data.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_holdfast_without_apis_starts_without_waiting_for_them(holdfast: Holdfast):

@@ -27,6 +27,7 @@ from holdfast.machine import CannotStart
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import utc_now
 from holdfast.settings import Settings
+from holdfast.store.errors import StoreFailure, unwritable
 from holdfast.telemetry import configure_logging
 
 T = TypeVar("T")
@@ -69,8 +70,13 @@ def diagnose(options: dict[str, Any]) -> list[Check]:
 def _said() -> Iterator[None]:
     try:
         yield
-    except (CannotStart, EnvoyMissing) as error:
+    except (CannotStart, EnvoyMissing, StoreFailure) as error:
         raise CommandFailed(str(error)) from error
+    except OSError as error:
+        failure = unwritable(error)
+        if failure is None:
+            raise
+        raise CommandFailed(str(failure)) from error
 
 
 async def _until_stopped(work: Coroutine[Any, Any, T]) -> T | None:

@@ -4,7 +4,6 @@
 
 import secrets
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from rich.console import Console
 
 from holdfast.demo.backend import Backend, serving
 from holdfast.demo.caller import Seen, ask
+from holdfast.directories import temporary_directory
 
 REST = "/api/am/publisher/v4"
 ALIAS = "pizza-shack"
@@ -36,8 +36,8 @@ def stage() -> Iterator[dict[str, Any]]:
         held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
         addresses = [each.getsockname() for each in held]
     named = dict(zip(("publisher", "gateway", "sandbox"), addresses, strict=True))
-    with tempfile.TemporaryDirectory(prefix="holdfast-") as directory:
-        yield named | {"data": Path(directory), "admin_password": secrets.token_urlsafe()}
+    with temporary_directory() as directory:
+        yield named | {"data": directory / "data", "admin_password": secrets.token_urlsafe()}
 
 
 async def play(

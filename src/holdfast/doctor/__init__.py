@@ -5,9 +5,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from holdfast.directories import is_held
 from holdfast.doctor import envoy, files, identity_provider, network, stored
 from holdfast.doctor.check import Check
-from holdfast.machine import is_held
 from holdfast.settings import Settings
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from holdfast.app import DATABASE_FILE, PASSWORD_FILE
+from holdfast.directories import OTHERS, open_files, owner_problem
 from holdfast.doctor.check import Check
 from holdfast.sealing_keys import KEY_FILE
 from holdfast.settings import Settings
@@ -39,8 +40,13 @@ def data_directory(data: Path) -> Iterator[Check]:
     if not data.is_dir() or not os.access(data, os.R_OK | os.W_OK | os.X_OK):
         yield Check.failed("data directory", f"{data} cannot be written.", "Run this as the user of Holdfast.")
         return
-    if _mode(data) & 0o077:
-        text = f"Others may look into {data} (mode {_mode(data):04o})."
+    problem = owner_problem(data)
+    if problem:
+        advice = "Run Holdfast as its owner, or choose another directory with --data."
+        yield Check.failed("data directory", problem, advice)
+        return
+    if _mode(data) & OTHERS:
+        text = f"Others may enter {data} (mode {_mode(data):04o})."
         yield Check.failed("data directory", text, f"chmod 700 {data}")
         return
     yield Check.ok("data directory", f"{data} is for its user alone.")
@@ -51,11 +57,12 @@ def secrets(settings: Settings, data: Path) -> Iterator[Check]:
     client_secret = settings.oidc_client_secret_file
     for path in (data / PASSWORD_FILE, settings.sealing_key_file or data / KEY_FILE, client_secret):
         if path and _is_file(path.expanduser()):
-            yield _unread(path.expanduser(), 0o077)
-    for path in (data / DATABASE_FILE, data / f"{DATABASE_FILE}-wal"):
-        # What others cannot reach, they cannot read, whatever its mode.
-        if _is_file(path) and _mode(data) & 0o011:
-            yield _unread(path, 0o077)
+            yield _unread(path.expanduser(), OTHERS)
+    if _is_file(data / DATABASE_FILE):
+        yield _unread(data / DATABASE_FILE, OTHERS)
+    for path in open_files(data) if os.access(data, os.R_OK | os.X_OK) else ():
+        if path.name not in {DATABASE_FILE, PASSWORD_FILE, KEY_FILE}:
+            yield _unread(path, OTHERS)
     for key in (settings.tls_key, settings.gateway_tls_key):
         if key and _is_file(key.expanduser()):
             yield _unread(key.expanduser(), 0o007)  # keys of a machine are often shared with a group

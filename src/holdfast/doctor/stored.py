@@ -3,6 +3,7 @@ The database: whole, of this version, writable; and what in it needs somebody to
 """
 
 import os
+import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from holdfast.sealing import CannotUnseal, UnusableSealingKey
 from holdfast.sealing_keys import open_sealing
 from holdfast.settings import Settings
 from holdfast.store import inspection
+from holdfast.store.errors import StoreDamaged, StoreFailure, StoreTooNew, StoreUnreadable
+from holdfast.store.sqlite import explain
 
 
 def database(settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
@@ -32,18 +35,22 @@ def database(settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
         with inspection.looking_at(path) as session:
             damage = inspection.damage(session)
             if damage:
-                advice = "Stop Holdfast and put a backup in its place; docs/operations.md says how to make one."
-                yield Check.failed("database", f"{path} is damaged: {some(damage)}.", advice)
+                yield _failed(StoreDamaged(path, some(damage)))
                 return
             yield Check.ok("database", f"{path} is whole.")
             level = _level(session)
             yield level
             if not level.advice:
                 yield from _content(session, settings, data, now)
-    except (DatabaseError, OSError) as error:
-        reason = getattr(error, "orig", None) or error
-        advice = "Look whether this is the database of a Holdfast, and run this as its user."
-        yield Check.failed("database", f"{path} cannot be read ({reason}).", advice)
+    except DatabaseError as error:
+        known = explain(error.orig, path) if isinstance(error.orig, sqlite3.Error) else None
+        yield _failed(known or StoreUnreadable(path, str(error.orig)))
+    except OSError as error:
+        yield _failed(StoreUnreadable(path, str(error)))
+
+
+def _failed(failure: StoreFailure) -> Check:
+    return Check.failed("database", failure.text, failure.advice)
 
 
 def _content(session: Session, settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
@@ -79,8 +86,8 @@ def _writable(path: Path) -> Check:
 def _level(session: Session) -> Check:
     current, newest, known = inspection.migrations(session)
     if not known:
-        text = f"The tables are of revision {current}, which this version does not know."
-        return Check.failed("tables", text, "Run the version of Holdfast that wrote them, or a newer one.")
+        failure = StoreTooNew(str(current))
+        return Check.failed("tables", failure.text, failure.advice)
     if current != newest:
         text = f"The tables are of revision {current}, this version has {newest}."
         return Check.warning("tables", text, "The next `holdfast up` brings them up to date; make a backup before.")

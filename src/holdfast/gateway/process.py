@@ -181,7 +181,7 @@ class EnvoyProcess:
         return {entry["cluster"]["name"] for entry in dump.json().get("configs", [])}
 
     async def _spawn(self) -> None:
-        with self._log_file.open("ab") as output:
+        with os.fdopen(_open_log(self._log_file), "ab") as output:
             # A group of its own: Ctrl-C reaches us alone, and we end Envoy in order.
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -189,8 +189,13 @@ class EnvoyProcess:
                 stderr=output,
                 stdin=asyncio.subprocess.DEVNULL,
                 process_group=0,
+                umask=0o077,
                 env=_without_ours(),
             )
+
+
+def _open_log(file: Path) -> int:
+    return os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
 def _without_ours() -> dict[str, str]:

@@ -11,9 +11,10 @@ from alembic.config import Config
 from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from holdfast.store.errors import StoreTooNew
+from holdfast.store.errors import StoreTooNew, StoreUnreadable
 from holdfast.store.sqlite import SqliteEngine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -26,8 +27,11 @@ class Store:
         """Open the database at *path*, or make it. Raises StoreFailure."""
         self._database = SqliteEngine(path)
         self._listeners: list[Callable[[], object]] = []
-        with self._database.engine.connect() as connection:
-            _migrate(connection)
+        try:
+            with self._database.engine.connect() as connection:
+                _migrate(connection)
+        except DBAPIError as error:
+            raise StoreUnreadable(path, str(error.orig)) from error
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -49,7 +49,7 @@ class StoreReadOnly(StoreFailure):
     )
 
     def __init__(self, path: Path, reason: str) -> None:
-        text = f"{path} or its directory can't be opened for writing ({reason})."
+        text = f"{path} or its directory can't be opened or written ({reason})."
         super().__init__(text, "Let the user of Holdfast write both.")
 
 

@@ -2,6 +2,7 @@
 SQLite: how its file is opened, what every connection is set to, how writers take turns, and what its errors mean.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,20 +12,29 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from holdfast.store.errors import StoreBusy, StoreDamaged, StoreFailure, StoreFull, StoreReadOnly
+from holdfast.store.errors import (
+    StoreBusy,
+    StoreDamaged,
+    StoreFailure,
+    StoreFull,
+    StoreReadOnly,
+    StoreUnreadable,
+    unwritable,
+)
 from holdfast.store.turns import Turns
 
 PATIENCE = 10.0  # seconds that a writer waits, for others of this process and for other processes together
 MOST_WAITING = 200  # writers of this process
 _LEFT = "holdfast_seconds_left"  # the execution option of a writer
 _NO_SPACE = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}  # a quota or a limit; a full disk has a code
-_MEANINGS: dict[int, type[StoreFull | StoreReadOnly | StoreDamaged]] = {
+_MEANINGS: dict[int, type[StoreFull | StoreReadOnly | StoreDamaged | StoreUnreadable]] = {
     sqlite3.SQLITE_FULL: StoreFull,
     sqlite3.SQLITE_READONLY: StoreReadOnly,
     sqlite3.SQLITE_CANTOPEN: StoreReadOnly,
     sqlite3.SQLITE_PERM: StoreReadOnly,
     sqlite3.SQLITE_CORRUPT: StoreDamaged,
     sqlite3.SQLITE_NOTADB: StoreDamaged,
+    sqlite3.SQLITE_IOERR: StoreUnreadable,
 }
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 
@@ -33,7 +43,9 @@ class SqliteEngine:
     """A database file: connections that read side by side, and writers that take turns."""
 
     def __init__(self, path: Path) -> None:
+        """Open the file at *path*, or make it, for its user alone. Raises StoreFailure."""
         self.path = path
+        _make(path)
         url = URL.create("sqlite", database=str(path))
         # A traceback must never show a value: some are hashes of passwords.
         self.engine = create_engine(
@@ -58,6 +70,18 @@ class SqliteEngine:
     def _explain(self, context: ExceptionContext) -> StoreFailure | None:
         error = context.original_exception
         return explain(error, self.path) if isinstance(error, sqlite3.Error) else None
+
+
+def _make(path: Path) -> None:
+    """Make an empty file where there is none; SQLite gives its log the same mode."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise unwritable(error) or StoreReadOnly(path, error.strerror or str(error)) from error
+    os.fchmod(descriptor, 0o600)
+    os.close(descriptor)
 
 
 def explain(error: sqlite3.Error, path: Path) -> StoreFailure | None:

@@ -1,0 +1,84 @@
+"""What stands in the way of a start is said in one sentence, and the exit code is 1."""
+
+import re
+import resource
+import sqlite3
+from contextlib import closing, contextmanager
+
+import pytest
+
+from holdfast.store.database import Store
+from holdfast.store.errors import StoreFailure, StoreFull
+from running import Holdfast
+
+
+@contextmanager
+def largest_file(size):
+    """Let this process and those that it starts write no file beyond *size* bytes, as if the disk were full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def damage(database):
+    content = bytearray(database.read_bytes())
+    content[4096:12288] = bytes(8192)
+    database.write_bytes(content)
+
+
+def let_a_newer_version_write(database):
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+
+
+def put_a_directory_there(database):
+    database.unlink()
+    database.mkdir()
+
+
+CASES = [
+    (damage, "{} is damaged: database disk image is malformed. Stop Holdfast and restore a backup; docs/"),
+    (lambda path: path.write_bytes(b"none" * 2000), "{} is damaged: file is not a database. Stop Holdfast and restore"),
+    (
+        let_a_newer_version_write,
+        "The tables are of revision 9999, which this version does not know. Run the version of",
+    ),
+    (put_a_directory_there, "{} or its directory can't be opened or written (unable to open database file). Let the"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "said"), CASES, ids=["damaged", "another file", "newer", "not to be opened"])
+def test_a_database_that_cannot_be_used_is_told_apart(database, spoil, said):
+    spoil(database)
+    with pytest.raises(StoreFailure, match="^" + re.escape(said.format(database))):
+        Store(database)
+
+
+def test_a_database_that_cannot_be_used_ends_the_command_with_a_sentence(tmp_path):
+    holdfast = Holdfast(tmp_path)
+    holdfast.data.mkdir(mode=0o700)
+    database = holdfast.data / "holdfast.sqlite"
+    database.write_bytes(b"none" * 2000)
+    database.chmod(0o600)
+    assert holdfast.refuse_to_start() == (
+        f"holdfast: {database} is damaged: file is not a database. "
+        "Stop Holdfast and restore a backup; docs/operations.md says how to make one."
+    )
+
+
+@pytest.mark.parametrize("size", [0, 512, 40_000])
+def test_a_database_without_space_is_told_apart_from_others(tmp_path, size):
+    with largest_file(size), pytest.raises(StoreFull, match=r"^There is no space to write "):
+        Store(tmp_path / "new.sqlite")
+    Store(tmp_path / "new.sqlite").close()
+
+
+def test_a_disk_that_is_full_ends_the_command_with_a_sentence(tmp_path):
+    with largest_file(512):
+        said = Holdfast(tmp_path).refuse_to_start()
+    assert said.startswith("holdfast: There is no space to write ")
+    assert said.endswith("Free space on its disk or raise its quota, then try again.")
