@@ -53,6 +53,13 @@ def test_paths_that_lead_out_are_refused(holdfast, decoding, base: str, version:
         assert {below: said for below, said in answers.items() if said != REFUSED} == {}
 
 
+def test_bytes_beyond_ascii_do_not_hide_what_leads_out(holdfast, decoding):
+    with callers(holdfast)["HTTP/2"] as client:
+        for raw in (b"\xc3\xa9/..%2fint", b"\xff/..%2fint", b"\xc0\xae\xc0\xae/int"):
+            target = decoding["/base"].path.encode() + b"/" + raw
+            assert refusal(client.get("/", extensions={"target": target})) == REFUSED, raw
+
+
 @pytest.mark.parametrize("base", ["/base", "/twice/base"])
 def test_what_the_gateway_resolves_itself_stays_inside_too(holdfast, decoding, base: str):
     with holdfast.caller() as client:
