@@ -115,9 +115,9 @@ def test_endpoints_are_changed_and_taken_away(store, anna, clock, pizza):
 
 
 def test_a_description_is_changed_only_when_there_is_a_new_one(store, anna, clock, pizza):
-    made = catalog.change_api(store, anna, pizza.id, clock(), endpoints=("https://pizza.test", None))
+    made = catalog.change_api(store, anna, pizza.id, clock(), endpoints=("https://pizza.test", None)).described
     assert made.api.description == "Thin"
-    assert catalog.change_api(store, anna, pizza.id, clock(), description="").api.description == ""
+    assert catalog.change_api(store, anna, pizza.id, clock(), description="").described.api.description == ""
 
 
 def test_an_endpoint_that_cannot_be_used_changes_nothing(store, anna, clock, pizza):

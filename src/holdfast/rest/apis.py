@@ -2,9 +2,11 @@
 `/apis`: list, create, get, update, delete, copy; and their search.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import JSONResponse
 
 from holdfast.apis.description import Described, full, summary
 from holdfast.apis.errors import InvalidFields
@@ -16,11 +18,19 @@ from holdfast.rest.failures import describe_failure
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.queries import read_query
 from holdfast.services import api_names, catalog
+from holdfast.services.unused_trust import LeftBehind, UnusedTrust
 from holdfast.services.versions import tag_of_api
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["APIs"])
 MAX_EXPANDED = 100  # all of an API can be much
 ApiId = Annotated[str, Query(alias="apiId", description="The id of an API, or provider-name-version.")]
+DeleteUnused = Annotated[
+    bool,
+    Query(
+        alias="deleteUnusedCertificates",
+        description="Delete certificates, trust settings and client certificates that no API uses any more.",
+    ),
+]
 Search = Annotated[str, Query(description="A part of the name, or name:, context:, version:, status: and so on.")]
 
 
@@ -94,7 +104,13 @@ def get_failures(running: Running, caller: Caller, api_id: str) -> dict[str, Any
 
 @router.put("/{api_id}", responses={200: {"model": ApiAnswer}})
 def update_api(
-    running: Running, caller: Caller, api_id: str, body: ApiChange, expected: IfMatch, response: Response
+    running: Running,
+    caller: Caller,
+    api_id: str,
+    body: ApiChange,
+    expected: IfMatch,
+    response: Response,
+    delete_unused: DeleteUnused = False,
 ) -> dict[str, Any]:
     """Change description, endpoints and kept members, where they are sent; name, context, version and state stay."""
     body.refuse_unknown_type()
@@ -110,18 +126,22 @@ def update_api(
             members=body.members,
             expected=expected,
             may_require_certificate=running.asks_callers,
+            delete_unused=delete_unused,
         )
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    response.headers["ETag"] = quote_tag(tag_of_api(changed))
-    return full(changed)
+    response.headers["ETag"] = quote_tag(tag_of_api(changed.described))
+    return full(changed.described) | (_left(changed.left) if changed.left != LeftBehind() else {})
 
 
 @router.delete("/{api_id}", response_class=Response)
-def delete_api(running: Running, caller: Caller, api_id: str, expected: IfMatch) -> Response:
-    """Delete an API."""
-    catalog.delete_api(running.store, caller, api_id, running.now(), expected)
-    return Response()
+def delete_api(
+    running: Running, caller: Caller, api_id: str, expected: IfMatch, delete_unused: DeleteUnused = False
+) -> Response:
+    """Delete an API; the answer is empty, or says which trust no API uses any more because of it."""
+    now = running.now()
+    left = catalog.delete_api(running.store, caller, api_id, now, expected, delete_unused=delete_unused)
+    return Response() if left == LeftBehind() else JSONResponse(_left(left))
 
 
 def created(made: Described, response: Response) -> dict[str, Any]:
@@ -129,3 +149,19 @@ def created(made: Described, response: Response) -> dict[str, Any]:
     response.headers["Location"] = f"{PREFIX}/apis/{made.api.id}"
     response.headers["ETag"] = quote_tag(tag_of_api(made))
     return full(made)
+
+
+def _left(left: LeftBehind) -> dict[str, Any]:
+    return {"unusedTrust": _described_trust(left.kept), "deletedTrust": _described_trust(left.deleted)}
+
+
+def _described_trust(found: Sequence[UnusedTrust]) -> list[dict[str, Any]]:
+    return [
+        {
+            "origin": each.origin,
+            "certificates": [entry.alias for entry in each.certificates],
+            "trustSettings": each.settings is not None,
+            "clientCertificate": each.client is not None,
+        }
+        for each in found
+    ]

@@ -37,13 +37,15 @@ def list_certificates(
     offset: Offset = 0,
     alias: str = "",
     endpoint: str = "",
+    unused: Annotated[bool, Query(description="Only those for endpoints that no API has.")] = False,
 ) -> dict[str, Any]:
     """List endpoint certificates by alias."""
-    found, total = trust.list_certificates(running.store, caller, alias, endpoint, offset, limit)
+    found, total = trust.list_certificates(running.store, caller, alias, endpoint, offset, limit, unused=unused)
+    filters = {"alias": alias, "endpoint": endpoint} | ({"unused": "true"} if unused else {})
     return {
         "count": len(found),
         "certificates": [_summary(running, entry) for entry in found],
-        "pagination": pagination(router.prefix, {"alias": alias, "endpoint": endpoint}, offset, limit, total),
+        "pagination": pagination(router.prefix, filters, offset, limit, total),
     }
 
 

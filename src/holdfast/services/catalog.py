@@ -22,6 +22,7 @@ from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.http1_fallback import forget_http1
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
+from holdfast.services.unused_trust import LeftBehind, origins_of, settle
 from holdfast.services.versions import Expected, check_expected, tag_of_api
 from holdfast.store import api_documents, apis, caller_certificates, journal
 from holdfast.store.apis import ApiFilter
@@ -41,6 +42,14 @@ class ApiDraft:
     description: str = ""
     members: Mapping[str, Any] = field(default_factory=dict)  # of its description, kept for others
     connections: Connections = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An API after a change, and the trust that no API uses any more because of it."""
+
+    described: Described
+    left: LeftBehind
 
 
 def create_api(
@@ -184,7 +193,7 @@ def change_endpoints(
 ) -> Api:
     """Give an API other endpoints; None takes one away. Raises InvalidFields, NotFound."""
     who.require(Permission.CHANGE_APIS)
-    return change_api(store, who, api_id, now, endpoints=(production, sandbox), connections=connections).api
+    return change_api(store, who, api_id, now, endpoints=(production, sandbox), connections=connections).described.api
 
 
 def change_api(
@@ -199,11 +208,14 @@ def change_api(
     members: Mapping[str, Any] | None = None,
     expected: Expected = None,
     may_require_certificate: bool = False,
-) -> Described:
+    delete_unused: bool = False,
+) -> Changed:
     """
     Give an API another description, other endpoints (production, sandbox), other members; None keeps what it has.
 
     An endpoint whose environment isn't in *connections* keeps its connection settings.
+
+    With *delete_unused*, trust is deleted that no API uses any more because of it.
 
     Who publishes may change what is said of it, as in the described system, not where its traffic goes or who may call.
 
@@ -239,7 +251,8 @@ def change_api(
         saved = save_described(session, who, before, after, now, may_require_certificate=may_require_certificate)
         if saved.api.requires_certificate != before.api.requires_certificate:
             who.require(Permission.CHANGE_APIS)
-        return saved
+        gone = origins_of(before.api) - origins_of(saved.api)
+        return Changed(saved, settle(session, who, gone, now, delete=delete_unused))
 
 
 def save_described(
@@ -270,14 +283,27 @@ def save_described(
     return after
 
 
-def delete_api(store: Store, who: Principal, api_id: str, now: datetime, expected: Expected = None) -> None:
-    """Delete an API; its certificates stay, for they belong to the endpoint. Raises NotFound, ContentChanged."""
+def delete_api(
+    store: Store,
+    who: Principal,
+    api_id: str,
+    now: datetime,
+    expected: Expected = None,
+    *,
+    delete_unused: bool = False,
+) -> LeftBehind:
+    """
+    Delete an API, and say which trust no API uses any more because of it.
+
+    That stays in force, for it belongs to the endpoint, unless *delete_unused*. Raises NotFound, ContentChanged.
+    """
     who.require(Permission.DELETE_APIS)
     with store.write() as session:
         found = find_described(session, who, api_id)
         check_expected(expected, tag_of_api(found))
         apis.remove(session, found.api)
         record(session, who, "delete API", found.api, f"endpoints {written_urls(found.api)}", now)
+        return settle(session, who, origins_of(found.api), now, delete=delete_unused)
 
 
 def check_draft(draft: ApiDraft, who: Principal, now: datetime) -> Described:

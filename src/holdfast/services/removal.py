@@ -83,6 +83,14 @@ def restore_certificate(
     return after
 
 
+def delete_entry(session: Session, who: Principal, entry: EndpointCertificate, now: datetime) -> None:
+    """End the trust in *entry*, in the caller's transaction; it can be restored."""
+    endpoint_certificates.remove(session, entry)
+    of = {"certificates": entry.certificates, "previous": entry.previous}
+    keep(session, who, entry, Removal.DELETED, now, **of)
+    admission.write_down(session, who, "delete certificate", entry, now)
+
+
 def keep(
     session: Session,
     who: Principal,

@@ -173,10 +173,7 @@ def delete_certificate(
     with store.write() as session:
         entry = admission.found(session, who, alias)
         check_expected(expected, tag_of_certificate(entry))
-        endpoint_certificates.remove(session, entry)
-        of = {"certificates": entry.certificates, "previous": entry.previous}
-        removal.keep(session, who, entry, Removal.DELETED, now, **of)
-        admission.write_down(session, who, "delete certificate", entry, now)
+        removal.delete_entry(session, who, entry, now)
     return entry
 
 
@@ -188,12 +185,19 @@ def get_certificate(store: Store, who: Principal, alias: str) -> EndpointCertifi
 
 
 def list_certificates(
-    store: Store, who: Principal, alias: str = "", endpoint: str = "", offset: int = 0, limit: int | None = None
+    store: Store,
+    who: Principal,
+    alias: str = "",
+    endpoint: str = "",
+    offset: int = 0,
+    limit: int | None = None,
+    *,
+    unused: bool = False,
 ) -> tuple[list[EndpointCertificate], int]:
-    """List endpoint certificates by alias, with the number of all that fit the filters."""
+    """List endpoint certificates by alias, *unused* ones or all, with the number of all that fit the filters."""
     who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with store.read() as session:
-        return endpoint_certificates.find(session, who.organization, alias, endpoint, offset, limit)
+        return endpoint_certificates.find(session, who.organization, alias, endpoint, offset, limit, unused=unused)
 
 
 def certificates_of_api(store: Store, who: Principal, api: Api) -> list[EndpointCertificate]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.endpoint_certificate import EndpointCertificate, Generation, Observation
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.store.tables import CertificateRow, EndpointCertificateRow
+from holdfast.store.unused_origins import is_unused
 
 _REMEMBERED = 4096  # certificates, about 2 KB each
 _SMALL = 8 * 1024  # bytes of one that is remembered
@@ -53,15 +54,28 @@ def with_id(session: Session, organization: str, entry_id: str) -> EndpointCerti
 
 
 def find(
-    session: Session, organization: str, alias: str = "", endpoint: str = "", offset: int = 0, limit: int | None = None
+    session: Session,
+    organization: str,
+    alias: str = "",
+    endpoint: str = "",
+    offset: int = 0,
+    limit: int | None = None,
+    *,
+    unused: bool = False,
 ) -> tuple[list[EndpointCertificate], int]:
-    """List endpoint certificates by alias, filtered by exact alias and endpoint, with their number in all."""
+    """
+    List endpoint certificates by alias, filtered by exact alias and endpoint, with their number in all.
+
+    With *unused*, only those for origins that no API has an endpoint at.
+    """
     table = EndpointCertificateRow
     query = select(table).where(table.organization_id == organization)
     if alias:
         query = query.where(table.alias == alias)
     if endpoint:
         query = query.where(table.endpoint == endpoint)
+    if unused:
+        query = query.where(is_unused(table))
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(table.alias).offset(offset).limit(limit)
     return [_entry(row) for row in session.scalars(page)], total

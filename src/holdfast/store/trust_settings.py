@@ -5,7 +5,7 @@ Decisions about the trust of origins in the database.
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.trust_settings import AnchorMode, TrustException, TrustSettings
@@ -25,6 +25,12 @@ def of_origins(session: Session, organization: str, origins: Collection[str]) ->
     table = TrustSettingsRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
     return {row.origin: _settings(row) for row in session.scalars(query)}
+
+
+def remove(session: Session, organization: str, origin: str) -> None:
+    """Forget the decisions about an origin."""
+    table = TrustSettingsRow
+    session.execute(delete(table).where(table.organization_id == organization, table.origin == origin))
 
 
 def with_exception(session: Session, organization: str, now: datetime) -> list[TrustSettings]:
