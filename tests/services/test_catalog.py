@@ -108,7 +108,9 @@ def test_another_organization_has_the_same_api_as_its_own(store, anna, otto, clo
 
 
 def test_endpoints_are_changed_and_taken_away(store, anna, clock, pizza):
-    changed = catalog.change_endpoints(store, anna, pizza.id, "https://new.test", None, clock.advance(hours=1))
+    changed = catalog.change_endpoints(
+        store, anna, pizza.id, "https://new.test", None, clock.advance(hours=1)
+    ).described.api
     assert (changed.production.url, changed.sandbox, changed.updated_at) == ("https://new.test", None, clock())
     assert (changed.description, changed.created_at) == ("Thin", pizza.created_at)
     assert catalog.get_api(store, anna, pizza.id) == changed

@@ -69,7 +69,7 @@ class Tour:
             api = catalog.create_api(store, who, ApiDraft(NAME, CONTEXT, VERSION, backend.url), now())
         if api.production is None or api.production.origin != parse_endpoint(backend.url).origin:
             sandbox = api.sandbox.url if api.sandbox else None
-            api = catalog.change_endpoints(store, who, api.id, backend.url, sandbox, now())
+            api = catalog.change_endpoints(store, who, api.id, backend.url, sandbox, now()).described.api
         if not api.state.is_served:
             api = lifecycle.change_lifecycle(store, who, api.id, "Publish", now())
         return api

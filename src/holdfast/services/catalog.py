@@ -190,10 +190,10 @@ def change_endpoints(
     sandbox: str | None,
     now: datetime,
     connections: Connections = NO_CONNECTIONS,
-) -> Api:
+) -> Changed:
     """Give an API other endpoints; None takes one away. Raises InvalidFields, NotFound."""
     who.require(Permission.CHANGE_APIS)
-    return change_api(store, who, api_id, now, endpoints=(production, sandbox), connections=connections).described.api
+    return change_api(store, who, api_id, now, endpoints=(production, sandbox), connections=connections)
 
 
 def change_api(

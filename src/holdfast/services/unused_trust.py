@@ -51,13 +51,6 @@ def origins_of(api: Api) -> set[str]:
     return {str(endpoint.origin) for endpoint in api.endpoints}
 
 
-def count_unused_certificates(store: Store, who: Principal) -> int:
-    """Say how many endpoint certificates no API uses."""
-    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
-    with store.read() as session:
-        return unused_origins.count_certificates(session, who.organization)
-
-
 def find_unused(store: Store, who: Principal, origins: Collection[str] | None = None) -> list[UnusedTrust]:
     """List the trust that no API uses, by origin; with *origins*, only of these."""
     who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
@@ -102,8 +95,9 @@ def settle(session: Session, who: Principal, origins: Collection[str], now: date
     found = _decided(session, who, unused_origins.find(session, who.organization, origins))
     if not delete:
         return LeftBehind(kept=tuple(found))
-    deleted = tuple(_delete(session, who, each, now) for each in found)
-    return LeftBehind(tuple(_decided(session, who, [each.origin for each in found])), deleted)
+    deleted = [_delete(session, who, each, now) for each in found]
+    kept = _decided(session, who, [each.origin for each in found])
+    return LeftBehind(tuple(kept), tuple(each for each in deleted if each.certificates or each.settings or each.client))
 
 
 def _decided(session: Session, who: Principal, origins: Collection[str]) -> list[UnusedTrust]:

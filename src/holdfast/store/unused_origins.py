@@ -4,7 +4,7 @@ Origins that something is decided for, although no API of the organization has a
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, select, union
+from sqlalchemy import ColumnElement, Select, and_, exists, select, union
 from sqlalchemy.orm import Session
 
 from holdfast.store.tables import ApiRow, ClientCertificateRow, EndpointCertificateRow, TrustSettingsRow
@@ -31,10 +31,3 @@ def find(session: Session, organization: str, among: Collection[str] | None = No
 def _unused(table: Decided, organization: str, among: Collection[str] | None) -> Select[str]:
     query = select(table.origin).where(table.organization_id == organization, is_unused(table))
     return query if among is None else query.where(table.origin.in_(among))
-
-
-def count_certificates(session: Session, organization: str) -> int:
-    """Say how many endpoint certificates no API uses."""
-    table = EndpointCertificateRow
-    query = select(func.count()).where(table.organization_id == organization, is_unused(table))
-    return session.scalar(query) or 0

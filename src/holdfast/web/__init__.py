@@ -22,6 +22,7 @@ from holdfast.web import (
     testing,
     tokens,
     trust_settings,
+    unused_trust,
     users,
 )
 from holdfast.web.senders import sender as sender
@@ -48,6 +49,7 @@ def create_door(runtime: Runtime) -> FastAPI:
         rotation,
         account,
         tokens,
+        unused_trust,
         users,
     ):
         door.include_router(page.router)

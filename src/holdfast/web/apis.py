@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.apis.errors import InvalidFields
-from holdfast.services import catalog, trust
+from holdfast.services import catalog, trust, unused_trust
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.errors import Conflict
 from holdfast.store.apis import ApiFilter
@@ -36,7 +36,10 @@ def list_apis(request: Request, running: Running, who: Visitor, query: str = "",
     found, total = catalog.list_apis(running.store, who, wanted, (page - 1) * PAGE, PAGE)
     template = "apis/_table.html" if wants_part(request) else "apis/list.html"
     pages = max(1, -(-total // PAGE))
-    return render(request, template, who=who, apis=found, total=total, query=query, page=page, pages=pages)
+    unused = 0 if wants_part(request) else len(unused_trust.find_unused(running.store, who))
+    return render(
+        request, template, who=who, apis=found, total=total, query=query, page=page, pages=pages, unused=unused
+    )
 
 
 @router.get("/apis/new")
@@ -95,11 +98,13 @@ def ask_to_delete(request: Request, running: Running, who: Visitor, api_id: str)
     """Ask whether the API is really to go."""
     api = catalog.get_api(running.store, who, api_id)
     template = "api/_delete.html" if wants_part(request) else "api/delete.html"
-    return render(request, template, who=who, api=api, page="overview")
+    unused = unused_trust.find_used_only_by(running.store, who, api)
+    return render(request, template, who=who, api=api, page="overview", unused=unused)
 
 
 @router.post("/apis/{api_id}/delete")
-def delete_api(running: Running, who: Visitor, api_id: str) -> Response:
-    """Delete the API."""
-    catalog.delete_api(running.store, who, api_id, running.now())
-    return RedirectResponse("/apis?done=api-deleted", 303)
+def delete_api(running: Running, who: Visitor, api_id: str, delete_unused: Annotated[bool, Form()] = False) -> Response:
+    """Delete the API and, if that is wanted, the trust that no other uses."""
+    left = catalog.delete_api(running.store, who, api_id, running.now(), delete_unused=delete_unused)
+    done = "api-deleted-unused" if left.kept else "api-deleted-with-trust" if left.deleted else "api-deleted"
+    return RedirectResponse(f"/apis?done={done}", 303)

@@ -4,8 +4,9 @@ The endpoints of an API, with the certificates that they trust.
 
 from functools import partial
 from typing import Annotated
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -13,8 +14,9 @@ from starlette.responses import Response
 from holdfast.apis.api import Api
 from holdfast.apis.endpoint import Environment
 from holdfast.apis.errors import InvalidFields
-from holdfast.services import catalog
+from holdfast.services import catalog, unused_trust
 from holdfast.services.http1_fallback import fallback_since
+from holdfast.services.unused_trust import UnusedTrust
 from holdfast.web.certificate_rows import certificate_rows, removed_rows
 from holdfast.web.client_rows import client_rows
 from holdfast.web.connection_form import NOTHING_TYPED, TypedConnections, Values, read_typed, shown_connections
@@ -27,9 +29,15 @@ router = APIRouter()
 
 
 @router.get("/apis/{api_id}/endpoints")
-def show(request: Request, running: Running, who: Visitor, api_id: str) -> Response:
-    """Show the endpoints."""
-    return _page(request, running, who, catalog.get_api(running.store, who, api_id))
+def show(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api_id: str,
+    left: Annotated[list[str] | None, Query()] = None,
+) -> Response:
+    """Show the endpoints; *left* are origins that the API had until now, whose trust may be unused."""
+    return _page(request, running, who, catalog.get_api(running.store, who, api_id), left=left)
 
 
 @router.post("/apis/{api_id}/endpoints")
@@ -47,9 +55,10 @@ def save(
     """Keep the endpoints whose boxes are checked."""
     chosen = (production if with_production else None, sandbox if with_sandbox else None)
     connections, errors = read_typed(settings)
+    left: tuple[UnusedTrust, ...] = ()
     try:
         if not errors:
-            catalog.change_endpoints(running.store, who, api_id, *chosen, running.now(), connections)
+            left = catalog.change_endpoints(running.store, who, api_id, *chosen, running.now(), connections).left.kept
     except InvalidFields as error:
         errors = {each.field: str(each) for each in error.errors}
     if errors:
@@ -57,7 +66,8 @@ def save(
         typed = {"production": production, "sandbox": sandbox}
         checked = {"production": with_production, "sandbox": with_sandbox}
         return _page(request, running, who, api, 422, typed, checked, errors, settings=settings)
-    return RedirectResponse(f"/apis/{api_id}/endpoints?done=endpoints-saved", 303)
+    query = urlencode({"done": "endpoints-saved", "left": [each.origin for each in left]}, doseq=True)
+    return RedirectResponse(f"/apis/{api_id}/endpoints?{query}", 303)
 
 
 @router.post("/apis/{api_id}/endpoints/check")
@@ -98,6 +108,7 @@ def _page(
     errors: dict[str, str] | None = None,
     answers: dict[Environment, HeadAnswer] | None = None,
     settings: Values = NOTHING_TYPED,
+    left: list[str] | None = None,
 ) -> Response:
     saved = {
         "production": api.production.url if api.production else "",
@@ -116,6 +127,7 @@ def _page(
         answers=answers or {},
         connections=shown_connections(api, settings),
         fallback=fallback_since(running.store, api),
+        unused=unused_trust.find_unused(running.store, who, left) if left else [],
         now=running.now(),
         rows=certificate_rows(running, who, api),
         removed=removed_rows(running, who, api),

@@ -26,6 +26,9 @@ from holdfast.web.static_files import static_url
 NOTICES = {
     "api-created": "API created",
     "api-deleted": "API deleted",
+    "api-deleted-unused": "API deleted. Its certificates are still trusted, but no API uses them.",
+    "api-deleted-with-trust": "API and its certificates deleted",
+    "unused-deleted": "Unused certificates deleted",
     "endpoints-saved": "Endpoints saved",
     "lifecycle-changed": "Lifecycle changed",
     "certificate-added": "Certificate added successfully",
@@ -49,6 +52,7 @@ NOTICES = {
     "user-password": "Password set: the user's sessions and tokens have ended",
     "user-deleted": "User deleted",
 }
+RESTORABLE = "Deleted certificates can be restored for 30 days; trust settings and client certificates can't."
 EXAMPLE_ENDPOINT = "https://backend.example:8443/base"
 _STATUS_ICONS = {
     Status.ACTIVE: "circle-check",
@@ -159,6 +163,7 @@ _environment.globals |= {
     "status_of": status_of,
     "status_icons": _STATUS_ICONS,
     "example_endpoint": EXAMPLE_ENDPOINT,
+    "restorable": RESTORABLE,
     "action_target": action_target,
     "as_commands": as_commands,
 }
