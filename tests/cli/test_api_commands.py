@@ -3,6 +3,7 @@
 import pytest
 
 from cli.answering import answering
+from issuing import issue
 
 pytestmark = pytest.mark.envoy
 BACKEND = "https://127.0.0.1:8443/base"
@@ -79,6 +80,21 @@ def test_delete_asks(command, pizza):
     assert command.done("api", "show", pizza, "--json").json["id"] == pizza
     assert command.done("api", "delete", "Pizza", stdin="y\n").output == "Deleted Pizza 1.0 (/pizza).\n"
     assert command.done("api", "list", "--json").json["count"] == 0
+
+
+def test_deleting_an_api_says_which_certificates_no_api_uses_any_more_or_deletes_them(command):
+    url = "https://unused.example:8443"
+    for options, said in (
+        ((), f"Still kept for {url}, which no API uses: certificate unused.\n"),
+        (("--delete-unused-certificates",), f"Deleted for {url}: certificate unused.\n"),
+    ):
+        command.done("api", "create", "Pasta", "/pasta", "1", "--production", url)
+        if not options:
+            command.done("certificate", "add", "unused", url, "-", stdin=issue("unused.example").pem)
+        assert command.done("certificate", "list", "--unused", "--json").json["count"] == 0
+        ended = command.done("api", "delete", "Pasta", *options, "--yes")
+        assert ended.output == f"Deleted Pasta 1 (/pasta).\n{said}"
+        assert command.done("certificate", "list", "--unused", "--json").json["count"] == (0 if options else 1)
 
 
 def test_what_cannot_be_used_is_said_by_field(command):

@@ -196,6 +196,19 @@ def test_prune_deletes_what_no_file_has_and_nothing_else_does(command, file):
     assert command.done("api", "list", "--json").json["count"] == 1
 
 
+def test_apply_says_which_certificates_no_api_uses_any_more(command, file):
+    command.done("apply", "-f", file, "--yes")
+    command.done("certificate", "add", "old", "https://127.0.0.1:8443", "-", stdin=issue("old.example").pem)
+    edit(file, ("8443", "9443"))
+    assert (
+        "No API uses these certificates, which are still trusted: old."
+        in command.done("apply", "-f", file, "--yes").errors
+    )
+    edit(file, ("menu", "new menu"))
+    command.done("certificate", "delete", "old", "--yes")
+    assert "No API uses" not in command.done("apply", "-f", file, "--yes").errors
+
+
 def test_prune_leaves_alone_what_files_do_not_speak_of(command, file, tmp_path):
     command.done("apply", "-f", file, "--yes")
     (tmp_path / "empty.yaml").write_text("holdfast: 1\n")

@@ -117,14 +117,31 @@ def demote_api(wanted: Wanted, as_json: AsJson = False) -> None:
     _move(wanted, "Demote to Created", as_json)
 
 
-@commands.command("delete", epilog=ending("holdfast api delete Pizza:1.0.0", "holdfast api delete Pizza --yes"))
-def delete_api(wanted: Wanted, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Delete an API; the certificates of its endpoints stay."""
+@commands.command(
+    "delete",
+    epilog=ending("holdfast api delete Pizza:1.0.0", "holdfast api delete Pizza --delete-unused-certificates --yes"),
+)
+def delete_api(
+    wanted: Wanted,
+    delete_unused: Annotated[
+        bool, Option("--delete-unused-certificates", help="Delete the trust that no other API uses, too.")
+    ] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete an API; say what is still trusted although no API uses it."""
     with connect() as client:
         api = find_api(client, wanted)
-        confirm(f"Delete {_title(api)}, which is {api['lifeCycleStatus']}?", yes=yes)
-        client.call("DELETE", f"/apis/{segment(api['id'])}")
-    _written(api, f"Deleted {_title(api)}.", as_json)
+        trust = " and the trust that no other API uses" if delete_unused else ""
+        confirm(f"Delete {_title(api)}, which is {api['lifeCycleStatus']}{trust}?", yes=yes)
+        query = {"deleteUnusedCertificates": "true"} if delete_unused else {}
+        left = client.call("DELETE", f"/apis/{segment(api['id'])}", params=query)
+    _written(api | left, f"Deleted {_title(api)}.", as_json)
+    if not as_json:
+        for each in left.get("deletedTrust", []):
+            say(f"Deleted for {each['origin']}: {_trust(each)}.")
+        for each in left.get("unusedTrust", []):
+            say(f"Still kept for {each['origin']}, which no API uses: {_trust(each)}.")
 
 
 def find_api(client: Client, wanted: str) -> dict[str, Any]:
@@ -194,3 +211,10 @@ def _written(api: dict[str, Any], sentence: str, as_json: bool) -> None:
 
 def _title(api: dict[str, Any]) -> str:
     return f"{api['name']} {api['version']} ({api['context']})"
+
+
+def _trust(unused: dict[str, Any]) -> str:
+    parts = [f"certificate {alias}" for alias in unused["certificates"]]
+    parts += ["trust settings"] if unused["trustSettings"] else []
+    parts += ["client certificate"] if unused["clientCertificate"] else []
+    return ", ".join(parts)

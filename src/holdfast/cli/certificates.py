@@ -36,15 +36,20 @@ OfEndpoint = Annotated[str, Option(metavar="URL", help="The endpoint whose host 
 @commands.command(
     "list",
     epilog=ending(
-        "holdfast certificate list", "holdfast certificate list --endpoint https://backend.example:8443 --json"
+        "holdfast certificate list",
+        "holdfast certificate list --unused",
+        "holdfast certificate list --endpoint https://backend.example:8443 --json",
     ),
 )
 def list_certificates(
-    endpoint: Annotated[str, Option(metavar="URL", help="Only those of this endpoint.")] = "", as_json: AsJson = False
+    endpoint: Annotated[str, Option(metavar="URL", help="Only those of this endpoint.")] = "",
+    unused: Annotated[bool, Option("--unused", help="Only those for endpoints that no API has.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List endpoint certificates by alias."""
     with connect() as client:
-        found = list(client.listed(PATH, "certificates", endpoint=endpoint))
+        only = {"unused": "true"} if unused else {}
+        found = list(client.listed(PATH, "certificates", endpoint=endpoint, **only))
     if as_json:
         write_json({"count": len(found), "list": found})
         return

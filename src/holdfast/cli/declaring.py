@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
+from holdfast.cli.certificates import PATH as CERTIFICATES
 from holdfast.cli.client import Client, connect
 from holdfast.cli.declaration.applying import apply_steps, described, say_steps
 from holdfast.cli.declaration.existing import read_existing
@@ -67,6 +68,7 @@ def apply_files(
                 say_steps(steps, tell if as_json else say)
             confirm(f"Make {_count(steps)}{_deletions(steps)}?", yes=yes)
             apply_steps(client, steps)
+            _tell_unused(client, steps)
         if wait:
             _wait(client, wanted, within)
     if as_json:
@@ -130,6 +132,17 @@ def _wait(client: Client, wanted: Wanted, within: float) -> None:
     for origin in counted(sorted(origins), "Waiting for gateways"):
         left = max(end - time.monotonic(), 0.0)
         wait_until_enforced(partial(client.get, SETTINGS, endpoint=origin), left, also_unserved=True)
+
+
+def _tell_unused(client: Client, steps: list[Step]) -> None:
+    if not any(step.kind == "api" and step.action in {Action.CHANGE, Action.DELETE} for step in steps):
+        return
+    aliases = [each["alias"] for each in client.listed(CERTIFICATES, "certificates", unused="true")]
+    if aliases:
+        tell(
+            f"No API uses these certificates, which are still trusted: {', '.join(aliases)}. "
+            "Delete them with `holdfast certificate delete`."
+        )
 
 
 def _count(steps: list[Step]) -> str:
