@@ -141,6 +141,18 @@ def test_trailers_pass_in_both_directions(holdfast: Holdfast, presented: object)
         assert (caller.status, caller.body, caller.trailers["x-seen"]) == (200, b"ok", "x-mine: 1")
 
 
+def test_no_trailer_reaches_the_backend_that_it_could_take_for_a_header_field(holdfast: Holdfast):
+    names = ("Host", "Content-Length", "Authorization", "Cookie", "X-Forwarded-For", "X_Forwarded_For", "X-Real-IP")
+    names += ("Forwarded", "Client-Cert", "X-Holdfast-Caller", "Transfer-Encoding", "If-Match", "X-Request-ID")
+    with ScriptedBackend(give_trailers) as backend:
+        api = holdfast.publish_api(backend.url)
+        trailers = "".join(f"{name}: 1\r\n" for name in (*names, "X-Checksum"))
+        fields = ("Host: a", "Connection: close", "Transfer-Encoding: chunked")
+        body = f"0\r\n{trailers}\r\n".encode()
+        answered = exchange(address(holdfast), f"POST {api.path} HTTP/1.1", *fields, body=body)
+        assert answered.rest.endswith(b"x-seen: x-checksum: 1\r\n\r\n")
+
+
 @pytest.mark.parametrize("presented", [None, PRESENTED], ids=["http", "https"])
 def test_a_response_that_comes_before_the_body_was_sent_reaches_the_caller(holdfast: Holdfast, presented: object):
     with ScriptedBackend(refuse_early, PRESENTED if presented else None) as backend:

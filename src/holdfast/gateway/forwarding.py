@@ -24,8 +24,8 @@ from holdfast.apis.endpoint import Environment
 from holdfast.gateway.routes import CALLER_HEADER, ENVIRONMENT_HEADER
 
 REQUEST_ID_HEADER = "x-request-id"
-# Beside X-Forwarded-*: the names of RFC 7239, RFC 9440, and well-known proxies and frameworks.
-_NAMES = (
+# Besides X-Forwarded-*: the names of RFC 7239, RFC 9440, and well-known proxies and frameworks.
+NAMES = (
     "forwarded", "client-cert", "client-cert-chain", "client-ip", "true-client-ip", "x-client-ip", "x-real-ip",
     "x-original-url", "x-rewrite-url",
 )  # fmt: skip
@@ -56,7 +56,7 @@ def _mutations(environment: Environment, *, by_proxy: bool) -> TypedExtensionCon
     # sent (measured). A request without an id is given one.
     mutations = [HeaderMutation(remove=name) for name in (*own, REQUEST_ID_HEADER)]
     # CGI, WSGI and PHP read an underscore like a hyphen. Proxies write hyphens.
-    spellings = [spelling for name in _NAMES for spelling in _spellings(name) if not by_proxy or "_" in spelling]
+    spellings = [spelling for name in NAMES for spelling in _spellings(name) if not by_proxy or "_" in spelling]
     mutations += [HeaderMutation(remove=spelling) for spelling in spellings]
     mutations.append(_remove_matching("x_forwarded.*|x-forwarded.*_.*" if by_proxy else "x[-_]forwarded.*"))
     mutations += [_add(name, value) for name, value in own.items()]

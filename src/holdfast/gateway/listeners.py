@@ -35,6 +35,7 @@ from holdfast.gateway.resource import LISTENER, Resource, make_resource
 from holdfast.gateway.response_rewriting import rewriting
 from holdfast.gateway.routes import ENVIRONMENT_HEADER
 from holdfast.gateway.tls import ads
+from holdfast.gateway.trailers import removing_trailers
 
 _BACKEND_FLAGS = frozenset({"UF", "UH", "UC", "UR", "LR", "NC", "URX", "UO", "UPE", "DF", "UT", "SI", "DT", "UMSDR"})
 # How long callers may take, and how much one HTTP/2 connection may ask and send at once. Envoy's own defaults are for
@@ -80,7 +81,7 @@ def _chain(
     manager = HttpConnectionManager(
         stat_prefix=environment,
         scoped_routes=_scoped_routes(),
-        http_filters=[refusing(), *connection_filters(), rewriting(), _router()],
+        http_filters=[refusing(), removing_trailers(), *connection_filters(), rewriting(), _router()],
         upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type=WEBSOCKET)],
         http_protocol_options=options,
         http2_protocol_options=_HTTP2,
