@@ -313,18 +313,19 @@ async def _asgi_echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def websocket_backend(presented: Issued) -> Iterator[str]:
-    """Run a TLS server that sends back each message with the path that was asked for before it, and give its URL."""
+def websocket_backend(presented: Issued | None) -> Iterator[str]:
+    """Run a server that sends back each message with the path that was asked for before it; TLS if it presents any."""
 
     def talk(connection: websockets.sync.server.ServerConnection) -> None:
         for message in connection:
             connection.send(f"{connection.request.path if connection.request else ''} {message!s}")
 
-    with websockets.sync.server.serve(talk, V4, 0, ssl=server_context(presented)) as server:
+    tls = server_context(presented) if presented else None
+    with websockets.sync.server.serve(talk, V4, 0, ssl=tls) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield _url("https", V4, server.socket.getsockname()[1], "")
+            yield _url("https" if tls else "http", V4, server.socket.getsockname()[1], "")
         finally:
             server.shutdown()
             thread.join()

@@ -168,7 +168,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         password = _ensure_admin(accounts, settings, data)
         cache = Cache()
         process = EnvoyProcess(envoy, EMBEDDED, sockets, data / "envoy.log", limits.gateway)
-        failures = Failures(cache.tell_observers_soon, partial(_presents_client_certificate, cache))
+        to_backends = backend_limits(settings)
+        failures = Failures(cache.tell_observers_soon, partial(_presents_client_certificate, cache), to_backends)
         enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
         listeners: dict[Environment, Address] = {"production": settings.gateway, "sandbox": settings.sandbox}
         tls_listeners = tls_addresses(settings)
@@ -180,7 +181,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             settings.backend_drain,
             sealing=sealing,
             tls_listeners=tls_listeners,
-            limits=BackendLimits(idle=settings.backend_idle),
+            limits=to_backends,
             trusted_proxies=settings.trusted_proxies,
         )
         gateways = {environment: url_of(address) for environment, address in listeners.items()}
@@ -280,6 +281,19 @@ def tls_addresses(settings: Settings) -> dict[Environment, Address]:
     """Say where gateways speak https."""
     found: dict[Environment, Address | None] = {"production": settings.gateway_tls, "sandbox": settings.sandbox_tls}
     return {environment: address for environment, address in found.items() if address}
+
+
+def backend_limits(settings: Settings) -> BackendLimits:
+    """Read what gateways grant each backend."""
+    return BackendLimits(
+        idle=settings.backend_idle,
+        requests=settings.backend_requests,
+        connections=settings.backend_connections,
+        pending=settings.backend_pending,
+        websockets=settings.backend_websockets,
+        header_fields=settings.header_fields,
+        header_kib=settings.header_kib,
+    )
 
 
 def _presents_client_certificate(cache: Cache, cluster: str) -> bool:

@@ -97,6 +97,12 @@ class Settings(BaseSettings):
     backend_idle: float = Field(default=4.0, gt=0, le=3600)  # seconds until an unused connection to a backend closes
     backend_drain: float = Field(default=60.0, gt=0)  # seconds that requests to a removed endpoint may still take
     drain_timeout: float = Field(default=30.0, ge=0, le=3600)  # seconds that requests may still take after SIGTERM
+    backend_requests: int = Field(default=1024, ge=1, le=1_000_000)  # open at once at one backend
+    backend_connections: int = Field(default=1024, ge=1, le=1_000_000)
+    backend_pending: int = Field(default=1024, ge=1, le=1_000_000)  # that wait for a connection
+    backend_websockets: int = Field(default=1024, ge=1, le=1_000_000)
+    header_fields: int = Field(default=1000, ge=1, le=10_000)  # of a request or a response
+    header_kib: int = Field(default=128, ge=1, le=8192)
     retire_after: float = Field(default=86_400.0, gt=0, le=30 * 86_400.0)  # seconds
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 

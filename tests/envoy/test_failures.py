@@ -21,7 +21,7 @@ from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.trust import trust_set
 from holdfast.gateway.ads import serve
 from holdfast.gateway.cache import Cache
-from holdfast.gateway.causes import Cause
+from holdfast.gateway.causes import NOT_OF_BACKENDS, Cause
 from holdfast.gateway.clusters import clusters
 from holdfast.gateway.explanations import EXPLANATIONS
 from holdfast.gateway.listeners import listener
@@ -213,10 +213,21 @@ def producers() -> dict[Cause, Failing]:
 
 
 ELSEWHERE = {Cause.TRUST_NOT_READY: "test_a_gateway_without_what_an_endpoint_trusts_says_so"}
-CHECKED = {Cause.NOT_HTTP}  # by a HEAD request of ours, not in traffic: test_checking.py
+# In test_http_causes.py, test_limits.py and test_connection_authentication.py.
+AFTER_THE_HANDSHAKE = NOT_OF_BACKENDS | {
+    Cause.NOT_HTTP,
+    Cause.RESPONSE_HEADERS_TOO_LARGE,
+    Cause.TOO_MANY_RESPONSE_HEADERS,
+    Cause.CONTRADICTORY_LENGTH,
+    Cause.CLOSED_BEFORE_RESPONSE,
+    Cause.CLOSED_DURING_RESPONSE,
+    Cause.STREAM_REFUSED,
+    Cause.TOO_MANY_OPEN_REQUESTS,
+    Cause.CONNECTION_AUTHENTICATION,
+}
 
 
-@pytest.mark.parametrize("cause", [cause for cause in Cause if cause not in {*ELSEWHERE, *CHECKED}])
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause not in {*ELSEWHERE, *AFTER_THE_HANDSHAKE}])
 def test_every_cause_comes_from_a_real_backend_and_a_real_gateway(holdfast: Holdfast, cause: Cause):
     """A cause that is missing among those who produce them fails here."""
     assert_explained(producers()[cause](holdfast), cause.value)
@@ -275,7 +286,7 @@ def test_an_alert_that_says_little_is_read_by_whether_a_client_certificate_was_p
 def test_a_backend_that_resets_connections_is_told_from_one_that_refuses_them(holdfast: Holdfast):
     with resetting_backend() as url:
         found = failure(holdfast, holdfast.publish_api(url))
-    assert (found["code"], found["message"]) == ("other", "The backend ended the connection before it answered.")
+    assert_explained(found, "closed_before_response")
 
 
 @pytest.mark.parametrize("missing", ["of the root", "for the issuer"])

@@ -18,9 +18,10 @@ from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 from envoy.service.accesslog.v3.als_pb2_grpc import AccessLogServiceStub
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from holdfast.gateway.access_log import MAX_ID, MAX_REASON, FailedRequest
+from holdfast.gateway.access_log import MAX_ID, MAX_REASON, REJECTIONS, REJECTIONS_PER_SECOND, FailedRequest
 from holdfast.gateway.ads import serve
 from holdfast.gateway.cache import Cache
+from holdfast.gateway.evidence import FLAGS, Evidence
 
 CLUSTER = "default/pizza/production"
 
@@ -81,12 +82,9 @@ def test_a_failed_request_is_taken_with_all_that_is_known(tmp_path):
         gateway="edge-1",
         cluster=CLUSTER,
         upstream="[::1]:443",
-        reason="why",
         request_id="r1",
         at=start,
-        timed_out=False,
-        without_host=False,
-        connection_terminated=True,
+        evidence=Evidence(reason="why", flags=frozenset({"UC"})),
     )
 
 
@@ -98,25 +96,44 @@ def test_the_backend_is_named_by_address_and_port(tmp_path, address, port, expec
     assert taken.upstream == expected
 
 
-def test_time_runs_out_by_flag_or_by_envoys_details_and_not_by_the_words_of_a_backend(tmp_path):
-    taken = stream(
-        tmp_path,
-        message(
-            entry("flag", stream_idle_timeout=True),
-            entry("details", details="upstream_reset_before_response_started{connection_timeout}"),
-            entry(
-                "name", details="upstream_reset_before_response_started{remote_connection_failure|[connection_timeout]}"
-            ),
-        ),
+def test_what_envoy_says_and_counts_is_evidence(tmp_path):
+    told = entry("r1", details="upstream_reset_before_response_started{protocol_error}", upstream_protocol_error=True)
+    told.common_properties.upstream_cluster = f"{CLUSTER}/upgrade"
+    told.common_properties.upstream_wire_bytes_received = 300
+    told.common_properties.custom_tags["upstream_protocol"] = "HTTP/2"
+    told.common_properties.custom_tags["decoded_header"] = "100"
+    told.response.upstream_header_bytes_received = 200
+    told.response.response_code.value = 502
+    (taken,) = stream(tmp_path, message(told))
+    assert taken.evidence == Evidence(
+        details="upstream_reset_before_response_started{protocol_error}",
+        flags=frozenset({"UPE"}),
+        status=502,
+        http2=True,
+        websocket=True,
+        received=300,
+        received_header=200,
+        decoded_header=100,
     )
-    assert [each.request_id for each in taken if each.timed_out] == ["flag", "details"]
+
+
+def test_every_flag_of_envoy_that_is_known_is_a_field_of_its_log():
+    assert set(FLAGS) <= {field.name for field in ResponseFlags.DESCRIPTOR.fields}
+
+
+def test_the_id_that_a_caller_sent_does_not_count_where_the_answer_has_one(tmp_path):
+    rejected, answered = entry("chosen", details="path_normalization_failed"), entry("ours", details="via_upstream")
+    for each in (rejected, answered):
+        each.response.response_headers["x-request-id"] = "in the answer"
+    taken = stream(tmp_path, message(rejected, answered))
+    assert [each.request_id for each in taken] == ["in the answer", "ours"]
 
 
 def test_long_texts_are_cut(tmp_path):
     long = "x" * 100_000
     told = entry(long, reason=long, address=long, port=1, cluster=long)
     (taken,) = stream(tmp_path, message(told, node=long))
-    assert (len(taken.request_id), len(taken.reason), len(taken.gateway)) == (MAX_ID, MAX_REASON, MAX_ID)
+    assert (len(taken.request_id), len(taken.evidence.reason), len(taken.gateway)) == (MAX_ID, MAX_REASON, MAX_ID)
     assert len(taken.cluster) == MAX_ID
     assert len(taken.upstream) < MAX_ID + 10
 
@@ -129,8 +146,26 @@ def test_a_time_that_cannot_be_is_the_time_of_telling(tmp_path):
         assert abs(taken.at - datetime.now(UTC)) < timedelta(seconds=30)
 
 
-def test_a_request_that_has_no_route_is_nobodys_failure(tmp_path):
-    assert stream(tmp_path, message(entry(cluster=""))) == []
+def test_what_callers_make_at_will_is_read_slowly_and_failures_are_not(tmp_path):
+    async def story():
+        taken = []
+        address = f"unix:{tmp_path / 'ads'}"
+        server = await serve(Cache(), address, taken.append)
+        rejections = message(*[entry(f"r{number}", cluster="") for number in range(REJECTIONS_PER_SECOND)])
+        rejections.identifier.log_name = REJECTIONS
+        async with grpc.aio.insecure_channel(address) as channel:
+            slow, fast = (AccessLogServiceStub(channel).StreamAccessLogs() for _ in range(2))
+            for _ in range(3):
+                await slow.write(rejections)
+                await fast.write(message(*[entry() for _ in range(REJECTIONS_PER_SECOND)]))
+            await fast.done_writing()
+            await fast
+        await server.stop(0)
+        return [sum((each.cluster == "") == rejected for each in taken) for rejected in (True, False)]
+
+    slow, fast = asyncio.run(story())
+    assert slow <= REJECTIONS_PER_SECOND
+    assert fast == 3 * REJECTIONS_PER_SECOND
 
 
 def test_a_message_of_many_requests_lets_others_have_their_turn(tmp_path):

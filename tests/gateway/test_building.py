@@ -30,6 +30,7 @@ def test_each_environment_has_clusters_and_routes_of_its_own():
         f"{base}/production",
         f"{base}/production/upgrade",
         f"{base}/sandbox",
+        f"{base}/sandbox/upgrade",
     ]
     assert [len(built.routes[environment]) for environment in ENVIRONMENTS] == [6, 6]
     assert built.all == built.secrets + built.clusters
@@ -50,7 +51,7 @@ def test_each_origin_knows_what_its_trust_is_made_of():
         *((CLUSTER, cluster.name) for cluster in built.clusters[:2]),
         (SECRET, built.secrets[0].name),
     }
-    assert built.by_origin["http://b.test"] == {(CLUSTER, built.clusters[2].name)}
+    assert built.by_origin["http://b.test"] == {(CLUSTER, cluster.name) for cluster in built.clusters[2:]}
 
 
 @pytest.mark.parametrize("state", [State.CREATED, State.RETIRED])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from holdfast.gateway.backend_limits import BackendLimits
 from holdfast.gateway.causes import Cause, cause_of
 from holdfast.gateway.explanations import EXPLANATIONS, Action, explain, presented_names
 
@@ -97,10 +98,13 @@ def other_library(reason: str, depth: int = 0, failure: str = "certificate_signa
         ("delayed_connect_error:_Connection_refused", Cause.CONNECTION_REFUSED),
         ("connection_timeout", Cause.TIMEOUT),
         ("TLS_error:_Secret_is_not_supplied_by_SDS", Cause.TRUST_NOT_READY),
-        (f"{TLS}33554536:system_library:OPENSSL_internal:Connection_reset_by_peer:TLS_error_end", Cause.OTHER),
+        (
+            f"{TLS}33554536:system_library:OPENSSL_internal:Connection_reset_by_peer:TLS_error_end",
+            Cause.CLOSED_BEFORE_RESPONSE,
+        ),
         (f"{TLS}268436568:{ROUTINES}TLSV1_ALERT_UNRECOGNIZED_NAME:TLS_error_end", Cause.OTHER),
         (f"{TLS}268436536:{ROUTINES}TLSV1_ALERT_INTERNAL_ERROR:TLS_error_end", Cause.OTHER),
-        ("connection_closed", Cause.OTHER),
+        ("connection_closed", Cause.CLOSED_BEFORE_RESPONSE),
         ("something_new", Cause.OTHER),
         ("", Cause.OTHER),
     ],
@@ -139,12 +143,18 @@ def test_the_names_of_the_backend_are_a_part_of_the_explanation():
     assert explain(Cause.EXPIRED, "") == EXPLANATIONS[Cause.EXPIRED]
 
 
-def test_an_end_of_the_connection_is_called_that_and_no_guess_is_made_why():
-    ended = "The backend ended the connection before it answered."
-    assert explain(Cause.OTHER, "", connection_terminated=True).sentence == ended
-    assert explain(Cause.OTHER, "system_library:OPENSSL_internal:Connection_reset_by_peer").sentence == ended
-    assert explain(Cause.OTHER, "something_new").sentence == "The connection to the backend failed."
-    assert explain(Cause.EXPIRED, "", connection_terminated=True) == EXPLANATIONS[Cause.EXPIRED]
+def test_a_cause_without_a_code_says_what_envoy_says():
+    assert explain(Cause.OTHER, "something_new (UF)").sentence.endswith("The gateway says: something_new (UF).")
+
+
+def test_limits_are_named_with_the_setting_that_changes_them():
+    limits = BackendLimits(requests=7, websockets=8, header_fields=9, header_kib=10)
+    busy = explain(Cause.TOO_MANY_OPEN_REQUESTS, "", limits)
+    assert busy.sentence.endswith("It allows 7 at once; websockets: 8.")
+    assert "HOLDFAST_BACKEND_REQUESTS" in busy.remedy
+    for cause in (Cause.RESPONSE_HEADERS_TOO_LARGE, Cause.TOO_MANY_RESPONSE_HEADERS, Cause.REQUEST_HEADERS_TOO_LARGE):
+        assert explain(cause, "", limits).sentence.endswith("The gateway allows 9 fields and 10 KiB.")
+        assert "HOLDFAST_HEADER_" in explain(cause, "").remedy
 
 
 def test_every_cause_is_explained_with_a_remedy():

@@ -10,6 +10,7 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 from holdfast.apis.connection_settings import read_connection
 from holdfast.apis.endpoint import parse_endpoint
 from holdfast.certificates.trust import trust_set
+from holdfast.gateway.backend_limits import BackendLimits
 from holdfast.gateway.clusters import clusters, upgrade_cluster_name
 
 OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -74,17 +75,31 @@ def test_an_https_backend_has_a_cluster_of_its_own_for_upgrades_that_speaks_only
     assert upgrade_cluster_name("name", parse_endpoint("https://backend.test")) == upgrade.name
 
 
-def test_an_http_backend_has_one_cluster_without_tls():
-    (plain,) = make("http://backend.test")
-    assert not plain.HasField("transport_socket")
-    assert protocol(plain).explicit_http_config.HasField("http_protocol_options")
-    assert upgrade_cluster_name("name", parse_endpoint("http://backend.test")) == plain.name
+def test_the_clusters_of_an_http_backend_have_no_tls():
+    plain, upgrade = make("http://backend.test")
+    endpoint = parse_endpoint("http://backend.test")
+    assert [plain.name, upgrade.name] == ["name", upgrade_cluster_name("name", endpoint)]
+    for cluster in (plain, upgrade):
+        assert not cluster.HasField("transport_socket")
+        assert protocol(cluster).explicit_http_config.HasField("http_protocol_options")
+
+
+def test_requests_and_websockets_have_limits_of_their_own():
+    limits = BackendLimits(requests=1, connections=2, pending=3, websockets=4, header_fields=5, header_kib=6)
+    made = clusters("name", parse_endpoint("http://backend.test"), None, None, limits)
+    plain, upgrade = (Cluster.FromString(resource.body) for resource in made)
+    for cluster, requests in ((plain, 1), (upgrade, 4)):
+        (thresholds,) = cluster.circuit_breakers.thresholds
+        assert thresholds.max_requests.value == requests
+        assert (thresholds.max_connections.value, thresholds.max_pending_requests.value) == (2, 3)
+        common = protocol(cluster).common_http_protocol_options
+        assert (common.max_headers_count.value, common.max_response_headers_kb.value) == (5, 6)
 
 
 @pytest.mark.parametrize(
     ("url", "settings", "alpn", "options"),
     [
-        ("https://backend.test", {"protocol": "http1"}, [["http/1.1"]], ["http_protocol_options"]),
+        ("https://backend.test", {"protocol": "http1"}, [["http/1.1"]] * 2, ["http_protocol_options"] * 2),
         (
             "https://backend.test",
             {"protocol": "http2"},
@@ -92,7 +107,7 @@ def test_an_http_backend_has_one_cluster_without_tls():
             ["http2_protocol_options", "http_protocol_options"],
         ),
         ("https://backend.test", {"connection_per_caller": True}, [["http/1.1"]], ["http_protocol_options"]),
-        ("http://backend.test", {"protocol": "http1"}, [[]], ["http_protocol_options"]),
+        ("http://backend.test", {"protocol": "http1"}, [[], []], ["http_protocol_options"] * 2),
         ("http://backend.test", {"protocol": "http2"}, [[], []], ["http2_protocol_options", "http_protocol_options"]),
     ],
 )

@@ -44,8 +44,9 @@ def test_context_and_version_become_the_base_path(url, alone, below):
     ]
 
 
-def test_upgrades_to_an_http_backend_need_no_other_cluster():
-    assert {target for *_, target in matched(make_api(production="http://pizza.test"))} == {"production"}
+def test_upgrades_to_an_http_backend_have_a_cluster_of_their_own_too():
+    targets = {target for *_, target in matched(make_api(production="http://pizza.test"))}
+    assert targets == {"production", "production/upgrade"}
 
 
 def test_an_environment_without_an_endpoint_has_no_routes():

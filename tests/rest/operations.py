@@ -12,6 +12,7 @@ import zipfile
 from datetime import timedelta
 
 from holdfast.gateway.access_log import FailedRequest
+from holdfast.gateway.evidence import Evidence
 from issuing import answer, identity_file, issue
 from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, URL, api_body, create_api, upload
 
@@ -95,12 +96,9 @@ class House:
                 gateway="embedded",
                 cluster=f"{self.account['organization']}/{self.ids['api_id']}/production",
                 upstream="10.0.0.1:443",
-                reason=f"TLS error: {self.marker}",
+                evidence=Evidence(reason=f"TLS error: {self.marker}"),
                 request_id=request_id,
                 at=self.runtime.now(),
-                timed_out=False,
-                without_host=False,
-                connection_terminated=False,
             )
         )
         return request_id

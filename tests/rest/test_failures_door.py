@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from holdfast.gateway.access_log import FailedRequest
+from holdfast.gateway.evidence import Evidence
 from rest.calls import APIS, FAILURES, SANDBOX, URL, assert_problem, create_api
 
 NOW = datetime.now(UTC)
 REFUSED, SELF_SIGNED = "delayed_connect_error:_Connection_refused", "depth_0:_self_signed_certificate"
-COMMON = {"environment", "gateway", "upstream", "code", "message", "remedy", "action", "reason", "requestId"}
+COMMON = {"environment", "gateway", "upstream", "code", "message", "remedy", "action", "reason", "flags", "requestId"}
 COMMON |= {"examinedTime", "presented", "difference"}
 NAMES = {"apiId", "apiName", "apiVersion", "endpoint"}
 SUMS = {"since", "last", "times"}
@@ -25,12 +26,9 @@ def fail(shared_runtime, berta):
                 gateway=gateway,
                 cluster=f"{berta.organization}/{api['id']}/{environment}",
                 upstream="127.0.0.1:8443",
-                reason=reason,
+                evidence=Evidence(reason=reason),
                 request_id=request_id,
                 at=NOW + timedelta(seconds=second),
-                timed_out=False,
-                without_host=False,
-                connection_terminated=False,
             )
         )
 
@@ -66,6 +64,7 @@ def test_failures_of_all_apis_are_listed_the_newest_first(client, api, fail):
         "remedy": "",
         "action": "import_certificate",
         "reason": SELF_SIGNED,
+        "flags": [],
         "requestId": "r2",
         "since": (NOW + timedelta(seconds=1)).isoformat(),
         "last": (NOW + timedelta(seconds=1)).isoformat(),

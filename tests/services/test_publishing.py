@@ -34,8 +34,9 @@ def test_a_start_gives_everything_that_is_served(store, anna, otto, clock, publi
     resources = play(story())
     assert names(resources, LISTENER) == {"production", "sandbox"}
     assert names(resources, ROUTES) == {"production/pizza", "sandbox/pizza", "production/t"}
-    sandbox = f"default/{pizza.id}/sandbox"  # http speaks one protocol, so it has one cluster
-    assert names(resources, CLUSTER) == clusters_of(pizza) | {sandbox} | clusters_of(theirs)
+    sandbox = f"default/{pizza.id}/sandbox"
+    expected = clusters_of(pizza) | {sandbox, f"{sandbox}/upgrade"} | clusters_of(theirs)
+    assert names(resources, CLUSTER) == expected
     assert paths(resources) == {"/pizza/1", "/t/other/pizza/1"}
     assert paths(resources, "sandbox") == {"/pizza/1"}
     assert_consistent(resources)

@@ -1,11 +1,13 @@
 """What is remembered of failed requests, for whom, and for how long."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from holdfast.gateway.access_log import FailedRequest
 from holdfast.gateway.causes import Cause
+from holdfast.gateway.evidence import Evidence
 from holdfast.services import failures as service
-from holdfast.services.failures import Failures
+from holdfast.services.failures import MAX_REJECTIONS_WITHOUT_API, MAX_REQUESTS_OF_BACKEND, Failures
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 REFUSED, SELF_SIGNED = "delayed_connect_error:_Connection_refused", "depth_0:_self_signed_certificate"
@@ -16,12 +18,9 @@ def request(request_id="r1", api="default/pizza", environment="production", gate
         gateway=gateway,
         cluster=f"{api}/{environment}",
         upstream="127.0.0.1:443",
-        reason=reason,
+        evidence=Evidence(reason=reason),
         request_id=request_id,
         at=NOW + timedelta(seconds=second),
-        timed_out=False,
-        without_host=False,
-        connection_terminated=False,
     )
 
 
@@ -121,7 +120,6 @@ def test_a_change_that_is_in_force_forgets_the_failures_of_all_gateways_and_keep
 
 def test_what_is_named_like_no_backend_is_not_written_down():
     for cluster in (
-        "",
         "default",
         "default/pizza",
         "/pizza/production",
@@ -156,3 +154,38 @@ def test_an_alert_about_a_client_certificate_means_another_thing_where_one_is_pr
 
     assert cause(presents=False) is Cause.CLIENT_CERTIFICATE_REQUIRED
     assert cause(presents=True) is Cause.CLIENT_CERTIFICATE_REJECTED
+
+
+def rejected(request_id, cluster=""):
+    evidence = Evidence(details="route_not_found", flags=frozenset({"NR"}), status=404)
+    return replace(request(request_id), cluster=cluster, evidence=evidence)
+
+
+def test_a_request_that_reached_no_api_is_found_by_everybody_who_knows_its_id():
+    failures = recorded(rejected("r1"))
+    for organization in ("default", "other"):
+        call = failures.request(organization, "r1")
+        assert (call.told, call.api_id, call.environment) == (Cause.API_NOT_FOUND, "", None)
+    assert failures.of_organization("default") == []
+
+
+def test_a_request_that_an_api_rejects_is_found_by_its_organization_and_is_no_failure():
+    failures = recorded(rejected("r1", "default/pizza/production"))
+    assert failures.request("default", "r1").api_id == "pizza"
+    assert failures.request("other", "r1") is None
+    assert failures.of_organization("default") == []
+
+
+def test_rejected_requests_push_out_each_other_and_no_failure():
+    failures = recorded(request("r1"))
+    for number in range(MAX_REJECTIONS_WITHOUT_API + 1):
+        failures.record(rejected(f"without {number}"))
+    for number in range(MAX_REQUESTS_OF_BACKEND + 1):
+        failures.record(rejected(f"pizza {number}", "default/pizza/production"))
+    found = [failures.request("default", each) for each in ("without 0", "without 1", "pizza 0", "pizza 1", "r1")]
+    assert [call is not None for call in found] == [False, True, False, True, True]
+
+
+def test_a_rejected_request_cannot_take_the_id_of_a_failure():
+    failures = recorded(rejected("r1"), request("r1"))
+    assert failures.request("default", "r1").told is Cause.CONNECTION_REFUSED

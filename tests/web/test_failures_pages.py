@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from holdfast.gateway.access_log import FailedRequest
+from holdfast.gateway.evidence import Evidence
 from rest.calls import create_api
 
 SCRIPT = '"><script>alert(1)</script>'
@@ -20,12 +21,9 @@ def fail(shared_runtime, berta):
                 gateway=SCRIPT,
                 cluster=f"{berta.organization}/{api['id']}/production",
                 upstream=SCRIPT,
-                reason=f"SAN matcher, certificate SANs are [{SCRIPT}]",
+                evidence=Evidence(reason=f"SAN matcher, certificate SANs are [{SCRIPT}]"),
                 request_id=request_id,
                 at=datetime.now(UTC),
-                timed_out=False,
-                without_host=False,
-                connection_terminated=False,
             )
         )
 
@@ -74,12 +72,9 @@ def test_more_failures_than_a_page_holds_have_a_next_page(client, shared_runtime
                 gateway=f"edge-{number}",
                 cluster=f"{berta.organization}/{api['id']}/production",
                 upstream="",
-                reason="",
+                evidence=Evidence(flags=frozenset({"UT"})),
                 request_id="",
                 at=datetime.now(UTC),
-                timed_out=True,
-                without_host=False,
-                connection_terminated=False,
             )
         )
     first, second = (client.get("/failures", params={"page": page}).text for page in (1, 2))

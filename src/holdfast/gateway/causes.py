@@ -34,13 +34,48 @@ class Cause(StrEnum):
     CLIENT_CERTIFICATE_REQUIRED = "client_certificate_required"
     CLIENT_CERTIFICATE_REJECTED = "client_certificate_rejected"
     NOT_TLS = "not_tls"
-    NOT_HTTP = "not_http"  # told by a check of an endpoint alone: the gateway has no words of its own for it
+    NOT_HTTP = "not_http"
+    RESPONSE_HEADERS_TOO_LARGE = "response_headers_too_large"
+    TOO_MANY_RESPONSE_HEADERS = "too_many_response_headers"
+    CONTRADICTORY_LENGTH = "contradictory_length"
+    CLOSED_BEFORE_RESPONSE = "closed_before_response"
+    CLOSED_DURING_RESPONSE = "closed_during_response"
+    STREAM_REFUSED = "stream_refused"
+    TOO_MANY_OPEN_REQUESTS = "too_many_open_requests"
     CONNECTION_REFUSED = "connection_refused"
     DNS_FAILURE = "dns_failure"
     TIMEOUT = "timeout"
     TRUST_NOT_READY = "trust_not_ready"
     CONNECTION_AUTHENTICATION = "connection_authentication"
     OTHER = "other"
+    # Not the backend's fault.
+    CALLER_DISCONNECTED = "caller_disconnected"
+    CALLER_STOPPED_SENDING = "caller_stopped_sending"
+    CALLER_NOT_ACCEPTED = "caller_not_accepted"
+    API_NOT_FOUND = "api_not_found"
+    BAD_REQUEST = "bad_request"
+    REQUEST_REFUSED = "request_refused"
+    REQUEST_TOO_LARGE = "request_too_large"
+    REQUEST_HEADERS_TOO_LARGE = "request_headers_too_large"
+    HTTP_VERSION_NOT_SUPPORTED = "http_version_not_supported"
+    GATEWAY_OVERLOADED = "gateway_overloaded"
+
+
+# Requests that fail for one of these say nothing about the backend, which isn't listed as failing.
+NOT_OF_BACKENDS = frozenset(
+    {
+        Cause.CALLER_DISCONNECTED,
+        Cause.CALLER_STOPPED_SENDING,
+        Cause.CALLER_NOT_ACCEPTED,
+        Cause.API_NOT_FOUND,
+        Cause.BAD_REQUEST,
+        Cause.REQUEST_REFUSED,
+        Cause.REQUEST_TOO_LARGE,
+        Cause.REQUEST_HEADERS_TOO_LARGE,
+        Cause.HTTP_VERSION_NOT_SUPPORTED,
+        Cause.GATEWAY_OVERLOADED,
+    }
+)
 
 
 _TEXTS: tuple[tuple[re.Pattern[str], Cause], ...] = tuple(
@@ -75,13 +110,13 @@ _TEXTS: tuple[tuple[re.Pattern[str], Cause], ...] = tuple(
         ),
         (r"wrong version number|http request", Cause.NOT_TLS),
         (r"connection refused", Cause.CONNECTION_REFUSED),
+        (r"connection (reset by peer|closed)", Cause.CLOSED_BEFORE_RESPONSE),
         (r"timeout|timed out", Cause.TIMEOUT),
         (r"secret is not supplied", Cause.TRUST_NOT_READY),
     )
 )
 # Said by backends to a client certificate that is missing as well as to one that they do not like.
 _ABOUT_CLIENT_CERTIFICATE = re.compile(r"alert (handshake failure|bad certificate)")
-_ENDED = re.compile(r"connection (reset by peer|closed)")
 
 
 @lru_cache(maxsize=1024)
@@ -89,7 +124,7 @@ def cause_of(
     reason: str, *, timed_out: bool = False, without_host: bool = False, client_certificate: bool = False
 ) -> Cause:
     """
-    Find the code for Envoy's *reason*.
+    Find the code for Envoy's *reason* why a connection failed.
 
     *timed_out* and *without_host* are what else it says (flags UT, SI; UH, DF), for when it gives no reason;
     *client_certificate* says whether the gateway has one for this backend.
@@ -103,11 +138,6 @@ def cause_of(
     if without_host:
         return Cause.DNS_FAILURE
     return Cause.TIMEOUT if timed_out else Cause.OTHER
-
-
-def connection_ended(reason: str) -> bool:
-    """Say whether Envoy's *reason* is that the backend ended the connection."""
-    return _ENDED.search(_plain(reason)) is not None
 
 
 def _plain(reason: str) -> str:

@@ -42,19 +42,22 @@ def clusters(
     """
     Make the clusters of one endpoint; *trust* is there exactly when the endpoint is https, *client* only then.
 
-    A backend that may be spoken to in HTTP/2, over which protocol upgrades do not pass, gets a second cluster for
-    upgrades, which speaks HTTP/1.1 only.
+    Upgrades get a cluster of their own: websockets that stay open take nothing from the requests that a backend may
+    have open, and they pass by HTTP/1.1 alone, where other requests may go by HTTP/2. Only where each caller has
+    connections of its own, upgrades take these: the backend may have authenticated them.
     """
     if endpoint.origin.is_secure != (trust is not None):
         raise ValueError(f"{endpoint.url}: an https endpoint needs a trust set, an http endpoint has none")
     protocol, upgrades = protocol_of(endpoint), upgrade_cluster_name(name, endpoint)
-    made = [_cluster(name, endpoint, trust, client, limits, protocol)]
-    return made if upgrades == name else [*made, _cluster(upgrades, endpoint, trust, client, limits, Protocol.HTTP1)]
+    made = [_cluster(name, endpoint, trust, client, limits, limits.requests, protocol)]
+    if upgrades != name:
+        made.append(_cluster(upgrades, endpoint, trust, client, limits, limits.websockets, Protocol.HTTP1))
+    return made
 
 
 def upgrade_cluster_name(name: str, endpoint: Endpoint) -> str:
     """Name the cluster that carries protocol upgrades to *endpoint*."""
-    return name if protocol_of(endpoint) is Protocol.HTTP1 else name + WEBSOCKET_SUFFIX
+    return name if endpoint.connection.connection_per_caller else name + WEBSOCKET_SUFFIX
 
 
 def protocol_of(endpoint: Endpoint) -> Protocol:
@@ -73,12 +76,13 @@ def _cluster(
     trust: TrustSet | None,
     client: ClientIdentity | None,
     limits: BackendLimits,
+    requests: int,
     protocol: Protocol,
 ) -> Resource:
     cluster = Cluster(
         name=name,
         connect_timeout=CONNECT_TIMEOUT,
-        circuit_breakers=CircuitBreakers(thresholds=[CircuitBreakers.Thresholds(retry_budget=retry_budget())]),
+        circuit_breakers=CircuitBreakers(thresholds=[_thresholds(limits, requests)]),
         load_assignment=ClusterLoadAssignment(cluster_name=name, endpoints=[_address(endpoint)]),
         connection_pool_per_downstream_connection=endpoint.connection.connection_per_caller,
     )
@@ -91,6 +95,15 @@ def _cluster(
         cluster.transport_socket.CopyFrom(upstream_tls(trust, client, _ALPN[protocol]))
     # A cluster that verifies nothing ends by itself, whoever is still there to end it.
     return make_resource(CLUSTER, name, cluster, trust.unverified_until if trust else None)
+
+
+def _thresholds(limits: BackendLimits, requests: int) -> CircuitBreakers.Thresholds:
+    return CircuitBreakers.Thresholds(
+        max_requests=UInt32Value(value=requests),
+        max_connections=UInt32Value(value=limits.connections),
+        max_pending_requests=UInt32Value(value=limits.pending),
+        retry_budget=retry_budget(),
+    )
 
 
 def _address(endpoint: Endpoint) -> LocalityLbEndpoints:
@@ -116,7 +129,10 @@ def _resolve_by_dns(cluster: Cluster) -> None:
 
 def _options(limits: BackendLimits, protocol: Protocol) -> HttpProtocolOptions:
     options = HttpProtocolOptions()
-    options.common_http_protocol_options.idle_timeout.FromTimedelta(timedelta(seconds=limits.idle))
+    common = options.common_http_protocol_options
+    common.idle_timeout.FromTimedelta(timedelta(seconds=limits.idle))
+    common.max_headers_count.value = limits.header_fields
+    common.max_response_headers_kb.value = limits.header_kib
     if protocol is Protocol.AUTO:
         options.auto_config.http_protocol_options.enable_trailers = True
         options.auto_config.http2_protocol_options.SetInParent()

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from holdfast.gateway.causes import Cause, connection_ended
+from holdfast.gateway.backend_limits import DEFAULT_LIMITS, BackendLimits
+from holdfast.gateway.causes import Cause
 
 SHOWN_NAMES = 5
 _NAMES = re.compile(r"certificate[_ ]SANs[_ ]are[_ ]\[(.*)", re.DOTALL)
@@ -136,9 +137,41 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         Action.CHANGE_ENDPOINT,
     ),
     Cause.NOT_HTTP: Explanation(
-        "The backend accepted the connection and sent a response that the gateway can't read as HTTP.",
-        "Check the port and the endpoint's protocol (HTTP/1.1 or HTTP/2).",
+        "The backend's response is not HTTP that the gateway can read: it is another protocol, or its header is cut "
+        "off or malformed, for instance with two Content-Length fields.",
+        "Check the port and the endpoint's protocol (HTTP/1.1 or HTTP/2). If they are right, look at the response with "
+        "`curl -v`, and for errors in the backend's log.",
         Action.CHANGE_ENDPOINT,
+    ),
+    Cause.RESPONSE_HEADERS_TOO_LARGE: Explanation(
+        "The header of the backend's response is too large.",
+        "Shorten cookies and other fields at the backend, or raise HOLDFAST_HEADER_KIB.",
+    ),
+    Cause.TOO_MANY_RESPONSE_HEADERS: Explanation(
+        "The header of the backend's response has too many fields.",
+        "Look for a field that the backend repeats without end, or raise HOLDFAST_HEADER_FIELDS.",
+    ),
+    Cause.CONTRADICTORY_LENGTH: Explanation(
+        "The backend says different things about the length of its response.",
+        "Let the backend send either Content-Length, once and right, or Transfer-Encoding: chunked, but not both.",
+    ),
+    Cause.CLOSED_BEFORE_RESPONSE: Explanation(
+        "The backend ended the connection before it answered.",
+        "Read its log. A backend that asks for a client certificate does this too.",
+        Action.TEST_ENDPOINT,
+    ),
+    Cause.CLOSED_DURING_RESPONSE: Explanation(
+        "The backend's response broke off before it was complete.",
+        "Look in the backend's log for a crash, a restart or a time limit at that time.",
+    ),
+    Cause.STREAM_REFUSED: Explanation(
+        "The backend refused the request before it looked at it (HTTP/2 REFUSED_STREAM or GOAWAY).",
+        "The backend is shutting down or overloaded. Read its log; let it accept more concurrent streams.",
+    ),
+    Cause.TOO_MANY_OPEN_REQUESTS: Explanation(
+        "The backend has as many open requests as the gateway allows.",
+        "Find out why the backend is slow. If it can take more at once, raise HOLDFAST_BACKEND_REQUESTS, or "
+        "HOLDFAST_BACKEND_WEBSOCKETS for websockets.",
     ),
     Cause.CONNECTION_REFUSED: Explanation(
         "The backend refuses connections.",
@@ -166,24 +199,70 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         Action.CHANGE_ENDPOINT,
     ),
     Cause.OTHER: Explanation(
-        "The connection to the backend failed.", "Read what the gateway said.", Action.TEST_ENDPOINT
+        "The request failed for a reason that has no code.",
+        "Compare the time with the backend's log, and test the endpoint.",
+        Action.TEST_ENDPOINT,
+    ),
+    Cause.CALLER_DISCONNECTED: Explanation(
+        "The caller ended the connection before the response was complete.",
+        "If callers give up waiting, raise their time limit or make the backend faster. The end of a websocket or an "
+        "event stream looks like this too, and needs nothing.",
+    ),
+    Cause.CALLER_STOPPED_SENDING: Explanation(
+        "The caller stopped sending its request.",
+        "Look for a connection that is lost on the way to the gateway, or a caller that announces more than it sends.",
+    ),
+    Cause.CALLER_NOT_ACCEPTED: Explanation(
+        "The caller presented no client certificate that this API accepts.",
+        "Add the caller's certificate to the API, or let the caller present one that is accepted and valid.",
+    ),
+    Cause.API_NOT_FOUND: Explanation(
+        "No published API has this context and version.",
+        "Compare the address with the API's Overview, and check that the API is published.",
+    ),
+    Cause.BAD_REQUEST: Explanation(
+        "The gateway cannot read the request as HTTP.",
+        "Look at what the caller sends: its request line, its fields, and whether it speaks TLS to a port without.",
+    ),
+    Cause.REQUEST_REFUSED: Explanation(
+        "The gateway does not allow such a request.",
+        "Look at what the caller sends, like an Upgrade other than websocket.",
+    ),
+    Cause.REQUEST_TOO_LARGE: Explanation(
+        "The body of the request is larger than the gateway allows.", "Let the caller send less at once."
+    ),
+    Cause.REQUEST_HEADERS_TOO_LARGE: Explanation(
+        "The header of the request has too many fields, or is too large.",
+        "Let the caller send fewer cookies and shorter fields, or raise HOLDFAST_HEADER_KIB or HOLDFAST_HEADER_FIELDS.",
+    ),
+    Cause.HTTP_VERSION_NOT_SUPPORTED: Explanation(
+        "The caller uses a version of HTTP that the gateway does not support.", "Let the caller use HTTP/1.1 or HTTP/2."
+    ),
+    Cause.GATEWAY_OVERLOADED: Explanation(
+        "The gateway has too much to do.", "Give the gateway's machine more memory and file descriptors, or add one."
     ),
 }
-# A client certificate that is missing or not accepted looks like this in TLS 1.3, and so does a backend that restarts.
-_CONNECTION_ENDED = Explanation(
-    "The backend ended the connection before it answered.",
-    "Read its log. A backend that asks for a client certificate does this too.",
-    Action.TEST_ENDPOINT,
-)
 
 
-def explain(cause: Cause, reason: str, *, connection_terminated: bool = False) -> Explanation:
-    """Say what *cause* means here, with what Envoy's *reason* and its flag UC add to it."""
-    if cause is Cause.OTHER and (connection_terminated or connection_ended(reason)):
-        return _CONNECTION_ENDED
-    found = EXPLANATIONS[cause]
-    names = presented_names(reason) if cause is Cause.HOSTNAME_MISMATCH else ""
-    return replace(found, sentence=f"{found.sentence} It is for {names}.") if names else found
+def explain(cause: Cause, reason: str, limits: BackendLimits = DEFAULT_LIMITS) -> Explanation:
+    """Say what *cause* means here, with what Envoy's *reason* and the gateways' *limits* add to it."""
+    meaning = EXPLANATIONS[cause]
+    more = _more(cause, reason, limits)
+    return replace(meaning, sentence=f"{meaning.sentence} {more}") if more else meaning
+
+
+def _more(cause: Cause, reason: str, limits: BackendLimits) -> str:
+    match cause:
+        case Cause.HOSTNAME_MISMATCH:
+            names = presented_names(reason)
+            return f"It is for {names}." if names else ""
+        case Cause.TOO_MANY_OPEN_REQUESTS:
+            return f"It allows {limits.requests:,} at once; websockets: {limits.websockets:,}."
+        case Cause.RESPONSE_HEADERS_TOO_LARGE | Cause.TOO_MANY_RESPONSE_HEADERS | Cause.REQUEST_HEADERS_TOO_LARGE:
+            return f"The gateway allows {limits.header_fields:,} fields and {limits.header_kib:,} KiB."
+        case Cause.OTHER:
+            return f"The gateway says: {reason}." if reason else ""
+    return ""
 
 
 def presented_names(reason: str) -> str:

@@ -19,16 +19,20 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     ScopedRds,
     ScopedRoutes,
 )
+from envoy.type.tracing.v3.custom_tag_pb2 import CustomTag
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from holdfast.addresses import Network
 from holdfast.apis.endpoint import Environment
+from holdfast.gateway.access_log import DECODED_TAG, PROTOCOL_TAG, REJECTIONS
+from holdfast.gateway.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.caller_http import WEBSOCKET, http1
 from holdfast.gateway.connection_authentication import challenged, connection_filters
 from holdfast.gateway.downstream import downstream_tls
+from holdfast.gateway.evidence import BACKEND_FLAGS
 from holdfast.gateway.forwarding import forward
-from holdfast.gateway.local_replies import any_flag, local_replies
+from holdfast.gateway.local_replies import REQUEST_ID_HEADER, any_flag, cel, local_replies
 from holdfast.gateway.process import CONTROL_PLANE
 from holdfast.gateway.refusals import refusing
 from holdfast.gateway.resource import LISTENER, Resource, make_resource
@@ -37,7 +41,6 @@ from holdfast.gateway.routes import ENVIRONMENT_HEADER
 from holdfast.gateway.tls import ads
 from holdfast.gateway.trailers import removing_trailers
 
-_BACKEND_FLAGS = frozenset({"UF", "UH", "UC", "UR", "LR", "NC", "URX", "UO", "UPE", "DF", "UT", "SI", "DT", "UMSDR"})
 # How long callers may take, and how much one HTTP/2 connection may ask and send at once. Envoy's own defaults are for
 # trusted callers: no limit for heads, an hour without requests, 2^31 requests at once and 256 MiB of unread body.
 HANDSHAKE_WITHIN = Duration(seconds=10)
@@ -48,10 +51,24 @@ _HTTP2 = Http2ProtocolOptions(
     initial_stream_window_size=UInt32Value(value=64 * 1024),
     initial_connection_window_size=UInt32Value(value=1024 * 1024),
 )
+# What no backend answered, and no backend flag (see `evidence`) says anything about.
+_REJECTED = (
+    "response.code_details != 'via_upstream' && !response.code_details.startsWith('upstream_') && "
+    "!(response.code_details in ['no_healthy_upstream', 'cluster_not_found', 'stream_idle_timeout', "
+    "'duration_timeout', 'response_timeout', 'dns_resolution_failed'])"
+)
+# What an entry of the log has no field for.
+_TAGS = {PROTOCOL_TAG: "%UPSTREAM_PROTOCOL%", DECODED_TAG: "%UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED%"}
 
 
 def listener(
-    environment: Environment, host: str, port: int, *, tls: bool = False, trusted_proxies: Sequence[Network] = ()
+    environment: Environment,
+    host: str,
+    port: int,
+    limits: BackendLimits = DEFAULT_LIMITS,
+    *,
+    tls: bool = False,
+    trusted_proxies: Sequence[Network] = (),
 ) -> Resource:
     """
     Make the listener of *environment* on *host* (an address) and *port*.
@@ -61,9 +78,9 @@ def listener(
     """
     name = f"{environment}/tls" if tls else environment
     options = http1(host, port)
-    chains = [_chain(environment, options, tls=tls)]
+    chains = [_chain(environment, options, limits, tls=tls)]
     if trusted_proxies:
-        by_proxy = _chain(environment, options, tls=tls, by_proxy=True)
+        by_proxy = _chain(environment, options, limits, tls=tls, by_proxy=True)
         ranges = [_range(network) for network in dict.fromkeys(trusted_proxies)]
         by_proxy.filter_chain_match.CopyFrom(FilterChainMatch(direct_source_prefix_ranges=ranges))
         chains.append(by_proxy)
@@ -76,7 +93,12 @@ def _range(network: Network) -> CidrRange:
 
 
 def _chain(
-    environment: Environment, options: Http1ProtocolOptions, *, tls: bool, by_proxy: bool = False
+    environment: Environment,
+    options: Http1ProtocolOptions,
+    limits: BackendLimits,
+    *,
+    tls: bool,
+    by_proxy: bool = False,
 ) -> FilterChain:
     manager = HttpConnectionManager(
         stat_prefix=environment,
@@ -85,12 +107,15 @@ def _chain(
         upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type=WEBSOCKET)],
         http_protocol_options=options,
         http2_protocol_options=_HTTP2,
-        common_http_protocol_options=HttpProtocolOptions(idle_timeout=IDLE),
+        common_http_protocol_options=HttpProtocolOptions(
+            idle_timeout=IDLE, max_headers_count=UInt32Value(value=limits.header_fields)
+        ),
         request_headers_timeout=HEAD_WITHIN,
         # The backend decides about a body before it is sent (RFC 9110, section 10.1.1).
         proxy_100_continue=True,
         local_reply_config=local_replies(),
-        access_log=[_failures_to_control_plane()],
+        access_log=[_log("failures", _failed()), _log(REJECTIONS, cel(_REJECTED))],
+        max_request_headers_kb=UInt32Value(value=limits.header_kib),
         server_header_transformation=HttpConnectionManager.PASS_THROUGH,
         normalize_path={"value": True},
         merge_slashes=False,
@@ -117,18 +142,24 @@ def _router() -> HttpFilter:
     return made
 
 
-def _failures_to_control_plane() -> AccessLog:
-    """Tell the control plane of each request that did not reach its backend, or met a challenge that is removed."""
+def _log(name: str, which: AccessLogFilter) -> AccessLog:
+    """Report requests to the control plane; each log has a stream and a buffer of its own."""
     common = CommonGrpcAccessLogConfig(
-        log_name="failures",
+        log_name=name,
         transport_api_version=ApiVersion.V3,
         grpc_service=GrpcService(envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=CONTROL_PLANE)),
         buffer_flush_interval=Duration(nanos=200_000_000),
+        custom_tags=[CustomTag(tag=tag, value=value) for tag, value in _TAGS.items()],
     )
-    failed = [any_flag(_BACKEND_FLAGS), challenged()]
-    made = AccessLog(name="envoy.access_loggers.http_grpc", filter=AccessLogFilter(or_filter=OrFilter(filters=failed)))
-    made.typed_config.Pack(HttpGrpcAccessLogConfig(common_config=common))
+    made = AccessLog(name="envoy.access_loggers.http_grpc", filter=which)
+    config = HttpGrpcAccessLogConfig(common_config=common, additional_response_headers_to_log=[REQUEST_ID_HEADER])
+    made.typed_config.Pack(config)
     return made
+
+
+def _failed() -> AccessLogFilter:
+    """Match the requests that a backend failed, and those that met a challenge that is removed."""
+    return AccessLogFilter(or_filter=OrFilter(filters=[any_flag(BACKEND_FLAGS), challenged()]))
 
 
 def _scoped_routes() -> ScopedRoutes:

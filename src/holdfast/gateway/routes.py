@@ -68,14 +68,15 @@ def routes_of(api: Api, environment: Environment, callers: Collection[str] = ())
             cluster, api, endpoint, [HeaderMatcher(name=CALLER_HEADER, string_match=StringMatcher(exact=caller))]
         )
     ]
-    return accepted + refusals(api)
+    return accepted + refusals(api, environment)
 
 
-def refusals(api: Api) -> list[Route]:
+def refusals(api: Api, environment: Environment) -> list[Route]:
     """Make the routes that answer who may not call *api*; the listener's local replies say what."""
     refused = DirectResponseAction(status=403)
     matches = (RouteMatch(path=api.path), RouteMatch(prefix=f"{api.path}/"))
-    return [Route(match=match, direct_response=refused) for match in matches]
+    name = cluster_name(api.organization, api.id, environment)
+    return [Route(name=name, match=match, direct_response=refused) for match in matches]
 
 
 def _routes_to(cluster: str, api: Api, endpoint: Endpoint, who: Sequence[HeaderMatcher]) -> list[Route]:

@@ -39,11 +39,11 @@ def list_failures(running: Running, caller: Caller, limit: Limit = DEFAULT_LIMIT
 
 @router.get("/{request_id}")
 def get_failed_request(running: Running, caller: Caller, request_id: str) -> dict[str, Any]:
-    """Say why one of the last failed requests failed; members about an API that is gone are null."""
+    """Say why one of the last failed requests failed; members about an API are null if there is none."""
     found = diagnosis.find_request(running.store, running.failures, caller, request_id)
     return _describe_call(found.call) | {
         "time": found.call.at.isoformat(),
-        "apiId": found.call.api_id,
+        "apiId": found.call.api_id or None,
         "apiName": found.api.name if found.api else None,
         "apiVersion": found.api.version if found.api else None,
         "endpoint": found.endpoint or None,
@@ -70,6 +70,7 @@ def _describe_call(call: FailedCall) -> dict[str, Any]:
         "remedy": explanation.remedy,
         "action": explanation.action.value if explanation.action else None,
         "reason": call.reason,
+        "flags": sorted(call.evidence.flags),
         "requestId": call.request_id,
     } | _examined(call)
 

@@ -25,7 +25,7 @@ class FailingBackend:
 
 @dataclass(frozen=True, slots=True)
 class DiagnosedRequest:
-    """A failed request; *api* is None when the API is gone, *endpoint* is empty when the API has none there now."""
+    """A failed request; *api* is None if it is gone or there was none, *endpoint* empty if it has none there now."""
 
     call: FailedCall
     api: ApiNames | None
@@ -59,5 +59,5 @@ def find_request(store: Store, failures: Failures, who: Principal, request_id: s
     return DiagnosedRequest(call, api, _endpoint(api, call.environment) if api else "")
 
 
-def _endpoint(api: ApiNames, environment: Environment) -> str:
+def _endpoint(api: ApiNames, environment: Environment | None) -> str:
     return (api.production if environment == "production" else api.sandbox) or ""

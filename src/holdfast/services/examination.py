@@ -13,6 +13,8 @@ from holdfast.gateway.public_roots import public_roots
 from holdfast.probe import Presentation
 from holdfast.services.probing import Probed
 
+# A client certificate that is missing or not accepted looks like this in TLS 1.3, and so does a backend that restarts.
+_ENDS = {Cause.CLOSED_BEFORE_RESPONSE, Cause.OTHER}
 _CLIENT_CAUSES = {Cause.CLIENT_CERTIFICATE_REQUIRED, Cause.CLIENT_CERTIFICATE_REJECTED}
 
 
@@ -29,7 +31,7 @@ class Examination:
         """Say more than *told*, where the gateway's words stand for several causes."""
         if told is Cause.UNKNOWN_ISSUER and self.cause is Cause.CHAIN_INCOMPLETE:
             return self.cause
-        if told is Cause.OTHER and self.cause in _CLIENT_CAUSES:
+        if told in _ENDS and self.cause in _CLIENT_CAUSES:
             return self.cause
         return told
 

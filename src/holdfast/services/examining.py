@@ -27,9 +27,19 @@ log = structlog.get_logger()
 Backend = tuple[str, str, Environment]  # organization, API, environment
 AGAIN_AFTER = 30.0  # seconds until the same backend has another turn
 AT_MOST = 1000  # backends that are waited for, or remembered
-# Nothing is presented where no handshake begins.
-_NOTHING_TO_SEE = {Cause.CONNECTION_REFUSED, Cause.DNS_FAILURE, Cause.TIMEOUT, Cause.NOT_TLS, Cause.TRUST_NOT_READY}
-_NOTHING_TO_SEE |= {Cause.CONNECTION_AUTHENTICATION}  # it has answered
+# Nothing is presented where no handshake begins, and neither that nor another protocol explains what came after it.
+_NOTHING_TO_SEE = {
+    Cause.CONNECTION_REFUSED,
+    Cause.DNS_FAILURE,
+    Cause.TIMEOUT,
+    Cause.NOT_TLS,
+    Cause.TRUST_NOT_READY,
+    Cause.RESPONSE_HEADERS_TOO_LARGE,
+    Cause.TOO_MANY_RESPONSE_HEADERS,
+    Cause.CLOSED_DURING_RESPONSE,
+    Cause.TOO_MANY_OPEN_REQUESTS,
+    Cause.CONNECTION_AUTHENTICATION,
+}
 
 
 class Examining:
@@ -46,6 +56,8 @@ class Examining:
 
     def notice(self, call: FailedCall) -> None:
         """Give the backend of *call* its turn, unless it had one just now."""
+        if call.environment is None:
+            return
         backend = call.organization, call.api_id, call.environment
         now = asyncio.get_running_loop().time()
         last = self._turns.get(backend)

@@ -1,5 +1,5 @@
 """
-Why backends are not reached: what the gateways told, by API, environment and gateway, and request by request.
+Why requests fail: what the gateways reported, by API, environment and gateway, and request by request.
 """
 
 import threading
@@ -11,32 +11,37 @@ from datetime import UTC, datetime
 from holdfast.apis.api import Api
 from holdfast.apis.endpoint import ENVIRONMENTS, Environment
 from holdfast.gateway.access_log import FailedRequest
-from holdfast.gateway.causes import Cause, cause_of
+from holdfast.gateway.backend_limits import DEFAULT_LIMITS, BackendLimits
+from holdfast.gateway.causes import NOT_OF_BACKENDS, Cause
+from holdfast.gateway.evidence import Evidence
 from holdfast.gateway.explanations import Explanation, explain
+from holdfast.gateway.http_causes import find_cause
 from holdfast.gateway.routes import cluster_name, read_cluster_name
 from holdfast.services.examination import Examination
 
 MAX_FAILURES = 10_000  # of all backends at all gateways
 MAX_REQUESTS = 10_000
 MAX_REQUESTS_OF_BACKEND = 200  # so that one that fails all the time does not drive out all others
+MAX_REJECTIONS_WITHOUT_API = 2_000
 MAX_FORGOTTEN = 10_000
 MAX_EXAMINATIONS = 1_000
+NOBODY = ""  # the organization of requests that reached no API
 
 
 @dataclass(frozen=True, slots=True)
 class FailedCall:
-    """One request that did not reach its backend, and why."""
+    """One request that no backend answered, or not wholly, and why; without a route it belongs to no API."""
 
-    organization: str
+    organization: str  # empty: of none, and so are the next two
     api_id: str
-    environment: Environment
+    environment: Environment | None
     gateway: str
     upstream: str  # address and port of the backend; empty when none was chosen
     told: Cause  # by the gateway's words alone
-    reason: str  # Envoy's words
+    evidence: Evidence
     request_id: str
     at: datetime
-    connection_terminated: bool
+    limits: BackendLimits = DEFAULT_LIMITS
     examination: Examination | None = None  # what a test of the backend showed since
 
     @property
@@ -47,7 +52,13 @@ class FailedCall:
     @property
     def explanation(self) -> Explanation:
         """What it means and what to do."""
-        return explain(self.cause, self.reason, connection_terminated=self.connection_terminated)
+        said = self.evidence.words if self.cause is Cause.OTHER else self.evidence.reason
+        return explain(self.cause, said, self.limits)
+
+    @property
+    def reason(self) -> str:
+        """Envoy's words; empty only if it has none."""
+        return self.evidence.reason or self.evidence.details
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +103,17 @@ class Failures:
     """
 
     def __init__(
-        self, tell: Callable[[], None], presents_client_certificate: Callable[[str], bool] = lambda _: False
+        self,
+        tell: Callable[[], None],
+        presents_client_certificate: Callable[[str], bool] = lambda _: False,
+        limits: BackendLimits = DEFAULT_LIMITS,
     ) -> None:
         """
         *tell* is called after each failure that was written down; *presents_client_certificate* says for the name of a
-        cluster whether gateways have a client certificate for its backend.
+        cluster whether gateways have a client certificate for its backend; *limits* are those of the gateways.
         """
         self._presents_client_certificate = presents_client_certificate
+        self._limits = limits
         self.started_at = datetime.now(UTC)
         self._tell = tell
         self._lock = threading.Lock()
@@ -109,7 +124,10 @@ class Failures:
         self._examinations: OrderedDict[str, Examination] = OrderedDict()  # by cluster
         self._notice: Callable[[FailedCall], None] = lambda _: None
         self._notice_change: Callable[[str, str], None] = lambda *_: None
-        self._requests = _Requests()
+        self._requests = _Requests(MAX_REQUESTS_OF_BACKEND)
+        # Apart, as callers make them at will: they may push out each other, but no request that a backend failed.
+        self._rejections = _Requests(MAX_REQUESTS_OF_BACKEND)
+        self._rejections_without_api = _Requests(MAX_REJECTIONS_WITHOUT_API)
 
     def observe(self, failed: Callable[[FailedCall], None], changed: Callable[[str, str], None]) -> None:
         """
@@ -135,11 +153,24 @@ class Failures:
         self._tell()
 
     def record(self, request: FailedRequest) -> None:
-        """Write down a failed request; it says nothing of its backend if that or its trust was changed after it."""
+        """
+        Write down a failed request; it says nothing of its backend if that or its trust was changed after it.
+
+        What isn't the backend's fault can be found by its request id, and counts as no failure.
+        """
         owner = read_cluster_name(request.cluster)
-        if owner is None:
+        if request.cluster and owner is None:
             return
-        call = _call(*owner, request, client_certificate=self._presents_client_certificate(request.cluster))
+        told = find_cause(
+            request.evidence,
+            self._limits.header_kib,
+            client_certificate=self._presents_client_certificate(request.cluster),
+        )
+        call = _call(owner, request, told, self._limits)
+        if owner is None or told in NOT_OF_BACKENDS:
+            with self._lock:
+                (self._rejections if owner else self._rejections_without_api).add(request.cluster, call)
+            return
         with self._lock:
             self._requests.add(request.cluster, call)
             forgotten = self._forgotten.get(request.cluster)
@@ -200,11 +231,14 @@ class Failures:
         return sorted(found, key=lambda failure: failure.since, reverse=True)
 
     def request(self, organization: str, request_id: str) -> FailedCall | None:
-        """Find one of the last failed requests of an organization."""
+        """Find one of the last failed requests of an organization, or of those that reached no API."""
         with self._lock:
             call = self._requests.find(organization, request_id)
-            cluster = cluster_name(call.organization, call.api_id, call.environment) if call else ""
-            return replace(call, examination=self._examinations.get(cluster)) if call else None
+            if call is None:
+                rejected = self._rejections.find(organization, request_id)
+                return rejected or self._rejections_without_api.find(NOBODY, request_id)
+            examination = self._examinations.get(_cluster(call))
+            return replace(call, examination=examination)
 
     def _of_cluster(self, cluster: str) -> list[Failure]:
         examination = self._examinations.get(cluster)
@@ -217,7 +251,8 @@ class Failures:
 class _Requests:
     """The last failed requests, by organization and request id; of each backend a bounded number."""
 
-    def __init__(self) -> None:
+    def __init__(self, of_backend: int) -> None:
+        self._max_of_backend = of_backend
         # With the cluster, the oldest first.
         self._calls: OrderedDict[tuple[str, str], tuple[str, FailedCall]] = OrderedDict()
         self._of_cluster: dict[str, deque[tuple[str, str]]] = {}  # keys, the oldest first
@@ -230,7 +265,7 @@ class _Requests:
         self._calls[key] = cluster, call
         keys = self._of_cluster.setdefault(cluster, deque())
         keys.append(key)
-        if len(keys) > MAX_REQUESTS_OF_BACKEND:
+        if len(keys) > self._max_of_backend:
             self._calls.pop(keys.popleft())
         if len(self._calls) > MAX_REQUESTS:
             _, (cluster, _) = self._calls.popitem(last=False)
@@ -245,29 +280,23 @@ class _Requests:
         return found[1] if found else None
 
 
+def _cluster(call: FailedCall) -> str:
+    return cluster_name(call.organization, call.api_id, call.environment) if call.environment else ""
+
+
 def _call(
-    organization: str, api_id: str, environment: Environment, request: FailedRequest, *, client_certificate: bool
+    owner: tuple[str, str, Environment] | None, request: FailedRequest, told: Cause, limits: BackendLimits
 ) -> FailedCall:
+    organization, api_id, environment = owner or (NOBODY, "", None)
     return FailedCall(
         organization=organization,
         api_id=api_id,
         environment=environment,
         gateway=request.gateway,
         upstream=request.upstream,
-        told=_cause(request, client_certificate=client_certificate),
-        reason=request.reason,
+        told=told,
+        evidence=request.evidence,
         request_id=request.request_id,
         at=request.at,
-        connection_terminated=request.connection_terminated,
-    )
-
-
-def _cause(request: FailedRequest, *, client_certificate: bool) -> Cause:
-    if request.challenged:
-        return Cause.CONNECTION_AUTHENTICATION
-    return cause_of(
-        request.reason,
-        timed_out=request.timed_out,
-        without_host=request.without_host,
-        client_certificate=client_certificate,
+        limits=limits,
     )

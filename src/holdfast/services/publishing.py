@@ -61,7 +61,7 @@ class Publisher:
         self._enforcements = enforcements
         self._listeners = listeners
         self._tls_listeners = tls_listeners
-        self._listener = partial(listener, trusted_proxies=trusted_proxies)
+        self._listener = partial(listener, limits=limits, trusted_proxies=trusted_proxies)
         self._drain = drain
         self._limits = limits
         self._scopes = Scopes()

@@ -17,7 +17,7 @@ from holdfast.gateway.public_roots import public_roots
 from holdfast.probe import MOMENT, Presentation, Unseen
 
 ENDED = "connection closed after the handshake"
-UNCLEAR = {Cause.UNKNOWN_ISSUER, Cause.OTHER}  # what the backend presents may tell more
+UNCLEAR = {Cause.UNKNOWN_ISSUER, Cause.CLOSED_BEFORE_RESPONSE, Cause.OTHER}  # what the backend presents may tell more
 _FINER = {Cause.CHAIN_INCOMPLETE}
 _TIMED_OUT, _WITHOUT_HOST = {"UT", "SI", "DPE"}, {"UH", "DF"}
 
@@ -70,7 +70,9 @@ async def judge_connection(
 
 async def judge_refusal(made: Connection, *, presents: bool) -> Verdict:
     """Say why the gateway makes no connection, or that the backend ended the one before."""
-    return Verdict(False, Cause.OTHER, ENDED) if made.answer.connected else _refusal(made.answer, presents=presents)
+    if made.answer.connected:
+        return Verdict(False, Cause.CLOSED_BEFORE_RESPONSE, ENDED)
+    return _refusal(made.answer, presents=presents)
 
 
 def judge_head(answer: HeadAnswer) -> Verdict | None:
@@ -81,7 +83,7 @@ def judge_head(answer: HeadAnswer) -> Verdict | None:
     if "UPE" in answer.flags:
         return Verdict(False, Cause.NOT_HTTP, over_http2=over_http2)
     if answer.flags & {"UC", "UR"}:
-        return Verdict(False, Cause.OTHER, ENDED, over_http2=over_http2)
+        return Verdict(False, Cause.CLOSED_BEFORE_RESPONSE, ENDED, over_http2=over_http2)
     return None
 
 
@@ -92,7 +94,7 @@ def _refusal(answer: Answer, *, presents: bool) -> Verdict:
 def _objection(presented: Presentation | Unseen, *, presents: bool) -> Cause:
     """Say why a backend ended a connection that the gateway had accepted: in TLS 1.3 it says so after the handshake."""
     if isinstance(presented, Unseen) or not presented.asks_for_certificate:
-        return Cause.OTHER
+        return Cause.CLOSED_BEFORE_RESPONSE
     return Cause.CLIENT_CERTIFICATE_REJECTED if presents else Cause.CLIENT_CERTIFICATE_REQUIRED
 
 
@@ -114,7 +116,7 @@ def refined(
 
     A missing intermediate is told from an unknown issuer, and an objection to the client certificate from other ends.
     """
-    if verdict.cause is Cause.OTHER and verdict.reason == ENDED:
+    if verdict.cause is Cause.CLOSED_BEFORE_RESPONSE and verdict.reason == ENDED:
         return replace(verdict, cause=_objection(presented, presents=presents))
     if verdict.cause is not Cause.UNKNOWN_ISSUER or isinstance(presented, Unseen) or not presented.chain:
         return verdict

@@ -9,7 +9,7 @@ from holdfast.gateway.access_log import MAX_ID
 from holdfast.services import diagnosis
 from holdfast.services.diagnosis import DiagnosedRequest
 from holdfast.services.errors import NotFound
-from holdfast.services.failures import MAX_REQUESTS, MAX_REQUESTS_OF_BACKEND
+from holdfast.services.failures import MAX_REJECTIONS_WITHOUT_API, MAX_REQUESTS, MAX_REQUESTS_OF_BACKEND
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
 from holdfast.web.rendering import render, wants_part
@@ -32,7 +32,7 @@ def show(request: Request, running: Running, who: Visitor, request_id: str = "",
             request_id=wanted,
             found=_find(running, who, wanted),
             started_at=running.failures.started_at,
-            kept=(MAX_REQUESTS_OF_BACKEND, MAX_REQUESTS),
+            kept=(MAX_REQUESTS_OF_BACKEND, MAX_REQUESTS, MAX_REJECTIONS_WITHOUT_API),
         )
     page = max(page, 1)
     found, total = diagnosis.list_failures(running.store, running.failures, who, (page - 1) * PAGE, PAGE)

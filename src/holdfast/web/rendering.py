@@ -143,7 +143,9 @@ def difference(failure: Failure) -> str:
 def action(failure: Failure, endpoint: str, who: Principal) -> tuple[str, str] | None:
     """Give the one button that can help, and that they may use: its label and where it leads."""
     wanted, call = failure.explanation.action, failure.latest
-    return action_target(wanted, who, call.api_id, call.environment, endpoint) if wanted else None
+    if wanted is None or call.environment is None:
+        return None
+    return action_target(wanted, who, call.api_id, call.environment, endpoint)
 
 
 def _segment(text: str) -> str:

@@ -1,0 +1,172 @@
+"""Why a request fails that reached a backend, or no API: a table over one gateway."""
+
+import http.client
+import socket
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+import pytest
+
+from backends import ListeningBackend
+from holdfast.gateway.causes import NOT_OF_BACKENDS, Cause
+from holdfast.gateway.explanations import EXPLANATIONS
+from issuing import issue, server_context
+from misbehaving import HTTP1, HTTP2, misbehaving_backend
+from running import Holdfast, PublishedApi, refusal, wait_until
+
+pytestmark = pytest.mark.envoy
+HOST = "127.0.0.1"
+PRESENTED = issue(HOST)
+INVALID, UNREACHABLE, OK, CUT = "502 backend_response_invalid", "503 backend_unreachable", "200", "cut off"
+NOT_HTTP = (INVALID, Cause.NOT_HTTP)
+CLOSED_BEFORE, CLOSED_DURING = (INVALID, Cause.CLOSED_BEFORE_RESPONSE), (CUT, Cause.CLOSED_DURING_RESPONSE)
+TOO_MANY, CONTRADICTORY = (INVALID, Cause.TOO_MANY_RESPONSE_HEADERS), Cause.CONTRADICTORY_LENGTH
+FINE = (OK, None)
+TOO_LARGE = Cause.REQUEST_HEADERS_TOO_LARGE
+Expected = Mapping[str, tuple[str, Cause | None]]
+
+# What a backend does -> what the caller gets, and the code that operators get.
+OVER_HTTP1: Expected = {
+    "ssh": NOT_HTTP,
+    "smtp": NOT_HTTP,
+    "http2": NOT_HTTP,
+    "no-colon": NOT_HTTP,
+    "nul": NOT_HTTP,
+    "bad-status": NOT_HTTP,
+    "two-lengths": NOT_HTTP,
+    "half-header": NOT_HTTP,
+    "large-header": (INVALID, Cause.RESPONSE_HEADERS_TOO_LARGE),
+    "many-fields": TOO_MANY,
+    "length-and-chunks": (INVALID, CONTRADICTORY),
+    "unknown-coding": (INVALID, CONTRADICTORY),
+    "bad-chunk": CLOSED_DURING,
+    "short-body": CLOSED_DURING,
+    "short-chunks": CLOSED_DURING,
+    "closed": CLOSED_BEFORE,
+    "reset": CLOSED_BEFORE,
+    "100-kb-header": FINE,
+    "900-fields": FINE,
+    "good": FINE,
+}
+OVER_HTTP2: Expected = {
+    "refused": (UNREACHABLE, Cause.STREAM_REFUSED),
+    "go-away": (UNREACHABLE, Cause.STREAM_REFUSED),
+    "reset": CLOSED_BEFORE,
+    "closed": CLOSED_BEFORE,
+    "begun-reset": CLOSED_DURING,
+    "begun-closed": CLOSED_DURING,
+    "http1": NOT_HTTP,
+    "upper-case": NOT_HTTP,
+    "large-header": (INVALID, Cause.RESPONSE_HEADERS_TOO_LARGE),
+    "many-fields": TOO_MANY,
+    "short-body": (CUT, CONTRADICTORY),
+    "long-body": (CUT, CONTRADICTORY),
+    "good": FINE,
+}
+CASES = [
+    *(("http", name) for name in OVER_HTTP1),
+    *(("https", name) for name in OVER_HTTP1),
+    *(("h2", name) for name in OVER_HTTP2),
+]
+
+
+@pytest.fixture(scope="module")
+def published(holdfast: Holdfast) -> Iterator[dict[str, PublishedApi]]:
+    """An API of a misbehaving backend for each way to speak with it."""
+    with ExitStack() as stack:
+        urls = {
+            "http": stack.enter_context(misbehaving_backend()),
+            "https": stack.enter_context(misbehaving_backend(PRESENTED)),
+            "h2": stack.enter_context(misbehaving_backend(PRESENTED, http2=True)),
+        }
+        apis = {"http": holdfast.publish_api(urls["http"])}
+        apis |= {name: holdfast.publish_trusted_api(urls[name], PRESENTED.pem) for name in ("https", "h2")}
+        yield apis
+
+
+def call(client: httpx.Client, path: str) -> tuple[str, str]:
+    """Call and give what became of it, and the request id where the gateway said one."""
+    try:
+        answer = client.get(path)
+    except httpx.RemoteProtocolError:
+        return CUT, ""
+    return (OK, "") if answer.is_success else (refusal(answer), answer.json()["request_id"])
+
+
+def test_every_misbehaviour_is_expected():
+    assert (set(OVER_HTTP1), set(OVER_HTTP2)) == (set(HTTP1), set(HTTP2))
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES)
+def test_what_a_backend_breaks_has_its_code(
+    holdfast: Holdfast, published: dict[str, PublishedApi], kind: str, name: str
+):
+    api = published[kind]
+    expected, cause = (OVER_HTTP2 if kind == "h2" else OVER_HTTP1)[name]
+    with holdfast.caller() as client:
+        became, request_id = call(client, f"{api.path}/{name}")
+    assert became == expected
+    if cause is None:
+        return
+    found = wait_until(lambda: found_at(holdfast, api, request_id, cause))
+    assert found["code"] == cause, found
+    assert found["reason"]
+    assert found["flags"]
+    assert found["remedy"]
+
+
+def found_at(holdfast: Holdfast, api: PublishedApi, request_id: str, cause: Cause) -> dict[str, Any] | None:
+    """Find a failed request by its id, or if that isn't known, the last failure of *api* once it has this cause."""
+    if request_id:
+        answer = holdfast.rest.get(f"/failures/{request_id}")
+        return answer.json() if answer.is_success else None
+    failing = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
+    return next((each for each in failing if each["code"] == cause), None)
+
+
+REJECTED = {
+    "not HTTP": (b"this is not HTTP\r\n\r\n", Cause.BAD_REQUEST),
+    "bad field": (b"GET / HTTP/1.1\r\nnot a field\r\n\r\n", Cause.BAD_REQUEST),
+    "bad path": (b"GET /%00 HTTP/1.1\r\nhost: a\r\nx-request-id: mine\r\n\r\n", Cause.BAD_REQUEST),
+    "no host": (b"GET / HTTP/1.1\r\n\r\n", Cause.BAD_REQUEST),
+    "large header": (
+        b"GET / HTTP/1.1\r\nhost: a\r\nx: %b\r\n\r\n" % (b"x" * 1_000_000),
+        Cause.REQUEST_HEADERS_TOO_LARGE,
+    ),
+    "many fields": (b"GET / HTTP/1.1\r\nhost: a\r\n%b\r\n" % (b"x: 1\r\n" * 5_000), Cause.REQUEST_HEADERS_TOO_LARGE),
+    "no API": (b"GET /nothing-here HTTP/1.1\r\nhost: a\r\n\r\n", Cause.API_NOT_FOUND),
+}
+
+
+@pytest.mark.parametrize(("request_bytes", "cause"), REJECTED.values(), ids=REJECTED)
+def test_a_request_that_reaches_no_api_is_found_by_its_id(holdfast: Holdfast, request_bytes: bytes, cause: Cause):
+    url = httpx.URL(holdfast.gateway_url)
+    with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
+        connection.sendall(request_bytes)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        request_id = answer.headers["x-request-id"]
+    assert str(uuid.UUID(request_id)) == request_id
+    found = wait_until(lambda: (asked := holdfast.rest.get(f"/failures/{request_id}")).is_success and asked.json())
+    assert (found["code"], found["apiId"], found["environment"]) == (cause, None, None)
+    assert found["reason"]
+    assert found["remedy"]
+
+
+def test_a_caller_that_gives_up_is_found_and_is_not_a_failure_of_the_backend(holdfast: Holdfast):
+    with ListeningBackend(server_context(PRESENTED)) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{holdfast.gateway_url}{api.path}", timeout=1, trust_env=False)
+        heard = wait_until(lambda: next((each for each in backend.heard if each), b""))
+        request_id = heard.lower().partition(b"x-request-id: ")[2].partition(b"\r\n")[0].decode()
+        found = wait_until(lambda: (said := holdfast.rest.get(f"/failures/{request_id}")).is_success and said.json())
+        assert (found["code"], found["apiId"]) == (Cause.CALLER_DISCONNECTED, api.id)
+        assert holdfast.rest.get(f"/apis/{api.id}/failures").json()["count"] == 0
+
+
+def test_what_is_not_the_backends_fault_offers_no_button():
+    assert {EXPLANATIONS[cause].action for cause in NOT_OF_BACKENDS} == {None}

@@ -1,0 +1,93 @@
+"""What the gateway grants each backend, with limits that a test can reach."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from backends import websocket_backend
+from issuing import issue
+from misbehaving import misbehaving_backend
+from running import Holdfast, PublishedApi, refusal, wait_until
+
+pytestmark = pytest.mark.envoy
+PRESENTED = issue("127.0.0.1")
+TOO_MANY = "503 too_many_open_requests"
+LIMITS = {
+    "HOLDFAST_BACKEND_REQUESTS": "2",
+    "HOLDFAST_BACKEND_WEBSOCKETS": "1",
+    "HOLDFAST_HEADER_FIELDS": "30",
+    "HOLDFAST_HEADER_KIB": "2",
+}
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
+    """A Holdfast whose limits are LIMITS."""
+    with Holdfast(tmp_path_factory.mktemp("strict"), **LIMITS) as running:
+        yield running
+
+
+@contextmanager
+def open_requests(holdfast: Holdfast, api: PublishedApi, number: int) -> Iterator[None]:
+    """Keep so many requests open that the backend of *api* doesn't answer."""
+    url = httpx.URL(holdfast.gateway_url)
+    with ExitStack() as stack:
+        for _ in range(number):
+            connection = stack.enter_context(socket.create_connection((url.host, url.port or 80)))
+            connection.sendall(f"GET {api.path}/silent HTTP/1.1\r\nhost: a\r\n\r\n".encode())
+        yield
+
+
+def became(holdfast: Holdfast, api: PublishedApi) -> str:
+    answer = holdfast.call(f"{api.path}/good")
+    return "200" if answer.is_success else refusal(answer)
+
+
+@pytest.mark.parametrize(("tls", "http2"), [(False, False), (True, False), (True, True)], ids=["http", "https", "h2"])
+def test_one_request_more_than_a_backend_may_have_open_is_told_so(strict: Holdfast, tls: bool, http2: bool):
+    with misbehaving_backend(PRESENTED if tls else None, http2=http2) as url:
+        api = strict.publish_trusted_api(url, PRESENTED.pem) if tls else strict.publish_api(url)
+        with open_requests(strict, api, 1):
+            assert {became(strict, api) for _ in range(5)} == {"200"}
+        with open_requests(strict, api, 2):
+            wait_until(lambda: became(strict, api) == TOO_MANY)
+            request_id = strict.call(f"{api.path}/good").json()["request_id"]
+            found = wait_until(lambda: (said := strict.rest.get(f"/failures/{request_id}")).is_success and said.json())
+        assert (found["code"], found["flags"]) == ("too_many_open_requests", ["UO"])
+        assert found["message"].endswith("It allows 2 at once; websockets: 1.")
+        assert "HOLDFAST_BACKEND_REQUESTS" in found["remedy"]
+        wait_until(lambda: became(strict, api) == "200")
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+def test_websockets_have_a_limit_of_their_own_and_leave_the_requests_theirs(strict: Holdfast, tls: bool):
+    with websocket_backend(PRESENTED if tls else None) as url:
+        api = strict.publish_trusted_api(url, PRESENTED.pem) if tls else strict.publish_api(url)
+        target = f"{strict.gateway_url}{api.path}/chat".replace("http:", "ws:")
+        with connect(target) as chat:
+            chat.send("hello")
+            assert chat.recv(timeout=5) == "/chat hello"
+            with pytest.raises(InvalidStatus) as refused:
+                connect(target)
+            assert json.loads(refused.value.response.body)["code"] == "too_many_open_requests"
+            # The backend speaks websocket alone: it answers an ordinary request with 426 of its own.
+            with strict.caller() as client:
+                assert {client.get(api.path).status_code for _ in range(4)} == {426}
+
+
+def test_the_limits_of_headers_can_be_set(strict: Holdfast):
+    with misbehaving_backend() as url:
+        api = strict.publish_api(url)
+        assert refusal(strict.call(f"{api.path}/100-kb-header")) == "502 backend_response_invalid"
+        assert refusal(strict.call(f"{api.path}/900-fields")) == "502 backend_response_invalid"
+        large = strict.call(f"{api.path}/good", headers={"x-large": "x" * 3000})
+        assert refusal(large) == "431 request_headers_too_large"
+        request_id = large.json()["request_id"]
+        found = wait_until(lambda: (said := strict.rest.get(f"/failures/{request_id}")).is_success and said.json())
+        assert found["message"].endswith("The gateway allows 30 fields and 2 KiB.")
