@@ -124,7 +124,7 @@ def test_http2_without_tls_is_spoken_with_prior_knowledge(holdfast: Holdfast):
         (b"HTTP/1.1 2000\r\n\r\n", "not_http"),
         (b"HTTP/1.1 200", "not_http"),
         (b"x" * 3_000_000, "not_http"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "other"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "closed_before_response"),
         (b"\r\n", "not_http"),
     ],
 )

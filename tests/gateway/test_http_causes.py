@@ -55,6 +55,7 @@ def cause(evidence: Evidence, header_kib: int = 1) -> Cause:
         (seen("http1.codec_error", "DPE", 400), Cause.BAD_REQUEST),
         (seen("path_normalization_failed", "", 400), Cause.BAD_REQUEST),
         (seen("upgrade_failed", "", 403), Cause.REQUEST_REFUSED),
+        (seen("rbac_access_denied_matched_policy[two-hosts]", "", 400), Cause.REQUEST_REFUSED),
         (seen("request_payload_too_large", "", 413), Cause.REQUEST_TOO_LARGE),
         (seen("low_version", "DPE", 426), Cause.HTTP_VERSION_NOT_SUPPORTED),
         (seen("http1.headers_too_large", "DPE", 431), Cause.REQUEST_HEADERS_TOO_LARGE),

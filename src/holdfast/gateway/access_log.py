@@ -19,7 +19,7 @@ from envoy.service.accesslog.v3.als_pb2_grpc import (
 from holdfast.gateway.clusters import WEBSOCKET_SUFFIX
 from holdfast.gateway.connection_authentication import was_challenged
 from holdfast.gateway.evidence import FLAGS, Evidence
-from holdfast.gateway.local_replies import REQUEST_ID_HEADER
+from holdfast.gateway.forwarding import REQUEST_ID_HEADER
 
 MAX_REASON = 1000  # characters; it holds what backends say, without a bound
 MAX_ID = 200  # characters of a request's, a gateway's or a cluster's

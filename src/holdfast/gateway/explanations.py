@@ -226,7 +226,7 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     ),
     Cause.REQUEST_REFUSED: Explanation(
         "The gateway does not allow such a request.",
-        "Look at what the caller sends, like an Upgrade other than websocket.",
+        "Look at what the caller sends: a path with an encoded '..' segment, two Host headers, or CONNECT.",
     ),
     Cause.REQUEST_TOO_LARGE: Explanation(
         "The body of the request is larger than the gateway allows.", "Let the caller send less at once."

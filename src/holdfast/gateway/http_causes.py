@@ -72,6 +72,8 @@ def _caller_cause(seen: Evidence) -> Cause | None:
         return None
     if "OM" in seen.flags:
         return Cause.GATEWAY_OVERLOADED
+    if seen.details.startswith("rbac_access_denied"):  # see `refusals`
+        return Cause.REQUEST_REFUSED
     if seen.details == "direct_response" and seen.status == 403:
         return Cause.CALLER_NOT_ACCEPTED
     if seen.flags & {"DC", "DR"} or seen.details.startswith("downstream_"):

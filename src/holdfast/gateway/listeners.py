@@ -31,8 +31,8 @@ from holdfast.gateway.caller_http import WEBSOCKET, http1
 from holdfast.gateway.connection_authentication import challenged, connection_filters
 from holdfast.gateway.downstream import downstream_tls
 from holdfast.gateway.evidence import BACKEND_FLAGS
-from holdfast.gateway.forwarding import forward
-from holdfast.gateway.local_replies import REQUEST_ID_HEADER, any_flag, cel, local_replies
+from holdfast.gateway.forwarding import REQUEST_ID_HEADER, forward
+from holdfast.gateway.local_replies import any_flag, cel, local_replies
 from holdfast.gateway.process import CONTROL_PLANE
 from holdfast.gateway.refusals import refusing
 from holdfast.gateway.resource import LISTENER, Resource, make_resource
