@@ -173,6 +173,7 @@ def test_a_busy_port_fails_unless_a_holdfast_runs(data, unwell):
             found = unwell(gateway=address)
     assert "gateway" not in found
     assert found["publisher"][1].startswith("A Holdfast runs, but nothing listens on ")
+    assert found["health"][1].startswith("A Holdfast runs, but http://127.0.0.1:")
 
 
 def test_another_envoy_is_named(unwell, tmp_path):

@@ -23,6 +23,7 @@ def test_a_holdfast_that_runs_is_well(holdfast):
     assert Outcome.FAILED not in {each["outcome"] for each in found.values()}
     assert found["database"]["outcome"] == found["sealing key"]["outcome"] == Outcome.OK
     assert found["running"]["text"] == f"A Holdfast runs on {holdfast.data}."
+    assert found["health"]["outcome"] == Outcome.OK
     assert found["publisher"]["text"].endswith("is in use, and a Holdfast runs.")
     assert holdfast.rest.get("/apis").status_code == 200
 

@@ -13,7 +13,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from backends import Backend, websocket_backend
+from holdfast.doctor.health import check
 from holdfast.gateway.process import find_envoy
+from holdfast.settings import Settings
 from issuing import issue
 from running import Holdfast, PublishedApi, is_running, refusal, wait_until
 
@@ -72,6 +74,8 @@ def test_an_envoy_that_cannot_be_started_for_a_moment_serves_again_after(tmp_pat
         envoy.rename(away)
         os.kill(holdfast.envoy, signal.SIGKILL)
         wait_until(lambda: f"{running} 0.0" in metrics())
+        told = check(Settings(data=holdfast.data, publisher=holdfast.publisher_url.removeprefix("http://")))
+        assert told.text.startswith("The Holdfast that runs is not ready: gateway")
         away.rename(envoy)
         wait_until(lambda: holdfast.answers(api))
         assert holdfast.call(api.path).status_code == 200

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from holdfast.directories import is_held
-from holdfast.doctor import envoy, files, identity_provider, network, stored
+from holdfast.doctor import envoy, files, health, identity_provider, network, stored
 from holdfast.doctor.check import Check
 from holdfast.settings import Settings
 
@@ -24,6 +24,8 @@ def examine(settings: Settings, now: datetime) -> Iterator[Check]:
     yield network.gateway_tls(settings, now)
     yield network.connections()
     yield from network.ports(settings, running=running)
+    if running:
+        yield health.check(settings)
     yield from identity_provider.check(settings, now)
     yield envoy.check(settings)
     yield from stored.database(settings, data, now)

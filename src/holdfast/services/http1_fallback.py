@@ -50,9 +50,7 @@ def remember_http1(store: Store, clock: Callable[[], datetime], organization: st
     """Speak HTTP/1.1 with the origin of *endpoint* from now on, if an API of the organization has one there."""
     origin, now = str(endpoint.origin), clock()
     with store.write() as session:
-        if apis.using_origins(session, organization, {origin}) and http1_origins.add(
-            session, organization, origin, now
-        ):
+        if apis.has_origin(session, organization, origin) and http1_origins.add(session, organization, origin, now):
             detail = "the backend rejected HTTP/2 and answered over HTTP/1.1"
             journal.record(session, AuditEvent(organization, now, WHO, "switch to HTTP/1.1", origin, detail))
             journal.announce(session, organization, "origin", origin, now)
