@@ -36,9 +36,9 @@ def test_one_of_several_names_is_enough_and_all_are_named_where_there_is_none():
     names = f"a.test {HOST} {ADDRESS}"
     assert told(issue(HOST), host=names) == told(issue(ADDRESS), host=names) == {}
     (finding,) = findings(issue("other.test"), host=names)
-    assert finding.message == f"It is for other.test; the gateway looks for a.test, {HOST} or {ADDRESS}."
+    assert finding.message == f"It has the dNSName other.test; the gateway looks for a.test, {HOST} or {ADDRESS}."
     (finding,) = findings(issue("other.test"), host="a b c d e f g")
-    assert finding.message.endswith("looks for a, b, c, d, e or 2 more.")
+    assert finding.message.endswith("looks for the dNSName a, b, c, d, e or 2 more.")
     (finding,) = findings(issue(common_name=HOST), host=names)
     assert finding.message.startswith(f"It names {HOST} only as the common name")
     assert told(with_dns_names(ADDRESS), host=names) == {"address-as-dns-name": "warning"}
@@ -101,3 +101,31 @@ def test_wildcards_for_a_part_of_a_label_are_forbidden_and_the_gateway_accepts_s
 def test_a_sentence_stays_short_whatever_a_certificate_says():
     long = with_dns_names(*(f"{number}-{'x' * 300}.test" for number in range(30)))
     assert all(len(finding.message) < 1000 for finding in findings(long))
+
+
+@pytest.mark.parametrize(
+    ("presented", "host", "message"),
+    [
+        (ADDRESS, HOST, f"It has the iPAddress {ADDRESS}; the gateway looks for the dNSName {HOST}."),
+        ("other.test", ADDRESS, f"It has the dNSName other.test; the gateway looks for the iPAddress {ADDRESS}."),
+    ],
+)
+def test_a_wrong_name_is_told_with_its_kind(presented, host, message):
+    assert [finding.message for finding in findings(issue(presented), host=host)] == [message]
+
+
+@pytest.mark.parametrize(
+    "name", ["backend.test:8443", "https://backend.test", "backend.test.", "back end.test", ".test"]
+)
+def test_a_dns_name_that_is_not_a_host_name_is_said(name):
+    assert told(with_dns_names(name, HOST)) == {"invalid-dns-name": "info"}
+
+
+def test_a_dns_name_with_an_underscore_is_a_host_name():
+    assert told(with_dns_names("back_end.test", HOST)) == {}
+
+
+def test_a_common_name_that_the_gateway_ignores_is_said():
+    assert told(issue(HOST, common_name="other.test")) == {"common-name-ignored": "info"}
+    assert told(issue(HOST, common_name=HOST.upper())) == {}
+    assert told(issue(HOST, common_name="Pizza backend, team 7")) == {}

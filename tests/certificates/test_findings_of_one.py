@@ -3,6 +3,8 @@
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from certificates.judging import HOST, findings, told
 from holdfast.certificates import der
@@ -57,6 +59,7 @@ def test_a_server_certificate_for_more_than_825_days_is_said_and_a_root_for_long
     ("key", "expected"),
     [
         (lambda: rsa_key(1024), {"weak-key": "warning"}),
+        (lambda: rsa_key(2052), {"odd-key-size": "info"}),
         (lambda: RSA, {}),
         (dsa_key, {"weak-key": "error"}),
         (lambda: curve_key(ec.SECP224R1()), {"weak-key": "error"}),
@@ -102,10 +105,54 @@ def test_a_server_certificate_whose_key_may_not_sign_fails_the_handshake():
     assert told(issue(HOST, more=[key_usage(digital_signature=True)])) == {}
 
 
-def test_a_ca_that_names_the_backend_and_may_only_sign_certificates_is_no_backends_own():
-    own = issue(HOST, ca=True, more=[key_usage(key_cert_sign=True)])
-    assert told(own)["no-digital-signature"] == "warning"
-    assert "no-digital-signature" not in told(issue(ca=True, more=[key_usage(key_cert_sign=True)]))
+def test_a_root_that_names_hosts_and_may_only_sign_certificates_is_fine():
+    assert told(issue(HOST, ca=True, more=[key_usage(key_cert_sign=True)])) == {"ca-for-any-name": "info"}
+
+
+def test_a_purpose_beside_tls_is_said():
+    server, signing = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CODE_SIGNING
+    assert told(issue(HOST, more=[(x509.ExtendedKeyUsage([server, signing]), False)])) == {"unusual-purpose": "info"}
+    clients = x509.ExtendedKeyUsage([server, ExtendedKeyUsageOID.CLIENT_AUTH])
+    assert told(issue(HOST, more=[(clients, False)])) == {}
+
+
+def test_name_constraints_that_are_not_critical_are_said():
+    constraints = x509.NameConstraints([x509.DNSName(HOST)], None)
+    assert told(issue(HOST, ca=True, more=[(constraints, False)])) == {"name-constraints-not-critical": "info"}
+    assert told(issue(HOST, ca=True, more=[(constraints, True)])) == {}
+
+
+def test_missing_key_identifiers_are_said_where_another_certificate_needs_them():
+    root = issue(ca=True, identified=False)
+    assert told(root)["no-key-identifier"] == "info"
+    assert told(issue(HOST, by=root, identified=False)) == {"no-key-identifier": "info"}
+    assert told(issue(HOST, identified=False)) == {}
+
+
+def test_a_key_that_describes_its_curve_is_one_that_the_gateway_cannot_use():
+    spki = issue(HOST).key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    key = bytes(der.read(spki)[0].children()[1].raw)
+    algorithm = tlv(0x30, tlv(0x06, der.oid("1.2.840.10045.2.1")), described_p256())
+    explicit = alter(issue(HOST), spki=tlv(0x30, algorithm, key))
+    assert explicit.certificate.public_key().curve.name == "secp256r1"
+    assert told(explicit) == {"unsupported-key": "error"}
+
+
+def described_p256() -> bytes:
+    """Describe P-256 (RFC 3279, section 2.3.5), as `openssl ecparam -param_enc explicit` does."""
+    base = ec.derive_private_key(1, ec.SECP256R1()).public_key()
+    x, y = base.public_numbers().x, base.public_numbers().y
+    prime, order = 2**256 - 2**224 + 2**192 + 2**96 - 1, 2**256 - 2**224 + 2**192 - 0x4319055258E8617B0C46353D039CDAAF
+    coefficients = (prime - 3, (y * y - x**3 + 3 * x) % prime)
+    return tlv(
+        0x30,
+        tlv(0x02, b"\1"),
+        tlv(0x30, tlv(0x06, der.oid("1.2.840.10045.1.1")), tlv(0x02, prime.to_bytes(33, "big"))),
+        tlv(0x30, *(tlv(0x04, each.to_bytes(32, "big")) for each in coefficients)),
+        tlv(0x04, base.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)),
+        tlv(0x02, order.to_bytes(33, "big")),
+        tlv(0x02, b"\1"),
+    )
 
 
 def test_a_certificate_for_clients_is_accepted_alone_and_refused_beside_its_issuer():

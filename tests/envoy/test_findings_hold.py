@@ -5,6 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from backends import Backend
 from certificates.judging import told
@@ -65,6 +66,9 @@ def damaged(oid: str, issued: Issued) -> Issued:
 
 NAME_CONSTRAINTS, POLICIES = "2.5.29.30", "2.5.29.32"
 NOT_TEXT = tlv(0x30, tlv(0x31, tlv(0x30, tlv(0x06, der.oid("2.5.4.3")), tlv(0x03, b"\0x"))))
+MANY_PURPOSES = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CODE_SIGNING])
+WITH_PORT = x509.SubjectAlternativeName([x509.DNSName(f"{HOST}:8443"), x509.DNSName(HOST)])
+FOR_HOST = x509.NameConstraints([x509.DNSName(HOST)], None)
 DIGITAL_SIGNATURE = [key_usage(digital_signature=True)]
 UNKNOWN = [(UNKNOWN_EXTENSION, True)]
 KINDS: dict[tuple[str, str], Callable[[], Case]] = {
@@ -72,12 +76,14 @@ KINDS: dict[tuple[str, str], Callable[[], Case]] = {
     ("unsupported-key", "error"): lambda: itself(issue(HOST, key=ed448_key())),
     ("weak-key", "error"): lambda: itself(issue(HOST, key=dsa_key())),
     ("weak-key", "warning"): lambda: itself(issue(HOST, key=rsa_key(1024))),
+    ("odd-key-size", "info"): lambda: itself(issue(HOST, key=rsa_key(2052))),
     ("weak-signature", "error"): lambda: with_issuer(alter(issue(HOST, by=ROOT), ROOT, MD5_WITH_RSA)),
     ("weak-signature", "warning"): lambda: itself(alter(issue(HOST, by=ROOT), ROOT, MD5_WITH_RSA)),
     ("expired", "error"): lambda: with_issuer(issue(HOST, by=EXPIRED), EXPIRED),
     ("no-digital-signature", "error"): lambda: itself(issue(HOST, more=[key_usage()])),
     ("no-server-auth", "error"): lambda: with_issuer(issue(HOST, by=ROOT, purpose=CLIENTS_ONLY)),
     ("no-server-auth", "warning"): lambda: below(intermediate(purpose=CLIENTS_ONLY), ROOT),
+    ("unusual-purpose", "info"): lambda: with_issuer(issue(HOST, by=ROOT, more=[(MANY_PURPOSES, False)])),
     ("unknown-critical-extension", "error"): lambda: with_issuer(issue(HOST, by=ROOT, more=UNKNOWN)),
     ("unknown-critical-extension", "warning"): lambda: below(intermediate(more=UNKNOWN), ROOT),
     ("ca-without-basic-constraints", "warning"): lambda: below(
@@ -93,6 +99,10 @@ KINDS: dict[tuple[str, str], Callable[[], Case]] = {
     ("unreadable-extension", "warning"): lambda: below(damaged(POLICIES, issue(ca=True))),
     ("unreadable-name", "info"): lambda: itself(alter(issue(HOST), subject=NOT_TEXT, issuer=NOT_TEXT)),
     ("version-1", "info"): lambda: below(alter(issue(ca=True), version=b"", extensions=b"")),
+    ("invalid-dns-name", "info"): lambda: itself(issue(common_name="a", more=[(WITH_PORT, False)])),
+    ("common-name-ignored", "info"): lambda: itself(issue(HOST, common_name="other.test")),
+    ("name-constraints-not-critical", "info"): lambda: below(issue(ca=True, more=[(FOR_HOST, False)])),
+    ("no-key-identifier", "info"): lambda: below(issue(ca=True, identified=False)),
     ("unusual-serial-number", "info"): lambda: itself(alter(issue(HOST), serial_number=tlv(0x02, b"\xff"))),
     ("empty-issuer", "info"): lambda: itself(alter(issue(HOST, by=ROOT), ROOT, issuer=tlv(0x30))),
 }

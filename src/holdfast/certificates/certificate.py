@@ -120,7 +120,7 @@ def _read(certificate: x509.Certificate) -> Certificate:
         serial_number=certificate.serial_number,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        public_key=_public_key(certificate),
+        public_key=_public_key(certificate, structure),
         spki_fingerprint=_spki_fingerprint(certificate),
         signature_algorithm=_signature_algorithm(certificate),
         common_names=common_names_of(structure.subject),
@@ -128,7 +128,7 @@ def _read(certificate: x509.Certificate) -> Certificate:
     )
 
 
-def _public_key(certificate: x509.Certificate) -> PublicKey:
+def _public_key(certificate: x509.Certificate, structure: Structure) -> PublicKey:
     try:
         key = certificate.public_key()
     except Exception as error:  # noqa: BLE001 - any unknown key is shown by its OID, never an obstacle
@@ -139,7 +139,8 @@ def _public_key(certificate: x509.Certificate) -> PublicKey:
     if isinstance(key, dsa.DSAPublicKey):
         return PublicKey("DSA", key.key_size)
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return PublicKey(f"EC {key.curve.name}", key.key_size)
+        curve = "with explicit parameters" if structure.has_explicit_curve else key.curve.name
+        return PublicKey(f"EC {curve}", key.key_size)
     return PublicKey(type(key).__name__.removesuffix("PublicKey").lstrip("_"), 0)
 
 

@@ -51,8 +51,9 @@ class KeyUsage:
 
 @dataclass(frozen=True, slots=True)
 class NameConstraints:
-    """Section 4.2.1.10: the dNSNames, lower case, and whether there are any about addresses."""
+    """Section 4.2.1.10: whether it is critical, the dNSNames, lower case, and whether there are any about addresses."""
 
+    critical: bool
     permitted_dns_names: tuple[str, ...]
     excluded_dns_names: tuple[str, ...]
     about_addresses: bool
@@ -102,7 +103,7 @@ def read_extensions(certificate: x509.Certificate, structure: Structure) -> Exte
         basic_constraints=_basic_constraints(_value(found, x509.BasicConstraints)),
         key_usage=_key_usage(_value(found, x509.KeyUsage)),
         purposes=None if purposes is None else tuple(oid.dotted_string for oid in purposes),
-        name_constraints=_name_constraints(_value(found, x509.NameConstraints)),
+        name_constraints=_name_constraints(found),
         subject_key_identifier=subject_key.digest.hex() if subject_key else "",
         authority_key_identifier=(authority_key.key_identifier or b"").hex() if authority_key else "",
         unknown_critical=tuple(
@@ -161,11 +162,14 @@ def _key_usage(found: x509.KeyUsage | None) -> KeyUsage | None:
     return KeyUsage(found.digital_signature, found.key_cert_sign) if found else None
 
 
-def _name_constraints(found: x509.NameConstraints | None) -> NameConstraints | None:
-    if found is None:
+def _name_constraints(extensions: x509.Extensions) -> NameConstraints | None:
+    try:
+        extension = extensions.get_extension_for_class(x509.NameConstraints)
+    except x509.ExtensionNotFound:
         return None
-    permitted, excluded = found.permitted_subtrees or [], found.excluded_subtrees or []
+    permitted, excluded = extension.value.permitted_subtrees or [], extension.value.excluded_subtrees or []
     return NameConstraints(
+        critical=extension.critical,
         permitted_dns_names=_dns_names(permitted),
         excluded_dns_names=_dns_names(excluded),
         about_addresses=any(isinstance(name, x509.IPAddress) for name in (*permitted, *excluded)),

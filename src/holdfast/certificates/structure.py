@@ -19,6 +19,7 @@ class Structure:
 
     issuer: Element
     subject: Element
+    public_key: Element  # SubjectPublicKeyInfo
     extensions: tuple[Element, ...]
     _before: bytes  # what precedes the extensions in TBSCertificate
     _after: bytes  # what follows TBSCertificate: algorithm and signature
@@ -34,7 +35,7 @@ class Structure:
         (certificate,) = read(der)
         tbs, *rest = certificate.children()
         parts = tbs.children()
-        _, _, issuer, _, subject, *_ = parts[1:] if parts[0].tag == _VERSION else parts
+        _, _, issuer, _, subject, public_key, *_ = parts[1:] if parts[0].tag == _VERSION else parts
         extensions: list[Element] = []
         if parts[-1].tag == _EXTENSIONS:
             (sequence,) = parts.pop().children()
@@ -42,7 +43,13 @@ class Structure:
         if len(extensions) > MAX_EXTENSIONS:
             raise NotDer(f"it has {len(extensions)} extensions, and at most {MAX_EXTENSIONS} are read")
         before, after = (b"".join(bytes(part.raw) for part in each) for each in (parts, rest))
-        return cls(issuer, subject, tuple(extensions), before, after)
+        return cls(issuer, subject, public_key, tuple(extensions), before, after)
+
+    @property
+    def has_explicit_curve(self) -> bool:
+        """Whether the key's parameters (RFC 5480, section 2.1.1) describe a curve instead of naming it."""
+        _, *parameters = self.public_key.children()[0].children()
+        return bool(parameters) and parameters[0].tag == SEQUENCE
 
     def read_extension(self, extension: Element) -> x509.Extension[x509.ExtensionType]:
         """Read one extension, without the others. Raises whatever `cryptography` does about it."""

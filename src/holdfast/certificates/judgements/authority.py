@@ -20,6 +20,7 @@ def judge_authority(case: Case) -> Iterator[Finding]:
         yield from _any_name(case)
     else:
         yield from _name_constraints(case, case.certificate.extensions.name_constraints)
+        yield from _critical(case, case.certificate.extensions.name_constraints)
 
 
 def _key_cert_sign(case: Case) -> Iterator[Finding]:
@@ -74,6 +75,13 @@ def _name_constraints(case: Case, constraints: NameConstraints) -> Iterator[Find
         message = "Its name constraints are about addresses. The gateway cannot check them, and refuses all below it."
     remedy = f"Import a CA that may issue for {case.wanted}, or the backend's own certificate alone."
     yield case.finding(Code.NAME_CONSTRAINTS, Severity.ERROR, message, remedy)
+
+
+def _critical(case: Case, constraints: NameConstraints) -> Iterator[Finding]:
+    if not constraints.critical:
+        message = "Its name constraints are not critical, as they must be. The gateway obeys them; others may not."
+        remedy = "Ask for a CA certificate whose name constraints are critical."
+        yield case.finding(Code.NAME_CONSTRAINTS_NOT_CRITICAL, Severity.INFO, message, remedy)
 
 
 def _forbids(constraints: NameConstraints, reference: ReferenceIdentifier) -> bool:

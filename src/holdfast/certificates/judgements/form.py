@@ -33,6 +33,7 @@ def judge_form(case: Case) -> Iterator[Finding]:
     """Judge damaged parts, version, serial number and issuer (RFC 5280, sections 4.2, 4.1.2.1, 4.1.2.2, 4.1.2.4)."""
     yield from _extensions(case)
     yield from _names(case)
+    yield from _key_identifiers(case)
     yield from _version(case)
     yield from _serial_number(case)
     if not case.certificate.issuer:
@@ -61,6 +62,21 @@ def _names(case: Case) -> Iterator[Finding]:
         message = f"A part of {shown(damaged[0])} isn't text and is shown in hex. The gateway accepts it."
         remedy = "If other programs reject it, ask for a certificate whose names are text."
         yield case.finding(Code.UNREADABLE_NAME, Severity.INFO, message, remedy)
+
+
+def _key_identifiers(case: Case) -> Iterator[Finding]:
+    certificate = case.certificate
+    if certificate.version == "V1":
+        return  # it cannot have any
+    missing = []
+    if case.is_authority and not certificate.subject_key_identifier:
+        missing.append("subject key identifier")
+    if not certificate.is_self_issued and not certificate.authority_key_identifier:
+        missing.append("authority key identifier")
+    if missing:
+        message = f"It has no {' and no '.join(missing)}. The gateway accepts it."
+        remedy = "Ask for key identifiers: only they tell a CA from its successor of the same name."
+        yield case.finding(Code.NO_KEY_IDENTIFIER, Severity.INFO, message, remedy)
 
 
 def _version(case: Case) -> Iterator[Finding]:

@@ -2,17 +2,26 @@
 The names in subjectAltName and the one that the gateway looks for (RFC 9525).
 """
 
+import re
 from collections.abc import Iterator
 
+from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.identity import is_wildcard_for_one_label
 from holdfast.certificates.judgements.case import NAMED, Case
 from holdfast.certificates.judgements.finding import Code, Finding, Severity, shown
+
+# An underscore is no part of a host name, but the gateway takes it, and so do resolvers.
+_HOST_NAME = re.compile(
+    r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*"
+)
 
 
 def judge_names(case: Case) -> Iterator[Finding]:
     """Judge the wildcards, and whether a name of the backend is there in a certificate that it may present."""
     yield from _wide_wildcards(case)
     yield from _forbidden_wildcards(case)
+    yield from _invalid_names(case)
+    yield from _common_name(case)
     if case.references and case.may_be_presented and not case.is_named:
         yield _missing(case)
 
@@ -43,7 +52,7 @@ def _missing(case: Case) -> Finding:
     if not names:
         message = f"It names no host in subjectAltName; the gateway looks for {wanted} there."
         return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
-    message = f"It is for {_listed(names)}; the gateway looks for {wanted}."
+    message = f"It has {_kinds(certificate)}; the gateway looks for {_wanted_kinds(case)}."
     remedy = f"Use one of these names in the endpoint's URL, or ask for a certificate for {wanted}."
     return case.finding(Code.NAME_MISMATCH, Severity.WARNING, message, remedy)
 
@@ -74,6 +83,41 @@ def _forbidden_wildcards(case: Case) -> Iterator[Finding]:
     elif forbidden:
         message = f"{_listed(tuple(forbidden))} has a * where RFC 9525 forbids it. The gateway takes it for no host."
         yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.INFO, message, remedy)
+
+
+def _invalid_names(case: Case) -> Iterator[Finding]:
+    invalid = tuple(name for name in case.certificate.dns_names if "*" not in name and not _HOST_NAME.fullmatch(name))
+    if not invalid:
+        return
+    message = f"A dNSName is not a host name: {_listed(invalid)}. The gateway takes it for no host."
+    remedy = "Ask for a certificate with host names only: without a scheme, a port or a final dot."
+    yield case.finding(Code.INVALID_DNS_NAME, Severity.INFO, message, remedy)
+
+
+def _common_name(case: Case) -> Iterator[Finding]:
+    certificate = case.certificate
+    names = {name.lower() for name in certificate.dns_names + certificate.ip_addresses}
+    ignored = tuple(name for name in certificate.common_names if _is_host(name) and name.lower() not in names)
+    if not ignored or not names or case.is_authority:
+        return
+    message = f"Its common name, {_listed(ignored)}, is not among its subjectAltNames. The gateway ignores it."
+    remedy = "If the backend is called by that name, ask for a certificate with it as subjectAltName."
+    yield case.finding(Code.COMMON_NAME_IGNORED, Severity.INFO, message, remedy)
+
+
+def _is_host(text: str) -> bool:
+    return "." in text and bool(_HOST_NAME.fullmatch(text.removeprefix("*.")))
+
+
+def _kinds(certificate: Certificate) -> str:
+    """List the names with their kinds: one text can be a name of either kind, and only one of them counts."""
+    kinds = (("dNSName", certificate.dns_names), ("iPAddress", certificate.ip_addresses))
+    return " and ".join(f"the {kind} {_listed(names)}" for kind, names in kinds if names)
+
+
+def _wanted_kinds(case: Case) -> str:
+    kinds = {"iPAddress" if reference.is_ip else "dNSName" for reference in case.references}
+    return f"the {kinds.pop()} {case.wanted}" if len(kinds) == 1 else case.wanted
 
 
 def _listed(names: tuple[str, ...]) -> str:

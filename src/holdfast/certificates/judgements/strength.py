@@ -33,6 +33,10 @@ def _key(case: Case) -> Iterator[Finding]:
     elif not _is_usable(case):
         message = f"The gateway cannot use the key, {shown(str(key))}, and refuses what depends on it."
         yield case.finding(Code.UNSUPPORTED_KEY, Severity.ERROR, message, _ANOTHER)
+    elif key.algorithm == "RSA" and key.size % 8:
+        message = f"The size of the key, {key.size} bits, is not a multiple of 8. The gateway accepts it."
+        remedy = "If other programs reject it, ask for a certificate with an RSA key of 2048, 3072 or 4096 bits."
+        yield case.finding(Code.ODD_KEY_SIZE, Severity.INFO, message, remedy)
     elif key.algorithm == "Ed25519":
         message = "The key is Ed25519. The gateway accepts it; browsers and many other clients do not."
         remedy = "If others call the backend too, ask for a certificate with an EC P-256 key."

@@ -10,29 +10,24 @@ from holdfast.certificates.judgements.case import Case
 from holdfast.certificates.judgements.finding import Code, Finding, Severity, shown
 
 _SERVER = ExtendedKeyUsageOID.SERVER_AUTH.dotted_string
+_CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string
 
 
 def judge_usage(case: Case) -> Iterator[Finding]:
     """Judge keyUsage, extKeyUsage and critical extensions (RFC 5280, sections 4.2.1.3, 4.2.1.12 and 4.2)."""
     yield from _digital_signature(case)
     yield from _server_auth(case)
+    yield from _unusual_purposes(case)
     yield from _unknown_critical(case)
 
 
 def _digital_signature(case: Case) -> Iterator[Finding]:
     usage = case.certificate.extensions.key_usage
-    if usage is None or usage.digital_signature or not case.may_be_presented:
+    if usage is None or usage.digital_signature or case.is_authority:
         return
+    message = "Its keyUsage lacks digitalSignature. The gateway refuses a backend that presents it."
     remedy = "Ask for a certificate whose keyUsage has digitalSignature, or that has no keyUsage."
-    if not case.is_authority:
-        message = "Its keyUsage lacks digitalSignature. The gateway refuses a backend that presents it."
-        yield case.finding(Code.NO_DIGITAL_SIGNATURE, Severity.ERROR, message, remedy)
-    elif case.certificate.dns_names or case.certificate.ip_addresses:
-        message = (
-            "It names hosts, but its keyUsage lacks digitalSignature. "
-            "If the backend presents it as its own, the gateway refuses that."
-        )
-        yield case.finding(Code.NO_DIGITAL_SIGNATURE, Severity.WARNING, message, remedy)
+    yield case.finding(Code.NO_DIGITAL_SIGNATURE, Severity.ERROR, message, remedy)
 
 
 def _server_auth(case: Case) -> Iterator[Finding]:
@@ -55,6 +50,17 @@ def _server_auth(case: Case) -> Iterator[Finding]:
             "The gateway accepts it only as long as no CA above it is imported for this endpoint."
         )
     yield case.finding(Code.NO_SERVER_AUTH, Severity.WARNING, message, remedy)
+
+
+def _unusual_purposes(case: Case) -> Iterator[Finding]:
+    purposes = case.certificate.extensions.purposes or ()
+    others = [purpose for purpose in purposes if purpose not in (_SERVER, _CLIENT)]
+    if _SERVER not in purposes or not others:
+        return
+    named = shown(", ".join(others))
+    message = f"Its extKeyUsage permits more than TLS: {named}. The gateway accepts it."
+    remedy = "If that is not meant, ask for a certificate for serverAuth only: a stolen key is of less use then."
+    yield case.finding(Code.UNUSUAL_PURPOSE, Severity.INFO, message, remedy)
 
 
 def _unknown_critical(case: Case) -> Iterator[Finding]:
