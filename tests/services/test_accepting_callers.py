@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.apis.caller_certificate import MAX_CALLERS, requires_certificate, requiring_certificate
 from holdfast.apis.errors import InvalidField
-from holdfast.services import caller_certificates, catalog
+from holdfast.services import caller_certificates, catalog, deletion
 from holdfast.services.caller_certificates import Boundaries
 from holdfast.services.errors import Conflict, MutualTlsMissing, NotFound, NotPermitted, TooManyCallers
 from holdfast.services.principal import Principal
@@ -148,7 +148,7 @@ def test_an_api_is_never_opened_around_its_certificates(store, anna, served, acc
 
 def test_a_deleted_api_takes_its_certificates_along(store, anna, served, accept, clock):
     accept(anna, served)
-    catalog.delete_api(store, anna, served.id, clock())
+    deletion.delete_api(store, anna, served.id, clock())
     with store.read() as session:
         assert stored.find(session, anna.organization, served.id) == ([], 0)
         assert stored.next_boundary(session, clock()) is None

@@ -4,7 +4,7 @@ import pytest
 
 from holdfast.apis.errors import InvalidFields, TransitionRefused
 from holdfast.apis.lifecycle import State
-from holdfast.services import catalog, lifecycle
+from holdfast.services import catalog, deletion, lifecycle
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.principal import Principal
@@ -98,7 +98,7 @@ def test_another_organization_has_the_same_api_as_its_own(store, anna, otto, clo
     assert catalog.list_apis(store, otto) == ([theirs], 1)
     for use_case in (
         lambda: catalog.get_api(store, otto, pizza.id),
-        lambda: catalog.delete_api(store, otto, pizza.id, clock()),
+        lambda: deletion.delete_api(store, otto, pizza.id, clock()),
         lambda: lifecycle.change_lifecycle(store, otto, pizza.id, "Publish", clock()),
         lambda: catalog.change_endpoints(store, otto, pizza.id, None, None, clock()),
     ):
@@ -146,18 +146,18 @@ def test_an_api_moves_through_its_lifecycle(store, anna, clock, pizza):
 
 
 def test_a_deleted_api_is_gone_and_its_name_is_free(store, anna, clock, pizza):
-    catalog.delete_api(store, anna, pizza.id, clock())
+    deletion.delete_api(store, anna, pizza.id, clock())
     with pytest.raises(NotFound):
         catalog.get_api(store, anna, pizza.id)
     with pytest.raises(NotFound):
-        catalog.delete_api(store, anna, pizza.id, clock())
+        deletion.delete_api(store, anna, pizza.id, clock())
     catalog.create_api(store, anna, PIZZA, clock())
 
 
 def test_every_change_has_its_event_and_its_change_row(store, anna, clock, pizza):
     catalog.change_endpoints(store, anna, pizza.id, "https://new.test", None, clock())
     lifecycle.change_lifecycle(store, anna, pizza.id, "Publish", clock())
-    catalog.delete_api(store, anna, pizza.id, clock())
+    deletion.delete_api(store, anna, pizza.id, clock())
     actions = ["create API", "change API", "change lifecycle", "delete API"]
     assert events_of(store, anna) == [("anna", action) for action in actions]
     with store.read() as session:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from holdfast.certificates.validity import Status
-from holdfast.services import catalog, trust
+from holdfast.services import catalog, deletion, trust
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.errors import NotFound
 from holdfast.services.principal import Principal
@@ -138,7 +138,7 @@ def test_a_replacement_keeps_alias_endpoint_and_birth(store, anna, clock):
 
 def test_a_replacement_is_possible_when_no_api_uses_the_endpoint_any_longer(store, anna, clock, api):
     trust.import_certificate(store, anna, "a", URL, issue().pem, clock())
-    catalog.delete_api(store, anna, api.id, clock())
+    deletion.delete_api(store, anna, api.id, clock())
     trust.replace_certificate(store, anna, "a", issue("new.test").pem, clock())
     assert trust.get_certificate(store, anna, "a").certificates[0].dns_names == ("new.test",)
 

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET
-from holdfast.services import catalog, lifecycle, trust
+from holdfast.services import catalog, deletion, lifecycle, trust
 from holdfast.services.background import FIRST_PAUSE, Background
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.on_time import repeat
@@ -178,7 +178,7 @@ def test_everything_stays_consistent_through_a_life(store, anna, clock, publish,
                 lambda: lifecycle.change_lifecycle(store, anna, pizza.id, "Publish", clock()),
                 lambda: trust.delete_certificate(store, anna, "a", clock()),
                 lambda: catalog.change_endpoints(store, anna, pizza.id, "http://plain.test", PIZZA, clock()),
-                lambda: catalog.delete_api(store, anna, pizza.id, clock()),
+                lambda: deletion.delete_api(store, anna, pizza.id, clock()),
             )
             for step in steps:
                 step()

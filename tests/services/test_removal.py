@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.apis.endpoint_certificate import Removal
 from holdfast.apis.errors import InvalidField
-from holdfast.services import catalog, removal, rotation, trust
+from holdfast.services import catalog, deletion, removal, rotation, trust
 from holdfast.services.errors import CertificateExpired, Conflict, IndistinguishableCertificates, NotFound
 from holdfast.services.principal import Principal
 from holdfast.store.removed_certificates import KEEP_REMOVED
@@ -178,7 +178,7 @@ def test_an_endpoint_that_no_api_has_any_longer_is_refused(a, restore, refused):
     a.begin("1")
     delete(a)
     (api,), _ = catalog.list_apis(a.store, a.who)
-    catalog.delete_api(a.store, a.who, api.id, a.clock())
+    deletion.delete_api(a.store, a.who, api.id, a.clock())
     assert refused(InvalidField, "No API has an endpoint").field == "endpoint"
     catalog.create_api(a.store, a.who, catalog.ApiDraft("New", "/new", "1", URL), a.clock())
     restore()

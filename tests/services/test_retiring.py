@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from holdfast.gateway.resource import CLUSTER, ROUTES, SECRET
-from holdfast.services import catalog, lifecycle, trust
+from holdfast.services import catalog, deletion, lifecycle, trust
 from holdfast.services.catalog import ApiDraft
 from issuing import issue
 from services.control_plane import PATIENCE, advance, control_plane, play
@@ -122,7 +122,7 @@ def test_a_replaced_secret_goes_and_one_that_others_use_stays(store, anna, clock
             await turn()
             assert count(plane, SECRET) == 2
             gateway.watch.clear()
-            catalog.delete_api(store, anna, pasta.id, clock())
+            deletion.delete_api(store, anna, pasta.id, clock())
             await plane.published()
             assert count(plane, SECRET) == 2
             gateway.watch.clear()

@@ -17,7 +17,7 @@ from holdfast.rest.errors import PREFIX
 from holdfast.rest.failures import describe_failure
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.queries import read_query
-from holdfast.services import api_names, catalog
+from holdfast.services import api_names, catalog, copies, deletion
 from holdfast.services.unused_trust import LeftBehind, UnusedTrust
 from holdfast.services.versions import tag_of_api
 
@@ -82,7 +82,7 @@ def copy_api(
     """Create a new version of an API, with all that the old one has."""
     known, now = api_names.resolve_id(running.store, caller, api_id), running.now()
     return created(
-        catalog.copy_api(running.store, caller, known, new_version, now, is_default=default_version), response
+        copies.copy_api(running.store, caller, known, new_version, now, is_default=default_version), response
     )
 
 
@@ -140,7 +140,7 @@ def delete_api(
 ) -> Response:
     """Delete an API; the answer is empty, or says which trust no API uses any more because of it."""
     now = running.now()
-    left = catalog.delete_api(running.store, caller, api_id, now, expected, delete_unused=delete_unused)
+    left = deletion.delete_api(running.store, caller, api_id, now, expected, delete_unused=delete_unused)
     return Response() if left == LeftBehind() else JSONResponse(_left(left))
 
 

@@ -24,7 +24,7 @@ from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.services.unused_trust import LeftBehind, origins_of, settle
 from holdfast.services.versions import Expected, check_expected, tag_of_api
-from holdfast.store import api_documents, apis, caller_certificates, journal
+from holdfast.store import api_documents, apis, journal
 from holdfast.store.apis import ApiFilter
 from holdfast.store.database import Store
 from holdfast.store.journal import AuditEvent
@@ -96,38 +96,6 @@ def add_api(
         api_documents.save_members(session, api, described.members)
     record(session, who, action, api, f"endpoints {written_urls(api)}", now)
     return described
-
-
-def copy_api(
-    store: Store, who: Principal, api_id: str, version: str, now: datetime, *, is_default: bool = False
-) -> Described:
-    """
-    Create a new version of an API, in the state Created, with all that the old one has.
-
-    Raises:
-        InvalidField: The version cannot be used.
-        Conflict: There is that version already.
-        NotFound: There is no such API.
-    """
-    who.require(Permission.CHANGE_APIS)
-    version = rules.check_version(version)
-    with store.write() as session:
-        before = find_described(session, who, api_id)
-        api = replace(
-            before.api,
-            id=str(uuid.uuid4()),
-            version=version,
-            provider=who.user,
-            state=State.CREATED,
-            created_at=now,
-            updated_at=now,
-        )
-        copy, protected = Described(api, {**before.members, "isDefaultVersion": is_default}), api.requires_certificate
-        made = add_api(session, who, copy, now, "copy API", may_require_certificate=protected)
-        caller_certificates.copy(session, before.api, made.api)
-        definition = api_documents.definition_of(session, who.organization, api_id)
-        api_documents.save_definition(session, api, definition)
-    return made
 
 
 def get_described(store: Store, who: Principal, api_id: str) -> Described:
@@ -281,29 +249,6 @@ def save_described(
         detail += ", callers need a certificate" if after.api.requires_certificate else ", everybody may call"
     record(session, who, "change API", after.api, detail, now)
     return after
-
-
-def delete_api(
-    store: Store,
-    who: Principal,
-    api_id: str,
-    now: datetime,
-    expected: Expected = None,
-    *,
-    delete_unused: bool = False,
-) -> LeftBehind:
-    """
-    Delete an API, and say which trust no API uses any more because of it.
-
-    That stays in force, for it belongs to the endpoint, unless *delete_unused*. Raises NotFound, ContentChanged.
-    """
-    who.require(Permission.DELETE_APIS)
-    with store.write() as session:
-        found = find_described(session, who, api_id)
-        check_expected(expected, tag_of_api(found))
-        apis.remove(session, found.api)
-        record(session, who, "delete API", found.api, f"endpoints {written_urls(found.api)}", now)
-        return settle(session, who, origins_of(found.api), now, delete=delete_unused)
 
 
 def check_draft(draft: ApiDraft, who: Principal, now: datetime) -> Described:

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.apis.errors import InvalidFields
-from holdfast.services import catalog, trust, unused_trust
+from holdfast.services import catalog, deletion, trust, unused_trust
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.errors import Conflict
 from holdfast.store.apis import ApiFilter
@@ -105,6 +105,6 @@ def ask_to_delete(request: Request, running: Running, who: Visitor, api_id: str)
 @router.post("/apis/{api_id}/delete")
 def delete_api(running: Running, who: Visitor, api_id: str, delete_unused: Annotated[bool, Form()] = False) -> Response:
     """Delete the API and, if that is wanted, the trust that no other uses."""
-    left = catalog.delete_api(running.store, who, api_id, running.now(), delete_unused=delete_unused)
+    left = deletion.delete_api(running.store, who, api_id, running.now(), delete_unused=delete_unused)
     done = "api-deleted-unused" if left.kept else "api-deleted-with-trust" if left.deleted else "api-deleted"
     return RedirectResponse(f"/apis?done={done}", 303)
