@@ -1,4 +1,4 @@
-"""What the publisher's server does with connections that are slow, long, many or ambiguous, and when it stops."""
+"""What the publisher's server does with connections that are slow, long or many, and when it stops."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,6 @@ import resource
 import socket
 import ssl
 import time
-from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -15,20 +14,11 @@ import pytest
 import structlog
 
 from holdfast import connections, http_server
-from holdfast.connections import network_of
-from holdfast.http_server import MAX_HEAD, serving
-from holdfast.limits import ConnectionLimits
+from holdfast.http_server import MAX_HEAD
 from issuing import issue, server_context
+from serving import GET, end_of, publisher, say_ok, until
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-async def say_ok(_scope, receive, send):
-    message = await receive()
-    assert message["type"] == "http.request"
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
 
 
 class Gate:
@@ -41,50 +31,6 @@ class Gate:
         self.entered.set()
         await self.open.wait()
         await say_ok(scope, receive, send)
-
-
-class Publisher:
-    """A server in this process, and connections to it."""
-
-    def __init__(self, server, address, stack):
-        self.server, self.address, self._stack = server, address, stack
-
-    async def connect(self, tls=None):
-        """Connect; give reader and writer."""
-        host = "127.0.0.1" if tls else None
-        reader, writer = await asyncio.open_connection(*self.address, ssl=tls, server_hostname=host)
-        self._stack.callback(writer.close)
-        return reader, writer
-
-    async def ask(self, request=GET):
-        """Send a request over a new connection and give what comes until that ends, or until the answer is there."""
-        reader, writer = await self.connect()
-        writer.write(request)
-        return await end_of(reader)
-
-
-@asynccontextmanager
-async def publisher(app=say_ok, *, total=50, share=50, tls=None, trusted=()):
-    limits = ConnectionLimits(total, share, 0)
-    with contextlib.ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as listening:
-        address = listening.getsockname()
-        async with serving(app, listening, tls, limits, trusted) as server:
-            yield Publisher(server, address, stack)
-
-
-async def end_of(reader):
-    """Read to the end of the connection, which may be a rude one."""
-    try:
-        async with asyncio.timeout(5):
-            return await reader.read()
-    except ConnectionResetError:
-        return b""
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - many events
-            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
@@ -141,70 +87,6 @@ def test_headers_that_are_too_long_are_refused():
     assert asyncio.run(run()).startswith(b"HTTP/1.1 400")
 
 
-POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
-CHUNKED = b"Transfer-Encoding: chunked\r\n"
-
-
-@pytest.mark.parametrize(
-    "request_head",
-    [
-        POST + b"Content-Length: 5\r\n" + CHUNKED + b"\r\n0\r\n\r\n",
-        POST + CHUNKED + b"Content-Length: 5\r\n\r\n0\r\n\r\n",
-        POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
-        POST + b"Content-Length: 5\r\ncontent-length: 6\r\n\r\nhello",
-        POST + b"Content-Length: 5, 5\r\n\r\nhello",
-        POST + b"Content-Length: +5\r\n\r\nhello",
-        POST + b"Content-Length: 0x5\r\n\r\nhello",
-        POST + b"Content-Length:\r\n\r\n",
-        POST + b"Content-Length : 5\r\n\r\nhello",
-        POST + b"Transfer-Encoding: identity\r\n\r\n",
-        POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n",
-        POST + CHUNKED + CHUNKED + b"\r\n0\r\n\r\n",
-        POST + b"Transfer-Encoding: xchunked\r\n\r\n",
-        POST + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX-Folded: a\r\n b\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX-Folded: a\r\n\tb\r\n\r\n",
-        b"GET / HTTP/1.1\nHost: x\n\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX-A: b\nX-B: c\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\n\n",
-        b"GET / HTTP/1.1\r\nHost: x\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX-A: b\rX-B: c\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX-A: b\0c\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
-        POST + CHUNKED + b"\r\n5\r\nhelloX\r\n0\r\n\r\n",
-        POST + CHUNKED + b"\r\n-1\r\n\r\n",
-    ],
-)
-def test_what_two_readers_could_take_for_different_requests_is_refused_and_the_connection_ends(request_head):
-    async def run():
-        async with publisher() as server:
-            return await server.ask(request_head + GET)
-
-    answers = asyncio.run(run())
-    assert answers.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501")), answers
-    assert answers.count(b"HTTP/1.1") == 1
-    assert b"connection: close" in answers.lower()
-
-
-def test_an_ambiguous_head_is_refused_in_pieces_and_behind_other_requests_too():
-    bad = POST + b"Content-Length: 5\r\n" + CHUNKED + b"\r\n"
-
-    async def run():
-        async with publisher() as server:
-            reader, writer = await server.connect()
-            for byte in bad:
-                writer.write(bytes([byte]))
-                await writer.drain()
-            return await end_of(reader), await server.ask(GET + bad)
-
-    in_pieces, behind = asyncio.run(run())
-    assert in_pieces.startswith(b"HTTP/1.1 400")
-    assert behind.startswith(b"HTTP/1.1 200")
-    assert b"okHTTP/1.1 400" in behind
-
-
 def test_an_address_gets_its_share_of_the_connections_and_a_trusted_proxy_all():
     async def run(trusted):
         async with publisher(total=8, share=2, trusted=trusted) as server:
@@ -227,20 +109,6 @@ def test_connections_beyond_the_limit_end_at_once_trusted_or_not():
             return await end_of(held[2][0])
 
     assert asyncio.run(run()) == b""
-
-
-@pytest.mark.parametrize(
-    ("host", "owner"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-    ],
-)
-def test_an_ipv6_host_is_its_64_network(host, owner):
-    assert network_of(host) == owner
 
 
 def test_a_connection_counts_before_its_handshake_which_must_end_in_time(monkeypatch):

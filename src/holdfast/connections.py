@@ -8,13 +8,13 @@ import ssl
 from abc import ABC, abstractmethod
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address, ip_network
 
 import structlog
 
 from holdfast.addresses import Network
 from holdfast.forwarded import is_trusted
 from holdfast.limits import ConnectionLimits
+from holdfast.services.attempts import client_key
 from holdfast.shares import Shares
 
 log = structlog.get_logger()
@@ -149,7 +149,7 @@ class Acceptor:
                 self._loop.remove_reader(self._listening)
                 self._retry = self._loop.call_later(PAUSE_WITHOUT_FILES, self._listen)
                 return
-            holder = network_of(host)
+            holder = client_key(host)
             if not self._shares.take(holder, unbounded=is_trusted(host, self._trusted_proxies)):
                 accepted.close()
                 continue
@@ -173,11 +173,3 @@ class Acceptor:
 
 def _nothing() -> None:
     pass
-
-
-def network_of(host: str) -> str:
-    """Name whom an address belongs to, as far as one can tell: an IPv6 host has a whole /64 of addresses."""
-    address = ip_address(host.partition("%")[0])
-    if address.version == 4 or address.ipv4_mapped:
-        return str(getattr(address, "ipv4_mapped", address))
-    return str(ip_network((address, 64), strict=False))
