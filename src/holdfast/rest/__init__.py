@@ -29,6 +29,7 @@ from holdfast.rest import (
     users,
     validation,
 )
+from holdfast.rest.json_limit import JsonLimit
 from holdfast.rest.prefixes import Prefixes
 from holdfast.rest.senders import sender as sender
 from holdfast.services.runtime import Runtime
@@ -65,5 +66,6 @@ def create_door(runtime: Runtime) -> FastAPI:
         door.include_router(part.router)
     errors.install(door)
     self_description.install(door)
+    door.add_middleware(JsonLimit)
     door.add_middleware(Prefixes)
     return door

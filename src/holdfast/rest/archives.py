@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Response, UploadFile
-from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from holdfast.apis.archive import pack, unpack
@@ -15,7 +14,7 @@ from holdfast.apis.openapi import parse_definition
 from holdfast.rest.api_body import ApiAnswer, ApiBody, in_rest_words
 from holdfast.rest.apis import created
 from holdfast.rest.authentication import Caller, Running
-from holdfast.rest.errors import PREFIX
+from holdfast.rest.errors import PREFIX, invalid_body
 from holdfast.services import api_names, archives
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["Import Export"])
@@ -65,9 +64,7 @@ def import_api(
     try:
         body = ApiBody.model_validate(archive.description)
     except ValidationError as error:
-        raise RequestValidationError(
-            [each | {"loc": ("body", "file", *each["loc"])} for each in error.errors()]
-        ) from error
+        raise invalid_body(error, "file") from error
     definition = parse_definition(archive.definition) if archive.definition else None
     state = str(archive.description.get("lifeCycleStatus", ""))
     try:

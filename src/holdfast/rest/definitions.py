@@ -5,7 +5,6 @@ Definitions in OpenAPI: of an API, as the beginning of one, and whether they are
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
-from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from holdfast.apis.documents import MAX_BYTES, read_document
@@ -15,7 +14,7 @@ from holdfast.rest.api_body import ApiAnswer, ImportBody, in_rest_words
 from holdfast.rest.apis import created
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
-from holdfast.rest.errors import PREFIX
+from holdfast.rest.errors import PREFIX, invalid_body
 from holdfast.services import definitions
 from holdfast.services.versions import tag_of_text
 
@@ -123,6 +122,4 @@ def _properties(sent: TextOrFile) -> ImportBody:
     except UnreadableDocument as error:
         raise InvalidField("additionalProperties", f"additionalProperties cannot be read. {error}") from error
     except ValidationError as error:
-        raise RequestValidationError(
-            [each | {"loc": ("body", "additionalProperties", *each["loc"])} for each in error.errors()]
-        ) from error
+        raise invalid_body(error, "additionalProperties") from error

@@ -2,13 +2,16 @@
 Errors of the floors below -> answers in WSO2's shape with RFC 9457's members beside it. Only this module knows both.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from holdfast.apis.errors import (
@@ -45,6 +48,9 @@ from holdfast.services.errors import (
 from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly, unwritable
 
 log = structlog.get_logger()
+
+MAX_ERRORS = 50  # that one answer names
+MAX_FIELD = 200  # characters of a field's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected_error)
 
 
+def invalid_body(error: ValidationError, *where: str) -> RequestValidationError:
+    """Give the error for a body that was not the request's own: *where* it was, like "file"."""
+    if error.error_count() > MAX_ERRORS:  # to write them all could take long
+        text = f"It has {error.error_count():,} mistakes. Compare it with the description of this operation."
+        return RequestValidationError([{"loc": ("body", *where), "type": "too_many", "msg": text}])
+    return RequestValidationError([each | {"loc": ("body", *where, *each["loc"])} for each in error.errors()])
+
+
 async def domain_error(request: Request, error: Exception) -> JSONResponse:
     """Answer an error of the floors below, of one of the kinds in PROBLEMS."""
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
@@ -167,11 +181,16 @@ async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
         problem = Problem(415, "unsupported-media-type", "Unsupported Media Type")
         text = f"Send the body as {media_type}."
         return answer(request, problem, text, {"Content-Type": text})
-    details = {".".join(map(str, each["loc"][1:])) or "body": _said(each["type"], each["msg"]) for each in errors}
+    shown = islice(errors, MAX_ERRORS)
+    details = {_field(each["loc"]): _said(each["type"], each["msg"]) for each in shown}
     if any(each["type"] == "json_invalid" for each in errors):
         details = {"body": "It is no JSON. Look for a missing quote, comma or bracket."}
     description = " ".join(f"{field}: {text.rstrip('.')}." for field, text in details.items())
     return answer(request, Problem(400, "invalid-request", "Bad Request"), description, details)
+
+
+def _field(location: Sequence[str | int]) -> str:
+    return ".".join(map(str, location[1:]))[:MAX_FIELD] or "body"
 
 
 def _wanted_media_type(request: Request) -> str | None:
