@@ -42,6 +42,16 @@ _NOTHING_TO_SEE = {
 }
 
 
+# What a backend that rejects HTTP/2 looks like.
+_MAY_REJECT_HTTP2 = {
+    Cause.NOT_HTTP,
+    Cause.CONTRADICTORY_LENGTH,
+    Cause.CLOSED_BEFORE_RESPONSE,
+    Cause.STREAM_REFUSED,
+    Cause.OTHER,
+}
+
+
 class Examining:
     """Tests each backend that fails, at most every 30 seconds. Lives on one event loop."""
 
@@ -50,7 +60,7 @@ class Examining:
         self._sealing = sealing
         self._probes = probes
         self._failures = failures
-        self._waiting: asyncio.Queue[Backend] = asyncio.Queue(AT_MOST)
+        self._waiting: asyncio.Queue[tuple[Backend, Cause]] = asyncio.Queue(AT_MOST)
         self._turns: OrderedDict[Backend, float] = OrderedDict()  # when each was last put into the queue
         failures.observe(self.notice, self.forget)
 
@@ -67,7 +77,7 @@ class Examining:
         self._turns.move_to_end(backend)
         if len(self._turns) > AT_MOST:
             self._turns.popitem(last=False)
-        self._waiting.put_nowait(backend)
+        self._waiting.put_nowait((backend, call.told))
 
     def forget(self, organization: str, api_id: str) -> None:
         """Let the backends of an API have a turn at once: a change of it is in force."""
@@ -77,10 +87,10 @@ class Examining:
     async def follow(self) -> None:
         """Test what fails, one backend after the other, until cancelled."""
         while True:
-            organization, api_id, environment = await self._waiting.get()
+            (organization, api_id, environment), told = await self._waiting.get()
             began = utc_now()
             try:
-                examined = await self._examine(organization, api_id, environment)
+                examined = await self._examine(organization, api_id, environment, told)
             except (Conflict, InvalidField, TooManyTests) as error:
                 log.info("backend cannot be examined", organization=organization, api=api_id, reason=str(error))
             except Exception:
@@ -90,17 +100,19 @@ class Examining:
                 if examined:
                     self._failures.examined(organization, api_id, environment, examined, began)
 
-    async def _examine(self, organization: str, api_id: str, environment: Environment) -> Examination | None:
+    async def _examine(
+        self, organization: str, api_id: str, environment: Environment, told: Cause
+    ) -> Examination | None:
         who = Principal(organization, "holdfast")
         url = await asyncio.to_thread(self._endpoint, organization, api_id, environment)
         if url is None:
             return None
         terms = await asyncio.to_thread(terms_to_test, self._store, self._sealing, who, url, utc_now())
         probed = await self._probes.probe(who, url, terms)
-        connection = await asyncio.to_thread(connection_to, self._store, who, url)
-        if probed.verdict.accepted and connection.protocol is Protocol.AUTO:
-            # The backend may reject HTTP/2, which a check finds out.
-            await self._probes.check(who, url, terms, connection)
+        if probed.verdict.accepted and told in _MAY_REJECT_HTTP2:
+            connection = await asyncio.to_thread(connection_to, self._store, who, url)
+            if connection.protocol is Protocol.AUTO:
+                await self._probes.check(who, url, terms, connection)
         return await asyncio.to_thread(examine_backend, probed, terms.trust, utc_now())
 
     def _endpoint(self, organization: str, api_id: str, environment: Environment) -> str | None:
