@@ -111,6 +111,20 @@ def test_a_query_without_a_content_type_is_refused_over_both_versions_of_http(ho
         assert len(backend.requests) == seen
 
 
+def test_a_query_that_is_not_ascii_is_refused_over_both_versions_of_http(holdfast: Holdfast):
+    with ScriptedBackend(answer()) as backend:
+        api = holdfast.publish_api(backend.url)
+        seen = len(backend.requests)
+        over_http1 = exchange(address(holdfast), f"GET {api.path}?q=é HTTP/1.1", "Host: a")
+        caller = Http2Caller(address(holdfast))
+        with contextlib.closing(caller):
+            caller.send("GET", f"{api.path}?q=é", b"x")
+            caller.read()
+        assert (over_http1.status, json.loads(over_http1.rest)["code"]) == (400, "bad_request")
+        assert (caller.status, json.loads(caller.body)["code"]) == (400, "bad_request")
+        assert len(backend.requests) == seen
+
+
 def give_trailers(connection: socket.socket, message: Message) -> None:
     """Read a chunked body with its trailers, and send both back."""
     heard = read_until(connection, message.rest, b"\r\n\r\n") if message.all("transfer-encoding") else b""

@@ -19,7 +19,7 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from holdfast.gateway.forwarding import REQUEST_ID_HEADER
-from holdfast.gateway.refusals import ESCAPES, TWO_HOSTS, refused_by
+from holdfast.gateway.refusals import ESCAPES, NOT_ASCII, TWO_HOSTS, refused_by
 
 _NEW_ID = "%UNIQUE_ID%"
 # The one that backends have seen, and for a request that Envoy rejects before it gives it an id, a new one.
@@ -63,6 +63,7 @@ REPLIES = (
         "The path has an encoded '..' segment. Send the path that it leads to.",
     ),
     Reply(refused_by(TWO_HOSTS), 400, "two_hosts", "The request has more than one Host header. Send one."),
+    Reply(refused_by(NOT_ASCII), 400, "bad_request", "Percent-encode characters that aren't ASCII."),
     Reply(
         _direct(403),  # see `routes.refusals`
         403,

@@ -15,16 +15,23 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from holdfast.gateway.dot_segments import ESCAPING_PATH
 
-ESCAPES, TWO_HOSTS = "escaping-path", "two-hosts"  # the names of the rules
+# The names of the rules.
+ESCAPES, TWO_HOSTS, NOT_ASCII = "escaping-path", "two-hosts", "not-ascii"
 # Envoy joins the values of two Host headers with a comma, which no host name contains.
 _TWO_HOSTS = Permission(header=HeaderMatcher(name=":authority", string_match=StringMatcher(contains=",")))
 _ESCAPES = Permission(url_path=PathMatcher(path=StringMatcher(safe_regex=RegexMatcher(regex=ESCAPING_PATH))))
+# As over HTTP/1.1, where Envoy's parser refuses it (RFC 3986). Over HTTP/2, Envoy encodes the path before any filter.
+_NOT_ASCII = Permission(
+    header=HeaderMatcher(
+        name=":path", string_match=StringMatcher(safe_regex=RegexMatcher(regex=r"[\x00-\x7f]*")), invert_match=True
+    )
+)
 
 
 def refusing() -> HttpFilter:
     """Make the filter that refuses requests by these rules (`envoy.extensions.filters.http.rbac.v3.RBAC`)."""
     rules = rbac_pb2.RBAC(action=rbac_pb2.RBAC.DENY)
-    for name, permission in ((ESCAPES, _ESCAPES), (TWO_HOSTS, _TWO_HOSTS)):
+    for name, permission in ((ESCAPES, _ESCAPES), (TWO_HOSTS, _TWO_HOSTS), (NOT_ASCII, _NOT_ASCII)):
         rules.policies[name].CopyFrom(Policy(permissions=[permission], principals=[Principal(any=True)]))
     made = HttpFilter(name="envoy.filters.http.rbac")
     made.typed_config.Pack(RBAC(rules=rules))
