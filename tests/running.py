@@ -339,11 +339,12 @@ class Holdfast:
             return client.request(method, path, **more)
 
     def answers(self, api: PublishedApi, *, sandbox: bool = False) -> bool:
-        """Say whether the gateway is there and knows *api*."""
+        """Say whether the gateway is there and knows *api* and its backend."""
         try:
-            return self.call(api.path, sandbox=sandbox).status_code != 404
+            answer = self.call(api.path, sandbox=sandbox)
         except httpx.TransportError:
             return False
+        return answer.status_code != 404 and "backend_not_ready" not in answer.text
 
 
 def _config(production: str | None, sandbox: str | None) -> dict[str, Any]:

@@ -2,21 +2,22 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from ssl import TLSVersion
 
 import httpx
 import pytest
 from cryptography import x509
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.core.v3.address_pb2 import SocketAddress
+from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 import CaresDnsResolverConfig
 
 from backends import Backend, closed_port, resetting_backend, silent_backend
-from holdfast.apis.api import Api
-from holdfast.apis.endpoint import parse_endpoint
-from holdfast.apis.lifecycle import State
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.trust import trust_set
 from holdfast.gateway.ads import serve
@@ -26,6 +27,7 @@ from holdfast.gateway.clusters import clusters
 from holdfast.gateway.explanations import EXPLANATIONS
 from holdfast.gateway.listeners import listener
 from holdfast.gateway.process import EnvoyProcess, find_envoy
+from holdfast.gateway.resource import CLUSTER, Resource, make_resource
 from holdfast.gateway.routes import cluster_name, routes_of, scope_of, scoped_routes
 from holdfast.services.failures import Failure, Failures
 from issuing import (
@@ -45,6 +47,7 @@ from issuing import (
 )
 from ports import free_addresses
 from running import Holdfast, PublishedApi, refusal, wait_until
+from store.values import make_api
 
 pytestmark = pytest.mark.envoy
 HOST = "127.0.0.1"
@@ -212,7 +215,10 @@ def producers() -> dict[Cause, Failing]:
     }
 
 
-ELSEWHERE = {Cause.TRUST_NOT_READY: "test_a_gateway_without_what_an_endpoint_trusts_says_so"}
+ELSEWHERE = {
+    Cause.TRUST_NOT_READY: "test_a_gateway_without_what_an_endpoint_trusts_says_so",
+    Cause.BACKEND_NOT_READY: "test_a_gateway_that_still_looks_for_the_address_of_a_backend_says_so",
+}
 # In test_http_causes.py, test_limits.py and test_connection_authentication.py.
 AFTER_THE_HANDSHAKE = NOT_OF_BACKENDS | {
     Cause.NOT_HTTP,
@@ -306,31 +312,44 @@ def test_a_pinned_key_that_is_not_the_backends_is_a_wrong_pin(holdfast: Holdfast
 def test_a_gateway_without_what_an_endpoint_trusts_says_so(tmp_path: Path):
     """Holdfast never sends a cluster without its secret, so here the cluster goes out alone."""
     with silent_backend() as url:
-        found = asyncio.run(failure_without_secret(tmp_path, url))
+        found = asyncio.run(failure_at_edge(tmp_path, url, keep))
     assert (found.cause, found.latest.gateway) == (Cause.TRUST_NOT_READY, "edge")
 
 
-async def failure_without_secret(directory: Path, url: str) -> Failure:
-    api = Api(
-        id="pizza",
-        organization="default",
-        name="Pizza",
-        context="/pizza",
-        version="1",
-        state=State.PUBLISHED,
-        production=parse_endpoint(url),
-        sandbox=None,
-        description="",
-        provider="",
-        created_at=datetime.now(UTC),
-        updated_at=datetime.now(UTC),
-    )
+def test_a_gateway_that_still_looks_for_the_address_of_a_backend_says_so(tmp_path: Path):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind((HOST, 0))
+        ask = partial(ask_at, silent.getsockname()[1])
+        found = asyncio.run(failure_at_edge(tmp_path, "https://slow.test", ask, running=True))
+    assert (found.cause, found.latest.gateway) == (Cause.BACKEND_NOT_READY, "edge")
+
+
+def keep(cluster: Resource) -> Resource:
+    """Leave a cluster as it is."""
+    return cluster
+
+
+def ask_at(port: int, cluster: Resource) -> Resource:
+    """Let a cluster ask another DNS server, at *port* of this machine."""
+    made, resolver = Cluster.FromString(cluster.body), CaresDnsResolverConfig()
+    made.typed_dns_resolver_config.typed_config.Unpack(resolver)
+    resolver.resolvers.add().socket_address.CopyFrom(SocketAddress(address=HOST, port_value=port))
+    made.typed_dns_resolver_config.typed_config.Pack(resolver)
+    return make_resource(CLUSTER, cluster.name, made)
+
+
+async def failure_at_edge(
+    directory: Path, url: str, change: Callable[[Resource], Resource], *, running: bool = False
+) -> Failure:
+    """Call an API at a gateway that has no secrets, and is given *change*d clusters at its start or when *running*."""
+    api = make_api(context="/pizza", production=url)
     port = int(free_addresses(1)[0].rpartition(":")[2])
     failures, cache, endpoint = Failures(lambda: None), Cache(), api.endpoints[0]
     trust = trust_set([read_certificate(issue(HOST).der)], endpoint.origin.reference)
     name = cluster_name(api.organization, api.id, "production")
     routes = scoped_routes("production", scope_of(api), [routes_of(api, "production")])
-    cache.apply([*clusters(name, endpoint, trust), listener("production", HOST, port), routes])
+    served = [*(change(each) for each in clusters(name, endpoint, trust)), routes]
+    cache.apply([listener("production", HOST, port), *([] if running else served)])
     server = await serve(cache, f"unix:{directory / 'ads'}", failures.record)
     process = EnvoyProcess(find_envoy(), "edge", directory, directory / "envoy.log", 1000)
     await process.start()
@@ -338,7 +357,8 @@ async def failure_without_secret(directory: Path, url: str) -> Failure:
         async with asyncio.timeout(20), httpx.AsyncClient(trust_env=False) as client:
             while not failures.of(api):
                 with contextlib.suppress(httpx.TransportError):
-                    await client.get(f"http://{HOST}:{port}{api.path}")
+                    if (await client.get(f"http://{HOST}:{port}{api.path}")).status_code == 404:
+                        cache.apply(served)
                 await asyncio.sleep(0.02)
     finally:
         await process.stop()

@@ -137,6 +137,6 @@ def test_broken_backends_hurt_only_themselves(holdfast: Holdfast):
 
 
 def _refused(holdfast: Holdfast, api: PublishedApi) -> str:
-    """Say how a call was refused, once the API is known."""
+    """Say how a call was refused, once the API and its backend are known."""
     said = refusal(holdfast.call(api.path))
-    return "" if said == "404 not_found" else said
+    return "" if said in ("404 not_found", "503 backend_not_ready") else said

@@ -43,7 +43,7 @@ def cause(evidence: Evidence, header_kib: int = 1) -> Cause:
         (seen(f"{BEFORE}{{remote_connection_failure|[connection_timeout]}}", "UF"), Cause.OTHER),
         (seen("stream_idle_timeout", "SI", 504), Cause.TIMEOUT),
         (seen("no_healthy_upstream", "UH"), Cause.DNS_FAILURE),
-        (seen("cluster_not_found", "NC"), Cause.OTHER),
+        (seen("cluster_not_found", "NC"), Cause.BACKEND_NOT_READY),
         (seen("via_upstream", "", 401, challenged=True), Cause.CONNECTION_AUTHENTICATION),
         (seen("stream_idle_timeout", "SI", 408), Cause.CALLER_STOPPED_SENDING),
         (seen("request_header_timeout", "", 408), Cause.CALLER_STOPPED_SENDING),

@@ -46,6 +46,7 @@ class Cause(StrEnum):
     DNS_FAILURE = "dns_failure"
     TIMEOUT = "timeout"
     TRUST_NOT_READY = "trust_not_ready"
+    BACKEND_NOT_READY = "backend_not_ready"
     CONNECTION_AUTHENTICATION = "connection_authentication"
     OTHER = "other"
     # Not the backend's fault.

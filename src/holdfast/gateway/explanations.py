@@ -191,6 +191,11 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     Cause.TRUST_NOT_READY: Explanation(
         "The gateway has not yet been given what this endpoint trusts.", "Wait a moment; if it stays, read the logs."
     ),
+    Cause.BACKEND_NOT_READY: Explanation(
+        "The gateway isn't ready to call this backend: the API has just been published, or an exception for it ended "
+        "while the gateway had no connection to the publisher.",
+        "Call again in a moment. If it stays, run `holdfast doctor`.",
+    ),
     Cause.CONNECTION_AUTHENTICATION: Explanation(
         "The backend asks callers to authenticate their connection (NTLM or Negotiate). Callers share connections to "
         "the backend, so the gateway removed the challenge.",

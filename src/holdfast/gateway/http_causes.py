@@ -48,7 +48,9 @@ def find_cause(seen: Evidence, header_kib: int, *, client_certificate: bool) -> 
 
 
 def _http_cause(seen: Evidence, header_kib: int) -> Cause | None:
-    """Find the code for what the backend did after the handshake."""
+    """Find the code for what the backend did after the handshake, or why nobody asked it."""
+    if "NC" in seen.flags:
+        return Cause.BACKEND_NOT_READY
     if "UO" in seen.flags:
         return Cause.TOO_MANY_OPEN_REQUESTS
     if seen.began:

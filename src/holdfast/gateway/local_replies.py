@@ -87,7 +87,8 @@ REPLIES = (
     Reply(_flags("UT", "SI", "DT", "UMSDR"), 504, "backend_timeout", "The backend did not answer in time."),
     Reply(_STREAM_REFUSED, 503, "backend_unreachable", "The backend cannot be reached."),
     Reply(_flags("UPE", "UC", "UR"), 502, "backend_response_invalid", "The backend gave no valid response."),
-    Reply(_flags("UF", "UH", "LR", "NC", "URX", "DF"), 503, "backend_unreachable", "The backend cannot be reached."),
+    Reply(_flags("NC"), 503, "backend_not_ready", "The gateway is still setting up this API. Try again in a moment."),
+    Reply(_flags("UF", "UH", "LR", "URX", "DF"), 503, "backend_unreachable", "The backend cannot be reached."),
     Reply("true", 0, "request_refused", "The gateway could not handle this request."),
 )
 
