@@ -119,16 +119,26 @@ def _talk_http2(connection: socket.socket) -> None:
     talk = H2Connection(config=config)
     talk.initiate_connection()
     connection.sendall(talk.data_to_send())
+    endless: set[int] = set()
     while data := connection.recv(65536):
         for event in talk.receive_data(data):
+            if isinstance(event, h2.events.StreamReset):
+                endless.discard(event.stream_id or 0)
             if isinstance(event, h2.events.RequestReceived):
                 path = dict(event.headers)[b":path"].rpartition(b"/")[2].decode()
                 if path == "silent":
+                    continue
+                if path == "endless":
+                    talk.send_headers(event.stream_id or 0, _HEAD)
+                    endless.add(event.stream_id or 0)
                     continue
                 raw = HTTP2.get(path, HTTP2["good"])(talk, event.stream_id or 0)
                 connection.sendall(talk.data_to_send() + (raw or b""))
                 if raw is not None:
                     return
+        for stream in endless:
+            while size := min(talk.local_flow_control_window(stream), talk.max_outbound_frame_size):
+                talk.send_data(stream, bytes(size))
         connection.sendall(talk.data_to_send())
 
 

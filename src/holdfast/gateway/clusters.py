@@ -9,13 +9,14 @@ from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.config.cluster.v3.cluster_pb2 import Cluster, UpstreamConnectionOptions
 from envoy.config.core.v3.address_pb2 import Address, SocketAddress
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions, KeepaliveSettings
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint as EnvoyEndpoint
 from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 import CaresDnsResolverConfig
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.wrappers_pb2 import UInt32Value, UInt64Value
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value, UInt64Value
 
 from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.apis.connection_settings import Protocol
@@ -28,6 +29,19 @@ from holdfast.gateway.tls import upstream_tls
 
 CONNECT_TIMEOUT = Duration(seconds=5)
 WEBSOCKET_SUFFIX = "/upgrade"
+# A response that its caller doesn't read fills its own window. The connection's window holds all of these, so that slow
+# callers never stall the others; with Envoy's defaults, two are enough for that (measured).
+_STREAMS, _STREAM_WINDOW = 100, 1024 * 1024
+_HTTP2 = Http2ProtocolOptions(
+    max_concurrent_streams=UInt32Value(value=_STREAMS),
+    initial_stream_window_size=UInt32Value(value=_STREAM_WINDOW),
+    initial_connection_window_size=UInt32Value(value=_STREAMS * _STREAM_WINDOW),
+    # A connection that was lost without a word (a firewall's state, a frozen host) would otherwise take new requests on
+    # and on: their time limit ends them, not the connection.
+    connection_keepalive=KeepaliveSettings(interval=Duration(seconds=30), timeout=Duration(seconds=10)),
+    # A response that breaks the rules fails alone (RFC 9113, section 8.1.1), not all requests of its connection.
+    override_stream_error_on_invalid_http_message=BoolValue(value=True),
+)
 _ALPN = {Protocol.AUTO: ("h2", "http/1.1"), Protocol.HTTP1: ("http/1.1",), Protocol.HTTP2: ("h2",)}
 _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -135,9 +149,9 @@ def _options(limits: BackendLimits, protocol: Protocol) -> HttpProtocolOptions:
     common.max_response_headers_kb.value = limits.header_kib
     if protocol is Protocol.AUTO:
         options.auto_config.http_protocol_options.enable_trailers = True
-        options.auto_config.http2_protocol_options.SetInParent()
+        options.auto_config.http2_protocol_options.CopyFrom(_HTTP2)
     elif protocol is Protocol.HTTP2:
-        options.explicit_http_config.http2_protocol_options.SetInParent()
+        options.explicit_http_config.http2_protocol_options.CopyFrom(_HTTP2)
     else:
         options.explicit_http_config.http_protocol_options.enable_trailers = True
     return options

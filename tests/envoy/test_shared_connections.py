@@ -1,0 +1,50 @@
+"""Requests that share an HTTP/2 connection to a backend don't suffer from each other."""
+
+import itertools
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from issuing import issue
+from misbehaving import V4, misbehaving_backend
+from running import Holdfast, PublishedApi, refusal
+
+pytestmark = pytest.mark.envoy
+PRESENTED = issue(V4)
+MIB = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def api(holdfast: Holdfast) -> Iterator[PublishedApi]:
+    with misbehaving_backend(PRESENTED, http2=True) as url:
+        yield holdfast.publish_trusted_api(url, PRESENTED.pem)
+
+
+def read(response: httpx.Response, size: int) -> bool:
+    """Read as many bytes of a response; False: it ended before."""
+    parts = response.iter_raw(MIB)
+    return sum(len(part) for part in itertools.islice(parts, size // MIB)) == size
+
+
+def test_callers_that_do_not_read_their_responses_stall_nobody(holdfast: Holdfast, api: PublishedApi):
+    url = httpx.URL(holdfast.gateway_url)
+    with ExitStack() as stack:
+        for _ in range(5):
+            slow = stack.enter_context(socket.socket())
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.settimeout(20)
+            slow.connect((url.host, url.port or 80))
+            slow.sendall(f"GET {api.path}/endless HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            assert slow.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"
+        with holdfast.caller() as caller, caller.stream("GET", f"{api.path}/endless", timeout=5) as response:
+            assert read(response, 24 * MIB)  # the slow ones have filled their windows long before
+        assert holdfast.call(f"{api.path}/good").text == "ok"
+
+
+def test_a_malformed_response_fails_no_other_request(holdfast: Holdfast, api: PublishedApi):
+    with holdfast.caller() as caller, caller.stream("GET", f"{api.path}/endless") as response:
+        assert refusal(holdfast.call(f"{api.path}/upper-case", "POST")) == "502 backend_response_invalid"
+        assert read(response, 16 * MIB)  # more than is on its way
