@@ -193,6 +193,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             process.probe_socket,
             process.warming,
             settings.probe_networks,
+            limits=to_backends,
             rejects_http2=partial(remember_http1, store, utc_now),
         )
         runtime = Runtime(

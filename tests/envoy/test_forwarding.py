@@ -37,6 +37,8 @@ UNDERSCORED = {name.replace("-", "_"): value for name, value in CLAIMS.items() i
     "X_Forwarded-Proto": "https",
     "X-Forwarded-Client_Cert": "Hash=aa",
     "Client-Cert_Chain": ":MIIB:",
+    "X_Request_Id": "mine",
+    "X-Request_Id": "mine",
 }
 OWN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -84,6 +84,8 @@ def test_the_limits_of_headers_can_be_set(strict: Holdfast):
         api = strict.publish_api(url)
         assert refusal(strict.call(f"{api.path}/100-kb-header")) == "502 backend_response_invalid"
         assert refusal(strict.call(f"{api.path}/900-fields")) == "502 backend_response_invalid"
+        checked = strict.rest.post("/apis/validate-endpoint", params={"endpointUrl": f"{url}/900-fields"}).json()
+        assert checked["statusCode"] == 0  # a check has the limits of traffic
         large = strict.call(f"{api.path}/good", headers={"x-large": "x" * 3000})
         assert refusal(large) == "431 request_headers_too_large"
         request_id = large.json()["request_id"]

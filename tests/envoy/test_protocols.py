@@ -9,6 +9,7 @@ from websockets.sync.client import connect
 from backends import V4, Backend, http2_backend, websocket_backend
 from issuing import issue
 from running import Holdfast, refusal, wait_until
+from scripted import ScriptedBackend, answer
 
 pytestmark = pytest.mark.envoy
 NOT_TRUSTED = "503 backend_not_trusted"
@@ -40,6 +41,29 @@ def test_a_websocket_is_opened_only_to_a_backend_that_is_trusted(holdfast: Holdf
         with connect(target) as socket:
             socket.send("hello")
             assert socket.recv(timeout=5) == "/base/chat?room=1 hello"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("200 OK", "502 not_a_websocket"),
+        ("204 No Content", "502 not_a_websocket"),
+        ("302 Found", "302 not_a_websocket"),
+        ("426 Upgrade Required", "426"),
+    ],
+)
+def test_what_a_backend_answers_instead_of_a_websocket_is_told(holdfast: Holdfast, status: str, expected: str):
+    with ScriptedBackend(answer("Location: /base/sign-in", status=status, body=b"")) as backend:
+        api = holdfast.publish_api(f"{backend.url}/base")
+        answered = holdfast.call(f"{api.path}/chat", headers={"Connection": "Upgrade", "Upgrade": "websocket"})
+    assert answered.headers["location"] == f"{api.path}/sign-in"
+    if not answered.content:
+        assert str(answered.status_code) == expected
+        return
+    assert refusal(answered) == expected
+    path = f"/failures/{answered.json()['request_id']}"
+    found = wait_until(lambda: (said := holdfast.rest.get(path)).is_success and said.json())
+    assert (found["code"], found["apiId"]) == ("not_a_websocket", api.id)
 
 
 def test_an_http_endpoint_is_reached_without_a_certificate_and_takes_none(holdfast: Holdfast):

@@ -58,9 +58,10 @@ def rejected(holdfast: Holdfast, request: bytes) -> tuple[str, str, str]:
         ("POST / HTTP/1.1", "host: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n", "400 bad_request"),
         ("GET / HTTP/1.1", f"host: a\r\nx: {'x' * 1_000_000}\r\n", "431 request_headers_too_large"),
         ("GET / HTTP/1.1", "host: a\r\n" + "x: 1\r\n" * 5_000, "431 request_headers_too_large"),
+        ("POST / HTTP/1.1", "host: a\r\ntransfer-encoding: gzip, chunked\r\n", "501 bad_request"),
         ("GET /nothing-here HTTP/1.1", "host: a\r\nx-request-id: mine\r\n", "404 not_found"),
     ],
-    ids=["not HTTP", "bad field", "bad path", "no host", "two lengths", "large header", "many fields", "no API"],
+    ids=["not HTTP", "bad field", "bad path", "no host", "lengths", "large header", "many fields", "coding", "no API"],
 )
 def test_what_the_gateway_rejects_itself_has_a_code_and_an_id_of_its_own(
     holdfast: Holdfast, request_line: str, fields: str, expected: str

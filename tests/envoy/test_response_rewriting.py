@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from holdfast.apis.endpoint import parse_endpoint
+from holdfast.gateway.response_rewriting import mapping
 from issuing import issue
 from running import Holdfast, PublishedApi, wait_until
 from scripted import V4, Message, ScriptedBackend, exchange
@@ -131,6 +133,30 @@ def test_urls_below_the_endpoint_become_the_gateways(
     site.fields = tuple(f"Set-Cookie: {write(said)}" for said, _, _ in COOKIES)
     expected = [write(in_sandbox if sandbox else production) for _, production, in_sandbox in COOKIES]
     assert seen(holdfast, below_base, "set-cookie", sandbox=sandbox) == expected
+
+
+def test_an_endpoint_below_a_path_like_the_apis_own_is_mapped_too(holdfast: Holdfast, site: Site):
+    api = holdfast.publish_api(site.url)
+    holdfast.change_endpoints(api, f"{site.url}{api.path}/v2")
+    site.fields = (f"Location: {api.path}/v2/orders/5", f"Set-Cookie: a=b; Path={api.path}/v2")
+    wait_until(lambda: seen(holdfast, api, "location") == [f"{api.path}/orders/5"])
+    assert seen(holdfast, api, "set-cookie") == [f"a=b; Path={api.path}"]
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://10.0.0.1/base", "10.0.0.1"),
+        ("https://node1", "node1"),
+        ("https://node1:8443", "node1"),
+        ("https://[::1]:8443", "::1"),
+    ],
+)
+def test_a_cookies_domain_is_compared_with_the_whole_host(url: str, host: str):
+    """A host can end with digits that are no port."""
+    metadata = mapping("/pizza/1.0", parse_endpoint(url))
+    assert metadata
+    assert metadata.filter_metadata["envoy.filters.http.lua"]["host"] == host
 
 
 @pytest.mark.parametrize(

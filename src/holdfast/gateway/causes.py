@@ -54,6 +54,7 @@ class Cause(StrEnum):
     CALLER_STOPPED_SENDING = "caller_stopped_sending"
     CALLER_NOT_ACCEPTED = "caller_not_accepted"
     API_NOT_FOUND = "api_not_found"
+    NOT_A_WEBSOCKET = "not_a_websocket"
     BAD_REQUEST = "bad_request"
     REQUEST_REFUSED = "request_refused"
     REQUEST_TOO_LARGE = "request_too_large"
@@ -69,6 +70,7 @@ NOT_OF_BACKENDS = frozenset(
         Cause.CALLER_STOPPED_SENDING,
         Cause.CALLER_NOT_ACCEPTED,
         Cause.API_NOT_FOUND,
+        Cause.NOT_A_WEBSOCKET,
         Cause.BAD_REQUEST,
         Cause.REQUEST_REFUSED,
         Cause.REQUEST_TOO_LARGE,

@@ -225,13 +225,18 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         "No published API has this context and version.",
         "Compare the address with the API's Overview, and check that the API is published.",
     ),
+    Cause.NOT_A_WEBSOCKET: Explanation(
+        "The caller asked for a websocket, and the backend answered with something else, such as a page or a redirect.",
+        "Check that the backend opens websockets at this path, and whether it asks for HTTP/1.1 or a sign-in first.",
+    ),
     Cause.BAD_REQUEST: Explanation(
         "The gateway cannot read the request as HTTP.",
         "Look at what the caller sends: its request line, its fields, and whether it speaks TLS to a port without.",
     ),
     Cause.REQUEST_REFUSED: Explanation(
         "The gateway does not allow such a request.",
-        "Look at what the caller sends: a path with an encoded '..' segment, two Host headers, or CONNECT.",
+        "Look at what the caller sends: a path with an encoded '..' segment, two Host headers, or characters "
+        "that aren't ASCII.",
     ),
     Cause.REQUEST_TOO_LARGE: Explanation(
         "The body of the request is larger than the gateway allows.", "Let the caller send less at once."

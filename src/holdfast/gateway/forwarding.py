@@ -56,8 +56,8 @@ def _mutations(environment: Environment, *, by_proxy: bool) -> TypedExtensionCon
     # sent (measured). A request without an id is given one.
     mutations = [HeaderMutation(remove=name) for name in (*own, REQUEST_ID_HEADER)]
     # CGI, WSGI and PHP read an underscore like a hyphen. Proxies write hyphens.
-    spellings = [spelling for name in NAMES for spelling in _spellings(name) if not by_proxy or "_" in spelling]
-    mutations += [HeaderMutation(remove=spelling) for spelling in spellings]
+    spellings = [spelling for name in (*NAMES, REQUEST_ID_HEADER) for spelling in _spellings(name)]
+    mutations += [HeaderMutation(remove=name) for name in spellings if not by_proxy or "_" in name]
     mutations.append(_remove_matching("x_forwarded.*|x-forwarded.*_.*" if by_proxy else "x[-_]forwarded.*"))
     mutations += [_add(name, value) for name, value in own.items()]
     mutations.append(_add("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"))

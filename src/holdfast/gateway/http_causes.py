@@ -25,6 +25,7 @@ _REJECTED = {
     413: Cause.REQUEST_TOO_LARGE,
     426: Cause.HTTP_VERSION_NOT_SUPPORTED,
     431: Cause.REQUEST_HEADERS_TOO_LARGE,
+    501: Cause.BAD_REQUEST,  # a transfer coding
 }
 
 
@@ -74,6 +75,8 @@ def _caller_cause(seen: Evidence) -> Cause | None:
         return None
     if "OM" in seen.flags:
         return Cause.GATEWAY_OVERLOADED
+    if seen.details == "websocket_handshake_unsuccessful":
+        return Cause.NOT_A_WEBSOCKET
     if seen.details.startswith("rbac_access_denied"):  # see `refusals`
         return Cause.REQUEST_REFUSED
     if seen.details == "direct_response" and seen.status == 403:

@@ -52,6 +52,9 @@ def _direct(status: int) -> str:
 
 _NOT_TRUSTED = "upstream.transport_failure_reason.contains('CERTIFICATE_VERIFY_FAILED')"
 SLOW_CONNECTION = "response.code_details.startsWith('upstream_reset_before_response_started{connection_timeout')"
+# Envoy keeps the status of such an answer, below 400, and puts its own body in place of the backend's.
+_NO_WEBSOCKET = "response.code_details == 'websocket_handshake_unsuccessful'"
+_REDIRECT = "response.code >= 300"
 _STREAM_REFUSED = "response.code_details.contains('{remote_refused_stream_reset')"
 
 REPLIES = (
@@ -78,9 +81,12 @@ REPLIES = (
     Reply(_status(404), 404, "not_found", "No API is served at this address.", _NEW_ID),
     Reply(_status(408), 408, "request_timeout", "The request did not arrive in time."),
     Reply(_status(413), 413, "request_too_large", "The body of this request is too large."),
+    Reply(_status(501), 501, "bad_request", "The only transfer coding of requests may be 'chunked'.", _NEW_ID),
     Reply(_status(426), 426, "http_version_not_supported", "Use HTTP/1.1 or HTTP/2.", _NEW_ID),
     Reply(_status(431), 431, "request_headers_too_large", "The header of this request is too large.", _NEW_ID),
     # What backends do.
+    Reply(f"{_NO_WEBSOCKET} && {_REDIRECT}", 0, "not_a_websocket", "The backend redirects this websocket."),
+    Reply(_NO_WEBSOCKET, 502, "not_a_websocket", "The backend did not open a websocket here."),
     Reply(_NOT_TRUSTED, 503, "backend_not_trusted", "The gateway does not trust the backend."),
     Reply(_flags("UO"), 503, "too_many_open_requests", "Too many requests to the backend are open. Try again later."),
     Reply(SLOW_CONNECTION, 504, "backend_timeout", "The backend did not answer in time."),

@@ -43,6 +43,7 @@ from google.protobuf.wrappers_pb2 import BoolValue
 from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.apis.endpoint import Endpoint
 from holdfast.certificates.trust import TrustSet
+from holdfast.gateway.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.cache import ResourceKey
 from holdfast.gateway.clusters import clusters
 from holdfast.gateway.local_replies import SLOW_CONNECTION, cel
@@ -88,6 +89,7 @@ def question(
     trust: TrustSet | None,
     addresses: Sequence[str],
     client: ClientIdentity | None = None,
+    limits: BackendLimits = DEFAULT_LIMITS,
 ) -> Question:
     """
     Ask about *endpoint* at *addresses*, tried in their order, with *trust* (None for http alone), presenting *client*.
@@ -95,7 +97,7 @@ def question(
     *name* is that of cluster and secret. Both are those of traffic word for word, but for their names and for where the
     addresses come from.
     """
-    cluster = Cluster.FromString(clusters(name, endpoint, trust, client)[0].body)
+    cluster = Cluster.FromString(clusters(name, endpoint, trust, client, limits)[0].body)
     cluster.name = cluster.load_assignment.cluster_name = name
     cluster.type = Cluster.STATIC
     cluster.ClearField("dns_lookup_family")

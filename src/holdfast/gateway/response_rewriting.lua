@@ -1,5 +1,6 @@
 -- What a backend says about its own URLs, said about the gateway's. Each route's metadata has:
 --   origin  the endpoint's, as https://host:port without a default port
+--   host    the endpoint's, an IPv6 address without brackets
 --   base    the path of the endpoint's URL, without a final slash
 --   public  the API's path at the gateway
 -- Backends choose these values, so nothing here takes longer than linear time.
@@ -14,9 +15,15 @@ local function rest_below(path, prefix)
   end
 end
 
--- Map a path of the backend. Backends that know X-Forwarded-Prefix send public paths already.
+-- Backends that know X-Forwarded-Prefix send public paths already. Where base itself is below public, no path tells
+-- which of the two it is, and most backends don't know the header.
+local function is_public(path, route)
+  return rest_below(path, route.public) and not rest_below(route.base, route.public)
+end
+
+-- Map a path of the backend.
 local function public_path(path, route)
-  if rest_below(path, route.public) then return path end
+  if is_public(path, route) then return path end
   local rest = rest_below(path, route.base)
   return rest and route.public .. rest
 end
@@ -52,7 +59,7 @@ end
 
 -- A cookie for the whole endpoint, or for more than that, is for the whole API: others at the gateway don't get it.
 local function public_cookie_path(path, route)
-  if path:sub(1, 1) ~= "/" or rest_below(path, route.public) then return path end
+  if path:sub(1, 1) ~= "/" or is_public(path, route) then return path end
   if path == "/" then return route.public end
   local rest = rest_below(path, route.base)
   if rest then return route.public .. rest end
@@ -60,7 +67,6 @@ local function public_cookie_path(path, route)
 end
 
 local function public_cookie(cookie, route)
-  local host = route.origin:match("^%a+://(.-):?%d*$")
   local is_bound_to_root = cookie:sub(1, 7):lower() == "__host-"
   local parts = {}
   for part in (cookie .. ";"):gmatch("([^;]*);") do
@@ -69,7 +75,7 @@ local function public_cookie(cookie, route)
     local value = name and trim(part:sub(equals + 1))
     if name == "path" and not is_bound_to_root then
       parts[#parts + 1] = " Path=" .. public_cookie_path(value, route)
-    elseif name ~= "domain" or value:lower():gsub("^%.", "") ~= host then
+    elseif name ~= "domain" or value:lower():gsub("^%.", "") ~= route.host then
       parts[#parts + 1] = part
     end
   end
@@ -89,7 +95,8 @@ local REWRITES = { ["location"] = public_url, ["content-location"] = public_url,
 
 function envoy_on_response(handle)
   local metadata = handle:metadata()
-  local route = { origin = metadata:get("origin"), base = metadata:get("base"), public = metadata:get("public") }
+  local route = {}
+  for _, name in ipairs({ "origin", "host", "base", "public" }) do route[name] = metadata:get(name) end
   if not route.origin then return end
   local headers = handle:headers()
   for name, rewrite in pairs(REWRITES) do

@@ -30,8 +30,9 @@ def mapping(public_path: str, endpoint: Endpoint) -> Metadata | None:
     if not endpoint.connection.rewrite_responses:
         return None
     made = Metadata()
+    origin = endpoint.origin
     made.filter_metadata[_LUA].update(
-        {"origin": str(endpoint.origin), "base": endpoint.base_path, "public": public_path}
+        {"origin": str(origin), "host": origin.host, "base": endpoint.base_path, "public": public_path}
     )
     return made
 

@@ -24,6 +24,7 @@ from holdfast.apis.url import parse_url
 from holdfast.certificates.findings import Finding
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.asking import Connection, NoAnswer
+from holdfast.gateway.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.cache import Cache
 from holdfast.gateway.causes import Cause, cause_of
 from holdfast.gateway.clusters import protocol_of
@@ -92,19 +93,22 @@ class Probes:
         warming: Warming,
         networks: Sequence[Network] = EVERYWHERE,
         *,
+        limits: BackendLimits = DEFAULT_LIMITS,
         resolver: Resolver | None = None,
         seconds: float = SECONDS,
         rejects_http2: Callable[[str, Endpoint], None] = lambda *_: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """
-        *gateway* is the id of the one that listens on *socket*; *seconds* is how long a backend is looked at.
+        *gateway* is the id of the one that listens on *socket*; *limits* are those of traffic; *seconds* is how long a
+        backend is looked at.
 
         *rejects_http2* is called, in a thread, with organization and endpoint for a backend that answers a check over
         HTTP/1.1 only, though it agreed on HTTP/2.
         """
         self._gateway = EmbeddedGateway(cache, gateway, socket, warming)
         self._networks = networks
+        self._limits = limits
         self._resolver = resolver
         self._seconds = seconds
         self._rejects_http2 = rejects_http2
@@ -128,7 +132,7 @@ class Probes:
             addresses = await self._resolve(target)
             if isinstance(addresses, Unseen):
                 return Probed(target, addresses, Verdict(False, Cause.DNS_FAILURE, addresses.text, "none"), ())
-            asked = question(_new_name(), target, terms.trust, addresses, terms.client)
+            asked = question(_new_name(), target, terms.trust, addresses, terms.client, self._limits)
             looking = asyncio.ensure_future(self._look(addresses, target, asked.server_name))
             try:
                 judge = partial(judge_connection, looking=looking, presents=terms.client is not None)
@@ -194,7 +198,7 @@ class Probes:
     async def _head(self, end: float, target: Endpoint, terms: Terms | None, addresses: Sequence[str]) -> int | Verdict:
         """Send one HEAD request and give its status, or why there is none until *end* (of the event loop's clock)."""
         trust, client = (terms.trust, terms.client) if terms else (None, None)
-        asked = question(_new_name(), target, trust, addresses, client)
+        asked = question(_new_name(), target, trust, addresses, client, self._limits)
         try:
             async with asyncio.timeout_at(end - MOMENT):
                 answer = await self._gateway.head(asked, parse_url(target.url).path or "/")
