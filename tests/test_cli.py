@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from holdfast import cli
 from holdfast.cli import serving
 from holdfast.directories import data_directory
 from ports import free_addresses
+from running import wait_until
 
 
 class Ended(Exception):
@@ -162,3 +164,11 @@ print(min(each.serial_number for each in x509.load_pem_x509_certificates(Path(ce
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert (done.stdout.splitlines()[-1], done.stderr) == ("0", "")
+
+
+def test_a_server_that_has_ended_ends_no_process_that_it_was_a_part_of():
+    async def work() -> str:
+        return "done"
+
+    assert serving._run(work()) == "done"  # noqa: SLF001 - `up` would need a signal to end
+    wait_until(lambda: not any(isinstance(thread, threading.Timer) for thread in threading.enumerate()))

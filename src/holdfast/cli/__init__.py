@@ -12,6 +12,7 @@ import typer
 from typer import Option
 
 from holdfast.cli import apis, certificates, declaring, endpoints, organizations, signing_in, trust, up, users
+from holdfast.cli.ending import exit_timer
 from holdfast.cli.failures import Commands
 from holdfast.cli.help import EXIT_CODES
 
@@ -26,6 +27,15 @@ def main() -> None:
     # An odd serial number is a finding; `cryptography` would write it on standard error each time, too.
     warnings.filterwarnings("ignore", "Parsed a serial number", UserWarning)
     app()
+
+
+def main_in_own_process() -> None:
+    """Run the command and let the process end, whatever its threads still do."""
+    try:
+        main()
+    except SystemExit as ended:
+        exit_timer(ended.code if isinstance(ended.code, int) else int(ended.code is not None)).start()
+        raise
 
 
 def _tell_version(wanted: bool) -> None:

@@ -4,10 +4,8 @@ What `holdfast up`, `demo`, `doctor` and `rotate-sealing-key` run. The only modu
 
 import asyncio
 import gc
-import os
 import signal
-import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +15,7 @@ from rich.console import Console
 
 from holdfast.apis.api import DEFAULT_ORGANIZATION
 from holdfast.app import ADMIN, PASSWORD_FILE, Running, rotate_sealing_key, running
+from holdfast.cli.ending import exit_timer
 from holdfast.cli.failures import CommandFailed
 from holdfast.demo.story import play, stage
 from holdfast.demo.tour import Tour
@@ -31,20 +30,19 @@ from holdfast.store.errors import StoreFailure, unwritable
 from holdfast.telemetry import configure_logging
 
 T = TypeVar("T")
-THREADS_WITHIN = 5.0  # seconds for threads to end after everything else has
 console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def serve(options: dict[str, Any], *, demo: bool) -> None:
     """Run the publisher and a gateway until a signal comes; raise CommandFailed."""
     with _said():
-        asyncio.run(_until_stopped(_up(_settings(**options), demo=demo)))
+        _run(_up(_settings(**options), demo=demo))
 
 
 def demonstrate() -> bool:
     """Play the story of a self-signed certificate once and say whether each step came out right."""
     with _said(), stage() as options:
-        return bool(asyncio.run(_until_stopped(_once(_settings(**options), options["admin_password"]))))
+        return bool(_run(_once(_settings(**options), options["admin_password"])))
 
 
 def seal_anew(options: dict[str, Any]) -> bool:
@@ -79,8 +77,17 @@ def _said() -> Iterator[None]:
         raise CommandFailed(str(failure)) from error
 
 
-async def _until_stopped(work: Coroutine[Any, Any, T]) -> T | None:
-    """Do *work* until it ends or a signal comes. A second signal ends the wait for requests in flight, too."""
+def _run(work: Coroutine[Any, Any, T]) -> T | None:
+    """Do *work* until it ends or a signal comes; threads that still compute then don't hold up the end for long."""
+    timer = exit_timer(0)
+    try:
+        return asyncio.run(_until_stopped(work, timer.start))
+    finally:
+        timer.cancel()
+
+
+async def _until_stopped(work: Coroutine[Any, Any, T], stopped: Callable[[], None]) -> T | None:
+    """Do *work*, then call *stopped*. A second signal ends the wait for requests in flight, too."""
     task = asyncio.create_task(work)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
@@ -89,10 +96,7 @@ async def _until_stopped(work: Coroutine[Any, Any, T]) -> T | None:
     except asyncio.CancelledError:
         return None
     finally:
-        # All is closed, and a thread that still computes can't be stopped: nobody is left to get what it makes.
-        timer = threading.Timer(THREADS_WITHIN, os._exit, (0,))
-        timer.daemon = True
-        timer.start()
+        stopped()
 
 
 async def _up(settings: Settings, *, demo: bool) -> None:
