@@ -137,6 +137,10 @@ REJECTED = {
         Cause.REQUEST_HEADERS_TOO_LARGE,
     ),
     "many fields": (b"GET / HTTP/1.1\r\nhost: a\r\n%b\r\n" % (b"x: 1\r\n" * 5_000), Cause.REQUEST_HEADERS_TOO_LARGE),
+    "gRPC without API": (
+        b"POST /nothing-here HTTP/1.1\r\nhost: a\r\ncontent-type: application/grpc\r\ncontent-length: 0\r\n\r\n",
+        Cause.API_NOT_FOUND,
+    ),
     "no API": (b"GET /nothing-here HTTP/1.1\r\nhost: a\r\n\r\n", Cause.API_NOT_FOUND),
 }
 

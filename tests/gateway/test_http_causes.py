@@ -53,6 +53,9 @@ def cause(evidence: Evidence, header_kib: int = 1) -> Cause:
         (seen("direct_response", "", 403), Cause.CALLER_NOT_ACCEPTED),
         (seen("route_not_found", "NR", 404), Cause.API_NOT_FOUND),
         (seen("http1.codec_error", "DPE", 400), Cause.BAD_REQUEST),
+        # To gRPC callers, the gateway answers 200 with a status of gRPC.
+        (seen("direct_response", "", 200), Cause.CALLER_NOT_ACCEPTED),
+        (seen("route_not_found", "NR", 200), Cause.API_NOT_FOUND),
         (seen("http1.invalid_transfer_encoding", "DPE", 501), Cause.BAD_REQUEST),
         (seen("websocket_handshake_unsuccessful", "", 502), Cause.NOT_A_WEBSOCKET),
         (seen("websocket_handshake_unsuccessful", "", 302), Cause.NOT_A_WEBSOCKET),

@@ -16,7 +16,16 @@ from holdfast.gateway.causes import Cause, cause_of
 from holdfast.gateway.evidence import BACKEND_FLAGS, TIMEOUT_FLAGS, Evidence
 
 _KIB = 1024
-# What the gateway rejects itself, by the status that it answers.
+# What the gateway rejects itself, by its reason, which gRPC callers cause too: their answers all have status 200.
+_REASONS = {
+    "direct_response": Cause.CALLER_NOT_ACCEPTED,  # see `routes.refusals`
+    "request_header_timeout": Cause.CALLER_STOPPED_SENDING,
+    "request_payload_too_large": Cause.REQUEST_TOO_LARGE,
+    "route_not_found": Cause.API_NOT_FOUND,
+    "upgrade_failed": Cause.REQUEST_REFUSED,
+    "websocket_handshake_unsuccessful": Cause.NOT_A_WEBSOCKET,
+}
+# And by the status that it answers.
 _REJECTED = {
     400: Cause.BAD_REQUEST,
     403: Cause.REQUEST_REFUSED,
@@ -75,15 +84,11 @@ def _caller_cause(seen: Evidence) -> Cause | None:
         return None
     if "OM" in seen.flags:
         return Cause.GATEWAY_OVERLOADED
-    if seen.details == "websocket_handshake_unsuccessful":
-        return Cause.NOT_A_WEBSOCKET
     if seen.details.startswith("rbac_access_denied"):  # see `refusals`
         return Cause.REQUEST_REFUSED
-    if seen.details == "direct_response" and seen.status == 403:
-        return Cause.CALLER_NOT_ACCEPTED
     if seen.flags & {"DC", "DR"} or seen.details.startswith("downstream_"):
         return Cause.CALLER_DISCONNECTED
-    return _REJECTED.get(seen.status)
+    return _REASONS.get(seen.details) or _REJECTED.get(seen.status)
 
 
 def _unreadable(seen: Evidence, header_kib: int) -> Cause:
