@@ -1,26 +1,15 @@
 """What stands in the way of a start is said in one sentence, and the exit code is 1."""
 
 import re
-import resource
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import pytest
 
+from disk_space import largest_file
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure, StoreFull
 from running import Holdfast
-
-
-@contextmanager
-def largest_file(size):
-    """Let this process and those that it starts write no file beyond *size* bytes, as if the disk were full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def damage(database):

@@ -4,14 +4,11 @@ The composition root: settings in, a running Holdfast out. The only place where 
 
 import asyncio
 import contextlib
-import os
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from holdfast import rest, web
 from holdfast.addresses import Network
-from holdfast.apis.api import DEFAULT_ORGANIZATION
+from holdfast.admin_password import ensure_admin
 from holdfast.apis.endpoint import Environment
 from holdfast.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
 from holdfast.concurrency_limit import ConcurrencyLimit
@@ -48,7 +45,6 @@ from holdfast.middleware import CrossOriginProtection, SecurityHeaders
 from holdfast.oidc import open_single_sign_on
 from holdfast.rate_limit import RateLimit
 from holdfast.sealing_keys import key_rotation, open_sealing
-from holdfast.services.accounts import ADMIN as ADMIN
 from holdfast.services.accounts import Accounts
 from holdfast.services.caller_certificates import Boundaries
 from holdfast.services.client_certificates import seal_anew
@@ -72,7 +68,6 @@ EMBEDDED = "embedded"
 DATABASE_FILE = "holdfast.sqlite"
 FORGET_EVERY = 3600.0  # seconds between looks for rows that nobody needs any more
 JSON_PATHS = ("/api/", "/client-registration/", "/oauth2/", "/openapi.json", "/metrics")
-PASSWORD_FILE = "admin-password"  # noqa: S105 - the name of the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +160,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         sealing = open_sealing(settings, data)
         store = Store(data / DATABASE_FILE)
         accounts = Accounts(store)
-        password = _ensure_admin(accounts, settings, data)
+        password = ensure_admin(accounts, settings, data)
         cache = Cache()
         process = EnvoyProcess(envoy, EMBEDDED, sockets, data / "envoy.log", limits.gateway)
         to_backends = backend_limits(settings)
@@ -300,19 +295,3 @@ def backend_limits(settings: Settings) -> BackendLimits:
 def _presents_client_certificate(cache: Cache, cluster: str) -> bool:
     found = cache.get(CLUSTER, cluster)
     return found is not None and presents_client_certificate(found)
-
-
-def _ensure_admin(accounts: Accounts, settings: Settings, data: Path) -> str | None:
-    given = settings.admin_password.get_secret_value() if settings.admin_password else None
-    if given is not None and not given:
-        raise CannotStart("HOLDFAST_ADMIN_PASSWORD is empty. Give it a password or unset it.")
-    file = data / PASSWORD_FILE
-    password = given or (file.read_text().strip() if file.exists() else secrets.token_urlsafe(15))
-    if not given and not file.exists():
-        # Kept before the user is, so that a password is never lost between the two.
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
-            output.write(f"{password}\n")
-    new = accounts.ensure_user(DEFAULT_ORGANIZATION, ADMIN, password, utc_now(), reset=given is not None)
-    if given is not None:
-        file.unlink(missing_ok=True)
-    return password if new and given is None else None

@@ -3,11 +3,11 @@ Where the sealing keys are: in a variable, in a file of one's own, or in the dat
 """
 
 import base64
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from holdfast.directories import replace_file
 from holdfast.machine import CannotStart
 from holdfast.sealing import Sealing, UnusableSealingKey, new_key, read_keys
 from holdfast.settings import Settings
@@ -97,15 +97,4 @@ class KeyFile:
 
     def write(self, keys: Sequence[bytes]) -> None:
         """Put *keys* in the place of what the file holds: after a crash it holds all of either. Raises OSError."""
-        beside = self.path.with_name(f".{self.path.name}.new")
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as output:
-            os.fchmod(output.fileno(), 0o600)
-            output.writelines(base64.b64encode(key) + b"\n" for key in keys)
-            output.flush()
-            os.fsync(output.fileno())
-        beside.replace(self.path)
-        directory = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        replace_file(self.path, b"".join(base64.b64encode(key) + b"\n" for key in keys))

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from holdfast.admin_password import PASSWORD_FILE
 from holdfast.apis.client_certificate import ClientCertificate
 from holdfast.apis.trust_settings import TrustException, TrustSettings
-from holdfast.app import DATABASE_FILE, PASSWORD_FILE
+from holdfast.app import DATABASE_FILE
 from holdfast.directories import data_directory
 from holdfast.doctor import examine
 from holdfast.sealing import Sealing

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from rich.console import Console
 
+from holdfast.admin_password import PASSWORD_FILE
 from holdfast.apis.api import DEFAULT_ORGANIZATION
-from holdfast.app import ADMIN, PASSWORD_FILE, Running, rotate_sealing_key, running
+from holdfast.app import Running, rotate_sealing_key, running
 from holdfast.cli.ending import exit_timer
 from holdfast.cli.failures import CommandFailed
 from holdfast.demo.story import play, stage
@@ -23,6 +24,7 @@ from holdfast.doctor import examine
 from holdfast.doctor.check import Check
 from holdfast.gateway.process import EnvoyMissing
 from holdfast.machine import CannotStart
+from holdfast.services.accounts import ADMIN
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import utc_now
 from holdfast.settings import Settings
@@ -71,10 +73,12 @@ def _said() -> Iterator[None]:
     except (CannotStart, EnvoyMissing, StoreFailure) as error:
         raise CommandFailed(str(error)) from error
     except OSError as error:
-        failure = unwritable(error)
-        if failure is None:
+        if failure := unwritable(error):
+            raise CommandFailed(str(failure)) from error
+        if error.filename is None:
             raise
-        raise CommandFailed(str(failure)) from error
+        text = f"{error.filename} can't be used ({error.strerror}). Let the user of Holdfast read and write it."
+        raise CommandFailed(text) from error
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T | None:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from holdfast.app import DATABASE_FILE, PASSWORD_FILE
+from holdfast.admin_password import PASSWORD_FILE
+from holdfast.app import DATABASE_FILE
 from holdfast.directories import OTHERS, open_files, owner_problem
 from holdfast.doctor.check import Check
 from holdfast.sealing_keys import KEY_FILE
