@@ -21,7 +21,12 @@ class Door:
 
     async def app(self, scope, receive, send):
         del receive
-        scope["state"]["account"] = scope["path"]
+        if scope["headers"]:
+            try:
+                await scope["state"]["count_as"](scope["path"])
+            except Busy:
+                await send({"type": "http.response.start", "status": 503, "headers": []})
+                return
         self.working[scope["path"]] += 1
         headers = [(b"content-type", self.content_type.encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -93,6 +98,17 @@ def test_a_user_is_one_user_whatever_they_show_once_it_was_verified():
             door.ask(authorization=f"Bearer {number}")
         await settle()
         assert (await door.ask(authorization="Bearer 2"))[0] == 503
+
+    play(story)
+
+
+def test_a_user_is_one_user_whatever_they_show_at_first():
+    async def story(door):
+        for number in range(5):
+            door.ask(client=f"192.0.2.{number}", authorization=f"Bearer {number}")
+        await settle()
+        assert door.working["/"] == 2
+        assert (await door.ask(client="192.0.2.9", cookie=f"{SESSION_COOKIE}=new"))[0] == 503
 
     play(story)
 

@@ -69,8 +69,9 @@ class ConcurrencyLimit:
     """
     Works on few requests of one user and of one address at a time, lets others wait, and answers 503 when too many do.
 
-    A user is known by what they show until it is verified, then by who they are, whatever else they show. Events
-    count only until they begin: they occupy no thread, and web/live.py bounds them.
+    A user is known by what they show until the door has verified it, then by who they are, whatever else they show:
+    `request.state.count_as` waits for a turn of theirs. Events count only until they begin: they occupy no thread, and
+    web/live.py bounds them.
     """
 
     def __init__(
@@ -87,28 +88,35 @@ class ConcurrencyLimit:
             await self._app(scope, receive, send)
             return
         shown = shown_by(scope)
-        state = scope.setdefault("state", {})
+        user = self._accounts.get(shown, shown)
         async with AsyncExitStack() as turns:
             try:
                 if shown:
-                    await turns.enter_async_context(self._users.turn(self._accounts.get(shown, shown)))
+                    await turns.enter_async_context(self._users.turn(user))
                 await turns.enter_async_context(self._addresses.turn(address_of(scope)))
             except Busy as error:
                 headers = {"Retry-After": str(error.seconds)}
                 await answer(Request(scope), BUSY, str(error), {}, headers)(scope, receive, send)
                 return
 
+            async def count_as(account: str) -> None:
+                self._remember(shown, account)
+                if account != user:
+                    await turns.enter_async_context(self._users.turn(account))
+
             async def follow(message: Message) -> None:
                 if _begins_events(message):
                     await turns.aclose()
                 await send(message)
 
+            scope.setdefault("state", {})["count_as"] = count_as
             await self._app(scope, receive, follow)
-        if shown and "account" in state:
-            self._accounts[shown] = state["account"]
-            self._accounts.move_to_end(shown)
-            if len(self._accounts) > MAX_KEYS:
-                self._accounts.popitem(last=False)
+
+    def _remember(self, shown: str, account: str) -> None:
+        self._accounts[shown] = account
+        self._accounts.move_to_end(shown)
+        if len(self._accounts) > MAX_KEYS:
+            self._accounts.popitem(last=False)
 
 
 def _begins_events(message: Message) -> bool:

@@ -22,8 +22,10 @@ def runtime(request: Request) -> Runtime:
 
 
 async def principal(request: Request) -> Principal:
-    """Find on whose behalf the request is made; raise what says why that is not known."""
-    return await principal_of_request(runtime(request), request)
+    """Find on whose behalf the request is made; raise what says why that is not known, or Busy."""
+    found = await principal_of_request(runtime(request), request)
+    await request.state.count_as(found.account)  # concurrency_limit.py
+    return found
 
 
 async def principal_of_request(running: Runtime, request: Request) -> Principal:
@@ -32,11 +34,8 @@ async def principal_of_request(running: Runtime, request: Request) -> Principal:
     if scheme.lower() == "basic":
         name, password = _basic(credentials)
         client = request.client.host if request.client else "unknown"
-        found = principal_of(await running.accounts.sign_in(name, password, client, running.now()))
-    else:
-        found = await run_in_threadpool(_principal_of_token, running, request)
-    request.state.account = found.account  # for concurrency_limit.py
-    return found
+        return principal_of(await running.accounts.sign_in(name, password, client, running.now()))
+    return await run_in_threadpool(_principal_of_token, running, request)
 
 
 def _principal_of_token(running: Runtime, request: Request) -> Principal:

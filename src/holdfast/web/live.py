@@ -19,7 +19,7 @@ from holdfast.services.failures import Failure
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
 from holdfast.web.rendering import action, difference, seen
-from holdfast.web.session import NotSignedIn, Running, Visitor, visitor
+from holdfast.web.session import NotSignedIn, Running, Visitor, visitor_of_request
 
 router = APIRouter(prefix="/apis/{api_id}")
 # A comment now and then finds out that the browser has gone, and that the session has ended.
@@ -58,7 +58,7 @@ async def _events(request: Request, running: Runtime, who: Principal, api_id: st
             try:
                 await asyncio.wait_for(observer.wait(), HEARTBEAT)
             except TimeoutError:
-                await asyncio.to_thread(visitor, request)
+                await asyncio.to_thread(visitor_of_request, running, request)
                 yield ": still here\n\n"
     except (NotSignedIn, NotFound):
         return  # the session has ended, or the API is gone

@@ -5,6 +5,7 @@ Who looks at a page: the principal of the session, or the way to the sign-in pag
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from holdfast.services.accounts import SESSION_COOKIE
 from holdfast.services.principal import Principal
@@ -21,9 +22,11 @@ def runtime(request: Request) -> Runtime:
     return found
 
 
-def visitor(request: Request) -> Principal:
-    """Find who has signed in; raise NotSignedIn."""
-    return visitor_of_request(runtime(request), request)
+async def visitor(request: Request) -> Principal:
+    """Find who has signed in; raise NotSignedIn, or Busy if they have too many requests in work."""
+    found = await run_in_threadpool(visitor_of_request, runtime(request), request)
+    await request.state.count_as(found.account)  # concurrency_limit.py
+    return found
 
 
 def visitor_of_request(running: Runtime, request: Request) -> Principal:
@@ -32,7 +35,6 @@ def visitor_of_request(running: Runtime, request: Request) -> Principal:
     found = running.accounts.session_principal(token, running.now()) if token else None
     if found is None:
         raise NotSignedIn
-    request.state.account = found.account  # for concurrency_limit.py
     return found
 
 
