@@ -77,11 +77,12 @@ def test_a_client_that_does_not_take_its_answer_is_ended(monkeypatch):
     asyncio.run(run())
 
 
-def test_headers_that_are_too_long_are_refused():
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"])
+def test_headers_that_are_too_long_are_refused(end):
     async def run():
         async with publisher() as server:
             reader, writer = await server.connect()
-            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * (MAX_HEAD + 1))
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * (MAX_HEAD + 1) + end)
             return await asyncio.wait_for(reader.readline(), 5)
 
     assert asyncio.run(run()).startswith(b"HTTP/1.1 400")
@@ -196,20 +197,50 @@ def test_a_drained_server_answers_what_is_in_flight_and_nothing_else():
     assert answered.endswith(b"ok")
 
 
-def test_draining_ends_at_its_time_and_events_do_not_hold_it_up():
-    async def run(head, within):
+@pytest.mark.parametrize("begun", [True, False])
+def test_draining_does_not_wait_for_events(begun):
+    async def run():
+        gate = Gate()
+
+        async def send_events(_scope, _receive, send):
+            if not begun:
+                await gate(_scope, _receive, ignore)
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
+            )
+            await send({"type": "http.response.body", "body": b": begun\n\n", "more_body": True})
+            await asyncio.Event().wait()
+
+        async with publisher(send_events) as server:
+            reader, writer = await server.connect()
+            writer.write(GET)
+            await (reader.readuntil(b"begun\n\n") if begun else gate.entered.wait())
+            gate.open.set()
+            async with asyncio.timeout(30):
+                await server.server.drain(60)
+
+    async def ignore(_message):
+        pass
+
+    asyncio.run(run())
+
+
+def test_draining_ends_at_its_time_and_waits_until_then_for_those_who_would_take_events():
+    async def run():
         app = Gate()
         async with publisher(app) as server:
-            _, writer = await server.connect()
-            writer.write(head)
+            reader, writer = await server.connect()
+            writer.write(GET.replace(b"\r\n\r\n", b"\r\nAccept: application/json, text/event-stream\r\n\r\n"))
             await app.entered.wait()
             begin = time.monotonic()
-            await server.server.drain(within)
-            return time.monotonic() - begin
+            await server.server.drain(0.1)
+            took = time.monotonic() - begin
+            app.open.set()
+            return took, await reader.readline()
 
-    assert asyncio.run(run(GET, 0.1)) >= 0.1
-    events = GET.replace(b"\r\n\r\n", b"\r\nAccept: text/event-stream\r\n\r\n")
-    assert asyncio.run(run(events, 60)) < 30
+    took, answered = asyncio.run(run())
+    assert took >= 0.1
+    assert answered.startswith(b"HTTP/1.1 200")
 
 
 def test_a_connection_in_its_handshake_does_not_hold_up_draining():

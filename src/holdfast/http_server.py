@@ -124,7 +124,7 @@ class _Protocol(H11Protocol, HttpConnection):
 
     def __init__(self, config: uvicorn.Config, state: ServerState, ended: Callable[[], None]) -> None:
         super().__init__(config, state, {})
-        self.conn = StrictConnection(h11.SERVER, MAX_HEAD)
+        self.conn: StrictConnection = StrictConnection(MAX_HEAD)
         self._ended = ended
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -180,14 +180,14 @@ class _Protocol(H11Protocol, HttpConnection):
         self._ended()
 
     def is_busy(self) -> bool:
-        """Say whether a request is in flight, or its answer not yet sent."""
-        if self.transport is None:
+        """Say whether a request is in flight, or its answer not yet sent; events never end, so they don't count."""
+        if self.transport is None or (self._is_in_flight() and self.conn.sends_events):
             return False
         return self._is_in_flight() or self.transport.get_write_buffer_size() > 0
 
     def shutdown(self) -> None:
         """End when the request in flight is answered; at once if there is none, or its answer never ends."""
-        if self._is_in_flight() and self._sends_events():
+        if self._is_in_flight() and self.conn.sends_events:
             self.abort()
         elif self.transport is not None and not self.transport.is_closing():
             super().shutdown()
@@ -199,10 +199,6 @@ class _Protocol(H11Protocol, HttpConnection):
 
     def _is_in_flight(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
-
-    def _sends_events(self) -> bool:
-        """Browsers ask for server-sent events so, and ask again when they end."""
-        return any(name == b"accept" and b"text/event-stream" in value for name, value in self.headers)
 
     def _end_after(self, seconds: float) -> None:
         self._end_no_longer()

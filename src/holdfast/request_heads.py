@@ -6,6 +6,7 @@ import re
 
 import h11
 
+EVENTS = b"text/event-stream"
 _END = b"\r\n\r\n"
 _BLANK = (b"\n\r\n", b"\n\n")  # what h11 takes for the end of a head
 _LONE = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
@@ -16,16 +17,29 @@ _FRAMING = re.compile(rb"\n(content-length|transfer-encoding)[ \t]*:([^\r]*)\r",
 class StrictConnection(h11.Connection):
     """h11, without what it takes kindly and others may read differently (RFC 9112, sections 2.2, 5.2 and 6.3)."""
 
+    def __init__(self, max_head: int) -> None:
+        """*max_head* is how many bytes a head has at most."""
+        super().__init__(h11.SERVER, max_head)
+        self._max_head = max_head
+        self.sends_events = False
+
+    def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
+        """Give the bytes to send, as `send` does; note whether server-sent events begin, an answer that never ends."""
+        if isinstance(event, h11.Response):
+            types = [value for name, value in event.headers if name == b"content-type"]
+            self.sends_events = any(value.startswith(EVENTS) for value in types)
+        return super().send_with_data_passthrough(event)
+
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         """Give the next event. Raises RemoteProtocolError for a head that is ambiguous."""
         if self.their_state is h11.IDLE:
-            _check_head(self.trailing_data[0])
+            _check_head(self.trailing_data[0], self._max_head)
         return super().next_event()
 
 
-def _check_head(received: bytes) -> None:
+def _check_head(received: bytes, max_head: int) -> None:
     """
-    Raise RemoteProtocolError if a head is ambiguous; *received* begins with it, and it may not be complete yet.
+    Raise RemoteProtocolError if a head is long or ambiguous; *received* begins with it, and it may not be complete yet.
 
     Refused are lines that do not end with CRLF, folded lines, NUL, a Content-Length that is not a number, and more than
     one Content-Length or Transfer-Encoding, also one of each.
@@ -33,6 +47,8 @@ def _check_head(received: bytes) -> None:
     if not any(blank in received for blank in _BLANK):
         return  # not complete; each byte may come alone, so look once only
     head = received.partition(_END)[0] + b"\r\n"
+    if len(head) > max_head:  # h11 counts only what comes in pieces
+        raise h11.RemoteProtocolError("the head is too long")
     if _LONE.search(head) or _FOLDED.search(head):
         raise h11.RemoteProtocolError("malformed line in the head")
     framing = _FRAMING.findall(head)
