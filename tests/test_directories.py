@@ -164,3 +164,21 @@ def test_a_directory_of_an_earlier_version_goes_when_nobody_listens_in_it_any_lo
         with temporary_directory():
             pass
     assert [each.name for each in temporary.glob("holdfast-*")] == ["holdfast-alive"]
+
+
+def test_a_path_that_is_too_long_for_sockets_is_refused_and_nothing_is_left(temporary, monkeypatch):
+    long = temporary / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with (
+        pytest.raises(CannotStart, match=r"longer than 100 bytes\. Set TMPDIR to a shorter path\.$"),
+        temporary_directory(),
+    ):
+        pass
+    assert list(long.iterdir()) == []
+
+
+def test_a_temporary_directory_that_cannot_be_written_is_said_in_one_sentence(temporary, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary / "missing"))
+    with pytest.raises(CannotStart, match=r"\(No such file or directory\)\. Set TMPDIR to"), temporary_directory():
+        pass

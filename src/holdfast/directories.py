@@ -21,6 +21,7 @@ log = structlog.get_logger()
 OTHERS = 0o077  # the bits of a mode that let others in
 LOCK_FILE = "lock"
 _PREFIX = "holdfast-"
+_MAX_PATH = 100  # bytes: a socket's path has at most 107, of which its name and a slash take 6
 _OWN = ("holdfast.sqlite", LOCK_FILE)  # an open directory with one of these has been a data directory before
 _OF_FILE_SYSTEMS = {"lost+found"}
 
@@ -105,11 +106,20 @@ def temporary_directory() -> Iterator[Path]:
     """
     Make a directory with a short path, as unix sockets need it, that only this user may enter; remove it at the end.
 
-    Those that killed processes of this user have left behind are removed first.
+    Those that killed processes of this user have left behind are removed first. Raises CannotStart.
     """
-    _remove_abandoned()
-    directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
+        _remove_abandoned()
+        directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    except OSError as error:
+        text = f"No directory for unix sockets can be made ({error.strerror})."
+        raise CannotStart(f"{text} Set TMPDIR to a directory that this user can write and that has space.") from error
+    try:
+        if len(os.fsencode(directory)) > _MAX_PATH:
+            raise CannotStart(
+                f"Unix sockets can't be made in {directory}: its path is longer than {_MAX_PATH} bytes. "
+                "Set TMPDIR to a shorter path."
+            )
         # Locked before it has its name: who finds it, finds it locked.
         new = directory / ".new"
         descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
@@ -178,11 +188,16 @@ def _can_lock(descriptor: int, how: int = fcntl.LOCK_SH) -> bool:
 
 def _remove_abandoned() -> None:
     for entry in os.scandir(tempfile.gettempdir()):
-        if entry.name.startswith(_PREFIX) and entry.is_dir(follow_symlinks=False):
-            directory = Path(entry.path)
-            if entry.stat(follow_symlinks=False).st_uid == os.geteuid() and _is_abandoned(directory):
-                shutil.rmtree(directory, ignore_errors=True)  # which follows no symbolic links
-                log.info("directory of a killed process removed", directory=str(directory))
+        if entry.name.startswith(_PREFIX) and _is_own_directory(entry) and _is_abandoned(directory := Path(entry.path)):
+            shutil.rmtree(directory, ignore_errors=True)  # which follows no symbolic links
+            log.info("directory of a killed process removed", directory=str(directory))
+
+
+def _is_own_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == os.geteuid()
+    except FileNotFoundError:  # another process has just removed it
+        return False
 
 
 def _is_abandoned(directory: Path) -> bool:
