@@ -1,5 +1,10 @@
 """The connection settings of endpoints on the page."""
 
+import html
+import json
+import re
+import shlex
+
 from rest.calls import APIS, URL, create_api
 
 FORM = {"with_production": "true", "production": URL}
@@ -32,3 +37,23 @@ def test_settings_that_contradict_each_other_are_shown_again_with_the_reason_and
     assert 'value="https://other.test"' in answer.text
     assert '<option value="http2" selected>' in answer.text
     assert client.get(f"{APIS}/{made['id']}").json()["endpointConfig"] == made["endpointConfig"]
+
+
+def test_the_curl_line_keeps_the_settings_and_what_others_stored(client):
+    production = {"url": URL, "config": {"protocol": "http1", "actionDuration": "30000"}}
+    made = create_api(client, endpointConfig={"production_endpoints": production, "sessionTimeOut": "it's 5"})
+    assert client.put(f"{APIS}/{made['id']}", json=curl_body(client, made)).status_code == 200
+    assert client.get(f"{APIS}/{made['id']}").json()["endpointConfig"] == made["endpointConfig"]
+
+
+def test_the_curl_line_of_an_api_without_endpoints_has_a_place_for_one(client):
+    made = create_api(client, endpointConfig=None)
+    assert curl_body(client, made)["endpointConfig"]["production_endpoints"] == {"url": "PRODUCTION"}
+
+
+def curl_body(client, made):
+    """What the curl line of the page sends."""
+    page = client.get(f"/apis/{made['id']}/endpoints").text
+    line = html.unescape(re.search(r'id="as-endpoints-curl-line">(.*?)</code>', page)[1])
+    words = shlex.split(line)
+    return json.loads(words[words.index("--json") + 1])

@@ -71,7 +71,7 @@ def full(described: Described) -> dict[str, Any]:
     """All of an API: `API`."""
     api, members = described.api, described.members
     own = summary(api, members.get("type")) | {"lastUpdatedTime": api.updated_at.isoformat()}
-    return {**_DEFAULTS, **members, **own, "endpointConfig": _endpoint_config(api, members)}
+    return {**_DEFAULTS, **members, **own, "endpointConfig": endpoint_config(described)}
 
 
 def found(api: Api, kind: str | None = None) -> dict[str, Any]:
@@ -89,8 +89,9 @@ def found(api: Api, kind: str | None = None) -> dict[str, Any]:
     }
 
 
-def _endpoint_config(api: Api, members: Mapping[str, Any]) -> dict[str, Any]:
-    kept = members.get("endpointConfig") or {}
+def endpoint_config(described: Described) -> dict[str, Any]:
+    """The member `endpointConfig` of an API."""
+    api, kept = described.api, described.members.get("endpointConfig") or {}
     config = {"endpoint_type": "http"} | kept
     for environment in ENVIRONMENTS:
         name, endpoint = f"{environment}_endpoints", api.endpoint(environment)

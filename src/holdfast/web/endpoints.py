@@ -2,6 +2,7 @@
 The endpoints of an API, with the certificates that they trust.
 """
 
+import json
 from functools import partial
 from typing import Annotated
 from urllib.parse import urlencode
@@ -12,10 +13,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from holdfast.apis.api import Api
+from holdfast.apis.description import endpoint_config
 from holdfast.apis.endpoint import Environment
 from holdfast.apis.errors import InvalidFields
 from holdfast.services import catalog, unused_trust
 from holdfast.services.http1_fallback import fallback_since
+from holdfast.services.principal import Principal
+from holdfast.services.runtime import Runtime
 from holdfast.services.unused_trust import UnusedTrust
 from holdfast.web.certificate_rows import certificate_rows, removed_rows
 from holdfast.web.client_rows import client_rows
@@ -127,6 +131,7 @@ def _page(
         answers=answers or {},
         connections=shown_connections(api, settings),
         fallback=fallback_since(running.store, api),
+        as_json=_as_json(running, who, api),
         unused=unused_trust.find_unused(running.store, who, left) if left else [],
         now=running.now(),
         rows=certificate_rows(running, who, api),
@@ -136,6 +141,14 @@ def _page(
         failures=running.failures.of(api),
         expanded=_is_about_certificates(request),
     )
+
+
+def _as_json(running: Runtime, who: Principal, api: Api) -> str:
+    """Write what a `PUT` sends to keep the endpoints of *api* with all their settings."""
+    config = endpoint_config(catalog.get_described(running.store, who, api.id))
+    if not api.endpoints:
+        config["production_endpoints"] = {"url": "PRODUCTION"}
+    return json.dumps({"endpointConfig": config}, ensure_ascii=False)
 
 
 def _is_about_certificates(request: Request) -> bool:
