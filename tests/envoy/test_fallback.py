@@ -3,6 +3,8 @@
 import contextlib
 import socket
 import ssl
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import h2.config
@@ -12,6 +14,7 @@ from h2.connection import ConnectionState, H2Connection
 from h2.errors import ErrorCodes
 
 from backends import V4, ListeningBackend
+from cli.commanding import Command
 from issuing import issue, server_context
 from running import Holdfast, wait_until
 
@@ -65,6 +68,19 @@ def set_protocol(holdfast: Holdfast, api: str, url: str, protocol: str) -> None:
     assert holdfast.rest.put(f"/apis/{api}", json={"endpointConfig": endpoints}).status_code == 200
 
 
+def assert_fallback_is_told(holdfast: Holdfast, api: str, home: Path) -> None:
+    """Check that REST and the command line tell since when, also after a client sends back what it got."""
+    got = holdfast.rest.get(f"/apis/{api}")
+    since = datetime.fromisoformat(got.json()["endpointConfig"]["production_endpoints"]["http1FallbackSince"])
+    assert since <= datetime.now(UTC)
+    put = holdfast.rest.put(f"/apis/{api}", json=got.json() | {"description": "new"})
+    assert put.json()["endpointConfig"] == got.json()["endpointConfig"]
+    environment = {"HOLDFAST_URL": holdfast.publisher_url, "HOLDFAST_USER": "admin"}
+    command = Command(home, HOLDFAST_PASSWORD=holdfast.admin_password, **environment)
+    said = " ".join(command.done("api", "show", api).output.split())
+    assert f"uses HTTP/1.1 since {since:%Y-%m-%d %H:%M} UTC, because the backend rejected HTTP/2" in said
+
+
 @pytest.mark.parametrize("rejection", ["reset", "goaway", "malformed"])
 def test_traffic_falls_back_to_http1_and_a_check_answers_at_once(holdfast: Holdfast, rejection: str):
     with RejectingBackend(rejection) as backend:
@@ -75,14 +91,19 @@ def test_traffic_falls_back_to_http1_and_a_check_answers_at_once(holdfast: Holdf
         assert checked.json()["statusCode"] == 200
 
 
-def test_a_check_of_a_saved_endpoint_is_enough_and_choosing_a_protocol_tries_http2_again(holdfast: Holdfast):
+def test_a_check_of_a_saved_endpoint_is_enough_and_choosing_a_protocol_tries_http2_again(
+    holdfast: Holdfast, tmp_path: Path
+):
     with RejectingBackend("reset") as backend:
         api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
         checked = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": backend.url()})
         assert checked.json()["statusCode"] == 200
         wait_until(lambda: holdfast.call(api.path).status_code == 200, 20)
+        assert_fallback_is_told(holdfast, api.id, tmp_path)
         backend.mended = True
         assert holdfast.call(api.path).status_code == 200
         for protocol in ("http2", "auto"):
             set_protocol(holdfast, api.id, backend.url(), protocol)
             wait_until(lambda: holdfast.call(api.path).status_code == 201)
+        after = holdfast.rest.get(f"/apis/{api.id}").json()
+        assert "http1FallbackSince" not in after["endpointConfig"]["production_endpoints"]

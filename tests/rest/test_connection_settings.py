@@ -64,6 +64,12 @@ def test_copies_and_archives_carry_the_settings(client):
     assert client.get(f"{APIS}/{made['id']}").json()["endpointConfig"] == made["endpointConfig"]
 
 
+def test_the_fallback_is_read_only(client):
+    endpoint = {"url": URL, "http1FallbackSince": "2026-01-01T00:00:00+00:00"}
+    made = create_api(client, endpointConfig={"production_endpoints": endpoint})
+    assert made["endpointConfig"]["production_endpoints"] == {"url": URL}
+
+
 @pytest.mark.parametrize(
     ("settings", "member"),
     [

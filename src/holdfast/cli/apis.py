@@ -2,6 +2,7 @@
 `holdfast api`: the APIs of the organization and their lifecycle.
 """
 
+import json
 import re
 from typing import Annotated, Any
 
@@ -80,8 +81,8 @@ def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
             ("Context", api["context"]),
             ("State", api["lifeCycleStatus"]),
             ("Description", api["description"]),
-            ("Production", endpoint_url(api, "production")),
-            ("Sandbox", endpoint_url(api, "sandbox")),
+            ("Production", _backend(api, "production")),
+            ("Sandbox", _backend(api, "sandbox")),
             ("Provider", api["provider"]),
             ("Created", date(api["createdTime"])),
             ("Changed", date(api["updatedTime"])),
@@ -192,6 +193,16 @@ def endpoint_connection(api: dict[str, Any], environment: str) -> dict[str, Any]
 def change_lifecycle(client: Client, api_id: str, action: str) -> None:
     """Take *action*, like Publish."""
     client.call("POST", "/apis/change-lifecycle", params={"action": action, "apiId": api_id})
+
+
+def _backend(api: dict[str, Any], environment: str) -> list[str | None]:
+    lines = [endpoint_url(api, environment)]
+    for name, value in endpoint_connection(api, environment).items():
+        lines.append(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
+    since = ((api.get("endpointConfig") or {}).get(f"{environment}_endpoints") or {}).get("http1FallbackSince")
+    if since:
+        lines.append(f"uses HTTP/1.1 since {date(since)} UTC, because the backend rejected HTTP/2")
+    return lines
 
 
 def _move(wanted: str, action: str, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.rest.pages import Pagination
 from holdfast.services.catalog import ApiDraft
 
+FALLBACK = "http1FallbackSince"  # of an endpoint, read-only
 _FIELDS = {"production": "endpointConfig.production_endpoints.url", "sandbox": "endpointConfig.sandbox_endpoints.url"}
 
 
@@ -26,7 +27,11 @@ class ConnectionBody(BaseModel):
 
 
 class EndpointBody(BaseModel):
-    """One backend; members other than its URL and connection settings are stored and returned."""
+    """
+    One backend; members other than its URL and connection settings are stored and returned.
+
+    `http1FallbackSince` is read-only: since when gateways use HTTP/1.1 because the backend rejected HTTP/2.
+    """
 
     model_config = ConfigDict(extra="allow")
     url: str
@@ -131,6 +136,7 @@ class ApiChange(BaseModel):
             endpoint = config.get(f"{environment}_endpoints") if config else None
             if isinstance(endpoint, dict):
                 endpoint.pop("url", None)
+                endpoint.pop(FALLBACK, None)
                 _remove_connection(endpoint)
         return sent
 

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from holdfast.apis.description import Described, full, summary
 from holdfast.apis.errors import InvalidFields
-from holdfast.rest.api_body import ApiAnswer, ApiBody, ApiChange, ApiListAnswer, in_rest_words
+from holdfast.rest.api_body import FALLBACK, ApiAnswer, ApiBody, ApiChange, ApiListAnswer, in_rest_words
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
@@ -18,6 +18,8 @@ from holdfast.rest.failures import describe_failure
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.queries import read_query
 from holdfast.services import api_names, catalog, copies, deletion
+from holdfast.services.http1_fallback import fallback_since
+from holdfast.services.runtime import Runtime
 from holdfast.services.unused_trust import LeftBehind, UnusedTrust
 from holdfast.services.versions import tag_of_api
 
@@ -48,7 +50,7 @@ def list_apis(
     apis, total = catalog.list_apis(running.store, caller, read_query(query), offset, limit)
     filters = {"query": query} | ({"expand": "true"} if expand else {})
     if expand:
-        listed = [full(each) for each in catalog.describe(running.store, caller, apis)]
+        listed = [_answer(running, each) for each in catalog.describe(running.store, caller, apis)]
     else:
         types = catalog.types_of(running.store, caller, apis)
         listed = [summary(api, types.get(api.id)) for api in apis]
@@ -67,7 +69,7 @@ def create_api(running: Running, caller: Caller, body: ApiBody, response: Respon
         made = catalog.create_described(running.store, caller, draft, running.now(), may_require_certificate=may)
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    return created(made, response)
+    return created(running, made, response)
 
 
 @router.post("/copy-api", status_code=201, responses={201: {"model": ApiAnswer}})
@@ -81,9 +83,8 @@ def copy_api(
 ) -> dict[str, Any]:
     """Create a new version of an API, with all that the old one has."""
     known, now = api_names.resolve_id(running.store, caller, api_id), running.now()
-    return created(
-        copies.copy_api(running.store, caller, known, new_version, now, is_default=default_version), response
-    )
+    made = copies.copy_api(running.store, caller, known, new_version, now, is_default=default_version)
+    return created(running, made, response)
 
 
 @router.get("/{api_id}", responses={200: {"model": ApiAnswer}})
@@ -91,7 +92,7 @@ def get_api(running: Running, caller: Caller, api_id: str, unless: IfNoneMatch) 
     """Get an API."""
     found = catalog.get_described(running.store, caller, api_id)
     unless.known(tag_of_api(found))
-    return full(found)
+    return _answer(running, found)
 
 
 @router.get("/{api_id}/failures")
@@ -131,7 +132,7 @@ def update_api(
     except InvalidFields as error:
         raise in_rest_words(error) from error
     response.headers["ETag"] = quote_tag(tag_of_api(changed.described))
-    return full(changed.described) | (_left(changed.left) if changed.left != LeftBehind() else {})
+    return _answer(running, changed.described) | (_left(changed.left) if changed.left != LeftBehind() else {})
 
 
 @router.delete("/{api_id}", response_class=Response)
@@ -144,11 +145,19 @@ def delete_api(
     return Response() if left == LeftBehind() else JSONResponse(_left(left))
 
 
-def created(made: Described, response: Response) -> dict[str, Any]:
+def created(running: Runtime, made: Described, response: Response) -> dict[str, Any]:
     """Answer with an API that is new, and say where it is."""
     response.headers["Location"] = f"{PREFIX}/apis/{made.api.id}"
     response.headers["ETag"] = quote_tag(tag_of_api(made))
-    return full(made)
+    return _answer(running, made)
+
+
+def _answer(running: Runtime, described: Described) -> dict[str, Any]:
+    """Describe an API, with what Holdfast has learned about its backends."""
+    answer = full(described)
+    for environment, since in fallback_since(running.store, described.api).items():
+        answer["endpointConfig"][f"{environment}_endpoints"][FALLBACK] = since.isoformat()
+    return answer
 
 
 def _left(left: LeftBehind) -> dict[str, Any]:

@@ -82,4 +82,4 @@ def import_api(
         )
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    return created(made, response)
+    return created(running, made, response)

@@ -45,7 +45,7 @@ def import_openapi(
         )
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    return created(made, response)
+    return created(running, made, response)
 
 
 @router.post("/validate-openapi", tags=["Validation"])
