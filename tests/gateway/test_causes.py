@@ -150,7 +150,7 @@ def test_a_cause_without_a_code_says_what_envoy_says():
 def test_limits_are_named_with_the_setting_that_changes_them():
     limits = BackendLimits(requests=7, websockets=8, header_fields=9, header_kib=10)
     busy = explain(Cause.TOO_MANY_OPEN_REQUESTS, "", limits)
-    assert busy.sentence.endswith("It allows 7 at once; websockets: 8.")
+    assert busy.sentence.endswith("It allows 7 at once, 1,024 connections, and 1,024 that wait for one; websockets: 8.")
     assert "HOLDFAST_BACKEND_REQUESTS" in busy.remedy
     for cause in (Cause.RESPONSE_HEADERS_TOO_LARGE, Cause.TOO_MANY_RESPONSE_HEADERS, Cause.REQUEST_HEADERS_TOO_LARGE):
         assert explain(cause, "", limits).sentence.endswith("The gateway allows 9 fields and 10 KiB.")

@@ -156,8 +156,9 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         "Let the backend send either Content-Length, once and right, or Transfer-Encoding: chunked, but not both.",
     ),
     Cause.CLOSED_BEFORE_RESPONSE: Explanation(
-        "The backend ended the connection before it answered.",
-        "Read its log. A backend that asks for a client certificate does this too.",
+        "The backend ended the connection, or its HTTP/2 stream, before it answered.",
+        "Read its log. A backend that asks for a client certificate does this too. One that wants HTTP/1.1 for this "
+        "path resets the stream: choose HTTP/1.1 for the endpoint.",
         Action.TEST_ENDPOINT,
     ),
     Cause.CLOSED_DURING_RESPONSE: Explanation(
@@ -170,8 +171,8 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     ),
     Cause.TOO_MANY_OPEN_REQUESTS: Explanation(
         "The backend has as many open requests as the gateway allows.",
-        "Find out why the backend is slow. If it can take more at once, raise HOLDFAST_BACKEND_REQUESTS, or "
-        "HOLDFAST_BACKEND_WEBSOCKETS for websockets.",
+        "Find out why the backend is slow. If it can take more at once, raise HOLDFAST_BACKEND_REQUESTS (for "
+        "websockets, HOLDFAST_BACKEND_WEBSOCKETS) and HOLDFAST_BACKEND_CONNECTIONS.",
     ),
     Cause.CONNECTION_REFUSED: Explanation(
         "The backend refuses connections.",
@@ -267,7 +268,10 @@ def _more(cause: Cause, reason: str, limits: BackendLimits) -> str:
             names = presented_names(reason)
             return f"It is for {names}." if names else ""
         case Cause.TOO_MANY_OPEN_REQUESTS:
-            return f"It allows {limits.requests:,} at once; websockets: {limits.websockets:,}."
+            return (
+                f"It allows {limits.requests:,} at once, {limits.connections:,} connections, and {limits.pending:,} "
+                f"that wait for one; websockets: {limits.websockets:,}."
+            )
         case Cause.RESPONSE_HEADERS_TOO_LARGE | Cause.TOO_MANY_RESPONSE_HEADERS | Cause.REQUEST_HEADERS_TOO_LARGE:
             return f"The gateway allows {limits.header_fields:,} fields and {limits.header_kib:,} KiB."
         case Cause.OTHER:
