@@ -243,6 +243,21 @@ def test_draining_ends_at_its_time_and_waits_until_then_for_those_who_would_take
     assert answered.startswith(b"HTTP/1.1 200")
 
 
+def test_requests_that_are_cut_off_leave_no_traceback(monkeypatch, caplog):
+    monkeypatch.setattr(http_server, "CANCELLED_WITHIN", 0.05)
+
+    async def run():
+        app = Gate()
+        async with publisher(app) as server:
+            _, writer = await server.connect()
+            writer.write(GET)
+            await app.entered.wait()
+            await server.server.drain(0)
+
+    asyncio.run(run())
+    assert caplog.records == []
+
+
 def test_a_connection_in_its_handshake_does_not_hold_up_draining():
     async def run():
         async with publisher(tls=server_context(issue("127.0.0.1"))) as server:

@@ -12,7 +12,7 @@ from email.utils import formatdate
 
 import h11
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
@@ -64,8 +64,13 @@ class Server:
         limits: ConnectionLimits,
         trusted_proxies: Sequence[Network],
     ) -> None:
+
+        async def until_cut(scope: Scope, receive: Receive, send: Send) -> None:
+            with contextlib.suppress(asyncio.CancelledError):  # by `stop`; uvicorn would log it as an error of the app
+                await app(scope, receive, send)
+
         config = uvicorn.Config(
-            app,
+            until_cut,
             http=_Protocol,
             ws="none",
             log_config=None,
