@@ -9,7 +9,7 @@ import pytest
 from backends import Backend, closed_port, silent_backend
 from holdfast.certificates.parsing import MAX_BYTES
 from holdfast.services.accounts import SESSION_COOKIE
-from holdfast.services.probing import AT_ONCE, MAX_WAITING, Probes
+from holdfast.services.probing import PLACES_OF_USER, Probes
 from issuing import issue, truststore
 from rest.calls import ENDPOINTS, URL, assert_problem, create_api, unchanged, upload
 
@@ -134,7 +134,7 @@ def test_who_comes_when_too_many_wait_is_told_to_come_again(shared_runtime, conn
     probes = Probes(shared_runtime.cache, "embedded", Path("/nonexistent"), warming, seconds=0.3)
     client = connect(replace(shared_runtime, probes=probes))
     client.cookies.set(SESSION_COOKIE, shared_runtime.accounts.start_session(berta, shared_runtime.now()))
-    count = AT_ONCE + MAX_WAITING + 4
+    count = PLACES_OF_USER + 4
     with silent_backend() as url, ThreadPoolExecutor(count) as threads:
         answers = list(threads.map(lambda _: post(client, "fetch", url), range(count)))
     refused = [answer for answer in answers if answer.status_code != 200]

@@ -20,13 +20,13 @@ from holdfast.probe import Obstacle, Presentation, Unseen
 from holdfast.services.enforcement import Progress
 from holdfast.services.errors import Conflict, NotFound, TooManyTests
 from holdfast.services.principal import Principal
-from holdfast.services.probing import AT_ONCE, MAX_WAITING, WITHIN, Probes
+from holdfast.services.probing import AT_ONCE, AT_ONCE_OF_USER, PLACES_OF_USER, WITHIN, Probes
 from holdfast.services.tested_trust import Terms, terms_to_test
 from issuing import issue
 from services.control_plane import SEALING, ListeningGateway, advance, control_plane, play
 from store.values import read
 
-ANNA = Principal("default", "anna")
+ANNA, BERTA = Principal("default", "anna"), Principal("default", "berta")
 NOW = datetime.now(UTC)
 HOST, PIZZA = "backend.test", "https://pizza.test"
 PRESENTED = issue(HOST)
@@ -140,7 +140,7 @@ def test_a_test_that_is_given_up_leaves_nothing_behind(store):
         async with control_plane(store) as plane:
             plane.connect("embedded").answer()
             made = probes(plane)
-            asking = [asyncio.create_task(made.probe(ANNA, url(backend), TERMS)) for _ in range(AT_ONCE)]
+            asking = [asyncio.create_task(made.probe(who, url(backend), TERMS)) for who in (ANNA, BERTA) * 2]
             await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
             for each in asking:
                 each.cancel()
@@ -177,25 +177,36 @@ def test_a_test_does_not_change_what_is_said_of_traffic(store, served, believe_m
     assert before.progress is during.progress is after.progress is Progress.ENFORCED
 
 
-def test_only_so_many_are_tested_at_once_and_only_so_many_wait(store):
+def test_only_so_many_are_tested_at_once_and_one_user_leaves_turns_and_places_to_others(store):
     async def story():
         async with control_plane(store) as plane:
             plane.connect("embedded").answer()
             made = probes(plane)
-            asking = [asyncio.create_task(made.probe(ANNA, url(backend), TERMS)) for _ in range(AT_ONCE + MAX_WAITING)]
-            await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
+
+            def begin(who, count):
+                return [asyncio.create_task(made.probe(who, url(backend), TERMS)) for _ in range(count)]
+
+            asking = begin(ANNA, PLACES_OF_USER)
+            await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE_OF_USER)
             for refused in (made.probe(ANNA, url(backend), TERMS), made.fetch(ANNA, url(backend), NOTHING)):
                 with pytest.raises(TooManyTests):
                     await refused
-            seen = len(of_tests(plane))
+            of_one = len(of_tests(plane))
+            other = await made.fetch(BERTA, url(backend), NOTHING)
+            for name in ("berta", "carla", "doris"):
+                asking += begin(Principal("default", name), PLACES_OF_USER)
+            await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
+            with pytest.raises(TooManyTests):
+                await made.fetch(Principal("default", "emma"), url(backend), NOTHING)
             for each in asking:
                 each.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
-            return seen, await made.fetch(ANNA, url(backend), NOTHING)
+            return of_one, other, await made.fetch(ANNA, url(backend), NOTHING)
 
     with Backend(PRESENTED) as backend:
-        seen, afterwards = play(story())
-    assert seen == 2 * AT_ONCE
+        of_one, other, afterwards = play(story())
+    assert of_one == 2 * AT_ONCE_OF_USER
+    assert isinstance(other, Presentation)
     assert isinstance(afterwards, Presentation)
 
 

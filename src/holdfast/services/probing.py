@@ -13,6 +13,7 @@ from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -44,11 +45,14 @@ from holdfast.services.verdicts import (
     judge_refusal,
     refined,
 )
+from holdfast.shares import Shares
 
 T = TypeVar("T")
 log = structlog.get_logger()
 AT_ONCE = 4
-MAX_WAITING = 16
+AT_ONCE_OF_USER = 2
+PLACES = 20  # at once or waiting
+PLACES_OF_USER = 6
 WITHIN = 8.0  # seconds, once it has its turn
 RESOLVED_WITHIN = 2.5
 
@@ -114,7 +118,8 @@ class Probes:
         self._rejects_http2 = rejects_http2
         self._now = now
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._waiting = 0
+        self._turns_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()  # by account
+        self._places = Shares(PLACES, PLACES_OF_USER)
         # Threads of its own, also for looks that were given up: slow backends must not take those of everything else.
         self._threads = ThreadPoolExecutor(2 * AT_ONCE, "probe")
 
@@ -127,7 +132,7 @@ class Probes:
             TooManyTests: Too many wait for their turn.
         """
         target = read_https_endpoint(endpoint)
-        async with self._turn():
+        async with self._turn(who):
             end = asyncio.get_running_loop().time() + WITHIN
             addresses = await self._resolve(target)
             if isinstance(addresses, Unseen):
@@ -153,7 +158,7 @@ class Probes:
             TooManyTests: Too many wait for their turn.
         """
         target = read_https_endpoint(endpoint)
-        async with self._turn():
+        async with self._turn(who):
             addresses = await self._resolve(target)
             if isinstance(addresses, Unseen):
                 return addresses
@@ -174,7 +179,7 @@ class Probes:
             TooManyTests: Too many wait for their turn.
         """
         target = replace(parse_endpoint(endpoint), connection=connection)
-        async with self._turn():
+        async with self._turn(who):
             end = asyncio.get_running_loop().time() + WITHIN
             addresses = await self._resolve(target)
             if isinstance(addresses, Unseen):
@@ -214,18 +219,15 @@ class Probes:
         return await self._ask_until(end, asked, partial(judge_refusal, presents=client is not None))
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        if self._turns.locked() and self._waiting >= MAX_WAITING:
+    async def _turn(self, who: Principal) -> AsyncIterator[None]:
+        if not self._places.take(who.account):
             raise TooManyTests
-        self._waiting += 1
         try:
-            await self._turns.acquire()
+            of_user = self._turns_of.setdefault(who.account, asyncio.Semaphore(AT_ONCE_OF_USER))
+            async with of_user, self._turns:
+                yield
         finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._turns.release()
+            self._places.give_back(who.account)
 
     async def _resolve(self, target: Endpoint) -> list[str] | Unseen:
         found = partial(resolve, target.origin.host, self._networks, RESOLVED_WITHIN, self._resolver)
