@@ -17,5 +17,6 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     fi
 fi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+echo "Installing packages into $venv; the first time, this takes a few minutes."
 "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

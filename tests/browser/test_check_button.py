@@ -78,3 +78,11 @@ def test_without_scripts_the_page_comes_back_with_the_answer_and_enter_still_sav
     url_of(page).press("Enter")
     expect(page.get_by_text("Endpoints saved")).to_be_visible()
     context.close()
+
+
+def test_the_settings_of_an_endpoint_are_shown_while_its_box_is_checked(signed_in: Page, api: PublishedApi):
+    signed_in.goto(f"/apis/{api.id}/endpoints")
+    settings = signed_in.get_by_text("Advanced settings of the Sandbox Endpoint")
+    expect(settings).to_be_hidden()
+    signed_in.get_by_label("Sandbox Endpoint", exact=True).check()
+    expect(settings).to_be_visible()

@@ -92,6 +92,7 @@ def test_deleting_an_api_says_which_certificates_no_api_uses_any_more_or_deletes
         if not options:
             command.done("certificate", "add", "unused", url, "-", stdin=issue("unused.example").pem)
         assert command.done("certificate", "list", "--unused", "--json").json["count"] == 0
+        assert command.done("certificate", "list", "--unused").output == "No endpoint certificate is unused.\n"
         ended = command.done("api", "delete", "Pasta", *options, "--yes")
         assert ended.output == f"Deleted Pasta 1 (/pasta).\n{said}"
         assert command.done("certificate", "list", "--unused", "--json").json["count"] == (0 if options else 1)

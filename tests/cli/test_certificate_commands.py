@@ -77,7 +77,7 @@ def test_certificates_are_listed_shown_replaced_downloaded_and_deleted(command, 
     assert command.done("certificate", "show", "pizza", "--json").json["previous"] == []
     command.done("certificate", "replace", "pizza", "-", stdin=backend[0].pem)
     ended = command.done("certificate", "replace", "pizza", "-", "--wait", stdin=other.pem)
-    assert "warning name-mismatch: It is for other.example" in ended.errors
+    assert "warning name-mismatch: It has the dNSName other.example" in ended.errors
     assert x509.load_pem_x509_certificate(command.done("certificate", "download", "pizza").output.encode()) == (
         other.certificate
     )

@@ -58,6 +58,7 @@ def test_a_backend_that_is_refused_ends_with_1_and_says_what_to_do(look_with):
     assert "Subject   CN=backend.example" in lines
     assert "TLS                 TLSv1.3 TLS_AES_256_GCM_SHA384" in lines
     assert "Client certificate  asked for" in lines
+    assert f"SHA-256   {':'.join(['AB'] * 32)}" in lines
     assert lines[-1] == "warning: Expires soon. Renew it. [expiring]"
     assert (asked.method, asked.path) == ("POST", "/api/am/publisher/v4/endpoints/probe")
 

@@ -39,6 +39,12 @@ def test_settings_that_contradict_each_other_are_shown_again_with_the_reason_and
     assert client.get(f"{APIS}/{made['id']}").json()["endpointConfig"] == made["endpointConfig"]
 
 
+def test_settings_of_an_endpoint_whose_box_is_not_checked_do_not_matter(client):
+    made = create_api(client)
+    contradictory = {"sandbox_protocol": "http2", "sandbox_connection_per_caller": "true"}
+    assert client.post(f"/apis/{made['id']}/endpoints", data=FORM | contradictory).status_code == 303
+
+
 def test_the_curl_line_keeps_the_settings_and_what_others_stored(client):
     production = {"url": URL, "config": {"protocol": "http1", "actionDuration": "30000"}}
     made = create_api(client, endpointConfig={"production_endpoints": production, "sessionTimeOut": "it's 5"})

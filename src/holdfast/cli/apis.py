@@ -89,7 +89,8 @@ def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
             ("Id", api["id"]),
         ]
         for each in failures:
-            failed = f"{each['code']} ({each['times']} times, last {date(each['last'])})"
+            times = "once" if each["times"] == 1 else f"{each['times']} times"
+            failed = f"{each['code']} ({times}, last {date(each['last'])})"
             facts.append((f"Failing in {each['environment']}", [failed, each["message"], each["remedy"]]))
         write_facts(facts)
 

@@ -20,7 +20,7 @@ from holdfast.cli.client import Client, connect, segment
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.files import read_certificate_file, write_file
 from holdfast.cli.help import OF_INSPECTING, ending
-from holdfast.cli.output import AsJson, Yes, confirm, date, say, tell, write_facts, write_json, write_table
+from holdfast.cli.output import AsJson, Yes, confirm, date, grouped, say, tell, write_facts, write_json, write_table
 from holdfast.cli.signing_in import PasswordStdin, read_password
 from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced
 
@@ -53,8 +53,9 @@ def list_certificates(
     if as_json:
         write_json({"count": len(found), "list": found})
         return
+    nothing = "No endpoint certificate is unused." if unused else "There are no endpoint certificates."
     rows = [(each["alias"], each["endpoint"], each["expiryStatus"], date(each["notAfter"])) for each in found]
-    write_table(["ALIAS", "ENDPOINT", "STATUS", "NOT AFTER (UTC)"], rows, "There are no endpoint certificates.")
+    write_table(["ALIAS", "ENDPOINT", "STATUS", "NOT AFTER (UTC)"], rows, nothing)
 
 
 @commands.command(
@@ -136,7 +137,7 @@ def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
                 ("In force", in_words(found["enforcement"])),
                 (
                     "Beside it",
-                    [f"{each['subject']}, SHA-256 {each['fingerprint']}" for each in found["previous"]],
+                    [f"{each['subject']}, SHA-256 {grouped(each['fingerprint'])}" for each in found["previous"]],
                 ),
                 ("Used by", [f"{each['name']} {each['version']}" for each in usage] or "no API"),
             ]
@@ -275,7 +276,7 @@ def _show(certificates: list[dict[str, Any]], findings: list[dict[str, Any]]) ->
                 ("Key", certificate["key"]),
                 ("Signature", certificate["signatureAlgorithm"]),
                 ("CA", "yes" if certificate["isCa"] else "no"),
-                ("SHA-256", certificate["fingerprint"]),
+                ("SHA-256", grouped(certificate["fingerprint"])),
                 *((each["severity"], f"{each['message']} {each['remedy']} [{each['code']}]") for each in of_it),
             ]
         )

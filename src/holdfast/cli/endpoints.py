@@ -15,7 +15,7 @@ from holdfast.cli.client import connect, segment
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.files import read_certificate_file
 from holdfast.cli.help import OF_TESTS, ending
-from holdfast.cli.output import AsJson, date, say, write_facts, write_json
+from holdfast.cli.output import AsJson, date, grouped, say, write_facts, write_json
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -125,7 +125,7 @@ def _show(found: dict[str, Any]) -> None:
                 ("Subject", each.get("subject")),
                 ("Issuer", each.get("issuer")),
                 ("Valid", f"{date(validity['from'])} to {date(validity['to'])} UTC" if validity else ""),
-                ("SHA-256", each.get("fingerprint")),
+                ("SHA-256", grouped(each["fingerprint"])),
             ]
         )
     for each in found.get("findings") or []:

@@ -88,6 +88,11 @@ def date(moment: str) -> str:
         return moment
 
 
+def grouped(fingerprint: str) -> str:
+    """Write hexadecimal digits as pages and openssl do: A1:B2:..."""
+    return ":".join(fingerprint[i : i + 2] for i in range(0, len(fingerprint), 2)).upper()
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask, unless it is answered by --yes; raise CommandFailed when the answer is not yes."""
     if not yes and ask(f"{question} [y/N]").lower() not in {"y", "yes"}:

@@ -94,13 +94,19 @@ async def _until_stopped(work: Coroutine[Any, Any, T], stopped: Callable[[], Non
     """Do *work*, then call *stopped*. A second signal ends the wait for requests in flight, too."""
     task = asyncio.create_task(work)
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, _stop, task)
     try:
         return await task
     except asyncio.CancelledError:
         return None
     finally:
         stopped()
+
+
+def _stop(task: "asyncio.Task[T]") -> None:
+    if not task.cancelling():
+        console.print("Stopping: requests in flight may finish first. A second Ctrl-C ends them.")
+    task.cancel()
 
 
 async def _up(settings: Settings, *, demo: bool) -> None:

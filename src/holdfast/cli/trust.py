@@ -15,7 +15,7 @@ from holdfast.cli.client import Client, connect
 from holdfast.cli.failures import Misused
 from holdfast.cli.files import read_certificate_file
 from holdfast.cli.help import ending
-from holdfast.cli.output import AsJson, date, say, write_facts, write_json
+from holdfast.cli.output import AsJson, date, grouped, say, write_facts, write_json
 from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced
 
 SETTINGS = "/endpoints/trust-settings"
@@ -157,7 +157,7 @@ def _show(found: dict[str, Any], *, as_json: bool) -> None:
             ("Server name", {None: "the URL's host", "": "none"}.get(found["sni"], found["sni"])),
             ("Certificate pins", found["certificatePins"]),
             ("Public key pins", found["spkiPins"]),
-            ("CRLs", [f"{each['issuer']}, SHA-256 {each['fingerprint']}" for each in found["crls"]]),
+            ("CRLs", [f"{each['issuer']}, SHA-256 {grouped(each['fingerprint'])}" for each in found["crls"]]),
             ("TLS", f"{found['tlsMinimum']} to {found['tlsMaximum']}"),
             ("In force", in_words(found["enforcement"])),
         ]

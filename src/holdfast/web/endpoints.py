@@ -57,8 +57,9 @@ def save(
     with_sandbox: Annotated[bool, Form()] = False,
 ) -> Response:
     """Keep the endpoints whose boxes are checked."""
+    with_endpoint = {name for name, kept in (("production", with_production), ("sandbox", with_sandbox)) if kept}
     chosen = (production if with_production else None, sandbox if with_sandbox else None)
-    connections, errors = read_typed(settings)
+    connections, errors = read_typed({name: each for name, each in settings.items() if name in with_endpoint})
     left: tuple[UnusedTrust, ...] = ()
     try:
         if not errors:

@@ -77,8 +77,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if isinstance(error.__cause__, OSError):  # a body that did not fit into memory goes to a file
         return await _not_saved(request, error.__cause__)
     status = error.status_code if isinstance(error, HTTPException) else 500
-    message = "There is no page at this address." if status == 404 else HTTPStatus(status).description
-    return render(request, "error.html", status=status, title=HTTPStatus(status).phrase, message=message)
+    title, message = HTTPStatus(status).phrase, HTTPStatus(status).description
+    if status == 404:
+        title, message = "Page not found", "Check the address, or start from the list of APIs."
+    return render(request, "error.html", status=status, title=title, message=message)
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 Templates -> answers.
 """
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,13 @@ def difference(failure: Failure) -> str:
     if found is None or found.difference is None:
         return ""
     differs = found.difference
-    return f"{differs.field}: expected {differs.expected}, presented {differs.presented}."
+    expected, presented = with_grouped_fingerprints(differs.expected), with_grouped_fingerprints(differs.presented)
+    return f"{differs.field}: expected {expected}, presented {presented}."
+
+
+def with_grouped_fingerprints(text: str) -> str:
+    """Write the SHA-256 fingerprints within *text* as other pages and openssl do: A1:B2:..."""
+    return re.sub(r"\b[0-9a-f]{64}\b", lambda match: _grouped(match[0]), text)
 
 
 def action(failure: Failure, endpoint: str, who: Principal) -> tuple[str, str] | None:
@@ -179,5 +186,6 @@ _environment.filters |= {
     "segment": _segment,
     "seen": seen,
     "difference": difference,
+    "with_grouped_fingerprints": with_grouped_fingerprints,
     "action": action,
 }

@@ -15,11 +15,15 @@ document.addEventListener("keydown", (event) => {
   link.click();
 });
 
-// An endpoint's URL can be typed and checked only while its box is; a box that is checked puts the cursor there.
+// An endpoint's URL can be typed and tested, and its settings seen, only while its box is checked; a box that is checked puts the cursor there.
 for (const box of document.querySelectorAll("[data-enables]")) {
   const input = document.getElementById(box.dataset.enables);
   const button = input.parentElement.querySelector("button:not([aria-disabled])");
-  const follow = () => [input, button].forEach((each) => each?.toggleAttribute("disabled", !box.checked));
+  const settings = box.closest("fieldset")?.querySelector(".connection");
+  const follow = () => {
+    for (const each of [input, button]) each?.toggleAttribute("disabled", !box.checked);
+    settings?.toggleAttribute("hidden", !box.checked);
+  };
   follow();
   box.addEventListener("change", () => {
     follow();
