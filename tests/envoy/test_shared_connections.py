@@ -1,4 +1,4 @@
-"""Requests that share an HTTP/2 connection to a backend don't suffer from each other."""
+"""Requests that share an HTTP/2 connection don't suffer from each other."""
 
 import itertools
 import socket
@@ -7,10 +7,14 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import StreamEnded, StreamReset
 
 from issuing import issue
 from misbehaving import V4, misbehaving_backend
 from running import Holdfast, PublishedApi, refusal
+from scripted import receive
 
 pytestmark = pytest.mark.envoy
 PRESENTED = issue(V4)
@@ -48,3 +52,29 @@ def test_a_malformed_response_fails_no_other_request(holdfast: Holdfast, api: Pu
     with holdfast.caller() as caller, caller.stream("GET", f"{api.path}/endless") as response:
         assert refusal(holdfast.call(f"{api.path}/upper-case", "POST")) == "502 backend_response_invalid"
         assert read(response, 16 * MIB)  # more than is on its way
+
+
+MALFORMED = [
+    ("te", "gzip"),
+    ("connection", "close"),
+    ("X-Upper", "case"),
+    ("x-line", "a\nb: c"),
+    ("upgrade", "websocket"),
+]
+
+
+def test_a_malformed_request_fails_no_other_request(holdfast: Holdfast, api: PublishedApi):
+    url = httpx.URL(holdfast.gateway_url)
+    config = H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
+    talk, ended = H2Connection(config), dict[int, str]()
+    with socket.create_connection((url.host, url.port or 80), timeout=20) as caller:
+        talk.initiate_connection()
+        head = [(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", f"{api.path}/good")]
+        for number, field in enumerate([*MALFORMED, ("x-good", "1")]):
+            talk.send_headers(2 * number + 1, [*head, field], end_stream=True)
+        caller.sendall(talk.data_to_send())
+        while len(ended) <= len(MALFORMED):
+            for event in talk.receive_data(receive(caller)):
+                if isinstance(event, StreamEnded | StreamReset):
+                    ended.setdefault(event.stream_id or 0, type(event).__name__)
+    assert list(dict(sorted(ended.items())).values()) == ["StreamReset"] * len(MALFORMED) + ["StreamEnded"]

@@ -21,7 +21,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 )
 from envoy.type.tracing.v3.custom_tag_pb2 import CustomTag
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.wrappers_pb2 import UInt32Value
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from holdfast.addresses import Network
 from holdfast.apis.endpoint import Environment
@@ -50,6 +50,8 @@ _HTTP2 = Http2ProtocolOptions(
     max_concurrent_streams=UInt32Value(value=100),
     initial_stream_window_size=UInt32Value(value=64 * 1024),
     initial_connection_window_size=UInt32Value(value=1024 * 1024),
+    # A malformed request fails alone (RFC 9113, section 8.1.1): proxies send many callers' requests on one connection.
+    override_stream_error_on_invalid_http_message=BoolValue(value=True),
 )
 # What no backend answered, and no backend flag (see `evidence`) says anything about.
 _REJECTED = (
