@@ -106,6 +106,7 @@ def test_every_route_to_a_backend_says_which_urls_become_which_unless_that_is_tu
     api = replace(make_api(context="/pizza", version="1"), production=endpoint, sandbox=quiet)
     for route in routes_of(api, "production"):
         (fields,) = route.metadata.filter_metadata.values()
-        assert dict(fields) == {"origin": "https://pizza.test", "base": "/a/b", "public": "/pizza/1"}
+        url = {"origin": "https://pizza.test", "host": "pizza.test", "base": "/a/b"}
+        assert dict(fields) == url | {"public": "/pizza/1"}
     assert routes_of(api, "sandbox")
     assert not any(route.HasField("metadata") for route in routes_of(api, "sandbox"))
