@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from holdfast.addresses import EVERYWHERE
 from holdfast.forwarded import ForwardedClient, client_address, is_trusted
 from holdfast.http_server import serving
+from holdfast.limits import connection_limits
 from holdfast.settings import Settings
 
 PROXIES = Settings(trusted_proxies="10.0.0.0/8, 192.0.2.7, fd00::/8").trusted_proxies
@@ -75,7 +76,7 @@ def seen_by_the_application(trusted, *headers):
 
     async def ask():
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            async with serving(ForwardedClient(tell, trusted), listening, None):
+            async with serving(ForwardedClient(tell, trusted), listening, None, connection_limits(1024)):
                 reader, writer = await asyncio.open_connection(*listening.getsockname())
                 writer.write("\r\n".join(["GET / HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""]).encode())
                 answer = await asyncio.wait_for(reader.read(), 5)

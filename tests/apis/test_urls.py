@@ -77,7 +77,7 @@ def test_envoy_gets_the_host_and_port_that_were_read(text):
         endpoint = parse_endpoint(text.replace("https://", "http://").replace("HTTPS://", "http://"))
     except InvalidField:
         return
-    [resource] = clusters("c", endpoint, None)
+    resource, *_ = clusters("c", endpoint, None)
     [locality] = Cluster.FromString(resource.body).load_assignment.endpoints
     address = locality.lb_endpoints[0].endpoint.address.socket_address
     assert (address.address, address.port_value) == (endpoint.origin.host, endpoint.origin.port)

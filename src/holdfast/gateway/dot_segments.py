@@ -29,7 +29,7 @@ def _character(character: str) -> str:
 
 _SEPARATOR = f"(?:{_character('/')}|{_character(chr(0x5C))})"
 # URL parsers remove tabs and line ends (WHATWG URL, Python's urllib), also from what was decoded before.
-_REMOVED = f"(?:{'|'.join(map(_escaped, (0x09, 0x0A, 0x0D)))})*"
+_REMOVED = rf"(?:[\t\n\r]|{'|'.join(map(_escaped, (0x09, 0x0A, 0x0D)))})*"
 _DOT = f"(?:{_character('.')}){_REMOVED}"
 # Two dots at the start of a segment may go on like a name, `..x`. Anything else could end the segment for some server.
 _ENDING = r"(?:[^a-z0-9._~!$&'()*+,=:@-].*)?"
