@@ -16,6 +16,7 @@ import struct
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
@@ -219,6 +220,9 @@ class _Exchange(BaseHTTPRequestHandler):
     def _send(self, body: bytes, kind: str, status: int = 200) -> None:
         self.send_response(status)
         self.send_header("content-type", kind)
+        if status == HTTPStatus.NO_CONTENT:  # no length, no body (RFC 9110, section 8.6); gateways reject it
+            self.end_headers()
+            return
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
