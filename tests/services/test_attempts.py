@@ -125,3 +125,8 @@ def test_nobody_learns_whether_an_attempt_that_came_too_early_was_right(attempts
 )
 def test_a_client_is_an_ipv4_address_or_an_ipv6_network(host, key):
     assert client_key(host) == key
+
+
+def test_an_attempt_that_began_before_another_one_is_not_too_early(attempts):
+    attempts.begin(KEYS, NOW)
+    attempts.begin(KEYS, NOW - timedelta(milliseconds=1))

@@ -42,10 +42,10 @@ class _Failures:
 
     @property
     def next_at(self) -> datetime:
-        over = self.count - FREE
-        if over <= 0:
-            return self.last
-        doubled = min(over - 1, 10)  # no more: a script that never stops would count beyond what a timedelta holds
+        """When the next attempt may be made, once there were more than the free ones."""
+        doubled = min(
+            self.count - FREE - 1, 10
+        )  # no more: a script that never stops would count beyond what a timedelta holds
         return self.last + min(timedelta(seconds=2**doubled), LONGEST)
 
 
@@ -63,7 +63,9 @@ class Attempts:
     def refuse_early(self, keys: Iterable[str], now: datetime) -> None:
         """Raise TooManyAttempts when it is too early for one of *keys*."""
         with self._lock:
-            waits = [failures.next_at - now for key in keys if (failures := self._failures.get(key))]
+            # Attempts at once come in another order than their times: one within the free ones is never too early.
+            over = [failures for key in keys if (failures := self._failures.get(key)) and failures.count > FREE]
+            waits = [failures.next_at - now for failures in over]
         if waits and (longest := max(waits)) > timedelta():
             raise TooManyAttempts(ceil(longest.total_seconds()))
 
