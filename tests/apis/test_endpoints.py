@@ -53,6 +53,7 @@ def test_a_url_means_an_origin_and_a_base_path(url, origin, base_path):
         ("javascript:alert(1)", "must begin with"),
         ("https://backend.test:0", "Port 0"),
         ("https://backend.test:000443", "Port 000443"),
+        ("https://backend.test:08443", "Port 08443"),
         ("https://backend.test:\u0664\u0664\u0663", "host and port"),
         ("https://backend.test:8443\\@evil.test", "user name"),
         ("https://backend.test:65536", "Port 65536 does not exist"),

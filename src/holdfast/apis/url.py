@@ -80,7 +80,7 @@ def _parse_authority(authority: str) -> tuple[str, int | None]:
     if not written:
         raise ValueError("The URL has no host.")
     port = int(parts["port"][-6:]) if parts["port"] else None
-    if port is not None and (len(parts["port"]) > len(str(_MAX_PORT)) or not 0 < port <= _MAX_PORT):
+    if port is not None and (parts["port"] != str(port) or not 0 < port <= _MAX_PORT):
         raise ValueError(f"Port {parts['port'][:10]} does not exist; ports are 1 to {_MAX_PORT}.")
     host = parse_host(written.removeprefix("[").removesuffix("]"))
     if (written[0] == "[") != (":" in host):
