@@ -36,6 +36,10 @@ def mutual(holdfast: Holdfast, *, needed: bool = True) -> Iterator[tuple[Backend
         holdfast.rest.delete(WHERE, params={"endpoint": backend.url()})
 
 
+# In TLS 1.3 a backend objects to a certificate after the handshake, by ending the connection.
+ENDED = "502 backend_response_invalid"
+
+
 def seen(holdfast: Holdfast, api: PublishedApi) -> str | None:
     answered = holdfast.call(api.path)
     assert answered.is_success, answered.text
@@ -44,7 +48,7 @@ def seen(holdfast: Holdfast, api: PublishedApi) -> str | None:
 
 def test_a_backend_that_asks_refuses_without_and_accepts_with_a_client_certificate(holdfast: Holdfast):
     with mutual(holdfast) as (backend, api):
-        assert refusal(holdfast.call(api.path)).startswith("503 ")
+        assert refusal(holdfast.call(api.path)) == ENDED
         holdfast.present(backend.url(), both(client("gateway")))
         assert seen(holdfast, api) == "gateway"
 
@@ -52,7 +56,7 @@ def test_a_backend_that_asks_refuses_without_and_accepts_with_a_client_certifica
 def test_a_certificate_of_another_ca_is_refused_by_the_backend(holdfast: Holdfast):
     with mutual(holdfast) as (backend, api):
         holdfast.present(backend.url(), both(issue(common_name="stranger")))
-        assert refusal(holdfast.call(api.path)).startswith("503 ")
+        assert refusal(holdfast.call(api.path)) == ENDED
 
 
 @pytest.mark.parametrize("key", [p256, p521, ed25519_key, rsa_key, lambda: rsa_key(3072)])
@@ -100,7 +104,7 @@ def test_a_removed_certificate_is_presented_no_more_on_open_connections_either(h
         holdfast.present(backend.url(), both(client("gateway")))
         assert caller.get(api.path).is_success
         assert holdfast.rest.delete(WHERE, params={"endpoint": backend.url()}).is_success
-        wait_until(lambda: caller.get(api.path).status_code == 503)
+        wait_until(lambda: caller.get(api.path).status_code == 502)
 
 
 def test_another_origin_is_never_presented_the_certificate(holdfast: Holdfast):
