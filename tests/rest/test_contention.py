@@ -4,6 +4,7 @@ import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,7 +15,7 @@ from holdfast.store import accounts, apis, endpoint_certificates, sqlite
 from holdfast.store.accounts import User
 from holdfast.store.database import Store
 from issuing import issue
-from rest.calls import APIS, CERTIFICATES, assert_problem, create_api, upload
+from rest.calls import APIS, CERTIFICATES, PREFIX, assert_problem, create_api, upload
 from store.values import NOW, make_api, make_entry
 
 ORIGIN = "https://shared.test"
@@ -63,6 +64,12 @@ def test_parallel_uploads_for_an_origin_of_many_apis_and_certificates_all_succee
 @pytest.mark.parametrize("patience", [0.1])
 def test_who_waits_in_vain_for_another_process_is_told_when_to_try_again(client, database):
     api = create_api(client)
+    body = {
+        "name": "ci",
+        "scopes": ["apim:api_view"],
+        "expiresTime": (datetime.now(UTC) + timedelta(days=30)).isoformat(),
+    }
+    token = client.post(f"{PREFIX}/tokens", json=body).json()["token"]
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         answer = upload(client, issue("pizza.test").pem)
@@ -72,6 +79,7 @@ def test_who_waits_in_vain_for_another_process_is_told_when_to_try_again(client,
         assert (page.status_code, page.headers["retry-after"]) == (503, "5")
         assert "The database is busy saving other changes." in page.text
         assert client.get(APIS).json()["count"] == 1  # reading goes on
+        assert client.get(APIS, headers={"Authorization": f"Bearer {token}"}).status_code == 200
         other.execute("ROLLBACK")
     assert client.get(CERTIFICATES).json()["count"] == 0
     assert upload(client, issue("pizza.test").pem).status_code == 201

@@ -4,6 +4,7 @@ Tokens: what scripts show instead of a password. Personal ones are made and revo
 
 import secrets
 import uuid
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from holdfast.services.scopes import check_scopes, permissions_of_scopes
 from holdfast.services.users import account_of
 from holdfast.store import journal, tokens
 from holdfast.store.database import Store
+from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly
 from holdfast.store.journal import AuditEvent
 from holdfast.store.tokens import Kind, Token
 
@@ -44,7 +46,8 @@ def token_principal(store: Store, secret: str, now: datetime) -> Principal | Non
     if user.identity and now - user.identity.confirmed_at > CONFIRMED_FOR:
         return None
     if token.used_on != tokens.day_of(now):
-        with store.write() as session:
+        # The page *Tokens* shows it; a request that only reads must not fail because nothing can be saved.
+        with suppress(StoreBusy, StoreFull, StoreReadOnly), store.write() as session:
             tokens.mark_used(session, token, now)
     may, scoped = permissions_of(user.roles), permissions_of_scopes(token.scopes)
     return Principal(user.organization, user.name, may & scoped, beyond_scopes=may - scoped)
