@@ -1,6 +1,7 @@
 """Automatic protocol: a backend that agrees on HTTP/2 and then rejects it is spoken to in HTTP/1.1."""
 
 import contextlib
+import math
 import socket
 import ssl
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ class RejectingBackend(ListeningBackend):
     def __init__(self, rejection: str) -> None:
         super().__init__(server_context(PRESENTED, ["h2", "http/1.1"]))
         self._rejection = rejection
+        self.rejections = math.inf  # how many there will be
         self.mended = False
 
     def _listen(self, connection: socket.socket) -> None:
@@ -53,7 +55,8 @@ class RejectingBackend(ListeningBackend):
                 return
 
     def _answer(self, h2c: Any, stream: int) -> None:
-        if self.mended:
+        self.rejections -= 1
+        if self.mended or self.rejections < 0:
             h2c.send_headers(stream, [(":status", "201")], end_stream=True)
         elif self._rejection == "reset":
             h2c.reset_stream(stream, ErrorCodes.HTTP_1_1_REQUIRED)
@@ -89,6 +92,17 @@ def test_traffic_falls_back_to_http1_and_a_check_answers_at_once(holdfast: Holdf
         assert {holdfast.call(api.path, method).status_code for method in ("GET", "POST") for _ in range(5)} == {200}
         checked = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": backend.url()})
         assert checked.json()["statusCode"] == 200
+
+
+def test_a_backend_that_fails_once_over_http2_is_not_taken_for_one_that_rejects_it(holdfast: Holdfast):
+    with RejectingBackend("reset") as backend:
+        backend.rejections = 0
+        api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+        backend.rejections = 1
+        checked = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": backend.url()})
+        assert checked.json()["statusCode"] == 201
+        kept = holdfast.rest.get(f"/apis/{api.id}").json()["endpointConfig"]["production_endpoints"]
+        assert "http1FallbackSince" not in kept
 
 
 def test_a_check_of_a_saved_endpoint_is_enough_and_choosing_a_protocol_tries_http2_again(

@@ -190,6 +190,9 @@ class Probes:
                 older = replace(target, connection=replace(connection, protocol=Protocol.HTTP1))
                 again = await self._head(end, older, terms, addresses)
                 if not isinstance(again, Verdict):
+                    # A backend that was just starting fails once; one that rejects HTTP/2 does so again.
+                    answer = await self._head(end, target, terms, addresses)
+                if not isinstance(again, Verdict) and isinstance(answer, Verdict):
                     await asyncio.to_thread(self._rejects_http2, who.organization, target)
                     answer, rejects_http2 = again, True
             log.info("endpoint checked", organization=who.organization, user=who.user, origin=str(target.origin))
