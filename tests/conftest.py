@@ -1,6 +1,7 @@
 """What the tests start from: a clock, a database on disk, a running control plane, a client of it."""
 
 import logging
+import os
 import shutil
 import uuid
 import warnings
@@ -33,6 +34,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
+# pytest-xdist sets these; a command whose output goes to a pipe must not wrap its lines.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 # How fast an example runs says more about the machine than about us.
 hypothesis.settings.register_profile("calm", deadline=None)
 hypothesis.settings.load_profile("calm")
