@@ -141,6 +141,12 @@ def test_the_names_and_addresses_of_this_machine_are_found():
     assert resolve("::1", EVERYWHERE, 5) == ["::1"]
 
 
+def test_names_below_localhost_are_this_machine_as_for_gateways():
+    assert resolve("no_such_name.localhost", EVERYWHERE, 5) == ["::1", "127.0.0.1"]
+    with pytest.raises(AddressRefused):
+        resolve("no_such_name.localhost", [ip_network("10.0.0.0/8")], 5)
+
+
 def test_a_name_without_an_address_is_told_as_such():
     with pytest.raises(NoAddress, match=r"backend\.test has no address"):
         resolved()

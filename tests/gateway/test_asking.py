@@ -21,7 +21,7 @@ def ask(directory, reply: bytes, *, end: bool = True) -> tuple[Answer, bool, byt
 
     async def story() -> tuple[Answer, bool]:
         server = await asyncio.start_unix_server(serve, directory / "probe")
-        async with server, connection(directory / "probe", "probe/1", "backend.test:8443") as made:
+        async with server, connection(directory / "probe", "probe/1") as made:
             return made.answer, await made.ends_within(0.05)
 
     answer, ended = asyncio.run(story())
@@ -34,7 +34,7 @@ def refusal(body: bytes) -> bytes:
 
 def test_a_connection_is_asked_for_by_the_name_of_its_cluster(tmp_path):
     answer, ended, asked = ask(tmp_path, b"HTTP/1.1 200 OK\r\nx-holdfast-tls-version: TLSv1.3\r\n\r\nhello", end=False)
-    assert asked.startswith(b"CONNECT backend.test:8443 HTTP/1.1\r\n")
+    assert asked.startswith(b"CONNECT backend:443 HTTP/1.1\r\n")
     assert b"\r\nx-holdfast-probe: probe/1\r\n" in asked
     assert (answer, ended) == (Answer(True, tls_version="TLSv1.3"), False)
 
@@ -81,7 +81,7 @@ def test_what_cannot_be_read_is_no_answer(tmp_path, reply):
 
 def test_nobody_gives_no_answer(tmp_path):
     async def story() -> None:
-        async with connection(tmp_path / "nobody", "probe/1", "backend.test:8443"):
+        async with connection(tmp_path / "nobody", "probe/1"):
             pass
 
     with pytest.raises(NoAnswer, match="No such file"):

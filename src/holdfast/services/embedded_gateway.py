@@ -41,7 +41,7 @@ class EmbeddedGateway:
             NoAnswer: It cannot be asked.
             QuestionRefused: It does not take the question.
         """
-        async with self._given(asked), connection(self._socket, asked.cluster.name, asked.authority) as made:
+        async with self._given(asked), connection(self._socket, asked.cluster.name) as made:
             return await judge(made)
 
     async def head(self, asked: Question, path: str) -> HeadAnswer:
