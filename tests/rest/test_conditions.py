@@ -3,7 +3,7 @@
 import pytest
 
 from issuing import issue
-from rest.calls import APIS, CERTIFICATES, api_body, assert_problem, replace, upload
+from rest.calls import APIS, CERTIFICATES, ENDPOINTS, URL, api_body, assert_problem, replace, upload
 
 
 @pytest.fixture(params=["api", "certificate", "definition"])
@@ -66,6 +66,30 @@ def test_what_has_changed_since_is_not_deleted(client, api, path):
     tag = client.get(path).headers["etag"]
     assert_problem(client.delete(path, headers={"if-match": '"x"'}), 412)
     assert client.delete(path, headers={"if-match": tag}).status_code == 200
+
+
+@pytest.mark.usefixtures("api")
+def test_trust_settings_that_have_changed_since_are_not_overwritten(client):
+    path, at = f"{ENDPOINTS}/trust-settings", {"params": {"endpoint": URL}}
+    before = client.get(path, **at).headers["etag"]
+    assert upload(client, issue("pizza.test").pem).status_code == 201
+    assert client.get(path, **at).headers["etag"] == before
+    changed = client.put(path, **at, json={"names": ["a.test"]}, headers={"if-match": before})
+    assert (changed.status_code, changed.headers["etag"]) == (200, client.get(path, **at).headers["etag"])
+    assert_problem(client.put(path, **at, json={}, headers={"if-match": before}), 412, says="Read it again")
+    assert client.get(path, **at).json()["names"] == ["a.test"]
+
+
+@pytest.mark.usefixtures("api")
+@pytest.mark.parametrize("action", ["retire", "undo"])
+def test_a_rotation_that_has_gone_on_is_neither_retired_nor_undone(client, action):
+    path = f"{CERTIFICATES}/pizza-backend"
+    assert upload(client, issue("pizza.test").pem).status_code == 201
+    tag = client.get(path).headers["etag"]
+    replaced = client.put(f"{path}?keepPrevious=true", files={"certificate": ("new.pem", issue("pizza.test").pem)})
+    assert_problem(client.post(f"{path}/{action}", headers={"if-match": tag}), 412)
+    ended = client.post(f"{path}/{action}", headers={"if-match": replaced.headers["etag"]})
+    assert (ended.status_code, ended.headers["etag"]) == (200, client.get(path).headers["etag"])
 
 
 def test_a_lifecycle_that_has_gone_on_is_not_changed(client, api):

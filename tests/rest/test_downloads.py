@@ -48,3 +48,12 @@ def test_an_alias_of_other_letters_names_the_file(client):
 
 def test_an_unknown_alias_has_no_content(client):
     assert_problem(client.get(CONTENT), 404, says="'pizza-backend'")
+
+
+def test_previous_certificates_are_downloaded_as_long_as_they_are_trusted(client):
+    upload(client, BACKEND.pem)
+    assert_problem(client.get(CONTENT, params={"previous": "true"}), 404)
+    new = issue("pizza.test")
+    client.put(CONTENT.removesuffix("/content") + "?keepPrevious=true", files={"certificate": ("new.pem", new.pem)})
+    assert client.get(CONTENT).content == new.der
+    assert client.get(CONTENT, params={"previous": "true"}).content == BACKEND.der

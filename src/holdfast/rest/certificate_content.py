@@ -3,16 +3,19 @@ Downloads of certificates, and `/endpoint-certificates/{alias}/content`.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.errors import PREFIX
 from holdfast.services import trust
+from holdfast.services.errors import NotFound
 
 router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
+Previous = Annotated[bool, Query(description="The previous certificates, which are trusted until they are retired.")]
 _PEM_TYPES = ("application/x-pem-file", "application/pem-certificate-chain")
 
 
@@ -21,10 +24,12 @@ _PEM_TYPES = ("application/x-pem-file", "application/pem-certificate-chain")
     response_class=Response,
     responses={200: {"content": {kind: {} for kind in ("application/octet-stream", *_PEM_TYPES)}}},
 )
-def get_content(running: Running, caller: Caller, alias: str, request: Request) -> Response:
+def get_content(running: Running, caller: Caller, alias: str, request: Request, previous: Previous = False) -> Response:
     """Download what is under *alias*: DER for one certificate, PEM for several or when the client accepts only that."""
     entry = trust.get_certificate(running.store, caller, alias)
-    return download(request, entry.alias, entry.certificates)
+    if previous and not entry.previous:
+        raise NotFound("previous certificate of", alias)
+    return download(request, entry.alias, entry.previous if previous else entry.certificates)
 
 
 def download(request: Request, alias: str, certificates: Sequence[Certificate]) -> Response:

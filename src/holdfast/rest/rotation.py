@@ -4,23 +4,37 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
+from holdfast.apis.endpoint_certificate import EndpointCertificate
 from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.conditions import IfMatch, quote_tag
 from holdfast.rest.endpoint_certificates import described_entry
 from holdfast.rest.errors import PREFIX
 from holdfast.services import rotation
+from holdfast.services.runtime import Runtime
+from holdfast.services.versions import tag_of_certificate
 
 router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
 
 
 @router.post("/{alias}/undo")
-def undo_replacement(running: Running, caller: Caller, alias: str) -> dict[str, Any]:
+def undo_replacement(
+    running: Running, caller: Caller, alias: str, expected: IfMatch, response: Response
+) -> dict[str, Any]:
     """Trust again what was under *alias* before it was replaced, instead of what is there now."""
-    return described_entry(running, rotation.undo_replacement(running.store, caller, alias, running.now()))
+    after = rotation.undo_replacement(running.store, caller, alias, running.now(), expected)
+    return _tagged(running, after, response)
 
 
 @router.post("/{alias}/retire")
-def retire_previous(running: Running, caller: Caller, alias: str) -> dict[str, Any]:
+def retire_previous(
+    running: Running, caller: Caller, alias: str, expected: IfMatch, response: Response
+) -> dict[str, Any]:
     """End the trust in the previous certificates of *alias*."""
-    return described_entry(running, rotation.retire_previous(running.store, caller, alias, running.now()))
+    return _tagged(running, rotation.retire_previous(running.store, caller, alias, running.now(), expected), response)
+
+
+def _tagged(running: Runtime, entry: EndpointCertificate, response: Response) -> dict[str, Any]:
+    response.headers["ETag"] = quote_tag(tag_of_certificate(entry))
+    return described_entry(running, entry)

@@ -13,12 +13,14 @@ from holdfast.apis.trust_settings import TrustException
 from holdfast.certificates.effect import effect
 from holdfast.certificates.revocation import RevocationList
 from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.conditions import IfMatch, quote_tag
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.services import trust_settings
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust_settings import EndpointTrust
+from holdfast.services.versions import tag_of_trust_settings
 
 router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Trust Settings"])
 PEM = "application/x-pem-file"
@@ -64,17 +66,25 @@ class ExceptionBody(BaseModel):
 
 
 @router.get("/trust-settings")
-def get_trust_settings(running: Running, caller: Caller, endpoint: EndpointUrl) -> dict[str, Any]:
+def get_trust_settings(running: Running, caller: Caller, endpoint: EndpointUrl, response: Response) -> dict[str, Any]:
     """Say how the backend of *endpoint* is verified, in values and in words."""
-    return _described(running, trust_settings.get_settings(running.store, caller, endpoint, running.now()))
+    found = trust_settings.get_settings(running.store, caller, endpoint, running.now())
+    response.headers["ETag"] = quote_tag(tag_of_trust_settings(found.settings))
+    return _described(running, found)
 
 
 @router.put("/trust-settings")
 def put_trust_settings(
-    running: Running, caller: Caller, endpoint: EndpointUrl, body: TrustSettingsBody
+    running: Running,
+    caller: Caller,
+    endpoint: EndpointUrl,
+    body: TrustSettingsBody,
+    expected: IfMatch,
+    response: Response,
 ) -> dict[str, Any]:
     """Decide how the backend of *endpoint* is verified."""
-    made = trust_settings.change_settings(running.store, caller, endpoint, body.draft(), running.now())
+    made = trust_settings.change_settings(running.store, caller, endpoint, body.draft(), running.now(), expected)
+    response.headers["ETag"] = quote_tag(tag_of_trust_settings(made.settings))
     return _described(running, made)
 
 

@@ -17,13 +17,16 @@ from holdfast.services import admission, removal
 from holdfast.services.errors import NothingBefore
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
+from holdfast.services.versions import Expected, check_expected, tag_of_certificate
 from holdfast.store import endpoint_certificates, removed_certificates
 from holdfast.store.database import Store
 
 SEEN_WITHIN = timedelta(hours=1)  # an observation that is older says nothing of today
 
 
-def undo_replacement(store: Store, who: Principal, alias: str, now: datetime) -> EndpointCertificate:
+def undo_replacement(
+    store: Store, who: Principal, alias: str, now: datetime, expected: Expected = None
+) -> EndpointCertificate:
     """
     Trust again, instead of the current certificates of *alias*, those that were current before; say what there is now.
 
@@ -35,10 +38,12 @@ def undo_replacement(store: Store, who: Principal, alias: str, now: datetime) ->
         NothingBefore: It was not replaced in the last 30 days.
         CertificateExpired: All that would come back has expired.
         IndistinguishableCertificates: A gateway would believe only one of them and of those imported since.
+        ContentChanged: What is under *alias* is not as *expected*.
     """
     who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with store.write() as session:
         before = admission.found(session, who, alias)
+        check_expected(expected, tag_of_certificate(before))
         after = _undone(session, before, now)
         admission.refuse_expired(after.certificates, now)
         admission.refuse_indistinguishable(session, after)
@@ -48,17 +53,21 @@ def undo_replacement(store: Store, who: Principal, alias: str, now: datetime) ->
     return after
 
 
-def retire_previous(store: Store, who: Principal, alias: str, now: datetime) -> EndpointCertificate:
+def retire_previous(
+    store: Store, who: Principal, alias: str, now: datetime, expected: Expected = None
+) -> EndpointCertificate:
     """
     End the trust in the previous certificates of *alias*; say what there is now.
 
     Raises:
         NotFound: There is no such alias.
         NothingBefore: It has no previous certificates.
+        ContentChanged: What is under *alias* is not as *expected*.
     """
     who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with store.write() as session:
         before = admission.found(session, who, alias)
+        check_expected(expected, tag_of_certificate(before))
         if not before.previous:
             raise NothingBefore(alias, undo=False)
         after = replace(before, previous=(), updated_at=now, observation=Observation())

@@ -16,6 +16,7 @@ from holdfast.certificates.trust import TrustSet
 from holdfast.services.endpoints import refuse_foreign, secure_endpoint
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
+from holdfast.services.versions import Expected, check_expected, tag_of_trust_settings
 from holdfast.store import accounts, endpoint_certificates, journal, trust_settings
 from holdfast.store.database import Store
 from holdfast.store.journal import AuditEvent
@@ -40,7 +41,9 @@ def get_settings(store: Store, who: Principal, endpoint: str, now: datetime) -> 
         return _trust(session, _found(session, who, target), target, now)
 
 
-def change_settings(store: Store, who: Principal, endpoint: str, draft: TrustDraft, now: datetime) -> EndpointTrust:
+def change_settings(
+    store: Store, who: Principal, endpoint: str, draft: TrustDraft, now: datetime, expected: Expected = None
+) -> EndpointTrust:
     """
     Decide about the trust of the origin of *endpoint*; an exception stays as it is.
 
@@ -48,6 +51,7 @@ def change_settings(store: Store, who: Principal, endpoint: str, draft: TrustDra
         InvalidFields: Some values cannot be used.
         InvalidField: *endpoint* is not an endpoint of any API.
         EndpointNeedsNoCertificate: It is an http endpoint.
+        ContentChanged: The settings are not as *expected*.
     """
     who.require(Permission.CHANGE_TRUST_SETTINGS)
     target = secure_endpoint(endpoint)
@@ -55,6 +59,7 @@ def change_settings(store: Store, who: Principal, endpoint: str, draft: TrustDra
     with store.write() as session:
         refuse_foreign(session, who, target)
         before = _found(session, who, target)
+        check_expected(expected, tag_of_trust_settings(before))
         after = _decided(before, checked, draft)
         trust_settings.save(session, after)
         _written(session, who, "change trust settings", after, _difference(before, after), now)

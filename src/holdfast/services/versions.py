@@ -3,11 +3,14 @@ Versions of what is stored: a tag that changes exactly when the content does, an
 """
 
 import hashlib
+import json
+from dataclasses import asdict, replace
 
 from holdfast.apis.caller_certificate import CallerCertificate
 from holdfast.apis.description import Described, full
 from holdfast.apis.documents import write_json
 from holdfast.apis.endpoint_certificate import EndpointCertificate
+from holdfast.apis.trust_settings import TrustSettings
 from holdfast.services.errors import ContentChanged
 
 Expected = frozenset[str] | None  # the tags of which one must be the present one; None: whatever it is
@@ -29,6 +32,13 @@ def tag_of_caller(entry: CallerCertificate) -> str:
     """The tag of a caller's certificate."""
     times = [entry.created_at.isoformat(), entry.updated_at.isoformat()]
     return tag_of_text(write_json([entry.id, entry.alias, entry.tier, entry.certificate.fingerprint, times]))
+
+
+def tag_of_trust_settings(settings: TrustSettings) -> str:
+    """The tag of the decisions about an origin, including an exception; certificates have tags of their own."""
+    values = asdict(replace(settings, revocation=()))
+    crls = [crl.fingerprint for crl in settings.revocation]
+    return tag_of_text(json.dumps([values, crls], default=str))
 
 
 def tag_of_text(text: str) -> str:
