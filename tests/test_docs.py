@@ -9,6 +9,7 @@ import typer.main
 
 from holdfast import cli
 from holdfast.certificates.findings import Code
+from holdfast.cli.exit_codes import MEANINGS, ExitCode
 from holdfast.gateway.causes import Cause
 from holdfast.gateway.local_replies import REPLIES
 from holdfast.rest.prefixes import OTHERS, PREFIX
@@ -50,6 +51,10 @@ def commands(group: Any, above: str = "") -> set[str]:
         inner = getattr(command, "commands", None)
         found |= commands(command, f"{name} ") if inner else {f"{above}{name}"}
     return found
+
+
+def test_every_exit_code_is_in_the_page_about_the_command_line():
+    assert {code for code in ExitCode if f"| {int(code)} | {MEANINGS[code]}" not in page("cli.md")} == set()
 
 
 def test_every_command_is_in_the_page_about_the_command_line():

@@ -12,6 +12,7 @@ import typer
 from cli.answering import answering
 from holdfast import cli
 from holdfast.cli import completing
+from holdfast.cli.exit_codes import MEANINGS, ExitCode
 from issuing import issue
 from running import wait_until
 
@@ -117,16 +118,9 @@ def test_the_help_of_each_command_has_an_example_and_says_what_exit_codes_mean(a
     assert "Exit codes: 0 " in said
 
 
-def test_help_says_what_exit_codes_mean(alone):
+def test_help_says_what_all_exit_codes_mean(alone):
     said = " ".join(alone.done("--help").output.split())
-    for code in (
-        "0 done",
-        "1 refused or failed",
-        "2 wrong usage",
-        "3 the publisher cannot be reached",
-        "4 not signed in",
-    ):
-        assert code in said
+    assert {code for code in ExitCode if f"{int(code)} {MEANINGS[code]}" not in said} == set()
 
 
 def test_a_command_that_asks_does_not_load_the_server():

@@ -50,9 +50,9 @@ def look_with(alone):
     return run
 
 
-def test_a_backend_that_is_refused_ends_with_1_and_says_what_to_do(look_with):
+def test_a_backend_that_is_refused_ends_with_7_and_says_what_to_do(look_with):
     ended, asked = look_with(REFUSED)
-    assert ended.code == 1
+    assert ended.code == 7
     lines = ended.output.splitlines()
     assert lines[0] == "Refused (unknown_issuer): Its issuer is unknown. Import it."
     assert "Subject   CN=backend.example" in lines
@@ -68,7 +68,7 @@ def test_a_backend_that_is_accepted_ends_with_0(look_with):
     assert (ended.code, ended.output.splitlines()[0]) == (0, "Accepted: A gateway calls this backend.")
 
 
-@pytest.mark.parametrize(("answer", "code"), [(REFUSED, 1), (ACCEPTED, 0)])
+@pytest.mark.parametrize(("answer", "code"), [(REFUSED, 7), (ACCEPTED, 0)])
 def test_machines_get_the_whole_answer(look_with, answer, code):
     ended, _ = look_with(answer, "--json")
     assert (ended.code, ended.json) == (code, answer)
@@ -92,11 +92,11 @@ def test_a_real_backend_is_refused_without_its_certificate_and_accepted_with_it(
     (tmp_path / "backend.pem").write_bytes(made.pem)
     with Backend(made) as backend:
         ended = command("endpoint", "test", backend.url())
-        assert ended.code == 1
+        assert ended.code == 7
         assert ended.output.startswith("Refused (self_signed_not_trusted): ")
         assert "Subject   CN=127.0.0.1" in ended.output.splitlines()
         ended = command.done("endpoint", "test", backend.url(), "--certificate", tmp_path / "backend.pem")
         assert ended.output.startswith("Accepted: ")
         url = backend.url()
     ended = command("endpoint", "test", url, "--json")
-    assert (ended.code, ended.json["verdict"]["code"]) == (1, "connection_refused")
+    assert (ended.code, ended.json["verdict"]["code"]) == (7, "connection_refused")

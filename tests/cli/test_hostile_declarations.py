@@ -34,7 +34,7 @@ def refusal(alone, tmp_path):
         file = tmp_path / "a.yaml"
         file.write_bytes(text.encode() if isinstance(text, str) else text)
         with answering() as server:
-            said = alone.refused("apply", "-f", file, "--yes", code=2, HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
+            said = alone.refused("apply", "-f", file, "--yes", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
             assert server.asked == []
         first, *lines = said.splitlines()
         assert first == "holdfast: Nothing was done."
@@ -139,7 +139,7 @@ def test_very_many_mistakes_are_not_all_said(refusal):
 def test_a_file_that_is_too_large_is_not_read(alone, tmp_path):
     with (tmp_path / "a.yaml").open("wb") as file:
         file.truncate(1 << 40)
-    assert "larger than 16384 KiB" in alone.refused("apply", "-f", tmp_path / "a.yaml", "--yes", code=2)
+    assert "larger than 16384 KiB" in alone.refused("apply", "-f", tmp_path / "a.yaml", "--yes")
 
 
 def test_a_directory_without_files_is_said(alone, tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 
 import pytest
@@ -49,6 +50,10 @@ class Terminal:
         """Type a line."""
         os.write(self._terminal, f"{line}\n".encode())
 
+    def press_ctrl_c(self) -> None:
+        """Press Ctrl-C."""
+        os.kill(self._process.pid, signal.SIGINT)
+
     def end(self) -> int:
         """Wait until the command ends and give its exit code."""
         while self.read():
@@ -90,6 +95,18 @@ def test_a_password_that_is_typed_at_a_terminal_is_not_shown(alone):
         assert server.asked[0].headers["Authorization"].startswith("Basic ")
     assert "hunter2" not in terminal.shown
     assert f"Signed in to {server.url} as berta, until 2100-01-01" in terminal.shown.replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "question"),
+    [(("login", "http://127.0.0.1:9"), "User [admin]: "), (("login", "--user", "berta"), "Password of berta: ")],
+)
+def test_ctrl_c_ends_a_command_with_130_and_without_a_traceback(alone, arguments, question):
+    terminal = Terminal(*arguments, environment=alone.environment)
+    terminal.read_until(question)
+    terminal.press_ctrl_c()
+    assert terminal.end() == 130
+    assert terminal.shown.splitlines()[-1] == "holdfast: Interrupted."
 
 
 @pytest.mark.envoy

@@ -13,12 +13,16 @@ from typer import Option
 
 from holdfast.cli import apis, certificates, declaring, endpoints, organizations, signing_in, trust, up, users
 from holdfast.cli.ending import exit_timer
+from holdfast.cli.exit_codes import ExitCode, describe_codes
 from holdfast.cli.failures import Commands
-from holdfast.cli.help import EXIT_CODES
 
 # Tracebacks stay plain: those that show the values of variables could show a password.
 app = typer.Typer(
-    cls=Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, epilog=EXIT_CODES
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog=describe_codes(*ExitCode),
 )
 
 

@@ -17,9 +17,10 @@ from holdfast.certificates.findings import Severity, examine_all
 from holdfast.certificates.parsing import Upload, parse
 from holdfast.cli import completing
 from holdfast.cli.client import Client, connect, segment
+from holdfast.cli.exit_codes import LOCAL, WAITING, ExitCode
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.files import read_certificate_file, write_file
-from holdfast.cli.help import OF_INSPECTING, ending
+from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, Yes, confirm, date, grouped, say, tell, write_facts, write_json, write_table
 from holdfast.cli.signing_in import PasswordStdin, read_password
 from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced
@@ -63,6 +64,7 @@ def list_certificates(
     epilog=ending(
         "holdfast certificate add pizza https://backend.example:8443 backend.pem --wait",
         "holdfast certificate add pizza https://backend.example:8443 trust.p12 --password-stdin < password",
+        codes=WAITING,
     ),
 )
 def add_certificate(
@@ -86,6 +88,7 @@ def add_certificate(
     epilog=ending(
         "holdfast certificate replace pizza new.pem --keep-previous --wait",
         "holdfast certificate replace pizza new.pem",
+        codes=WAITING,
     ),
 )
 def replace_certificate(
@@ -104,7 +107,7 @@ def replace_certificate(
         _written(client, alias, "Replaced", wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("retire", epilog=ending("holdfast certificate retire pizza --wait"))
+@commands.command("retire", epilog=ending("holdfast certificate retire pizza --wait", codes=WAITING))
 def retire_previous(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Trust no longer what `replace --keep-previous` has kept under ALIAS."""
     with connect() as client:
@@ -112,7 +115,7 @@ def retire_previous(alias: Alias, wait: Wait = False, within: Within = 30.0, as_
         _written(client, alias, "Retired what was before in", wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("undo", epilog=ending("holdfast certificate undo pizza --wait"))
+@commands.command("undo", epilog=ending("holdfast certificate undo pizza --wait", codes=WAITING))
 def undo_replacement(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Trust again what was under ALIAS before it was replaced, instead of what is there now."""
     with connect() as client:
@@ -186,7 +189,7 @@ def download_certificate(
     epilog=ending(
         "holdfast certificate inspect backend.pem --endpoint https://backend.example:8443",
         "holdfast certificate inspect trust.jks --password-stdin < password",
-        codes=OF_INSPECTING,
+        codes=(*LOCAL, ExitCode.REJECTED),
     ),
 )
 def inspect_certificate(
@@ -215,7 +218,7 @@ def inspect_certificate(
         _show(certificates, found)
         _tell_ignored(upload)
     if any(each["severity"] == Severity.ERROR for each in found):
-        raise typer.Exit(1)
+        raise typer.Exit(int(ExitCode.REJECTED))
 
 
 def read_upload(data: bytes, name: str, password: str | None = None) -> Upload:

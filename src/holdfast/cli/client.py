@@ -13,7 +13,7 @@ import httpx
 
 from holdfast.cli import credentials
 from holdfast.cli.credentials import Credentials, Publisher
-from holdfast.cli.failures import CannotConnect, CommandFailed, Misused, NotSignedIn, Refused
+from holdfast.cli.failures import CannotConnect, CommandFailed, Misused, NotSignedIn, Refused, WrongFile
 
 PREFIX = "/api/am/publisher/v4"
 TIMEOUT = 30.0  # seconds without an answer
@@ -128,7 +128,7 @@ def _tls(publisher: Publisher) -> ssl.SSLContext | bool:
     try:
         return ssl.create_default_context(cafile=publisher.ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise Misused(
+        raise WrongFile(
             f"{publisher.ca_file} holds no CA certificates in PEM. Name another file with --ca-file."
         ) from error
 

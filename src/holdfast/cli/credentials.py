@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from holdfast.apis.url import parse_url
-from holdfast.cli.failures import CommandFailed, Misused, NotSignedIn
+from holdfast.cli.failures import CommandFailed, Misused, NotSignedIn, WrongFile
 
 DEFAULT_URL = "http://127.0.0.1:9080"
 MAX_BYTES = 64 * 1024
@@ -106,7 +106,7 @@ def check_publisher(url: str, ca_file: str | None = None, *, insecure_http: bool
         )
     path = Path(ca_file).expanduser().absolute() if ca_file else None
     if path and not path.is_file():
-        raise Misused(f"There is no file {path}. Name a file of CA certificates in PEM with --ca-file.")
+        raise WrongFile(f"There is no file {path}. Name a file of CA certificates in PEM with --ca-file.")
     return Publisher(stripped, path, insecure_http)
 
 

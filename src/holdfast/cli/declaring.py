@@ -19,8 +19,9 @@ from holdfast.cli.declaration.exporting import export, write_export
 from holdfast.cli.declaration.plan import plan
 from holdfast.cli.declaration.steps import Action, Step
 from holdfast.cli.declaration.wanted import Wanted, read_wanted
-from holdfast.cli.failures import ExitCode, Misused
-from holdfast.cli.help import OF_DIFF, ending
+from holdfast.cli.exit_codes import CLIENT, WAITING, ExitCode
+from holdfast.cli.failures import Misused
+from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, Yes, confirm, say, tell, write_json
 from holdfast.cli.progress import counted
 from holdfast.cli.trust import SETTINGS
@@ -42,6 +43,7 @@ Prune = Annotated[bool, Option("--prune", help="Delete the APIs and aliases of t
         "holdfast apply -f holdfast/",
         "holdfast apply -f holdfast/ --prune --yes --wait",
         "holdfast apply -f - --yes < holdfast.yaml",
+        codes=WAITING,
     ),
     short_help="Make an organization what files want it to be.",
 )
@@ -78,20 +80,18 @@ def apply_files(
 
 
 @commands.command(
-    "diff", epilog=ending("holdfast diff -f holdfast/", "holdfast diff -f holdfast/ --prune --json", codes=OF_DIFF)
+    "diff",
+    epilog=ending(
+        "holdfast diff -f holdfast/", "holdfast diff -f holdfast/ --prune --json", codes=(*CLIENT, ExitCode.DIFFERENT)
+    ),
 )
 def compare_files(file: Files, prune: Prune = False, as_json: AsJson = False) -> None:
     """
     Show what apply would change.
     """
-    try:
-        wanted = read_wanted(file)
-        with connect() as client:
-            steps = _compare(client, wanted, prune=prune)
-    except Misused as error:
-        # With 2, a wrong file would look like a difference.
-        error.code = ExitCode.FAILED
-        raise
+    wanted = read_wanted(file)
+    with connect() as client:
+        steps = _compare(client, wanted, prune=prune)
     if as_json:
         write_json(described(steps))
     elif steps:

@@ -12,9 +12,10 @@ from holdfast.apis.endpoint import ENVIRONMENTS, Environment
 from holdfast.cli.apis import Wanted, find_api
 from holdfast.cli.certificates import read_upload
 from holdfast.cli.client import connect, segment
+from holdfast.cli.exit_codes import CLIENT, ExitCode
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.files import read_certificate_file
-from holdfast.cli.help import OF_TESTS, ending
+from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, date, grouped, say, write_facts, write_json
 
 commands = typer.Typer(no_args_is_help=True)
@@ -30,7 +31,7 @@ def endpoint() -> None:
     epilog=ending(
         "holdfast endpoint test https://backend.example:8443",
         "holdfast endpoint test https://backend.example:8443 --certificate backend.pem",
-        codes=OF_TESTS,
+        codes=(*CLIENT, ExitCode.REJECTED),
     ),
 )
 def look_at_endpoint(
@@ -56,7 +57,7 @@ def look_at_endpoint(
     else:
         _show(found)
     if not verdict["accepted"]:
-        raise typer.Exit(1)
+        raise typer.Exit(int(ExitCode.REJECTED))
 
 
 @commands.command(

@@ -2,23 +2,11 @@
 Why a command did not do what it was asked, with the exit code that says so to scripts.
 """
 
-from enum import IntEnum
-
 import typer
 from typer.core import TyperGroup
 
+from holdfast.cli.exit_codes import ExitCode
 from holdfast.cli.text import plain
-
-
-class ExitCode(IntEnum):
-    """What scripts learn from the end of a command."""
-
-    DONE = 0
-    FAILED = 1
-    USAGE = 2
-    DIFFERENT = 2  # of `holdfast diff`
-    CANNOT_CONNECT = 3
-    NOT_SIGNED_IN = 4
 
 
 class CommandFailed(Exception):
@@ -28,21 +16,37 @@ class CommandFailed(Exception):
 
 
 class Misused(CommandFailed):
-    """What was written on the command line or in a file cannot be used."""
+    """What was written on the command line or in a variable cannot be used."""
 
     code = ExitCode.USAGE
+
+
+class WrongFile(CommandFailed):
+    """A file or standard input cannot be read, or its content cannot be used."""
 
 
 class CannotConnect(CommandFailed):
     """The publisher cannot be reached, or is not whom it should be."""
 
-    code = ExitCode.CANNOT_CONNECT
+    code = ExitCode.UNREACHABLE
 
 
 class NotSignedIn(CommandFailed):
     """Nobody is signed in, or the publisher does not believe it."""
 
     code = ExitCode.NOT_SIGNED_IN
+
+
+class NotEnforced(CommandFailed):
+    """It is saved, but gateways have not put it in force."""
+
+    code = ExitCode.NOT_ENFORCED
+
+
+class Interrupted(CommandFailed):
+    """Somebody pressed Ctrl-C; the text says what was done until then."""
+
+    code = ExitCode.INTERRUPTED
 
 
 class Refused(CommandFailed):
@@ -60,7 +64,11 @@ class Commands(TyperGroup):
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer has a Click of its own
         """Run what was asked for."""
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt as error:
+                typer.echo(err=True)  # the terminal has written ^C
+                raise Interrupted("Interrupted.") from error
         except CommandFailed as error:
             typer.echo(f"holdfast: {plain(str(error), lines=True)}", err=True)
             raise typer.Exit(int(error.code)) from error

@@ -9,31 +9,31 @@ from pathlib import Path
 from typing import BinaryIO
 
 from holdfast.certificates.parsing import MAX_BYTES as MAX_CERTIFICATE_FILE
-from holdfast.cli.failures import CommandFailed, Misused
+from holdfast.cli.failures import CommandFailed, WrongFile
 
 
 def read_certificate_file(name: str) -> bytes:
-    """Read a file of certificates; `-` is standard input. Raises Misused."""
+    """Read a file of certificates; `-` is standard input. Raises WrongFile."""
     if name == "-":
         return _bounded(sys.stdin.buffer, "Standard input", MAX_CERTIFICATE_FILE)
     return read_file(Path(name), MAX_CERTIFICATE_FILE)
 
 
 def read_file(path: Path, limit: int) -> bytes:
-    """Read a file of at most *limit* bytes; raise Misused when it cannot be read or is none."""
+    """Read a file of at most *limit* bytes; raise WrongFile when it cannot be read or is none."""
     try:
         # Without O_NONBLOCK, opening a pipe that nobody writes to would last for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as opened:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise Misused(f"{path} is no file.")
+                raise WrongFile(f"{path} is no file.")
             return _bounded(opened, str(path), limit)
     except (OSError, ValueError) as error:
-        raise Misused(f"{path} cannot be read ({getattr(error, 'strerror', None) or 'no such name'}).") from error
+        raise WrongFile(f"{path} cannot be read ({getattr(error, 'strerror', None) or 'no such name'}).") from error
 
 
 def read_input(limit: int) -> bytes:
-    """Read standard input; raise Misused when it is longer than *limit* bytes."""
+    """Read standard input; raise WrongFile when it is longer than *limit* bytes."""
     return _bounded(sys.stdin.buffer, "Standard input", limit)
 
 
@@ -56,5 +56,5 @@ def make_folder(path: Path) -> None:
 def _bounded(opened: BinaryIO, name: str, limit: int) -> bytes:
     data = opened.read(limit + 1)
     if len(data) > limit:
-        raise Misused(f"{name} is larger than {limit // 1024} KiB.")
+        raise WrongFile(f"{name} is larger than {limit // 1024} KiB.")
     return data

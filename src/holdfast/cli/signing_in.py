@@ -15,7 +15,7 @@ from typer import Argument, Option
 from holdfast.cli import credentials
 from holdfast.cli.client import Client
 from holdfast.cli.credentials import DEFAULT_URL, Credentials, Publisher
-from holdfast.cli.failures import CommandFailed, Misused, NotSignedIn
+from holdfast.cli.failures import CommandFailed, Interrupted, Misused, NotSignedIn
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, ask, date, say, tell, write_facts, write_json
 from holdfast.cli.tokens import current_token, end_token, kept_as, make_token
@@ -160,6 +160,8 @@ def read_password(question: str, *, stdin: bool, new: bool = False) -> str:
             warnings.simplefilter("ignore", GetPassWarning)  # where there is no terminal, there is no echo
             password: str = typer.prompt(question, hide_input=True, err=True, confirmation_prompt=new)
     except typer.Abort as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise Interrupted("Interrupted.") from error
         text = "No password was given, so nothing was done. Add --password-stdin where nobody can be asked."
         raise CommandFailed(text) from error
     return password

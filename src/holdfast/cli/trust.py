@@ -12,7 +12,8 @@ from typer import Argument, Option
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.cli.client import Client, connect
-from holdfast.cli.failures import Misused
+from holdfast.cli.exit_codes import WAITING
+from holdfast.cli.failures import Misused, WrongFile
 from holdfast.cli.files import read_certificate_file
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, date, grouped, say, write_facts, write_json
@@ -52,6 +53,7 @@ def show_trust(endpoint: Endpoint, as_json: AsJson = False) -> None:
         "holdfast trust set https://backend.example:8443 --names pizza.internal --wait",
         "holdfast trust set https://backend.example:8443 --crls crls.pem",
         "holdfast trust set https://backend.example:8443 --names none --sni host",
+        codes=WAITING,
     ),
 )
 def set_trust(
@@ -99,7 +101,9 @@ def set_trust(
 
 @commands.command(
     "except",
-    epilog=ending('holdfast trust except https://backend.example:8443 --reason "renewed today, JIRA-12" --for 8h'),
+    epilog=ending(
+        'holdfast trust except https://backend.example:8443 --reason "renewed today, JIRA-12" --for 8h', codes=WAITING
+    ),
 )
 def grant_exception(
     endpoint: Endpoint,
@@ -120,7 +124,7 @@ def grant_exception(
         _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("verify", epilog=ending("holdfast trust verify https://backend.example:8443 --wait"))
+@commands.command("verify", epilog=ending("holdfast trust verify https://backend.example:8443 --wait", codes=WAITING))
 def end_exception(endpoint: Endpoint, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Switch the verification of an endpoint on again."""
     with connect() as client:
@@ -175,4 +179,4 @@ def _crls(file: str) -> str:
     try:
         return "".join(crl.pem for crl in read_revocation_lists(data))
     except CertificateError as error:
-        raise Misused(f"{file}: {error}") from error
+        raise WrongFile(f"{file}: {error}") from error

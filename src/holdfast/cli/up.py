@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from holdfast.cli.help import OF_SERVERS, ending
+from holdfast.cli.exit_codes import LOCAL, ExitCode
+from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, write_json, write_table
 
 commands = typer.Typer()
@@ -51,7 +52,7 @@ Once = Annotated[bool, Option("--once", help="Play it once, with data of its own
         "holdfast up",
         "holdfast up --demo",
         "holdfast up --publisher 0.0.0.0:9443 --tls-cert publisher.pem --tls-key publisher.key",
-        codes=OF_SERVERS,
+        codes=LOCAL,
     )
 )
 def up(
@@ -91,7 +92,7 @@ def up(
 
 
 @commands.command(
-    epilog=ending("holdfast demo", "holdfast demo --once", codes=OF_SERVERS),
+    epilog=ending("holdfast demo", "holdfast demo --once", codes=LOCAL),
     short_help="Show what becomes of a backend, step by step.",
 )
 def demo(once: Once = False) -> None:
@@ -107,11 +108,11 @@ def demo(once: Once = False) -> None:
     from holdfast.cli.serving import demonstrate
 
     if not demonstrate():
-        raise typer.Exit(1)
+        raise typer.Exit(int(ExitCode.FAILED))
 
 
 @commands.command(
-    epilog=ending("holdfast doctor", "holdfast doctor --data /var/lib/holdfast --json", codes=OF_SERVERS),
+    epilog=ending("holdfast doctor", "holdfast doctor --data /var/lib/holdfast --json", codes=LOCAL),
     short_help="Look whether all is as it must be.",
 )
 def doctor(
@@ -150,12 +151,12 @@ def doctor(
         rows = [(check.outcome, check.name, f"{check.text} {check.advice}".strip()) for check in checks]
         write_table(("", "Check", "What was seen, and what to do"), rows, "")
     if any(check.outcome == "failed" for check in checks):
-        raise typer.Exit(1)
+        raise typer.Exit(int(ExitCode.FAILED))
 
 
 @commands.command(
     "rotate-sealing-key",
-    epilog=ending("holdfast rotate-sealing-key --data /var/lib/holdfast", codes=OF_SERVERS),
+    epilog=ending("holdfast rotate-sealing-key --data /var/lib/holdfast", codes=LOCAL),
     short_help="Seal the private keys with a new key.",
 )
 def rotate(data: Data = None) -> None:
@@ -167,4 +168,4 @@ def rotate(data: Data = None) -> None:
     from holdfast.cli.serving import seal_anew
 
     if not seal_anew({"data": data}):
-        raise typer.Exit(1)
+        raise typer.Exit(int(ExitCode.FAILED))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from holdfast.cli.failures import CommandFailed
+from holdfast.cli.failures import NotEnforced
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5  # seconds
 Wait = Annotated[bool, Option("--wait", help="Wait until all gateways have put it in force.")]
@@ -24,7 +24,7 @@ def wait_until_enforced(
     With *also_unserved*, what waits for an API to be published is waited for no longer.
 
     Raises:
-        CommandFailed: A gateway refuses it, no gateway has it because it is not served, or *within* seconds are over.
+        NotEnforced: A gateway refuses it, no gateway has it because it is not served, or *within* seconds are over.
     """
     end, pause = time.monotonic() + within, FIRST_PAUSE
     while True:
@@ -36,11 +36,11 @@ def wait_until_enforced(
             case "not served" if also_unserved:
                 return found
             case "refused":
-                raise CommandFailed(f"It is saved, but a gateway refuses it: {enforcement['reason']}")
+                raise NotEnforced(f"It is saved, but a gateway refuses it: {enforcement['reason']}")
             case "not served":
-                raise CommandFailed("It is saved, and takes effect when an API with this endpoint is published.")
+                raise NotEnforced("It is saved, and takes effect when an API with this endpoint is published.")
         if time.monotonic() + pause > end:
-            raise CommandFailed(f"It is saved, but after {within:g} seconds not in force: {in_words(enforcement)}.")
+            raise NotEnforced(f"It is saved, but after {within:g} seconds not in force: {in_words(enforcement)}.")
         time.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE)
 

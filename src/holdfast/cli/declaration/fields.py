@@ -10,7 +10,7 @@ from holdfast.apis.core_schema import is_null, read_boolean
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.nodes import Mapping, Node, Scalar, Sequence
 from holdfast.certificates.errors import CertificateError
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import WrongFile
 
 T = TypeVar("T")
 MAX_PROBLEMS = 50
@@ -39,11 +39,11 @@ class Problems:
         self.found.append(f"{place}: {text}")
 
     def finish(self) -> None:
-        """Raise Misused if anything is wrong."""
+        """Raise WrongFile if anything is wrong."""
         if self.found:
             more = len(self.found) - MAX_PROBLEMS
             lines = [*self.found[:MAX_PROBLEMS], *([f"and {more} more."] if more > 0 else [])]
-            raise Misused("Nothing was done.\n" + "\n".join(f"  {line}" for line in lines))
+            raise WrongFile("Nothing was done.\n" + "\n".join(f"  {line}" for line in lines))
 
 
 class Fields:
@@ -127,7 +127,7 @@ class Fields:
         except InvalidFields as error:
             for each in error.errors:
                 self.wrong(each.field, str(each))
-        except (InvalidField, CertificateError, Misused) as error:
+        except (InvalidField, CertificateError, WrongFile) as error:
             self.wrong(name, str(error))
         return None
 

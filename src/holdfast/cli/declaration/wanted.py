@@ -21,7 +21,7 @@ from holdfast.certificates.parsing import MAX_BYTES as MAX_CERTIFICATE_FILE
 from holdfast.certificates.parsing import parse
 from holdfast.certificates.revocation import RevocationList
 from holdfast.cli.declaration.fields import Fields, Place, Problems
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import WrongFile
 from holdfast.cli.files import read_file, read_input
 
 FORMAT = "1"
@@ -105,14 +105,16 @@ def read_wanted(names: Iterable[str]) -> Wanted:
     Read files and directories of files (*.yaml, *.yml); `-` is standard input.
 
     Raises:
-        Misused: Something cannot be used; all of it is said, each with file, line and field.
+        WrongFile: Something cannot be used; all of it is said, each with file, line and field.
     """
     wanted, problems, left = Wanted(), Problems(), MAX_FILE
     for name in _files(names):
         data = read_input(MAX_FILE) if name == "-" else read_file(Path(name), MAX_FILE)
         left -= len(data)
         if left < 0:
-            raise Misused(f"The files are larger than {MAX_FILE // 1024 // 1024} MiB together. Apply them one by one.")
+            raise WrongFile(
+                f"The files are larger than {MAX_FILE // 1024 // 1024} MiB together. Apply them one by one."
+            )
         shown, folder = ("standard input", Path()) if name == "-" else (name, Path(name).parent)
         try:
             root = Fields(read_nodes(data, _BOUNDS), shown, "", problems)
@@ -130,12 +132,12 @@ def _files(names: Iterable[str]) -> list[str]:
         if name != "-" and Path(name).is_dir():
             inside = sorted(str(file) for file in Path(name).iterdir() if file.suffix in {".yaml", ".yml"})
             if not inside:
-                raise Misused(f"{name} has no file that ends in .yaml or .yml.")
+                raise WrongFile(f"{name} has no file that ends in .yaml or .yml.")
             found += inside
         else:
             found.append(name)
     if len(found) > MAX_FILES:
-        raise Misused(f"There are {len(found)} files; at most {MAX_FILES} are read.")
+        raise WrongFile(f"There are {len(found)} files; at most {MAX_FILES} are read.")
     return found
 
 
