@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from holdfast.variables import unknown_variables
 from issuing import Issued
 from ports import free_addresses
 
@@ -88,7 +89,10 @@ class Holdfast:
         ours = {"HOLDFAST_ADMIN_PASSWORD": self.admin_password, "TMPDIR": str(directory)}
         ours["HOLDFAST_DRAIN_TIMEOUT"] = "1"  # streams that tests leave open
         ours["HOLDFAST_REQUESTS_PER_SECOND"] = "5000"  # what waits for something here asks again and again
-        self.environment = dict(os.environ) | ours | environment
+        # Variables of the tests themselves would be warned about.
+        theirs = unknown_variables(os.environ)
+        given = {name: value for name, value in os.environ.items() if name not in theirs}
+        self.environment = given | ours | environment
         self._process: subprocess.Popen[bytes] | None = None
         self.rest = self.browser(REST, auth=("admin", self.admin_password))
 

@@ -4,12 +4,14 @@ What `holdfast up`, `demo`, `doctor` and `rotate-sealing-key` run. The only modu
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -30,15 +32,20 @@ from holdfast.services.runtime import utc_now
 from holdfast.settings import Settings
 from holdfast.store.errors import StoreFailure, unwritable
 from holdfast.telemetry import configure_logging
+from holdfast.variables import unknown_variables
 
 T = TypeVar("T")
+log = structlog.get_logger()
 console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def serve(options: dict[str, Any], *, demo: bool) -> None:
     """Run the publisher and a gateway until a signal comes; raise CommandFailed."""
     with _said():
-        _run(_up(_settings(**options), demo=demo))
+        settings = _settings(**options)
+        for name, advice in unknown_variables(os.environ).items():
+            log.warning("unknown variable", variable=name, advice=advice)
+        _run(_up(settings, demo=demo))
 
 
 def demonstrate() -> bool:

@@ -2,6 +2,7 @@
 `holdfast up`, `holdfast demo`, `holdfast doctor` and `holdfast rotate-sealing-key`: the server.
 """
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +11,10 @@ import typer
 from typer import Option
 
 from holdfast.cli.exit_codes import LOCAL, ExitCode
+from holdfast.cli.failures import CommandFailed
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, write_json, write_table
+from holdfast.platforms import platform_problem, this_platform
 
 commands = typer.Typer()
 
@@ -80,6 +83,7 @@ def up(
     HOLDFAST_TLS_CERT, HOLDFAST_TLS_KEY, HOLDFAST_INSECURE_HTTP, and so on. SIGHUP reads certificates and keys again.
     HOLDFAST_ADMIN_PASSWORD is the password of admin, HOLDFAST_LOG_LEVEL one of debug, info, warning, error.
     """
+    _require_platform()
     # The server is large; a command that only asks one does not load it.
     from holdfast.cli.serving import serve
 
@@ -105,6 +109,7 @@ def demo(once: Once = False) -> None:
     if not once:
         up(demo=True)
         return
+    _require_platform()
     from holdfast.cli.serving import demonstrate
 
     if not demonstrate():
@@ -137,6 +142,7 @@ def doctor(
     Give it the options and variables of `holdfast up`. It changes nothing, and may be run while Holdfast runs, as its
     user. Exit code 1: something failed.
     """
+    _require_platform()
     from holdfast.cli.serving import diagnose
 
     addresses = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
@@ -169,3 +175,10 @@ def rotate(data: Data = None) -> None:
 
     if not seal_anew({"data": data}):
         raise typer.Exit(int(ExitCode.FAILED))
+
+
+def _require_platform() -> None:
+    """Stop before the server is loaded, which fails with less useful words elsewhere."""
+    problem = platform_problem(this_platform(), own_envoy=bool(os.environ.get("HOLDFAST_ENVOY")))
+    if problem:
+        raise CommandFailed(problem)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from holdfast.directories import is_held
-from holdfast.doctor import envoy, files, health, identity_provider, network, stored
+from holdfast.doctor import environment, envoy, files, health, identity_provider, network, stored
 from holdfast.doctor.check import Check
 from holdfast.settings import Settings
 
@@ -16,9 +16,12 @@ def examine(settings: Settings, now: datetime) -> Iterator[Check]:
     data = settings.data.expanduser()
     running = is_held(data)
     yield Check.ok("running", f"A Holdfast runs on {data}." if running else f"No Holdfast runs on {data}.")
+    yield environment.platform()
+    yield from environment.variables()
     yield files.clock(data, now)
     yield from files.data_directory(data)
     yield from files.secrets(settings, data)
+    yield from environment.admin_password(settings)
     yield files.disk_space(data)
     yield network.tls(settings, now)
     yield network.gateway_tls(settings, now)

@@ -88,6 +88,17 @@ class Accounts:
                 journal.record(session, AuditEvent(organization, now, "holdfast", "set password", name, ""))
             return False
 
+    def lacks_first_user(self, organization: str, name: str) -> bool:
+        """Say whether `ensure_user` would make the user *name* without a reset."""
+        with self._store.read() as session:
+            return accounts.user_named(session, name) is None and not accounts.count_users(session, organization)
+
+    def is_password(self, name: str, password: str) -> bool:
+        """Say whether *password* is that of the user *name*, without counting attempts: the operator asks."""
+        with self._store.read() as session:
+            user = accounts.user_named(session, name)
+        return user is not None and self.passwords.matches(user.password_hash, password)
+
     async def sign_in(self, name: str, password: str, client: str, now: datetime) -> User:
         """
         Find the user as `authenticate` does, without keeping one of the threads that others work in.

