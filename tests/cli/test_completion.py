@@ -2,17 +2,12 @@
 
 import json
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
-import typer
 
 from cli.answering import answering
-from holdfast import cli
 from holdfast.cli import completing
-from holdfast.cli.exit_codes import MEANINGS, ExitCode
 from issuing import issue
 from running import wait_until
 
@@ -94,35 +89,3 @@ def test_a_publisher_that_does_not_answer_is_not_waited_for_long(alone):
         assert completed(alone, "api", "show", "", HOLDFAST_URL=url, HOLDFAST_TOKEN="abc") == []
         # REST has 30 seconds, a shell one; the rest is what a busy machine takes to start the command.
         assert time.monotonic() - began < 25
-
-
-def every_command():
-    """Name all commands, as lists of words."""
-
-    def below(group, above):
-        for name, command in group.commands.items():
-            if getattr(command, "commands", None):
-                yield from below(command, [*above, name])
-            else:
-                yield [*above, name]
-
-    return list(below(typer.main.get_command(cli.app), []))
-
-
-@pytest.mark.parametrize("words", every_command(), ids=" ".join)
-def test_the_help_of_each_command_has_an_example_and_says_what_exit_codes_mean(alone, words):
-    said = alone.done(*words, "--help").output
-    examples = said.partition("  Examples:\n")[2].partition("\n\n")[0].splitlines()
-    assert examples != []
-    assert all(f"holdfast {' '.join(words)}" in example for example in examples)
-    assert "Exit codes: 0 " in said
-
-
-def test_help_says_what_all_exit_codes_mean(alone):
-    said = " ".join(alone.done("--help").output.split())
-    assert {code for code in ExitCode if f"{int(code)} {MEANINGS[code]}" not in said} == set()
-
-
-def test_a_command_that_asks_does_not_load_the_server():
-    program = "import sys, holdfast.cli; sys.exit('fastapi' in sys.modules or 'grpc' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

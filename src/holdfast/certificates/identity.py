@@ -4,8 +4,10 @@ The name that we look for in a backend's certificate (RFC 9525).
 
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
-from holdfast.certificates.certificate import Certificate
+if TYPE_CHECKING:
+    from holdfast.certificates.certificate import Certificate  # with which all of cryptography would be loaded
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,7 +26,7 @@ def reference_identifier(host: str) -> ReferenceIdentifier:
         return ReferenceIdentifier(host.lower().rstrip("."), is_ip=False)
 
 
-def presents(certificate: Certificate, reference: ReferenceIdentifier) -> bool:
+def presents(certificate: "Certificate", reference: ReferenceIdentifier) -> bool:
     """
     Say whether one of the certificate's subjectAltNames matches *reference*, as the gateway would.
 

@@ -5,20 +5,19 @@ The `holdfast` command.
 """
 
 import warnings
-from importlib.metadata import version as version_of
 from typing import Annotated
 
 import typer
 from typer import Option
 
-from holdfast.cli import apis, certificates, declaring, endpoints, organizations, signing_in, trust, up, users
+from holdfast.cli.commands import Commands
 from holdfast.cli.ending import exit_timer
 from holdfast.cli.exit_codes import ExitCode, describe_codes
-from holdfast.cli.failures import Commands
 
 # Tracebacks stay plain: those that show the values of variables could show a password.
 app = typer.Typer(
     cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -44,6 +43,8 @@ def main_in_own_process() -> None:
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version as version_of
+
         typer.echo(f"holdfast {version_of('holdfast')}")
         raise typer.Exit
 
@@ -54,14 +55,3 @@ Version = Annotated[bool, Option("--version", callback=_tell_version, is_eager=T
 @app.callback()
 def holdfast(*, _version: Version = False) -> None:
     """An API publisher and gateway that verifies every backend's certificate."""
-
-
-app.add_typer(up.commands)
-app.add_typer(signing_in.commands)
-app.add_typer(apis.commands, name="api", help="APIs and their lifecycle.")
-app.add_typer(certificates.commands, name="certificate", help="What is trusted for the endpoints of APIs.")
-app.add_typer(trust.commands, name="trust", help="How the backends of endpoints are verified.")
-app.add_typer(endpoints.commands, name="endpoint", help="Backends, as the gateways see them.")
-app.add_typer(declaring.commands)
-app.add_typer(organizations.commands, name="organization", help="Organizations, for admins of the default one.")
-app.add_typer(users.commands, name="user", help="The users of the organization, and their roles.")

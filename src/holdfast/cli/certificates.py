@@ -9,20 +9,13 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from holdfast.apis.endpoint import parse_endpoint
-from holdfast.apis.errors import InvalidField
-from holdfast.certificates.description import described
-from holdfast.certificates.errors import CertificateError, PasswordNeeded
-from holdfast.certificates.findings import Severity, examine_all
-from holdfast.certificates.parsing import Upload, parse
 from holdfast.cli import completing
 from holdfast.cli.client import Client, connect, segment
 from holdfast.cli.exit_codes import LOCAL, WAITING, ExitCode
-from holdfast.cli.failures import CommandFailed, Misused
-from holdfast.cli.files import read_certificate_file, write_file
+from holdfast.cli.files import write_file
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, Yes, confirm, date, grouped, say, tell, write_facts, write_json, write_table
-from holdfast.cli.signing_in import PasswordStdin, read_password
+from holdfast.cli.signing_in import PasswordStdin
 from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced
 
 PATH = "/endpoint-certificates"
@@ -198,57 +191,25 @@ def inspect_certificate(
     """
     Say what FILE holds and what is noticed about it. Nothing is sent anywhere.
     """
-    now = datetime.now(UTC)
-    upload = _read(file, password_stdin)
-    try:
-        names = (parse_endpoint(endpoint).origin.reference,) if endpoint else ()
-    except InvalidField as error:
-        raise Misused(f"--endpoint: {error}") from error
-    found = [
-        {"code": each.code, "severity": each.severity.value, "message": each.message, "remedy": each.remedy}
-        | {"fingerprint": each.fingerprint}
-        for each in examine_all(upload.certificates, names, now)
-    ]
-    certificates = [described(certificate, now) for certificate in upload.certificates]
+    from holdfast.cli.certificate_files import examine_upload, open_upload, tell_ignored
+
+    upload = open_upload(file, password_stdin=password_stdin)
+    found = examine_upload(upload, endpoint, datetime.now(UTC))
     if as_json:
-        used = [{"what": part.what, "fingerprint": part.fingerprint} for part in upload.used]
-        ignored = [{"what": part.what, "why": part.why} for part in upload.ignored]
-        write_json({"certificates": certificates, "findings": found, "used": used, "ignored": ignored})
+        write_json(found)
     else:
-        _show(certificates, found)
-        _tell_ignored(upload)
-    if any(each["severity"] == Severity.ERROR for each in found):
+        _show(found["certificates"], found["findings"])
+        tell_ignored(upload)
+    if any(each["severity"] == "error" for each in found["findings"]):
         raise typer.Exit(int(ExitCode.REJECTED))
 
 
-def read_upload(data: bytes, name: str, password: str | None = None) -> Upload:
-    """Read certificates as the publisher would; raise CommandFailed."""
-    try:
-        return parse(data, password)
-    except PasswordNeeded as error:
-        raise CommandFailed(f"{name}: {error} (--password-stdin)") from error
-    except CertificateError as error:
-        raise CommandFailed(f"{name}: {error}") from error
-
-
 def _upload(client: Client, method: str, path: str, form: dict[str, str], file: str, password_stdin: bool) -> None:
-    # Only certificates are sent: what holds a private key is refused here, and a password stays here.
-    upload = _read(file, password_stdin)
-    pem = "".join(certificate.pem for certificate in upload.certificates)
-    client.call(method, path, data=form, files={"certificate": ("certificate.pem", pem.encode())})
-    _tell_ignored(upload)
+    from holdfast.cli.certificate_files import as_part, open_upload, tell_ignored  # cryptography loads slowly
 
-
-def _read(file: str, password_stdin: bool) -> Upload:
-    if password_stdin and file == "-":
-        raise Misused("Standard input holds either the file or its password. Name the file.")
-    password = read_password("Password", stdin=True) if password_stdin else None
-    return read_upload(read_certificate_file(file), file, password)
-
-
-def _tell_ignored(upload: Upload) -> None:
-    for part in upload.ignored:
-        tell(f"{part.what} was left out: {part.why}")
+    upload = open_upload(file, password_stdin=password_stdin)
+    client.call(method, path, data=form, files={"certificate": as_part(upload)})
+    tell_ignored(upload)
 
 
 def _written(client: Client, alias: str, verb: str, *, wait: bool, within: float, as_json: bool) -> None:

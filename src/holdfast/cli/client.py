@@ -3,43 +3,21 @@ REST as the commands speak it: requests in, JSON or an error in words out.
 """
 
 import json
-import ssl
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
-
-import httpx
 
 from holdfast.cli import credentials
 from holdfast.cli.credentials import Credentials, Publisher
-from holdfast.cli.failures import CannotConnect, CommandFailed, Misused, NotSignedIn, Refused, WrongFile
+from holdfast.cli.failures import CannotConnect, CommandFailed, NotSignedIn, Refused
 
-PREFIX = "/api/am/publisher/v4"
+if TYPE_CHECKING:
+    import httpx
+
 TIMEOUT = 30.0  # seconds without an answer
 PAGE = 500
 MAX_LISTED = 1_000_000
-
-
-class SignedIn(httpx.Auth):
-    """Signs requests: a token as Bearer (RFC 6750), else user and password as Basic (RFC 7617)."""
-
-    def __init__(self, who: Credentials) -> None:
-        if ":" in who.user:
-            raise Misused("A user name holds no colon.")
-        if not who.token.isascii() or not who.token.isprintable():
-            raise Misused("The token holds characters that no token has. Copy it again.")
-        basic = httpx.BasicAuth(who.user, who.password)
-        self._flow = basic.auth_flow if not who.token else self._bearer
-        self._header = f"Bearer {who.token}"
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the header Authorization."""
-        return self._flow(request)
-
-    def _bearer(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["Authorization"] = self._header
-        yield request
 
 
 class Client:
@@ -47,27 +25,16 @@ class Client:
 
     def __init__(self, publisher: Publisher, who: Credentials, timeout: float = TIMEOUT) -> None:
         """Speak to *publisher* on behalf of *who*; *timeout* is how many seconds may pass without an answer."""
+        from holdfast.cli.transport import Transport  # httpx takes longer to load than all the rest
+
         self.url = publisher.url
-        self._who, self._timeout = who, timeout
-        auth, tls = SignedIn(who), _tls(publisher)
-        try:
-            self._http = httpx.Client(
-                base_url=publisher.url + PREFIX,
-                auth=auth,
-                verify=tls,
-                timeout=timeout,
-                # What stays on this machine passes no proxy.
-                trust_env=not publisher.is_loopback,
-                headers={"Accept": "application/json"},
-            )
-        except (ValueError, ImportError) as error:
-            raise Misused(f"The proxy that the environment names cannot be used: {error}") from error
+        self._who, self._transport = who, Transport(publisher, who, timeout)
 
     def __enter__(self) -> "Client":
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._http.close()
+        self._transport.close()
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """Read *path*."""
@@ -78,15 +45,9 @@ class Client:
         answer = self.answer(method, path, **more)
         return _json(answer, self.url) if answer.content else {}
 
-    def answer(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def answer(self, method: str, path: str, **more: Any) -> "httpx.Response":
         """Make a request and give the answer, which is a success."""
-        try:
-            answer = self._http.request(method, path, **more)
-        except httpx.TimeoutException as error:
-            text = f"{self.url} did not answer within {self._timeout:g} seconds. Try again, or look whether it is well."
-            raise CannotConnect(text) from error
-        except httpx.RequestError as error:
-            raise CannotConnect(_why_not(self.url, error)) from error
+        answer = self._transport.send(method, path, **more)
         if answer.is_success:
             return answer
         raise _refusal(answer, f"{method} {path}", self.url, self._who)
@@ -122,25 +83,6 @@ def segment(value: str) -> str:
     return quote(value, safe="")
 
 
-def _tls(publisher: Publisher) -> ssl.SSLContext | bool:
-    if publisher.ca_file is None:
-        return publisher.url.startswith("https:")  # loading authorities for http would be for nothing
-    try:
-        return ssl.create_default_context(cafile=publisher.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise WrongFile(
-            f"{publisher.ca_file} holds no CA certificates in PEM. Name another file with --ca-file."
-        ) from error
-
-
-def _why_not(url: str, error: httpx.RequestError) -> str:
-    reason = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in reason:
-        why = reason.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "it cannot be verified"
-        return f"The certificate of {url} is refused: {why}. If a private CA issued it, name that CA with --ca-file."
-    return f"{url} cannot be reached ({reason or type(error).__name__}). Look whether it runs and at its URL."
-
-
 def _why_no_token(url: str, who: Credentials) -> str:
     if who.expires_at and who.has_expired(datetime.now(UTC)):
         ended = f"on {who.expires_at:%Y-%m-%d %H:%M} UTC"
@@ -151,7 +93,7 @@ def _why_no_token(url: str, who: Credentials) -> str:
     return f"{url} does not accept the token: {why}. Make another on the page Tokens, or run `holdfast login {url}`."
 
 
-def _refusal(answer: httpx.Response, where: str, url: str, who: Credentials) -> CommandFailed:
+def _refusal(answer: "httpx.Response", where: str, url: str, who: Credentials) -> CommandFailed:
     try:
         body = answer.json()
     except ValueError:
@@ -181,7 +123,7 @@ def _text(body: dict[str, Any], member: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _json(answer: httpx.Response, url: str) -> dict[str, Any]:
+def _json(answer: "httpx.Response", url: str) -> dict[str, Any]:
     try:
         body = json.loads(answer.content, object_hook=lambda found: _Answer(found, url))
     except (ValueError, RecursionError):

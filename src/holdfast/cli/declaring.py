@@ -45,7 +45,6 @@ Prune = Annotated[bool, Option("--prune", help="Delete the APIs and aliases of t
         "holdfast apply -f - --yes < holdfast.yaml",
         codes=WAITING,
     ),
-    short_help="Make an organization what files want it to be.",
 )
 def apply_files(
     file: Files,
@@ -105,7 +104,6 @@ def compare_files(file: Files, prune: Prune = False, as_json: AsJson = False) ->
 @commands.command(
     "export",
     epilog=ending("holdfast export -o holdfast/", "holdfast export > holdfast.yaml"),
-    short_help="Write an organization as files.",
 )
 def export_files(
     output: Annotated[

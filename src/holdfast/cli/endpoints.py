@@ -10,20 +10,13 @@ from typer import Argument, Option
 from holdfast.apis.connection_settings import Protocol
 from holdfast.apis.endpoint import ENVIRONMENTS, Environment
 from holdfast.cli.apis import Wanted, find_api
-from holdfast.cli.certificates import read_upload
 from holdfast.cli.client import connect, segment
 from holdfast.cli.exit_codes import CLIENT, ExitCode
 from holdfast.cli.failures import CommandFailed, Misused
-from holdfast.cli.files import read_certificate_file
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, date, grouped, say, write_facts, write_json
 
 commands = typer.Typer(no_args_is_help=True)
-
-
-@commands.callback()
-def endpoint() -> None:
-    """Backends, as the gateways see them."""
 
 
 @commands.command(
@@ -47,8 +40,9 @@ def look_at_endpoint(
     # Forms of several parts are made of files alone; a part without a file name is a plain field.
     parts: dict[str, Any] = {"endpoint": (None, url)}
     if certificate is not None:
-        upload = read_upload(read_certificate_file(certificate), certificate)
-        parts["certificate"] = ("certificate.pem", "".join(each.pem for each in upload.certificates).encode())
+        from holdfast.cli.certificate_files import as_part, open_upload  # cryptography loads slowly
+
+        parts["certificate"] = as_part(open_upload(certificate))
     with connect() as client:
         found = client.call("POST", "/endpoints/probe", files=parts)
     verdict = found["verdict"]

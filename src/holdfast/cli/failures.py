@@ -2,11 +2,7 @@
 Why a command did not do what it was asked, with the exit code that says so to scripts.
 """
 
-import typer
-from typer.core import TyperGroup
-
 from holdfast.cli.exit_codes import ExitCode
-from holdfast.cli.text import plain
 
 
 class CommandFailed(Exception):
@@ -56,19 +52,3 @@ class Refused(CommandFailed):
         self.status = status
         self.problem = problem
         super().__init__(text)
-
-
-class Commands(TyperGroup):
-    """The commands; what one could not do is said in words, without a traceback."""
-
-    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer has a Click of its own
-        """Run what was asked for."""
-        try:
-            try:
-                return super().invoke(ctx)
-            except KeyboardInterrupt as error:
-                typer.echo(err=True)  # the terminal has written ^C
-                raise Interrupted("Interrupted.") from error
-        except CommandFailed as error:
-            typer.echo(f"holdfast: {plain(str(error), lines=True)}", err=True)
-            raise typer.Exit(int(error.code)) from error

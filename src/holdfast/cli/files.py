@@ -8,15 +8,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from holdfast.certificates.parsing import MAX_BYTES as MAX_CERTIFICATE_FILE
 from holdfast.cli.failures import CommandFailed, WrongFile
-
-
-def read_certificate_file(name: str) -> bytes:
-    """Read a file of certificates; `-` is standard input. Raises WrongFile."""
-    if name == "-":
-        return _bounded(sys.stdin.buffer, "Standard input", MAX_CERTIFICATE_FILE)
-    return read_file(Path(name), MAX_CERTIFICATE_FILE)
 
 
 def read_file(path: Path, limit: int) -> bytes:

@@ -1,13 +1,38 @@
 """
-How the help of a command ends: with examples, and with what its exit codes mean.
+How the help of a command ends: with examples, and with what its exit codes mean. And `holdfast help`.
 """
 
 from collections.abc import Collection
+from typing import Annotated
 
-from holdfast.cli.exit_codes import CLIENT, ExitCode, describe_codes
+import typer
+from typer import Argument
+from typer.core import TyperGroup
+
+from holdfast.cli.exit_codes import CLIENT, LOCAL, ExitCode, describe_codes
+
+commands = typer.Typer()
 
 
 def ending(*examples: str, codes: Collection[ExitCode] = CLIENT) -> str:
     """Write *examples*, each a line, and *codes*; Click keeps the lines of a paragraph that begins with \\b."""
     lines = "".join(f"\n  {example}" for example in examples)
     return f"\b\nExamples:{lines}\n\n{describe_codes(*codes)}"
+
+
+@commands.command("help", epilog=ending("holdfast help", "holdfast help certificate add", codes=LOCAL))
+def show_help(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None, Argument(metavar="[COMMAND]...", help="A command, like: certificate add.")
+    ] = None,
+) -> None:
+    """Show the help of a command, as --help and -h do."""
+    found = context.find_root()
+    for word in words or []:
+        if not isinstance(found.command, TyperGroup):
+            found.fail(f"{found.command_path} has no commands of its own.")
+        name, command, _ = found.command.resolve_command(found, [word])
+        if command:
+            found = typer.Context(command, info_name=name, parent=found)
+    typer.echo(found.get_help())

@@ -7,16 +7,17 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from typer import Option
 
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.text import plain, plain_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
 
 AsJson = Annotated[bool, Option("--json", help="Write JSON, for machines.")]
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
@@ -57,6 +58,8 @@ def tell(text: str) -> None:
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str) -> None:
     """Write a table, or the sentence *nothing* where it has no rows."""
+    from rich.table import Table
+
     table = Table(*columns, box=None, pad_edge=False, header_style="bold", show_edge=False)
     for column in table.columns:
         column.overflow = "fold"  # what is cut off cannot be copied
@@ -70,6 +73,8 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], nothin
 
 def write_facts(facts: Iterable[tuple[str, object]]) -> None:
     """Write names and values below each other; several values of one name are below each other, too."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, show_header=False, show_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -109,12 +114,16 @@ def ask(question: str) -> str:
     return line.strip()
 
 
-def _cell(value: object) -> Text:
+def _cell(value: object) -> "Text":
+    from rich.text import Text
+
     text = plain(str(value))
     return Text(text, style=STYLES.get(text, ""))
 
 
-def _write(table: Table) -> None:
+def _write(table: "Table") -> None:
+    from rich.console import Console
+
     # Where lines are not shown but read, they are not folded.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE
     console = Console(highlight=False, markup=False, emoji=False, width=width)

@@ -6,9 +6,6 @@ import sys
 from collections.abc import Collection, Iterator
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import track
-
 T = TypeVar("T")
 LONG = 20  # fewer things than this are done before anybody has read of them
 
@@ -18,4 +15,7 @@ def counted(things: Collection[T], what: str) -> Iterator[T]:
     if len(things) < LONG or not sys.stderr.isatty():
         yield from things
         return
+    from rich.console import Console
+    from rich.progress import track
+
     yield from track(things, what, console=Console(stderr=True), transient=True)

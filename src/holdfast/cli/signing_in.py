@@ -112,7 +112,6 @@ def logout() -> None:
 
 @commands.command(
     epilog=ending("holdfast whoami", "holdfast whoami --json"),
-    short_help="Say who asks which publisher, and until when.",
 )
 def whoami(as_json: AsJson = False) -> None:
     """Say which publisher is asked and on whose behalf, what of that is kept, and until when."""

@@ -9,12 +9,9 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from holdfast.certificates.errors import CertificateError
-from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.cli.client import Client, connect
 from holdfast.cli.exit_codes import WAITING
 from holdfast.cli.failures import Misused, WrongFile
-from holdfast.cli.files import read_certificate_file
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, date, grouped, say, write_facts, write_json
 from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced
@@ -175,6 +172,10 @@ def _several(values: list[str] | None) -> list[str] | None:
 def _crls(file: str) -> str:
     if file == "none":
         return ""
+    from holdfast.certificates.errors import CertificateError  # cryptography loads slowly
+    from holdfast.certificates.revocation import read_revocation_lists
+    from holdfast.cli.certificate_files import read_certificate_file
+
     data = read_certificate_file(file)
     try:
         return "".join(crl.pem for crl in read_revocation_lists(data))

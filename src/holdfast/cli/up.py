@@ -97,7 +97,6 @@ def up(
 
 @commands.command(
     epilog=ending("holdfast demo", "holdfast demo --once", codes=LOCAL),
-    short_help="Show what becomes of a backend, step by step.",
 )
 def demo(once: Once = False) -> None:
     """
@@ -118,7 +117,6 @@ def demo(once: Once = False) -> None:
 
 @commands.command(
     epilog=ending("holdfast doctor", "holdfast doctor --data /var/lib/holdfast --json", codes=LOCAL),
-    short_help="Look whether all is as it must be.",
 )
 def doctor(
     data: Data = None,
@@ -163,7 +161,6 @@ def doctor(
 @commands.command(
     "rotate-sealing-key",
     epilog=ending("holdfast rotate-sealing-key --data /var/lib/holdfast", codes=LOCAL),
-    short_help="Seal the private keys with a new key.",
 )
 def rotate(data: Data = None) -> None:
     """

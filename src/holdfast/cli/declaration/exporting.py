@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import yaml
 
+from holdfast.cli.certificate_files import read_upload
 from holdfast.cli.certificates import PATH as CERTIFICATES
-from holdfast.cli.certificates import read_upload
 from holdfast.cli.client import Client, segment
 from holdfast.cli.declaration.existing import detailed_api, read_crls, read_trust
 from holdfast.cli.declaration.plan import DEFAULTS

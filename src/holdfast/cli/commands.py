@@ -1,0 +1,129 @@
+"""
+All commands, each in a module that is loaded only when the command is needed.
+"""
+
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
+
+from holdfast.cli.failures import CommandFailed, Interrupted
+from holdfast.cli.text import plain
+
+if TYPE_CHECKING:
+    from typer._click import Command  # Typer has a Click of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a command is: the module of this package that has its `commands`, and its help in one line."""
+
+    module: str
+    summary: str
+    is_group: bool = False  # all of the module's commands are below its name
+
+    def load(self, name: str) -> "Command":
+        """Import the module and make the command *name*."""
+        commands: typer.Typer = import_module(f"holdfast.cli.{self.module}").commands
+        commands.rich_markup_mode = None
+        group = get_group(commands)
+        if self.is_group:
+            group.name, group.help = name, self.summary
+            return group
+        command = group.commands[name]
+        command.short_help = self.summary
+        return command
+
+
+COMMANDS = {
+    "up": Source("up", "Start the publisher and a gateway; Ctrl-C ends both."),
+    "demo": Source("up", "Show what becomes of a backend, step by step."),
+    "doctor": Source("up", "Look whether all is as it must be."),
+    "rotate-sealing-key": Source("up", "Seal the private keys with a new key."),
+    "login": Source("signing_in", "Sign in, and keep a token for the next commands."),
+    "logout": Source("signing_in", "End the token that login kept, and forget it."),
+    "whoami": Source("signing_in", "Say who asks which publisher, and until when."),
+    "api": Source("apis", "APIs and their lifecycle.", is_group=True),
+    "certificate": Source("certificates", "What is trusted for the endpoints of APIs.", is_group=True),
+    "trust": Source("trust", "How the backends of endpoints are verified.", is_group=True),
+    "endpoint": Source("endpoints", "Backends, as the gateways see them.", is_group=True),
+    "apply": Source("declaring", "Make an organization what files want it to be."),
+    "diff": Source("declaring", "Show what apply would change."),
+    "export": Source("declaring", "Write an organization as files."),
+    "organization": Source("organizations", "Organizations, for admins of the default one.", is_group=True),
+    "user": Source("users", "The users of the organization, and their roles.", is_group=True),
+    "help": Source("help", "Show the help of a command."),
+}
+
+
+class LoadedWhenNeeded(MutableMapping[str, "Command"]):
+    """Commands by name: those of *sources*, each loaded when it is looked up, and those that are there already."""
+
+    def __init__(self, sources: dict[str, Source], present: MutableMapping[str, "Command"]) -> None:
+        self._sources, self._loaded = sources, dict(present)
+
+    def __getitem__(self, name: str) -> "Command":
+        if name not in self._loaded:
+            self._loaded[name] = self._sources[name].load(name)
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: "Command") -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sources | self._loaded)
+
+    def __len__(self) -> int:
+        return len(self._sources | self._loaded)
+
+    def outlines(self) -> dict[str, "Command"]:
+        """Give commands that can be listed but not run, without loading any."""
+        outlines = {name: TyperCommand(name, short_help=each.summary) for name, each in self._sources.items()}
+        return {**outlines, **{name: each for name, each in self._loaded.items() if name not in outlines}}
+
+
+class Commands(TyperGroup):
+    """The commands; what one could not do is said in words, without a traceback."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._all = LoadedWhenNeeded(COMMANDS, self.commands)
+        self.commands = self._all
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer has a Click of its own
+        """Run what was asked for."""
+        try:
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt as error:
+                typer.echo(err=True)  # the terminal has written ^C
+                raise Interrupted("Interrupted.") from error
+        except CommandFailed as error:
+            typer.echo(f"holdfast: {plain(str(error), lines=True)}", err=True)
+            raise typer.Exit(int(error.code)) from error
+
+    def format_commands(self, *arguments: Any) -> None:
+        """List the commands in the help."""
+        with self._listed():
+            super().format_commands(*arguments)
+
+    def shell_complete(self, *arguments: Any) -> Any:
+        """Offer commands and options to a shell."""
+        with self._listed():
+            return super().shell_complete(*arguments)
+
+    @contextmanager
+    def _listed(self) -> Iterator[None]:
+        self.commands = self._all.outlines()
+        try:
+            yield
+        finally:
+            self.commands = self._all

@@ -1,0 +1,112 @@
+"""Every command has help, and starting one loads no more than it needs."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import typer.main
+from typer.core import TyperGroup
+
+from holdfast import cli
+from holdfast.cli.commands import COMMANDS
+from holdfast.cli.exit_codes import MEANINGS, ExitCode
+
+HEAVY = {"alembic", "asyncio", "cryptography", "envoy", "fastapi", "grpc", "httpx", "jinja2", "jsonschema_rs"}
+HEAVY |= {"pydantic_settings", "rich", "sqlalchemy", "ssl", "structlog", "uvicorn", "yaml"}
+LOADED = """
+import json, sys
+from holdfast.cli import main
+sys.argv = ["holdfast", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def below(group, above=()):
+    """Name all commands of a group, as lists of words."""
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from below(command, (*above, name))
+        else:
+            yield (*above, name)
+
+
+EVERY_COMMAND = list(below(typer.main.get_command(cli.app)))
+GROUPS = [name for name, source in COMMANDS.items() if source.is_group]
+
+
+@pytest.mark.parametrize("words", EVERY_COMMAND, ids=" ".join)
+def test_the_help_of_each_command_has_an_example_and_says_what_exit_codes_mean(alone, words):
+    said = alone.done(*words, "--help").output
+    examples = said.partition("  Examples:\n")[2].partition("\n\n")[0].splitlines()
+    assert examples != []
+    assert all(f"holdfast {' '.join(words)}" in example for example in examples)
+    assert "Exit codes: 0 " in said
+    assert alone.done(*words, "-h").output == said
+    assert alone.done("help", *words).output == said
+    wait = "--wait" in said
+    assert ("6 saved, but not enforced" in " ".join(said.split())) == wait
+
+
+@pytest.mark.parametrize("words", [(), *((name,) for name in GROUPS)])
+def test_groups_show_the_same_help_for_all_who_ask(alone, words):
+    said = alone.done(*words, "--help").output
+    assert alone.done(*words, "-h").output == said
+    assert alone.done("help", *words).output == said
+
+
+@pytest.mark.parametrize("words", [("lst",), ("api", "lst"), ("api", "list", "all")])
+def test_help_for_a_command_that_does_not_exist_is_wrong_usage(alone, words):
+    alone.refused("help", *words, code=2)
+
+
+def test_help_says_what_all_exit_codes_mean(alone):
+    said = " ".join(alone.done("--help").output.split())
+    assert {code for code in ExitCode if f"{int(code)} {MEANINGS[code]}" not in said} == set()
+
+
+def test_every_command_of_every_module_is_listed():
+    modules = {source.module for source in COMMANDS.values()}
+    for module in modules:
+        registered = {
+            each.name or each.callback.__name__.replace("_", "-")
+            for each in import_module(f"holdfast.cli.{module}").commands.registered_commands
+        }
+        listed = {name for name, source in COMMANDS.items() if source.module == module}
+        assert listed == registered or all(COMMANDS[name].is_group for name in listed)
+
+
+def test_every_module_with_commands_is_listed():
+    named = {file.stem for file in Path(cli.__file__).parent.glob("*.py")}
+    with_commands = {name for name in named if hasattr(import_module(f"holdfast.cli.{name}"), "commands")}
+    assert with_commands - {"__init__"} == {source.module for source in COMMANDS.values()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (["--version"], {}),
+        (["--help"], {}),
+        (["api", "--help"], {}),
+        (["certificate", "add", "--help"], {}),
+        (["up", "--help"], {}),
+        ([], {"_HOLDFAST_COMPLETE": "complete_bash", "COMP_WORDS": "holdfast cert", "COMP_CWORD": "1"}),
+        ([], {"_HOLDFAST_COMPLETE": "complete_bash", "COMP_WORDS": "holdfast certificate a", "COMP_CWORD": "2"}),
+    ],
+)
+def test_what_asks_nobody_loads_no_heavy_module(alone, arguments, environment):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, *arguments],
+        env=clean | alone.environment | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert HEAVY & set(json.loads(done.stdout.splitlines()[-1])) == set()
