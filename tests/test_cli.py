@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from holdfast import cli
 from holdfast.cli import serving
 from holdfast.directories import data_directory
+from issuing import alter, issue, tlv
 from ports import free_addresses
 from running import wait_until
 
@@ -150,20 +152,32 @@ def test_a_missing_envoy_is_named(refusal, monkeypatch, tmp_path):
     assert refusal().startswith(f"holdfast: There is no Envoy at {tmp_path / 'envoy'}.")
 
 
-def test_nothing_is_written_on_standard_error_of_certificates_with_odd_serial_numbers():
+def test_nothing_is_written_on_standard_error_of_certificates_with_odd_serial_numbers_in_any_thread():
     program = """
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-import sys, certifi
-from cryptography import x509
+import sys
+from holdfast.certificates.parsing import parse
 from holdfast.cli import main
 sys.argv[1:] = ["--version"]
 with suppress(SystemExit):
     main()
-print(min(each.serial_number for each in x509.load_pem_x509_certificates(Path(certifi.where()).read_bytes())))
+odd = sys.stdin.buffer.read()
+with ThreadPoolExecutor(8) as threads:
+    for upload in threads.map(parse, [odd] * 200):
+        assert upload.certificates[0].serial_number == -1
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert (done.stdout.splitlines()[-1], done.stderr) == ("0", "")
+    odd = alter(issue(), serial_number=tlv(0x02, b"\xff")).pem
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, input=odd, capture_output=True, check=True)
+    assert done.stderr == b""
+
+
+def test_only_the_command_line_changes_warning_filters_because_they_are_the_process_s_own():
+    sources = Path(cli.__file__).parents[1].rglob("*.py")
+    changing = {each.parent.name for each in sources if re.search(r"catch_warnings|filterwarnings", each.read_text())}
+    assert changing == {"cli"}
 
 
 def test_a_server_that_has_ended_ends_no_process_that_it_was_a_part_of():

@@ -3,7 +3,6 @@ The value that everything else speaks of: one X.509 certificate.
 """
 
 import hashlib
-import warnings
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -100,10 +99,7 @@ def read_certificate(der: bytes) -> Certificate:
         ValueError: The bytes are not an X.509 certificate, or a part that we show cannot be read.
     """
     try:
-        with warnings.catch_warnings():
-            # Odd serial numbers and the like are findings, not refusals.
-            warnings.simplefilter("ignore")
-            return _read(x509.load_der_x509_certificate(der))
+        return _read(x509.load_der_x509_certificate(der))
     except (x509.InvalidVersion, x509.DuplicateExtension) as error:
         raise ValueError(str(error)) from error
 

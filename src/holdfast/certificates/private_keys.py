@@ -7,7 +7,6 @@ a key of 8192 takes 3 seconds.
 
 import hashlib
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -139,9 +138,7 @@ def load_key(data: bytes) -> PrivateKey:
     if not _is_of_known_size(data):
         raise UnusableKey("is of a kind or size that gateways do not load", _kinds())
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            loaded = load_der_private_key(data, None)
+        loaded = load_der_private_key(data, None)
     except Exception:  # noqa: BLE001 - the causes can quote what was read
         raise UnusableKey("is damaged, or of a kind that is not known", _kinds()) from None
     return _key(loaded)

@@ -27,8 +27,9 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command; what cannot be done is said in words."""
-    # An odd serial number is a finding; `cryptography` would write it on standard error each time, too.
-    warnings.filterwarnings("ignore", "Parsed a serial number", UserWarning)
+    # An odd serial number is a finding; `cryptography` would write it on standard error each time, too. The filters
+    # are those of the process: `warnings.catch_warnings` where certificates are read isn't safe in threads.
+    warnings.filterwarnings("ignore", module=r"holdfast\.")
     app()
 
 
