@@ -60,14 +60,14 @@ class House:
             self.ids["token_id"] = client.post(f"{PREFIX}/tokens", json=body).json()["id"]
             self.ids["session_id"] = client.get(f"{PREFIX}/account/sessions").json()["list"][0]["id"]
 
-    def ask(self, client, operation, ids=None):
-        """Send the request for *operation*, about what is in this house or about *ids*."""
+    def ask(self, client, operation, ids=None, change=lambda request: request):
+        """Send the request for *operation*, about what is in this house or about *ids*, after a *change*."""
         method, template = operation.split()
         ids = ids or self.ids
         path = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], template)
         if not path.startswith(("/metrics", "/oauth2", "/client-registration")):
             path = PREFIX + path
-        return client.request(method, path, **REQUESTS[operation](self, ids))
+        return client.request(method, path, **change(REQUESTS[operation](self, ids)))
 
     def later(self, **by):
         """Give the time so many days or hours from now."""

@@ -26,7 +26,7 @@ def test_an_api_has_a_definition_before_anybody_puts_one(client):
 
 def test_a_definition_that_was_put_is_given_back_and_says_the_operations(client, api):
     path = f"{APIS}/{api['id']}"
-    response = client.put(f"{path}/swagger", data={"apiDefinition": TEXT}, files={"x": b""})
+    response = client.put(f"{path}/swagger", files={"apiDefinition": (None, TEXT)})
     assert (response.status_code, response.json()) == (200, DEFINITION)
     assert client.get(f"{path}/swagger").json() == DEFINITION
     assert client.get(path).json()["operations"] == [{"target": "/order", "verb": "POST"}]
@@ -74,7 +74,8 @@ def test_a_new_version_has_the_definition_too(client):
         ({"file": ("a", "{")}, "definition", "neither JSON nor YAML"),
         ({"file": ("a", "{}")}, "definition", "neither 'openapi' nor 'swagger'"),
         ({"file": ("a", b"\xff")}, "definition", "UTF-8"),
-        ({"x": (None, "y")}, "file", "missing"),
+        ({"url": (None, "")}, "file", "missing"),
+        ({"inlineAPIDefinition": (None, TEXT)}, "inlineAPIDefinition", "no such form field"),
     ],
 )
 def test_a_definition_that_cannot_be_used_changes_nothing(client, shared_runtime, berta, api, parts, field, says):

@@ -96,7 +96,7 @@ def test_an_endpoint_that_cannot_be_tested_is_refused(client, what, endpoint, sa
 
 
 def test_a_missing_endpoint_is_named(client, what):
-    response = client.post(f"{ENDPOINTS}/{what}", files={"alias": (None, "a")})
+    response = client.post(f"{ENDPOINTS}/{what}", files={"endpoint": (None, "")})
     assert_problem(response, 400, "endpoint", says="It is missing")
     assert_problem(client.post(f"{ENDPOINTS}/{what}", json={}), 415, "Content-Type", says="multipart/form-data")
 

@@ -2,7 +2,7 @@
 The JSON door: the paths, fields and status codes of WSO2's publisher REST API, with more fields added.
 """
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from holdfast.rest import (
     apis,
@@ -29,6 +29,7 @@ from holdfast.rest import (
     users,
     validation,
 )
+from holdfast.rest.inputs import refuse_unknown_inputs
 from holdfast.rest.json_limit import JsonLimit
 from holdfast.rest.prefixes import Prefixes
 from holdfast.rest.senders import sender as sender
@@ -39,13 +40,14 @@ def create_door(runtime: Runtime) -> FastAPI:
     """Make the application that answers programs."""
     door = FastAPI(title="Holdfast", openapi_url=self_description.URL, docs_url=None, redoc_url=None)
     door.state.runtime = runtime
+    strictly = [Depends(refuse_unknown_inputs)]
     # Those with names below /apis come before /apis/{api_id}, which would take the names for ids.
-    door.include_router(archives.router)
-    door.include_router(definitions.router)
-    door.include_router(validation.router)
-    door.include_router(lifecycle.router)
-    door.include_router(apis.router)
     for part in (
+        archives,
+        definitions,
+        validation,
+        lifecycle,
+        apis,
         caller_certificates,
         endpoint_certificates,
         certificate_content,
@@ -58,12 +60,13 @@ def create_door(runtime: Runtime) -> FastAPI:
         searching,
         publisher_settings,
         metrics,
-        oauth,
         tokens,
         users,
         own_account,
     ):
-        door.include_router(part.router)
+        door.include_router(part.router, dependencies=strictly)
+    door.include_router(oauth.registration, dependencies=strictly)
+    door.include_router(oauth.router)
     errors.install(door)
     self_description.install(door)
     door.add_middleware(JsonLimit)

@@ -15,6 +15,7 @@ from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.failures import describe_failure
+from holdfast.rest.inputs import ignores
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.queries import read_query
 from holdfast.services import api_names, catalog, copies, deletion
@@ -36,7 +37,11 @@ DeleteUnused = Annotated[
 Search = Annotated[str, Query(description="A part of the name, or name:, context:, version:, status: and so on.")]
 
 
-@router.get("", responses={200: {"model": ApiListAnswer}})
+@router.get(
+    "",
+    responses={200: {"model": ApiListAnswer}},
+    openapi_extra=ignores(sortBy="the list is sorted by name.", sortOrder="the list is ascending."),
+)
 def list_apis(
     running: Running,
     caller: Caller,
@@ -61,7 +66,12 @@ def list_apis(
     }
 
 
-@router.post("", status_code=201, responses={201: {"model": ApiAnswer}})
+@router.post(
+    "",
+    status_code=201,
+    responses={201: {"model": ApiAnswer}},
+    openapi_extra=ignores(openAPIVersion="a definition that is sent later says its version."),
+)
 def create_api(running: Running, caller: Caller, body: ApiBody, response: Response) -> dict[str, Any]:
     """Create an API."""
     try:
@@ -72,7 +82,12 @@ def create_api(running: Running, caller: Caller, body: ApiBody, response: Respon
     return created(running, made, response)
 
 
-@router.post("/copy-api", status_code=201, responses={201: {"model": ApiAnswer}})
+@router.post(
+    "/copy-api",
+    status_code=201,
+    responses={201: {"model": ApiAnswer}},
+    openapi_extra=ignores(serviceVersion="there is no service catalog."),
+)
 def copy_api(
     running: Running,
     caller: Caller,

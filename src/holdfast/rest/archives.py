@@ -15,13 +15,22 @@ from holdfast.rest.api_body import ApiAnswer, ApiBody, in_rest_words
 from holdfast.rest.apis import created
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.errors import PREFIX, invalid_body
+from holdfast.rest.inputs import ignores
 from holdfast.services import api_names, archives
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["Import Export"])
 MAX_ARCHIVE = 2 * 1024 * 1024  # bytes; what arrives is bounded to that before
 
 
-@router.get("/export", response_class=Response, responses={200: {"content": {"application/zip": {}}}})
+_NO_REVISIONS = "there are no revisions, only the API as it is."
+
+
+@router.get(
+    "/export",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}},
+    openapi_extra=ignores(revisionNumber=_NO_REVISIONS, latestRevision=_NO_REVISIONS),
+)
 def export_api(
     running: Running,
     caller: Caller,
@@ -44,7 +53,9 @@ def export_api(
     return Response(content, media_type="application/zip", headers={"Content-Disposition": disposition})
 
 
-@router.post("/import", responses={200: {"model": ApiAnswer}})
+@router.post(
+    "/import", responses={200: {"model": ApiAnswer}}, openapi_extra=ignores(rotateRevision="there are no revisions.")
+)
 def import_api(
     running: Running,
     caller: Caller,

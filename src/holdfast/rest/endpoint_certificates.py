@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Query, Response, UploadFile
 
 from holdfast.apis.endpoint_certificate import EndpointCertificate
+from holdfast.apis.errors import InvalidField
 from holdfast.certificates.description import described
 from holdfast.certificates.validity import Status
 from holdfast.rest.authentication import Caller, Running
@@ -23,10 +24,9 @@ from holdfast.services.versions import tag_of_certificate
 
 router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
 Password = Annotated[str, Form(description="Opens a PKCS#12 or Java truststore that needs one.")]
-KeepPrevious = Annotated[
-    bool,
-    Query(alias="keepPrevious", description="Trust what is replaced beside the new, until it is retired."),
-]
+_KEEP = {"alias": "keepPrevious", "description": "Keep trusting what is replaced until it is retired. Default: false."}
+KeepInQuery = Annotated[bool | None, Query(**_KEEP)]
+KeepInForm = Annotated[bool | None, Form(**_KEEP)]
 
 
 @router.get("")
@@ -97,11 +97,13 @@ def replace_certificate(
     expected: IfMatch,
     response: Response,
     password: Password = "",
-    keep_previous: KeepPrevious = False,
+    keep_in_query: KeepInQuery = None,
+    keep_in_form: KeepInForm = None,
 ) -> dict[str, Any]:
     """Trust the uploaded certificates instead of those under *alias*, or beside them."""
+    keep = keep_previous(keep_in_query, keep_in_form)
     data, now = read(certificate), running.now()
-    made = trust.replace_certificate(running.store, caller, alias, data, now, password, expected, keep=keep_previous)
+    made = trust.replace_certificate(running.store, caller, alias, data, now, password, expected, keep=keep)
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
     return described_entry(running, made.entry) | _of_file(made)
 
@@ -129,6 +131,13 @@ def get_usage(
         ],
         "pagination": pagination(path, {}, offset, limit, len(every)),
     }
+
+
+def keep_previous(in_query: bool | None, in_form: bool | None) -> bool:
+    """Say whether to keep what is replaced. Raises InvalidField if query and form contradict each other."""
+    if None not in (in_query, in_form) and in_query != in_form:
+        raise InvalidField("keepPrevious", "Query and form say the opposite of each other. Send keepPrevious once.")
+    return bool(in_query or in_form)
 
 
 def described_entry(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]:

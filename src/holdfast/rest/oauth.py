@@ -22,6 +22,8 @@ from holdfast.store.tokens import Application
 
 REGISTRATION = "/client-registration/v0.17/register"
 TOKEN, REVOKE = "/oauth2/token", "/oauth2/revoke"
+registration = APIRouter(tags=["Tokens"])
+# What these two don't know they ignore (RFC 6749, sections 3.1 and 3.2).
 router = APIRouter(tags=["Tokens"])
 Text = Annotated[str, Form()]
 _ERROR = {
@@ -72,7 +74,7 @@ class TokenAnswer(BaseModel):
     expires_in: int
 
 
-@router.post(REGISTRATION)
+@registration.post(REGISTRATION)
 def register(running: Running, caller: Caller, body: RegistrationBody) -> Registered:
     """Register an application of the caller; it gets tokens for users of their organization alone."""
     if body.owner and body.owner != caller.user:

@@ -62,7 +62,7 @@ def test_an_api_that_comes_as_something_else_is_refused(client, nothing_changes,
     [
         {"json": {"alias": "a", "endpoint": URL}},
         {"content": PEM, "headers": {"content-type": "application/x-pem-file"}},
-        {"data": {"alias": "a", "endpoint": URL, "certificate": PEM.decode()}},
+        {"data": {"certificate": PEM.decode()}},
         {},
     ],
     ids=["json", "pem", "form", "nothing"],
@@ -80,7 +80,6 @@ def test_an_upload_that_comes_as_something_else_is_refused(client, nothing_chang
         ({"certificate": ("a.pem", PEM), "alias": (None, "a")}, ("endpoint",)),
         ({"certificate": ("a.pem", PEM), "endpoint": (None, URL)}, ("alias",)),
         ({"alias": (None, "a"), "endpoint": (None, URL)}, ("certificate",)),
-        ({"file": ("a.pem", PEM), "alias": (None, "a"), "endpoint": (None, URL)}, ("certificate",)),
     ],
 )
 def test_missing_parts_of_the_form_are_named(client, nothing_changes, parts, fields):

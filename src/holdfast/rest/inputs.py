@@ -1,0 +1,92 @@
+"""
+What each operation takes: query parameters and form fields that it doesn't know are rejected by name, not ignored.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
+
+from fastapi import Request, params
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from holdfast.rest.authentication import Caller
+
+_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+Takes = dict[str, Any]  # name -> type
+
+
+def ignores(**parameters: str) -> dict[str, Any]:
+    """
+    Describe query parameters of WSO2's publisher that change nothing here, as the `openapi_extra` of a route.
+
+    Each value says why.
+    """
+    described = [
+        {"name": name, "in": "query", "schema": {"type": "string"}, "description": f"Ignored: {why}"}
+        for name, why in parameters.items()
+    ]
+    return {"parameters": described}
+
+
+async def refuse_unknown_inputs(request: Request, caller: Caller) -> None:
+    """
+    Reject what the operation of *request* doesn't take, one value sent twice, and a boolean without a value.
+
+    Raises:
+        RequestValidationError: It names each of them.
+    """
+    del caller  # whoever isn't signed in learns only that
+    route = request.scope["route"]
+    if not isinstance(route, APIRoute):
+        return
+    extra = route.openapi_extra or {}
+    query = _declared(route.dependant, "query_params") | {each["name"]: str for each in extra.get("parameters", [])}
+    problems = list(_problems("query parameter", request.query_params.multi_items(), query))
+    if _is_form(request) and (route.body_field is None or isinstance(route.body_field.field_info, params.Form)):
+        problems += _problems("form field", await _sent(request, route), _form_fields(route, extra))
+    if problems:
+        raise RequestValidationError(problems)
+
+
+async def _sent(request: Request, route: APIRoute) -> Sequence[tuple[str, Any]]:
+    if route.body_field:  # FastAPI has read it already
+        return (await request.form()).multi_items()
+    await request.body()  # is kept, so that the operation can read it, too
+    async with request.form() as form:
+        return form.multi_items()
+
+
+def _form_fields(route: APIRoute, extra: dict[str, Any]) -> Takes:
+    contents = extra.get("requestBody", {}).get("content", {})
+    described = [each["schema"]["properties"] for kind, each in contents.items() if kind in _FORMS]
+    return _declared(route.dependant, "body_params") | {name: str for names in described for name in names}
+
+
+def _problems(kind: str, sent: Sequence[tuple[str, Any]], takes: Takes) -> Iterator[dict[str, Any]]:
+    offer = f"It takes {', '.join(sorted(takes))}." if takes else "It takes none."
+    for name, count in Counter(name for name, _ in sent).items():
+        if name not in takes:
+            yield _problem(kind, name, f"This operation has no such {kind}. {offer}")
+        elif count > 1:
+            yield _problem(kind, name, f"This {kind} was sent {count} times. Send it once.")
+    for name, value in sent:
+        if value == "" and bool in (takes.get(name), *get_args(takes.get(name))):
+            yield _problem(kind, name, f"This {kind} has no value. Send true or false.")
+
+
+def _problem(kind: str, name: str, text: str) -> dict[str, Any]:
+    return {"loc": (kind, name), "type": "unexpected", "msg": text}
+
+
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FORMS
+
+
+def _declared(dependant: Dependant, kind: str) -> Takes:
+    """Find what a route and its dependencies declare of a *kind*."""
+    found = {each.alias: each.field_info.annotation for each in getattr(dependant, kind)}
+    for dependency in dependant.dependencies:
+        found |= _declared(dependency, kind)
+    return found

@@ -1,0 +1,142 @@
+"""Query parameters and form fields that an operation doesn't take are rejected by name, and nothing is changed."""
+
+import pytest
+
+from issuing import issue
+from rest.calls import APIS, CERTIFICATES, assert_problem, create_api, unchanged, upload
+from rest.operations import REQUESTS, House
+
+OAUTH = {"POST /oauth2/token", "POST /oauth2/revoke"}
+OLD, NEW = issue("pizza.test"), issue("pizza.test")
+PIZZA = f"{CERTIFICATES}/pizza-backend"
+
+
+@pytest.fixture(scope="module")
+def berta(join):
+    return join("berta")
+
+
+@pytest.fixture(scope="module")
+def client(sign_in, berta):
+    return sign_in(berta)
+
+
+@pytest.fixture(scope="module")
+def house(shared_runtime, client, berta):
+    return House(shared_runtime, client, berta)
+
+
+@pytest.fixture
+def nothing_changes(shared_runtime, berta, house):
+    del house
+    return lambda: unchanged(shared_runtime, berta.organization)
+
+
+def in_query(request):
+    return request | {"params": request.get("params", {}) | {"noSuchParameter": "1"}}
+
+
+def in_form(request):
+    parts = request.get("files", {}) | {name: (None, value) for name, value in request.get("data", {}).items()}
+    return {"params": request.get("params"), "files": parts | {"noSuchField": (None, "1"), "noSuchFile": ("a", b"1")}}
+
+
+def test_every_operation_rejects_an_unknown_query_parameter(house, client, nothing_changes):
+    with nothing_changes():
+        for operation in REQUESTS.keys() - OAUTH:
+            answer = house.ask(client, operation, change=in_query)
+            if operation.startswith("HEAD"):
+                assert answer.status_code == 400
+            else:
+                assert_problem(answer, 400, "noSuchParameter", says="has no such query parameter. It takes")
+
+
+def test_every_operation_without_a_json_body_rejects_unknown_form_fields(house, client, nothing_changes):
+    with nothing_changes():
+        for operation, request in REQUESTS.items():
+            if "json" in request(house, house.ids) or operation in OAUTH or operation.startswith("HEAD"):
+                continue
+            answer = house.ask(client, operation, change=in_form)
+            assert_problem(answer, 400, "noSuchField", "noSuchFile", says="has no such form field. It takes")
+
+
+def test_unknown_parameters_of_token_requests_are_ignored_as_rfc_6749_says(house, client):
+    for operation in OAUTH:
+        assert house.ask(client, operation, change=in_query).status_code in (401, 429)  # who asks is nobody
+
+
+def test_who_has_not_signed_in_learns_nothing_about_parameters(connect, shared_runtime, house):
+    assert house.ask(connect(shared_runtime), "GET /apis", change=in_query).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "ignored"),
+    [
+        ("GET", APIS, {"sortBy": "createdTime", "sortOrder": "desc"}),
+        ("GET", f"{APIS}/export", {"revisionNumber": "1", "latestRevision": "true"}),
+    ],
+)
+def test_what_wso2s_clients_send_is_ignored_where_it_means_nothing(client, house, method, path, ignored):
+    params = {"apiId": house.ids["api_id"]} if path.endswith("export") else {}
+    assert client.request(method, path, params=params | ignored).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "says"),
+    [
+        ({"params": [("keepPrevious", "true"), ("keepPrevious", "true")]}, "keepPrevious", "sent 2 times"),
+        ({"params": {"keepPrevious": "maybe"}}, "keepPrevious", "valid boolean"),
+        ({"params": {"keepPrevious": ""}}, "keepPrevious", "Send true or false"),
+        ({"data": {"keepPrevious": "maybe"}}, "keepPrevious", "valid boolean"),
+        ({"data": {"keepPrevious": ""}}, "keepPrevious", "Send true or false"),
+        ({"data": {"keepPrevious": ["true", "false"]}}, "keepPrevious", "sent 2 times"),
+        ({"params": {"keepPrevious": "true"}, "data": {"keepPrevious": "false"}}, "keepPrevious", "the opposite"),
+        ({"data": {"keep_previous": "true"}}, "keep_previous", "It takes certificate, keepPrevious, password."),
+        ({"data": {"password": ["a", "b"]}}, "password", "sent 2 times"),
+    ],
+)
+def test_a_replacement_that_could_mean_something_else_is_refused(client, nothing_changes, options, field, says):
+    with nothing_changes():
+        answer = client.put(PIZZA, files={"certificate": ("a.pem", NEW.pem)}, **options)
+        assert_problem(answer, 400, field, says=says)
+
+
+def test_files_are_taken_once_and_only_where_a_file_is_expected(client, nothing_changes):
+    file = ("a.pem", NEW.pem)
+    with nothing_changes():
+        twice = client.put(PIZZA, files=[("certificate", file), ("certificate", file)])
+        assert_problem(twice, 400, "certificate", says="sent 2 times")
+        answer = client.put(PIZZA, files={"certificate": file, "password": file})
+        assert_problem(answer, 400, "password", says="valid string")
+
+
+@pytest.mark.parametrize(
+    ("options", "keeps"),
+    [
+        ({}, False),
+        ({"params": {"keepPrevious": "true"}}, True),
+        ({"data": {"keepPrevious": "true"}}, True),
+        ({"data": {"keepPrevious": "false"}}, False),
+        ({"params": {"keepPrevious": "true"}, "data": {"keepPrevious": "true"}}, True),
+    ],
+)
+def test_keep_previous_is_obeyed_in_the_query_and_in_the_form(sign_in, join, options, keeps):
+    client = sign_in(join("dora"))
+    create_api(client)
+    upload(client, OLD.pem)
+    answer = client.put(PIZZA, files={"certificate": ("a.pem", NEW.pem)}, **options)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["previous"]) == keeps
+
+
+def test_parameters_that_mean_nothing_here_say_so_in_the_description(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    ignored = {
+        parameter["name"]
+        for operations in paths.values()
+        for operation in operations.values()
+        for parameter in operation.get("parameters", [])
+        if parameter.get("description", "").startswith("Ignored: ")
+    }
+    revisions = {"revisionNumber", "latestRevision", "rotateRevision"}
+    assert ignored == {"sortBy", "sortOrder", "openAPIVersion", "serviceVersion"} | revisions
