@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from ssl import TLSVersion
 
 from backends import closed_port, resetting_backend, silent_backend
 from holdfast.certificates.certificate import read_certificate
-from issuing import DAY, ask_clients, ed448_key, issue, key_usage, revoke, rsa_key, server_context, speak_only
+from issuing import ask_clients, ed448_key, issue, key_usage, revoke, rsa_key, server_context, speak_only
 from kinds import HOST, INTERMEDIATE, ROOT, Kind, Kinds, below, itself
 
 
@@ -50,6 +51,12 @@ def with_names(presented: str, *names: str) -> Kind:
 def with_crl(words: str, *crls: Callable[[Kind], bytes], kind: Kind | None = None) -> Kind:
     kind = kind or below(ROOT)
     return decided(kind, words, crls=b"".join(crl(kind) for crl in crls).decode())
+
+
+def with_ending_crl() -> Kind:
+    """A CRL that has ended is refused; one that is about to end isn't."""
+    soon = timedelta(seconds=5)
+    return replace(with_crl("an old CRL", lambda _: revoke(ROOT, end=soon)), begins=datetime.now(UTC) + soon)
 
 
 def revoking(kind: Kind) -> bytes:
@@ -95,7 +102,7 @@ OTHERWISE: Kinds = {
     "wildcard for two labels": lambda: with_names("*.internal", "a.b.internal"),
     "CRL that does not list it": lambda: with_crl("a CRL", lambda _: revoke(ROOT)),
     "CRL that revokes it": lambda: with_crl("a CRL", revoking),
-    "CRL that has ended": lambda: with_crl("an old CRL", lambda _: revoke(ROOT, end=-DAY)),
+    "CRL that has ended": with_ending_crl,
     "CRL of the root alone, with an intermediate": lambda: with_crl("a CRL", lambda _: revoke(ROOT), kind=deep()),
     "intermediate that the root's CRL revokes": lambda: with_crl(
         "two CRLs", lambda _: revoke(ROOT, INTERMEDIATE), lambda _: revoke(INTERMEDIATE), kind=deep()

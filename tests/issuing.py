@@ -150,11 +150,12 @@ MD5_WITH_RSA = Algorithm("1.2.840.113549.1.1.4", hashes.MD5())  # noqa: S303 - w
 SHA1_WITH_RSA = Algorithm("1.2.840.113549.1.1.5", hashes.SHA1())  # noqa: S303
 
 
-def key_usage(*, digital_signature: bool = False, key_cert_sign: bool = False) -> Extension:
+def key_usage(*, digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False) -> Extension:
     """Make a critical keyUsage; keyEncipherment is there always, as it may not be empty."""
-    names = ("content_commitment", "data_encipherment", "key_agreement", "crl_sign", "encipher_only", "decipher_only")
+    names = ("content_commitment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
     bits = dict.fromkeys(names, False)
     own = {"digital_signature": digital_signature, "key_cert_sign": key_cert_sign, "key_encipherment": True}
+    own["crl_sign"] = crl_sign
     return x509.KeyUsage(**bits, **own), True
 
 

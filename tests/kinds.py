@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from ipaddress import ip_network
 
 from cryptography import x509
@@ -55,6 +56,7 @@ class Kind:
     tls: ssl.SSLContext | None = None  # if that is something special
     settings: Mapping[str, object] = field(default_factory=dict)  # as REST takes them
     place: Callable[[], AbstractContextManager[str]] | None = None  # instead of a backend that presents something
+    begins: datetime | None = None  # when it is what it is called, if it takes time
 
     def backend(self) -> Backend:
         """Make the backend that presents it."""

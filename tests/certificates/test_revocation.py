@@ -11,6 +11,7 @@ from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.errors import CertificateError, EmptyUpload, UploadTooLarge
 from holdfast.certificates.revocation import MAX_BYTES, NotRevocationLists, read_revocation_lists
 from issuing import issue, revoke
+from revoking import NUMBER, extension, write_crl
 
 ROOT = issue(ca=True, common_name="root")
 NOW = datetime.now(UTC)
@@ -54,6 +55,20 @@ def test_a_delta_crl_is_refused():
 def test_what_is_no_crl_is_refused_in_words(data: bytes):
     with pytest.raises(NotRevocationLists, match="Upload the CRL of the CA"):
         read_revocation_lists(data)
+
+
+@pytest.mark.parametrize(
+    ("extensions", "says"),
+    [
+        ([extension("2.5.29.35", b"damaged")], "damaged: 2.5.29.35 .authority key identifier"),
+        ([NUMBER, extension("2.5.29.28", b"damaged")], "damaged: 2.5.29.28 .issuing distribution point"),
+        ([extension("2.5.29.20", b"damaged")], "damaged: 2.5.29.20 .crl number"),
+        ([NUMBER, NUMBER], "2.5.29.20 .crl number. twice"),
+    ],
+)
+def test_the_extension_that_cannot_be_read_is_named(extensions: list[bytes], says: str):
+    with pytest.raises(NotRevocationLists, match=says):
+        read_revocation_lists(write_crl(ROOT, extensions=extensions))
 
 
 def test_nothing_and_too_much_are_refused():

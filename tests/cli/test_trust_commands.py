@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from issuing import issue, revoke
+from issuing import DAY, issue, revoke
 
 pytestmark = pytest.mark.envoy
 ENDPOINT = "https://127.0.0.1:8443"
@@ -51,6 +51,17 @@ def test_crls_come_from_a_file(command, tmp_path):
     assert len(trust(command)["crls"]) == 1
     (tmp_path / "crl.pem").write_bytes(authority.pem)
     assert "no X509 CRL" in command.refused("trust", "set", ENDPOINT, "--crls", tmp_path / "crl.pem")
+
+
+def test_crls_that_reject_everything_are_refused_before_they_are_used(command, tmp_path):
+    authority = issue(ca=True, common_name="Authority")
+    (tmp_path / "crl.pem").write_bytes(revoke(authority, end=-DAY))
+    said = command.refused("trust", "set", ENDPOINT, "--crls", tmp_path / "crl.pem")
+    assert "The CRL of CN=Authority expired on" in said
+    assert trust(command)["crls"] == []
+    (tmp_path / "crl.pem").write_bytes(revoke(authority))
+    done = command.done("trust", "set", ENDPOINT, "--crls", tmp_path / "crl.pem")
+    assert "info crl-without-number: The CRL of CN=Authority has no number" in done.errors
 
 
 def test_an_exception_has_a_reason_and_an_end(command):

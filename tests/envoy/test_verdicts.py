@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ def test_the_gateway_does_what_it_said_it_would(holdfast: Holdfast, measured: di
         api = holdfast.publish_api(url)
         holdfast.decide(url, **kind.settings)
         found = findings(holdfast, url, kind)
+        wait_until(lambda: not kind.begins or datetime.now(UTC) > kind.begins, within=10)
         before, after, through = verdicts(holdfast, url, kind, api)
         holdfast.decide(url)
         holdfast.delete_api(api)

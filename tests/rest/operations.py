@@ -166,6 +166,7 @@ REQUESTS = {
     "POST /removed-endpoint-certificates/{removed_id}/restore": nothing,
     "GET /endpoints/trust-settings": about_endpoint,
     "GET /endpoints/trust-settings/crls": about_endpoint,
+    "POST /endpoints/trust-settings/inspect": lambda *_: {"params": WHERE, "json": {"names": ["pizza.test"]}},
     "PUT /endpoints/trust-settings": lambda *_: {"params": WHERE, "json": {"names": ["pizza.test"]}},
     "PUT /endpoints/trust-exception": lambda house, _: {
         "params": WHERE,

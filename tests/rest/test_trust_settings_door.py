@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from issuing import issue, revoke
+from issuing import DAY, issue, key_usage, revoke
 from rest.calls import ENDPOINTS, SANDBOX, URL, assert_problem, unchanged, upload
+from revoking import extension, write_crl
 from store.values import read
 
 pytestmark = pytest.mark.usefixtures("api")
@@ -43,7 +44,7 @@ def grant(client, until, reason=REASON, endpoint=URL):
 def test_an_origin_that_nobody_decided_about_has_the_defaults(client):
     body = get(client).json()
     assert {name: body[name] for name in DEFAULTS} == DEFAULTS
-    assert body.keys() == DEFAULTS.keys() | {"origin", "effect", "enforcement"}
+    assert body.keys() == DEFAULTS.keys() | {"origin", "effect", "findings", "enforcement"}
     assert body["origin"] == "https://pizza.test:8443"
     assert body["effect"][0].endswith("for pizza.test, signed by a public certification authority.")
 
@@ -95,6 +96,33 @@ def test_the_effect_names_what_was_imported(client):
     assert get(client).json()["effect"][0].endswith("for pizza.test, which is CN=pizza.test or signed with its key.")
     body = put(client, anyName=True, certificatePins=[read(backend).fingerprint]).json()
     assert "for any name" in body["effect"][0]
+
+
+def test_crls_that_reject_everything_are_refused_with_the_reason(client):
+    root = issue(ca=True, common_name="root", more=[key_usage(key_cert_sign=True)])
+    upload(client, root.pem)
+    for crl, reason in (
+        (write_crl(root), "keyUsage lacks cRLSign"),
+        (revoke(issue(ca=True), end=-DAY), "expired on"),
+        (write_crl(issue(ca=True), extensions=[extension("1.2.3.4", b"", critical=True)]), "1.2.3.4"),
+    ):
+        assert_problem(put(client, crls=crl.decode()), 400, "crls", says=reason)
+        inspected = client.post(f"{SETTINGS}/inspect", params={"endpoint": URL}, json={"crls": crl.decode()})
+        assert_problem(inspected, 400, "crls", says=reason)
+    assert get(client).json()["crls"] == []
+
+
+def test_what_crls_lack_is_reported_and_saved(client):
+    root = issue(ca=True, common_name="root")
+    upload(client, root.pem)
+    values = {"crls": revoke(root).decode()}
+    inspected = client.post(f"{SETTINGS}/inspect", params={"endpoint": URL}, json=values).json()
+    assert get(client).json()["crls"] == []
+    body = put(client, **values).json()
+    assert inspected["findings"] == body["findings"]
+    codes = [(each["code"], each["severity"]) for each in body["findings"]]
+    assert codes == [("crl-without-number", "info"), ("crl-without-key-identifier", "info")]
+    assert {each["fingerprint"] for each in body["findings"]} == {body["crls"][0]["fingerprint"]}
 
 
 @pytest.mark.parametrize(

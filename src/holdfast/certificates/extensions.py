@@ -43,10 +43,11 @@ class BasicConstraints:
 
 @dataclass(frozen=True, slots=True)
 class KeyUsage:
-    """Section 4.2.1.3, the two bits that decide something here."""
+    """Section 4.2.1.3, the bits that decide something here."""
 
     digital_signature: bool
     key_cert_sign: bool
+    crl_sign: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def _basic_constraints(found: x509.BasicConstraints | None) -> BasicConstraints 
 
 
 def _key_usage(found: x509.KeyUsage | None) -> KeyUsage | None:
-    return KeyUsage(found.digital_signature, found.key_cert_sign) if found else None
+    return KeyUsage(found.digital_signature, found.key_cert_sign, found.crl_sign) if found else None
 
 
 def _name_constraints(extensions: x509.Extensions) -> NameConstraints | None:

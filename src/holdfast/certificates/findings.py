@@ -15,10 +15,11 @@ from holdfast.certificates.judgements.finding import Code, Finding, Severity
 from holdfast.certificates.judgements.form import judge_form
 from holdfast.certificates.judgements.lifetime import judge_lifetime
 from holdfast.certificates.judgements.names import judge_names
+from holdfast.certificates.judgements.revocation import judge_revocation
 from holdfast.certificates.judgements.strength import judge_strength
 from holdfast.certificates.judgements.usage import judge_usage
 
-__all__ = ["Code", "Finding", "Severity", "examine", "examine_all", "examine_caller"]
+__all__ = ["Code", "Finding", "Severity", "examine", "examine_all", "examine_caller", "judge_revocation"]
 
 
 def examine(certificate: Certificate, references: Sequence[ReferenceIdentifier], now: datetime) -> list[Finding]:

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID
 
 from holdfast.certificates import pem
 from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.der import SEQUENCE, read, write
 from holdfast.certificates.errors import CertificateError, EmptyUpload, UploadTooLarge
+from holdfast.certificates.extensions import extension_name
 from holdfast.certificates.names import text_of
+from holdfast.certificates.structure import extension_oid
 
 MAX_BYTES = 1024 * 1024
 MAX_LISTS = 20
@@ -61,9 +66,23 @@ class RevocationList:
             return False
         try:
             key = x509.load_der_x509_certificate(certificate.der).public_key()
-            return x509.load_der_x509_crl(self.der).is_signature_valid(key)  # type: ignore[arg-type]  # else TypeError
+            return _verifies(key, x509.load_der_x509_crl(self.der))
         except Exception:  # noqa: BLE001 - a key that cannot be read has signed nothing that we could believe
             return False
+
+
+def _verifies(key: object, crl: x509.CertificateRevocationList) -> bool:
+    """Check the signature, also with digests that the library refuses: the gateway accepts SHA-1."""
+    digest = crl.signature_hash_algorithm
+    if not isinstance(digest, hashes.SHA1 | hashes.MD5):
+        return crl.is_signature_valid(key)  # type: ignore[arg-type]  # else TypeError
+    if isinstance(key, rsa.RSAPublicKey):
+        key.verify(crl.signature, crl.tbs_certlist_bytes, padding.PKCS1v15(), digest)
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(crl.signature, crl.tbs_certlist_bytes, ec.ECDSA(digest))
+    else:
+        return False
+    return True
 
 
 def read_revocation_lists(data: bytes) -> tuple[RevocationList, ...]:
@@ -87,10 +106,16 @@ def read_revocation_list(der: bytes) -> RevocationList:
     """Read one DER CRL; raise NotRevocationLists."""
     try:
         crl = x509.load_der_x509_crl(der)
-        extensions = crl.extensions
         issuer, next_update, entries = text_of(crl.issuer), crl.next_update_utc, len(crl)
     except Exception as error:
         raise NotRevocationLists("its content is no CRL") from error
+    try:
+        extensions = crl.extensions
+    except x509.DuplicateExtension as error:
+        name = extension_name(error.oid.dotted_string)
+        raise NotRevocationLists(f"it has the extension {name} twice") from error
+    except Exception as error:
+        raise NotRevocationLists(f"an extension is damaged: {_damaged(der)}") from error
     if any(extension.oid == ExtensionOID.DELTA_CRL_INDICATOR for extension in extensions):
         raise NotRevocationLists("it is a delta CRL, which gateways do not read")
     return RevocationList(
@@ -101,6 +126,22 @@ def read_revocation_list(der: bytes) -> RevocationList:
         next_update=next_update,
         entries=entries,
     )
+
+
+def _damaged(crl: bytes) -> str:
+    """Name the first extension that `cryptography` can't read; it reads all of them or none."""
+    (element,) = read(crl)
+    content, *signature = element.children()
+    *others, extensions = content.children()
+    before = b"".join(bytes(each.raw) for each in others)
+    after = b"".join(bytes(each.raw) for each in signature)
+    for extension in extensions.children()[0].children():
+        only = write(extensions.tag, write(SEQUENCE, bytes(extension.raw)))
+        try:
+            _ = x509.load_der_x509_crl(write(SEQUENCE, write(SEQUENCE, before, only), after)).extensions
+        except Exception:  # noqa: BLE001 - whatever it raises, this is the one
+            return extension_name(extension_oid(extension))
+    return "it can't be said which"
 
 
 def _ders(data: bytes) -> Iterable[bytes]:

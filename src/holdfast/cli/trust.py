@@ -13,7 +13,7 @@ from holdfast.cli.client import Client, connect
 from holdfast.cli.exit_codes import WAITING
 from holdfast.cli.failures import Misused, WrongFile
 from holdfast.cli.help import ending
-from holdfast.cli.output import AsJson, date, grouped, say, write_facts, write_json
+from holdfast.cli.output import AsJson, date, grouped, say, tell, write_facts, write_json
 from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced
 
 SETTINGS = "/endpoints/trust-settings"
@@ -147,6 +147,8 @@ def _show(found: dict[str, Any], *, as_json: bool) -> None:
         return
     for sentence in found["effect"]:
         say(sentence)
+    for each in found.get("findings") or []:
+        tell(f"{each['severity']} {each['code']}: {each['message']} {each['remedy']}")
     exception = found["exception"]
     off = f"until {date(exception['until'])} UTC, by {exception['owner']}: {exception['reason']}" if exception else ""
     write_facts(

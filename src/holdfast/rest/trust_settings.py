@@ -13,6 +13,7 @@ from holdfast.apis.trust_settings import TrustException
 from holdfast.certificates.effect import effect
 from holdfast.certificates.revocation import RevocationList
 from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.certificates import findings_of
 from holdfast.rest.conditions import IfMatch, quote_tag
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
@@ -88,6 +89,21 @@ def put_trust_settings(
     return _described(running, made)
 
 
+@router.post("/trust-settings/inspect")
+def inspect_trust_settings(
+    running: Running, caller: Caller, endpoint: EndpointUrl, body: TrustSettingsBody
+) -> dict[str, Any]:
+    """Say what these settings would mean for *endpoint*, and what is wrong with their CRLs; nothing is saved."""
+    now = running.now()
+    found = trust_settings.preview_settings(running.store, caller, endpoint, body.draft(), now)
+    return {
+        "origin": found.settings.origin,
+        "crls": [_crl(crl, now) for crl in found.settings.revocation],
+        "effect": list(effect(found.trust)),
+        "findings": findings_of(found.findings),
+    }
+
+
 @router.get(
     "/trust-settings/crls",
     response_class=Response,
@@ -144,6 +160,7 @@ def _described(running: Runtime, found: EndpointTrust) -> dict[str, Any]:
         "tlsMaximum": str(settings.tls_maximum).removeprefix("TLS "),
         "exception": _exception(exception) if exception else None,
         "effect": list(effect(found.trust)),
+        "findings": findings_of(found.findings),
     } | enforced(running, settings.organization, settings.origin)
 
 

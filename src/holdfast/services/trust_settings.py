@@ -9,8 +9,10 @@ import structlog
 from sqlalchemy.orm import Session
 
 from holdfast.apis.endpoint import Endpoint
+from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.trust_draft import TrustDraft, check_draft
 from holdfast.apis.trust_settings import TrustSettings, check_exception, trust_by
+from holdfast.certificates.findings import Finding, Severity, judge_revocation
 from holdfast.certificates.revocation import RevocationList
 from holdfast.certificates.trust import TrustSet
 from holdfast.services.endpoints import refuse_foreign, secure_endpoint
@@ -26,10 +28,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class EndpointTrust:
-    """The decisions about an endpoint's origin, and the trust set that they and its certificates give."""
+    """
+    The decisions about an endpoint's origin, and the trust set that they and its certificates give.
+
+    *findings* are about its CRLs and about certificates that lack one.
+    """
 
     settings: TrustSettings
     trust: TrustSet
+    findings: tuple[Finding, ...] = ()
 
 
 def get_settings(store: Store, who: Principal, endpoint: str, now: datetime) -> EndpointTrust:
@@ -61,9 +68,11 @@ def change_settings(
         before = _found(session, who, target)
         check_expected(expected, tag_of_trust_settings(before))
         after = _decided(before, checked, draft)
+        found = _trust(session, after, target, now)
+        _refuse_rejecting(before, found)
         trust_settings.save(session, after)
         _written(session, who, "change trust settings", after, _difference(before, after), now)
-        return _trust(session, after, target, now)
+        return found
 
 
 def preview_settings(store: Store, who: Principal, endpoint: str, draft: TrustDraft, now: datetime) -> EndpointTrust:
@@ -73,8 +82,10 @@ def preview_settings(store: Store, who: Principal, endpoint: str, draft: TrustDr
     checked = check_draft(draft)
     with store.read() as session:
         refuse_foreign(session, who, target)
-        settings = _decided(_found(session, who, target), checked, draft)
-        return _trust(session, settings, target, now)
+        before = _found(session, who, target)
+        found = _trust(session, _decided(before, checked, draft), target, now)
+    _refuse_rejecting(before, found)
+    return found
 
 
 def grant_exception(
@@ -154,7 +165,16 @@ def _decided(before: TrustSettings, checked: TrustSettings, draft: TrustDraft) -
 def _trust(session: Session, settings: TrustSettings, target: Endpoint, now: datetime) -> EndpointTrust:
     entries = endpoint_certificates.of_origins(session, settings.organization, [settings.origin])
     imported = [certificate for entry in entries for certificate in entry.trusted]
-    return EndpointTrust(settings, trust_by(settings, imported, target.origin.reference, now))
+    trust = trust_by(settings, imported, target.origin.reference, now)
+    return EndpointTrust(settings, trust, tuple(judge_revocation(trust, now)))
+
+
+def _refuse_rejecting(before: TrustSettings, found: EndpointTrust) -> None:
+    """Raise InvalidFields for new CRLs because of which the gateway would reject every certificate."""
+    known = {crl.fingerprint for crl in before.revocation}
+    errors = [each for each in found.findings if each.severity is Severity.ERROR and each.fingerprint not in known]
+    if errors:
+        raise InvalidFields([InvalidField("crls", f"{each.message} {each.remedy}") for each in errors])
 
 
 def _difference(before: TrustSettings, after: TrustSettings) -> str:

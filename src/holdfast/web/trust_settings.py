@@ -14,7 +14,7 @@ from holdfast.apis.api import Api
 from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.trust_draft import TrustDraft
-from holdfast.apis.trust_settings import AnchorMode, TrustSettings
+from holdfast.apis.trust_settings import AnchorMode
 from holdfast.certificates.effect import effect
 from holdfast.certificates.revocation import MAX_BYTES
 from holdfast.services import catalog, trust_settings
@@ -97,7 +97,7 @@ def ask(request: Request, running: Running, who: Visitor, api_id: str, environme
     """Show what is decided, to be changed."""
     api, endpoint = _endpoint(running, who, api_id, environment)
     found = trust_settings.get_settings(running.store, who, endpoint.url, running.now())
-    return _form(request, running, who, api, environment, found.settings, effect(found.trust))
+    return _form(request, running, who, api, environment, found)
 
 
 @router.post("")
@@ -113,7 +113,7 @@ def save(
         if wants_part(request):
             return _errors(request, who, errors)
         found = trust_settings.get_settings(running.store, who, endpoint.url, running.now())
-        return _form(request, running, who, api, environment, found.settings, effect(found.trust), errors)
+        return _form(request, running, who, api, environment, found, errors)
     return _done(request, running, who, api, "trust-saved")
 
 
@@ -126,8 +126,9 @@ def preview(
     try:
         found = trust_settings.preview_settings(running.store, who, endpoint.url, draft, running.now())
     except InvalidFields as error:
-        return render(request, "trust/_effect.html", who=who, sentences=(), error=str(error.errors[0]))
-    return render(request, "trust/_effect.html", who=who, sentences=effect(found.trust), error="")
+        return render(request, "trust/_effect.html", who=who, sentences=(), findings=(), error=str(error.errors[0]))
+    sentences = effect(found.trust)
+    return render(request, "trust/_effect.html", who=who, sentences=sentences, findings=found.findings, error="")
 
 
 @router.get("/exception")
@@ -185,8 +186,7 @@ def _form(
     who: Principal,
     api: Api,
     environment: Environment,
-    settings: TrustSettings,
-    sentences: tuple[str, ...],
+    found: EndpointTrust,
     errors: dict[str, str] | None = None,
 ) -> Response:
     return render(
@@ -198,8 +198,9 @@ def _form(
         page="endpoints",
         environment=environment,
         endpoint=api.endpoint(environment),
-        settings=settings,
-        sentences=sentences,
+        settings=found.settings,
+        sentences=effect(found.trust),
+        findings=found.findings,
         anchors=ANCHORS,
         errors=dict.fromkeys(_FIELDS, "") | (errors or {}),
         error="",

@@ -59,11 +59,22 @@ class Code(StrEnum):
     INDISTINGUISHABLE = "indistinguishable"
     DUPLICATE = "duplicate"
     ONLY_ITSELF = "only-itself"
+    CRL_UNUSABLE = "crl-unusable"
+    CRL_EXPIRED = "crl-expired"
+    CRL_NOT_YET_VALID = "crl-not-yet-valid"
+    CRL_WITHOUT_CRL_SIGN = "crl-without-crl-sign"
+    CRL_MISSING = "crl-missing"
+    CRL_OF_ANOTHER_CA = "crl-of-another-ca"
+    CRL_PARTIAL = "crl-partial"
+    CRL_WITHOUT_END = "crl-without-end"
+    CRL_WEAK_SIGNATURE = "crl-weak-signature"
+    CRL_WITHOUT_NUMBER = "crl-without-number"
+    CRL_WITHOUT_KEY_IDENTIFIER = "crl-without-key-identifier"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One judgement about the certificate with *fingerprint*; *code* is stable."""
+    """One judgement about the certificate or CRL with *fingerprint*; *code* is stable."""
 
     code: Code
     severity: Severity

@@ -1,0 +1,42 @@
+"""CRLs of trust settings: which are refused, and what becomes of saved ones."""
+
+from dataclasses import replace
+
+import pytest
+
+from holdfast.apis.errors import InvalidFields
+from holdfast.apis.trust_draft import TrustDraft
+from holdfast.services.trust_settings import change_settings, get_settings, preview_settings
+from issuing import issue, revoke
+
+URL = "https://pizza.test:8443"
+ROOT = issue(ca=True, common_name="root")
+
+
+@pytest.fixture(autouse=True)
+def _trusted(publish, believe, anna):
+    publish(anna, "Pizza", URL)
+    believe(anna, "pizza", URL, ROOT.pem)
+
+
+def codes(found):
+    return {each.code for each in found.findings} - {"crl-without-number", "crl-without-key-identifier"}
+
+
+def test_an_expired_crl_is_refused_only_if_it_is_new(store, anna, clock):
+    draft = TrustDraft(revocation=revoke(ROOT))
+    assert codes(change_settings(store, anna, URL, draft, clock())) == set()
+    later = clock.advance(days=31)
+    assert codes(get_settings(store, anna, URL, later)) == {"crl-expired"}
+    renamed = replace(draft, names=["a.internal"])
+    assert codes(change_settings(store, anna, URL, renamed, later)) == {"crl-expired"}
+    for decide in (change_settings, preview_settings):
+        with pytest.raises(InvalidFields, match="The CRL of CN=other expired on"):
+            decide(store, anna, URL, TrustDraft(revocation=revoke(issue(ca=True, common_name="other"))), later)
+
+
+def test_an_imported_ca_without_a_crl_is_named(store, anna, clock):
+    found = preview_settings(store, anna, URL, TrustDraft(revocation=revoke(issue(ca=True, common_name="b"))), clock())
+    assert codes(found) == {"crl-missing", "crl-of-another-ca"}
+    (missing,) = [each.message for each in found.findings if each.code == "crl-missing"]
+    assert missing == "There is no CRL of CN=root. The gateway rejects it and what it issued."
