@@ -70,6 +70,16 @@ def test_a_ca_need_not_name_the_backend():
         ("*.test", {"wide-wildcard": "warning"}),
         ("*.backend.test", {"name-mismatch": "warning"}),
         ("b*.test", {"wide-wildcard": "warning", "forbidden-wildcard": "warning"}),
+        ("*.com", {"wide-wildcard": "warning", "name-mismatch": "warning"}),
+        ("*.CO.uk", {"wide-wildcard": "warning", "name-mismatch": "warning"}),
+        ("*.kawasaki.jp", {"wide-wildcard": "warning", "name-mismatch": "warning"}),
+        ("*.xn--p1ai", {"wide-wildcard": "warning", "name-mismatch": "warning"}),
+        ("*.github.io", {"wide-wildcard": "info", "name-mismatch": "warning"}),
+        ("*.s3.amazonaws.com", {"wide-wildcard": "info", "name-mismatch": "warning"}),
+        ("*.city.kawasaki.jp", {"name-mismatch": "warning"}),
+        ("*.example.co.uk", {"name-mismatch": "warning"}),
+        ("*.a.internal", {"name-mismatch": "warning"}),
+        ("github.io", {"name-mismatch": "warning"}),
     ],
 )
 def test_wildcards_are_judged_by_how_much_they_stand_for(name, expected):

@@ -3,7 +3,6 @@
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from certificates.judging import HOST, findings, told
@@ -27,6 +26,13 @@ from issuing import (
     p521,
     rsa_key,
     tlv,
+)
+from odd_certificates import (
+    AUTHORITY_KEY_IDENTIFIER,
+    SUBJECT_KEY_IDENTIFIER,
+    add_extension,
+    describe_curve,
+    make_critical,
 )
 
 RSA = rsa_key()
@@ -130,29 +136,18 @@ def test_missing_key_identifiers_are_said_where_another_certificate_needs_them()
 
 
 def test_a_key_that_describes_its_curve_is_one_that_the_gateway_cannot_use():
-    spki = issue(HOST).key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    key = bytes(der.read(spki)[0].children()[1].raw)
-    algorithm = tlv(0x30, tlv(0x06, der.oid("1.2.840.10045.2.1")), described_p256())
-    explicit = alter(issue(HOST), spki=tlv(0x30, algorithm, key))
+    explicit = describe_curve(issue(HOST))
     assert explicit.certificate.public_key().curve.name == "secp256r1"
     assert told(explicit) == {"unsupported-key": "error"}
 
 
-def described_p256() -> bytes:
-    """Describe P-256 (RFC 3279, section 2.3.5), as `openssl ecparam -param_enc explicit` does."""
-    base = ec.derive_private_key(1, ec.SECP256R1()).public_key()
-    x, y = base.public_numbers().x, base.public_numbers().y
-    prime, order = 2**256 - 2**224 + 2**192 + 2**96 - 1, 2**256 - 2**224 + 2**192 - 0x4319055258E8617B0C46353D039CDAAF
-    coefficients = (prime - 3, (y * y - x**3 + 3 * x) % prime)
-    return tlv(
-        0x30,
-        tlv(0x02, b"\1"),
-        tlv(0x30, tlv(0x06, der.oid("1.2.840.10045.1.1")), tlv(0x02, prime.to_bytes(33, "big"))),
-        tlv(0x30, *(tlv(0x04, each.to_bytes(32, "big")) for each in coefficients)),
-        tlv(0x04, base.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)),
-        tlv(0x02, order.to_bytes(33, "big")),
-        tlv(0x02, b"\1"),
-    )
+@pytest.mark.parametrize("oid", [SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER])
+def test_key_identifiers_are_neither_critical_nor_damaged(oid):
+    leaf = issue(HOST, by=RSA_ROOT)
+    critical = make_critical(leaf, oid, by=RSA_ROOT)
+    assert told(critical)["unknown-critical-extension"] == "warning"
+    assert told(critical, RSA_ROOT)["unknown-critical-extension"] == "error"
+    assert told(add_extension(leaf, oid, b"damaged", by=RSA_ROOT))["unreadable-extension"] == "error"
 
 
 def test_a_certificate_for_clients_is_accepted_alone_and_refused_beside_its_issuer():

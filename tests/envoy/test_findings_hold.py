@@ -10,7 +10,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from backends import Backend
 from certificates.judging import told
 from holdfast.certificates import der
-from holdfast.certificates.structure import Structure
 from issuing import (
     CLIENTS_ONLY,
     DAY,
@@ -26,6 +25,7 @@ from issuing import (
     rsa_key,
     tlv,
 )
+from odd_certificates import add_extension
 from running import Holdfast
 
 pytestmark = pytest.mark.envoy
@@ -55,13 +55,6 @@ def deep() -> Case:
     first = issue(by=ROOT, ca=True, path_length=0, common_name="first")
     second = issue(by=first, ca=True, common_name="second")
     return below(second, first, ROOT)
-
-
-def damaged(oid: str, issued: Issued) -> Issued:
-    """Add an extension with this OID whose content is nothing that it could be."""
-    extensions = [bytes(each.raw) for each in Structure.of(issued.der).extensions]
-    added = tlv(0x30, tlv(0x06, der.oid(oid)), tlv(0x04, b"damaged"))
-    return alter(issued, extensions=tlv(0xA3, tlv(0x30, *extensions, added)))
 
 
 NAME_CONSTRAINTS, POLICIES = "2.5.29.30", "2.5.29.32"
@@ -95,8 +88,8 @@ KINDS: dict[tuple[str, str], Callable[[], Case]] = {
     ("name-constraints", "error"): lambda: below(issue(ca=True, permitted="other.test")),
     ("path-length-exceeded", "warning"): deep,
     ("chain-incomplete", "info"): lambda: with_issuer(issue(HOST, by=(above := intermediate())).alone, above),
-    ("unreadable-extension", "error"): lambda: below(damaged(NAME_CONSTRAINTS, issue(ca=True))),
-    ("unreadable-extension", "warning"): lambda: below(damaged(POLICIES, issue(ca=True))),
+    ("unreadable-extension", "error"): lambda: below(add_extension(issue(ca=True), NAME_CONSTRAINTS, b"damaged")),
+    ("unreadable-extension", "warning"): lambda: below(add_extension(issue(ca=True), POLICIES, b"damaged")),
     ("unreadable-name", "info"): lambda: itself(alter(issue(HOST), subject=NOT_TEXT, issuer=NOT_TEXT)),
     ("version-1", "info"): lambda: below(alter(issue(ca=True), version=b"", extensions=b"")),
     ("invalid-dns-name", "info"): lambda: itself(issue(common_name="a", more=[(WITH_PORT, False)])),
@@ -140,6 +133,16 @@ def test_the_gateway_takes_wildcards_as_names_are_judged(holdfast: Holdfast, nam
     presented = issue(name, common_name="backend")
     assert ("name-mismatch" in told(presented, host="foo.b.localhost")) == (status == 503)
     assert calls(holdfast, presented, [presented], "foo.b.localhost") == status
+
+
+@pytest.mark.parametrize(("name", "host"), [("*.co.uk", "bank.co.uk"), ("*.github.io", "bank.github.io")])
+def test_the_gateway_knows_no_public_suffixes(holdfast: Holdfast, name: str, host: str):
+    presented = issue(name)
+    with Backend(presented) as backend:
+        path = holdfast.publish_trusted_api(backend.url(), presented.pem).path
+        assert holdfast.call(path).status_code == 503
+        holdfast.decide(backend.url(), names=[host])
+        assert holdfast.call(path).status_code == 200
 
 
 def calls(holdfast: Holdfast, presented: Issued, imported: list[Issued], host: str) -> int:

@@ -9,6 +9,7 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.identity import is_wildcard_for_one_label
 from holdfast.certificates.judgements.case import NAMED, Case
 from holdfast.certificates.judgements.finding import Code, Finding, Severity, shown
+from holdfast.certificates.public_suffixes import Suffix, suffix_of
 
 # An underscore is no part of a host name, but the gateway takes it, and so do resolvers.
 _HOST_NAME = re.compile(
@@ -58,19 +59,29 @@ def _missing(case: Case) -> Finding:
 
 
 def _wide_wildcards(case: Case) -> Iterator[Finding]:
-    wide = tuple(name for name in case.certificate.dns_names if name == "*" or _is_below_one_label(name))
-    if not wide:
-        return
-    message = f"{_listed(wide)} stands for hosts of many owners."
-    if "*" in wide:
-        message += " The gateway takes * alone for no host."
-    remedy = "Ask for a certificate that names the backend's hosts, or a wildcard in its own domain."
-    yield case.finding(Code.WIDE_WILDCARD, Severity.WARNING, message, remedy)
+    wildcards = [name for name in case.certificate.dns_names if "*" in name]
+    wide = tuple(name for name in wildcards if _is_below_one_label(name) or _is_below(name, Suffix.ICANN))
+    if wide:
+        message = f"{_listed(wide)} stands for hosts of many owners."
+        if "*" in wide:
+            message += " The gateway takes * alone for no host."
+        remedy = "Ask for a certificate that names the backend's hosts, or a wildcard in its own domain."
+        yield case.finding(Code.WIDE_WILDCARD, Severity.WARNING, message, remedy)
+    shared = tuple(name for name in wildcards if name not in wide and _is_below(name, Suffix.PRIVATE))
+    if shared:
+        message = f"{_listed(shared)} stands for the hosts of all customers of one provider. The gateway accepts it."
+        remedy = "Nothing, if the backend runs at this provider and you trust the provider to present it."
+        yield case.finding(Code.WIDE_WILDCARD, Severity.INFO, message, remedy)
 
 
 def _is_below_one_label(name: str) -> bool:
     label, _, rest = name.rstrip(".").partition(".")
-    return "*" in label and bool(rest) and "." not in rest and "*" not in rest
+    return name == "*" or ("*" in label and bool(rest) and "." not in rest and "*" not in rest)
+
+
+def _is_below(name: str, suffix: Suffix) -> bool:
+    label, _, rest = name.rstrip(".").partition(".")
+    return "*" in label and bool(_HOST_NAME.fullmatch(rest)) and suffix_of(rest) is suffix
 
 
 def _forbidden_wildcards(case: Case) -> Iterator[Finding]:
