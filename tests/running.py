@@ -81,6 +81,7 @@ class Holdfast:
         self._ca = ca
         self.data = directory / "data"
         self.output = directory / "output"
+        self.errors = self.output  # set another file to keep standard error apart
         self.admin_password = "correct horse battery staple"
         self._addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
         if gateway_identity:
@@ -172,9 +173,11 @@ class Holdfast:
 
     def start(self) -> None:
         """Run the command until it says that it is ready."""
-        with self.output.open("wb") as output:
+        for file in (self.output, self.errors):
+            file.write_bytes(b"")
+        with self.output.open("ab") as output, self.errors.open("ab") as errors:
             process = self._process = subprocess.Popen(
-                self._command(), env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                self._command(), env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
             )
         try:
             wait_until(lambda: b"Ready: " in self.output.read_bytes() or process.poll() is not None, START_WITHIN)

@@ -44,6 +44,7 @@ from holdfast.machine import (
 from holdfast.middleware import CrossOriginProtection, SecurityHeaders
 from holdfast.oidc import open_single_sign_on
 from holdfast.rate_limit import RateLimit
+from holdfast.request_ids import RequestIds
 from holdfast.sealing_keys import key_rotation, open_sealing
 from holdfast.services.accounts import Accounts
 from holdfast.services.caller_certificates import Boundaries
@@ -114,7 +115,7 @@ def create_asgi(
     inner = CrossOriginProtection(HostCookie(BodyLimit(ConcurrencyLimit(doors), identify, large)))
     limited = RateLimit(inner, requests_per_second) if requests_per_second else inner
     healthy = Health(limited, readiness or Readiness())
-    return ForwardedClient(SecurityHeaders(healthy), trusted_proxies)
+    return ForwardedClient(SecurityHeaders(RequestIds(healthy)), trusted_proxies)
 
 
 def rotate_sealing_key(settings: Settings) -> tuple[int, int]:

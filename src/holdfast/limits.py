@@ -5,6 +5,9 @@ How many files the process may open, and how many connections that leaves for ca
 import resource
 from dataclasses import dataclass
 
+from holdfast.machine import CannotStart
+
+FEWEST_FILES = 512  # below that, the gateway would be left with fewer connections than anybody can use
 MAX_FILES = 1024 * 1024  # a higher limit is of no use, and some systems allow a billion
 PUBLISHER_CONNECTIONS = 1024
 GATEWAY_CONNECTIONS = 50_000  # as Envoy's guide for edge proxies has it
@@ -22,9 +25,16 @@ class ConnectionLimits:
 
 
 def raise_file_limit() -> int:
-    """Raise the soft limit of open files to the hard limit, for this process and its children, and give it."""
+    """
+    Raise the soft limit of open files to the hard limit, for this process and its children, and give it.
+
+    Raises CannotStart where that is less than FEWEST_FILES.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = allowed_files()
+    if wanted < FEWEST_FILES:
+        text = f"This process can open only {wanted} files, and Holdfast needs at least {FEWEST_FILES}."
+        raise CannotStart(f"{text} Raise the hard limit, such as with LimitNOFILE=65536 in systemd.")
     if soft != wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return wanted

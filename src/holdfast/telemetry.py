@@ -1,12 +1,17 @@
 """
-Logs: one JSON object per line on standard error.
+Logs: one JSON object per line on standard error, whoever wrote it.
 """
 
 import logging
 import sys
+import threading
 from contextlib import suppress
+from types import TracebackType
 
 import structlog
+
+log = structlog.get_logger()
+_LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 class _Logger(structlog.WriteLogger):
@@ -33,3 +38,55 @@ def configure_logging(level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=lambda *_: _Logger(file=sys.stderr),
     )
+
+
+def log_everything() -> None:
+    """
+    Log what libraries and Python itself would write to standard error in formats of their own.
+
+    That is everything sent to `logging`, warnings, and exceptions that nobody catches. It changes the whole process, so
+    only a process that serves does it.
+    """
+    root = logging.getLogger()
+    root.handlers = [_Forwarder()]
+    # Never less: libraries log headers and statements at the lower levels, and some of them are secret.
+    root.setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    sys.unraisablehook = _log_unraisable
+    threading.excepthook = _log_of_thread
+
+
+class _Forwarder(logging.Handler):
+    """Hands records of `logging` to structlog, which drops those below the level that was configured."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record."""
+        try:
+            message = record.getMessage()
+        except (KeyError, TypeError, ValueError):  # arguments that don't match must not fail who logs
+            message = str(record.msg)
+        level = next((each for each in _LEVELS if each <= record.levelno), logging.DEBUG)
+        error = record.exc_info if record.exc_info and record.exc_info[0] else None
+        log.log(level, message.strip(), logger=record.name, exc_info=error)
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    log.critical("ended by an unexpected error", exc_info=(kind, error, trace))
+
+
+def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    error = unraisable.exc_value
+    message = unraisable.err_msg or "exception ignored in"
+    trace = (unraisable.exc_type, error, unraisable.exc_traceback) if error else None
+    log.error(message, where=repr(unraisable.object), exc_info=trace)
+
+
+def _log_of_thread(arguments: threading.ExceptHookArgs) -> None:
+    if arguments.exc_value is None or issubclass(arguments.exc_type, SystemExit):
+        return
+    name = arguments.thread.name if arguments.thread else ""
+    trace = (arguments.exc_type, arguments.exc_value, arguments.exc_traceback)
+    log.error("thread ended by an unexpected error", thread=name, exc_info=trace)

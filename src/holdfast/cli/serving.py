@@ -31,7 +31,7 @@ from holdfast.services.principal import Principal
 from holdfast.services.runtime import utc_now
 from holdfast.settings import Settings
 from holdfast.store.errors import StoreFailure, unwritable
-from holdfast.telemetry import configure_logging
+from holdfast.telemetry import configure_logging, log_everything
 from holdfast.variables import unknown_variables
 
 T = TypeVar("T")
@@ -90,6 +90,7 @@ def _said() -> Iterator[None]:
 
 def _run(work: Coroutine[Any, Any, T]) -> T | None:
     """Do *work* until it ends or a signal comes; threads that still compute then don't hold up the end for long."""
+    log_everything()
     timer = exit_timer(0)
     try:
         return asyncio.run(_until_stopped(work, timer.start))

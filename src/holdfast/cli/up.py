@@ -3,6 +3,7 @@
 """
 
 import os
+import signal
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -84,6 +85,7 @@ def up(
     HOLDFAST_ADMIN_PASSWORD is the password of admin, HOLDFAST_LOG_LEVEL one of debug, info, warning, error.
     """
     _require_platform()
+    _prepare_process()
     # The server is large; a command that only asks one does not load it.
     from holdfast.cli.serving import serve
 
@@ -109,6 +111,7 @@ def demo(once: Once = False) -> None:
         up(demo=True)
         return
     _require_platform()
+    _prepare_process()
     from holdfast.cli.serving import demonstrate
 
     if not demonstrate():
@@ -179,3 +182,11 @@ def _require_platform() -> None:
     problem = platform_problem(this_platform(), own_envoy=bool(os.environ.get("HOLDFAST_ENVOY")))
     if problem:
         raise CommandFailed(problem)
+
+
+def _prepare_process() -> None:
+    """Settle what must hold before the server is loaded."""
+    # What gRPC has to say reaches us as exceptions, too; its own lines on standard error are no JSON.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # Until the server takes it as "read files again"; its default would end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)

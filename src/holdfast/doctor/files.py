@@ -18,7 +18,8 @@ from holdfast.settings import Settings
 
 WRITTEN = 2026  # the year of this program; no clock that is right shows an earlier one
 TOLERATED = timedelta(minutes=1)
-LITTLE, TOO_LITTLE = 1024**3, 100 * 1024**2  # bytes
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+LITTLE, TOO_LITTLE = GIB, 100 * MIB  # bytes
 
 
 def clock(data: Path, now: datetime) -> Check:
@@ -73,10 +74,17 @@ def disk_space(data: Path) -> Check:
     """See that there is room to write."""
     there = next(path for path in (data, *data.absolute().parents) if path.is_dir())
     free = shutil.disk_usage(there).free
-    text = f"{free / 1024**3:.1f} GiB are free for {data}."
+    text = f"{_size(free)} are free for {data}."
     if free < TOO_LITTLE:
         return Check.failed("disk space", text, "Make room: changes cannot be kept when the disk is full.")
     return Check.warning("disk space", text, "Make room soon.") if free < LITTLE else Check.ok("disk space", text)
+
+
+def _size(count: int) -> str:
+    """Write a number of bytes in the largest unit that leaves something before the point."""
+    unit = next((unit for unit in (GIB, MIB, KIB) if count >= unit), 1)
+    names = {GIB: "GiB", MIB: "MiB", KIB: "KiB", 1: "bytes"}
+    return f"{count / unit:.1f} {names[unit]}" if unit > 1 else f"{count} bytes"
 
 
 def _unread(path: Path, others: int) -> Check:

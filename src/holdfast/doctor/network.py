@@ -10,7 +10,7 @@ from holdfast.app import server_certificate, server_certificate_of_gateways
 from holdfast.certificates.validity import EXPIRING_WITHIN
 from holdfast.doctor.check import Check
 from holdfast.https import read_own
-from holdfast.limits import allowed_files, connection_limits
+from holdfast.limits import FEWEST_FILES, allowed_files, connection_limits
 from holdfast.machine import CannotStart, check_free, url_of
 from holdfast.settings import Settings
 
@@ -61,8 +61,12 @@ def connections() -> Check:
         f"{files} files may be open, so {limits.publisher} connections to the publisher ({limits.publisher_share} from "
         f"one address) and {limits.gateway} to the gateway."
     )
+    advice = "Raise the hard limit, such as with LimitNOFILE=65536 in systemd."
+    if files < FEWEST_FILES:
+        text = f"A process can open only {files} files, and Holdfast needs at least {FEWEST_FILES}."
+        return Check.failed("connections", text, advice)
     if files < FEW_FILES:
-        return Check.warning("connections", text, "Raise the hard limit, such as by LimitNOFILE=65536 in systemd.")
+        return Check.warning("connections", text, advice)
     return Check.ok("connections", text)
 
 

@@ -27,6 +27,8 @@ from holdfast.gateway.subscription import Subscription, Update
 log = structlog.get_logger()
 # Make before break: what is referred to goes before what refers to it.
 _SHORTEST_LIFE = timedelta(milliseconds=1)
+SILENT_AFTER = 5.0  # seconds without a word from a gateway, until it is asked whether it is there
+ANSWERS_WITHIN = 5.0
 _ORDER = (SECRET, CLUSTER, LISTENER, ROUTES)
 
 
@@ -135,8 +137,15 @@ async def serve(cache: Cache, address: str, take: Callable[[FailedRequest], None
     Start the service on *address* (`unix:PATH`), without a bound on the size of messages; *take* failed requests.
 
     One that comes again with 60,000 clusters says the names and versions of all of them in one message.
+    A gateway that stops answering, whatever the reason, is disconnected after SILENT_AFTER and ANSWERS_WITHIN.
     """
-    options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+    options = [
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.keepalive_time_ms", round(SILENT_AFTER * 1000)),
+        ("grpc.http2.ping_timeout_ms", round(ANSWERS_WITHIN * 1000)),
+        ("grpc.http2.max_pings_without_data", 0),  # as many as needed; by default, two
+    ]
     server = grpc.aio.server(options=options)
     add_AggregatedDiscoveryServiceServicer_to_server(DiscoveryService(cache), server)
     add_access_log(server, take)

@@ -98,9 +98,14 @@ PROBLEMS: dict[type[Exception], Problem] = {
 
 
 def answer(
-    request: Request, problem: Problem, description: str, details: dict[str, str], headers: dict[str, str] | None = None
+    request: Request,
+    problem: Problem,
+    description: str,
+    details: dict[str, str],
+    headers: dict[str, str] | None = None,
+    **members: str,
 ) -> JSONResponse:
-    """Write a problem; *details* says what is wrong by field."""
+    """Write a problem; *details* says what is wrong by field, *members* are further members of the body."""
     body = {
         "code": problem.status,
         "message": problem.title,
@@ -111,6 +116,7 @@ def answer(
         "title": problem.title,
         "status": problem.status,
         "detail": description,
+        **members,
     }
     accepts_problem = "application/problem+json" in request.headers.get("accept", "")
     media_type = "application/problem+json" if accepts_problem else "application/json"
@@ -125,7 +131,7 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _not_saved)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unexpected_error)
+    app.add_exception_handler(Exception, unexpected_error)
 
 
 def invalid_body(error: ValidationError, *where: str) -> RequestValidationError:
@@ -222,7 +228,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return answer(request, problem, str(error.detail), {}, dict(error.headers or {}))
 
 
-async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
-    del error  # the server logs it; what it says is not for callers
+async def unexpected_error(request: Request, error: Exception) -> JSONResponse:
+    """Answer what nobody foresaw: only with the ID under which it is logged (`request_ids`)."""
+    del error
+    request_id = request.state.request_id
     problem = Problem(500, "internal-server-error", "Internal Server Error")
-    return answer(request, problem, "Holdfast could not do this. Its log says why.", {})
+    text = f"Unexpected error. Holdfast's log has the cause under request ID {request_id}."
+    return answer(request, problem, text, {}, request_id=request_id)

@@ -36,6 +36,7 @@ _PROBLEM_SCHEMA: dict[str, Any] = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
+        "request_id": {"type": "string", "description": "Of an unexpected error (500): its ID in the log."},
     },
 }
 _SECURITY_SCHEMES = {

@@ -2,6 +2,7 @@
 Errors -> pages.
 """
 
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -9,14 +10,16 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from holdfast.apis.errors import InvalidField
 from holdfast.services.errors import Busy, EndpointNeedsNoCertificate, NotFound, NotPermitted
-from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly, unwritable
+from holdfast.store.errors import StoreBusy, StoreFailure, StoreFull, StoreReadOnly, unwritable
 from holdfast.web.rendering import render, wants_part
-from holdfast.web.session import NotSignedIn
+from holdfast.web.session import NotSignedIn, visitor_if_known
 
 log = structlog.get_logger()
 
@@ -34,6 +37,7 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _not_saved)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
+    app.add_exception_handler(Exception, _unexpected)
 
 
 async def sign_in_first(request: Request, error: Exception) -> Response:
@@ -47,20 +51,20 @@ async def sign_in_first(request: Request, error: Exception) -> Response:
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
-    return render(request, "error.html", status=404, title="Not found", message=str(error))
+    return await _page(request, 404, "Not found", str(error))
 
 
 async def _not_permitted(request: Request, error: Exception) -> Response:
-    return render(request, "error.html", status=403, title="Not permitted", message=str(error))
+    return await _page(request, 403, "Not permitted", str(error))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
-    return render(request, "error.html", status=400, title="Bad request", message=str(error))
+    return await _page(request, 400, "Bad request", str(error))
 
 
 async def _busy(request: Request, error: Exception) -> Response:
     title = "Not saved" if isinstance(error, StoreBusy) else "Try again"
-    page = render(request, "error.html", status=503, title=title, message=str(error))
+    page = await _page(request, 503, title, str(error))
     page.headers["Retry-After"] = str(error.seconds if isinstance(error, StoreBusy | Busy) else 1)
     return page
 
@@ -70,7 +74,7 @@ async def _not_saved(request: Request, error: Exception) -> Response:
     if failure is None:
         raise error
     log.error("nothing can be saved", reason=str(failure))
-    return render(request, "error.html", status=507, title="Not saved", message=failure.public)
+    return await _page(request, 507, "Not saved", failure.public)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -80,10 +84,34 @@ async def _http_error(request: Request, error: Exception) -> Response:
     title, message = HTTPStatus(status).phrase, HTTPStatus(status).description
     if status == 404:
         title, message = "Page not found", "Check the address, or start from the list of APIs."
-    return render(request, "error.html", status=status, title=title, message=message)
+    return await _page(request, status, title, message)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """Show the ID under which it is logged (`request_ids`)."""
+    del error
+    message = "Try again. If it fails again, give this request ID to the operator of Holdfast, whose log has the cause."
+    return await _page(request, 500, "Unexpected error", message, request.state.request_id)
+
+
+async def _page(request: Request, status: int, title: str, message: str, request_id: str = "") -> Response:
+    """Write an error as a page, with the menu of who has signed in, if the database can say so."""
+    write = partial(
+        render, request, "error.html", status=status, title=title, message=message, request_id=request_id, section=""
+    )
+
+    def write_for_visitor() -> Response:
+        return write(who=visitor_if_known(request))
+
+    if wants_part(request):  # of a page that has the menu already
+        return write()
+    try:
+        return await run_in_threadpool(write_for_visitor)
+    except (StoreFailure, SQLAlchemyError):
+        return write()
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:
     del error
     message = "The form was not filled in as this page sends it. Go back and try again."
-    return render(request, "error.html", status=400, title="Bad request", message=message)
+    return await _page(request, 400, "Bad request", message)

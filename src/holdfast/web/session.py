@@ -25,6 +25,7 @@ def runtime(request: Request) -> Runtime:
 async def visitor(request: Request) -> Principal:
     """Find who has signed in; raise NotSignedIn, or Busy if they have too many requests in work."""
     found = await run_in_threadpool(visitor_of_request, runtime(request), request)
+    request.state.visitor = found
     await request.state.count_as(found.account)  # concurrency_limit.py
     return found
 
@@ -36,6 +37,14 @@ def visitor_of_request(running: Runtime, request: Request) -> Principal:
     if found is None:
         raise NotSignedIn
     return found
+
+
+def visitor_if_known(request: Request) -> Principal | None:
+    """Find who has signed in, for a page that others see, too. Raises what reading the database raises."""
+    try:
+        return getattr(request.state, "visitor", None) or visitor_of_request(runtime(request), request)
+    except NotSignedIn:
+        return None
 
 
 Running = Annotated[Runtime, Depends(runtime)]

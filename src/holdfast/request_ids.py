@@ -1,0 +1,58 @@
+"""
+An ID for each request of the publisher, which its log lines and its response share.
+"""
+
+import uuid
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from holdfast.rest.errors import unexpected_error
+
+log = structlog.get_logger()
+MAX_PATH = 500  # characters of a path in the log
+
+
+class RequestIds:
+    """
+    Gives each request an ID of its own, and logs requests that fail unexpectedly.
+
+    What clients send as their ID is ignored: nobody may write into our log under the ID of another request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; answer 500 if it failed and nothing was answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = str(uuid.uuid4())
+        scope.setdefault("state", {})["request_id"] = request_id
+        # Each request is a task of its own, so nothing has to be unbound.
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = ended = False
+
+        async def follow(message: Message) -> None:
+            nonlocal started, ended
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message)["x-request-id"] = request_id
+            else:
+                ended = not message.get("more_body", False)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, follow)
+        except ClientDisconnect:
+            pass  # nobody is left to answer, and it is no fault of ours
+        except Exception as error:
+            if started and not ended:
+                raise  # the server logs it, under this ID, and ends the connection
+            log.exception("request failed", method=scope["method"], path=scope["path"][:MAX_PATH], status=500)
+            if not started:
+                response = await unexpected_error(Request(scope), error)
+                await response(scope, receive, follow)

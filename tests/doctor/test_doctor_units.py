@@ -1,0 +1,39 @@
+"""How `holdfast doctor` writes numbers of bytes, and what it says about too few files."""
+
+import resource
+from types import SimpleNamespace
+
+import pytest
+
+from holdfast.doctor import files, network
+from holdfast.limits import FEWEST_FILES, raise_file_limit
+from holdfast.machine import CannotStart
+
+
+@pytest.mark.parametrize(
+    ("free", "said"),
+    [
+        (0, "0 bytes"),
+        (900, "900 bytes"),
+        (2048, "2.0 KiB"),
+        (37 * 1024**2, "37.0 MiB"),
+        (1023 * 1024**2, "1023.0 MiB"),
+        (5 * 1024**3 // 2, "2.5 GiB"),
+    ],
+)
+def test_free_space_is_written_in_a_unit_that_shows_it(tmp_path, monkeypatch, free, said):
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    assert files.disk_space(tmp_path).text == f"{said} are free for {tmp_path}."
+
+
+def test_too_few_files_are_refused_by_the_start_and_failed_by_doctor(monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (30, 30))
+    with pytest.raises(
+        CannotStart, match=f"^This process can open only 30 files, and .* at least {FEWEST_FILES}. Raise"
+    ):
+        raise_file_limit()
+    found = network.connections()
+    assert (found.outcome, found.text) == (
+        "failed",
+        f"A process can open only 30 files, and Holdfast needs at least {FEWEST_FILES}.",
+    )
