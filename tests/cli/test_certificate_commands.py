@@ -90,6 +90,29 @@ def test_certificates_are_listed_shown_replaced_downloaded_and_deleted(command, 
 
 
 @pytest.mark.envoy
+def test_add_with_replace_adds_replaces_and_leaves_alone_what_is_there(command, published, backend):
+    add = ("certificate", "add", "pizza", published, "-", "--replace")
+    assert command.done(*add, stdin=backend[0].pem).output.startswith("Added pizza for ")
+    before = command.done("certificate", "show", "pizza", "--json").json
+    # The same again, by another URL of the same origin and in another format: nothing is written.
+    same = ("certificate", "add", "pizza", f"{published.upper().replace('HTTPS', 'https')}/base", "-", "--replace")
+    assert command.done(*same, stdin=backend[0].der).output.startswith("Left unchanged: pizza for ")
+    assert command.done("certificate", "show", "pizza", "--json").json["lastUpdatedTime"] == before["lastUpdatedTime"]
+
+    other = issue("127.0.0.1")
+    said = command.done(*add, "--keep-previous", "--wait", stdin=other.pem).output
+    assert said.startswith("Replaced pizza for ")
+    assert len(command.done("certificate", "show", "pizza", "--json").json["previous"]) == 1
+
+    assert "already" in command.refused("certificate", "add", "pizza", published, "-", stdin=other.pem)
+    elsewhere = command.refused(
+        "certificate", "add", "pizza", "https://other.example", "-", "--replace", stdin=other.pem
+    )
+    assert f"pizza is for {published}" in elsewhere
+    assert "--replace" in command.refused(*add[:-1], "--keep-previous", code=2, stdin=other.pem)
+
+
+@pytest.mark.envoy
 def test_a_truststore_is_opened_here_and_its_password_goes_nowhere(command, published, backend, tmp_path):
     (tmp_path / "trust.p12").write_bytes(truststore(PASSWORD, backend[0]))
     arguments = ("certificate", "add", "pizza", published, tmp_path / "trust.p12")
@@ -152,7 +175,7 @@ def test_a_file_without_end_is_not_read_to_its_end(alone, tmp_path):
 def test_inspect_needs_no_publisher(alone, backend):
     shown = alone.done("certificate", "inspect", backend[1], "--endpoint", "https://127.0.0.1").output
     assert "Subject    CN=127.0.0.1" in shown.splitlines()
-    found = alone.done("certificate", "inspect", backend[1], "--endpoint", "https://x.example", "--json").json
+    found = alone("certificate", "inspect", backend[1], "--endpoint", "https://x.example", "--json").json
     assert "name-mismatch" in {each["code"] for each in found["findings"]}
 
 
@@ -162,6 +185,21 @@ def test_inspect_says_of_certificates_what_rest_says(command, backend, holdfast)
     there = holdfast.rest.post("/endpoint-certificates/inspect", files={"certificate": ("a", backend[0].pem)}).json()
     assert here["certificates"] == there["certificates"]
     assert sorted(here) == sorted(there)
+
+
+@pytest.mark.parametrize(
+    ("host", "code", "said"),
+    [
+        ("x.example", 7, "It has the dNSName a.example; the gateway looks for the dNSName x.example. [name-mismatch]"),
+        ("127.0.0.1", 7, "[name-mismatch]"),
+        ("a.example", 0, ""),
+    ],
+)
+def test_inspect_rejects_a_certificate_that_a_gateway_would_reject_by_name(alone, host, code, said):
+    endpoint = f"https://{host}:8443"
+    for form in ((), ("--json",)):
+        ended = alone("certificate", "inspect", "-", "--endpoint", endpoint, *form, stdin=issue("a.example").pem)
+        assert (ended.code, said in ended.errors, bool(ended.errors)) == (code, True, code != 0)
 
 
 def test_inspect_fails_for_what_a_gateway_refuses(alone):

@@ -85,7 +85,9 @@ def test_every_command_of_every_module_is_listed():
 def test_every_module_with_commands_is_listed():
     named = {file.stem for file in Path(cli.__file__).parent.glob("*.py")}
     with_commands = {name for name in named if hasattr(import_module(f"holdfast.cli.{name}"), "commands")}
-    assert with_commands - {"__init__"} == {source.module for source in COMMANDS.values()}
+    assert with_commands - {"__init__"} == {
+        module for source in COMMANDS.values() for module in (source.module, *source.also)
+    }
 
 
 @pytest.mark.parametrize(

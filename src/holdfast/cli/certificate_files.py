@@ -11,6 +11,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.certificates.description import described
 from holdfast.certificates.errors import CertificateError, PasswordNeeded
 from holdfast.certificates.findings import examine_all
+from holdfast.certificates.identity import ReferenceIdentifier
 from holdfast.certificates.parsing import MAX_BYTES, Upload, parse
 from holdfast.cli.failures import Misused, WrongFile
 from holdfast.cli.files import read_file, read_input
@@ -52,17 +53,16 @@ def tell_ignored(upload: Upload) -> None:
         tell(f"{part.what} was left out: {part.why}")
 
 
-def examine_upload(upload: Upload, endpoint: str, now: datetime) -> dict[str, Any]:
-    """
-    Describe what *upload* holds and what is noticed about it, as REST does; *endpoint* is a URL or empty.
-
-    Raises:
-        Misused: *endpoint* is no URL of a backend.
-    """
+def names_for(endpoint: str) -> tuple[ReferenceIdentifier, ...]:
+    """Give the name that a backend at the URL *endpoint* must present, none for an empty one; raise Misused."""
     try:
-        names = (parse_endpoint(endpoint).origin.reference,) if endpoint else ()
+        return (parse_endpoint(endpoint).origin.reference,) if endpoint else ()
     except InvalidField as error:
         raise Misused(f"--endpoint: {error}") from error
+
+
+def describe_upload(upload: Upload, names: tuple[ReferenceIdentifier, ...], now: datetime) -> dict[str, Any]:
+    """Describe what *upload* holds and what is noticed about it, as REST does."""
     findings = [
         {"code": each.code, "severity": each.severity.value, "message": each.message, "remedy": each.remedy}
         | {"fingerprint": each.fingerprint}

@@ -10,19 +10,18 @@ import typer
 from typer import Argument, Option
 
 from holdfast.cli import completing
-from holdfast.cli.client import Client, connect, segment
-from holdfast.cli.exit_codes import LOCAL, WAITING, ExitCode
+from holdfast.cli.client import connect, segment
+from holdfast.cli.exit_codes import LOCAL, ExitCode
 from holdfast.cli.files import write_file
 from holdfast.cli.help import ending
-from holdfast.cli.output import AsJson, Yes, confirm, date, grouped, say, tell, write_facts, write_json, write_table
+from holdfast.cli.output import AsJson, date, grouped, say, tell, write_facts, write_json, write_table
 from holdfast.cli.signing_in import PasswordStdin
-from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced
+from holdfast.cli.waiting import in_words
 
 PATH = "/endpoint-certificates"
 commands = typer.Typer(no_args_is_help=True)
 
 Alias = Annotated[str, Argument(metavar="ALIAS", autocompletion=completing.aliases)]
-NewAlias = Annotated[str, Argument(metavar="ALIAS", help="What it is to be called.")]
 File = Annotated[str, Argument(metavar="FILE", help="PEM, DER, PKCS#7, or a PKCS#12 or Java truststore; - for stdin.")]
 OfEndpoint = Annotated[str, Option(metavar="URL", help="The endpoint whose host the certificate must name.")]
 
@@ -52,76 +51,12 @@ def list_certificates(
     write_table(["ALIAS", "ENDPOINT", "STATUS", "NOT AFTER (UTC)"], rows, nothing)
 
 
-@commands.command(
-    "add",
-    epilog=ending(
-        "holdfast certificate add pizza https://backend.example:8443 backend.pem --wait",
-        "holdfast certificate add pizza https://backend.example:8443 trust.p12 --password-stdin < password",
-        codes=WAITING,
-    ),
-)
-def add_certificate(
-    alias: NewAlias,
-    endpoint: Annotated[str, Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.")],
-    file: File,
-    password_stdin: PasswordStdin = False,
-    wait: Wait = False,
-    within: Within = 30.0,
-    as_json: AsJson = False,
-) -> None:
-    """Trust the certificates in FILE for the origin of ENDPOINT."""
-    form = {"alias": alias, "endpoint": endpoint}
-    with connect() as client:
-        _upload(client, "POST", PATH, form, file, password_stdin)
-        _written(client, alias, "Added", wait=wait, within=within, as_json=as_json)
-
-
-@commands.command(
-    "replace",
-    epilog=ending(
-        "holdfast certificate replace pizza new.pem --keep-previous --wait",
-        "holdfast certificate replace pizza new.pem",
-        codes=WAITING,
-    ),
-)
-def replace_certificate(
-    alias: Alias,
-    file: File,
-    keep_previous: Annotated[bool, Option("--keep-previous", help="Go on trusting what is replaced, too.")] = False,
-    password_stdin: PasswordStdin = False,
-    wait: Wait = False,
-    within: Within = 30.0,
-    as_json: AsJson = False,
-) -> None:
-    """Trust the certificates in FILE instead of those under ALIAS."""
-    with connect() as client:
-        query = "?keepPrevious=true" if keep_previous else ""
-        _upload(client, "PUT", f"{_path(alias)}{query}", {}, file, password_stdin)
-        _written(client, alias, "Replaced", wait=wait, within=within, as_json=as_json)
-
-
-@commands.command("retire", epilog=ending("holdfast certificate retire pizza --wait", codes=WAITING))
-def retire_previous(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
-    """Trust no longer what `replace --keep-previous` has kept under ALIAS."""
-    with connect() as client:
-        client.call("POST", f"{_path(alias)}/retire")
-        _written(client, alias, "Retired what was before in", wait=wait, within=within, as_json=as_json)
-
-
-@commands.command("undo", epilog=ending("holdfast certificate undo pizza --wait", codes=WAITING))
-def undo_replacement(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
-    """Trust again what was under ALIAS before it was replaced, instead of what is there now."""
-    with connect() as client:
-        client.call("POST", f"{_path(alias)}/undo")
-        _written(client, alias, "Undid the replacement of", wait=wait, within=within, as_json=as_json)
-
-
 @commands.command("show", epilog=ending("holdfast certificate show pizza", "holdfast certificate show pizza --json"))
 def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
     """Show what is under ALIAS, what is noticed about it, and whether it is in force."""
     with connect() as client:
-        found = client.get(_path(alias))
-        usage = list(client.listed(f"{_path(alias)}/usage", "list"))
+        found = client.get(certificate_path(alias))
+        usage = list(client.listed(f"{certificate_path(alias)}/usage", "list"))
         if as_json:
             write_json(found | {"usage": usage})
             return
@@ -143,21 +78,6 @@ def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
 
 
 @commands.command(
-    "delete", epilog=ending("holdfast certificate delete pizza", "holdfast certificate delete pizza --yes")
-)
-def delete_certificate(alias: Alias, yes: Yes = False, as_json: AsJson = False) -> None:
-    """End the trust in what is under ALIAS, for open connections too."""
-    with connect() as client:
-        found = client.get(_path(alias))
-        confirm(f"Delete {alias}, trusted for {found['endpoint']}?", yes=yes)
-        client.call("DELETE", _path(alias))
-    if as_json:
-        write_json(found)
-    else:
-        say(f"Deleted {alias}.")
-
-
-@commands.command(
     "download",
     epilog=ending(
         "holdfast certificate download pizza -o pizza.pem", "holdfast certificate download pizza | openssl x509 -text"
@@ -169,7 +89,9 @@ def download_certificate(
 ) -> None:
     """Write the certificates under ALIAS as PEM."""
     with connect() as client:
-        answer = client.answer("GET", f"{_path(alias)}/content", headers={"Accept": "application/x-pem-file"})
+        answer = client.answer(
+            "GET", f"{certificate_path(alias)}/content", headers={"Accept": "application/x-pem-file"}
+        )
     if output is None:
         typer.echo(answer.content, nl=False)
     else:
@@ -189,40 +111,24 @@ def inspect_certificate(
     file: File, endpoint: OfEndpoint = "", password_stdin: PasswordStdin = False, as_json: AsJson = False
 ) -> None:
     """
-    Say what FILE holds and what is noticed about it. Nothing is sent anywhere.
-    """
-    from holdfast.cli.certificate_files import examine_upload, open_upload, tell_ignored
+    Show what FILE contains, and whether a gateway would accept a backend with it. Nothing is sent anywhere.
 
-    upload = open_upload(file, password_stdin=password_stdin)
-    found = examine_upload(upload, endpoint, datetime.now(UTC))
+    With --endpoint, the name is checked, too. Names, pins and CRLs that you set with `holdfast trust set` are not
+    known here: `holdfast endpoint test` asks the gateway itself.
+    """
+    from holdfast.certificates.rejection import reasons_to_reject  # cryptography loads slowly
+    from holdfast.cli.certificate_files import describe_upload, names_for, open_upload, tell_ignored
+
+    upload, names, now = open_upload(file, password_stdin=password_stdin), names_for(endpoint), datetime.now(UTC)
+    found = describe_upload(upload, names, now)
     if as_json:
         write_json(found)
     else:
         _show(found["certificates"], found["findings"])
         tell_ignored(upload)
-    if any(each["severity"] == "error" for each in found["findings"]):
+    if reasons := reasons_to_reject(upload.certificates, names, now):
+        tell(f"A gateway would reject a backend with this certificate: {reasons[0].message} [{reasons[0].code}]")
         raise typer.Exit(int(ExitCode.REJECTED))
-
-
-def _upload(client: Client, method: str, path: str, form: dict[str, str], file: str, password_stdin: bool) -> None:
-    from holdfast.cli.certificate_files import as_part, open_upload, tell_ignored  # cryptography loads slowly
-
-    upload = open_upload(file, password_stdin=password_stdin)
-    client.call(method, path, data=form, files={"certificate": as_part(upload)})
-    tell_ignored(upload)
-
-
-def _written(client: Client, alias: str, verb: str, *, wait: bool, within: float, as_json: bool) -> None:
-    def read() -> dict[str, Any]:
-        return client.get(_path(alias))
-
-    found = wait_until_enforced(read, within) if wait else read()
-    if as_json:
-        write_json(found)
-        return
-    say(f"{verb} {alias} for {found['endpoint']}: {in_words(found['enforcement'])}.")
-    for each in found["findings"]:
-        tell(f"{each['severity']} {each['code']}: {each['message']} {each['remedy']}")
 
 
 def _show(certificates: list[dict[str, Any]], findings: list[dict[str, Any]]) -> None:
@@ -246,5 +152,6 @@ def _show(certificates: list[dict[str, Any]], findings: list[dict[str, Any]]) ->
         )
 
 
-def _path(alias: str) -> str:
+def certificate_path(alias: str) -> str:
+    """Give where REST has what is under *alias*."""
     return f"{PATH}/{segment(alias)}"

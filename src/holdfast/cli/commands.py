@@ -26,13 +26,14 @@ class Source:
     module: str
     summary: str
     is_group: bool = False  # all of the module's commands are below its name
+    also: tuple[str, ...] = ()  # modules with more commands of the group
 
     def load(self, name: str) -> "Command":
         """Import the module and make the command *name*."""
-        commands: typer.Typer = import_module(f"holdfast.cli.{self.module}").commands
-        commands.rich_markup_mode = None
-        group = get_group(commands)
+        group = _group(self.module)
         if self.is_group:
+            for module in self.also:
+                group.commands.update(_group(module).commands)
             group.name, group.help = name, self.summary
             return group
         command = group.commands[name]
@@ -49,7 +50,9 @@ COMMANDS = {
     "logout": Source("signing_in", "End the token that login kept, and forget it."),
     "whoami": Source("signing_in", "Say who asks which publisher, and until when."),
     "api": Source("apis", "APIs and their lifecycle.", is_group=True),
-    "certificate": Source("certificates", "What is trusted for the endpoints of APIs.", is_group=True),
+    "certificate": Source(
+        "certificates", "What is trusted for the endpoints of APIs.", is_group=True, also=("certificate_changes",)
+    ),
     "trust": Source("trust", "How the backends of endpoints are verified.", is_group=True),
     "endpoint": Source("endpoints", "Backends, as the gateways see them.", is_group=True),
     "apply": Source("declaring", "Make an organization what files want it to be."),
@@ -59,6 +62,12 @@ COMMANDS = {
     "user": Source("users", "The users of the organization, and their roles.", is_group=True),
     "help": Source("help", "Show the help of a command."),
 }
+
+
+def _group(module: str) -> TyperGroup:
+    commands: typer.Typer = import_module(f"holdfast.cli.{module}").commands
+    commands.rich_markup_mode = None
+    return get_group(commands)
 
 
 class LoadedWhenNeeded(MutableMapping[str, "Command"]):

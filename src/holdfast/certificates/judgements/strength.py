@@ -12,7 +12,7 @@ MIN_EC_BITS = 256
 _STRONGER = "Ask for a certificate with a stronger key: RSA with 2048 bits or more, or EC P-256."
 _ANOTHER = "Ask for a certificate with a key that is RSA, EC P-256, P-384 or P-521."
 _USABLE = {"RSA", "Ed25519", "EC secp256r1", "EC secp384r1", "EC secp521r1"}
-_USABLE_ABOVE_A_LEAF = _USABLE | {"EC secp224r1"}
+USABLE_ABOVE_A_LEAF = _USABLE | {"EC secp224r1"}
 
 
 def judge_strength(case: Case) -> Iterator[Finding]:
@@ -51,7 +51,7 @@ def _is_weak(case: Case) -> bool:
 
 
 def _is_usable(case: Case) -> bool:
-    known = _USABLE if case.may_be_presented else _USABLE_ABOVE_A_LEAF
+    known = _USABLE if case.may_be_presented else USABLE_ABOVE_A_LEAF
     return case.certificate.public_key.algorithm in known
 
 

@@ -1,0 +1,17 @@
+"""
+Endpoints of a Holdfast as the command compares them: by origin, however their URLs are written.
+"""
+
+from holdfast.apis.endpoint import Origin, parse_endpoint
+from holdfast.apis.errors import InvalidField
+from holdfast.cli.failures import Misused
+
+
+def origin_of(url: str) -> Origin:
+    """Give the origin of a backend's URL (RFC 6454): scheme, host and effective port. Raises Misused."""
+    try:
+        return parse_endpoint(url).origin
+    except InvalidField as error:
+        raise Misused(
+            f"{url!r} is not the URL of an endpoint. {error} Write it like https://backend.example:8443."
+        ) from error

@@ -1,0 +1,68 @@
+"""What a file says about a backend that presents it, and what gateways do with that backend, is the same."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.parsing import parse
+from holdfast.certificates.rejection import reasons_to_reject
+from issuing import DAY, issue, key_usage
+from kinds import BELIEVED, HOST, STILL_REFUSED, Kind
+
+# docs/verdicts.md says what real gateways do with these. In others, the file doesn't show what the backend presents.
+BY_THE_FILE = {
+    "name that the root may not issue for",
+    "name constraints about addresses",
+    "CA without keyCertSign",
+    "secp256k1 in the CA",
+} | {name for name, kind in STILL_REFUSED.items() if kind().trusted == "itself"}
+
+
+def codes(kind: Kind) -> list[str]:
+    upload = parse(kind.imported, kind.password or None)
+    found = reasons_to_reject(upload.certificates, [reference_identifier(kind.host)], datetime.now(UTC))
+    return [finding.code.value for finding in found]
+
+
+@pytest.mark.parametrize("name", BELIEVED)
+def test_no_file_is_rejected_whose_backend_gateways_accept(name):
+    assert codes(BELIEVED[name]()) == []
+
+
+@pytest.mark.parametrize("name", sorted(BY_THE_FILE))
+def test_every_file_is_rejected_whose_backend_gateways_reject(name):
+    assert codes(STILL_REFUSED[name]()) != []
+
+
+# A CA that signs for others need not name the host; a server's own certificate that calls itself a CA must.
+ROOT = issue(ca=True, common_name="root")
+CERTIFICATES = {
+    "a root without names": (issue(ca=True, common_name="root"), []),
+    "a root of Kubernetes": (issue("kubernetes", ca=True, more=[key_usage(key_cert_sign=True)]), []),
+    "self-signed by openssl for another name": (issue("other.test", ca=True), ["ca-without-name"]),
+    "self-signed by openssl, name only in CN": (issue(common_name=HOST, ca=True), ["address-as-dns-name"]),
+    "expired": (issue(HOST, end=-DAY, start=-2 * DAY), ["expired"]),
+}
+
+
+@pytest.mark.parametrize("name", CERTIFICATES)
+def test_the_reason_is_a_finding(name):
+    certificate, reasons = CERTIFICATES[name]
+    assert codes(Kind(certificate, certificate.pem)) == reasons
+
+
+def test_a_chain_is_judged_by_the_backends_own_certificate_and_what_is_above_it():
+    good, bad = issue(HOST, by=ROOT), issue("other.test", by=ROOT)
+    assert codes(Kind(good, good.pem + ROOT.pem)) == []
+    assert codes(Kind(bad, bad.pem + ROOT.pem)) == ["name-mismatch"]
+    assert codes(Kind(good, bad.pem + good.pem + ROOT.pem)) == []
+    old = issue(ca=True, common_name="old", start=-9 * DAY, end=-DAY)
+    below = issue(HOST, by=old)
+    assert codes(Kind(below, below.pem + old.pem)) == ["expired"]
+
+
+def test_without_a_name_to_look_for_names_are_not_judged():
+    certificates = [read_certificate(issue("other.test").der)]
+    assert reasons_to_reject(certificates, [], datetime.now(UTC)) == []
