@@ -64,7 +64,7 @@ def test_every_command_is_in_the_page_about_the_command_line():
 
 
 def test_every_field_that_apply_reads_is_in_its_page():
-    source = (SOURCE / "cli/declaration/wanted.py").read_text()
+    source = (SOURCE / "cli/declaration/reading.py").read_text()
     known = re.findall(r'fields\.(?:value|text|texts|flag)\("(\w+)"', source)
     assert len(known) > 15
     assert {field for field in known if f"`{field}`" not in page("apply.md")} == set()

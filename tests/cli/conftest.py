@@ -18,7 +18,8 @@ def _nobody_elses_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def running_holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
-    with Holdfast(tmp_path_factory.mktemp("holdfast")) as running:
+    # What a backend does without may be retired after a moment: nobody can wait for a day.
+    with Holdfast(tmp_path_factory.mktemp("holdfast"), HOLDFAST_RETIRE_AFTER="0.05") as running:
         yield running
 
 

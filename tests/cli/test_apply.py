@@ -108,7 +108,9 @@ def test_diff_says_what_would_change_and_changes_nothing(command, file, folder):
         assert "~ change api Pizza:1.0\n" in output
         assert "    sandbox: http://127.0.0.1:8444 -> nothing\n" in output
         assert "    names: pizza.example, 192.0.2.1 -> pizza.example, 192.0.2.2\n" in output
-        assert re.search(r"~ change certificate pizza\n    certificates: [0-9a-f]{64} -> [0-9a-f]{64}\n", output)
+        certificate = r"CN=\S+, expires \d{4}-\d\d-\d\d, SHA-256 ([0-9A-F]{2}:){7}[0-9A-F]{2}\.\.\.\n"
+        of_it = rf"~ change certificate pizza\n    trusts: {certificate}    keeps as previous: {certificate}"
+        assert re.search(of_it, output), output
 
 
 def test_order_and_case_of_what_means_the_same_is_no_difference(command, file):
@@ -133,7 +135,13 @@ def test_apply_says_to_machines_what_it_has_done(command, file):
     ended = command.done("apply", "-f", file, "--yes", "--json")
     assert (ended.json["count"], ended.errors) == (4, "")
     assert ended.json["changes"][0]["details"][0] == {"field": "context", "before": None, "after": "/pizza"}
-    assert command.done("apply", "-f", file, "--yes", "--json").json == {"count": 0, "changes": []}
+    assert command.done("apply", "-f", file, "--yes", "--json").json == {
+        "count": 0,
+        "changes": [],
+        "verificationOff": [],
+        "notes": [],
+    }
+    assert {each["result"] for each in ended.json["changes"]} == {"applied"}
 
 
 def test_apply_waits_until_the_gateways_obey(command, file):
@@ -315,20 +323,9 @@ def test_what_cannot_be_done_is_said_before_anything_is_done(command, file, fold
     (folder / "certificates/pizza.pem").write_bytes(issue("a", start=-10 * DAY, end=-DAY).pem)
     edit(file, ("trust:\n  - endpoint: https://127.0.0.1:8443", "trust:\n  - endpoint: https://nobody.example"))
     said = command.refused("apply", "-f", file, "--yes")
-    assert f"{file}:12: certificates[0]: All of its certificates have expired." in said
+    assert f"{file}:14: certificates[0].file: All of its certificates have expired." in said
     assert f"{file}:16: trust[0]: No API has an endpoint at https://nobody.example." in said
     assert command.done("api", "list", "--json").json["count"] == 0
-
-
-def test_what_is_done_until_something_is_refused_stays_and_is_counted(command, file):
-    command.done("api", "create", "Pasta", "/pizza", "1.0")
-    edit(file, ("apis:\n", "apis:\n  - {name: Burger, context: /burger, version: 1}\n"))
-    said = command.refused("apply", "-f", file, "--yes")
-    assert said.startswith("holdfast: create api Pizza:1.0: The context /pizza belongs to Pasta 1.0 already.")
-    assert said.endswith("1 of 5 changes are made. Mend this and apply again: what is made stays made.\n")
-    command.done("api", "delete", "Pasta", "--yes")
-    command.done("apply", "-f", file, "--yes")
-    assert steps(command, file) == []
 
 
 def test_several_files_and_directories_are_one(command, file, folder, tmp_path):
@@ -338,3 +335,50 @@ def test_several_files_and_directories_are_one(command, file, folder, tmp_path):
     assert command.done("api", "list", "--json").json["count"] == 3
     said = command.refused("apply", "-f", folder, "-f", file, "--yes")
     assert f"{file}:4: apis[0]: The API Pizza 1.0 is at {file}:4 already." in said
+
+
+def test_verification_that_is_off_is_said_with_reason_and_end(command, file):
+    command.done("apply", "-f", file, "--yes")
+    command.done("trust", "except", "https://127.0.0.1:8443", "--reason", "renewed today", "--for", "2h")
+    try:
+        ended = command.done("diff", "-f", file)
+        assert re.fullmatch(
+            r"Nothing is to be changed\.\n"
+            r"! Verification of https://127\.0\.0\.1:8443 is off until \d{4}-\d\d-\d\d \d\d:\d\d UTC, by admin: "
+            r"renewed today\n",
+            ended.output,
+        )
+        (off,) = command.done("diff", "-f", file, "--json").json["verificationOff"]
+        assert (off["origin"], off["reason"], off["owner"]) == ("https://127.0.0.1:8443", "renewed today", "admin")
+        assert "! Verification of https://127.0.0.1:8443 is off" in command.done("apply", "-f", file).output
+    finally:
+        command.done("trust", "verify", "https://127.0.0.1:8443")
+
+
+def test_a_plan_survives_forty_columns(command, file):
+    output = command("diff", "-f", file, COLUMNS="40").output
+    assert re.search(r"^ +(SHA-256 )?([0-9A-F]{2}:){7}[0-9A-F]{2}\.\.\.$", output, re.MULTILINE), output
+    assert "    production:\n      https://127.0.0.1:8443/base\n" in output
+    assert max(map(len, output.splitlines())) <= 40
+
+
+def test_what_no_api_uses_is_not_exported(command, file, tmp_path):
+    command.done("apply", "-f", file, "--yes")
+    command.done("api", "create", "Old", "/old", "1", "--production", "https://127.0.0.1:9443")
+    command.done("certificate", "add", "old", "https://127.0.0.1:9443", "-", stdin=issue("old.example").pem)
+    command.done("api", "delete", "Old", "--yes")
+    said = command.done("export", "-o", tmp_path / "out").errors
+    assert "No API has an endpoint at https://127.0.0.1:9443, so old is not exported" in said
+    assert sorted(each.name for each in (tmp_path / "out/certificates").iterdir()) == ["pizza.pem"]
+
+
+def test_trust_settings_that_could_not_be_read_when_planning_are_as_the_file_wants_them(command, file):
+    edit(file, ("    names: [pizza.example, 192.0.2.1]\n    tlsMinimum: 1.3\n", ""))
+    command.done("apply", "-f", file, "--yes")
+    command.done("trust", "set", "https://127.0.0.1:8443", "--names", "left.example")
+    command.done("api", "delete", "Pizza", "--yes")
+    command.done("certificate", "delete", "pizza", "--yes")
+    output = command.done("apply", "-f", file, "--yes").output
+    assert "~ change trust https://127.0.0.1:8443\n    settings: defaults\n" in output
+    assert command.done("trust", "show", "https://127.0.0.1:8443", "--json").json["names"] == []
+    assert steps(command, file) == []

@@ -123,12 +123,42 @@ trust:
         "a.yaml:23: trust[0].names: A list of texts is needed here.",
         "a.yaml:24: trust[0].anyName: Write true or false.",
         "a.yaml:25: trust[0].spkiPins: 'zz' is no SHA-256 fingerprint",
-        "a.yaml:22: trust[0].crls: The file cannot be used as a CRL",
+        "a.yaml:26: trust[0].crlFile: The file cannot be used as a CRL",
         "a.yaml:28: trust[1].tlsMinimum: The least TLS version is above the highest.",
     ]
     assert [start for start in starts if not any(line.startswith(start) for line in said)] == []
     assert len(said) == len(starts)
     assert "hunter2" not in "".join(said)
+
+
+def test_what_is_written_inline_is_refused_at_its_own_line(refusal):
+    key = "".join(f"      {line}\n" for line in issue("a").key_pem.decode().splitlines())
+    text = f"""holdfast: 1
+certificates:
+  - alias: a
+    endpoint: https://x
+    keepPrevious: maybe
+    pem: |
+{key}  - alias: b
+    endpoint: https://x
+    previousPem:
+      no certificate
+    file: missing.pem
+    typo:
+      x
+trust:
+  - endpoint: https://x
+    crls: no list
+"""
+    after = 6 + key.count("\n")
+    assert [line.split(": ")[:2] for line in refusal(text)] == [
+        ["a.yaml:6", "certificates[0].pem"],
+        ["a.yaml:5", "certificates[0].keepPrevious"],
+        [f"a.yaml:{after + 5}", "certificates[1].file"],
+        [f"a.yaml:{after + 3}", "certificates[1].previousPem"],
+        [f"a.yaml:{after + 6}", "certificates[1].typo"],
+        [f"a.yaml:{after + 10}", "trust[0].crls"],
+    ]
 
 
 def test_very_many_mistakes_are_not_all_said(refusal):

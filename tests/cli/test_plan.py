@@ -1,20 +1,23 @@
 """In which order things are changed, so that nothing is refused or believed between."""
 
+import time
 from datetime import UTC, datetime
 from itertools import permutations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from holdfast.apis.lifecycle import State
-from holdfast.cli.declaration.existing import Existing, ExistingApi, ExistingCertificate
+from holdfast.cli.declaration.existing import Existing, ExistingApi, ExistingCertificate, ExistingTrust
 from holdfast.cli.declaration.plan import plan
-from holdfast.cli.declaration.wanted import read_wanted
+from holdfast.cli.declaration.reading import read_wanted
+from holdfast.cli.failures import WrongFile
 from issuing import issue
 
 NOW = datetime.now(UTC)
 OLD, NEW, THIRD = (f"https://{name}.example" for name in ("old", "new", "third"))
-SETTINGS = {"crls": []}
+SETTINGS = ExistingTrust({"crls": []})
 
 
 @pytest.fixture
@@ -38,13 +41,13 @@ def existing(*apis, aliases=(), origins=()):
     for name, state, production in apis:
         found.apis[name, "1"] = ExistingApi(f"id of {name}", name, f"/{name}", "1", state, "", production)
     for alias, endpoint in aliases:
-        found.certificates[alias] = ExistingCertificate(alias, endpoint, frozenset({"other"}))
+        found.certificates[alias] = ExistingCertificate(alias, endpoint)
     found.trust = {origin: SETTINGS if origin in origins else None for origin in (OLD, NEW, THIRD)}
     return found
 
 
 def in_short(steps):
-    return [f"{step.action} {step.name}" for step in steps]
+    return [f"{step.action} {step.name}" for step in steps.steps]
 
 
 def test_trust_comes_before_publishing_and_deleting_comes_last(wanted):
@@ -85,6 +88,98 @@ def test_every_state_is_reached_but_from_the_last(wanted, start, end):
         with pytest.raises(Exception, match="nothing leads from there"):
             plan(after, before, NOW, prune=False)
         return
-    (step,) = plan(after, before, NOW, prune=False)
+    (step,) = plan(after, before, NOW, prune=False).steps
     assert len(step.actions) >= 1
     assert [(each.before, each.after) for each in step.details] == [(start, end)]
+
+
+@pytest.fixture
+def refusals(tmp_path):
+    """Plan what a text wants where *apis* are, given as (name, context, version), and give what is wrong."""
+    (tmp_path / "a.pem").write_bytes(issue("a").pem)
+
+    def refusals(text, *apis, prune=False):
+        (tmp_path / "b.yaml").write_text(f"holdfast: 1\n{text}")
+        before = Existing()
+        for name, context, version in apis:
+            before.apis[name.lower(), version] = ExistingApi(name, name, context, version, "CREATED", production=OLD)
+        before.trust = {NEW: None, OLD: SETTINGS if apis else None}
+        try:
+            plan(read_wanted([str(tmp_path / "b.yaml")]), before, NOW, prune=prune)
+        except WrongFile as error:
+            return [line.strip().removeprefix(f"{tmp_path}/") for line in str(error).splitlines()[1:]]
+        return []
+
+    return refusals
+
+
+def apis(*values):
+    """Write APIs, given as (name, context, version), a line each."""
+    return "apis:\n" + "\n".join(f"- {{name: {n}, context: {c}, version: {v}}}" for n, c, v in values)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "said"),
+    [
+        ([("b", "/a", 1)], [("a", "/a", "1")], "b.yaml:3: apis[0].context: The context /a is already used by a 1."),
+        ([("b", "/a", 2)], [("a", "/a", "1")], "b.yaml:3: apis[0].context: The context /a is already used by a 1."),
+        ([("A", "/b", 2)], [("a", "/a", "1")], "All versions of an API share a context, and a 1 has /a."),
+        ([("a", "/b", 1)], [("a", "/a", "1")], "a 1 has the context /a, which stays."),
+        ([("a", "/a", 1), ("b", "/a", 1)], [], "b.yaml:4: apis[1].context: The context /a is already used by a 1 ("),
+        ([("a", "/a", 1), ("a", "/b", 2)], [], "b.yaml:4: apis[1].context: All versions of an API share a context"),
+        ([("a", "/a", 2)], [("a", "/a", "1")], ""),
+        ([("a", "/a", 1), ("a", "/a", 2)], [], ""),
+    ],
+)
+def test_names_and_contexts_that_the_publisher_would_refuse_are_found_before(refusals, wanted, there, said):
+    lines = refusals(apis(*wanted), *there)
+    assert len(lines) == (1 if said else 0)
+    assert said in "".join(lines)
+
+
+def test_a_context_is_free_when_the_api_that_has_it_is_pruned(refusals):
+    assert refusals(apis(("b", "/a", 1)), ("a", "/a", "1"), prune=True) == []
+
+
+def test_trust_for_an_endpoint_that_only_a_pruned_api_has_is_refused(refusals):
+    text = apis(("b", "/a", 1)) + f"\ntrust:\n- {{endpoint: '{OLD}', tlsMinimum: 1.3}}\n"
+    assert refusals(text, ("a", "/a", "1"), ("c", "/c", "1"), prune=False)
+    said = f"b.yaml:5: trust[0]: No API has an endpoint at {OLD}. Add one, or leave this out."
+    assert refusals(text, ("a", "/a", "1"), prune=True) == [said]
+
+
+def same_subject(count):
+    return [issue("a", identified=False).pem.decode() for _ in range(count)]
+
+
+def entry(alias, pem, **fields):
+    return {"alias": alias, "endpoint": NEW, "pem": pem} | fields
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        (
+            lambda one, two: [entry("x", one + two)],
+            "Two of its certificates have the subject CN=a, and no key identifiers",
+        ),
+        (lambda one, two: [entry("x", one), entry("y", two)], "x holds another certificate with the subject CN=a"),
+        (lambda one, two: [entry("x", one, previousPem=two)], "x would hold a current and a previous certificate"),
+        (lambda one, _: [entry("x", one), entry("y", one)], ""),
+        (lambda one, two: [entry("x", one), entry("y", two, endpoint=THIRD)], ""),
+    ],
+)
+def test_certificates_that_a_gateway_would_mistake_are_found_before(refusals, entries, said):
+    api = {"name": "a", "context": "/a", "version": "1", "production": NEW, "sandbox": THIRD}
+    lines = refusals(yaml.safe_dump({"apis": [api], "certificates": entries(*same_subject(2))}))
+    assert len(lines) == (1 if said else 0)
+    assert said in "".join(lines)
+
+
+def test_very_many_certificates_of_one_subject_are_judged_in_bounded_time(refusals):
+    api = {"name": "a", "context": "/a", "version": "1", "production": NEW}
+    pems = [issue("a").pem.decode() for _ in range(2)]  # key identifiers tell them apart
+    entries = [entry(f"alias{number}", pems[number % 2]) for number in range(1_000)]
+    start = time.monotonic()
+    assert refusals(yaml.dump({"apis": [api], "certificates": entries}, Dumper=yaml.CSafeDumper)) == []
+    assert time.monotonic() - start < 10

@@ -56,11 +56,15 @@ class Sequence:
 
 @dataclass(slots=True)
 class Mapping:
-    """Names, each once, with what they name; *merged* is the value of its merge key (`<<`), if it has one."""
+    """
+    Names, each once, with what they name and the *lines* that they are on; *merged* is the value of its merge key
+    (`<<`), if it has one.
+    """
 
     line: int
     entries: dict[str, "Node"] = field(default_factory=dict)
     merged: "Node | None" = None
+    lines: dict[str, int] = field(default_factory=dict)
 
 
 Node = Scalar | Sequence | Mapping
@@ -223,6 +227,7 @@ class _Entries:
                 self._mapping.merged = node
             else:
                 self._mapping.entries[self._name.text] = node
+                self._mapping.lines[self._name.text] = self._name.line
             self._name = None
         elif not isinstance(node, Scalar):
             raise Unreadable(node.line, "A name is a word, not a list or a mapping.")

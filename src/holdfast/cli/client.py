@@ -40,15 +40,15 @@ class Client:
         """Read *path*."""
         return self.call("GET", path, params=query)
 
-    def read(self, path: str, **query: Any) -> tuple[dict[str, Any], str]:
-        """Read *path*; give what is there, and its entity tag for If-Match, empty where it has none."""
-        answer = self.answer("GET", path, params=query)
-        return _json(answer, self.url), answer.headers.get("ETag", "")
-
     def call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         """Make a request and give the JSON object of the answer, an empty one for an answer without a body."""
         answer = self.answer(method, path, **more)
         return _json(answer, self.url) if answer.content else {}
+
+    def tagged(self, method: str, path: str, **more: Any) -> tuple[dict[str, Any], str]:
+        """Make a request as `call` does; give its entity tag (RFC 9110, section 8.8.3), too, empty if it has none."""
+        answer = self.answer(method, path, **more)
+        return _json(answer, self.url) if answer.content else {}, answer.headers.get("ETag", "")
 
     def answer(self, method: str, path: str, **more: Any) -> "httpx.Response":
         """Make a request and give the answer, which is a success."""

@@ -3,6 +3,7 @@
 """
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,14 +14,16 @@ from typer import Option
 
 from holdfast.cli.certificates import PATH as CERTIFICATES
 from holdfast.cli.client import Client, connect
-from holdfast.cli.declaration.applying import apply_steps, described, say_steps
+from holdfast.cli.declaration.applying import Outcome, apply_steps
 from holdfast.cli.declaration.existing import read_existing
 from holdfast.cli.declaration.exporting import export, write_export
 from holdfast.cli.declaration.plan import plan
-from holdfast.cli.declaration.steps import Action, Step
-from holdfast.cli.declaration.wanted import Wanted, read_wanted
+from holdfast.cli.declaration.reading import read_wanted
+from holdfast.cli.declaration.report import describe_plan, say_outcome, say_plan
+from holdfast.cli.declaration.steps import Action, Plan, Step
+from holdfast.cli.declaration.wanted import Wanted
 from holdfast.cli.exit_codes import CLIENT, WAITING, ExitCode
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import CommandFailed, Interrupted, Misused
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, Yes, confirm, say, tell, write_json
 from holdfast.cli.progress import counted
@@ -63,19 +66,23 @@ def apply_files(
         raise Misused("Standard input holds the file, so nobody can answer there. Add --yes.")
     wanted = read_wanted(file)
     with connect() as client:
-        steps = _compare(client, wanted, prune=prune)
-        if steps:
-            if not (as_json and yes):
-                say_steps(steps, tell if as_json else say)
-            confirm(f"Make {_count(steps)}{_deletions(steps)}?", yes=yes)
-            apply_steps(client, steps)
-            _tell_unused(client, steps)
-        if wait:
-            _wait(client, wanted, within)
+        found = _compare(client, wanted, prune=prune)
+        if not (as_json and yes):
+            say_plan(found, tell if as_json else say)
+        if found.steps:
+            confirm(f"Make {_count(found.steps)}{_deletions(found.steps)}?", yes=yes)
+        outcome = apply_steps(client, found.steps)
+        try:
+            if not outcome.failure:
+                _finish(client, wanted, found.steps, within if wait else None)
+        except (CommandFailed, KeyboardInterrupt) as error:
+            outcome.failure = error if isinstance(error, CommandFailed) else Interrupted("Interrupted.")
     if as_json:
-        write_json(described(steps))
-    else:
-        say(f"Made {_count(steps)}." if steps else NOTHING)
+        write_json(describe_plan(found, outcome))
+    if outcome.failure:
+        raise _described(outcome) from outcome.failure
+    if not as_json:
+        say(f"Made {_count(found.steps)}." if found.steps else NOTHING)
 
 
 @commands.command(
@@ -90,14 +97,14 @@ def compare_files(file: Files, prune: Prune = False, as_json: AsJson = False) ->
     """
     wanted = read_wanted(file)
     with connect() as client:
-        steps = _compare(client, wanted, prune=prune)
+        found = _compare(client, wanted, prune=prune)
     if as_json:
-        write_json(described(steps))
-    elif steps:
-        say_steps(steps, say)
+        write_json(describe_plan(found))
     else:
-        say(NOTHING)
-    if steps:
+        if not found.steps:
+            say(NOTHING)
+        say_plan(found, say)
+    if found.steps:
         raise typer.Exit(int(ExitCode.DIFFERENT))
 
 
@@ -119,8 +126,22 @@ def export_files(
             tell(f"Wrote {write_export(client, output)}.")
 
 
-def _compare(client: Client, wanted: Wanted, *, prune: bool) -> list[Step]:
-    return plan(wanted, read_existing(client, wanted), datetime.now(UTC), prune=prune)
+def _compare(client: Client, wanted: Wanted, *, prune: bool) -> Plan:
+    return plan(wanted, read_existing(client, wanted, prune=prune), datetime.now(UTC), prune=prune)
+
+
+def _described(outcome: Outcome) -> CommandFailed:
+    """Give the failure with how far the steps got."""
+    failure = CommandFailed(say_outcome(outcome))
+    failure.code = outcome.failure.code if outcome.failure else failure.code
+    return failure
+
+
+def _finish(client: Client, wanted: Wanted, steps: Sequence[Step], within: float | None) -> None:
+    """Say what no API uses any more; wait at most *within* seconds until gateways have all of it, None: don't wait."""
+    _tell_unused(client, steps)
+    if within is not None:
+        _wait(client, wanted, within)
 
 
 def _wait(client: Client, wanted: Wanted, within: float) -> None:
@@ -132,7 +153,7 @@ def _wait(client: Client, wanted: Wanted, within: float) -> None:
         wait_until_enforced(partial(client.get, SETTINGS, endpoint=origin), left, also_unserved=True)
 
 
-def _tell_unused(client: Client, steps: list[Step]) -> None:
+def _tell_unused(client: Client, steps: Sequence[Step]) -> None:
     if not any(step.kind == "api" and step.action in {Action.CHANGE, Action.DELETE} for step in steps):
         return
     aliases = [each["alias"] for each in client.listed(CERTIFICATES, "certificates", unused="true")]
@@ -143,10 +164,10 @@ def _tell_unused(client: Client, steps: list[Step]) -> None:
         )
 
 
-def _count(steps: list[Step]) -> str:
+def _count(steps: Sequence[Step]) -> str:
     return f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
 
 
-def _deletions(steps: list[Step]) -> str:
+def _deletions(steps: Sequence[Step]) -> str:
     count = sum(step.action is Action.DELETE for step in steps)
     return f", {count} of them {'a deletion' if count == 1 else 'deletions'}" if count else ""

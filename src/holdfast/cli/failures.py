@@ -2,8 +2,6 @@
 Why a command did not do what it was asked, with the exit code that says so to scripts.
 """
 
-from typing import Any
-
 from holdfast.cli.exit_codes import ExitCode
 
 
@@ -36,13 +34,9 @@ class NotSignedIn(CommandFailed):
 
 
 class NotEnforced(CommandFailed):
-    """It is saved, but gateways have not put it in force; *found* is how REST described it last."""
+    """It is saved, but gateways have not put it in force."""
 
     code = ExitCode.NOT_ENFORCED
-
-    def __init__(self, text: str, found: dict[str, Any] | None = None) -> None:
-        self.found = found
-        super().__init__(text)
 
 
 class Interrupted(CommandFailed):

@@ -1,88 +1,157 @@
 """
-Carries out the steps of a plan, and writes them for people and machines.
+Carries out the steps of a plan, as far as possible, and keeps which of them are done.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from holdfast.apis.connection_settings import REST_NAMES
-from holdfast.cli.apis import change_lifecycle, endpoint_config
+from holdfast.cli.apis import endpoint_config
 from holdfast.cli.certificates import PATH as CERTIFICATES
 from holdfast.cli.client import Client, segment
+from holdfast.cli.declaration.existing import read_certificate
+from holdfast.cli.declaration.interruption import deferred_interrupt
+from holdfast.cli.declaration.overtaken import explain_overtaking
 from holdfast.cli.declaration.steps import Action, ApiStep, CertificateStep, Step, TrustStep
+from holdfast.cli.declaration.trusted import fingerprints
 from holdfast.cli.declaration.wanted import ApiKey, WantedApi, WantedCertificate
-from holdfast.cli.failures import CommandFailed
+from holdfast.cli.failures import CannotConnect, CommandFailed, Interrupted, Refused
 from holdfast.cli.progress import counted
-from holdfast.cli.trust import put_trust
+from holdfast.cli.trust import SETTINGS
 
-_MARKS = {Action.CREATE: "+", Action.CHANGE: "~", Action.MOVE: "~", Action.DELETE: "-"}
-_NOTHING = "nothing"
 OURS = frozenset(REST_NAMES.values())  # in the config of an endpoint
 
 
-def apply_steps(client: Client, steps: Sequence[Step]) -> None:
-    """
-    Carry out *steps*, one after the other.
+class Result(StrEnum):
+    """What became of a step."""
 
-    Raises:
-        CommandFailed: One could not be done; the text says which, and how many are done.
-    """
-    ids: dict[ApiKey, str] = {}
-    for number, step in enumerate(counted(steps, "Applying")):
-        try:
-            _carry_out(client, step, ids)
-        except CommandFailed as error:
-            done = f"{number} of {len(steps)} changes are made. Mend this and apply again: what is made stays made."
-            failed = CommandFailed(f"{step.action} {step.kind} {step.name}: {error}\n{done}")
-            failed.code = error.code
-            raise failed from error
+    APPLIED = "applied"
+    PARTLY = "partly applied"  # it takes several requests, and not all were made
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # a request was sent, and its answer never came
+    NOT_TRIED = "not tried"
 
 
-def say_steps(steps: Sequence[Step], say: Callable[[str], None]) -> None:
-    """Write what will change."""
-    for step in steps:
-        say(f"{_MARKS[step.action]} {step.action} {step.kind} {step.name}")
-        for each in step.details:
-            if step.action is Action.DELETE:
-                say(f"    {each.field}: {_shown(each.before)}")
-            elif step.action is Action.CREATE:
-                say(f"    {each.field}: {_shown(each.after)}")
-            else:
-                say(f"    {each.field}: {_shown(each.before)} -> {_shown(each.after)}")
+@dataclass(slots=True)
+class Outcome:
+    """How far steps got: *done* are applied, *last* is the result of the next, *failure* is why they ended there."""
+
+    steps: Sequence[Step]
+    done: int = 0
+    last: Result = Result.NOT_TRIED
+    failure: CommandFailed | None = None
+
+    @property
+    def results(self) -> list[Result]:
+        """The result of each step."""
+        left = len(self.steps) - self.done
+        return [Result.APPLIED] * self.done + ([self.last] + [Result.NOT_TRIED] * (left - 1) if left else [])
 
 
-def described(steps: Sequence[Step]) -> dict[str, Any]:
-    """Write what will change, for machines."""
-    changes = [
-        {
-            "action": step.action.value,
-            "kind": step.kind,
-            "name": step.name,
-            "details": [{"field": each.field, "before": each.before, "after": each.after} for each in step.details],
-        }
-        for step in steps
-    ]
-    return {"count": len(changes), "changes": changes}
+def apply_steps(client: Client, steps: Sequence[Step]) -> Outcome:
+    """Carry out *steps*, one after the other, until one fails or somebody presses Ctrl-C."""
+    outcome, publisher = Outcome(steps), _Publisher(client)
+    with deferred_interrupt() as is_interrupted:
+        for step in counted(steps, "Applying"):
+            publisher.written = 0
+            try:
+                _carry_out(publisher, step)
+                outcome.done += 1
+                if is_interrupted():
+                    outcome.failure = Interrupted("Interrupted.")
+            except KeyboardInterrupt:
+                outcome.failure, outcome.last = Interrupted("Interrupted."), Result.UNKNOWN
+            except Refused as error:
+                outcome.failure, outcome.last = explain_overtaking(client, step, error), Result.FAILED
+            except CommandFailed as error:
+                outcome.failure = error
+                outcome.last = Result.UNKNOWN if isinstance(error, CannotConnect) else Result.FAILED
+            if outcome.failure:
+                break
+    if publisher.written and outcome.last is Result.FAILED:
+        outcome.last = Result.PARTLY
+    return outcome
 
 
-def _carry_out(client: Client, step: Step, ids: dict[ApiKey, str]) -> None:
+@dataclass(slots=True)
+class _Publisher:
+    """Writes, each only to what the plan was made from or what was written since; *written* counts successes."""
+
+    client: Client
+    written: int = 0
+    ids: dict[ApiKey, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)  # of APIs, by id, as they were left
+
+    def write(self, method: str, path: str, tag: str = "", **more: Any) -> tuple[dict[str, Any], str]:
+        """Make a request on condition of *tag*, if there is one; give the answer and its tag."""
+        headers = {"If-Match": tag} if tag else {}
+        answer = self.client.tagged(method, path, headers=headers, **more)
+        self.written += 1
+        return answer
+
+
+def _carry_out(publisher: _Publisher, step: Step) -> None:
     match step:
         case ApiStep(action=Action.CREATE, wanted=WantedApi() as api):
-            ids[api.key] = client.call("POST", "/apis", json=_new_api(api))["id"]
+            body, tag = publisher.write("POST", "/apis", json=_new_api(api))
+            publisher.ids[api.key] = body["id"]
+            publisher.tags[body["id"]] = tag
         case ApiStep(action=Action.CHANGE, wanted=WantedApi() as api, existing=existing) if existing:
-            _change_api(client, existing.id, api)
+            config = _config(api, existing.body.get("endpointConfig") or {})
+            changed = existing.body | {"description": api.description, "endpointConfig": config}
+            path = f"/apis/{segment(existing.id)}"
+            publisher.tags[existing.id] = publisher.write("PUT", path, existing.tag, json=changed)[1]
         case ApiStep(action=Action.MOVE, wanted=WantedApi() as api, existing=existing, actions=actions):
+            api_id = existing.id if existing else publisher.ids[api.key]
             for action in actions:
-                change_lifecycle(client, existing.id if existing else ids[api.key], action)
+                tag = publisher.tags.get(api_id) or (existing.tag if existing else "")
+                query = {"action": action, "apiId": api_id}
+                publisher.tags[api_id] = publisher.write("POST", "/apis/change-lifecycle", tag, params=query)[1]
         case ApiStep(existing=existing) if existing:
-            client.call("DELETE", f"/apis/{segment(existing.id)}")
+            publisher.write("DELETE", f"/apis/{segment(existing.id)}", existing.tag)
         case CertificateStep(wanted=WantedCertificate() as certificate):
-            _upload(client, step, certificate)
-        case CertificateStep():
-            client.call("DELETE", f"{CERTIFICATES}/{segment(step.name)}")
-        case TrustStep(wanted=trust):
+            _change_certificate(publisher, step, certificate)
+        case CertificateStep(existing=entry) if entry:
+            publisher.write("DELETE", f"{CERTIFICATES}/{segment(entry.alias)}", entry.tag)
+        case TrustStep(wanted=trust, existing=before):
             crls = None if trust.crls is None else "".join(crl.pem for crl in trust.crls)
-            put_trust(client, trust.endpoint.url, trust.settings | {"crls": crls})
+            query, settings = {"endpoint": trust.endpoint.url}, trust.settings | {"crls": crls}
+            publisher.write("PUT", SETTINGS, before.tag if before else "", params=query, json=settings)
+
+
+def _change_certificate(publisher: _Publisher, step: CertificateStep, wanted: WantedCertificate) -> None:
+    path, before = f"{CERTIFICATES}/{segment(wanted.alias)}", step.existing
+    tag = before.tag if before else ""
+    relies_on_disuse = before is not None and before.retire_proposed and wanted.keep_previous and not step.moves
+    if before and relies_on_disuse and fingerprints(step.loses) & fingerprints(before.previous):
+        _check_unused(publisher.client, wanted.alias)
+    if step.retires:
+        publisher.write("POST", f"{path}/retire", tag)
+        return
+    if before and step.moves:
+        publisher.write("DELETE", path, tag)
+    exists = before is not None and not step.moves
+    for upload in step.uploads:
+        pem = "".join(each.pem for each in upload.certificates).encode()
+        files = {"certificate": ("certificate.pem", pem)}
+        if exists:
+            query = {"keepPrevious": "true"} if upload.keep else {}
+            _, tag = publisher.write("PUT", path, tag, params=query, files=files)
+        else:
+            form = {"alias": wanted.alias, "endpoint": wanted.endpoint.url}
+            _, tag = publisher.write("POST", CERTIFICATES, data=form, files=files)
+            exists = True
+
+
+def _check_unused(client: Client, alias: str) -> None:
+    """See that the backend still does without the previous certificates: the plan may have waited for an answer."""
+    if not read_certificate(client, alias).retire_proposed:
+        raise CommandFailed(
+            f"The backend of {alias} was seen with a previous certificate after the plan was made, or wasn't seen "
+            "within the last hour. The previous certificates stay trusted; look at `holdfast diff` again."
+        )
 
 
 def _new_api(api: WantedApi) -> dict[str, Any]:
@@ -95,13 +164,6 @@ def _new_api(api: WantedApi) -> dict[str, Any]:
     }
 
 
-def _change_api(client: Client, api_id: str, api: WantedApi) -> None:
-    path = f"/apis/{segment(api_id)}"
-    before = client.get(path)
-    config = _config(api, before.get("endpointConfig") or {})
-    client.call("PUT", path, json=before | {"description": api.description, "endpointConfig": config})
-
-
 def _config(api: WantedApi, before: dict[str, Any]) -> dict[str, Any]:
     production, sandbox = (each.url if each else None for each in (api.production, api.sandbox))
     config = endpoint_config(before, production, sandbox)
@@ -111,27 +173,3 @@ def _config(api: WantedApi, before: dict[str, Any]) -> dict[str, Any]:
             others = {name: value for name, value in (endpoint.get("config") or {}).items() if name not in OURS}
             endpoint["config"] = others | connection.members
     return config
-
-
-def _upload(client: Client, step: CertificateStep, certificate: WantedCertificate) -> None:
-    pem = "".join(each.pem for each in certificate.certificates).encode()
-    files = {"certificate": ("certificate.pem", pem)}
-    path = f"{CERTIFICATES}/{segment(certificate.alias)}"
-    if step.existing and not step.moves:
-        client.call("PUT", path, files=files)
-        return
-    if step.moves:
-        client.call("DELETE", path)
-    form = {"alias": certificate.alias, "endpoint": certificate.endpoint.url}
-    client.call("POST", CERTIFICATES, data=form, files=files)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or _NOTHING
-    if isinstance(value, bool):
-        return str(value).lower()
-    if value is None or value == "":
-        return _NOTHING
-    text = str(value)
-    return repr(text) if "\n" in text else text

@@ -2,26 +2,36 @@
 What there is at a publisher, as far as what is wanted asks for it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from holdfast.apis.caller_certificate import requires_certificate
 from holdfast.apis.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
+from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.errors import CertificateError
+from holdfast.certificates.parsing import parse
 from holdfast.certificates.revocation import RevocationList, read_revocation_lists
 from holdfast.cli.apis import endpoint_connection, endpoint_url
 from holdfast.cli.certificates import PATH as CERTIFICATES
 from holdfast.cli.client import Client, segment
+from holdfast.cli.declaration.trusted import Trusted, fingerprints, from_answer
 from holdfast.cli.declaration.wanted import ApiKey, Wanted
-from holdfast.cli.failures import CannotConnect, Refused
+from holdfast.cli.failures import CannotConnect, CommandFailed, Refused
 from holdfast.cli.progress import counted
 from holdfast.cli.trust import SETTINGS
+
+EXCEPTIONS = "/endpoints/trust-exceptions"
 
 
 @dataclass(frozen=True, slots=True)
 class ExistingApi:
-    """An API; its endpoints and its description are known only where it is wanted, too."""
+    """
+    An API. All but what a list says is known only where it is wanted too, or pruned.
+
+    *tag* is the entity tag (RFC 9110, section 8.8.3) of what was read, empty if none came with it.
+    """
 
     id: str
     name: str
@@ -35,6 +45,8 @@ class ExistingApi:
     # Connection settings that differ from the defaults, as REST names them.
     production_connection: dict[str, Any] = field(default_factory=dict)
     sandbox_connection: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] = field(default_factory=dict)  # as REST gave it
+    tag: str = ""
 
     @property
     def origins(self) -> set[str]:
@@ -44,40 +56,92 @@ class ExistingApi:
 
 @dataclass(frozen=True, slots=True)
 class ExistingCertificate:
-    """An alias; its certificates, by SHA-256, are known only where it is wanted, too."""
+    """An alias; its certificates are known only if it is wanted or pruned, or its origin's change."""
 
     alias: str
     endpoint: str
-    fingerprints: frozenset[str] = frozenset()
+    current: tuple[Trusted, ...] = ()
+    previous: tuple[Trusted, ...] = ()
+    retire_proposed: bool = False  # the gateway saw the backend do without the previous ones
+    tag: str = ""
+
+    @property
+    def origin(self) -> str:
+        """What it is trusted for."""
+        return origin_of(self.endpoint)
+
+    @property
+    def trusted(self) -> tuple[Trusted, ...]:
+        """All that is trusted under it."""
+        return self.current + self.previous
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingTrust:
+    """The trust settings of an origin, as REST has them."""
+
+    settings: dict[str, Any]
+    tag: str = ""
 
 
 @dataclass(slots=True)
 class Existing:
-    """What there is; *trust* is None for an origin that no API has an endpoint at."""
+    """
+    What there is; *trust* is None for an origin that no API has an endpoint at.
+
+    *contents* are certificates by fingerprint: all that are trusted for origins whose certificates change.
+    *exceptions* are all of the organization, as REST lists them.
+    """
 
     apis: dict[ApiKey, ExistingApi] = field(default_factory=dict)
     certificates: dict[str, ExistingCertificate] = field(default_factory=dict)
-    trust: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    trust: dict[str, ExistingTrust | None] = field(default_factory=dict)
+    contents: dict[str, Certificate] = field(default_factory=dict)
+    exceptions: list[dict[str, Any]] = field(default_factory=list)
 
 
-def read_existing(client: Client, wanted: Wanted) -> Existing:
-    """Ask for what is wanted, and for the names of all else."""
+def read_existing(client: Client, wanted: Wanted, *, prune: bool) -> Existing:
+    """Ask for what is wanted or pruned, and for the names of all else."""
     existing = Existing()
     for api in client.listed("/apis", "list"):
         existing.apis[api["name"].lower(), api["version"]] = summarized_api(api)
-    for entry in client.listed(CERTIFICATES, "certificates"):
-        existing.certificates[entry["alias"]] = ExistingCertificate(entry["alias"], entry["endpoint"])
-    for key in counted([key for key in wanted.apis if key in existing.apis], "Reading APIs"):
+    keys = [key for key in existing.apis if key in wanted.apis or (prune and wanted.has_apis)]
+    for key in counted(keys, "Reading APIs"):
         existing.apis[key] = detailed_api(client, existing.apis[key].id)
-    aliases = [alias for alias in wanted.certificates if alias in existing.certificates]
-    for alias in counted(aliases, "Reading certificates"):
-        found = client.get(f"{CERTIFICATES}/{segment(alias)}")
-        prints = frozenset(each["fingerprint"] for each in found["certificates"])
-        existing.certificates[alias] = ExistingCertificate(alias, found["endpoint"], prints)
+    _read_certificates(client, wanted, existing, prune=prune and wanted.has_certificates)
     origins = wanted.trust.keys() | {each.origin for each in wanted.certificates.values()}
     for origin in counted(sorted(origins), "Reading trust settings"):
         existing.trust[origin] = read_trust(client, origin)
+    existing.exceptions = list(client.listed(EXCEPTIONS, "list"))
     return existing
+
+
+def _read_certificates(client: Client, wanted: Wanted, existing: Existing, *, prune: bool) -> None:
+    for entry in client.listed(CERTIFICATES, "certificates"):
+        existing.certificates[entry["alias"]] = ExistingCertificate(entry["alias"], entry["endpoint"])
+    aliases = [alias for alias in existing.certificates if prune or alias in wanted.certificates]
+    for alias in counted(aliases, "Reading certificates"):
+        existing.certificates[alias] = read_certificate(client, alias)
+    changing = set()
+    for alias, each in wanted.certificates.items():
+        before = existing.certificates.get(alias)
+        stays = before is not None and before.origin == each.origin and not before.previous
+        if not (before and stays and fingerprints(before.current) == fingerprints(each.certificates)):
+            changing.add(each.origin)
+    _read_contents(client, existing, changing)
+
+
+def _read_contents(client: Client, existing: Existing, origins: Collection[str]) -> None:
+    """Read the certificates themselves that *origins* trust: a gateway may mistake a new one for one of them."""
+    aliases = [alias for alias, each in existing.certificates.items() if each.origin in origins]
+    for alias in counted(aliases, "Reading certificates"):
+        if not existing.certificates[alias].current:
+            existing.certificates[alias] = read_certificate(client, alias)
+        entry = existing.certificates[alias]
+        found = [*read_content(client, alias), *(read_content(client, alias, previous=True) if entry.previous else ())]
+        existing.contents |= {each.fingerprint: each for each in found}
+        if not fingerprints(entry.trusted) <= existing.contents.keys():
+            raise CommandFailed(f"Somebody changed the certificates of {alias} while they were read. Try again.")
 
 
 def summarized_api(api: dict[str, Any]) -> ExistingApi:
@@ -87,7 +151,7 @@ def summarized_api(api: dict[str, Any]) -> ExistingApi:
 
 def detailed_api(client: Client, api_id: str) -> ExistingApi:
     """Ask for an API with its endpoints."""
-    api = client.get(f"/apis/{segment(api_id)}")
+    api, tag = client.tagged("GET", f"/apis/{segment(api_id)}")
     return ExistingApi(
         id=api["id"],
         name=api["name"],
@@ -100,13 +164,35 @@ def detailed_api(client: Client, api_id: str) -> ExistingApi:
         requires_certificate=requires_certificate(api),
         production_connection=endpoint_connection(api, "production"),
         sandbox_connection=endpoint_connection(api, "sandbox"),
+        body=api,
+        tag=tag,
     )
 
 
-def read_trust(client: Client, origin: str) -> dict[str, Any] | None:
+def read_certificate(client: Client, alias: str) -> ExistingCertificate:
+    """Ask what is trusted under an alias."""
+    entry, tag = client.tagged("GET", f"{CERTIFICATES}/{segment(alias)}")
+    try:
+        current, previous = (tuple(map(from_answer, entry[name])) for name in ("certificates", "previous"))
+    except ValueError as error:
+        raise CannotConnect(f"{client.url} describes a certificate of {alias} in a way that can't be read.") from error
+    return ExistingCertificate(alias, entry["endpoint"], current, previous, entry["retireProposed"] is True, tag)
+
+
+def read_content(client: Client, alias: str, *, previous: bool = False) -> tuple[Certificate, ...]:
+    """Ask for the certificates under an alias themselves, the current or the *previous* ones."""
+    path, query = f"{CERTIFICATES}/{segment(alias)}/content", {"previous": "true"} if previous else {}
+    answer = client.answer("GET", path, params=query, headers={"Accept": "application/x-pem-file"})
+    try:
+        return parse(answer.content).certificates
+    except CertificateError as error:
+        raise CannotConnect(f"{client.url} gives certificates of {alias} that can't be read: {error}") from error
+
+
+def read_trust(client: Client, origin: str) -> ExistingTrust | None:
     """Ask for the trust settings of an origin; None where no API has an endpoint there."""
     try:
-        return client.get(SETTINGS, endpoint=origin)
+        return ExistingTrust(*client.tagged("GET", SETTINGS, params={"endpoint": origin}))
     except Refused as error:
         if error.status == 400:
             return None

@@ -8,18 +8,25 @@ from urllib.parse import quote
 
 import yaml
 
-from holdfast.cli.certificate_files import read_upload
 from holdfast.cli.certificates import PATH as CERTIFICATES
-from holdfast.cli.client import Client, segment
-from holdfast.cli.declaration.existing import detailed_api, read_crls, read_trust
+from holdfast.cli.client import Client
+from holdfast.cli.declaration.existing import (
+    detailed_api,
+    origin_of,
+    read_certificate,
+    read_content,
+    read_crls,
+    read_trust,
+)
 from holdfast.cli.declaration.plan import DEFAULTS
-from holdfast.cli.declaration.wanted import FORMAT
+from holdfast.cli.declaration.reading import FORMAT
 from holdfast.cli.files import make_folder, write_file
 from holdfast.cli.output import tell
 from holdfast.cli.progress import counted
 
 FILE = "holdfast.yaml"
 CERTIFICATE_FOLDER = "certificates"
+PREVIOUS_FOLDER = f"{CERTIFICATE_FOLDER}/previous"
 CRL_FOLDER = "crls"
 
 
@@ -54,9 +61,18 @@ def export(client: Client, folder: Path | None) -> str:
                 f"Callers of {api.name} {api.version} must present a client certificate. That is not exported: where "
                 "apply makes this API anew, everybody can call it once it is published."
             )
-    aliases = [entry["alias"] for entry in client.listed(CERTIFICATES, "certificates")]
+    used = {origin for api in apis for origin in api.origins}
+    aliases = []
+    for entry in client.listed(CERTIFICATES, "certificates"):
+        if origin_of(entry["endpoint"]) in used:
+            aliases.append(entry["alias"])
+        else:
+            tell(
+                f"No API has an endpoint at {origin_of(entry['endpoint'])}, so {entry['alias']} is not exported: apply "
+                "would refuse to create it."
+            )
     certificates = [_certificate(client, alias, folder) for alias in counted(aliases, "Reading certificates")]
-    origins = sorted({origin for api in apis for origin in api.origins if origin.startswith("https:")})
+    origins = sorted(origin for origin in used if origin.startswith("https:"))
     trust = [_trust(client, origin, folder) for origin in counted(origins, "Reading trust settings")]
     document = {
         "holdfast": int(FORMAT),
@@ -97,16 +113,23 @@ def write_export(client: Client, output: Path) -> Path:
 
 
 def _certificate(client: Client, alias: str, folder: Path | None) -> dict[str, Any]:
-    path = f"{CERTIFICATES}/{segment(alias)}"
-    endpoint = client.get(path)["endpoint"]
-    content = client.answer("GET", f"{path}/content", headers={"Accept": "application/x-pem-file"}).content
+    entry = read_certificate(client, alias)
+    current = _content(_pem(client, alias), "pem", "file", folder, CERTIFICATE_FOLDER, alias)
+    previous = {}
+    if entry.previous:
+        pem = _pem(client, alias, previous=True)
+        previous = _content(pem, "previousPem", "previousFile", folder, PREVIOUS_FOLDER, alias)
+    return {"alias": alias, "endpoint": entry.endpoint} | current | previous
+
+
+def _pem(client: Client, alias: str, *, previous: bool = False) -> str:
     # Written from what was read: nothing but certificates gets into a file that will be kept with others.
-    pem = "".join(certificate.pem for certificate in read_upload(content, alias).certificates)
-    return {"alias": alias, "endpoint": endpoint} | _content(pem, "pem", "file", folder, CERTIFICATE_FOLDER, alias)
+    return "".join(each.pem for each in read_content(client, alias, previous=previous))
 
 
 def _trust(client: Client, origin: str, folder: Path | None) -> dict[str, Any]:
-    found = read_trust(client, origin) or {}
+    trust = read_trust(client, origin)
+    found = trust.settings if trust else {}
     if found.get("exception"):
         tell(f"The verification of {origin} is off for a time. That is not exported: it ends by itself.")
     decided = {name: found[name] for name in DEFAULTS if name in found and found[name] != DEFAULTS[name]}

@@ -3,7 +3,9 @@ The fields of a mapping, read one by one; what is wrong is collected with its fi
 """
 
 from collections.abc import Callable
+from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeVar
 
 from holdfast.apis.core_schema import is_null, read_boolean
@@ -14,6 +16,7 @@ from holdfast.cli.failures import WrongFile
 
 T = TypeVar("T")
 MAX_PROBLEMS = 50
+NO_NAMES: Map[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class Fields:
         self.place = Place(file, node.line, name)
         if not self._is_mapping:
             self.wrong("", "A mapping of fields is needed here.")
-        self._places = {each: self._place(each, node) for each, node in self._entries.items()}
+        lines = node.lines if isinstance(node, Mapping) else {}
+        self._places = {each: self._place(each, line) for each, line in lines.items()}
 
     def text(self, name: str) -> str | None:
         """Read a text; numbers are texts, too, just as they are written."""
@@ -120,13 +124,17 @@ class Fields:
         path = f"{self._name}.{name}" if self._name else name
         return [Fields(item, self._file, f"{path}[{n}]", self._problems) for n, item in enumerate(node.items)]
 
-    def checked(self, name: str, check: Callable[[], T]) -> T | None:
-        """Give what *check* gives; what it finds wrong is noted for the field *name*."""
+    def checked(self, name: str, check: Callable[[], T], renamed: Map[str, str] = NO_NAMES) -> T | None:
+        """
+        Give what *check* gives; what it finds wrong is noted for the field *name*.
+
+        Errors that name a field themselves are noted for that field, or for what *renamed* calls it.
+        """
         try:
             return check()
         except InvalidFields as error:
             for each in error.errors:
-                self.wrong(each.field, str(each))
+                self.wrong(renamed.get(each.field, each.field), str(each))
         except (InvalidField, CertificateError, WrongFile) as error:
             self.wrong(name, str(error))
         return None
@@ -134,13 +142,17 @@ class Fields:
     def wrong(self, name: str, text: str) -> None:
         """Note that the field *name* is wrong; an empty name is the mapping itself."""
         place = self._places.get(name) if name else self.place
-        self._problems.add(place or self._place(name, None), text)
+        self._problems.add(place or self._place(name, self.place.line), text)
+
+    def place_of(self, *names: str) -> Place:
+        """Say where the first of the fields *names* is that is there; the mapping's place where none is."""
+        return next((self._places[name] for name in names if name in self._places), self.place)
 
     def finish(self, known: str) -> None:
         """Refuse the fields that nobody has read; *known* names those that there are."""
         for name in self._entries:
             self.wrong(name, f"There is no such field. There are {known}.")
 
-    def _place(self, name: str, node: Node | None) -> Place:
+    def _place(self, name: str, line: int) -> Place:
         path = f"{self._name}.{name}" if self._name else name
-        return Place(self._file, node.line if node else self.place.line, path[:200])
+        return Place(self._file, line, path[:200])

@@ -3,16 +3,26 @@ What there is and what is wanted -> the steps from the one to the other, in an o
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from holdfast.apis.connection_settings import ConnectionSettings
 from holdfast.apis.lifecycle import State, transitions_from
-from holdfast.certificates.validity import Status, status_of
-from holdfast.cli.declaration.existing import Existing, ExistingApi, origin_of
+from holdfast.cli.declaration.certificate_plan import Ends, plan_certificates, previous_notes, prune_certificates
+from holdfast.cli.declaration.existing import Existing, ExistingApi
 from holdfast.cli.declaration.fields import Problems
-from holdfast.cli.declaration.steps import Action, ApiStep, CertificateStep, Detail, Step, TrustingStep, TrustStep
+from holdfast.cli.declaration.refusals import refuse_indistinguishable, refuse_taken
+from holdfast.cli.declaration.steps import (
+    Action,
+    ApiStep,
+    CertificateStep,
+    Detail,
+    Plan,
+    Step,
+    TrustingStep,
+    TrustStep,
+)
 from holdfast.cli.declaration.wanted import ApiKey, Wanted, WantedApi
 
 DEFAULTS: dict[str, Any] = {
@@ -29,33 +39,57 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def plan(wanted: Wanted, existing: Existing, now: datetime, *, prune: bool) -> list[Step]:
+def plan(wanted: Wanted, existing: Existing, now: datetime, *, prune: bool) -> Plan:
     """
     Find the steps that lead from *existing* to *wanted*; none when all is as it is wanted.
 
     Raises:
-        Misused: Some of it cannot be done; nothing should be, then.
+        WrongFile: Some of it cannot be done; nothing should be, then.
     """
     problems = Problems()
-    trust: list[TrustingStep] = [*_certificates(wanted, existing, problems, now), *_trust(wanted, existing)]
-    _refuse_foreign_origins(trust, wanted, existing, problems)
+    certificates = list(plan_certificates(wanted, existing, problems, now))
     created = list(_created(wanted, existing))
     changed = list(_changed(wanted, existing, problems))
     moves = list(_moves(wanted, existing, problems))
-    problems.finish()
     gone = _pruned_apis(wanted, existing) if prune else []
     in_the_way = [step for step in gone if _is_in_the_way(step, created)]
-    known = {origin for origin, settings in existing.trust.items() if settings is not None}
-    known |= {origin for step in created if step.wanted for origin in step.wanted.origins}
-    return [
+    known = _known_origins(wanted, existing, in_the_way, prune=prune)
+    trust: list[TrustingStep] = [*certificates, *_trust(wanted, existing)]
+    at_once, late = ([step for step in trust if _is_possible(step, known) is early] for early in (True, False))
+    _refuse_foreign_origins(late, wanted, problems)
+    pruned = prune_certificates(wanted, existing) if prune else []
+    steps: list[Step] = [
         *in_the_way,
         *created,
-        *(step for step in trust if _origin(step) in known),
-        *_changes_with_their_trust(changed, [step for step in trust if _origin(step) not in known]),
+        *at_once,
+        *_changes_with_their_trust(changed, late),
         *moves,
         *(step for step in gone if step not in in_the_way),
-        *(_pruned_certificates(wanted, existing) if prune else []),
+        *pruned,
     ]
+    trusted = Ends(existing, (*certificates, *pruned))
+    steps = [trusted.narrow(step) if isinstance(step, CertificateStep) else step for step in steps]
+    remaining = [api for api in existing.apis.values() if all(api is not step.existing for step in in_the_way)]
+    refuse_taken(created, remaining, problems)
+    refuse_indistinguishable((step for step in steps if isinstance(step, CertificateStep)), existing, problems)
+    problems.finish()
+    return Plan(tuple(steps), tuple(existing.exceptions), (*trusted.notes(), *previous_notes(wanted, existing)))
+
+
+def _is_possible(step: TrustingStep, known: Collection[str]) -> bool:
+    """Whether a step can be taken while *known* are the origins of APIs: what an alias holds can always be replaced."""
+    replaces = isinstance(step, CertificateStep) and step.existing is not None and not step.moves
+    return replaces or _origin(step) in known
+
+
+def _known_origins(wanted: Wanted, existing: Existing, in_the_way: list[ApiStep], *, prune: bool) -> set[str]:
+    """Find the origins that APIs have before any endpoint is changed: their trust can be decided at once."""
+    known = {origin for origin, settings in existing.trust.items() if settings is not None}
+    if prune and wanted.has_apis:  # then all APIs are known, and those in the way are gone
+        gone = {step.existing.id for step in in_the_way if step.existing}
+        known &= {origin for api in existing.apis.values() if api.id not in gone for origin in api.origins}
+    new = (api for key, api in wanted.apis.items() if key not in existing.apis)
+    return known | {origin for api in new for origin in api.origins}
 
 
 def _created(wanted: Wanted, existing: Existing) -> Iterator[ApiStep]:
@@ -78,7 +112,7 @@ def _changed(wanted: Wanted, existing: Existing, problems: Problems) -> Iterator
             continue
         if api.context != before.context:
             text = f"{api.name} {api.version} has the context {before.context}, which stays. Delete the API first."
-            problems.add(api.place, text)
+            problems.add(api.context_place, text)
         values = [
             ("description", before.description, api.description),
             ("production", before.production, api.production.url if api.production else None),
@@ -139,50 +173,34 @@ def _way(start: str, end: State) -> tuple[str, ...] | None:
     return None
 
 
-def _certificates(wanted: Wanted, existing: Existing, problems: Problems, now: datetime) -> Iterator[CertificateStep]:
-    for alias, certificate in wanted.certificates.items():
-        before = existing.certificates.get(alias)
-        prints = frozenset(each.fingerprint for each in certificate.certificates)
-        moves = before is not None and origin_of(before.endpoint) != certificate.origin
-        if before and not moves and before.fingerprints == prints:
-            continue
-        if all(status_of(each, now) is Status.EXPIRED for each in certificate.certificates):
-            problems.add(certificate.place, "All of its certificates have expired. Write the one that replaced it.")
-        details = []
-        if before is None or moves:
-            details.append(Detail("endpoint", before.endpoint if before else None, certificate.endpoint.url))
-        if before is None or before.fingerprints != prints:
-            old = sorted(before.fingerprints) if before else None
-            details.append(Detail("certificates", old, sorted(prints)))
-        action = Action.CHANGE if before else Action.CREATE
-        yield CertificateStep(action, certificate, before, tuple(details), moves)
-
-
 def _trust(wanted: Wanted, existing: Existing) -> Iterator[TrustStep]:
     for origin, trust in wanted.trust.items():
-        before = DEFAULTS | (existing.trust.get(origin) or {})
-        before["crls"] = [crl["fingerprint"] for crl in before["crls"]]
+        found = existing.trust.get(origin)
         after = dict(trust.settings)
         if trust.crls is not None:
             after["crls"] = [crl.fingerprint for crl in trust.crls]
-        different = [name for name in after if _unordered(after[name]) != _unordered(before[name])]
-        details = tuple(Detail(name, before[name], after[name]) for name in different)
-        if details:
-            yield TrustStep(Action.CHANGE, trust, details)
+        if found is None:
+            # What was decided when an API had an endpoint here is kept, and can't be read until one has again.
+            different = {name: value for name, value in after.items() if value != DEFAULTS[name]}
+            details = [Detail(name, None, value) for name, value in different.items()]
+            yield TrustStep(Action.CHANGE, trust, None, tuple(details) or (Detail("settings", None, "defaults"),))
+            continue
+        before = DEFAULTS | found.settings
+        before["crls"] = [crl["fingerprint"] for crl in before["crls"]]
+        names = [name for name in after if _unordered(after[name]) != _unordered(before[name])]
+        if names:
+            yield TrustStep(Action.CHANGE, trust, found, tuple(Detail(n, before[n], after[n]) for n in names))
 
 
 def _unordered(value: Any) -> Any:
     return sorted(value) if isinstance(value, list) else value
 
 
-def _refuse_foreign_origins(
-    steps: Iterable[TrustingStep], wanted: Wanted, existing: Existing, problems: Problems
-) -> None:
+def _refuse_foreign_origins(late: Iterable[TrustingStep], wanted: Wanted, problems: Problems) -> None:
     ours = {origin for api in wanted.apis.values() for origin in api.origins}
-    for step in steps:
-        origin = _origin(step)
-        if step.wanted and origin not in ours and existing.trust.get(origin) is None:
-            text = f"No API has an endpoint at {origin}. Add one, or leave this out."
+    for step in late:
+        if step.wanted and _origin(step) not in ours:
+            text = f"No API has an endpoint at {_origin(step)}. Add one, or leave this out."
             problems.add(step.wanted.place, text)
 
 
@@ -204,16 +222,6 @@ def _pruned_apis(wanted: Wanted, existing: Existing) -> list[ApiStep]:
         return []
     gone: list[tuple[ApiKey, ExistingApi]] = [each for each in existing.apis.items() if each[0] not in wanted.apis]
     return [ApiStep(Action.DELETE, None, api, (Detail("state", api.state, None),)) for _, api in gone]
-
-
-def _pruned_certificates(wanted: Wanted, existing: Existing) -> list[CertificateStep]:
-    if not wanted.has_certificates:
-        return []
-    return [
-        CertificateStep(Action.DELETE, None, entry, (Detail("endpoint", entry.endpoint, None),))
-        for alias, entry in existing.certificates.items()
-        if alias not in wanted.certificates
-    ]
 
 
 def _is_in_the_way(step: ApiStep, created: Iterable[ApiStep]) -> bool:

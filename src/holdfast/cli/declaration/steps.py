@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from holdfast.cli.declaration.existing import ExistingApi, ExistingCertificate
+from holdfast.certificates.certificate import Certificate
+from holdfast.cli.declaration.existing import ExistingApi, ExistingCertificate, ExistingTrust
+from holdfast.cli.declaration.trusted import Trusted
 from holdfast.cli.declaration.wanted import WantedApi, WantedCertificate, WantedTrust
 
 
@@ -49,14 +51,34 @@ class ApiStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """Certificates that become the current ones of an alias; with *keep*, those before stay trusted as previous."""
+
+    certificates: tuple[Certificate, ...]
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateStep:
-    """A step of an alias; *moves* where it is trusted for another origin from then on."""
+    """
+    A step of an alias: *uploads*, one after the other, or with *retires* the end of its previous certificates.
+
+    *moves* where it is trusted for another origin from then on. *after* is all that is trusted under it then. What its
+    origin trusts newly (*gains*), goes on trusting as previous (*keeps*) and trusts no longer (*loses*) is said to
+    people.
+    """
 
     action: Action
     wanted: WantedCertificate | None
     existing: ExistingCertificate | None
     details: tuple[Detail, ...] = ()
     moves: bool = False
+    uploads: tuple[Upload, ...] = ()
+    retires: bool = False
+    after: tuple[Trusted, ...] = ()
+    gains: tuple[Trusted, ...] = ()
+    keeps: tuple[Trusted, ...] = ()
+    loses: tuple[Trusted, ...] = ()
 
     kind = "certificate"
 
@@ -70,10 +92,11 @@ class CertificateStep:
 
 @dataclass(frozen=True, slots=True)
 class TrustStep:
-    """A change of an origin's trust settings."""
+    """A change of an origin's trust settings; *existing* is None where they can be read only once an API is there."""
 
     action: Action
     wanted: WantedTrust
+    existing: ExistingTrust | None
     details: tuple[Detail, ...] = ()
 
     kind = "trust"
@@ -86,3 +109,16 @@ class TrustStep:
 
 TrustingStep = CertificateStep | TrustStep
 Step = ApiStep | TrustingStep
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    The steps in their order, and *notes*: what should be known and is changed by no step.
+
+    *exceptions* are the origins whose verification is off, as REST lists them.
+    """
+
+    steps: tuple[Step, ...]
+    exceptions: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,34 +1,17 @@
 """
-What files want there to be: APIs, endpoint certificates and trust settings, checked without a publisher.
+What files want there to be: APIs, endpoint certificates and trust settings, as values.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from holdfast.apis.api import check_context, check_description, check_name, check_version
-from holdfast.apis.connection_settings import ConnectionSettings, read_connection
-from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, parse_endpoint
-from holdfast.apis.endpoint_certificate import check_alias
-from holdfast.apis.errors import InvalidField
+from holdfast.apis.connection_settings import ConnectionSettings
+from holdfast.apis.endpoint import Endpoint
 from holdfast.apis.lifecycle import State
-from holdfast.apis.nodes import Bounds, Unreadable, read_nodes
-from holdfast.apis.trust_draft import TrustDraft, check_draft
-from holdfast.apis.trust_settings import AnchorMode, TrustSettings
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.parsing import MAX_BYTES as MAX_CERTIFICATE_FILE
-from holdfast.certificates.parsing import parse
 from holdfast.certificates.revocation import RevocationList
-from holdfast.cli.declaration.fields import Fields, Place, Problems
-from holdfast.cli.failures import WrongFile
-from holdfast.cli.files import read_file, read_input
+from holdfast.cli.declaration.fields import Place
 
-FORMAT = "1"
-MAX_FILE = 16 * 1024 * 1024
-MAX_FILES = 1000
-# No references: with aliases, a few bytes can stand for gigabytes, and a tag for something that is not a text.
-_BOUNDS = Bounds(depth=8, nodes=1_000_000, characters=MAX_FILE)
 ApiKey = tuple[str, str]  # name in lower case, version
 
 
@@ -37,6 +20,7 @@ class WantedApi:
     """An API; *state* None leaves it in the state that it is in."""
 
     place: Place
+    context_place: Place
     name: str
     context: str
     version: str
@@ -61,12 +45,20 @@ class WantedApi:
 
 @dataclass(frozen=True, slots=True)
 class WantedCertificate:
-    """An alias and what is trusted under it."""
+    """
+    An alias and what is trusted under it.
+
+    *previous* are trusted together with *certificates*; with *keep_previous*, so is what *certificates* replace, as
+    long as the backend may use it. *content_place* is where the certificates are written, or the file that holds them.
+    """
 
     place: Place
+    content_place: Place
     alias: str
     endpoint: Endpoint
     certificates: tuple[Certificate, ...]
+    previous: tuple[Certificate, ...] = ()
+    keep_previous: bool = True
 
     @property
     def origin(self) -> str:
@@ -98,181 +90,3 @@ class Wanted:
     trust: dict[str, WantedTrust] = field(default_factory=dict)
     has_apis: bool = False
     has_certificates: bool = False
-
-
-def read_wanted(names: Iterable[str]) -> Wanted:
-    """
-    Read files and directories of files (*.yaml, *.yml); `-` is standard input.
-
-    Raises:
-        WrongFile: Something cannot be used; all of it is said, each with file, line and field.
-    """
-    wanted, problems, left = Wanted(), Problems(), MAX_FILE
-    for name in _files(names):
-        data = read_input(MAX_FILE) if name == "-" else read_file(Path(name), MAX_FILE)
-        left -= len(data)
-        if left < 0:
-            raise WrongFile(
-                f"The files are larger than {MAX_FILE // 1024 // 1024} MiB together. Apply them one by one."
-            )
-        shown, folder = ("standard input", Path()) if name == "-" else (name, Path(name).parent)
-        try:
-            root = Fields(read_nodes(data, _BOUNDS), shown, "", problems)
-        except Unreadable as error:
-            problems.add(Place(shown, error.line, ""), str(error))
-            continue
-        _read_document(root, folder, wanted, problems)
-    problems.finish()
-    return wanted
-
-
-def _files(names: Iterable[str]) -> list[str]:
-    found: list[str] = []
-    for name in names:
-        if name != "-" and Path(name).is_dir():
-            inside = sorted(str(file) for file in Path(name).iterdir() if file.suffix in {".yaml", ".yml"})
-            if not inside:
-                raise WrongFile(f"{name} has no file that ends in .yaml or .yml.")
-            found += inside
-        else:
-            found.append(name)
-    if len(found) > MAX_FILES:
-        raise WrongFile(f"There are {len(found)} files; at most {MAX_FILES} are read.")
-    return found
-
-
-def _read_document(root: Fields, folder: Path, wanted: Wanted, problems: Problems) -> None:
-    number = root.text("holdfast")
-    if number != FORMAT:
-        root.wrong("holdfast", f"Each file says holdfast: {FORMAT}, the number of its form.")
-        return
-    apis, certificates = root.several("apis"), root.several("certificates")
-    wanted.has_apis |= apis is not None
-    wanted.has_certificates |= certificates is not None
-    for fields in apis or []:
-        if api := _api(fields):
-            other = wanted.apis.setdefault(api.key, api)
-            _refuse_second(api.place, other.place, f"API {api.name} {api.version}", problems)
-    for fields in certificates or []:
-        if certificate := _certificate(fields, folder):
-            known = wanted.certificates.setdefault(certificate.alias, certificate)
-            _refuse_second(certificate.place, known.place, f"alias {certificate.alias}", problems)
-    for fields in root.several("trust") or []:
-        if trust := _trust(fields, folder):
-            first = wanted.trust.setdefault(trust.origin, trust)
-            _refuse_second(trust.place, first.place, f"origin {trust.origin}", problems)
-    root.finish("holdfast, apis, certificates and trust")
-
-
-def _refuse_second(place: Place, first: Place, what: str, problems: Problems) -> None:
-    if first is not place:
-        problems.add(place, f"The {what} is at {first.file}:{first.line} already.")
-
-
-def _api(fields: Fields) -> WantedApi | None:
-    name = fields.value("name", check_name)
-    context = fields.value("context", check_context)
-    version = fields.value("version", check_version)
-    description = fields.value("description", check_description, optional=True) or ""
-    state = fields.value("state", _state, optional=True)
-    production = fields.value("production", lambda url: parse_endpoint(url, "production"), optional=True)
-    sandbox = fields.value("sandbox", lambda url: parse_endpoint(url, "sandbox"), optional=True)
-    connections = [_connection(fields.mapping(f"{environment}Connection")) for environment in ENVIRONMENTS]
-    fields.finish(
-        "name, context, version, description, state, production, sandbox, productionConnection and sandboxConnection"
-    )
-    if name is None or context is None or version is None:
-        return None
-    return WantedApi(fields.place, name, context, version, description, state, production, sandbox, *connections)
-
-
-def _connection(fields: Fields | None) -> ConnectionSettings | None:
-    if fields is None:
-        return None
-    values = {
-        "protocol": fields.text("protocol"),
-        "connection_per_caller": fields.flag("connectionPerCaller", otherwise=False),
-        "rewrite_responses": fields.flag("rewriteResponses", otherwise=True),
-    }
-    found = fields.checked("protocol", lambda: read_connection(values))
-    fields.finish("protocol, connectionPerCaller and rewriteResponses")
-    return found
-
-
-def _certificate(fields: Fields, folder: Path) -> WantedCertificate | None:
-    alias = fields.value("alias", check_alias)
-    endpoint = fields.value("endpoint", _secure_endpoint)
-    data = _content(fields, folder, "file", "pem")
-    if data == b"":
-        fields.wrong("file", "Name a file of certificates, or write them as pem.")
-    upload = fields.checked("file", lambda: parse(data)) if data else None
-    fields.finish("alias, endpoint, and file or pem")
-    if alias is None or endpoint is None or upload is None:
-        return None
-    return WantedCertificate(fields.place, alias, endpoint, upload.certificates)
-
-
-def _trust(fields: Fields, folder: Path) -> WantedTrust | None:
-    endpoint = fields.value("endpoint", _secure_endpoint)
-    draft = TrustDraft(
-        anchors=fields.text("anchors") or AnchorMode.IMPORTED.value,
-        names=fields.texts("names"),
-        any_name=fields.flag("anyName", otherwise=False),
-        sni=fields.text("sni"),
-        certificate_pins=fields.texts("certificatePins"),
-        spki_pins=fields.texts("spkiPins"),
-        revocation=_content(fields, folder, "crlFile", "crls", nothing=None),
-        revocation_of_path=fields.flag("revocationOfPath", otherwise=True),
-        tls_minimum=fields.text("tlsMinimum") or "1.2",
-        tls_maximum=fields.text("tlsMaximum") or "1.3",
-    )
-    settings = fields.checked("", lambda: check_draft(draft))
-    fields.finish(
-        "endpoint, anchors, names, anyName, sni, certificatePins, spkiPins, crlFile, crls, revocationOfPath, "
-        "tlsMinimum and tlsMaximum"
-    )
-    if endpoint is None or settings is None:
-        return None
-    return WantedTrust(
-        fields.place, endpoint, _members(settings), None if draft.revocation is None else settings.revocation
-    )
-
-
-def _members(settings: TrustSettings) -> dict[str, Any]:
-    """Write settings as REST has them."""
-    return {
-        "anchors": settings.anchors.value,
-        "names": list(settings.names),
-        "anyName": settings.any_name,
-        "sni": settings.sni,
-        "certificatePins": list(settings.certificate_pins),
-        "spkiPins": list(settings.spki_pins),
-        "revocationOfPath": settings.revocation_of_path,
-        "tlsMinimum": str(settings.tls_minimum).removeprefix("TLS "),
-        "tlsMaximum": str(settings.tls_maximum).removeprefix("TLS "),
-    }
-
-
-def _state(text: str) -> State:
-    try:
-        return State(text.upper())
-    except ValueError as error:
-        raise InvalidField("state", f"It is one of {', '.join(State).lower()}.") from error
-
-
-def _secure_endpoint(url: str) -> Endpoint:
-    endpoint = parse_endpoint(url)
-    if not endpoint.origin.is_secure:
-        raise InvalidField("endpoint", "An http backend shows no certificate. Write an https endpoint.")
-    return endpoint
-
-
-def _content(fields: Fields, folder: Path, file: str, inline: str, nothing: bytes | None = b"") -> bytes | None:
-    """Read what is in a file or written inline; *nothing* where it is neither, None where it cannot be read."""
-    path, text = fields.text(file), fields.text(inline)
-    if path is not None and text is not None:
-        fields.wrong(inline, f"There is {file} as well. Leave one out.")
-        return None
-    if path is not None:
-        return fields.checked(file, lambda: read_file(folder / Path(path).expanduser(), MAX_CERTIFICATE_FILE))
-    return nothing if text is None else text.encode()

@@ -1,0 +1,70 @@
+"""
+What somebody else changed after a plan was made, when the publisher refuses to overwrite it.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from holdfast.cli.client import Client
+from holdfast.cli.declaration.existing import detailed_api, read_certificate, read_trust
+from holdfast.cli.declaration.plan import DEFAULTS
+from holdfast.cli.declaration.steps import ApiStep, CertificateStep, Step, TrustStep
+from holdfast.cli.declaration.trusted import Trusted
+from holdfast.cli.failures import CommandFailed, Refused
+
+MOVED = {404, 412}  # Not Found, Precondition Failed
+_REMEDY = "Look at `holdfast diff` again, then apply: nothing of theirs was overwritten."
+_API_FIELDS = (
+    "context",
+    "description",
+    "state",
+    "production",
+    "sandbox",
+    "production_connection",
+    "sandbox_connection",
+)
+
+
+def explain_overtaking(client: Client, step: Step, error: Refused) -> CommandFailed:
+    """Say what changed of the thing that *step* was to change; give *error* itself when it is about something else."""
+    if step.existing is None or error.status not in MOVED:
+        return error
+    try:
+        changes = list(_changes(client, step))
+    except Refused as again:
+        if again.status not in MOVED:
+            return error
+        return CommandFailed(f"Somebody deleted it after the plan was made. {_REMEDY}")
+    lines = "".join(f"\n  {each}" for each in changes or ["something that files don't hold"])
+    return CommandFailed(f"Somebody changed it after the plan was made:{lines}\n{_REMEDY}")
+
+
+def _changes(client: Client, step: Step) -> Iterator[str]:
+    match step:
+        case ApiStep(existing=before) if before:
+            api = detailed_api(client, before.id)
+            for name in _API_FIELDS:
+                yield from _change(name.replace("_", " "), getattr(before, name), getattr(api, name))
+        case CertificateStep(existing=entry) if entry:
+            found = read_certificate(client, entry.alias)
+            yield from _change("endpoint", entry.endpoint, found.endpoint)
+            yield from _change("certificates", _named(entry.current), _named(found.current))
+            yield from _change("previous certificates", _named(entry.previous), _named(found.previous))
+        case TrustStep(existing=trust) if trust:
+            settings = read_trust(client, step.name)
+            for name in (*DEFAULTS, "exception"):
+                now = settings.settings.get(name) if settings else None
+                yield from _change(name, trust.settings.get(name), now)
+
+
+def _change(name: str, before: Any, after: Any) -> Iterator[str]:
+    if before != after:
+        yield f"{name}: {_shown(before)} -> {_shown(after)}"
+
+
+def _named(certificates: tuple[Trusted, ...]) -> str:
+    return "; ".join(map(str, certificates))
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value in (None, "", [], {}) else str(value)

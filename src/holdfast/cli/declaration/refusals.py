@@ -1,0 +1,134 @@
+"""
+What the publisher would refuse of a plan, found before anything is done.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
+
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.parsing import MAX_CERTIFICATES
+from holdfast.certificates.trust import indistinguishable
+from holdfast.cli.declaration.existing import Existing, ExistingApi
+from holdfast.cli.declaration.fields import Problems
+from holdfast.cli.declaration.steps import Action, ApiStep, CertificateStep
+from holdfast.cli.declaration.wanted import WantedApi
+
+MAX_SUBJECT = 200  # characters that a message shows
+MAX_COMPARED = 100  # certificates of one subject and origin; what is beyond them, the publisher compares
+_NOT_TOLD_APART = "and no key identifiers tell them apart: a gateway would trust only one of them."
+Key = tuple[str, str]  # of what could be mistaken for each other: origin, subject
+
+
+def refuse_taken(created: Iterable[ApiStep], remaining: Iterable[ExistingApi], problems: Problems) -> None:
+    """
+    Note new APIs whose name or context another API has: versions of an API share both, other APIs share neither.
+
+    *remaining* are the APIs that are there when *created* come.
+    """
+    names: dict[str, ExistingApi | WantedApi] = {}
+    contexts: dict[str, ExistingApi | WantedApi] = {}
+    for each in remaining:
+        names[each.name.lower()] = contexts[each.context] = each
+    for api in (step.wanted for step in created if step.wanted):
+        same_name, same_context = names.get(api.name.lower()), contexts.get(api.context)
+        if same_context and same_context.name.lower() != api.name.lower():
+            text = f"The context {api.context} is already used by {_title(same_context)}. Choose another."
+            problems.add(api.context_place, text)
+        elif same_name and same_name.context != api.context:
+            text = f"All versions of an API share a context, and {_title(same_name)} has {same_name.context}."
+            problems.add(api.context_place, text)
+        else:
+            names[api.name.lower()] = contexts[api.context] = api
+
+
+def refuse_indistinguishable(steps: Iterable[CertificateStep], existing: Existing, problems: Problems) -> None:
+    """Note certificates that a gateway would mistake for each other, after each upload of *steps*."""
+    trusted = _Trusted(existing)
+    for step in steps:
+        before = step.existing
+        if before and (step.moves or step.action is Action.DELETE):
+            trusted.replace(before.origin, before.alias, ())
+        if step.wanted is None:
+            continue
+        if pairs := indistinguishable(step.wanted.certificates):
+            text = f"Two of its certificates have the subject {_short(pairs[0][0].subject)}, {_NOT_TOLD_APART}"
+            problems.add(step.wanted.content_place, f"{text} Leave one out.")
+            continue
+        alias, origin, current = step.wanted.alias, step.wanted.origin, _current(step, existing)
+        for upload in step.uploads:
+            after = (*upload.certificates, *(current if upload.keep else ()))
+            current = upload.certificates
+            trusted.replace(origin, alias, after)
+            if len(upload.certificates) > MAX_CERTIFICATES:
+                text = f"{alias} would have {len(upload.certificates)} previous certificates, and {MAX_CERTIFICATES}"
+                problems.add(
+                    step.wanted.content_place, f"{text} are possible. Retire some, or write keepPrevious: false."
+                )
+                break
+            if text := trusted.mistaken(origin, alias, after):
+                problems.add(step.wanted.content_place, text)
+                break
+
+
+def _current(step: CertificateStep, existing: Existing) -> tuple[Certificate, ...]:
+    before = step.existing
+    if before is None or step.moves:
+        return ()
+    return tuple(existing.contents[each.fingerprint] for each in before.current)
+
+
+class _Trusted:
+    """What each origin trusts as a plan goes on, by subject: only certificates of one subject are mistaken."""
+
+    def __init__(self, existing: Existing) -> None:
+        self._found: dict[Key, dict[str, tuple[Certificate, ...]]] = defaultdict(dict)
+        self._subjects: dict[tuple[str, str], set[str]] = {}  # of an origin and alias
+        for entry in existing.certificates.values():
+            known = [
+                existing.contents[each.fingerprint] for each in entry.trusted if each.fingerprint in existing.contents
+            ]
+            self.replace(entry.origin, entry.alias, known)
+
+    def replace(self, origin: str, alias: str, certificates: Collection[Certificate]) -> None:
+        """Let *origin* trust these under *alias*, and nothing else."""
+        for subject in self._subjects.pop((origin, alias), set()):
+            del self._found[origin, subject][alias]
+        by_subject = _by_subject(certificates)
+        self._subjects[origin, alias] = set(by_subject)
+        for subject, each in by_subject.items():
+            self._found[origin, subject][alias] = each
+
+    def mistaken(self, origin: str, alias: str, certificates: Collection[Certificate]) -> str:
+        """Say which of *certificates* a gateway would mistake; empty for none."""
+        for subject, own in _by_subject(certificates).items():
+            if indistinguishable(own):
+                return (
+                    f"{alias} would hold a current and a previous certificate with the subject {_short(subject)}, "
+                    f"{_NOT_TOLD_APART} Write keepPrevious: false and apply it when the backend switches."
+                )
+            held = self._found[origin, subject]
+            others = ((name, each) for name, certificates in held.items() if name != alias for each in certificates)
+            for name, other in islice(others, MAX_COMPARED):
+                if any(indistinguishable([each, other]) for each in own):
+                    return (
+                        f"{name} holds another certificate with the subject {_short(subject)}, {_NOT_TOLD_APART} "
+                        f"Change the certificate of {name} instead."
+                    )
+        return ""
+
+
+def _by_subject(certificates: Iterable[Certificate]) -> Mapping[str, tuple[Certificate, ...]]:
+    found: dict[str, tuple[Certificate, ...]] = {}
+    for each in certificates:
+        found[each.subject] = (*found.get(each.subject, ()), each)
+    return found
+
+
+def _title(api: ExistingApi | WantedApi) -> str:
+    where = f" ({api.place.file}:{api.place.line})" if isinstance(api, WantedApi) else ""
+    return f"{api.name} {api.version}{where}"
+
+
+def _short(subject: str) -> str:
+    return subject if len(subject) <= MAX_SUBJECT else f"{subject[:MAX_SUBJECT]}..."

@@ -1,0 +1,133 @@
+"""
+What a plan changes, and how far it got, for people and machines.
+"""
+
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from holdfast.cli.declaration.applying import Outcome, Result
+from holdfast.cli.declaration.steps import Action, CertificateStep, Detail, Plan, Step, TrustStep
+from holdfast.cli.output import date
+
+MAX_NAMED = 20  # steps that a message lists
+_WIDE = 10_000  # columns where no terminal wraps lines
+_MARKS = {Action.CREATE: "+", Action.CHANGE: "~", Action.MOVE: "~", Action.DELETE: "-"}
+_NOTHING = "nothing"
+
+
+def say_plan(plan: Plan, say: Callable[[str], None]) -> None:
+    """Write what will change, which certificates are trusted and no longer trusted then, and what should be known."""
+    width = _width()
+    for step in plan.steps:
+        say(_wrapped(f"{_MARKS[step.action]} {step.action} {step.kind} {step.name}", "  ", width))
+        for line in _lines(step):
+            say(_wrapped(f"    {line}", "      ", width))
+    for note in (*map(_exception, plan.exceptions), *plan.notes):
+        say(_wrapped(f"! {note}", "  ", width))
+
+
+def describe_plan(plan: Plan, outcome: Outcome | None = None) -> dict[str, Any]:
+    """Write what will change for machines; with *outcome*, what became of each change, and the error that ended it."""
+    results = outcome.results if outcome else [None] * len(plan.steps)
+    body: dict[str, Any] = {
+        "count": len(plan.steps),
+        "changes": [_described(step, result) for step, result in zip(plan.steps, results, strict=True)],
+        "verificationOff": list(plan.exceptions),
+        "notes": list(plan.notes),
+    }
+    if outcome and outcome.failure:
+        body["error"] = {"exitCode": int(outcome.failure.code), "message": str(outcome.failure)}
+    return body
+
+
+def say_outcome(outcome: Outcome) -> str:
+    """Say why steps were not all taken, which were, and which were not."""
+    failure, number = str(outcome.failure), outcome.done
+    if outcome.last is not Result.NOT_TRIED and number < len(outcome.steps):
+        failure = f"{_title(outcome.steps[number])}: {failure}"
+    done, left = outcome.steps[:number], outcome.steps[number:]
+    if not left:
+        return f"{failure}\nAll of {_count(number)} applied." if done else failure
+    lines = [failure, f"{number} of {_count(len(outcome.steps))} applied{':' if done else '.'}", *_listed(done)]
+    lines += ["Not applied:", *_listed(left, outcome.results[number:])]
+    return "\n".join([*lines, "What is applied stays applied. To go on, apply again."])
+
+
+def _described(step: Step, result: Result | None) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "action": step.action.value,
+        "kind": step.kind,
+        "name": step.name,
+        "details": [{"field": each.field, "before": each.before, "after": each.after} for each in step.details],
+    }
+    if isinstance(step, CertificateStep):
+        for name, certificates in (("trusts", step.gains), ("keeps", step.keeps), ("loses", step.loses)):
+            described[name] = [each.members for each in certificates]
+    return described | ({"result": result.value} if result else {})
+
+
+def _lines(step: Step) -> Iterator[str]:
+    for each in step.details:
+        if isinstance(step, CertificateStep) and each.field != "endpoint":
+            continue  # named below, in words
+        yield f"{each.field}: {_change(step, each)}"
+    if isinstance(step, CertificateStep):
+        yield from (f"trusts: {each}" for each in step.gains)
+        yield from (f"keeps as previous: {each}" for each in step.keeps)
+        yield from (f"no longer trusts: {each}" for each in step.loses)
+
+
+def _change(step: Step, detail: Detail) -> str:
+    if step.action is Action.DELETE:
+        return _shown(detail.before)
+    if step.action is Action.CREATE or (isinstance(step, TrustStep) and step.existing is None):
+        return _shown(detail.after)
+    return f"{_shown(detail.before)} -> {_shown(detail.after)}"
+
+
+def _exception(exception: dict[str, Any]) -> str:
+    until = date(exception["until"])
+    return (
+        f"Verification of {exception['origin']} is off until {until} UTC, by {exception['owner']}: "
+        f"{exception['reason']}"
+    )
+
+
+def _listed(steps: Sequence[Step], results: Iterable[Result] = ()) -> list[str]:
+    known = list(results)
+    named = [f"  {_title(step)}{f' ({known[n]})' if known else ''}" for n, step in enumerate(steps[:MAX_NAMED])]
+    return [*named, *([f"  and {len(steps) - MAX_NAMED} more"] if len(steps) > MAX_NAMED else [])]
+
+
+def _title(step: Step) -> str:
+    return f"{step.action} {step.kind} {step.name}"
+
+
+def _count(number: int) -> str:
+    return f"{number} change{'' if number == 1 else 's'}"
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE
+
+
+def _wrapped(line: str, indent: str, width: int) -> str:
+    if len(line) <= width:
+        return line
+    # What is cut within a word can't be copied.
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or _NOTHING
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None or value == "":
+        return _NOTHING
+    text = str(value)
+    return repr(text) if "\n" in text else text

@@ -1,0 +1,54 @@
+"""
+Certificates as a plan names them: enough to recognize one, whether a file or a publisher holds it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from holdfast.certificates.certificate import Certificate
+from holdfast.cli.output import grouped
+
+SHORT = 16  # hexadecimal digits of a fingerprint that people compare
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """A certificate: subject, end of validity (aware) and SHA-256 of its DER, lower-case hex."""
+
+    subject: str
+    not_after: datetime
+    fingerprint: str
+
+    def __str__(self) -> str:
+        subject = self.subject or "no subject"
+        return f"{subject}, expires {self.not_after:%Y-%m-%d}, SHA-256 {grouped(self.fingerprint[:SHORT])}..."
+
+    @property
+    def members(self) -> dict[str, str]:
+        """The same for machines."""
+        return {
+            "subject": self.subject,
+            "notAfter": self.not_after.isoformat(),
+            "fingerprint": self.fingerprint,
+        }
+
+
+def from_certificate(certificate: Certificate) -> Trusted:
+    """Name a certificate that was read."""
+    return Trusted(certificate.subject, certificate.not_after, certificate.fingerprint)
+
+
+def from_answer(described: dict[str, Any]) -> Trusted:
+    """Name a certificate that the publisher describes. Raises ValueError when it does so wrongly."""
+    text = described["validity"]["to"]
+    not_after = datetime.fromisoformat(text) if isinstance(text, str) else None
+    if not_after is None or not_after.tzinfo is None:
+        raise ValueError(text)
+    return Trusted(described["subject"], not_after, described["fingerprint"])
+
+
+def fingerprints(certificates: Iterable[Trusted | Certificate]) -> frozenset[str]:
+    """Give the set that tells whether the same certificates are trusted."""
+    return frozenset(each.fingerprint for each in certificates)

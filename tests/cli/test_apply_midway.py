@@ -1,0 +1,167 @@
+"""`holdfast apply` that doesn't get to its end says what is applied and what isn't, and overwrites nobody's changes."""
+
+import json
+import signal
+import subprocess
+
+import pytest
+
+from issuing import issue
+from running import COMMAND, wait_until
+
+pytestmark = pytest.mark.envoy
+
+URL = "https://127.0.0.1:8443"
+FILE = f"""
+holdfast: 1
+apis:
+  - {{name: Burger, context: /burger, version: 1}}
+  - {{name: Pizza, context: /pizza, version: 1, description: wanted, production: '{URL}', state: published}}
+certificates:
+  - {{alias: pizza, endpoint: '{URL}', file: pizza.pem}}
+trust:
+  - {{endpoint: '{URL}', tlsMinimum: 1.3}}
+"""
+ALL = [
+    "create api Burger:1",
+    "create api Pizza:1",
+    "create certificate pizza",
+    "change trust " + URL,
+    "move api Pizza:1",
+]
+
+
+@pytest.fixture
+def file(tmp_path):
+    (tmp_path / "pizza.pem").write_bytes(issue("pizza.example").pem)
+    (tmp_path / "a.yaml").write_text(FILE)
+    return tmp_path / "a.yaml"
+
+
+@pytest.fixture
+def creator(command, holdfast):
+    """The command of somebody who may create APIs and may not publish them."""
+    if holdfast.rest.get("/users/creator").status_code == 404:
+        command.done(
+            "user", "create", "creator", "--role", "creator", "--password-stdin", stdin="long enough for a test"
+        )
+    command.environment |= {"HOLDFAST_USER": "creator", "HOLDFAST_PASSWORD": "long enough for a test"}
+    return command
+
+
+def test_a_refusal_says_what_is_applied_and_what_is_not(creator, file):
+    said = creator.refused("apply", "-f", file, "--yes").splitlines()
+    assert said[0].startswith("holdfast: move api Pizza:1: You need the permission")
+    assert said[1:] == [
+        "4 of 5 changes applied:",
+        *(f"  {each}" for each in ALL[:4]),
+        "Not applied:",
+        "  move api Pizza:1 (failed)",
+        "What is applied stays applied. To go on, apply again.",
+    ]
+
+
+def test_a_refusal_is_told_to_machines_with_the_result_of_each_change(creator, file):
+    file.write_text(FILE.replace("version: 1}", "version: 1, state: published}", 1))
+    ended = creator("apply", "-f", file, "--yes", "--json")
+    results = [each["result"] for each in ended.json["changes"]]
+    assert (ended.code, results) == (1, ["applied"] * 4 + ["failed", "not tried"])
+    assert ended.json["error"]["exitCode"] == 1
+    assert "You need the permission" in ended.json["error"]["message"]
+
+
+def test_ctrl_c_finishes_the_current_change_and_says_what_is_applied(command, holdfast, tmp_path):
+    count = 300
+    lines = [f"  - {{name: n{n}, context: /n{n}, version: 1}}" for n in range(count)]
+    (tmp_path / "many.yaml").write_text("\n".join(["holdfast: 1", "apis:", *lines]))
+    applying = subprocess.Popen(
+        [str(COMMAND), "apply", "-f", str(tmp_path / "many.yaml"), "--yes", "--json"],
+        env=command.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: holdfast.rest.get("/apis").json()["pagination"]["total"] > 2, within=30)
+    applying.send_signal(signal.SIGINT)
+    output, errors = applying.communicate(timeout=30)
+    assert applying.returncode == 130, errors
+    results = [each["result"] for each in json.loads(output)["changes"]]
+    done = results.count("applied")
+    assert results == ["applied"] * done + ["not tried"] * (count - done)
+    assert 2 < done < count
+    assert f"Interrupted.\n{done} of {count} changes applied:\n  create api n0:1\n" in errors
+    assert f"  and {done - 20} more\n" in errors or done <= 20
+    assert holdfast.rest.get("/apis").json()["pagination"]["total"] == done
+
+
+def change_description(command):
+    (found,) = command.done("api", "list", "--query", "name:Pizza", "--json").json["list"]
+    return lambda rest: rest.put(f"/apis/{found['id']}", json={"description": "theirs"})
+
+
+def replace_certificate(command):
+    del command
+    files = {"certificate": ("new.pem", issue("theirs.example").pem)}
+    return lambda rest: rest.put("/endpoint-certificates/pizza", files=files)
+
+
+def decide_trust(command):
+    del command
+    return lambda rest: rest.put(
+        "/endpoints/trust-settings", params={"endpoint": URL}, json={"names": ["theirs.example"]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("theirs", "step", "said"),
+    [
+        (change_description, "change api Pizza:1", "description: wanted -> theirs"),
+        (replace_certificate, "change certificate pizza", "CN=theirs.example, expires "),
+        (decide_trust, f"change trust {URL}", "names: nothing -> ['theirs.example']"),
+    ],
+)
+def test_what_somebody_changes_while_apply_waits_for_an_answer_is_not_overwritten(
+    command, holdfast, file, tmp_path, theirs, step, said
+):
+    command.done("apply", "-f", file, "--yes")
+    change = theirs(command)
+    (tmp_path / "pizza.pem").write_bytes(issue("ours.example").pem)
+    file.write_text(FILE.replace("wanted", "ours").replace("tlsMinimum: 1.3", "names: [ours.example]"))
+    applying = subprocess.Popen(
+        [str(COMMAND), "apply", "-f", str(file)],
+        env=command.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert applying.stdout
+    while "change api Pizza:1" not in applying.stdout.readline():
+        assert applying.poll() is None
+    assert change(holdfast.rest).is_success
+    _, errors = applying.communicate("y\n", timeout=30)
+    assert applying.returncode == 1
+    assert f"holdfast: {step}: Somebody changed it after the plan was made:\n  " in errors
+    assert said in errors
+    assert "Look at `holdfast diff` again" in errors
+    after = holdfast.rest.get("/endpoint-certificates/pizza").json()["subject"]
+    assert (after == "CN=theirs.example") is (theirs is replace_certificate)
+
+
+def test_what_somebody_deletes_meanwhile_is_said(command, holdfast, file):
+    command.done("apply", "-f", file, "--yes")
+    (found,) = command.done("api", "list", "--query", "name:Burger", "--json").json["list"]
+    file.write_text(FILE.replace("version: 1}", "version: 1, state: published}", 1))
+    applying = subprocess.Popen(
+        [str(COMMAND), "apply", "-f", str(file)],
+        env=command.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert applying.stdout
+    assert "move api Burger:1" in applying.stdout.readline()
+    holdfast.rest.delete(f"/apis/{found['id']}")
+    _, errors = applying.communicate("y\n", timeout=30)
+    assert "move api Burger:1: Somebody deleted it after the plan was made." in errors

@@ -1,0 +1,195 @@
+"""Certificates are rotated by files, and no call fails as long as the backend may use what is replaced."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from backends import Backend
+from cli.commanding import Command
+from issuing import DAY, Issued, issue
+from load import Load
+from running import refusal, wait_until
+
+pytestmark = pytest.mark.envoy
+HOST = "127.0.0.1"
+PATH = "/pizza/1"
+NOT_TRUSTED = "503 backend_not_trusted"
+
+
+class Files:
+    """A file of an API and of the certificates of its backend, which can be written, compared and applied."""
+
+    def __init__(self, command: Command, path: Path, url: str) -> None:
+        self.command, self.path, self.url = command, path, url
+
+    def write(self, *certificates: Issued, **fields: object) -> None:
+        pem = b"".join(each.pem for each in certificates).decode()
+        api = {"name": "pizza", "context": "/pizza", "version": "1", "state": "published", "production": self.url}
+        entry = {"alias": "pizza", "endpoint": self.url, "pem": pem} | fields
+        self.path.write_text(yaml.safe_dump({"holdfast": 1, "apis": [api], "certificates": [entry]}))
+
+    def apply(self, *certificates: Issued, **fields: object) -> None:
+        """Write the file, apply it, and see that all gateways have it."""
+        self.write(*certificates, **fields)
+        self.command.done("apply", "-f", self.path, "--yes", "--wait")
+
+    def steps(self, *arguments: object) -> list[str]:
+        """What diff says, in short."""
+        changes = self.command("diff", "-f", self.path, *arguments, "--json").json["changes"]
+        return [f"{each['action']} {each['kind']}" for each in changes]
+
+    def trusted(self) -> tuple[set[str], set[str]]:
+        """The fingerprints of what is trusted under the alias: current and previous."""
+        entry = self.command.done("certificate", "show", "pizza", "--json").json
+        current, previous = ({each["fingerprint"] for each in entry[name]} for name in ("certificates", "previous"))
+        return current, previous
+
+
+def print_of(issued: Issued) -> str:
+    """The SHA-256 fingerprint, as REST writes it."""
+    return issued.certificate.fingerprint(SHA256()).hex()
+
+
+@pytest.fixture
+def old():
+    return issue(HOST, common_name="old")
+
+
+@pytest.fixture
+def new():
+    return issue(HOST, common_name="new")
+
+
+@pytest.fixture
+def backend(old):
+    with Backend(old) as backend:
+        yield backend
+
+
+@pytest.fixture
+def files(command, tmp_path, backend):
+    return Files(command, tmp_path / "a.yaml", backend.url())
+
+
+def test_a_rotation_by_files_under_traffic_fails_no_call(holdfast, files, backend, old, new):
+    files.apply(old)
+    wait_until(lambda: holdfast.call(PATH).status_code == 200)
+    with Load(holdfast, PATH) as load:
+        files.apply(new)
+        load.go_on(100)
+        backend.present(new)
+        load.go_on(100)
+    assert set(load.answers) == {"200"}, load.answers
+    assert files.trusted() == ({print_of(new)}, {print_of(old)})
+
+
+def test_what_the_backend_no_longer_uses_is_retired_by_the_next_apply(holdfast, files, backend, old, new):
+    files.apply(old)
+    backend.present(new)
+    files.apply(new)
+    wait_until(files.steps, within=30)  # until the gateway has seen the backend use the new one
+    ended = files.command("diff", "-f", files.path)
+    assert ended.code == 5
+    assert re.fullmatch(
+        r"~ change certificate pizza\n    no longer trusts: CN=old, expires \S+, SHA-256 (..:){7}..\.\.\.\n",
+        ended.output,
+    )
+    files.apply(new)
+    assert files.trusted() == ({print_of(new)}, set())
+    backend.present(old)
+    assert refusal(holdfast.call(PATH)) == NOT_TRUSTED
+    assert files.steps() == []
+
+
+def test_a_second_rotation_keeps_what_the_backend_still_uses(holdfast, files, old, new):
+    third = issue(HOST, common_name="third")
+    files.apply(old)
+    wait_until(lambda: holdfast.call(PATH).status_code == 200)
+    with Load(holdfast, PATH) as load:
+        files.apply(new)
+        files.apply(third)
+        load.go_on(50)
+    assert set(load.answers) == {"200"}, load.answers
+    assert files.trusted() == ({print_of(third)}, {print_of(old), print_of(new)})
+
+
+def test_without_keep_previous_the_old_certificate_is_trusted_no_longer_at_once(holdfast, files, old, new):
+    files.apply(old)
+    files.apply(new)
+    files.write(new, keepPrevious=False)
+    assert files.steps() == ["change certificate"]
+    files.apply(new, keepPrevious=False)
+    assert files.trusted() == ({print_of(new)}, set())
+    assert refusal(holdfast.call(PATH)) == NOT_TRUSTED
+    files.apply(old, keepPrevious=False)
+    assert files.trusted() == ({print_of(old)}, set())
+    wait_until(lambda: holdfast.call(PATH).status_code == 200)
+
+
+def test_an_overlap_in_which_a_gateway_would_trust_one_of_two_is_refused_at_its_line(files):
+    one, other = (issue(HOST, identified=False) for _ in range(2))
+    files.apply(one)
+    files.write(other)
+    line = files.path.read_text().splitlines().index("  pem: '" + other.pem.decode().splitlines()[0]) + 1
+    said = files.command.refused("diff", "-f", files.path)
+    assert f"{files.path}:{line}: certificates[0].pem: pizza would hold a current and a previous certificate" in said
+    assert "Write keepPrevious: false" in said
+    files.apply(other, keepPrevious=False)
+    assert files.trusted() == ({print_of(other)}, set())
+
+
+@pytest.mark.parametrize("target", ["out", "out.yaml"])
+def test_an_export_during_a_rotation_makes_the_same_trust_elsewhere(
+    holdfast, files, backend, old, new, target, tmp_path
+):
+    files.apply(old)
+    files.apply(new)
+    files.command.done("export", "-o", tmp_path / target)
+    assert files.command.done("diff", "-f", tmp_path / target).output.startswith("Nothing is to be changed.\n")
+    files.command.done("api", "delete", "pizza", "--yes")
+    files.command.done("certificate", "delete", "pizza", "--yes")
+    files.command.done("apply", "-f", tmp_path / target, "--yes", "--wait")
+    assert files.trusted() == ({print_of(new)}, {print_of(old)})
+    for presented in (old, new):
+        backend.present(presented)
+        wait_until(lambda: holdfast.call(PATH).status_code == 200)
+    assert files.command("diff", "-f", tmp_path / target).code == 0
+
+
+def test_previous_certificates_that_a_file_lists_stay_although_nobody_uses_them(files, backend, old, new):
+    backend.present(new)
+    fields = {"previousPem": old.pem.decode()}
+    files.apply(new, **fields)
+    note = "! The backend of pizza no longer uses the previous certificates."
+    wait_until(lambda: note in files.command.done("diff", "-f", files.path).output, within=30)
+    files.apply(new, **fields)
+    assert files.trusted() == ({print_of(new)}, {print_of(old)})
+
+
+def test_expired_previous_certificates_are_left_out(files, old):
+    expired = issue(HOST, common_name="expired", start=-10 * DAY, end=-DAY)
+    files.apply(old, previousPem=expired.pem.decode())
+    assert files.trusted() == ({print_of(old)}, set())
+    assert files.steps() == []
+
+
+def test_a_plan_names_what_loses_trust_when_an_alias_goes(files, old, new):
+    files.apply(old)
+    files.apply(new)
+    files.command.done("certificate", "add", "other", files.url, "-", stdin=issue(HOST).pem)
+    files.path.write_text("holdfast: 1\ncertificates: []\n")
+    said = files.command("diff", "-f", files.path, "--prune").output
+    assert "- delete certificate pizza\n" in said
+    assert "    no longer trusts: CN=new, expires " in said
+    assert "    no longer trusts: CN=old, expires " in said
+    assert f"! No imported certificate is left for {files.url}. From then on" in said
+    files.path.write_text(f"holdfast: 1\ncertificates:\n- alias: another\n  endpoint: {files.url}\n  pem: |\n")
+    with files.path.open("a") as file:
+        file.writelines(f"    {line}\n" for line in old.pem.decode().splitlines())
+    said = files.command("diff", "-f", files.path, "--prune").output
+    assert "no longer trusts: CN=new, expires " in said
+    assert "no longer trusts: CN=old" not in said, "it is trusted under another alias"
+    assert "No imported certificate is left" not in said

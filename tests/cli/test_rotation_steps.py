@@ -1,0 +1,56 @@
+"""From whatever is trusted under an alias, files lead to what they want without an outage on the way."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.apis.endpoint import parse_endpoint
+from holdfast.certificates.parsing import parse
+from holdfast.cli.declaration.existing import ExistingCertificate
+from holdfast.cli.declaration.fields import Place
+from holdfast.cli.declaration.rotation import rotate
+from holdfast.cli.declaration.trusted import fingerprints, from_certificate
+from holdfast.cli.declaration.wanted import WantedCertificate
+from issuing import DAY, issue
+
+NOW = datetime.now(UTC)
+URL = "https://a.example"
+(EXPIRED,) = parse(issue("a", start=-10 * DAY, end=-DAY).pem).certificates
+VALID = tuple(parse(issue("a").pem).certificates[0] for _ in range(4))
+CONTENTS = {each.fingerprint: each for each in (*VALID, EXPIRED)}
+several = st.lists(st.sampled_from([*VALID, EXPIRED]), unique=True, max_size=3).map(tuple)
+some = st.lists(st.sampled_from(VALID), unique=True, min_size=1, max_size=2).map(tuple)
+
+
+def existing(current, previous, *, retire_proposed):
+    marks = (tuple(map(from_certificate, each)) for each in (current, previous))
+    return ExistingCertificate("a", URL, *marks, retire_proposed=retire_proposed)
+
+
+@given(current=some, before=several, listed=several, after=some, keep=st.booleans(), unused=st.booleans())
+def test_every_way_ends_at_what_is_wanted_and_never_drops_what_is_trusted_before_and_after(
+    current, before, listed, after, keep, unused
+):
+    before = tuple(each for each in before if each not in current)
+    wanted = WantedCertificate(Place("", 1, ""), Place("", 1, ""), "a", parse_endpoint(URL), after, listed, keep)
+    unused = unused and bool(before)
+    rotation = rotate(wanted, existing(current, before, retire_proposed=unused), CONTENTS, NOW)
+    if rotation is None:
+        assert fingerprints(current) == fingerprints(after)
+        return
+    kept = () if not keep else (current if fingerprints(current) != fingerprints(after) else ())
+    kept += () if unused or not keep else before
+    expected = fingerprints(each for each in (*listed, *kept) if each not in after and each != EXPIRED)
+    stays = fingerprints([*current, *before]) & (fingerprints(after) | expected)
+    now_current, now_previous = fingerprints(current), fingerprints(before)
+    if rotation.retires:
+        now_previous = frozenset()
+    for upload in rotation.uploads:
+        assert any(each != EXPIRED for each in upload.certificates), "the publisher would refuse it"
+        now_previous = now_current if upload.keep else frozenset()
+        now_current = fingerprints(upload.certificates)
+        assert now_current | now_previous >= stays - {EXPIRED.fingerprint}
+    assert (now_current, now_previous) == (fingerprints(after), expected)
+    reached = existing(after, [CONTENTS[each] for each in now_previous], retire_proposed=False)
+    assert rotate(wanted, reached, CONTENTS, NOW) is None
