@@ -61,7 +61,15 @@ def test_waiting_for_an_api_that_is_not_published_ends_at_once_and_says_why(comm
 def test_certificates_are_listed_shown_replaced_downloaded_and_deleted(command, published, backend, tmp_path):
     command.done("certificate", "add", "pizza", published, "-", stdin=backend[0].der)
     assert command.done("certificate", "list").output.splitlines()[1].split()[:3] == ["pizza", published, "Active"]
-    assert command.done("certificate", "list", "--endpoint", "https://x.example", "--json").json["count"] == 0
+    for same in (published, f"{published}/base", published.replace("https", "HTTPS")):
+        assert command.done("certificate", "list", "--endpoint", same, "--json").json["count"] == 1
+    for other in ("https://x.example", published.replace("https", "http"), "https://127.0.0.1"):
+        assert command.done("certificate", "list", "--endpoint", other, "--json").json["count"] == 0
+        assert (
+            command.done("certificate", "list", "--endpoint", other).output
+            == f"No certificate is imported for {other}.\n"
+        )
+    assert "is not the URL of an endpoint" in command.refused("certificate", "list", "--endpoint", "x", code=2)
     shown = command.done("certificate", "show", "pizza").output
     for line in ("Used by   Pizza 1.0", "Subject    CN=127.0.0.1", "Names      127.0.0.1"):
         assert line in shown.splitlines()
@@ -140,6 +148,8 @@ def test_what_does_not_come_into_force_is_said_in_time(alone, backend, progress,
         arguments = ("certificate", "replace", "a", backend[1], "--wait", "--within", "0.1")
         environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
         assert alone.refused(*arguments, code=6, **environment) == f"holdfast: {said}\n"
+        ended = alone(*arguments, "--json", **environment)
+        assert (ended.code, ended.json["enforcement"]["progress"]) == (6, progress)
 
 
 def test_a_file_with_a_private_key_is_sent_nowhere(alone, backend, tmp_path):

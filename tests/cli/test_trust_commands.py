@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from holdfast.cli import trust as trust_commands
 from issuing import DAY, issue, revoke
 
 pytestmark = pytest.mark.envoy
@@ -77,9 +78,41 @@ def test_an_exception_has_a_reason_and_an_end(command):
 
 
 @pytest.mark.parametrize("time", ["8", "0h", "-1h", "1w", "", "999999d"])
-def test_a_time_that_is_none_is_said(command, time):
+def test_a_duration_that_is_none_is_said(command, time):
     arguments = ("trust", "except", ENDPOINT, "--reason", "because of a test", "--for", time)
-    assert "is no time. Write it like 30m, 8h or 2d." in command.refused(*arguments, code=2)
+    assert f"Invalid value for '--for': {time!r} is not" in command.refused(*arguments, code=2)
+
+
+def test_exceptions_show_wherever_the_endpoint_does(command):
+    assert command.done("trust", "exceptions").output == "No exceptions: every backend is verified.\n"
+    command.done("trust", "except", ENDPOINT, "--reason", "the backend is moved today", "--for", "1h30m")
+    (header, line) = command.done("trust", "exceptions").output.splitlines()
+    assert header.split() == ["ORIGIN", "UNTIL", "(UTC)", "BY", "REASON"]
+    assert line.startswith(ENDPOINT)
+    assert line.endswith("admin  the backend is moved today")
+    found = command.done("trust", "exceptions", "--json").json
+    assert (found["count"], found["list"][0]["owner"]) == (1, "admin")
+    sentence = f"Verification is off for {ENDPOINT} until "
+    for words in (
+        ("certificate", "list"),
+        ("certificate", "list", "--endpoint", f"{ENDPOINT}/base"),
+        ("api", "show", "Pizza"),
+    ):
+        assert sentence in command.done(*words).output
+        assert command.done(*words, "--json").json["exceptions"] == found["list"]
+    assert sentence not in command.done("certificate", "list", "--endpoint", "https://other.example").output
+
+
+def test_set_refuses_what_somebody_has_changed_meanwhile(command, monkeypatch):
+    put = trust_commands.put_trust
+
+    def put_late(client, endpoint, settings, tag):
+        put(client, endpoint, {"names": ["b.example"]})
+        put(client, endpoint, settings, tag)
+
+    monkeypatch.setattr(trust_commands, "put_trust", put_late)
+    assert "412" in command.refused("trust", "set", ENDPOINT, "--names", "a.example")
+    assert trust(command)["names"] == ["b.example"]
 
 
 def test_an_exception_that_is_too_long_is_refused(command):

@@ -4,7 +4,7 @@
 
 import json
 import re
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -15,6 +15,10 @@ from holdfast.cli.client import Client, connect, segment
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, Yes, confirm, date, say, write_facts, write_json, write_table
+from holdfast.cli.trust_exceptions import describe_exception, list_exceptions
+
+if TYPE_CHECKING:
+    from holdfast.apis.endpoint import Origin
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 commands = typer.Typer(no_args_is_help=True)
@@ -72,8 +76,9 @@ def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
     with connect() as client:
         api = find_api(client, wanted)
         failures = client.get(f"/apis/{segment(api['id'])}/failures")["list"]
+        exceptions = list_exceptions(client, _origins(api))
         if as_json:
-            write_json(api | {"failures": failures})
+            write_json(api | {"failures": failures, "exceptions": exceptions})
             return
         facts: list[tuple[str, object]] = [
             ("Name", api["name"]),
@@ -87,6 +92,7 @@ def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
             ("Created", date(api["createdTime"])),
             ("Changed", date(api["updatedTime"])),
             ("Id", api["id"]),
+            ("Not verified", [describe_exception(each) for each in exceptions or []]),
         ]
         for each in failures:
             times = "once" if each["times"] == 1 else f"{each['times']} times"
@@ -204,6 +210,12 @@ def _backend(api: dict[str, Any], environment: str) -> list[str | None]:
     if since:
         lines.append(f"uses HTTP/1.1 since {date(since)} UTC, because the backend rejected HTTP/2")
     return lines
+
+
+def _origins(api: dict[str, Any]) -> "set[Origin]":
+    from holdfast.cli.origins import origins_of
+
+    return origins_of(endpoint_url(api, environment) for environment in ("production", "sandbox"))
 
 
 def _move(wanted: str, action: str, as_json: bool) -> None:

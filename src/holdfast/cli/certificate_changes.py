@@ -14,7 +14,7 @@ from holdfast.cli.failures import CommandFailed, Misused, Refused
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, Yes, confirm, say, tell, write_json
 from holdfast.cli.signing_in import PasswordStdin
-from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced
+from holdfast.cli.waiting import Wait, Within, in_words, write_when_settled
 
 if TYPE_CHECKING:
     from holdfast.certificates.parsing import Upload
@@ -161,10 +161,12 @@ def _written(client: Client, alias: str, verb: str, *, wait: bool, within: float
     def read() -> dict[str, Any]:
         return client.get(certificate_path(alias))
 
-    found = wait_until_enforced(read, within) if wait else read()
-    if as_json:
-        write_json(found)
-        return
-    say(f"{verb} {alias} for {found['endpoint']}: {in_words(found['enforcement'])}.")
-    for each in found["findings"]:
-        tell(f"{each['severity']} {each['code']}: {each['message']} {each['remedy']}")
+    def write(found: dict[str, Any]) -> None:
+        if as_json:
+            write_json(found)
+            return
+        say(f"{verb} {alias} for {found['endpoint']}: {in_words(found['enforcement'])}.")
+        for each in found["findings"]:
+            tell(f"{each['severity']} {each['code']}: {each['message']} {each['remedy']}")
+
+    write_when_settled(read, write, wait=wait, within=within, as_json=as_json)

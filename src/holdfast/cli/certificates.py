@@ -16,6 +16,7 @@ from holdfast.cli.files import write_file
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, date, grouped, say, tell, write_facts, write_json, write_table
 from holdfast.cli.signing_in import PasswordStdin
+from holdfast.cli.trust_exceptions import describe_exception, list_exceptions
 from holdfast.cli.waiting import in_words
 
 PATH = "/endpoint-certificates"
@@ -35,20 +36,29 @@ OfEndpoint = Annotated[str, Option(metavar="URL", help="The endpoint whose host 
     ),
 )
 def list_certificates(
-    endpoint: Annotated[str, Option(metavar="URL", help="Only those of this endpoint.")] = "",
+    endpoint: Annotated[str, Option(metavar="URL", help="Only those trusted for this URL's origin.")] = "",
     unused: Annotated[bool, Option("--unused", help="Only those for endpoints that no API has.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List endpoint certificates by alias."""
+    """List endpoint certificates by alias, and endpoints whose verification is off."""
+    from holdfast.cli.origins import origin_of, origins_of
+
+    wanted = {origin_of(endpoint)} if endpoint else None
     with connect() as client:
-        only = {"unused": "true"} if unused else {}
-        found = list(client.listed(PATH, "certificates", endpoint=endpoint, **only))
+        every = client.listed(PATH, "certificates", **({"unused": "true"} if unused else {}))
+        found = [each for each in every if wanted is None or origins_of([each["endpoint"]]) == wanted]
+        exceptions = list_exceptions(client, wanted)
     if as_json:
-        write_json({"count": len(found), "list": found})
+        write_json({"count": len(found), "list": found, "exceptions": exceptions})
         return
-    nothing = "No endpoint certificate is unused." if unused else "There are no endpoint certificates."
     rows = [(each["alias"], each["endpoint"], each["expiryStatus"], date(each["notAfter"])) for each in found]
+    nothing = "No endpoint certificate is unused." if unused else "There are no endpoint certificates."
+    if wanted:
+        (origin,) = wanted
+        nothing = f"No {'unused ' if unused else ''}certificate is imported for {origin}."
     write_table(["ALIAS", "ENDPOINT", "STATUS", "NOT AFTER (UTC)"], rows, nothing)
+    for each in exceptions or []:
+        say(describe_exception(each))
 
 
 @commands.command("show", epilog=ending("holdfast certificate show pizza", "holdfast certificate show pizza --json"))

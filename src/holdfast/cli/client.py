@@ -40,6 +40,11 @@ class Client:
         """Read *path*."""
         return self.call("GET", path, params=query)
 
+    def read(self, path: str, **query: Any) -> tuple[dict[str, Any], str]:
+        """Read *path*; give what is there, and its entity tag for If-Match, empty where it has none."""
+        answer = self.answer("GET", path, params=query)
+        return _json(answer, self.url), answer.headers.get("ETag", "")
+
     def call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         """Make a request and give the JSON object of the answer, an empty one for an answer without a body."""
         answer = self.answer(method, path, **more)

@@ -53,7 +53,7 @@ COMMANDS = {
     "certificate": Source(
         "certificates", "What is trusted for the endpoints of APIs.", is_group=True, also=("certificate_changes",)
     ),
-    "trust": Source("trust", "How the backends of endpoints are verified.", is_group=True),
+    "trust": Source("trust", "How the backends of endpoints are verified.", is_group=True, also=("trust_exceptions",)),
     "endpoint": Source("endpoints", "Backends, as the gateways see them.", is_group=True),
     "apply": Source("declaring", "Make an organization what files want it to be."),
     "diff": Source("declaring", "Show what apply would change."),

@@ -2,6 +2,8 @@
 Why a command did not do what it was asked, with the exit code that says so to scripts.
 """
 
+from typing import Any
+
 from holdfast.cli.exit_codes import ExitCode
 
 
@@ -34,9 +36,13 @@ class NotSignedIn(CommandFailed):
 
 
 class NotEnforced(CommandFailed):
-    """It is saved, but gateways have not put it in force."""
+    """It is saved, but gateways have not put it in force; *found* is how REST described it last."""
 
     code = ExitCode.NOT_ENFORCED
+
+    def __init__(self, text: str, found: dict[str, Any] | None = None) -> None:
+        self.found = found
+        super().__init__(text)
 
 
 class Interrupted(CommandFailed):

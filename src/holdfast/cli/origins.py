@@ -2,6 +2,9 @@
 Endpoints of a Holdfast as the command compares them: by origin, however their URLs are written.
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
+
 from holdfast.apis.endpoint import Origin, parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.cli.failures import Misused
@@ -15,3 +18,13 @@ def origin_of(url: str) -> Origin:
         raise Misused(
             f"{url!r} is not the URL of an endpoint. {error} Write it like https://backend.example:8443."
         ) from error
+
+
+def origins_of(urls: Iterable[str | None]) -> set[Origin]:
+    """Give the origins of those of *urls* that can be read; an earlier version may have stored others."""
+    found = set()
+    for url in urls:
+        if url:
+            with suppress(InvalidField):
+                found.add(parse_endpoint(url).origin)
+    return found

@@ -2,8 +2,7 @@
 `holdfast trust`: how the backends of an endpoint's origin are verified.
 """
 
-import re
-from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -14,10 +13,9 @@ from holdfast.cli.exit_codes import WAITING
 from holdfast.cli.failures import Misused, WrongFile
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, date, grouped, say, tell, write_facts, write_json
-from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced
+from holdfast.cli.waiting import Wait, Within, in_words, write_when_settled
 
 SETTINGS = "/endpoints/trust-settings"
-EXCEPTION = "/endpoints/trust-exception"
 MEMBERS = (
     "anchors",
     "names",
@@ -29,8 +27,6 @@ MEMBERS = (
     "tlsMinimum",
     "tlsMaximum",
 )
-_DURATION = re.compile(r"(\d{1,5})([mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 commands = typer.Typer(no_args_is_help=True)
 
 Endpoint = Annotated[str, Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.")]
@@ -91,54 +87,28 @@ def set_trust(
     if not given:
         raise Misused("Nothing is to be changed. Name what with an option; --help lists them.")
     with connect() as client:
-        before = client.get(SETTINGS, endpoint=endpoint)
-        put_trust(client, endpoint, {member: before[member] for member in MEMBERS} | given)
-        _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
+        before, tag = client.read(SETTINGS, endpoint=endpoint)
+        put_trust(client, endpoint, {member: before[member] for member in MEMBERS} | given, tag)
+        show_when_settled(client, endpoint, wait=wait, within=within, as_json=as_json)
 
 
-@commands.command(
-    "except",
-    epilog=ending(
-        'holdfast trust except https://backend.example:8443 --reason "renewed today, JIRA-12" --for 8h', codes=WAITING
-    ),
-)
-def grant_exception(
-    endpoint: Endpoint,
-    reason: Annotated[str, Option(metavar="TEXT", help="Why nothing else is possible.")],
-    for_: Annotated[str, Option("--for", metavar="TIME", help="How long, like 30m, 8h or 2d; at most 7d.")],
-    wait: Wait = False,
-    within: Within = 30.0,
-    as_json: AsJson = False,
-) -> None:
-    """Switch the verification of an endpoint off for a time; it ends by itself."""
-    found = _DURATION.fullmatch(for_)
-    if not found or int(found[1]) == 0:
-        raise Misused(f"{for_!r} is no time. Write it like 30m, 8h or 2d.")
-    until = datetime.now(UTC) + timedelta(**{_UNITS[found[2]]: int(found[1])})
-    with connect() as client:
-        body = {"reason": reason, "until": until.isoformat()}
-        client.call("PUT", EXCEPTION, params={"endpoint": endpoint}, json=body)
-        _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
+def put_trust(client: Client, endpoint: str, settings: dict[str, Any], tag: str = "") -> None:
+    """
+    Decide all about an endpoint; what *settings* leaves out has its default, but CRLs stay.
+
+    With *tag*, it is refused when somebody has changed the settings since they were read.
+    """
+    headers = {"If-Match": tag} if tag else {}
+    client.call("PUT", SETTINGS, params={"endpoint": endpoint}, json=settings, headers=headers)
 
 
-@commands.command("verify", epilog=ending("holdfast trust verify https://backend.example:8443 --wait", codes=WAITING))
-def end_exception(endpoint: Endpoint, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
-    """Switch the verification of an endpoint on again."""
-    with connect() as client:
-        client.call("DELETE", EXCEPTION, params={"endpoint": endpoint})
-        _settled(client, endpoint, wait=wait, within=within, as_json=as_json)
+def show_when_settled(client: Client, endpoint: str, *, wait: bool, within: float, as_json: bool) -> None:
+    """Show what is decided for an endpoint, with *wait* once gateways have it in force."""
 
-
-def put_trust(client: Client, endpoint: str, settings: dict[str, Any]) -> None:
-    """Decide all about an endpoint; what *settings* leaves out has its default, but CRLs stay."""
-    client.call("PUT", SETTINGS, params={"endpoint": endpoint}, json=settings)
-
-
-def _settled(client: Client, endpoint: str, *, wait: bool, within: float, as_json: bool) -> None:
     def read() -> dict[str, Any]:
         return client.get(SETTINGS, endpoint=endpoint)
 
-    _show(wait_until_enforced(read, within) if wait else read(), as_json=as_json)
+    write_when_settled(read, partial(_show, as_json=as_json), wait=wait, within=within, as_json=as_json)
 
 
 def _show(found: dict[str, Any], *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
+from holdfast.cli.durations import parse_seconds
 from holdfast.cli.exit_codes import LOCAL, ExitCode
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.help import ending
@@ -45,7 +46,11 @@ TrustedProxies = Annotated[
 ]
 DrainTimeout = Annotated[
     float | None,
-    Option(metavar="SECONDS", help="How long requests in flight may take after Ctrl-C or SIGTERM [default: 30]."),
+    Option(
+        parser=parse_seconds,
+        metavar="DURATION",
+        help="How long requests in flight may take after Ctrl-C or SIGTERM [default: 30s].",
+    ),
 ]
 Demo = Annotated[bool, Option("--demo", help="Also start a backend with a self-signed certificate, to try with.")]
 Once = Annotated[bool, Option("--once", help="Play it once, with data of its own, and end.")]

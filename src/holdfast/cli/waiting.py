@@ -6,13 +6,28 @@ import time
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from typer import Option
+from typer import BadParameter, Option
 
-from holdfast.cli.failures import NotEnforced
+from holdfast.cli.durations import parse_seconds
+from holdfast.cli.failures import CannotConnect, NotEnforced
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5  # seconds
+SHORTEST, LONGEST = 0.1, 3600.0  # seconds that --within can be
 Wait = Annotated[bool, Option("--wait", help="Wait until all gateways have put it in force.")]
-Within = Annotated[float, Option(min=0.1, max=3600, metavar="SECONDS", help="How long --wait waits at most.")]
+
+
+def parse_within(text: str | float) -> float:
+    """Read how long to wait, in seconds. Raises BadParameter."""
+    seconds = parse_seconds(text)
+    if not SHORTEST <= seconds <= LONGEST:
+        raise BadParameter(f"Write a duration between {SHORTEST:g}s and {LONGEST:g}s.")
+    return seconds
+
+
+Within = Annotated[
+    float,
+    Option(parser=parse_within, metavar="DURATION", show_default="30s", help="How long --wait waits at most."),
+]
 
 
 def wait_until_enforced(
@@ -28,21 +43,50 @@ def wait_until_enforced(
     """
     end, pause = time.monotonic() + within, FIRST_PAUSE
     while True:
-        found = read()
-        enforcement = found["enforcement"]
-        match enforcement["progress"]:
-            case "enforced" | "unverified":
-                return found
-            case "not served" if also_unserved:
-                return found
-            case "refused":
-                raise NotEnforced(f"It is saved, but a gateway refuses it: {enforcement['reason']}")
-            case "not served":
-                raise NotEnforced("It is saved, and takes effect when an API with this endpoint is published.")
+        found, state = None, ""
+        try:
+            found = read()
+            enforcement = found["enforcement"]
+            match enforcement["progress"]:
+                case "enforced" | "unverified":
+                    return found
+                case "not served" if also_unserved:
+                    return found
+                case "refused":
+                    raise NotEnforced(f"It is saved, but a gateway refuses it: {enforcement['reason']}", found)
+                case "not served":
+                    text = "It is saved, and takes effect when an API with this endpoint is published."
+                    raise NotEnforced(text, found)
+            state = in_words(enforcement)
+        except CannotConnect as error:
+            state = str(error)  # a publisher that restarts is back soon; the change is saved already
         if time.monotonic() + pause > end:
-            raise NotEnforced(f"It is saved, but after {within:g} seconds not in force: {in_words(enforcement)}.")
+            raise NotEnforced(f"It is saved, but after {within:g} seconds not in force: {state.rstrip('.')}.", found)
         time.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def write_when_settled(
+    read: Callable[[], dict[str, Any]],
+    write: Callable[[dict[str, Any]], None],
+    *,
+    wait: bool,
+    within: float,
+    as_json: bool,
+) -> None:
+    """
+    Write what *read* gives, with *wait* once it is in force; machines get it also when it isn't.
+
+    Raises:
+        NotEnforced: As `wait_until_enforced`.
+    """
+    try:
+        found = wait_until_enforced(read, within) if wait else read()
+    except NotEnforced as error:
+        if as_json and error.found:
+            write(error.found)
+        raise
+    write(found)
 
 
 def in_words(enforcement: dict[str, Any]) -> str:
