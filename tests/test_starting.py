@@ -30,7 +30,7 @@ def put_a_directory_there(database):
 
 
 CASES = [
-    (damage, "{} is damaged: database disk image is malformed. Stop Holdfast and restore a backup; docs/"),
+    (damage, "{} is damaged: database disk image is malformed. Stop Holdfast and restore a backup with"),
     (lambda path: path.write_bytes(b"none" * 2000), "{} is damaged: file is not a database. Stop Holdfast and restore"),
     (
         let_a_newer_version_write,
@@ -55,7 +55,7 @@ def test_a_database_that_cannot_be_used_ends_the_command_with_a_sentence(tmp_pat
     database.chmod(0o600)
     assert holdfast.refuse_to_start() == (
         f"holdfast: {database} is damaged: file is not a database. "
-        "Stop Holdfast and restore a backup; docs/operations.md says how to make one."
+        "Stop Holdfast and restore a backup with `holdfast restore FILE`."
     )
 
 

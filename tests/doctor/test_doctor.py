@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import socket
 import sqlite3
 import uuid
@@ -26,11 +27,14 @@ from holdfast.store import (
     endpoint_certificates,
     trust_settings,
 )
+from holdfast.store.copies import copy_database
 from holdfast.store.database import Store
+from holdfast.store.restoring import stage
 from issuing import DAY, issue
 from ports import free_addresses
 from running import write_identity
 from scripted_provider import ScriptedProvider
+from store.left_behind import begin_new_log, log_of, write
 from store.values import make_api, make_caller, make_entry, read
 
 NOW = datetime.now(UTC)  # for what is stored; files are newer than this, by minutes when many tests run
@@ -235,6 +239,30 @@ def test_tables_of_another_version_are_noticed(data, unwell):
         found = unwell()
         assert found.keys() == {"tables"}  # what is in them, this version may not know how to read
         assert (found["tables"][0], revision in found["tables"][1]) == (outcome, True)
+
+
+def test_a_backup_that_was_copied_over_the_database_while_its_log_stayed_is_noticed(data, unwell, tmp_path):
+    database = data / DATABASE_FILE
+    copy_database(database, tmp_path / "backup.sqlite")
+    store = Store(database)
+    write(store, "one")
+    begin_new_log(database)
+    write(store, "two")
+    log = log_of(database).read_bytes()
+    store.close()
+    log_of(database).touch(mode=0o600)
+    log_of(database).write_bytes(log)
+    shutil.copyfile(tmp_path / "backup.sqlite", database)
+    outcome, text, advice = unwell()["database"]
+    assert (outcome, "-wal is not the write-ahead log of " in text) == ("failed", True)
+    assert advice == "Stop Holdfast and restore a backup with `holdfast restore FILE`."
+
+
+def test_a_restore_that_was_interrupted_is_noticed(data, unwell, tmp_path):
+    database = data / DATABASE_FILE
+    copy_database(database, tmp_path / "backup.sqlite")
+    stage(tmp_path / "backup.sqlite", database).rename(data / f"{DATABASE_FILE}.restored")
+    assert unwell()["database"][:2] == ("warning", f"A restore of {database} was interrupted.")
 
 
 def test_a_sealing_key_that_opens_nothing_is_noticed(data, kept, unwell):

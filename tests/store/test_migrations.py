@@ -1,17 +1,27 @@
 """The migrations make the tables that the code speaks of."""
 
+import os
+import stat
 from datetime import UTC, datetime
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
+from structlog.testing import CapturingLogger
 
+from disk_space import largest_file
 from holdfast.services.permissions import EVERY_PERMISSION, permissions_of
 from holdfast.store import accounts, apis, endpoint_certificates
-from holdfast.store.database import MIGRATIONS, Store
+from holdfast.store import database as database_module
+from holdfast.store.copies import copy_before_migration
+from holdfast.store.database import Store
+from holdfast.store.errors import StoreFull
+from holdfast.store.revisions import MIGRATIONS, known_revisions, newest_revision, revision_of
+from holdfast.store.sqlite import reading
 from holdfast.store.tables import Table
 from store.values import make_entry
 
@@ -84,6 +94,65 @@ def test_a_database_of_the_first_version_keeps_its_certificates_as_current_ones(
     with store.read() as session:
         assert endpoint_certificates.find(session, "default") == ([entry], 1)
     store.close()
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A database of an earlier version."""
+    path = tmp_path / "holdfast.sqlite"
+    migrate(path, known_revisions()[1])
+    return path
+
+
+def migrate(path, revision):
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+def copies(path):
+    return sorted(path.parent.glob("*.before-*"))
+
+
+def revision(path):
+    with reading(path) as connection:
+        return revision_of(connection)
+
+
+def test_a_database_is_copied_before_its_tables_change(old, monkeypatch):
+    monkeypatch.setattr(database_module, "log", told := CapturingLogger())
+    before = os.umask(0)
+    try:
+        Store(old).close()
+    finally:
+        os.umask(before)
+    (copy,) = copies(old)
+    assert copy.name.startswith(f"holdfast.sqlite.before-{newest_revision()}-")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert (revision(old), revision(copy)) == (newest_revision(), known_revisions()[1])
+    assert [call.kwargs["copy"] for call in told.calls] == [str(copy)]
+    Store(old).close()
+    assert copies(old) == [copy]
+
+
+def test_the_latest_three_copies_are_kept(old):
+    for number in range(1, 5):
+        copy_before_migration(old, f"000{5 - number}", datetime(2026, 1, number, tzinfo=UTC))
+    (old.parent / f"{old.name}.before-restore-20250101T000000Z").touch()
+    Store(old).close()
+    kept = [path.name.removeprefix("holdfast.sqlite.before-").rpartition("-")[0] for path in copies(old)]
+    assert kept == ["0001", "0002", newest_revision(), "restore"]
+
+
+def test_without_space_for_the_copy_the_tables_stay_as_they_are(old):
+    with largest_file(40_000), pytest.raises(StoreFull, match=r"^There is no space to write .*\.copying "):
+        Store(old)
+    assert revision(old) == known_revisions()[1]
+    assert [path.name for path in old.parent.iterdir()] == [old.name]
 
 
 def schema(path):

@@ -45,6 +45,8 @@ COMMANDS = {
     "up": Source("up", "Start the publisher and a gateway; Ctrl-C ends both."),
     "demo": Source("up", "Show what becomes of a backend, step by step."),
     "doctor": Source("up", "Look whether all is as it must be."),
+    "backup": Source("backups", "Back up the database."),
+    "restore": Source("backups", "Restore a backup."),
     "rotate-sealing-key": Source("up", "Seal the private keys with a new key."),
     "login": Source("signing_in", "Sign in, and keep a token for the next commands."),
     "logout": Source("signing_in", "End the token that login kept, and forget it."),

@@ -1,11 +1,13 @@
 """
-What `holdfast up`, `demo`, `doctor` and `rotate-sealing-key` run. The only module of the command that knows the server.
+What `holdfast up`, `demo`, `doctor`, `backup`, `restore` and `rotate-sealing-key` run. The only module of the command
+that knows the server.
 """
 
 import asyncio
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -15,11 +17,13 @@ import structlog
 from pydantic import ValidationError
 from rich.console import Console
 
+from holdfast import recovery
 from holdfast.admin_password import PASSWORD_FILE
 from holdfast.apis.api import DEFAULT_ORGANIZATION
 from holdfast.app import Running, rotate_sealing_key, running
 from holdfast.cli.ending import exit_timer
 from holdfast.cli.failures import CommandFailed
+from holdfast.cli.output import say, tell
 from holdfast.demo.story import play, stage
 from holdfast.demo.tour import Tour
 from holdfast.doctor import examine
@@ -30,6 +34,7 @@ from holdfast.services.accounts import ADMIN
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import utc_now
 from holdfast.settings import Settings
+from holdfast.store.copies import write_time
 from holdfast.store.errors import StoreFailure, unwritable
 from holdfast.telemetry import configure_logging, log_everything
 from holdfast.variables import unknown_variables
@@ -62,6 +67,42 @@ def seal_anew(options: dict[str, Any]) -> bool:
     if lost:
         console.print(f"{lost} could not be opened, and were left as they are: import their client certificates again.")
     return not lost
+
+
+def back_up(options: dict[str, Any], file: str | None) -> None:
+    """Write a backup into *file* (`-`: standard output) and tell what it holds; raise CommandFailed."""
+    with _said():
+        settings = _settings(**options)
+        if file == "-":
+            where, backup = "standard output", recovery.stream_backup(settings, sys.stdout.buffer)
+        else:
+            path = Path(file or f"holdfast-{write_time(utc_now())}.sqlite")
+            where, backup = str(path), recovery.back_up(settings, path)
+    of = backup.contents
+    tell(f"Backup written to {where}: {_count(of.apis, 'API')}, tables of revision {of.revision}, {backup.size} bytes.")
+    if of.private_keys:
+        keys = _count(of.private_keys, "private key")
+        tell(
+            f"It doesn't include the sealing key, without which {keys} in it can't be opened. Back up that key too, in "
+            "another place."
+        )
+
+
+def restore(options: dict[str, Any], file: Path, *, without_keys: bool) -> None:
+    """Restore a backup and say what became of the database that was there; raise CommandFailed."""
+    with _said():
+        restored = recovery.restore(_settings(**options), file, without_keys=without_keys)
+    of = restored.contents
+    say(f"Restored {file}: {_count(of.apis, 'API')}, tables of revision {of.revision}.")
+    if restored.kept:
+        say(f"The database that was there is kept as {restored.kept}. Remove it when you no longer need it.")
+    if restored.lost_keys:
+        say(f"{_count(restored.lost_keys, 'private key')} can't be opened: import these client certificates again.")
+    say("Sessions, tokens, passwords and trust are again as they were when the backup was made.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def diagnose(options: dict[str, Any]) -> list[Check]:

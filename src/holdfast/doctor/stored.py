@@ -21,30 +21,41 @@ from holdfast.sealing_keys import open_sealing
 from holdfast.settings import Settings
 from holdfast.store import inspection
 from holdfast.store.errors import StoreDamaged, StoreFailure, StoreTooNew, StoreUnreadable
-from holdfast.store.sqlite import explain
+from holdfast.store.integrity import damage_of
+from holdfast.store.restoring import is_unfinished
+from holdfast.store.revisions import known_revisions, newest_revision, revision_of
+from holdfast.store.sqlite import explain, reading
+from holdfast.store.write_ahead_log import check_log
 
 
 def database(settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
     """Look at all that is kept."""
     path = data / DATABASE_FILE
     try:
+        if is_unfinished(path):
+            text = f"A restore of {path} was interrupted."
+            yield Check.warning("database", text, "The next `holdfast up` finishes it; nothing else is needed.")
+            return
+        check_log(path)
         if not path.is_file():
             yield Check.ok("database", f"There is none at {path} yet; `holdfast up` makes it.")
             return
         yield _writable(path)
-        with inspection.looking_at(path) as session:
-            damage = inspection.damage(session)
-            if damage:
+        with reading(path) as connection:
+            if damage := damage_of(connection):
                 yield _failed(StoreDamaged(path, some(damage)))
                 return
             yield Check.ok("database", f"{path} is whole.")
-            level = _level(session)
+            level = _level(connection)
             yield level
-            if not level.advice:
+        if not level.advice:
+            with inspection.looking_at(path) as session:
                 yield from _content(session, settings, data, now)
     except DatabaseError as error:
         known = explain(error.orig, path) if isinstance(error.orig, sqlite3.Error) else None
         yield _failed(known or StoreUnreadable(path, str(error.orig)))
+    except StoreFailure as failure:
+        yield _failed(failure)
     except OSError as error:
         yield _failed(StoreUnreadable(path, str(error)))
 
@@ -83,10 +94,10 @@ def _writable(path: Path) -> Check:
     return Check.failed("writing", f"{path} or its directory cannot be written.", "Run this as the user of Holdfast.")
 
 
-def _level(session: Session) -> Check:
-    current, newest, known = inspection.migrations(session)
-    if not known:
-        failure = StoreTooNew(str(current))
+def _level(connection: sqlite3.Connection) -> Check:
+    current, newest = revision_of(connection), newest_revision()
+    if current and current not in known_revisions():
+        failure = StoreTooNew(current)
         return Check.failed("tables", failure.text, failure.advice)
     if current != newest:
         text = f"The tables are of revision {current}, this version has {newest}."

@@ -4,32 +4,43 @@ The database itself: opened, brought up to date, read and written in transaction
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.config import Config
-from alembic.script.revision import ResolutionError
-from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from holdfast.store.copies import copy_before_migration
 from holdfast.store.errors import StoreTooNew, StoreUnreadable
-from holdfast.store.sqlite import SqliteEngine
+from holdfast.store.integrity import check_before_start
+from holdfast.store.restoring import finish
+from holdfast.store.revisions import MIGRATIONS, known_revisions, newest_revision, revision_of
+from holdfast.store.sqlite import SqliteEngine, reading
+from holdfast.store.write_ahead_log import check_log, count_transaction
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+log = structlog.get_logger()
 
 
 class Store:
     """A database that has been brought up to date."""
 
     def __init__(self, path: Path) -> None:
-        """Open the database at *path*, or make it. Raises StoreFailure."""
+        """
+        Open the database at *path*, or make it; a restore that was interrupted is finished first.
+
+        A database that exists is checked, and copied before its tables are changed. Raises StoreFailure.
+        """
+        revision = _prepare(path)
         self._database = SqliteEngine(path)
         self._listeners: list[Callable[[], object]] = []
         try:
             with self._database.engine.connect() as connection:
-                _migrate(connection)
+                if revision != newest_revision():
+                    _migrate(connection)
         except DBAPIError as error:
             raise StoreUnreadable(path, str(error.orig)) from error
 
@@ -49,6 +60,9 @@ class Store:
         """
         with self._database.writing() as engine, Session(engine, expire_on_commit=False) as session:
             yield session
+            if session.in_transaction():
+                session.flush()
+                count_transaction(session.connection())
             session.commit()
         for listener in self._listeners:
             listener()
@@ -62,13 +76,27 @@ class Store:
         self._database.engine.dispose()
 
 
+def _prepare(path: Path) -> str | None:
+    """Check the database before anything opens it to write, and copy it if it is older; give its revision."""
+    if kept := finish(path):
+        log.warning("interrupted restore finished", database=str(path), replaced_database=str(kept))
+    check_log(path)
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    check_before_start(path)
+    with reading(path) as connection:
+        revision = revision_of(connection)
+    if revision is None or revision == newest_revision():
+        return revision
+    if revision not in known_revisions():
+        raise StoreTooNew(revision)
+    copy = copy_before_migration(path, newest_revision(), datetime.now(UTC))
+    log.warning("database copied before its tables change", copy=str(copy), before=revision, after=newest_revision())
+    return revision
+
+
 def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        if isinstance(error.__cause__, ResolutionError):
-            raise StoreTooNew(error.__cause__.argument) from error
-        raise
+    command.upgrade(config, "head")

@@ -5,6 +5,7 @@ Why the database did not do what it was asked: what happened, and what to do abo
 import errno
 from pathlib import Path
 
+RESTORE = "Stop Holdfast and restore a backup with `holdfast restore FILE`."
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -58,7 +59,25 @@ class StoreDamaged(StoreFailure):
 
     def __init__(self, path: Path, reason: str) -> None:
         text = f"{path} is damaged: {reason}."
-        super().__init__(text, "Stop Holdfast and restore a backup; docs/operations.md says how to make one.")
+        super().__init__(text, RESTORE)
+
+
+class StoreMixed(StoreFailure):
+    """A database file next to a write-ahead log that was written for another one."""
+
+    def __init__(self, path: Path) -> None:
+        text = (
+            f"{path}-wal is not the write-ahead log of {path}: the database was replaced with another file "
+            "while its log stayed."
+        )
+        super().__init__(text, RESTORE)
+
+
+class BackupUnusable(StoreFailure):
+    """A file that can't be restored."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} can't be restored: {reason}", "Nothing was changed. Choose another backup.")
 
 
 class StoreTooNew(StoreFailure):

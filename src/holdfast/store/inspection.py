@@ -2,21 +2,17 @@
 The database as one who only looks at it: of all organizations, changed by nothing.
 """
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, exists, select, text
+from sqlalchemy import create_engine, exists, select
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from holdfast.store.database import MIGRATIONS
-from holdfast.store.sqlite import PATIENCE
+from holdfast.store.sqlite import connect_to_read
 from holdfast.store.tables import (
     ApiRow,
     CallerCertificateRow,
@@ -33,32 +29,12 @@ _AT_ONCE = 1_000
 @contextmanager
 def looking_at(path: Path) -> Iterator[Session]:
     """Open a database to read it, whether a Holdfast runs on it or not. Raises sqlalchemy.exc.DatabaseError."""
-    # Without a log beside it nobody has it open, and reading needs to make no files.
-    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, timeout=PATIENCE)
-
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+    engine = create_engine(
+        "sqlite://", creator=partial(connect_to_read, path), poolclass=NullPool, hide_parameters=True
+    )
     with Session(engine) as session:
         yield session
     engine.dispose()
-
-
-def damage(session: Session) -> list[str]:
-    """Let SQLite check all of it; what is wrong, in its words."""
-    found = [str(row[0]) for row in session.execute(text("PRAGMA integrity_check(10)"))]
-    broken = [f"{row[0]} has a row that refers to nothing" for row in session.execute(text("PRAGMA foreign_key_check"))]
-    return [line for line in found if line != "ok"] + broken
-
-
-def migrations(session: Session) -> tuple[str | None, str, bool]:
-    """Give the revision that it has, the one of this program, and whether this program knows the first."""
-    context = MigrationContext.configure(session.connection())
-    scripts = ScriptDirectory(str(MIGRATIONS))
-    known = {script.revision for script in scripts.walk_revisions()}
-    current = context.get_current_revision()
-    return current, scripts.get_current_head() or "", current is None or current in known
 
 
 def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:

@@ -5,8 +5,9 @@ SQLite: how its file is opened, what every connection is set to, how writers tak
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
@@ -45,7 +46,8 @@ class SqliteEngine:
     def __init__(self, path: Path) -> None:
         """Open the file at *path*, or make it, for its user alone. Raises StoreFailure."""
         self.path = path
-        _make(path)
+        with suppress(FileExistsError):
+            make_file(path)
         url = URL.create("sqlite", database=str(path))
         # A traceback must never show a value: some are hashes of passwords.
         self.engine = create_engine(
@@ -72,16 +74,35 @@ class SqliteEngine:
         return explain(error, self.path) if isinstance(error, sqlite3.Error) else None
 
 
-def _make(path: Path) -> None:
-    """Make an empty file where there is none; SQLite gives its log the same mode."""
+def make_file(path: Path) -> None:
+    """Make an empty file; SQLite gives its log the same mode. Raises FileExistsError, StoreFailure."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return
+        raise
     except OSError as error:
         raise unwritable(error) or StoreReadOnly(path, error.strerror or str(error)) from error
     os.fchmod(descriptor, 0o600)
     os.close(descriptor)
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open a database to read it, whether a Holdfast runs on it or not."""
+    # Without a log beside it nobody has it open, and reading needs to make no files.
+    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+    return sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?{how}", uri=True, timeout=PATIENCE, isolation_level=None
+    )
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database to read it until the block ends; an error of SQLite within it is a StoreFailure."""
+    try:
+        with closing(connect_to_read(path)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise explain(error, path) or StoreUnreadable(path, str(error)) from error
 
 
 def explain(error: sqlite3.Error, path: Path) -> StoreFailure | None:

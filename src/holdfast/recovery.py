@@ -1,0 +1,166 @@
+"""
+`holdfast backup` and `holdfast restore`: the database in one file, and back into its place.
+
+A backup is the database. It doesn't include the sealing key: whoever has both can read the private keys of gateways.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from holdfast.app import DATABASE_FILE
+from holdfast.directories import data_directory
+from holdfast.machine import CannotStart
+from holdfast.sealing import CannotUnseal, UnusableSealingKey
+from holdfast.sealing_keys import open_sealing
+from holdfast.settings import Settings
+from holdfast.store.contents import Contents, read_contents, sealed_keys
+from holdfast.store.copies import copy_database, flush_directory
+from holdfast.store.errors import BackupUnusable, StoreDamaged, StoreMixed
+from holdfast.store.restoring import finish, is_unfinished, replace_database, stage
+from holdfast.store.sqlite import make_file, reading
+from holdfast.store.write_ahead_log import check_log
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What was backed up; *size* in bytes."""
+
+    size: int
+    contents: Contents
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was restored, where the database is that was there before, and how many private keys can't be opened."""
+
+    contents: Contents
+    kept: Path | None
+    lost_keys: int
+
+
+class KeysLost(CannotStart):
+    """The sealing key at hand doesn't open private keys of the backup."""
+
+    def __init__(self, file: Path, count: int, why: str) -> None:
+        keys = "1 private key" if count == 1 else f"{count} private keys"
+        super().__init__(
+            f"{keys} in {file} can't be opened: {why}. Nothing was changed. Put the sealing key in place that was used "
+            "when the backup was made, or add --without-keys to restore everything else."
+        )
+
+
+def back_up(settings: Settings, target: Path) -> Backup:
+    """
+    Write the database, also while a Holdfast runs on it, into the new file *target*.
+
+    Raises:
+        CannotStart: There is no database, or *target* exists.
+        StoreFailure: The database can't be read or is damaged, or *target* can't be written.
+        OSError: The same of the directory of *target*.
+    """
+    if target.exists():
+        raise _exists(target)
+    with _copy_in(settings, target.parent) as copy:
+        backup = Backup(copy.stat().st_size, read_contents(copy))
+        try:
+            make_file(target)  # unlike a rename, this fails if there is such a file
+        except FileExistsError:
+            raise _exists(target) from None
+        copy.replace(target)
+        flush_directory(target.parent)
+    return backup
+
+
+def stream_backup(settings: Settings, output: BinaryIO) -> Backup:
+    """Write the database into *output*, by way of a temporary file. Raises as `back_up`."""
+    with (
+        tempfile.TemporaryDirectory(prefix="holdfast-backup-") as directory,
+        _copy_in(settings, Path(directory)) as copy,
+    ):
+        backup = Backup(copy.stat().st_size, read_contents(copy))
+        with copy.open("rb") as source:
+            shutil.copyfileobj(source, output)
+        output.flush()
+        return backup
+
+
+def restore(settings: Settings, file: Path, *, without_keys: bool = False) -> Restored:
+    """
+    Put the database in *file* in the place of the one in the data directory, which is kept.
+
+    *without_keys* restores it even if the sealing key doesn't open all private keys in it.
+
+    Raises:
+        CannotStart: A Holdfast runs there; KeysLost.
+        StoreFailure: BackupUnusable, or there is no space.
+    """
+    data = settings.data.expanduser()
+    database = data / DATABASE_FILE
+    contents = _check_backup(file, database)
+    with data_directory(data):
+        finish(database)
+        try:
+            staged = stage(file, database)
+        except StoreDamaged as error:
+            raise BackupUnusable(file, error.text) from error
+        try:
+            count, why = _lost_keys(settings, data, staged)
+            if count and not without_keys:
+                raise KeysLost(file, count, why)
+        except BaseException:
+            staged.unlink()
+            raise
+        return Restored(contents, replace_database(database, staged), count)
+
+
+def _exists(target: Path) -> CannotStart:
+    return CannotStart(f"{target} already exists. Choose another name or remove it.")
+
+
+def _check_backup(file: Path, database: Path) -> Contents:
+    """See, before anything is made, that *file* is a backup of this version or an earlier one."""
+    if not file.is_file():
+        raise BackupUnusable(file, "it is not a file." if file.exists() else "there is no such file.")
+    if database.exists() and file.samefile(database):
+        raise BackupUnusable(file, "it is the database in use.")
+    try:
+        check_log(file)
+        return read_contents(file)
+    except (StoreDamaged, StoreMixed) as error:
+        raise BackupUnusable(file, error.text) from error
+
+
+@contextmanager
+def _copy_in(settings: Settings, directory: Path | None) -> Iterator[Path]:
+    """Copy the database into a file below *directory* (None: TMPDIR) that is gone when the block ends."""
+    data = settings.data.expanduser()
+    database = data / DATABASE_FILE
+    if not database.is_file():
+        raise CannotStart(f"There is no Holdfast in {data}. Choose its directory with --data.")
+    if is_unfinished(database):
+        raise CannotStart(f"A restore into {data} was interrupted. Start Holdfast to finish it, then make a backup.")
+    check_log(database)
+    with tempfile.TemporaryDirectory(prefix=".holdfast-backup-", dir=directory) as own:
+        copy = Path(own) / DATABASE_FILE
+        copy_database(database, copy)
+        yield copy
+
+
+def _lost_keys(settings: Settings, data: Path, database: Path) -> tuple[int, str]:
+    """Count the private keys that the sealing key at hand doesn't open, and say why the last one doesn't."""
+    count, why = 0, ""
+    sealing = open_sealing(settings, data)
+    with reading(database) as connection:
+        for key in sealed_keys(connection):
+            try:
+                sealing.open(key.sealed, key.organization, key.row)
+            except CannotUnseal as error:
+                count, why = count + 1, error.why
+            except UnusableSealingKey as error:
+                count, why = count + 1, str(error).rstrip(".")
+    return count, why

@@ -1,0 +1,60 @@
+"""
+What a database holds, at any revision of its tables: read by SQL that all of them understand.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdfast.store.errors import BackupUnusable, StoreTooNew
+from holdfast.store.revisions import known_revisions, revision_of, tables_of
+from holdfast.store.sqlite import reading
+
+_ALWAYS = {"organization", "user_account", "api", "certificate", "audit_event", "change"}  # tables since revision 0001
+_KEYS = ("sealed_key", "request_sealed_key")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The revision of the tables, and how many APIs and sealed private keys of all organizations there are."""
+
+    revision: str
+    apis: int
+    private_keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealedKey:
+    """A sealed private key, with what it was sealed for."""
+
+    organization: str
+    row: str
+    sealed: bytes
+
+
+def read_contents(path: Path) -> Contents:
+    """
+    Read what the database at *path* holds.
+
+    Raises:
+        StoreFailure: StoreTooNew, BackupUnusable if it isn't a database of Holdfast, or it can't be read.
+    """
+    with reading(path) as connection:
+        revision = revision_of(connection)
+        if revision is None or not tables_of(connection) >= _ALWAYS:
+            raise BackupUnusable(path, "it is not a database of Holdfast.")
+        if revision not in known_revisions():
+            raise StoreTooNew(revision)
+        apis = connection.execute("SELECT count(*) FROM api").fetchone()[0]
+        return Contents(revision, apis, sum(1 for _ in sealed_keys(connection)))
+
+
+def sealed_keys(connection: sqlite3.Connection) -> Iterator[SealedKey]:
+    """Read all sealed private keys."""
+    if "client_certificate" not in tables_of(connection):
+        return
+    for column in _KEYS:
+        query = f"SELECT organization_id, id, {column} FROM client_certificate WHERE {column} IS NOT NULL"  # noqa: S608
+        for row in connection.execute(query):
+            yield SealedKey(*row)

@@ -1,0 +1,63 @@
+"""
+Whether a database is whole: all of it, or as much as can be checked before a start.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from holdfast.store.errors import StoreDamaged
+from holdfast.store.sqlite import reading
+
+log = structlog.get_logger()
+AT_START = 5.0  # seconds; 5,000 APIs with a certificate each take 0.1
+_CHECKS = ("quick_check(10)", "integrity_check(10)", "foreign_key_check")  # each finds more, and takes longer
+_INTERRUPTED = sqlite3.SQLITE_INTERRUPT
+
+
+def damage_of(connection: sqlite3.Connection) -> list[str]:
+    """Let SQLite check all of a database; list what is wrong, in its words."""
+    return [line for check in _CHECKS[1:] for line in _problems(connection, check)]
+
+
+def check_before_start(path: Path, seconds: float = AT_START) -> None:
+    """
+    Check as much of a database as *seconds* allow.
+
+    Raises:
+        StoreFailure: StoreDamaged, or it can't be read.
+    """
+    with reading(path) as connection, _time_limit(connection, seconds):
+        for check in _CHECKS:
+            try:
+                problems = _problems(connection, check)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != _INTERRUPTED:
+                    raise
+                log.warning("database is too large to be checked completely at start", seconds=seconds, skipped=check)
+                return
+            if problems:
+                raise StoreDamaged(path, problems[0])
+
+
+def _problems(connection: sqlite3.Connection, check: str) -> list[str]:
+    rows = connection.execute(f"PRAGMA {check}").fetchmany(10)
+    if check == "foreign_key_check":
+        return [f"{row[0]} has a row that refers to nothing" for row in rows]
+    return [str(row[0]) for row in rows if row[0] != "ok"]
+
+
+@contextmanager
+def _time_limit(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
+    """Interrupt what *connection* does after so many seconds."""
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,35 @@
+"""
+Revisions of the tables: those that this version knows, and the one that a database has.
+"""
+
+import sqlite3
+from functools import cache
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@cache
+def known_revisions() -> tuple[str, ...]:
+    """List the revisions of this version, newest first."""
+    return tuple(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+
+
+def newest_revision() -> str:
+    """Give the revision that this version works with."""
+    return known_revisions()[0]
+
+
+def revision_of(connection: sqlite3.Connection) -> str | None:
+    """Read the revision of a database; None if it has no tables of Holdfast."""
+    if "alembic_version" not in tables_of(connection):
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(row[0]) if row else None
+
+
+def tables_of(connection: sqlite3.Connection) -> set[str]:
+    """Name the tables of a database, whatever its revision."""
+    return {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

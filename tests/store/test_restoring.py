@@ -1,0 +1,113 @@
+"""A restore replaces the database and its log as one: killed at any step, it leaves the old state or the new one."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from holdfast.store import accounts
+from holdfast.store.copies import copy_database
+from holdfast.store.database import Store
+from holdfast.store.restoring import is_unfinished, replace_database, stage
+from store.left_behind import begin_new_log, kill, log_of, write
+
+STEPS = ((os, "fsync"), (os, "open"), (Path, "replace"), (Path, "unlink"))
+NEW, OLD = ["backed up"], ["backed up", "in the database", "in the log"]
+
+
+@pytest.fixture
+def left(store, database, tmp_path):
+    """A backup, and the files of a process that was killed later, with transactions that are only in its log."""
+    write(store, "backed up")
+    copy_database(database, tmp_path / "backup.sqlite")
+    write(store, "in the database")
+    begin_new_log(database)
+    write(store, "in the log")
+    return tmp_path / "backup.sqlite", kill(database, tmp_path / "killed")
+
+
+def organizations(path):
+    store = Store(path)
+    with store.read() as session:
+        found = sorted(accounts.organizations(session))
+    store.close()
+    return found
+
+
+def names(path):
+    return sorted(each.name for each in path.parent.iterdir())
+
+
+def test_what_was_there_is_kept_with_its_log(left):
+    backup, database = left
+    before = {path.name: path.read_bytes() for path in (database, log_of(database))}
+    kept = replace_database(database, stage(backup, database))
+    assert kept is not None
+    assert kept.read_bytes() == before["holdfast.sqlite"]
+    assert log_of(kept).read_bytes() == before["holdfast.sqlite-wal"]
+    assert organizations(database) == NEW
+    assert organizations(kept) == OLD
+    assert not is_unfinished(database)
+
+
+def test_each_of_several_restores_keeps_what_was_there(left):
+    backup, database = left
+    kept = {replace_database(database, stage(backup, database)) for _ in range(3)}
+    assert len(kept) == 3
+    assert all(path and path.exists() for path in kept)
+
+
+def restore_and_die(backup: Path, database: Path, step: int) -> bool:
+    """Restore in a process that is killed before its *step*th step that changes files; say whether it came so far."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            count_down(step)
+            replace_database(database, stage(backup, database))
+            os.write(writing, b"done")
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading, "rb") as told:
+        return told.read() != b"done"
+
+
+def count_down(left: int) -> None:
+    """Kill this process before it takes so many steps."""
+
+    def counted(original):
+        def step(*arguments, **more):
+            nonlocal left
+            left -= 1
+            if left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(*arguments, **more)
+
+        return step
+
+    for owner, name in STEPS:
+        setattr(owner, name, counted(getattr(owner, name)))
+
+
+def test_a_restore_that_is_killed_at_any_step_leaves_the_old_or_the_new_database(left, tmp_path):
+    backup, original = left
+    found = []
+    for step in range(1, 100):
+        database = kill(original, tmp_path / f"step {step}")
+        if not restore_and_die(backup, database, step):
+            break
+        decided = is_unfinished(database)
+        found.append(organizations(database))
+        assert found[-1] in (OLD, NEW)
+        assert not decided or found[-1] == NEW
+        assert not is_unfinished(database)
+        replace_database(database, stage(backup, database))  # it can be repeated
+        assert organizations(database) == NEW
+        assert not [name for name in names(database) if name.endswith((".restoring", ".restored"))]
+    assert len(found) > 10
+    assert found == sorted(found, reverse=True)  # first the old state, from one step on the new one
+    assert found[0] == OLD
+    assert found[-1] == NEW

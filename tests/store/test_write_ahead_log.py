@@ -1,0 +1,139 @@
+"""A write-ahead log of another state of the database is noticed; one that belongs to the database is applied."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from holdfast.store import accounts
+from holdfast.store.copies import copy_database
+from holdfast.store.database import Store
+from holdfast.store.errors import StoreFailure, StoreMixed
+from holdfast.store.write_ahead_log import MOST, check_log
+from store.left_behind import begin_new_log, kill, log_of, write
+
+
+def number_in(path):
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+@pytest.fixture
+def backup(store, database, tmp_path):
+    """A backup of an earlier state, before the current log began."""
+    write(store, "before")
+    copy = tmp_path / "backup.sqlite"
+    copy_database(database, copy)
+    write(store, "one", "two")
+    begin_new_log(database)
+    write(store, "three")
+    return copy
+
+
+def test_each_transaction_is_counted(store, database):
+    before = number_in(database)
+    write(store, "one", "two")
+    with store.read() as session:
+        assert accounts.organizations(session) == ["one", "two"]
+    assert number_in(database) == before + 2
+
+
+def test_a_transaction_without_a_statement_writes_nothing(store, database):
+    before = number_in(database)
+    with store.write():
+        pass
+    assert number_in(database) == before
+
+
+def test_the_log_of_a_process_that_was_killed_belongs_to_its_database(database, tmp_path, backup):
+    del backup
+    left = kill(database, tmp_path / "killed")
+    assert log_of(left).stat().st_size > 0
+    check_log(left)
+    opened = Store(left)
+    with opened.read() as session:
+        assert set(accounts.organizations(session)) == {"before", "one", "two", "three"}
+    opened.close()
+
+
+def test_a_backup_copied_over_the_database_of_a_killed_process_is_noticed(database, tmp_path, backup):
+    left = kill(database, tmp_path / "killed")
+    shutil.copyfile(backup, left)
+    before = left.read_bytes(), log_of(left).read_bytes()
+    with pytest.raises(StoreMixed, match=r"-wal is not the write-ahead log of .*`holdfast restore FILE`\.$"):
+        Store(left)
+    assert (left.read_bytes(), log_of(left).read_bytes()) == before
+
+
+def test_a_later_state_copied_over_the_database_is_noticed(store, database, tmp_path, backup):
+    del backup
+    left = kill(database, tmp_path / "killed")
+    write(store, *map(str, range(5)))
+    copy_database(database, tmp_path / "later.sqlite")
+    shutil.copyfile(tmp_path / "later.sqlite", left)
+    with pytest.raises(StoreMixed):
+        check_log(left)
+
+
+def test_an_empty_file_or_none_in_the_place_of_the_database_is_noticed(database, tmp_path, backup):
+    del backup
+    left = kill(database, tmp_path / "killed")
+    left.write_bytes(b"")
+    with pytest.raises(StoreMixed):
+        Store(left)
+    left.unlink()
+    with pytest.raises(StoreMixed):
+        Store(left)
+
+
+def test_a_backup_of_a_state_within_the_log_is_brought_up_to_date_by_it(store, database, tmp_path, backup):
+    del backup
+    copy_database(database, tmp_path / "recent.sqlite")
+    write(store, "four")
+    left = kill(database, tmp_path / "killed")
+    shutil.copyfile(tmp_path / "recent.sqlite", left)
+    opened = Store(left)
+    with opened.read() as session:
+        assert set(accounts.organizations(session)) == {"before", "one", "two", "three", "four"}
+    opened.close()
+
+
+def test_a_log_that_was_cut_or_changed_anywhere_is_never_mistaken_for_another_one(database, tmp_path, backup):
+    del backup
+    left = kill(database, tmp_path / "killed")
+    log = log_of(left).read_bytes()
+    for size in (0, 16, 31, 32, 55, 56, 2000, 32 + 24 + 4095, len(log) - 1):
+        log_of(left).write_bytes(log[:size])
+        check_log(left)
+    for at in (0, 8, 20, 28, 32, 40, 48, 56 + 60, 56 + 4000):
+        log_of(left).write_bytes(log[:at] + bytes([log[at] ^ 0x55]) + log[at + 1 :])
+        check_log(left)
+
+
+def test_the_log_of_a_database_that_is_being_written_belongs_to_it(store, database):
+    for number in range(30):
+        write(store, f"organization {number}")
+        if number % 7 == 0:
+            begin_new_log(database)
+        check_log(database)
+
+
+def test_numbers_begin_again_after_the_largest(store, database, tmp_path):
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(f"PRAGMA user_version = {MOST}")
+    copy_database(database, tmp_path / "backup.sqlite")
+    begin_new_log(database)
+    write(store, "one")
+    assert number_in(database) == 0
+    check_log(database)
+    left = kill(database, tmp_path / "first")
+    check_log(left)
+    begin_new_log(database)
+    write(store, "two", "three")
+    begin_new_log(database)
+    write(store, "four")
+    left = kill(database, tmp_path / "second")
+    shutil.copyfile(tmp_path / "backup.sqlite", left)
+    with pytest.raises(StoreFailure):
+        check_log(left)
