@@ -63,11 +63,12 @@ def test_a_file_is_tested_before_it_is_saved_and_nothing_is_kept_of_it(
 ):
     dialog = upload(endpoints)
     verdict = dialog.locator("#verdict")
-    for issued, said in ((issue("localhost"), "refuses"), (ROOT, "accepts")):
+    refuses = "With this certificate, the gateway refuses the backend."
+    for issued, said in ((issue("localhost"), refuses), (ROOT, "accepts this backend because of this certificate.")):
         dialog.get_by_label("Certificate", exact=True).set_input_files(file(issued))
         expect(verdict).to_have_text("")
         dialog.get_by_role("button", name="Test against the endpoint").click()
-        expect(verdict).to_contain_text(f"With this certificate, the gateway {said} the backend.")
+        expect(verdict).to_contain_text(said)
     assert violations(endpoints) == []
     assert holdfast.call(api.path).status_code == 503
 
@@ -84,7 +85,7 @@ def test_what_the_backend_presents_is_fetched_chosen_tested_and_saved(
     expect(dialog.get_by_role("button", name="Save")).to_be_disabled()
     dialog.get_by_role("radio", name="The issuing CA").check()
     dialog.get_by_role("button", name="Test against the endpoint").click()
-    expect(dialog.locator("#verdict")).to_contain_text("the gateway accepts the backend")
+    expect(dialog.locator("#verdict")).to_contain_text("The gateway accepts this backend because of this certificate.")
     dialog.get_by_role("button", name="Save").click()
     expect(row(endpoints, "fetched")).to_contain_text("Enforced")
     assert answers(holdfast, api, 200)
@@ -106,6 +107,19 @@ def test_a_replacement_overlaps_is_observed_undone_retired_and_restored(
         expect(rotated).to_contain_text("The previous certificate is still trusted")
 
     new = issue("localhost", common_name="new backend")
+    rotated.get_by_role("button", name="Replace certificate").click()
+    dialog = endpoints.get_by_role("dialog", name="Replace Certificate")
+    dialog.get_by_label("Certificate", exact=True).set_input_files(file(new))
+    verdict, test = dialog.locator("#verdict"), dialog.get_by_role("button", name="Test against the endpoint")
+    test.click()
+    expect(verdict).to_contain_text("the previous certificate of rotated stays trusted")
+    assert violations(endpoints) == []
+    dialog.get_by_role("checkbox").uncheck()
+    expect(verdict).to_have_text("")
+    test.click()
+    expect(verdict).to_contain_text("The backend still presents a certificate")
+    dialog.get_by_role("button", name="Close").click()
+
     replace(new)
     expect(rotated).to_contain_text("The gateway sees the backend use the previous one.", timeout=20_000)
     assert violations(endpoints) == []

@@ -74,16 +74,35 @@ def test_machines_get_the_whole_answer(look_with, answer, code):
     assert (ended.code, ended.json) == (code, answer)
 
 
+def parts_of(asked):
+    form = message_from_bytes(f"Content-Type: {asked.headers['Content-Type']}\r\n\r\n".encode() + asked.body)
+    return {part.get_param("name", header="content-disposition"): part for part in form.walk()}
+
+
 def test_the_endpoint_and_a_certificate_are_sent_as_a_form(look_with, tmp_path):
     made = issue("backend.example")
     (tmp_path / "backend.der").write_bytes(made.der)
     _, asked = look_with(ACCEPTED, "--certificate", tmp_path / "backend.der")
-    form = message_from_bytes(f"Content-Type: {asked.headers['Content-Type']}\r\n\r\n".encode() + asked.body)
-    parts = {part.get_param("name", header="content-disposition"): part for part in form.walk()}
+    parts = parts_of(asked)
     assert parts["endpoint"].get_payload(decode=True) == ENDPOINT.encode()
     assert parts["endpoint"].get_filename() is None
     assert parts["certificate"].get_filename()
     assert parts["certificate"].get_payload(decode=True) == made.pem
+
+
+@pytest.mark.parametrize(("options", "keeps"), [((), b"false"), (("--keep-previous",), b"true")])
+def test_a_certificate_is_tested_as_a_replacement(look_with, tmp_path, options, keeps):
+    (tmp_path / "new.pem").write_bytes(issue("backend.example").pem)
+    _, asked = look_with(ACCEPTED, "--certificate", tmp_path / "new.pem", "--replaces", "pizza", *options)
+    parts = parts_of(asked)
+    assert [parts[name].get_payload(decode=True) for name in ("alias", "keepPrevious")] == [b"pizza", keeps]
+
+
+@pytest.mark.parametrize("options", [("--replaces", "pizza"), ("--keep-previous",)])
+def test_a_replacement_by_nothing_is_wrong_usage(alone, options):
+    ended = alone("endpoint", "test", ENDPOINT, *options, HOLDFAST_URL=ENDPOINT, HOLDFAST_TOKEN="abc")
+    assert ended.code == 2
+    assert "--replaces needs --certificate" in ended.errors
 
 
 @pytest.mark.envoy
@@ -96,7 +115,7 @@ def test_a_real_backend_is_refused_without_its_certificate_and_accepted_with_it(
         assert ended.output.startswith("Refused (self_signed_not_trusted): ")
         assert "Subject   CN=127.0.0.1" in ended.output.splitlines()
         ended = command.done("endpoint", "test", backend.url(), "--certificate", tmp_path / "backend.pem")
-        assert ended.output.startswith("Accepted: ")
+        assert ended.output.startswith("Accepted: The gateway accepts this backend because of this certificate.")
         url = backend.url()
     ended = command("endpoint", "test", url, "--json")
     assert (ended.code, ended.json["verdict"]["code"]) == (7, "connection_refused")

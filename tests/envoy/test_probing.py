@@ -77,7 +77,7 @@ def test_what_the_gateway_saw_is_what_was_looked_at(holdfast: Holdfast):
     assert body["verdict"]["fingerprint"] == presented["fingerprint"]
     assert body["verdict"]["tlsVersion"] == body["tlsVersion"] == "TLSv1.3"
     assert body["verdict"]["cipher"]
-    assert body["verdict"]["message"] == "The gateway accepts this backend."
+    assert body["verdict"]["message"] == "The gateway accepts this backend because of this certificate."
 
 
 def test_a_backend_with_http2_is_asked_as_in_traffic(holdfast: Holdfast):

@@ -21,7 +21,7 @@ from holdfast.services.enforcement import Progress
 from holdfast.services.errors import Conflict, NotFound, TooManyTests
 from holdfast.services.principal import Principal
 from holdfast.services.probing import AT_ONCE, AT_ONCE_OF_USER, PLACES_OF_USER, WITHIN, Probes
-from holdfast.services.tested_trust import Terms, terms_to_test
+from holdfast.services.tested_trust import Change, Terms, terms_to_test
 from issuing import issue
 from services.control_plane import SEALING, ListeningGateway, advance, control_plane, play
 from store.values import read
@@ -273,8 +273,9 @@ def fingerprints(*issued) -> set[str]:
     return {read(each).fingerprint for each in issued}
 
 
-def anchors(store, who, *arguments) -> set[str]:
-    return {anchor.fingerprint for anchor in terms_to_test(store, SEALING, who, PIZZA, NOW, *arguments).trust.anchors}
+def anchors(store, who, data: bytes | None = None, instead_of: str | None = None, *, keep: bool = False) -> set[str]:
+    change = Change(data, None, instead_of, keep)
+    return {anchor.fingerprint for anchor in terms_to_test(store, SEALING, who, PIZZA, NOW, change).trust.anchors}
 
 
 @pytest.mark.usefixtures("served")
@@ -287,7 +288,8 @@ def test_the_upload_is_tested_beside_what_is_trusted_or_in_the_place_of_an_alias
     assert anchors(store, anna, new.pem) == fingerprints(one, two, new)
     assert anchors(store, anna, new.pem, "one") == fingerprints(two, new)
     assert anchors(store, anna, None, "one") == fingerprints(two)
-    tested = terms_to_test(store, SEALING, anna, PIZZA, NOW, new.pem + one.pem).trust
+    assert anchors(store, anna, new.pem, "one", keep=True) == fingerprints(one, two, new)
+    tested = terms_to_test(store, SEALING, anna, PIZZA, NOW, Change(new.pem + one.pem)).trust
     assert [each.fingerprint for each in tested.anchors] == sorted(fingerprints(one, two, new))
     assert tested.reference == reference_identifier("pizza.test")
 
@@ -319,4 +321,4 @@ def test_what_cannot_be_tested_is_refused(store, anna):
         with pytest.raises(InvalidField):
             terms_to_test(store, SEALING, anna, endpoint, NOW)
     with pytest.raises(CertificateError):
-        terms_to_test(store, SEALING, anna, PIZZA, NOW, b"nonsense")
+        terms_to_test(store, SEALING, anna, PIZZA, NOW, Change(b"nonsense"))

@@ -93,6 +93,7 @@ def test_a_page_of_one_api_neither_shows_nor_changes_what_only_another_uses(hous
 def test_a_page_of_fetching_for_a_replacement_is_bound_to_the_replaced_certificate(house):
     data = {"endpoint": OTHER, "replaced": "pizza-backend"}
     assert house.owner.post(f"/apis/{house.ids['other_id']}/certificates/fetch", data=data).status_code == 404
+    data["pem"] = NEW.pem.decode()
     answer = house.owner.post(f"/apis/{house.ids['other_id']}/certificates/test", data=data)
     assert "pizza-backend is for https://pizza.test:8443, not for https://other.test." in answer.text
 

@@ -3,7 +3,7 @@ An endpoint certificate as a value, what was removed of one, and the rules of it
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -64,6 +64,19 @@ class EndpointCertificate:
     def trusted(self) -> tuple[Certificate, ...]:
         """All that the origin trusts because of this alias."""
         return self.certificates + self.previous
+
+    def replaced_by(self, certificates: tuple[Certificate, ...], now: datetime, *, keep: bool) -> "EndpointCertificate":
+        """
+        Give what this is after a replacement by *certificates*.
+
+        To *keep* makes the current ones previous instead of ending the trust in them; what was previous goes. The same
+        certificates again change nothing of that.
+        """
+        after = replace(self, certificates=certificates, updated_at=now)
+        same = {each.fingerprint for each in certificates} == {each.fingerprint for each in self.certificates}
+        if keep and same:
+            return after  # the same request again, or of somebody else
+        return replace(after, previous=self.certificates if keep else (), replaced_at=now, observation=Observation())
 
 
 class Removal(StrEnum):

@@ -9,6 +9,7 @@ from typer import Argument, Option
 
 from holdfast.apis.connection_settings import Protocol
 from holdfast.apis.endpoint import ENVIRONMENTS, Environment
+from holdfast.cli import completing
 from holdfast.cli.apis import Wanted, find_api
 from holdfast.cli.client import connect, segment
 from holdfast.cli.exit_codes import CLIENT, ExitCode
@@ -24,6 +25,7 @@ commands = typer.Typer(no_args_is_help=True)
     epilog=ending(
         "holdfast endpoint test https://backend.example:8443",
         "holdfast endpoint test https://backend.example:8443 --certificate backend.pem",
+        "holdfast endpoint test https://backend.example:8443 --certificate new.pem --replaces pizza --keep-previous",
         codes=(*CLIENT, ExitCode.REJECTED),
     ),
 )
@@ -32,6 +34,13 @@ def look_at_endpoint(
     certificate: Annotated[
         str | None, Option(metavar="FILE", help="Believe these certificates too, as if they were imported.")
     ] = None,
+    replaces: Annotated[
+        str,
+        Option(metavar="ALIAS", help="The certificates replace those under ALIAS.", autocompletion=completing.aliases),
+    ] = "",
+    keep_previous: Annotated[
+        bool, Option("--keep-previous", help="With --replaces: go on trusting what is replaced, too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -39,6 +48,10 @@ def look_at_endpoint(
     """
     # Forms of several parts are made of files alone; a part without a file name is a plain field.
     parts: dict[str, Any] = {"endpoint": (None, url)}
+    if (replaces and certificate is None) or (keep_previous and not replaces):
+        raise Misused("--replaces needs --certificate, and --keep-previous needs --replaces.")
+    if replaces:
+        parts |= {"alias": (None, replaces), "keepPrevious": (None, str(keep_previous).lower())}
     if certificate is not None:
         from holdfast.cli.certificate_files import as_part, open_upload  # cryptography loads slowly
 

@@ -14,9 +14,10 @@ from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.certificates import findings_of, read
 from holdfast.rest.endpoint_certificates import Password
 from holdfast.rest.errors import PREFIX
+from holdfast.services.acceptance import Acceptance
+from holdfast.services.probing import Probed
 from holdfast.services.runtime import Runtime
-from holdfast.services.tested_trust import terms_to_test
-from holdfast.services.verdicts import Verdict
+from holdfast.services.tested_trust import Change, terms_to_test
 
 router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Endpoints"])
 Url = Annotated[str, Form(description="An https URL; no API needs to have it.")]
@@ -32,15 +33,19 @@ async def probe_endpoint(
     alias: Annotated[
         str, Form(description="The alias whose certificates are left out, as if they were replaced.")
     ] = "",
+    keep: Annotated[
+        bool, Form(alias="keepPrevious", description="Replace as with keepPrevious: what is under the alias is kept.")
+    ] = False,
 ) -> dict[str, Any]:
     """Say whether the gateway would accept a backend with what is trusted now and the uploaded certificates."""
     data = None if certificate is None else await run_in_threadpool(read, certificate)
+    change = Change(data, password or None, alias or None, keep)
     terms = await run_in_threadpool(
-        terms_to_test, running.store, running.sealing, caller, endpoint, running.now(), data, alias, password
+        terms_to_test, running.store, running.sealing, caller, endpoint, running.now(), change
     )
     probed = await running.probes.probe(caller, endpoint, terms)
     return _presented(running, endpoint, probed.presented) | {
-        "verdict": _verdict(probed.verdict),
+        "verdict": _verdict(probed),
         "findings": findings_of(probed.findings),
     }
 
@@ -88,16 +93,32 @@ def _presented(running: Runtime, endpoint: str, seen: Presentation | Unseen) -> 
     }
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def _verdict(probed: Probed) -> dict[str, Any]:
+    verdict, acceptance, explanation = probed.verdict, probed.acceptance, probed.explanation
     return {
         "accepted": verdict.accepted,
+        "result": acceptance.result.value,
+        "because": _reasons(acceptance),
+        "replacedStillPresented": acceptance.needs_ended,
         "answeredBy": verdict.by,
         "code": verdict.cause.value if verdict.cause else None,
-        "message": verdict.explanation.sentence,
-        "remedy": verdict.explanation.remedy,
+        "message": explanation.sentence,
+        "remedy": explanation.remedy,
         "reason": verdict.reason,
         "address": verdict.address,
         "tlsVersion": verdict.tls_version,
         "cipher": verdict.cipher,
         "fingerprint": verdict.fingerprint,
     }
+
+
+def _reasons(acceptance: Acceptance) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"kind": "endpoint_certificate", "alias": each.alias, "previous": each.is_previous}
+        for each in acceptance.stored
+    ]
+    if acceptance.by_public_roots:
+        found.append({"kind": "public_roots"})
+    if acceptance.unverified_until:
+        found.append({"kind": "exception", "until": acceptance.unverified_until.isoformat()})
+    return found

@@ -3,11 +3,13 @@ What must be true of certificates before an origin trusts them, whichever way th
 does.
 """
 
+import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from holdfast.apis.endpoint import Endpoint
 from holdfast.apis.endpoint_certificate import EndpointCertificate
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import indistinguishable
@@ -21,6 +23,22 @@ from holdfast.services.errors import (
 from holdfast.services.principal import Principal
 from holdfast.store import endpoint_certificates, journal
 from holdfast.store.journal import AuditEvent
+
+
+def new_entry(
+    organization: str, alias: str, target: Endpoint, certificates: tuple[Certificate, ...], now: datetime
+) -> EndpointCertificate:
+    """Make the endpoint certificate that trusts *certificates* for the origin of *target*; nothing is stored."""
+    return EndpointCertificate(
+        id=str(uuid.uuid4()),
+        organization=organization,
+        alias=alias,
+        endpoint=target.url,
+        origin=str(target.origin),
+        certificates=certificates,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def found(session: Session, who: Principal, alias: str) -> EndpointCertificate:

@@ -29,8 +29,10 @@ from holdfast.gateway.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.cache import Cache
 from holdfast.gateway.causes import Cause, cause_of
 from holdfast.gateway.clusters import protocol_of
+from holdfast.gateway.explanations import Explanation
 from holdfast.gateway.probing import Question, question
 from holdfast.probe import MOMENT, SECONDS, Obstacle, Presentation, Unseen, look
+from holdfast.services.acceptance import STILL_PRESENTED, Acceptance, accept, needs_second_answer
 from holdfast.services.embedded_gateway import EmbeddedGateway, QuestionRefused
 from holdfast.services.enforcement import Warming
 from holdfast.services.errors import TooManyTests
@@ -65,6 +67,15 @@ class Probed:
     presented: Presentation | Unseen
     verdict: Verdict
     findings: tuple[Finding, ...]
+    acceptance: Acceptance
+
+    @property
+    def explanation(self) -> Explanation:
+        """What came of the test and what to do."""
+        said = self.verdict.explanation
+        if self.acceptance.needs_ended:
+            return Explanation(said.sentence, STILL_PRESENTED)
+        return Explanation(self.acceptance.sentence or said.sentence, said.remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +147,25 @@ class Probes:
             end = asyncio.get_running_loop().time() + WITHIN
             addresses = await self._resolve(target)
             if isinstance(addresses, Unseen):
-                return Probed(target, addresses, Verdict(False, Cause.DNS_FAILURE, addresses.text, "none"), ())
+                unknown = Verdict(False, Cause.DNS_FAILURE, addresses.text, "none")
+                return Probed(target, addresses, unknown, (), accept(unknown, None, addresses, terms))
             asked = question(_new_name(), target, terms.trust, addresses, terms.client, self._limits)
             looking = asyncio.ensure_future(self._look(addresses, target, asked.server_name))
             try:
                 judge = partial(judge_connection, looking=looking, presents=terms.client is not None)
                 verdict = await self._ask_until(end, asked, judge)
                 presented = await looking
+                without = None
+                if needs_second_answer(verdict, terms):
+                    rest = question(_new_name(), target, terms.without_upload, addresses, terms.client, self._limits)
+                    without = await self._ask_until(end, rest, judge)
             finally:
                 looking.cancel()
             verdict = await self._refine(verdict, presented, terms)
+            acceptance = await self._in_thread(partial(accept, verdict, without, presented, terms))
             log.info("backend tested", organization=who.organization, user=who.user, origin=str(target.origin))
-            return Probed(target, presented, verdict, findings_about(presented, terms.trust, self._now()))
+            findings = findings_about(presented, terms.trust, self._now())
+            return Probed(target, presented, verdict, findings, acceptance)
 
     async def fetch(self, who: Principal, endpoint: str, trust: TrustSet) -> Presentation | Unseen:
         """
@@ -235,7 +253,7 @@ class Probes:
     async def _resolve(self, target: Endpoint) -> list[str] | Unseen:
         found = partial(resolve, target.origin.host, self._networks, RESOLVED_WITHIN, self._resolver)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, found)
+            return await self._in_thread(found)
         except NoAddress as error:
             return Unseen(Obstacle.DNS, str(error))
         except AddressRefused as error:
@@ -244,11 +262,14 @@ class Probes:
 
     async def _look(self, addresses: Sequence[str], target: Endpoint, server_name: str) -> Presentation | Unseen:
         looking = partial(look, addresses, target.origin.port, server_name, self._seconds)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, looking)
+        return await self._in_thread(looking)
 
     async def _refine(self, verdict: Verdict, presented: Presentation | Unseen, terms: Terms) -> Verdict:
         refining = partial(refined, verdict, presented, terms.trust, self._now(), presents=terms.client is not None)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, refining)
+        return await self._in_thread(refining)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _ask_until(self, end: float, asked: Question, judge: Callable[[Connection], Awaitable[T]]) -> T | Verdict:
         try:

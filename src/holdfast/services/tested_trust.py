@@ -2,16 +2,23 @@
 On which terms a backend is tested: what would be trusted if an upload were saved, and what the gateway presents.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+
+from sqlalchemy.orm import Session
 
 from holdfast.apis.client_certificate import ClientIdentity
 from holdfast.apis.endpoint import Endpoint, parse_endpoint
+from holdfast.apis.endpoint_certificate import EndpointCertificate
 from holdfast.apis.errors import InvalidField
-from holdfast.apis.trust_settings import TrustSettings, trust_by
+from holdfast.apis.trust_settings import AnchorMode, TrustSettings, trust_by
 from holdfast.certificates import parsing
+from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
 from holdfast.sealing import CannotUnseal, Sealing, UnusableSealingKey
+from holdfast.services import admission
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.identities import identity_of
 from holdfast.services.permissions import Permission
@@ -21,37 +28,60 @@ from holdfast.store.database import Store
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """Certificates that an alias trusts, whatever comes of an upload."""
+
+    alias: str
+    certificates: tuple[Certificate, ...]
+    is_previous: bool = False  # they are those before, kept while a backend changes
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """Whom the gateway believes, and who it says it is."""
 
     trust: TrustSet
     client: ClientIdentity | None = None
+    with_upload: bool = False
+    stored: tuple[Stored, ...] = ()  # what is trusted besides an upload
+    without_upload: TrustSet | None = None  # the rest of *trust*; None: nothing else is trusted
+    ended: tuple[Certificate, ...] = ()  # what is trusted now, and no more after the change
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """
+    What isn't saved yet: the file *data* to add, or to replace what is under *instead_of*; *keep* that, too.
+
+    Without *data*, *instead_of* is as good as deleted.
+    """
+
+    data: bytes | None = None
+    password: str | None = None
+    instead_of: str | None = None
+    keep: bool = False
+
+
+UNCHANGED = Change()
 
 
 def terms_to_test(
-    store: Store,
-    sealing: Sealing,
-    who: Principal,
-    endpoint: str,
-    now: datetime,
-    with_certificates: bytes | None = None,
-    instead_of: str | None = None,
-    password: str | None = None,
+    store: Store, sealing: Sealing, who: Principal, endpoint: str, now: datetime, change: Change = UNCHANGED
 ) -> Terms:
     """
-    Make the terms of what is trusted now for the origin of *endpoint*, and of an upload that nobody has saved.
-
-    The certificates under the alias *instead_of* are left out.
+    Make the terms of what is trusted for the origin of *endpoint* once *change* is saved.
 
     Raises:
-        InvalidField: *endpoint* is no https URL, or the alias is for another origin.
+        InvalidField: *endpoint* is no https URL, the alias is for another origin, or there is nothing to keep.
         NotFound: There is no such alias.
         Conflict: What is trusted now cannot be read.
-        CertificateError: *with_certificates* cannot be used as certificates.
+        CertificateError, CertificateExpired, IndistinguishableCertificates: The change could not be saved.
     """
     who.require(Permission.TEST_ENDPOINTS)
     target = read_https_endpoint(endpoint)
-    uploaded = parsing.parse(with_certificates, password).certificates if with_certificates is not None else ()
+    if change.keep and not (change.instead_of and change.data is not None):
+        raise InvalidField("keepPrevious", "Nothing is replaced. Send the alias and the certificate that replaces it.")
+    uploaded = parsing.parse(change.data, change.password).certificates if change.data is not None else ()
     origin = str(target.origin)
     with store.read() as session:
         try:
@@ -61,15 +91,63 @@ def terms_to_test(
         except (ValueError, CannotUnseal, UnusableSealingKey) as error:
             message = f"What is trusted for {origin}, or presented to it, cannot be read. Import it again."
             raise Conflict("endpoint", message) from error
-        if instead_of and instead_of not in {entry.alias for entry in entries}:
-            replaced = endpoint_certificates.get(session, who.organization, instead_of)
-            if replaced is None:
-                raise NotFound("endpoint certificate", instead_of)
-            raise InvalidField("alias", f"{instead_of} is for {replaced.origin}, not for {origin}.")
-    kept = [certificate for entry in entries if entry.alias != instead_of for certificate in entry.trusted]
+        before = _replaced(session, who, entries, change.instead_of, origin)
+        after = None
+        if uploaded:
+            after = _saved(who, target, before, uploaded, now, keep=change.keep)
+            admission.refuse_expired(uploaded, now)
+            admission.refuse_indistinguishable(session, after)
     settings = decided.get(origin) or TrustSettings(who.organization, origin)
-    trust = trust_by(settings, [*kept, *uploaded], target.origin.reference, now)
-    return Terms(trust, identity)
+    stored = _stored([entry for entry in entries if entry != before], after)
+    rest = [certificate for each in stored for certificate in each.certificates]
+    make = partial(trust_by, settings, reference=target.origin.reference, now=now)
+    trust = make([*uploaded, *rest])
+    return Terms(
+        trust,
+        identity,
+        with_upload=bool(uploaded),
+        stored=stored,
+        without_upload=make(rest) if rest or settings.anchors is not AnchorMode.IMPORTED else None,
+        ended=tuple(each for each in before.trusted if each not in trust.anchors) if before else (),
+    )
+
+
+def _replaced(
+    session: Session, who: Principal, entries: Sequence[EndpointCertificate], alias: str | None, origin: str
+) -> EndpointCertificate | None:
+    """Find what is under *alias* among the *entries* of *origin*; raises as `terms_to_test`."""
+    if not alias:
+        return None
+    for entry in entries:
+        if entry.alias == alias:
+            return entry
+    elsewhere = endpoint_certificates.get(session, who.organization, alias)
+    if elsewhere is None:
+        raise NotFound("endpoint certificate", alias)
+    raise InvalidField("alias", f"{alias} is for {elsewhere.origin}, not for {origin}.")
+
+
+def _saved(
+    who: Principal,
+    target: Endpoint,
+    before: EndpointCertificate | None,
+    uploaded: tuple[Certificate, ...],
+    now: datetime,
+    *,
+    keep: bool,
+) -> EndpointCertificate:
+    """Make what would be stored."""
+    if before:
+        return before.replaced_by(uploaded, now, keep=keep)
+    return admission.new_entry(who.organization, "", target, uploaded, now)
+
+
+def _stored(others: Sequence[EndpointCertificate], after: EndpointCertificate | None) -> tuple[Stored, ...]:
+    """Find what is trusted besides the current certificates of *after*."""
+    kept = [Stored(each.alias, each.previous, is_previous=True) for each in [*others, *([after] if after else [])]]
+    return tuple(
+        each for each in [*(Stored(each.alias, each.certificates) for each in others), *kept] if each.certificates
+    )
 
 
 def terms_to_call(store: Store, sealing: Sealing, who: Principal, endpoint: str, now: datetime) -> Terms | None:

@@ -2,16 +2,15 @@
 Endpoint certificates: import, look at, replace, delete. What is trusted here is trusted for one origin alone.
 """
 
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from holdfast.apis.api import Api
 from holdfast.apis.endpoint import Endpoint, Origin, parse_endpoint
-from holdfast.apis.endpoint_certificate import EndpointCertificate, Observation, Removal, check_alias
+from holdfast.apis.endpoint_certificate import EndpointCertificate, Removal, check_alias
 from holdfast.apis.trust_settings import TrustSettings, trust_by
 from holdfast.certificates import parsing
 from holdfast.certificates.certificate import Certificate
@@ -105,16 +104,7 @@ def add_certificate(
     refuse_foreign(session, who, target)
     refuse_insecure(target)
     admission.refuse_taken_alias(session, who, alias, "Choose another, or replace its certificate.")
-    entry = EndpointCertificate(
-        id=str(uuid.uuid4()),
-        organization=who.organization,
-        alias=alias,
-        endpoint=target.url,
-        origin=str(target.origin),
-        certificates=upload.certificates,
-        created_at=now,
-        updated_at=now,
-    )
+    entry = admission.new_entry(who.organization, alias, target, upload.certificates, now)
     admission.refuse_indistinguishable(session, entry)
     endpoint_certificates.insert(session, entry)
     admission.write_down(session, who, "import certificate", entry, now)
@@ -150,7 +140,7 @@ def replace_certificate(
     with store.write() as session:
         before = admission.found(session, who, alias)
         check_expected(expected, tag_of_certificate(before))
-        after = _succeeded(before, upload, now, keep=keep)
+        after = before.replaced_by(upload.certificates, now, keep=keep)
         admission.refuse_indistinguishable(session, after)
         _keep_replaced(session, who, before, after, now)
         endpoint_certificates.update(session, after)
@@ -244,14 +234,6 @@ def _names(session: Session, organization: str, origin: Origin, now: datetime) -
     decided = trust_settings.of_origins(session, organization, [str(origin)])
     settings = decided.get(str(origin)) or TrustSettings(organization, str(origin))
     return trust_by(settings, (), origin.reference, now).accepted_names
-
-
-def _succeeded(before: EndpointCertificate, upload: Upload, now: datetime, *, keep: bool) -> EndpointCertificate:
-    after = replace(before, certificates=upload.certificates, updated_at=now)
-    if keep and _prints(after.certificates) == _prints(before.certificates):
-        return after  # the same request again, or of somebody else: what is previous is so still
-    previous = before.certificates if keep else ()
-    return replace(after, previous=previous, replaced_at=now, observation=Observation())
 
 
 def _keep_replaced(

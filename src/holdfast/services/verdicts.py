@@ -18,6 +18,15 @@ from holdfast.probe import MOMENT, Presentation, Unseen
 
 ENDED = "connection closed after the handshake"
 UNCLEAR = {Cause.UNKNOWN_ISSUER, Cause.CLOSED_BEFORE_RESPONSE, Cause.OTHER}  # what the backend presents may tell more
+_NOT_ABOUT_TRUST = {
+    Cause.CONNECTION_REFUSED,
+    Cause.DNS_FAILURE,
+    Cause.TIMEOUT,
+    Cause.NOT_TLS,
+    Cause.CLOSED_BEFORE_RESPONSE,
+    Cause.TRUST_NOT_READY,
+    Cause.OTHER,
+}
 _FINER = {Cause.CHAIN_INCOMPLETE}
 _TIMED_OUT, _WITHOUT_HOST = {"UT", "SI", "DPE"}, {"UH", "DF"}
 
@@ -35,6 +44,11 @@ class Verdict:
     cipher: str = ""
     fingerprint: str = ""  # SHA-256 of the certificate that the gateway verified; empty: it does not say
     over_http2: bool = False  # the request that the backend did not answer
+
+    @property
+    def is_about_trust(self) -> bool:
+        """Whether a gateway has judged the certificates that it saw."""
+        return self.by == "gateway" and self.cause not in _NOT_ABOUT_TRUST
 
     @property
     def explanation(self) -> Explanation:

@@ -18,19 +18,33 @@ from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.findings import examine
 from holdfast.probe import Presentation
 from holdfast.services import catalog
-from holdfast.services.errors import Conflict, NotFound, TooManyTests
+from holdfast.services.errors import (
+    CertificateExpired,
+    Conflict,
+    IndistinguishableCertificates,
+    NotFound,
+    TooManyTests,
+)
 from holdfast.services.http1_fallback import connection_to
 from holdfast.services.principal import Principal
 from holdfast.services.probing import Checked, Probed
 from holdfast.services.runtime import Runtime
-from holdfast.services.tested_trust import terms_to_call, terms_to_test
+from holdfast.services.tested_trust import UNCHANGED, Change, terms_to_call, terms_to_test
 from holdfast.web.belonging import get_certificate_of, require_origin_of
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.session import Running, Visitor
 from holdfast.web.upload_form import read_upload, upload_form
 
 router = APIRouter(prefix="/apis/{api_id}")
-_REFUSALS = (InvalidField, CertificateError, Conflict, NotFound, TooManyTests)
+_REFUSALS = (
+    InvalidField,
+    CertificateError,
+    CertificateExpired,
+    IndistinguishableCertificates,
+    Conflict,
+    NotFound,
+    TooManyTests,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +82,16 @@ def _upload(
     fetched: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
     replaced: Annotated[str, Form()] = "",
+    keep: Annotated[bool, Form()] = False,
     certificate: UploadFile | None = None,
-) -> tuple[str, bytes | None, str, str]:
-    given = bool(pem.strip() or fetched or (certificate and certificate.filename))
-    return endpoint, read_upload(certificate, pem or fetched) if given else None, password, replaced
+) -> tuple[str, Change]:
+    if not (pem.strip() or fetched or (certificate and certificate.filename)):
+        return endpoint, UNCHANGED  # nothing is chosen yet, so nothing would be replaced
+    data = read_upload(certificate, pem or fetched)
+    return endpoint, Change(data, password or None, replaced or None, keep and bool(replaced))
 
 
-Upload = Annotated[tuple[str, bytes | None, str, str], Depends(_upload)]
+Upload = Annotated[tuple[str, Change], Depends(_upload)]
 
 
 @router.post("/certificates/test")
@@ -100,7 +117,7 @@ async def test_endpoint(
     endpoint = api.endpoint(environment)
     if endpoint is None:
         raise NotFound("endpoint", environment)
-    outcome = await _test(running, who, api, endpoint.url, None, "", "")
+    outcome = await _test(running, who, api, endpoint.url)
     template = "testing/_test.html" if wants_part(request) else "testing/test.html"
     return await run_in_threadpool(
         lambda: render(
@@ -158,9 +175,7 @@ async def fetch(
     return await run_in_threadpool(lambda: upload_form(request, who, api, purpose, typed, {}, fetched=context))
 
 
-async def _test(
-    running: Runtime, who: Principal, api: Api, endpoint: str, data: bytes | None, password: str, replaced: str
-) -> Outcome:
+async def _test(running: Runtime, who: Principal, api: Api, endpoint: str, change: Change = UNCHANGED) -> Outcome:
     try:
         require_origin_of(api, endpoint)
         terms = await run_in_threadpool(
@@ -170,10 +185,8 @@ async def _test(
             who,
             endpoint,
             running.now(),
-            data,
-            replaced or None,
-            password or None,
+            change,
         )
-        return Outcome(await running.probes.probe(who, endpoint, terms), data is not None)
+        return Outcome(await running.probes.probe(who, endpoint, terms), terms.with_upload)
     except _REFUSALS as error:
         return Outcome(error=str(error))
