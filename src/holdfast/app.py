@@ -57,8 +57,8 @@ from holdfast.services.observing import Observing
 from holdfast.services.on_time import OnTime, repeat
 from holdfast.services.probing import Probes
 from holdfast.services.publishing import Publisher
+from holdfast.services.retention import forget_old_rows
 from holdfast.services.runtime import Runtime, utc_now
-from holdfast.services.snapshot import forget_old_rows
 from holdfast.services.trust_settings import end_exceptions
 from holdfast.services.watching import accepted_chain
 from holdfast.settings import Address, Settings
@@ -226,7 +226,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             background.start("examination of failures", Examining(store, sealing, probes, failures).follow)
             look = partial(accepted_chain, store, sealing, probes)
             background.start("observation of rotations", Observing(store, look).follow)
-            background.start("old rows", partial(repeat, store, forget_old_rows, FORGET_EVERY))
+            forget = partial(forget_old_rows, audit_days=settings.audit_retention)
+            background.start("old rows", partial(repeat, store, forget, FORGET_EVERY))
             background.start("discovery", partial(keep_serving, cache, f"unix:{sockets / 'ads'}", failures.record))
             await process.start()
             background.start("gateway process", process.keep)

@@ -103,6 +103,7 @@ class Settings(BaseSettings):
     backend_websockets: int = Field(default=1024, ge=1, le=1_000_000)
     header_fields: int = Field(default=1000, ge=1, le=10_000)  # of a request or a response
     header_kib: int = Field(default=128, ge=1, le=8192)
+    audit_retention: int = Field(default=400, ge=0, le=36_500)  # days that audit events are kept; 0: for ever
     retire_after: float = Field(default=86_400.0, gt=0, le=30 * 86_400.0)  # seconds
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 

@@ -14,8 +14,9 @@ from holdfast.services import catalog, deletion, lifecycle, trust
 from holdfast.services.background import FIRST_PAUSE, Background
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.on_time import repeat
-from holdfast.services.snapshot import forget_old_rows
+from holdfast.services.retention import forget_old_rows
 from holdfast.store import journal
+from holdfast.store.old_rows import KEEP_CHANGES
 from issuing import issue
 from services.control_plane import PATIENCE, advance, control_plane, play
 from services.published import assert_consistent, changed, clusters_of, names, paths, secrets_named_by
@@ -149,7 +150,7 @@ def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, databas
 @pytest.mark.usefixtures("anna")
 def test_changes_that_everybody_has_seen_are_forgotten(store):
     with store.write() as session:
-        journal.announce(session, "default", "origin", "old", datetime.now(UTC) - 2 * journal.KEEP_CHANGES)
+        journal.announce(session, "default", "origin", "old", datetime.now(UTC) - 2 * KEEP_CHANGES)
         journal.announce(session, "default", "origin", "new", datetime.now(UTC))
 
     async def story():

@@ -1,16 +1,15 @@
 """What the publisher reads: all of it once, then only what changed."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from holdfast.apis.endpoint import parse_endpoint
-from holdfast.services.snapshot import forget_old_rows, read_changed, read_everything
-from holdfast.store import apis, endpoint_certificates, journal, removed_certificates
+from holdfast.services.snapshot import read_changed, read_everything
+from holdfast.store import apis, endpoint_certificates, journal
 from issuing import issue
 from services.control_plane import SEALING
-from store.values import NOW, make_api, make_entry, make_removed
+from store.values import NOW, make_api, make_entry
 from store.values import read as parsed
 
 
@@ -71,19 +70,6 @@ def test_previous_certificates_are_anchors_beside_the_current_ones(store, kept):
         endpoint_certificates.insert(session, replace(entry, previous=(parsed(issue("old.test")),)))
     anchors = read_everything(store, SEALING).trust["default"][PASTA].anchors
     assert {name for anchor in anchors for name in anchor.dns_names} == {"new.test", "old.test"}
-
-
-def test_old_rows_are_forgotten(store, kept):
-    del kept
-    now = datetime.now(UTC)
-    old, young = (replace(make_removed(), removed_at=now - timedelta(days=age)) for age in (31, 29))
-    with store.write() as session:
-        for removed in (old, young):
-            removed_certificates.insert(session, removed)
-    forget_old_rows(store)
-    with store.read() as session:
-        assert removed_certificates.find(session, "default", now - timedelta(days=9)) == ([young], 1)
-        assert journal.changes_after(session, 0) == []
 
 
 def test_nothing_is_read_when_nothing_changed(store, kept):

@@ -191,9 +191,7 @@ FOR_ALL = {
     caller_certificates.next_boundary,
     journal.last_change,
     journal.changes_after,
-    journal.forget_changes,
     endpoint_certificates.in_rotation,
-    removed_certificates.forget_removed,
 }
 # These write what names its organization itself.
 WRITES = {

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from holdfast.apis.endpoint_certificate import Generation, Observation, Removal
+from holdfast.services.retention import forget_old_rows
 from holdfast.store import endpoint_certificates, removed_certificates
 from holdfast.store.removed_certificates import KEEP_REMOVED, MAX_OF_ALIAS, MAX_OF_ORGANIZATION
 from issuing import issue
@@ -54,7 +55,7 @@ def test_after_30_days_it_is_never_found_and_then_deleted(store):
     with store.write() as session:
         assert removed_certificates.get(session, "default", old.id, NOW) is None
         assert removed_certificates.latest_replaced(session, "default", old.entry_id, NOW) is None
-        removed_certificates.forget_removed(session, NOW)
+    forget_old_rows(store, NOW)
     assert found(store, NOW - SECOND) == ([young], 1)
 
 

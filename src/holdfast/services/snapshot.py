@@ -26,7 +26,6 @@ from holdfast.store import (
     endpoint_certificates,
     http1_origins,
     journal,
-    removed_certificates,
     trust_settings,
 )
 from holdfast.store.database import Store
@@ -83,14 +82,6 @@ def read_changed(store: Store, sealing: Sealing, after: int) -> Snapshot:
         clients = take_identities(session, sealing, trust)
         last = changes[-1].sequence if changes else after
         return Snapshot(wanted, trust, clients, _callers(session, found), changes, last)
-
-
-def forget_old_rows(store: Store) -> None:
-    """Delete the change rows that every publisher has long seen, and certificates that can no longer be restored."""
-    now = datetime.now(UTC)
-    with store.write() as session:
-        journal.forget_changes(session, now)
-        removed_certificates.forget_removed(session, now)
 
 
 def _by_key(found: Iterable[Api]) -> dict[ApiKey, Api]:

@@ -3,15 +3,14 @@ What is written beside every change: the audit event for people, the change row 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holdfast.store.tables import AuditEventRow, ChangeRow
 
-KEEP_CHANGES = timedelta(days=1)
 ChangeKind = Literal["api", "origin"]
 
 
@@ -88,8 +87,3 @@ def changes_after(session: Session, sequence: int) -> list[Change]:
     """
     query = select(ChangeRow).where(ChangeRow.sequence > sequence).order_by(ChangeRow.sequence)
     return [Change(row.sequence, row.organization_id, row.at, row.kind, row.key) for row in session.scalars(query)]
-
-
-def forget_changes(session: Session, now: datetime) -> None:
-    """Delete change rows that every publisher has long seen."""
-    session.execute(delete(ChangeRow).where(ChangeRow.at < now - KEEP_CHANGES))

@@ -64,11 +64,6 @@ def find(
     return [_removed(row) for row in session.scalars(page)], total
 
 
-def forget_removed(session: Session, now: datetime) -> None:
-    """Delete what can no longer be restored."""
-    session.execute(delete(RemovedCertificateRow).where(RemovedCertificateRow.removed_at <= now - KEEP_REMOVED))
-
-
 def _row(removed: RemovedCertificate) -> RemovedCertificateRow:
     return RemovedCertificateRow(
         id=removed.id,

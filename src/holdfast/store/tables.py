@@ -89,6 +89,7 @@ class SessionRow(Table):
     address: Mapped[str] = mapped_column(server_default=text("''"))
     agent: Mapped[str] = mapped_column(server_default=text("''"))
     user: Mapped[UserRow] = relationship(lazy="joined")
+    __table_args__ = (Index("session_by_user", "user_id"), Index("session_by_expiry", "expires_at"))
 
 
 class ApplicationRow(Table):

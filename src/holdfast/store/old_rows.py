@@ -1,0 +1,71 @@
+"""
+Rows that nobody needs any more, of all tables that would otherwise only grow.
+
+Looking for them only reads, and they are deleted a batch at a time, so that no writer waits for long.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, delete, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from holdfast.store.removed_certificates import KEEP_REMOVED
+from holdfast.store.tables import (
+    AuditEventRow,
+    ChangeRow,
+    OrganizationRow,
+    RemovedCertificateRow,
+    SessionRow,
+    TokenRow,
+)
+
+BATCH = 500
+KEEP_CHANGES = timedelta(days=1)  # publishers see change rows within milliseconds
+_Key = InstrumentedAttribute[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OldRows:
+    """Rows of one table that can be deleted: their *key*, and a query for the keys of at most BATCH of them."""
+
+    key: _Key
+    query: Select[Any]
+
+    @property
+    def table(self) -> str:
+        """The name of the table."""
+        return str(self.key.class_.__tablename__)
+
+
+def old_rows(now: datetime, audit_retention: timedelta | None) -> list[OldRows]:
+    """List what can be deleted, of all organizations; audit events only after *audit_retention* (None: never)."""
+    removed = RemovedCertificateRow
+    every_organization = removed.organization_id.in_(select(OrganizationRow.id))  # the index begins with it
+    ended = [
+        OldRows(removed.id, select(removed.id).where(every_organization, removed.removed_at <= now - KEEP_REMOVED)),
+        OldRows(SessionRow.token_hash, select(SessionRow.token_hash).where(SessionRow.expires_at <= now)),
+        OldRows(TokenRow.id, select(TokenRow.id).where(TokenRow.expires_at <= now)),
+    ]
+    past = [_before(ChangeRow.sequence, ChangeRow.at, now - KEEP_CHANGES)]
+    if audit_retention is not None:
+        past.append(_before(AuditEventRow.id, AuditEventRow.at, now - audit_retention))
+    return [*past, *(OldRows(each.key, each.query.limit(BATCH)) for each in ended)]
+
+
+def find_old(session: Session, rows: OldRows) -> Sequence[Any]:
+    """Find the keys of at most BATCH rows."""
+    return session.scalars(rows.query).all()
+
+
+def delete_rows(session: Session, rows: OldRows, keys: Sequence[Any]) -> None:
+    """Delete the rows with these keys."""
+    session.execute(delete(rows.key.class_).where(rows.key.in_(keys)))
+
+
+def _before(key: _Key, at: _Key, end: datetime) -> OldRows:
+    """Rows before *end* where keys increase with time: only the first ones are looked at, so no index is needed."""
+    first = select(key).order_by(key).limit(BATCH)
+    return OldRows(key, select(key).where(key.in_(first), at < end))

@@ -1,0 +1,134 @@
+"""What nobody needs any more is deleted, in batches, and nothing else is."""
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select, text
+
+from holdfast.services import retention
+from holdfast.services.retention import forget_old_rows
+from holdfast.settings import Settings
+from holdfast.store import accounts, journal, removed_certificates, tokens
+from holdfast.store import old_rows as old_rows_module
+from holdfast.store.accounts import User
+from holdfast.store.journal import AuditEvent
+from holdfast.store.old_rows import BATCH, old_rows
+from holdfast.store.tables import AuditEventRow, ChangeRow, RemovedCertificateRow, SessionRow, TokenRow
+from holdfast.store.tokens import Kind, Token
+from store.values import NOW, make_removed
+
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+USER = User("anna", "default", "anna", "hash")
+
+
+def write_audit_event(session, at):
+    journal.record(session, AuditEvent("default", at, "anna", "create API", "Pizza", ""))
+
+
+def announce(session, at):
+    journal.announce(session, "default", "api", "id", at)
+
+
+def keep_removed(session, at):
+    removed_certificates.insert(session, replace(make_removed(), id=str(uuid.uuid4()), removed_at=at))
+
+
+def open_session(session, ends_at):
+    accounts.insert_session(session, str(uuid.uuid4()), USER, NOW - 900 * DAY, ends_at)
+
+
+def make_token(session, ends_at):
+    token = Token(str(uuid.uuid4()), "default", "anna", "grant", Kind.PERSONAL, "token", (), NOW - 900 * DAY, ends_at)
+    tokens.insert_token(session, token, token.id, NOW - 900 * DAY)
+
+
+# What writes a row, its table, and how long before now the time is that lets it be deleted.
+KINDS = {
+    "changes": (announce, ChangeRow, DAY),
+    "audit events": (write_audit_event, AuditEventRow, 400 * DAY),
+    "removed certificates": (keep_removed, RemovedCertificateRow, 30 * DAY),
+    "sessions": (open_session, SessionRow, 0 * DAY),
+    "tokens": (make_token, TokenRow, 0 * DAY),
+}
+
+
+@pytest.fixture
+def fill(store, anna):
+    """Write a row of a kind for each of some times."""
+    del anna
+    with store.write() as session:
+        accounts.insert_user(session, USER, NOW)
+
+    def fill(kind, *times):
+        with store.write() as session:
+            for at in times:
+                KINDS[kind][0](session, at)
+
+    return fill
+
+
+def count(store, table):
+    with store.read() as session:
+        return session.scalar(select(func.count()).select_from(table))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_are_deleted_when_their_time_is_over(store, fill, kind):
+    _, table, age = KINDS[kind]
+    fill(kind, NOW - age - SECOND, NOW - age + SECOND, NOW + DAY)
+    forget_old_rows(store, NOW, audit_days=400)
+    assert count(store, table) == 2
+    forget_old_rows(store, NOW, audit_days=400)
+    assert count(store, table) == 2
+
+
+def test_audit_events_are_kept_for_ever_if_nothing_else_is_set(store, fill):
+    fill("audit events", NOW - 9000 * DAY)
+    forget_old_rows(store, NOW)
+    assert count(store, AuditEventRow) == 1
+    assert Settings.model_fields["audit_retention"].default == 400
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_rows_are_deleted_in_batches(store, fill, kind, monkeypatch):
+    for module in (retention, old_rows_module):
+        monkeypatch.setattr(module, "BATCH", 5)
+    _, table, age = KINDS[kind]
+    fill(kind, *[NOW - age - SECOND] * 11, NOW + DAY)
+    transactions = []
+    store.on_write(lambda: transactions.append(count(store, table)))
+    forget_old_rows(store, NOW, audit_days=400)
+    assert transactions == [7, 2, 1]
+
+
+def test_a_round_that_finds_nothing_writes_nothing(store, fill):
+    fill("changes", NOW)
+    transactions = []
+    store.on_write(lambda: transactions.append(1))
+    forget_old_rows(store, NOW, audit_days=400)
+    assert transactions == []
+
+
+def plan(session, query):
+    compiled = query.compile(session.connection(), compile_kwargs={"literal_binds": True})
+    return [row[3] for row in session.execute(text(f"EXPLAIN QUERY PLAN {compiled}"))]
+
+
+def test_no_table_is_read_as_a_whole_to_find_old_rows(store):
+    by_key = {"change", "audit_event"}  # whose first rows are read, by a scan that ends after a batch of them
+    with store.read() as session:
+        for rows in old_rows(NOW, DAY):
+            steps = plan(session, rows.query)
+            assert f" LIMIT {BATCH}" in str(rows.query.compile(compile_kwargs={"literal_binds": True}))
+            assert any(step.startswith(f"SEARCH {rows.table} USING ") for step in steps), steps
+            assert f"SCAN {rows.table}" not in steps or rows.table in by_key, steps
+
+
+def test_sessions_of_a_user_are_found_by_an_index(store):
+    with store.read() as session:
+        query = select(SessionRow.token_hash).where(
+            SessionRow.organization_id == "default", SessionRow.user_id == "anna"
+        )
+        assert plan(session, query) == ["SEARCH session USING INDEX session_by_user (user_id=?)"]
