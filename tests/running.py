@@ -84,6 +84,7 @@ class Holdfast:
         self.errors = self.output  # set another file to keep standard error apart
         self.admin_password = "correct horse battery staple"
         self._addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
+        self._several: dict[str, str] = {}
         if gateway_identity:
             self._addresses |= zip(("gateway-tls", "sandbox-tls"), free_addresses(2), strict=True)
             self._addresses |= zip(("gateway-tls-cert", "gateway-tls-key"), map(str, gateway_identity), strict=True)
@@ -155,6 +156,12 @@ class Holdfast:
         """Start the gateway without TLS from now on."""
         self._addresses = {name: each for name, each in self._addresses.items() if "-tls" not in name}
 
+    def listen_by_name_and_on_ipv6(self) -> None:
+        """Start with `localhost` and `[::1]` from now on, on the same ports."""
+        for name in ("publisher", "gateway", "sandbox"):
+            port = self._addresses[name].rpartition(":")[2]
+            self._several[name] = f"localhost:{port},[::1]:{port}"
+
     def refuse_to_start(self, **options: str) -> str:
         """Run the command with *options* where it cannot start; see that it says so in one line and give the line."""
         command = self._command(**options)
@@ -165,7 +172,7 @@ class Holdfast:
 
     def options(self, **others: str) -> list[str]:
         """Give the options that name its data and its addresses, or *others*."""
-        every = {"data": str(self.data)} | self._addresses | others
+        every = {"data": str(self.data)} | self._addresses | self._several | others
         return [f"--{name}={value}" for name, value in every.items()]
 
     def _command(self, **options: str) -> list[str]:

@@ -98,14 +98,14 @@ def test_version_is_that_of_the_package(run):
 
 
 @pytest.mark.parametrize("option", ["--publisher", "--gateway", "--sandbox"])
-@pytest.mark.parametrize("address", ["9080", "localhost:9080", "127.0.0.1:", "127.0.0.1:http", ":9080"])
+@pytest.mark.parametrize("address", ["9080", "127.0.0.1:", "127.0.0.1:http", ":9080", "::1:9080"])
 def test_an_address_that_is_none_is_named_with_its_option(refusal, option, address):
-    said = f"{address!r} is not HOST:PORT with an IP address, like 127.0.0.1:9080."
+    said = f"{address!r} is not HOST:PORT, like 127.0.0.1:9080, [::1]:9080 or gateway.example:8280."
     assert refusal(option, address) == f"holdfast: {option}: {said}"
 
 
 def test_a_port_that_cannot_be_is_named_with_its_option(refusal):
-    said = "'127.0.0.1:65536' has a port that is not between 1 and 65535."
+    said = "'127.0.0.1:65536' is not HOST:PORT, like 127.0.0.1:9080, [::1]:9080 or gateway.example:8280."
     assert refusal("--gateway", "127.0.0.1:65536") == f"holdfast: --gateway: {said}"
 
 
@@ -125,8 +125,10 @@ def test_a_busy_port_is_named_and_what_to_do_about_it(refusal, name):
     with socket.create_server(("127.0.0.1", 0)) as busy:
         addresses[name] = f"127.0.0.1:{busy.getsockname()[1]}"
         line = refusal(*(f"--{option}={address}" for option, address in addresses.items()))
-    assert line.startswith(f"holdfast: {addresses[name]} cannot be listened on (Address already in use")
-    assert line.endswith(f"Choose another with --{name} HOST:PORT.")
+    assert line == (
+        f"holdfast: Can't listen on {addresses[name]}: address already in use. "
+        f"End the program that uses it, or choose another with --{name} HOST:PORT."
+    )
 
 
 def test_a_directory_that_cannot_be_made_is_named(run, tmp_path):

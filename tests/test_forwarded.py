@@ -76,7 +76,7 @@ def seen_by_the_application(trusted, *headers):
 
     async def ask():
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            async with serving(ForwardedClient(tell, trusted), listening, None, connection_limits(1024)):
+            async with serving(ForwardedClient(tell, trusted), [listening], None, connection_limits(1024)):
                 reader, writer = await asyncio.open_connection(*listening.getsockname())
                 writer.write("\r\n".join(["GET / HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""]).encode())
                 answer = await asyncio.wait_for(reader.read(), 5)

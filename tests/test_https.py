@@ -80,7 +80,7 @@ def test_files_that_change_are_noticed_without_a_signal(tmp_path):
     async def story():
         with socket.create_server(("127.0.0.1", 0)) as listening:
             address = listening.getsockname()
-            async with serving(nothing, listening, certificate.context, connection_limits(1024)):
+            async with serving(nothing, [listening], certificate.context, connection_limits(1024)):
                 watching = asyncio.create_task(certificate.watch(every=0.01))
                 before = await presented(address)
                 write_identity(tmp_path, second)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+IpAddress = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Resolver = Callable[[str], Sequence[str]]
 EVERYWHERE: tuple[Network, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
@@ -42,6 +43,7 @@ _NEVER = _METADATA + tuple(
         "ff00::/8",
     )
 )
+_MAPPED = IPv6Network("::ffff:0:0/96")
 _LAST = 12
 # In which IPv6 networks an address has the four bytes of an IPv4 address, and from which of its bytes on.
 _EMBEDDINGS: tuple[tuple[Network, int], ...] = (
@@ -84,11 +86,11 @@ def resolve(host: str, networks: Iterable[Network], seconds: float, resolver: Re
     return [str(address) for address in sorted(kept, key=lambda address: -address.version)][:MAX_ADDRESSES]
 
 
-def may_be_reached(address: IPv4Address | IPv6Address, networks: Sequence[Network]) -> bool:
+def may_be_reached(address: IpAddress, networks: Sequence[Network]) -> bool:
     """Say whether *address*, and each IPv4 address that it leads to, is in *networks* and in none that never is."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped  # the machine connects to that one
-    meant: list[IPv4Address | IPv6Address] = [address]
+    meant: list[IpAddress] = [address]
     if isinstance(address, IPv6Address):
         meant += _embedded(address)
     if not all(is_in(each, networks) and not is_in(each, _NEVER) for each in meant):
@@ -97,7 +99,29 @@ def may_be_reached(address: IPv4Address | IPv6Address, networks: Sequence[Networ
     return isinstance(address, IPv4Address) or not is_in(_at(address, _LAST), _METADATA)
 
 
-def is_in(address: IPv4Address | IPv6Address, networks: Iterable[Network]) -> bool:
+def read_ip(text: str) -> IpAddress:
+    """Read an IP address, an IPv4-mapped one (`::ffff:192.0.2.1`) as the IPv4 address that it is; raise ValueError."""
+    address = ip_address(text)
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def read_network(text: str) -> Network:
+    """Read a network, one of IPv4-mapped addresses as the IPv4 network that it is; raise ValueError."""
+    network = ip_network(text)
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+        return ip_network(f"{_at(network.network_address, _LAST)}/{network.prefixlen - _MAPPED.prefixlen}")
+    return network
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether *host*, a name or an IP address without brackets, is this machine and nothing else."""
+    try:
+        return read_ip(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def is_in(address: IpAddress, networks: Iterable[Network]) -> bool:
     """Say whether *address* is in one of *networks*."""
     return any(address.version == network.version and address in network for network in networks)
 

@@ -17,7 +17,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from holdfast import rest, web
 from holdfast.addresses import Network
 from holdfast.admin_password import ensure_admin
-from holdfast.apis.endpoint import Environment
 from holdfast.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
 from holdfast.concurrency_limit import ConcurrencyLimit
 from holdfast.directories import data_directory, temporary_directory
@@ -33,14 +32,8 @@ from holdfast.host_cookie import HostCookie
 from holdfast.http_server import serving
 from holdfast.https import GatewayCertificate, ServerCertificate
 from holdfast.limits import connection_limits, raise_file_limit
-from holdfast.machine import (
-    CannotStart,
-    check_free,
-    listening,
-    refuse_open_http,
-    url_of,
-    wait_until_answering,
-)
+from holdfast.listen_addresses import PUBLISHER, listen_addresses
+from holdfast.machine import CannotStart, listening, refuse_open_http, url_of
 from holdfast.middleware import CrossOriginProtection, SecurityHeaders
 from holdfast.oidc import open_single_sign_on
 from holdfast.rate_limit import RateLimit
@@ -53,6 +46,7 @@ from holdfast.services.enforcement import Enforcements
 from holdfast.services.examining import Examining
 from holdfast.services.failures import Failures
 from holdfast.services.http1_fallback import remember_http1
+from holdfast.services.listening import Listening
 from holdfast.services.observing import Observing
 from holdfast.services.on_time import OnTime, repeat
 from holdfast.services.probing import Probes
@@ -61,7 +55,7 @@ from holdfast.services.retention import forget_old_rows
 from holdfast.services.runtime import Runtime, utc_now
 from holdfast.services.trust_settings import end_exceptions
 from holdfast.services.watching import accepted_chain
-from holdfast.settings import Address, Settings
+from holdfast.settings import Addresses, Settings
 from holdfast.shares import Shares
 from holdfast.store.database import Store
 
@@ -146,7 +140,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             be used, or passwords would travel in the clear.
         EnvoyMissing: There is no Envoy.
     """
-    certificate, gateway_certificate = server_certificate(settings), server_certificate_of_gateways(settings)
+    addresses = listen_addresses(settings)
+    certificate = server_certificate(settings, addresses.publisher)
+    gateway_certificate = server_certificate_of_gateways(settings)
     envoy = find_envoy(settings.envoy)
     sso = open_single_sign_on(settings)
     data = settings.data.expanduser()
@@ -154,10 +150,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     with (
         data_directory(data),
         temporary_directory() as sockets,
-        listening(settings.publisher, "publisher") as publisher_socket,
+        listening(addresses.publisher, PUBLISHER) as publisher_sockets,
     ):
-        for name, address in settings.gateway_addresses.items():
-            check_free(address, name)
+        addresses.check_free()
         sealing = open_sealing(settings, data)
         store = Store(data / DATABASE_FILE)
         accounts = Accounts(store)
@@ -167,21 +162,18 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         to_backends = backend_limits(settings)
         failures = Failures(cache.tell_observers_soon, partial(_presents_client_certificate, cache), to_backends)
         enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
-        listeners: dict[Environment, Address] = {"production": settings.gateway, "sandbox": settings.sandbox}
-        tls_listeners = tls_addresses(settings)
         publisher = Publisher(
             store,
             cache,
             enforcements,
-            listeners,
+            addresses.by_environment(tls=False),
             settings.backend_drain,
             sealing=sealing,
-            tls_listeners=tls_listeners,
+            tls_listeners=addresses.by_environment(tls=True),
             limits=to_backends,
             trusted_proxies=settings.trusted_proxies,
         )
-        gateways = {environment: url_of(address) for environment, address in listeners.items()}
-        tls_gateways = {environment: url_of(address, "https") for environment, address in tls_listeners.items()}
+        listening_gateways = Listening(cache, addresses.gateway)
         quiet = timedelta(seconds=settings.retire_after)
         probes = Probes(
             cache,
@@ -200,9 +192,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             cache,
             probes,
             sealing,
-            gateways,
-            tls_gateways,
+            addresses.urls(tls=False),
+            addresses.urls(tls=True),
             single_sign_on=sso,
+            listening=listening_gateways,
             retire_after=quiet,
         )
 
@@ -229,20 +222,23 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             forget = partial(forget_old_rows, audit_days=settings.audit_retention)
             background.start("old rows", partial(repeat, store, forget, FORGET_EVERY))
             background.start("discovery", partial(keep_serving, cache, f"unix:{sockets / 'ads'}", failures.record))
+            background.start("listeners", listening_gateways.follow)
             await process.start()
             background.start("gateway process", process.keep)
             for each in (certificate, gateway_certificate):
                 if each:
                     background.start(f"certificate of the {each.whose}", each.watch)
             conditions = {"gateway": lambda: bool(cache.gateways), "background tasks": lambda: not background.failing}
+            options = [listener.option for listener in addresses.gateway]
+            conditions |= {f"listener {option}": partial(listening_gateways.holds, option) for option in options}
             readiness = Readiness(conditions)
             app = create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness)
             tls = certificate.context if certificate else None
             server = await stack.enter_async_context(
-                serving(app, publisher_socket, tls, limits, settings.trusted_proxies)
+                serving(app, publisher_sockets, tls, limits, settings.trusted_proxies)
             )
-            await wait_until_answering([*listeners.values(), *tls_listeners.values()], data / "envoy.log")
-            url = url_of(settings.publisher, "https" if certificate else "http")
+            await listening_gateways.wait(data / "envoy.log")
+            url = url_of(settings.publisher[0], "https" if certificate else "http")
             try:
                 yield Running(runtime, url, password, certificate, gateway_certificate)
             finally:
@@ -252,10 +248,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                     draining.create_task(process.drain(settings.drain_timeout))
 
 
-def server_certificate(settings: Settings) -> ServerCertificate | None:
-    """Read what the publisher presents, None if it speaks http. Raises CannotStart."""
+def server_certificate(settings: Settings, publisher: Addresses) -> ServerCertificate | None:
+    """Read what the publisher presents, None if it speaks http on the *publisher* addresses. Raises CannotStart."""
     if settings.tls_cert is None and settings.tls_key is None:
-        refuse_open_http(settings.publisher, allowed=settings.insecure_http)
+        refuse_open_http(publisher, allowed=settings.insecure_http)
         return None
     if settings.tls_cert is None or settings.tls_key is None:
         raise CannotStart("--tls-cert and --tls-key belong together. Give both or none.")
@@ -265,20 +261,15 @@ def server_certificate(settings: Settings) -> ServerCertificate | None:
 def server_certificate_of_gateways(settings: Settings) -> GatewayCertificate | None:
     """Read what gateways present to callers, None if they speak http alone. Raises CannotStart."""
     files = (settings.gateway_tls_cert, settings.gateway_tls_key)
-    if not tls_addresses(settings) and files == (None, None):
+    listens = bool(settings.gateway_tls or settings.sandbox_tls)
+    if not listens and files == (None, None):
         return None
-    if not tls_addresses(settings) or settings.gateway_tls_cert is None or settings.gateway_tls_key is None:
+    if not listens or settings.gateway_tls_cert is None or settings.gateway_tls_key is None:
         raise CannotStart(
             "--gateway-tls or --sandbox-tls, --gateway-tls-cert and --gateway-tls-key belong together. "
             "Give all or none."
         )
     return GatewayCertificate(settings.gateway_tls_cert, settings.gateway_tls_key)
-
-
-def tls_addresses(settings: Settings) -> dict[Environment, Address]:
-    """Say where gateways speak https."""
-    found: dict[Environment, Address | None] = {"production": settings.gateway_tls, "sandbox": settings.sandbox_tls}
-    return {environment: address for environment, address in found.items() if address}
 
 
 def backend_limits(settings: Settings) -> BackendLimits:

@@ -102,7 +102,7 @@ class Acceptor:
 
     def __init__(
         self,
-        listening: socket.socket,
+        listening: Sequence[socket.socket],
         tls: ssl.SSLContext | None,
         make: Callable[[Callable[[], None]], HttpConnection],
         limits: ConnectionLimits,
@@ -119,34 +119,40 @@ class Acceptor:
 
     def start(self) -> None:
         """Accept connections from now on."""
-        # What the kernel takes from a client is bounded before anybody reads it; accepted sockets inherit this.
-        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        self._listening.setblocking(False)
+        for each in self._listening:
+            # What the kernel takes from a client is bounded before anybody reads it; accepted sockets inherit this.
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            each.setblocking(False)
         self._listen()
 
     def close(self) -> None:
         """Accept no more: who connects from now on is refused by the system."""
-        if self._listening.fileno() < 0:
-            return
-        self._loop.remove_reader(self._listening)
+        self._listen_no_longer()
         if self._retry:
             self._retry.cancel()
-        self._listening.close()
+        for each in self._listening:
+            each.close()
 
     def _listen(self) -> None:
         self._retry = None
-        self._loop.add_reader(self._listening, self._accept)
+        for each in self._listening:
+            self._loop.add_reader(each, self._accept, each)
 
-    def _accept(self) -> None:
+    def _listen_no_longer(self) -> None:
+        for each in self._listening:
+            if each.fileno() >= 0:
+                self._loop.remove_reader(each)
+
+    def _accept(self, listening: socket.socket) -> None:
         for _ in range(ACCEPT_AT_ONCE):
             try:
-                accepted, (host, *_) = self._listening.accept()
+                accepted, (host, *_) = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionError):
                 return
             except OSError as error:
                 # No files or no memory: what waits is accepted when there are some again.
                 log.error("connections wait for the publisher", why=error.strerror)
-                self._loop.remove_reader(self._listening)
+                self._listen_no_longer()
                 self._retry = self._loop.call_later(PAUSE_WITHOUT_FILES, self._listen)
                 return
             holder = client_key(host)

@@ -33,13 +33,13 @@ CLOSE = (b"connection", b"close")
 @asynccontextmanager
 async def serving(
     app: ASGIApp,
-    listening: socket.socket,
+    listening: Sequence[socket.socket],
     tls: ssl.SSLContext | None,
     limits: ConnectionLimits,
     trusted_proxies: Sequence[Network] = (),
 ) -> AsyncIterator["Server"]:
     """
-    Serve *app* on a socket, over TLS if a context is given, until the block ends.
+    Serve *app* on sockets, over TLS if a context is given, until the block ends.
 
     *trusted_proxies* may use up all connections; every other address has its share of them.
     """
@@ -59,7 +59,7 @@ class Server:
     def __init__(
         self,
         app: ASGIApp,
-        listening: socket.socket,
+        listening: Sequence[socket.socket],
         tls: ssl.SSLContext | None,
         limits: ConnectionLimits,
         trusted_proxies: Sequence[Network],

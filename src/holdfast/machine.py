@@ -5,14 +5,11 @@ What Holdfast takes of the machine: ports.
 import asyncio
 import os
 import socket
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from ipaddress import ip_address
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
-from holdfast.settings import Address
-
-READY_WITHIN = 30.0  # seconds
+from holdfast.addresses import is_loopback
+from holdfast.settings import Address, Addresses
 
 
 class CannotStart(RuntimeError):
@@ -20,62 +17,75 @@ class CannotStart(RuntimeError):
 
 
 @contextmanager
-def listening(address: Address, name: str) -> Iterator[socket.socket]:
-    """Listen on *address*, which `--name` set; raise CannotStart."""
+def listening(addresses: Addresses, option: str) -> Iterator[list[socket.socket]]:
+    """Listen on all *addresses*, which `--option` set; raise CannotStart."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(_listen(address, option)) for address in addresses]
+        for each in sockets:
+            # asyncio does this only for sockets that it makes itself; without it, an answer can wait 40 ms for an ACK.
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield sockets
+
+
+def check_free(address: Address, option: str) -> None:
+    """Look before Envoy starts whether it can listen there; raise CannotStart."""
+    _listen(address, option).close()
+
+
+def listen_problem(address: Address) -> str | None:
+    """Say in a sentence why *address* can't be listened on now, None if it can."""
     try:
-        made = socket.create_server(address, family=_family(address), backlog=512)
+        _open(address).close()
     except OSError as error:
-        raise _refused(address, name, error) from error
-    with made:
-        # asyncio does this only for sockets that it makes itself; without it, an answer can wait 40 ms for an ACK.
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        yield made
+        return _sentence(address, error)
+    return None
 
 
-def check_free(address: Address, name: str) -> None:
-    """Envoy would only write a busy port to its log; so look before it starts."""
-    with listening(address, name):
-        pass
+def _listen(address: Address, option: str) -> socket.socket:
+    try:
+        return _open(address)
+    except OSError as error:
+        advice = f"End the program that uses it, or choose another with --{option} HOST:PORT."
+        raise CannotStart(f"{_sentence(address, error)} {advice}") from error
 
 
-def _family(address: Address) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+def _open(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    return socket.create_server(address, family=family, backlog=512)  # on `::` for IPv6 only, as in Envoy
 
 
-def _refused(address: Address, name: str, error: OSError) -> CannotStart:
-    where = url_of(address).removeprefix("http://")
-    return CannotStart(
-        f"{where} cannot be listened on ({os.strerror(error.errno or 0)}). Choose another with --{name} HOST:PORT."
-    )
+def _sentence(address: Address, error: OSError) -> str:
+    return cannot_listen(written(address), os.strerror(error.errno or 0))
+
+
+def cannot_listen(where: str, why: str) -> str:
+    """Say in a sentence that HOST:PORT can't be listened on; *why* is the system's word for it."""
+    return f"Can't listen on {where}: {why[:1].lower()}{why[1:]}."
+
+
+def written(address: Address) -> str:
+    """Write an address as HOST:PORT."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def url_of(address: Address, scheme: str = "http") -> str:
     """Write an address as a URL."""
-    host, port = address
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+    return f"{scheme}://{written(address)}"
 
 
-def refuse_open_http(publisher: Address, *, allowed: bool) -> None:
+def refuse_open_http(publisher: Addresses, *, allowed: bool) -> None:
     """Raise CannotStart where passwords would travel in the clear: http beyond this machine, if not *allowed*."""
-    if not allowed and not ip_address(publisher[0]).is_loopback:
+    exposed = [address for address in publisher if not is_loopback(address[0])]
+    if exposed and not allowed:
         raise CannotStart(
-            f"{url_of(publisher)} can be reached from elsewhere, and passwords would travel in the clear: "
+            f"{url_of(exposed[0])} can be reached from elsewhere, and passwords would travel in the clear: "
             "give --tls-cert and --tls-key, or --insecure-http if a TLS proxy stands before it."
         )
 
 
-async def wait_until_answering(addresses: Iterable[Address], log: Path) -> None:
-    """Wait until something answers on all *addresses*; raise CannotStart and name *log* when it takes too long."""
-    try:
-        async with asyncio.timeout(READY_WITHIN):
-            for address in addresses:
-                while not await _answers(address):  # noqa: ASYNC110 - another process has no event for us
-                    await asyncio.sleep(0.01)
-    except TimeoutError as error:
-        raise CannotStart(f"The gateway did not start within {READY_WITHIN:.0f} seconds. {log} says why.") from error
-
-
-async def _answers(address: Address) -> bool:
+async def answers(address: Address) -> bool:
+    """Say whether something accepts connections on *address*."""
     try:
         _, writer = await asyncio.open_connection(*address)
     except OSError:

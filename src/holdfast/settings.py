@@ -2,32 +2,53 @@
 Every knob, typed. Each is also an environment variable: `HOLDFAST_` and its name.
 """
 
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from holdfast.addresses import EVERYWHERE, Network
+from holdfast.addresses import EVERYWHERE, Network, read_ip, read_network
+from holdfast.apis.url import parse_host
 from holdfast.services.permissions import Role
 
 Address = tuple[str, int]
+Addresses = tuple[Address, ...]
 
 
-def read_address(value: object) -> object:
-    """Read HOST:PORT, the host an IP address (IPv6 in brackets); raise ValueError when it is none."""
-    if not isinstance(value, str):
+def read_addresses(value: object) -> object:
+    """
+    Read one or more HOST:PORT, in several texts or with commas between them; raise ValueError when one can't be used.
+
+    The host is a name or an IP address, IPv6 in brackets; one that is IPv4-mapped becomes the IPv4 address.
+    """
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list):
         return value
-    host, _, port = value.rpartition(":")
+    written = [part.strip() for text in value for part in str(text).split(",") if part.strip()]
+    if not written:
+        raise ValueError("It is empty. Give HOST:PORT, like 127.0.0.1:9080, or leave it out")
+    return tuple(dict.fromkeys(_read_address(part) for part in written))
+
+
+def _read_address(written: str) -> Address:
+    host, _, port = written.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
     try:
-        number = int(port)
-        address = str(ip_address(host.removeprefix("[").removesuffix("]")))
-    except ValueError as error:
-        raise ValueError(f"{value!r} is not HOST:PORT with an IP address, like 127.0.0.1:9080") from error
-    if not 0 < number < 65536:
-        raise ValueError(f"{value!r} has a port that is not between 1 and 65535")
-    return address, number
+        if not 0 < int(port[:6]) < 65536 or not port.isdecimal() or (host != bare) != (":" in bare):
+            raise ValueError
+        return _read_host(bare), int(port)
+    except ValueError:
+        text = f"{written!r} is not HOST:PORT, like 127.0.0.1:9080, [::1]:9080 or gateway.example:8280"
+        raise ValueError(text) from None
+
+
+def _read_host(bare: str) -> str:
+    try:
+        return str(read_ip(bare))
+    except ValueError:
+        return parse_host(bare)
 
 
 def read_networks(value: object) -> object:
@@ -38,7 +59,7 @@ def read_networks(value: object) -> object:
     if not written:
         raise ValueError("It is empty. List networks, like 10.0.0.0/8,fd00::/8, or leave it out")
     try:
-        return tuple(ip_network(part) for part in written)
+        return tuple(read_network(part) for part in written)
     except ValueError as error:
         raise ValueError(f"{value!r} is not a list of networks, like 10.0.0.0/8,fd00::/8 ({error})") from error
 
@@ -57,7 +78,7 @@ def read_group_roles(value: object) -> object:
 
 GroupRoles = Annotated[tuple[tuple[str, Role], ...], NoDecode, BeforeValidator(read_group_roles)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(read_networks)]
-ListenAddress = Annotated[Address, NoDecode, BeforeValidator(read_address)]
+ListenAddresses = Annotated[Addresses, NoDecode, BeforeValidator(read_addresses)]
 
 
 class Settings(BaseSettings):
@@ -66,13 +87,13 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HOLDFAST_", frozen=True)
 
     data: Path = Path("~/.local/share/holdfast")
-    publisher: ListenAddress = ("127.0.0.1", 9080)
-    gateway: ListenAddress = ("127.0.0.1", 8280)
-    sandbox: ListenAddress = ("127.0.0.1", 8281)
+    publisher: ListenAddresses = (("127.0.0.1", 9080),)
+    gateway: ListenAddresses = (("127.0.0.1", 8280),)
+    sandbox: ListenAddresses = (("127.0.0.1", 8281),)
     tls_cert: Path | None = None  # of the publisher; with the chain
     tls_key: Path | None = None
-    gateway_tls: ListenAddress | None = None  # production over https
-    sandbox_tls: ListenAddress | None = None
+    gateway_tls: ListenAddresses = ()  # production over https
+    sandbox_tls: ListenAddresses = ()
     gateway_tls_cert: Path | None = None  # of both; with the chain
     gateway_tls_key: Path | None = None
     insecure_http: bool = False  # beyond this machine
@@ -106,10 +127,3 @@ class Settings(BaseSettings):
     audit_retention: int = Field(default=400, ge=0, le=36_500)  # days that audit events are kept; 0: for ever
     retire_after: float = Field(default=86_400.0, gt=0, le=30 * 86_400.0)  # seconds
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
-
-    @property
-    def gateway_addresses(self) -> dict[str, Address]:
-        """Where the gateway listens, by the names of the options that say so."""
-        found = {"gateway": self.gateway, "sandbox": self.sandbox}
-        tls = {"gateway-tls": self.gateway_tls, "sandbox-tls": self.sandbox_tls}
-        return found | {name: address for name, address in tls.items() if address}

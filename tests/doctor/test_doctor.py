@@ -172,13 +172,24 @@ def test_a_clock_that_went_back_is_noticed(unwell):
 def test_a_busy_port_fails_unless_a_holdfast_runs(data, unwell):
     with socket.create_server(("127.0.0.1", 0)) as busy:
         address = f"127.0.0.1:{busy.getsockname()[1]}"
-        outcome, text, _ = unwell(gateway=address)["gateway"]
-        assert (outcome, text.split()[0]) == ("failed", address)
+        assert unwell(gateway=address)["gateway"] == (
+            "failed",
+            f"Can't listen on {address}: address already in use.",
+            "End the program that uses it, or choose another with --gateway HOST:PORT.",
+        )
         with data_directory(data):
             found = unwell(gateway=address)
     assert "gateway" not in found
     assert found["publisher"][1].startswith("A Holdfast runs, but nothing listens on ")
     assert found["health"][1].startswith("A Holdfast runs, but http://127.0.0.1:")
+
+
+def test_addresses_that_overlap_or_do_not_exist_fail(unwell):
+    (address,) = free_addresses(1)
+    both = f"--publisher and --gateway both listen on {address}. Choose another port."
+    assert unwell(publisher=address, gateway=address)["addresses"][1] == both
+    said = unwell(gateway="gateway.invalid:8280")["addresses"][1]
+    assert said.startswith("--gateway gateway.invalid:8280: gateway.invalid has no address (")
 
 
 def test_another_envoy_is_named(unwell, tmp_path):
@@ -212,7 +223,7 @@ def test_what_the_gateway_presents_to_callers_is_looked_at(unwell, tmp_path):
     assert "belong together" in unwell(gateway_tls=address)["gateway TLS"][1]
     host, port = address.split(":")
     with socket.create_server((host, int(port))):
-        assert "--gateway-tls HOST:PORT" in unwell(**given)["gateway-tls"][1]
+        assert "--gateway-tls HOST:PORT" in unwell(**given)["gateway-tls"][2]
 
 
 def test_a_publisher_without_tls_beyond_this_machine_is_noticed(unwell):

@@ -349,7 +349,7 @@ async def failure_at_edge(
     name = cluster_name(api.organization, api.id, "production")
     routes = scoped_routes("production", scope_of(api), [routes_of(api, "production")])
     served = [*(change(each) for each in clusters(name, endpoint, trust)), routes]
-    cache.apply([listener("production", HOST, port), *([] if running else served)])
+    cache.apply([listener("production", [(HOST, port)]), *([] if running else served)])
     server = await serve(cache, f"unix:{directory / 'ads'}", failures.record)
     process = EnvoyProcess(find_envoy(), "edge", directory, directory / "envoy.log", 1000)
     await process.start()

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from backends import Backend, websocket_backend
-from holdfast.doctor.health import check
+from holdfast.doctor.health import ask, check
 from holdfast.gateway.process import find_envoy
 from holdfast.settings import Settings
 from issuing import issue
@@ -74,7 +74,8 @@ def test_an_envoy_that_cannot_be_started_for_a_moment_serves_again_after(tmp_pat
         envoy.rename(away)
         os.kill(holdfast.envoy, signal.SIGKILL)
         wait_until(lambda: f"{running} 0.0" in metrics())
-        told = check(Settings(data=holdfast.data, publisher=holdfast.publisher_url.removeprefix("http://")))
+        settings = Settings(data=holdfast.data, publisher=holdfast.publisher_url.removeprefix("http://"))
+        told = check(ask(settings, settings.publisher))
         assert told.text.startswith("The Holdfast that runs is not ready: gateway")
         away.rename(envoy)
         wait_until(lambda: holdfast.answers(api))
@@ -164,8 +165,8 @@ def test_a_busy_port_is_named_with_the_option_to_choose_another(tmp_path: Path, 
         address = f"{HOST}:{taken.getsockname()[1]}"
         said = Holdfast(tmp_path).refuse_to_start(**{which: address})
         assert said == (
-            f"holdfast: {address} cannot be listened on (Address already in use). "
-            f"Choose another with --{which} HOST:PORT."
+            f"holdfast: Can't listen on {address}: address already in use. "
+            f"End the program that uses it, or choose another with --{which} HOST:PORT."
         )
 
 

@@ -24,8 +24,8 @@ from holdfast.gateway.routes import CALLER_HEADER, ENVIRONMENT_HEADER
 from issuing import issue
 
 
-def read(environment="production", host="127.0.0.1", port=8280, *, tls=False, proxies=()):
-    resource = listener(environment, host, port, tls=tls, trusted_proxies=proxies)
+def read(environment="production", host="127.0.0.1", port=8280, *, others=(), tls=False, proxies=()):
+    resource = listener(environment, [(host, port), *others], tls=tls, trusted_proxies=proxies)
     assert (resource.type_url, resource.name) == (LISTENER, f"{environment}/tls" if tls else environment)
     made = Listener.FromString(resource.body)
     (network,) = made.filter_chains[-1].filters
@@ -40,6 +40,17 @@ def test_a_listener_has_its_address_and_its_own_routes_over_the_stream(environme
     address = made.address.socket_address
     assert (address.address, address.port_value) == (host, port)
     assert manager.scoped_routes.scoped_rds.scoped_rds_config_source.HasField("ads")
+
+
+def test_a_listener_of_several_addresses_has_all_of_them_and_ipv6_alone_where_it_says_ipv6():
+    made = read(host="0.0.0.0", others=[("::", 8280), ("192.0.2.1", 80)])[0]  # noqa: S104 - nothing is bound to it
+    addresses = [made.address, *(each.address for each in made.additional_addresses)]
+    assert [(each.socket_address.address, each.socket_address.port_value) for each in addresses] == [
+        ("0.0.0.0", 8280),  # noqa: S104
+        ("::", 8280),
+        ("192.0.2.1", 80),
+    ]
+    assert not any(each.socket_address.ipv4_compat for each in addresses)
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -2,7 +2,6 @@
 Which Holdfast is asked, and on whose behalf: from the environment, else from what `holdfast login` kept.
 """
 
-import contextlib
 import json
 import os
 import tempfile
@@ -10,9 +9,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from pathlib import Path
 
+from holdfast.addresses import is_loopback
 from holdfast.apis.url import parse_url
 from holdfast.cli.failures import CommandFailed, Misused, NotSignedIn, WrongFile
 
@@ -31,7 +30,7 @@ class Publisher:
     @property
     def is_loopback(self) -> bool:
         """Whether what is sent to it stays on this machine."""
-        return _is_loopback(parse_url(self.url).host)
+        return is_loopback(parse_url(self.url).host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def check_publisher(url: str, ca_file: str | None = None, *, insecure_http: bool
         raise Misused(
             f"{_shown(url)} is not the URL of a publisher. {error} Write it like https://publisher.example."
         ) from error
-    if parts.scheme == "http" and not insecure_http and not _is_loopback(parts.host):
+    if parts.scheme == "http" and not insecure_http and not is_loopback(parts.host):
         raise Misused(
             f"{stripped} is not encrypted: everybody on the way could read the password. Use https, "
             "or add --insecure-http (HOLDFAST_INSECURE_HTTP=1) where the way is safe."
@@ -215,9 +214,3 @@ def _stripped(url: str) -> str:
 def _shown(url: str) -> str:
     """Give *url* without what may be a password in it."""
     return repr(url.rpartition("@")[2][:200])
-
-
-def _is_loopback(host: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host.lower() == "localhost"

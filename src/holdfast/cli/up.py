@@ -21,17 +21,23 @@ from holdfast.platforms import platform_problem, this_platform
 commands = typer.Typer()
 
 Data = Annotated[Path | None, Option(metavar="DIR", help="Where everything is [default: ~/.local/share/holdfast].")]
-Publisher = Annotated[str | None, Option(metavar="HOST:PORT", help="Pages and REST [default: 127.0.0.1:9080].")]
-Gateway = Annotated[str | None, Option(metavar="HOST:PORT", help="Production calls [default: 127.0.0.1:8280].")]
-Sandbox = Annotated[str | None, Option(metavar="HOST:PORT", help="Sandbox calls [default: 127.0.0.1:8281].")]
+Publisher = Annotated[
+    list[str] | None, Option(metavar="HOST:PORT", help="Pages and REST [default: 127.0.0.1:9080]; can be repeated.")
+]
+Gateway = Annotated[
+    list[str] | None, Option(metavar="HOST:PORT", help="Production calls [default: 127.0.0.1:8280]; can be repeated.")
+]
+Sandbox = Annotated[
+    list[str] | None, Option(metavar="HOST:PORT", help="Sandbox calls [default: 127.0.0.1:8281]; can be repeated.")
+]
 TlsCert = Annotated[
     Path | None, Option(metavar="FILE", help="Serve the publisher over TLS: certificate and chain, PEM.")
 ]
 TlsKey = Annotated[Path | None, Option(metavar="FILE", help="The private key of that certificate, PEM.")]
 GatewayTls = Annotated[
-    str | None, Option(metavar="HOST:PORT", help="Production calls over https, like 127.0.0.1:8243.")
+    list[str] | None, Option(metavar="HOST:PORT", help="Production calls over https, like 127.0.0.1:8243.")
 ]
-SandboxTls = Annotated[str | None, Option(metavar="HOST:PORT", help="Sandbox calls over https.")]
+SandboxTls = Annotated[list[str] | None, Option(metavar="HOST:PORT", help="Sandbox calls over https.")]
 GatewayTlsCert = Annotated[
     Path | None, Option(metavar="FILE", help="What the gateway presents to callers: certificate and chain, PEM.")
 ]
@@ -94,7 +100,7 @@ def up(
     # The server is large; a command that only asks one does not load it.
     from holdfast.cli.serving import serve
 
-    addresses = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
+    addresses: dict[str, list[str] | None] = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
     addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls}
     files = {"tls_cert": tls_cert, "tls_key": tls_key}
     files |= {"gateway_tls_cert": gateway_tls_cert, "gateway_tls_key": gateway_tls_key}
@@ -151,7 +157,7 @@ def doctor(
     _require_platform()
     from holdfast.cli.serving import diagnose
 
-    addresses = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
+    addresses: dict[str, list[str] | None] = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
     addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls}
     files = {"tls_cert": tls_cert, "tls_key": tls_key}
     files |= {"gateway_tls_cert": gateway_tls_cert, "gateway_tls_key": gateway_tls_key}

@@ -34,7 +34,7 @@ def stage() -> Iterator[dict[str, Any]]:
     with ExitStack() as stack:
         # All are held until all are found, so that they differ.
         held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
-        addresses = [each.getsockname() for each in held]
+        addresses = [(each.getsockname(),) for each in held]
     named = dict(zip(("publisher", "gateway", "sandbox"), addresses, strict=True))
     with temporary_directory() as directory:
         yield named | {"data": directory / "data", "admin_password": secrets.token_urlsafe()}

@@ -8,6 +8,8 @@ from datetime import datetime
 from holdfast.directories import is_held
 from holdfast.doctor import environment, envoy, files, health, identity_provider, network, stored
 from holdfast.doctor.check import Check
+from holdfast.listen_addresses import listen_addresses
+from holdfast.machine import CannotStart
 from holdfast.settings import Settings
 
 
@@ -23,12 +25,23 @@ def examine(settings: Settings, now: datetime) -> Iterator[Check]:
     yield from files.secrets(settings, data)
     yield from environment.admin_password(settings)
     yield files.disk_space(data)
-    yield network.tls(settings, now)
     yield network.gateway_tls(settings, now)
     yield network.connections()
-    yield from network.ports(settings, running=running)
-    if running:
-        yield health.check(settings)
+    yield from _listening(settings, now, running=running)
     yield from identity_provider.check(settings, now)
     yield envoy.check(settings)
     yield from stored.database(settings, data, now)
+
+
+def _listening(settings: Settings, now: datetime, *, running: bool) -> Iterator[Check]:
+    """Look at the addresses, what is presented there, and what a Holdfast that runs there says of itself."""
+    try:
+        addresses = listen_addresses(settings)
+    except CannotStart as error:
+        yield Check.failed("addresses", str(error), "Correct it before the next start.")
+        return
+    yield network.tls(settings, addresses.publisher, now)
+    answer = health.ask(settings, addresses.publisher) if running else None
+    yield from network.ports(addresses, answer.failing if answer else (), running=running)
+    if answer:
+        yield health.check(answer)

@@ -3,34 +3,50 @@ What a running Holdfast says of itself.
 """
 
 import ssl
+from dataclasses import dataclass
 
 import httpx
 
 from holdfast.doctor.check import Check
 from holdfast.health import READY
 from holdfast.machine import url_of
-from holdfast.settings import Settings
+from holdfast.settings import Addresses, Settings
 
 NAME = "health"
 ANSWERS_WITHIN = 5.0  # seconds
 _UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where such a publisher is reached from here
 
 
-def check(settings: Settings) -> Check:
-    """Ask the Holdfast that runs whether it is ready, and which of its parts are not."""
-    host, port = settings.publisher
-    url = url_of((_UNSPECIFIED.get(host, host), port), "https" if settings.tls_cert else "http")
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What `/readyz` at *url* said isn't ready; *error* says why it can't be read, empty if it can."""
+
+    url: str
+    failing: tuple[str, ...] = ()
+    error: str = ""
+
+
+def ask(settings: Settings, publisher: Addresses) -> Answer:
+    """Ask the Holdfast that runs on the *publisher* addresses whether it is ready."""
+    host, port = publisher[0]
+    url = url_of((_UNSPECIFIED.get(host, host), port), "https" if settings.tls_cert else "http") + READY
     try:
         with httpx.Client(verify=_own_certificate(settings), trust_env=False, timeout=ANSWERS_WITHIN) as client:
-            answer = client.get(f"{url}{READY}")
-            failing = [str(name) for name in answer.json().get("failing", [])]
+            return Answer(url, tuple(str(name) for name in client.get(url).json().get("failing", [])))
     except (httpx.HTTPError, OSError, ValueError, AttributeError, TypeError) as error:
+        return Answer(url, error=str(error) or type(error).__name__)
+
+
+def check(answer: Answer) -> Check:
+    """Say whether the Holdfast that runs is ready, and which of its parts are not."""
+    if answer.error:
         advice = "Give this command the settings that Holdfast was started with, or look into its log."
-        return Check.warning(NAME, f"A Holdfast runs, but {url}{READY} can't be read ({error}).", advice)
-    if not failing:
-        return Check.ok(NAME, "The Holdfast that runs is ready: a gateway is connected, all background tasks run.")
+        return Check.warning(NAME, f"A Holdfast runs, but {answer.url} can't be read ({answer.error}).", advice)
+    if not answer.failing:
+        text = "The Holdfast that runs is ready: a gateway is connected and listens, all background tasks run."
+        return Check.ok(NAME, text)
     advice = "The log says why; /metrics names background tasks that failed."
-    return Check.failed(NAME, f"The Holdfast that runs is not ready: {', '.join(failing)}.", advice)
+    return Check.failed(NAME, f"The Holdfast that runs is not ready: {', '.join(answer.failing)}.", advice)
 
 
 def _own_certificate(settings: Settings) -> ssl.SSLContext:

@@ -2,25 +2,26 @@
 The addresses that Holdfast listens on, and what is presented there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from ipaddress import ip_address
 
+from holdfast.addresses import is_loopback
 from holdfast.app import server_certificate, server_certificate_of_gateways
 from holdfast.certificates.validity import EXPIRING_WITHIN
 from holdfast.doctor.check import Check
 from holdfast.https import read_own
 from holdfast.limits import FEWEST_FILES, allowed_files, connection_limits
-from holdfast.machine import CannotStart, check_free, url_of
-from holdfast.settings import Settings
+from holdfast.listen_addresses import PUBLISHER, ListenAddresses
+from holdfast.machine import CannotStart, listen_problem, url_of, written
+from holdfast.settings import Address, Addresses, Settings
 
 FEW_FILES = 4096
 
 
-def tls(settings: Settings, now: datetime) -> Check:
+def tls(settings: Settings, publisher: Addresses, now: datetime) -> Check:
     """Read the publisher's certificate, or see that it needs none."""
     try:
-        found = server_certificate(settings)
+        found = server_certificate(settings, publisher)
     except CannotStart as error:
         return Check.failed("TLS", str(error), "Correct it before the next start.")
     if found and settings.tls_cert:
@@ -29,11 +30,12 @@ def tls(settings: Settings, now: datetime) -> Check:
         if end - now <= EXPIRING_WITHIN:
             return Check.warning("TLS", text, "Renew it; the files are read again by themselves.")
         return Check.ok("TLS", text)
-    if ip_address(settings.publisher[0]).is_loopback:
+    exposed = [address for address in publisher if not is_loopback(address[0])]
+    if not exposed:
         return Check.ok("TLS", "The publisher speaks http on this machine alone.")
     return Check.warning(
         "TLS",
-        f"{url_of(settings.publisher)} can be reached from elsewhere without TLS.",
+        f"{url_of(exposed[0])} can be reached from elsewhere without TLS.",
         "Let only a TLS proxy reach it, or give --tls-cert and --tls-key.",
     )
 
@@ -70,20 +72,34 @@ def connections() -> Check:
     return Check.ok("connections", text)
 
 
-def ports(settings: Settings, *, running: bool) -> Iterator[Check]:
-    """See that each address is free, or taken while a Holdfast runs."""
-    for name, address in ({"publisher": settings.publisher} | settings.gateway_addresses).items():
-        where = url_of(address).removeprefix("http://")
-        try:
-            check_free(address, name)
-        except CannotStart as error:
-            if running:
-                yield Check.ok(name, f"{where} is in use, and a Holdfast runs.")
+def ports(addresses: ListenAddresses, failing: Sequence[str], *, running: bool) -> Iterator[Check]:
+    """See that each address is free, or taken while a Holdfast runs; *failing* is what that one says isn't ready."""
+    every = {PUBLISHER: addresses.publisher} | {each.option: each.addresses for each in addresses.gateway}
+    for option, several in every.items():
+        for address in several:
+            problem = listen_problem(address)
+            if not running:
+                yield _before_a_start(option, address, problem)
+            elif f"listener {option}" in failing:
+                yield _refused(option, address, problem)
+            elif problem:
+                yield Check.ok(option, f"{written(address)} is in use, and a Holdfast runs.")
             else:
-                yield Check.failed(name, str(error), "Or end what holds it.")
-        else:
-            if running:
-                text = f"A Holdfast runs, but nothing listens on {where}."
-                yield Check.warning(name, text, "It was started with other settings: give the same to this command.")
-            else:
-                yield Check.ok(name, f"{where} is free.")
+                text = f"A Holdfast runs, but nothing listens on {written(address)}."
+                yield Check.warning(option, text, "It was started with other settings: give the same to this command.")
+
+
+def _before_a_start(option: str, address: Address, problem: str | None) -> Check:
+    if problem:
+        advice = f"End the program that uses it, or choose another with --{option} HOST:PORT."
+        return Check.failed(option, problem, advice)
+    return Check.ok(option, f"{written(address)} is free.")
+
+
+def _refused(option: str, address: Address, problem: str | None) -> Check:
+    """Tell about an address of a listener that the gateway of a running Holdfast couldn't make."""
+    if problem:
+        advice = "End the program that uses it. The gateway tries again every few seconds, without a restart."
+        return Check.failed(option, problem, advice)
+    text = f"The gateway doesn't listen on {written(address)} yet."
+    return Check.warning(option, text, "It tries again every few seconds; the log says why it couldn't.")

@@ -10,7 +10,7 @@ from envoy.config.core.v3.config_source_pb2 import ApiVersion
 from envoy.config.core.v3.grpc_service_pb2 import GrpcService
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
 from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain, FilterChainMatch
-from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.listener.v3.listener_pb2 import AdditionalAddress, Listener
 from envoy.extensions.access_loggers.grpc.v3.als_pb2 import CommonGrpcAccessLogConfig, HttpGrpcAccessLogConfig
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
@@ -65,29 +65,35 @@ _TAGS = {PROTOCOL_TAG: "%UPSTREAM_PROTOCOL%", DECODED_TAG: "%UPSTREAM_DECOMPRESS
 
 def listener(
     environment: Environment,
-    host: str,
-    port: int,
+    addresses: Sequence[tuple[str, int]],
     limits: BackendLimits = DEFAULT_LIMITS,
     *,
     tls: bool = False,
     trusted_proxies: Sequence[Network] = (),
 ) -> Resource:
     """
-    Make the listener of *environment* on *host* (an address) and *port*.
+    Make the listener of *environment* on *addresses*: IP addresses and ports, where `::` is for IPv6 only.
 
     With *tls* it speaks https, and lets callers present a certificate. Headers about the caller are believed only from
     *trusted_proxies*.
     """
-    name = f"{environment}/tls" if tls else environment
-    options = http1(host, port)
+    name = listener_name(environment, tls=tls)
+    options = http1(*addresses[0])
     chains = [_chain(environment, options, limits, tls=tls)]
     if trusted_proxies:
         by_proxy = _chain(environment, options, limits, tls=tls, by_proxy=True)
         ranges = [_range(network) for network in dict.fromkeys(trusted_proxies)]
         by_proxy.filter_chain_match.CopyFrom(FilterChainMatch(direct_source_prefix_ranges=ranges))
         chains.append(by_proxy)
-    address = Address(socket_address=SocketAddress(address=host, port_value=port))
-    return make_resource(LISTENER, name, Listener(name=name, address=address, filter_chains=chains))
+    first, *others = (Address(socket_address=SocketAddress(address=host, port_value=port)) for host, port in addresses)
+    more = [AdditionalAddress(address=address) for address in others]
+    made = Listener(name=name, address=first, additional_addresses=more, filter_chains=chains)
+    return make_resource(LISTENER, name, made)
+
+
+def listener_name(environment: Environment, *, tls: bool) -> str:
+    """Name the listener of an environment."""
+    return f"{environment}/tls" if tls else environment
 
 
 def _range(network: Network) -> CidrRange:

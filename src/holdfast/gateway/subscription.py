@@ -58,6 +58,11 @@ class Subscription:
             # Beside the star this makes it due once more: the gateway cannot know that the star holds it too.
             self.sent.pop(name, None)
 
+    def forget(self, names: Iterable[str]) -> None:
+        """Send *names* again with the next updates, also in the version that was sent."""
+        for name in names:
+            self.sent.pop(name, None)
+
     def updates(self, current: Mapping[str, Resource]) -> list[Update]:
         """Compare what the gateway was told with *current* and say what it must be told, in bounded pieces."""
         wanted = current.keys() if self.wildcard else self.names & current.keys()

@@ -40,6 +40,14 @@ class _Numbers(Collector):
         yield GaugeMetricFamily(
             "holdfast_gateways_connected", "Gateways that are connected.", value=len(running.cache.gateways)
         )
+        listeners = GaugeMetricFamily(
+            "holdfast_listener_up",
+            "1 while all gateways listen on the addresses of an option.",
+            labels=["option"],
+        )
+        for listener in running.listeners:
+            listeners.add_metric([listener.option], 0 if listener.problem else 1)
+        yield listeners
         exceptions = GaugeMetricFamily(
             "holdfast_trust_exception_end_timestamp_seconds",
             "When verification of an origin, which is off, is on again.",

@@ -30,8 +30,8 @@ from holdfast.store.database import Store
 log = structlog.get_logger()
 DRAIN = 60.0  # seconds that a cluster or secret stays after the last route to it went: requests in flight finish
 
-Address = tuple[str, int]
-NOWHERE: Mapping[Environment, Address] = MappingProxyType({})
+Addresses = Sequence[tuple[str, int]]
+NOWHERE: Mapping[Environment, Addresses] = MappingProxyType({})
 
 
 class Publisher:
@@ -42,11 +42,11 @@ class Publisher:
         store: Store,
         cache: Cache,
         enforcements: Enforcements,
-        listeners: Mapping[Environment, Address],
+        listeners: Mapping[Environment, Addresses],
         drain: float = DRAIN,
         *,
         sealing: Sealing,
-        tls_listeners: Mapping[Environment, Address] = NOWHERE,
+        tls_listeners: Mapping[Environment, Addresses] = NOWHERE,
         limits: BackendLimits = DEFAULT_LIMITS,
         trusted_proxies: Sequence[Network] = (),
     ) -> None:
@@ -74,13 +74,13 @@ class Publisher:
     async def begin(self) -> None:
         """Publish everything once."""
         everything = await asyncio.to_thread(read_everything, self._store, self._sealing)
-        fixed = [self._listener(environment, *address) for environment, address in self._listeners.items()]
+        fixed = [self._listener(environment, addresses) for environment, addresses in self._listeners.items()]
         self._take(everything, fixed)
 
     def present(self, credential: Credential) -> None:
         """Let gateways present *credential* to callers, on connections that are new."""
         every = [
-            self._listener(environment, *address, tls=True) for environment, address in self._tls_listeners.items()
+            self._listener(environment, addresses, tls=True) for environment, addresses in self._tls_listeners.items()
         ]
         self._cache.apply([gateway_secret(credential), *every])
 

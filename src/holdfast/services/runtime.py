@@ -14,6 +14,7 @@ from holdfast.services.accounts import Accounts
 from holdfast.services.background import Background
 from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
+from holdfast.services.listening import ListenerState, Listening
 from holdfast.services.probing import Probes
 from holdfast.services.single_sign_on import SingleSignOn
 from holdfast.store.database import Store
@@ -40,6 +41,7 @@ class Runtime:
     now: Callable[[], datetime] = utc_now
     background: Background = field(default_factory=Background)
     single_sign_on: SingleSignOn | None = None
+    listening: Listening | None = None  # None: nothing listens, as in tests of the store
     live_pages: Counter[str] = field(default_factory=Counter)  # streams of events that are open, by account
     retire_after: timedelta = timedelta(days=1)  # without use, until retiring previous certificates is proposed
 
@@ -47,3 +49,8 @@ class Runtime:
     def asks_callers(self) -> bool:
         """Whether gateways ask callers for certificates, so that APIs may require them."""
         return bool(self.tls_gateways)
+
+    @property
+    def listeners(self) -> list[ListenerState]:
+        """Whether gateways listen where they should."""
+        return self.listening.states() if self.listening else []

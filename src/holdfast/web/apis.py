@@ -88,6 +88,7 @@ def overview(request: Request, running: Running, who: Visitor, api_id: str) -> R
         enforcements=running.enforcements.of_origins(who.organization, origins),
         failures=running.failures.of(api),
         gateways=running.gateways,
+        refused_listeners=[each for each in running.listeners if each.is_refused],
         callers=callers_of(running, who, api),
         commands=commands_of(running, api),
     )
