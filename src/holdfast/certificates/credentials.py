@@ -47,6 +47,7 @@ class _Found:
     """What one or two files hold."""
 
     password: str | None = field(repr=False)
+    work: Work
     key: PrivateKey | None = None
     found: Found = field(default_factory=lambda: Found("a file of a key"))
 
@@ -57,16 +58,17 @@ class _Found:
         self.key = read()
 
 
-def read_credential(data: bytes, password: str | None, key: bytes = b"") -> Credential:
+def read_credential(data: bytes, password: str | None, key: bytes = b"", work: Work | None = None) -> Credential:
     """
     Read a private key and its chain: PEM in any order, or PKCS#12; *key* is the file of the key when it is another.
 
-    *password* opens keys that are encrypted, and PKCS#12.
+    *password* opens keys that are encrypted, and PKCS#12. *work* says where keys with many rounds of hashing are
+    derived; without it, such files are refused.
 
     Raises:
         CertificateError: Something is missing, cannot be used, or does not belong together.
     """
-    found = _Found(password or None)
+    found = _Found(password or None, work or Work())
     for file in (data, key) if key else (data,):
         _read(file, found)
     if not found.key:
@@ -139,7 +141,7 @@ def _elements(data: bytes) -> list[Element]:
 def _read_element(element: Element, part: Part, format_name: str, found: _Found) -> None:
     if keys.is_private_key(element):
         passwords = [found.password] if found.password else []
-        found.add_key(lambda: read_key(element, passwords, Work(), format_name))
+        found.add_key(lambda: read_key(element, passwords, found.work, format_name))
     elif pkcs12.is_pkcs12(element):
         _read_pkcs12(element, found)
     elif pkcs7.is_pkcs7(element):
@@ -150,11 +152,11 @@ def _read_element(element: Element, part: Part, format_name: str, found: _Found)
 
 
 def _read_pkcs12(element: Element, found: _Found) -> None:
-    certificates, inside = pkcs12.read_with_keys(element, found.password)
+    certificates, inside = pkcs12.read_with_keys(element, found.password, found.work)
     for part in certificates.parts:
         found.found.add(part)
     for key in inside.elements:
-        found.add_key(lambda key=key: read_key(key, inside.passwords, inside.work, "PKCS#12"))  # type: ignore[misc]
+        found.add_key(lambda key=key: read_key(key, inside.passwords, found.work, "PKCS#12"))  # type: ignore[misc]
 
 
 def _read_text(data: bytes, found: _Found) -> None:

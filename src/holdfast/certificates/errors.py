@@ -144,6 +144,19 @@ class TooManyIterations(CertificateError):
         )
 
 
+class OpeningTooSlow(CertificateError):
+    """Opening the file took longer than *seconds*."""
+
+    code = "opening-too-slow"
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"Opening the file took longer than {seconds:g} seconds, because it asks for a lot of hashing. Try again. "
+            f"{TooManyIterations.default_remedy}"
+        )
+
+
 class TooComplex(CertificateError):
     """The file is built in a way that no file of certificates is; *reason* says what there is too much of."""
 

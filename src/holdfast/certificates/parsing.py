@@ -12,6 +12,7 @@ from cryptography import x509
 from holdfast.certificates import reading
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.der import NotDer
+from holdfast.certificates.derivation import Work
 from holdfast.certificates.errors import EmptyUpload, NotACertificate, TooComplex, TooManyCertificates, UploadTooLarge
 from holdfast.certificates.extensions import extension_name
 from holdfast.certificates.parts import MAX_CERTIFICATES, Found, Ignored, Part
@@ -46,11 +47,12 @@ class Upload:
     repeated: tuple[Certificate, ...] = ()
 
 
-def parse(data: bytes, password: str | None = None) -> Upload:
+def parse(data: bytes, password: str | None = None, work: Work | None = None) -> Upload:
     """
     Read PEM (one or many, text between blocks tolerated), DER, PKCS#7, or a PKCS#12, JKS or JCEKS truststore.
 
-    *password* is of use only for the last three; none and the empty one are the same.
+    *password* is of use only for the last three; none and the empty one are the same. *work* says where keys with many
+    rounds of hashing are derived; without it, such files are refused.
 
     Raises:
         CertificateError: Nothing can be used, or the upload holds what must never be uploaded.
@@ -59,7 +61,7 @@ def parse(data: bytes, password: str | None = None) -> Upload:
         raise EmptyUpload
     if len(data) > MAX_BYTES:
         raise UploadTooLarge(MAX_BYTES)
-    return look_into(reading.read(data, password))
+    return look_into(reading.read(data, password, work or Work()))
 
 
 def look_into(found: Found) -> Upload:

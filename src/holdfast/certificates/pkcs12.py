@@ -50,7 +50,7 @@ def is_pkcs12(element: Element) -> bool:
     return der.begins(info, OID) and bytes(info[0].content).startswith(_CONTENT_TYPES)
 
 
-def read(element: Element, password: str | None) -> Found:
+def read(element: Element, password: str | None, work: Work) -> Found:
     """
     Read the certificates, with the empty password if none is given and one is needed.
 
@@ -58,34 +58,33 @@ def read(element: Element, password: str | None) -> Found:
         PrivateKeyRefused: There is a key in it, encrypted or not.
         PasswordNeeded: It is protected, and no password was given.
         WrongPassword: The password does not open it.
-        TooManyIterations: Opening it is too much work.
+        TooManyIterations, OpeningTooSlow: Opening it is too much work.
         NotACertificate: It is protected in a way that is not read here.
         MalformedFile: It is cut off or damaged.
     """
-    return _read(element, password, None)
+    return _read(element, password, work, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The private keys of a file, as they are in it, the passwords that may open them, and the work that was done."""
+    """The private keys of a file, as they are in it, and the passwords that may open them."""
 
     elements: list[Element] = field(default_factory=list, repr=False)
     passwords: list[str | None] = field(default_factory=list, repr=False)
-    work: Work = field(default_factory=Work)
 
 
-def read_with_keys(element: Element, password: str | None) -> tuple[Found, Keys]:
+def read_with_keys(element: Element, password: str | None, work: Work) -> tuple[Found, Keys]:
     """Read certificates and keys of a file that is meant to hold both. Raises as `read` does, but PrivateKeyRefused."""
     found_keys = Keys()
     try:
-        return _read(element, password, found_keys), found_keys
+        return _read(element, password, work, found_keys), found_keys
     except TooManyIterations as error:
         raise TooManyIterations(error.iterations, error.limit, _REMEDY_WITH_KEYS) from error
 
 
-def _read(element: Element, password: str | None, found_keys: Keys | None) -> Found:
+def _read(element: Element, password: str | None, work: Work, found_keys: Keys | None) -> Found:
     try:
-        return _Store(element, found_keys).read(password)
+        return _Store(element, work, found_keys).read(password)
     except Unsupported as error:
         remedy = _REMEDY if found_keys is None else _REMEDY_WITH_KEYS
         raise NotACertificate("a PKCS#12 file that is protected in a way that is not read here", remedy) from error
@@ -96,7 +95,7 @@ def _read(element: Element, password: str | None, found_keys: Keys | None) -> Fo
 class _Store:
     """One file: what is open, what is encrypted, and how; nothing is decrypted yet."""
 
-    def __init__(self, element: Element, found_keys: Keys | None) -> None:
+    def __init__(self, element: Element, work: Work, found_keys: Keys | None) -> None:
         """*found_keys* takes the private keys; without, they are refused."""
         self._element = element
         self._keys = found_keys
@@ -112,7 +111,7 @@ class _Store:
         if len(self._encrypted) > MAX_ENCRYPTED:
             raise TooComplex(f"it has more than {MAX_ENCRYPTED} encrypted parts")
         self._mac = pbe.read_mac(parts[2]) if len(parts) > 2 else None
-        self._work = Work() if found_keys is None else found_keys.work
+        self._work = work
 
     def _add(self, info: list[Element]) -> None:
         if info[0].content == _DATA:

@@ -82,7 +82,7 @@ def read_key(element: Element, passwords: Sequence[str | None], work: Work, form
 
     Raises:
         PasswordNeeded, WrongPassword: It is encrypted, and none of *passwords* opens it.
-        TooManyIterations: Opening it is too much work.
+        TooManyIterations, OpeningTooSlow: Opening it is too much work.
         UnusableKey: It is damaged, or of a kind that gateways do not load.
     """
     if not keys.is_encrypted(element):

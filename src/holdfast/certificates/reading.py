@@ -4,6 +4,7 @@ Which format a file is of, and what is in it; its content decides. The certifica
 
 from holdfast.certificates import der, jks, keys, pem, pkcs7, pkcs12
 from holdfast.certificates.der import SEQUENCE, Element, NotDer
+from holdfast.certificates.derivation import Work
 from holdfast.certificates.errors import (
     CertificateError,
     MalformedCertificate,
@@ -18,14 +19,14 @@ _CERTIFICATE_LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE",
 _LABELS = _CERTIFICATE_LABELS | {"PKCS7", "CMS", "PKCS #7 SIGNED DATA", "PKCS12"}
 
 
-def read(data: bytes, password: str | None) -> Found:
+def read(data: bytes, password: str | None, work: Work) -> Found:
     """
     Find the certificates in *data*, which is not empty.
 
     Raises:
         CertificateError: It cannot be read, or it holds a private key.
     """
-    return _read_binary(data, password) or _read_text(data, password)
+    return _read_binary(data, password, work) or _read_text(data, password, work)
 
 
 def signing_request() -> NotACertificate:
@@ -33,7 +34,7 @@ def signing_request() -> NotACertificate:
     return NotACertificate("a certificate signing request (CSR)", "Upload the certificate that the CA made from it.")
 
 
-def _read_binary(data: bytes, password: str | None) -> Found | None:
+def _read_binary(data: bytes, password: str | None, work: Work) -> Found | None:
     if jks.is_keystore(data):
         return jks.read(data, password)
     if data[0] != SEQUENCE:
@@ -48,15 +49,15 @@ def _read_binary(data: bytes, password: str | None) -> Found | None:
     found = Found("a DER file")
     for number, element in enumerate(elements, start=1):
         what = "The file" if len(elements) == 1 else f"Block {number}"
-        _read_element(element, Part(what, bytes(element.raw), number, len(elements)), password, found)
+        _read_element(element, Part(what, bytes(element.raw), number, len(elements)), password, work, found)
     return found
 
 
-def _read_element(element: Element, part: Part, password: str | None, found: Found) -> None:
+def _read_element(element: Element, part: Part, password: str | None, work: Work, found: Found) -> None:
     """Add to *found* what *element* holds, which is a certificate if it is nothing else."""
     where = "" if part.count == 1 else part.what
     if pkcs12.is_pkcs12(element):
-        _merge(found, pkcs12.read(element, password), where)
+        _merge(found, pkcs12.read(element, password, work), where)
     elif pkcs7.is_pkcs7(element):
         _merge(found, pkcs7.read(element, where), where)
     else:
@@ -74,18 +75,18 @@ def _merge(found: Found, inner: Found, where: str) -> None:
         found.ignore(ignored.what, ignored.why)
 
 
-def _read_text(data: bytes, password: str | None) -> Found:
+def _read_text(data: bytes, password: str | None, work: Work) -> Found:
     text = pem.as_text(data)
     blocks = pem.blocks(text)
     _refuse_keys(text, blocks)
     if blocks:
-        return _read_blocks(blocks, password)
+        return _read_blocks(blocks, password, work)
     decoded = pem.bare_base64(text)
     if decoded:
-        if found := _read_binary(decoded, password):
+        if found := _read_binary(decoded, password, work):
             return found
         if b"BEGIN" in decoded.upper():  # PEM in base64, as a Kubernetes Secret holds it
-            return _read_text(decoded, password)
+            return _read_text(decoded, password, work)
     raise _why_not(data)
 
 
@@ -105,7 +106,7 @@ def _elements(block: pem.Block) -> list[Element]:
         return []
 
 
-def _read_blocks(blocks: list[pem.Block], password: str | None) -> Found:
+def _read_blocks(blocks: list[pem.Block], password: str | None, work: Work) -> Found:
     labels = " and ".join(sorted({block.label for block in blocks})[:3])
     found = Found(f"a PEM file ({labels})")
     if all(block.label.endswith("CERTIFICATE REQUEST") for block in blocks):
@@ -115,13 +116,13 @@ def _read_blocks(blocks: list[pem.Block], password: str | None) -> Found:
         raise TooManyCertificates(count, MAX_CERTIFICATES)
     for block in blocks:
         if block.label in _LABELS:
-            _read_block(block, len(blocks), password, found)
+            _read_block(block, len(blocks), password, work, found)
         else:
             found.ignore(f"Block {block.number} ({block.label})", "It is not a certificate.")
     return found
 
 
-def _read_block(block: pem.Block, blocks: int, password: str | None, found: Found) -> None:
+def _read_block(block: pem.Block, blocks: int, password: str | None, work: Work, found: Found) -> None:
     if block.problem:
         raise MalformedCertificate(block.number, blocks, block.problem)
     elements = _elements(block)
@@ -130,7 +131,7 @@ def _read_block(block: pem.Block, blocks: int, password: str | None, found: Foun
     if len(elements) != 1:
         raise MalformedCertificate(block.number, blocks, "its content is no X.509 certificate")
     part = Part(f"Block {block.number}", bytes(elements[0].raw), block.number, blocks)
-    _read_element(elements[0], part, password, found)
+    _read_element(elements[0], part, password, work, found)
 
 
 def _why_not(data: bytes) -> CertificateError:

@@ -17,6 +17,7 @@ from holdfast.cli.failures import Misused, WrongFile
 from holdfast.cli.files import read_file, read_input
 from holdfast.cli.output import tell
 from holdfast.cli.signing_in import read_password
+from holdfast.slow_derivation import SlowDerivation
 
 
 def read_certificate_file(name: str) -> bytes:
@@ -35,7 +36,7 @@ def open_upload(file: str, *, password_stdin: bool = False) -> Upload:
 def read_upload(data: bytes, name: str, password: str | None = None) -> Upload:
     """Read certificates as the publisher would; raise WrongFile."""
     try:
-        return parse(data, password)
+        return parse(data, password, SlowDerivation().work())
     except PasswordNeeded as error:
         raise WrongFile(f"{name}: {error} (--password-stdin)") from error
     except CertificateError as error:

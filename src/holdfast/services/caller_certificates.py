@@ -14,11 +14,11 @@ from holdfast.apis.description import Described
 from holdfast.apis.endpoint_certificate import check_alias
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.members import check_members
-from holdfast.certificates import parsing
 from holdfast.certificates.certificate import Certificate
 from holdfast.services import catalog
 from holdfast.services.admission import refuse_expired
 from holdfast.services.errors import Conflict, MutualTlsMissing, NotFound, TooManyCallers
+from holdfast.services.opening import open_upload
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.services.versions import Expected, check_expected, tag_of_caller
@@ -160,7 +160,7 @@ def delete_certificate(
 
 def read_caller(data: bytes, now: datetime) -> Certificate:
     """Read the certificate of a caller. Raises InvalidField, CertificateError, CertificateExpired."""
-    certificates = parsing.parse(data).certificates
+    certificates = open_upload(data).certificates
     refuse_expired(certificates, now)
     if len(certificates) > 1:
         message = (

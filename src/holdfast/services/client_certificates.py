@@ -14,9 +14,8 @@ from sqlalchemy.orm import Session
 from holdfast.apis.api import Api
 from holdfast.apis.client_certificate import ClientCertificate, PendingRequest, RequestDraft, check_request
 from holdfast.apis.endpoint import Endpoint
-from holdfast.certificates import parsing
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.credentials import chain_of, read_credential
+from holdfast.certificates.credentials import chain_of
 from holdfast.certificates.parsing import Ignored
 from holdfast.certificates.private_keys import make_key, opened_key
 from holdfast.certificates.signing_requests import make_signing_request
@@ -24,6 +23,7 @@ from holdfast.certificates.validity import Status, status_of
 from holdfast.sealing import CannotUnseal, Sealing
 from holdfast.services.endpoints import refuse_foreign, secure_endpoint
 from holdfast.services.errors import CertificateExpired, NotFound
+from holdfast.services.opening import open_credential, open_upload
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.store import accounts, apis, client_certificates, journal
@@ -79,7 +79,7 @@ def import_client_certificate(
     who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
     target = secure_endpoint(endpoint)
     _refuse_foreign_first(store, who, target)
-    credential = read_credential(data, password, key)  # before the lock: some files are work
+    credential = open_credential(data, password, key)  # before the lock: some files are work
     _refuse_expired(credential.chain[0], now)
     with store.write() as session:
         refuse_foreign(session, who, target)
@@ -135,7 +135,7 @@ def import_answer(
     who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
     target = secure_endpoint(endpoint)
     _refuse_foreign_first(store, who, target)
-    upload = parsing.parse(data)
+    upload = open_upload(data)
     with store.write() as session:
         before = _found(session, who, target)
         if before.pending is None:

@@ -14,13 +14,13 @@ from holdfast.apis.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.endpoint_certificate import EndpointCertificate
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust_settings import AnchorMode, TrustSettings, trust_by
-from holdfast.certificates import parsing
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
 from holdfast.sealing import CannotUnseal, Sealing, UnusableSealingKey
 from holdfast.services import admission
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.identities import identity_of
+from holdfast.services.opening import open_upload
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.store import endpoint_certificates, trust_settings
@@ -81,7 +81,7 @@ def terms_to_test(
     target = read_https_endpoint(endpoint)
     if change.keep and not (change.instead_of and change.data is not None):
         raise InvalidField("keepPrevious", "Nothing is replaced. Send the alias and the certificate that replaces it.")
-    uploaded = parsing.parse(change.data, change.password).certificates if change.data is not None else ()
+    uploaded = open_upload(change.data, change.password).certificates if change.data is not None else ()
     origin = str(target.origin)
     with store.read() as session:
         try:

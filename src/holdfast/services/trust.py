@@ -12,7 +12,6 @@ from holdfast.apis.api import Api
 from holdfast.apis.endpoint import Endpoint, Origin, parse_endpoint
 from holdfast.apis.endpoint_certificate import EndpointCertificate, Removal, check_alias
 from holdfast.apis.trust_settings import TrustSettings, trust_by
-from holdfast.certificates import parsing
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings import Finding, examine_all
 from holdfast.certificates.identity import ReferenceIdentifier
@@ -20,6 +19,7 @@ from holdfast.certificates.parsing import Ignored, Upload, Used
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services import admission, removal
 from holdfast.services.endpoints import refuse_foreign, refuse_insecure
+from holdfast.services.opening import open_upload
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.services.versions import Expected, check_expected, tag_of_certificate
@@ -64,7 +64,7 @@ def inspect(
         CertificateError: *data* cannot be used as certificates.
         InvalidField: *endpoint* is not a URL.
     """
-    upload = parsing.parse(data, password)
+    upload = open_upload(data, password)
     names: tuple[ReferenceIdentifier, ...] = ()
     if endpoint:
         origin = parse_endpoint(endpoint).origin
@@ -220,7 +220,7 @@ def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:
 
 def read_upload(data: bytes, now: datetime, password: str | None = None) -> Upload:
     """Read a file of certificates. Raises CertificateError, CertificateExpired when all of them have expired."""
-    upload = parsing.parse(data, password)
+    upload = open_upload(data, password)
     admission.refuse_expired(upload.certificates, now)
     return upload
 

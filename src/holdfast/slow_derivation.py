@@ -1,0 +1,79 @@
+"""
+Keys with many rounds of hashing, derived in processes of their own: few at a time, and each file in a limited time.
+
+Hashing in a thread would hold up all other threads of this process (the way of PKCS#12 is a loop in Python), and
+nothing could end it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from threading import BoundedSemaphore
+from typing import Final
+
+from holdfast.certificates import hashing
+from holdfast.certificates.derivation import Derivation, Work
+from holdfast.certificates.errors import OpeningTooSlow
+
+SECONDS: Final = 10.0  # for all keys of a file, waiting included
+MAX_WAITING: Final = 4  # files, each of which occupies a thread
+
+
+class TooManyFiles(RuntimeError):
+    """So many files with many rounds are being opened that there is no place left to wait."""
+
+
+class SlowDerivation:
+    """Derives the keys of *at_once* files at a time, by default half as many as there are processors."""
+
+    def __init__(self, at_once: int = 0, waiting: int = MAX_WAITING, seconds: float = SECONDS) -> None:
+        count = at_once or max(1, (os.cpu_count() or 1) // 2)
+        self._running = BoundedSemaphore(count)
+        self._places = BoundedSemaphore(count + waiting)
+        self._seconds = seconds
+
+    def work(self) -> Work:
+        """Make the work of one file, whose time begins with its first key."""
+        return Work(_File(self._running, self._places, self._seconds).derive)
+
+
+class _File:
+    def __init__(self, running: BoundedSemaphore, places: BoundedSemaphore, seconds: float) -> None:
+        self._running = running
+        self._places = places
+        self._seconds = seconds
+        self._end = 0.0
+
+    def derive(self, how: Derivation, purpose: int, size: int, password: str | None) -> bytes:
+        """Raises OpeningTooSlow, TooManyFiles."""
+        self._end = self._end or time.monotonic() + self._seconds
+        if not self._places.acquire(blocking=False):
+            raise TooManyFiles
+        try:
+            if not self._running.acquire(timeout=max(0.0, self._end - time.monotonic())):
+                raise OpeningTooSlow(self._seconds)
+            try:
+                return self._run(how, purpose, size, password)
+            finally:
+                self._running.release()
+        finally:
+            self._places.release()
+
+    def _run(self, how: Derivation, purpose: int, size: int, password: str | None) -> bytes:
+        asked = {"digest": how.digest, "salt": how.salt.hex(), "iterations": how.iterations, "pbkdf2": how.pbkdf2}
+        asked |= {"purpose": purpose, "size": size, "password": password}
+        # Without the site's packages and the environment's paths it starts in 40 ms and runs nothing else.
+        command = [sys.executable, "-I", "-S", hashing.__file__]
+        try:
+            done = subprocess.run(  # noqa: S603 - nothing in it comes from outside
+                command,
+                input=json.dumps(asked).encode(),
+                capture_output=True,
+                check=True,
+                timeout=max(0.0, self._end - time.monotonic()),
+            )
+        except subprocess.TimeoutExpired:
+            raise OpeningTooSlow(self._seconds) from None
+        return bytes.fromhex(done.stdout.decode())

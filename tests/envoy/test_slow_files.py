@@ -1,0 +1,47 @@
+"""Files that ask for a lot of hashing hold nobody else up."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
+
+from issuing import issue
+from running import Holdfast
+
+pytestmark = pytest.mark.envoy
+AT_ONCE = 9
+
+
+def slow_truststore() -> bytes:
+    """Make a file whose one key takes a loop of 300,000 rounds in Python."""
+    builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(300_000).hmac_hash(hashes.SHA256())
+    builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
+    certificate = pkcs12.PKCS12Certificate(issue("slow.test").certificate, None)
+    return pkcs12.serialize_java_truststore([certificate], builder.build(b"secret"))
+
+
+def test_many_slow_files_at_once_leave_other_requests_answered(holdfast: Holdfast):
+    file = {"certificate": ("slow.p12", slow_truststore())}
+
+    def inspect(_: int) -> httpx.Response:
+        path = "/endpoint-certificates/inspect"
+        return holdfast.rest.post(path, data={"password": "secret"}, files=file, timeout=60)
+
+    slowest, asked = 0.0, 0
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        uploads = [threads.submit(inspect, number) for number in range(AT_ONCE)]
+        while not all(upload.done() for upload in uploads):
+            started = time.monotonic()
+            assert holdfast.rest.get("/apis", timeout=60).status_code == 200
+            slowest, asked = max(slowest, time.monotonic() - started), asked + 1
+    answers = [upload.result() for upload in uploads]
+    assert {each.status_code for each in answers} <= {200, 400, 503}
+    assert any(each.status_code == 200 for each in answers)
+    refused = [each for each in answers if each.status_code == 503]
+    assert refused
+    assert {each.headers["retry-after"] for each in refused} == {"5"}
+    assert asked > 10
+    assert slowest < 2, slowest  # seconds; measured: 0.1 at most

@@ -1,0 +1,102 @@
+"""Keys with many rounds of hashing are derived in processes of their own, few at a time and in a limited time."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
+
+from holdfast.certificates.credentials import read_credential
+from holdfast.certificates.derivation import MAC_KEY, Derivation, Work
+from holdfast.certificates.errors import OpeningTooSlow, TooManyIterations, WrongPassword
+from holdfast.certificates.parsing import parse
+from holdfast.slow_derivation import SlowDerivation, TooManyFiles
+from issuing import issue
+from running import wait_until
+
+OWN = issue("backend.test")
+PASSWORD = "gehe\u0131m"
+MILLION = 1_000_000
+PBES = pkcs12.PBES
+SLOW = SlowDerivation(seconds=60)
+
+
+def truststore(rounds: int, algorithm: PBES = PBES.PBESv2SHA256AndAES256CBC, password: str = PASSWORD) -> bytes:
+    builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(rounds).key_cert_algorithm(algorithm)
+    protection = builder.hmac_hash(hashes.SHA256()).build(password.encode())
+    return pkcs12.serialize_java_truststore([pkcs12.PKCS12Certificate(OWN.certificate, b"own")], protection)
+
+
+@pytest.mark.parametrize("algorithm", [PBES.PBESv2SHA256AndAES256CBC, PBES.PBESv1SHA1And3KeyTripleDESCBC])
+def test_a_truststore_with_a_million_rounds_is_opened(algorithm: PBES):
+    data = truststore(MILLION, algorithm)
+    assert parse(data, PASSWORD, SLOW.work()).certificates[0].der == OWN.der
+    with pytest.raises(TooManyIterations, match="1,000,000 rounds of hashing; at most 100,000"):
+        parse(data, PASSWORD)
+
+
+def test_a_wrong_password_is_told_from_a_right_one():
+    with pytest.raises(WrongPassword):
+        parse(truststore(200_000), "wrong", SLOW.work())
+
+
+def test_an_identity_with_a_million_rounds_is_opened():
+    protection = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(MILLION).build(PASSWORD.encode())
+    data = pkcs12.serialize_key_and_certificates(None, OWN.key, OWN.certificate, None, protection)
+    assert read_credential(data, PASSWORD, work=SLOW.work()).chain[0].der == OWN.der
+
+
+def test_more_than_a_million_rounds_are_refused_before_the_first_one():
+    data = truststore(MILLION).replace(MILLION.to_bytes(3, "big"), (MILLION + 1).to_bytes(3, "big"))
+    with pytest.raises(TooManyIterations, match="1,000,001 rounds of hashing; at most 1,000,000"):
+        parse(data, PASSWORD, Work(lambda *_: pytest.fail("it was begun")))
+
+
+@pytest.mark.parametrize("digest", ["sha1", "sha224", "sha256", "sha384", "sha512"])
+@pytest.mark.parametrize("pbkdf2", [True, False])
+@pytest.mark.parametrize("password", [None, "", "a\U0001f355\ud800"])
+def test_a_process_derives_the_same_key(digest: str, pbkdf2: bool, password: str | None):
+    how = Derivation(digest, b"salt", 3, pbkdf2)
+    derive = SLOW.work().derive_slowly
+    assert derive
+    assert derive(how, MAC_KEY, 100, password) == how.key(MAC_KEY, 100, password, Work())
+
+
+def test_a_file_that_takes_too_long_is_given_up_with_a_sentence():
+    started = time.monotonic()
+    with pytest.raises(OpeningTooSlow, match=r"Opening the file took longer than 0\.3 seconds"):
+        parse(truststore(MILLION), PASSWORD, SlowDerivation(seconds=0.3).work())
+    assert time.monotonic() - started < 5
+
+
+def test_few_files_wait_and_the_others_are_refused_at_once():
+    slow = SlowDerivation(at_once=1, waiting=2, seconds=60)
+    how = Derivation("sha512", b"salt", 300_000, pbkdf2=True)
+    begun = threading.Barrier(4)
+
+    def derive() -> str:
+        work = slow.work()
+        begun.wait(10)
+        try:
+            assert work.derive_slowly
+            work.derive_slowly(how, MAC_KEY, 32, PASSWORD)
+        except TooManyFiles:
+            return "refused"
+        return "derived"
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(each.result() for each in [threads.submit(derive) for _ in range(4)]) == [
+            "derived",
+            "derived",
+            "derived",
+            "refused",
+        ]
+    assert wait_until(lambda: derive_once(slow, how))
+
+
+def derive_once(slow: SlowDerivation, how: Derivation) -> bytes:
+    derive = slow.work().derive_slowly
+    assert derive
+    return derive(Derivation(how.digest, how.salt, 1, how.pbkdf2), MAC_KEY, 32, PASSWORD)
