@@ -8,9 +8,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine
 
 from disk_space import largest_file
 from holdfast.apis.client_certificate import ClientCertificate
@@ -22,8 +19,9 @@ from holdfast.sealing_keys import KEY_FILE, open_sealing
 from holdfast.settings import Settings
 from holdfast.store import accounts, apis, client_certificates
 from holdfast.store.database import Store
-from holdfast.store.revisions import MIGRATIONS, known_revisions, newest_revision
+from holdfast.store.revisions import known_revisions, newest_revision
 from issuing import issue
+from store.earlier import database_at
 from store.values import NOW, make_api, read
 
 ORIGIN = "https://pizza.test"
@@ -165,14 +163,8 @@ def test_nothing_is_restored_while_a_holdfast_runs(data, tmp_path, refusal):
 
 
 def make_old(path, revision):
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    engine.dispose()
-    return path
+    with database_at(path, revision):
+        return path
 
 
 def spoil(how):

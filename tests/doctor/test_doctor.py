@@ -1,8 +1,6 @@
 """`holdfast doctor` sees what is wrong, says what to do, and changes nothing."""
 
-import os
 import resource
-import shutil
 import socket
 import sqlite3
 import uuid
@@ -20,76 +18,21 @@ from holdfast.sealing import Sealing
 from holdfast.sealing_keys import KEY_FILE, KeyFile
 from holdfast.settings import Settings
 from holdfast.store import (
-    accounts,
     apis,
     caller_certificates,
     client_certificates,
     endpoint_certificates,
     trust_settings,
 )
-from holdfast.store.copies import copy_database
 from holdfast.store.database import Store
-from holdfast.store.restoring import stage
 from issuing import DAY, issue
 from ports import free_addresses
 from running import write_identity
 from scripted_provider import ScriptedProvider
-from store.left_behind import begin_new_log, log_of, write
 from store.values import make_api, make_caller, make_entry, read
 
 NOW = datetime.now(UTC)  # for what is stored; files are newer than this, by minutes when many tests run
 ORIGIN = "https://pizza.test"
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
-        monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def data(tmp_path):
-    """The data directory of a Holdfast that was stopped."""
-    made = tmp_path / "data"
-    with data_directory(made):
-        Store(made / DATABASE_FILE).close()
-    KeyFile(made / KEY_FILE).read_or_make()
-    return made
-
-
-@pytest.fixture
-def kept(data):
-    """Write into the database."""
-
-    def kept(write):
-        store = Store(data / DATABASE_FILE)
-        with store.write() as session:
-            if "default" not in accounts.organizations(session):
-                accounts.insert_organization(session, "default", NOW)
-            write(session)
-        store.close()
-
-    return kept
-
-
-@pytest.fixture
-def settings(data):
-    """Give settings of *data* with free ports, changed."""
-    addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
-    return lambda **changed: Settings(**({"data": data} | addresses | changed))
-
-
-@pytest.fixture
-def unwell(settings):
-    """Examine and give what is not well: outcome, text and advice by name."""
-
-    def unwell(now=None, **changed):
-        found = list(examine(settings(**changed), now or datetime.now(UTC)))
-        assert all(each.text.endswith(".") for each in found)
-        assert all(bool(each.advice) == (each.outcome != "ok") for each in found)
-        return {each.name: (str(each.outcome), each.text, each.advice) for each in found if each.outcome != "ok"}
-
-    return unwell
 
 
 def snapshot(directory):
@@ -250,30 +193,6 @@ def test_tables_of_another_version_are_noticed(data, unwell):
         found = unwell()
         assert found.keys() == {"tables"}  # what is in them, this version may not know how to read
         assert (found["tables"][0], revision in found["tables"][1]) == (outcome, True)
-
-
-def test_a_backup_that_was_copied_over_the_database_while_its_log_stayed_is_noticed(data, unwell, tmp_path):
-    database = data / DATABASE_FILE
-    copy_database(database, tmp_path / "backup.sqlite")
-    store = Store(database)
-    write(store, "one")
-    begin_new_log(database)
-    write(store, "two")
-    log = log_of(database).read_bytes()
-    store.close()
-    log_of(database).touch(mode=0o600)
-    log_of(database).write_bytes(log)
-    shutil.copyfile(tmp_path / "backup.sqlite", database)
-    outcome, text, advice = unwell()["database"]
-    assert (outcome, "-wal is not the write-ahead log of " in text) == ("failed", True)
-    assert advice == "Stop Holdfast and restore a backup with `holdfast restore FILE`."
-
-
-def test_a_restore_that_was_interrupted_is_noticed(data, unwell, tmp_path):
-    database = data / DATABASE_FILE
-    copy_database(database, tmp_path / "backup.sqlite")
-    stage(tmp_path / "backup.sqlite", database).rename(data / f"{DATABASE_FILE}.restored")
-    assert unwell()["database"][:2] == ("warning", f"A restore of {database} was interrupted.")
 
 
 def test_a_sealing_key_that_opens_nothing_is_noticed(data, kept, unwell):

@@ -5,9 +5,7 @@ import stat
 from datetime import UTC, datetime
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
@@ -23,6 +21,7 @@ from holdfast.store.errors import StoreFull
 from holdfast.store.revisions import MIGRATIONS, known_revisions, newest_revision, revision_of
 from holdfast.store.sqlite import reading
 from holdfast.store.tables import Table
+from store.earlier import database_at
 from store.values import make_entry
 
 
@@ -77,19 +76,13 @@ def test_a_database_lies_wherever_it_is_put(tmp_path):
 
 def test_a_database_of_the_first_version_keeps_its_certificates_as_current_ones(tmp_path):
     path, entry = tmp_path / "old.sqlite", make_entry()
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+    with database_at(path, "0001") as connection:
         at = "2026-06-01 12:00:00.000000"
         connection.exec_driver_sql("INSERT INTO organization VALUES ('default', ?)", (at,))
         row = (entry.id, "default", entry.alias, entry.endpoint, entry.origin, at, at)
         connection.exec_driver_sql("INSERT INTO endpoint_certificate VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         der = entry.certificates[0].der
         connection.exec_driver_sql("INSERT INTO certificate VALUES (?, 0, 'default', ?)", (entry.id, der))
-    engine.dispose()
     store = Store(path)
     with store.read() as session:
         assert endpoint_certificates.find(session, "default") == ([entry], 1)
@@ -100,18 +93,8 @@ def test_a_database_of_the_first_version_keeps_its_certificates_as_current_ones(
 def old(tmp_path):
     """A database of an earlier version."""
     path = tmp_path / "holdfast.sqlite"
-    migrate(path, known_revisions()[1])
-    return path
-
-
-def migrate(path, revision):
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    engine.dispose()
+    with database_at(path, known_revisions()[1]):
+        return path
 
 
 def copies(path):
@@ -165,18 +148,12 @@ def schema(path):
 
 def test_users_of_a_database_without_roles_are_admins(tmp_path):
     path = tmp_path / "old.sqlite"
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
+    with database_at(path, "0003") as connection:
         connection.exec_driver_sql("INSERT INTO organization VALUES ('default', '2026-01-01')")
         user = "('id', 'default', 'anna', 'hash', '2026-01-01')"
         connection.exec_driver_sql(f"INSERT INTO user_account VALUES {user}")  # noqa: S608 - a constant
         session = "('token', 'default', 'id', '2026-01-01', '2036-01-01')"
         connection.exec_driver_sql(f"INSERT INTO session VALUES {session}")  # noqa: S608
-    engine.dispose()
     store = Store(path)
     with store.read() as session:
         user = accounts.user_named(session, "anna")
@@ -193,12 +170,7 @@ def test_an_api_that_asked_for_certificates_of_its_callers_requires_them_from_no
         "open": '{"securityScheme": ["oauth2"], "tags": ["mutualssl"]}',
         "odd": '{"securityScheme": "mutualssl"}',
     }
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0007")
+    with database_at(path, "0007") as connection:
         at = "2026-06-01 12:00:00.000000"
         connection.exec_driver_sql("INSERT INTO organization VALUES ('default', ?)", (at,))
         columns = "id, organization_id, name, context, version, description, provider, state, created_at, updated_at"
@@ -207,7 +179,6 @@ def test_an_api_that_asked_for_certificates_of_its_callers_requires_them_from_no
             marks = ", ".join("?" * len(values))
             connection.exec_driver_sql(f"INSERT INTO api ({columns}) VALUES ({marks})", values)  # noqa: S608 - constants
             connection.exec_driver_sql("INSERT INTO api_document VALUES (?, 'default', ?, NULL)", (name, members))
-    engine.dispose()
     store = Store(path)
     with store.read() as session:
         required = {api.name for api in apis.all_of(session, "default") if api.requires_certificate}

@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 
 from holdfast.app import DATABASE_FILE
 from holdfast.certificates.validity import EXPIRING_WITHIN
-from holdfast.doctor.check import Check, some
+from holdfast.doctor.check import Check, Outcome, some
 from holdfast.machine import CannotStart
 from holdfast.sealing import CannotUnseal, UnusableSealingKey
 from holdfast.sealing_keys import open_sealing
 from holdfast.settings import Settings
-from holdfast.store import inspection
+from holdfast.store import inspection, upgrading
 from holdfast.store.errors import StoreDamaged, StoreFailure, StoreTooNew, StoreUnreadable
 from holdfast.store.integrity import damage_of
 from holdfast.store.restoring import is_unfinished
@@ -48,6 +48,8 @@ def database(settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
             yield Check.ok("database", f"{path} is whole.")
             level = _level(connection)
             yield level
+            if level.outcome is not Outcome.FAILED:
+                yield from _upgrade(connection)
         if not level.advice:
             with inspection.looking_at(path) as session:
                 yield from _content(session, settings, data, now)
@@ -103,6 +105,28 @@ def _level(connection: sqlite3.Connection) -> Check:
         text = f"The tables are of revision {current}, this version has {newest}."
         return Check.warning("tables", text, "The next `holdfast up` brings them up to date; make a backup before.")
     return Check.ok("tables", f"The tables are of revision {current}, as this version's.")
+
+
+def _upgrade(connection: sqlite3.Connection) -> Iterator[Check]:
+    """Say what this version changes about APIs that an earlier one stored."""
+    revision = revision_of(connection)
+    if revision is None:
+        return
+    closed = [str(api) for api in upgrading.apis_to_be_closed(connection, revision)]
+    if closed:
+        text = (
+            f"mutualssl in securityScheme is obeyed from the next `holdfast up` on, so nobody can call {some(closed)}."
+        )
+        advice = "Before that, take mutualssl out of securityScheme, or plan to upload the callers' certificates."
+        yield Check.warning("upgrade", text, advice)
+    elif revision != newest_revision():
+        yield Check.ok("upgrade", "It closes no API.")
+    broken = [str(api) for api in upgrading.apis_without_endpoint(connection)]
+    if broken:
+        text = f"This version doesn't accept the URL of an endpoint of {some(broken)}, so nothing is sent there."
+        yield Check.warning("endpoints", text, "Save the API with a URL that is accepted.")
+    else:
+        yield Check.ok("endpoints", "The URLs of all endpoints are accepted.")
 
 
 def _keys(session: Session, settings: Settings, data: Path) -> Check:

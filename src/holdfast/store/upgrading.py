@@ -1,0 +1,63 @@
+"""
+What an upgrade changes for callers and backends, read from tables of any revision.
+"""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from holdfast.apis.caller_certificate import requires_certificate
+from holdfast.apis.endpoint import parse_endpoint
+from holdfast.apis.errors import InvalidField
+from holdfast.store.revisions import known_revisions, tables_of
+
+OBEYED_SINCE = "0009"  # the revision that made APIs require certificates if their descriptions ask for them
+
+
+@dataclass(frozen=True, slots=True)
+class NamedApi:
+    """An API as people know it."""
+
+    organization: str
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version} of {self.organization}"
+
+
+def apis_to_be_closed(connection: sqlite3.Connection, revision: str) -> list[NamedApi]:
+    """List the APIs that anyone can call with tables of *revision*, and that require client certificates after it."""
+    known = known_revisions()
+    if known.index(revision) <= known.index(OBEYED_SINCE) or "api_document" not in tables_of(connection):
+        return []
+    query = (
+        "SELECT api.organization_id, api.name, api.version, members FROM api_document JOIN api ON api.id = api_id "
+        "WHERE lower(CAST(members AS TEXT)) LIKE '%mutualssl%' ORDER BY api.name, api.version"
+    )
+    return [
+        NamedApi(organization, name, version)
+        for organization, name, version, members in connection.execute(query)
+        if requires_certificate(json.loads(members))
+    ]
+
+
+def apis_without_endpoint(connection: sqlite3.Connection) -> list[NamedApi]:
+    """List the APIs with an endpoint that an earlier version stored and this one doesn't accept."""
+    query = (
+        "SELECT organization_id, name, version, production_url, sandbox_url FROM api "
+        "WHERE production_url IS NOT NULL OR sandbox_url IS NOT NULL ORDER BY name, version"
+    )
+    return [
+        NamedApi(organization, name, version)
+        for organization, name, version, *urls in connection.execute(query)
+        if any(url and not _is_accepted(url) for url in urls)
+    ]
+
+
+def _is_accepted(url: str) -> bool:
+    try:
+        parse_endpoint(url)
+    except InvalidField:
+        return False
+    return True

@@ -1,0 +1,66 @@
+"""A data directory, and what `holdfast doctor` says of it."""
+
+import os
+from datetime import UTC, datetime
+
+import pytest
+
+from holdfast.app import DATABASE_FILE
+from holdfast.directories import data_directory
+from holdfast.doctor import examine
+from holdfast.sealing_keys import KEY_FILE, KeyFile
+from holdfast.settings import Settings
+from holdfast.store import accounts
+from holdfast.store.database import Store
+from ports import free_addresses
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """The data directory of a Holdfast that was stopped."""
+    made = tmp_path / "data"
+    with data_directory(made):
+        Store(made / DATABASE_FILE).close()
+    KeyFile(made / KEY_FILE).read_or_make()
+    return made
+
+
+@pytest.fixture
+def kept(data):
+    """Write into the database."""
+
+    def kept(write):
+        store = Store(data / DATABASE_FILE)
+        with store.write() as session:
+            if "default" not in accounts.organizations(session):
+                accounts.insert_organization(session, "default", datetime.now(UTC))
+            write(session)
+        store.close()
+
+    return kept
+
+
+@pytest.fixture
+def settings(data):
+    """Give settings of *data* with free ports, changed."""
+    addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
+    return lambda **changed: Settings(**({"data": data} | addresses | changed))
+
+
+@pytest.fixture
+def unwell(settings):
+    """Examine and give what is not well: outcome, text and advice by name."""
+
+    def unwell(now=None, **changed):
+        found = list(examine(settings(**changed), now or datetime.now(UTC)))
+        assert all(each.text.endswith(".") for each in found)
+        assert all(bool(each.advice) == (each.outcome != "ok") for each in found)
+        return {each.name: (str(each.outcome), each.text, each.advice) for each in found if each.outcome != "ok"}
+
+    return unwell

@@ -1,0 +1,82 @@
+"""`holdfast doctor` sees what an upgrade changes, and what became of a database that was copied or restored."""
+
+import shutil
+
+import pytest
+from sqlalchemy import inspect
+
+from holdfast.app import DATABASE_FILE
+from holdfast.store import apis
+from holdfast.store.copies import copy_database
+from holdfast.store.database import Store
+from holdfast.store.restoring import stage
+from holdfast.store.revisions import known_revisions
+from store.earlier import database_at
+from store.left_behind import begin_new_log, log_of, write
+
+SAID = {
+    "Asking": '{"securityScheme": ["oauth2", "MutualSSL"]}',
+    "Mandatory": '{"securityScheme": ["mutualssl_mandatory"]}',
+    "Open": '{"securityScheme": ["oauth2"], "tags": ["mutualssl"]}',
+}
+
+
+def make_old(database, revision):
+    """Make a database of an earlier version with APIs, whose descriptions it keeps if it knows them."""
+    database.unlink()
+    with database_at(database, revision) as connection:
+        at = "2026-06-01 12:00:00.000000"
+        connection.exec_driver_sql("INSERT INTO organization VALUES ('default', ?)", (at,))
+        columns = "id, organization_id, name, context, version, description, provider, state, created_at, updated_at"
+        for name in SAID:
+            values = (name, "default", name, f"/{name}", "1", "", "anna", "PUBLISHED", at, at)
+            marks = ", ".join("?" * len(values))
+            connection.exec_driver_sql(f"INSERT INTO api ({columns}) VALUES ({marks})", values)  # noqa: S608 - constants
+        odd = "UPDATE api SET sandbox_url = 'https://0x7f.1' WHERE id = 'Open'"
+        connection.exec_driver_sql(odd)
+        for name, members in SAID.items() if "api_document" in inspect(connection).get_table_names() else ():
+            connection.exec_driver_sql("INSERT INTO api_document VALUES (?, 'default', ?, NULL)", (name, members))
+    database.chmod(0o600)
+
+
+@pytest.mark.parametrize("revision", known_revisions()[1:])
+def test_what_an_upgrade_changes_is_named_before_it(data, unwell, revision):
+    database = data / DATABASE_FILE
+    make_old(database, revision)
+    content = database.read_bytes()
+    found = unwell()
+    closes = "0005" <= revision < "0009"
+    assert found.keys() == {"tables", "endpoints"} | ({"upgrade"} if closes else set())
+    assert "of an endpoint of Open 1 of default, so" in found["endpoints"][1]
+    if closes:
+        assert "so nobody can call Asking 1 of default, Mandatory 1 of default." in found["upgrade"][1]
+    assert database.read_bytes() == content
+    store = Store(database)
+    with store.read() as session:
+        required = {api.name for api in apis.all_of(session, "default") if api.requires_certificate}
+    store.close()
+    assert required == ({"Asking", "Mandatory"} if closes else set())
+
+
+def test_a_backup_that_was_copied_over_the_database_while_its_log_stayed_is_noticed(data, unwell, tmp_path):
+    database = data / DATABASE_FILE
+    copy_database(database, tmp_path / "backup.sqlite")
+    store = Store(database)
+    write(store, "one")
+    begin_new_log(database)
+    write(store, "two")
+    log = log_of(database).read_bytes()
+    store.close()
+    log_of(database).touch(mode=0o600)
+    log_of(database).write_bytes(log)
+    shutil.copyfile(tmp_path / "backup.sqlite", database)
+    outcome, text, advice = unwell()["database"]
+    assert (outcome, "-wal is not the write-ahead log of " in text) == ("failed", True)
+    assert advice == "Stop Holdfast and restore a backup with `holdfast restore FILE`."
+
+
+def test_a_restore_that_was_interrupted_is_noticed(data, unwell, tmp_path):
+    database = data / DATABASE_FILE
+    copy_database(database, tmp_path / "backup.sqlite")
+    stage(tmp_path / "backup.sqlite", database).rename(data / f"{DATABASE_FILE}.restored")
+    assert unwell()["database"][:2] == ("warning", f"A restore of {database} was interrupted.")

@@ -1,0 +1,29 @@
+"""
+Databases of earlier versions.
+
+    with database_at(path, "0003") as connection:
+        connection.exec_driver_sql("INSERT INTO organization VALUES ('default', '2026-01-01')")
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine
+
+from holdfast.store.revisions import MIGRATIONS
+
+
+@contextmanager
+def database_at(path: Path, revision: str) -> Iterator[Connection]:
+    """Make a database whose tables are of *revision*, and give a connection to fill it."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        yield connection
+    engine.dispose()
