@@ -69,6 +69,14 @@ def test_a_file_is_shown_with_its_findings_before_it_is_saved(dialog: Locator, p
     expect(inspection).not_to_contain_text("CN=localhost")
 
 
+def test_a_certificate_that_is_already_trusted_is_reported_before_it_is_saved(
+    dialog: Locator, imported: str, presented: Issued
+):
+    fill(dialog, "again", presented.pem)
+    expect(dialog.get_by_text(f"This endpoint already trusts it under the alias {imported}.")).to_be_visible()
+    assert violations(dialog.page) == []
+
+
 def test_a_truststore_asks_for_its_password_only_when_it_needs_one(
     dialog: Locator, holdfast: Holdfast, signed_in: Page, presented: Issued
 ):

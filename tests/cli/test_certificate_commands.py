@@ -41,6 +41,8 @@ def backend(tmp_path):
 def test_add_waits_until_the_gateways_obey_and_says_how_long_it_took(command, published, backend):
     said = command.done("certificate", "add", "pizza", published, backend[1], "--wait").output
     assert re.fullmatch(rf"Added pizza for {published}: enforced on 1 gateway \(\d+ ms\)\.\n", said)
+    again = command.done("certificate", "add", "again", published, backend[1])
+    assert "warning already-trusted: This endpoint already trusts it under the alias pizza." in again.errors
 
 
 @pytest.mark.envoy

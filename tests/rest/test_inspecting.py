@@ -3,8 +3,8 @@
 import pytest
 
 from holdfast.certificates.der import oid
-from issuing import DAY, alter, issue, keystore, tlv, truststore
-from rest.calls import CERTIFICATES, ENDPOINTS, URL, assert_problem, unchanged, upload
+from issuing import DAY, alter, issue, keystore, p256, tlv, truststore
+from rest.calls import CERTIFICATES, ENDPOINTS, URL, assert_problem, replace, unchanged, upload
 
 
 def inspect(client, data, **fields):
@@ -21,6 +21,48 @@ def test_a_file_is_described_with_its_findings_and_nothing_is_stored(client, sha
     assert [each["what"] for each in body["used"]] == ["Block 1", "Block 2"]
     assert [each["fingerprint"] for each in body["used"]] == [each["fingerprint"] for each in body["certificates"]]
     assert body["ignored"] == []
+
+
+def already_trusted(body):
+    found = [each for each in body["findings"] if each["code"] == "already-trusted"]
+    return [
+        (each["severity"], each["message"].removeprefix("This endpoint already trusts it under the alias "))
+        for each in found
+    ]
+
+
+@pytest.mark.usefixtures("api")
+def test_the_same_certificate_under_another_alias_is_reported_before_and_after_saving(client):
+    one, other = issue("pizza.test"), issue("pizza.test")
+    twice = [("warning", "one.")]
+    assert already_trusted(upload(client, one.pem, "one").json()) == []
+    assert already_trusted(inspect(client, other.pem + one.pem, endpoint=URL).json()) == twice
+    assert already_trusted(upload(client, one.pem, "two").json()) == twice  # it is imported all the same
+    assert already_trusted(client.get(f"{CERTIFICATES}/two").json()) == twice
+    assert already_trusted(client.get(f"{CERTIFICATES}/one").json()) == [("warning", "two.")]
+    client.delete(f"{CERTIFICATES}/two")
+    assert already_trusted(client.get(f"{CERTIFICATES}/one").json()) == []
+
+
+@pytest.mark.usefixtures("api")
+def test_a_certificate_that_a_replacement_keeps_is_reported_under_other_aliases_only(client):
+    old, new = issue("pizza.test"), issue("pizza.test")
+    upload(client, old.pem, "one")
+    replace(client, new.pem, "one", params={"keepPrevious": "true"})
+    for known in (old, new):
+        assert already_trusted(inspect(client, known.pem, endpoint=URL).json()) == [("warning", "one.")]
+        assert already_trusted(inspect(client, known.pem, endpoint=URL, alias="one").json()) == []
+    assert already_trusted(replace(client, new.pem, "one").json()) == []
+
+
+@pytest.mark.usefixtures("api")
+def test_a_certificate_of_the_same_key_or_of_another_endpoint_is_not_the_same(client, stranger):
+    key = p256()
+    first, renewed = (issue("pizza.test", key=key, start=-days * DAY) for days in (2, 1))
+    upload(client, first.pem, "first")
+    assert already_trusted(inspect(client, renewed.pem, endpoint=URL).json()) == []
+    assert already_trusted(inspect(client, first.pem, endpoint="https://pizza.test:9443").json()) == []
+    assert already_trusted(inspect(stranger, first.pem, endpoint=URL).json()) == []
 
 
 def test_without_an_endpoint_names_are_not_judged(client):
@@ -73,7 +115,8 @@ def test_a_certificate_that_stands_in_the_file_again_is_told_once(client):
 @pytest.mark.usefixtures("api")
 def test_names_that_were_given_by_hand_are_judged_instead_of_the_host(client, stranger):
     def codes(data, of=client):
-        return [each["code"] for each in inspect(of, data, endpoint=URL).json()["findings"]]
+        found = inspect(of, data, endpoint=URL, alias="pizza-backend").json()["findings"]
+        return [each["code"] for each in found]
 
     def decide(**values):
         settings = f"{ENDPOINTS}/trust-settings"

@@ -2,8 +2,9 @@
 Judgements about certificates, as values: what is noticed, how bad it is, what to do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.identity import ReferenceIdentifier
@@ -11,6 +12,7 @@ from holdfast.certificates.judgements.authority import judge_authority
 from holdfast.certificates.judgements.caller import judge_caller
 from holdfast.certificates.judgements.case import Case, cases
 from holdfast.certificates.judgements.chains import judge_chains
+from holdfast.certificates.judgements.elsewhere import judge_elsewhere
 from holdfast.certificates.judgements.finding import Code, Finding, Severity
 from holdfast.certificates.judgements.form import judge_form
 from holdfast.certificates.judgements.lifetime import judge_lifetime
@@ -39,13 +41,17 @@ def examine_caller(certificate: Certificate, now: datetime) -> list[Finding]:
 
 
 def examine_all(
-    certificates: Sequence[Certificate], references: Sequence[ReferenceIdentifier], now: datetime
+    certificates: Sequence[Certificate],
+    references: Sequence[ReferenceIdentifier],
+    now: datetime,
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Finding]:
     """
     Judge the certificates of one file, each and all together, for a backend that must present one of *references*.
 
     The findings are in the order of the certificates; one that is there twice is judged once, and told of. What a
     certificate may be depends on the others: one that issued another one of the file is a CA, whatever it says.
+    *elsewhere* has the aliases under which the endpoint trusts some of them already, by fingerprint.
     """
     judged = cases(certificates, references, now)
     together = list(judge_chains(judged))
@@ -53,6 +59,7 @@ def examine_all(
         finding
         for case in judged
         for finding in (
+            *judge_elsewhere(case, elsewhere.get(case.certificate.fingerprint, "")),
             *_examine_one(case),
             *(each for each in together if each.fingerprint == case.certificate.fingerprint),
         )

@@ -73,10 +73,11 @@ def inspect_certificate(
     certificate: UploadFile,
     endpoint: Annotated[str, Form()] = "",
     password: Password = "",
+    alias: Annotated[str, Form(description="The alias that the file would replace.")] = "",
 ) -> dict[str, Any]:
     """Say what a file holds and what is noticed about it, without storing anything."""
     now = running.now()
-    found = trust.inspect(running.store, caller, read(certificate), endpoint, now, password)
+    found = trust.inspect(running.store, caller, read(certificate), endpoint, now, password, alias)
     return {"certificates": [described(each, now) for each in found.certificates]} | _of_file(found)
 
 

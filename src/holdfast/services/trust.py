@@ -51,12 +51,19 @@ class Inspection:
 
 
 def inspect(
-    store: Store, who: Principal, data: bytes, endpoint: str, now: datetime, password: str | None = None
+    store: Store,
+    who: Principal,
+    data: bytes,
+    endpoint: str,
+    now: datetime,
+    password: str | None = None,
+    alias: str = "",
 ) -> Inspection:
     """
     Look at a file before it is imported; names are judged when *endpoint* is not empty.
 
-    They are those that were decided for its origin, or else its host.
+    They are those that were decided for its origin, or else its host. What the origin trusts already is reported,
+    except under the *alias* that the file would replace.
 
     *password* opens a PKCS#12 or Java truststore that needs one.
 
@@ -65,12 +72,14 @@ def inspect(
         InvalidField: *endpoint* is not a URL.
     """
     upload = open_upload(data, password)
-    names: tuple[ReferenceIdentifier, ...] = ()
+    everything = [*upload.certificates, *upload.repeated]
     if endpoint:
         origin = parse_endpoint(endpoint).origin
         with store.read() as session:
-            names = _names(session, who.organization, origin, now)
-    return Inspection(upload.certificates, _examined(upload, names, now), upload.ignored, upload.used)
+            findings = _judge(session, who.organization, origin, alias, everything, now)
+    else:
+        findings = examine_all(everything, (), now)
+    return Inspection(upload.certificates, tuple(findings), upload.ignored, upload.used)
 
 
 def import_certificate(
@@ -93,8 +102,10 @@ def import_certificate(
     upload = read_upload(data, now, password)  # before the lock: some files are work
     with store.write() as session:
         entry = add_certificate(session, who, alias, target, upload, now)
-        names = _names(session, who.organization, target.origin, now)
-    return Import(entry, _examined(upload, names, now), upload.ignored, upload.used)
+        findings = _judge(
+            session, who.organization, target.origin, alias, [*upload.certificates, *upload.repeated], now
+        )
+    return Import(entry, tuple(findings), upload.ignored, upload.used)
 
 
 def add_certificate(
@@ -147,8 +158,9 @@ def replace_certificate(
         removed = [each for each in before.trusted if each.fingerprint not in _prints(after.trusted)]
         action = "replace certificate with overlap" if keep else "replace certificate"
         admission.write_down(session, who, action, after, now, removed)
-        names = _names(session, who.organization, parse_endpoint(after.origin).origin, now)
-    return Import(after, _examined(upload, names, now), upload.ignored, upload.used)
+        origin = parse_endpoint(after.origin).origin
+        findings = _judge(session, who.organization, origin, alias, [*upload.certificates, *upload.repeated], now)
+    return Import(after, tuple(findings), upload.ignored, upload.used)
 
 
 def delete_certificate(
@@ -207,9 +219,9 @@ def apis_using(store: Store, who: Principal, entry: EndpointCertificate) -> list
 
 def examine_entry(store: Store, entry: EndpointCertificate, now: datetime) -> list[Finding]:
     """Judge all certificates of *entry* by the names that the backend of its endpoint must present."""
+    origin = parse_endpoint(entry.origin).origin
     with store.read() as session:
-        names = _names(session, entry.organization, parse_endpoint(entry.origin).origin, now)
-    return examine_all(entry.certificates, names, now)
+        return _judge(session, entry.organization, origin, entry.alias, entry.certificates, now)
 
 
 def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:
@@ -225,8 +237,13 @@ def read_upload(data: bytes, now: datetime, password: str | None = None) -> Uplo
     return upload
 
 
-def _examined(upload: Upload, names: Sequence[ReferenceIdentifier], now: datetime) -> tuple[Finding, ...]:
-    return tuple(examine_all([*upload.certificates, *upload.repeated], names, now))
+def _judge(
+    session: Session, organization: str, origin: Origin, alias: str, certificates: Sequence[Certificate], now: datetime
+) -> list[Finding]:
+    """Judge what *alias* holds, or will, for a backend of *origin*."""
+    names = _names(session, organization, origin, now)
+    elsewhere = endpoint_certificates.aliases_with(session, organization, str(origin), certificates, but=alias)
+    return examine_all(certificates, names, now, elsewhere)
 
 
 def _names(session: Session, organization: str, origin: Origin, now: datetime) -> tuple[ReferenceIdentifier, ...]:

@@ -99,6 +99,21 @@ def beside(session: Session, entry: EndpointCertificate) -> list[tuple[str, Cert
     return [(row.alias, _certificate(row.der)) for row in rows]
 
 
+def aliases_with(
+    session: Session, organization: str, origin: str, certificates: Collection[Certificate], but: str
+) -> dict[str, str]:
+    """Find under which alias *origin* trusts each of *certificates*, by fingerprint; *but* is not looked at."""
+    table = EndpointCertificateRow
+    query = select(table.alias, CertificateRow.der).join(
+        CertificateRow, CertificateRow.endpoint_certificate_id == table.id
+    )
+    query = query.where(table.organization_id == organization, table.origin == origin, table.alias != but)
+    query = query.where(CertificateRow.der.in_([each.der for each in certificates]))
+    prints = {each.der: each.fingerprint for each in certificates}
+    # Of several, the first alias stays.
+    return {prints[row.der]: row.alias for row in session.execute(query.order_by(table.alias.desc()))}
+
+
 def in_rotation(session: Session, limit: int, *, unseen: bool = False) -> list[tuple[str, str]]:
     """
     Find organization and id of those that have previous certificates, of all organizations.

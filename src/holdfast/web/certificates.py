@@ -73,6 +73,7 @@ def inspect(
     pem: Annotated[str, Form()] = "",
     fetched: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
+    replaced: Annotated[str, Form()] = "",
     certificate: UploadFile | None = None,
 ) -> Response:
     """Show what a file holds before it is saved."""
@@ -82,7 +83,7 @@ def inspect(
         if endpoint:
             require_origin_of(api, endpoint)
         data = read_upload(certificate, pem or fetched)
-        found = trust.inspect(running.store, who, data, endpoint, running.now(), password)
+        found = trust.inspect(running.store, who, data, endpoint, running.now(), password, replaced)
     except REFUSALS as refusal:
         error, locked = str(refusal), isinstance(refusal, LOCKED)
     return render(

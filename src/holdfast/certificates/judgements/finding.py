@@ -58,6 +58,7 @@ class Code(StrEnum):
     CHAIN_OUT_OF_ORDER = "chain-out-of-order"
     INDISTINGUISHABLE = "indistinguishable"
     DUPLICATE = "duplicate"
+    ALREADY_TRUSTED = "already-trusted"
     ONLY_ITSELF = "only-itself"
     CRL_UNUSABLE = "crl-unusable"
     CRL_EXPIRED = "crl-expired"
