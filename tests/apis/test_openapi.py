@@ -9,7 +9,8 @@ import yaml
 
 from holdfast.apis.definition_errors import MAX_ERRORS
 from holdfast.apis.errors import InvalidDefinition
-from holdfast.apis.openapi import MAX_URL, Operation, make_definition, parse_definition, read_definition
+from holdfast.apis.openapi import Operation, make_definition, parse_definition, read_definition
+from holdfast.apis.servers import MAX_URL
 
 OK = {"200": {"description": "OK"}}
 THREE = {
@@ -36,11 +37,11 @@ def read(value):
     return read_definition(json.dumps(value).encode())
 
 
-@pytest.mark.parametrize("version", ["3.0.0", "3.0.3", "3.1.0", "3.1.1"])
+@pytest.mark.parametrize("version", ["3.0.0", "3.0.3", "3.1.0", "3.1.1", "3.2.0"])
 def test_openapi_3_is_read(version):
     found = read(THREE | {"openapi": version})
     assert (found.openapi, found.name, found.version, found.description) == (version, "Pizza", "1.0.0", "Thin")
-    assert found.endpoints == ("https://pizza.test/v1", "http://second.test")
+    assert found.servers.production == ("https://pizza.test/v1", "http://second.test")
     assert found.operations == (Operation("/order/{id}", "GET"), Operation("/order/{id}", "POST"))
     assert found.context == ""
 
@@ -48,7 +49,7 @@ def test_openapi_3_is_read(version):
 def test_swagger_2_is_read():
     found = read(TWO)
     assert (found.openapi, found.context) == ("2.0", "/base")
-    assert found.endpoints == ("https://pizza.test:8443/base/", "http://pizza.test:8443/base/")
+    assert found.servers.production == ("https://pizza.test:8443/base/", "http://pizza.test:8443/base/")
     assert found.operations == (Operation("/menu", "GET"),)
 
 
@@ -70,10 +71,15 @@ def test_the_path_that_the_described_system_writes_is_the_context():
         ([], "neither 'openapi' nor 'swagger'"),
         ("text", "neither 'openapi' nor 'swagger'"),
         ({"openapi": "4.0.0"}, "OpenAPI 4.0.0 is not read"),
-        ({"openapi": 3}, "OpenAPI 3 is not read"),
+        (
+            {"openapi": 3},
+            "OpenAPI 3 is not read. Use Swagger 2.0 or OpenAPI 3.0, 3.1 or 3.2, and write for example 3.0.3.",
+        ),
+        ({"openapi": "3.3.0"}, "OpenAPI 3.3.0 is not read"),
+        ({"openapi": 3.01}, "OpenAPI 3.01 is not read"),
         ({"swagger": "1.2"}, "OpenAPI 1.2 is not read"),
-        (THREE | {"info": {"title": "Pizza"}}, 'info: "version" is a required property'),
-        (THREE | {"paths": {"/a": {"get": {}}}}, 'paths//a/get: "responses" is a required property'),
+        (THREE | {"info": {"title": "Pizza"}}, "info: 'version' is missing."),
+        (THREE | {"paths": {"/a": {"get": {}}}}, "paths//a/get: 'responses' is missing."),
         (THREE | {"paths": []}, "paths: "),
         (THREE | {"info": {"title": 5, "version": "1"}}, "info/title: "),
         (THREE | {"paths": {"/a": {"get": {"responses": {"200": {"$ref": "#/components/responses/x"}}}}}}, "not there"),
@@ -84,6 +90,103 @@ def test_what_its_specification_does_not_allow_is_said(value, says):
     with pytest.raises(InvalidDefinition) as refusal:
         read(value)
     assert says in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "version"),
+    [("openapi: 3.0", "3.0.0"), ("openapi: '3.0'", "3.0.0"), ("openapi: 3.1", "3.1.0"), ("openapi: 3.2", "3.2.0")],
+)
+def test_a_version_without_its_third_number_has_a_zero_there(written, version):
+    found = read_definition(f"{written}\ninfo: {{title: Pizza, version: '1'}}\npaths: {{}}".encode())
+    assert (found.openapi, found.content["openapi"]) == (version, version)
+
+
+def with_parameter(**parameter):
+    return {"paths": {"/a": {"get": {"responses": OK, "parameters": [parameter]}}}}
+
+
+def with_scheme(**scheme):
+    return {"components": {"securitySchemes": {"k": scheme}}}
+
+
+PARAMETER, SCHEME = "paths//a/get/parameters/0", "components/securitySchemes/k"
+STRING = {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("specification", "wrong", "problems"),
+    [
+        (THREE, with_parameter(name="x", **{"in": "query"}), [f"{PARAMETER}: 'schema' or 'content' is missing."]),
+        (THREE, with_parameter(name="x", schema=STRING), [f"{PARAMETER}: 'in' is missing."]),
+        (THREE, with_parameter(schema=STRING, **{"in": "query"}), [f"{PARAMETER}: 'name' is missing."]),
+        (
+            THREE,
+            with_parameter(name="x", schema=STRING, **{"in": "body"}),
+            [f"{PARAMETER}/in: 'body' is none of path, query, header, cookie."],
+        ),
+        (
+            THREE,
+            with_parameter(name="x", schema={"type": "txt"}, **{"in": "query"}),
+            [f"{PARAMETER}/schema/type: 'txt' is none of array, boolean, integer, number, object, string."],
+        ),
+        (
+            THREE,
+            {"paths": {"/a": {"get": {"responses": {"200": {}}}}}},
+            ["paths//a/get/responses/200: 'description' is missing."],
+        ),
+        (
+            THREE,
+            {"paths": {"/a": {"get": {"responses": OK, "requestBody": {}}}}},
+            ["paths//a/get/requestBody: 'content' is missing."],
+        ),
+        (THREE, with_scheme(type="apiKey", name="x"), [f"{SCHEME}: 'in' is missing."]),
+        (THREE, with_scheme(type="http"), [f"{SCHEME}: 'scheme' is missing."]),
+        (THREE, with_scheme(), [f"{SCHEME}: 'type' is missing."]),
+        (THREE, with_scheme(type="htp"), [f"{SCHEME}/type: 'htp' is none of apiKey, http, oauth2, openIdConnect."]),
+        (
+            THREE,
+            with_scheme(type="oauth2", flows={"implicit": {}}),
+            [f"{SCHEME}/flows/implicit: '{name}' is missing." for name in ("authorizationUrl", "scopes")],
+        ),
+        (TWO, with_parameter(name="x", **{"in": "query"}), [f"{PARAMETER}: 'type' is missing."]),
+        (
+            TWO,
+            {"paths": {"/a": {"get": {"responses": {"200": {}}}}}},
+            ["paths//a/get/responses/200: 'description' is missing."],
+        ),
+        (
+            THREE | {"openapi": "3.1.0"},
+            with_scheme(type="apiKey", name="x"),
+            [f"{SCHEME}: 'in' is missing."],
+        ),
+        (THREE, {"info": {"title": "Pizza", "version": 1.0}}, ["info/version: 1.0 is not a text. Write it in quotes."]),
+    ],
+)
+def test_what_is_missing_of_the_form_that_was_meant_is_named(specification, wrong, problems):
+    with pytest.raises(InvalidDefinition) as refusal:
+        read(specification | wrong)
+    assert refusal.value.problems == problems
+
+
+def test_one_of_several_sections_is_missing():
+    with pytest.raises(InvalidDefinition, match="The definition: 'paths', 'components' or 'webhooks' is missing"):
+        read({"openapi": "3.1.0", "info": {"title": "Pizza", "version": "1"}})
+
+
+def test_what_is_new_in_openapi_3_2_is_read():
+    media = {"application/jsonl": {"itemSchema": {"type": "object"}}}
+    operation = {"responses": {"200": {"summary": "OK", "content": media}}}
+    value = {
+        "openapi": "3.2.0",
+        "$self": "https://pizza.test/openapi.json",
+        "info": {"title": "Pizza", "version": "1"},
+        "servers": [{"url": "https://pizza.test", "name": "production"}],
+        "tags": [{"name": "a", "summary": "A", "kind": "nav"}],
+        "paths": {"/order": {"query": operation, "additionalOperations": {"COPY": operation}}},
+    }
+    assert read(value).operations == (Operation("/order", "QUERY"), Operation("/order", "COPY"))
+    with pytest.raises(InvalidDefinition, match="'query' was unexpected"):
+        read(THREE | {"openapi": "3.1.0", "paths": {"/order": {"query": {"responses": OK}}}})
 
 
 def test_references_that_lead_somewhere_are_followed():
@@ -110,7 +213,7 @@ def test_what_is_made_for_an_api_without_a_definition_is_valid():
     made = make_definition("Pizza", "1", "Thin", operations, ["https://gateway.test/pizza/1"])
     found = parse_definition(made)
     assert (found.name, found.version, found.description) == ("Pizza", "1", "Thin")
-    assert found.endpoints == ("https://gateway.test/pizza/1",)
+    assert found.servers.production == ("https://gateway.test/pizza/1",)
     assert found.operations == (Operation("/order/{id}", "GET"), Operation("/*", "POST"))
 
 
@@ -125,7 +228,11 @@ def parameters(count):
     return {"paths": {"/ok": {"get": {"responses": OK}}, "/a": {"get": {"parameters": list(range(count))}}}}
 
 
-@pytest.mark.parametrize("specification", [TWO, THREE, THREE | {"openapi": "3.1.0"}], ids=["2.0", "3.0", "3.1"])
+@pytest.mark.parametrize(
+    "specification",
+    [TWO, THREE, THREE | {"openapi": "3.1.0"}, THREE | {"openapi": "3.2.0"}],
+    ids=["2.0", "3.0", "3.1", "3.2"],
+)
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -145,7 +252,7 @@ def test_no_definition_takes_long(specification, wrong):
     data = json.dumps(specification | wrong).encode()
     start = process_time()
     with suppress(InvalidDefinition):
-        assert all(len(address) <= MAX_URL for address in read_definition(data).endpoints)
+        assert all(len(address) <= MAX_URL for address in read_definition(data).servers.production)
     assert process_time() - start < 5  # measured: 0.7 s at most; before, minutes
 
 
@@ -157,7 +264,7 @@ def test_what_is_wrong_in_a_large_definition_is_named():
     components = {"components": {"schemas": {f"s{number}": {"type": "string"} for number in range(5_000)}}}
     with pytest.raises(InvalidDefinition) as refusal:
         read(THREE | {"paths": paths} | components)
-    assert refusal.value.problems == ['paths//a/get: "responses" is a required property']
+    assert refusal.value.problems == ["paths//a/get: 'responses' is missing."]
 
 
 def test_where_a_large_definition_is_wrong_is_said_without_the_reason():

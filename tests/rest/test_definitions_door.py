@@ -57,6 +57,55 @@ def test_a_title_becomes_a_name_without_its_invisible_characters_or_is_refused_f
             assert_problem(answer, 400, "name", says="U+3164 (HANGUL FILLER)")
 
 
+def imported(client, properties=None, **changes):
+    parts = {"file": ("a.json", json.dumps(DEFINITION | changes))}
+    if properties:
+        parts["additionalProperties"] = (None, json.dumps(properties))
+    return client.post(f"{APIS}/import-openapi", files=parts)
+
+
+def test_a_context_that_nobody_gave_is_never_refused(client):
+    def of(title, version="1"):
+        return imported(client, info={"title": title, "version": version}).json()["context"]
+
+    create_api(client, name="Other", context="/pizza", version="1")
+    assert [of("Pizza"), of("pizza!", "2"), of("PIZZA."), of("比萨"), of("t/x")] == [
+        "/pizza-2",
+        "/pizza-2",
+        "/pizza-3",
+        "/api",
+        "/t-x",
+    ]
+    assert_problem(imported(client, info={"title": "Pizza", "version": "1"}), 409, "name")
+    assert_problem(imported(client, {"context": "/pizza"}), 409, "context")
+    assert_problem(imported(client, {"context": "/pi zza"}), 400, "context")
+
+
+def test_a_new_version_of_an_api_gets_the_context_of_the_others(client):
+    create_api(client, name="Pizza Pasta beta", context="/somewhere", version="0.9")
+    assert imported(client).json()["context"] == "/somewhere"
+
+
+def test_a_version_and_a_description_that_nobody_gave_are_never_refused(client):
+    info = {"title": "Pizza", "version": "1.0 (beta), " + "x" * 30, "description": "a\u202e" * 20_000}
+    made = imported(client, info=info).json()
+    assert made["version"] == "1.0-beta-xxxxxxxxxxxxxxxxxxxxx"
+    assert made["description"] == "a" * 20_000
+
+
+def test_the_first_server_that_can_be_used_is_the_endpoint_and_the_others_are_reported(client):
+    own = {"x-wso2-sandbox-endpoints": {"urls": ["https://sandbox.test"]}}
+    urls = ("https://{host}/v1", "wss://pizza.test/live", "https://b.test")
+    made = imported(client, servers=[{"url": url} for url in urls], **own).json()
+    assert made["endpointConfig"]["production_endpoints"] == {"url": "https://pizza.test/live"}
+    assert made["endpointConfig"]["sandbox_endpoints"] == {"url": "https://sandbox.test"}
+    assert "https://b.test" in [each["what"] for each in made["unusedInDefinition"]]
+    assert made["unusedInDefinition"][0]["what"] == "https://{host}/v1"
+    assert "unusedInDefinition" not in client.put(f"{APIS}/{made['id']}", json=made).json()
+    given = {"name": "b", "endpointConfig": {"production_endpoints": {"url": "https://c.test"}}}
+    assert "unusedInDefinition" not in imported(client, given, **own).json()
+
+
 def test_a_new_version_has_the_definition_too(client):
     made = client.post(f"{APIS}/import-openapi", files={"file": ("a.json", TEXT)}).json()
     copy = client.post(f"{APIS}/copy-api", params={"apiId": made["id"], "newVersion": "2"}).json()

@@ -1,5 +1,7 @@
 """
 What in a definition is not as its specification demands, by the JSON Schemas of OpenAPI, in bounded work.
+
+What is said about an error is in schema_errors.py.
 """
 
 import json
@@ -11,8 +13,9 @@ from typing import Any
 
 import jsonschema_rs
 
+from holdfast.apis.schema_errors import explain
+
 MAX_ERRORS = 20
-MAX_MESSAGE = 300  # characters
 # Whether a definition is valid is quickly known, but the library makes all errors before it gives the first: 2 MB took
 # minutes. So they are asked of this many values at most (measured: 0.5 s).
 MAX_VALUES = 4_000
@@ -22,7 +25,7 @@ _SECTIONS = ("paths", "webhooks", "definitions", "parameters", "responses", "sec
 
 def find_errors(version: str, content: Any) -> list[str]:
     """
-    Give sentences about what a definition of the specification *version* (2.0, 3.0 or 3.1) must not be; none: valid.
+    Give sentences about what a definition of the specification *version* (such as 3.0) must not be; none: valid.
 
     At most 20; of a definition with more than 4,000 values, those of the first member of a section that has any.
     """
@@ -34,19 +37,14 @@ def find_errors(version: str, content: Any) -> list[str]:
         if _has_more_values(content, MAX_VALUES):
             where = next((f"{name}/{key}: it" for name, section in _sections(content) for key in section), "It")
             return [f"{where} is not as the specification demands, and too large to say where. Validate it in parts."]
-    return [_sentence(error) for error in islice(validator.iter_errors(content), MAX_ERRORS)]
+    errors = islice(validator.iter_errors(content), 2 * MAX_ERRORS)
+    return list(islice(dict.fromkeys(explain(errors)), MAX_ERRORS))
 
 
 @cache
 def _validator(version: str) -> jsonschema_rs.Validator:
     schema = (files("holdfast.apis") / "schemas" / f"openapi-{version}.json").read_text("utf-8")
     return jsonschema_rs.validator_for(json.loads(schema))
-
-
-def _sentence(error: jsonschema_rs.ValidationError) -> str:
-    where = "/".join(str(part) for part in error.instance_path)
-    message = error.message if len(error.message) <= MAX_MESSAGE else f"{error.message[:MAX_MESSAGE]}..."
-    return f"{where or 'The definition'}: {message}"
 
 
 def _has_more_values(content: Any, most: int) -> bool:

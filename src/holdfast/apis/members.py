@@ -16,7 +16,7 @@ MAX_DEPTH = 32
 OWN = frozenset(
     {"id", "name", "description", "context", "version", "provider", "lifeCycleStatus", "workflowStatus"}
     | {"createdTime", "updatedTime", "lastUpdatedTime", "hasThumbnail", "wsdlInfo", "wsdlUrl", "testKey"}
-    | {"monetization", "unusedTrust", "deletedTrust"}
+    | {"monetization", "unusedTrust", "deletedTrust", "unusedInDefinition"}
 )
 # Whose texts people read as names: of tags, owners and the like.
 _NAMES = frozenset({"tags", "categories", "labels", "policies", "displayName", "businessInformation", "visibleRoles"})

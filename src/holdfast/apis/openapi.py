@@ -1,22 +1,21 @@
 """
-Definitions of APIs: OpenAPI 3.0 and 3.1, Swagger 2.0.
+Definitions of APIs: OpenAPI 3.0, 3.1 and 3.2, Swagger 2.0.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
-from holdfast.apis.definition_errors import MAX_ERRORS, MAX_MESSAGE, find_errors
+from holdfast.apis.definition_errors import MAX_ERRORS, find_errors
 from holdfast.apis.documents import read_document
 from holdfast.apis.errors import InvalidDefinition, UnreadableDocument
+from holdfast.apis.schema_errors import MAX_MESSAGE
+from holdfast.apis.servers import Servers, read_servers
 
-VERBS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-MAX_ENDPOINTS = 50
-MAX_URL = 2_048  # characters of the address of a server
-_VARIABLE = re.compile(r"\{([^{}]*)\}")
+VERBS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
+_WITHOUT_PATCH = ("3.0", "3.1", "3.2")
 _DATA = frozenset({"example", "examples", "default", "enum", "const"})  # what stands there refers to nothing
 
 
@@ -37,7 +36,7 @@ class Definition:
     version: str
     description: str
     context: str  # where it wants to be published, empty when it does not say
-    endpoints: tuple[str, ...]  # the absolute http and https addresses of its servers
+    servers: Servers
     operations: tuple[Operation, ...]
     content: dict[str, Any]
 
@@ -62,15 +61,13 @@ def parse_definition(content: Any) -> Definition:
     short = "2.0" if version == "2.0" else version[:3]
     if problems := find_errors(short, content) or list(islice(_dangling(content), MAX_ERRORS)):
         raise InvalidDefinition(problems)
-    servers = _servers_of_swagger(content) if short == "2.0" else _servers(content.get("servers", []))
-    absolute = [server for server in servers if server.startswith(("http://", "https://"))]
     return Definition(
         openapi=version,
         name=content["info"]["title"],
         version=content["info"]["version"],
         description=content["info"].get("description", ""),
         context=_context(content),
-        endpoints=tuple(dict.fromkeys(absolute)),
+        servers=read_servers(content),
         operations=tuple(_operations(content.get("paths", {}))),
         content=content,
     )
@@ -94,17 +91,22 @@ def make_definition(
 
 
 def _specification(content: Any) -> str:
+    """Read the version of the specification; one without its third number is written with a 0 there."""
     found = content if isinstance(content, dict) else {}
     version = found.get("openapi", found.get("swagger"))
-    # YAML reads an unquoted 2.0 as a number.
-    if "swagger" in found and version in {"2.0", 2.0}:
+    written = str(version)  # YAML reads an unquoted 2.0 as a number
+    if "swagger" in found and written == "2.0":
         found["swagger"] = "2.0"
         return "2.0"
-    if isinstance(version, str) and "openapi" in found and version.startswith(("3.0.", "3.1.")):
+    if "openapi" in found and written in _WITHOUT_PATCH:
+        found["openapi"] = f"{written}.0"
+        return f"{written}.0"
+    if isinstance(version, str) and "openapi" in found and version.startswith(tuple(f"{v}." for v in _WITHOUT_PATCH)):
         return version
     if version is None:
-        raise InvalidDefinition(["It is no definition of an API: it has neither 'openapi' nor 'swagger'."])
-    raise InvalidDefinition([f"OpenAPI {str(version)[:20]} is not read. Use Swagger 2.0, OpenAPI 3.0 or OpenAPI 3.1."])
+        raise InvalidDefinition(["It is not a definition of an API: it has neither 'openapi' nor 'swagger'."])
+    read = "Use Swagger 2.0 or OpenAPI 3.0, 3.1 or 3.2, and write for example 3.0.3."
+    raise InvalidDefinition([f"OpenAPI {written[:20]} is not read. {read}"])
 
 
 def _dangling(content: dict[str, Any]) -> Iterable[str]:
@@ -134,28 +136,6 @@ def _resolves(content: Any, reference: str) -> bool:
     return True
 
 
-def _servers(servers: Sequence[Mapping[str, Any]]) -> list[str]:
-    found = []
-    for server in servers[:MAX_ENDPOINTS]:
-        url, variables = server["url"][:MAX_URL], server.get("variables", {})
-        # In one pass: what a value says is no variable, or a few of them could stand for gigabytes.
-        url = _VARIABLE.sub(lambda found, known=variables: _default(known, found), url)  # type: ignore[misc]
-        found.append(url[:MAX_URL])
-    return found
-
-
-def _default(variables: Mapping[str, Any], found: re.Match[str]) -> str:
-    variable = variables.get(found[1])
-    return str(variable.get("default", ""))[:MAX_URL] if variable else found[0]
-
-
-def _servers_of_swagger(content: dict[str, Any]) -> list[str]:
-    base = content.get("basePath", "")
-    if "host" not in content:
-        return [base] if base else []
-    return [f"{scheme}://{content['host']}{base}" for scheme in content.get("schemes", ["https"])]
-
-
 def _context(content: dict[str, Any]) -> str:
     """Read the base path of Swagger, or what the described system writes instead."""
     wanted = content.get("x-wso2-basePath", content.get("basePath", ""))
@@ -167,3 +147,4 @@ def _operations(paths: Mapping[str, Any]) -> Iterable[Operation]:
     for target, item in paths.items():
         if target.startswith("/") and isinstance(item, dict):
             yield from (Operation(target, verb.upper()) for verb in VERBS if verb in item)
+            yield from (Operation(target, verb) for verb in item.get("additionalOperations") or ())

@@ -2,6 +2,7 @@
 Definitions in OpenAPI: of an API, as the beginning of one, and whether they are valid.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from holdfast.apis.documents import MAX_BYTES, read_document
 from holdfast.apis.errors import InvalidDefinition, InvalidField, InvalidFields, UnreadableDocument
 from holdfast.apis.openapi import read_definition
+from holdfast.apis.servers import Unused
 from holdfast.rest.api_body import ApiAnswer, ImportBody, in_rest_words
 from holdfast.rest.apis import created
 from holdfast.rest.authentication import Caller, Running
@@ -35,7 +37,11 @@ def import_openapi(
         TextOrFile, File(alias="additionalProperties", description="Members of the API, as JSON.")
     ] = "",
 ) -> dict[str, Any]:
-    """Create an API of a definition; name, version, context and endpoints may be said in additionalProperties."""
+    """
+    Create an API of a definition; name, version, context and endpoints may be said in additionalProperties.
+
+    `unusedInDefinition` of the answer says which of its servers and endpoints have no effect.
+    """
     body = _properties(additional_properties)
     definition = read_definition(_sent(file, "", url))
     try:
@@ -45,7 +51,7 @@ def import_openapi(
         )
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    return created(running, made, response)
+    return created(running, made.described, response) | _unused(made.unused)
 
 
 @router.post("/validate-openapi", tags=["Validation"])
@@ -68,10 +74,10 @@ def validate_openapi(
         "context": definition.context,
         "description": definition.description,
         "openAPIVersion": definition.openapi,
-        "endpoints": list(definition.endpoints),
+        "endpoints": list(definition.servers.production),
     }
     content = {"content": data.decode("utf-8-sig")} if return_content else {}
-    return {"isValid": True, "info": info, "errors": []} | content
+    return {"isValid": True, "info": info, "errors": []} | _unused(definition.servers.unused) | content
 
 
 @router.get("/{api_id}/swagger")
@@ -98,6 +104,11 @@ def put_swagger(
     text = definitions.put_definition(running.store, caller, api_id, data, gateways, running.now(), expected)
     response.headers["ETag"] = quote_tag(tag_of_text(text))
     return definitions.definition_value(text)
+
+
+def _unused(unused: Iterable[Unused]) -> dict[str, Any]:
+    found = [{"what": each.what, "why": each.why} for each in unused]
+    return {"unusedInDefinition": found} if found else {}
 
 
 def _sent(file: UploadFile | None, text: TextOrFile, url: str) -> bytes:

@@ -15,6 +15,7 @@ from holdfast.apis.api import Api
 from holdfast.apis.description import Described
 from holdfast.apis.lifecycle import State
 from holdfast.apis.members import check_members, merge_members
+from holdfast.apis.suggestions import number_context
 from holdfast.services.calling import obeyed
 from holdfast.services.check import Check
 from holdfast.services.endpoints import NO_CONNECTIONS, Connections, connected, read_endpoints, written_urls
@@ -276,6 +277,24 @@ def check_draft(draft: ApiDraft, who: Principal, now: datetime) -> Described:
         updated_at=now,
     )
     return Described(api, merge_members({}, members))
+
+
+def with_free_context(session: Session, api: Api) -> Api:
+    """
+    Give *api* the context of its other versions, or else its own with a number if another API has that.
+
+    Raises:
+        Conflict: This version of it exists.
+    """
+    others = apis.sharing_name_or_context(session, api.organization, api.name, api.context)
+    if versions := [other for other in others if other.name.lower() == api.name.lower()]:
+        if any(other.version == api.version for other in versions):
+            raise Conflict("name", f"{api.name} {api.version} already exists. Give another name or version.")
+        return replace(api, context=versions[0].context)
+    for context in number_context(api.context):
+        if not apis.sharing_name_or_context(session, api.organization, api.name, context):
+            return replace(api, context=context)
+    return api
 
 
 def _refuse_conflict(session: Session, api: Api) -> None:

@@ -4,14 +4,19 @@ Definitions of APIs in OpenAPI: read, made, put, imported.
 
 import json
 import re
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from holdfast.apis.description import Described
 from holdfast.apis.documents import write_json
+from holdfast.apis.endpoint import parse_endpoint
+from holdfast.apis.errors import InvalidField
 from holdfast.apis.members import check_members
 from holdfast.apis.openapi import Definition, Operation, make_definition, read_definition
+from holdfast.apis.servers import MAX_UNUSED, Servers, Unused
+from holdfast.apis.suggestions import suggest_context, suggest_description, suggest_version
 from holdfast.services import catalog
 from holdfast.services.catalog import ApiDraft
 from holdfast.services.permissions import Permission
@@ -22,6 +27,14 @@ from holdfast.store.database import Store
 
 _VERBS_OF_ALL = ("GET", "POST", "PUT", "DELETE", "PATCH")
 _NO_NAME = re.compile(r"[^\w .-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """An API that was made of a definition, and the parts of the definition that have no effect."""
+
+    described: Described
+    unused: tuple[Unused, ...]
 
 
 def get_definition(store: Store, who: Principal, api_id: str, servers: list[str]) -> str:
@@ -80,9 +93,9 @@ def import_definition(
     now: datetime,
     *,
     may_require_certificate: bool = False,
-) -> Described:
+) -> Imported:
     """
-    Create an API of a definition; what *draft* leaves empty is taken from there.
+    Create an API of a definition; what *draft* leaves empty is taken from there, and made so that it can be used.
 
     Raises:
         InvalidFields: Some values cannot be used.
@@ -91,24 +104,48 @@ def import_definition(
     """
     who.require(Permission.CHANGE_APIS)
     name = draft.name or " ".join(_NO_NAME.sub(" ", definition.name).split())[:60]
-    given = draft.production or draft.sandbox
+    production, sandbox, unused = _endpoints(draft, definition.servers)
     filled = replace(
         draft,
         name=name,
-        context=draft.context or definition.context or f"/{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}",
-        version=draft.version or definition.version,
-        production=draft.production if given else next(iter(definition.endpoints), None),
-        description=draft.description or definition.description,
+        context=draft.context or suggest_context(definition.context, name),
+        version=draft.version or suggest_version(definition.version),
+        production=production,
+        sandbox=sandbox,
+        description=draft.description or suggest_description(definition.description),
         members={"operations": operations_of(definition)} | dict(draft.members),
     )
     described = catalog.check_draft(filled, who, now)
     text = write_json(definition.content)
     with store.write() as session:
+        if not draft.context:
+            described = replace(described, api=catalog.with_free_context(session, described.api))
         made = catalog.add_api(
             session, who, described, now, "import definition", may_require_certificate=may_require_certificate
         )
         api_documents.save_definition(session, made.api, text)
-    return made
+    return Imported(made, unused)
+
+
+def _endpoints(draft: ApiDraft, servers: Servers) -> tuple[str | None, str | None, tuple[Unused, ...]]:
+    """Give the endpoints that *draft* says, or else the first of *servers* that can be used, and which are not used."""
+    if draft.production or draft.sandbox:
+        return draft.production, draft.sandbox, ()
+    production, refused = _first_usable(servers.production)
+    sandbox, also_refused = _first_usable(servers.sandbox)
+    return production, sandbox, (*refused, *also_refused, *servers.unused)[:MAX_UNUSED]
+
+
+def _first_usable(urls: Sequence[str]) -> tuple[str | None, list[Unused]]:
+    refused = []
+    for url in urls:
+        try:
+            parse_endpoint(url)
+        except InvalidField as error:
+            refused.append(Unused(url, str(error)))
+        else:
+            return url, refused
+    return None, refused
 
 
 def operations_of(definition: Definition, before: Described | None = None) -> list[dict[str, Any]]:

@@ -1,0 +1,84 @@
+"""
+Errors of JSON Schema as sentences: where several forms are possible, what is missing of the one that was meant.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from jsonschema_rs import ValidationError
+
+MAX_MESSAGE = 300  # characters
+_ALTERNATIVES = ("oneOf", "anyOf")
+_SUBSEQUENT = ("unevaluatedProperties", "unevaluatedItems", "oneOf")  # said of what has another error, too
+_DISTINGUISHING = ("enum", "const")  # of a member that says which form is meant, such as `in` and `type`
+_MAX_DEPTH = 8
+
+
+def explain(errors: Iterable[ValidationError]) -> Iterator[str]:
+    """Give sentences that say where something is wrong, and what."""
+    every = list(errors)
+    others = [tuple(error.instance_path) for error in every if error.kind.name not in _SUBSEQUENT]
+    for error in every:
+        where = tuple(error.instance_path)
+        if error.kind.name not in _SUBSEQUENT or not any(other[: len(where)] == where for other in others):
+            yield from _explain(error, 0)
+
+
+def _explain(error: ValidationError, depth: int) -> Iterator[str]:
+    forms = _forms(error) if depth < _MAX_DEPTH else []
+    if forms:
+        yield from _explain_forms(error, forms, depth)
+    elif name := _missing(error):
+        yield _sentence(error, f"{name!r} is missing.")
+    elif error.kind.name == "type" and "string" in error.message and isinstance(error.instance, bool | int | float):
+        yield _sentence(error, f"{error.instance} is not a text. Write it in quotes.")
+    else:
+        yield _sentence(error, error.message)
+
+
+def _explain_forms(error: ValidationError, forms: list[list[ValidationError]], depth: int) -> Iterator[str]:
+    """Explain what is wrong in all forms, or else in the form that is the nearest."""
+    missing = [[name for each in form if (name := _missing(each))] for form in forms]
+    common = [name for name in missing[0] if all(name in names for names in missing)]
+    kinds = [[each for each in form if each.kind.name in _DISTINGUISHING] for form in forms]
+    if common:
+        for name in common:
+            yield _sentence(error, f"{name!r} is missing.")
+    elif all(len(form) == 1 and names for form, names in zip(forms, missing, strict=True)):
+        *before, last = dict.fromkeys(repr(name) for names in missing for name in names)
+        yield _sentence(error, f"{', '.join(before)} or {last} is missing.")
+    elif all(kinds) and len({tuple(found[0].instance_path) for found in kinds}) == 1:
+        first = kinds[0][0]
+        allowed = dict.fromkeys(str(value) for found in kinds for value in _allowed(found[0]))
+        yield _sentence(first, f"{str(first.instance)[:MAX_MESSAGE]!r} is none of {', '.join(allowed)}.")
+    else:
+        yield from (said for each in min(forms, key=_distance) for said in _explain(each, depth + 1))
+
+
+def _allowed(error: ValidationError) -> list[Any]:
+    return list(error.kind.value) if error.kind.name == "enum" else [error.kind.value]
+
+
+def _forms(error: ValidationError) -> list[list[ValidationError]]:
+    """Give the errors of each form of which *error* has none, without references where there is none."""
+    if error.kind.name not in _ALTERNATIVES:
+        return []
+    forms = [list(form) for form in getattr(error.kind, "context", None) or [] if form]
+    forms = [form for form in forms if not any(_missing(each) == "$ref" for each in form)] or forms
+    return [[each for each in form if each.kind.name not in _SUBSEQUENT] or form for form in forms]
+
+
+def _missing(error: ValidationError) -> str:
+    return str(error.kind.value) if error.kind.name == "required" else ""
+
+
+def _distance(form: list[ValidationError]) -> tuple[int, int, int]:
+    """Say how far a form is from what was meant: the nearest fits its kind, and is wrong in the depth only."""
+    others = sum(error.kind.name in _DISTINGUISHING for error in form)
+    return others, -max(len(error.instance_path) for error in form), len(form)
+
+
+def _sentence(error: ValidationError, message: str) -> str:
+    where = "/".join(str(part) for part in error.instance_path)
+    shown = message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}..."
+    return f"{where or 'The definition'}: {shown}"

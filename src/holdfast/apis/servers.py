@@ -1,0 +1,126 @@
+"""
+Where the backends of a definition are: its servers, and the endpoints that WSO2 writes into it.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MAX_SERVERS = 50
+MAX_URL = 2_048  # characters of the URL of a server
+MAX_UNUSED = 20
+_VARIABLE = re.compile(r"\{([^{}]*)\}")
+_WEBSOCKET = {"wss://": "https://", "ws://": "http://"}
+_OWN = {"production": "x-wso2-production-endpoints", "sandbox": "x-wso2-sandbox-endpoints"}
+_NAMED = "#/x-wso2-endpoints/"
+_OF_PATHS = "Endpoints of single paths and operations aren't supported."
+_VERBS = {"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"}
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A part of a definition that has no effect: *what* it is, and *why*."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """
+    The absolute http and https URLs of a definition, each once, in their order; wss is https, and ws is http.
+
+    *sandbox* are those that it names for the sandbox.
+    """
+
+    production: tuple[str, ...]
+    sandbox: tuple[str, ...] = ()
+    unused: tuple[Unused, ...] = ()
+
+
+def read_servers(content: Mapping[str, Any]) -> Servers:
+    """Read the servers of a valid definition; endpoints that WSO2 writes come before them."""
+    production, of_production = _own_endpoints(content, _OWN["production"])
+    sandbox, of_sandbox = _own_endpoints(content, _OWN["sandbox"])
+    of_swagger = "swagger" in content
+    servers = _servers_of_swagger(content) if of_swagger else _servers(content.get("servers") or [])
+    absolute = [url for server in servers if (url := _backend_url(server))]
+    every = tuple(dict.fromkeys([*production, *absolute]))
+    unused = [*of_production, *of_sandbox, *_of_paths(content.get("paths") or {})]
+    unused += [Unused(each, "It isn't the first server.") for each in every[1:]]
+    if not every and servers:
+        unused.append(Unused(servers[0][:MAX_URL], "It isn't an absolute http, https, ws or wss URL."))
+    return Servers(every, tuple(dict.fromkeys(sandbox)), tuple(unused[:MAX_UNUSED]))
+
+
+def _own_endpoints(content: Mapping[str, Any], name: str) -> tuple[list[str], list[Unused]]:
+    """Read `x-wso2-production-endpoints` or the like: `urls`, with `type`; or names in `x-wso2-endpoints`."""
+    if name not in content:
+        return [], []
+    group = content[name]
+    written = group.get("urls") if isinstance(group, dict) else None
+    if not isinstance(written, list):
+        return [], [Unused(name, "It has no list `urls`.")]
+    urls, unused = [], []
+    for each in written[:MAX_SERVERS]:
+        for url in _named(content, each) if isinstance(each, str) and each.startswith(_NAMED) else [each]:
+            read = _backend_url(url) if isinstance(url, str) else ""
+            urls += [read] if read else []
+            unused += [] if read else [Unused(f"{name}: {str(url)[:MAX_URL]}", "It isn't an http or https URL.")]
+    unused += [Unused(f"{name}: {url}", "Only the first URL is used.") for url in urls[1:]]
+    return urls, unused
+
+
+def _named(content: Mapping[str, Any], reference: str) -> Sequence[Any]:
+    """Find the URLs of an entry of `x-wso2-endpoints`, which is a list of mappings from a name to a group."""
+    groups = content.get("x-wso2-endpoints")
+    for each in groups if isinstance(groups, list) else []:
+        group = each.get(reference.removeprefix(_NAMED)) if isinstance(each, dict) else None
+        if isinstance(group, dict) and isinstance(group.get("urls"), list):
+            return list(group["urls"][:MAX_SERVERS])
+    return [reference]
+
+
+def _of_paths(paths: Mapping[str, Any]) -> Iterable[Unused]:
+    for path, item in paths.items():
+        if not isinstance(item, dict):
+            continue
+        operations = {verb: operation for verb, operation in item.items() if verb in _VERBS}
+        for where, holder in {
+            path: item,
+            **{f"{verb.upper()} {path}": each for verb, each in operations.items()},
+        }.items():
+            if isinstance(holder, dict):
+                own = [name for name in ("servers", *_OWN.values()) if name in holder]
+                yield from (Unused(f"{where[:MAX_URL]}: {name}", _OF_PATHS) for name in own)
+
+
+def _backend_url(server: str) -> str:
+    """Give the URL by which the gateway calls *server*, empty if it can't."""
+    scheme, separator, rest = server.partition("://")
+    written = f"{scheme.lower()}{separator}"
+    written = _WEBSOCKET.get(written, written)
+    return f"{written}{rest}" if written in _WEBSOCKET.values() and rest else ""
+
+
+def _servers(servers: Sequence[Mapping[str, Any]]) -> list[str]:
+    found = []
+    for server in servers[:MAX_SERVERS]:
+        url, variables = server["url"][:MAX_URL], server.get("variables", {})
+        # In one pass: what a value says is no variable, or a few of them could stand for gigabytes.
+        url = _VARIABLE.sub(lambda found, known=variables: _default(known, found), url)  # type: ignore[misc]
+        found.append(url[:MAX_URL])
+    return found
+
+
+def _default(variables: Mapping[str, Any], found: re.Match[str]) -> str:
+    variable = variables.get(found[1])
+    return str(variable.get("default", ""))[:MAX_URL] if variable else found[0]
+
+
+def _servers_of_swagger(content: Mapping[str, Any]) -> list[str]:
+    base = content.get("basePath", "")
+    if "host" not in content:
+        return [base] if base else []
+    return [f"{scheme}://{content['host']}{base}" for scheme in content.get("schemes", ["https"])]

@@ -1,0 +1,86 @@
+"""Which backends a definition names, and which of its servers and endpoints have no effect."""
+
+import json
+
+import pytest
+
+from holdfast.apis.openapi import read_definition
+from holdfast.apis.servers import Servers, Unused
+
+OK = {"200": {"description": "OK"}}
+SECOND = "Only the first URL is used."
+OF_PATHS = "Endpoints of single paths and operations aren't supported."
+
+
+def servers(*urls: str, paths: object = None, version: str = "3.0.3", **members: object) -> Servers:
+    value = {"openapi": version, "info": {"title": "Pizza", "version": "1"}, "paths": paths or {}}
+    value |= {"servers": [{"url": url} for url in urls]} | members
+    return read_definition(json.dumps(value).encode()).servers
+
+
+@pytest.mark.parametrize(
+    ("url", "backend"),
+    [
+        ("wss://pizza.test/live", "https://pizza.test/live"),
+        ("ws://pizza.test:8080", "http://pizza.test:8080"),
+        ("WSS://pizza.test", "https://pizza.test"),
+        ("HTTPS://pizza.test", "https://pizza.test"),
+    ],
+)
+def test_a_websocket_server_is_called_by_http(url, backend):
+    assert servers(url) == Servers((backend,))
+
+
+def test_http_and_websocket_servers_of_one_backend_are_one():
+    assert servers("https://pizza.test", "wss://pizza.test") == Servers(("https://pizza.test",))
+
+
+def test_servers_that_are_not_used_are_reported():
+    found = servers("https://a.test", "https://b.test")
+    assert found.production == ("https://a.test", "https://b.test")
+    assert found.unused == (Unused("https://b.test", "It isn't the first server."),)
+    (unused,) = servers("/v1").unused
+    assert unused == Unused("/v1", "It isn't an absolute http, https, ws or wss URL.")
+
+
+def test_endpoints_that_wso2_writes_come_before_servers():
+    own = {
+        "x-wso2-production-endpoints": {"urls": ["https://a.test/v1", "https://b.test"], "type": "failover"},
+        "x-wso2-sandbox-endpoints": {"urls": ["wss://sandbox.test"]},
+    }
+    found = servers("https://server.test", **own)
+    assert (found.production[0], found.sandbox) == ("https://a.test/v1", ("https://sandbox.test",))
+    assert Unused("x-wso2-production-endpoints: https://b.test", SECOND) in found.unused
+    assert Unused("https://server.test", "It isn't the first server.") in found.unused
+
+
+def test_named_endpoints_that_wso2_writes_are_found():
+    named = [{"other": {"urls": ["https://o.test"]}}, {"main": {"urls": ["https://a.test"], "type": "http"}}]
+    own = {"x-wso2-endpoints": named, "x-wso2-production-endpoints": {"urls": ["#/x-wso2-endpoints/main"]}}
+    assert servers(**own) == Servers(("https://a.test",))
+    own["x-wso2-production-endpoints"] = {"urls": ["#/x-wso2-endpoints/nobody"]}
+    (unused,) = servers(**own).unused
+    assert unused.what == "x-wso2-production-endpoints: #/x-wso2-endpoints/nobody"
+
+
+@pytest.mark.parametrize("value", [None, 5, [], {}, {"urls": 5}, {"urls": None}])
+def test_endpoints_of_another_form_are_reported(value):
+    name = "x-wso2-production-endpoints"
+    assert servers(**{name: value}) == Servers((), unused=(Unused(name, "It has no list `urls`."),))
+
+
+@pytest.mark.parametrize("url", [5, None, "jms://x", "a.test", ["x"], "https://"])
+def test_urls_that_cannot_be_called_are_reported(url):
+    name = "x-wso2-sandbox-endpoints"
+    (unused,) = servers(**{name: {"urls": [url]}}).unused
+    assert unused == Unused(f"{name}: {url}", "It isn't an http or https URL.")
+
+
+def test_endpoints_of_paths_and_operations_are_reported():
+    get = {"responses": OK, "x-wso2-production-endpoints": {"urls": ["https://c.test"]}}
+    found = servers("https://a.test", paths={"/a": {"servers": [{"url": "https://b.test"}], "get": get}, "x-b": 5})
+    assert found.production == ("https://a.test",)
+    assert found.unused == (
+        Unused("/a: servers", OF_PATHS),
+        Unused("GET /a: x-wso2-production-endpoints", OF_PATHS),
+    )
