@@ -50,6 +50,7 @@ def test_the_help_of_each_command_has_an_example_and_says_what_exit_codes_mean(a
     assert "Exit codes: 0 " in said
     assert alone.done(*words, "-h").output == said
     assert alone.done("help", *words).output == said
+    assert ("--context NAME" in said) == ("4 not signed in" in said)
     wait = "--wait" in said
     assert ("6 saved, but not enforced" in " ".join(said.split())) == wait
 

@@ -9,7 +9,9 @@ import pytest
 
 from cli.answering import answering
 from cli.commanding import Command
-from holdfast.cli.credentials import Credentials, Publisher, credentials_file, keep
+from holdfast.cli import tokens as tokens_kept
+from holdfast.cli.contexts import Context, credentials_file, keep_context, name_from_url
+from holdfast.cli.publisher import Credentials, Publisher
 from issuing import issue, server_context
 from ports import free_addresses
 
@@ -24,8 +26,12 @@ def kept(command: Command):
     return credentials_file(command.environment)
 
 
-def token(shown="hfp_kept", expires_at=LATER):
-    return Credentials("berta", token=shown, expires_at=expires_at)
+def token(shown="hfp_kept", expires_at=LATER, made=True):
+    return Credentials("berta", token=shown, expires_at=expires_at, made=made)
+
+
+def keep(publisher, who, environment):
+    keep_context(name_from_url(publisher.url), Context(publisher, who), environment)
 
 
 @pytest.fixture
@@ -41,13 +47,14 @@ def test_login_with_a_password_on_standard_input_is_kept_for_the_next_commands(a
     ended = alone.process("login", f"{url}/", "--user", "admin", "--password-stdin", stdin=f"{password}\n")
     assert (ended.code, ended.errors) == (0, "")
     end = f"{datetime.now(UTC) + timedelta(days=90):%Y-%m-%d}"
-    assert ended.output == f"Signed in to {url} as admin, until {end} (kept in {kept(alone)}).\n"
+    name = url.removeprefix("http://").replace(":", "-")
+    assert ended.output == f"Signed in to {url} as admin, until {end} (context {name}, kept in {kept(alone)}).\n"
     assert stat.S_IMODE(kept(alone).stat().st_mode) == 0o600
     assert stat.S_IMODE(kept(alone).parent.stat().st_mode) == 0o700
     assert password not in kept(alone).read_text()
     asked = alone.process("whoami", "--json").json
     assert (asked["url"], asked["user"], asked["organization"], asked["roles"]) == (url, "admin", "default", ["admin"])
-    assert (asked["method"], asked["file"]) == ("token", str(kept(alone)))
+    assert (asked["context"], asked["method"], asked["file"]) == (name, "token", str(kept(alone)))
     assert asked["token"]["name"].startswith(f"holdfast login, {platform.node()[:20]}")
     assert alone.process("api", "list").output == "There are no APIs.\n"
 
@@ -57,7 +64,7 @@ def test_a_password_that_is_typed_is_not_shown(alone, holdfast):
     typed = f"admin\n{holdfast.admin_password}\n"
     ended = alone.done("login", holdfast.publisher_url, stdin=typed)
     assert holdfast.admin_password not in ended.output + ended.errors
-    assert alone.done("whoami").output.splitlines()[1].split() == ["User", "admin"]
+    assert alone.done("whoami").output.splitlines()[2].split() == ["User", "admin"]
 
 
 @pytest.mark.envoy
@@ -88,7 +95,7 @@ def test_logout_ends_the_token_and_forgets_it(alone, holdfast):
     sign_in(alone, holdfast)
     (made,) = tokens(holdfast).keys() - before.keys()
     assert tokens(holdfast)[made]["scopes"] == holdfast.rest.get("/tokens").json()["scopes"]
-    assert alone.done("logout").output == "Signed out; the token is ended.\n"
+    assert alone.done("logout").output == f"Signed out of {holdfast.publisher_url}; the token is ended.\n"
     assert tokens(holdfast) == before
     assert not kept(alone).exists()
     assert alone.done("logout").output == "Nobody was signed in.\n"
@@ -117,7 +124,7 @@ def test_a_token_that_was_revoked_on_the_page_is_said(alone, holdfast):
     said = alone.refused("api", "list", code=4)
     assert "does not accept the token that `holdfast login` kept: it has ended, was revoked," in said
     assert f"Run `holdfast login {holdfast.publisher_url}`." in said
-    assert alone.done("logout").output == "Signed out.\n"
+    assert alone.done("logout").output == f"Signed out of {holdfast.publisher_url}.\n"
 
 
 @pytest.mark.envoy
@@ -131,8 +138,13 @@ def test_a_token_of_the_page_is_kept_without_a_password(alone, holdfast):
     lines = [" ".join(line.split()) for line in alone.done("whoami").output.splitlines()]
     assert lines[-3:] == [f"Token kept in {kept(alone)}", "Called mine", f"Until {LATER:%Y-%m-%d %H:%M} UTC"]
     assert "apim:api_create" not in str(alone.done("whoami", "--json").json["token"])
-    assert alone.done("logout").output == "Signed out; the token is ended.\n"
-    assert "does not accept the token" in alone.refused(*arguments, code=4, stdin=f"{secret}\n")
+    said = alone.done("logout").output
+    assert said.endswith(f" Login didn't make the token, so it stays valid until {LATER:%Y-%m-%d}.\n")
+    alone.done(*arguments, stdin=f"{secret}\n")
+    # Nor does it end when another takes its place.
+    sign_in(alone, holdfast)
+    assert alone.done("whoami", "--json", HOLDFAST_TOKEN=secret, HOLDFAST_URL=holdfast.publisher_url).json["token"]
+    alone.done("logout")
 
 
 @pytest.mark.parametrize("given", ["", "\n", "x" * 2000])
@@ -156,18 +168,18 @@ def test_a_token_that_cannot_be_ended_is_said_and_forgotten(alone):
     (address,) = free_addresses(1)
     keep(Publisher(f"http://{address}"), token(), alone.environment)
     ended = alone("logout")
-    assert (ended.code, ended.output) == (3, "Signed out.\n")
+    assert (ended.code, ended.output) == (3, f"Signed out of http://{address}.\n")
     assert f"The token that was kept is not ended: http://{address} cannot be reached" in ended.errors
     assert ended.errors.endswith(f"It stays valid until {LATER:%Y-%m-%d %H:%M} UTC; revoke it on the page Tokens.\n")
     assert not kept(alone).exists()
 
 
-def test_a_new_login_says_that_the_token_of_before_is_not_ended(alone):
-    (address,) = free_addresses(1)
-    keep(Publisher(f"http://{address}"), token(), alone.environment)
+def test_a_new_login_says_that_the_token_of_before_is_not_ended(alone, monkeypatch):
+    monkeypatch.setattr(tokens_kept, "TOLD_WITHIN", 0.0)  # the publisher that is told answers too late
     with answering(body=BODY) as server:
+        keep(Publisher(server.url), token(), alone.environment)
         ended = alone.done("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
-    assert f"The token that was kept is not ended: http://{address} cannot be reached" in ended.errors
+    assert f"The token that was kept is not ended: {server.url} " in ended.errors
     assert "hfp_new" in kept(alone).read_text()
     assert "hfp_" not in ended.output + ended.errors
 

@@ -55,4 +55,8 @@ Version = Annotated[bool, Option("--version", callback=_tell_version, is_eager=T
 
 @app.callback()
 def holdfast(*, _version: Version = False) -> None:
-    """An API publisher and gateway that verifies every backend's certificate."""
+    """
+    An API publisher and gateway that verifies every backend's certificate.
+
+    Commands that ask a publisher take --context NAME, before or after the command: see `holdfast context`.
+    """

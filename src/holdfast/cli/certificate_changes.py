@@ -13,7 +13,7 @@ from holdfast.cli.exit_codes import WAITING
 from holdfast.cli.failures import CommandFailed, Misused, Refused
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, Yes, confirm, say, tell, write_json
-from holdfast.cli.signing_in import PasswordStdin
+from holdfast.cli.passwords import PasswordStdin
 from holdfast.cli.waiting import Wait, Within, in_words, write_when_settled
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from holdfast.certificates.parsing import MAX_BYTES, Upload, parse
 from holdfast.cli.failures import Misused, WrongFile
 from holdfast.cli.files import read_file, read_input
 from holdfast.cli.output import tell
-from holdfast.cli.signing_in import read_password
+from holdfast.cli.passwords import read_password
 from holdfast.slow_derivation import SlowDerivation
 
 

@@ -15,7 +15,7 @@ from holdfast.cli.exit_codes import LOCAL, ExitCode
 from holdfast.cli.files import write_file
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, date, grouped, say, tell, write_facts, write_json, write_table
-from holdfast.cli.signing_in import PasswordStdin
+from holdfast.cli.passwords import PasswordStdin
 from holdfast.cli.trust_exceptions import describe_exception, list_exceptions
 from holdfast.cli.waiting import in_words
 

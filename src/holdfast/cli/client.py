@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from holdfast.cli import credentials
-from holdfast.cli.credentials import Credentials, Publisher
 from holdfast.cli.failures import CannotConnect, CommandFailed, NotSignedIn, Refused
+from holdfast.cli.publisher import Credentials, Publisher
 
 if TYPE_CHECKING:
     import httpx

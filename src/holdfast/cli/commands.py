@@ -6,12 +6,15 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Option
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_group
+from typer.main import get_command, get_group
 
+from holdfast.cli.chosen import chosen
+from holdfast.cli.exit_codes import MEANINGS, ExitCode
 from holdfast.cli.failures import CommandFailed, Interrupted
 from holdfast.cli.text import plain
 
@@ -35,10 +38,14 @@ class Source:
             for module in self.also:
                 group.commands.update(_group(module).commands)
             group.name, group.help = name, self.summary
-            return group
-        command = group.commands[name]
-        command.short_help = self.summary
-        return command
+        else:
+            group.commands = {name: group.commands[name]}
+            group.commands[name].short_help = self.summary
+        for command in group.commands.values():
+            # Only what asks a publisher can find that nobody is signed in, and its help says so.
+            if MEANINGS[ExitCode.NOT_SIGNED_IN] in (command.epilog or ""):
+                command.params.append(_context_option())
+        return group if self.is_group else group.commands[name]
 
 
 COMMANDS = {
@@ -51,6 +58,7 @@ COMMANDS = {
     "login": Source("signing_in", "Sign in, and keep a token for the next commands."),
     "logout": Source("signing_in", "End the token that login kept, and forget it."),
     "whoami": Source("signing_in", "Say who asks which publisher, and until when."),
+    "context": Source("context_commands", "The publishers that you are signed in to.", is_group=True),
     "api": Source("apis", "APIs and their lifecycle.", is_group=True),
     "certificate": Source(
         "certificates", "What is trusted for the endpoints of APIs.", is_group=True, also=("certificate_changes",)
@@ -70,6 +78,35 @@ def _group(module: str) -> TyperGroup:
     commands: typer.Typer = import_module(f"holdfast.cli.{module}").commands
     commands.rich_markup_mode = None
     return get_group(commands)
+
+
+def _choose(name: str) -> None:
+    if name:
+        chosen.set(name)
+
+
+def _context_option() -> Any:
+    """Make the option --context, for a command that has been made already."""
+    from holdfast.cli import completing
+
+    commands = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+    @commands.command()
+    def _(
+        _context: Annotated[
+            str,
+            Option(
+                "--context",
+                metavar="NAME",
+                callback=_choose,
+                expose_value=False,
+                autocompletion=completing.contexts,
+                help="Ask the publisher of this context [default: HOLDFAST_CONTEXT, or the current one].",
+            ),
+        ] = "",
+    ) -> None: ...
+
+    return get_command(commands).params[0]
 
 
 class LoadedWhenNeeded(MutableMapping[str, "Command"]):
@@ -108,6 +145,22 @@ class Commands(TyperGroup):
         super().__init__(**attributes)
         self._all = LoadedWhenNeeded(COMMANDS, self.commands)
         self.commands = self._all
+
+    def make_context(self, *arguments: Any, **more: Any) -> Any:
+        """Begin anew: no context is chosen yet."""
+        chosen.set("")
+        return super().make_context(*arguments, **more)
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Read the options; --context NAME can also stand before the command."""
+        # An option of Typer's would load pydantic, which takes longer than all the rest.
+        if args and args[0].partition("=")[0] == "--context":
+            first, equals, name = args[0].partition("=")
+            name, args = (name, args[1:]) if equals else (args[1] if len(args) > 1 else "", args[2:])
+            if not name and not ctx.resilient_parsing:
+                ctx.fail(f"Option {first!r} requires an argument.")
+            chosen.set(name)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer has a Click of its own
         """Run what was asked for."""

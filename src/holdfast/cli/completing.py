@@ -8,6 +8,7 @@ from threading import Thread
 
 from holdfast.cli import credentials
 from holdfast.cli.client import PAGE, Client
+from holdfast.cli.contexts import read_contexts
 from holdfast.cli.failures import CommandFailed
 
 WITHIN = 1.0  # seconds; nobody waits longer for the Tab key
@@ -39,3 +40,10 @@ def _offered(incomplete: str, path: str, entries: str, name: str) -> list[str]:
     looking.start()
     looking.join(WITHIN)
     return [each for each in found if each.startswith(incomplete) and _WORD.fullmatch(each)]
+
+
+def contexts(incomplete: str) -> list[str]:
+    """Offer names of contexts; nobody is asked."""
+    with suppress(CommandFailed):
+        return [name for name in read_contexts().by_name if name.startswith(incomplete)]
+    return []

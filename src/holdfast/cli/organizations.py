@@ -10,7 +10,7 @@ from typer import Argument, Option
 from holdfast.cli.client import connect
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, say, write_json, write_table
-from holdfast.cli.signing_in import PasswordStdin, read_password
+from holdfast.cli.passwords import PasswordStdin, read_password
 
 PATH = "/organizations"
 commands = typer.Typer(no_args_is_help=True)

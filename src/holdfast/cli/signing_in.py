@@ -3,29 +3,40 @@
 """
 
 import os
-import sys
-import warnings
 from datetime import UTC, datetime
-from getpass import GetPassWarning
+from itertools import count
 from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
-from holdfast.cli import credentials
+from holdfast.cli.chosen import chosen
 from holdfast.cli.client import Client
-from holdfast.cli.credentials import DEFAULT_URL, Credentials, Publisher
-from holdfast.cli.failures import CommandFailed, Interrupted, Misused, NotSignedIn
+from holdfast.cli.context_commands import end_context
+from holdfast.cli.contexts import (
+    Context,
+    Contexts,
+    check_context_name,
+    credentials_file,
+    find_context,
+    is_exposed,
+    keep_context,
+    name_from_url,
+    read_contexts,
+    write_contexts,
+)
+from holdfast.cli.credentials import context_name, find
+from holdfast.cli.failures import CommandFailed, Misused, NotSignedIn
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, ask, date, say, tell, write_facts, write_json
+from holdfast.cli.passwords import PasswordStdin, read_first_line, read_password
+from holdfast.cli.publisher import DEFAULT_URL, Credentials, Publisher, check_publisher
 from holdfast.cli.tokens import current_token, end_token, kept_as, make_token
 
-MAX_SECRET = 1024
 commands = typer.Typer()
 
 Url = Annotated[str | None, Argument(metavar="URL", help=f"Where the publisher is [default: {DEFAULT_URL}].")]
 User = Annotated[str | None, Option(metavar="NAME", help="Who signs in; asked for if left out.")]
-PasswordStdin = Annotated[bool, Option("--password-stdin", help="Read the password from standard input.")]
 TokenStdin = Annotated[
     bool, Option("--token-stdin", help="Keep a token from the page Tokens, read from standard input.")
 ]
@@ -53,59 +64,63 @@ def login(
 
     The token is made for 90 days, with all scopes that your roles permit; the page Tokens lists it. Those who have no
     password here make one there, for --token-stdin. It is kept in ~/.config/holdfast/credentials.toml (below
-    XDG_CONFIG_HOME if that is set), for its owner alone to read; the password is not kept. A token that was kept
-    before is ended.
+    XDG_CONFIG_HOME if that is set), for its owner alone to read; the password is not kept.
+
+    Each publisher has a context of its own, named after its host or with --context; `holdfast context` lists them. A
+    token that login made before for the same context is ended.
 
     HOLDFAST_URL with HOLDFAST_TOKEN, or with HOLDFAST_USER and HOLDFAST_PASSWORD, win over it;
     HOLDFAST_CA_FILE and HOLDFAST_INSECURE_HTTP=1 are --ca-file and --insecure-http.
     """
-    environment = os.environ
-    publisher = credentials.check_publisher(
-        url or environment.get("HOLDFAST_URL") or DEFAULT_URL,
-        ca_file or environment.get("HOLDFAST_CA_FILE"),
-        insecure_http=insecure_http or environment.get("HOLDFAST_INSECURE_HTTP") == "1",
-    )
     if token_stdin and (user or password_stdin):
         raise Misused("A token says who signs in. Leave out --user and --password-stdin.")
+    contexts, unreadable = _read_contexts()
+    name, publisher = _place(contexts, url, ca_file, insecure_http=insecure_http)
+    before, exposed = contexts.by_name.get(name), is_exposed()
     who = _given_token(publisher) if token_stdin else _new_token(publisher, user, password_stdin)
-    before, failed = _kept_before()
     try:
-        file = credentials.keep(publisher, who)
+        file = keep_context(name, Context(publisher, who))
     except CommandFailed:
-        if not token_stdin:
-            end_token(publisher, who)  # nobody else knows it
+        end_token(publisher, who)  # nobody else knows one that was just made
         raise
-    say(f"Signed in to {publisher.url} as {who.user}, until {who.expires_at:%Y-%m-%d} (kept in {file}).")
+    until = f"{who.expires_at:%Y-%m-%d}"
+    say(f"Signed in to {publisher.url} as {who.user}, until {until} (context {name}, kept in {file}).")
+    failed = unreadable
     try:
-        if before and before[1].token != who.token:
-            end_token(*before)
+        if before and before.who.token != who.token:
+            end_token(before.publisher, before.who)
     except CommandFailed as error:
         failed = error
     if failed:
         tell(str(failed))
+    others = [each for each in contexts.by_name if each != name]
+    if exposed and others:
+        tell(f"Others could read the tokens of {', '.join(others)}, too. Log in to each again, which ends its token.")
     if _is_overruled():
         tell("HOLDFAST_TOKEN, or HOLDFAST_USER and HOLDFAST_PASSWORD, are set: commands use these.")
 
 
-@commands.command(epilog=ending("holdfast logout"))
+@commands.command(epilog=ending("holdfast logout", "holdfast logout --context staging"))
 def logout() -> None:
     """
-    End the token that login kept, and forget it.
+    Forget the token that login kept, and end it if login made it.
 
-    What cannot be ended, because the publisher cannot be reached, is forgotten all the same; exit code 3 then.
+    A token that you gave with --token-stdin stays valid: others may use it. What cannot be ended, because the publisher
+    cannot be reached, is forgotten all the same; exit code 3 then.
     """
-    before, failed = _kept_before()
-    ended = False
-    try:
-        ended = end_token(*before) if before else False
-    except CommandFailed as error:
-        failed = error
-    if not credentials.forget():
-        say("Nobody was signed in.")
+    contexts, unreadable = _read_contexts()
+    if unreadable:
+        write_contexts(Contexts())
+        say("Signed out.")
+        raise unreadable
+    name = context_name(contexts)
+    if not name:
+        has_password = not contexts.by_name and credentials_file().exists()
+        if has_password:
+            write_contexts(contexts)
+        say("Signed out." if has_password else "Nobody was signed in.")
         return
-    say("Signed out; the token is ended." if ended else "Signed out.")
-    if failed:
-        raise failed
+    end_context(name, find_context(contexts, name))
     if _is_overruled():
         tell("HOLDFAST_TOKEN, or HOLDFAST_USER and HOLDFAST_PASSWORD, are set: commands go on using these.")
 
@@ -115,12 +130,13 @@ def logout() -> None:
 )
 def whoami(as_json: AsJson = False) -> None:
     """Say which publisher is asked and on whose behalf, what of that is kept, and until when."""
-    publisher, who = credentials.find()
+    publisher, who = find()
     with Client(publisher, who) as client:
         account = client.get("/account")
         token = current_token(client) if who.token else None
-    file = credentials.credentials_file() if who.is_kept else None
+    file = credentials_file() if who.is_kept else None
     facts = {
+        "context": _context_of(publisher, who),
         "url": publisher.url,
         "user": account["name"],
         "organization": account["organization"],
@@ -135,6 +151,7 @@ def whoami(as_json: AsJson = False) -> None:
     where = "HOLDFAST_USER and HOLDFAST_PASSWORD" if not who.token else f"kept in {file}" if file else "HOLDFAST_TOKEN"
     write_facts(
         [
+            ("Context", facts["context"]),
             ("Publisher", publisher.url),
             ("User", facts["user"]),
             ("Organization", facts["organization"]),
@@ -146,24 +163,11 @@ def whoami(as_json: AsJson = False) -> None:
     )
 
 
-def read_password(question: str, *, stdin: bool, new: bool = False) -> str:
-    """
-    Read a password from standard input (its first line) or, without an echo, from the terminal.
-
-    A *new* one is typed twice.
-    """
-    if stdin:
-        return _first_line("password")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", GetPassWarning)  # where there is no terminal, there is no echo
-            password: str = typer.prompt(question, hide_input=True, err=True, confirmation_prompt=new)
-    except typer.Abort as error:
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise Interrupted("Interrupted.") from error
-        text = "No password was given, so nothing was done. Add --password-stdin where nobody can be asked."
-        raise CommandFailed(text) from error
-    return password
+def _context_of(publisher: Publisher, who: Credentials) -> str | None:
+    if not who.is_kept:
+        return None
+    every = read_contexts().by_name.items()
+    return next((name for name, each in every if each.publisher.url == publisher.url and each.who == who), None)
 
 
 def _new_token(publisher: Publisher, user: str | None, password_stdin: bool) -> Credentials:
@@ -174,33 +178,56 @@ def _new_token(publisher: Publisher, user: str | None, password_stdin: bool) -> 
     password = read_password(f"Password of {name}", stdin=password_stdin)
     with Client(publisher, Credentials(name, password)) as client:
         made = make_token(client, datetime.now(UTC))
-    return kept_as(name, made["token"], made, publisher)
+    return kept_as(name, made["token"], made, publisher, made=True)
 
 
 def _given_token(publisher: Publisher) -> Credentials:
-    token = _first_line("token")
+    token = read_first_line("token")
     with Client(publisher, Credentials(token=token)) as client:
         name, found = client.get("/account")["name"], current_token(client)
     if found is None:
         raise Misused("It is the token of an application, which ends soon. Make one on the page Tokens.")
-    return kept_as(name, token, found, publisher)
+    return kept_as(name, token, found, publisher, made=False)
 
 
-def _kept_before() -> tuple[tuple[Publisher, Credentials] | None, CommandFailed | None]:
-    """Read the token that is to be ended, or say why it cannot be read."""
+def _read_contexts() -> tuple[Contexts, CommandFailed | None]:
+    """Read all contexts, or say why their tokens cannot be ended."""
     try:
-        return credentials.kept(exposed=True), None
+        return read_contexts(exposed=True), None
     except NotSignedIn:
-        return None, None  # a password, which does not end
+        return Contexts(), None  # a password, which does not end
     except CommandFailed as error:
-        return None, CommandFailed(f"The token that was kept is not ended: {error}")
+        return Contexts(), CommandFailed(f"The token that was kept is not ended: {error}")
 
 
-def _first_line(what: str) -> str:
-    line = sys.stdin.readline(MAX_SECRET + 1).rstrip("\r\n")
-    if not line or len(line) > MAX_SECRET:
-        raise Misused(f"Standard input begins with no {what} of at most {MAX_SECRET} characters.")
-    return line
+def _place(contexts: Contexts, url: str | None, ca_file: str | None, *, insecure_http: bool) -> tuple[str, Publisher]:
+    """Decide which context is signed in to, and where its publisher is."""
+    environment = os.environ
+    name = chosen.get() or environment.get("HOLDFAST_CONTEXT", "")
+    present = contexts.by_name.get(check_context_name(name)) if name else None
+    kept = present.publisher if present and not url else None
+    publisher = check_publisher(
+        url or (kept.url if kept else None) or environment.get("HOLDFAST_URL") or DEFAULT_URL,
+        ca_file or environment.get("HOLDFAST_CA_FILE") or (str(kept.ca_file) if kept and kept.ca_file else None),
+        insecure_http=insecure_http
+        or environment.get("HOLDFAST_INSECURE_HTTP") == "1"
+        or (kept is not None and kept.insecure_http),
+    )
+    if present and present.publisher.url != publisher.url:
+        where = present.publisher.url
+        raise Misused(
+            f"The context {name} is for {where}. Choose another name, or run `holdfast context delete {name}`."
+        )
+    return name or contexts.named_for(publisher.url) or _free_name(contexts, publisher.url), publisher
+
+
+def _free_name(contexts: Contexts, url: str) -> str:
+    name = name_from_url(url)
+    return (
+        name
+        if name not in contexts.by_name
+        else next(each for number in count(2) if (each := f"{name}-{number}") not in contexts.by_name)
+    )
 
 
 def _is_overruled() -> bool:

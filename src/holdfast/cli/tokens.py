@@ -8,9 +8,11 @@ from itertools import count
 from typing import Any
 
 from holdfast.cli.client import Client
-from holdfast.cli.credentials import Credentials, Publisher, moment
+from holdfast.cli.contexts import moment
 from holdfast.cli.failures import CannotConnect, CommandFailed, NotSignedIn, Refused
+from holdfast.cli.publisher import Credentials, Publisher
 
+MADE_BY = "holdfast login, "  # how the names of tokens begin that login makes
 LASTS = timedelta(days=90)
 MAX_HOST = 20  # characters; names of tokens have 60 at most
 TOLD_WITHIN = 5.0  # seconds; nobody waits long for a publisher that is only told
@@ -36,23 +38,30 @@ def current_token(client: Client) -> dict[str, Any] | None:
         raise
 
 
-def kept_as(user: str, secret: str, described: dict[str, Any], publisher: Publisher) -> Credentials:
+def kept_as(user: str, secret: str, described: dict[str, Any], publisher: Publisher, *, made: bool) -> Credentials:
     """Give the token *secret* of *user*, which REST has *described*, as it is kept."""
     try:
-        return Credentials(user, token=secret, expires_at=moment(described["expiresTime"]))
+        return Credentials(user, token=secret, expires_at=moment(described["expiresTime"]), made=made)
     except (TypeError, ValueError) as error:
         raise CannotConnect(f"{publisher.url} does not say when its token ends. Look at its URL.") from error
 
 
 def end_token(publisher: Publisher, who: Credentials) -> bool:
     """
-    End the kept token *who* at its publisher; False where the publisher does not accept it any more.
+    End the kept token *who* at its publisher; False where it is left alone, or not accepted any more.
+
+    Only what `holdfast login` made is ended: others may use a token that somebody pasted.
 
     Raises:
         CommandFailed: It may still be valid; the text says until when.
     """
+    if who.made is False:
+        return False
     try:
         with Client(publisher, who, timeout=TOLD_WITHIN) as client:
+            # An earlier version did not write down who made it.
+            if who.made is None and not str((current_token(client) or {}).get("name", "")).startswith(MADE_BY):
+                return False
             client.call("DELETE", CURRENT)
     except NotSignedIn:
         return False
@@ -66,5 +75,5 @@ def end_token(publisher: Publisher, who: Credentials) -> bool:
 
 def _name(taken: set[str], now: datetime) -> str:
     host = "".join(letter for letter in platform.node() if letter.isprintable())[:MAX_HOST].strip() or "unknown host"
-    name = f"holdfast login, {host}, {now.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    name = f"{MADE_BY}{host}, {now.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     return name if name not in taken else next(each for n in count(2) if (each := f"{name} {n}") not in taken)

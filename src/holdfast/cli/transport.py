@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from holdfast.cli.credentials import Credentials, Publisher
 from holdfast.cli.failures import CannotConnect, Misused, WrongFile
+from holdfast.cli.publisher import Credentials, Publisher
 
 PREFIX = "/api/am/publisher/v4"
 

@@ -11,7 +11,7 @@ from holdfast.cli.client import connect, segment
 from holdfast.cli.failures import Misused
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, Yes, confirm, say, write_facts, write_json, write_table
-from holdfast.cli.signing_in import PasswordStdin, read_password
+from holdfast.cli.passwords import PasswordStdin, read_password
 
 PATH = "/users"
 commands = typer.Typer(no_args_is_help=True)
