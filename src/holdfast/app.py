@@ -201,6 +201,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(store.close)
+            stack.callback(lambda: accounts.failures.write(store, utc_now(), everything=True))
             if sso:
                 stack.callback(sso.provider.close)
             stack.push_async_callback(process.stop)
@@ -221,6 +222,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             background.start("observation of rotations", Observing(store, look).follow)
             forget = partial(forget_old_rows, audit_days=settings.audit_retention)
             background.start("old rows", partial(repeat, store, forget, FORGET_EVERY))
+            background.start("failed sign-ins", partial(accounts.failures.follow, store))
             background.start("discovery", partial(keep_serving, cache, f"unix:{sockets / 'ads'}", failures.record))
             background.start("listeners", listening_gateways.follow)
             await process.start()

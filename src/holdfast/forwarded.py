@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from holdfast.addresses import Network, is_in
@@ -36,6 +37,11 @@ class ForwardedClient:
                 scheme=scheme if scheme in _SCHEMES else scope["scheme"],
             )
         await self._app(scope, receive, send)
+
+
+def address_of(request: HTTPConnection) -> str:
+    """Return where *request* comes from, behind trusted proxies: an IP address, or `unknown`."""
+    return request.client.host if request.client else "unknown"
 
 
 def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:

@@ -18,7 +18,7 @@ from holdfast.store.errors import StoreFull
 from holdfast.store.journal import AuditEvent
 from store.values import NOW, make_api, make_entry
 
-EVENT = AuditEvent("default", NOW, "anna", "create API", "Pizza", "")
+EVENT = AuditEvent("default", NOW, "anna", "create API", "Pizza", "", None)
 
 
 class PowerCut(Exception):

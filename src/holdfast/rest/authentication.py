@@ -3,16 +3,20 @@ Who calls: HTTP Basic (RFC 7617), a token (RFC 6750) or the session of a browser
 """
 
 import base64
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
+from holdfast.forwarded import address_of
 from holdfast.services.accounts import SESSION_COOKIE, principal_of
 from holdfast.services.errors import CredentialsMissing, SignInRefused, TokenRefused
+from holdfast.services.failed_sign_ins import Way
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
-from holdfast.services.tokens import token_principal
+from holdfast.services.tokens import refused_user, token_principal
+from holdfast.store.accounts import User
 
 
 def runtime(request: Request) -> Runtime:
@@ -30,12 +34,19 @@ async def principal(request: Request) -> Principal:
 
 async def principal_of_request(running: Runtime, request: Request) -> Principal:
     """Find on whose behalf *request* is made, also before it has reached a door; raise as `principal`."""
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic":
-        name, password = _basic(credentials)
-        client = request.client.host if request.client else "unknown"
-        return principal_of(await running.accounts.sign_in(name, password, client, running.now()))
-    return await run_in_threadpool(_principal_of_token, running, request)
+    address = address_of(request)
+    if request.headers.get("authorization", "").partition(" ")[0].lower() == "basic":
+        return principal_of(await _user_by_password(running, request, address), address)
+    found = await run_in_threadpool(_principal_of_token, running, request)
+    return replace(found, address=address)
+
+
+async def _user_by_password(running: Runtime, request: Request, address: str) -> User:
+    failures = running.accounts.failures
+    with failures.watch(Way.BASIC, address):
+        name, password = _basic(request.headers["authorization"].partition(" ")[2])
+    with failures.watch(Way.BASIC, address, name):
+        return await running.accounts.sign_in(name, password, address, running.now())
 
 
 def _principal_of_token(running: Runtime, request: Request) -> Principal:
@@ -43,6 +54,8 @@ def _principal_of_token(running: Runtime, request: Request) -> Principal:
     if scheme.lower() == "bearer":
         script = token_principal(running.store, bearer(request), running.now())
         if script is None:
+            name = refused_user(running.store, bearer(request))
+            running.accounts.failures.add(Way.TOKEN, address_of(request), name)
             raise TokenRefused
         return script
     token = request.cookies.get(SESSION_COOKIE)

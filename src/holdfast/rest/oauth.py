@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.apis.errors import InvalidField
+from holdfast.forwarded import address_of
 from holdfast.rest.authentication import Caller, Running
 from holdfast.services import oauth
 from holdfast.services.errors import TooManyAttempts
@@ -130,7 +131,7 @@ async def give_token(
 
 def _grant(request: Request, running: Runtime, asked: TokenRequest, client_id: str, client_secret: str) -> Granted:
     application = _application(request, running, client_id, client_secret)
-    return oauth.grant_token(running.store, running.accounts, application, asked, _address(request), running.now())
+    return oauth.grant_token(running.store, running.accounts, application, asked, address_of(request), running.now())
 
 
 @router.post(REVOKE, openapi_extra=_OPEN, responses=_ERRORS, response_model=dict[str, Any])
@@ -152,7 +153,7 @@ def _application(request: Request, running: Runtime, client_id: str, client_secr
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme:
         client_id, client_secret = _basic(credentials) if scheme.lower() == "basic" else ("", "")
-    address = _address(request)
+    address = address_of(request)
     return oauth.authenticate_application(
         running.store, running.accounts, client_id, client_secret, address, running.now()
     )
@@ -165,10 +166,6 @@ def _basic(credentials: str) -> tuple[str, str]:
     except ValueError:
         return "", ""
     return unquote_plus(name), unquote_plus(password)
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else "unknown"
 
 
 def _refused(request: Request, error: GrantRefused | TooManyAttempts) -> JSONResponse:

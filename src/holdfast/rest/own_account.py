@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
+from holdfast.forwarded import address_of
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.users import described_user
@@ -36,7 +37,7 @@ def get_account(running: Running, caller: Caller) -> dict[str, Any]:
 @on_password_threads
 def change_password(request: Request, running: Running, caller: Caller, body: OwnPasswordBody) -> Response:
     """Change one's password; all sessions end, personal tokens stay."""
-    address = request.client.host if request.client else "unknown"
+    address = address_of(request)
     own_account.change_password(running.store, running.accounts, caller, body.current, body.new, address, running.now())
     return Response(status_code=204)
 

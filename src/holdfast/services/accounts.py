@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from holdfast.services.attempts import Attempts, client_key
 from holdfast.services.errors import SignInRefused
+from holdfast.services.failed_sign_ins import FailedSignIns
 from holdfast.services.password_threads import PasswordThreads
 from holdfast.services.passwords import AT_ONCE, Passwords
 from holdfast.services.passwords import MAX_PASSWORD as MAX_PASSWORD
@@ -33,9 +34,9 @@ MAX_VERIFIED = 1_000
 MAX_AGENT = 200  # characters
 
 
-def principal_of(user: User) -> Principal:
-    """Say on whose behalf *user* acts, and what they may."""
-    return Principal(user.organization, user.name, permissions_of(user.roles))
+def principal_of(user: User, address: str = "") -> Principal:
+    """Say on whose behalf *user* acts, what they may, and from which *address*; empty: none is known."""
+    return Principal(user.organization, user.name, permissions_of(user.roles), address=address or None)
 
 
 def hash_token(token: str) -> str:
@@ -50,6 +51,7 @@ class Accounts:
         self._store = store
         self.passwords = Passwords()
         self.attempts = Attempts()
+        self.failures = FailedSignIns()
         self._key = secrets.token_bytes(32)
         self._verified: dict[bytes, datetime] = {}
         self.threads = PasswordThreads()
@@ -77,15 +79,15 @@ class Accounts:
                     return False  # who was deleted stays so
                 user = User(str(uuid.uuid4()), organization, name, password_hash, frozenset({Role.ADMIN}))
                 accounts.insert_user(session, user, now)
-                journal.record(session, AuditEvent(organization, now, "holdfast", "create user", name, ""))
+                journal.record(session, AuditEvent(organization, now, "holdfast", "create user", name, "", None))
                 return True
             if reset and (user.disabled or Role.ADMIN not in user.roles):
                 user = replace(user, disabled=False, roles=user.roles | {Role.ADMIN})
                 accounts.update_user(session, user)
-                journal.record(session, AuditEvent(organization, now, "holdfast", "make admin", name, ""))
+                journal.record(session, AuditEvent(organization, now, "holdfast", "make admin", name, "", None))
             if reset and password_hash:
                 accounts.set_password_hash(session, user, password_hash)
-                journal.record(session, AuditEvent(organization, now, "holdfast", "set password", name, ""))
+                journal.record(session, AuditEvent(organization, now, "holdfast", "set password", name, "", None))
             return False
 
     def lacks_first_user(self, organization: str, name: str) -> bool:
@@ -159,7 +161,7 @@ class Accounts:
                 session, hash_token(token), user, now, now + SESSION_LASTS, address, agent[:MAX_AGENT]
             )
             accounts.keep_newest_sessions(session, user, MAX_SESSIONS)
-            journal.record(session, AuditEvent(user.organization, now, user.name, "sign in", user.name, ""))
+            journal.record(session, principal_of(user, address).event(now, "sign in", user.name, ""))
         return token
 
     def session_principal(self, token: str, now: datetime) -> Principal | None:
@@ -168,13 +170,13 @@ class Accounts:
             user = accounts.session_user(session, hash_token(token), now)
         return principal_of(user) if user else None
 
-    def end_session(self, token: str, now: datetime) -> None:
-        """Sign out; the token is worth nothing afterwards."""
+    def end_session(self, token: str, now: datetime, address: str = "") -> None:
+        """Sign out from *address*; the token is worth nothing afterwards."""
         with self._store.write() as session:
             user = accounts.session_user(session, hash_token(token), now)
             accounts.remove_session(session, hash_token(token))
             if user:
-                journal.record(session, AuditEvent(user.organization, now, user.name, "sign out", user.name, ""))
+                journal.record(session, principal_of(user, address).event(now, "sign out", user.name, ""))
 
     def _remember(self, digest: bytes, now: datetime) -> None:
         # Scripts send the password with each request; argon2id for each would make every request slow.

@@ -22,7 +22,6 @@ from holdfast.services.errors import (
 )
 from holdfast.services.principal import Principal
 from holdfast.store import endpoint_certificates, journal
-from holdfast.store.journal import AuditEvent
 
 
 def new_entry(
@@ -90,7 +89,7 @@ def write_down(
         detail += f", previous {_prints(entry.previous)}"
     if removed:
         detail += f", no longer {_prints(removed)}"
-    journal.record(session, AuditEvent(who.organization, now, who.user, action, entry.alias, detail))
+    journal.record(session, who.event(now, action, entry.alias, detail))
     journal.announce(session, who.organization, "origin", entry.origin, now)
 
 

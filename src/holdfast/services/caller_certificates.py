@@ -24,7 +24,6 @@ from holdfast.services.principal import Principal
 from holdfast.services.versions import Expected, check_expected, tag_of_caller
 from holdfast.store import accounts, apis, caller_certificates, journal
 from holdfast.store.database import Store
-from holdfast.store.journal import AuditEvent
 
 _TICK = timedelta(microseconds=1)  # a certificate is valid at its last moment, too
 
@@ -244,5 +243,5 @@ def _told(entry: CallerCertificate) -> str:
 
 
 def _written(session: Session, who: Principal, action: str, api: Api, detail: str, now: datetime) -> None:
-    journal.record(session, AuditEvent(who.organization, now, who.user, action, catalog.audit_subject(api), detail))
+    journal.record(session, who.event(now, action, catalog.audit_subject(api), detail))
     journal.announce(session, who.organization, "api", api.id, now)

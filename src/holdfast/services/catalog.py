@@ -28,7 +28,6 @@ from holdfast.services.versions import Expected, check_expected, tag_of_api
 from holdfast.store import api_documents, apis, journal
 from holdfast.store.apis import ApiFilter
 from holdfast.store.database import Store
-from holdfast.store.journal import AuditEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,5 +312,5 @@ def audit_subject(api: Api) -> str:
 
 def record(session: Session, who: Principal, action: str, api: Api, detail: str, now: datetime) -> None:
     """Write down what was done to *api*, and wake the publisher, in the caller's transaction."""
-    journal.record(session, AuditEvent(who.organization, now, who.user, action, audit_subject(api), detail))
+    journal.record(session, who.event(now, action, audit_subject(api), detail))
     journal.announce(session, who.organization, "api", api.id, now)

@@ -204,7 +204,7 @@ def seal_anew(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int]:
                 return sealing.seal(opened, organization, row)
 
             client_certificates.replace_sealed_keys(session, organization, anew)
-            event = AuditEvent(organization, now, "holdfast", "rotate sealing key", "", "")
+            event = AuditEvent(organization, now, "holdfast", "rotate sealing key", "", "", None)
             journal.record(session, event)
     return sealed, lost
 
@@ -251,4 +251,4 @@ def _written(session: Session, who: Principal, action: str, entry: ClientCertifi
 def _recorded(
     session: Session, who: Principal, action: str, entry: ClientCertificate, detail: str, now: datetime
 ) -> None:
-    journal.record(session, AuditEvent(who.organization, now, who.user, action, entry.origin, detail))
+    journal.record(session, who.event(now, action, entry.origin, detail))

@@ -52,7 +52,7 @@ def remember_http1(store: Store, clock: Callable[[], datetime], organization: st
     with store.write() as session:
         if apis.has_origin(session, organization, origin) and http1_origins.add(session, organization, origin, now):
             detail = "the backend rejected HTTP/2 and answered over HTTP/1.1"
-            journal.record(session, AuditEvent(organization, now, WHO, "switch to HTTP/1.1", origin, detail))
+            journal.record(session, AuditEvent(organization, now, WHO, "switch to HTTP/1.1", origin, detail, None))
             journal.announce(session, organization, "origin", origin, now)
 
 

@@ -14,16 +14,16 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
 from holdfast.services.accounts import Accounts, hash_token
 from holdfast.services.attempts import client_key
-from holdfast.services.errors import SignInRefused
+from holdfast.services.errors import SignInRefused, TokenRefused
+from holdfast.services.failed_sign_ins import Way
 from holdfast.services.permissions import Permission, permissions_of
 from holdfast.services.principal import Principal
 from holdfast.services.scopes import granted
-from holdfast.services.tokens import MAX_NAME, new_secret
+from holdfast.services.tokens import MAX_NAME, new_secret, refused_user
 from holdfast.services.users import account_of
 from holdfast.store import journal, tokens
 from holdfast.store.accounts import User
 from holdfast.store.database import Store
-from holdfast.store.journal import AuditEvent
 from holdfast.store.tokens import Application, Kind, Token
 
 ACCESS_LASTS = timedelta(hours=1)
@@ -91,7 +91,7 @@ def register_application(
         tokens.insert_application(session, made, now)
         tokens.keep_latest_applications(session, owner, MAX_APPLICATIONS)
         detail = f"{name}: {' '.join(offered)}"
-        journal.record(session, AuditEvent(who.organization, now, who.user, "register application", made.id, detail))
+        journal.record(session, who.event(now, "register application", made.id, detail))
     return made, secret
 
 
@@ -103,9 +103,12 @@ def authenticate_application(
         found = tokens.application_with_id(session, application_id)
     keys = (f"application {application_id}", f"client {client_key(address)}")
     right = hmac.compare_digest(found.secret_hash if found else _NOBODY, hash_token(secret))
-    accounts.attempts.judge(keys, now, right=right)
+    owner = found.owner.name if found else ""
+    with accounts.failures.watch(Way.APPLICATION, address, owner):
+        accounts.attempts.judge(keys, now, right=right)
     if right and found:
         return found
+    accounts.failures.add(Way.APPLICATION, address, owner, "unknown or wrong secret")
     raise GrantRefused("invalid_client", "There is no client with this id and this secret.")
 
 
@@ -119,7 +122,12 @@ def grant_token(
         raise GrantRefused("unauthorized_client", f"The client was not registered for {asked.grant}.")
     match Grant(asked.grant):
         case Grant.REFRESH_TOKEN:
-            return _refresh(store, application, asked, now)
+            try:
+                return _refresh(store, application, asked, now)
+            except TokenRefused as error:
+                accounts.failures.add(Way.REFRESH_TOKEN, address, refused_user(store, asked.refresh))
+                text = "The refresh token is unknown, used, or has expired. Ask for another one."
+                raise GrantRefused("invalid_grant", text) from error
         case Grant.CLIENT_CREDENTIALS:
             return _issue(store, application, application.owner, asked.scope.split(), now, refreshable=False)
         case Grant.PASSWORD:
@@ -138,12 +146,12 @@ def revoke(store: Store, application: Application, secret: str, now: datetime) -
 
 def _user(accounts: Accounts, application: Application, asked: TokenRequest, address: str, now: datetime) -> User:
     try:
-        user = accounts.authenticate(asked.name, asked.password, address, now)
+        with accounts.failures.watch(Way.PASSWORD_GRANT, address, asked.name):
+            user = accounts.authenticate(asked.name, asked.password, address, now)
+            if user.organization != application.organization:
+                raise SignInRefused  # as for a wrong password: who is a user elsewhere is not told here
     except SignInRefused as error:
         raise GrantRefused("invalid_grant", str(error)) from error
-    if user.organization != application.organization:
-        # In the words for a wrong password: who is a user elsewhere is not told here.
-        raise GrantRefused("invalid_grant", str(SignInRefused()))
     return user
 
 
@@ -151,7 +159,7 @@ def _refresh(store: Store, application: Application, asked: TokenRequest, now: d
     with store.read() as session:
         found = tokens.token_with_hash(session, hash_token(asked.refresh), now)
     if found is None or found[0].kind is not Kind.REFRESH or not _belongs(found[0], application):
-        raise GrantRefused("invalid_grant", "The refresh token is unknown, used, or has expired. Ask for another one.")
+        raise TokenRefused
     token, user = found
     scopes = asked.scope.split() or token.scopes
     if set(scopes) - set(token.scopes):

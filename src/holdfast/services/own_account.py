@@ -7,6 +7,7 @@ from datetime import datetime
 from holdfast.apis.errors import InvalidField
 from holdfast.services.accounts import Accounts
 from holdfast.services.errors import NotFound, SignInRefused
+from holdfast.services.failed_sign_ins import Way
 from holdfast.services.passwords import check_password
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
@@ -14,7 +15,6 @@ from holdfast.services.users import account_of
 from holdfast.store import accounts, journal, tokens
 from holdfast.store.accounts import BrowserSession, User
 from holdfast.store.database import Store
-from holdfast.store.journal import AuditEvent
 from holdfast.store.tokens import Kind
 
 
@@ -39,7 +39,8 @@ def change_password(
     if get_account(store, who).identity:
         raise InvalidField("current", "You sign in by the identity provider, and have no password here.")
     try:
-        running.authenticate(who.user, current, address, now)
+        with running.failures.watch(Way.PASSWORD_CHANGE, address, who.user):
+            running.authenticate(who.user, current, address, now)
     except SignInRefused as error:
         raise InvalidField("current", "It is not your password.") from error
     if new == current:
@@ -49,7 +50,7 @@ def change_password(
         user = account_of(session, who)
         accounts.set_password_hash(session, user, password_hash)
         tokens.remove_tokens(session, user, (Kind.ACCESS, Kind.REFRESH))
-        journal.record(session, AuditEvent(who.organization, now, who.user, "change password", who.user, ""))
+        journal.record(session, who.event(now, "change password", who.user, ""))
     return user
 
 
@@ -66,4 +67,4 @@ def revoke_session(store: Store, who: Principal, session_id: str, now: datetime)
     with store.write() as session:
         if not accounts.remove_session_of(session, account_of(session, who), session_id):
             raise NotFound("session", session_id)
-        journal.record(session, AuditEvent(who.organization, now, who.user, "revoke session", who.user, ""))
+        journal.record(session, who.event(now, "revoke session", who.user, ""))

@@ -3,10 +3,12 @@ On whose behalf a use case runs.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from holdfast.services.errors import NotPermitted, ScopeMissing
 from holdfast.services.permissions import EVERY_PERMISSION, Permission
 from holdfast.services.scopes import scopes_permitting
+from holdfast.store.journal import AuditEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +19,16 @@ class Principal:
     user: str
     permissions: frozenset[Permission] = EVERY_PERMISSION
     beyond_scopes: frozenset[Permission] = frozenset()  # what the user may, and the token that they show may not
+    address: str | None = None  # where the request comes from, behind trusted proxies; None: not from a request
 
     @property
     def account(self) -> str:
         """Who it is, among the users of all organizations."""
         return f"{self.organization}\n{self.user}"
+
+    def event(self, now: datetime, action: str, subject: str, detail: str) -> AuditEvent:
+        """Make the audit event of what they do."""
+        return AuditEvent(self.organization, now, self.user, action, subject, detail, self.address)
 
     def may(self, permission: Permission) -> bool:
         """Say whether they are allowed it."""

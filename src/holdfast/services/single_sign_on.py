@@ -108,12 +108,12 @@ def finish(
         ) from error
     except ProviderUnusable as error:
         raise _unusable(sso, error) from error
-    return admit(store, sso, identity, now)
+    return admit(store, sso, identity, now, address)
 
 
-def admit(store: Store, sso: SingleSignOn, identity: Identity, now: datetime) -> User:
+def admit(store: Store, sso: SingleSignOn, identity: Identity, now: datetime, address: str = "") -> User:
     """
-    Make *identity* a user, or bring the user up to date that it is.
+    Make *identity*, who comes from *address*, a user, or bring the user up to date that it is.
 
     They are found by issuer and subject and by nothing else: whoever can choose their name or address at the provider
     must not become somebody else here. Raises ProviderSignInRefused.
@@ -123,13 +123,13 @@ def admit(store: Store, sso: SingleSignOn, identity: Identity, now: datetime) ->
         known = accounts.user_identified(session, identity.issuer, identity.subject)
         confirmed = ConfirmedIdentity(identity.issuer, identity.subject, now)
         if known is None:
-            user = _create(session, sso, identity, roles, confirmed, now) if roles else None
+            user = _create(session, sso, identity, roles, confirmed, now, address) if roles else None
         elif known.organization != sso.organization:
             raise ProviderSignInRefused(
                 f"You are a user of {known.organization} here. Ask an admin there to delete you."
             )
         else:
-            user = _update(session, replace(known, roles=roles, identity=confirmed), known, now)
+            user = _update(session, replace(known, roles=roles, identity=confirmed), known, now, address)
     if user is None or not user.roles:
         told = "no groups" if identity.groups is None else f"{len(identity.groups)} groups"
         log.warning("no role by single sign-on", issuer=identity.issuer, subject=identity.subject, told=told)
@@ -151,6 +151,7 @@ def _create(
     roles: frozenset[str],
     confirmed: ConfirmedIdentity,
     now: datetime,
+    address: str,
 ) -> User:
     if sso.organization not in accounts.organizations(session):
         log.error("single sign-on leads to an organization that there is not", organization=sso.organization)
@@ -160,14 +161,14 @@ def _create(
     name = _free_name(session, sso.organization, identity.name or identity.subject)
     user = User(str(uuid.uuid4()), sso.organization, name, "", roles, identity=confirmed)
     accounts.insert_user(session, user, now)
-    _record(session, "create user", user, now)
+    _record(session, "create user", user, now, address)
     return user
 
 
-def _update(session: Session, user: User, before: User, now: datetime) -> User:
+def _update(session: Session, user: User, before: User, now: datetime, address: str) -> User:
     accounts.update_user(session, user)
     if user.roles != before.roles:
-        _record(session, "change user", user, now)
+        _record(session, "change user", user, now, address)
     if not user.roles:
         # Personal tokens stay, and permit nothing.
         accounts.end_sessions(session, user)
@@ -175,9 +176,9 @@ def _update(session: Session, user: User, before: User, now: datetime) -> User:
     return user
 
 
-def _record(session: Session, action: str, user: User, now: datetime) -> None:
+def _record(session: Session, action: str, user: User, now: datetime, address: str) -> None:
     detail = f"roles {' '.join(sorted(user.roles)) or 'none'}, by the groups at the identity provider"
-    journal.record(session, AuditEvent(user.organization, now, "holdfast", action, user.name, detail))
+    journal.record(session, AuditEvent(user.organization, now, "holdfast", action, user.name, detail, address or None))
 
 
 def _free_name(session: Session, organization: str, wanted: str) -> str:

@@ -20,7 +20,6 @@ from holdfast.services.users import account_of
 from holdfast.store import journal, tokens
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly
-from holdfast.store.journal import AuditEvent
 from holdfast.store.tokens import Kind, Token
 
 MAX_TOKENS = 100  # personal ones of one user
@@ -53,6 +52,12 @@ def token_principal(store: Store, secret: str, now: datetime) -> Principal | Non
     return Principal(user.organization, user.name, may & scoped, beyond_scopes=may - scoped)
 
 
+def refused_user(store: Store, secret: str) -> str:
+    """Name the user of a token that opens nothing any more, because it expired or they are disabled; empty: unknown."""
+    with store.read() as session:
+        return tokens.owner_of_hash(session, hash_token(secret))
+
+
 def create_token(
     store: Store, who: Principal, name: str, scopes: list[str], expires_at: datetime, now: datetime
 ) -> tuple[Token, str]:
@@ -83,7 +88,7 @@ def create_token(
         token = Token(grant, user.organization, user.id, grant, Kind.PERSONAL, name, tuple(checked), now, expires_at)
         tokens.insert_token(session, token, hash_token(secret), now)
         detail = f"{' '.join(checked)} until {expires_at:%Y-%m-%d %H:%M} UTC"
-        journal.record(session, AuditEvent(who.organization, now, who.user, "create token", name, detail))
+        journal.record(session, who.event(now, "create token", name, detail))
     return token, secret
 
 
@@ -102,7 +107,7 @@ def revoke_token(store: Store, who: Principal, token_id: str, now: datetime) -> 
         if not found:
             raise NotFound("token", token_id)
         tokens.remove_grant(session, found[0])
-        journal.record(session, AuditEvent(who.organization, now, who.user, "revoke token", found[0].name, ""))
+        journal.record(session, who.event(now, "revoke token", found[0].name, ""))
 
 
 def borne_token(store: Store, who: Principal, secret: str, now: datetime) -> Token:
@@ -120,7 +125,7 @@ def end_borne_token(store: Store, who: Principal, secret: str, now: datetime) ->
     with store.write() as session:
         token = _borne(session, who, secret, now)
         tokens.remove_grant(session, token)
-        journal.record(session, AuditEvent(who.organization, now, who.user, "revoke token", token.name, "by itself"))
+        journal.record(session, who.event(now, "revoke token", token.name, "by itself"))
 
 
 def _borne(session: Session, who: Principal, secret: str, now: datetime) -> Token:

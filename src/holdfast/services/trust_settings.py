@@ -21,7 +21,6 @@ from holdfast.services.principal import Principal
 from holdfast.services.versions import Expected, check_expected, tag_of_trust_settings
 from holdfast.store import accounts, endpoint_certificates, journal, trust_settings
 from holdfast.store.database import Store
-from holdfast.store.journal import AuditEvent
 
 log = structlog.get_logger()
 
@@ -195,5 +194,5 @@ def _shown(value: object) -> str:
 def _written(
     session: Session, who: Principal, action: str, settings: TrustSettings, detail: str, now: datetime
 ) -> None:
-    journal.record(session, AuditEvent(who.organization, now, who.user, action, settings.origin, detail))
+    journal.record(session, who.event(now, action, settings.origin, detail))
     journal.announce(session, who.organization, "origin", settings.origin, now)

@@ -25,7 +25,6 @@ from holdfast.store import (
     unused_origins,
 )
 from holdfast.store.database import Store
-from holdfast.store.journal import AuditEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +133,5 @@ def _delete(session: Session, who: Principal, unused: UnusedTrust, now: datetime
 
 
 def _record(session: Session, who: Principal, action: str, origin: str, now: datetime) -> None:
-    journal.record(session, AuditEvent(who.organization, now, who.user, action, origin, "no API uses it"))
+    journal.record(session, who.event(now, action, origin, "no API uses it"))
     journal.announce(session, who.organization, "origin", origin, now)

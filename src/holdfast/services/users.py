@@ -180,7 +180,7 @@ def create_organization(
         user = User(str(uuid.uuid4()), organization, name, password_hash, frozenset({Role.ADMIN}))
         accounts.insert_user(session, user, now)
         _written(session, who, "create organization", user, f"organization {organization}", now)
-        event = AuditEvent(organization, now, "holdfast", "create user", name, f"roles {Role.ADMIN}")
+        event = AuditEvent(organization, now, "holdfast", "create user", name, f"roles {Role.ADMIN}", who.address)
         journal.record(session, event)
     return user
 
@@ -217,4 +217,4 @@ def _refuse_no_admin(session: Session, who: Principal) -> None:
 
 
 def _written(session: Session, who: Principal, action: str, user: User, detail: str, now: datetime) -> None:
-    journal.record(session, AuditEvent(who.organization, now, who.user, action, user.name, detail))
+    journal.record(session, who.event(now, action, user.name, detail))

@@ -27,7 +27,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """Who did what to what, and when."""
+    """Who did what to what, when, and from which *address*; None: no request asked for it."""
 
     organization: str
     at: datetime
@@ -35,6 +35,7 @@ class AuditEvent:
     action: str
     subject: str
     detail: str
+    address: str | None
 
 
 def record(session: Session, event: AuditEvent) -> None:
@@ -46,6 +47,7 @@ def record(session: Session, event: AuditEvent) -> None:
         action=event.action,
         subject=event.subject,
         detail=event.detail,
+        address=event.address,
     )
     session.add(row)
 
@@ -54,7 +56,7 @@ def audit_events(session: Session, organization: str) -> list[AuditEvent]:
     """All audit events of an organization, oldest first."""
     query = select(AuditEventRow).where(AuditEventRow.organization_id == organization).order_by(AuditEventRow.id)
     return [
-        AuditEvent(row.organization_id, row.at, row.user, row.action, row.subject, row.detail)
+        AuditEvent(row.organization_id, row.at, row.user, row.action, row.subject, row.detail, row.address)
         for row in session.scalars(query)
     ]
 
@@ -64,7 +66,7 @@ def audit_events_of(session: Session, organization: str, subject: str, action: s
     table = AuditEventRow
     about = (table.organization_id == organization, table.subject == subject, table.action == action)
     return [
-        AuditEvent(row.organization_id, row.at, row.user, row.action, row.subject, row.detail)
+        AuditEvent(row.organization_id, row.at, row.user, row.action, row.subject, row.detail, row.address)
         for row in session.scalars(select(table).where(*about).order_by(table.id))
     ]
 

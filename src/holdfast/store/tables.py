@@ -342,6 +342,7 @@ class AuditEventRow(Table):
     action: Mapped[str]
     subject: Mapped[str]
     detail: Mapped[str]
+    address: Mapped[str | None]  # where the request came from; None: no request, or before it was written down
     __table_args__ = (
         Index("audit_event_by_time", "organization_id", "at"),
         Index("audit_event_by_subject", "organization_id", "subject"),

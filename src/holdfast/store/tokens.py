@@ -79,6 +79,12 @@ def token_with_hash(session: Session, token_hash: str, now: datetime) -> tuple[T
     return (_token(row), user_of(row.user)) if row and not row.user.disabled else None
 
 
+def owner_of_hash(session: Session, token_hash: str) -> str:
+    """Name the user of the token with this hash, also of one that has expired; empty: there is none."""
+    row = session.scalar(select(TokenRow).where(TokenRow.token_hash == token_hash))
+    return row.user.name if row else ""
+
+
 def personal_tokens(session: Session, user: User, now: datetime) -> list[Token]:
     """List the personal tokens of *user*, newest first."""
     query = select(TokenRow).where(*_of(user), TokenRow.kind == Kind.PERSONAL.value, TokenRow.expires_at > now)

@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.apis.errors import InvalidField
+from holdfast.forwarded import address_of
 from holdfast.services import own_account
 from holdfast.services.accounts import SESSION_COOKIE, hash_token
 from holdfast.services.errors import TooManyAttempts
@@ -40,7 +41,7 @@ def change_password(
     new: Annotated[str, Form()] = "",
 ) -> Response:
     """Change the password, and start a new session here, where all have ended."""
-    address = request.client.host if request.client else "unknown"
+    address = address_of(request)
     try:
         user = own_account.change_password(running.store, running.accounts, who, current, new, address, running.now())
     except InvalidField as error:

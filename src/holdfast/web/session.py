@@ -2,11 +2,13 @@
 Who looks at a page: the principal of the session, or the way to the sign-in page.
 """
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
+from holdfast.forwarded import address_of
 from holdfast.services.accounts import SESSION_COOKIE
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
@@ -36,7 +38,7 @@ def visitor_of_request(running: Runtime, request: Request) -> Principal:
     found = running.accounts.session_principal(token, running.now()) if token else None
     if found is None:
         raise NotSignedIn
-    return found
+    return replace(found, address=address_of(request))
 
 
 def visitor_if_known(request: Request) -> Principal | None:

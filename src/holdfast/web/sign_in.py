@@ -8,8 +8,10 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
+from holdfast.forwarded import address_of
 from holdfast.services.accounts import SESSION_COOKIE, SESSION_LASTS
 from holdfast.services.errors import SignInRefused, TooManyAttempts
+from holdfast.services.failed_sign_ins import Way
 from holdfast.services.password_threads import on_password_threads
 from holdfast.services.runtime import Runtime
 from holdfast.store.accounts import User
@@ -35,9 +37,10 @@ def sign_in(
     next: Annotated[str, Form()] = "/apis",  # noqa: A002 - the name in the form
 ) -> Response:
     """Start a session and go where the person wanted to go."""
-    client = request.client.host if request.client else "unknown"
+    client, failures = address_of(request), running.accounts.failures
     try:
-        user = running.accounts.authenticate(name, password, client, running.now())
+        with failures.watch(Way.PAGE, client, name):
+            user = running.accounts.authenticate(name, password, client, running.now())
     except SignInRefused as error:
         return ask(request, next, name, str(error), 422)
     except TooManyAttempts as error:
@@ -57,7 +60,7 @@ def ask(request: Request, wanted: str, name: str = "", error: str | None = None,
 
 def start_session(request: Request, running: Runtime, user: User, response: Response) -> None:
     """Sign *user* in with this browser, which *response* goes to."""
-    client = request.client.host if request.client else "unknown"
+    client = address_of(request)
     agent = request.headers.get("user-agent", "")
     token = running.accounts.start_session(user, running.now(), client, agent)
     response.set_cookie(
@@ -75,7 +78,7 @@ def sign_out(request: Request, running: Running) -> Response:
     """End the session."""
     token = request.cookies.get(SESSION_COOKIE)
     if token:
-        running.accounts.end_session(token, running.now())
+        running.accounts.end_session(token, running.now(), address_of(request))
     response = RedirectResponse("/sign-in", 303)
     response.delete_cookie(SESSION_COOKIE)
     return response

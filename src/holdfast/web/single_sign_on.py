@@ -8,8 +8,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
+from holdfast.forwarded import address_of
 from holdfast.services import single_sign_on
 from holdfast.services.errors import NotFound, ProviderSignInRefused, TooManyAttempts
+from holdfast.services.failed_sign_ins import Way
 from holdfast.services.runtime import Runtime
 from holdfast.services.single_sign_on import SIGN_IN_COOKIE, Returned, SingleSignOn
 from holdfast.web.session import Running
@@ -51,12 +53,13 @@ def finish(
     sso = _offered(running)
     secret, _, wanted = request.cookies.get(SIGN_IN_COOKIE, "").partition(".")
     wanted = own_path(unquote(wanted))
-    address = request.client.host if request.client else "unknown"
+    address = address_of(request)
     returned = Returned(_redirect_uri(request), state, code, error, iss)
     attempts = running.accounts.attempts
     response: Response
     try:
-        user = single_sign_on.finish(running.store, attempts, sso, secret, returned, address, running.now())
+        with running.accounts.failures.watch(Way.SINGLE_SIGN_ON, address):
+            user = single_sign_on.finish(running.store, attempts, sso, secret, returned, address, running.now())
     except ProviderSignInRefused as refusal:
         response = ask(request, wanted, error=str(refusal), status=403)
     except TooManyAttempts as refusal:

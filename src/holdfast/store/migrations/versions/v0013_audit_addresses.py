@@ -1,0 +1,16 @@
+"""
+Where the request came from that an audit event is about.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Go forward."""
+    op.add_column("audit_event", sa.Column("address", sa.String(), nullable=True))

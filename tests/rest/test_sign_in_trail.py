@@ -1,0 +1,114 @@
+"""What every door leaves in the audit log: where changes came from, and which sign-ins failed."""
+
+from datetime import timedelta
+
+import pytest
+
+from holdfast.services.accounts import principal_of
+from holdfast.services.failed_sign_ins import ACTION, UNKNOWN_USER
+from holdfast.services.tokens import create_token
+from holdfast.store import accounts, journal
+from rest.calls import APIS, PREFIX
+from rest.operations import House
+
+REGISTER, TOKEN = "/client-registration/v0.17/register", "/oauth2/token"
+SECRET = "typed into the wrong field"
+
+
+@pytest.fixture
+def events(shared_runtime, berta):
+    """Write failures, and give the audit events that came from the address of berta's organization."""
+
+    def events(organization=berta.organization):
+        shared_runtime.accounts.failures.write(shared_runtime.store, shared_runtime.now(), everything=True)
+        with shared_runtime.store.read() as session:
+            every = journal.audit_events(session, organization)
+        return [each for each in every if each.address == berta.organization]
+
+    return events
+
+
+@pytest.fixture
+def anybody(shared_runtime, connect, berta):
+    """A client that nobody has signed in with; the organization that unknown users are told to is there, as always."""
+    with shared_runtime.store.write() as session:
+        if "default" not in accounts.organizations(session):
+            accounts.insert_organization(session, "default", shared_runtime.now())
+    return connect(shared_runtime, client=(berta.organization, 50000))
+
+
+def test_every_change_by_a_request_says_where_it_came_from(shared_runtime, client, berta):
+    House(shared_runtime, client, berta)
+    with shared_runtime.store.read() as session:
+        every = journal.audit_events(session, berta.organization)
+    actions = {event.action for event in every if event.address == berta.organization}
+    assert len(actions) > 8, actions
+    # The session of these tests is made without a request; the end of an exception comes by itself.
+    assert {event.action for event in every if event.address is None} <= {"sign in", "verification is on again"}
+
+
+def test_pages_say_where_somebody_signed_in_and_out(anybody, berta, password, events):
+    assert anybody.post("/sign-in", data={"name": berta.name, "password": password}).status_code == 303
+    assert anybody.post("/sign-out").status_code == 303
+    assert [(event.user, event.action) for event in events()] == [(berta.name, "sign in"), (berta.name, "sign out")]
+
+
+def by_basic(client, berta, _right):
+    client.get(APIS, auth=(berta.name, SECRET))
+
+
+def by_page(client, berta, _right):
+    client.post("/sign-in", data={"name": berta.name, "password": SECRET})
+
+
+def by_password_grant(client, berta, right):
+    application = client.post(REGISTER, json={"clientName": "x"}, auth=(berta.name, right)).json()
+    form = {"grant_type": "password", "username": berta.name, "password": SECRET}
+    client.post(TOKEN, data=form, auth=(application["clientId"], application["clientSecret"]))
+
+
+def by_application(client, berta, right):
+    application = client.post(REGISTER, json={"clientName": "x"}, auth=(berta.name, right)).json()
+    client.post(TOKEN, data={"grant_type": "client_credentials"}, auth=(application["clientId"], SECRET))
+
+
+def by_refresh_token(client, berta, right):
+    application = client.post(REGISTER, json={"clientName": "x"}, auth=(berta.name, right)).json()
+    own = (application["clientId"], application["clientSecret"])
+    form = {"grant_type": "password", "username": berta.name, "password": right}
+    access = client.post(TOKEN, data=form, auth=own).json()["access_token"]
+    client.post(TOKEN, data={"grant_type": "refresh_token", "refresh_token": access}, auth=own)
+
+
+def by_change_of_password(client, berta, right):
+    body = {"current": SECRET, "new": "a whole new sentence"}
+    client.put(f"{PREFIX}/account/password", json=body, auth=(berta.name, right))
+
+
+WAYS = {
+    by_basic: "HTTP Basic: wrong name or password",
+    by_page: "page: wrong name or password",
+    by_password_grant: "password grant: wrong name or password",
+    by_application: "application: unknown or wrong secret",
+    by_refresh_token: "refresh token: unknown or expired",
+    by_change_of_password: "change of password: wrong name or password",
+}
+
+
+@pytest.mark.parametrize(("attempt", "detail"), WAYS.items(), ids=lambda each: getattr(each, "__name__", ""))
+def test_each_way_to_fail_is_in_the_audit_log_of_the_user(anybody, berta, password, events, attempt, detail):
+    attempt(anybody, berta, password)
+    (event,) = [event for event in events() if event.action == ACTION]
+    assert (event.user, event.subject, event.detail) == ("", berta.name, detail)
+    assert SECRET not in str(events())
+
+
+def test_an_expired_token_is_told_with_its_user_and_an_unknown_one_without(shared_runtime, anybody, berta, events):
+    before = shared_runtime.now() - timedelta(days=2)
+    who = principal_of(berta)
+    made = create_token(shared_runtime.store, who, "x", ["apim:api_view"], before + timedelta(days=1), before)
+    for secret in (made[1], "hfp_unknown"):
+        assert anybody.get(APIS, headers={"authorization": f"Bearer {secret}"}).status_code == 401
+    told = [(event.subject, event.detail) for event in events() if event.action == ACTION]
+    told += [(event.subject, event.detail) for event in events("default") if event.action == ACTION]
+    assert told == [(berta.name, "token: unknown or expired"), (UNKNOWN_USER, "token: unknown or expired")]

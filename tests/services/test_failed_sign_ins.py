@@ -1,0 +1,140 @@
+"""Failed sign-ins leave a trace that says who tried from where, and that nobody can make long."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from holdfast.services.errors import SignInRefused, TooManyAttempts
+from holdfast.services.failed_sign_ins import ACTION, MAX_EVENTS, MAX_WAITING, PAUSE, FailedSignIns, Way
+from holdfast.store import accounts, journal
+from holdfast.store.accounts import User
+from holdfast.store.errors import StoreFull
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+SECRET = "the password in the wrong field"
+ADDRESS = "192.0.2.1"
+
+
+@pytest.fixture
+def failed(store):
+    """Failures of a Holdfast whose only user is anna@acme, and what was written: audit events and log lines."""
+    with store.write() as session:
+        for organization in ("default", "acme"):
+            accounts.insert_organization(session, organization, NOW)
+        accounts.insert_user(session, User("1", "acme", "anna@acme", "", frozenset()), NOW)
+    return FailedSignIns()
+
+
+@pytest.fixture(autouse=True)
+def warnings():
+    """Log warnings, as Holdfast does; other tests log errors only."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def write(store, failed):
+    def write(after=timedelta(), **options):
+        with capture_logs() as lines:
+            failed.write(store, NOW + after, **options)
+        with store.read() as session:
+            events = [each for name in ("default", "acme") for each in journal.audit_events(session, name)]
+        return [each for each in events if each.action == ACTION and each.at == NOW + after], lines
+
+    return write
+
+
+def test_a_failure_is_in_the_log_and_in_the_audit_log_of_the_users_organization(failed, write):
+    failed.add(Way.BASIC, ADDRESS, "anna@acme", "wrong name or password")
+    (event,), (line,) = write()
+    assert (event.organization, event.user, event.subject) == ("acme", "", "anna@acme")
+    assert (event.detail, event.address) == ("HTTP Basic: wrong name or password", ADDRESS)
+    assert line == {
+        "event": "failed sign-in",
+        "log_level": "warning",
+        "way": "HTTP Basic",
+        "reason": "wrong name or password",
+        "user": "anna@acme",
+        "address": ADDRESS,
+        "count": 1,
+    }
+
+
+@pytest.mark.parametrize("name", [SECRET, "", SECRET * 100, "anna", "\0", "' OR 1=1 --"])
+def test_names_that_nobody_has_are_not_written_down(failed, write, name):
+    failed.add(Way.PAGE, ADDRESS, name)
+    (event,), lines = write()
+    assert (event.organization, event.subject, event.address) == ("default", "unknown user", ADDRESS)
+    assert not name or name not in f"{event}{lines}"
+
+
+def test_many_failures_are_one_event_a_minute_with_their_number(failed, write):
+    for _ in range(3):
+        failed.add(Way.PAGE, ADDRESS, SECRET)
+        failed.add(Way.PAGE, ADDRESS, f"{SECRET}!")
+    (event,), _ = write()
+    assert event.detail == "page: unknown or expired (6 times)"
+    failed.add(Way.PAGE, ADDRESS)
+    failed.add(Way.PAGE, ADDRESS)
+    assert write(PAUSE / 2) == ([], [])
+    assert write(PAUSE)[0][0].detail == "page: unknown or expired (2 times)"
+    assert write(3 * PAUSE) == ([], [])
+
+
+def test_an_ipv6_address_counts_as_its_network_and_is_told_as_it_is(failed, write):
+    for host in range(1, 200):
+        failed.add(Way.PAGE, f"2001:db8::{host:x}")
+    (event,), _ = write()
+    assert (event.address, event.detail) == ("2001:db8::c7", "page: unknown or expired (199 times)")
+
+
+def test_what_differs_is_told_apart(failed, write):
+    failed.add(Way.PAGE, ADDRESS)
+    failed.add(Way.TOKEN, ADDRESS)
+    failed.add(Way.PAGE, ADDRESS, "anna@acme")
+    failed.add(Way.PAGE, "192.0.2.2")
+    failed.add(Way.PAGE, ADDRESS, reason="too many attempts")
+    assert len(write()[0]) == 5
+
+
+def test_an_attack_from_everywhere_writes_a_bounded_number_and_counts_all(failed, write):
+    attempts = 3 * MAX_WAITING
+    for number in range(attempts):
+        failed.add(Way.TOKEN, f"198.51.{number // 250}.{number % 250}")
+    assert len(write()[0]) == MAX_EVENTS
+    assert write(PAUSE / 2)[0] == []
+    counted = list(write(PAUSE)[0])
+    assert len(counted) == MAX_EVENTS
+    last, lines = write(2 * PAUSE, everything=True)
+    assert len(last) <= MAX_WAITING
+    assert 2 * MAX_EVENTS + sum(line["count"] for line in lines) == attempts
+    (many,) = [event for event in last if event.address is None]
+    assert many.detail == f"token: unknown or expired ({attempts - MAX_WAITING} times, from several addresses)"
+
+
+def test_a_block_that_refuses_is_counted_and_still_refuses(failed, write):
+    for error in (SignInRefused(), TooManyAttempts(3)):
+        with pytest.raises(type(error)), failed.watch(Way.PAGE, ADDRESS, "anna@acme"):
+            raise error
+    with failed.watch(Way.PAGE, ADDRESS):
+        pass
+    with pytest.raises(KeyError), failed.watch(Way.PAGE, ADDRESS):
+        raise KeyError
+    details = sorted(event.detail for event in write()[0])
+    assert details == ["page: too many attempts", "page: wrong name or password"]
+
+
+def test_a_full_disk_leaves_the_log_line(failed, store, write, monkeypatch):
+    def full():
+        raise StoreFull(Path("holdfast.sqlite"), "disk full")
+
+    failed.add(Way.PAGE, ADDRESS)
+    monkeypatch.setattr(store, "write", full)
+    events, lines = write()
+    assert (events, [line["address"] for line in lines]) == ([], [ADDRESS])
