@@ -5,6 +5,7 @@ from pydantic import SecretStr, ValidationError
 
 from holdfast.machine import CannotStart
 from holdfast.oidc import open_single_sign_on
+from holdfast.reload import Reload
 from holdfast.services.permissions import Role
 from holdfast.settings import Settings
 
@@ -64,3 +65,17 @@ def test_the_secret_may_be_in_a_file_and_is_in_no_representation(tmp_path):
     assert made
     made.provider.close()
     assert "in a file" not in repr(made) + repr(Settings(**COMPLETE))
+
+
+def test_a_secret_in_a_file_is_read_again_and_one_that_cannot_be_used_changes_nothing(tmp_path):
+    file = tmp_path / "secret"
+    file.write_text("first")
+    settings = Settings(**COMPLETE | {"oidc_client_secret": None, "oidc_client_secret_file": file})
+    opened = open_single_sign_on(settings)
+    assert opened
+    reload = Reload(settings, [], opened)
+    for content, used in (("second", "second"), ("", "second"), ("third", "third")):
+        file.write_text(content)
+        reload.run()
+        assert opened.provider.client_secret == used
+    opened.provider.close()

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,13 +31,14 @@ from holdfast.gateway.tls import presents_client_certificate
 from holdfast.health import Health, Readiness
 from holdfast.host_cookie import HostCookie
 from holdfast.http_server import serving
-from holdfast.https import GatewayCertificate, ServerCertificate
+from holdfast.https import CertificateFiles
 from holdfast.limits import connection_limits, raise_file_limit
 from holdfast.listen_addresses import PUBLISHER, listen_addresses
-from holdfast.machine import CannotStart, listening, refuse_open_http, url_of
+from holdfast.machine import CannotStart, listening, url_of
 from holdfast.middleware import CrossOriginProtection, SecurityHeaders
 from holdfast.oidc import open_single_sign_on
 from holdfast.rate_limit import RateLimit
+from holdfast.reload import Reload
 from holdfast.request_ids import RequestIds
 from holdfast.sealing_keys import key_rotation, open_sealing
 from holdfast.services.accounts import Accounts
@@ -55,9 +57,10 @@ from holdfast.services.retention import forget_old_rows
 from holdfast.services.runtime import Runtime, utc_now
 from holdfast.services.trust_settings import end_exceptions
 from holdfast.services.watching import accepted_chain
-from holdfast.settings import Addresses, Settings
+from holdfast.settings import Settings
 from holdfast.shares import Shares
 from holdfast.store.database import Store
+from holdfast.tls_settings import gateway_certificate, publisher_certificate
 
 EMBEDDED = "embedded"
 DATABASE_FILE = "holdfast.sqlite"
@@ -72,14 +75,7 @@ class Running:
     runtime: Runtime
     publisher_url: str
     new_password: str | None  # of admin, when this start made it
-    certificate: ServerCertificate | None  # what the publisher presents; None: it speaks http
-    gateway_certificate: GatewayCertificate | None  # what gateways present; None: they speak http alone
-
-    def read_certificates_again(self) -> None:
-        """Present from now on what the files of certificates hold."""
-        for each in (self.certificate, self.gateway_certificate):
-            if each:
-                each.read_again()
+    reload: Reload
 
 
 def create_asgi(
@@ -136,13 +132,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     Run the control plane and the embedded gateway until the block ends; requests in flight then have a while to finish.
 
     Raises:
-        CannotStart: An address is in use, the data directory, the TLS files or the identity provider's settings cannot
-            be used, or passwords would travel in the clear.
+        CannotStart: An address is in use, the data directory or the identity provider's settings cannot be used, TLS
+            files are named only in part, or passwords would travel in the clear.
         EnvoyMissing: There is no Envoy.
     """
     addresses = listen_addresses(settings)
-    certificate = server_certificate(settings, addresses.publisher)
-    gateway_certificate = server_certificate_of_gateways(settings)
+    of_publisher, of_gateways = publisher_certificate(settings, addresses.publisher), gateway_certificate(settings)
+    presented = [each for each in (of_publisher, of_gateways) if each]
     envoy = find_envoy(settings.envoy)
     sso = open_single_sign_on(settings)
     data = settings.data.expanduser()
@@ -196,6 +192,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             addresses.urls(tls=True),
             single_sign_on=sso,
             listening=listening_gateways,
+            server_certificates=lambda now: [each.presented(now) for each in presented],
             retire_after=quiet,
         )
 
@@ -212,9 +209,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 await on_time.begin()
                 background.start(name, on_time.follow)
             await publisher.begin()
-            if gateway_certificate:
-                gateway_certificate.on_change = publisher.present
-                publisher.present(gateway_certificate.current)
+            if of_gateways:
+                of_gateways.on_change = publisher.present
+                if of_gateways.current:
+                    publisher.present(of_gateways.current)
             background.start("publisher", publisher.follow)
             background.start("enforcement", enforcements.follow)
             background.start("examination of failures", Examining(store, sealing, probes, failures).follow)
@@ -227,51 +225,26 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             background.start("listeners", listening_gateways.follow)
             await process.start()
             background.start("gateway process", process.keep)
-            for each in (certificate, gateway_certificate):
-                if each:
-                    background.start(f"certificate of the {each.whose}", each.watch)
+            for each in presented:
+                background.start(f"certificate of the {each.whose}", each.watch)
             conditions = {"gateway": lambda: bool(cache.gateways), "background tasks": lambda: not background.failing}
             options = [listener.option for listener in addresses.gateway]
             conditions |= {f"listener {option}": partial(listening_gateways.holds, option) for option in options}
-            readiness = Readiness(conditions)
+            readiness = Readiness(conditions, partial(_degraded, presented))
             app = create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness)
-            tls = certificate.context if certificate else None
+            tls = of_publisher.context if of_publisher else None
             server = await stack.enter_async_context(
                 serving(app, publisher_sockets, tls, limits, settings.trusted_proxies)
             )
             await listening_gateways.wait(data / "envoy.log")
-            url = url_of(settings.publisher[0], "https" if certificate else "http")
+            url = url_of(settings.publisher[0], "https" if of_publisher else "http")
             try:
-                yield Running(runtime, url, password, certificate, gateway_certificate)
+                yield Running(runtime, url, password, Reload(settings, presented, sso))
             finally:
                 readiness.draining = True
                 async with asyncio.TaskGroup() as draining:
                     draining.create_task(server.drain(settings.drain_timeout))
                     draining.create_task(process.drain(settings.drain_timeout))
-
-
-def server_certificate(settings: Settings, publisher: Addresses) -> ServerCertificate | None:
-    """Read what the publisher presents, None if it speaks http on the *publisher* addresses. Raises CannotStart."""
-    if settings.tls_cert is None and settings.tls_key is None:
-        refuse_open_http(publisher, allowed=settings.insecure_http)
-        return None
-    if settings.tls_cert is None or settings.tls_key is None:
-        raise CannotStart("--tls-cert and --tls-key belong together. Give both or none.")
-    return ServerCertificate(settings.tls_cert, settings.tls_key)
-
-
-def server_certificate_of_gateways(settings: Settings) -> GatewayCertificate | None:
-    """Read what gateways present to callers, None if they speak http alone. Raises CannotStart."""
-    files = (settings.gateway_tls_cert, settings.gateway_tls_key)
-    listens = bool(settings.gateway_tls or settings.sandbox_tls)
-    if not listens and files == (None, None):
-        return None
-    if not listens or settings.gateway_tls_cert is None or settings.gateway_tls_key is None:
-        raise CannotStart(
-            "--gateway-tls or --sandbox-tls, --gateway-tls-cert and --gateway-tls-key belong together. "
-            "Give all or none."
-        )
-    return GatewayCertificate(settings.gateway_tls_cert, settings.gateway_tls_key)
 
 
 def backend_limits(settings: Settings) -> BackendLimits:
@@ -285,6 +258,10 @@ def backend_limits(settings: Settings) -> BackendLimits:
         header_fields=settings.header_fields,
         header_kib=settings.header_kib,
     )
+
+
+def _degraded(presented: Sequence[CertificateFiles[Any]]) -> list[str]:
+    return [f"{each.whose} certificate" for each in presented if each.presented(utc_now()).problem]
 
 
 def _presents_client_certificate(cache: Cache, cluster: str) -> bool:

@@ -13,9 +13,14 @@ LIVE, READY = "/livez", "/readyz"
 
 @dataclass(slots=True)
 class Readiness:
-    """Whether requests should be sent here: what must be true by name, and whether the process is about to end."""
+    """
+    Whether requests should be sent here: what must be true by name, and whether the process is about to end.
+
+    *degraded* names what doesn't work as it should although requests are welcome.
+    """
 
     conditions: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
+    degraded: Callable[[], list[str]] = list
     draining: bool = False
 
     def failing(self) -> list[str]:
@@ -35,6 +40,10 @@ class Health:
         if scope["type"] != "http" or scope["path"] not in {LIVE, READY} or scope["method"] not in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
-        failing = self._readiness.failing() if scope["path"] == READY else []
-        body = {"status": "unavailable", "failing": failing} if failing else {"status": "ok"}
+        is_ready = scope["path"] == READY
+        failing = self._readiness.failing() if is_ready else []
+        degraded = self._readiness.degraded() if is_ready else []
+        body: dict[str, object] = {"status": "unavailable", "failing": failing} if failing else {"status": "ok"}
+        if degraded:
+            body["degraded"] = degraded
         await JSONResponse(body, 503 if failing else 200)(scope, receive, send)

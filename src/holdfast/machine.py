@@ -1,5 +1,5 @@
 """
-What Holdfast takes of the machine: ports.
+What Holdfast takes of the machine: ports, and a terminal.
 """
 
 import asyncio
@@ -10,6 +10,15 @@ from contextlib import ExitStack, contextmanager
 
 from holdfast.addresses import is_loopback
 from holdfast.settings import Address, Addresses
+
+
+def has_terminal() -> bool:
+    """Say whether this process belongs to a terminal that is still there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 class CannotStart(RuntimeError):

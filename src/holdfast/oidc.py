@@ -38,6 +38,11 @@ def open_single_sign_on(settings: Settings) -> SingleSignOn | None:
     return SingleSignOn(provider, settings.oidc_label, settings.oidc_organization, settings.oidc_roles)
 
 
+def read_again(settings: Settings, provider: Provider) -> None:
+    """Let *provider* use what the files of the settings hold now. Raises CannotStart."""
+    provider.change(_secret(settings), _tls(settings.oidc_ca_file))
+
+
 def _secret(settings: Settings) -> str:
     given, file = settings.oidc_client_secret, settings.oidc_client_secret_file
     if (given is None) == (file is None):

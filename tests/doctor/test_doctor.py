@@ -150,6 +150,10 @@ def test_the_publishers_certificate_is_looked_at(unwell, tmp_path):
     assert unwell(tls_cert=certificate, tls_key=key)["TLS"][0] == "warning"
     key.write_bytes(issue("127.0.0.1").key_pem)
     assert unwell(tls_cert=certificate, tls_key=key)["TLS"][0] == "failed"
+    write_identity(tmp_path, issue("127.0.0.1", start=-2 * DAY, end=-DAY))
+    outcome, text, advice = unwell(tls_cert=certificate, tls_key=key)["TLS"]
+    assert (outcome, text.startswith(f"The certificate in {certificate} has expired on ")) == ("failed", True)
+    assert advice == "Holdfast reads the files again within a minute, or at SIGHUP."
     assert unwell(tls_key=key)["TLS"][1].startswith("--tls-cert and --tls-key belong together.")
 
 

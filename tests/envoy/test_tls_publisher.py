@@ -106,7 +106,7 @@ def test_a_new_certificate_that_cannot_be_used_does_not_replace_the_old_one(hold
     before = presented(holdfast)
     write_identity(files[0].parent, issue("127.0.0.1", by=ROOT, start=-2 * DAY, end=-DAY))
     os.kill(holdfast.pid, signal.SIGHUP)
-    wait_until(lambda: "certificate of the publisher not replaced" in holdfast.output.read_text())
+    wait_until(lambda: "publisher certificate has a problem" in holdfast.output.read_text())
     assert presented(holdfast) == before
 
 

@@ -9,7 +9,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,7 +30,8 @@ from holdfast.demo.tour import Tour
 from holdfast.doctor import examine
 from holdfast.doctor.check import Check
 from holdfast.gateway.process import EnvoyMissing
-from holdfast.machine import CannotStart
+from holdfast.machine import CannotStart, has_terminal
+from holdfast.reload import Reload
 from holdfast.services.accounts import ADMIN
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import utc_now
@@ -50,7 +52,8 @@ def serve(options: dict[str, Any], *, demo: bool) -> None:
         settings = _settings(**options)
         for name, advice in unknown_variables(os.environ).items():
             log.warning("unknown variable", variable=name, advice=advice)
-        _run(_up(settings, demo=demo))
+        hangup = asyncio.Event()
+        _run(_up(settings, hangup, demo=demo), hangup)
 
 
 def demonstrate() -> bool:
@@ -129,41 +132,67 @@ def _said() -> Iterator[None]:
         raise CommandFailed(text) from error
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T | None:
-    """Do *work* until it ends or a signal comes; threads that still compute then don't hold up the end for long."""
+def _run(work: Coroutine[Any, Any, T], hangup: asyncio.Event | None = None) -> T | None:
+    """
+    Do *work* until it ends or a signal comes; threads that still compute then don't hold up the end for long.
+
+    SIGHUP sets *hangup*.
+    """
     log_everything()
     timer = exit_timer(0)
     try:
-        return asyncio.run(_until_stopped(work, timer.start))
+        return asyncio.run(_until_stopped(work, timer.start, hangup or asyncio.Event()))
     finally:
         timer.cancel()
 
 
-async def _until_stopped(work: Coroutine[Any, Any, T], stopped: Callable[[], None]) -> T | None:
+async def _until_stopped(work: Coroutine[Any, Any, T], stopped: Callable[[], None], hangup: asyncio.Event) -> T | None:
     """Do *work*, then call *stopped*. A second signal ends the wait for requests in flight, too."""
-    task = asyncio.create_task(work)
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, _stop, task)
+        loop.add_signal_handler(number, _stop, task)
+    before = signal.getsignal(signal.SIGHUP)
+    loop.add_signal_handler(signal.SIGHUP, _hang_up, task, hangup, has_terminal())
     try:
         return await task
     except asyncio.CancelledError:
         return None
     finally:
         stopped()
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, before)  # the default would end the process while it cleans up
 
 
 def _stop(task: "asyncio.Task[T]") -> None:
-    if not task.cancelling():
-        console.print("Stopping: requests in flight may finish first. A second Ctrl-C ends them.")
+    is_first = not task.cancelling()
     task.cancel()
+    if is_first:
+        with suppress(OSError, SystemExit):  # nobody reads it any more; rich ends the process where a pipe is closed
+            console.print("Stopping: requests in flight may finish first. A second Ctrl-C ends them.")
 
 
-async def _up(settings: Settings, *, demo: bool) -> None:
+def _hang_up(task: "asyncio.Task[T]", hangup: asyncio.Event, had_terminal: bool) -> None:
+    """Stop if the terminal has gone that this ran in; otherwise somebody wants files to be read again."""
+    if had_terminal and not has_terminal():
+        task.cancel()
+    else:
+        hangup.set()
+
+
+async def _reload_at(hangup: asyncio.Event, reload: Reload) -> None:
+    """Read files again at each *hangup*, also at one that came during the start."""
+    while True:
+        await hangup.wait()
+        hangup.clear()
+        reload.run()
+
+
+async def _up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
     data, who = settings.data.expanduser(), Principal(DEFAULT_ORGANIZATION, ADMIN)
     async with running(settings) as holdfast:
-        if holdfast.certificate or holdfast.gateway_certificate:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, holdfast.read_certificates_again)
         _tell_ready(holdfast, data)
+        reloading = partial(_reload_at, hangup, holdfast.reload)
+        holdfast.runtime.background.start("reading files again", reloading)
         tour = Tour(console, holdfast.runtime, who, holdfast.publisher_url, data, data / PASSWORD_FILE)
         async with tour.begin() if demo else nullcontext():
             # What was made until now stays; to look through it again and again would stop everything for 0.1 s.
@@ -181,6 +210,9 @@ async def _once(settings: Settings, password: str) -> bool:
 def _tell_ready(holdfast: Running, data: Path) -> None:
     if holdfast.new_password:
         console.print(f"User {ADMIN}, password {holdfast.new_password} (kept in {data / PASSWORD_FILE})")
+    for each in holdfast.runtime.server_certificates(utc_now()):
+        if each.problem:
+            console.print(f"Warning: {each.problem} The files are read again within a minute.")
     urls = holdfast.runtime.gateways
     addresses = f"publisher {holdfast.publisher_url}, gateway {urls['production']}, sandbox {urls['sandbox']}"
     if over_tls := " and ".join(holdfast.runtime.tls_gateways.values()):

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from holdfast.addresses import is_loopback
-from holdfast.app import server_certificate, server_certificate_of_gateways
-from holdfast.certificates.validity import EXPIRING_WITHIN
 from holdfast.doctor.check import Check
-from holdfast.https import read_own
 from holdfast.limits import FEWEST_FILES, allowed_files, connection_limits
 from holdfast.listen_addresses import PUBLISHER, ListenAddresses
 from holdfast.machine import CannotStart, listen_problem, url_of, written
+from holdfast.services.server_certificates import ServerCertificate
 from holdfast.settings import Address, Addresses, Settings
+from holdfast.tls_settings import gateway_certificate, publisher_certificate
 
 FEW_FILES = 4096
 
@@ -21,15 +20,11 @@ FEW_FILES = 4096
 def tls(settings: Settings, publisher: Addresses, now: datetime) -> Check:
     """Read the publisher's certificate, or see that it needs none."""
     try:
-        found = server_certificate(settings, publisher)
+        files = publisher_certificate(settings, publisher)
     except CannotStart as error:
         return Check.failed("TLS", str(error), "Correct it before the next start.")
-    if found and settings.tls_cert:
-        end = read_own(settings.tls_cert.expanduser()).not_valid_after_utc
-        text = f"The publisher's certificate is valid until {end:%Y-%m-%d}."
-        if end - now <= EXPIRING_WITHIN:
-            return Check.warning("TLS", text, "Renew it; the files are read again by themselves.")
-        return Check.ok("TLS", text)
+    if files:
+        return _presented("TLS", files.presented(now), now)
     exposed = [address for address in publisher if not is_loopback(address[0])]
     if not exposed:
         return Check.ok("TLS", "The publisher speaks http on this machine alone.")
@@ -43,16 +38,21 @@ def tls(settings: Settings, publisher: Addresses, now: datetime) -> Check:
 def gateway_tls(settings: Settings, now: datetime) -> Check:
     """Read what gateways present to callers, or see that they present nothing."""
     try:
-        found = server_certificate_of_gateways(settings)
+        files = gateway_certificate(settings)
     except CannotStart as error:
         return Check.failed("gateway TLS", str(error), "Correct it before the next start.")
-    if found is None:
+    if files is None:
         return Check.ok("gateway TLS", "The gateways speak http alone, so no API can require client certificates.")
-    end = found.current.chain[0].not_after
-    text = f"The gateway's certificate is valid until {end:%Y-%m-%d}."
-    if end - now <= EXPIRING_WITHIN:
-        return Check.warning("gateway TLS", text, "Renew it; the files are read again by themselves.")
-    return Check.ok("gateway TLS", text)
+    return _presented("gateway TLS", files.presented(now), now)
+
+
+def _presented(name: str, certificate: ServerCertificate, now: datetime) -> Check:
+    if certificate.problem:
+        return Check.failed(name, certificate.problem, "Holdfast reads the files again within a minute, or at SIGHUP.")
+    text = f"The {certificate.server}'s certificate is valid until {certificate.not_after:%Y-%m-%d}."
+    if certificate.stage(now) is not None:
+        return Check.warning(name, text, "Renew it; the files are read again by themselves.")
+    return Check.ok(name, text)
 
 
 def connections() -> Check:

@@ -8,7 +8,7 @@ import json
 import ssl
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -58,7 +58,7 @@ class Provider:
         """*tls* verifies its certificate; True: by the public certification authorities."""
         self.issuer = settings.issuer
         self._settings = settings
-        self._http = httpx.Client(verify=tls, timeout=WITHIN, follow_redirects=False)
+        self._http = _client(tls)
         self._turns = threading.BoundedSemaphore(AT_ONCE)
         self._metadata: tuple[datetime, Metadata] | None = None
         self._keys: tuple[datetime, KeySet] | None = None
@@ -66,6 +66,16 @@ class Provider:
     def close(self) -> None:
         """End all connections."""
         self._http.close()
+
+    @property
+    def client_secret(self) -> str:
+        """What this Holdfast proves with that it is the client."""
+        return self._settings.client_secret
+
+    def change(self, client_secret: str, tls: ssl.SSLContext | bool) -> None:
+        """Use this secret, and *tls* for new connections; what is being asked at this moment goes on."""
+        self._settings = replace(self._settings, client_secret=client_secret)
+        self._http = _client(tls)
 
     def authorization_url(self, sign_in: SignIn, now: datetime) -> str:
         """Say where somebody goes to sign in. Raises ProviderUnusable."""
@@ -119,7 +129,7 @@ class Provider:
             "authorization_code", code=code, redirect_uri=sign_in.redirect_uri, code_verifier=sign_in.verifier
         )
         method = "client_secret_basic" if metadata.takes_basic else "client_secret_post"
-        client = ClientAuth(self._settings.client_id, self._settings.client_secret, method)
+        client = ClientAuth(self._settings.client_id, self.client_secret, method)
         headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
         uri, headers, body = client.prepare("POST", metadata.token_endpoint, headers, body)
         return self._asked("POST", uri, headers, body)
@@ -156,6 +166,10 @@ class Provider:
         if not isinstance(found, dict):
             raise ProviderUnusable(f"{url} does not answer with JSON that can be read.")
         return found
+
+
+def _client(tls: ssl.SSLContext | bool) -> httpx.Client:
+    return httpx.Client(verify=tls, timeout=WITHIN, follow_redirects=False)
 
 
 def _read_json(answer: httpx.Response) -> Any:

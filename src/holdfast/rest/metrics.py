@@ -68,6 +68,7 @@ class _Numbers(Collector):
             last = max(certificate.not_after for certificate in entry.certificates)
             ends.add_metric([entry.alias, entry.endpoint], last.timestamp())
         yield ends
+        yield from self._server_certificates()
         tasks = GaugeMetricFamily(
             "holdfast_background_task_running", "1 while a background task runs, 0 after a failure.", labels=["task"]
         )
@@ -79,3 +80,22 @@ class _Numbers(Collector):
             failures.add_metric([state.name], state.failures)
         yield tasks
         yield failures
+
+    def _server_certificates(self) -> Iterator[Metric]:
+        now = self._running.now()
+        ends = GaugeMetricFamily(
+            "holdfast_server_certificate_not_after_timestamp_seconds",
+            "The end of what the publisher or the gateway presents to its clients.",
+            labels=["server"],
+        )
+        usable = GaugeMetricFamily(
+            "holdfast_server_certificate_usable",
+            "1 while the publisher or the gateway presents what its files hold, and it is valid.",
+            labels=["server"],
+        )
+        for each in self._running.server_certificates(now):
+            usable.add_metric([each.server], 0 if each.problem else 1)
+            if each.not_after:
+                ends.add_metric([each.server], each.not_after.timestamp())
+        yield ends
+        yield usable

@@ -46,8 +46,13 @@ class Listening:
         self._refused: dict[str, str] = {}
 
     def states(self) -> list[ListenerState]:
-        """Say of each listener whether every connected gateway listens there."""
-        return [self._state(name, each.option) for name, each in self._listeners.items()]
+        """
+        Say of each listener whether every connected gateway listens there.
+
+        Nothing is said of one that gateways aren't given, such as one with TLS and no usable certificate.
+        """
+        given = self._cache.resources(LISTENER)
+        return [self._state(name, each.option) for name, each in self._listeners.items() if name in given]
 
     def holds(self, option: str) -> bool:
         """Say whether no connected gateway fails to listen on the addresses of *option*."""

@@ -16,6 +16,7 @@ from holdfast.services.enforcement import Enforcements
 from holdfast.services.failures import Failures
 from holdfast.services.listening import ListenerState, Listening
 from holdfast.services.probing import Probes
+from holdfast.services.server_certificates import ServerCertificates, nothing_presented
 from holdfast.services.single_sign_on import SingleSignOn
 from holdfast.store.database import Store
 
@@ -42,6 +43,7 @@ class Runtime:
     background: Background = field(default_factory=Background)
     single_sign_on: SingleSignOn | None = None
     listening: Listening | None = None  # None: nothing listens, as in tests of the store
+    server_certificates: ServerCertificates = nothing_presented
     live_pages: Counter[str] = field(default_factory=Counter)  # streams of events that are open, by account
     retire_after: timedelta = timedelta(days=1)  # without use, until retiring previous certificates is proposed
 

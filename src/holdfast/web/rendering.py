@@ -13,10 +13,12 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from holdfast.apis.api import DEFAULT_ORGANIZATION
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services import trust_settings
 from holdfast.services.failures import Failure
+from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
 from holdfast.web.actions import action_target
@@ -79,10 +81,20 @@ def render(
         notice=NOTICES.get(request.query_params.get("done", "")),
         # Asked only by what shows them: verification that is off is never out of sight.
         exceptions=lambda: trust_settings.list_exceptions(running.store, who, running.now()) if who else [],
+        server_warnings=lambda: _server_warnings(running, who),
         **context,
     )
     # The same address answers whole pages and parts of them.
     return HTMLResponse(text, status, {"Vary": "HX-Request"})
+
+
+def _server_warnings(running: Runtime, who: Principal | None) -> list[str]:
+    """Say what is wrong with Holdfast's own certificates, to those who can do something about it."""
+    if who is None or who.organization != DEFAULT_ORGANIZATION or not who.may(Permission.MANAGE_USERS):
+        return []
+    now = running.now()
+    warnings = (each.warning(now) for each in running.server_certificates(now))
+    return [warning for warning in warnings if warning]
 
 
 def _icon(name: str) -> Markup:

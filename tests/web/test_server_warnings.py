@@ -1,0 +1,55 @@
+"""Admins of the default organization see on every page what is wrong with Holdfast's own certificates."""
+
+from dataclasses import replace
+from datetime import timedelta
+from html import unescape
+
+import pytest
+
+from holdfast.apis.api import DEFAULT_ORGANIZATION
+from holdfast.services.accounts import SESSION_COOKIE
+from holdfast.services.permissions import Role
+from holdfast.services.server_certificates import ServerCertificate
+
+DAY = timedelta(days=1)
+
+
+def certificate(now, *, begin=-DAY, end=90 * DAY, problem=""):
+    return ServerCertificate("publisher", now + begin, now + end, problem)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, ""),
+        ({"end": 20 * DAY}, "The publisher's certificate expires on "),
+        ({"begin": -2 * DAY, "end": -DAY}, "Clients that verify it can't connect."),
+        ({"begin": DAY}, "The publisher's certificate isn't valid before "),
+        ({"problem": "There is no file /secret/place."}, "The previous one is presented until "),
+    ],
+)
+def test_each_problem_is_one_sentence_without_file_names(clock, changed, said):
+    warning = certificate(clock(), **changed).warning(clock())
+    assert said in warning
+    assert bool(warning) == bool(said)
+    assert "/secret" not in warning
+
+
+def test_nothing_presented_is_a_warning(clock):
+    warning = ServerCertificate("gateway", None, None, "There is no file x.").warning(clock())
+    assert warning == "The gateway's certificate can't be used, so the gateway answers nobody over https."
+
+
+def test_only_admins_of_the_default_organization_see_it_on_every_page(shared_runtime, connect, enlist):
+    expiring = certificate(shared_runtime.now(), end=20 * DAY)
+    runtime = replace(shared_runtime, server_certificates=lambda _: [expiring])
+    client = connect(runtime)
+    for organization, role, sees in (
+        (DEFAULT_ORGANIZATION, Role.ADMIN, True),
+        (DEFAULT_ORGANIZATION, Role.VIEWER, False),
+        ("another organization", Role.ADMIN, False),
+    ):
+        user = enlist(organization, f"{role} of {organization}", role)
+        client.cookies.set(SESSION_COOKIE, runtime.accounts.start_session(user, runtime.now()))
+        for page in ("/apis", "/account", "/nothing/there"):
+            assert (expiring.warning(runtime.now()) in unescape(client.get(page).text)) == sees
