@@ -165,3 +165,20 @@ def test_what_somebody_deletes_meanwhile_is_said(command, holdfast, file):
     holdfast.rest.delete(f"/apis/{found['id']}")
     _, errors = applying.communicate("y\n", timeout=30)
     assert "move api Burger:1: Somebody deleted it after the plan was made." in errors
+
+
+def test_ctrl_c_at_the_question_says_that_nothing_was_done(command, file):
+    applying = subprocess.Popen(
+        [str(COMMAND), "apply", "-f", str(file)],
+        env=command.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert applying.stderr
+    question = b""
+    while b"[y/N]" not in question:
+        question += applying.stderr.read(1)
+    applying.send_signal(signal.SIGINT)
+    _, errors = applying.communicate(timeout=30)
+    assert (applying.returncode, errors.strip().splitlines()[-1]) == (130, b"holdfast: Interrupted. Nothing was done.")

@@ -141,9 +141,10 @@ def test_a_context_is_free_when_the_api_that_has_it_is_pruned(refusals):
     assert refusals(apis(("b", "/a", 1)), ("a", "/a", "1"), prune=True) == []
 
 
-def test_trust_for_an_endpoint_that_only_a_pruned_api_has_is_refused(refusals):
-    text = apis(("b", "/a", 1)) + f"\ntrust:\n- {{endpoint: '{OLD}', tlsMinimum: 1.3}}\n"
-    assert refusals(text, ("a", "/a", "1"), ("c", "/c", "1"), prune=False)
+@pytest.mark.parametrize("settings", ["", ", tlsMinimum: 1.3"])
+@pytest.mark.parametrize("context", ["/a", "/b"])  # in the way, or pruned last
+def test_trust_for_an_endpoint_that_only_a_pruned_api_has_is_refused(refusals, settings, context):
+    text = apis(("b", context, 1)) + f"\ntrust:\n- {{endpoint: '{OLD}'{settings}}}\n"
     said = f"b.yaml:5: trust[0]: No API has an endpoint at {OLD}. Add one, or leave this out."
     assert refusals(text, ("a", "/a", "1"), prune=True) == [said]
 

@@ -70,7 +70,10 @@ def apply_files(
         if not (as_json and yes):
             say_plan(found, tell if as_json else say)
         if found.steps:
-            confirm(f"Make {_count(found.steps)}{_deletions(found.steps)}?", yes=yes)
+            try:
+                confirm(f"Make {_count(found.steps)}{_deletions(found.steps)}?", yes=yes)
+            except KeyboardInterrupt as error:
+                raise Interrupted("Interrupted. Nothing was done.") from error
         outcome = apply_steps(client, found.steps)
         try:
             if not outcome.failure:

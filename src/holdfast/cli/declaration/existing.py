@@ -108,6 +108,10 @@ def read_existing(client: Client, wanted: Wanted, *, prune: bool) -> Existing:
     keys = [key for key in existing.apis if key in wanted.apis or (prune and wanted.has_apis)]
     for key in counted(keys, "Reading APIs"):
         existing.apis[key] = detailed_api(client, existing.apis[key].id)
+    left = {origin for api in existing.apis.values() for origin in api.origins} - wanted.origins
+    if left & wanted.trust.keys():  # does another API stay there?
+        for key in counted([key for key, api in existing.apis.items() if not api.body], "Reading APIs"):
+            existing.apis[key] = detailed_api(client, existing.apis[key].id)
     _read_certificates(client, wanted, existing, prune=prune and wanted.has_certificates)
     origins = wanted.trust.keys() | {each.origin for each in wanted.certificates.values()}
     for origin in counted(sorted(origins), "Reading trust settings"):

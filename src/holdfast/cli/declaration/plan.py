@@ -56,7 +56,7 @@ def plan(wanted: Wanted, existing: Existing, now: datetime, *, prune: bool) -> P
     known = _known_origins(wanted, existing, in_the_way, prune=prune)
     trust: list[TrustingStep] = [*certificates, *_trust(wanted, existing)]
     at_once, late = ([step for step in trust if _is_possible(step, known) is early] for early in (True, False))
-    _refuse_foreign_origins(late, wanted, problems)
+    _refuse_foreign_origins(late, wanted, existing, problems, prune=prune)
     pruned = prune_certificates(wanted, existing) if prune else []
     steps: list[Step] = [
         *in_the_way,
@@ -196,12 +196,19 @@ def _unordered(value: Any) -> Any:
     return sorted(value) if isinstance(value, list) else value
 
 
-def _refuse_foreign_origins(late: Iterable[TrustingStep], wanted: Wanted, problems: Problems) -> None:
-    ours = {origin for api in wanted.apis.values() for origin in api.origins}
-    for step in late:
-        if step.wanted and _origin(step) not in ours:
-            text = f"No API has an endpoint at {_origin(step)}. Add one, or leave this out."
-            problems.add(step.wanted.place, text)
+def _refuse_foreign_origins(
+    late: Iterable[TrustingStep], wanted: Wanted, existing: Existing, problems: Problems, *, prune: bool
+) -> None:
+    """Note what is wanted for origins that no API has, or will have when all steps are taken."""
+    served = wanted.origins
+    places = {_origin(step): step.wanted.place for step in late if step.wanted}
+    others = [] if prune and wanted.has_apis else [api for key, api in existing.apis.items() if key not in wanted.apis]
+    if all(api.body for api in others):  # else some were not read, and may have any origin
+        served |= {origin for api in others for origin in api.origins}
+        places |= {origin: trust.place for origin, trust in wanted.trust.items()}
+    for origin, place in places.items():
+        if origin not in served:
+            problems.add(place, f"No API has an endpoint at {origin}. Add one, or leave this out.")
 
 
 def _changes_with_their_trust(changed: Iterable[ApiStep], late: list[TrustingStep]) -> Iterator[Step]:

@@ -90,3 +90,8 @@ class Wanted:
     trust: dict[str, WantedTrust] = field(default_factory=dict)
     has_apis: bool = False
     has_certificates: bool = False
+
+    @property
+    def origins(self) -> set[str]:
+        """Where the backends of its APIs are."""
+        return {origin for api in self.apis.values() for origin in api.origins}
