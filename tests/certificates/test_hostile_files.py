@@ -5,8 +5,10 @@ import contextlib
 import hashlib
 import os
 import tracemalloc
+from datetime import UTC, datetime
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -24,11 +26,17 @@ from hypothesis import strategies as st
 
 from holdfast.certificates import derivation
 from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.credentials import read_credential
 from holdfast.certificates.der import oid
 from holdfast.certificates.derivation import MAX_ITERATIONS, QUICK_ALL_ITERATIONS, QUICK_ITERATIONS
-from holdfast.certificates.errors import CertificateError, PrivateKeyRefused, TooComplex, TooManyIterations
+from holdfast.certificates.errors import CertificateError, PrivateKeyRefused, TooComplex, TooManyIterations, UnusableKey
+from holdfast.certificates.findings import examine_all, judge_revocation
+from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.parsing import MAX_BYTES, parse
-from issuing import issue, keystore, tlv
+from holdfast.certificates.revocation import read_revocation_lists
+from holdfast.certificates.trust import TrustSet
+from issuing import identity_file, issue, keystore, tlv
+from revoking import NUMBER, extension, write_crl
 
 A, B = issue(ca=True, common_name="a"), issue("backend.test", by=issue(ca=True))
 NAMED = [pkcs12.PKCS12Certificate(each.certificate, b"alias") for each in (A, B)]
@@ -56,6 +64,22 @@ REAL = [
     A.key_pem + A.pem,
 ]
 
+NOW = datetime.now(UTC)
+BACKEND, ANCHOR = reference_identifier("backend.test"), read_certificate(A.der)
+POINT = tlv(0x30, tlv(0xA0, tlv(0xA0, tlv(0x86, b"http://crl.test"))), tlv(0x81, b"\xff"))
+LIST = write_crl(
+    A,
+    B,
+    extensions=[
+        NUMBER,
+        extension("2.5.29.35", tlv(0x30, tlv(0x80, b"key"))),
+        extension("2.5.29.28", POINT, critical=True),
+    ],
+    entry_extensions=[extension("2.5.29.21", tlv(0x0A, b"\1"), critical=True)],
+)
+LISTS = [LIST, x509.load_pem_x509_crl(LIST).public_bytes(Encoding.DER)]
+IDENTITIES = [B.key_pem + B.chain_pem, identity_file("", B), identity_file("secret", B)]
+
 
 @pytest.fixture
 def hashing(monkeypatch):
@@ -80,16 +104,53 @@ def test_a_certificate_with_any_octet_changed_raises_nothing_but_value_errors():
                 read_certificate(original[:at] + bytes([octet]) + original[at + 1 :])
 
 
-@given(st.sampled_from(REAL), st.data())
-def test_a_mutated_file_raises_nothing_but_our_own_error(real, data):
-    mutated = bytearray(real)
+def mutated(real, data):
+    """Change, cut out or insert some octets of *real*."""
+    made = bytearray(real)
     for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, len(mutated)))
+        at = data.draw(st.integers(0, len(made)))
         length = data.draw(st.sampled_from([0, 1, 1, 1, 2, 8, 200]))
-        mutated[at : at + length] = data.draw(st.binary(max_size=4) | st.just(bytes(mutated[:50])))
+        made[at : at + length] = data.draw(st.binary(max_size=4) | st.just(bytes(made[:50])))
+    return bytes(made)
+
+
+@given(st.sampled_from(REAL), st.data())
+def test_a_mutated_file_raises_nothing_but_our_own_error_and_what_is_read_can_be_judged(real, data):
+    made = mutated(real, data)
     for password in (None, "secret"):
         with contextlib.suppress(CertificateError):
-            parse(bytes(mutated), password)
+            examine_all(parse(made, password).certificates, [BACKEND], NOW)
+
+
+@given(st.sampled_from(IDENTITIES), st.data())
+def test_a_mutated_identity_raises_nothing_but_our_own_error(real, data):
+    for password in (None, "secret"):
+        with contextlib.suppress(CertificateError):
+            read_credential(mutated(real, data), password)
+
+
+def test_a_key_that_is_damaged_within_pkcs12_is_refused():
+    broken = tlv(0x30, tlv(0x30, b"\x30\x85"), tlv(4))
+    for arc in (1, 2):
+        with pytest.raises(UnusableKey):
+            read_credential(pfx(tlv(0x30, DATA, tlv(0xA0, tlv(4, tlv(0x30, bag(arc, broken)))))), None)
+
+
+@given(st.sampled_from(LISTS), st.data())
+def test_a_mutated_crl_raises_nothing_but_our_own_error_and_what_is_read_can_be_judged(real, data):
+    with contextlib.suppress(CertificateError):
+        crls = read_revocation_lists(mutated(real, data))
+        judge_revocation(TrustSet((ANCHOR,), BACKEND, revocation=crls), NOW)
+        assert all(crl.pem and crl.lists(ANCHOR) in (True, False) for crl in crls)
+
+
+def test_a_crl_with_any_octet_changed_raises_nothing_but_our_own_error():
+    original = LISTS[1]
+    for at in range(len(original)):
+        for octet in (0, 2, 5, 0x17, 0x30, 0x80, 255, original[at] ^ 1):
+            with contextlib.suppress(CertificateError):
+                crls = read_revocation_lists(original[:at] + bytes([octet]) + original[at + 1 :])
+                judge_revocation(TrustSet((ANCHOR,), BACKEND, revocation=crls), NOW)
 
 
 @given(st.sampled_from(REAL), st.integers(0, 3000))

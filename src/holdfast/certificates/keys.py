@@ -36,8 +36,11 @@ def is_private_key(element: Element) -> bool:
 
 
 def is_encrypted(element: Element) -> bool:
-    """Tell whether *element*, a private key, is encrypted."""
-    return _is_encrypted_pkcs8(element.children())
+    """Tell whether *element*, a private key, is encrypted; one that can't be read is not."""
+    try:
+        return _is_encrypted_pkcs8(element.children())
+    except NotDer:
+        return False
 
 
 def _is_pkcs8(parts: list[Element]) -> bool:
