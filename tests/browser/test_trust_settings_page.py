@@ -8,7 +8,8 @@ from playwright.sync_api import Page, expect
 
 from backends import Backend
 from browser.conftest import violations
-from issuing import issue
+from issuing import DAY, issue, revoke
+from revoking import write_crl
 from running import Holdfast, PublishedApi, wait_until
 
 
@@ -53,6 +54,22 @@ def test_a_value_that_cannot_be_used_is_explained_and_nothing_typed_is_lost(endp
     expect(dialog.locator("#names-error")).to_contain_text("'words?' is neither a host name nor an IP address")
     expect(dialog.locator("#anyName-error")).to_contain_text("Pin its SHA-256 fingerprint")
     expect(dialog.get_by_label("Names")).to_have_value("two words?")
+
+
+def test_crls_are_judged_before_they_are_saved(endpoints: Page):
+    endpoints.get_by_role("button", name="Change trust settings").click()
+    dialog = endpoints.get_by_role("dialog", name="Trust settings")
+    dialog.get_by_text("Revocation", exact=True).click()
+    root = issue(ca=True, common_name="Root")
+    for crl, told in ((revoke(root, end=-DAY), "expired on"), (write_crl(root, end=None), "has no nextUpdate")):
+        dialog.get_by_label("CRLs").set_input_files({"name": "a.crl", "mimeType": "", "buffer": crl})
+        expect(dialog.locator("#effect .finding").first).to_contain_text(f"The CRL of CN=Root {told}")
+        assert violations(endpoints) == []
+        dialog.get_by_role("button", name="Save").click()
+        if "expired" in told:
+            expect(dialog.locator("#crls-error")).to_contain_text(told)
+    expect(dialog).not_to_be_visible()
+    expect(endpoints.get_by_role("region", name="Trust settings")).to_contain_text("has no nextUpdate")
 
 
 def test_verification_that_is_off_is_seen_everywhere_until_it_is_on(

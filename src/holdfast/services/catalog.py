@@ -15,11 +15,11 @@ from holdfast.apis.api import Api
 from holdfast.apis.description import Described
 from holdfast.apis.lifecycle import State
 from holdfast.apis.members import check_members, merge_members
-from holdfast.apis.suggestions import number_context
 from holdfast.services.calling import obeyed
 from holdfast.services.check import Check
+from holdfast.services.contexts import refuse_conflict
 from holdfast.services.endpoints import NO_CONNECTIONS, Connections, connected, read_endpoints, written_urls
-from holdfast.services.errors import Conflict, NotFound
+from holdfast.services.errors import NotFound
 from holdfast.services.http1_fallback import forget_http1
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
@@ -88,7 +88,7 @@ def add_api(
     may_require_certificate: bool = False,
 ) -> Described:
     """Add an API that was checked, in the caller's transaction; give it as it is. Raises Conflict, MutualTlsMissing."""
-    _refuse_conflict(session, checked.api)
+    refuse_conflict(session, checked.api)
     described = obeyed(session, None, checked, may_require=may_require_certificate)
     api = described.api
     apis.insert(session, api)
@@ -276,33 +276,6 @@ def check_draft(draft: ApiDraft, who: Principal, now: datetime) -> Described:
         updated_at=now,
     )
     return Described(api, merge_members({}, members))
-
-
-def with_free_context(session: Session, api: Api) -> Api:
-    """
-    Give *api* the context of its other versions, or else its own with a number if another API has that.
-
-    Raises:
-        Conflict: This version of it exists.
-    """
-    others = apis.sharing_name_or_context(session, api.organization, api.name, api.context)
-    if versions := [other for other in others if other.name.lower() == api.name.lower()]:
-        if any(other.version == api.version for other in versions):
-            raise Conflict("name", f"{api.name} {api.version} already exists. Give another name or version.")
-        return replace(api, context=versions[0].context)
-    for context in number_context(api.context):
-        if not apis.sharing_name_or_context(session, api.organization, api.name, context):
-            return replace(api, context=context)
-    return api
-
-
-def _refuse_conflict(session: Session, api: Api) -> None:
-    for other in apis.sharing_name_or_context(session, api.organization, api.name, api.context):
-        same_name = other.name.lower() == api.name.lower()
-        if other.context == api.context and (not same_name or other.version == api.version):
-            raise Conflict("context", f"The context {api.context} belongs to {other.name} {other.version} already.")
-        if same_name and (other.context != api.context or other.version == api.version):
-            raise Conflict("name", f"There is an API called {other.name} with the context {other.context} already.")
 
 
 def audit_subject(api: Api) -> str:

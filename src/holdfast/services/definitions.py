@@ -19,6 +19,7 @@ from holdfast.apis.servers import MAX_UNUSED, Servers, Unused
 from holdfast.apis.suggestions import suggest_context, suggest_description, suggest_version
 from holdfast.services import catalog
 from holdfast.services.catalog import ApiDraft
+from holdfast.services.contexts import with_free_context
 from holdfast.services.permissions import Permission
 from holdfast.services.principal import Principal
 from holdfast.services.versions import Expected, check_expected, tag_of_text
@@ -119,7 +120,7 @@ def import_definition(
     text = write_json(definition.content)
     with store.write() as session:
         if not draft.context:
-            described = replace(described, api=catalog.with_free_context(session, described.api))
+            described = replace(described, api=with_free_context(session, described.api))
         made = catalog.add_api(
             session, who, described, now, "import definition", may_require_certificate=may_require_certificate
         )

@@ -126,7 +126,11 @@ def preview(
     try:
         found = trust_settings.preview_settings(running.store, who, endpoint.url, draft, running.now())
     except InvalidFields as error:
-        return render(request, "trust/_effect.html", who=who, sentences=(), findings=(), error=str(error.errors[0]))
+        first = error.errors[0]
+        of_crls = first.field == "crls"
+        return render(
+            request, "trust/_effect.html", who=who, sentences=(), findings=(), error=str(first), of_crls=of_crls
+        )
     sentences = effect(found.trust)
     return render(request, "trust/_effect.html", who=who, sentences=sentences, findings=found.findings, error="")
 

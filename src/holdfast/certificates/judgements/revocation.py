@@ -40,14 +40,12 @@ def judge_revocation(trust: TrustSet, now: datetime) -> list[Finding]:
     """
     Judge the CRLs of *trust*, and whether each imported CA has one, at *now* (aware).
 
-    Findings carry the fingerprint of the CRL, or of the certificate that lacks one.
+    Findings carry the fingerprint of the CRL, or of the certificate that lacks one; the worst come first.
     """
     if not trust.revocation:
         return []
-    return [
-        *(finding for crl in trust.revocation for finding in _judge(crl, trust, now)),
-        *_missing(trust),
-    ]
+    found = [finding for crl in trust.revocation for finding in _judge(crl, trust, now)]
+    return sorted([*found, *_missing(trust)], key=lambda each: list(Severity).index(each.severity))
 
 
 def _judge(crl: RevocationList, trust: TrustSet, now: datetime) -> Iterator[Finding]:
