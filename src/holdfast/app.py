@@ -64,6 +64,7 @@ from holdfast.tls_settings import gateway_certificate, publisher_certificate
 
 EMBEDDED = "embedded"
 DATABASE_FILE = "holdfast.sqlite"
+ENVOY_LOG = "envoy.log"
 FORGET_EVERY = 3600.0  # seconds between looks for rows that nobody needs any more
 JSON_PATHS = ("/api/", "/client-registration/", "/oauth2/", "/openapi.json", "/metrics")
 
@@ -135,6 +136,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         CannotStart: An address is in use, the data directory or the identity provider's settings cannot be used, TLS
             files are named only in part, or passwords would travel in the clear.
         EnvoyMissing: There is no Envoy.
+        EnvoyLogUnusable: What it writes can't be kept.
     """
     addresses = listen_addresses(settings)
     of_publisher, of_gateways = publisher_certificate(settings, addresses.publisher), gateway_certificate(settings)
@@ -154,7 +156,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         accounts = Accounts(store)
         password = ensure_admin(accounts, settings, data)
         cache = Cache()
-        process = EnvoyProcess(envoy, EMBEDDED, sockets, data / "envoy.log", limits.gateway)
+        process = EnvoyProcess(envoy, EMBEDDED, sockets, data / ENVOY_LOG, limits.gateway)
         to_backends = backend_limits(settings)
         failures = Failures(cache.tell_observers_soon, partial(_presents_client_certificate, cache), to_backends)
         enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
@@ -236,7 +238,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             server = await stack.enter_async_context(
                 serving(app, publisher_sockets, tls, limits, settings.trusted_proxies)
             )
-            await listening_gateways.wait(data / "envoy.log")
+            await listening_gateways.wait(data / ENVOY_LOG)
             url = url_of(settings.publisher[0], "https" if of_publisher else "http")
             try:
                 yield Running(runtime, url, password, Reload(settings, presented, sso))

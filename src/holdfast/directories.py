@@ -21,6 +21,7 @@ log = structlog.get_logger()
 OTHERS = 0o077  # the bits of a mode that let others in
 LOCK_FILE = "lock"
 _PREFIX = "holdfast-"
+_RANDOM = 8  # characters that `tempfile` adds
 _MAX_PATH = 100  # bytes: a socket's path has at most 107, of which its name and a slash take 6
 _OWN = ("holdfast.sqlite", LOCK_FILE)  # an open directory with one of these has been a data directory before
 _OF_FILE_SYSTEMS = {"lost+found"}
@@ -112,14 +113,10 @@ def temporary_directory() -> Iterator[Path]:
         _remove_abandoned()
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
     except OSError as error:
-        text = f"No directory for unix sockets can be made ({error.strerror})."
-        raise CannotStart(f"{text} Set TMPDIR to a directory that this user can write and that has space.") from error
+        raise CannotStart(_no_directory(error)) from error
     try:
-        if len(os.fsencode(directory)) > _MAX_PATH:
-            raise CannotStart(
-                f"Unix sockets can't be made in {directory}: its path is longer than {_MAX_PATH} bytes. "
-                "Set TMPDIR to a shorter path."
-            )
+        if too_long := _too_long(directory):
+            raise CannotStart(too_long)
         # Locked before it has its name: who finds it, finds it locked.
         new = directory / ".new"
         descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
@@ -131,6 +128,29 @@ def temporary_directory() -> Iterator[Path]:
             os.close(descriptor)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def sockets_problem() -> str | None:
+    """Say why the next start can't make its directory for unix sockets, None if it can."""
+    try:
+        parent = Path(tempfile.gettempdir())
+    except OSError as error:
+        return _no_directory(error)
+    return _too_long(parent / f"{_PREFIX}{'x' * _RANDOM}")
+
+
+def _no_directory(error: OSError) -> str:
+    text = f"No directory for unix sockets can be made ({error.strerror})."
+    return f"{text} Set TMPDIR to a directory that this user can write and that has space."
+
+
+def _too_long(directory: Path) -> str | None:
+    if len(os.fsencode(directory)) <= _MAX_PATH:
+        return None
+    return (
+        f"Unix sockets can't be made in {directory}: its path is longer than {_MAX_PATH} bytes. "
+        "Set TMPDIR to a shorter path."
+    )
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """`holdfast doctor` sees what is wrong, says what to do, and changes nothing."""
 
+import os
 import resource
 import socket
 import sqlite3
@@ -283,3 +284,25 @@ def test_an_identity_provider_is_asked(data):
 
 def named(name, settings):
     return [check for check in examine(settings, NOW) if check.name == name]
+
+
+def test_a_log_of_envoy_that_cannot_be_opened_is_named_as_by_the_start(data, unwell):
+    log = data / "envoy.log"
+    log.mkdir()
+    assert unwell()["envoy.log"] == (
+        "failed",
+        f"Envoy's log {log} can't be opened (Is a directory).",
+        "Move it away; Holdfast makes a new one.",
+    )
+    log.rmdir()
+    os.mkfifo(log, 0o600)
+    assert unwell()["envoy.log"][1].startswith(f"Envoy's log {log} can't be opened (")
+    log.unlink()
+    assert "envoy.log" not in unwell()
+
+
+def test_a_temporary_directory_with_a_path_too_long_for_sockets_is_named(unwell, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("x" * 100)))
+    outcome, text, advice = unwell()["sockets"]
+    assert (outcome, advice) == ("failed", "Set TMPDIR to a shorter path.")
+    assert text.endswith("its path is longer than 100 bytes.")

