@@ -117,7 +117,7 @@ def decide_trust(command):
     [
         (change_description, "change api Pizza:1", "description: wanted -> theirs"),
         (replace_certificate, "change certificate pizza", "CN=theirs.example, expires "),
-        (decide_trust, f"change trust {URL}", "names: nothing -> ['theirs.example']"),
+        (decide_trust, f"change trust {URL}", "names: nothing -> theirs.example"),
     ],
 )
 def test_what_somebody_changes_while_apply_waits_for_an_answer_is_not_overwritten(

@@ -9,9 +9,12 @@ import pytest
 import yaml
 
 from holdfast.apis.lifecycle import State
+from holdfast.certificates.parsing import parse
 from holdfast.cli.declaration.existing import Existing, ExistingApi, ExistingCertificate, ExistingTrust
 from holdfast.cli.declaration.plan import plan
 from holdfast.cli.declaration.reading import read_wanted
+from holdfast.cli.declaration.report import say_plan
+from holdfast.cli.declaration.trusted import from_certificate
 from holdfast.cli.failures import WrongFile
 from issuing import issue
 
@@ -184,3 +187,14 @@ def test_very_many_certificates_of_one_subject_are_judged_in_bounded_time(refusa
     start = time.monotonic()
     assert refusals(yaml.dump({"apis": [api], "certificates": entries}, Dumper=yaml.CSafeDumper)) == []
     assert time.monotonic() - start < 10
+
+
+def test_a_subject_cannot_look_like_a_line_of_the_plan(wanted):
+    text = "x\n- delete api Pizza:1\x1b[2J" + "y" * 20
+    evil = parse(issue(common_name=text).pem).certificates[0]
+    entry = ExistingCertificate("old", OLD, (from_certificate(evil),))
+    before = Existing(certificates={"old": entry})
+    lines = []
+    say_plan(plan(wanted([], []), before, NOW, prune=True), lines.append)
+    assert lines[0] == "- delete certificate old"
+    assert not any("\n" in line or "\x1b" in line for line in lines)

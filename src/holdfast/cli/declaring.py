@@ -19,7 +19,7 @@ from holdfast.cli.declaration.existing import read_existing
 from holdfast.cli.declaration.exporting import export, write_export
 from holdfast.cli.declaration.plan import plan
 from holdfast.cli.declaration.reading import read_wanted
-from holdfast.cli.declaration.report import describe_plan, say_outcome, say_plan
+from holdfast.cli.declaration.report import describe_plan, explain_outcome, say_plan
 from holdfast.cli.declaration.steps import Action, Plan, Step
 from holdfast.cli.declaration.wanted import Wanted
 from holdfast.cli.exit_codes import CLIENT, WAITING, ExitCode
@@ -83,7 +83,7 @@ def apply_files(
     if as_json:
         write_json(describe_plan(found, outcome))
     if outcome.failure:
-        raise _described(outcome) from outcome.failure
+        raise _failure_of(outcome) from outcome.failure
     if not as_json:
         say(f"Made {_count(found.steps)}." if found.steps else NOTHING)
 
@@ -133,9 +133,9 @@ def _compare(client: Client, wanted: Wanted, *, prune: bool) -> Plan:
     return plan(wanted, read_existing(client, wanted, prune=prune), datetime.now(UTC), prune=prune)
 
 
-def _described(outcome: Outcome) -> CommandFailed:
+def _failure_of(outcome: Outcome) -> CommandFailed:
     """Give the failure with how far the steps got."""
-    failure = CommandFailed(say_outcome(outcome))
+    failure = CommandFailed(explain_outcome(outcome))
     failure.code = outcome.failure.code if outcome.failure else failure.code
     return failure
 

@@ -9,7 +9,8 @@ from holdfast.cli.client import Client
 from holdfast.cli.declaration.existing import detailed_api, read_certificate, read_trust
 from holdfast.cli.declaration.plan import DEFAULTS
 from holdfast.cli.declaration.steps import ApiStep, CertificateStep, Step, TrustStep
-from holdfast.cli.declaration.trusted import Trusted
+from holdfast.cli.declaration.trusted import SHORT, Trusted
+from holdfast.cli.declaration.wording import show_text, show_value
 from holdfast.cli.failures import CommandFailed, Refused
 
 MOVED = {404, 412}  # Not Found, Precondition Failed
@@ -51,20 +52,26 @@ def _changes(client: Client, step: Step) -> Iterator[str]:
             yield from _change("certificates", _named(entry.current), _named(found.current))
             yield from _change("previous certificates", _named(entry.previous), _named(found.previous))
         case TrustStep(existing=trust) if trust:
-            settings = read_trust(client, step.name)
-            for name in (*DEFAULTS, "exception"):
-                now = settings.settings.get(name) if settings else None
-                yield from _change(name, trust.settings.get(name), now)
+            now = read_trust(client, step.name)
+            known, after = _words(trust.settings), _words(now.settings if now else {})
+            for name, value in known.items():
+                yield from _change(name, value, after[name])
 
 
 def _change(name: str, before: Any, after: Any) -> Iterator[str]:
     if before != after:
-        yield f"{name}: {_shown(before)} -> {_shown(after)}"
+        yield f"{name}: {show_value(before)} -> {show_value(after)}"
+
+
+def _words(settings: dict[str, Any]) -> dict[str, Any]:
+    """Write trust settings in words where they are more than values."""
+    crls = [
+        f"{show_text(each['issuer'])}, SHA-256 {each['fingerprint'][:SHORT]}..." for each in settings.get("crls", [])
+    ]
+    exception = settings.get("exception")
+    off = f"verification is off until {exception['until']}: {show_text(exception['reason'])}" if exception else None
+    return {name: settings.get(name) for name in DEFAULTS} | {"crls": crls, "exception": off}
 
 
 def _named(certificates: tuple[Trusted, ...]) -> str:
     return "; ".join(map(str, certificates))
-
-
-def _shown(value: Any) -> str:
-    return "nothing" if value in (None, "", [], {}) else str(value)

@@ -13,8 +13,8 @@ from holdfast.cli.declaration.existing import Existing, ExistingApi
 from holdfast.cli.declaration.fields import Problems
 from holdfast.cli.declaration.steps import Action, ApiStep, CertificateStep
 from holdfast.cli.declaration.wanted import WantedApi
+from holdfast.cli.declaration.wording import show_text
 
-MAX_SUBJECT = 200  # characters that a message shows
 MAX_COMPARED = 100  # certificates of one subject and origin; what is beyond them, the publisher compares
 _NOT_TOLD_APART = "and no key identifiers tell them apart: a gateway would trust only one of them."
 Key = tuple[str, str]  # of what could be mistaken for each other: origin, subject
@@ -52,7 +52,7 @@ def refuse_indistinguishable(steps: Iterable[CertificateStep], existing: Existin
         if step.wanted is None:
             continue
         if pairs := indistinguishable(step.wanted.certificates):
-            text = f"Two of its certificates have the subject {_short(pairs[0][0].subject)}, {_NOT_TOLD_APART}"
+            text = f"Two of its certificates have the subject {show_text(pairs[0][0].subject)}, {_NOT_TOLD_APART}"
             problems.add(step.wanted.content_place, f"{text} Leave one out.")
             continue
         alias, origin, current = step.wanted.alias, step.wanted.origin, _current(step, existing)
@@ -104,7 +104,7 @@ class _Trusted:
         for subject, own in _by_subject(certificates).items():
             if indistinguishable(own):
                 return (
-                    f"{alias} would hold a current and a previous certificate with the subject {_short(subject)}, "
+                    f"{alias} would hold a current and a previous certificate with the subject {show_text(subject)}, "
                     f"{_NOT_TOLD_APART} Write keepPrevious: false and apply it when the backend switches."
                 )
             held = self._found[origin, subject]
@@ -112,7 +112,7 @@ class _Trusted:
             for name, other in islice(others, MAX_COMPARED):
                 if any(indistinguishable([each, other]) for each in own):
                     return (
-                        f"{name} holds another certificate with the subject {_short(subject)}, {_NOT_TOLD_APART} "
+                        f"{name} holds another certificate with the subject {show_text(subject)}, {_NOT_TOLD_APART} "
                         f"Change the certificate of {name} instead."
                     )
         return ""
@@ -128,7 +128,3 @@ def _by_subject(certificates: Iterable[Certificate]) -> Mapping[str, tuple[Certi
 def _title(api: ExistingApi | WantedApi) -> str:
     where = f" ({api.place.file}:{api.place.line})" if isinstance(api, WantedApi) else ""
     return f"{api.name} {api.version}{where}"
-
-
-def _short(subject: str) -> str:
-    return subject if len(subject) <= MAX_SUBJECT else f"{subject[:MAX_SUBJECT]}..."

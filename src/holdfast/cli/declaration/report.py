@@ -11,23 +11,23 @@ from typing import Any
 
 from holdfast.cli.declaration.applying import Outcome, Result
 from holdfast.cli.declaration.steps import Action, CertificateStep, Detail, Plan, Step, TrustStep
+from holdfast.cli.declaration.wording import show_text, show_value
 from holdfast.cli.output import date
 
 MAX_NAMED = 20  # steps that a message lists
 _WIDE = 10_000  # columns where no terminal wraps lines
 _MARKS = {Action.CREATE: "+", Action.CHANGE: "~", Action.MOVE: "~", Action.DELETE: "-"}
-_NOTHING = "nothing"
 
 
 def say_plan(plan: Plan, say: Callable[[str], None]) -> None:
     """Write what will change, which certificates are trusted and no longer trusted then, and what should be known."""
     width = _width()
     for step in plan.steps:
-        say(_wrapped(f"{_MARKS[step.action]} {step.action} {step.kind} {step.name}", "  ", width))
+        say(_wrap(f"{_MARKS[step.action]} {step.action} {step.kind} {step.name}", "  ", width))
         for line in _lines(step):
-            say(_wrapped(f"    {line}", "      ", width))
+            say(_wrap(f"    {line}", "      ", width))
     for note in (*map(_exception, plan.exceptions), *plan.notes):
-        say(_wrapped(f"! {note}", "  ", width))
+        say(_wrap(f"! {note}", "  ", width))
 
 
 def describe_plan(plan: Plan, outcome: Outcome | None = None) -> dict[str, Any]:
@@ -44,16 +44,16 @@ def describe_plan(plan: Plan, outcome: Outcome | None = None) -> dict[str, Any]:
     return body
 
 
-def say_outcome(outcome: Outcome) -> str:
-    """Say why steps were not all taken, which were, and which were not."""
+def explain_outcome(outcome: Outcome) -> str:
+    """Write why steps were not all taken, which were, and which were not."""
     failure, number = str(outcome.failure), outcome.done
     if outcome.last is not Result.NOT_TRIED and number < len(outcome.steps):
         failure = f"{_title(outcome.steps[number])}: {failure}"
     done, left = outcome.steps[:number], outcome.steps[number:]
     if not left:
         return f"{failure}\nAll of {_count(number)} applied." if done else failure
-    lines = [failure, f"{number} of {_count(len(outcome.steps))} applied{':' if done else '.'}", *_listed(done)]
-    lines += ["Not applied:", *_listed(left, outcome.results[number:])]
+    lines = [failure, f"{number} of {_count(len(outcome.steps))} applied{':' if done else '.'}", *_list_steps(done)]
+    lines += ["Not applied:", *_list_steps(left, outcome.results[number:])]
     return "\n".join([*lines, "What is applied stays applied. To go on, apply again."])
 
 
@@ -83,21 +83,21 @@ def _lines(step: Step) -> Iterator[str]:
 
 def _change(step: Step, detail: Detail) -> str:
     if step.action is Action.DELETE:
-        return _shown(detail.before)
+        return show_value(detail.before)
     if step.action is Action.CREATE or (isinstance(step, TrustStep) and step.existing is None):
-        return _shown(detail.after)
-    return f"{_shown(detail.before)} -> {_shown(detail.after)}"
+        return show_value(detail.after)
+    return f"{show_value(detail.before)} -> {show_value(detail.after)}"
 
 
 def _exception(exception: dict[str, Any]) -> str:
     until = date(exception["until"])
     return (
         f"Verification of {exception['origin']} is off until {until} UTC, by {exception['owner']}: "
-        f"{exception['reason']}"
+        f"{show_text(exception['reason'])}"
     )
 
 
-def _listed(steps: Sequence[Step], results: Iterable[Result] = ()) -> list[str]:
+def _list_steps(steps: Sequence[Step], results: Iterable[Result] = ()) -> list[str]:
     known = list(results)
     named = [f"  {_title(step)}{f' ({known[n]})' if known else ''}" for n, step in enumerate(steps[:MAX_NAMED])]
     return [*named, *([f"  and {len(steps) - MAX_NAMED} more"] if len(steps) > MAX_NAMED else [])]
@@ -115,19 +115,8 @@ def _width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE
 
 
-def _wrapped(line: str, indent: str, width: int) -> str:
+def _wrap(line: str, indent: str, width: int) -> str:
     if len(line) <= width:
         return line
     # What is cut within a word can't be copied.
     return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or _NOTHING
-    if isinstance(value, bool):
-        return str(value).lower()
-    if value is None or value == "":
-        return _NOTHING
-    text = str(value)
-    return repr(text) if "\n" in text else text

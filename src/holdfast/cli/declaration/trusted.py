@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from holdfast.certificates.certificate import Certificate
+from holdfast.cli.declaration.wording import show_text
 from holdfast.cli.output import grouped
 
 SHORT = 16  # hexadecimal digits of a fingerprint that people compare
@@ -22,7 +23,7 @@ class Trusted:
     fingerprint: str
 
     def __str__(self) -> str:
-        subject = self.subject or "no subject"
+        subject = show_text(self.subject) or "no subject"
         return f"{subject}, expires {self.not_after:%Y-%m-%d}, SHA-256 {grouped(self.fingerprint[:SHORT])}..."
 
     @property
