@@ -7,6 +7,7 @@ import re
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 
 from cli.answering import answering
 from issuing import DAY, issue, truststore
@@ -192,6 +193,14 @@ def test_inspect_needs_no_publisher(alone, backend):
 
 
 @pytest.mark.envoy
+def test_inspect_opens_a_file_with_many_rounds_of_hashing(alone, backend, tmp_path):
+    protection = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(200_000).build(PASSWORD.encode())
+    certificates = [pkcs12.PKCS12Certificate(backend[0].certificate, None)]
+    (tmp_path / "slow.p12").write_bytes(pkcs12.serialize_java_truststore(certificates, protection))
+    arguments = ("certificate", "inspect", tmp_path / "slow.p12", "--password-stdin")
+    assert "127.0.0.1" in alone.done(*arguments, stdin=PASSWORD.encode()).output
+
+
 def test_inspect_says_of_certificates_what_rest_says(command, backend, holdfast):
     here = command.done("certificate", "inspect", backend[1], "--json").json
     there = holdfast.rest.post("/endpoint-certificates/inspect", files={"certificate": ("a", backend[0].pem)}).json()
