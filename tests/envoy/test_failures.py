@@ -195,7 +195,7 @@ def producers() -> dict[Cause, Failing]:
         Cause.CHAIN_INCOMPLETE: lambda holdfast: of_backend(holdfast, forgetful, root, code="chain_incomplete"),
         Cause.PIN_MISMATCH: pinned,
         Cause.REVOKED: lambda holdfast: with_crl(holdfast, revoke),
-        Cause.CRL_STALE: lambda holdfast: with_crl(holdfast, lambda root, _: revoke(root, end=-DAY)),
+        Cause.CRL_STALE: lambda holdfast: with_crl(holdfast, lambda *_: revoke(issue(ca=True))),
         Cause.WEAK_SIGNATURE: chain(alter(issue(HOST, by=rsa_root), rsa_root, MD5_WITH_RSA), rsa_root),
         Cause.WEAK_KEY: chain(issue(HOST, by=odd_root), odd_root),
         Cause.KEY_USAGE_WRONG: chain(issue(HOST, by=root, key=rsa_key(), more=[key_usage()]), root),
