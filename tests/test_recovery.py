@@ -1,15 +1,19 @@
 """`holdfast backup` and `holdfast restore`: what they accept, refuse and say."""
 
 import os
+import re
 import shutil
 import sqlite3
 import stat
+import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from disk_space import largest_file
+from holdfast import cli
 from holdfast.apis.client_certificate import ClientCertificate
 from holdfast.app import DATABASE_FILE
 from holdfast.cli import backups, serving
@@ -18,6 +22,7 @@ from holdfast.directories import data_directory
 from holdfast.sealing_keys import KEY_FILE, open_sealing
 from holdfast.settings import Settings
 from holdfast.store import accounts, apis, client_certificates
+from holdfast.store.copies import copy_before_migration
 from holdfast.store.database import Store
 from holdfast.store.revisions import known_revisions, newest_revision
 from issuing import issue
@@ -269,3 +274,18 @@ def test_private_keys_that_the_sealing_key_does_not_open_are_not_restored_unaske
     shutil.copy(data / KEY_FILE, elsewhere / KEY_FILE)
     backups.restore(file, elsewhere)
     assert "can't be opened" not in capsys.readouterr().out
+
+
+def test_the_commands_of_the_documentation_work(data, tmp_path, monkeypatch, capfdbinary):
+    page = (Path(__file__).parents[1] / "docs/operations.md").read_text()
+    written = [line.partition(" | ")[0] for line in page.splitlines() if re.match("holdfast (backup|restore) ", line)]
+    assert len(written) == 4
+    copy_before_migration(data / DATABASE_FILE, "0012", datetime(2026, 11, 28, 12, tzinfo=UTC))
+    (tmp_path / "backups").mkdir()
+    for line in written:
+        here = line.replace("/var/lib/holdfast", str(data), 2).replace(" /backups", f" {tmp_path}/backups")
+        monkeypatch.setattr(sys, "argv", here.split())
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == 0, capfdbinary.readouterr().err
+    assert api_names(data / DATABASE_FILE) == ["Pizza"]
