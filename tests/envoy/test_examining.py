@@ -44,7 +44,11 @@ def test_a_missing_intermediate_is_told_from_an_unknown_issuer(holdfast: Holdfas
 def test_a_name_that_differs_is_shown_beside_the_one_that_is_expected(holdfast: Holdfast):
     presented = issue("other.test")
     found = of_backend(holdfast, presented, presented)
-    assert found["difference"] == {"field": "subjectAltName", "expected": HOST, "presented": "other.test"}
+    assert found["difference"] == {
+        "field": "subjectAltName",
+        "expected": f"iPAddress {HOST}",
+        "presented": "dNSName other.test",
+    }
 
 
 def test_a_backend_that_wants_a_client_certificate_is_told_from_one_that_hangs_up(holdfast: Holdfast):

@@ -11,23 +11,24 @@ import pytest
 
 from circumstances import OTHERWISE
 from kinds import BELIEVED, STILL_REFUSED, Kind
+from presented import SEVERAL
 from running import Holdfast, PublishedApi, refusal, wait_until
 
 pytestmark = pytest.mark.envoy
-EVERY = BELIEVED | STILL_REFUSED | OTHERWISE
+EVERY = BELIEVED | STILL_REFUSED | OTHERWISE | SEVERAL
 PAGE = Path(__file__).parents[2] / "docs/verdicts.md"
 HEAD = """\
 # What is believed, and what is not
 
 Each row is a backend that was really there. *Probe* is the verdict of `POST /endpoints/probe` about a file before it is
-saved, *gateway* is what became of a request after it was imported; where they refuse, both give the same *code*.
-*Findings* are those of the file, not of what the backend presents. A chain is the backend's own certificate and what is
-above it.
+saved, *gateway* is what became of a request after it was imported; where they refuse, both give the same *codes*, in
+[the order of causes](trust.md#order-of-causes). *Findings* are those of the file, not of what the backend presents. A
+chain is the backend's own certificate and what is above it.
 
 The codes are explained in [Why is my backend refused?](trust.md), the findings in [Findings](findings.md).
 `make tables` writes this page; the tests compare it with what they see.
 
-| kind | what is trusted | probe | gateway | code | findings |
+| kind | what is trusted | probe | gateway | codes | findings |
 |---|---|---|---|---|---|
 """
 DIFFERENT = (
@@ -37,10 +38,10 @@ DIFFERENT = (
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a backend is accepted, and the code if it is not."""
+    """Whether a backend is accepted, and the codes of all causes if it is not."""
 
     accepted: bool
-    code: str = ""
+    codes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "accepted" if self.accepted else "refused"
@@ -80,24 +81,30 @@ def asked(holdfast: Holdfast, url: str, file: bytes = b"", password: str = "") -
     assert answer.status_code == 200, answer.text
     verdict: dict[str, Any] = answer.json()["verdict"]
     assert verdict["answeredBy"] == "gateway"
-    return Verdict(verdict["accepted"], verdict["code"] or "")
+    return Verdict(verdict["accepted"], codes_of(verdict))
 
 
-def called(holdfast: Holdfast, api: PublishedApi, expected: str) -> Verdict:
-    """Call through the gateway, and ask why it failed until that has the *expected* code, or for some seconds."""
+def codes_of(said: dict[str, Any]) -> tuple[str, ...]:
+    codes = tuple(str(each["code"]) for each in said["causes"])
+    assert codes[:1] == ((said["code"],) if said["code"] else ())
+    return codes
+
+
+def called(holdfast: Holdfast, api: PublishedApi, expected: tuple[str, ...]) -> Verdict:
+    """Call through the gateway, and ask why it failed until that has the *expected* codes, or for some seconds."""
     answer = holdfast.call(api.path)
     if answer.is_success:
         return Verdict(accepted=True)
     refusal(answer)
 
-    def code() -> str:
+    def codes() -> tuple[str, ...]:
         found = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
-        return next((str(each["code"]) for each in found if each["requestId"] == answer.json()["request_id"]), "")
+        return next((codes_of(each) for each in found if each["requestId"] == answer.json()["request_id"]), ())
 
     try:
-        wait_until(lambda: code() == expected)
+        wait_until(lambda: codes() == expected)
     except AssertionError:
-        return Verdict(False, code())
+        return Verdict(False, codes())
     return Verdict(False, expected)
 
 
@@ -117,7 +124,7 @@ def verdicts(holdfast: Holdfast, url: str, kind: Kind, api: PublishedApi) -> tup
     before = asked(holdfast, url, kind.imported, kind.password)
     alias = holdfast.import_certificate(url, kind.imported, password=kind.password) if kind.imported else ""
     after = asked(holdfast, url) if alias else before
-    through = called(holdfast, api, before.code)
+    through = called(holdfast, api, before.codes)
     if alias:
         holdfast.delete_certificate(alias)
     return before, after, through
@@ -134,7 +141,7 @@ def test_the_gateway_does_what_it_said_it_would(holdfast: Holdfast, measured: di
         before, after, through = verdicts(holdfast, url, kind, api)
         holdfast.decide(url)
         holdfast.delete_api(api)
-    codes = f"`{through.code}`" if through.code else ""
+    codes = ", ".join(f"`{code}`" for code in through.codes)
     cells = [name, kind.trusted, str(before), str(through), codes, ", ".join(f"`{code}`" for code in found)]
     measured[name] = f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
     assert before == after == through

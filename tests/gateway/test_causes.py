@@ -129,17 +129,20 @@ def test_flags_decide_where_envoy_gives_no_reason():
 
 def test_the_names_of_the_backend_are_read():
     names = VERIFY + "SAN_matcher,_certificate_SANs_are_["
-    assert presented_names(names + "a.test,_b.test]:TLS_error_end") == "a.test, b.test"
-    assert presented_names(names + "a.test]") == "a.test"
-    assert presented_names(names + "a,_b,_c,_d,_e,_f,_g]:TLS_error_end") == "a, b, c, d, e and others"
-    assert presented_names(names + "cut.te") == "cut.te"
+    assert presented_names(names + "a.test,_b.test]:TLS_error_end") == "dNSName a.test, dNSName b.test"
+    assert presented_names(names + "a.test]") == "dNSName a.test"
+    assert presented_names(names + "a,_b,_c,_d,_e,_f,_g]:TLS_error_end").endswith("dNSName d, dNSName e and others")
+    assert presented_names(names + "127.0.0.1,_urn:a,_b@c.test]") == "127.0.0.1 (dNSName or iPAddress), urn:a, b@c.test"
+    assert presented_names(names + "cut.te") == "dNSName cut.te"
     assert presented_names(names + "]:TLS_error_end") == ""
     assert presented_names("connection_timeout") == ""
 
 
 def test_the_names_of_the_backend_are_a_part_of_the_explanation():
     reason = VERIFY + "SAN_matcher,_certificate_SANs_are_[other.test]:TLS_error_end"
-    assert explain(Cause.HOSTNAME_MISMATCH, reason).sentence.endswith("host of this endpoint. It is for other.test.")
+    assert explain(Cause.HOSTNAME_MISMATCH, reason).sentence.endswith(
+        "host of this endpoint. It has dNSName other.test."
+    )
     assert explain(Cause.EXPIRED, "") == EXPLANATIONS[Cause.EXPIRED]
 
 

@@ -1,12 +1,12 @@
 """
-What a backend presented beside what is trusted: which field differs, and how. It says why, and never verifies.
+Compares what a backend presented with what is trusted: each field that differs, and how. It never verifies.
 
     found = compare(chain, trust, now)
-    found.code                  # "hostname_mismatch"
-    found.difference.presented  # "other.test"
+    found[0].code                  # "hostname_mismatch"
+    found[0].difference.presented  # "dNSName other.test"
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,8 +15,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.identity import presents
-from holdfast.certificates.trust import TrustSet
+from holdfast.certificates.identity import presents, typed_names
+from holdfast.certificates.trust import TrustSet, could_have_issued
 
 SHOWN = 5  # names or anchors in one text
 MAX_TEXT = 1000  # characters; subjects are what backends say
@@ -41,54 +41,93 @@ class Mismatch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Presented:
-    """The chain as it was sent, the path from its leaf as far as it leads, and whether that ends in an anchor."""
+class Path:
+    """
+    The one certification path that a gateway tries, as far as it leads.
 
-    path: tuple[Certificate, ...]  # the leaf first; with the anchor when it is found
-    sent: int
+    *other* is a certificate that the backend sends with the name of one on the path, and that would lead to an anchor:
+    a CA was cross-signed, and the gateway found the wrong certificate first.
+    """
+
+    certificates: tuple[Certificate, ...]  # the leaf first; with the anchor when it is found
+    sent: int  # certificates that the backend sends
     anchors: tuple[Certificate, ...]
     is_anchored: bool
+    other: Certificate | None = None
+    unable: Certificate | None = None  # that should be next, but may not sign certificates by its keyUsage
 
     @property
     def leaf(self) -> Certificate:
-        return self.path[0]
+        """The backend's own certificate."""
+        return self.certificates[0]
 
     @property
     def top(self) -> Certificate:
-        return self.path[-1]
+        """Where the path ends."""
+        return self.certificates[-1]
 
 
 def compare(
     chain: Sequence[Certificate], trust: TrustSet, now: datetime, public_roots: Sequence[Certificate] = ()
-) -> Mismatch | None:
+) -> tuple[Mismatch, ...]:
     """
-    Find the first thing for which a gateway refuses *chain*, the backend's own certificate first; None when it is fine.
+    Find everything for which a gateway would reject *chain*, the backend's own certificate first.
 
-    *public_roots* stand in where *trust* has no anchors. The order is that of a gateway: the path, its validity,
-    revocation, names, pins.
+    *public_roots* stand in where *trust* has no anchors. The order is that in which a gateway looks: the path,
+    revocation, validity, names, pins. It stops at the first.
+
+    Raises:
+        ValueError: The chain is empty.
+    """
+    path = find_path(chain, trust, public_roots)
+    return tuple(mismatch for check in _CHECKS for mismatch in check(path, trust, now))
+
+
+def find_path(chain: Sequence[Certificate], trust: TrustSet, public_roots: Sequence[Certificate] = ()) -> Path:
+    """
+    Find the path that a gateway tries for *chain*: trusted issuers first, then the first issuer that was sent.
+
+    It never tries a second one (BoringSSL; measured on Envoy 1.40).
 
     Raises:
         ValueError: The chain is empty.
     """
     if not chain:
         raise ValueError("A backend that speaks TLS presents at least one certificate.")
-    presented = _follow(chain, trust.anchors or tuple(public_roots))
-    return next(filter(None, (check(presented, trust, now) for check in _CHECKS)), None)
-
-
-def _follow(chain: Sequence[Certificate], anchors: tuple[Certificate, ...]) -> _Presented:
+    anchors = trust.anchors or tuple(public_roots)
     fingerprints = {anchor.fingerprint for anchor in anchors}
     path = [chain[0]]
-    while path[-1].fingerprint not in fingerprints:
+    while path[-1].fingerprint not in fingerprints and not _is_self_signed(path[-1]):
         issuer = _issuer(path[-1], anchors) or _issuer(path[-1], [each for each in chain if each not in path])
         if issuer is None or issuer in path:
             break
         path.append(issuer)
-    return _Presented(tuple(path), len(chain), anchors, path[-1].fingerprint in fingerprints)
+    is_anchored = path[-1].fingerprint in fingerprints
+    other = None if is_anchored else _other_way(path, chain, anchors)
+    return Path(tuple(path), len(chain), anchors, is_anchored, other, _unable(path[-1], [*anchors, *chain]))
+
+
+def _is_self_signed(certificate: Certificate) -> bool:
+    return certificate.is_self_issued and could_have_issued(certificate, certificate)
+
+
+def _other_way(
+    path: Sequence[Certificate], chain: Sequence[Certificate], anchors: Sequence[Certificate]
+) -> Certificate | None:
+    subjects = {each.subject for each in path[1:]}
+    others = (each for each in chain if each not in path and each.subject in subjects)
+    return next((each for each in others if _issuer(each, anchors)), None)
+
+
+def _unable(certificate: Certificate, candidates: Sequence[Certificate]) -> Certificate | None:
+    named = (each for each in candidates if each.subject == certificate.issuer and each != certificate)
+    return next((each for each in named if each.extensions.lacks_key_cert_sign), None)
 
 
 def _issuer(certificate: Certificate, candidates: Sequence[Certificate]) -> Certificate | None:
-    named = (each for each in candidates if each.subject == certificate.issuer)
+    named = (
+        each for each in candidates if each.subject == certificate.issuer and not each.extensions.lacks_key_cert_sign
+    )
     return next((each for each in named if _is_key_of(each, certificate)), None)
 
 
@@ -105,26 +144,28 @@ def _is_key_of(issuer: Certificate, certificate: Certificate) -> bool:
     return True
 
 
-def _path(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
+def _path(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     del now
-    if presented.is_anchored:
-        return None
-    if presented.leaf.is_self_issued:
+    if path.is_anchored:
+        return
+    if _is_self_signed(path.leaf):
         expected = _listed([anchor.fingerprint for anchor in trust.anchors]) or PUBLIC
-        return _mismatch("self_signed_not_trusted", "fingerprint", expected, presented.leaf.fingerprint)
-    top = presented.top
-    namesake = next((anchor for anchor in presented.anchors if anchor.subject == top.issuer), None)
-    if namesake is not None:
+        yield _mismatch("self_signed_not_trusted", "fingerprint", expected, path.leaf.fingerprint)
+        return
+    top = path.top
+    namesake = next((anchor for anchor in path.anchors if anchor.subject == top.issuer), None)
+    if namesake is not None and not top.is_self_issued:
         expected = f"{namesake.subject}, {_key(namesake.subject_key_identifier or namesake.spki_fingerprint)}"
         by = _key(top.authority_key_identifier) if top.authority_key_identifier else "another key"
-        return _mismatch("unknown_issuer", "issuer", expected, f"{top.issuer}, {by}")
-    if not top.is_self_issued and _may_lead_on(top, trust):
+        yield _mismatch("unknown_issuer", "issuer", expected, f"{top.issuer}, {by}")
+    elif not top.is_self_issued and not path.unable and _may_lead_on(top, trust):
         expected = f"a certificate of {top.issuer}, sent by the backend or imported"
-        number = "1 certificate" if presented.sent == 1 else f"{presented.sent} certificates"
-        last = "issued" if presented.sent == 1 else "the last issued"
-        return _mismatch("chain_incomplete", "issuer", expected, f"{number}, {last} by {top.issuer}")
-    expected = _listed([anchor.subject for anchor in trust.anchors]) or PUBLIC
-    return _mismatch("unknown_issuer", "issuer", expected, top.issuer)
+        number = "1 certificate" if path.sent == 1 else f"{path.sent} certificates"
+        last = "issued" if path.sent == 1 else "the last issued"
+        yield _mismatch("chain_incomplete", "issuer", expected, f"{number}, {last} by {top.issuer}")
+    else:
+        expected = _listed([anchor.subject for anchor in trust.anchors]) or PUBLIC
+        yield _mismatch("unknown_issuer", "issuer", expected, top.issuer)
 
 
 def _may_lead_on(top: Certificate, trust: TrustSet) -> bool:
@@ -143,58 +184,61 @@ def _may_lead_on(top: Certificate, trust: TrustSet) -> bool:
     return any(each.access_method == AuthorityInformationAccessOID.CA_ISSUERS for each in access)
 
 
-def _validity(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
+def _validity(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     del trust
-    for depth, certificate in reversed(list(enumerate(presented.path))):
-        of = f"of {_place(depth)}, {certificate.subject}"
+    placed = [(each, f"of {_place(depth)}, {each.subject}") for depth, each in enumerate(path.certificates)]
+    for certificate, of in placed:
         if certificate.not_after < now:
-            ended = f"{_time(certificate.not_after)}, {of}"
-            return _mismatch("expired", "notAfter", f"after {_time(now)}", ended)
+            yield _mismatch("expired", "notAfter", f"after {_time(now)}", f"{_time(certificate.not_after)}, {of}")
+            break
+    for certificate, of in placed:
         if certificate.not_before > now:
             begins = f"{_time(certificate.not_before)}, {of}"
-            return _mismatch("not_yet_valid", "notBefore", f"before {_time(now)}", begins)
-    return None
+            yield _mismatch("not_yet_valid", "notBefore", f"before {_time(now)}", begins)
+            break
 
 
-def _names(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
+def _names(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     del now
     accepted = trust.accepted_names
-    if not accepted or any(presents(presented.leaf, name) for name in accepted):
-        return None
-    names = presented.leaf.subject_alt_names
+    if not accepted or any(presents(path.leaf, name) for name in accepted):
+        return
+    names = typed_names(path.leaf)
     code = "hostname_mismatch" if names else "no_subject_alt_name"
-    return _mismatch(code, "subjectAltName", _listed([name.value for name in accepted]), _listed(names) or "none")
+    yield _mismatch(code, "subjectAltName", _listed([str(name) for name in accepted]), _listed(names) or "none")
 
 
-def _pins(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
+def _pins(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     del now
-    leaf = presented.leaf
+    leaf = path.leaf
     if not (trust.certificate_pins or trust.spki_pins):
-        return None
+        return
     if leaf.fingerprint in trust.certificate_pins or leaf.spki_fingerprint in trust.spki_pins:
-        return None
+        return
     if trust.certificate_pins:
-        return _mismatch("pin_mismatch", "fingerprint", _listed(trust.certificate_pins), leaf.fingerprint)
-    return _mismatch("pin_mismatch", "subjectPublicKeyInfo", _listed(trust.spki_pins), leaf.spki_fingerprint)
+        yield _mismatch("pin_mismatch", "fingerprint", _listed(trust.certificate_pins), leaf.fingerprint)
+    else:
+        yield _mismatch("pin_mismatch", "subjectPublicKeyInfo", _listed(trust.spki_pins), leaf.spki_fingerprint)
 
 
-def _revocation(presented: _Presented, trust: TrustSet, now: datetime) -> Mismatch | None:
+def _revocation(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     for crl in trust.revocation:
-        if any(certificate.issuer == crl.issuer for certificate in presented.path) and crl.is_stale(now):
+        if any(certificate.issuer == crl.issuer for certificate in path.certificates) and crl.is_stale(now):
             ended = f"{_time(crl.next_update)}, CRL of {crl.issuer}" if crl.next_update else crl.issuer
-            return _mismatch("crl_stale", "nextUpdate", f"after {_time(now)}", ended)
-    for depth, certificate in enumerate(presented.path if trust.revocation_of_path else presented.path[:1]):
+            yield _mismatch("crl_stale", "nextUpdate", f"after {_time(now)}", ended)
+            break
+    for depth, certificate in enumerate(path.certificates if trust.revocation_of_path else path.certificates[:1]):
         if any(crl.issuer == certificate.issuer and crl.lists(certificate) for crl in trust.revocation):
             number = f"{certificate.serial_number:x}, {_place(depth)}, {certificate.subject}"
-            return _mismatch("revoked", "serialNumber", f"none that a CRL of {certificate.issuer} lists", number)
-    return None
+            yield _mismatch("revoked", "serialNumber", f"none that a CRL of {certificate.issuer} lists", number)
+            break
 
 
-# In the order in which a gateway asks.
-_CHECKS: tuple[Callable[[_Presented, TrustSet, datetime], Mismatch | None], ...] = (
+# In the order in which a gateway looks.
+_CHECKS: tuple[Callable[[Path, TrustSet, datetime], Iterator[Mismatch]], ...] = (
     _path,
-    _validity,
     _revocation,
+    _validity,
     _names,
     _pins,
 )

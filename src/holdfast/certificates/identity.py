@@ -17,6 +17,9 @@ class ReferenceIdentifier:
     value: str
     is_ip: bool
 
+    def __str__(self) -> str:
+        return f"{'iPAddress' if self.is_ip else 'dNSName'} {self.value}"
+
 
 def reference_identifier(host: str) -> ReferenceIdentifier:
     """Make the reference identifier for a URL's *host* (no brackets around IPv6)."""
@@ -24,6 +27,18 @@ def reference_identifier(host: str) -> ReferenceIdentifier:
         return ReferenceIdentifier(str(ip_address(host)), is_ip=True)
     except ValueError:
         return ReferenceIdentifier(host.lower().rstrip("."), is_ip=False)
+
+
+def typed_names(certificate: "Certificate") -> tuple[str, ...]:
+    """
+    Give all presented names with their kind, like "dNSName a.test", dNSNames first.
+
+    One text can be a name of either kind, and a gateway looks for one kind only (RFC 9525, section 6).
+    """
+    extensions = certificate.extensions
+    dns_names = (f"dNSName {name}" for name in extensions.dns_names)
+    addresses = (f"iPAddress {name}" for name in extensions.ip_addresses)
+    return (*dns_names, *addresses, *extensions.other_names)
 
 
 def presents(certificate: "Certificate", reference: ReferenceIdentifier) -> bool:

@@ -81,6 +81,29 @@ NOT_OF_BACKENDS = frozenset(
 )
 
 
+# What can be wrong with the certificates of a backend, in the order in which it counts: of several causes at once the
+# first is the code, because nothing done about a later one helps while an earlier one is there. First validity, then
+# key and signature, then names, then the issuer. Documented in docs/trust.md.
+CERTIFICATE_CAUSES: tuple[Cause, ...] = (
+    Cause.EXPIRED,
+    Cause.NOT_YET_VALID,
+    Cause.REVOKED,
+    Cause.WEAK_SIGNATURE,
+    Cause.WEAK_KEY,
+    Cause.KEY_USAGE_WRONG,
+    Cause.UNKNOWN_CRITICAL_EXTENSION,
+    Cause.NO_SUBJECT_ALT_NAME,
+    Cause.HOSTNAME_MISMATCH,
+    Cause.PIN_MISMATCH,
+    Cause.NAME_CONSTRAINT_VIOLATION,
+    Cause.PATH_LENGTH_EXCEEDED,
+    Cause.ISSUER_NOT_A_CA,
+    Cause.SELF_SIGNED_NOT_TRUSTED,
+    Cause.CHAIN_INCOMPLETE,
+    Cause.UNKNOWN_ISSUER,
+    Cause.CRL_STALE,
+)
+
 _TEXTS: tuple[tuple[re.Pattern[str], Cause], ...] = tuple(
     (re.compile(pattern), cause)
     for pattern, cause in (

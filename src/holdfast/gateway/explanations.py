@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from holdfast.certificates.identity import reference_identifier
 from holdfast.gateway.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.causes import Cause
 
@@ -36,8 +37,7 @@ class Explanation:
 EXPLANATIONS: dict[Cause, Explanation] = {
     Cause.EXPIRED: Explanation(
         "A certificate that the backend presents, or one above it, has expired.",
-        "Renew the backend's certificate, then import the new one.",
-        Action.REPLACE_CERTIFICATE,
+        "Renew the backend's certificate. If it is imported itself, import the new one then.",
     ),
     Cause.NOT_YET_VALID: Explanation(
         "A certificate that the backend presents is not valid yet.",
@@ -61,12 +61,14 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     ),
     Cause.HOSTNAME_MISMATCH: Explanation(
         "The backend's certificate is for other names than the host of this endpoint.",
-        "Use one of its names in the endpoint's URL, or ask for a certificate with the right name.",
-        Action.CHANGE_ENDPOINT,
+        "Accept one of its names in the trust settings, or ask for a certificate with the right name.",
+        Action.CHANGE_TRUST_SETTINGS,
     ),
     Cause.NO_SUBJECT_ALT_NAME: Explanation(
         "The backend's certificate names no host in subjectAltName.",
-        "Ask for a certificate with the endpoint's host as subjectAltName; the common name does not count.",
+        "Ask for a certificate with the endpoint's host as subjectAltName; the common name does not count. Or pin this "
+        "certificate in the trust settings, and skip the check of names there.",
+        Action.CHANGE_TRUST_SETTINGS,
     ),
     Cause.PIN_MISMATCH: Explanation(
         "The backend presents another certificate or key than the one that is pinned for this endpoint.",
@@ -96,18 +98,19 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     ),
     Cause.ISSUER_NOT_A_CA: Explanation(
         "A certificate in the backend's chain was issued by one that is not a CA.",
-        "Ask for a certificate of a CA. If the issuer is meant, import it as it is, or import the backend's own.",
-        Action.IMPORT_CERTIFICATE,
+        "Ask for a certificate of a CA, or replace the imported certificates with the backend's own.",
+        Action.REPLACE_CERTIFICATE,
     ),
     Cause.PATH_LENGTH_EXCEEDED: Explanation(
         "There are more CAs between the backend's certificate and a trusted one than one of them allows.",
-        "Ask for a certificate of a CA that may issue it, or import the backend's own certificate.",
-        Action.IMPORT_CERTIFICATE,
+        "Ask for a certificate of a CA that may issue it, or replace the imported certificates with the backend's own.",
+        Action.REPLACE_CERTIFICATE,
     ),
     Cause.NAME_CONSTRAINT_VIOLATION: Explanation(
         "The backend's certificate has a name that a CA above it must not issue for, or its limits cannot be checked.",
-        "Ask for a certificate of a CA that may issue for this host, or import the backend's own certificate.",
-        Action.IMPORT_CERTIFICATE,
+        "Ask for a certificate of a CA that may issue for this host, or replace the imported certificates with the "
+        "backend's own.",
+        Action.REPLACE_CERTIFICATE,
     ),
     Cause.UNKNOWN_CRITICAL_EXTENSION: Explanation(
         "A certificate that the backend presents holds a critical extension that gateways do not know.",
@@ -266,7 +269,7 @@ def _more(cause: Cause, reason: str, limits: BackendLimits) -> str:
     match cause:
         case Cause.HOSTNAME_MISMATCH:
             names = presented_names(reason)
-            return f"It is for {names}." if names else ""
+            return f"It has {names}." if names else ""
         case Cause.TOO_MANY_OPEN_REQUESTS:
             return (
                 f"It allows {limits.requests:,} at once, {limits.connections:,} connections, and {limits.pending:,} "
@@ -280,9 +283,19 @@ def _more(cause: Cause, reason: str, limits: BackendLimits) -> str:
 
 
 def presented_names(reason: str) -> str:
-    """Give the first names that the backend's certificate has, when Envoy's *reason* says them; empty otherwise."""
+    """
+    Give the first names that the backend's certificate has, when Envoy's *reason* says them; empty otherwise.
+
+    Envoy doesn't say of which kind they are, and an address can be written as either.
+    """
     found = _NAMES.search(reason)
     listed = found[1].removesuffix(":TLS_error_end").removesuffix("]") if found else ""
-    names = [name for name in re.split(r",[_ ]", listed) if name]
+    names = [_typed(name) for name in re.split(r",[_ ]", listed) if name]
     others = " and others" if len(names) > SHOWN_NAMES else ""
     return ", ".join(names[:SHOWN_NAMES]) + others
+
+
+def _typed(name: str) -> str:
+    if reference_identifier(name).is_ip:
+        return f"{name} (dNSName or iPAddress)"
+    return name if "@" in name or ":" in name else f"dNSName {name}"

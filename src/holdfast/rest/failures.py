@@ -10,6 +10,7 @@ from holdfast.certificates.description import described
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.verdicts import causes_of, suggestion_of, write_difference
 from holdfast.services import diagnosis
 from holdfast.services.failures import FailedCall, Failure
 
@@ -78,15 +79,11 @@ def _describe_call(call: FailedCall) -> dict[str, Any]:
 def _examined(call: FailedCall) -> dict[str, Any]:
     """Write what a test of the backend showed; members are null until there was one."""
     found = call.examination
-    difference = found.difference if found else None
+    agrees = found is not None and found.explains(call.told)
     return {
         "examinedTime": found.at.isoformat() if found else None,
         "presented": [described(each, found.at) for each in found.presented] if found else None,
-        "difference": {
-            "field": difference.field,
-            "expected": difference.expected,
-            "presented": difference.presented,
-        }
-        if difference
-        else None,
+        "difference": write_difference(found.difference) if found else None,
+        "causes": causes_of(found.verdict) if found and agrees else [{"code": call.cause.value, "difference": None}],
+        "suggestedCertificate": suggestion_of(found.verdict) if found and agrees else None,
     }

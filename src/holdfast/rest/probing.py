@@ -14,8 +14,9 @@ from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.certificates import findings_of, read
 from holdfast.rest.endpoint_certificates import Password
 from holdfast.rest.errors import PREFIX
+from holdfast.rest.verdicts import causes_of, suggestion_of
 from holdfast.services.acceptance import Acceptance
-from holdfast.services.probing import Probed
+from holdfast.services.outcomes import Probed
 from holdfast.services.runtime import Runtime
 from holdfast.services.tested_trust import Change, terms_to_test
 
@@ -104,6 +105,9 @@ def _verdict(probed: Probed) -> dict[str, Any]:
         "code": verdict.cause.value if verdict.cause else None,
         "message": explanation.sentence,
         "remedy": explanation.remedy,
+        "action": explanation.action.value if explanation.action else None,
+        "causes": causes_of(verdict),
+        "suggestedCertificate": suggestion_of(verdict) if explanation.action else None,
         "reason": verdict.reason,
         "address": verdict.address,
         "tlsVersion": verdict.tls_version,

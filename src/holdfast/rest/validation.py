@@ -15,7 +15,7 @@ from holdfast.rest.queries import read_question
 from holdfast.services import api_names
 from holdfast.services.errors import NotFound
 from holdfast.services.http1_fallback import connection_to
-from holdfast.services.probing import Checked
+from holdfast.services.outcomes import Checked
 from holdfast.services.tested_trust import terms_to_call
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["Validation"])

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.comparison import Difference, compare
-from holdfast.certificates.trust import TrustSet
+from holdfast.certificates.comparison import Difference
 from holdfast.gateway.causes import Cause
-from holdfast.gateway.public_roots import public_roots
+from holdfast.gateway.explanations import Explanation
 from holdfast.probe import Presentation
-from holdfast.services.probing import Probed
+from holdfast.services.outcomes import Probed
+from holdfast.services.verdicts import Verdict
 
 # A client certificate that is missing or not accepted looks like this in TLS 1.3, and so does a backend that restarts.
 _ENDS = {Cause.CLOSED_BEFORE_RESPONSE, Cause.OTHER}
@@ -20,28 +20,34 @@ _CLIENT_CAUSES = {Cause.CLIENT_CERTIFICATE_REQUIRED, Cause.CLIENT_CERTIFICATE_RE
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What a test of a failing backend showed; *cause* is what it says more than the gateway's words, None: nothing."""
+    """What a test of a failing backend showed, and the gateway's verdict in it."""
 
     at: datetime  # aware, UTC
     presented: tuple[Certificate, ...]  # the backend's own first
-    difference: Difference | None
-    cause: Cause | None
+    verdict: Verdict
+
+    @property
+    def difference(self) -> Difference | None:
+        """The field for which the gateway rejects the backend; None where no comparison shows it."""
+        return self.verdict.faults[0].difference if self.verdict.faults else None
 
     def refine(self, told: Cause) -> Cause:
-        """Say more than *told*, where the gateway's words stand for several causes."""
-        if told is Cause.UNKNOWN_ISSUER and self.cause is Cause.CHAIN_INCOMPLETE:
-            return self.cause
-        if told in _ENDS and self.cause in _CLIENT_CAUSES:
-            return self.cause
+        """Say more than *told*, where the gateway said the same in the test, or stands for several causes."""
+        cause = self.verdict.cause
+        if cause and (self.explains(told) or (told in _ENDS and cause in _CLIENT_CAUSES)):
+            return cause
         return told
 
+    def explanation(self, told: Cause) -> Explanation | None:
+        """Explain a failure of which the gateway *told*, with what the backend presents; None: not by this test."""
+        return self.verdict.advice if self.explains(told) else None
 
-def examine_backend(probed: Probed, trust: TrustSet, now: datetime) -> Examination:
-    """Compare what a backend presented in a test with what is trusted."""
-    seen, verdict = probed.presented, probed.verdict
-    if not isinstance(seen, Presentation) or not seen.chain or verdict.accepted:
-        return Examination(now, seen.chain if isinstance(seen, Presentation) else (), None, None)
-    # What differs is told only where it is what the gateway refuses the backend for.
-    mismatch = compare(seen.chain, trust, now, public_roots() if trust.public_roots else ())
-    difference = mismatch.difference if mismatch and mismatch.code == verdict.cause else None
-    return Examination(now, seen.chain, difference, verdict.cause)
+    def explains(self, told: Cause) -> bool:
+        """Say whether the gateway said the same in the test as it *told* of a failure."""
+        return bool(self.verdict.faults) and told is self.verdict.told
+
+
+def examine_backend(probed: Probed, now: datetime) -> Examination:
+    """Keep what a backend presented in a test, and the verdict."""
+    seen = probed.presented
+    return Examination(now, seen.chain if isinstance(seen, Presentation) else (), probed.verdict)

@@ -114,7 +114,7 @@ class Examining:
             connection = await asyncio.to_thread(connection_to, self._store, who, url)
             if connection.protocol is Protocol.AUTO:
                 await self._probes.check(who, url, terms, connection)
-        return await asyncio.to_thread(examine_backend, probed, terms.trust, utc_now())
+        return examine_backend(probed, utc_now())
 
     def _endpoint(self, organization: str, api_id: str, environment: Environment) -> str | None:
         with self._store.read() as session:

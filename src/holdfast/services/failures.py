@@ -52,6 +52,8 @@ class FailedCall:
     @property
     def explanation(self) -> Explanation:
         """What it means and what to do."""
+        if self.examination and (seen := self.examination.explanation(self.told)):
+            return seen
         said = self.evidence.words if self.cause is Cause.OTHER else self.evidence.reason
         return explain(self.cause, said, self.limits)
 

@@ -7,10 +7,9 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -22,26 +21,29 @@ from holdfast.apis.connection_settings import DEFAULT_CONNECTION, ConnectionSett
 from holdfast.apis.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.url import parse_url
-from holdfast.certificates.findings import Finding
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.asking import Connection, NoAnswer
 from holdfast.gateway.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.cache import Cache
 from holdfast.gateway.causes import Cause, cause_of
 from holdfast.gateway.clusters import protocol_of
-from holdfast.gateway.explanations import Explanation
 from holdfast.gateway.probing import Question, question
 from holdfast.probe import MOMENT, SECONDS, Obstacle, Presentation, Unseen, look
-from holdfast.services.acceptance import STILL_PRESENTED, Acceptance, accept, needs_second_answer
+from holdfast.services.acceptance import accept, needs_second_answer
+from holdfast.services.advice import advise
 from holdfast.services.embedded_gateway import EmbeddedGateway, QuestionRefused
 from holdfast.services.enforcement import Warming
 from holdfast.services.errors import TooManyTests
+from holdfast.services.offers import possible_offers
+from holdfast.services.outcomes import Checked, Probed
 from holdfast.services.principal import Principal
 from holdfast.services.tested_trust import Terms, read_https_endpoint
 from holdfast.services.verdicts import (
     UNCLEAR,
     Verdict,
     findings_about,
+    is_mended,
+    judge_certificates,
     judge_connection,
     judge_head,
     judge_refusal,
@@ -57,40 +59,6 @@ PLACES = 20  # at once or waiting
 PLACES_OF_USER = 6
 WITHIN = 8.0  # seconds, once it has its turn
 RESOLVED_WITHIN = 2.5
-
-
-@dataclass(frozen=True, slots=True)
-class Probed:
-    """What a backend presents, what is noticed about that, and the gateway's verdict."""
-
-    endpoint: Endpoint
-    presented: Presentation | Unseen
-    verdict: Verdict
-    findings: tuple[Finding, ...]
-    acceptance: Acceptance
-
-    @property
-    def explanation(self) -> Explanation:
-        """What came of the test and what to do."""
-        said = self.verdict.explanation
-        if self.acceptance.needs_ended:
-            return Explanation(said.sentence, STILL_PRESENTED)
-        return Explanation(self.acceptance.sentence or said.sentence, said.remedy)
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """The status that a backend answered a HEAD request with; 0 and a *refusal* where it did not."""
-
-    endpoint: Endpoint
-    status: int
-    refusal: Verdict | None = None
-    rejects_http2: bool = False  # and answered over HTTP/1.1
-
-    @property
-    def phrase(self) -> str:
-        """What the standard calls the status, whatever the backend does; empty where it calls it nothing."""
-        return HTTPStatus(self.status).phrase if self.status in set(HTTPStatus) else ""
 
 
 class Probes:
@@ -161,7 +129,7 @@ class Probes:
                     without = await self._ask_until(end, rest, judge)
             finally:
                 looking.cancel()
-            verdict = await self._refine(verdict, presented, terms)
+            verdict = await self._refine(end, verdict, presented, target, terms, addresses)
             acceptance = await self._in_thread(partial(accept, verdict, without, presented, terms))
             log.info("backend tested", organization=who.organization, user=who.user, origin=str(target.origin))
             findings = findings_about(presented, terms.trust, self._now())
@@ -218,7 +186,7 @@ class Probes:
                 return Checked(target, answer, rejects_http2=rejects_http2)
             if terms and answer.cause in UNCLEAR:
                 presented = await self._look(addresses, target, terms.trust.server_name)
-                answer = await self._refine(answer, presented, terms)
+                answer = await self._refine(end, answer, presented, target, terms, addresses)
             return Checked(target, 0, answer)
 
     async def _head(self, end: float, target: Endpoint, terms: Terms | None, addresses: Sequence[str]) -> int | Verdict:
@@ -264,12 +232,31 @@ class Probes:
         looking = partial(look, addresses, target.origin.port, server_name, self._seconds)
         return await self._in_thread(looking)
 
-    async def _refine(self, verdict: Verdict, presented: Presentation | Unseen, terms: Terms) -> Verdict:
-        refining = partial(refined, verdict, presented, terms.trust, self._now(), presents=terms.client is not None)
-        return await self._in_thread(refining)
-
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def _refine(
+        self,
+        end: float,
+        verdict: Verdict,
+        presented: Presentation | Unseen,
+        target: Endpoint,
+        terms: Terms,
+        addresses: Sequence[str],
+    ) -> Verdict:
+        """Say all that is wrong with what is *presented*, and what helps, as far as the gateway can be asked."""
+        now, presents = self._now(), terms.client is not None
+        verdict = await self._in_thread(partial(refined, verdict, presented, terms.trust, now, presents=presents))
+        if not verdict.faults or isinstance(presented, Unseen):
+            return verdict
+        offer = None
+        for possible, trust in possible_offers(verdict.faults, presented.chain, terms, now):
+            asked = question(_new_name(), target, trust, addresses, terms.client, self._limits)
+            answer = await self._ask_until(end, asked, partial(judge_certificates, presents=presents))
+            if is_mended(answer, verdict.faults):
+                offer = possible
+                break
+        return replace(verdict, offer=offer, advice=advise(verdict.faults, presented.chain, terms, offer))
 
     async def _ask_until(self, end: float, asked: Question, judge: Callable[[Connection], Awaitable[T]]) -> T | Verdict:
         try:

@@ -38,7 +38,12 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Whom the gateway believes, and who it says it is."""
+    """
+    Whom the gateway believes, and who it says it is.
+
+    *aliases* are those of what is imported now, unless a change of that is tested; imported certificates aren't used
+    where the trust settings trust public authorities only.
+    """
 
     trust: TrustSet
     client: ClientIdentity | None = None
@@ -46,6 +51,8 @@ class Terms:
     stored: tuple[Stored, ...] = ()  # what is trusted besides an upload
     without_upload: TrustSet | None = None  # the rest of *trust*; None: nothing else is trusted
     ended: tuple[Certificate, ...] = ()  # what is trusted now, and no more after the change
+    aliases: tuple[str, ...] = ()
+    uses_imported: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,8 @@ def terms_to_test(
         stored=stored,
         without_upload=make(rest) if rest or settings.anchors is not AnchorMode.IMPORTED else None,
         ended=tuple(each for each in before.trusted if each not in trust.anchors) if before else (),
+        aliases=tuple(entry.alias for entry in entries) if change == UNCHANGED else (),
+        uses_imported=settings.anchors is not AnchorMode.PUBLIC,
     )
 
 

@@ -3,21 +3,23 @@ What the gateway's answer about a backend means.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from holdfast.certificates.comparison import compare
 from holdfast.certificates.findings import Finding, examine
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.asking import Answer, Connection, HeadAnswer
-from holdfast.gateway.causes import Cause, cause_of
+from holdfast.gateway.causes import CERTIFICATE_CAUSES, Cause, cause_of
 from holdfast.gateway.explanations import Explanation, explain
-from holdfast.gateway.public_roots import public_roots
 from holdfast.probe import MOMENT, Presentation, Unseen
+from holdfast.services.faults import AFTER_THE_PATH, Fault, find_faults
+from holdfast.services.offers import Offer
 
 ENDED = "connection closed after the handshake"
-UNCLEAR = {Cause.UNKNOWN_ISSUER, Cause.CLOSED_BEFORE_RESPONSE, Cause.OTHER}  # what the backend presents may tell more
+# What the backend presents may tell more.
+UNCLEAR = {*CERTIFICATE_CAUSES, Cause.CLOSED_BEFORE_RESPONSE, Cause.OTHER}
 _NOT_ABOUT_TRUST = {
     Cause.CONNECTION_REFUSED,
     Cause.DNS_FAILURE,
@@ -27,7 +29,6 @@ _NOT_ABOUT_TRUST = {
     Cause.TRUST_NOT_READY,
     Cause.OTHER,
 }
-_FINER = {Cause.CHAIN_INCOMPLETE}
 _TIMED_OUT, _WITHOUT_HOST = {"UT", "SI", "DPE"}, {"UH", "DF"}
 
 
@@ -44,6 +45,10 @@ class Verdict:
     cipher: str = ""
     fingerprint: str = ""  # SHA-256 of the certificate that the gateway verified; empty: it does not say
     over_http2: bool = False  # the request that the backend did not answer
+    told: Cause | None = None  # by the gateway's words alone
+    faults: tuple[Fault, ...] = ()  # of the certificates, where they were seen; the first is the cause
+    offer: Offer | None = None  # what helps if it is imported
+    advice: Explanation | None = None  # with what the backend presents
 
     @property
     def is_about_trust(self) -> bool:
@@ -53,6 +58,8 @@ class Verdict:
     @property
     def explanation(self) -> Explanation:
         """What it means and what to do."""
+        if self.advice:
+            return self.advice
         if self.accepted:
             return Explanation("The gateway accepts this backend.", "")
         if self.cause is None:
@@ -87,6 +94,11 @@ async def judge_refusal(made: Connection, *, presents: bool) -> Verdict:
     if made.answer.connected:
         return Verdict(False, Cause.CLOSED_BEFORE_RESPONSE, ENDED)
     return _refusal(made.answer, presents=presents)
+
+
+async def judge_certificates(made: Connection, *, presents: bool) -> Verdict:
+    """Say whether the gateway accepts the certificates of a backend, whatever that says after the handshake."""
+    return Verdict(True) if made.answer.connected else _refusal(made.answer, presents=presents)
 
 
 def judge_head(answer: HeadAnswer) -> Verdict | None:
@@ -126,16 +138,24 @@ def refined(
     verdict: Verdict, presented: Presentation | Unseen, trust: TrustSet, now: datetime, *, presents: bool
 ) -> Verdict:
     """
-    Say more than the gateway's words do, by what the backend presented where these stand for several causes.
+    Say more than the gateway's words do, by what the backend presents.
 
-    A missing intermediate is told from an unknown issuer, and an objection to the client certificate from other ends.
+    All faults of its certificates are found, a missing intermediate is told from an unknown issuer, and an objection to
+    the client certificate from other ends.
     """
+    verdict = replace(verdict, told=verdict.cause)
     if verdict.cause is Cause.CLOSED_BEFORE_RESPONSE and verdict.reason == ENDED:
         return replace(verdict, cause=_objection(presented, presents=presents))
-    if verdict.cause is not Cause.UNKNOWN_ISSUER or isinstance(presented, Unseen) or not presented.chain:
+    if verdict.cause not in CERTIFICATE_CAUSES or isinstance(presented, Unseen) or not presented.chain:
         return verdict
-    mismatch = compare(presented.chain, trust, now, public_roots() if trust.public_roots else ())
-    return replace(verdict, cause=Cause(mismatch.code)) if mismatch and mismatch.code in _FINER else verdict
+    faults = find_faults(verdict.cause, presented.chain, trust, now)
+    return replace(verdict, cause=faults[0].cause, faults=faults)
+
+
+def is_mended(verdict: Verdict, faults: Sequence[Fault]) -> bool:
+    """Say whether the first of *faults* is gone by *verdict*, and nothing is left but what was there before."""
+    left = {fault.cause for fault in faults[1:]} & AFTER_THE_PATH
+    return verdict.accepted or verdict.cause in left
 
 
 def findings_about(presented: Presentation | Unseen, trust: TrustSet, now: datetime) -> tuple[Finding, ...]:

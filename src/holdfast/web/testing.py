@@ -26,8 +26,8 @@ from holdfast.services.errors import (
     TooManyTests,
 )
 from holdfast.services.http1_fallback import connection_to
+from holdfast.services.outcomes import Checked, Probed
 from holdfast.services.principal import Principal
-from holdfast.services.probing import Checked, Probed
 from holdfast.services.runtime import Runtime
 from holdfast.services.tested_trust import UNCHANGED, Change, terms_to_call, terms_to_test
 from holdfast.web.belonging import get_certificate_of, require_origin_of

@@ -1,0 +1,88 @@
+"""Holdfast accepts whatever it offers against a rejection, and the gateway then no longer rejects for that cause."""
+
+import re
+from typing import Any
+
+import pytest
+
+from holdfast.certificates.certificate import read_certificate
+from issuing import Issued
+from kinds import STILL_REFUSED, Kind
+from presented import SEVERAL
+from running import Holdfast
+
+pytestmark = pytest.mark.envoy
+KINDS = STILL_REFUSED | SEVERAL
+MOST_STEPS = 4
+
+
+def ask(holdfast: Holdfast, url: str) -> dict[str, Any]:
+    answer = holdfast.rest.post("/endpoints/probe", files={"endpoint": (None, url)})
+    assert answer.status_code == 200, answer.text
+    verdict: dict[str, Any] = answer.json()["verdict"]
+    assert verdict["answeredBy"] == "gateway"
+    return verdict
+
+
+def codes(verdict: dict[str, Any]) -> list[str]:
+    return [str(each["code"]) for each in verdict["causes"]]
+
+
+def sent(kind: Kind) -> dict[str, bytes]:
+    """The certificates that the backend sends, by fingerprint."""
+    assert kind.presented
+    every = (kind.presented.certificate, *kind.presented.issuers)
+    made = [Issued(each, kind.presented.key, ()) for each in every]
+    return {read_certificate(each.der).fingerprint: each.pem for each in made}
+
+
+def follow(holdfast: Holdfast, url: str, kind: Kind, verdict: dict[str, Any], aliases: list[str]) -> None:
+    """Do what is offered; nothing of it may be refused."""
+    if verdict["action"] == "change_trust_settings":
+        holdfast.decide(url, **settings(kind, verdict))
+        return
+    suggested = verdict["suggestedCertificate"]
+    file = sent(kind)[suggested["fingerprint"]]
+    if suggested["instead"]:
+        assert verdict["action"] == "replace_certificate"
+        (alias,) = aliases
+        holdfast.replace_certificate(alias, file)
+    else:
+        assert verdict["action"] == "import_certificate"
+        aliases.append(holdfast.import_certificate(url, file))
+
+
+def settings(kind: Kind, verdict: dict[str, Any]) -> dict[str, object]:
+    """What the remedy asks for: a name, a pin, or imported certificates."""
+    if names := re.search(r"Accept .*?\((.*?)\)", verdict["remedy"]):
+        return {"names": names[1].split(", ")[:1]} | ({"anchors": "public"} if kind.settings else {})
+    if verdict["remedy"].startswith("Pin this certificate"):
+        return {"anyName": True, "certificatePins": [next(iter(sent(kind)))]}
+    assert "public certification authorities only" in verdict["remedy"], verdict
+    return {"anchors": "imported-and-public", "names": ["other.test"]}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_remedy_that_is_offered_helps(holdfast: Holdfast, name: str):
+    kind = KINDS[name]()
+    with kind.served() as url:
+        api = holdfast.publish_api(url)
+        aliases = [holdfast.import_certificate(url, kind.imported)] if kind.imported else []
+        holdfast.decide(url, **kind.settings)
+        try:
+            verdict = ask(holdfast, url)
+            for _ in range(MOST_STEPS):
+                if verdict["accepted"] or verdict["action"] is None:
+                    break
+                follow(holdfast, url, kind, verdict, aliases)
+                after = ask(holdfast, url)
+                assert verdict["code"] not in codes(after), (verdict, after)
+                assert set(codes(after)) < set(codes(verdict)), (verdict, after)
+                verdict = after
+            assert verdict["accepted"] or verdict["action"] is None, verdict
+            assert not verdict["remedy"].startswith(("Import", "Replace", "Accept", "Pin")), verdict["remedy"]
+        finally:
+            holdfast.decide(url)
+            for alias in aliases:
+                holdfast.delete_certificate(alias)
+            holdfast.delete_api(api)
