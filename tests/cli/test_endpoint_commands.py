@@ -30,7 +30,15 @@ def found(**verdict):
         "problem": None,
         "verdict": {"accepted": False, "answeredBy": "gateway", "code": "", "message": "", "remedy": "", "reason": ""}
         | verdict,
-        "findings": [{"code": "expiring", "severity": "warning", "message": "Expires soon.", "remedy": "Renew it."}],
+        "findings": [
+            {
+                "code": "expiring",
+                "severity": "warning",
+                "message": "Expires soon.",
+                "remedy": "Renew it.",
+                "fingerprint": "ab" * 32,
+            }
+        ],
     }
 
 

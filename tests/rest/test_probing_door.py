@@ -10,7 +10,7 @@ from backends import Backend, closed_port, silent_backend
 from holdfast.certificates.parsing import MAX_BYTES
 from holdfast.services.accounts import SESSION_COOKIE
 from holdfast.services.probing import PLACES_OF_USER, Probes
-from issuing import issue, truststore
+from issuing import DAY, issue, truststore
 from rest.calls import ENDPOINTS, URL, assert_problem, create_api, unchanged, upload
 
 ROOT = issue(ca=True, common_name="root")
@@ -44,6 +44,7 @@ def test_what_a_backend_presents_is_given_with_what_each_choice_means(client, ru
         ("leaf", prints[0]),
     ]
     assert all(each["sentence"] for each in body["choices"])
+    assert all(each["importable"] and not each["reason"] for each in body["choices"])
     assert (body["tlsVersion"], body["leftOut"], body["clientCertificateRequested"]) == ("TLSv1.3", 0, False)
     assert body["cipher"]
     assert body["problem"] is None
@@ -67,6 +68,13 @@ def test_without_a_gateway_it_is_said_that_nothing_is_known(client):
     assert verdict["remedy"]
     assert len(body["presented"]) == 2
     assert body["findings"] == []
+
+
+def test_a_choice_that_holdfast_would_refuse_is_marked(client):
+    with Backend(issue("localhost", start=-9 * DAY, end=-DAY)) as backend:
+        (choice,) = post(client, "fetch", backend.url()).json()["choices"]
+    assert not choice["importable"]
+    assert choice["reason"].startswith("It can't be imported, because it has expired.")
 
 
 def test_findings_are_about_the_host_of_the_endpoint(client):

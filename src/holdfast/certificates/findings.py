@@ -17,11 +17,21 @@ from holdfast.certificates.judgements.finding import Code, Finding, Severity
 from holdfast.certificates.judgements.form import judge_form
 from holdfast.certificates.judgements.lifetime import judge_lifetime
 from holdfast.certificates.judgements.names import judge_names
+from holdfast.certificates.judgements.presented import as_presented, presented_cases
 from holdfast.certificates.judgements.revocation import judge_revocation
 from holdfast.certificates.judgements.strength import judge_strength
 from holdfast.certificates.judgements.usage import judge_usage
 
-__all__ = ["Code", "Finding", "Severity", "examine", "examine_all", "examine_caller", "judge_revocation"]
+__all__ = [
+    "Code",
+    "Finding",
+    "Severity",
+    "examine",
+    "examine_all",
+    "examine_caller",
+    "examine_presented",
+    "judge_revocation",
+]
 
 
 def examine(certificate: Certificate, references: Sequence[ReferenceIdentifier], now: datetime) -> list[Finding]:
@@ -62,6 +72,29 @@ def examine_all(
             *judge_elsewhere(case, elsewhere.get(case.certificate.fingerprint, "")),
             *_examine_one(case),
             *(each for each in together if each.fingerprint == case.certificate.fingerprint),
+        )
+    ]
+
+
+def examine_presented(
+    chain: Sequence[Certificate], references: Sequence[ReferenceIdentifier], now: datetime
+) -> list[Finding]:
+    """
+    Judge what a backend presents, its own certificate first: each certificate for its role in the chain.
+
+    Nobody has imported any of them, so what the gateway makes of an imported certificate is not said.
+    """
+    judged = presented_cases(chain, references, now)
+    together = list(judge_chains(judged))
+    return [
+        finding
+        for case in judged
+        for finding in as_presented(
+            case,
+            (
+                *_examine_one(case),
+                *(each for each in together if each.fingerprint == case.certificate.fingerprint),
+            ),
         )
     ]
 

@@ -136,5 +136,10 @@ def _show(found: dict[str, Any]) -> None:
                 ("SHA-256", grouped(each["fingerprint"])),
             ]
         )
+        _say_findings(found, each["fingerprint"])
+
+
+def _say_findings(found: dict[str, Any], fingerprint: str) -> None:
     for each in found.get("findings") or []:
-        say(f"{each['severity']}: {each['message']} {each['remedy']} [{each['code']}]")
+        if each["fingerprint"] == fingerprint:
+            say(f"{each['severity']}: {each['message']} {each['remedy']} [{each['code']}]")

@@ -16,6 +16,7 @@ from holdfast.rest.endpoint_certificates import Password
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.verdicts import causes_of, suggestion_of
 from holdfast.services.acceptance import Acceptance
+from holdfast.services.offers import why_not_imported
 from holdfast.services.outcomes import Probed
 from holdfast.services.runtime import Runtime
 from holdfast.services.tested_trust import Change, terms_to_test
@@ -61,7 +62,13 @@ async def fetch_certificates(running: Running, caller: Caller, endpoint: Url) ->
     for description, each in zip(answer["presented"], chain, strict=True):
         description["pem"] = each.pem
     offered = [
-        {"kind": choice.kind.value, "fingerprint": choice.certificate.fingerprint, "sentence": choice.sentence}
+        {
+            "kind": choice.kind.value,
+            "fingerprint": choice.certificate.fingerprint,
+            "sentence": choice.sentence,
+            "importable": not (why_not := why_not_imported(choice.certificate, terms.trust.anchors, running.now())),
+            "reason": why_not,
+        }
         for choice in choices(chain)
     ]
     return answer | {"choices": offered}

@@ -44,13 +44,21 @@ def possible_offers(
     """
     if faults[0].cause in _NOT_BY_IMPORT or not terms.uses_imported or _is_over(chain[0], now):
         return
-    offered = [each for each in choices(chain) if not _is_over(each.certificate, now)]
     for instead in (False, True) if terms.aliases else (False,):
         kept = () if instead else terms.trust.anchors
-        for choice in offered:
-            anchors = unique([*kept, choice.certificate])
-            if not indistinguishable(anchors):
-                yield Offer(choice.kind, choice.certificate, instead), replace(terms.trust, anchors=anchors)
+        for choice in choices(chain):
+            if not why_not_imported(choice.certificate, kept, now):
+                trust = replace(terms.trust, anchors=unique([*kept, choice.certificate]))
+                yield Offer(choice.kind, choice.certificate, instead), trust
+
+
+def why_not_imported(certificate: Certificate, anchors: Sequence[Certificate], now: datetime) -> str:
+    """Say why Holdfast would refuse to import *certificate* in addition to *anchors*; empty if it would not."""
+    if _is_over(certificate, now):
+        return "It can't be imported, because it has expired. Renew it at the backend."
+    if any(certificate in pair for pair in indistinguishable([*anchors, certificate])):
+        return "It can't be imported: gateways couldn't tell it from a trusted one of this name. Replace that one."
+    return ""
 
 
 def _is_over(certificate: Certificate, now: datetime) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from holdfast.certificates.findings import Finding, examine
+from holdfast.certificates.findings import Finding, examine_presented
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.asking import Answer, Connection, HeadAnswer
 from holdfast.gateway.causes import CERTIFICATE_CAUSES, Cause, cause_of
@@ -159,9 +159,7 @@ def is_mended(verdict: Verdict, faults: Sequence[Fault]) -> bool:
 
 
 def findings_about(presented: Presentation | Unseen, trust: TrustSet, now: datetime) -> tuple[Finding, ...]:
+    """Judge what a backend presents, for the names that it is asked for."""
     if isinstance(presented, Unseen):
         return ()
-    # The names of those above the backend's own certificate are not looked at by anybody.
-    references = [trust.accepted_names, *[()] * len(presented.chain)]
-    judged = zip(presented.chain, references, strict=False)
-    return tuple(finding for certificate, names in judged for finding in examine(certificate, names, now))
+    return tuple(examine_presented(presented.chain, trust.accepted_names, now))

@@ -13,9 +13,9 @@ from holdfast.apis.api import Api
 from holdfast.apis.connection_settings import ConnectionSettings
 from holdfast.apis.endpoint import Environment
 from holdfast.apis.errors import InvalidField
-from holdfast.certificates.choices import Role, choices, role_of
+from holdfast.certificates.choices import choices, role_of
 from holdfast.certificates.errors import CertificateError
-from holdfast.certificates.findings import examine
+from holdfast.certificates.findings import examine_presented
 from holdfast.probe import Presentation
 from holdfast.services import catalog
 from holdfast.services.errors import (
@@ -26,6 +26,7 @@ from holdfast.services.errors import (
     TooManyTests,
 )
 from holdfast.services.http1_fallback import connection_to
+from holdfast.services.offers import why_not_imported
 from holdfast.services.outcomes import Checked, Probed
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
@@ -148,25 +149,33 @@ async def fetch(
         api, _ = await run_in_threadpool(get_certificate_of, running, who, api_id, replaced)
     else:
         api = await run_in_threadpool(catalog.get_api, running.store, who, api_id)
-    error, seen = "", None
+    error, seen, now = "", None, running.now()
     try:
         require_origin_of(api, endpoint)
-        terms = await run_in_threadpool(terms_to_test, running.store, running.sealing, who, endpoint, running.now())
+        change = Change(instead_of=replaced or None)
+        terms = await run_in_threadpool(terms_to_test, running.store, running.sealing, who, endpoint, now, change)
         seen = await running.probes.fetch(who, endpoint, terms.trust)
     except _REFUSALS as refusal:
         error = str(refusal)
     offered = choices(seen.chain) if isinstance(seen, Presentation) else ()
-    now = running.now()
-    findings = [
-        found
+    findings = examine_presented(seen.chain, terms.trust.accepted_names, now) if isinstance(seen, Presentation) else []
+    refused = {
+        each.certificate.fingerprint: why_not
         for each in offered
-        for found in examine(each.certificate, terms.trust.accepted_names if each.kind == Role.LEAF else (), now)
-    ]
+        if (why_not := why_not_imported(each.certificate, terms.trust.anchors, now))
+    }
     if not offered and not error:
         error = "The backend presented no certificate that can be read."
         if seen is not None and not isinstance(seen, Presentation):
             error = f"The backend could not be looked at ({seen.obstacle}): {seen.text}"
-    context: dict[str, Any] = {"choices": offered, "findings": findings, "now": now, "error": error, "seen": seen}
+    context: dict[str, Any] = {
+        "choices": offered,
+        "refused": refused,
+        "findings": findings,
+        "now": now,
+        "error": error,
+        "seen": seen,
+    }
     if wants_part(request):
         return await run_in_threadpool(lambda: render(request, "testing/_fetched.html", who=who, **context))
     # Without scripts it is the whole form again, with what was typed.

@@ -37,7 +37,14 @@ REFUSALS = (
     NothingBefore,
 )
 _TYPED = {"endpoint": "", "alias": "", "pem": "", "keep": "true"}
-_NOTHING_FETCHED: dict[str, Any] = {"choices": (), "findings": (), "error": "", "seen": None, "now": None}
+_NOTHING_FETCHED: dict[str, Any] = {
+    "choices": (),
+    "refused": {},
+    "findings": (),
+    "error": "",
+    "seen": None,
+    "now": None,
+}
 
 
 def read_upload(certificate: UploadFile | None, pem: str) -> bytes:

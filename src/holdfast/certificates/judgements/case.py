@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.choices import Role
 from holdfast.certificates.identity import ReferenceIdentifier, presents
 from holdfast.certificates.judgements.finding import Code, Finding, Severity, shown
 from holdfast.certificates.trust import could_have_issued
@@ -21,6 +22,7 @@ class Case:
     What is judged: a certificate, those of its file above and below it, and the time.
 
     Of *references* the backend must present one; none: names are not judged. *times* is how often the file has it.
+    *role* is the place of a certificate in what a backend presents; None: it is in a file.
     """
 
     certificate: Certificate
@@ -29,16 +31,21 @@ class Case:
     references: tuple[ReferenceIdentifier, ...]
     now: datetime
     times: int = 1
+    role: Role | None = None
 
     @property
     def is_authority(self) -> bool:
         """It is a CA, or it says so in its key usage, or it has issued another one of the file."""
+        if self.role is not None:
+            return self.role is not Role.LEAF
         usage = self.certificate.extensions.key_usage
         return self.certificate.is_ca or bool(self.issued) or (usage is not None and usage.key_cert_sign)
 
     @property
     def may_be_presented(self) -> bool:
         """A backend may present it as its own; many self-signed server certificates say that they are CAs."""
+        if self.role is not None:
+            return self.role is Role.LEAF
         return not self.is_authority or (self.certificate.is_self_issued and not self.issued)
 
     @property

@@ -1,0 +1,91 @@
+"""What is noticed about a chain that a backend presents: each certificate has its role, and nobody has imported any."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.findings import Code, Finding, Severity, examine_presented
+from holdfast.certificates.identity import reference_identifier
+from issuing import CLIENTS_ONLY, DAY, MD5_WITH_RSA, UNKNOWN_EXTENSION, Issued, alter, issue, key_usage
+from kinds import BELIEVED, HOST, INTERMEDIATE, ROOT, RSA_ROOT, STILL_REFUSED
+from presented import SEVERAL
+
+NOW = datetime.now(UTC)
+KINDS = BELIEVED | STILL_REFUSED | SEVERAL
+EXPIRED = {"start": -9 * DAY, "end": -DAY}
+
+
+def found(presented: Issued, host: str = HOST) -> list[Finding]:
+    chain = [Issued(each, presented.key, ()).der for each in (presented.certificate, *presented.issuers)]
+    return examine_presented([read_certificate(each) for each in chain], [reference_identifier(host)], NOW)
+
+
+def codes(presented: Issued) -> list[str]:
+    return [each.code.value for each in found(presented)]
+
+
+def through(**options: object) -> Issued:
+    options = {"ca": True, "common_name": "intermediate"} | options
+    return issue(HOST, by=issue(by=ROOT, **options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_nothing_that_is_presented_is_taken_for_imported_or_for_a_file(name: str):
+    presented = KINDS[name]().presented
+    assert presented
+    for finding in found(presented):
+        assert "because it is imported" not in finding.message, finding
+        assert "in the file" not in finding.message + finding.remedy, finding
+        assert "Import the certificate that replaced it" not in finding.remedy, finding
+
+
+@pytest.mark.parametrize(
+    "presented",
+    [
+        issue(HOST, by=ROOT),
+        issue(HOST, by=INTERMEDIATE).followed_by(INTERMEDIATE, ROOT),
+        issue(HOST, ca=True),
+        issue(HOST, ca=None),
+    ],
+)
+def test_an_ordinary_chain_has_no_findings(presented: Issued):
+    assert codes(presented) == []
+
+
+def test_the_first_certificate_is_the_backends_own_whatever_it_says():
+    own = issue(HOST, ca=True, more=[key_usage(key_cert_sign=True)])
+    assert codes(own) == ["no-digital-signature"]
+    assert codes(issue("other.test", ca=True)) == ["name-mismatch"]
+    assert "ca-for-any-name" not in codes(issue(HOST, by=ROOT).followed_by(ROOT))
+
+
+@pytest.mark.parametrize(
+    ("presented", "code", "about"),
+    [
+        (through(**EXPIRED), Code.EXPIRED, "rejects chains through it"),
+        (issue(HOST, by=ROOT, **EXPIRED), Code.EXPIRED, "rejects the backend"),
+        (through(purpose=CLIENTS_ONLY), Code.NO_SERVER_AUTH, "rejects chains through it, unless"),
+        (issue(HOST, by=ROOT, purpose=CLIENTS_ONLY), Code.NO_SERVER_AUTH, "rejects the backend, unless"),
+        (
+            through(more=[(UNKNOWN_EXTENSION, True)]),
+            Code.UNKNOWN_CRITICAL_EXTENSION,
+            "rejects chains through it, unless",
+        ),
+        (through(ca=None), Code.CA_WITHOUT_BASIC_CONSTRAINTS, "rejects chains through it, unless"),
+        (through(ca=False), Code.NOT_A_CA, "rejects chains through it, unless"),
+        (alter(issue(HOST, by=RSA_ROOT), RSA_ROOT, MD5_WITH_RSA), Code.WEAK_SIGNATURE, "rejects the backend, unless"),
+    ],
+)
+def test_what_a_gateway_rejects_in_a_chain_is_an_error(presented: Issued, code: Code, about: str):
+    """The gateway rejects them below a trusted root, see docs/verdicts.md."""
+    (finding,) = (each for each in found(presented) if each.code is code)
+    assert finding.severity is Severity.ERROR
+    assert about in finding.message
+    assert "import" not in finding.remedy.lower()
+
+
+def test_a_chain_that_is_sent_in_another_order_or_twice_is_no_problem_for_the_gateway():
+    shuffled = found(issue(HOST, by=INTERMEDIATE).followed_by(ROOT, INTERMEDIATE, INTERMEDIATE))
+    assert {each.code for each in shuffled} == {Code.CHAIN_OUT_OF_ORDER, Code.DUPLICATE}
+    assert {each.severity for each in shuffled} == {Severity.INFO}
