@@ -8,6 +8,7 @@ A Holdfast of one's own: the real `holdfast up` on free ports, driven through RE
 """
 
 import itertools
+import json
 import os
 import signal
 import ssl
@@ -178,14 +179,28 @@ class Holdfast:
     def _command(self, **options: str) -> list[str]:
         return [str(COMMAND), "up", *self.options(**options)]
 
-    def start(self) -> None:
-        """Run the command until it says that it is ready."""
+    def log_lines(self) -> list[dict[str, Any]]:
+        """Read what it has logged since its last start."""
+        return [json.loads(line) for line in self.errors.read_text().splitlines() if line.startswith("{")]
+
+    def begin(self) -> None:
+        """Run the command, and don't wait."""
         for file in (self.output, self.errors):
             file.write_bytes(b"")
         with self.output.open("ab") as output, self.errors.open("ab") as errors:
-            process = self._process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 self._command(), env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
             )
+
+    def start(self) -> None:
+        """Run the command until it says that it is ready."""
+        self.begin()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Wait until the command that was begun says that it is ready."""
+        assert self._process
+        process = self._process
         try:
             wait_until(lambda: b"Ready: " in self.output.read_bytes() or process.poll() is not None, START_WITHIN)
             assert process.poll() is None, f"holdfast did not start: {self.output.read_text()}"

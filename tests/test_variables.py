@@ -1,11 +1,13 @@
 """Variables that begin like Holdfast's and mean nothing are named, with what was probably meant."""
 
 import json
+import re
 import subprocess
+from pathlib import Path
 
 from holdfast.doctor import environment
 from holdfast.settings import Settings
-from holdfast.variables import OF_COMMANDS, unknown_variables
+from holdfast.variables import OF_COMMANDS, RENAMED, unknown_variables
 from running import COMMAND, Holdfast
 
 CASES = {
@@ -25,6 +27,14 @@ def test_unknown_variables_come_with_what_was_probably_meant():
 def test_settings_and_variables_of_commands_are_known_whatever_their_case():
     known = {f"HOLDFAST_{name.upper()}" for name in Settings.model_fields} | OF_COMMANDS
     assert unknown_variables([*known, *(name.lower() for name in known)]) == {}
+
+
+def test_every_variable_that_sources_and_documents_name_is_known():
+    root = Path(__file__).parents[1]
+    files = [*root.glob("src/holdfast/**/*.py"), *root.glob("docs/*.md"), root / "README.md"]
+    named = {name for file in files for name in re.findall(r"\bHOLDFAST_[A-Z_]*[A-Z]\b", file.read_text("utf-8"))}
+    assert len(named) > 40
+    assert unknown_variables(named).keys() <= {*RENAMED, "HOLDFAST_TABLES"}  # the last is for tests
 
 
 def test_doctor_names_each_of_them(monkeypatch):

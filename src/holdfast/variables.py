@@ -11,7 +11,7 @@ PREFIX = "HOLDFAST_"
 # What commands read that ask a publisher, and what Click reads to complete them.
 OF_COMMANDS = frozenset(
     PREFIX + name
-    for name in ("URL", "USER", "PASSWORD", "TOKEN", "CA_FILE", "INSECURE_HTTP", "COMPLETE", "COMPLETE_ARGS")
+    for name in ("URL", "USER", "PASSWORD", "TOKEN", "CONTEXT", "CA_FILE", "INSECURE_HTTP", "COMPLETE", "COMPLETE_ARGS")
 )
 RENAMED = {"HOLDFAST_DRAIN": "HOLDFAST_BACKEND_DRAIN"}
 

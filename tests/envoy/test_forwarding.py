@@ -12,7 +12,7 @@ import pytest
 from backends import Backend, ListeningBackend
 from calling import GATEWAYS, tls_of
 from issuing import issue, server_context
-from running import Holdfast, PublishedApi, write_identity
+from running import REST, Holdfast, PublishedApi, wait_until, write_identity
 
 pytestmark = pytest.mark.envoy
 CALLER, PROXY = "127.0.0.1", "127.0.0.2"
@@ -171,6 +171,22 @@ def test_two_hosts_are_refused(holdfast, api, second: str):
     publisher = httpx.URL(holdfast.publisher_url)
     answer = exchange((publisher.host, publisher.port or 0), "GET / HTTP/1.1", "Host: a", f"Host: {second}")
     assert answer.startswith("HTTP/1.1 400")
+
+
+def test_a_failed_sign_in_is_logged_with_the_client_of_a_trusted_proxy(holdfast):
+    for source, client in ((PROXY, "203.0.113.77"), (CALLER, CALLER)):
+        transport = httpx.HTTPTransport(local_address=source)
+        headers = {"X-Forwarded-For": "203.0.113.77"}
+        with httpx.Client(base_url=holdfast.publisher_url, transport=transport, trust_env=False) as browser:
+            assert browser.get(f"{REST}/apis", auth=("admin", "no password"), headers=headers).status_code == 401
+
+        def line(client=client):
+            failed = [each for each in holdfast.log_lines() if each["event"] == "failed sign-in"]
+            return next((each for each in failed if each["address"] == client), None)
+
+        told = wait_until(line)
+        assert (told["way"], told["reason"], told["user"]) == ("HTTP Basic", "wrong name or password", "admin")
+    assert "no password" not in holdfast.errors.read_text()
 
 
 def test_the_publisher_believes_a_trusted_proxy_only(holdfast):

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from backends import Backend
-from running import COMMAND, Holdfast, is_running, wait_until
+from holdfast.gateway.process import find_envoy
+from running import COMMAND, START_WITHIN, Holdfast, is_running, wait_until
 
 pytestmark = pytest.mark.envoy
 HOST = "127.0.0.1"
@@ -29,16 +30,20 @@ def take(address):
     return wait_until(listen)
 
 
+def failing(holdfast):
+    """Name what `/readyz` says isn't ready; empty before anybody answers."""
+    try:
+        return httpx.get(f"{holdfast.publisher_url}/readyz", trust_env=False).json().get("failing", [])
+    except httpx.TransportError:
+        return []
+
+
 def diagnosis(holdfast):
     """Give what `doctor` says of the gateway's first address: outcome, text, advice."""
     command = [str(COMMAND), "doctor", "--json", *holdfast.options()]
     done = subprocess.run(command, env=holdfast.environment, capture_output=True, text=True, timeout=60, check=False)
     found, _ = [each for each in json.loads(done.stdout)["list"] if each["name"] == "gateway"]
     return found["outcome"], found["text"], found["advice"]
-
-
-def log_lines(holdfast):
-    return [json.loads(line) for line in holdfast.output.read_text().splitlines() if line.startswith("{")]
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +65,6 @@ def test_a_port_that_was_taken_for_a_moment_is_served_without_a_restart(holdfast
     address = holdfast.gateway_url.removeprefix("http://")
     problem = f"Can't listen on {address}: address already in use."
 
-    def failing():
-        return httpx.get(f"{holdfast.publisher_url}/readyz", trust_env=False).json().get("failing", [])
-
     def metrics():
         return httpx.get(f"{holdfast.publisher_url}/metrics", auth=holdfast.rest.auth, trust_env=False).text
 
@@ -76,7 +78,7 @@ def test_a_port_that_was_taken_for_a_moment_is_served_without_a_restart(holdfast
     os.kill(envoy, signal.SIGKILL)
     wait_until(lambda: not is_running(envoy))
     with take(address):
-        wait_until(lambda: failing() == ["listener gateway"], within=20)
+        wait_until(lambda: failing(holdfast) == ["listener gateway"], within=20)
         assert 'holdfast_listener_up{option="gateway"} 0.0' in metrics()
         assert 'holdfast_listener_up{option="sandbox"} 1.0' in metrics()
         assert diagnosis(holdfast) == (
@@ -85,14 +87,33 @@ def test_a_port_that_was_taken_for_a_moment_is_served_without_a_restart(holdfast
             "End the program that uses it. The gateway tries again every few seconds, without a restart.",
         )
         assert problem in overview()
-    wait_until(lambda: not failing(), within=20)
+    wait_until(lambda: not failing(holdfast), within=20)
     assert holdfast.call(f"{api.path}/menu").status_code == 200
     assert problem not in overview()
-    told = [line for line in log_lines(holdfast) if line.get("listener") == "gateway"]
+    told = [line for line in holdfast.log_lines() if line.get("listener") == "gateway"]
     assert [(line["event"], line.get("why")) for line in told] == [
         ("gateway can't listen, and tries again", problem),
         ("gateway listens again", None),
     ]
+
+
+def test_a_start_is_ready_only_once_gateways_listen(tmp_path):
+    envoy, go = tmp_path / "envoy", tmp_path / "go"
+    envoy.write_text(f'#!/bin/sh\nwhile [ ! -e "{go}" ]; do sleep 0.05; done\nexec "{find_envoy()}" "$@"\n')
+    envoy.chmod(0o700)
+    slow = Holdfast(tmp_path, HOLDFAST_ENVOY=str(envoy))
+    slow.begin()
+    try:
+        wait_until(lambda: failing(slow) == ["gateway"], START_WITHIN)
+        with take(slow.gateway_url.removeprefix("http://")):
+            go.touch()
+            wait_until(lambda: failing(slow) == ["listener gateway"], within=30)
+            assert slow.rest.get("/apis").status_code == 200
+            assert "Ready: " not in slow.output.read_text()
+        slow.wait_until_ready()
+        assert failing(slow) == []
+    finally:
+        slow.__exit__()
 
 
 def test_all_addresses_of_all_options_are_served(holdfast, api):
