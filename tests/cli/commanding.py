@@ -36,7 +36,8 @@ class Command:
 
     def __call__(self, *arguments: object, stdin: str | bytes = "", **environment: str) -> Ended:
         """Run it and see that it ends without a traceback."""
-        ended = CliRunner().invoke(cli.app, [*map(str, arguments)], input=stdin, env=self.environment | environment)
+        environment = self.environment | environment
+        ended = CliRunner().invoke(cli.app, [*map(str, arguments)], input=stdin, env=environment, prog_name="holdfast")
         assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
         return Ended(ended.exit_code, ended.stdout, ended.stderr)
 

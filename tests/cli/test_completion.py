@@ -1,16 +1,25 @@
 """Shells complete what is typed after `holdfast`."""
 
 import json
+import os
+import re
 import socket
+import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from cli.answering import answering
+from holdfast.apis.trust_settings import AnchorMode
 from holdfast.cli import completing
+from holdfast.cli.contexts import Context, keep_context
+from holdfast.cli.publisher import Credentials, Publisher
+from holdfast.services.permissions import Role
 from issuing import issue
-from running import wait_until
+from running import COMMAND, wait_until
 
+LATER = datetime.now(UTC) + timedelta(days=30)
 DETECT_NO_SHELL = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
 
 
@@ -47,6 +56,95 @@ def test_names_that_the_publisher_knows_are_completed(command):
     wait_until(lambda: completed(command, "api", "publish", "Pi") == ["Pizza"], within=60)
     wait_until(lambda: completed(command, "certificate", "replace", "") == ["backend-1"], within=60)
     assert completed(command, "certificate", "add", "") == []
+
+
+@pytest.fixture
+def known():
+    """The variables of somebody whose publisher knows two APIs of one name, an alias and two users."""
+    apis = [
+        {
+            "name": "Pizza",
+            "version": "1.0",
+            "endpointConfig": {"production_endpoints": {"url": "https://a.example:8443/x"}},
+        },
+        {"name": "Pizza", "version": "2.0", "endpointConfig": {"sandbox_endpoints": {"url": "http://127.0.0.1:81"}}},
+        {"name": "anna", "version": "1", "endpointConfig": None},
+    ]
+    body = {"list": apis, "certificates": [{"alias": "backend-1"}]}
+    with answering(body=json.dumps(body).encode()) as server:
+        yield {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
+
+
+SHELLS = {
+    "bash": lambda line: {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)},
+    "zsh": lambda line: {"_TYPER_COMPLETE_ARGS": line},
+    "fish": lambda line: {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_shell_is_offered_words_of_every_kind(alone, known, shell, monkeypatch):
+    monkeypatch.setattr(completing, "WITHIN", 30.0)
+    keep_context(
+        "staging", Context(Publisher("https://a"), Credentials("b", token="c", expires_at=LATER)), alone.environment
+    )
+    for line, words in {
+        "holdfast certi": ["certificate"],
+        "holdfast certificate add --repl": ["--replace"],
+        "holdfast certificate show b": ["backend-1"],
+        "holdfast api show ": ["Pizza:1.0", "Pizza:2.0", "anna"],
+        "holdfast api show Pizza:2": ["Pizza:2.0"],
+        "holdfast trust show https://a": ["https://a.example:8443/x"],
+        "holdfast endpoint test http://": ["http://127.0.0.1:81"],
+        "holdfast certificate list --endpoint ht": ["https://a.example:8443/x", "http://127.0.0.1:81"],
+        "holdfast user show an": ["anna"],
+        "holdfast user create x --role v": ["viewer"],
+        "holdfast trust set https://a --anchors imported-": ["imported-and-public"],
+        "holdfast trust set https://a --tls-minimum 1": ["1.2", "1.3"],
+        "holdfast endpoint set Pizza --protocol http": ["http1", "http2"],
+        "holdfast api list --context s": ["staging"],
+        "holdfast context use s": ["staging"],
+    }.items():
+        environment = SHELLS[shell](line) | known | {"_HOLDFAST_COMPLETE": f"complete_{shell}"}
+        said = alone(**environment).output
+        if shell == "zsh":
+            said = said.replace("\\\\:", ":")
+            assert said.startswith("_arguments '*: :((")
+            found = re.findall(r'^(?:_arguments.*\(\()?"([^"]*)"', said, re.MULTILINE)
+        else:
+            found = [each.partition("\t")[0] for each in said.splitlines()]
+        assert found == words, line
+
+
+def test_zsh_completes_at_the_first_tab(alone):
+    alone.process("--install-completion", "zsh", **DETECT_NO_SHELL)
+    written = (alone.home / ".zfunc/_holdfast").read_text()
+    # zsh loads the file as the function _holdfast when Tab is pressed first.
+    assert 'if [ "$funcstack[1]" = "_holdfast" ]; then\n  _holdfast_completion "$@"\n' in written
+
+
+def test_bash_completes_words_with_colons(alone, known):
+    script = alone.process("--show-completion", "bash", **DETECT_NO_SHELL).output
+    program = """
+COMP_LINE="holdfast trust show https://a" COMP_POINT=29 COMP_WORDBREAKS=": "
+_holdfast_completion holdfast
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+    def offered() -> str:
+        return subprocess.run(
+            ["/bin/bash", "-c", f"complete() {{ :; }}\n{script}\n{program}"],
+            env=alone.environment | known | {"PATH": f"{COMMAND.parent}:{os.environ['PATH']}"},
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+
+    # A busy machine may not answer within the second that there is. To bash, `https:` is a word of its own.
+    wait_until(lambda: offered() == "//a.example:8443/x\n", within=60)
+
+
+def test_the_roles_that_are_offered_are_those_that_there_are():
+    assert set(completing.ROLES) == {role.value for role in Role}
+    assert set(completing.ANCHORS) == {mode.value for mode in AnchorMode}
 
 
 @pytest.fixture

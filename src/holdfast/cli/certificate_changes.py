@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
+from holdfast.cli import completing
 from holdfast.cli.certificates import PATH, Alias, File, certificate_path
 from holdfast.cli.client import Client, connect
 from holdfast.cli.exit_codes import WAITING
@@ -36,7 +37,10 @@ KeepPrevious = Annotated[bool, Option("--keep-previous", help="Go on trusting wh
 )
 def add_certificate(
     alias: NewAlias,
-    endpoint: Annotated[str, Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.")],
+    endpoint: Annotated[
+        str,
+        Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.", autocompletion=completing.endpoints),
+    ],
     file: File,
     replace: Annotated[bool, Option("--replace", help="If ALIAS exists, replace its certificates.")] = False,
     keep_previous: KeepPrevious = False,

@@ -24,7 +24,14 @@ commands = typer.Typer(no_args_is_help=True)
 
 Alias = Annotated[str, Argument(metavar="ALIAS", autocompletion=completing.aliases)]
 File = Annotated[str, Argument(metavar="FILE", help="PEM, DER, PKCS#7, or a PKCS#12 or Java truststore; - for stdin.")]
-OfEndpoint = Annotated[str, Option(metavar="URL", help="The endpoint whose host the certificate must name.")]
+OfEndpoint = Annotated[
+    str,
+    Option(
+        metavar="URL",
+        help="The endpoint whose host the certificate must name.",
+        autocompletion=completing.endpoints,
+    ),
+]
 
 
 @commands.command(
@@ -36,7 +43,10 @@ OfEndpoint = Annotated[str, Option(metavar="URL", help="The endpoint whose host 
     ),
 )
 def list_certificates(
-    endpoint: Annotated[str, Option(metavar="URL", help="Only those trusted for this URL's origin.")] = "",
+    endpoint: Annotated[
+        str,
+        Option(metavar="URL", help="Only those trusted for this URL's origin.", autocompletion=completing.endpoints),
+    ] = "",
     unused: Annotated[bool, Option("--unused", help="Only those for endpoints that no API has.")] = False,
     as_json: AsJson = False,
 ) -> None:

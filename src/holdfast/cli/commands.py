@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from holdfast.cli.chosen import chosen
+from holdfast.cli.completion_scripts import use_own_scripts
 from holdfast.cli.exit_codes import MEANINGS, ExitCode
 from holdfast.cli.failures import CommandFailed, Interrupted
 from holdfast.cli.text import plain
@@ -160,6 +161,8 @@ class Commands(TyperGroup):
             if not name and not ctx.resilient_parsing:
                 ctx.fail(f"Option {first!r} requires an argument.")
             chosen.set(name)
+        if args and args[0].startswith(("--install-completion", "--show-completion")):
+            use_own_scripts()
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer has a Click of its own

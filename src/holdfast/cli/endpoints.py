@@ -30,7 +30,10 @@ commands = typer.Typer(no_args_is_help=True)
     ),
 )
 def look_at_endpoint(
-    url: Annotated[str, Argument(metavar="URL", help="Like https://backend.example:8443.")],
+    url: Annotated[
+        str,
+        Argument(metavar="URL", help="Like https://backend.example:8443.", autocompletion=completing.endpoints),
+    ],
     certificate: Annotated[
         str | None, Option(metavar="FILE", help="Believe these certificates too, as if they were imported.")
     ] = None,

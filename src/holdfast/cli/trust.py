@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from holdfast.cli import completing
 from holdfast.cli.client import Client, connect
 from holdfast.cli.exit_codes import WAITING
 from holdfast.cli.failures import Misused, WrongFile
@@ -29,7 +30,10 @@ MEMBERS = (
 )
 commands = typer.Typer(no_args_is_help=True)
 
-Endpoint = Annotated[str, Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.")]
+Endpoint = Annotated[
+    str,
+    Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.", autocompletion=completing.endpoints),
+]
 _NONE = " The word none takes all away."
 
 
@@ -51,7 +55,10 @@ def show_trust(endpoint: Endpoint, as_json: AsJson = False) -> None:
 )
 def set_trust(
     endpoint: Endpoint,
-    anchors: Annotated[str | None, Option(help="imported, imported-and-public or public.")] = None,
+    anchors: Annotated[
+        str | None,
+        Option(metavar="ANCHORS", help="imported, imported-and-public or public.", autocompletion=completing.anchors),
+    ] = None,
     names: Annotated[list[str] | None, Option(metavar="NAME", help="Instead of the URL's host." + _NONE)] = None,
     any_name: Annotated[bool | None, Option(help="Look at no name; only with a certificate pin.")] = None,
     sni: Annotated[str | None, Option(metavar="NAME", help="Server name; host: the URL's, none: no name.")] = None,
@@ -59,8 +66,8 @@ def set_trust(
     spki_pin: Annotated[list[str] | None, Option(metavar="SHA256", help="Of the public key." + _NONE)] = None,
     crls: Annotated[str | None, Option(metavar="FILE", help="CRLs." + _NONE)] = None,
     crls_of_path: Annotated[bool | None, Option(help="CRLs for all CAs of the path.")] = None,
-    tls_minimum: Annotated[str | None, Option(metavar="1.2|1.3")] = None,
-    tls_maximum: Annotated[str | None, Option(metavar="1.2|1.3")] = None,
+    tls_minimum: Annotated[str | None, Option(metavar="1.2|1.3", autocompletion=completing.tls_versions)] = None,
+    tls_maximum: Annotated[str | None, Option(metavar="1.2|1.3", autocompletion=completing.tls_versions)] = None,
     wait: Wait = False,
     within: Within = 30.0,
     as_json: AsJson = False,

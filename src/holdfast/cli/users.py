@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from holdfast.cli import completing
 from holdfast.cli.client import connect, segment
 from holdfast.cli.failures import Misused
 from holdfast.cli.help import ending
@@ -16,10 +17,25 @@ from holdfast.cli.passwords import PasswordStdin, read_password
 PATH = "/users"
 commands = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str, Argument(metavar="NAME", help="As they sign in.")]
-Roles = Annotated[list[str], Option("--role", metavar="ROLE", help="admin, creator, publisher or viewer. Repeatable.")]
+Name = Annotated[str, Argument(metavar="NAME", help="As they sign in.", autocompletion=completing.users)]
+NewName = Annotated[str, Argument(metavar="NAME", help="As they sign in.")]
+Roles = Annotated[
+    list[str],
+    Option(
+        "--role",
+        metavar="ROLE",
+        help="admin, creator, publisher or viewer. Repeatable.",
+        autocompletion=completing.roles,
+    ),
+]
 NewRoles = Annotated[
-    list[str] | None, Option("--role", metavar="ROLE", help="Instead of the roles that they have. Repeatable.")
+    list[str] | None,
+    Option(
+        "--role",
+        metavar="ROLE",
+        help="Instead of the roles that they have. Repeatable.",
+        autocompletion=completing.roles,
+    ),
 ]
 Enabled = Annotated[bool | None, Option("--enable/--disable", help="Who is disabled is signed out, and stays out.")]
 
@@ -43,7 +59,7 @@ def list_users(as_json: AsJson = False) -> None:
         "holdfast user create anna --role viewer --password-stdin < password",
     ),
 )
-def create_user(name: Name, role: Roles, password_stdin: PasswordStdin = False, as_json: AsJson = False) -> None:
+def create_user(name: NewName, role: Roles, password_stdin: PasswordStdin = False, as_json: AsJson = False) -> None:
     """Make a user, whose password is asked for."""
     password = read_password(f"Password of {name}", stdin=password_stdin, new=True)
     with connect() as client:
