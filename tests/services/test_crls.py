@@ -6,6 +6,7 @@ import pytest
 
 from holdfast.apis.errors import InvalidFields
 from holdfast.apis.trust_draft import TrustDraft
+from holdfast.services.trust import inspect
 from holdfast.services.trust_settings import change_settings, get_settings, preview_settings
 from issuing import issue, revoke
 
@@ -40,3 +41,13 @@ def test_an_imported_ca_without_a_crl_is_named(store, anna, clock):
     assert codes(found) == {"crl-missing", "crl-of-another-ca"}
     (missing,) = [each.message for each in found.findings if each.code == "crl-missing"]
     assert missing == "There is no CRL of CN=root. The gateway rejects it and what it issued."
+
+
+def test_a_ca_that_is_imported_beside_crls_and_has_none_is_reported(store, anna, clock, believe):
+    change_settings(store, anna, URL, TrustDraft(revocation=revoke(ROOT)), clock())
+    other, leaf = issue(ca=True, common_name="other"), issue("pizza.test", by=ROOT)
+    for look in (lambda pem: believe(anna, "other", URL, pem), lambda pem: inspect(store, anna, pem, URL, clock())):
+        assert "crl-missing" in {each.code for each in look(other.pem).findings}
+    assert "crl-missing" not in {each.code for each in inspect(store, anna, leaf.pem, URL, clock()).findings}
+    change_settings(store, anna, URL, TrustDraft(revocation=b""), clock())
+    assert "crl-missing" not in {each.code for each in inspect(store, anna, other.pem, URL, clock()).findings}

@@ -13,8 +13,7 @@ from holdfast.apis.endpoint import Endpoint, Origin, parse_endpoint
 from holdfast.apis.endpoint_certificate import EndpointCertificate, Removal, check_alias
 from holdfast.apis.trust_settings import TrustSettings, trust_by
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.findings import Finding, examine_all
-from holdfast.certificates.identity import ReferenceIdentifier
+from holdfast.certificates.findings import Finding, examine_all, judge_revocation
 from holdfast.certificates.parsing import Ignored, Upload, Used
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services import admission, removal
@@ -241,16 +240,19 @@ def _judge(
     session: Session, organization: str, origin: Origin, alias: str, certificates: Sequence[Certificate], now: datetime
 ) -> list[Finding]:
     """Judge what *alias* holds, or will, for a backend of *origin*."""
-    names = _names(session, organization, origin, now)
-    elsewhere = endpoint_certificates.aliases_with(session, organization, str(origin), certificates, but=alias)
-    return examine_all(certificates, names, now, elsewhere)
-
-
-def _names(session: Session, organization: str, origin: Origin, now: datetime) -> tuple[ReferenceIdentifier, ...]:
-    """The names of which the backend must present one; none where no name is looked at."""
     decided = trust_settings.of_origins(session, organization, [str(origin)])
     settings = decided.get(str(origin)) or TrustSettings(organization, str(origin))
-    return trust_by(settings, (), origin.reference, now).accepted_names
+    # Of which one must be presented; none where no name is looked at.
+    names = trust_by(settings, (), origin.reference, now).accepted_names
+    elsewhere = endpoint_certificates.aliases_with(session, organization, str(origin), certificates, but=alias)
+    findings = examine_all(certificates, names, now, elsewhere)
+    if settings.revocation:
+        entries = endpoint_certificates.of_origins(session, organization, [str(origin)])
+        others = [certificate for entry in entries if entry.alias != alias for certificate in entry.trusted]
+        trust = trust_by(settings, [*others, *certificates], origin.reference, now)
+        own = _prints(certificates)
+        findings += [each for each in judge_revocation(trust, now) if each.fingerprint in own]
+    return findings
 
 
 def _keep_replaced(
