@@ -73,6 +73,11 @@ def of(*extensions: bytes, finds: str = "", **options: Any) -> Case:
     return Case(write_crl(ROOT, extensions=(AUTHORITY, *extensions), **options), finds=finds)
 
 
+def together(*cases: Case, finds: str) -> Case:
+    """The CRLs of several cases in one file."""
+    return Case(b"".join(case.crls for case in cases), finds=finds)
+
+
 def of_entry(entry: bytes, *, finds: str) -> Case:
     return Case(write_crl(ROOT, NEIGHBOUR, entry_extensions=[entry]), finds=finds)
 
@@ -120,6 +125,11 @@ CASES = {
     "without an end": of(NUMBER, end=None, finds="crl-without-end"),
     "far end": of(NUMBER, end=40 * 365 * DAY),
     "expired": of(NUMBER, end=-DAY, finds="crl-expired"),
+    "expired, beside a current one": together(of(NUMBER, end=-DAY), of(NUMBER), finds="crl-expired"),
+    "critical unknown extension, beside a good one": together(of(NUMBER, UNKNOWN), of(NUMBER), finds="crl-unusable"),
+    "expired, beside one of another CA of the same name": together(
+        of(NUMBER, end=-DAY), Case(write_crl(SAME_NAME)), finds="crl-expired crl-of-another-ca"
+    ),
     "not yet valid": of(NUMBER, start=DAY, finds="crl-not-yet-valid"),
     "never valid": of(NUMBER, start=-DAY, end=-2 * DAY, finds="crl-unusable"),
     "CA without cRLSign": below(MAY_NOT, finds="crl-without-crl-sign"),

@@ -5,6 +5,7 @@ Measured on Envoy 1.40 (tests/envoy/test_revocation_kinds.py).
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -34,6 +35,7 @@ _DSA = {
 }
 _TRUE = b"\x01\x01\xff"  # how DER writes that an extension is critical
 _NAMED = 3
+_REJECTS = "The gateway rejects every certificate of this CA."
 
 
 def judge_revocation(trust: TrustSet, now: datetime) -> list[Finding]:
@@ -44,8 +46,25 @@ def judge_revocation(trust: TrustSet, now: datetime) -> list[Finding]:
     """
     if not trust.revocation:
         return []
-    found = [finding for crl in trust.revocation for finding in _judge(crl, trust, now)]
-    return sorted([*found, *_missing(trust)], key=lambda each: list(Severity).index(each.severity))
+    found = {crl: [*_judge(crl, trust, now)] for crl in trust.revocation}
+    signers = {crl: (crl.issuer, *map(crl.is_signed_by, trust.anchors)) for crl in found}
+    usable = {signers[crl] for crl, findings in found.items() if not any(map(_is_error, findings))}
+    every = [
+        _softened(each) if signers[crl] in usable else each for crl, findings in found.items() for each in findings
+    ]
+    return sorted([*every, *_missing(trust)], key=lambda each: list(Severity).index(each.severity))
+
+
+def _is_error(finding: Finding) -> bool:
+    return finding.severity is Severity.ERROR
+
+
+def _softened(finding: Finding) -> Finding:
+    """Say of a CRL beside a good one of the same CA that it is only of no use."""
+    if not _is_error(finding) or not finding.message.endswith(_REJECTS):
+        return finding
+    message = finding.message.removesuffix(_REJECTS) + "The gateway uses the other CRL of this CA."
+    return replace(finding, severity=Severity.WARNING, message=message)
 
 
 def _judge(crl: RevocationList, trust: TrustSet, now: datetime) -> Iterator[Finding]:
@@ -67,13 +86,13 @@ def _finding(code: Code, severity: Severity, about: RevocationList | Certificate
 def _lifetime(crl: RevocationList, now: datetime) -> Iterator[Finding]:
     newer = "Get the CA's current CRL."
     if crl.next_update and crl.next_update < crl.this_update:
-        message = "ends before it begins. The gateway rejects every certificate of this CA."
+        message = f"ends before it begins. {_REJECTS}"
         yield _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, message, newer)
     elif crl.next_update and now > crl.next_update:
-        message = f"expired on {_time(crl.next_update)}. The gateway rejects every certificate of this CA."
+        message = f"expired on {_time(crl.next_update)}. {_REJECTS}"
         yield _finding(Code.CRL_EXPIRED, Severity.ERROR, crl, message, newer)
     elif now < crl.this_update:
-        message = f"isn't valid before {_time(crl.this_update)}. The gateway rejects every certificate of this CA."
+        message = f"isn't valid before {_time(crl.this_update)}. {_REJECTS}"
         remedy = "Wait until then, or check the clock of the machine that made it."
         yield _finding(Code.CRL_NOT_YET_VALID, Severity.ERROR, crl, message, remedy)
     if crl.next_update is None:
@@ -95,13 +114,12 @@ def _form(crl: RevocationList, loaded: x509.CertificateRevocationList) -> Iterat
         message = f"has an entry with a critical extension that the gateway doesn't know: {of_entries}."
         yield _unusable(crl, message, "Ask the CA for a CRL without it.")
     if loaded.extensions and not _is_version_2(crl):
-        message = "is of version 1 and has extensions, which only version 2 may have."
-        yield _unusable(crl, message, "Ask the CA for a CRL of version 2.")
+        message = "is of version 1 and has extensions, which only version 2 may have. The gateway can't load it."
+        yield _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, message, "Ask the CA for a CRL of version 2.")
 
 
 def _unusable(crl: RevocationList, message: str, remedy: str) -> Finding:
-    message = f"{message} The gateway rejects every certificate of this CA."
-    return _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, message, remedy)
+    return _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, f"{message} {_REJECTS}", remedy)
 
 
 def _critical_in_entries(crl: RevocationList, loaded: x509.CertificateRevocationList) -> str:
