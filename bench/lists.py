@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from sqlalchemy import insert
 
-from holdfast.app import DATABASE_FILE
+from holdfast.directories import DATABASE_FILE
 from holdfast.store import accounts
 from holdfast.store.database import Store
 from holdfast.store.tables import ApiRow, CertificateRow, EndpointCertificateRow

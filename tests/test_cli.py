@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from holdfast import cli
-from holdfast.cli import serving, up
+from holdfast.cli import local, serving, up
 from holdfast.directories import data_directory
 from issuing import alter, issue, tlv
 from ports import free_addresses
@@ -32,7 +32,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the developer's own settings; and logging stays as it is for other tests."""
     for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(serving, "configure_logging", str)
+    monkeypatch.setattr(local, "configure_logging", str)
     monkeypatch.setattr(serving, "log_everything", lambda: None)
     monkeypatch.setattr(up, "_prepare_process", lambda: None)
 

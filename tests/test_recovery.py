@@ -15,10 +15,9 @@ import pytest
 from disk_space import largest_file
 from holdfast import cli
 from holdfast.apis.client_certificate import ClientCertificate
-from holdfast.app import DATABASE_FILE
-from holdfast.cli import backups, serving
+from holdfast.cli import backups, local
 from holdfast.cli.failures import CommandFailed
-from holdfast.directories import data_directory
+from holdfast.directories import DATABASE_FILE, data_directory
 from holdfast.sealing_keys import KEY_FILE, open_sealing
 from holdfast.settings import Settings
 from holdfast.store import accounts, apis, client_certificates
@@ -36,7 +35,7 @@ ORIGIN = "https://pizza.test"
 def environment(monkeypatch):
     for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(serving, "configure_logging", str)
+    monkeypatch.setattr(local, "configure_logging", str)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from holdfast.addresses import Network
 from holdfast.admin_password import ensure_admin
 from holdfast.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
 from holdfast.concurrency_limit import ConcurrencyLimit
-from holdfast.directories import data_directory, temporary_directory
+from holdfast.directories import DATABASE_FILE, data_directory, temporary_directory
 from holdfast.forwarded import ForwardedClient
 from holdfast.gateway.ads import keep_serving
 from holdfast.gateway.backend_limits import BackendLimits
@@ -63,7 +63,6 @@ from holdfast.store.database import Store
 from holdfast.tls_settings import gateway_certificate, publisher_certificate
 
 EMBEDDED = "embedded"
-DATABASE_FILE = "holdfast.sqlite"
 ENVOY_LOG = "envoy.log"
 FORGET_EVERY = 3600.0  # seconds between looks for rows that nobody needs any more
 JSON_PATHS = ("/api/", "/client-registration/", "/oauth2/", "/openapi.json", "/metrics")

@@ -19,11 +19,12 @@ from holdfast.machine import CannotStart
 
 log = structlog.get_logger()
 OTHERS = 0o077  # the bits of a mode that let others in
+DATABASE_FILE = "holdfast.sqlite"
 LOCK_FILE = "lock"
 _PREFIX = "holdfast-"
 _RANDOM = 8  # characters that `tempfile` adds
 _MAX_PATH = 100  # bytes: a socket's path has at most 107, of which its name and a slash take 6
-_OWN = ("holdfast.sqlite", LOCK_FILE)  # an open directory with one of these has been a data directory before
+_OWN = (DATABASE_FILE, LOCK_FILE)  # an open directory with one of these has been a data directory before
 _OF_FILE_SYSTEMS = {"lost+found"}
 
 

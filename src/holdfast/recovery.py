@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from holdfast.app import DATABASE_FILE
-from holdfast.directories import data_directory
+from holdfast.directories import DATABASE_FILE, data_directory
 from holdfast.machine import CannotStart
 from holdfast.sealing import CannotUnseal, UnusableSealingKey
 from holdfast.sealing_keys import open_sealing

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from holdfast.app import DATABASE_FILE
-from holdfast.directories import data_directory
+from holdfast.directories import DATABASE_FILE, data_directory
 from holdfast.doctor import examine
 from holdfast.sealing_keys import KEY_FILE, KeyFile
 from holdfast.settings import Settings

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from sqlalchemy import inspect
 
-from holdfast.app import DATABASE_FILE
+from holdfast.directories import DATABASE_FILE
 from holdfast.store import apis
 from holdfast.store.copies import copy_database
 from holdfast.store.database import Store

@@ -12,8 +12,7 @@ import pytest
 from holdfast.admin_password import PASSWORD_FILE
 from holdfast.apis.client_certificate import ClientCertificate
 from holdfast.apis.trust_settings import TrustException, TrustSettings
-from holdfast.app import DATABASE_FILE
-from holdfast.directories import data_directory
+from holdfast.directories import DATABASE_FILE, data_directory
 from holdfast.doctor import examine
 from holdfast.sealing import Sealing
 from holdfast.sealing_keys import KEY_FILE, KeyFile

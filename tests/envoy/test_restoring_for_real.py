@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backends import Backend
-from holdfast.cli import backups, serving
+from holdfast.cli import backups, local
 from holdfast.cli.failures import CommandFailed
 from issuing import issue
 from running import Holdfast
@@ -25,7 +25,7 @@ def names(holdfast: Holdfast) -> set[str]:
 def test_all_that_a_backup_holds_is_there_after_a_kill_and_a_restore(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(serving, "configure_logging", str)
+    monkeypatch.setattr(local, "configure_logging", str)
     backup = tmp_path / "backup.sqlite"
     with Backend(PRESENTED) as backend, Holdfast(tmp_path) as holdfast:
         database = holdfast.data / "holdfast.sqlite"

@@ -41,9 +41,9 @@ def backup(file: Target = None, data: Data = None) -> None:
     """
     if file == "-" and sys.stdout.isatty():
         raise Misused("A backup isn't text for a terminal. Redirect standard output, or name a file.")
-    from holdfast.cli.serving import back_up
+    from holdfast.cli.recovering import back_up
 
-    back_up({"data": data}, file)
+    back_up(data, file)
 
 
 @commands.command(
@@ -55,6 +55,6 @@ def restore(file: Source, data: Data = None, without_keys: WithoutKeys = False) 
 
     The backup may be of an earlier version: the next start brings it up to date.
     """
-    from holdfast.cli.serving import restore as run
+    from holdfast.cli.recovering import restore as run
 
-    run({"data": data}, file, without_keys=without_keys)
+    run(data, file, without_keys=without_keys)

@@ -1,13 +1,11 @@
 """
-What `holdfast up`, `demo`, `doctor`, `backup`, `restore` and `rotate-sealing-key` run. The only module of the command
-that knows the server.
+What `holdfast up`, `demo`, `doctor` and `rotate-sealing-key` run. The only module of the command that knows the server.
 """
 
 import asyncio
 import gc
 import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
@@ -15,16 +13,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
-from pydantic import ValidationError
 from rich.console import Console
 
-from holdfast import recovery
 from holdfast.admin_password import PASSWORD_FILE
 from holdfast.apis.api import DEFAULT_ORGANIZATION
 from holdfast.app import Running, rotate_sealing_key, running
 from holdfast.cli.ending import exit_timer
 from holdfast.cli.failures import CommandFailed
-from holdfast.cli.output import say, tell
+from holdfast.cli.local import failures_in_words, read_settings
 from holdfast.demo.story import play, stage
 from holdfast.demo.tour import Tour
 from holdfast.doctor import examine
@@ -36,9 +32,7 @@ from holdfast.services.accounts import ADMIN
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import utc_now
 from holdfast.settings import Settings
-from holdfast.store.copies import write_time
-from holdfast.store.errors import StoreFailure, unwritable
-from holdfast.telemetry import configure_logging, log_everything
+from holdfast.telemetry import log_everything
 from holdfast.variables import unknown_variables
 
 T = TypeVar("T")
@@ -49,7 +43,7 @@ console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 def serve(options: dict[str, Any], *, demo: bool) -> None:
     """Run the publisher and a gateway until a signal comes; raise CommandFailed."""
     with _said():
-        settings = _settings(**options)
+        settings = read_settings(options)
         for name, advice in unknown_variables(os.environ).items():
             log.warning("unknown variable", variable=name, advice=advice)
         hangup = asyncio.Event()
@@ -59,59 +53,23 @@ def serve(options: dict[str, Any], *, demo: bool) -> None:
 def demonstrate() -> bool:
     """Play the story of a self-signed certificate once and say whether each step came out right."""
     with _said(), stage() as options:
-        return bool(_run(_once(_settings(**options), options["admin_password"])))
+        return bool(_run(_once(read_settings(options), options["admin_password"])))
 
 
 def seal_anew(options: dict[str, Any]) -> bool:
     """Seal private keys with a new sealing key, say so, and say whether none is lost; raise CommandFailed."""
     with _said():
-        sealed, lost = rotate_sealing_key(_settings(**options))
+        sealed, lost = rotate_sealing_key(read_settings(options))
     console.print(f"Sealed {sealed} private key{'' if sealed == 1 else 's'} with the new sealing key.")
     if lost:
         console.print(f"{lost} could not be opened, and were left as they are: import their client certificates again.")
     return not lost
 
 
-def back_up(options: dict[str, Any], file: str | None) -> None:
-    """Write a backup into *file* (`-`: standard output) and tell what it holds; raise CommandFailed."""
-    with _said():
-        settings = _settings(**options)
-        if file == "-":
-            where, backup = "standard output", recovery.stream_backup(settings, sys.stdout.buffer)
-        else:
-            path = Path(file or f"holdfast-{write_time(utc_now())}.sqlite")
-            where, backup = str(path), recovery.back_up(settings, path)
-    of = backup.contents
-    tell(f"Backup written to {where}: {_count(of.apis, 'API')}, tables of revision {of.revision}, {backup.size} bytes.")
-    if of.private_keys:
-        keys = _count(of.private_keys, "private key")
-        tell(
-            f"It doesn't include the sealing key, without which {keys} in it can't be opened. Back up that key too, in "
-            "another place."
-        )
-
-
-def restore(options: dict[str, Any], file: Path, *, without_keys: bool) -> None:
-    """Restore a backup and say what became of the database that was there; raise CommandFailed."""
-    with _said():
-        restored = recovery.restore(_settings(**options), file, without_keys=without_keys)
-    of = restored.contents
-    say(f"Restored {file}: {_count(of.apis, 'API')}, tables of revision {of.revision}.")
-    if restored.kept:
-        say(f"The database that was there is kept as {restored.kept}. Remove it when you no longer need it.")
-    if restored.lost_keys:
-        say(f"{_count(restored.lost_keys, 'private key')} can't be opened: import these client certificates again.")
-    say("Sessions, tokens, passwords and trust are again as they were when the backup was made.")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def diagnose(options: dict[str, Any]) -> list[Check]:
     """Look whether all is as it must be; settings that cannot be read are the only check then."""
     try:
-        settings = _settings(**options)
+        settings = read_settings(options)
     except CannotStart as error:
         return [Check.failed("settings", str(error), "Correct it; nothing else could be looked at.")]
     return [Check.ok("settings", "They can be read."), *examine(settings, utc_now())]
@@ -120,16 +78,10 @@ def diagnose(options: dict[str, Any]) -> list[Check]:
 @contextmanager
 def _said() -> Iterator[None]:
     try:
-        yield
-    except (CannotStart, EnvoyLogUnusable, EnvoyMissing, StoreFailure) as error:
+        with failures_in_words():
+            yield
+    except (EnvoyLogUnusable, EnvoyMissing) as error:
         raise CommandFailed(str(error)) from error
-    except OSError as error:
-        if failure := unwritable(error):
-            raise CommandFailed(str(failure)) from error
-        if error.filename is None:
-            raise
-        text = f"{error.filename} can't be used ({error.strerror}). Let the user of Holdfast read and write it."
-        raise CommandFailed(text) from error
 
 
 def _run(work: Coroutine[Any, Any, T], hangup: asyncio.Event | None = None) -> T | None:
@@ -218,19 +170,3 @@ def _tell_ready(holdfast: Running, data: Path) -> None:
     if over_tls := " and ".join(holdfast.runtime.tls_gateways.values()):
         addresses += f", over TLS {over_tls}"
     console.print(f"Ready: {addresses}. Ctrl-C ends it.")
-
-
-def _settings(**options: Any) -> Settings:
-    try:
-        settings = Settings(**{name: value for name, value in options.items() if value is not None})
-        settings.data.expanduser()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name, given = str(first["loc"][0]), str(first["input"])
-        told = f"HOLDFAST_{name.upper()}" if options.get(name) is None else f"--{name.replace('_', '-')}"
-        reason = str(first["msg"]).removeprefix("Value error, ").replace("Input should", f"{given!r} should")
-        raise CannotStart(f"{told}: {reason}.") from error
-    except RuntimeError as error:
-        raise CannotStart(f"There is no home directory for {settings.data}. Choose another with --data.") from error
-    configure_logging(settings.log_level)
-    return settings

@@ -10,8 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from holdfast.admin_password import PASSWORD_FILE
-from holdfast.app import DATABASE_FILE
-from holdfast.directories import OTHERS, open_files, owner_problem
+from holdfast.directories import DATABASE_FILE, OTHERS, open_files, owner_problem
 from holdfast.doctor.check import Check
 from holdfast.sealing_keys import KEY_FILE
 from holdfast.settings import Settings

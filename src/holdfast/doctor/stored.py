@@ -12,8 +12,8 @@ from cryptography import x509
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from holdfast.app import DATABASE_FILE
 from holdfast.certificates.validity import EXPIRING_WITHIN
+from holdfast.directories import DATABASE_FILE
 from holdfast.doctor.check import Check, Outcome, some
 from holdfast.machine import CannotStart
 from holdfast.sealing import CannotUnseal, UnusableSealingKey
