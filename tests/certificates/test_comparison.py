@@ -258,3 +258,5 @@ def test_a_revoked_certificate_and_a_crl_that_has_ended_are_told():
     assert f"{leaf.certificate.serial_number:x}" in revoked.difference.presented
     assert stale is not None
     assert (stale.code, stale.difference.field) == ("crl_stale", "nextUpdate")
+    beside_it = read_revocation_lists(revoke(root, end=-DAY) + revoke(root))
+    assert beside(leaf, root, revocation=beside_it) is None

@@ -10,7 +10,7 @@ from holdfast.certificates.effect import effect
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.certificates.trust import TlsVersion, TrustSet, trust_set
-from issuing import issue, revoke
+from issuing import DAY, issue, revoke
 
 HOST = reference_identifier("a.internal")
 ROOT = issue(ca=True, common_name="root")
@@ -52,6 +52,8 @@ def test_everything_that_is_asked_beside_has_its_sentence():
     assert "the SHA-256 fingerprint abababababababab… or its key has the SHA-256 fingerprint abababababababab…" in told
     assert "Not if a CRL of CN=root has revoked it or a CA above it" in told
     assert f"From {revocation[0].next_update:%Y-%m-%d}" in told
+    older = read_revocation_lists(revoke(ROOT, end=-DAY))
+    assert effect(replace(trust, revocation=(*older, *revocation))) == effect(trust)
     assert "It speaks TLS 1.2 or 1.3 and says no server name." in told
 
 

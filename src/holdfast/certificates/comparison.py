@@ -16,6 +16,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.identity import presents, typed_names
+from holdfast.certificates.revocation import last_to_end
 from holdfast.certificates.trust import TrustSet, could_have_issued
 
 SHOWN = 5  # names or anchors in one text
@@ -222,7 +223,7 @@ def _pins(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
 
 
 def _revocation(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
-    for crl in trust.revocation:
+    for crl in last_to_end(trust.revocation):
         if any(certificate.issuer == crl.issuer for certificate in path.certificates) and crl.is_stale(now):
             ended = f"{_time(crl.next_update)}, CRL of {crl.issuer}" if crl.next_update else crl.issuer
             yield _mismatch("crl_stale", "nextUpdate", f"after {_time(now)}", ended)

@@ -71,6 +71,16 @@ class RevocationList:
             return False
 
 
+def last_to_end(lists: Iterable[RevocationList]) -> tuple[RevocationList, ...]:
+    """Give, of each issuer, the CRL that is valid for longest: gateways pass over those that have ended before it."""
+    found: dict[str, RevocationList] = {}
+    for crl in lists:
+        other = found.get(crl.issuer)
+        if not other or (other.next_update and (not crl.next_update or crl.next_update > other.next_update)):
+            found[crl.issuer] = crl
+    return tuple(found.values())
+
+
 def _verifies(key: object, crl: x509.CertificateRevocationList) -> bool:
     """Check the signature, also with digests that the library refuses: the gateway accepts SHA-1."""
     digest = crl.signature_hash_algorithm
