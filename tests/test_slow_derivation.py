@@ -14,7 +14,6 @@ from holdfast.certificates.errors import OpeningTooSlow, TooManyIterations, Wron
 from holdfast.certificates.parsing import parse
 from holdfast.slow_derivation import SlowDerivation, TooManyFiles
 from issuing import issue
-from running import wait_until
 
 OWN = issue("backend.test")
 PASSWORD = "gehe\u0131m"
@@ -36,20 +35,22 @@ def truststore(rounds: int, algorithm: PBES = PBES.PBESv2SHA256AndAES256CBC, pas
 )
 def test_a_truststore_with_many_rounds_is_opened(rounds: int, algorithm: PBES):
     data = truststore(rounds, algorithm)
-    assert parse(data, PASSWORD, SLOW.work()).certificates[0].der == OWN.der
+    with SLOW.work() as work:
+        assert parse(data, PASSWORD, work).certificates[0].der == OWN.der
     with pytest.raises(TooManyIterations, match="00,000 rounds of hashing; at most 100,000"):
         parse(data, PASSWORD)
 
 
 def test_a_wrong_password_is_told_from_a_right_one():
-    with pytest.raises(WrongPassword):
-        parse(truststore(200_000), "wrong", SLOW.work())
+    with SLOW.work() as work, pytest.raises(WrongPassword):
+        parse(truststore(200_000), "wrong", work)
 
 
 def test_an_identity_with_a_million_rounds_is_opened():
     protection = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(MILLION).build(PASSWORD.encode())
     data = pkcs12.serialize_key_and_certificates(None, OWN.key, OWN.certificate, None, protection)
-    assert read_credential(data, PASSWORD, work=SLOW.work()).chain[0].der == OWN.der
+    with SLOW.work() as work:
+        assert read_credential(data, PASSWORD, work=work).chain[0].der == OWN.der
 
 
 def test_more_than_a_million_rounds_are_refused_before_the_first_one():
@@ -63,15 +64,14 @@ def test_more_than_a_million_rounds_are_refused_before_the_first_one():
 @pytest.mark.parametrize("password", [None, "", "a\U0001f355\ud800"])
 def test_a_process_derives_the_same_key(digest: str, pbkdf2: bool, password: str | None):
     how = Derivation(digest, b"salt", 3, pbkdf2)
-    derive = SLOW.work().derive_slowly
-    assert derive
-    assert derive(how, MAC_KEY, 100, password) == how.key(MAC_KEY, 100, password, Work())
+    assert derive(SLOW, how, 100, password) == how.key(MAC_KEY, 100, password, Work())
 
 
 def test_a_file_that_takes_too_long_is_given_up_with_a_sentence():
     started = time.monotonic()
-    with pytest.raises(OpeningTooSlow, match=r"Opening the file took longer than 0\.3 seconds"):
-        parse(truststore(MILLION), PASSWORD, SlowDerivation(seconds=0.3).work())
+    says = r"Opening the file took longer than 0\.3 seconds"
+    with SlowDerivation(seconds=0.3).work() as work, pytest.raises(OpeningTooSlow, match=says):
+        parse(truststore(MILLION), PASSWORD, work)
     assert time.monotonic() - started < 5
 
 
@@ -80,27 +80,32 @@ def test_few_files_wait_and_the_others_are_refused_at_once():
     how = Derivation("sha512", b"salt", 300_000, pbkdf2=True)
     begun = threading.Barrier(4)
 
-    def derive() -> str:
-        work = slow.work()
+    def attempt() -> str:
         begun.wait(10)
         try:
-            assert work.derive_slowly
-            work.derive_slowly(how, MAC_KEY, 32, PASSWORD)
+            derive(slow, how, 32, PASSWORD)
         except TooManyFiles:
             return "refused"
         return "derived"
 
     with ThreadPoolExecutor(4) as threads:
-        assert sorted(each.result() for each in [threads.submit(derive) for _ in range(4)]) == [
-            "derived",
-            "derived",
-            "derived",
-            "refused",
-        ]
-    assert wait_until(lambda: derive_once(slow, how))
+        attempts = [threads.submit(attempt) for _ in range(4)]
+        assert sorted(each.result() for each in attempts) == ["derived", "derived", "derived", "refused"]
+    assert derive(slow, Derivation("sha512", b"salt", 1, pbkdf2=True), 32, PASSWORD)  # all places are free again
 
 
-def derive_once(slow: SlowDerivation, how: Derivation) -> bytes:
-    derive = slow.work().derive_slowly
-    assert derive
-    return derive(Derivation(how.digest, how.salt, 1, how.pbkdf2), MAC_KEY, 32, PASSWORD)
+def test_a_file_keeps_its_place_until_it_is_opened():
+    slow, how = SlowDerivation(at_once=1, waiting=0, seconds=60), Derivation("sha1", b"salt", 1, pbkdf2=True)
+    with slow.work() as work:
+        assert work.derive_slowly
+        work.derive_slowly(how, MAC_KEY, 20, None)
+        with pytest.raises(TooManyFiles):
+            derive(slow, how, 20, None)
+        work.derive_slowly(how, MAC_KEY, 20, None)
+    assert derive(slow, how, 20, None)
+
+
+def derive(slow: SlowDerivation, how: Derivation, size: int, password: str | None) -> bytes:
+    with slow.work() as work:
+        assert work.derive_slowly
+        return work.derive_slowly(how, MAC_KEY, size, password)

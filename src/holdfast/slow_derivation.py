@@ -10,6 +10,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import BoundedSemaphore
 from typing import Final
 
@@ -34,9 +36,14 @@ class SlowDerivation:
         self._places = BoundedSemaphore(count + waiting)
         self._seconds = seconds
 
-    def work(self) -> Work:
-        """Make the work of one file, whose time begins with its first key."""
-        return Work(_File(self._running, self._places, self._seconds).derive)
+    @contextmanager
+    def work(self) -> Iterator[Work]:
+        """Give the work of one file, which takes its place and whose time begins with its first slow key."""
+        file = _File(self._running, self._places, self._seconds)
+        try:
+            yield Work(file.derive)
+        finally:
+            file.leave()
 
 
 class _File:
@@ -44,21 +51,24 @@ class _File:
         self._running = running
         self._places = places
         self._seconds = seconds
-        self._end = 0.0
+        self._end = 0.0  # until it has a place
 
     def derive(self, how: Derivation, purpose: int, size: int, password: str | None) -> bytes:
         """Raises OpeningTooSlow, TooManyFiles."""
-        self._end = self._end or time.monotonic() + self._seconds
-        if not self._places.acquire(blocking=False):
-            raise TooManyFiles
+        if not self._end:
+            if not self._places.acquire(blocking=False):
+                raise TooManyFiles
+            self._end = time.monotonic() + self._seconds
+        if not self._running.acquire(timeout=max(0.0, self._end - time.monotonic())):
+            raise OpeningTooSlow(self._seconds)
         try:
-            if not self._running.acquire(timeout=max(0.0, self._end - time.monotonic())):
-                raise OpeningTooSlow(self._seconds)
-            try:
-                return self._run(how, purpose, size, password)
-            finally:
-                self._running.release()
+            return self._run(how, purpose, size, password)
         finally:
+            self._running.release()
+
+    def leave(self) -> None:
+        """Give the place back, if it has one."""
+        if self._end:
             self._places.release()
 
     def _run(self, how: Derivation, purpose: int, size: int, password: str | None) -> bytes:

@@ -36,7 +36,8 @@ def open_upload(file: str, *, password_stdin: bool = False) -> Upload:
 def read_upload(data: bytes, name: str, password: str | None = None) -> Upload:
     """Read certificates as the publisher would; raise WrongFile."""
     try:
-        return parse(data, password, SlowDerivation().work())
+        with SlowDerivation().work() as work:
+            return parse(data, password, work)
     except PasswordNeeded as error:
         raise WrongFile(f"{name}: {error} (--password-stdin)") from error
     except CertificateError as error:
