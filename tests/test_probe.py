@@ -75,7 +75,7 @@ def test_the_presented_chain_is_given_in_its_order_and_without_a_judgement():
     with Backend(LEAF.followed_by(INTERMEDIATE, ROOT)) as backend:
         seen = presented_at(backend.port, HOST)
     assert subjects(seen) == [f"CN={HOST}", "CN=intermediate", "CN=root"]
-    assert (seen.address, seen.tls_version, seen.left_out) == (f"{V4}:{backend.port}", "TLSv1.3", 0)
+    assert (seen.address, seen.tls_version, seen.presented.beyond) == (f"{V4}:{backend.port}", "TLSv1.3", 0)
     assert (seen.cipher, seen.alpn, seen.asks_for_certificate, seen.ended) == ("TLS_AES_256_GCM_SHA384", "", False, "")
 
 
@@ -185,7 +185,7 @@ def test_a_handshake_that_fails_is_told_in_the_words_of_openssl(words, text):
 def test_of_too_many_certificates_the_first_are_read_and_the_others_counted():
     with Backend(RSA.followed_by(*[INTERMEDIATE] * (MAX_CERTIFICATES + 5))) as backend:
         seen = presented_at(backend.port)
-    assert (len(seen.chain), seen.left_out) == (MAX_CERTIFICATES, 6)
+    assert (len(seen.chain), seen.presented.beyond) == (MAX_CERTIFICATES, 6)
 
 
 def test_a_chain_without_an_end_is_not_read():

@@ -5,7 +5,6 @@ Python's own `ssl` gives no chain that it has not verified, so this is OpenSSL b
 believed, only the gateway says.
 """
 
-import contextlib
 import socket
 import time
 from collections.abc import Sequence
@@ -14,7 +13,9 @@ from enum import StrEnum
 
 from OpenSSL import SSL, crypto
 
-from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.presented import PresentedChain, read_presented
+from holdfast.handshake import certificates_in
 
 SECONDS = 5.0  # for one look, at all addresses
 MOMENT = 0.5  # seconds: who wants a client certificate says so after the handshake (RFC 8446, section 4.4.2)
@@ -49,13 +50,17 @@ class Presentation:
     """What a backend presented; nobody has verified it."""
 
     address: str  # with port, IPv6 in brackets
-    chain: tuple[Certificate, ...]  # in the order in which they came
-    left_out: int  # certificates that cannot be read, or came after the first MAX_CERTIFICATES
+    presented: PresentedChain
     tls_version: str  # like TLSv1.3
     cipher: str
     alpn: str  # empty: nothing was agreed on
     asks_for_certificate: bool
     ended: str  # how it ended handshake or connection, in OpenSSL's words; empty: it did not
+
+    @property
+    def chain(self) -> tuple[Certificate, ...]:
+        """What it presented, in the order in which it came; empty if its own certificate can't be read."""
+        return self.presented.chain
 
 
 def look(addresses: Sequence[str], port: int, server_name: str, seconds: float = SECONDS) -> Presentation | Unseen:
@@ -91,7 +96,8 @@ class _Look:
         self._target = (address, port)
         self._shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         self._end = end
-        self._received = 0
+        self._received = bytearray()
+        self._key_log: list[bytes] = []
         self._asked = False
         self._tls = self._client(server_name)
 
@@ -103,6 +109,7 @@ class _Look:
         context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_NO_TICKET)
         context.set_alpn_protos([b"h2", b"http/1.1"])
         context.set_info_callback(self._notice)
+        context.set_keylog_callback(lambda _, line: self._key_log.append(line))
         made = SSL.Connection(context, None)
         if server_name:
             made.set_tlsext_host_name(server_name.encode("ascii"))
@@ -134,13 +141,12 @@ class _Look:
             obstacle, ended = Obstacle.TIMEOUT, "The backend did not answer in time."
         except _Ended as error:
             ended = str(error)
-        chain, left_out = self._chain()
-        if not chain and not left_out:
+        sent = self._sent()
+        if not sent:
             return Unseen(obstacle, ended or "The backend presents no certificate.", self._shown)
         return Presentation(
             address=self._shown,
-            chain=chain,
-            left_out=left_out,
+            presented=read_presented(sent, MAX_CERTIFICATES),
             tls_version=self._tls.get_protocol_version_name(),
             cipher=self._tls.get_cipher_name() or "",
             alpn=self._tls.get_alpn_proto_negotiated().decode("ascii", "replace"),
@@ -195,18 +201,18 @@ class _Look:
             raise _Ended("connection closed")
         if not self._received and data[0] not in _ALERT_OR_HANDSHAKE:
             raise _NotTls
-        self._received += len(data)
-        if self._received > MAX_BYTES:
-            raise _Ended(f"more than {MAX_BYTES // 1024} KiB")
+        self._received += data
+        if len(self._received) > MAX_BYTES:
+            raise _Ended(
+                f"The backend sent more than {MAX_BYTES // 1024} KiB, and Holdfast reads no more of a handshake."
+            )
         self._tls.bio_write(data)
 
-    def _chain(self) -> tuple[tuple[Certificate, ...], int]:
-        sent = self._tls.get_peer_cert_chain() or []
-        chain = []
-        for certificate in sent[:MAX_CERTIFICATES]:
-            with contextlib.suppress(ValueError):
-                chain.append(read_certificate(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)))
-        return tuple(chain), len(sent) - len(chain)
+    def _sent(self) -> list[bytes]:
+        read = self._tls.get_peer_cert_chain() or []
+        return certificates_in(bytes(self._received), self._key_log) or [
+            crypto.dump_certificate(crypto.FILETYPE_ASN1, each) for each in read
+        ]
 
     def _left(self) -> float:
         left = self._end - time.monotonic()

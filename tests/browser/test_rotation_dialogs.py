@@ -7,6 +7,7 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from backends import Backend
 from browser.conftest import violations
+from damaged import damaged_backend
 from issuing import Issued, issue
 from running import Holdfast, PublishedApi, wait_until
 
@@ -71,6 +72,26 @@ def test_a_file_is_tested_before_it_is_saved_and_nothing_is_kept_of_it(
         expect(verdict).to_contain_text(said)
     assert violations(endpoints) == []
     assert holdfast.call(api.path).status_code == 503
+
+
+def test_certificates_that_cannot_be_read_are_shown_with_their_place(signed_in: Page, holdfast: Holdfast):
+    damaged = b"\x31" + ROOT.der[1:]
+    with damaged_backend([issue("127.0.0.1").der, damaged, *[ROOT.der] * 20]) as url:
+        api = holdfast.publish_api(url)
+        signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
+        signed_in.get_by_role("button", name="Test against the endpoint").click()
+        dialog = signed_in.get_by_role("dialog", name="Test against the endpoint")
+        expect(dialog).to_contain_text("Certificate 2 of 22 can't be read: it doesn't begin like a certificate.")
+        expect(dialog).to_contain_text("The gateway rejects this backend")
+        expect(dialog).to_contain_text("The backend sends 22 certificates. The first 20 are shown.")
+        expect(dialog.get_by_role("listitem")).to_have_count(19)
+        assert violations(signed_in) == []
+        dialog.get_by_role("button", name="Close").click()
+        dialog = upload(signed_in)
+        dialog.get_by_role("button", name="Fetch from endpoint").click()
+        expect(dialog.locator("#fetched")).to_contain_text("Certificate 2 of 22 can't be read")
+        expect(dialog.get_by_role("radio")).to_have_count(1)
+        assert violations(signed_in) == []
 
 
 def test_what_the_backend_presents_is_fetched_chosen_tested_and_saved(

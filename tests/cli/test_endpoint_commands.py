@@ -76,6 +76,17 @@ def test_a_backend_that_is_accepted_ends_with_0(look_with):
     assert (ended.code, ended.output.splitlines()[0]) == (0, "Accepted: A gateway calls this backend.")
 
 
+def test_what_cannot_be_read_is_shown_with_its_place(look_with):
+    unreadable = {"position": 2, "fingerprint": "cd" * 32, "size": 393, "reason": "it ends too early"}
+    ended, _ = look_with(REFUSED | {"unreadable": [unreadable], "sent": 25, "leftOut": 6})
+    lines = ended.output.splitlines()
+    assert ended.output.count("can't be read") == ended.output.count("[expiring]") == 1
+    assert "Problem  Certificate 2 of 25 can't be read: it ends too early." in lines
+    assert "Size     393 bytes" in lines
+    assert f"SHA-256  {':'.join(['CD'] * 32)}" in lines
+    assert "The backend sends 25 certificates; Holdfast reads the first 20." in lines
+
+
 @pytest.mark.parametrize(("answer", "code"), [(REFUSED, 7), (ACCEPTED, 0)])
 def test_machines_get_the_whole_answer(look_with, answer, code):
     ended, _ = look_with(answer, "--json")

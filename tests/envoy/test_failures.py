@@ -18,6 +18,7 @@ from envoy.config.core.v3.address_pb2 import SocketAddress
 from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 import CaresDnsResolverConfig
 
 from backends import Backend, closed_port, resetting_backend, silent_backend
+from damaged import damaged_backend
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.trust import trust_set
 from holdfast.gateway.ads import serve
@@ -204,6 +205,7 @@ def producers() -> dict[Cause, Failing]:
         Cause.PATH_LENGTH_EXCEEDED: chain(issue(HOST, by=issue(ca=True, by=last_ca, common_name="one more")), root),
         Cause.NAME_CONSTRAINT_VIOLATION: chain(issue(HOST, "here.test", by=narrow_root), narrow_root),
         Cause.UNKNOWN_CRITICAL_EXTENSION: chain(issue(HOST, by=root, more=[(unknown, True)]), root),
+        Cause.UNREADABLE_CERTIFICATE: at(lambda: damaged_backend([SERVER.der[:-1]])),
         Cause.TLS_VERSION_MISMATCH: lambda it: of_backend(it, SERVER, SERVER, speak_only(server_context(SERVER), old)),
         Cause.CIPHER_MISMATCH: weak_cipher,
         Cause.CLIENT_CERTIFICATE_REQUIRED: lambda it: of_backend(it, SERVER, SERVER, asking(TLSVersion.TLSv1_2)),

@@ -8,6 +8,7 @@ from holdfast.gateway.explanations import EXPLANATIONS, Action, explain, present
 
 TLS, ROUTINES = "TLS_error:|", "SSL_routines:OPENSSL_internal:"
 VERIFY = f"{TLS}268435581:{ROUTINES}CERTIFICATE_VERIFY_FAILED:verify_cert_failed:_"
+UNREADABLE = Cause.UNREADABLE_CERTIFICATE
 DEPTH = VERIFY + "X509_verify_cert:_certificate_verification_error_at_depth_"
 CRL = DEPTH + "0:_certificate_revocation_check_against_provided_CRLs_failed:_"
 REFUSED = "SSLV3_ALERT_HANDSHAKE_FAILURE"
@@ -74,6 +75,16 @@ def other_library(reason: str, depth: int = 0, failure: str = "certificate_signa
         ),
         (f"{TLS}268435758:{ROUTINES}KEY_USAGE_BIT_INCORRECT:TLS_error_end", Cause.KEY_USAGE_WRONG),
         (DEPTH + "1:_unsupported_certificate_purpose", Cause.KEY_USAGE_WRONG),
+        (f"{TLS}268435728:{ROUTINES}CANNOT_PARSE_LEAF_CERT|268435593:{ROUTINES}DECODE_ERROR:TLS_error_end", UNREADABLE),
+        *(
+            (f"{TLS}{of}_routines:OPENSSL_internal:{what}|268435593:{ROUTINES}DECODE_ERROR:TLS_error_end", UNREADABLE)
+            for of, what in (
+                ("184549516:X.509_certificate", "INVALID_VERSION"),
+                ("201326701:ASN.1_encoding", "DECODE_ERROR"),
+                ("100663398:public_key", "DECODE_ERROR"),
+            )
+        ),
+        (f"{TLS}268435593:{ROUTINES}DECODE_ERROR:TLS_error_end", Cause.OTHER),
         (DEPTH + "1:_invalid_CA_certificate", Cause.ISSUER_NOT_A_CA),
         (DEPTH + "2:_path_length_constraint_exceeded", Cause.PATH_LENGTH_EXCEEDED),
         (DEPTH + "0:_permitted_subtree_violation", Cause.NAME_CONSTRAINT_VIOLATION),

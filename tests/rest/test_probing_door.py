@@ -1,5 +1,6 @@
 """`/endpoints`: looking at a backend, and what is said when it cannot be tested."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from backends import Backend, closed_port, silent_backend
+from damaged import damaged_backend
 from holdfast.certificates.parsing import MAX_BYTES
 from holdfast.services.accounts import SESSION_COOKIE
 from holdfast.services.probing import PLACES_OF_USER, Probes
@@ -151,3 +153,22 @@ def test_who_comes_when_too_many_wait_is_told_to_come_again(shared_runtime, conn
         assert_problem(answer, 429, says="Too many backends are being tested")
         assert answer.json()["type"] == "/problems/too-many-tests"
         assert int(answer.headers["retry-after"]) > 0
+
+
+def test_what_cannot_be_read_of_a_chain_is_said_by_place_size_and_fingerprint(client):
+    damaged = b"\x31" + INTERMEDIATE.der[1:]
+    with damaged_backend([LEAF.der, damaged, ROOT.der]) as url:
+        body = post(client, "fetch", url).json()
+    reason = "it doesn't begin like a certificate"
+    print_of = hashlib.sha256(damaged).hexdigest()
+    assert body["unreadable"] == [{"position": 2, "fingerprint": print_of, "size": len(damaged), "reason": reason}]
+    assert (body["sent"], body["leftOut"], [each["role"] for each in body["presented"]]) == (3, 1, ["leaf", "root"])
+    assert [each["kind"] for each in body["choices"]] == ["leaf"]
+
+
+def test_without_the_backends_own_certificate_no_other_is_offered_in_its_place(client):
+    with damaged_backend([LEAF.der[:-1], INTERMEDIATE.der, ROOT.der]) as url:
+        body = post(client, "fetch", url).json()
+    assert [each["role"] for each in body["presented"]] == ["intermediate", "root"]
+    assert all(each["pem"] for each in body["presented"])
+    assert body["choices"] == []

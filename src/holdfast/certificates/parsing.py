@@ -11,11 +11,10 @@ from cryptography import x509
 
 from holdfast.certificates import reading
 from holdfast.certificates.certificate import Certificate, read_certificate
-from holdfast.certificates.der import NotDer
 from holdfast.certificates.derivation import Work
 from holdfast.certificates.errors import EmptyUpload, NotACertificate, TooComplex, TooManyCertificates, UploadTooLarge
-from holdfast.certificates.extensions import extension_name
 from holdfast.certificates.parts import MAX_CERTIFICATES, Found, Ignored, Part
+from holdfast.certificates.presented import reason_of
 from holdfast.certificates.reading import signing_request
 
 __all__ = ["MAX_BYTES", "MAX_CERTIFICATES", "Ignored", "Upload", "Used", "parse"]
@@ -95,19 +94,11 @@ def _read_part(part: Part) -> Certificate:
     except ValueError as error:
         if _is_request(part.der):
             raise signing_request() from error
-        raise part.malformed(_reason(error)) from error
+        raise part.malformed(reason_of(error)) from error
     if certificate.version == "V1" and certificate.extensions.count:
         # Envoy would refuse it, and with it all that is imported for the same endpoint.
         raise part.malformed("it is of version 1 and has extensions, which only version 3 may have")
     return certificate
-
-
-def _reason(error: ValueError) -> str:
-    if isinstance(error, NotDer):
-        return str(error)
-    if isinstance(error.__cause__, x509.DuplicateExtension):
-        return f"it has the extension {extension_name(error.__cause__.oid.dotted_string)} twice"
-    return "its content is not an X.509 certificate"
 
 
 def _is_request(data: bytes) -> bool:

@@ -140,9 +140,20 @@ def _show(found: dict[str, Any]) -> None:
             ]
         )
         _say_findings(found, each["fingerprint"])
+    _show_unreadable(found)
 
 
 def _say_findings(found: dict[str, Any], fingerprint: str) -> None:
     for each in found.get("findings") or []:
         if each["fingerprint"] == fingerprint:
             say(f"{each['severity']}: {each['message']} {each['remedy']} [{each['code']}]")
+
+
+def _show_unreadable(found: dict[str, Any]) -> None:
+    unreadable, sent = found.get("unreadable") or [], found.get("sent")
+    for each in unreadable:
+        say("")
+        place = f"Certificate {each['position']} of {sent} can't be read: {each['reason']}."
+        write_facts([("Problem", place), ("Size", f"{each['size']} bytes"), ("SHA-256", grouped(each["fingerprint"]))])
+    if beyond := found.get("leftOut", 0) - len(unreadable):
+        say(f"The backend sends {sent} certificates; Holdfast reads the first {sent - beyond}.")

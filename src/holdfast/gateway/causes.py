@@ -29,6 +29,7 @@ class Cause(StrEnum):
     PATH_LENGTH_EXCEEDED = "path_length_exceeded"
     NAME_CONSTRAINT_VIOLATION = "name_constraint_violation"
     UNKNOWN_CRITICAL_EXTENSION = "unknown_critical_extension"
+    UNREADABLE_CERTIFICATE = "unreadable_certificate"
     TLS_VERSION_MISMATCH = "tls_version_mismatch"
     CIPHER_MISMATCH = "cipher_mismatch"
     CLIENT_CERTIFICATE_REQUIRED = "client_certificate_required"
@@ -119,6 +120,8 @@ _TEXTS: tuple[tuple[re.Pattern[str], Cause], ...] = tuple(
         (r"unable to get (local )?issuer certificate|self.signed certificate", Cause.UNKNOWN_ISSUER),
         (r"digest and key type not supported|unknown signature algorithm", Cause.WEAK_SIGNATURE),
         (r"unable to decode issuer public key|public key routines.*unsupported algorithm", Cause.WEAK_KEY),
+        (r"cannot parse leaf cert", Cause.UNREADABLE_CERTIFICATE),
+        (r"(x\.509 certificate|asn\.1 encoding|public key) routines:.*:decode error", Cause.UNREADABLE_CERTIFICATE),
         # An issuer of the same name that has another key.
         (r"certificate signature failure", Cause.UNKNOWN_ISSUER),
         (r"key usage bit incorrect|unsupported certificate purpose", Cause.KEY_USAGE_WRONG),

@@ -101,6 +101,10 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         "Ask for a certificate of a CA, or replace the imported certificates with the backend's own.",
         Action.REPLACE_CERTIFICATE,
     ),
+    Cause.UNREADABLE_CERTIFICATE: Explanation(
+        "The backend presents a certificate that can't be read.",
+        "Ask the backend's owner to send a correct chain. A test against the endpoint says which certificate it is.",
+    ),
     Cause.PATH_LENGTH_EXCEEDED: Explanation(
         "There are more CAs between the backend's certificate and a trusted one than one of them allows.",
         "Ask for a certificate of a CA that may issue it, or replace the imported certificates with the backend's own.",

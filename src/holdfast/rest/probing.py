@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, UploadFile
 from starlette.concurrency import run_in_threadpool
 
-from holdfast.certificates.choices import choices, role_of
+from holdfast.certificates.choices import choices
 from holdfast.certificates.description import described
+from holdfast.certificates.presented import Unreadable
 from holdfast.probe import Presentation, Unseen
 from holdfast.rest.authentication import Caller, Running
 from holdfast.rest.certificates import findings_of, read
@@ -58,8 +59,9 @@ async def fetch_certificates(running: Running, caller: Caller, endpoint: Url) ->
     terms = await run_in_threadpool(terms_to_test, running.store, running.sealing, caller, endpoint, running.now())
     seen = await running.probes.fetch(caller, endpoint, terms.trust)
     chain = seen.chain if isinstance(seen, Presentation) else ()
+    readable = [each for each, _ in seen.presented.with_roles] if isinstance(seen, Presentation) else []
     answer = _presented(running, endpoint, seen)
-    for description, each in zip(answer["presented"], chain, strict=True):
+    for description, each in zip(answer["presented"], readable, strict=True):
         description["pem"] = each.pem
     offered = [
         {
@@ -79,6 +81,8 @@ def _presented(running: Runtime, endpoint: str, seen: Presentation | Unseen) -> 
     if isinstance(seen, Unseen):
         return answer | {
             "presented": [],
+            "unreadable": [],
+            "sent": 0,
             "leftOut": 0,
             "tlsVersion": "",
             "cipher": "",
@@ -87,17 +91,26 @@ def _presented(running: Runtime, endpoint: str, seen: Presentation | Unseen) -> 
             "problem": {"code": seen.obstacle.value, "message": seen.text},
         }
     now = running.now()
-    presented = [
-        described(each, now) | {"role": role_of(seen.chain, position).value} for position, each in enumerate(seen.chain)
-    ]
+    presented = [described(each, now) | {"role": role.value} for each, role in seen.presented.with_roles]
     return answer | {
         "presented": presented,
-        "leftOut": seen.left_out,
+        "unreadable": [_unreadable(each) for each in seen.presented.unreadable],
+        "sent": seen.presented.count,
+        "leftOut": len(seen.presented.unreadable) + seen.presented.beyond,
         "tlsVersion": seen.tls_version,
         "cipher": seen.cipher,
         "alpn": seen.alpn,
         "clientCertificateRequested": seen.asks_for_certificate,
         "problem": {"code": "connection_ended", "message": seen.ended} if seen.ended else None,
+    }
+
+
+def _unreadable(certificate: Unreadable) -> dict[str, Any]:
+    return {
+        "position": certificate.position,
+        "fingerprint": certificate.fingerprint,
+        "size": certificate.size,
+        "reason": certificate.why,
     }
 
 

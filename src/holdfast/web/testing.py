@@ -13,7 +13,7 @@ from holdfast.apis.api import Api
 from holdfast.apis.connection_settings import ConnectionSettings
 from holdfast.apis.endpoint import Environment
 from holdfast.apis.errors import InvalidField
-from holdfast.certificates.choices import choices, role_of
+from holdfast.certificates.choices import choices
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.findings import examine_presented
 from holdfast.probe import Presentation
@@ -103,9 +103,7 @@ async def test_upload(request: Request, running: Running, who: Visitor, api_id: 
     template = "testing/_outcome.html" if wants_part(request) else "testing/test.html"
     endpoint = upload[0]
     return await run_in_threadpool(
-        lambda: render(
-            request, template, who=who, api=api, page="endpoints", outcome=outcome, origin=endpoint, role_of=role_of
-        )
+        lambda: render(request, template, who=who, api=api, page="endpoints", outcome=outcome, origin=endpoint)
     )
 
 
@@ -129,7 +127,6 @@ async def test_endpoint(
             page="endpoints",
             outcome=outcome,
             origin=str(endpoint.origin),
-            role_of=role_of,
         )
     )
 

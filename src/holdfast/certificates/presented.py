@@ -1,0 +1,89 @@
+"""
+The certificates that a backend presents, as they came: those that can be read, and what is wrong with the others. Pure.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.certificates.choices import Role, role_of
+from holdfast.certificates.der import NotDer
+from holdfast.certificates.extensions import extension_name
+
+_PLACE = re.compile(r'"\w+::(\w+)"')
+_KINDS = {
+    "ShortData": "it ends too early",
+    "ExtraData": "more follows after its end",
+    "UnexpectedTag": "it doesn't begin like a certificate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A certificate that can't be read; *why* goes on from "can't be read: "."""
+
+    position: int  # in what the backend sent, from 1
+    fingerprint: str  # SHA-256 of the bytes, lower-case hex
+    size: int  # bytes
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedChain:
+    """
+    What was sent, in that order.
+
+    *chain* begins with the backend's own certificate, and is empty if that can't be read; the others are *above* then.
+    """
+
+    chain: tuple[Certificate, ...] = ()
+    above: tuple[Certificate, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+    beyond: int = 0  # that weren't looked at, because there are too many
+
+    @property
+    def count(self) -> int:
+        """How many were sent."""
+        return len(self.chain) + len(self.above) + len(self.unreadable) + self.beyond
+
+    @property
+    def with_roles(self) -> tuple[tuple[Certificate, Role], ...]:
+        """What can be read, each with its role."""
+        if self.chain:
+            return tuple((each, role_of(self.chain, position)) for position, each in enumerate(self.chain))
+        return tuple((each, Role.ROOT if each.is_self_issued else Role.INTERMEDIATE) for each in self.above)
+
+
+def read_presented(sent: Sequence[bytes], limit: int) -> PresentedChain:
+    """Read at most *limit* of the certificates *sent*, each as DER."""
+    readable: list[Certificate] = []
+    unreadable: list[Unreadable] = []
+    for position, data in enumerate(sent[:limit], start=1):
+        try:
+            readable.append(read_certificate(data))
+        except ValueError as error:
+            unreadable.append(Unreadable(position, hashlib.sha256(data).hexdigest(), len(data), reason_of(error)))
+    found = tuple(readable)
+    lacks_own = bool(unreadable) and unreadable[0].position == 1
+    return PresentedChain(
+        () if lacks_own else found, found if lacks_own else (), tuple(unreadable), max(len(sent) - limit, 0)
+    )
+
+
+def reason_of(error: ValueError) -> str:
+    """Say why `read_certificate` raised *error*."""
+    cause = error.__cause__
+    if isinstance(error, NotDer):
+        return str(error)
+    if isinstance(cause, x509.DuplicateExtension):
+        return f"it has the extension {extension_name(cause.oid.dotted_string)} twice"
+    if isinstance(cause, x509.InvalidVersion):
+        return f"it is of version {cause.parsed_version + 1}, and X.509 has versions 1 to 3"
+    if places := _PLACE.findall(str(error)):
+        return f"its {' '.join(places[1:] or places).replace('_', ' ')} is damaged"
+    kind = next((words for name, words in _KINDS.items() if name in str(error)), None)
+    return kind or "its content is not an X.509 certificate"

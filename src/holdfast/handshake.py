@@ -1,0 +1,110 @@
+"""
+The certificates in a TLS handshake, read from its bytes: OpenSSL shows none if it can't read one of them.
+
+TLS 1.2 and older send them in the clear (RFC 5246, section 7.4.2). TLS 1.3 encrypts them with a secret of the
+handshake, which OpenSSL writes into its key log (RFC 8446, sections 4.4.2, 5.2 and 7.1).
+"""
+
+from collections.abc import Iterable, Iterator
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, HashAlgorithm
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+_HANDSHAKE, _APPLICATION_DATA = 22, 23  # types of records
+_SERVER_HELLO, _CERTIFICATE = 2, 11  # types of messages
+_LABEL = b"SERVER_HANDSHAKE_TRAFFIC_SECRET"
+# By cipher suite (RFC 8446, appendix B.4): its hash, its cipher and the length of the key in bytes.
+_SUITES: dict[int, tuple[HashAlgorithm, type[AESGCM | ChaCha20Poly1305], int]] = {
+    0x1301: (SHA256(), AESGCM, 16),
+    0x1302: (SHA384(), AESGCM, 32),
+    0x1303: (SHA256(), ChaCha20Poly1305, 32),
+}
+
+
+def certificates_in(received: bytes, key_log: Iterable[bytes]) -> list[bytes]:
+    """Find the certificates, as they were sent, in all that was *received* from a server; empty if there are none."""
+    try:
+        return _certificates(received, key_log)
+    except (IndexError, ValueError, InvalidTag):  # it isn't what a server says
+        return []
+
+
+def _certificates(received: bytes, key_log: Iterable[bytes]) -> list[bytes]:
+    secret = next((bytes.fromhex(line.split()[2].decode()) for line in key_log if line.startswith(_LABEL)), b"")
+    plain = b""
+    protected: list[tuple[bytes, bytes]] = []
+    for kind, header, content in _records(received):
+        if kind == _HANDSHAKE and not protected:
+            plain += content
+        elif kind == _APPLICATION_DATA:
+            protected.append((header, content))
+    hellos = [body for kind, body in _messages(plain) if kind == _SERVER_HELLO]
+    if not secret or not hellos:
+        return next((_list(body) for kind, body in _messages(plain) if kind == _CERTIFICATE), [])
+    opened = _open(secret, _suite(hellos[-1]), protected)
+    found = next((body for kind, body in _messages(opened) if kind == _CERTIFICATE), None)
+    return [] if found is None else _list(found[1 + found[0] :], with_extensions=True)
+
+
+def _records(received: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    at = 0
+    while at + 5 <= len(received):
+        header = received[at : at + 5]
+        end = at + 5 + int.from_bytes(header[3:])
+        if end > len(received):
+            return
+        yield header[0], header, received[at + 5 : end]
+        at = end
+
+
+def _messages(content: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at + 4 <= len(content):
+        end = at + 4 + int.from_bytes(content[at + 1 : at + 4])
+        if end > len(content):
+            return
+        yield content[at], content[at + 4 : end]
+        at = end
+
+
+def _suite(hello: bytes) -> int:
+    at = 35 + hello[34]  # behind version, random and session id
+    return int.from_bytes(hello[at : at + 2])
+
+
+def _open(secret: bytes, suite: int, protected: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Decrypt the handshake messages of records that were sent with *secret*, up to the first with another key."""
+    if suite not in _SUITES:
+        return b""
+    digest, cipher, length = _SUITES[suite]
+    key, iv = (_expand(digest, secret, label, size) for label, size in ((b"key", length), (b"iv", 12)))
+    opened = b""
+    for number, (header, content) in enumerate(protected):
+        nonce = (int.from_bytes(iv) ^ number).to_bytes(12)
+        try:
+            inner = cipher(key).decrypt(nonce, content, header).rstrip(b"\0")
+        except InvalidTag:
+            break
+        if inner[-1:] == bytes([_HANDSHAKE]):
+            opened += inner[:-1]
+    return opened
+
+
+def _expand(digest: HashAlgorithm, secret: bytes, label: bytes, length: int) -> bytes:
+    """HKDF-Expand-Label of RFC 8446, section 7.1, without a context."""
+    name = b"tls13 " + label
+    info = length.to_bytes(2) + bytes([len(name)]) + name + b"\0"
+    return HKDFExpand(digest, length, info).derive(secret)
+
+
+def _list(content: bytes, *, with_extensions: bool = False) -> list[bytes]:
+    found, at, end = [], 3, 3 + int.from_bytes(content[:3])
+    while at < min(end, len(content)):
+        size = int.from_bytes(content[at : at + 3])
+        found.append(content[at + 3 : at + 3 + size])
+        at += 3 + size
+        if with_extensions:
+            at += 2 + int.from_bytes(content[at : at + 2])
+    return found
