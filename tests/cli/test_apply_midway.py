@@ -1,6 +1,7 @@
 """`holdfast apply` that doesn't get to its end says what is applied and what isn't, and overwrites nobody's changes."""
 
 import json
+import os
 import signal
 import subprocess
 
@@ -36,6 +37,13 @@ def file(tmp_path):
     (tmp_path / "pizza.pem").write_bytes(issue("pizza.example").pem)
     (tmp_path / "a.yaml").write_text(FILE)
     return tmp_path / "a.yaml"
+
+
+def start(command, file, *arguments):
+    """Start to apply *file*, in a process that can be interrupted and answered."""
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    environment = os.environ | command.environment
+    return subprocess.Popen([str(COMMAND), "apply", "-f", str(file), *arguments], env=environment, text=True, **pipes)
 
 
 @pytest.fixture
@@ -74,13 +82,7 @@ def test_ctrl_c_finishes_the_current_change_and_says_what_is_applied(command, ho
     count = 300
     lines = [f"  - {{name: n{n}, context: /n{n}, version: 1}}" for n in range(count)]
     (tmp_path / "many.yaml").write_text("\n".join(["holdfast: 1", "apis:", *lines]))
-    applying = subprocess.Popen(
-        [str(COMMAND), "apply", "-f", str(tmp_path / "many.yaml"), "--yes", "--json"],
-        env=command.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    applying = start(command, tmp_path / "many.yaml", "--yes", "--json")
     wait_until(lambda: holdfast.rest.get("/apis").json()["pagination"]["total"] > 2, within=30)
     applying.send_signal(signal.SIGINT)
     output, errors = applying.communicate(timeout=30)
@@ -127,14 +129,7 @@ def test_what_somebody_changes_while_apply_waits_for_an_answer_is_not_overwritte
     change = theirs(command)
     (tmp_path / "pizza.pem").write_bytes(issue("ours.example").pem)
     file.write_text(FILE.replace("wanted", "ours").replace("tlsMinimum: 1.3", "names: [ours.example]"))
-    applying = subprocess.Popen(
-        [str(COMMAND), "apply", "-f", str(file)],
-        env=command.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    applying = start(command, file)
     assert applying.stdout
     while "change api Pizza:1" not in applying.stdout.readline():
         assert applying.poll() is None
@@ -152,14 +147,7 @@ def test_what_somebody_deletes_meanwhile_is_said(command, holdfast, file):
     command.done("apply", "-f", file, "--yes")
     (found,) = command.done("api", "list", "--query", "name:Burger", "--json").json["list"]
     file.write_text(FILE.replace("version: 1}", "version: 1, state: published}", 1))
-    applying = subprocess.Popen(
-        [str(COMMAND), "apply", "-f", str(file)],
-        env=command.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    applying = start(command, file)
     assert applying.stdout
     assert "move api Burger:1" in applying.stdout.readline()
     holdfast.rest.delete(f"/apis/{found['id']}")
@@ -168,17 +156,11 @@ def test_what_somebody_deletes_meanwhile_is_said(command, holdfast, file):
 
 
 def test_ctrl_c_at_the_question_says_that_nothing_was_done(command, file):
-    applying = subprocess.Popen(
-        [str(COMMAND), "apply", "-f", str(file)],
-        env=command.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    applying = start(command, file)
     assert applying.stderr
-    question = b""
-    while b"[y/N]" not in question:
+    question = ""
+    while "[y/N]" not in question:
         question += applying.stderr.read(1)
     applying.send_signal(signal.SIGINT)
     _, errors = applying.communicate(timeout=30)
-    assert (applying.returncode, errors.strip().splitlines()[-1]) == (130, b"holdfast: Interrupted. Nothing was done.")
+    assert (applying.returncode, errors.strip().splitlines()[-1]) == (130, "holdfast: Interrupted. Nothing was done.")

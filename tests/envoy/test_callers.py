@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from backends import Backend
 from calling import GATEWAYS, REFUSED, answer, mutual, tls_of
@@ -248,14 +249,26 @@ def test_what_the_caller_is_told_is_json_without_a_word_about_certificates_beyon
         ]
 
 
-def test_an_export_that_would_make_an_open_api_elsewhere_says_so(holdfast: Holdfast, tmp_path: Path):
+def test_an_export_of_a_protected_api_makes_one_elsewhere_that_nobody_calls_yet(holdfast: Holdfast, tmp_path: Path):
     who = {"HOLDFAST_USER": "admin", "HOLDFAST_PASSWORD": holdfast.admin_password}
     command = Command(tmp_path, HOLDFAST_URL=holdfast.publisher_url, **who)
+    file = tmp_path / "a.yaml"
     with mutual(holdfast) as (_, api):
-        said = f"Callers of {api.name} 1.0 must present a client certificate. That is not exported"
+        said = f"Callers of {api.name} 1.0 must present a client certificate. Their certificates are not exported"
         assert said not in command.done("export").errors
-        holdfast.let_call(api, ANNA.pem)
-        exported = command.done("export")
-        assert said in exported.errors
-        command.done("apply", "-f", "-", "--yes", stdin=exported.output)
-        assert answer(holdfast, api, BERTA) == REFUSED
+        alias = holdfast.let_call(api, ANNA.pem)
+        assert said in command.done("export", "-o", file).errors
+        document = yaml.safe_load(file.read_text())
+        document["apis"] = [each for each in document["apis"] if each["name"] == api.name]
+        file.write_text(yaml.safe_dump({"holdfast": 1, "apis": document["apis"]}))
+        command.done("diff", "-f", file)
+        open_to_all = tmp_path / "open.yaml"
+        open_to_all.write_text(file.read_text().replace("Certificate: true", "Certificate: false"))
+        assert "has client certificates of callers (1)" in command.refused("diff", "-f", open_to_all)
+        holdfast.let_call_no_more(api, alias)
+        command.done("apply", "-f", open_to_all, "--yes")
+        wait_until(lambda: answer(holdfast, api, BERTA) == "200")
+        holdfast.delete_api(api)
+        command.done("apply", "-f", file, "--yes", "--wait")
+        wait_until(lambda: answer(holdfast, api, ANNA) == REFUSED)
+        assert command("diff", "-f", file).code == 0

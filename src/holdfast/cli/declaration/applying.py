@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from holdfast.apis.caller_certificate import requires_certificate, requiring_certificate
 from holdfast.apis.connection_settings import REST_NAMES
 from holdfast.cli.apis import endpoint_config
 from holdfast.cli.certificates import PATH as CERTIFICATES
@@ -101,6 +102,8 @@ def _carry_out(publisher: _Publisher, step: Step) -> None:
         case ApiStep(action=Action.CHANGE, wanted=WantedApi() as api, existing=existing) if existing:
             config = _config(api, existing.body.get("endpointConfig") or {})
             changed = existing.body | {"description": api.description, "endpointConfig": config}
+            if api.requires_certificate is not None:
+                changed = _require_certificate(changed, required=api.requires_certificate)
             path = f"/apis/{segment(existing.id)}"
             publisher.tags[existing.id] = publisher.write("PUT", path, existing.tag, json=changed)[1]
         case ApiStep(action=Action.MOVE, wanted=WantedApi() as api, existing=existing, actions=actions):
@@ -155,13 +158,21 @@ def _check_unused(client: Client, alias: str) -> None:
 
 
 def _new_api(api: WantedApi) -> dict[str, Any]:
-    return {
+    body = {
         "name": api.name,
         "context": api.context,
         "version": api.version,
         "description": api.description,
         "endpointConfig": _config(api, {}),
     }
+    return requiring_certificate(body) if api.requires_certificate else body
+
+
+def _require_certificate(body: dict[str, Any], *, required: bool) -> dict[str, Any]:
+    if required:
+        return requiring_certificate(body)
+    others = [each for each in body["securityScheme"] if not requires_certificate({"securityScheme": [each]})]
+    return body | {"securityScheme": others}
 
 
 def _config(api: WantedApi, before: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@ What there is at a publisher, as far as what is wanted asks for it.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from holdfast.apis.caller_certificate import requires_certificate
@@ -42,6 +42,7 @@ class ExistingApi:
     production: str | None = None
     sandbox: str | None = None
     requires_certificate: bool = False  # of its callers
+    caller_certificates: int = 0  # how many there are; known only where they would protect nothing any more
     # Connection settings that differ from the defaults, as REST names them.
     production_connection: dict[str, Any] = field(default_factory=dict)
     sandbox_connection: dict[str, Any] = field(default_factory=dict)
@@ -108,6 +109,11 @@ def read_existing(client: Client, wanted: Wanted, *, prune: bool) -> Existing:
     keys = [key for key in existing.apis if key in wanted.apis or (prune and wanted.has_apis)]
     for key in counted(keys, "Reading APIs"):
         existing.apis[key] = detailed_api(client, existing.apis[key].id)
+    for key, wanted_api in wanted.apis.items():
+        before = existing.apis.get(key)
+        if before and before.requires_certificate and wanted_api.requires_certificate is False:
+            page = client.get(f"/apis/{segment(before.id)}/client-certificates", limit=1)
+            existing.apis[key] = replace(before, caller_certificates=page["pagination"]["total"])
     left = {origin for api in existing.apis.values() for origin in api.origins} - wanted.origins
     if left & wanted.trust.keys():  # does another API stay there?
         for key in counted([key for key, api in existing.apis.items() if not api.body], "Reading APIs"):

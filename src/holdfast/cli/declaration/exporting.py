@@ -58,8 +58,8 @@ def export(client: Client, folder: Path | None) -> str:
     for api in apis:
         if api.requires_certificate:
             tell(
-                f"Callers of {api.name} {api.version} must present a client certificate. That is not exported: where "
-                "apply makes this API anew, everybody can call it once it is published."
+                f"Callers of {api.name} {api.version} must present a client certificate. Their certificates are not "
+                "exported: where apply creates this API, nobody can call it until you upload them."
             )
     used = {origin for api in apis for origin in api.origins}
     aliases = []
@@ -87,6 +87,7 @@ def export(client: Client, folder: Path | None) -> str:
                 productionConnection=api.production_connection,
                 sandbox=api.sandbox,
                 sandboxConnection=api.sandbox_connection,
+                requireCallerCertificate=api.requires_certificate,
             )
             for api in apis
         ],

@@ -84,8 +84,8 @@ class Fields:
             self.wrong(name, "It is missing.")
         return None
 
-    def flag(self, name: str, *, otherwise: bool) -> bool:
-        """Read true or false."""
+    def flag(self, name: str, *, otherwise: T) -> bool | T:
+        """Read true or false; *otherwise* where it is left out or wrong."""
         node = self._entries.get(name)
         if self.text(name) is None or not isinstance(node, Scalar):
             return otherwise

@@ -23,6 +23,7 @@ _API_FIELDS = (
     "sandbox",
     "production_connection",
     "sandbox_connection",
+    "requires_certificate",
 )
 
 

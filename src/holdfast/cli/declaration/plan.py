@@ -100,8 +100,14 @@ def _created(wanted: Wanted, existing: Existing) -> Iterator[ApiStep]:
 
 def _new(api: WantedApi) -> tuple[Detail, ...]:
     production, sandbox = (each.url if each else "" for each in (api.production, api.sandbox))
-    values = {"context": api.context, "description": api.description, "production": production, "sandbox": sandbox}
+    values: dict[str, Any] = {
+        "context": api.context,
+        "description": api.description,
+        "production": production,
+        "sandbox": sandbox,
+    }
     values |= {name: _shown(settings.members) for name, settings in _connections(api).items()}
+    values |= {"requireCallerCertificate": True} if api.requires_certificate else {}
     return tuple(Detail(name, None, value) for name, value in values.items() if value)
 
 
@@ -113,7 +119,7 @@ def _changed(wanted: Wanted, existing: Existing, problems: Problems) -> Iterator
         if api.context != before.context:
             text = f"{api.name} {api.version} has the context {before.context}, which stays. Delete the API first."
             problems.add(api.context_place, text)
-        values = [
+        values: list[tuple[str, Any, Any]] = [
             ("description", before.description, api.description),
             ("production", before.production, api.production.url if api.production else None),
             ("sandbox", before.sandbox, api.sandbox.url if api.sandbox else None),
@@ -124,6 +130,11 @@ def _changed(wanted: Wanted, existing: Existing, problems: Problems) -> Iterator
         }
         for name, settings in _connections(api).items():
             values.append((name, _shown(existing_of[name]), _shown(settings.members)))
+        if api.requires_certificate is not None:
+            values.append(("requireCallerCertificate", before.requires_certificate, api.requires_certificate))
+        if api.requires_certificate is False and before.caller_certificates:
+            text = f"{api.name} {api.version} has client certificates of callers ({before.caller_certificates}), which "
+            problems.add(api.place, f"{text}would protect nothing without requireCallerCertificate. Delete them first.")
         details = tuple(Detail(*each) for each in values if each[1] != each[2])
         if details:
             yield ApiStep(Action.CHANGE, api, before, details)

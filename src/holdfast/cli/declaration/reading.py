@@ -9,7 +9,7 @@ from typing import Any
 
 from holdfast.apis.api import check_context, check_description, check_name, check_version
 from holdfast.apis.connection_settings import ConnectionSettings, read_connection
-from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, parse_endpoint
+from holdfast.apis.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.endpoint_certificate import check_alias
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.lifecycle import State
@@ -108,14 +108,30 @@ def _api(fields: Fields) -> WantedApi | None:
     state = fields.value("state", _state, optional=True)
     production = fields.value("production", lambda url: parse_endpoint(url, "production"), optional=True)
     sandbox = fields.value("sandbox", lambda url: parse_endpoint(url, "sandbox"), optional=True)
-    connections = [_connection(fields.mapping(f"{environment}Connection")) for environment in ENVIRONMENTS]
+    connections = {
+        "production_connection": _connection(fields.mapping("productionConnection")),
+        "sandbox_connection": _connection(fields.mapping("sandboxConnection")),
+    }
+    requires = fields.flag("requireCallerCertificate", otherwise=None)
     fields.finish(
-        "name, context, version, description, state, production, sandbox, productionConnection and sandboxConnection"
+        "name, context, version, description, state, production, sandbox, productionConnection, sandboxConnection and "
+        "requireCallerCertificate"
     )
     if name is None or context is None or version is None:
         return None
-    place, of_context = fields.place, fields.place_of("context")
-    return WantedApi(place, of_context, name, context, version, description, state, production, sandbox, *connections)
+    return WantedApi(
+        fields.place,
+        fields.place_of("context"),
+        name,
+        context,
+        version,
+        description,
+        state,
+        production,
+        sandbox,
+        **connections,
+        requires_certificate=requires,
+    )
 
 
 def _connection(fields: Fields | None) -> ConnectionSettings | None:

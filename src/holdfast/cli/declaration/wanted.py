@@ -17,7 +17,11 @@ ApiKey = tuple[str, str]  # name in lower case, version
 
 @dataclass(frozen=True, slots=True)
 class WantedApi:
-    """An API; *state* None leaves it in the state that it is in."""
+    """
+    An API; *state* None leaves it in the state that it is in.
+
+    *requires_certificate* of its callers; None leaves that as it is, and a new API open.
+    """
 
     place: Place
     context_place: Place
@@ -31,6 +35,7 @@ class WantedApi:
     # Connection settings; None leaves those that there are.
     production_connection: ConnectionSettings | None = None
     sandbox_connection: ConnectionSettings | None = None
+    requires_certificate: bool | None = None
 
     @property
     def key(self) -> ApiKey:
