@@ -64,13 +64,13 @@ def test_what_is_beyond_the_limit_is_counted_and_not_read():
     assert (len(found.chain), len(found.unreadable), found.beyond, found.count) == (2, 1, 2, 5)
 
 
-@pytest.mark.parametrize("suite", ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"])
-def test_certificates_are_decrypted_whatever_the_cipher(suite):
+def shake_hands(suite: str) -> tuple[bytes, list[bytes]]:
+    """What a client receives of a server with LEAF up to the end of the handshake, and its key log."""
     serving, calling = SSL.Context(SSL.TLS_SERVER_METHOD), SSL.Context(SSL.TLS_CLIENT_METHOD)
     serving.use_certificate(LEAF.certificate)
     serving.use_privatekey(LEAF.key)
     serving.set_tls13_ciphersuites(suite.encode())
-    log = []
+    log: list[bytes] = []
     calling.set_keylog_callback(lambda _, line: log.append(line))
     server, client = SSL.Connection(serving, None), SSL.Connection(calling, None)
     server.set_accept_state()
@@ -84,7 +84,26 @@ def test_certificates_are_decrypted_whatever_the_cipher(suite):
     client.bio_write(received)
     client.do_handshake()
     assert client.get_cipher_name() == suite
-    assert certificates_in(received, log) == [LEAF.der]
+    return received, log
+
+
+@pytest.mark.parametrize("suite", ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"])
+def test_certificates_are_decrypted_whatever_the_cipher(suite):
+    assert certificates_in(*shake_hands(suite)) == [LEAF.der]
+
+
+def test_a_handshake_that_is_damaged_anywhere_breaks_nothing():
+    received, log = shake_hands("TLS_AES_128_GCM_SHA256")
+    for at in range(len(received)):
+        for octet in (0, 1, 0xFF):
+            certificates_in(received[:at] + bytes([octet]) + received[at + 1 :], log)
+        certificates_in(received[:at], log)
+    certificates = tlv(0x30) * 3  # what nobody encrypts can be damaged in its own lengths, too
+    plain = b"\x0b" + len(certificates).to_bytes(3) + certificates
+    for at in range(len(plain)):
+        for octet in range(256):
+            said = plain[:at] + bytes([octet]) + plain[at + 1 :]
+            certificates_in(b"\x16\x03\x03" + len(said).to_bytes(2) + said, [])
 
 
 def test_nothing_that_a_server_says_breaks_the_reader():

@@ -9,11 +9,13 @@ from enum import StrEnum
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.path import leads_to
+from holdfast.gateway.causes import Cause
 from holdfast.gateway.public_roots import public_roots
 from holdfast.probe import Presentation, Unseen
 from holdfast.services.tested_trust import Stored, Terms
 from holdfast.services.verdicts import Verdict
 
+_NOT_TRUSTED = {Cause.UNKNOWN_ISSUER, Cause.SELF_SIGNED_NOT_TRUSTED, Cause.CHAIN_INCOMPLETE}
 STILL_PRESENTED = (
     "The backend still presents a certificate that this replacement would stop trusting. Keep trusting the old "
     "certificate until the backend switches."
@@ -86,7 +88,8 @@ def accept(verdict: Verdict, without: Verdict | None, presented: Presentation | 
     if verdict.by == "none":
         return Acceptance(Result.UNKNOWN)
     if not verdict.accepted:
-        return Acceptance(Result.REJECTED, needs_ended=bool(leads_to(chain, terms.ended)))
+        needs_ended = verdict.cause in _NOT_TRUSTED and bool(leads_to(chain, terms.ended))
+        return Acceptance(Result.REJECTED, needs_ended=needs_ended)
     if not terms.with_upload:
         return _reasons(Result.ACCEPTED, chain, terms)
     if terms.trust.unverified_until or terms.without_upload == terms.trust or (without and without.accepted):

@@ -1,0 +1,86 @@
+"""Which reason is given for a backend that a gateway accepts, from the verdicts with and without the upload."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.presented import read_presented
+from holdfast.certificates.trust import trust_set
+from holdfast.gateway.causes import Cause
+from holdfast.gateway.public_roots import public_roots
+from holdfast.probe import Presentation
+from holdfast.services.acceptance import Result, accept, needs_second_answer
+from holdfast.services.tested_trust import Stored, Terms
+from holdfast.services.verdicts import Verdict
+from issuing import issue
+
+HOST = reference_identifier("pizza.test")
+NEW, OLD, ROOT = (read_certificate(issue("pizza.test", common_name=name).der) for name in ("new", "old", "root"))
+PUBLIC = public_roots()[0]
+YES, NO = Verdict(True), Verdict(False, Cause.UNKNOWN_ISSUER)
+STORED = Stored("pizza", (OLD,))
+BOTH = trust_set([NEW, OLD], HOST)
+
+
+def presenting(certificate) -> Presentation:
+    return Presentation("127.0.0.1:1", read_presented([certificate.der], 20), "TLSv1.3", "", "", False, "")
+
+
+def terms(*, public: bool = False, **changes) -> Terms:
+    trust, rest = (replace(each, with_public_roots=public) for each in (BOTH, trust_set([OLD], HOST)))
+    return replace(Terms(trust, with_upload=True, stored=(STORED,), without_upload=rest), **changes)
+
+
+def test_the_second_answer_decides_whether_the_upload_makes_the_difference():
+    assert needs_second_answer(YES, terms())
+    assert accept(YES, NO, presenting(NEW), terms()).result is Result.BY_UPLOAD
+    assert accept(YES, YES, presenting(OLD), terms()).result is Result.ANYWAY
+
+
+@pytest.mark.parametrize("without", [None, Verdict(False, Cause.TIMEOUT), Verdict(False, None, by="none")])
+def test_without_a_second_answer_about_trust_nothing_is_claimed_about_the_upload(without):
+    found = accept(YES, without, presenting(NEW), terms())
+    assert (found.result, found.sentence) == (Result.ACCEPTED, "")
+
+
+def test_public_roots_are_a_reason_where_they_are_trusted():
+    both = accept(YES, YES, presenting(PUBLIC), terms(public=True))
+    assert (both.result, both.stored, both.by_public_roots) == (Result.ANYWAY, (), True)
+    assert both.sentence.endswith("public roots are trusted for this endpoint, too.")
+    alias = accept(YES, YES, presenting(OLD), terms(public=True))
+    assert (alias.stored, alias.by_public_roots) == ((STORED,), False)
+
+
+def test_where_only_public_roots_are_trusted_the_upload_is_said_to_be_unused():
+    only_public = replace(trust_set([], HOST), with_public_roots=True)
+    said = terms(trust=only_public, without_upload=only_public)
+    assert not needs_second_answer(YES, said)
+    found = accept(YES, None, presenting(PUBLIC), said)
+    assert (found.result, found.by_public_roots) == (Result.ANYWAY, True)
+    assert "imported certificates aren't used" in found.sentence
+
+
+def test_nothing_else_that_is_trusted_needs_no_second_question():
+    alone = terms(stored=(), without_upload=None)
+    assert not needs_second_answer(YES, alone)
+    assert accept(YES, None, presenting(NEW), alone).result is Result.BY_UPLOAD
+
+
+def test_an_exception_is_the_reason_whatever_is_trusted():
+    until = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
+    off = terms(trust=replace(BOTH, unverified_until=until))
+    assert not needs_second_answer(YES, off)
+    found = accept(YES, None, presenting(NEW), off)
+    assert (found.result, found.unverified_until) == (Result.ANYWAY, until)
+    assert "verification is off until 2026-11-29 12:00 UTC" in found.sentence
+
+
+def test_a_refusal_says_whether_the_backend_needs_what_the_upload_replaces():
+    gone = terms(ended=(OLD,))
+    assert accept(NO, None, presenting(OLD), gone).needs_ended
+    assert not accept(NO, None, presenting(ROOT), gone).needs_ended
+    assert not accept(Verdict(False, Cause.EXPIRED), None, presenting(OLD), gone).needs_ended
+    assert accept(Verdict(False, None, by="none"), None, presenting(OLD), gone).result is Result.UNKNOWN
