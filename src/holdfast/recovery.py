@@ -77,10 +77,7 @@ def back_up(settings: Settings, target: Path) -> Backup:
 
 def stream_backup(settings: Settings, output: BinaryIO) -> Backup:
     """Write the database into *output*, by way of a temporary file. Raises as `back_up`."""
-    with (
-        tempfile.TemporaryDirectory(prefix="holdfast-backup-") as directory,
-        _copy_in(settings, Path(directory)) as copy,
-    ):
+    with _copy_in(settings, None) as copy:
         backup = Backup(copy.stat().st_size, read_contents(copy))
         with copy.open("rb") as source:
             shutil.copyfileobj(source, output)

@@ -32,8 +32,7 @@ def copy_database(source: Path, target: Path) -> None:
             _copy(original, target, source)
         _flush(target)
     except BaseException:
-        for path in (target, target.with_name(f"{target.name}-journal")):
-            path.unlink(missing_ok=True)
+        remove_copy(target)
         raise
     flush_directory(target.parent)
 
@@ -54,6 +53,12 @@ def _copy(original: sqlite3.Connection, target: Path, source: Path) -> None:
         raise StoreDamaged(source, damage[0])
 
 
+def remove_copy(path: Path) -> None:
+    """Remove a copy, also one that was interrupted, with the files that SQLite made for it."""
+    for ending in ("", "-journal", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
 def copy_before_migration(path: Path, revision: str, now: datetime) -> Path:
     """
     Copy the database at *path* beside it before its tables become those of *revision*; the latest 3 copies are kept.
@@ -61,7 +66,7 @@ def copy_before_migration(path: Path, revision: str, now: datetime) -> Path:
     Raises StoreFailure.
     """
     unfinished = path.with_name(f"{path.name}.copying")
-    unfinished.unlink(missing_ok=True)
+    remove_copy(unfinished)
     copy_database(path, unfinished)
     copy = path.with_name(f"{path.name}.before-{revision}-{write_time(now)}")
     unfinished.replace(copy)

@@ -61,3 +61,4 @@ def _time_limit(connection: sqlite3.Connection, seconds: float) -> Iterator[None
         yield
     finally:
         timer.cancel()
+        timer.join()  # it must not interrupt a connection that is closed

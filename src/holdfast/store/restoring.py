@@ -1,6 +1,5 @@
 """
-Replace a database together with its write-ahead log: after a crash at any moment, the old or the new one
-is whole.
+Replace a database together with its write-ahead log: after a crash at any moment, the old or the new one is whole.
 
 The new database is first copied next to the old one. Renaming that copy decides: from then on this process, or after a
 crash the next start, moves the old files away and the new one into their place.
@@ -9,7 +8,7 @@ crash the next start, moves the old files away and the new one into their place.
 from datetime import UTC, datetime
 from pathlib import Path
 
-from holdfast.store.copies import copy_database, flush_directory, write_time
+from holdfast.store.copies import copy_database, flush_directory, remove_copy, write_time
 from holdfast.store.write_ahead_log import check_log
 
 _BESIDE = ("-wal", "-journal")  # files that SQLite applies to a database of their name
@@ -19,7 +18,7 @@ _SHARED_MEMORY = "-shm"
 def stage(source: Path, database: Path) -> Path:
     """Copy *source* next to *database*, whose place it will take; give the copy's path. Raises StoreFailure."""
     staged = database.with_name(f"{database.name}.restoring")
-    staged.unlink(missing_ok=True)
+    remove_copy(staged)
     check_log(source)
     copy_database(source, staged)
     return staged

@@ -1,0 +1,59 @@
+"""A damaged database isn't opened, and a large one isn't checked for longer than is allowed."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+from structlog.testing import CapturingLogger
+
+from holdfast.store import integrity
+from holdfast.store.database import Store
+from holdfast.store.errors import StoreDamaged
+from holdfast.store.integrity import check_before_start
+
+EVENTS = """
+    INSERT INTO organization VALUES ('default', '2026-01-01');
+    INSERT INTO audit_event (organization_id, at, user, action, subject, detail)
+    WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 200000)
+    SELECT 'default', '2026-01-01', 'anna', 'create API', 'API ' || n, '' FROM number;
+"""
+
+
+@pytest.fixture
+def told(monkeypatch):
+    monkeypatch.setattr(integrity, "log", log := CapturingLogger())
+    return log
+
+
+def run(database, script):
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(script)
+
+
+def test_a_large_database_is_checked_as_far_as_time_allows_and_the_log_says_what_is_left(database, told):
+    run(database, EVENTS)
+    check_before_start(database, 0.001)
+    (call,) = told.calls
+    assert call.args == ("database is too large to be checked completely at start",)
+    assert call.kwargs["skipped"] in integrity._CHECKS  # noqa: SLF001 - how far it comes is the machine's affair
+
+
+BROKEN = {
+    "an index that lacks an entry": (
+        "PRAGMA writable_schema = ON; UPDATE sqlite_master SET rootpage = "
+        "(SELECT rootpage FROM sqlite_master WHERE name = 'audit_event_by_time') WHERE name = 'audit_event_by_subject'"
+    ),
+    "a row that refers to nothing": "INSERT INTO certificate VALUES ('none', 0, 'none', x'00', 0)",
+}
+
+
+@pytest.mark.parametrize("script", BROKEN.values(), ids=BROKEN)
+def test_what_is_wrong_is_found_before_the_database_is_opened(database, told, script):
+    run(database, EVENTS.replace("200000", "20"))
+    check_before_start(database)
+    run(database, script)
+    before = database.read_bytes()
+    with pytest.raises(StoreDamaged):
+        Store(database)
+    assert database.read_bytes() == before
+    assert told.calls == []
