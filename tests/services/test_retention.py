@@ -24,7 +24,7 @@ USER = User("anna", "default", "anna", "hash")
 
 
 def write_audit_event(session, at):
-    journal.record(session, AuditEvent("default", at, "anna", "create API", "Pizza", ""))
+    journal.record(session, AuditEvent("default", at, "anna", "create API", "Pizza", "", "192.0.2.1"))
 
 
 def announce(session, at):

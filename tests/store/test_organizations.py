@@ -140,6 +140,11 @@ READS = {
         if endpoint_certificates.beside(session, replace(make_entry(), organization=org))
         == [(each.entry.alias, each.entry.certificates[0])]
     ],
+    endpoint_certificates.aliases_with: lambda session, org, both: [
+        each.entry
+        for each in (both.default, both.other)
+        if endpoint_certificates.aliases_with(session, org, ORIGIN, each.entry.certificates, but="")
+    ],
     endpoint_certificates.with_id: lambda session, org, both: [
         endpoint_certificates.with_id(session, org, each.entry.id) for each in (both.default, both.other)
     ],
