@@ -25,20 +25,19 @@ _KINDS = {
 }
 
 
-def advise(faults: Sequence[Fault], chain: Sequence[Certificate], terms: Terms, offer: Offer | None) -> Explanation:
+def advise(
+    faults: Sequence[Fault], chain: Sequence[Certificate], terms: Terms, offer: Offer | None, *, asked: bool = True
+) -> Explanation:
     """
     Explain *faults*, of which the first decides what is to be done; *offer* is what helps if it is imported.
+
+    Without *asked*, no gateway has answered whether there is something that helps.
     """
     path = find_path(chain, terms.trust, public_roots() if terms.trust.public_roots else ())
     first, *others = (_sentence(fault, path) for fault in faults)
     sentence = " ".join((first, *(f"Also: {other}" for other in others)))
-    remedy, action = _remedy(faults, path, terms, offer)
+    remedy, action = _remedy(faults, path, terms, offer, asked=asked)
     return Explanation(sentence, remedy, action)
-
-
-def sentence_of(fault: Fault, chain: Sequence[Certificate], terms: Terms) -> str:
-    """Say what one fault means here."""
-    return _sentence(fault, find_path(chain, terms.trust, public_roots() if terms.trust.public_roots else ()))
 
 
 def _sentence(fault: Fault, path: Path) -> str:
@@ -54,8 +53,9 @@ def _detail(fault: Fault, path: Path) -> str:
         listed = ", ".join(shown(name) for name in names[:SHOWN_NAMES])
         return f"It has {listed}{more}; the gateway looks for {fault.difference.expected}."
     if fault.cause in {Cause.EXPIRED, Cause.NOT_YET_VALID} and fault.difference:
-        verb = "It expired" if fault.cause is Cause.EXPIRED else "It becomes valid"
-        return f"{verb} at {fault.difference.presented}."
+        time, _, which = fault.difference.presented.partition(", of ")
+        verb = "expired" if fault.cause is Cause.EXPIRED else "becomes valid"
+        return f"{which[:1].upper()}{which[1:]}, {verb} at {time}."
     return ""
 
 
@@ -79,12 +79,13 @@ def _tried(path: Path) -> str:
     return tried
 
 
-def _remedy(faults: Sequence[Fault], path: Path, terms: Terms, offer: Offer | None) -> tuple[str, Action | None]:
+def _remedy(
+    faults: Sequence[Fault], path: Path, terms: Terms, offer: Offer | None, *, asked: bool
+) -> tuple[str, Action | None]:
     cause = faults[0].cause
     if offer:
-        return _by_import(
-            offer, path, terms
-        ), Action.REPLACE_CERTIFICATE if offer.instead else Action.IMPORT_CERTIFICATE
+        action = Action.REPLACE_CERTIFICATE if offer.instead else Action.IMPORT_CERTIFICATE
+        return _by_import(cause, offer, path, terms), action
     if cause in {Cause.EXPIRED, Cause.NOT_YET_VALID}:
         return _by_renewal(faults), None
     if cause in {Cause.HOSTNAME_MISMATCH, Cause.NO_SUBJECT_ALT_NAME}:
@@ -92,22 +93,26 @@ def _remedy(faults: Sequence[Fault], path: Path, terms: Terms, offer: Offer | No
     if cause in _OF_ISSUER and not terms.uses_imported:
         remedy = "The trust settings allow public certification authorities only. Allow imported certificates there."
         return remedy, Action.CHANGE_TRUST_SETTINGS
-    if EXPLANATIONS[cause].action in {Action.IMPORT_CERTIFICATE, Action.REPLACE_CERTIFICATE}:
-        return "Ask for another certificate: importing one that the backend presents would not help.", None
-    return EXPLANATIONS[cause].remedy, EXPLANATIONS[cause].action
+    if EXPLANATIONS[cause].action not in {Action.IMPORT_CERTIFICATE, Action.REPLACE_CERTIFICATE}:
+        return EXPLANATIONS[cause].remedy, EXPLANATIONS[cause].action
+    if not asked:
+        return EXPLANATIONS[cause].remedy, Action.TEST_ENDPOINT
+    return "Ask for another certificate: importing one that the backend presents would not help.", None
 
 
-def _by_import(offer: Offer, path: Path, terms: Terms) -> str:
+def _by_import(cause: Cause, offer: Offer, path: Path, terms: Terms) -> str:
     what = f"{_KINDS[offer.role]}, {shown(offer.certificate.subject) or '(no name)'}"
     compared = "after comparing its fingerprint with one from the backend's operator"
     if offer.instead and len(terms.aliases) == 1:
         return f"Replace {terms.aliases[0]} with {what}, {compared}. Imported in addition, it would not help."
     if offer.instead:
         return f"Import {what}, {compared}, and delete the other certificates of this endpoint, which get in its way."
-    remedy = f"Import {what}, {compared}."
-    if path.sent == 1 and not path.top.is_self_issued and path.anchors:
-        remedy += " Or let the backend send its intermediate certificates, if a trusted CA is above them."
-    return remedy
+    if cause is Cause.CHAIN_INCOMPLETE and path.sent == 1:
+        issuer = shown(path.top.issuer) or "(no name)"
+        return (
+            f"Let the backend send the certificate of {issuer} if a trusted CA issued it, or import {what}, {compared}."
+        )
+    return f"Import {what}, {compared}."
 
 
 def _by_renewal(faults: Sequence[Fault]) -> str:

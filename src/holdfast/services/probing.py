@@ -249,14 +249,16 @@ class Probes:
         verdict = await self._in_thread(partial(refined, verdict, presented, terms.trust, now, presents=presents))
         if not verdict.faults or isinstance(presented, Unseen):
             return verdict
-        offer = None
+        offer, asked_all = None, True
         for possible, trust in possible_offers(verdict.faults, presented.chain, terms, now):
             asked = question(_new_name(), target, trust, addresses, terms.client, self._limits)
             answer = await self._ask_until(end, asked, partial(judge_certificates, presents=presents))
             if is_mended(answer, verdict.faults):
                 offer = possible
                 break
-        return replace(verdict, offer=offer, advice=advise(verdict.faults, presented.chain, terms, offer))
+            asked_all = asked_all and answer.by == "gateway"
+        advice = advise(verdict.faults, presented.chain, terms, offer, asked=asked_all)
+        return replace(verdict, offer=offer, advice=advice)
 
     async def _ask_until(self, end: float, asked: Question, judge: Callable[[Connection], Awaitable[T]]) -> T | Verdict:
         try:

@@ -1,0 +1,108 @@
+"""What is said of a rejected backend once its chain was seen."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.certificates.choices import Role
+from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.trust import trust_set
+from holdfast.gateway.causes import CERTIFICATE_CAUSES, Cause
+from holdfast.gateway.explanations import EXPLANATIONS, Action, Explanation
+from holdfast.services.advice import advise
+from holdfast.services.faults import find_faults
+from holdfast.services.offers import Offer, possible_offers
+from holdfast.services.tested_trust import Terms
+from issuing import DAY, Issued, issue
+from kinds import EXPIRED, HOST, ROOT
+from presented import BY_FIRST, BY_SECOND, SECOND, with_dns_name
+
+NOW = datetime.now(UTC)
+
+
+def sent(presented: Issued) -> list[Certificate]:
+    every = (presented.certificate, *presented.issuers)
+    return [read_certificate(Issued(each, presented.key, ()).der) for each in every]
+
+
+def terms(*anchors: Issued, host: str = HOST) -> Terms:
+    return Terms(trust_set([read_certificate(each.der) for each in anchors], reference_identifier(host)))
+
+
+def advice(told: Cause, presented: Issued, given: Terms, offer: Offer | None = None, **options: bool) -> Explanation:
+    chain = sent(presented)
+    return advise(find_faults(told, chain, given.trust, NOW), chain, given, offer, **options)
+
+
+def test_all_faults_are_said_and_the_first_decides():
+    said = advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue("other.test", **EXPIRED), terms())
+    words = [EXPLANATIONS[cause].sentence for cause in (Cause.EXPIRED, Cause.HOSTNAME_MISMATCH)]
+    assert said.sentence.startswith(words[0])
+    assert "The backend's own certificate, CN=other.test, expired at " in said.sentence
+    assert f"Also: {words[1]}" in said.sentence
+    assert f"Also: {EXPLANATIONS[Cause.SELF_SIGNED_NOT_TRUSTED].sentence}" in said.sentence
+    assert said.remedy.startswith("Renew it at the backend")
+    assert said.action is None
+
+
+def test_names_are_said_with_their_kind():
+    said = advice(Cause.HOSTNAME_MISMATCH, with_dns_name(), terms(with_dns_name()))
+    assert f"It has dNSName {HOST}; the gateway looks for iPAddress {HOST}." in said.sentence
+    assert said.remedy.startswith("Pin this certificate in the trust settings and skip the check of names there")
+    usable = advice(Cause.HOSTNAME_MISMATCH, issue("a.test", "*.b.test", "127.0.0.2"), terms())
+    assert usable.remedy.startswith("Accept one of its names (a.test, 127.0.0.2) in the trust settings")
+
+
+def test_the_path_that_was_tried_is_shown_with_its_end():
+    presented = issue(HOST, by=BY_FIRST).followed_by(BY_FIRST, BY_SECOND)
+    offer = Offer(Role.INTERMEDIATE, read_certificate(BY_FIRST.der))
+    said = advice(Cause.UNKNOWN_ISSUER, presented, terms(SECOND), offer)
+    path = f"The gateway tried the path CN={HOST} -> CN=cross-signed, whose issuer, CN=first root, is neither sent"
+    assert path in said.sentence
+    assert "a certificate of CN=cross-signed that was issued by CN=second root, which is trusted" in said.sentence
+    assert said.remedy.startswith("Import the CA certificate that the backend sends, CN=cross-signed")
+    assert said.action is Action.IMPORT_CERTIFICATE
+
+
+def test_an_intermediate_is_asked_for_only_where_it_is_not_sent():
+    intermediate = issue(by=ROOT, ca=True, common_name="intermediate")
+    alone = issue(HOST, by=intermediate).alone
+    offer = Offer(Role.LEAF, read_certificate(alone.der))
+    said = advice(Cause.UNKNOWN_ISSUER, alone, terms(ROOT), offer)
+    assert said.remedy.startswith("Let the backend send the certificate of CN=intermediate if a trusted CA issued it")
+    whole = issue(HOST, by=intermediate).followed_by(intermediate)
+    assert "Let the backend send" not in advice(Cause.UNKNOWN_ISSUER, whole, terms(SECOND), offer).remedy
+
+
+def test_what_no_gateway_has_confirmed_is_tested_and_not_imported():
+    said = advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), terms(), asked=False)
+    assert said.action is Action.TEST_ENDPOINT
+    assert advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), terms()).action is None
+
+
+def test_what_a_gateway_has_accepted_before_it_stopped_is_no_fault():
+    """It told of the name, so that the path is trusted and valid, whatever a comparison says."""
+    faults = find_faults(Cause.HOSTNAME_MISMATCH, sent(issue("other.test", **EXPIRED)), terms().trust, NOW)
+    assert [each.cause for each in faults] == [Cause.HOSTNAME_MISMATCH]
+
+
+@pytest.mark.parametrize("told", CERTIFICATE_CAUSES)
+def test_what_the_gateway_says_is_always_among_the_faults_in_their_order(told: Cause):
+    faults = find_faults(told, sent(issue("other.test", start=DAY)), terms().trust, NOW)
+    causes = [each.cause for each in faults]
+    assert told in causes
+    assert causes == sorted(causes, key=CERTIFICATE_CAUSES.index)
+
+
+def test_only_what_holdfast_would_import_is_asked_about():
+    old = issue(ca=True, common_name="old", **EXPIRED)
+    chain = sent(issue(HOST, by=old).followed_by(old))
+    faults = find_faults(Cause.UNKNOWN_ISSUER, chain, terms().trust, NOW)
+    assert [offer.role for offer, _ in possible_offers(faults, chain, terms(), NOW)] == [Role.LEAF]
+    expired = sent(issue(HOST, **EXPIRED))
+    faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, expired, terms().trust, NOW)
+    assert not list(possible_offers(faults, expired, terms(), NOW))
+    first, second = (issue(HOST, identified=False) for _ in range(2))
+    faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, sent(second), terms(first).trust, NOW)
+    assert not list(possible_offers(faults, sent(second), terms(first), NOW))
