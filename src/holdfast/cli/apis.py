@@ -14,7 +14,7 @@ from holdfast.cli import completing
 from holdfast.cli.client import Client, connect, segment
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.help import ending
-from holdfast.cli.output import AsJson, Yes, confirm, date, say, write_facts, write_json, write_table
+from holdfast.cli.output import AsJson, date, say, write_facts, write_json, write_table
 from holdfast.cli.trust_exceptions import describe_exception, list_exceptions
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def create_api(
     }
     with connect() as client:
         made = client.call("POST", "/apis", json=body)
-    _written(
-        made, f"Created {_title(made)}. `holdfast api publish {made['name']}:{made['version']}` serves it.", as_json
+    write_api(
+        made, f"Created {title(made)}. `holdfast api publish {made['name']}:{made['version']}` serves it.", as_json
     )
 
 
@@ -101,57 +101,6 @@ def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
         write_facts(facts)
 
 
-@commands.command("publish", epilog=ending("holdfast api publish Pizza"))
-def publish_api(wanted: Wanted, as_json: AsJson = False) -> None:
-    """Serve an API."""
-    _move(wanted, "Publish", as_json)
-
-
-@commands.command("deprecate", epilog=ending("holdfast api deprecate Pizza:1.0.0"))
-def deprecate_api(wanted: Wanted, as_json: AsJson = False) -> None:
-    """Mark a published API as one that will go; it is still served."""
-    _move(wanted, "Deprecate", as_json)
-
-
-@commands.command("retire", epilog=ending("holdfast api retire Pizza:1.0.0"))
-def retire_api(wanted: Wanted, as_json: AsJson = False) -> None:
-    """Serve a deprecated API no longer, for good."""
-    _move(wanted, "Retire", as_json)
-
-
-@commands.command("demote", epilog=ending("holdfast api demote Pizza"))
-def demote_api(wanted: Wanted, as_json: AsJson = False) -> None:
-    """Serve a published API no longer; it can be published again."""
-    _move(wanted, "Demote to Created", as_json)
-
-
-@commands.command(
-    "delete",
-    epilog=ending("holdfast api delete Pizza:1.0.0", "holdfast api delete Pizza --delete-unused-certificates --yes"),
-)
-def delete_api(
-    wanted: Wanted,
-    delete_unused: Annotated[
-        bool, Option("--delete-unused-certificates", help="Delete the trust that no other API uses, too.")
-    ] = False,
-    yes: Yes = False,
-    as_json: AsJson = False,
-) -> None:
-    """Delete an API; say what is still trusted although no API uses it."""
-    with connect() as client:
-        api = find_api(client, wanted)
-        trust = " and the trust that no other API uses" if delete_unused else ""
-        confirm(f"Delete {_title(api)}, which is {api['lifeCycleStatus']}{trust}?", yes=yes)
-        query = {"deleteUnusedCertificates": "true"} if delete_unused else {}
-        left = client.call("DELETE", f"/apis/{segment(api['id'])}", params=query)
-    _written(api | left, f"Deleted {_title(api)}.", as_json)
-    if not as_json:
-        for each in left.get("deletedTrust", []):
-            say(f"Deleted for {each['origin']}: {_trust(each)}.")
-        for each in left.get("unusedTrust", []):
-            say(f"Still kept for {each['origin']}, which no API uses: {_trust(each)}.")
-
-
 def find_api(client: Client, wanted: str) -> dict[str, Any]:
     """Find an API by NAME, NAME:VERSION or id; raise CommandFailed for none, Misused for several."""
     if _ID.fullmatch(wanted):
@@ -170,7 +119,12 @@ def find_api(client: Client, wanted: str) -> dict[str, Any]:
     if len(found) > 1:
         versions = ", ".join(f"{each['name']}:{each['version']}" for each in found)
         raise Misused(f"There are several: {versions}. Write one of these.")
-    return client.get(f"/apis/{segment(found[0]['id'])}")
+    return client.get(api_path(found[0]))
+
+
+def api_path(api: dict[str, Any]) -> str:
+    """Give where REST has an API."""
+    return f"/apis/{segment(api['id'])}"
 
 
 def endpoint_url(api: dict[str, Any], environment: str) -> str | None:
@@ -218,27 +172,14 @@ def _origins(api: dict[str, Any]) -> "set[Origin]":
     return origins_of(endpoint_url(api, environment) for environment in ("production", "sandbox"))
 
 
-def _move(wanted: str, action: str, as_json: bool) -> None:
-    with connect() as client:
-        api = find_api(client, wanted)
-        change_lifecycle(client, api["id"], action)
-        after = client.get(f"/apis/{segment(api['id'])}")
-        _written(after, f"{_title(after)} is {after['lifeCycleStatus']}.", as_json)
-
-
-def _written(api: dict[str, Any], sentence: str, as_json: bool) -> None:
+def write_api(api: dict[str, Any], sentence: str, as_json: bool) -> None:
+    """Write an API for machines, or *sentence* for people."""
     if as_json:
         write_json(api)
     else:
         say(sentence)
 
 
-def _title(api: dict[str, Any]) -> str:
+def title(api: dict[str, Any]) -> str:
+    """Name an API, with version and context."""
     return f"{api['name']} {api['version']} ({api['context']})"
-
-
-def _trust(unused: dict[str, Any]) -> str:
-    parts = [f"certificate {alias}" for alias in unused["certificates"]]
-    parts += ["trust settings"] if unused["trustSettings"] else []
-    parts += ["client certificate"] if unused["clientCertificate"] else []
-    return ", ".join(parts)

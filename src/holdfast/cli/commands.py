@@ -60,7 +60,7 @@ COMMANDS = {
     "logout": Source("signing_in", "End the token that login kept, and forget it."),
     "whoami": Source("signing_in", "Say who asks which publisher, and until when."),
     "context": Source("context_commands", "The publishers that you are signed in to.", is_group=True),
-    "api": Source("apis", "APIs and their lifecycle.", is_group=True),
+    "api": Source("apis", "APIs and their lifecycle.", is_group=True, also=("api_changes",)),
     "certificate": Source(
         "certificates", "What is trusted for the endpoints of APIs.", is_group=True, also=("certificate_changes",)
     ),

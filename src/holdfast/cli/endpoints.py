@@ -10,8 +10,8 @@ from typer import Argument, Option
 from holdfast.apis.connection_settings import Protocol
 from holdfast.apis.endpoint import ENVIRONMENTS, Environment
 from holdfast.cli import completing
-from holdfast.cli.apis import Wanted, find_api
-from holdfast.cli.client import connect, segment
+from holdfast.cli.apis import Wanted, api_path, find_api
+from holdfast.cli.client import connect
 from holdfast.cli.exit_codes import CLIENT, ExitCode
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.help import ending
@@ -97,13 +97,14 @@ def set_connection(
     if not changes:
         raise Misused("Nothing to change. Add an option, such as --protocol http1; --help lists them.")
     with connect() as client:
-        api = find_api(client, wanted)
+        api, tag = client.read(api_path(find_api(client, wanted)))
         config = api["endpointConfig"]
         endpoint = config.get(f"{environment}_endpoints")
         if endpoint is None:
             raise CommandFailed(f"{api['name']} {api['version']} has no {environment} endpoint.")
         endpoint["config"] = (endpoint.get("config") or {}) | changes
-        after = client.call("PUT", f"/apis/{segment(api['id'])}", json={"endpointConfig": config})
+        body = {"endpointConfig": config}
+        after = client.call("PUT", api_path(api), json=body, headers={"If-Match": tag})
     if as_json:
         write_json(after)
     else:

@@ -16,6 +16,7 @@ from holdfast.cli.failures import CommandFailed
 from holdfast.cli.text import plain, plain_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -23,6 +24,8 @@ AsJson = Annotated[bool, Option("--json", help="Write JSON, for machines.")]
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
 MAX_ANSWER = 1024
 WIDE = 10_000  # columns where no terminal cuts lines
+SENTENCE = 40  # columns; longer values may be wrapped in a table
+GAP = 2  # between columns
 STYLES = {
     "Active": "green",
     "Expiring": "yellow",
@@ -57,18 +60,34 @@ def tell(text: str) -> None:
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str) -> None:
-    """Write a table, or the sentence *nothing* where it has no rows."""
+    """
+    Write a table, or the sentence *nothing* where it has no rows.
+
+    Where the terminal is too narrow for that, each row is a block of lines: no word is broken, and nothing is lost.
+    """
     from rich.table import Table
 
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for column in table.columns:
-        column.overflow = "fold"  # what is cut off cannot be copied
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-    if table.row_count:
-        _write(table)
-    else:
+    cells = [[_cell(value) for value in row] for row in rows]
+    if not cells:
         say(nothing)
+        return
+    console = _console()
+    least = [
+        _least_width([name, *map(str, values)]) for name, values in zip(columns, zip(*cells, strict=True), strict=True)
+    ]
+    if sum(least) + GAP * (len(columns) - 1) > console.width:
+        for number, row in enumerate(cells):
+            if number:
+                say("")
+            write_facts(zip(columns, row, strict=True))
+        return
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for column, width in zip(table.columns, least, strict=True):
+        column.min_width = width
+        column.overflow = "fold"  # what is cut off cannot be copied
+    for row in cells:
+        table.add_row(*row)
+    _write(console, table)
 
 
 def write_facts(facts: Iterable[tuple[str, object]]) -> None:
@@ -80,9 +99,10 @@ def write_facts(facts: Iterable[tuple[str, object]]) -> None:
     table.add_column(overflow="fold")
     for name, value in facts:
         for number, each in enumerate(value if isinstance(value, list) else [value]):
-            if each not in (None, ""):
-                table.add_row(name if number == 0 else "", _cell(each))
-    _write(table)
+            text = _cell(each)
+            if each is not None and text:
+                table.add_row(name if number == 0 else "", text)
+    _write(_console(), table)
 
 
 def date(moment: str) -> str:
@@ -114,19 +134,34 @@ def ask(question: str) -> str:
     return line.strip()
 
 
+def _least_width(values: Sequence[str]) -> int:
+    """Give the columns that values need below each other, if only sentences are wrapped, and no word is broken."""
+    from rich.cells import cell_len
+
+    width = max(map(cell_len, values))
+    return (
+        width if width <= SENTENCE else max(SENTENCE, *(cell_len(word) for value in values for word in value.split()))
+    )
+
+
 def _cell(value: object) -> "Text":
     from rich.text import Text
 
+    if isinstance(value, Text):
+        return value
     text = plain(str(value))
     return Text(text, style=STYLES.get(text, ""))
 
 
-def _write(table: "Table") -> None:
+def _console() -> "Console":
     from rich.console import Console
 
     # Where lines are not shown but read, they are not folded.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE
-    console = Console(highlight=False, markup=False, emoji=False, width=width)
+    return Console(highlight=False, markup=False, emoji=False, width=width)
+
+
+def _write(console: "Console", table: "Table") -> None:
     with console.capture() as capture:
         console.print(table)
     typer.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))

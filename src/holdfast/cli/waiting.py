@@ -26,7 +26,12 @@ def parse_within(text: str | float) -> float:
 
 Within = Annotated[
     float,
-    Option(parser=parse_within, metavar="DURATION", show_default="30s", help="How long --wait waits at most."),
+    Option(
+        parser=parse_within,
+        metavar="DURATION",
+        show_default=False,
+        help="How long --wait waits at most [default: 30s].",
+    ),
 ]
 
 

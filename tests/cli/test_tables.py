@@ -1,0 +1,65 @@
+"""Tables are readable on terminals of any width."""
+
+import pytest
+
+from holdfast.cli.output import write_facts, write_table
+
+COLUMNS = ["NAME", "ENDPOINT", "STATE"]
+ROWS = [
+    ("Pizza", "https://backend.example.internal:8443", "PUBLISHED"),
+    ("Pasta", "https://127.0.0.1:8443", "CREATED"),
+]
+REASON = "the backend is moved to another data center today, and its new certificate comes tomorrow"
+
+
+@pytest.fixture
+def written(monkeypatch, capsys):
+    """What is written, as lines, on a terminal of some columns."""
+
+    def written(columns, write, *arguments):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        write(*arguments)
+        return capsys.readouterr().out.splitlines()
+
+    return written
+
+
+def test_a_table_that_fits_is_a_table(written):
+    assert written(60, write_table, COLUMNS, ROWS, "") == [
+        "NAME   ENDPOINT                               STATE",
+        "Pizza  https://backend.example.internal:8443  PUBLISHED",
+        "Pasta  https://127.0.0.1:8443                 CREATED",
+    ]
+
+
+def test_a_table_that_does_not_fit_is_a_block_for_each_row(written):
+    assert written(32, write_table, COLUMNS, ROWS[1:] * 2, "") == [
+        "NAME      Pasta",
+        "ENDPOINT  https://127.0.0.1:8443",
+        "STATE     CREATED",
+        "",
+        "NAME      Pasta",
+        "ENDPOINT  https://127.0.0.1:8443",
+        "STATE     CREATED",
+    ]
+
+
+@pytest.mark.parametrize("columns", [40, 55, 80, 120])
+def test_words_are_not_broken_and_lines_not_too_long(written, columns):
+    rows = [("https://127.0.0.1:8443", "2026-12-01 10:00", "admin", REASON)]
+    lines = written(columns, write_table, ["ORIGIN", "UNTIL (UTC)", "BY", "REASON"], rows, "")
+    assert max(map(len, lines)) <= columns
+    words = " ".join(lines).split()
+    assert [word for value in rows[0] for word in value.split() if word not in words] == []
+
+
+@pytest.mark.parametrize("columns", [*range(1, 41), 1000])
+def test_no_width_is_too_narrow(written, columns):
+    assert written(columns, write_table, COLUMNS, ROWS, "") != []
+    assert written(columns, write_facts, [("Name", "Pizza"), ("Reason", [REASON, REASON])]) != []
+
+
+def test_without_a_terminal_nothing_is_wrapped(monkeypatch, capsys):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    write_table(COLUMNS, [("Pizza", REASON * 20, "PUBLISHED")], "")
+    assert len(capsys.readouterr().out.splitlines()) == 2
