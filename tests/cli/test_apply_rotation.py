@@ -90,7 +90,7 @@ def test_what_the_backend_no_longer_uses_is_retired_by_the_next_apply(holdfast, 
     files.apply(old)
     backend.present(new)
     files.apply(new)
-    wait_until(files.steps, within=30)  # until the gateway has seen the backend use the new one
+    wait_until(files.steps, within=90)  # until the gateway has seen the backend use the new one; it looks once a minute
     ended = files.command("diff", "-f", files.path)
     assert ended.code == 5
     assert re.fullmatch(
@@ -164,7 +164,7 @@ def test_previous_certificates_that_a_file_lists_stay_although_nobody_uses_them(
     fields = {"previousPem": old.pem.decode()}
     files.apply(new, **fields)
     note = "! The backend of pizza no longer uses the previous certificates."
-    wait_until(lambda: note in files.command.done("diff", "-f", files.path).output, within=30)
+    wait_until(lambda: note in files.command.done("diff", "-f", files.path).output, within=90)
     files.apply(new, **fields)
     assert files.trusted() == ({print_of(new)}, {print_of(old)})
 
