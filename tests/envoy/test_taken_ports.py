@@ -4,17 +4,22 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
 from backends import Backend
 from holdfast.gateway.process import find_envoy
-from running import COMMAND, START_WITHIN, Holdfast, is_running, wait_until
+from issuing import issue
+from running import COMMAND, START_WITHIN, Holdfast, is_running, wait_until, write_identity
 
 pytestmark = pytest.mark.envoy
 HOST = "127.0.0.1"
+IDENTITY = issue(HOST)
+TRUSTING = ssl.create_default_context(cadata=IDENTITY.pem.decode())
 
 
 def take(address):
@@ -47,9 +52,27 @@ def diagnosis(holdfast):
 
 
 @pytest.fixture(scope="module")
-def holdfast(tmp_path_factory):
+def go(tmp_path_factory):
+    """A file: while it isn't there, `Envoy` waits before it begins."""
+    file = tmp_path_factory.mktemp("envoy") / "go"
+    file.touch()
+    return file
+
+
+def waiting_envoy(go):
+    """Make an Envoy that waits for the file *go*."""
+    envoy = go.with_name("envoy")
+    envoy.write_text(f'#!/bin/sh\nwhile [ ! -e "{go}" ]; do sleep 0.05; done\nexec "{find_envoy()}" "$@"\n')
+    envoy.chmod(0o700)
+    return str(envoy)
+
+
+@pytest.fixture(scope="module")
+def holdfast(tmp_path_factory, go):
     """A Holdfast that listens on 127.0.0.1, by name, and on ::1."""
-    made = Holdfast(tmp_path_factory.mktemp("holdfast"))
+    directory = tmp_path_factory.mktemp("holdfast")
+    identity = write_identity(directory, IDENTITY)
+    made = Holdfast(directory, gateway_identity=identity, HOLDFAST_ENVOY=waiting_envoy(go))
     made.listen_by_name_and_on_ipv6()
     with made:
         yield made
@@ -61,9 +84,11 @@ def api(holdfast):
         yield holdfast.publish_api(backend.url(), backend.url())
 
 
-def test_a_port_that_was_taken_for_a_moment_is_served_without_a_restart(holdfast, api):
-    address = holdfast.gateway_url.removeprefix("http://")
-    problem = f"Can't listen on {address}: address already in use."
+def test_a_port_that_was_taken_for_a_moment_is_served_without_a_restart(holdfast, api, go):
+    options = ("gateway", "sandbox", "gateway-tls", "sandbox-tls")
+    addresses = [url.removeprefix("http://") for url in (holdfast.gateway_url, holdfast.sandbox_url)]
+    addresses += [f"{HOST}:{holdfast.tls_address(sandbox=sandbox)[1]}" for sandbox in (False, True)]
+    problems = [f"Can't listen on {address}: address already in use." for address in addresses]
 
     def metrics():
         return httpx.get(f"{holdfast.publisher_url}/metrics", auth=holdfast.rest.auth, trust_env=False).text
@@ -75,33 +100,36 @@ def test_a_port_that_was_taken_for_a_moment_is_served_without_a_restart(holdfast
 
     assert 'holdfast_listener_up{option="gateway"} 1.0' in metrics()
     envoy = holdfast.envoy
+    go.unlink()
     os.kill(envoy, signal.SIGKILL)
     wait_until(lambda: not is_running(envoy))
-    with take(address):
-        wait_until(lambda: failing(holdfast) == ["listener gateway"], within=20)
+    with ExitStack() as taken:
+        for address in addresses:
+            taken.enter_context(take(address))
+        go.touch()
+        wait_until(lambda: failing(holdfast) == [f"listener {option}" for option in options], within=20)
         assert 'holdfast_listener_up{option="gateway"} 0.0' in metrics()
-        assert 'holdfast_listener_up{option="sandbox"} 1.0' in metrics()
         assert diagnosis(holdfast) == (
             "failed",
-            problem,
+            problems[0],
             "End the program that uses it. The gateway tries again every few seconds, without a restart.",
         )
-        assert problem in overview()
+        page = overview()
+        assert all(problem in page for problem in problems)
     wait_until(lambda: not failing(holdfast), within=20)
-    assert holdfast.call(f"{api.path}/menu").status_code == 200
-    assert problem not in overview()
-    told = [line for line in holdfast.log_lines() if line.get("listener") == "gateway"]
-    assert [(line["event"], line.get("why")) for line in told] == [
-        ("gateway can't listen, and tries again", problem),
-        ("gateway listens again", None),
-    ]
+    for scheme, address in zip(("http", "http", "https", "https"), addresses, strict=True):
+        url = f"{scheme}://{address}{api.path}/menu"
+        assert httpx.get(url, verify=TRUSTING, trust_env=False).status_code == 200, url
+    assert "Can't listen" not in overview()
+    for listener, why in zip(options, problems, strict=True):
+        told = [line for line in holdfast.log_lines() if line.get("listener") == listener]
+        expected = [("gateway can't listen", why), ("gateway listens again", None)]
+        assert [(line["event"], line.get("why")) for line in told] == expected
 
 
 def test_a_start_is_ready_only_once_gateways_listen(tmp_path):
-    envoy, go = tmp_path / "envoy", tmp_path / "go"
-    envoy.write_text(f'#!/bin/sh\nwhile [ ! -e "{go}" ]; do sleep 0.05; done\nexec "{find_envoy()}" "$@"\n')
-    envoy.chmod(0o700)
-    slow = Holdfast(tmp_path, HOLDFAST_ENVOY=str(envoy))
+    go = tmp_path / "go"
+    slow = Holdfast(tmp_path, HOLDFAST_ENVOY=waiting_envoy(go))
     slow.begin()
     try:
         wait_until(lambda: failing(slow) == ["gateway"], START_WITHIN)

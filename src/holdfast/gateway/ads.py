@@ -20,13 +20,12 @@ from envoy.service.discovery.v3.discovery_pb2 import Resource as WireResource
 from google.protobuf.any_pb2 import Any
 
 from holdfast.gateway.access_log import FailedRequest, add_access_log
-from holdfast.gateway.bind_failure import bind_failure
 from holdfast.gateway.cache import Cache, Gateway
+from holdfast.gateway.listener_retry import ListenerRetry
 from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 from holdfast.gateway.subscription import Subscription, Update
 
 log = structlog.get_logger()
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0  # seconds until a listener whose address was taken is sent again
 _SHORTEST_LIFE = timedelta(milliseconds=1)
 SILENT_AFTER = 5.0  # seconds without a word from a gateway, until it is asked whether it is there
 ANSWERS_WITHIN = 5.0
@@ -67,8 +66,7 @@ class _Stream:
         self.gateway, self.watch = cache.connect(peer)
         self.ended = False
         self._subscriptions: dict[str, Subscription] = {}
-        self._pause = FIRST_PAUSE
-        self._retry: asyncio.TimerHandle | None = None
+        self._retry = ListenerRetry(self.gateway, self._subscriptions, self.watch.set)
 
     async def read(self, requests: AsyncIterator[DeltaDiscoveryRequest]) -> None:
         try:
@@ -76,8 +74,7 @@ class _Stream:
                 self._take(request)
         finally:
             self.ended = True
-            if self._retry:
-                self._retry.cancel()
+            self._retry.cancel()
             self.watch.set()
 
     def _take(self, request: DeltaDiscoveryRequest) -> None:
@@ -104,26 +101,11 @@ class _Stream:
     def _answer(self, subscription: Subscription, request: DeltaDiscoveryRequest) -> None:
         error = request.error_detail.message if request.HasField("error_detail") else None
         if subscription.answer(self.gateway, request.response_nonce, error):
-            if error is not None and not bind_failure(error):  # which `services/listening.py` tells once
+            if error is not None and request.type_url != LISTENER:  # `services/listening.py` tells about these once
                 log.error("gateway refused resources", gateway=self.gateway.id, type=request.type_url, error=error)
             if request.type_url == LISTENER:
-                self._send_again_later(subscription)
+                self._retry.answered()
             self._cache.tell_observers()
-
-    def _send_again_later(self, subscription: Subscription) -> None:
-        """Send listeners again whose addresses were taken; Envoy itself never tries again (measured)."""
-        refused = {name: each for (type_url, name), each in self.gateway.rejected.items() if type_url == LISTENER}
-        taken = [name for name, each in refused.items() if bind_failure(each.message)]
-        if not taken:
-            self._pause = FIRST_PAUSE
-        elif self._retry is None:
-            self._retry = asyncio.get_running_loop().call_later(self._pause, self._send_again, subscription, taken)
-            self._pause = min(self._pause * 2, LONGEST_PAUSE)
-
-    def _send_again(self, subscription: Subscription, names: list[str]) -> None:
-        self._retry = None
-        subscription.forget(names)
-        self.watch.set()
 
     def due(self) -> list[DeltaDiscoveryResponse]:
         """Say what the gateway must be told now, what is referred to first."""

@@ -5,8 +5,8 @@ Why Envoy can't listen on an address, read from what it says when it refuses a l
 import re
 from dataclasses import dataclass
 
-# Source: source/common/network/listen_socket_impl.cc, measured with 1.40.
-_TEXT = re.compile(r"cannot bind '(?P<address>[^']*)': (?P<reason>[^\n;]+)")
+# One line for each listener that was refused: "... NAME: cannot bind '[::1]:8280': Address already in use". Measured.
+_TEXT = re.compile(r"(?P<name>\S+): cannot bind '(?P<address>[^']*)': (?P<reason>.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,6 @@ class BindFailure:
     reason: str
 
 
-def bind_failure(message: str) -> BindFailure | None:
-    """Find the failure in the text of a NACK; None: the listener was refused for another reason."""
-    found = _TEXT.search(message)
-    return BindFailure(found["address"], found["reason"].strip()) if found else None
+def bind_failures(message: str) -> dict[str, BindFailure]:
+    """Find the failures in the text of a NACK by the listener's name; others were refused for other reasons."""
+    return {each["name"]: BindFailure(each["address"], each["reason"].strip()) for each in _TEXT.finditer(message)}

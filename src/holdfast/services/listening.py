@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from holdfast.gateway.bind_failure import bind_failure
+from holdfast.gateway.bind_failure import bind_failures
 from holdfast.gateway.cache import Cache, Gateway
 from holdfast.gateway.listeners import listener_name
 from holdfast.gateway.resource import LISTENER
@@ -28,12 +28,14 @@ class ListenerState:
     """
     A listener by the *option* that sets its addresses, and why a gateway doesn't listen there; empty: all do.
 
-    *is_refused* says that a gateway tried and can't; otherwise it may only need a moment.
+    *is_refused* says that a gateway tried and can't, *is_retried* that an address was in use, so that it tries again;
+    otherwise it may only need a moment.
     """
 
     option: str
     problem: str = ""
     is_refused: bool = False
+    is_retried: bool = False
 
 
 class Listening:
@@ -85,7 +87,7 @@ class Listening:
                 try:
                     await asyncio.wait_for(observer.wait(), READY_WITHIN)
                 except TimeoutError:
-                    if not any(each.is_refused for each in self.states()):
+                    if not any(each.is_retried for each in self.states()):
                         text = f"The gateway didn't start within {READY_WITHIN:.0f} seconds. {envoy_log} says why."
                         raise CannotStart(text) from None
         finally:
@@ -97,9 +99,9 @@ class Listening:
             return ListenerState(option, "No gateway is connected.")
         for gateway in self._cache.gateways:
             if rejection := gateway.rejected.get((LISTENER, name)):
-                failure = bind_failure(rejection.message)
+                failure = bind_failures(rejection.message).get(name)
                 said = cannot_listen(failure.address, failure.reason) if failure else rejection.message
-                return ListenerState(option, said, is_refused=True)
+                return ListenerState(option, said, is_refused=True, is_retried=failure is not None)
             if _key(gateway, name, resource.version) not in self._answering:
                 return ListenerState(option, "The gateway isn't listening yet.")
         return ListenerState(option)
@@ -128,7 +130,7 @@ class Listening:
         refused = {each.option: each.problem for each in self.states() if each.is_refused}
         for option, problem in refused.items():
             if self._refused.get(option) != problem:
-                log.error("gateway can't listen, and tries again", listener=option, why=problem)
+                log.error("gateway can't listen", listener=option, why=problem)
         for option in self._refused.keys() & {each.option for each in self.states() if not each.problem}:
             log.warning("gateway listens again", listener=option)
             del self._refused[option]
