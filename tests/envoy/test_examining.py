@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from backends import Backend
+from damaged import damaged_backend
 from issuing import Issued, issue
 from running import Holdfast, PublishedApi, wait_until
 
@@ -49,6 +50,19 @@ def test_a_name_that_differs_is_shown_beside_the_one_that_is_expected(holdfast: 
         "expected": f"iPAddress {HOST}",
         "presented": "dNSName other.test",
     }
+
+
+def test_a_certificate_that_cannot_be_read_is_named(holdfast: Holdfast):
+    damaged = b"\x31" + issue(ca=True).der[1:]
+    with damaged_backend([issue(HOST).der, damaged]) as url:
+        found = examined(holdfast, holdfast.publish_api(url))
+    assert (found["code"], len(found["presented"])) == ("unreadable_certificate", 1)
+    (unreadable,) = found["unreadable"]
+    assert (unreadable["position"], unreadable["size"]) == (2, len(damaged))
+    with holdfast.browser() as browser:
+        browser.post("/sign-in", data={"name": "admin", "password": holdfast.admin_password})
+        page = browser.get("/failures").text
+    assert "Certificate 2 can't be read: it doesn&#39;t begin like a certificate." in page
 
 
 def test_a_backend_that_wants_a_client_certificate_is_told_from_one_that_hangs_up(holdfast: Holdfast):

@@ -11,7 +11,7 @@ from rest.calls import APIS, FAILURES, SANDBOX, URL, assert_problem, create_api
 NOW = datetime.now(UTC)
 REFUSED, SELF_SIGNED = "delayed_connect_error:_Connection_refused", "depth_0:_self_signed_certificate"
 COMMON = {"environment", "gateway", "upstream", "code", "message", "remedy", "action", "reason", "flags", "requestId"}
-COMMON |= {"examinedTime", "presented", "difference", "causes", "suggestedCertificate"}
+COMMON |= {"examinedTime", "presented", "unreadable", "difference", "causes", "suggestedCertificate"}
 NAMES = {"apiId", "apiName", "apiVersion", "endpoint"}
 SUMS = {"since", "last", "times"}
 
@@ -71,6 +71,7 @@ def test_failures_of_all_apis_are_listed_the_newest_first(client, api, fail):
         "times": 1,
         "examinedTime": None,
         "presented": None,
+        "unreadable": None,
         "difference": None,
         "causes": [{"code": "self_signed_not_trusted", "difference": None}],
         "suggestedCertificate": None,

@@ -8,6 +8,7 @@ from fastapi import UploadFile
 
 from holdfast.certificates import parsing
 from holdfast.certificates.findings import Finding
+from holdfast.certificates.presented import Unreadable
 
 
 def findings_of(findings: Iterable[Finding]) -> list[dict[str, str]]:
@@ -22,6 +23,16 @@ def findings_of(findings: Iterable[Finding]) -> list[dict[str, str]]:
         }
         for finding in findings
     ]
+
+
+def describe_unreadable(certificate: Unreadable) -> dict[str, str | int]:
+    """Write a certificate that a backend presents and that can't be read."""
+    return {
+        "position": certificate.position,
+        "fingerprint": certificate.fingerprint,
+        "size": certificate.size,
+        "reason": certificate.why,
+    }
 
 
 def read(upload: UploadFile) -> bytes:

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from holdfast.certificates.description import described
 from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.certificates import describe_unreadable
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.verdicts import causes_of, suggestion_of, write_difference
@@ -83,6 +84,7 @@ def _examined(call: FailedCall) -> dict[str, Any]:
     return {
         "examinedTime": found.at.isoformat() if found else None,
         "presented": [described(each, found.at) for each in found.presented] if found else None,
+        "unreadable": [describe_unreadable(each) for each in found.unreadable] if found else None,
         "difference": write_difference(found.difference) if found else None,
         "causes": causes_of(found.verdict) if found and agrees else [{"code": call.cause.value, "difference": None}],
         "suggestedCertificate": suggestion_of(found.verdict) if found and agrees else None,

@@ -9,10 +9,9 @@ from starlette.concurrency import run_in_threadpool
 
 from holdfast.certificates.choices import choices
 from holdfast.certificates.description import described
-from holdfast.certificates.presented import Unreadable
 from holdfast.probe import Presentation, Unseen
 from holdfast.rest.authentication import Caller, Running
-from holdfast.rest.certificates import findings_of, read
+from holdfast.rest.certificates import describe_unreadable, findings_of, read
 from holdfast.rest.endpoint_certificates import Password
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.verdicts import causes_of, suggestion_of
@@ -94,7 +93,7 @@ def _presented(running: Runtime, endpoint: str, seen: Presentation | Unseen) -> 
     presented = [described(each, now) | {"role": role.value} for each, role in seen.presented.with_roles]
     return answer | {
         "presented": presented,
-        "unreadable": [_unreadable(each) for each in seen.presented.unreadable],
+        "unreadable": [describe_unreadable(each) for each in seen.presented.unreadable],
         "sent": seen.presented.count,
         "leftOut": len(seen.presented.unreadable) + seen.presented.beyond,
         "tlsVersion": seen.tls_version,
@@ -102,15 +101,6 @@ def _presented(running: Runtime, endpoint: str, seen: Presentation | Unseen) -> 
         "alpn": seen.alpn,
         "clientCertificateRequested": seen.asks_for_certificate,
         "problem": {"code": "connection_ended", "message": seen.ended} if seen.ended else None,
-    }
-
-
-def _unreadable(certificate: Unreadable) -> dict[str, Any]:
-    return {
-        "position": certificate.position,
-        "fingerprint": certificate.fingerprint,
-        "size": certificate.size,
-        "reason": certificate.why,
     }
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.comparison import Difference
+from holdfast.certificates.presented import Unreadable
 from holdfast.gateway.causes import Cause
 from holdfast.gateway.explanations import Explanation
 from holdfast.probe import Presentation
@@ -23,8 +24,9 @@ class Examination:
     """What a test of a failing backend showed, and the gateway's verdict in it."""
 
     at: datetime  # aware, UTC
-    presented: tuple[Certificate, ...]  # the backend's own first
+    presented: tuple[Certificate, ...]  # the backend's own first, unless it can't be read
     verdict: Verdict
+    unreadable: tuple[Unreadable, ...] = ()
 
     @property
     def difference(self) -> Difference | None:
@@ -50,4 +52,7 @@ class Examination:
 def examine_backend(probed: Probed, now: datetime) -> Examination:
     """Keep what a backend presented in a test, and the verdict."""
     seen = probed.presented
-    return Examination(now, seen.chain if isinstance(seen, Presentation) else (), probed.verdict)
+    if not isinstance(seen, Presentation):
+        return Examination(now, (), probed.verdict)
+    readable = tuple(certificate for certificate, _ in seen.presented.with_roles)
+    return Examination(now, readable, probed.verdict, seen.presented.unreadable)
