@@ -1,5 +1,8 @@
 """`holdfast api` creates, shows and moves APIs."""
 
+import json
+
+import httpx
 import pytest
 
 from cli.answering import answering
@@ -71,6 +74,43 @@ def test_an_api_that_is_not_there_is_said(command):
     assert command.refused("api", "show", "Piz").startswith("holdfast: There is no API Piz. `holdfast api list`")
     unknown = "00000000-0000-0000-0000-000000000000"
     assert "404" in command.refused("api", "delete", unknown, "--yes")
+
+
+def test_lifecycle_and_deletion_wait_until_gateways_obey(command, holdfast):
+    url = f"{holdfast.gateway_url}/pizza/1.0/x"
+    command.done("api", "create", "Pizza", "/pizza", "1.0", "--production", "http://127.0.0.1:1")
+    for words, state, status in (
+        (("publish", "Pizza"), "PUBLISHED", 503),
+        (("demote", "Pizza"), "CREATED", 404),
+        (("publish", "Pizza"), "PUBLISHED", 503),
+        (("deprecate", "Pizza"), "DEPRECATED", 503),
+        (("retire", "Pizza"), "RETIRED", 404),
+    ):
+        said = command.done("api", *words, "--wait").output
+        assert said == f"Pizza 1.0 (/pizza) is {state}: enforced on 1 gateway.\n"
+        assert httpx.get(url).status_code == status
+    command.done("api", "create", "Pasta", "/pasta", "1.0", "--production", "http://127.0.0.1:1")
+    command.done("api", "publish", "Pasta", "--wait")
+    found = command.done("api", "delete", "Pasta", "--yes", "--wait", "--json").json
+    assert found["enforcement"]["progress"] == "enforced"
+    assert httpx.get(f"{holdfast.gateway_url}/pasta/1.0/x").status_code == 404
+
+
+def test_waiting_for_a_lifecycle_that_no_gateway_follows_ends_with_6(alone):
+    state = {"progress": "waiting", "gateways": 2, "enforcedOn": 1, "milliseconds": None, "reason": ""}
+    api = {
+        "id": "1",
+        "name": "a",
+        "version": "1",
+        "context": "/a",
+        "lifeCycleStatus": "PUBLISHED",
+        "enforcement": state,
+    }
+    with answering(body=json.dumps({"list": [api], **api}).encode()) as server:
+        environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
+        for words in (("publish", "a"), ("delete", "a", "--yes")):
+            said = alone.refused("api", *words, "--wait", "--within", "0.1s", code=6, **environment)
+            assert said == "holdfast: It is saved, but after 0.1 seconds not in force: waiting for gateways (1 of 2).\n"
 
 
 def test_set_changes_what_options_name_and_leaves_the_rest(command, pizza):

@@ -190,6 +190,7 @@ REQUESTS = {
     },
     "GET /failures": nothing,
     "GET /failures/{request_id}": nothing,
+    "GET /gateways/enforcement": lambda *_: {"params": {"context": "/pizza", "version": "1.0"}},
     "GET /search": lambda *_: {"params": {"query": "pizza"}},
     "GET /settings": nothing,
     "GET /metrics": nothing,

@@ -41,8 +41,7 @@ class Api:
     @property
     def path(self) -> str:
         """Where the gateways answer: context and version, below a prefix for all organizations but the default one."""
-        tenant = "" if self.organization == DEFAULT_ORGANIZATION else f"{TENANT_PREFIX}/{self.organization}"
-        return f"{tenant}{self.context}/{self.version}"
+        return path_of(self.organization, self.context, self.version)
 
     def endpoint(self, environment: Environment) -> Endpoint | None:
         """The backend of *environment*, if it has one."""
@@ -92,3 +91,9 @@ def check_description(description: str) -> str:
     if len(description) > MAX_DESCRIPTION:
         raise InvalidField("description", f"The description is longer than {MAX_DESCRIPTION} characters.")
     return check_prose(description, "description", "The description")
+
+
+def path_of(organization: str, context: str, version: str) -> str:
+    """Give where the gateways answer, or would: below a prefix for all organizations but the default one."""
+    tenant = "" if organization == DEFAULT_ORGANIZATION else f"{TENANT_PREFIX}/{organization}"
+    return f"{tenant}{context}/{version}"

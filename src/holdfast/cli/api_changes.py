@@ -18,11 +18,14 @@ from holdfast.cli.apis import (
     title,
     write_api,
 )
-from holdfast.cli.client import connect
+from holdfast.cli.client import Client, connect
+from holdfast.cli.exit_codes import WAITING
 from holdfast.cli.failures import Misused
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, Yes, confirm, say
+from holdfast.cli.waiting import Wait, Within, in_words, write_when_settled
 
+ENFORCEMENT = "/gateways/enforcement"
 commands = typer.Typer()
 
 Url = Annotated[
@@ -77,38 +80,54 @@ def set_api(
         _say_left(after)
 
 
-@commands.command("publish", epilog=ending("holdfast api publish Pizza"))
-def publish_api(wanted: Wanted, as_json: AsJson = False) -> None:
+@commands.command(
+    "publish", epilog=ending("holdfast api publish Pizza", "holdfast api publish Pizza --wait", codes=WAITING)
+)
+def publish_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Serve an API."""
-    _move(wanted, "Publish", as_json)
+    _move(wanted, "Publish", wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("deprecate", epilog=ending("holdfast api deprecate Pizza:1.0.0"))
-def deprecate_api(wanted: Wanted, as_json: AsJson = False) -> None:
+@commands.command(
+    "deprecate",
+    epilog=ending("holdfast api deprecate Pizza:1.0.0", "holdfast api deprecate Pizza:1.0.0 --wait", codes=WAITING),
+)
+def deprecate_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Mark a published API as one that will go; it is still served."""
-    _move(wanted, "Deprecate", as_json)
+    _move(wanted, "Deprecate", wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("retire", epilog=ending("holdfast api retire Pizza:1.0.0"))
-def retire_api(wanted: Wanted, as_json: AsJson = False) -> None:
+@commands.command(
+    "retire", epilog=ending("holdfast api retire Pizza:1.0.0", "holdfast api retire Pizza:1.0.0 --wait", codes=WAITING)
+)
+def retire_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Serve a deprecated API no longer, for good."""
-    _move(wanted, "Retire", as_json)
+    _move(wanted, "Retire", wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("demote", epilog=ending("holdfast api demote Pizza"))
-def demote_api(wanted: Wanted, as_json: AsJson = False) -> None:
+@commands.command(
+    "demote", epilog=ending("holdfast api demote Pizza", "holdfast api demote Pizza --wait", codes=WAITING)
+)
+def demote_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Serve a published API no longer; it can be published again."""
-    _move(wanted, "Demote to Created", as_json)
+    _move(wanted, "Demote to Created", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command(
     "delete",
-    epilog=ending("holdfast api delete Pizza:1.0.0", "holdfast api delete Pizza --delete-unused-certificates --yes"),
+    epilog=ending(
+        "holdfast api delete Pizza:1.0.0",
+        "holdfast api delete Pizza --delete-unused-certificates --yes",
+        "holdfast api delete Pizza --yes --wait",
+        codes=WAITING,
+    ),
 )
 def delete_api(
     wanted: Wanted,
     delete_unused: DeleteUnused = False,
     yes: Yes = False,
+    wait: Wait = False,
+    within: Within = 30.0,
     as_json: AsJson = False,
 ) -> None:
     """Delete an API; say what is still trusted although no API uses it."""
@@ -118,17 +137,34 @@ def delete_api(
         confirm(f"Delete {title(api)}, which is {api['lifeCycleStatus']}{trust}?", yes=yes)
         query = {"deleteUnusedCertificates": "true"} if delete_unused else {}
         left = client.call("DELETE", api_path(api), params=query)
-    write_api(api | left, f"Deleted {title(api)}.", as_json)
-    if not as_json:
-        _say_left(left)
+        _write_settled(client, api | left, f"Deleted {title(api)}", wait=wait, within=within, as_json=as_json)
 
 
-def _move(wanted: str, action: str, as_json: bool) -> None:
+def _move(wanted: str, action: str, *, wait: bool, within: float, as_json: bool) -> None:
     with connect() as client:
         api = find_api(client, wanted)
         change_lifecycle(client, api["id"], action)
         after = client.get(api_path(api))
-        write_api(after, f"{title(after)} is {after['lifeCycleStatus']}.", as_json)
+        sentence = f"{title(after)} is {after['lifeCycleStatus']}"
+        _write_settled(client, after, sentence, wait=wait, within=within, as_json=as_json)
+
+
+def _write_settled(
+    client: Client, api: dict[str, Any], sentence: str, *, wait: bool, within: float, as_json: bool
+) -> None:
+    """Write what an API has become; with *wait*, once gateways serve it so, or no longer."""
+
+    def read() -> dict[str, Any]:
+        return client.get(ENFORCEMENT, context=api["context"], version=api["version"]) if wait else {}
+
+    def write(found: dict[str, Any]) -> None:
+        state = f": {in_words(found['enforcement'])}" if found else ""
+        shown = {"enforcement": found["enforcement"]} if found else {}
+        write_api(api | shown, f"{sentence}{state}.", as_json)
+        if not as_json:
+            _say_left(api)
+
+    write_when_settled(read, write, wait=wait, within=within, as_json=as_json)
 
 
 def _say_left(answer: dict[str, Any]) -> None:

@@ -4,18 +4,21 @@ How far the trust of an origin, or who may call an API, has come at the gateways
 
 from typing import Any
 
+from holdfast.services.enforcement import Enforcement
 from holdfast.services.runtime import Runtime
 
 
 def enforced(running: Runtime, organization: str, subject: str) -> dict[str, Any]:
     """Make the member `enforcement` for an origin, or for the id of an API whose callers need a certificate."""
-    found = running.enforcements.of_origins(organization, [subject])[subject]
+    return {"enforcement": write_enforcement(running.enforcements.of_origins(organization, [subject])[subject])}
+
+
+def write_enforcement(found: Enforcement) -> dict[str, Any]:
+    """Write how far a change has come."""
     return {
-        "enforcement": {
-            "progress": found.progress.value,
-            "gateways": found.gateways,
-            "enforcedOn": found.enforced_on,
-            "milliseconds": found.milliseconds,
-            "reason": found.reason,
-        }
+        "progress": found.progress.value,
+        "gateways": found.gateways,
+        "enforcedOn": found.enforced_on,
+        "milliseconds": found.milliseconds,
+        "reason": found.reason,
     }

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from holdfast.apis.endpoint import ENVIRONMENTS
 from holdfast.gateway.cache import Cache, Gateway, ResourceKey
-from holdfast.gateway.resource import CLUSTER
+from holdfast.gateway.resource import CLUSTER, ROUTES
 from holdfast.gateway.resources import ApiResources
+from holdfast.gateway.routes import scope_name
 from holdfast.services.snapshot import ApiKey, Snapshot
 from holdfast.store import journal
 from holdfast.store.database import Store
@@ -141,6 +143,25 @@ class Enforcements:
         with self._store.read() as session:
             behind = journal.last_change(session) > self._sequence
         return {origin: self._of((organization, origin), behind=behind) for origin in origins}
+
+    def of_path(self, path: str) -> Enforcement:
+        """Say whether every connected gateway routes what is below *path* as the database has it now, or not at all."""
+        with self._store.read() as session:
+            behind = journal.last_change(session) > self._sequence
+        gateways = self._cache.gateways
+        keys = [(ROUTES, scope_name(environment, path.split("/")[1])) for environment in ENVIRONMENTS]
+        follow = [each for each in gateways if not behind and all(self._follows(each, key) for key in keys)]
+        refused = [reason for each in gateways for key in keys if (reason := self._refused(each, key))]
+        if not gateways:
+            return Enforcement(Progress.NO_GATEWAY)
+        if refused:
+            return Enforcement(Progress.REFUSED, len(gateways), len(follow), reason=refused[0])
+        progress = Progress.ENFORCED if len(follow) == len(gateways) else Progress.WAITING
+        return Enforcement(progress, len(gateways), len(follow))
+
+    def _follows(self, gateway: Gateway, key: ResourceKey) -> bool:
+        version = self._version(key)
+        return gateway.has(key, version) if version else key not in gateway.acknowledged
 
     def _of(self, origin: OriginKey, *, behind: bool) -> Enforcement:
         keys, gateways, change = self._keys(origin), self._cache.gateways, self._changes.get(origin)
