@@ -6,6 +6,7 @@ from functools import partial
 from cryptography import x509
 
 from circumstances import NOTHING
+from holdfast.certificates.certificate import Certificate, read_certificate
 from issuing import (
     CLIENTS_ONLY,
     DAY,
@@ -23,6 +24,12 @@ OLD_ROOT = issue(ca=True, common_name="expired root", **EXPIRED)
 CROSS_KEY = p256()
 FIRST, SECOND = (issue(ca=True, common_name=f"{name} root") for name in ("first", "second"))
 BY_FIRST, BY_SECOND = (issue(by=each, ca=True, common_name="cross-signed", key=CROSS_KEY) for each in (FIRST, SECOND))
+
+
+def chain_of(presented: Issued) -> list[Certificate]:
+    """The certificates that a server sends, its own first."""
+    every = (presented.certificate, *presented.issuers)
+    return [read_certificate(Issued(each, presented.key, ()).der) for each in every]
 
 
 def through(**options: object) -> Kind:

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from backends import Backend, closed_port
 from browser.conftest import sign_in, violations
-from issuing import Issued, issue
+from issuing import DAY, Issued, issue
 from running import Holdfast, PublishedApi, wait_until
 
 THEMES = ("light", "dark")
@@ -142,6 +142,23 @@ def test_the_focus_goes_to_the_page_when_what_has_it_is_mended(signed_in: Page, 
         expect(item(signed_in, api)).to_have_count(0)
         expect(signed_in.get_by_role("main")).to_be_focused()
         holdfast.delete_certificate(alias)
+        holdfast.delete_api(api)
+
+
+def test_nothing_is_offered_for_an_expired_backend_that_holdfast_would_refuse(signed_in: Page, holdfast: Holdfast):
+    with Backend(issue("localhost", start=-9 * DAY, end=-DAY)) as backend:
+        api = holdfast.publish_api(backend.url(host="localhost"))
+        fail(holdfast, api)
+        signed_in.goto("/failures")
+        shown = item(signed_in, api)
+        expect(shown.locator(".code-badge")).to_have_text("expired")
+        expect(shown).to_contain_text("an expired certificate can't be imported")
+        expect(shown.get_by_role("link", name="Import the certificate")).to_have_count(0)
+        signed_in.goto(f"/apis/{api.id}/certificates/new")
+        signed_in.get_by_role("button", name="Fetch from endpoint").click()
+        expect(signed_in.get_by_role("radio", name="The backend's own certificate")).to_be_disabled()
+        expect(signed_in.get_by_text("It can't be imported, because it has expired.")).to_be_visible()
+        assert violations(signed_in) == []
         holdfast.delete_api(api)
 
 

@@ -4,12 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.findings import Code, Finding, Severity, examine_presented
 from holdfast.certificates.identity import reference_identifier
 from issuing import CLIENTS_ONLY, DAY, MD5_WITH_RSA, UNKNOWN_EXTENSION, Issued, alter, issue, key_usage
 from kinds import BELIEVED, HOST, INTERMEDIATE, ROOT, RSA_ROOT, STILL_REFUSED
-from presented import SEVERAL
+from presented import SEVERAL, chain_of
 
 NOW = datetime.now(UTC)
 KINDS = BELIEVED | STILL_REFUSED | SEVERAL
@@ -17,8 +16,7 @@ EXPIRED = {"start": -9 * DAY, "end": -DAY}
 
 
 def found(presented: Issued, host: str = HOST) -> list[Finding]:
-    chain = [Issued(each, presented.key, ()).der for each in (presented.certificate, *presented.issuers)]
-    return examine_presented([read_certificate(each) for each in chain], [reference_identifier(host)], NOW)
+    return examine_presented(chain_of(presented), [reference_identifier(host)], NOW)
 
 
 def codes(presented: Issued) -> list[str]:

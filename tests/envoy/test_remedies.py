@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from holdfast.certificates.certificate import read_certificate
-from issuing import Issued
 from kinds import STILL_REFUSED, Kind
-from presented import SEVERAL
+from presented import SEVERAL, chain_of
 from running import Holdfast
 
 pytestmark = pytest.mark.envoy
@@ -47,9 +45,7 @@ def codes(verdict: dict[str, Any]) -> list[str]:
 def sent(kind: Kind) -> dict[str, bytes]:
     """The certificates that the backend sends, by fingerprint."""
     assert kind.presented
-    every = (kind.presented.certificate, *kind.presented.issuers)
-    made = [Issued(each, kind.presented.key, ()) for each in every]
-    return {read_certificate(each.der).fingerprint: each.pem for each in made}
+    return {each.fingerprint: each.pem.encode() for each in chain_of(kind.presented)}
 
 
 @contextmanager

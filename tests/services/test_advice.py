@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.choices import Role
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.trust import trust_set
@@ -16,14 +16,9 @@ from holdfast.services.offers import Offer, possible_offers
 from holdfast.services.tested_trust import Terms
 from issuing import DAY, Issued, issue
 from kinds import EXPIRED, HOST, ROOT
-from presented import BY_FIRST, BY_SECOND, SECOND, with_dns_name
+from presented import BY_FIRST, BY_SECOND, SECOND, chain_of, with_dns_name
 
 NOW = datetime.now(UTC)
-
-
-def sent(presented: Issued) -> list[Certificate]:
-    every = (presented.certificate, *presented.issuers)
-    return [read_certificate(Issued(each, presented.key, ()).der) for each in every]
 
 
 def terms(*anchors: Issued, host: str = HOST) -> Terms:
@@ -31,7 +26,7 @@ def terms(*anchors: Issued, host: str = HOST) -> Terms:
 
 
 def advice(told: Cause, presented: Issued, given: Terms, offer: Offer | None = None, **options: bool) -> Explanation:
-    chain = sent(presented)
+    chain = chain_of(presented)
     return advise(find_faults(told, chain, given.trust, NOW), chain, given, offer, **options)
 
 
@@ -65,7 +60,7 @@ def test_the_path_that_was_tried_is_shown_with_its_end():
     assert said.action is Action.IMPORT_CERTIFICATE
 
 
-def test_an_intermediate_is_asked_for_only_where_it_is_not_sent():
+def test_an_intermediate_is_asked_for_only_where_it_is_not_chain_of():
     intermediate = issue(by=ROOT, ca=True, common_name="intermediate")
     alone = issue(HOST, by=intermediate).alone
     offer = Offer(Role.LEAF, read_certificate(alone.der))
@@ -83,13 +78,13 @@ def test_what_no_gateway_has_confirmed_is_tested_and_not_imported():
 
 def test_what_a_gateway_has_accepted_before_it_stopped_is_no_fault():
     """It told of the name, so that the path is trusted and valid, whatever a comparison says."""
-    faults = find_faults(Cause.HOSTNAME_MISMATCH, sent(issue("other.test", **EXPIRED)), terms().trust, NOW)
+    faults = find_faults(Cause.HOSTNAME_MISMATCH, chain_of(issue("other.test", **EXPIRED)), terms().trust, NOW)
     assert [each.cause for each in faults] == [Cause.HOSTNAME_MISMATCH]
 
 
 @pytest.mark.parametrize("told", CERTIFICATE_CAUSES)
 def test_what_the_gateway_says_is_always_among_the_faults_in_their_order(told: Cause):
-    faults = find_faults(told, sent(issue("other.test", start=DAY)), terms().trust, NOW)
+    faults = find_faults(told, chain_of(issue("other.test", start=DAY)), terms().trust, NOW)
     causes = [each.cause for each in faults]
     assert told in causes
     assert causes == sorted(causes, key=CERTIFICATE_CAUSES.index)
@@ -97,12 +92,12 @@ def test_what_the_gateway_says_is_always_among_the_faults_in_their_order(told: C
 
 def test_only_what_holdfast_would_import_is_asked_about():
     old = issue(ca=True, common_name="old", **EXPIRED)
-    chain = sent(issue(HOST, by=old).followed_by(old))
+    chain = chain_of(issue(HOST, by=old).followed_by(old))
     faults = find_faults(Cause.UNKNOWN_ISSUER, chain, terms().trust, NOW)
     assert [offer.role for offer, _ in possible_offers(faults, chain, terms(), NOW)] == [Role.LEAF]
-    expired = sent(issue(HOST, **EXPIRED))
+    expired = chain_of(issue(HOST, **EXPIRED))
     faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, expired, terms().trust, NOW)
     assert not list(possible_offers(faults, expired, terms(), NOW))
     first, second = (issue(HOST, identified=False) for _ in range(2))
-    faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, sent(second), terms(first).trust, NOW)
-    assert not list(possible_offers(faults, sent(second), terms(first), NOW))
+    faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, chain_of(second), terms(first).trust, NOW)
+    assert not list(possible_offers(faults, chain_of(second), terms(first), NOW))

@@ -66,7 +66,9 @@ customElements.define("live-list", class extends HTMLElement {
   update(item, told) {
     for (const part of item.querySelectorAll("[data-part]")) {
       const fresh = told.querySelector(`[data-part="${part.dataset.part}"]`);
-      if (fresh && fresh.dataset.value !== part.dataset.value) part.replaceWith(fresh);
+      if (!fresh || fresh.dataset.value === part.dataset.value) continue;
+      this.keepFocus(part);
+      part.replaceWith(fresh);
     }
   }
 
