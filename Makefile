@@ -36,9 +36,10 @@ check: install ## lint, types, floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install ## measure time to trust and long lists; writes docs/benchmarks.md
+bench: install ## measure time to trust, long lists and the start of the command; writes docs/benchmarks.md
 	$(BIN)/python bench/time_to_trust.py
 	$(BIN)/python bench/lists.py
+	$(BIN)/python bench/command_start.py
 
 lock: install ## resolve requirements/*.in into hashed locks
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/run.in -o requirements/run.txt
