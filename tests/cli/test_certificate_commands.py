@@ -96,8 +96,12 @@ def test_certificates_are_listed_shown_replaced_downloaded_and_deleted(command, 
     assert (tmp_path / "out.pem").read_bytes() == other.pem
 
     assert "Nobody answered" in command.refused("certificate", "delete", "pizza")
-    assert command.done("certificate", "delete", "pizza", "--yes").output == "Deleted pizza.\n"
+    said = command.done("certificate", "delete", "pizza", "--yes", "--wait").output
+    assert re.fullmatch(r"Deleted pizza: enforced on 1 gateway \(\d+ ms\)\.\n", said)
     assert "404" in command.refused("certificate", "show", "pizza")
+    command.done("certificate", "add", "pizza", published, "-", stdin=backend[0].pem)
+    command.done("api", "delete", "Pizza", "--yes")
+    assert command.done("certificate", "delete", "pizza", "--yes", "--wait").output == "Deleted pizza.\n"
 
 
 @pytest.mark.envoy

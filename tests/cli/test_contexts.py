@@ -152,7 +152,7 @@ def test_a_file_of_before_contexts_is_read_and_its_token_is_ended_if_login_made_
 
 def test_logins_at_once_are_all_kept(alone):
     names = [f"c{number}" for number in range(12)]
-    who = Credentials("berta", token="hfp_x", expires_at=LATER, made=True)
+    who = Credentials("berta", token="hfp_x", expires_at=LATER, by_login=True)
 
     def keep(name):
         keep_context(name, Context(Publisher(f"https://{name}.example"), who), alone.environment)

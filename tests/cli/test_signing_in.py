@@ -26,8 +26,8 @@ def kept(command: Command):
     return credentials_file(command.environment)
 
 
-def token(shown="hfp_kept", expires_at=LATER, made=True):
-    return Credentials("berta", token=shown, expires_at=expires_at, made=made)
+def token(shown="hfp_kept", expires_at=LATER, by_login=True):
+    return Credentials("berta", token=shown, expires_at=expires_at, by_login=by_login)
 
 
 def keep(publisher, who, environment):

@@ -2,6 +2,7 @@
 The commands of `holdfast certificate` that change what is trusted.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +16,8 @@ from holdfast.cli.failures import CommandFailed, Misused, Refused
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, Yes, confirm, say, tell, write_json
 from holdfast.cli.passwords import PasswordStdin
-from holdfast.cli.waiting import Wait, Within, in_words, write_when_settled
+from holdfast.cli.trust import SETTINGS
+from holdfast.cli.waiting import Wait, Within, in_words, wait_until_enforced, write_when_settled
 
 if TYPE_CHECKING:
     from holdfast.certificates.parsing import Upload
@@ -110,18 +112,33 @@ def undo_replacement(alias: Alias, wait: Wait = False, within: Within = 30.0, as
 
 
 @commands.command(
-    "delete", epilog=ending("holdfast certificate delete pizza", "holdfast certificate delete pizza --yes")
+    "delete",
+    epilog=ending("holdfast certificate delete pizza", "holdfast certificate delete pizza --yes --wait", codes=WAITING),
 )
-def delete_certificate(alias: Alias, yes: Yes = False, as_json: AsJson = False) -> None:
+def delete_certificate(
+    alias: Alias, yes: Yes = False, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False
+) -> None:
     """End the trust in what is under ALIAS, for open connections too."""
     with connect() as client:
         found = client.get(certificate_path(alias))
         confirm(f"Delete {alias}, trusted for {found['endpoint']}?", yes=yes)
         client.call("DELETE", certificate_path(alias))
+        state = _wait_for_origin(client, found["endpoint"], within) if wait else ""
     if as_json:
         write_json(found)
     else:
-        say(f"Deleted {alias}.")
+        say(f"Deleted {alias}{state}.")
+
+
+def _wait_for_origin(client: Client, endpoint: str, within: float) -> str:
+    """Wait until gateways have what is left of an origin's trust, and say so; no gateway needs it where no API does."""
+    try:
+        found = wait_until_enforced(partial(client.get, SETTINGS, endpoint=endpoint), within, also_unserved=True)
+    except Refused as error:
+        if error.status == 400:
+            return ""  # no API has such an endpoint
+        raise
+    return "" if found["enforcement"]["progress"] == "not served" else f": {in_words(found['enforcement'])}"
 
 
 def _open(file: str, password_stdin: bool) -> "Upload":

@@ -13,8 +13,8 @@ from typer import Option
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
-from holdfast.cli.chosen import chosen
 from holdfast.cli.completion_scripts import use_own_scripts
+from holdfast.cli.context_choice import context_choice
 from holdfast.cli.exit_codes import MEANINGS, ExitCode
 from holdfast.cli.failures import CommandFailed, Interrupted
 from holdfast.cli.text import plain
@@ -83,7 +83,7 @@ def _group(module: str) -> TyperGroup:
 
 def _choose(name: str) -> None:
     if name:
-        chosen.set(name)
+        context_choice.set(name)
 
 
 def _context_option() -> Any:
@@ -149,7 +149,7 @@ class Commands(TyperGroup):
 
     def make_context(self, *arguments: Any, **more: Any) -> Any:
         """Begin anew: no context is chosen yet."""
-        chosen.set("")
+        context_choice.set("")
         return super().make_context(*arguments, **more)
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
@@ -160,7 +160,7 @@ class Commands(TyperGroup):
             name, args = (name, args[1:]) if equals else (args[1] if len(args) > 1 else "", args[2:])
             if not name and not ctx.resilient_parsing:
                 ctx.fail(f"Option {first!r} requires an argument.")
-            chosen.set(name)
+            context_choice.set(name)
         if args and args[0].startswith(("--install-completion", "--show-completion")):
             use_own_scripts()
         return super().parse_args(ctx, args)

@@ -69,7 +69,7 @@ def end_context(name: str, context: Context) -> None:
     left = forget_context(name)
     if ended:
         say(f"Signed out of {context.publisher.url}; the token is ended.")
-    elif context.who.made is False:
+    elif context.who.by_login is False:
         until = f"{context.who.expires_at:%Y-%m-%d}"
         say(f"Signed out of {context.publisher.url}. Login didn't make the token, so it stays valid until {until}.")
     else:

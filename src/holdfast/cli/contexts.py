@@ -214,9 +214,9 @@ def _context(values: dict[str, Any]) -> Context:
     given = {name: value for name, value in values.items() if isinstance(value, str)}
     if not (given["url"] and given["user"] and given["token"]):
         raise ValueError("A context has a URL, a user and a token.")
-    made = values.get("made")  # earlier versions did not write it
-    made = made if isinstance(made, bool) else None
-    who = Credentials(given["user"], token=given["token"], expires_at=moment(given["expires"]), made=made)
+    by_login = values.get("by_login")  # earlier versions did not write it
+    by_login = by_login if isinstance(by_login, bool) else None
+    who = Credentials(given["user"], token=given["token"], expires_at=moment(given["expires"]), by_login=by_login)
     ca_file = Path(given["ca_file"]) if given.get("ca_file") else None
     return Context(Publisher(given["url"], ca_file, values.get("insecure_http") is True), who)
 
@@ -229,7 +229,7 @@ def _values(context: Context) -> dict[str, object]:
         "insecure_http": publisher.insecure_http,
         "user": who.user,
         "token": who.token,
-        "made": who.made,
+        "by_login": who.by_login,
         "expires": who.expires_at.isoformat() if who.expires_at else "",
     }
     return {name: value for name, value in values.items() if value not in ("", None)}

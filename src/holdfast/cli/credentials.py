@@ -5,7 +5,7 @@ Which Holdfast is asked, and on whose behalf: by --context, else from the enviro
 import os
 from collections.abc import Mapping
 
-from holdfast.cli.chosen import chosen
+from holdfast.cli.context_choice import context_choice
 from holdfast.cli.contexts import Context, Contexts, find_context, read_contexts
 from holdfast.cli.failures import Misused, NotSignedIn
 from holdfast.cli.publisher import DEFAULT_URL, Credentials, Publisher, check_publisher, strip_url
@@ -22,7 +22,7 @@ def find(environment: Mapping[str, str] = os.environ) -> tuple[Publisher, Creden
         Misused: The URL cannot be used.
         CommandFailed: There is no such context, the file cannot be read, or others can read it.
     """
-    if name := chosen.get():
+    if name := context_choice.get():
         return _of_context(find_context(read_contexts(environment), name), environment)
     given = _of_environment(environment)
     url = environment.get("HOLDFAST_URL", "")
@@ -46,7 +46,7 @@ def find(environment: Mapping[str, str] = os.environ) -> tuple[Publisher, Creden
 
 def context_name(contexts: Contexts, environment: Mapping[str, str] = os.environ) -> str:
     """Name the context that --context, the environment or the last login chose; empty for none."""
-    return chosen.get() or environment.get("HOLDFAST_CONTEXT", "") or contexts.current
+    return context_choice.get() or environment.get("HOLDFAST_CONTEXT", "") or contexts.current
 
 
 def _kept(contexts: Contexts, environment: Mapping[str, str]) -> Context | None:

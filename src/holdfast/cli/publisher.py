@@ -35,7 +35,7 @@ class Credentials:
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
     expires_at: datetime | None = None  # aware; of a token that `holdfast login` kept, and of no other
-    made: bool | None = False  # `holdfast login` made the token, so that `logout` ends it; None: nobody knows
+    by_login: bool | None = False  # `holdfast login` made the token, so that `logout` ends it; None: nobody knows
 
     @property
     def is_kept(self) -> bool:

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from holdfast.cli.chosen import chosen
 from holdfast.cli.client import Client
+from holdfast.cli.context_choice import context_choice
 from holdfast.cli.context_commands import end_context
 from holdfast.cli.contexts import (
     Context,
@@ -178,7 +178,7 @@ def _new_token(publisher: Publisher, user: str | None, password_stdin: bool) -> 
     password = read_password(f"Password of {name}", stdin=password_stdin)
     with Client(publisher, Credentials(name, password)) as client:
         made = make_token(client, datetime.now(UTC))
-    return kept_as(name, made["token"], made, publisher, made=True)
+    return kept_as(name, made["token"], made, publisher, by_login=True)
 
 
 def _given_token(publisher: Publisher) -> Credentials:
@@ -187,7 +187,7 @@ def _given_token(publisher: Publisher) -> Credentials:
         name, found = client.get("/account")["name"], current_token(client)
     if found is None:
         raise Misused("It is the token of an application, which ends soon. Make one on the page Tokens.")
-    return kept_as(name, token, found, publisher, made=False)
+    return kept_as(name, token, found, publisher, by_login=False)
 
 
 def _read_contexts() -> tuple[Contexts, CommandFailed | None]:
@@ -203,7 +203,7 @@ def _read_contexts() -> tuple[Contexts, CommandFailed | None]:
 def _place(contexts: Contexts, url: str | None, ca_file: str | None, *, insecure_http: bool) -> tuple[str, Publisher]:
     """Decide which context is signed in to, and where its publisher is."""
     environment = os.environ
-    name = chosen.get() or environment.get("HOLDFAST_CONTEXT", "")
+    name = context_choice.get() or environment.get("HOLDFAST_CONTEXT", "")
     present = contexts.by_name.get(check_context_name(name)) if name else None
     kept = present.publisher if present and not url else None
     publisher = check_publisher(

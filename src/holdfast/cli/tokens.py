@@ -38,10 +38,10 @@ def current_token(client: Client) -> dict[str, Any] | None:
         raise
 
 
-def kept_as(user: str, secret: str, described: dict[str, Any], publisher: Publisher, *, made: bool) -> Credentials:
+def kept_as(user: str, secret: str, described: dict[str, Any], publisher: Publisher, *, by_login: bool) -> Credentials:
     """Give the token *secret* of *user*, which REST has *described*, as it is kept."""
     try:
-        return Credentials(user, token=secret, expires_at=moment(described["expiresTime"]), made=made)
+        return Credentials(user, token=secret, expires_at=moment(described["expiresTime"]), by_login=by_login)
     except (TypeError, ValueError) as error:
         raise CannotConnect(f"{publisher.url} does not say when its token ends. Look at its URL.") from error
 
@@ -55,12 +55,12 @@ def end_token(publisher: Publisher, who: Credentials) -> bool:
     Raises:
         CommandFailed: It may still be valid; the text says until when.
     """
-    if who.made is False:
+    if who.by_login is False:
         return False
     try:
         with Client(publisher, who, timeout=TOLD_WITHIN) as client:
             # An earlier version did not write down who made it.
-            if who.made is None and not str((current_token(client) or {}).get("name", "")).startswith(MADE_BY):
+            if who.by_login is None and not str((current_token(client) or {}).get("name", "")).startswith(MADE_BY):
                 return False
             client.call("DELETE", CURRENT)
     except NotSignedIn:

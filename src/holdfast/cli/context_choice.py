@@ -4,4 +4,4 @@ The context that --context chose for this command.
 
 from contextvars import ContextVar
 
-chosen: ContextVar[str] = ContextVar("chosen", default="")  # empty: none
+context_choice: ContextVar[str] = ContextVar("context_choice", default="")  # empty: none
