@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -37,7 +38,7 @@ def test_a_truststore_with_many_rounds_is_opened(rounds: int, algorithm: PBES):
     data = truststore(rounds, algorithm)
     with SLOW.work() as work:
         assert parse(data, PASSWORD, work).certificates[0].der == OWN.der
-    with pytest.raises(TooManyIterations, match="00,000 rounds of hashing; at most 100,000"):
+    with pytest.raises(TooManyIterations, match="00,000 rounds of hashing; the limit is 100,000"):
         parse(data, PASSWORD)
 
 
@@ -55,7 +56,7 @@ def test_an_identity_with_a_million_rounds_is_opened():
 
 def test_more_than_a_million_rounds_are_refused_before_the_first_one():
     data = truststore(MILLION).replace(MILLION.to_bytes(3, "big"), (MILLION + 1).to_bytes(3, "big"))
-    with pytest.raises(TooManyIterations, match="1,000,001 rounds of hashing; at most 1,000,000"):
+    with pytest.raises(TooManyIterations, match="1,000,001 rounds of hashing; the limit is 1,000,000"):
         parse(data, PASSWORD, Work(lambda *_: pytest.fail("it was begun")))
 
 
@@ -76,7 +77,7 @@ def test_a_file_that_takes_too_long_is_given_up_with_a_sentence():
 
 
 def test_few_files_wait_and_the_others_are_refused_at_once():
-    slow = SlowDerivation(at_once=1, waiting=2, seconds=60)
+    slow = SlowDerivation(at_once=1, waiting=2, seconds=60, of_user=4)
     how = Derivation("sha512", b"salt", 300_000, pbkdf2=True)
     begun = threading.Barrier(4)
 
@@ -105,7 +106,20 @@ def test_a_file_keeps_its_place_until_it_is_opened():
     assert derive(slow, how, 20, None)
 
 
-def derive(slow: SlowDerivation, how: Derivation, size: int, password: str | None) -> bytes:
-    with slow.work() as work:
+def test_one_user_has_two_of_the_places():
+    slow, how = SlowDerivation(at_once=1, waiting=4, seconds=60), Derivation("sha1", b"salt", 1, pbkdf2=True)
+    with ExitStack() as files:
+        for user in ("amy", "amy", "ben"):
+            work = files.enter_context(slow.work(user))
+            assert work.derive_slowly
+            work.derive_slowly(how, MAC_KEY, 20, None)
+        with pytest.raises(TooManyFiles):
+            derive(slow, how, 20, None, "amy")
+        assert derive(slow, how, 20, None, "ben")
+    assert derive(slow, how, 20, None, "amy")
+
+
+def derive(slow: SlowDerivation, how: Derivation, size: int, password: str | None, user: str = "") -> bytes:
+    with slow.work(user) as work:
         assert work.derive_slowly
         return work.derive_slowly(how, MAC_KEY, size, password)

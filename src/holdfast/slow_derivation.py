@@ -12,51 +12,71 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from typing import Final
 
 from holdfast.certificates import hashing
 from holdfast.certificates.derivation import Derivation, Work
 from holdfast.certificates.errors import OpeningTooSlow
+from holdfast.shares import Shares
 
 SECONDS: Final = 10.0  # for all keys of a file, waiting included
 MAX_WAITING: Final = 4  # files, each of which occupies a thread
+MAX_OF_USER: Final = 2  # files that one user opens or lets wait, so that none can take all places
 
 
 class TooManyFiles(RuntimeError):
-    """So many files with many rounds are being opened that there is no place left to wait."""
+    """So many files with many rounds are being opened, or by this user, that there is no place left to wait."""
 
 
 class SlowDerivation:
     """Derives the keys of *at_once* files at a time, by default half as many as there are processors."""
 
-    def __init__(self, at_once: int = 0, waiting: int = MAX_WAITING, seconds: float = SECONDS) -> None:
+    def __init__(
+        self, at_once: int = 0, waiting: int = MAX_WAITING, seconds: float = SECONDS, of_user: int = MAX_OF_USER
+    ) -> None:
         count = at_once or max(1, (os.cpu_count() or 1) // 2)
         self._running = BoundedSemaphore(count)
-        self._places = BoundedSemaphore(count + waiting)
+        self._places = _Places(count + waiting, of_user)
         self._seconds = seconds
 
     @contextmanager
-    def work(self) -> Iterator[Work]:
-        """Give the work of one file, which takes its place and whose time begins with its first slow key."""
-        file = _File(self._running, self._places, self._seconds)
+    def work(self, user: str = "") -> Iterator[Work]:
+        """Give the work of one file of *user*, which takes its place and whose time begins with its first slow key."""
+        file = _File(self._running, self._places, user, self._seconds)
         try:
             yield Work(file.derive)
         finally:
             file.leave()
 
 
+class _Places:
+    """Shares between threads."""
+
+    def __init__(self, total: int, of_user: int) -> None:
+        self._shares, self._lock = Shares(total, of_user), Lock()
+
+    def take(self, user: str) -> bool:
+        with self._lock:
+            return self._shares.take(user)
+
+    def give_back(self, user: str) -> None:
+        with self._lock:
+            self._shares.give_back(user)
+
+
 class _File:
-    def __init__(self, running: BoundedSemaphore, places: BoundedSemaphore, seconds: float) -> None:
+    def __init__(self, running: BoundedSemaphore, places: _Places, user: str, seconds: float) -> None:
         self._running = running
         self._places = places
+        self._user = user
         self._seconds = seconds
         self._end = 0.0  # until it has a place
 
     def derive(self, how: Derivation, purpose: int, size: int, password: str | None) -> bytes:
         """Raises OpeningTooSlow, TooManyFiles."""
         if not self._end:
-            if not self._places.acquire(blocking=False):
+            if not self._places.take(self._user):
                 raise TooManyFiles
             self._end = time.monotonic() + self._seconds
         if not self._running.acquire(timeout=max(0.0, self._end - time.monotonic())):
@@ -69,7 +89,7 @@ class _File:
     def leave(self) -> None:
         """Give the place back, if it has one."""
         if self._end:
-            self._places.release()
+            self._places.give_back(self._user)
 
     def _run(self, how: Derivation, purpose: int, size: int, password: str | None) -> bytes:
         asked = {"digest": how.digest, "salt": how.salt.hex(), "iterations": how.iterations, "pbkdf2": how.pbkdf2}

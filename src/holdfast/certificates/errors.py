@@ -139,7 +139,7 @@ class TooManyIterations(CertificateError):
         self.iterations = iterations
         self.limit = limit
         super().__init__(
-            f"Opening the file takes the work of {iterations:,} rounds of hashing; at most {limit:,} are done. "
+            f"Opening the file takes {iterations:,} rounds of hashing; the limit is {limit:,}. "
             f"{remedy or self.default_remedy}"
         )
 

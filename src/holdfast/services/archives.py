@@ -103,8 +103,8 @@ def import_api(
         described = replace(
             described, members={"operations": definitions.operations_of(definition)} | dict(described.members)
         )
-    read = [_read(each, now) for each in certificates]  # before the lock: some are work
-    calling = [_read_caller(each, now) for each in callers]
+    read = [_read(who, each, now) for each in certificates]  # before the lock: some are work
+    calling = [_read_caller(who, each, now) for each in callers]
     text = write_json(definition.content) if definition else ""
     with store.write() as session:
         present = _present(session, who, described)
@@ -128,13 +128,13 @@ def import_api(
     return made
 
 
-def _read(certificate: ArchivedCertificate, now: datetime) -> tuple[str, Endpoint, Upload]:
+def _read(who: Principal, certificate: ArchivedCertificate, now: datetime) -> tuple[str, Endpoint, Upload]:
     endpoint = certificate.endpoint if "://" in certificate.endpoint else f"https://{certificate.endpoint}"
-    return check_alias(certificate.alias), parse_endpoint(endpoint), trust.read_upload(certificate.data, now)
+    return check_alias(certificate.alias), parse_endpoint(endpoint), trust.read_upload(who, certificate.data, now)
 
 
-def _read_caller(caller: ArchivedCaller, now: datetime) -> tuple[str, str, Certificate]:
-    certificate = caller_certificates.read_caller(caller.data, now)
+def _read_caller(who: Principal, caller: ArchivedCaller, now: datetime) -> tuple[str, str, Certificate]:
+    certificate = caller_certificates.read_caller(who, caller.data, now)
     return check_alias(caller.alias), check_tier(caller.tier), certificate
 
 

@@ -74,7 +74,7 @@ def accept_certificate(
     if not may_require_certificate:
         raise MutualTlsMissing
     alias, tier = check_alias(alias), check_tier(tier)
-    certificate = read_caller(data, now)
+    certificate = read_caller(who, data, now)
     with store.write() as session:
         entry = add_certificate(session, who, _api(session, who, api_id), alias, tier, certificate, now)
         _require(session, who, api_id, now)
@@ -119,7 +119,7 @@ def replace_certificate(
     who.require(Permission.CHANGE_CALLER_CERTIFICATES)
     with store.read() as session:
         _found(session, who, _api(session, who, api_id).id, alias)
-    certificate = None if data is None else read_caller(data, now)
+    certificate = None if data is None else read_caller(who, data, now)
     given = None if tier is None else check_tier(tier)
     with store.write() as session:
         api = _api(session, who, api_id)
@@ -157,9 +157,9 @@ def delete_certificate(
         _written(session, who, "delete client certificate", api, _told(entry), now)
 
 
-def read_caller(data: bytes, now: datetime) -> Certificate:
+def read_caller(who: Principal, data: bytes, now: datetime) -> Certificate:
     """Read the certificate of a caller. Raises InvalidField, CertificateError, CertificateExpired."""
-    certificates = open_upload(data).certificates
+    certificates = open_upload(who, data).certificates
     refuse_expired(certificates, now)
     if len(certificates) > 1:
         message = (

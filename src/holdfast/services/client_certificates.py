@@ -79,7 +79,7 @@ def import_client_certificate(
     who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
     target = secure_endpoint(endpoint)
     _refuse_foreign_first(store, who, target)
-    credential = open_credential(data, password, key)  # before the lock: some files are work
+    credential = open_credential(who, data, password, key)  # before the lock: some files are work
     _refuse_expired(credential.chain[0], now)
     with store.write() as session:
         refuse_foreign(session, who, target)
@@ -135,7 +135,7 @@ def import_answer(
     who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
     target = secure_endpoint(endpoint)
     _refuse_foreign_first(store, who, target)
-    upload = open_upload(data)
+    upload = open_upload(who, data)
     with store.write() as session:
         before = _found(session, who, target)
         if before.pending is None:

@@ -10,26 +10,27 @@ from holdfast.certificates.credentials import Credential
 from holdfast.certificates.derivation import Work
 from holdfast.certificates.parsing import Upload
 from holdfast.services.errors import Busy
+from holdfast.services.principal import Principal
 from holdfast.slow_derivation import SlowDerivation, TooManyFiles
 
 T = TypeVar("T")
 BUSY = 5  # seconds until the next attempt
-_SLOW = SlowDerivation()  # one for all users: it is the machine that is limited
+_SLOW = SlowDerivation()  # one for all users, of which each has a share: it is the machine that is limited
 
 
-def open_upload(data: bytes, password: str | None = None) -> Upload:
+def open_upload(who: Principal, data: bytes, password: str | None = None) -> Upload:
     """Read certificates. Raises CertificateError, Busy."""
-    return _open(lambda work: parsing.parse(data, password, work))
+    return _open(who, lambda work: parsing.parse(data, password, work))
 
 
-def open_credential(data: bytes, password: str | None, key: bytes) -> Credential:
+def open_credential(who: Principal, data: bytes, password: str | None, key: bytes) -> Credential:
     """Read a private key and its chain. Raises CertificateError, Busy."""
-    return _open(lambda work: credentials.read_credential(data, password, key, work))
+    return _open(who, lambda work: credentials.read_credential(data, password, key, work))
 
 
-def _open(read: Callable[[Work], T]) -> T:
+def _open(who: Principal, read: Callable[[Work], T]) -> T:
     try:
-        with _SLOW.work() as work:
+        with _SLOW.work(who.account) as work:
             return read(work)
     except TooManyFiles:
-        raise Busy("Too many files that ask for a lot of hashing are being opened.", BUSY) from None
+        raise Busy("Too many files that need a lot of hashing are being opened.", BUSY) from None

@@ -88,7 +88,7 @@ def terms_to_test(
     target = read_https_endpoint(endpoint)
     if change.keep and not (change.instead_of and change.data is not None):
         raise InvalidField("keepPrevious", "Nothing is replaced. Send the alias and the certificate that replaces it.")
-    uploaded = open_upload(change.data, change.password).certificates if change.data is not None else ()
+    uploaded = open_upload(who, change.data, change.password).certificates if change.data is not None else ()
     origin = str(target.origin)
     with store.read() as session:
         try:

@@ -70,7 +70,7 @@ def inspect(
         CertificateError: *data* cannot be used as certificates.
         InvalidField: *endpoint* is not a URL.
     """
-    upload = open_upload(data, password)
+    upload = open_upload(who, data, password)
     everything = [*upload.certificates, *upload.repeated]
     if endpoint:
         origin = parse_endpoint(endpoint).origin
@@ -98,7 +98,7 @@ def import_certificate(
     who.require(Permission.ADD_ENDPOINT_CERTIFICATES)
     alias = check_alias(alias)
     target = parse_endpoint(endpoint)
-    upload = read_upload(data, now, password)  # before the lock: some files are work
+    upload = read_upload(who, data, now, password)  # before the lock: some files are work
     with store.write() as session:
         entry = add_certificate(session, who, alias, target, upload, now)
         findings = _judge(
@@ -146,7 +146,7 @@ def replace_certificate(
         ContentChanged: What is under *alias* is not as *expected*.
     """
     who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
-    upload = read_upload(data, now, password)
+    upload = read_upload(who, data, now, password)
     with store.write() as session:
         before = admission.found(session, who, alias)
         check_expected(expected, tag_of_certificate(before))
@@ -229,9 +229,9 @@ def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:
     return min((status_of(certificate, now) for certificate in certificates), key=order.index)
 
 
-def read_upload(data: bytes, now: datetime, password: str | None = None) -> Upload:
+def read_upload(who: Principal, data: bytes, now: datetime, password: str | None = None) -> Upload:
     """Read a file of certificates. Raises CertificateError, CertificateExpired when all of them have expired."""
-    upload = open_upload(data, password)
+    upload = open_upload(who, data, password)
     admission.refuse_expired(upload.certificates, now)
     return upload
 
