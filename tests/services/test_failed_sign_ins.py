@@ -103,6 +103,21 @@ def test_what_differs_is_told_apart(failed, write):
     assert len(write()[0]) == 5
 
 
+def test_those_who_fail_all_the_time_do_not_hide_somebody_who_comes_later(failed, write):
+    def attack():
+        for number in range(MAX_EVENTS):
+            failed.add(Way.TOKEN, f"198.51.100.{number}")
+
+    attack()
+    write()
+    failed.add(Way.PAGE, ADDRESS, "anna@acme")
+    for minutes in (1, 2):
+        attack()
+        if "anna@acme" in {event.subject for event in write(minutes * PAUSE)[0]}:
+            return
+    raise AssertionError("never written")
+
+
 def test_an_attack_from_everywhere_writes_a_bounded_number_and_counts_all(failed, write):
     attempts = 3 * MAX_WAITING
     for number in range(attempts):

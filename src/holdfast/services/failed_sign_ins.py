@@ -122,9 +122,11 @@ class FailedSignIns:
             with store.read() as session:
                 for attempt, count in attempts.items():
                     self._count(session, attempt, count, now)
+        # Whoever has waited longest is first: otherwise those who fail all the time would hide everybody else.
+        waiting = sorted(self._windows.items(), key=lambda each: each[1].next_at)
         due = {
             kind: window
-            for kind, window in self._windows.items()
+            for kind, window in waiting
             if window.count and (everything or (now >= window.next_at and self._may_write(now)))
         }
         for kind, window in due.items():
