@@ -17,7 +17,7 @@ from holdfast import cli
 from holdfast.apis.client_certificate import ClientCertificate
 from holdfast.cli import backups, local
 from holdfast.cli.failures import CommandFailed
-from holdfast.directories import DATABASE_FILE, data_directory
+from holdfast.directories import DATABASE_FILE, data_directory, database_in
 from holdfast.sealing_keys import KEY_FILE, open_sealing
 from holdfast.settings import Settings
 from holdfast.store import accounts, apis, client_certificates
@@ -26,6 +26,7 @@ from holdfast.store.database import Store
 from holdfast.store.revisions import known_revisions, newest_revision
 from issuing import issue
 from store.earlier import database_at
+from store.left_behind import begin_new_log, kill, log_of, write
 from store.values import NOW, make_api, read
 
 ORIGIN = "https://pizza.test"
@@ -108,6 +109,75 @@ def test_a_backup_overwrites_nothing(data, tmp_path, refusal):
     file.write_text("mine")
     assert refusal(backups.backup, str(file), data) == f"{file} already exists. Choose another name or remove it."
     assert file.read_text() == "mine"
+
+
+def test_a_backup_needs_the_name_of_a_new_file_in_a_directory_that_exists(data, tmp_path, refusal):
+    missing = tmp_path / "missing"
+    said = {
+        tmp_path: f"{tmp_path} is a directory. Name a new file in it.",
+        missing / "backup.sqlite": f"{missing} is not a directory. Make it, or choose another one.",
+        data / DATABASE_FILE / "backup.sqlite": f"{data / DATABASE_FILE} is not a directory. ",
+    }
+    for target, sentence in said.items():
+        assert refusal(backups.backup, str(target), data).startswith(sentence)
+    assert names(tmp_path) == ["data"]
+
+
+@pytest.mark.parametrize("script", ["", "CREATE TABLE api (id)"])
+def test_what_is_not_ours_or_has_no_tables_yet_is_not_backed_up(data, tmp_path, refusal, script):
+    database = data / DATABASE_FILE
+    database.unlink()
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(script)
+    database.touch()
+    said = refusal(backups.backup, str(tmp_path / "backup.sqlite"), data)
+    assert said.startswith(f"{database} isn't a database of Holdfast, or has no tables yet. ")
+    assert names(tmp_path) == ["data"]
+
+
+@pytest.fixture
+def linked(data, tmp_path):
+    """Move the database to another directory, and leave a symbolic link to it in the data directory."""
+    elsewhere = tmp_path / "elsewhere" / "apis.sqlite"
+    elsewhere.parent.mkdir()
+    (data / DATABASE_FILE).rename(elsewhere)
+    (data / DATABASE_FILE).symlink_to(elsewhere)
+    return elsewhere
+
+
+def test_a_backup_by_a_symbolic_link_has_what_is_only_in_the_log(data, linked, tmp_path):
+    file = tmp_path / "backup.sqlite"
+    store = Store(database_in(data))
+    with store.write() as session:
+        apis.insert(session, make_api("Pasta"))
+    assert linked.with_name("apis.sqlite-wal").stat().st_size > 0
+    backups.backup(str(file), data)
+    store.close()
+    assert api_names(file) == ["Pizza", "Pasta"]
+
+
+def test_a_log_of_another_database_is_noticed_behind_a_symbolic_link(data, linked, tmp_path, refusal):
+    file, left = tmp_path / "backup.sqlite", tmp_path / "left"
+    backups.backup(str(file), data)
+    store = Store(database_in(data))
+    write(store, "one")
+    begin_new_log(linked)
+    write(store, "two")
+    log = log_of(kill(linked, left))
+    store.close()
+    shutil.copyfile(file, linked)
+    shutil.copyfile(log, log_of(linked))
+    assert f"{log_of(linked)} is not the write-ahead log of" in refusal(backups.backup, str(tmp_path / "new"), data)
+
+
+def test_a_restore_through_a_symbolic_link_replaces_what_it_names(data, linked, tmp_path, capsys):
+    file = tmp_path / "backup.sqlite"
+    backups.backup(str(file), data)
+    backups.restore(file, data)
+    kept = next(linked.parent.glob("*.before-restore-*"))
+    assert f"is kept as {kept}." in capsys.readouterr().out
+    assert (data / DATABASE_FILE).readlink() == linked
+    assert api_names(linked) == ["Pizza"]
 
 
 def test_a_backup_for_which_there_is_no_space_leaves_nothing(data, tmp_path, refusal):
@@ -197,10 +267,6 @@ UNUSABLE = {
         spoil("UPDATE alembic_version SET version_num = '9999'"),
         "The tables are of revision 9999, which this version does not know. Run the version of Holdfast that wrote",
     ),
-    "broken references": (
-        spoil("INSERT INTO certificate VALUES ('none', 0, 'none', x'00', 0)"),
-        "certificate has a row that refers to nothing. Nothing was changed. Choose another backup.",
-    ),
 }
 
 
@@ -212,6 +278,15 @@ def test_what_is_no_backup_is_refused_and_changes_nothing(data, tmp_path, refusa
     assert said in refusal(backups.restore, file, data)
     assert (data / DATABASE_FILE).read_bytes() == before
     assert names(data) == [DATABASE_FILE, "lock"]
+
+
+def test_a_database_with_rows_that_refer_to_nothing_is_backed_up_and_restored(data, tmp_path):
+    file = tmp_path / "backup.sqlite"
+    spoil("INSERT INTO certificate VALUES ('none', 0, 'none', x'00', 0)")(tmp_path / "odd.sqlite")
+    backups.restore(tmp_path / "odd.sqlite", data)
+    backups.backup(str(file), data)
+    backups.restore(file, data)
+    assert api_names(data / DATABASE_FILE) == []
 
 
 def test_the_database_itself_is_no_backup_of_it(data, refusal):

@@ -20,7 +20,7 @@ from holdfast.addresses import Network
 from holdfast.admin_password import ensure_admin
 from holdfast.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
 from holdfast.concurrency_limit import ConcurrencyLimit
-from holdfast.directories import DATABASE_FILE, data_directory, temporary_directory
+from holdfast.directories import data_directory, database_in, temporary_directory
 from holdfast.forwarded import ForwardedClient
 from holdfast.gateway.ads import keep_serving
 from holdfast.gateway.backend_limits import BackendLimits
@@ -116,10 +116,10 @@ def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
         CannotStart: There is no database, a Holdfast runs on it, or the sealing key cannot be changed.
     """
     data = settings.data.expanduser()
-    if not (data / DATABASE_FILE).is_file():
+    if not database_in(data).is_file():
         raise CannotStart(f"There is no Holdfast in {data}. Choose its directory with --data.")
     with data_directory(data), key_rotation(settings, data) as sealing:
-        store = Store(data / DATABASE_FILE)
+        store = Store(database_in(data))
         try:
             return seal_anew(store, sealing, utc_now())
         finally:
@@ -151,7 +151,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     ):
         addresses.check_free()
         sealing = open_sealing(settings, data)
-        store = Store(data / DATABASE_FILE)
+        store = Store(database_in(data))
         accounts = Accounts(store)
         password = ensure_admin(accounts, settings, data)
         cache = Cache()

@@ -28,6 +28,15 @@ _OWN = (DATABASE_FILE, LOCK_FILE)  # an open directory with one of these has bee
 _OF_FILE_SYSTEMS = {"lost+found"}
 
 
+def database_in(data: Path) -> Path:
+    """
+    Give the path of the database in a data directory, without symbolic links.
+
+    SQLite keeps the log of a database next to the file itself, so all that looks for it must look there.
+    """
+    return Path(os.path.realpath(data / DATABASE_FILE))  # unlike `Path.resolve`, this bears links in a circle
+
+
 @contextmanager
 def data_directory(data: Path) -> Iterator[None]:
     """

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from holdfast.directories import DATABASE_FILE, data_directory
+from holdfast.directories import DATABASE_FILE, data_directory, database_in
 from holdfast.machine import CannotStart
 from holdfast.sealing import CannotUnseal, UnusableSealingKey
 from holdfast.sealing_keys import open_sealing
 from holdfast.settings import Settings
 from holdfast.store.contents import Contents, read_contents, sealed_keys
 from holdfast.store.copies import copy_database, flush_directory
-from holdfast.store.errors import BackupUnusable, StoreDamaged, StoreMixed
+from holdfast.store.errors import BackupUnusable, StoreDamaged, StoreForeign, StoreMixed
 from holdfast.store.restoring import finish, is_unfinished, replace_database, stage
 from holdfast.store.sqlite import make_file, reading
 from holdfast.store.write_ahead_log import check_log
@@ -62,10 +62,13 @@ def back_up(settings: Settings, target: Path) -> Backup:
         StoreFailure: The database can't be read or is damaged, or *target* can't be written.
         OSError: The same of the directory of *target*.
     """
+    if target.is_dir():
+        raise CannotStart(f"{target} is a directory. Name a new file in it.")
+    if not target.parent.is_dir():
+        raise CannotStart(f"{target.parent} is not a directory. Make it, or choose another one.")
     if target.exists():
         raise _exists(target)
-    with _copy_in(settings, target.parent) as copy:
-        backup = Backup(copy.stat().st_size, read_contents(copy))
+    with _copy_in(settings, target.parent) as (copy, backup):
         try:
             make_file(target)  # unlike a rename, this fails if there is such a file
         except FileExistsError:
@@ -77,8 +80,7 @@ def back_up(settings: Settings, target: Path) -> Backup:
 
 def stream_backup(settings: Settings, output: BinaryIO) -> Backup:
     """Write the database into *output*, by way of a temporary file. Raises as `back_up`."""
-    with _copy_in(settings, None) as copy:
-        backup = Backup(copy.stat().st_size, read_contents(copy))
+    with _copy_in(settings, None) as (copy, backup):
         with copy.open("rb") as source:
             shutil.copyfileobj(source, output)
         output.flush()
@@ -96,7 +98,7 @@ def restore(settings: Settings, file: Path, *, without_keys: bool = False) -> Re
         StoreFailure: BackupUnusable, or there is no space.
     """
     data = settings.data.expanduser()
-    database = data / DATABASE_FILE
+    database = database_in(data)
     contents = _check_backup(file, database)
     with data_directory(data):
         finish(database)
@@ -129,13 +131,15 @@ def _check_backup(file: Path, database: Path) -> Contents:
         return read_contents(file)
     except (StoreDamaged, StoreMixed) as error:
         raise BackupUnusable(file, error.text) from error
+    except StoreForeign as error:
+        raise BackupUnusable(file, "it is not a database of Holdfast.") from error
 
 
 @contextmanager
-def _copy_in(settings: Settings, directory: Path | None) -> Iterator[Path]:
-    """Copy the database into a file below *directory* (None: TMPDIR) that is gone when the block ends."""
+def _copy_in(settings: Settings, directory: Path | None) -> Iterator[tuple[Path, Backup]]:
+    """Copy the database into a file below *directory* (None: TMPDIR) that is gone when the block ends; describe it."""
     data = settings.data.expanduser()
-    database = data / DATABASE_FILE
+    database = database_in(data)
     if not database.is_file():
         raise CannotStart(f"There is no Holdfast in {data}. Choose its directory with --data.")
     if is_unfinished(database):
@@ -144,7 +148,11 @@ def _copy_in(settings: Settings, directory: Path | None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=".holdfast-backup-", dir=directory) as own:
         copy = Path(own) / DATABASE_FILE
         copy_database(database, copy)
-        yield copy
+        try:
+            contents = read_contents(copy)
+        except StoreForeign:
+            raise StoreForeign(database) from None
+        yield copy, Backup(copy.stat().st_size, contents)
 
 
 def _lost_keys(settings: Settings, data: Path, database: Path) -> tuple[int, str]:

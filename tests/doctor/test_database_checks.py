@@ -1,6 +1,10 @@
 """`holdfast doctor` sees what an upgrade changes, and what became of a database that was copied or restored."""
 
+import os
 import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect
@@ -9,6 +13,7 @@ from holdfast.directories import DATABASE_FILE
 from holdfast.store import apis
 from holdfast.store.copies import copy_database
 from holdfast.store.database import Store
+from holdfast.store.errors import StoreFailure
 from holdfast.store.restoring import stage
 from holdfast.store.revisions import known_revisions
 from store.earlier import database_at
@@ -73,6 +78,40 @@ def test_a_backup_that_was_copied_over_the_database_while_its_log_stayed_is_noti
     outcome, text, advice = unwell()["database"]
     assert (outcome, "-wal is not the write-ahead log of " in text) == ("failed", True)
     assert advice == "Stop Holdfast and restore a backup with `holdfast restore FILE`."
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (os.mkfifo, "cannot be read (it isn't a file)."),
+        (Path.mkdir, "cannot be read (it isn't a file)."),
+        (lambda path: sqlite3.connect(path).execute("CREATE TABLE api (id)").close(), "isn't a database of Holdfast"),
+    ],
+)
+def test_what_cannot_be_the_database_fails_as_it_does_at_the_start(data, unwell, make, said):
+    database = data / DATABASE_FILE
+    database.unlink()
+    make(database)
+    database.chmod(0o700 if database.is_dir() else 0o600)
+    outcome, text, advice = unwell()["database"]
+    assert outcome == "failed"
+    assert said in text
+    with pytest.raises(StoreFailure) as refused:
+        Store(database)
+    assert str(refused.value) == f"{text} {advice}"
+
+
+def test_rows_that_refer_to_nothing_are_a_warning(data, unwell):
+    with closing(sqlite3.connect(data / DATABASE_FILE)) as connection:
+        connection.executescript("INSERT INTO certificate VALUES ('none', 0, 'none', x'00', 0)")
+    assert unwell()["references"][:2] == ("warning", "Rows refer to others that aren't there, in certificate.")
+
+
+def test_a_first_start_that_was_killed_needs_nothing_but_another_one(data, unwell):
+    database = data / DATABASE_FILE
+    database.unlink()
+    database.touch(mode=0o600)
+    assert unwell() == {"tables": ("warning", "There are none yet.", "`holdfast up` makes them.")}
 
 
 def test_a_restore_that_was_interrupted_is_noticed(data, unwell, tmp_path):

@@ -8,7 +8,7 @@ from structlog.testing import CapturingLogger
 
 from holdfast.store import integrity
 from holdfast.store.database import Store
-from holdfast.store.errors import StoreDamaged
+from holdfast.store.errors import StoreDamaged, StoreForeign
 from holdfast.store.integrity import check_before_start
 
 EVENTS = """
@@ -38,12 +38,36 @@ def test_a_large_database_is_checked_as_far_as_time_allows_and_the_log_says_what
     assert call.kwargs["skipped"] in integrity._CHECKS  # noqa: SLF001 - how far it comes is the machine's affair
 
 
+def test_a_database_of_another_program_is_left_alone(database):
+    database.unlink()
+    run(database, "CREATE TABLE api (id)")
+    before = database.read_bytes()
+    with pytest.raises(StoreForeign, match="isn't a database of Holdfast"):
+        Store(database)
+    assert database.read_bytes() == before
+
+
+@pytest.mark.parametrize("script", ["", "CREATE TABLE alembic_version (version_num)"])
+def test_a_first_start_that_was_killed_is_done_again(database, script):
+    database.unlink()
+    database.touch(mode=0o600)
+    run(database, script)
+    Store(database).close()
+
+
+def test_rows_that_refer_to_nothing_are_logged_and_stop_nobody(database, told):
+    run(database, "INSERT INTO certificate VALUES ('none', 0, 'none', x'00', 0)")
+    Store(database).close()
+    (call,) = told.calls
+    assert call.args == ("rows refer to others that aren't there",)
+    assert call.kwargs == {"tables": ["certificate"]}
+
+
 BROKEN = {
     "an index that lacks an entry": (
         "PRAGMA writable_schema = ON; UPDATE sqlite_master SET rootpage = "
         "(SELECT rootpage FROM sqlite_master WHERE name = 'audit_event_by_time') WHERE name = 'audit_event_by_subject'"
     ),
-    "a row that refers to nothing": "INSERT INTO certificate VALUES ('none', 0, 'none', x'00', 0)",
 }
 
 

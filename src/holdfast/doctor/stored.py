@@ -13,31 +13,31 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from holdfast.certificates.validity import EXPIRING_WITHIN
-from holdfast.directories import DATABASE_FILE
+from holdfast.directories import database_in
 from holdfast.doctor.check import Check, Outcome, some
 from holdfast.machine import CannotStart
 from holdfast.sealing import CannotUnseal, UnusableSealingKey
 from holdfast.sealing_keys import open_sealing
 from holdfast.settings import Settings
 from holdfast.store import inspection, upgrading
-from holdfast.store.errors import StoreDamaged, StoreFailure, StoreTooNew, StoreUnreadable
-from holdfast.store.integrity import damage_of
+from holdfast.store.errors import StoreDamaged, StoreFailure, StoreForeign, StoreTooNew, StoreUnreadable
+from holdfast.store.integrity import damage_of, dangling_of
 from holdfast.store.restoring import is_unfinished
-from holdfast.store.revisions import known_revisions, newest_revision, revision_of
+from holdfast.store.revisions import is_foreign, known_revisions, newest_revision, revision_of
 from holdfast.store.sqlite import explain, reading
 from holdfast.store.write_ahead_log import check_log
 
 
 def database(settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
     """Look at all that is kept."""
-    path = data / DATABASE_FILE
+    path = database_in(data)
     try:
         if is_unfinished(path):
             text = f"A restore of {path} was interrupted."
             yield Check.warning("database", text, "The next `holdfast up` finishes it; nothing else is needed.")
             return
         check_log(path)
-        if not path.is_file():
+        if not path.exists():
             yield Check.ok("database", f"There is none at {path} yet; `holdfast up` makes it.")
             return
         yield _writable(path)
@@ -45,7 +45,10 @@ def database(settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
             if damage := damage_of(connection):
                 yield _failed(StoreDamaged(path, some(damage)))
                 return
+            if is_foreign(connection):
+                raise StoreForeign(path)
             yield Check.ok("database", f"{path} is whole.")
+            yield _references(connection)
             level = _level(connection)
             yield level
             if level.outcome is not Outcome.FAILED:
@@ -90,6 +93,13 @@ def _callers(session: Session, now: datetime) -> Check:
     return Check.ok("callers", "Every API that requires client certificates accepts one.")
 
 
+def _references(connection: sqlite3.Connection) -> Check:
+    if tables := dangling_of(connection):
+        text = f"Rows refer to others that aren't there, in {some(tables)}."
+        return Check.warning("references", text, "Were they deleted by another program? Look for what is missing.")
+    return Check.ok("references", "No row refers to another that isn't there.")
+
+
 def _writable(path: Path) -> Check:
     if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK):
         return Check.ok("writing", f"{path} can be written.")
@@ -98,6 +108,8 @@ def _writable(path: Path) -> Check:
 
 def _level(connection: sqlite3.Connection) -> Check:
     current, newest = revision_of(connection), newest_revision()
+    if current is None:
+        return Check.warning("tables", "There are none yet.", "`holdfast up` makes them.")
     if current and current not in known_revisions():
         failure = StoreTooNew(current)
         return Check.failed("tables", failure.text, failure.advice)

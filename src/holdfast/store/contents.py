@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from holdfast.store.errors import BackupUnusable, StoreTooNew
+from holdfast.store.errors import StoreForeign, StoreTooNew
 from holdfast.store.revisions import known_revisions, revision_of, tables_of
 from holdfast.store.sqlite import reading
 
@@ -38,12 +38,12 @@ def read_contents(path: Path) -> Contents:
     Read what the database at *path* holds.
 
     Raises:
-        StoreFailure: StoreTooNew, BackupUnusable if it isn't a database of Holdfast, or it can't be read.
+        StoreFailure: StoreTooNew, StoreForeign, or it can't be read.
     """
     with reading(path) as connection:
         revision = revision_of(connection)
         if revision is None or not tables_of(connection) >= _ALWAYS:
-            raise BackupUnusable(path, "it is not a database of Holdfast.")
+            raise StoreForeign(path)
         if revision not in known_revisions():
             raise StoreTooNew(revision)
         apis = connection.execute("SELECT count(*) FROM api").fetchone()[0]

@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from holdfast.store.copies import copy_before_migration
-from holdfast.store.errors import StoreTooNew, StoreUnreadable
+from holdfast.store.errors import StoreForeign, StoreTooNew, StoreUnreadable
 from holdfast.store.integrity import check_before_start
 from holdfast.store.restoring import finish
-from holdfast.store.revisions import MIGRATIONS, known_revisions, newest_revision, revision_of
+from holdfast.store.revisions import MIGRATIONS, is_foreign, known_revisions, newest_revision, revision_of
 from holdfast.store.sqlite import SqliteEngine, reading
 from holdfast.store.write_ahead_log import check_log, count_transaction
 
@@ -81,11 +81,13 @@ def _prepare(path: Path) -> str | None:
     if kept := finish(path):
         log.warning("interrupted restore finished", database=str(path), replaced_database=str(kept))
     check_log(path)
-    if not path.is_file() or not path.stat().st_size:
+    if not path.exists() or not path.stat().st_size:
         return None
     check_before_start(path)
     with reading(path) as connection:
         revision = revision_of(connection)
+        if is_foreign(connection):
+            raise StoreForeign(path)
     if revision is None or revision == newest_revision():
         return revision
     if revision not in known_revisions():

@@ -73,6 +73,14 @@ class StoreMixed(StoreFailure):
         super().__init__(text, RESTORE)
 
 
+class StoreForeign(StoreFailure):
+    """A file that another program made, or that has no tables yet."""
+
+    def __init__(self, path: Path) -> None:
+        text = f"{path} isn't a database of Holdfast, or has no tables yet."
+        super().__init__(text, "Choose another directory with --data, or move the file away.")
+
+
 class BackupUnusable(StoreFailure):
     """A file that can't be restored."""
 

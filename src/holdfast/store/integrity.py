@@ -15,18 +15,28 @@ from holdfast.store.sqlite import reading
 
 log = structlog.get_logger()
 AT_START = 3.0  # seconds; 5,000 APIs with a certificate each take 0.1
-_CHECKS = ("quick_check(10)", "integrity_check(10)", "foreign_key_check")  # each finds more, and takes longer
+_REFERENCES = "foreign_key_check"
+_CHECKS = ("quick_check(10)", "integrity_check(10)", _REFERENCES)  # each finds more, and takes longer
 _INTERRUPTED = sqlite3.SQLITE_INTERRUPT
 
 
 def damage_of(connection: sqlite3.Connection) -> list[str]:
     """Let SQLite check all of a database; list what is wrong, in its words."""
-    return [line for check in _CHECKS[1:] for line in _problems(connection, check)]
+    return _problems(connection, _CHECKS[1])
+
+
+def dangling_of(connection: sqlite3.Connection) -> list[str]:
+    """
+    List the tables with rows that refer to others that aren't there.
+
+    Such a database is whole: programs that don't ask SQLite to watch references, like its own shell, make them.
+    """
+    return list(dict.fromkeys(_problems(connection, _REFERENCES)))
 
 
 def check_before_start(path: Path, seconds: float = AT_START) -> None:
     """
-    Check as much of a database as *seconds* allow.
+    Check as much of a database as *seconds* allow; rows that refer to nothing are only logged.
 
     Raises:
         StoreFailure: StoreDamaged, or it can't be read.
@@ -40,14 +50,14 @@ def check_before_start(path: Path, seconds: float = AT_START) -> None:
                     raise
                 log.warning("database is too large to be checked completely at start", seconds=seconds, skipped=check)
                 return
-            if problems:
+            if problems and check == _REFERENCES:
+                log.warning("rows refer to others that aren't there", tables=list(dict.fromkeys(problems)))
+            elif problems:
                 raise StoreDamaged(path, problems[0])
 
 
 def _problems(connection: sqlite3.Connection, check: str) -> list[str]:
-    rows = connection.execute(f"PRAGMA {check}").fetchmany(10)
-    if check == "foreign_key_check":
-        return [f"{row[0]} has a row that refers to nothing" for row in rows]
+    rows = connection.execute(f"PRAGMA {check}").fetchmany(1_000)
     return [str(row[0]) for row in rows if row[0] != "ok"]
 
 

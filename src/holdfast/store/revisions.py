@@ -9,6 +9,7 @@ from pathlib import Path
 from alembic.script import ScriptDirectory
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_VERSIONS = "alembic_version"  # the table that holds the revision; it is made before all others
 
 
 @cache
@@ -24,10 +25,15 @@ def newest_revision() -> str:
 
 def revision_of(connection: sqlite3.Connection) -> str | None:
     """Read the revision of a database; None if it has no tables of Holdfast."""
-    if "alembic_version" not in tables_of(connection):
+    if _VERSIONS not in tables_of(connection):
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(row[0]) if row else None
+
+
+def is_foreign(connection: sqlite3.Connection) -> bool:
+    """Say whether a database has tables, but none that a Holdfast made, even one that was killed at its first start."""
+    return revision_of(connection) is None and bool(tables_of(connection) - {_VERSIONS})
 
 
 def tables_of(connection: sqlite3.Connection) -> set[str]:

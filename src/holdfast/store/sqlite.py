@@ -86,12 +86,17 @@ def make_file(path: Path) -> None:
     os.close(descriptor)
 
 
+def log_of(path: Path) -> Path:
+    """Give the path of a database's write-ahead log: next to the file itself, not to a symbolic link to it."""
+    return Path(f"{os.path.realpath(path)}-wal")
+
+
 def connect_to_read(path: Path) -> sqlite3.Connection:
     """Open a database to read it, whether a Holdfast runs on it or not."""
     # Without a log beside it nobody has it open, and reading needs to make no files.
-    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+    how = "mode=ro" if log_of(path).exists() else "mode=ro&immutable=1"
     return sqlite3.connect(
-        f"file:{quote(str(path.absolute()))}?{how}", uri=True, timeout=PATIENCE, isolation_level=None
+        f"file:{quote(os.fsencode(path.absolute()))}?{how}", uri=True, timeout=PATIENCE, isolation_level=None
     )
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from holdfast.store.errors import StoreMixed
-from holdfast.store.sqlite import reading
+from holdfast.store.errors import StoreMixed, StoreUnreadable
+from holdfast.store.sqlite import log_of, reading
 
 MOST = 0x7FFFFFFF  # the largest number; the next one is 0
 _HALF = 0x40000000  # of two numbers, the one within so many steps before the other is the older one
@@ -33,9 +33,16 @@ def count_transaction(connection: Connection) -> None:
 
 
 def check_log(path: Path) -> None:
-    """See that the write-ahead log next to the database at *path* belongs to it. Raises StoreFailure: StoreMixed."""
+    """
+    See that the write-ahead log next to the database at *path* belongs to it.
+
+    Raises:
+        StoreFailure: StoreMixed, or StoreUnreadable if *path* can't be a database.
+    """
+    if path.exists() and not path.is_file():
+        raise StoreUnreadable(path, "it isn't a file")  # a named pipe would hold up whoever opens it
     # In this order, because a Holdfast may be writing: the number in the file and the latest only increase.
-    first = _first_number(path.with_name(f"{path.name}-wal"))
+    first = _first_number(log_of(path))
     own = _own_number(path)
     if first is None or own is None:
         return
