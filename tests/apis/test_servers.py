@@ -50,20 +50,26 @@ def test_endpoints_that_wso2_writes_come_before_servers():
     }
     found = servers("https://server.test", **own)
     assert (found.production[0], found.sandbox) == ("https://a.test/v1", ("https://sandbox.test",))
-    assert Unused("x-wso2-production-endpoints: https://b.test", SECOND) in found.unused
-    assert Unused("https://server.test", "It isn't the first server.") in found.unused
+    assert found.unused == (
+        Unused("x-wso2-production-endpoints: https://b.test", SECOND),
+        Unused("https://server.test", "It isn't the first server."),
+    )
 
 
 def test_named_endpoints_that_wso2_writes_are_found():
     named = [{"other": {"urls": ["https://o.test"]}}, {"main": {"urls": ["https://a.test"], "type": "http"}}]
     own = {"x-wso2-endpoints": named, "x-wso2-production-endpoints": {"urls": ["#/x-wso2-endpoints/main"]}}
     assert servers(**own) == Servers(("https://a.test",))
-    own["x-wso2-production-endpoints"] = {"urls": ["#/x-wso2-endpoints/nobody"]}
-    (unused,) = servers(**own).unused
-    assert unused.what == "x-wso2-production-endpoints: #/x-wso2-endpoints/nobody"
+    own["x-wso2-production-endpoints"] = "#/x-wso2-endpoints/main"  # as the documentation of WSO2 has it
+    assert servers(**own) == Servers(("https://a.test",))
+    for reference in ({"urls": ["#/x-wso2-endpoints/nobody"]}, "#/x-wso2-endpoints/nobody"):
+        own["x-wso2-production-endpoints"] = reference
+        (unused,) = servers(**own).unused
+        assert unused.what == "x-wso2-production-endpoints: #/x-wso2-endpoints/nobody"
+        assert unused.why == "`x-wso2-endpoints` has no such entry."
 
 
-@pytest.mark.parametrize("value", [None, 5, [], {}, {"urls": 5}, {"urls": None}])
+@pytest.mark.parametrize("value", [None, 5, "a", [], {}, {"urls": 5}, {"urls": None}])
 def test_endpoints_of_another_form_are_reported(value):
     name = "x-wso2-production-endpoints"
     assert servers(**{name: value}) == Servers((), unused=(Unused(name, "It has no list `urls`."),))

@@ -106,6 +106,29 @@ def test_the_first_server_that_can_be_used_is_the_endpoint_and_the_others_are_re
     assert "unusedInDefinition" not in imported(client, given, **own).json()
 
 
+def test_servers_that_an_api_does_not_get_are_reported_when_a_definition_is_put_or_validated(client):
+    urls = ("https://{host}/v1", "https://pizza.test/live", "https://b.test")
+    file = {"file": ("a.json", json.dumps(DEFINITION | {"servers": [{"url": url} for url in urls]}))}
+    validated = client.post(f"{APIS}/validate-openapi", files=file).json()
+    made = client.post(f"{APIS}/import-openapi", files=file).json()
+    assert validated["unusedInDefinition"] == made["unusedInDefinition"]
+    path = f"{APIS}/{made['id']}/swagger"
+    answer = client.put(path, files=file)
+    unused = answer.json()["x-holdfast-unused"]
+    assert [each["what"] for each in unused] == ["https://{host}/v1", "https://b.test"]
+    why = "The definition of an API doesn't change its endpoints. Change the API instead."
+    assert {each["why"] for each in unused} == {why}
+    again = client.put(path, files={"file": ("a.json", answer.text)}, headers={"If-Match": answer.headers["etag"]})
+    assert again.json() == answer.json()
+    assert "x-holdfast-unused" not in client.get(path).json()
+
+
+def test_a_definition_that_was_made_of_an_api_can_be_put_back_without_a_word(client):
+    path = f"{APIS}/{create_api(client, name='Own')['id']}/swagger"
+    made = client.get(path).json()
+    assert client.put(path, data={"apiDefinition": json.dumps(made)}).json() == made
+
+
 def test_a_new_version_has_the_definition_too(client):
     made = client.post(f"{APIS}/import-openapi", files={"file": ("a.json", TEXT)}).json()
     copy = client.post(f"{APIS}/copy-api", params={"apiId": made["id"], "newVersion": "2"}).json()

@@ -2,6 +2,7 @@
 Definitions of APIs: OpenAPI 3.0, 3.1 and 3.2, Swagger 2.0.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +17,7 @@ from holdfast.apis.servers import Servers, read_servers
 
 VERBS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 _WITHOUT_PATCH = ("3.0", "3.1", "3.2")
+_VERSION = re.compile(r"3\.(0\.\d|[12]\.\d+)(-.+)?")
 _DATA = frozenset({"example", "examples", "default", "enum", "const"})  # what stands there refers to nothing
 
 
@@ -101,12 +103,15 @@ def _specification(content: Any) -> str:
     if "openapi" in found and written in _WITHOUT_PATCH:
         found["openapi"] = f"{written}.0"
         return f"{written}.0"
-    if isinstance(version, str) and "openapi" in found and version.startswith(tuple(f"{v}." for v in _WITHOUT_PATCH)):
+    if isinstance(version, str) and "openapi" in found and _VERSION.fullmatch(version):
         return version
     if version is None:
         raise InvalidDefinition(["It is not a definition of an API: it has neither 'openapi' nor 'swagger'."])
-    read = "Use Swagger 2.0 or OpenAPI 3.0, 3.1 or 3.2, and write for example 3.0.3."
-    raise InvalidDefinition([f"OpenAPI {written[:20]} is not read. {read}"])
+    which, use = "OpenAPI" if "openapi" in found else "Swagger", "Use Swagger 2.0 or OpenAPI 3.0, 3.1 or 3.2"
+    if not isinstance(version, str | int | float) or written.startswith(tuple(f"{v}." for v in _WITHOUT_PATCH)):
+        shown = repr(version[:20]) if isinstance(version, str) else "this"
+        raise InvalidDefinition([f"{which.lower()}: {shown} is not a version. {use}, and write for example 3.0.3."])
+    raise InvalidDefinition([f"{which} {written[:20]} isn't supported. {use}, and write for example 3.0.3."])
 
 
 def _dangling(content: dict[str, Any]) -> Iterable[str]:

@@ -30,6 +30,8 @@ def _explain(error: ValidationError, depth: int) -> Iterator[str]:
         yield from _explain_forms(error, forms, depth)
     elif name := _missing(error):
         yield _sentence(error, f"{name!r} is missing.")
+    elif error.kind.name == "additionalProperties" and list(error.instance_path) == ["paths"]:
+        yield from (_sentence(error, f"{name!r} doesn't begin with a slash.") for name in _unexpected(error))
     elif error.kind.name == "type" and "string" in error.message and isinstance(error.instance, bool | int | float):
         yield _sentence(error, f"{error.instance} is not a text. Write it in quotes.")
     else:
@@ -70,6 +72,10 @@ def _forms(error: ValidationError) -> list[list[ValidationError]]:
 
 def _missing(error: ValidationError) -> str:
     return str(error.kind.value) if error.kind.name == "required" else ""
+
+
+def _unexpected(error: ValidationError) -> list[str]:
+    return list(getattr(error.kind, "unexpected", ()))
 
 
 def _distance(form: list[ValidationError]) -> tuple[int, int, int]:

@@ -3,7 +3,7 @@ Where the backends of a definition are: its servers, and the endpoints that WSO2
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ _VARIABLE = re.compile(r"\{([^{}]*)\}")
 _WEBSOCKET = {"wss://": "https://", "ws://": "http://"}
 _OWN = {"production": "x-wso2-production-endpoints", "sandbox": "x-wso2-sandbox-endpoints"}
 _NAMED = "#/x-wso2-endpoints/"
+_NOT_FIRST, _SECOND = "It isn't the first server.", "Only the first URL is used."
+_KEPT = "The definition of an API doesn't change its endpoints. Change the API instead."
 _OF_PATHS = "Endpoints of single paths and operations aren't supported."
 _VERBS = {"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"}
 
@@ -48,10 +50,18 @@ def read_servers(content: Mapping[str, Any]) -> Servers:
     absolute = [url for server in servers if (url := _backend_url(server))]
     every = tuple(dict.fromkeys([*production, *absolute]))
     unused = [*of_production, *of_sandbox, *_of_paths(content.get("paths") or {})]
-    unused += [Unused(each, "It isn't the first server.") for each in every[1:]]
+    unused += [Unused(each, _NOT_FIRST) for each in every[1:] if each not in production]
     if not every and servers:
         unused.append(Unused(servers[0][:MAX_URL], "It isn't an absolute http, https, ws or wss URL."))
     return Servers(every, tuple(dict.fromkeys(sandbox)), tuple(unused[:MAX_UNUSED]))
+
+
+def unused_of_kept(servers: Servers, endpoints: Collection[str]) -> tuple[Unused, ...]:
+    """List what has no effect in a definition that is put for an API which has *endpoints*, or is called by them."""
+    known = {url.rstrip("/") for url in endpoints}
+    urls = dict.fromkeys((*servers.production, *servers.sandbox))
+    others = [each for each in servers.unused if each.why not in {_NOT_FIRST, _SECOND}]
+    return (*(Unused(url, _KEPT) for url in urls if url.rstrip("/") not in known), *others)[:MAX_UNUSED]
 
 
 def _own_endpoints(content: Mapping[str, Any], name: str) -> tuple[list[str], list[Unused]]:
@@ -59,17 +69,22 @@ def _own_endpoints(content: Mapping[str, Any], name: str) -> tuple[list[str], li
     if name not in content:
         return [], []
     group = content[name]
-    written = group.get("urls") if isinstance(group, dict) else None
+    written = [group] if _is_name(group) else group.get("urls") if isinstance(group, dict) else None
     if not isinstance(written, list):
         return [], [Unused(name, "It has no list `urls`.")]
     urls, unused = [], []
     for each in written[:MAX_SERVERS]:
-        for url in _named(content, each) if isinstance(each, str) and each.startswith(_NAMED) else [each]:
+        for url in _named(content, each) if _is_name(each) else [each]:
             read = _backend_url(url) if isinstance(url, str) else ""
+            why = "`x-wso2-endpoints` has no such entry." if _is_name(url) else "It isn't an http or https URL."
             urls += [read] if read else []
-            unused += [] if read else [Unused(f"{name}: {str(url)[:MAX_URL]}", "It isn't an http or https URL.")]
-    unused += [Unused(f"{name}: {url}", "Only the first URL is used.") for url in urls[1:]]
+            unused += [] if read else [Unused(f"{name}: {str(url)[:MAX_URL]}", why)]
+    unused += [Unused(f"{name}: {url}", _SECOND) for url in urls[1:]]
     return urls, unused
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(_NAMED)
 
 
 def _named(content: Mapping[str, Any], reference: str) -> Sequence[Any]:

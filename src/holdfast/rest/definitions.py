@@ -77,7 +77,7 @@ def validate_openapi(
         "endpoints": list(definition.servers.production),
     }
     content = {"content": data.decode("utf-8-sig")} if return_content else {}
-    return {"isValid": True, "info": info, "errors": []} | _unused(definition.servers.unused) | content
+    return {"isValid": True, "info": info, "errors": []} | _unused(definitions.unused_of(definition)) | content
 
 
 @router.get("/{api_id}/swagger")
@@ -99,16 +99,20 @@ def put_swagger(
     file: Definition = None,
     url: Address = "",
 ) -> dict[str, Any]:
-    """Keep a definition for an API; the operations of the API are then those of the definition."""
+    """
+    Keep a definition for an API; the operations of the API are then those of the definition.
+
+    `x-holdfast-unused` of the answer says which of its servers and endpoints have no effect; it is not kept.
+    """
     data, gateways = _sent(file, definition, url), list(running.gateways.values())
-    text = definitions.put_definition(running.store, caller, api_id, data, gateways, running.now(), expected)
-    response.headers["ETag"] = quote_tag(tag_of_text(text))
-    return definitions.definition_value(text)
+    kept = definitions.put_definition(running.store, caller, api_id, data, gateways, running.now(), expected)
+    response.headers["ETag"] = quote_tag(tag_of_text(kept.text))
+    return definitions.definition_value(kept.text) | _unused(kept.unused, definitions.UNUSED)
 
 
-def _unused(unused: Iterable[Unused]) -> dict[str, Any]:
+def _unused(unused: Iterable[Unused], name: str = "unusedInDefinition") -> dict[str, Any]:
     found = [{"what": each.what, "why": each.why} for each in unused]
-    return {"unusedInDefinition": found} if found else {}
+    return {name: found} if found else {}
 
 
 def _sent(file: UploadFile | None, text: TextOrFile, url: str) -> bytes:

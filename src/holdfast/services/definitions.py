@@ -11,11 +11,11 @@ from typing import Any
 
 from holdfast.apis.description import Described
 from holdfast.apis.documents import write_json
-from holdfast.apis.endpoint import parse_endpoint
+from holdfast.apis.endpoint import ENVIRONMENTS, parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.members import check_members
 from holdfast.apis.openapi import Definition, Operation, make_definition, read_definition
-from holdfast.apis.servers import MAX_UNUSED, Servers, Unused
+from holdfast.apis.servers import MAX_UNUSED, Servers, Unused, unused_of_kept
 from holdfast.apis.suggestions import suggest_context, suggest_description, suggest_version
 from holdfast.services import catalog
 from holdfast.services.catalog import ApiDraft
@@ -27,7 +27,17 @@ from holdfast.store import api_documents
 from holdfast.store.database import Store
 
 _VERBS_OF_ALL = ("GET", "POST", "PUT", "DELETE", "PATCH")
+_NOTHING: tuple[Unused, ...] = ()
+UNUSED = "x-holdfast-unused"  # what answers add to a definition that was put; it is not kept
 _NO_NAME = re.compile(r"[^\w .-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A definition that was put, as JSON, and the parts of it that have no effect."""
+
+    text: str
+    unused: tuple[Unused, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +72,11 @@ def default_definition(described: Described, servers: list[str]) -> dict[str, An
 
 def put_definition(
     store: Store, who: Principal, api_id: str, data: bytes, servers: list[str], now: datetime, expected: Expected = None
-) -> str:
+) -> Kept:
     """
-    Keep a definition for an API, and take the operations of its description from there.
+    Keep a definition for an API, and take the operations of its description from there; its endpoints stay.
+
+    Servers that are neither these endpoints nor where the API is found, at *servers*, have no effect.
 
     Raises:
         InvalidDefinition: It cannot be read or is not valid.
@@ -73,7 +85,7 @@ def put_definition(
     """
     who.require(Permission.CHANGE_APIS)
     definition = read_definition(data)  # before the lock: some are work
-    text = write_json(definition.content)
+    text = write_json({name: value for name, value in definition.content.items() if name != UNUSED})
     with store.write() as session:
         before = catalog.find_described(session, who, api_id)
         stored = api_documents.definition_of(session, who.organization, api_id)
@@ -83,7 +95,14 @@ def put_definition(
         after = Described(replace(before.api, updated_at=now), check_members(members))
         catalog.save_described(session, who, before, after, now)
         api_documents.save_definition(session, after.api, text)
-    return text
+    own = [endpoint.url for environment in ENVIRONMENTS if (endpoint := after.api.endpoint(environment))]
+    addresses = [f"{server}{after.api.path}" for server in servers]
+    return Kept(text, unused_of_kept(definition.servers, [*own, *addresses]))
+
+
+def unused_of(definition: Definition) -> tuple[Unused, ...]:
+    """List what would have no effect if an API were made of *definition*."""
+    return _endpoints(definition.servers)[2]
 
 
 def import_definition(
@@ -105,7 +124,10 @@ def import_definition(
     """
     who.require(Permission.CHANGE_APIS)
     name = draft.name or " ".join(_NO_NAME.sub(" ", definition.name).split())[:60]
-    production, sandbox, unused = _endpoints(draft, definition.servers)
+    if draft.production or draft.sandbox:
+        production, sandbox, unused = draft.production, draft.sandbox, _NOTHING
+    else:
+        production, sandbox, unused = _endpoints(definition.servers)
     filled = replace(
         draft,
         name=name,
@@ -128,10 +150,8 @@ def import_definition(
     return Imported(made, unused)
 
 
-def _endpoints(draft: ApiDraft, servers: Servers) -> tuple[str | None, str | None, tuple[Unused, ...]]:
-    """Give the endpoints that *draft* says, or else the first of *servers* that can be used, and which are not used."""
-    if draft.production or draft.sandbox:
-        return draft.production, draft.sandbox, ()
+def _endpoints(servers: Servers) -> tuple[str | None, str | None, tuple[Unused, ...]]:
+    """Give the first of *servers* that can be used, for production and the sandbox, and which are not used."""
     production, refused = _first_usable(servers.production)
     sandbox, also_refused = _first_usable(servers.sandbox)
     return production, sandbox, (*refused, *also_refused, *servers.unused)[:MAX_UNUSED]
