@@ -51,6 +51,23 @@ def test_axe_finds_nothing_on_any_page(signed_in: Page, api: PublishedApi, theme
         assert violations(signed_in) == [], address
 
 
+def test_a_page_has_all_colors_of_a_theme_as_soon_as_it_is_switched(signed_in: Page):
+    signed_in.goto("/failures")
+    switched = signed_in.evaluate(
+        """() => {
+          const button = document.querySelector("main .btn");
+          const color = () => getComputedStyle(button).backgroundColor;
+          const before = color();
+          document.querySelector("[data-theme-toggle]").click();
+          const colors = [before, color()];
+          document.getAnimations().forEach((each) => each.finish());
+          return [...colors, color()];
+        }"""
+    )
+    before, at_once, at_rest = switched
+    assert before != at_once == at_rest
+
+
 @pytest.mark.parametrize("theme", THEMES)
 def test_axe_finds_nothing_on_the_sign_in_page(page: Page, theme: str):
     page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]

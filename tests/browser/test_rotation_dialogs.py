@@ -82,7 +82,7 @@ def test_certificates_that_cannot_be_read_are_shown_with_their_place(signed_in: 
         signed_in.get_by_role("button", name="Test against the endpoint").click()
         dialog = signed_in.get_by_role("dialog", name="Test against the endpoint")
         expect(dialog).to_contain_text("Certificate 2 of 22 can't be read: it doesn't begin like a certificate.")
-        expect(dialog).to_contain_text("The gateway rejects this backend")
+        expect(dialog).to_contain_text("With what is trusted now, the gateway refuses the backend.")
         expect(dialog).to_contain_text("The backend sends 22 certificates. The first 20 are shown.")
         expect(dialog.get_by_role("listitem")).to_have_count(19)
         assert violations(signed_in) == []

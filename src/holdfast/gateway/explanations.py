@@ -103,7 +103,7 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     ),
     Cause.UNREADABLE_CERTIFICATE: Explanation(
         "The backend presents a certificate that can't be read.",
-        "Ask the backend's owner to send a correct chain. A test against the endpoint says which certificate it is.",
+        "Ask the backend's owner to replace it.",
     ),
     Cause.PATH_LENGTH_EXCEEDED: Explanation(
         "There are more CAs between the backend's certificate and a trusted one than one of them allows.",

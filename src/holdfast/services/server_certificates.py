@@ -41,14 +41,15 @@ class ServerCertificate:
         whose = f"The {self.server}'s certificate"
         if self.not_after is None or self.not_before is None:
             return f"{whose} can't be used, so the {self.server} answers nobody over https."
-        day = f"{self.not_after:%Y-%m-%d}"
+        end = self.not_after
+        day = f"{end:%b} {end.day}, {end.year}"  # as browsers write it; one with hyphens breaks at them
         if now > self.not_after:
-            return f"{whose} expired on {day}. Clients that verify it can't connect."
+            return f"{whose} expired on {day}. Clients that verify it can't connect. Renew it."
         if now < self.not_before:
             return f"{whose} isn't valid before {self.not_before:%Y-%m-%d %H:%M} UTC. Check the clock of the machine."
         if self.problem:
             return f"{whose} was replaced by files that can't be used. The previous one is presented until {day}."
-        return f"{whose} expires on {day}." if self.stage(now) is not None else ""
+        return f"{whose} expires on {day}. Renew it before then." if self.stage(now) is not None else ""
 
 
 # What is presented at a moment, by each server that speaks TLS.

@@ -90,7 +90,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _unexpected(request: Request, error: Exception) -> Response:
     """Show the ID under which it is logged (`request_ids`)."""
     del error
-    message = "Try again. If it fails again, give this request ID to the operator of Holdfast, whose log has the cause."
+    message = "Try again. If it still fails, give this request ID to Holdfast's operator: the log has the cause."
     return await _page(request, 500, "Unexpected error", message, request.state.request_id)
 
 

@@ -3,7 +3,11 @@
   const system = matchMedia("(prefers-color-scheme: dark)");
   const apply = () => {
     const theme = localStorage.getItem("theme") ?? (system.matches ? "dark" : "light");
-    document.documentElement.dataset.bsTheme = theme;
+    const root = document.documentElement;
+    root.dataset.switching = ""; // without transitions: what was light would stay so for a moment
+    root.dataset.bsTheme = theme;
+    document.body?.offsetHeight; // lay out now, so that there is nothing left to animate
+    delete root.dataset.switching;
   };
   apply();
   system.addEventListener("change", apply);
