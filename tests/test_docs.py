@@ -18,15 +18,38 @@ from holdfast.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/holdfast"
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+
+def commands(group: Any, above: str = "") -> dict[str, Any]:
+    """Give all commands below *group*, by name."""
+    named: dict[str, Any] = {}
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        named |= commands(command, f"{name} ") if inner else {f"{above}{name}": command}
+    return named
+
+
+COMMANDS = commands(typer.main.get_command(cli.app))
 
 
 def page(name: str) -> str:
     return (ROOT / "docs" / name).read_text()
 
 
-def test_every_setting_is_in_the_operations_page():
-    settings = {f"`HOLDFAST_{name.upper()}`" for name in Settings.model_fields}
-    assert {name for name in settings if name not in page("operations.md")} == set()
+def section(name: str, heading: str) -> str:
+    """Give what the page *name* has below *heading*, down to the next of its level or above."""
+    text = page(name).partition(f"\n{heading}\n")[2]
+    return re.split(rf"^#{{1,{heading.index(' ')}}} ", text, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def test_the_table_of_settings_has_every_setting_and_option_and_no_other():
+    rows = re.findall(
+        r"^\| (?:`(--[a-z-]+)`)? *\| `HOLDFAST_(\w+)` \|", section("operations.md", "## Settings"), re.MULTILINE
+    )
+    options = {option for each in COMMANDS["up"].params for option in each.opts} - {"--demo"}  # no setting
+    assert {variable.lower() for _, variable in rows} == set(Settings.model_fields)
+    assert {option for option, _ in rows if option} == options
 
 
 def test_every_code_that_callers_get_is_in_the_trust_page():
@@ -40,27 +63,50 @@ def test_every_cause_of_a_failure_is_in_the_trust_page():
 
 def test_every_finding_is_in_the_findings_page_and_all_are_told():
     told = "".join(path.read_text() for path in (SOURCE / "certificates/judgements").glob("*.py"))
-    assert {code for code in Code if f"| `{code}` |" not in page("findings.md")} == set()
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", page("findings.md"), re.MULTILINE)) == set(Code)
     assert {code for code in Code if f"finding(Code.{code.name}, " not in told} == set()
 
 
-def commands(group: Any, above: str = "") -> set[str]:
-    """Name all commands below *group*."""
-    found: set[str] = set()
-    for name, command in group.commands.items():
-        inner = getattr(command, "commands", None)
-        found |= commands(command, f"{name} ") if inner else {f"{above}{name}"}
-    return found
-
-
-def test_every_exit_code_is_in_the_page_about_the_command_line():
+def test_the_table_of_exit_codes_has_every_code_and_no_other():
+    rows = re.findall(r"^\| (\d+) \|", section("cli.md", "## In scripts"), re.MULTILINE)
+    assert sorted(map(int, rows)) == sorted(map(int, ExitCode))
     assert {code for code in ExitCode if f"| {int(code)} | {MEANINGS[code]}" not in page("cli.md")} == set()
 
 
-def test_every_command_is_in_the_page_about_the_command_line():
-    every = commands(typer.main.get_command(cli.app))
-    assert {"login", "api list", "trust except", "apply"} <= every
-    assert {command for command in every if f"`{command}`" not in page("cli.md")} == set()
+def test_the_table_of_commands_has_every_command_and_no_other():
+    rows = re.findall(r"^\| (`[^|]*) \|", section("cli.md", "## All commands"), re.MULTILINE)
+    assert {"login", "api list", "trust except", "apply"} <= COMMANDS.keys()
+    assert set(re.findall(r"`([^`]+)`", " ".join(rows))) == COMMANDS.keys()
+
+
+def test_every_option_in_the_documentation_is_there():
+    parameters = [each for command in COMMANDS.values() for each in command.params]
+    options = {option for each in parameters for option in (*each.opts, *each.secondary_opts)}
+    common = {"--help", "--version", "--install-completion"}
+    of_curl = {"--cert", "--key", "--fail"}
+    named = {name for each in DOCUMENTS for name in re.findall(r"(?<![\w-])--[a-z][a-z-]+", each.read_text())}
+    assert named - options - common - of_curl == set()
+
+
+def test_the_table_of_metrics_has_every_metric_and_no_other():
+    families = re.findall(r'(Gauge|Counter)\w*\(\s*"(\w+)"', (SOURCE / "rest/metrics.py").read_text())
+    metrics = {name + "_total" * (kind == "Counter") for kind, name in families}
+    assert len(metrics) > 5
+    assert set(re.findall(r"^\| `(\w+)` \|", section("operations.md", "## Metrics"), re.MULTILINE)) == metrics
+
+
+def test_every_check_of_doctor_is_in_its_section():
+    source = "".join(path.read_text() for path in (SOURCE / "doctor").glob("*.py"))
+    checks = set(re.findall(r'Check(?:\.(?:ok|warning|failed))?\(\s*"([^"]+)"', source))
+    documented = section("operations.md", "## Find problems with `holdfast doctor`")
+    assert len(checks) > 15
+    assert {check for check in checks if check not in documented} == set()
+
+
+def test_every_background_task_is_in_the_operations_page():
+    tasks = re.findall(r'background\.start\("([^"]+)"', (SOURCE / "app.py").read_text())
+    assert len(tasks) > 5
+    assert {task for task in tasks if f"`{task}`" not in section("operations.md", "## When something dies")} == set()
 
 
 def test_every_field_that_apply_reads_is_in_its_page():
@@ -79,10 +125,9 @@ def test_every_scope_is_in_the_page_about_accounts():
 
 
 def test_every_address_of_a_file_in_the_documentation_is_right():
-    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]
     missing = [
         f"{document.name}: {target}"
-        for document in documents
+        for document in DOCUMENTS
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
         if not (document.parent / target).exists()
     ]
@@ -103,7 +148,7 @@ def test_every_heading_that_the_documentation_leads_to_is_there():
 
     missing = [
         f"{document.name}: {target}#{heading}"
-        for document in (ROOT / "docs").glob("*.md")
+        for document in DOCUMENTS
         for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text())
         if heading not in headings(document.parent / target if target else document)
     ]
