@@ -23,7 +23,7 @@ DAMAGES = {
     "another tag": (b"\x31" + LEAF.der[1:], "doesn't begin like a certificate"),
     "cut off": (LEAF.der[:-5], "ends too early"),
     "followed by something": (LEAF.der + b"\0", "more follows"),
-    "no certificate": (tlv(0x30, tlv(2, b"\1")), "damaged"),
+    "no certificate": (tlv(0x30, tlv(2, b"\1")), "its content is damaged"),
     "a serial number of no bytes": (altered(LEAF, ROOT, serial_number=tlv(2)), "serial is damaged"),
     "empty": (b"", "ends too early"),
 }

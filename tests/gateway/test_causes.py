@@ -29,6 +29,8 @@ def other_library(reason: str, depth: int = 0, failure: str = "certificate_signa
         (DEPTH + "0:_unable_to_get_local_issuer_certificate", Cause.UNKNOWN_ISSUER),
         (DEPTH + "1:_unable_to_get_local_issuer_certificate", Cause.UNKNOWN_ISSUER),
         (DEPTH + "0:_self_signed_certificate", Cause.SELF_SIGNED_NOT_TRUSTED),
+        (DEPTH + "1:_Different_CRL_scope:TLS_error_end", Cause.CRL_STALE),
+        (DEPTH + "0:_unhandled_critical_CRL_extension:TLS_error_end", Cause.CRL_STALE),
         (DEPTH + "2:_self_signed_certificate_in_certificate_chain", Cause.UNKNOWN_ISSUER),
         (
             other_library(

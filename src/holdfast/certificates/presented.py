@@ -84,6 +84,6 @@ def reason_of(error: ValueError) -> str:
     if isinstance(cause, x509.InvalidVersion):
         return f"it is of version {cause.parsed_version + 1}, and X.509 has versions 1 to 3"
     if places := _PLACE.findall(str(error)):
-        return f"its {' '.join(places[1:] or places).replace('_', ' ')} is damaged"
+        return f"its {' '.join(places[1:]).replace('_', ' ') or 'content'} is damaged"
     kind = next((words for name, words in _KINDS.items() if name in str(error)), None)
     return kind or "its content is not an X.509 certificate"

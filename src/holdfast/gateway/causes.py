@@ -113,7 +113,7 @@ _TEXTS: tuple[tuple[re.Pattern[str], Cause], ...] = tuple(
         (r"san matcher", Cause.HOSTNAME_MISMATCH),
         (r"cert hash and spki", Cause.PIN_MISMATCH),
         (r"provided crls failed: ?certificate revoked", Cause.REVOKED),
-        (r"provided crls failed|crl signature failure", Cause.CRL_STALE),
+        (r"\bcrls?\b", Cause.CRL_STALE),  # missing, out of date, not signed, of another scope, ...
         (r"certificate has expired", Cause.EXPIRED),
         (r"certificate is not yet valid", Cause.NOT_YET_VALID),
         (r"depth 0: self.signed certificate", Cause.SELF_SIGNED_NOT_TRUSTED),

@@ -80,8 +80,9 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         "Ask the backend's operator for a new certificate, and why this one was revoked.",
     ),
     Cause.CRL_STALE: Explanation(
-        "A list of revoked certificates (CRL) that must be looked at is missing, out of date, or not signed by its CA.",
-        "Upload the current CRL of each CA between the backend's certificate and the trusted one.",
+        "A certificate revocation list (CRL) that the gateway needs is missing, out of date, incomplete, or not signed "
+        "by its CA.",
+        "Upload the current, complete CRL of each CA between the backend's certificate and the trusted one.",
         Action.CHANGE_TRUST_SETTINGS,
     ),
     Cause.WEAK_SIGNATURE: Explanation(

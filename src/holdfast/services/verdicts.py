@@ -20,6 +20,7 @@ from holdfast.services.offers import Offer
 ENDED = "connection closed after the handshake"
 # What the backend presents may tell more.
 UNCLEAR = {*CERTIFICATE_CAUSES, Cause.CLOSED_BEFORE_RESPONSE, Cause.OTHER}
+_ASK_FOR_CHAIN = "Ask the backend's owner to send a correct chain."
 _NOT_ABOUT_TRUST = {
     Cause.CONNECTION_REFUSED,
     Cause.DNS_FAILURE,
@@ -144,6 +145,10 @@ def refined(
     the client certificate from other ends.
     """
     verdict = replace(verdict, told=verdict.cause)
+    is_seen = isinstance(presented, Presentation) and bool(presented.presented.unreadable)
+    if verdict.cause is Cause.UNREADABLE_CERTIFICATE and is_seen:
+        # Which certificate it is has been found out, so nobody is asked to.
+        return replace(verdict, advice=Explanation(verdict.explanation.sentence, _ASK_FOR_CHAIN))
     if verdict.cause is Cause.CLOSED_BEFORE_RESPONSE and verdict.reason == ENDED:
         return replace(verdict, cause=_objection(presented, presents=presents))
     if verdict.cause not in CERTIFICATE_CAUSES or isinstance(presented, Unseen) or not presented.chain:
