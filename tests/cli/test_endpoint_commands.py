@@ -7,7 +7,7 @@ import pytest
 
 from backends import Backend
 from cli.answering import answering
-from issuing import issue
+from issuing import issue, truststore
 
 ENDPOINT = "https://backend.example:8443"
 PRESENTED = {
@@ -50,10 +50,10 @@ ACCEPTED = found(accepted=True, message="A gateway calls this backend.")
 def look_with(alone):
     """Run the command against a publisher that answers as is said, and give how it ended and what was asked."""
 
-    def run(answer, *arguments):
+    def run(answer, *arguments, stdin=""):
         with answering(body=json.dumps(answer).encode()) as server:
             environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
-            return alone("endpoint", "test", ENDPOINT, *arguments, **environment), server.asked[0]
+            return alone("endpoint", "test", ENDPOINT, *arguments, stdin=stdin, **environment), server.asked[0]
 
     return run
 
@@ -62,7 +62,7 @@ def test_a_backend_that_is_refused_ends_with_7_and_says_what_to_do(look_with):
     ended, asked = look_with(REFUSED)
     assert ended.code == 7
     lines = ended.output.splitlines()
-    assert lines[0] == "Refused (unknown_issuer): Its issuer is unknown. Import it."
+    assert lines[0] == "Rejected (unknown_issuer): Its issuer is unknown. Import it."
     assert "Subject   CN=backend.example" in lines
     assert "TLS                 TLSv1.3 TLS_AES_256_GCM_SHA384" in lines
     assert "Client certificate  asked for" in lines
@@ -74,6 +74,11 @@ def test_a_backend_that_is_refused_ends_with_7_and_says_what_to_do(look_with):
 def test_a_backend_that_is_accepted_ends_with_0(look_with):
     ended, _ = look_with(ACCEPTED)
     assert (ended.code, ended.output.splitlines()[0]) == (0, "Accepted: A gateway calls this backend.")
+
+
+def test_it_is_no_rejection_if_no_gateway_answers(look_with):
+    ended, _ = look_with(found(code=None, answeredBy="none", message="No gateway answered.", remedy="Try again."))
+    assert (ended.code, ended.output.splitlines()[0]) == (1, "Unknown: No gateway answered. Try again.")
 
 
 def test_what_cannot_be_read_is_shown_with_its_place(look_with):
@@ -109,6 +114,15 @@ def test_the_endpoint_and_a_certificate_are_sent_as_a_form(look_with, tmp_path):
     assert parts["certificate"].get_payload(decode=True) == made.pem
 
 
+def test_a_truststore_is_opened_with_the_password_on_standard_input(look_with, tmp_path):
+    made = issue("backend.example")
+    (tmp_path / "trust.p12").write_bytes(truststore("secret", made))
+    options = ("--certificate", tmp_path / "trust.p12", "--password-stdin")
+    ended, asked = look_with(ACCEPTED, *options, stdin="secret\n")
+    assert ended.code == 0
+    assert parts_of(asked)["certificate"].get_payload(decode=True) == made.pem
+
+
 @pytest.mark.parametrize(("options", "keeps"), [((), b"false"), (("--keep-previous",), b"true")])
 def test_a_certificate_is_tested_as_a_replacement(look_with, tmp_path, options, keeps):
     (tmp_path / "new.pem").write_bytes(issue("backend.example").pem)
@@ -131,7 +145,7 @@ def test_a_real_backend_is_refused_without_its_certificate_and_accepted_with_it(
     with Backend(made) as backend:
         ended = command("endpoint", "test", backend.url())
         assert ended.code == 7
-        assert ended.output.startswith("Refused (self_signed_not_trusted): ")
+        assert ended.output.startswith("Rejected (self_signed_not_trusted): ")
         assert "Subject   CN=127.0.0.1" in ended.output.splitlines()
         ended = command.done("endpoint", "test", backend.url(), "--certificate", tmp_path / "backend.pem")
         assert ended.output.startswith("Accepted: The gateway accepts this backend because of this certificate.")

@@ -16,6 +16,7 @@ from holdfast.cli.exit_codes import CLIENT, ExitCode
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.help import ending
 from holdfast.cli.output import AsJson, date, grouped, say, write_facts, write_json
+from holdfast.cli.passwords import PasswordStdin
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -35,30 +36,33 @@ def look_at_endpoint(
         Argument(metavar="URL", help="Like https://backend.example:8443.", autocompletion=completing.endpoints),
     ],
     certificate: Annotated[
-        str | None, Option(metavar="FILE", help="Believe these certificates too, as if they were imported.")
+        str | None, Option(metavar="FILE", help="Trust these certificates too, as if they were imported.")
     ] = None,
     replaces: Annotated[
         str,
         Option(metavar="ALIAS", help="The certificates replace those under ALIAS.", autocompletion=completing.aliases),
     ] = "",
     keep_previous: Annotated[
-        bool, Option("--keep-previous", help="With --replaces: go on trusting what is replaced, too.")
+        bool, Option("--keep-previous", help="With --replaces: keep trusting what is replaced.")
     ] = False,
+    password_stdin: PasswordStdin = False,
     as_json: AsJson = False,
 ) -> None:
     """
-    Let the publisher connect to a backend, and say what it presents and whether a gateway would believe it.
+    Let the publisher connect to a backend, and say what it presents and whether a gateway would accept it.
     """
     # Forms of several parts are made of files alone; a part without a file name is a plain field.
     parts: dict[str, Any] = {"endpoint": (None, url)}
     if (replaces and certificate is None) or (keep_previous and not replaces):
         raise Misused("--replaces needs --certificate, and --keep-previous needs --replaces.")
+    if password_stdin and certificate is None:
+        raise Misused("--password-stdin needs --certificate.")
     if replaces:
         parts |= {"alias": (None, replaces), "keepPrevious": (None, str(keep_previous).lower())}
     if certificate is not None:
         from holdfast.cli.certificate_files import as_part, open_upload  # cryptography loads slowly
 
-        parts["certificate"] = as_part(open_upload(certificate))
+        parts["certificate"] = as_part(open_upload(certificate, password_stdin=password_stdin))
     with connect() as client:
         found = client.call("POST", "/endpoints/probe", files=parts)
     verdict = found["verdict"]
@@ -67,7 +71,7 @@ def look_at_endpoint(
     else:
         _show(found)
     if not verdict["accepted"]:
-        raise typer.Exit(int(ExitCode.REJECTED))
+        raise typer.Exit(int(ExitCode.REJECTED if verdict["code"] else ExitCode.FAILED))
 
 
 @commands.command(
@@ -116,7 +120,8 @@ def _show(found: dict[str, Any]) -> None:
     if verdict["accepted"]:
         say(f"Accepted: {verdict.get('message') or 'a gateway would call this backend.'}")
     else:
-        say(f"Refused ({verdict['code']}): {verdict['message']} {verdict.get('remedy') or ''}".rstrip())
+        result = f"Rejected ({verdict['code']})" if verdict["code"] else "Unknown"
+        say(f"{result}: {verdict['message']} {verdict.get('remedy') or ''}".rstrip())
     write_facts(
         [
             ("Endpoint", found["endpoint"]),
