@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 PROGRAM = """
-import asyncio, logging, sys, threading, warnings
+import asyncio, logging, sys, threading, traceback, warnings
 import structlog
-from holdfast.telemetry import configure_logging, log_everything
+from holdfast.telemetry import configure_logging, log_everything, standard_error_as_log
 
 configure_logging("debug")
 log_everything()
@@ -37,6 +37,12 @@ async def forget():
     await asyncio.sleep(0.05)
 
 asyncio.run(forget())
+with standard_error_as_log():
+    try:
+        fail()
+    except ValueError:
+        traceback.print_exc()
+    structlog.get_logger().error("of our own within")
 try:
     fail()
 except ValueError:
@@ -49,6 +55,8 @@ def test_what_libraries_threads_and_python_say_is_json_too():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     events = [json.loads(line) for line in done.stderr.splitlines()]
+    written = sum(each["event"] == "written to standard error" for each in events)
+    assert "ValueError: in a\nthread" in [each.get("text") for each in events]
     assert [each["event"].splitlines()[0].rpartition("/")[2] for each in events] == [
         "own",
         "<string>:9: UserWarning: a warning",
@@ -59,6 +67,8 @@ def test_what_libraries_threads_and_python_say_is_json_too():
         "exception ignored in",
         "Exception in callback fail() at <string>:15",
         "Task exception was never retrieved",
+        *["written to standard error"] * written,
+        "of our own within",
         "caught",
         "ended by an unexpected error",
     ]
@@ -66,4 +76,4 @@ def test_what_libraries_threads_and_python_say_is_json_too():
     assert {each["logger"] for each in events if "logger" in each} == {
         "py.warnings", "alembic.runtime", "library", "asyncio"
     }  # fmt: skip
-    assert [each["event"] for each in events[5:] if "Traceback" not in each["exception"]] == []
+    assert [each["event"] for each in events[5:] if not {"exception", "text"} & each.keys()] == ["of our own within"]

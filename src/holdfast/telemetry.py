@@ -2,11 +2,14 @@
 Logs: one JSON object per line on standard error, whoever wrote it.
 """
 
+import io
 import logging
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, suppress
 from types import TracebackType
+from typing import TextIO
 
 import structlog
 
@@ -36,8 +39,15 @@ def configure_logging(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=lambda *_: _Logger(file=sys.stderr),
+        logger_factory=lambda *_: _Logger(file=_written_to()),
     )
+
+
+@contextmanager
+def standard_error_as_log() -> Iterator[None]:
+    """Log what Python code writes to standard error itself, such as tracebacks of gRPC, until the block ends."""
+    with redirect_stderr(_Lines(sys.stderr)):
+        yield
 
 
 def log_everything() -> None:
@@ -55,6 +65,23 @@ def log_everything() -> None:
     sys.excepthook = _log_uncaught
     sys.unraisablehook = _log_unraisable
     threading.excepthook = _log_of_thread
+
+
+class _Lines(io.TextIOBase):
+    """Takes the place of *file*: each text that is written to it becomes an event there."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def write(self, text: str) -> int:
+        """Log a text."""
+        if text.strip():
+            log.error("written to standard error", text=text.strip())
+        return len(text)
+
+
+def _written_to() -> TextIO:
+    return sys.stderr.file if isinstance(sys.stderr, _Lines) else sys.stderr
 
 
 class _Forwarder(logging.Handler):

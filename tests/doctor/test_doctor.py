@@ -173,6 +173,20 @@ def test_what_the_gateway_presents_to_callers_is_looked_at(unwell, tmp_path):
         assert "--gateway-tls HOST:PORT" in unwell(**given)["gateway-tls"][2]
 
 
+def test_https_ports_without_a_certificate_are_not_taken_for_other_settings(data, unwell, tmp_path):
+    certificate, key = tmp_path / "missing.pem", tmp_path / "missing.key"
+    (address,) = free_addresses(1)
+    of_gateway = {"gateway_tls": address, "gateway_tls_cert": certificate, "gateway_tls_key": key}
+    with data_directory(data):
+        said = unwell(tls_cert=certificate, tls_key=key, **of_gateway)
+    assert said["gateway-tls"] == (
+        "warning",
+        f"Nothing listens on {address}, because the gateway has no certificate to present.",
+        "Repair its files; the port opens by itself then.",
+    )
+    assert f"{certificate} has no certificate to verify it by: No such file or directory" in said["health"][1]
+
+
 def test_a_publisher_without_tls_beyond_this_machine_is_noticed(unwell):
     (port,) = (each.partition(":")[2] for each in free_addresses(1))
     assert unwell(publisher=f"0.0.0.0:{port}")["TLS"][0] == "failed"

@@ -32,7 +32,7 @@ from holdfast.services.accounts import ADMIN
 from holdfast.services.principal import Principal
 from holdfast.services.runtime import utc_now
 from holdfast.settings import Settings
-from holdfast.telemetry import log_everything
+from holdfast.telemetry import log_everything, standard_error_as_log
 from holdfast.variables import unknown_variables
 
 T = TypeVar("T")
@@ -93,7 +93,8 @@ def _run(work: Coroutine[Any, Any, T], hangup: asyncio.Event | None = None) -> T
     log_everything()
     timer = exit_timer(0)
     try:
-        return asyncio.run(_until_stopped(work, timer.start, hangup or asyncio.Event()))
+        with standard_error_as_log():
+            return asyncio.run(_until_stopped(work, timer.start, hangup or asyncio.Event()))
     finally:
         timer.cancel()
 

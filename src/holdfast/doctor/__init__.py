@@ -44,6 +44,7 @@ def _listening(settings: Settings, now: datetime, *, running: bool) -> Iterator[
         return
     yield network.tls(settings, addresses.publisher, now)
     answer = health.ask(settings, addresses.publisher) if running else None
-    yield from network.ports(addresses, answer.failing if answer else (), running=running)
+    presents = network.has_gateway_certificate(settings)
+    yield from network.ports(addresses, answer.failing if answer else (), running=running, presents=presents)
     if answer:
         yield health.check(answer)

@@ -32,7 +32,11 @@ def ask(settings: Settings, publisher: Addresses) -> Answer:
     host, port = publisher[0]
     url = url_of((_UNSPECIFIED.get(host, host), port), "https" if settings.tls_cert else "http") + READY
     try:
-        with httpx.Client(verify=_own_certificate(settings), trust_env=False, timeout=ANSWERS_WITHIN) as client:
+        trusted = _own_certificate(settings)
+    except OSError as error:
+        return Answer(url, error=f"{settings.tls_cert} has no certificate to verify it by: {error.strerror or error}")
+    try:
+        with httpx.Client(verify=trusted, trust_env=False, timeout=ANSWERS_WITHIN) as client:
             body = client.get(url).json()
             return Answer(url, _names(body.get("failing", [])), _names(body.get("degraded", [])))
     except (httpx.HTTPError, OSError, ValueError, AttributeError, TypeError) as error:

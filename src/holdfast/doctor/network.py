@@ -46,6 +46,15 @@ def gateway_tls(settings: Settings, now: datetime) -> Check:
     return _presented("gateway TLS", files.presented(now), now)
 
 
+def has_gateway_certificate(settings: Settings) -> bool:
+    """Say whether gateways that are given these files can open https ports."""
+    try:
+        files = gateway_certificate(settings)
+    except CannotStart:
+        return True  # they aren't given any, which `gateway_tls` says
+    return files is None or files.current is not None
+
+
 def _presented(name: str, certificate: ServerCertificate, now: datetime) -> Check:
     if certificate.problem:
         return Check.failed(name, certificate.problem, "Holdfast reads the files again within a minute, or at SIGHUP.")
@@ -72,8 +81,15 @@ def connections() -> Check:
     return Check.ok("connections", text)
 
 
-def ports(addresses: ListenAddresses, failing: Sequence[str], *, running: bool) -> Iterator[Check]:
-    """See that each address is free, or taken while a Holdfast runs; *failing* is what that one says isn't ready."""
+def ports(
+    addresses: ListenAddresses, failing: Sequence[str], *, running: bool, presents: bool = True
+) -> Iterator[Check]:
+    """
+    See that each address is free, or taken while a Holdfast runs.
+
+    *failing* is what that one says isn't ready; *presents* whether gateways have a certificate for their https ports.
+    """
+    closed = {each.option for each in addresses.gateway if each.tls and not presents}
     every = {PUBLISHER: addresses.publisher} | {each.option: each.addresses for each in addresses.gateway}
     for option, several in every.items():
         for address in several:
@@ -84,6 +100,9 @@ def ports(addresses: ListenAddresses, failing: Sequence[str], *, running: bool) 
                 yield _refused(option, address, problem)
             elif problem:
                 yield Check.ok(option, f"{written(address)} is in use, and a Holdfast runs.")
+            elif option in closed:
+                text = f"Nothing listens on {written(address)}, because the gateway has no certificate to present."
+                yield Check.warning(option, text, "Repair its files; the port opens by itself then.")
             else:
                 text = f"A Holdfast runs, but nothing listens on {written(address)}."
                 yield Check.warning(option, text, "It was started with other settings: give the same to this command.")
