@@ -36,7 +36,7 @@ CASES = [
         let_a_newer_version_write,
         "The tables are of revision 9999, which this version does not know. Run the version of",
     ),
-    (put_a_directory_there, "{} or its directory can't be opened or written (unable to open database file). Let the"),
+    (put_a_directory_there, "{} cannot be read (it isn't a file). Check that this is the database of a Holdfast"),
 ]
 
 
