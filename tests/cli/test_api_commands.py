@@ -110,7 +110,7 @@ def test_waiting_for_a_lifecycle_that_no_gateway_follows_ends_with_6(alone):
         environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
         for words in (("publish", "a"), ("delete", "a", "--yes")):
             said = alone.refused("api", *words, "--wait", "--within", "0.1s", code=6, **environment)
-            assert said == "holdfast: It is saved, but after 0.1 seconds not in force: waiting for gateways (1 of 2).\n"
+            assert said == "holdfast: Saved, but not enforced after 0.1 seconds: waiting for gateways (1 of 2).\n"
 
 
 def test_set_changes_what_options_name_and_leaves_the_rest(command, pizza):

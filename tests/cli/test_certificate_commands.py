@@ -57,7 +57,7 @@ def test_add_and_wait_say_it_to_machines_too(command, published, backend):
 def test_waiting_for_an_api_that_is_not_published_ends_at_once_and_says_why(command, endpoint, backend):
     command.done("api", "create", "Pizza", "/pizza", "1.0", "--production", endpoint)
     said = command.refused("certificate", "add", "pizza", endpoint, backend[1], "--wait", code=6)
-    assert said == "holdfast: It is saved, and takes effect when an API with this endpoint is published.\n"
+    assert said == "holdfast: Saved; it takes effect when an API with this endpoint is published.\n"
 
 
 @pytest.mark.envoy
@@ -143,9 +143,9 @@ def test_a_truststore_is_opened_here_and_its_password_goes_nowhere(command, publ
 @pytest.mark.parametrize(
     ("progress", "said"),
     [
-        ("waiting", "It is saved, but after 0.1 seconds not in force: waiting for gateways (1 of 2)."),
-        ("no gateway", "It is saved, but after 0.1 seconds not in force: waiting for gateways: none is connected."),
-        ("refused", "It is saved, but a gateway refuses it: no room."),
+        ("waiting", "Saved, but not enforced after 0.1 seconds: waiting for gateways (1 of 2)."),
+        ("no gateway", "Saved, but not enforced after 0.1 seconds: waiting for gateways: none is connected."),
+        ("refused", "Saved, but a gateway rejects it: no room."),
     ],
 )
 def test_what_does_not_come_into_force_is_said_in_time(alone, backend, progress, said):
@@ -173,7 +173,7 @@ def test_a_file_with_a_private_key_is_sent_nowhere(alone, backend, tmp_path):
     ("name", "why"),
     [
         ("missing", "No such file or directory"),
-        ("pipe", "is no file"),
+        ("pipe", "is not a file"),
         (".", "Is a directory"),
         ("a\0b", "no such name"),
     ],

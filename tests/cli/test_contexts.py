@@ -84,7 +84,7 @@ def test_contexts_are_listed_chosen_and_deleted(both, servers):
     assert [(each["name"], each["current"]) for each in found["list"]] == [("a", True), ("b", False)]
     assert "hfp_" not in json.dumps(found)
     assert both.done("whoami", "--json").json["context"] == "a"
-    assert both.done("context", "delete", "b").output == f"Signed out of {servers[1].url}; the token is ended.\n"
+    assert both.done("context", "delete", "b").output == f"Signed out of {servers[1].url}; the token is revoked.\n"
     assert ended(*servers) == ["Bearer hfp_b"]
     both.done("api", "list")
     for words in (("context", "use", "b"), ("context", "delete", "b"), ("api", "list", "--context", "b")):
@@ -93,7 +93,7 @@ def test_contexts_are_listed_chosen_and_deleted(both, servers):
 
 def test_logout_ends_one_context_and_says_which_are_left(both, servers):
     said = both("logout")
-    assert (said.code, said.output) == (0, f"Signed out of {servers[1].url}; the token is ended.\n")
+    assert (said.code, said.output) == (0, f"Signed out of {servers[1].url}; the token is revoked.\n")
     assert "Other contexts: a." in said.errors
     assert "No context is chosen. `holdfast context use NAME` chooses one of these: a." in both.refused(
         "api", "list", code=4
@@ -129,7 +129,7 @@ def test_a_login_says_which_other_tokens_others_could_read(both, servers):
     credentials_file(both.environment).chmod(0o644)
     assert "Others can read" in both.refused("api", "list")
     ended = sign_in(both, servers[0])
-    assert ended.errors == "Others could read the tokens of b, too. Log in to each again, which ends its token.\n"
+    assert ended.errors == "Others could read the tokens of b, too. Log in to each again to revoke its token.\n"
 
 
 @pytest.mark.parametrize(("name", "ends"), [("holdfast login, here", True), ("mine", False)])

@@ -115,7 +115,7 @@ trust:
         "a.yaml:9: apis[0].password: There is no such field.",
         "a.yaml:10: apis[1]: A mapping of fields is needed here.",
         "a.yaml:12: certificates[0].alias: The alias holds a space",
-        "a.yaml:13: certificates[0].endpoint: An http backend shows no certificate.",
+        "a.yaml:13: certificates[0].endpoint: An http backend doesn't present a certificate.",
         "a.yaml:14: certificates[0].file: Block 1 of 1 is a private key.",
         "a.yaml:18: certificates[1].pem: There is file as well. Leave one out.",
         "a.yaml:19: certificates[2].file: Name a file of certificates, or write them as pem.",

@@ -95,10 +95,10 @@ def test_logout_ends_the_token_and_forgets_it(alone, holdfast):
     sign_in(alone, holdfast)
     (made,) = tokens(holdfast).keys() - before.keys()
     assert tokens(holdfast)[made]["scopes"] == holdfast.rest.get("/tokens").json()["scopes"]
-    assert alone.done("logout").output == f"Signed out of {holdfast.publisher_url}; the token is ended.\n"
+    assert alone.done("logout").output == f"Signed out of {holdfast.publisher_url}; the token is revoked.\n"
     assert tokens(holdfast) == before
     assert not kept(alone).exists()
-    assert alone.done("logout").output == "Nobody was signed in.\n"
+    assert alone.done("logout").output == "You weren't signed in.\n"
     assert "Run `holdfast login`" in alone.refused("api", "list", code=4)
 
 
@@ -169,7 +169,7 @@ def test_a_token_that_cannot_be_ended_is_said_and_forgotten(alone):
     keep(Publisher(f"http://{address}"), token(), alone.environment)
     ended = alone("logout")
     assert (ended.code, ended.output) == (3, f"Signed out of http://{address}.\n")
-    assert f"The token that was kept is not ended: http://{address} cannot be reached" in ended.errors
+    assert f"The stored token wasn't revoked: http://{address} cannot be reached" in ended.errors
     assert ended.errors.endswith(f"It stays valid until {LATER:%Y-%m-%d %H:%M} UTC; revoke it on the page Tokens.\n")
     assert not kept(alone).exists()
 
@@ -179,7 +179,7 @@ def test_a_new_login_says_that_the_token_of_before_is_not_ended(alone, monkeypat
     with answering(body=BODY) as server:
         keep(Publisher(server.url), token(), alone.environment)
         ended = alone.done("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
-    assert f"The token that was kept is not ended: {server.url} " in ended.errors
+    assert f"The stored token wasn't revoked: {server.url} " in ended.errors
     assert "hfp_new" in kept(alone).read_text()
     assert "hfp_" not in ended.output + ended.errors
 
@@ -237,7 +237,7 @@ def test_a_token_of_the_environment_wins(signed_in):
 
 def test_a_token_with_a_line_end_is_refused_in_words(alone):
     said = alone.refused("whoami", code=2, HOLDFAST_TOKEN="abc\nX-Evil: 1")
-    assert said == "holdfast: The token holds characters that no token has. Copy it again.\n"
+    assert said == "holdfast: The token contains characters that tokens can't have. Copy it again.\n"
 
 
 def test_user_and_password_of_the_environment_go_together(alone):
@@ -298,7 +298,7 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(alone):
 def test_a_file_that_others_can_read_is_refused(signed_in):
     kept(signed_in).chmod(0o640)
     said, file = signed_in.refused("whoami"), kept(signed_in)
-    assert said == f"holdfast: Others can read {file}. Run `holdfast login` again, which ends its token.\n"
+    assert said == f"holdfast: Others can read {file}. Run `holdfast login` again, which revokes its token.\n"
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
@@ -308,7 +308,7 @@ def test_the_token_of_a_file_that_others_can_change_is_sent_nowhere(alone, mode)
         kept(alone).chmod(mode)
         assert f"Others can change {kept(alone)}." in alone.refused("whoami")
         ended = alone.done("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
-        assert f"The token that was kept is not ended: Others can change {kept(alone)}." in ended.errors
+        assert f"The stored token wasn't revoked: Others can change {kept(alone)}." in ended.errors
         kept(alone).chmod(mode)
         assert "Others can change" in alone.refused("logout")
         assert not kept(alone).exists()

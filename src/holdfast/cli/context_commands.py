@@ -68,7 +68,7 @@ def end_context(name: str, context: Context) -> None:
         failed = error
     left = forget_context(name)
     if ended:
-        say(f"Signed out of {context.publisher.url}; the token is ended.")
+        say(f"Signed out of {context.publisher.url}; the token is revoked.")
     elif context.who.by_login is False:
         until = f"{context.who.expires_at:%Y-%m-%d}"
         say(f"Signed out of {context.publisher.url}. Login didn't make the token, so it stays valid until {until}.")

@@ -91,7 +91,7 @@ def read_contexts(environment: Mapping[str, str] = os.environ, *, exposed: bool 
             if mode & 0o022:
                 raise CommandFailed(f"Others can change {file}. Revoke its token on the page Tokens, and log in again.")
             if mode & 0o077 and not exposed:
-                raise CommandFailed(f"Others can read {file}. Run `holdfast login` again, which ends its token.")
+                raise CommandFailed(f"Others can read {file}. Run `holdfast login` again, which revokes its token.")
             values = tomllib.loads(opened.read(MAX_BYTES).decode())
     except FileNotFoundError:
         return Contexts()

@@ -18,7 +18,7 @@ def read_file(path: Path, limit: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as opened:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise WrongFile(f"{path} is no file.")
+                raise WrongFile(f"{path} is not a file.")
             return _bounded(opened, str(path), limit)
     except (OSError, ValueError) as error:
         raise WrongFile(f"{path} cannot be read ({getattr(error, 'strerror', None) or 'no such name'}).") from error

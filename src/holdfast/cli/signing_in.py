@@ -95,7 +95,7 @@ def login(
         tell(str(failed))
     others = [each for each in contexts.by_name if each != name]
     if exposed and others:
-        tell(f"Others could read the tokens of {', '.join(others)}, too. Log in to each again, which ends its token.")
+        tell(f"Others could read the tokens of {', '.join(others)}, too. Log in to each again to revoke its token.")
     if _is_overruled():
         tell("HOLDFAST_TOKEN, or HOLDFAST_USER and HOLDFAST_PASSWORD, are set: commands use these.")
 
@@ -118,7 +118,7 @@ def logout() -> None:
         has_password = not contexts.by_name and credentials_file().exists()
         if has_password:
             write_contexts(contexts)
-        say("Signed out." if has_password else "Nobody was signed in.")
+        say("Signed out." if has_password else "You weren't signed in.")
         return
     end_context(name, find_context(contexts, name))
     if _is_overruled():
@@ -197,7 +197,7 @@ def _read_contexts() -> tuple[Contexts, CommandFailed | None]:
     except NotSignedIn:
         return Contexts(), None  # a password, which does not end
     except CommandFailed as error:
-        return Contexts(), CommandFailed(f"The token that was kept is not ended: {error}")
+        return Contexts(), CommandFailed(f"The stored token wasn't revoked: {error}")
 
 
 def _place(contexts: Contexts, url: str | None, ca_file: str | None, *, insecure_http: bool) -> tuple[str, Publisher]:

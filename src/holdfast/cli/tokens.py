@@ -67,7 +67,7 @@ def end_token(publisher: Publisher, who: Credentials) -> bool:
         return False
     except CommandFailed as error:
         until = f"It stays valid until {who.expires_at:%Y-%m-%d %H:%M} UTC; revoke it on the page Tokens."
-        failed = CommandFailed(f"The token that was kept is not ended: {error}\n{until}")
+        failed = CommandFailed(f"The stored token wasn't revoked: {error}\n{until}")
         failed.code = error.code
         raise failed from error
     return True

@@ -19,9 +19,9 @@ class SignedIn(httpx.Auth):
 
     def __init__(self, who: Credentials) -> None:
         if ":" in who.user:
-            raise Misused("A user name holds no colon.")
+            raise Misused("User names can't contain colons.")
         if not who.token.isascii() or not who.token.isprintable():
-            raise Misused("The token holds characters that no token has. Copy it again.")
+            raise Misused("The token contains characters that tokens can't have. Copy it again.")
         basic = httpx.BasicAuth(who.user, who.password)
         self._flow = basic.auth_flow if not who.token else self._bearer
         self._header = f"Bearer {who.token}"
@@ -64,9 +64,7 @@ class Transport:
         try:
             return self._http.request(method, path, **more)
         except httpx.TimeoutException as error:
-            text = (
-                f"{self._url} did not answer within {self._timeout:g} seconds. Try again, or look whether it is well."
-            )
+            text = f"{self._url} didn't answer within {self._timeout:g} seconds. Try again, or check its health."
             raise CannotConnect(text) from error
         except httpx.RequestError as error:
             raise CannotConnect(_why_not(self._url, error)) from error

@@ -58,15 +58,15 @@ def wait_until_enforced(
                 case "not served" if also_unserved:
                     return found
                 case "refused":
-                    raise NotEnforced(f"It is saved, but a gateway refuses it: {enforcement['reason']}", found)
+                    raise NotEnforced(f"Saved, but a gateway rejects it: {enforcement['reason']}", found)
                 case "not served":
-                    text = "It is saved, and takes effect when an API with this endpoint is published."
+                    text = "Saved; it takes effect when an API with this endpoint is published."
                     raise NotEnforced(text, found)
             state = in_words(enforcement)
         except CannotConnect as error:
             state = str(error)  # a publisher that restarts is back soon; the change is saved already
         if time.monotonic() + pause > end:
-            raise NotEnforced(f"It is saved, but after {within:g} seconds not in force: {state.rstrip('.')}.", found)
+            raise NotEnforced(f"Saved, but not enforced after {within:g} seconds: {state.rstrip('.')}.", found)
         time.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE)
 

@@ -60,7 +60,7 @@ def _presented(name: str, certificate: ServerCertificate, now: datetime) -> Chec
         return Check.failed(name, certificate.problem, "Holdfast reads the files again within a minute, or at SIGHUP.")
     text = f"The {certificate.server}'s certificate is valid until {certificate.not_after:%Y-%m-%d}."
     if certificate.stage(now) is not None:
-        return Check.warning(name, text, "Renew it; the files are read again by themselves.")
+        return Check.warning(name, text, "Renew it; Holdfast reads the files again within a minute.")
     return Check.ok(name, text)
 
 

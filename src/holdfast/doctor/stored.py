@@ -126,9 +126,7 @@ def _upgrade(connection: sqlite3.Connection) -> Iterator[Check]:
         return
     closed = [str(api) for api in upgrading.apis_to_be_closed(connection, revision)]
     if closed:
-        text = (
-            f"mutualssl in securityScheme is obeyed from the next `holdfast up` on, so nobody can call {some(closed)}."
-        )
+        text = f"The next `holdfast up` enforces mutualssl in securityScheme, so nobody can call {some(closed)}."
         advice = "Before that, take mutualssl out of securityScheme, or plan to upload the callers' certificates."
         yield Check.warning("upgrade", text, advice)
     elif revision != newest_revision():

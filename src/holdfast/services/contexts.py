@@ -35,6 +35,6 @@ def refuse_conflict(session: Session, api: Api) -> None:
     for other in apis.sharing_name_or_context(session, api.organization, api.name, api.context):
         same_name = other.name.lower() == api.name.lower()
         if other.context == api.context and (not same_name or other.version == api.version):
-            raise Conflict("context", f"The context {api.context} belongs to {other.name} {other.version} already.")
+            raise Conflict("context", f"The context {api.context} is already used by {other.name} {other.version}.")
         if same_name and (other.context != api.context or other.version == api.version):
             raise Conflict("name", f"There is an API called {other.name} with the context {other.context} already.")

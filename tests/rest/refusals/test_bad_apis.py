@@ -61,9 +61,9 @@ def test_everything_that_is_wrong_is_named_at_once(client, nothing_changes):
 @pytest.mark.parametrize(
     ("body", "field", "says"),
     [
-        (api_body(), "context", "belongs to Pizza 1.0.0 already"),
-        (api_body("Pasta", context="/pizza"), "context", "belongs to Pizza 1.0.0 already"),
-        (api_body("Pasta", context="pizza/", version="2"), "context", "belongs to Pizza 1.0.0 already"),
+        (api_body(), "context", "is already used by Pizza 1.0.0"),
+        (api_body("Pasta", context="/pizza"), "context", "is already used by Pizza 1.0.0"),
+        (api_body("Pasta", context="pizza/", version="2"), "context", "is already used by Pizza 1.0.0"),
         (api_body("pizza", context="/else"), "name", "with the context /pizza already"),
     ],
 )

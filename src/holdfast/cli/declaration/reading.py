@@ -226,7 +226,7 @@ def _state(text: str) -> State:
 def _secure_endpoint(url: str) -> Endpoint:
     endpoint = parse_endpoint(url)
     if not endpoint.origin.is_secure:
-        raise InvalidField("endpoint", "An http backend shows no certificate. Write an https endpoint.")
+        raise InvalidField("endpoint", "An http backend doesn't present a certificate. Use an https endpoint.")
     return endpoint
 
 
