@@ -7,6 +7,7 @@ from cryptography import x509
 
 from certificates.judging import HOST, codes_of, findings, told
 from issuing import Issued, alter, issue, key_usage, tlv
+from odd_certificates import add_extension
 
 ROOT = issue(ca=True, common_name="root")
 INTERMEDIATE = issue(by=ROOT, ca=True, common_name="intermediate")
@@ -149,3 +150,22 @@ def test_cas_that_issued_each_other_have_no_end_and_the_judgement_has():
     other = issue(by=one, ca=True, path_length=0, common_name="other", identified=False)
     back = issue(by=other, ca=True, common_name="one", key=one.key, identified=False)
     assert "path-length-exceeded" in told(one, other, back)
+
+
+@pytest.mark.parametrize(
+    ("content", "of_host", "of_address"),
+    [
+        ("3000", {"unreadable-extension": "warning"}, {"unreadable-extension": "warning"}),
+        (
+            "3009a00730058703010203",
+            {"unreadable-extension": "warning"},
+            {"unreadable-extension": "warning", "name-constraints": "error"},
+        ),
+        ("30000500", {"unreadable-extension": "error"}, {"unreadable-extension": "error"}),
+    ],
+)
+def test_malformed_name_constraints_are_judged_as_gateways_read_them(content, of_host, of_address):
+    ca = add_extension(issue(ca=True), "2.5.29.30", bytes.fromhex(content), critical=True)
+    judged = {"unreadable-extension", "name-constraints"}
+    for host, expected in ((HOST, of_host), ("127.0.0.1", of_address)):
+        assert {code: severity for code, severity in told(ca, host=host).items() if code in judged} == expected

@@ -36,6 +36,9 @@ DAMAGED = {  # by what is damaged in a CA, whether the gateway rejects it
 }
 
 
+NAME_CONSTRAINTS = "2.5.29.30"
+# By their content, whether the gateway accepts an address below: empty ones, and an address of 3 octets.
+MALFORMED = {"3000": True, "3002a000": True, "3009a00730058703010203": False, "3009a10730058703010203": False}
 CRITICAL = {
     oid: make_critical(issue(V4, by=ROOT), oid, by=ROOT) for oid in (SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER)
 }
@@ -47,6 +50,10 @@ def below(ca: Issued) -> tuple[Issued, list[Issued]]:
 
 CASES = {
     **{f"damaged {oid}": below(add_extension(issue(ca=True), oid, b"damaged")) for oid in DAMAGED},
+    **{
+        f"name constraints {each}": below(add_extension(issue(ca=True), NAME_CONSTRAINTS, bytes.fromhex(each)))
+        for each in MALFORMED
+    },
     **{f"critical {oid}, alone": (leaf, [leaf]) for oid, leaf in CRITICAL.items()},
     **{f"critical {oid}, with its issuer": (leaf, [leaf, ROOT]) for oid, leaf in CRITICAL.items()},
     "described curve": (described := describe_curve(issue(V4)), [described]),
@@ -57,6 +64,7 @@ def test_envoy_rejects_what_has_an_error_and_nothing_else(tmp_path: Path):
     errors = {name: "error" in told(*imported, host=V4).values() for name, (_, imported) in CASES.items()}
     expected = {name: 503 if is_error else 200 for name, is_error in errors.items()}
     assert [expected[f"damaged {oid}"] == 503 for oid in DAMAGED] == list(DAMAGED.values())
+    assert [expected[f"name constraints {each}"] == 200 for each in MALFORMED] == list(MALFORMED.values())
     with ExitStack() as stack:
         clusters: dict[str, Any] = {}
         for number, (presented, imported) in enumerate(CASES.values()):

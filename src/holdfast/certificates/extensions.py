@@ -2,13 +2,14 @@
 What the extensions of a certificate say (RFC 5280, section 4.2), as far as anybody here asks.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
+from holdfast.certificates.der import NotDer
+from holdfast.certificates.name_constraints import NameConstraints, describe, read_malformed
 from holdfast.certificates.names import text_of
 from holdfast.certificates.structure import Structure, extension_oid
 
@@ -26,6 +27,7 @@ _OBEYED = {
     ExtensionOID.POLICY_MAPPINGS,
     ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
 }
+_NAME_CONSTRAINTS = ExtensionOID.NAME_CONSTRAINTS.dotted_string
 _OWN_NAMES = {
     oid.dotted_string: name.replace("_", " ").lower()
     for name, oid in vars(ExtensionOID).items()
@@ -48,16 +50,6 @@ class KeyUsage:
     digital_signature: bool
     key_cert_sign: bool
     crl_sign: bool
-
-
-@dataclass(frozen=True, slots=True)
-class NameConstraints:
-    """Section 4.2.1.10: whether it is critical, the dNSNames, lower case, and whether there are any about addresses."""
-
-    critical: bool
-    permitted_dns_names: tuple[str, ...]
-    excluded_dns_names: tuple[str, ...]
-    about_addresses: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +84,10 @@ def read_extensions(certificate: x509.Certificate, structure: Structure) -> Exte
         DuplicateExtension: One is there twice.
     """
     found, unreadable = _read_each(certificate, structure)
+    try:
+        name_constraints = _name_constraints(found, unreadable, structure)
+    except (NotDer, ValueError):
+        name_constraints = None
     names = list(_value(found, x509.SubjectAlternativeName) or ())
     purposes = _value(found, x509.ExtendedKeyUsage)
     subject_key = _value(found, x509.SubjectKeyIdentifier)
@@ -104,13 +100,13 @@ def read_extensions(certificate: x509.Certificate, structure: Structure) -> Exte
         basic_constraints=_basic_constraints(_value(found, x509.BasicConstraints)),
         key_usage=_key_usage(_value(found, x509.KeyUsage)),
         purposes=None if purposes is None else tuple(oid.dotted_string for oid in purposes),
-        name_constraints=_name_constraints(found),
+        name_constraints=name_constraints,
         subject_key_identifier=subject_key.digest.hex() if subject_key else "",
         authority_key_identifier=(authority_key.key_identifier or b"").hex() if authority_key else "",
         unknown_critical=tuple(
             extension_name(each.oid.dotted_string) for each in found if each.critical and each.oid not in _OBEYED
         ),
-        unreadable=unreadable,
+        unreadable=tuple(oid for oid in unreadable if oid != _NAME_CONSTRAINTS or name_constraints is None),
     )
 
 
@@ -163,19 +159,13 @@ def _key_usage(found: x509.KeyUsage | None) -> KeyUsage | None:
     return KeyUsage(found.digital_signature, found.key_cert_sign, found.crl_sign) if found else None
 
 
-def _name_constraints(extensions: x509.Extensions) -> NameConstraints | None:
+def _name_constraints(
+    extensions: x509.Extensions, unreadable: tuple[str, ...], structure: Structure
+) -> NameConstraints | None:
+    if _NAME_CONSTRAINTS in unreadable:
+        (extension,) = (each for each in structure.extensions if extension_oid(each) == _NAME_CONSTRAINTS)
+        return read_malformed(extension)
     try:
-        extension = extensions.get_extension_for_class(x509.NameConstraints)
+        return describe(extensions.get_extension_for_class(x509.NameConstraints))
     except x509.ExtensionNotFound:
         return None
-    permitted, excluded = extension.value.permitted_subtrees or [], extension.value.excluded_subtrees or []
-    return NameConstraints(
-        critical=extension.critical,
-        permitted_dns_names=_dns_names(permitted),
-        excluded_dns_names=_dns_names(excluded),
-        about_addresses=any(isinstance(name, x509.IPAddress) for name in (*permitted, *excluded)),
-    )
-
-
-def _dns_names(names: Iterable[x509.GeneralName]) -> tuple[str, ...]:
-    return tuple(name.value.lower() for name in names if isinstance(name, x509.DNSName))

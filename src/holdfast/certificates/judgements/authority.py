@@ -4,10 +4,10 @@ May it vouch for others? The gateway believes an imported certificate more than 
 
 from collections.abc import Iterator
 
-from holdfast.certificates.extensions import NameConstraints
 from holdfast.certificates.identity import ReferenceIdentifier
 from holdfast.certificates.judgements.case import Case
 from holdfast.certificates.judgements.finding import Code, Finding, Severity
+from holdfast.certificates.name_constraints import NameConstraints
 
 
 def judge_authority(case: Case) -> Iterator[Finding]:
@@ -78,6 +78,15 @@ def _name_constraints(case: Case, constraints: NameConstraints) -> Iterator[Find
 
 
 def _critical(case: Case, constraints: NameConstraints) -> Iterator[Finding]:
+    if constraints.malformed:
+        message = "A part of its name constraints is empty. The gateway ignores that part."
+        if constraints.about_addresses:
+            message = (
+                "An address in its name constraints is malformed. The gateway rejects every address below it, and "
+                "checks host names as usual."
+            )
+        remedy = "Ask for a CA certificate with valid name constraints: other programs may reject what it issued."
+        yield case.finding(Code.UNREADABLE_EXTENSION, Severity.WARNING, message, remedy)
     if not constraints.critical:
         message = "Its name constraints are not critical, as they must be. The gateway obeys them; others may not."
         remedy = "Ask for a CA certificate whose name constraints are critical."

@@ -1,0 +1,79 @@
+"""
+Which names a CA may vouch for (RFC 5280, section 4.2.1.10), also where only gateways can read that.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from holdfast.certificates.der import SEQUENCE, Element, NotDer, begins, read
+
+_BOOLEAN, _PERMITTED, _EXCLUDED = 0x01, 0xA0, 0xA1
+_DNS_NAME, _IP_ADDRESS = 0x82, 0x87
+
+
+@dataclass(frozen=True, slots=True)
+class NameConstraints:
+    """
+    Whether they are critical, the dNSNames, lower case, and whether there are any about addresses.
+
+    They are *malformed* if they have no names, or addresses that are none; gateways read them all the same.
+    """
+
+    critical: bool
+    permitted_dns_names: tuple[str, ...]
+    excluded_dns_names: tuple[str, ...]
+    about_addresses: bool
+    malformed: bool = False
+
+
+def describe(extension: x509.Extension[x509.NameConstraints]) -> NameConstraints:
+    """Write down what `cryptography` has read."""
+    value = extension.value
+    permitted, excluded = value.permitted_subtrees or [], value.excluded_subtrees or []
+    return NameConstraints(
+        critical=extension.critical,
+        permitted_dns_names=_dns_names(permitted),
+        excluded_dns_names=_dns_names(excluded),
+        about_addresses=any(isinstance(name, x509.IPAddress) for name in (*permitted, *excluded)),
+    )
+
+
+def read_malformed(extension: Element) -> NameConstraints:
+    """
+    Read the *extension* as gateways do, which look at no address in it (measured on Envoy 1.40).
+
+    Raises:
+        NotDer: It is damaged in another way, and gateways may reject it.
+    """
+    parts = extension.children()
+    (constraints,) = read(parts[-1].octets())
+    names: dict[int, list[Element]] = {_PERMITTED: [], _EXCLUDED: []}
+    for subtrees in constraints.children():
+        if subtrees.tag not in names:
+            raise NotDer("it is neither permitted nor excluded")
+        for subtree in subtrees.children():
+            (name,) = subtree.children()
+            if subtree.tag != SEQUENCE or name.tag not in {_DNS_NAME, _IP_ADDRESS}:
+                raise NotDer("it is another kind of name")
+            names[subtrees.tag].append(name)
+    permitted, excluded = names.values()
+    return NameConstraints(
+        critical=begins(parts[1:], _BOOLEAN),
+        permitted_dns_names=_texts(permitted),
+        excluded_dns_names=_texts(excluded),
+        about_addresses=any(name.tag == _IP_ADDRESS for name in (*permitted, *excluded)),
+        malformed=True,
+    )
+
+
+def _dns_names(names: Iterable[x509.GeneralName]) -> tuple[str, ...]:
+    return tuple(name.value.lower() for name in names if isinstance(name, x509.DNSName))
+
+
+def _texts(names: Iterable[Element]) -> tuple[str, ...]:
+    try:
+        return tuple(bytes(name.content).decode("ascii").lower() for name in names if name.tag == _DNS_NAME)
+    except UnicodeDecodeError as error:
+        raise NotDer("a host name is not in ASCII") from error
