@@ -1,12 +1,13 @@
 """Where Holdfast listens: several addresses, names, and no address twice."""
 
+import re
 import socket
 
 import pytest
 
 from holdfast.addresses import is_loopback, read_network
 from holdfast.listen_addresses import listen_addresses
-from holdfast.machine import CannotStart, refuse_open_http
+from holdfast.machine import CannotStart, check_free, listen_problem, refuse_open_http
 from holdfast.settings import Settings
 
 LOOPBACK = ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "::ffff:7f00:1", "localhost", "LOCALHOST"]
@@ -50,6 +51,20 @@ RESOLVED = {
 @pytest.mark.parametrize(("given", "addresses"), RESOLVED.items(), ids=RESOLVED)
 def test_addresses_and_names_are_resolved(option, given, addresses):
     assert resolve(**{option: given})[option.replace("_", "-")] == tuple(addresses)
+
+
+def test_the_advice_follows_from_why_an_address_cannot_be_used():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        advice = {
+            taken.getsockname(): "End the program that uses it, or choose another with --gateway HOST:PORT.",
+            ("192.0.2.1", 80): "Give this machine the address, or choose another with --gateway HOST:PORT.",
+        }
+        for address, expected in advice.items():
+            text, said = listen_problem(address, "gateway") or ("", "")
+            assert text.startswith(f"Can't listen on {address[0]}:{address[1]}: ")
+            assert said == expected
+            with pytest.raises(CannotStart, match=re.escape(f"{text} {said}")):
+                check_free(address, "gateway")
 
 
 def test_an_option_that_is_repeated_means_all_of_its_addresses():

@@ -3,6 +3,7 @@ What Holdfast takes of the machine: ports, and a terminal.
 """
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -10,6 +11,12 @@ from contextlib import ExitStack, contextmanager
 
 from holdfast.addresses import is_loopback
 from holdfast.settings import Address, Addresses
+
+_FIRST_ADVICE = {
+    errno.EADDRINUSE: "End the program that uses it",
+    errno.EADDRNOTAVAIL: "Give this machine the address",
+    errno.EACCES: "Let the user of Holdfast use ports below 1024",
+}
 
 
 def has_terminal() -> bool:
@@ -41,12 +48,12 @@ def check_free(address: Address, option: str) -> None:
     _listen(address, option).close()
 
 
-def listen_problem(address: Address) -> str | None:
-    """Say in a sentence why *address* can't be listened on now, None if it can."""
+def listen_problem(address: Address, option: str) -> tuple[str, str] | None:
+    """Say why *address*, which `--option` set, can't be listened on now, and what to do; None if it can."""
     try:
         _open(address).close()
     except OSError as error:
-        return _sentence(address, error)
+        return _sentence(address, error), _advice(option, error)
     return None
 
 
@@ -54,13 +61,17 @@ def _listen(address: Address, option: str) -> socket.socket:
     try:
         return _open(address)
     except OSError as error:
-        advice = f"End the program that uses it, or choose another with --{option} HOST:PORT."
-        raise CannotStart(f"{_sentence(address, error)} {advice}") from error
+        raise CannotStart(f"{_sentence(address, error)} {_advice(option, error)}") from error
 
 
 def _open(address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     return socket.create_server(address, family=family, backlog=512)  # on `::` for IPv6 only, as in Envoy
+
+
+def _advice(option: str, error: OSError) -> str:
+    first = _FIRST_ADVICE.get(error.errno or 0, "Correct it")
+    return f"{first}, or choose another with --{option} HOST:PORT."
 
 
 def _sentence(address: Address, error: OSError) -> str:

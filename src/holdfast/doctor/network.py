@@ -93,7 +93,7 @@ def ports(
     every = {PUBLISHER: addresses.publisher} | {each.option: each.addresses for each in addresses.gateway}
     for option, several in every.items():
         for address in several:
-            problem = listen_problem(address)
+            problem = listen_problem(address, option)
             if not running:
                 yield _before_a_start(option, address, problem)
             elif f"listener {option}" in failing:
@@ -108,17 +108,16 @@ def ports(
                 yield Check.warning(option, text, "It was started with other settings: give the same to this command.")
 
 
-def _before_a_start(option: str, address: Address, problem: str | None) -> Check:
+def _before_a_start(option: str, address: Address, problem: tuple[str, str] | None) -> Check:
     if problem:
-        advice = f"End the program that uses it, or choose another with --{option} HOST:PORT."
-        return Check.failed(option, problem, advice)
+        return Check.failed(option, *problem)
     return Check.ok(option, f"{written(address)} is free.")
 
 
-def _refused(option: str, address: Address, problem: str | None) -> Check:
+def _refused(option: str, address: Address, problem: tuple[str, str] | None) -> Check:
     """Tell about an address of a listener that the gateway of a running Holdfast couldn't make."""
     if problem:
         advice = "End the program that uses it. The gateway tries again every few seconds, without a restart."
-        return Check.failed(option, problem, advice)
+        return Check.failed(option, problem[0], advice)
     text = f"The gateway doesn't listen on {written(address)} yet."
     return Check.warning(option, text, "It tries again every few seconds; the log says why it couldn't.")
