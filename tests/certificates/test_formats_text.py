@@ -37,6 +37,8 @@ BEGIN, END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
         b"\xef\xbb\xbf" + base64.encodebytes(ISSUED.der),
         ISSUED.der + b"\r\n",
         base64.b64encode(PEM),
+        b'"' + base64.b64encode(PEM) + b'"\n',
+        *(base64.b64encode(PEM + b"\n" * more).rstrip(b"=") for more in range(3)),
         base64.encodebytes(b"# issued by the platform team\n" + PEM),
         TEXT.replace("-----", "\u2014\u2013").encode(),
         TEXT.replace("-----", "\u2014-").encode("utf-16"),
@@ -48,6 +50,14 @@ BEGIN, END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 )
 def test_the_certificate_is_found_in_it(odd):
     assert [certificate.der for certificate in parse(odd).certificates] == [ISSUED.der]
+
+
+@pytest.mark.parametrize(
+    "start", [b"apiVersion: v1\nkind: Secret\n", b'{"kind": "Secret",\n', b'{\n    "kind": "Secret",\n']
+)
+def test_a_kubernetes_secret_is_named(start):
+    with pytest.raises(NotACertificate, match=r"This is a Kubernetes Secret. Choose a file with one of its values"):
+        parse(start + b"data:\n  tls.crt: " + base64.b64encode(PEM) + b"\n")
 
 
 def test_base64_of_base64_of_base64_is_not_read():

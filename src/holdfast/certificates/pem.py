@@ -77,8 +77,9 @@ def blocks(text: bytes) -> list[Block]:
 
 
 def bare_base64(text: bytes) -> bytes | None:
-    """Decode a file that is nothing but base64, None if it is not."""
-    packed = _packed(text.removeprefix(b"\xef\xbb\xbf"))
+    """Decode a file that is nothing but base64, perhaps in quotes or without padding; None if it is not."""
+    packed = _packed(text.removeprefix(b"\xef\xbb\xbf")).strip(b"\"'")
+    packed += b"=" * (-len(packed) % 4)
     if len(packed) < 16 or not _BASE64.fullmatch(packed):
         return None
     try:

@@ -2,6 +2,8 @@
 Which format a file is of, and what is in it; its content decides. The certificates are not looked into yet.
 """
 
+import re
+
 from holdfast.certificates import der, jks, keys, pem, pkcs7, pkcs12
 from holdfast.certificates.der import SEQUENCE, Element, NotDer
 from holdfast.certificates.derivation import Work
@@ -16,6 +18,7 @@ from holdfast.certificates.parts import MAX_CERTIFICATES, Found, Part
 
 # RFC 7468 labels and older ones; what a block holds is told by its content.
 _CERTIFICATE_LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE", "CERTIFICATE CHAIN"}
+_SECRET = re.compile(rb"^[ {\"]*kind\"?: *\"?Secret\b", re.MULTILINE)
 _LABELS = _CERTIFICATE_LABELS | {"PKCS7", "CMS", "PKCS #7 SIGNED DATA", "PKCS12"}
 
 
@@ -138,6 +141,9 @@ def _why_not(data: bytes) -> CertificateError:
     if data[0] == SEQUENCE:
         reason = "its content is no X.509 certificate, the file seems to be cut off or damaged"
         return MalformedCertificate(1, 1, reason)
+    if _SECRET.search(data):
+        remedy = "Choose a file with one of its values: kubectl get secret NAME -o jsonpath='{.data.ca\\.crt}' > ca.txt"
+        return NotACertificate("a Kubernetes Secret", remedy)
     remedy = (
         "Choose a PEM file (-----BEGIN CERTIFICATE-----), a DER file (.cer, .crt, .der), a PKCS#7 file (.p7b, .p7c), "
         "or a truststore (.p12, .pfx, .jks)."
