@@ -135,6 +135,14 @@ def test_what_is_not_ours_or_has_no_tables_yet_is_not_backed_up(data, tmp_path, 
     assert names(tmp_path) == ["data"]
 
 
+@pytest.mark.parametrize("name", ["a?b#c%20d", "new\nline", os.fsdecode(b"\xff")])
+def test_a_directory_may_have_any_name(data, tmp_path, name, capsys):
+    there = data.rename(tmp_path / name)
+    backups.backup(str(there / "backup.sqlite"), there)
+    backups.restore(there / "backup.sqlite", there)
+    assert ": 1 API, " in capsys.readouterr().out
+
+
 @pytest.fixture
 def linked(data, tmp_path):
     """Move the database to another directory, and leave a symbolic link to it in the data directory."""
