@@ -17,6 +17,8 @@ HERE = Path(__file__).parent
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
 # Chromium's sandbox cannot work for root; the pages are our own.
 ARGUMENTS = ["--no-sandbox"] if os.geteuid() == 0 else []
+TIMEOUT = 30_000  # milliseconds for each step and expectation: a bound for busy machines, not a promise of the pages
+expect.set_options(timeout=TIMEOUT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,7 +56,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def context(chromium: Browser, holdfast: Holdfast) -> Iterator[BrowserContext]:
     made = chromium.new_context(base_url=holdfast.publisher_url, viewport={"width": 1200, "height": 800})
-    made.set_default_timeout(10_000)
+    made.set_default_timeout(TIMEOUT)
     yield made
     made.close()
 
