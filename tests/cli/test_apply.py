@@ -86,7 +86,7 @@ def test_apply_makes_what_is_wanted_and_the_second_time_nothing(command, file):
     ]
     assert said.output.endswith("Made 4 changes.\n")
     assert steps(command, file) == []
-    assert command.done("apply", "-f", file).output == "Nothing is to be changed.\n"
+    assert command.done("apply", "-f", file).output == "No changes.\n"
     assert command.done("api", "show", "Pizza", "--json").json["description"] == "What is on the menu:\nall of it"
 
 
@@ -251,7 +251,7 @@ def test_what_is_exported_is_what_there_is(command, file, tmp_path, target):
     else:
         command.done("export", "-o", tmp_path / target)
         applied = command.done("apply", "-f", tmp_path / target, "--prune", "--yes")
-    assert (applied.code, applied.output) == (0, "Nothing is to be changed.\n")
+    assert (applied.code, applied.output) == (0, "No changes.\n")
 
 
 def test_an_export_makes_the_same_again(command, file, tmp_path):
@@ -289,7 +289,7 @@ def test_crls_come_from_files_and_stay_when_none_are_named(command, file_with_cr
 
 def test_an_organization_without_anything_is_exported_into_a_folder(command, tmp_path):
     command.done("export", "-o", tmp_path / "new/out")
-    assert command.done("apply", "-f", tmp_path / "new/out").output == "Nothing is to be changed.\n"
+    assert command.done("apply", "-f", tmp_path / "new/out").output == "No changes.\n"
 
 
 @pytest.mark.parametrize("target", ["out", "out.yaml"])
@@ -343,7 +343,7 @@ def test_verification_that_is_off_is_said_with_reason_and_end(command, file):
     try:
         ended = command.done("diff", "-f", file)
         assert re.fullmatch(
-            r"Nothing is to be changed\.\n"
+            r"No changes\.\n"
             r"! Verification of https://127\.0\.0\.1:8443 is off until \d{4}-\d\d-\d\d \d\d:\d\d UTC, by admin: "
             r"renewed today\n",
             ended.output,

@@ -148,7 +148,7 @@ def test_an_export_during_a_rotation_makes_the_same_trust_elsewhere(
     files.apply(old)
     files.apply(new)
     files.command.done("export", "-o", tmp_path / target)
-    assert files.command.done("diff", "-f", tmp_path / target).output.startswith("Nothing is to be changed.\n")
+    assert files.command.done("diff", "-f", tmp_path / target).output.startswith("No changes.\n")
     files.command.done("api", "delete", "pizza", "--yes")
     files.command.done("certificate", "delete", "pizza", "--yes")
     files.command.done("apply", "-f", tmp_path / target, "--yes", "--wait")

@@ -118,4 +118,4 @@ def test_long_work_says_how_far_it_is_on_a_terminal_and_nowhere_else(command, tm
     assert "Applying" in terminal.shown
     assert "Made 30 changes." in terminal.shown
     ended = command.process("diff", "-f", tmp_path / "many.yaml")
-    assert (ended.output, ended.errors) == ("Nothing is to be changed.\n", "")
+    assert (ended.output, ended.errors) == ("No changes.\n", "")

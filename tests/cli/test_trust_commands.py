@@ -121,4 +121,4 @@ def test_an_exception_that_is_too_long_is_refused(command):
 
 
 def test_set_without_an_option_is_wrong_usage(command):
-    assert "Name what with an option" in command.refused("trust", "set", ENDPOINT, code=2)
+    assert "Nothing to change. Add an option" in command.refused("trust", "set", ENDPOINT, code=2)

@@ -30,7 +30,7 @@ from holdfast.cli.progress import counted
 from holdfast.cli.trust import SETTINGS
 from holdfast.cli.waiting import Wait, Within, wait_until_enforced
 
-NOTHING = "Nothing is to be changed."
+NOTHING = "No changes."
 commands = typer.Typer()
 
 Files = Annotated[

@@ -92,7 +92,7 @@ def set_trust(
     if sni is not None:
         given["sni"] = {"host": None, "none": ""}.get(sni, sni)
     if not given:
-        raise Misused("Nothing is to be changed. Name what with an option; --help lists them.")
+        raise Misused("Nothing to change. Add an option; --help lists them.")
     with connect() as client:
         before, tag = client.read(SETTINGS, endpoint=endpoint)
         put_trust(client, endpoint, {member: before[member] for member in MEMBERS} | given, tag)

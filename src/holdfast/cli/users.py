@@ -90,7 +90,7 @@ def change_user(name: Name, role: NewRoles = None, enable: Enabled = None, as_js
     body = {"roles": role or None, "disabled": None if enable is None else not enable}
     given = {member: value for member, value in body.items() if value is not None}
     if not given:
-        raise Misused("Nothing is to be changed. Name what with an option; --help lists them.")
+        raise Misused("Nothing to change. Add an option; --help lists them.")
     with connect() as client:
         after = client.call("PUT", _path(name), json=given)
     _written(after, f"{after['name']} is {', '.join(after['roles'])}, {_state(after)}.", as_json)
