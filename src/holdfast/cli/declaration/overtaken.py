@@ -33,8 +33,8 @@ def explain_overtaking(client: Client, step: Step, error: Refused) -> CommandFai
         return error
     try:
         changes = list(_changes(client, step))
-    except Refused as again:
-        if again.status not in MOVED:
+    except CommandFailed as again:
+        if not isinstance(again, Refused) or again.status not in MOVED:
             return error
         return CommandFailed(f"Somebody deleted it after the plan was made. {_REMEDY}")
     lines = "".join(f"\n  {each}" for each in changes or ["something that files don't hold"])

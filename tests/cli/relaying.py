@@ -1,0 +1,68 @@
+"""A relay before a real publisher that holds, drops or refuses what a test chooses."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+
+# The number of a write (from 1) -> the status to refuse it with, 0 to end the connection without an answer once the
+# publisher has answered, or None to pass it on. It may wait.
+Decide = Callable[[int], int | None]
+
+
+@contextmanager
+def relaying(url: str, decide: Decide, gone: Callable[[], bool] = lambda: False) -> Iterator[str]:
+    """Relay to *url* and let *decide* say what becomes of each write; answer no reads once it is *gone*."""
+    writes, lock = [0], threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def relay(self) -> None:
+            number = 0
+            if self.command != "GET":
+                with lock:
+                    writes[0] += 1
+                    number = writes[0]
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            status = decide(number) if number else 0 if gone() else None
+            if status:
+                self._send(status, {"Content-Type": "application/json"}, b'{"description": "Refused by a test."}')
+                return
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            answer = httpx.request(self.command, url + self.path, headers=headers, content=body, timeout=30)
+            if status == 0:
+                self.close_connection = True
+                return
+            kept = {name: answer.headers[name] for name in ("Content-Type", "ETag") if name in answer.headers}
+            self._send(answer.status_code, kept, answer.content)
+
+        def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PUT = do_DELETE = relay  # noqa: N815 - the names that http.server asks for
+
+        def log_message(self, *_: object) -> None:
+            """Write nothing among the output of tests."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """Write nothing of a command that went away."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()

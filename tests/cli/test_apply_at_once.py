@@ -1,0 +1,144 @@
+"""What `holdfast apply` says when answers are lost, a step stops halfway, or two of it run at the same time."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from cli.relaying import relaying
+from issuing import issue
+from running import COMMAND, wait_until
+
+pytestmark = pytest.mark.envoy
+
+URL = "https://127.0.0.1:8443"
+FILE = f"""
+holdfast: 1
+apis:
+  - {{name: Burger, context: /burger, version: 1}}
+  - {{name: Pizza, context: /pizza, version: 1, description: wanted, production: '{URL}', state: deprecated}}
+certificates:
+  - {{alias: pizza, endpoint: '{URL}', file: pizza.pem}}
+trust:
+  - {{endpoint: '{URL}', tlsMinimum: 1.3}}
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    (tmp_path / "pizza.pem").write_bytes(issue("pizza.example").pem)
+    (tmp_path / "a.yaml").write_text(FILE)
+    return tmp_path / "a.yaml"
+
+
+def start(command, url, file, *arguments):
+    """Start to apply *file* unattended by way of *url*."""
+    return subprocess.Popen(
+        [str(COMMAND), "apply", "-f", str(file), "--yes", *arguments],
+        env=os.environ | command.environment | {"HOLDFAST_URL": url},
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("write", "status", "results", "code"),
+    [
+        (2, 0, ["applied", "unknown", "not tried", "not tried", "not tried"], 3),
+        (6, 503, ["applied"] * 4 + ["partly applied"], 1),
+        (6, 401, ["applied"] * 4 + ["partly applied"], 4),
+        (6, 0, ["applied"] * 4 + ["unknown"], 3),
+    ],
+)
+def test_machines_are_told_what_became_of_each_change(command, holdfast, file, write, status, results, code):
+    with relaying(holdfast.publisher_url, lambda number: status if number == write else None) as url:
+        ended = command("apply", "-f", file, "--yes", "--json", HOLDFAST_URL=url)
+    assert ([each["result"] for each in ended.json["changes"]], ended.code) == (results, code)
+    assert ended.json["error"]["exitCode"] == code
+    assert f"({results[write - 1 if write < 6 else 4]})" in ended.errors
+    command.done("apply", "-f", file, "--yes")
+    assert command.done("diff", "-f", file).code == 0
+
+
+def test_a_publisher_that_goes_away_while_apply_asks_what_changed_hides_no_result(command, holdfast, file):
+    command.done("apply", "-f", file, "--yes")
+    file.write_text(FILE.replace("wanted", "ours"))
+    gone = threading.Event()
+
+    def decide(_):
+        gone.set()
+        return 412
+
+    with relaying(holdfast.publisher_url, decide, gone=gone.is_set) as url:
+        ended = command("apply", "-f", file, "--yes", "--json", HOLDFAST_URL=url)
+    assert (ended.code, [each["result"] for each in ended.json["changes"]]) == (1, ["failed"])
+
+
+def test_a_second_ctrl_c_ends_apply_at_once_and_says_that_it_does_not_know(command, holdfast, file):
+    held, go_on = threading.Event(), threading.Event()
+
+    def decide(number):
+        if number == 2:
+            held.set()
+            go_on.wait(60)
+
+    with relaying(holdfast.publisher_url, decide) as url:
+        applying = start(command, url, file, "--json")
+        assert held.wait(60)
+        applying.send_signal(signal.SIGINT)
+        said = ""
+        while "Press Ctrl-C again" not in said:
+            said += applying.stderr.readline()
+            assert applying.poll() is None, said
+        applying.send_signal(signal.SIGINT)
+        output, errors = applying.communicate(timeout=30)
+        go_on.set()  # the publisher does what was sent, although nobody waits for it any more
+        wait_until(lambda: holdfast.rest.get("/apis").json()["pagination"]["total"] == 2, within=30)
+    assert applying.returncode == 130, errors
+    assert [each["result"] for each in json.loads(output)["changes"]][:3] == ["applied", "unknown", "not tried"]
+    assert "1 of 5 changes applied:\n  create api Burger:1\nNot applied:\n  create api Pizza:1 (unknown)\n" in errors
+
+
+@pytest.mark.parametrize(
+    ("change", "step"),
+    [
+        (lambda text, name: text.replace("pizza.pem", f"{name}.pem"), "change certificate pizza"),
+        (lambda text, name: text.replace("deprecated", {"a": "retired", "b": "published"}[name]), "move api Pizza:1"),
+    ],
+)
+def test_of_two_unattended_applies_at_once_one_is_refused(command, holdfast, file, tmp_path, change, step):
+    command.done("apply", "-f", file, "--yes")
+    both = threading.Barrier(2)
+
+    def decide(number):
+        if number <= 2:
+            both.wait(60)  # until both have made their plan
+
+    for name in "ab":
+        (tmp_path / f"{name}.pem").write_bytes(issue(f"{name}.example").pem)
+        (tmp_path / f"{name}.yaml").write_text(change(FILE, name))
+    with relaying(holdfast.publisher_url, decide) as url:
+        applying = {name: start(command, url, tmp_path / f"{name}.yaml") for name in "ab"}
+        ended = {name: (*each.communicate(timeout=60), each.returncode) for name, each in applying.items()}
+    (won,), (lost,) = ([name for name in "ab" if ended[name][2] == code] for code in (0, 1))
+    assert f"holdfast: {step}: Somebody changed it after the plan was made:\n" in ended[lost][1]
+    assert command("diff", "-f", tmp_path / f"{won}.yaml").code == 0
+
+
+def test_two_unattended_applies_at_once_create_what_is_wanted_once(command, holdfast, file):
+    both = threading.Barrier(2)
+
+    def decide(number):
+        if number <= 2:
+            both.wait(60)
+
+    with relaying(holdfast.publisher_url, decide) as url:
+        applying = [start(command, url, file) for _ in range(2)]
+        ended = [(*each.communicate(timeout=60), each.returncode) for each in applying]
+    assert sorted(code for *_, code in ended) == [0, 1]
+    assert command("diff", "-f", file).code == 0
