@@ -71,8 +71,9 @@ def test_the_environment_chooses_too_but_an_option_wins(both, servers):
     assert asked(servers[1])[2] == "Bearer hfp_b"
     both.done("api", "list", HOLDFAST_URL=servers[0].url)
     assert asked(servers[0])[2] == "Bearer hfp_a"
-    said = both.refused("api", "list", code=2, HOLDFAST_CONTEXT="b", HOLDFAST_URL=servers[0].url)
-    assert "Unset one of them." in said
+    for variables in ({}, {"HOLDFAST_TOKEN": "other"}):
+        said = both.refused("api", "list", code=2, HOLDFAST_CONTEXT="b", HOLDFAST_URL=servers[0].url, **variables)
+        assert "Unset one of them." in said
 
 
 def test_contexts_are_listed_chosen_and_deleted(both, servers):

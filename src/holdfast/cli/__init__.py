@@ -13,6 +13,7 @@ from typer import Option
 from holdfast.cli.commands import Commands
 from holdfast.cli.ending import exit_timer
 from holdfast.cli.exit_codes import ExitCode, describe_codes
+from holdfast.cli.streams import repair_streams
 
 # Tracebacks stay plain: those that show the values of variables could show a password.
 app = typer.Typer(
@@ -35,6 +36,7 @@ def main() -> None:
 
 def main_in_own_process() -> None:
     """Run the command and let the process end, whatever its threads still do."""
+    repair_streams()
     try:
         main()
     except SystemExit as ended:

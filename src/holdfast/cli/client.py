@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from holdfast.cli import credentials
-from holdfast.cli.failures import CannotConnect, CommandFailed, NotSignedIn, Refused
+from holdfast.cli.failures import CannotConnect, CommandFailed, Misused, NotSignedIn, Refused
 from holdfast.cli.publisher import Credentials, Publisher
 
 if TYPE_CHECKING:
@@ -89,8 +89,11 @@ def _no_holdfast(url: str) -> CannotConnect:
 
 
 def segment(value: str) -> str:
-    """Write *value* as one segment of a path."""
-    return quote(value, safe="")
+    """Write *value* as one segment of a path; raise Misused for an empty one, which is none."""
+    if not value:
+        raise Misused("An empty name names nothing.")
+    # Dots alone would lead to another path (RFC 3986, section 5.2.4).
+    return value.replace(".", "%2E") if value in {".", ".."} else quote(value, safe="")
 
 
 def _why_no_token(url: str, who: Credentials) -> str:

@@ -2,6 +2,7 @@
 All commands, each in a module that is loaded only when the command is needed.
 """
 
+import errno
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from typer.main import get_command, get_group
 from holdfast.cli.completion_scripts import use_own_scripts
 from holdfast.cli.context_choice import context_choice
 from holdfast.cli.exit_codes import MEANINGS, ExitCode
-from holdfast.cli.failures import CommandFailed, Interrupted
+from holdfast.cli.failures import CommandFailed, Interrupted, Misused
+from holdfast.cli.streams import discard_output
 from holdfast.cli.text import plain
 
 if TYPE_CHECKING:
@@ -110,6 +112,12 @@ def _context_option() -> Any:
     return get_command(commands).params[0]
 
 
+def _exit(failure: CommandFailed) -> typer.Exit:
+    """Say what failed, and give what ends the command with its code."""
+    typer.echo(f"holdfast: {plain(str(failure), lines=True)}", err=True)
+    return typer.Exit(int(failure.code))
+
+
 class LoadedWhenNeeded(MutableMapping[str, "Command"]):
     """Commands by name: those of *sources*, each loaded when it is looked up, and those that are there already."""
 
@@ -174,8 +182,15 @@ class Commands(TyperGroup):
                 typer.echo(err=True)  # the terminal has written ^C
                 raise Interrupted("Interrupted.") from error
         except CommandFailed as error:
-            typer.echo(f"holdfast: {plain(str(error), lines=True)}", err=True)
-            raise typer.Exit(int(error.code)) from error
+            raise _exit(error) from error
+        except UnicodeEncodeError as error:
+            # What isn't UTF-8 in an argument or a variable, Python gives as half a character.
+            raise _exit(Misused(f"{error.object!r} is not UTF-8, so it can't be sent.")) from error
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT} or error.filename is not None:
+                raise
+            discard_output()
+            raise _exit(CommandFailed(f"The output can't be written ({error.strerror}).")) from error
 
     def format_commands(self, *arguments: Any) -> None:
         """List the commands in the help."""

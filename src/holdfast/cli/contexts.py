@@ -17,6 +17,7 @@ from typing import Any
 
 from holdfast.apis.url import DEFAULT_PORTS, parse_url
 from holdfast.cli.failures import CommandFailed, Misused, NotSignedIn
+from holdfast.cli.files import expand_home
 from holdfast.cli.publisher import Credentials, Publisher
 
 MAX_BYTES = 1024 * 1024
@@ -70,7 +71,7 @@ def name_from_url(url: str) -> str:
 
 def credentials_file(environment: Mapping[str, str] = os.environ) -> Path:
     """Where the contexts are."""
-    return Path(environment.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "holdfast/credentials.toml"
+    return expand_home(environment.get("XDG_CONFIG_HOME") or "~/.config") / "holdfast/credentials.toml"
 
 
 def read_contexts(environment: Mapping[str, str] = os.environ, *, exposed: bool = False) -> Contexts:

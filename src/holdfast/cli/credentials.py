@@ -26,8 +26,9 @@ def find(environment: Mapping[str, str] = os.environ) -> tuple[Publisher, Creden
         return _of_context(find_context(read_contexts(environment), name), environment)
     given = _of_environment(environment)
     url = environment.get("HOLDFAST_URL", "")
-    contexts = Contexts() if given and url else read_contexts(environment)
-    kept = None if given and url else _kept(contexts, environment)
+    is_complete = bool(given and url) and not environment.get("HOLDFAST_CONTEXT")
+    contexts = Contexts() if is_complete else read_contexts(environment)
+    kept = None if is_complete else _kept(contexts, environment)
     if kept is None and given is None and not url:
         if contexts.by_name:
             names = ", ".join(contexts.by_name)

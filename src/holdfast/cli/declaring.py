@@ -124,7 +124,7 @@ def export_files(
     """Write all APIs, endpoint certificates and trust settings as the YAML that apply reads."""
     with connect() as client:
         if output is None:
-            typer.echo(export(client, None), nl=False)
+            typer.echo(export(client, None).encode(), nl=False)  # UTF-8, as apply reads it
         else:
             tell(f"Wrote {write_export(client, output)}.")
 

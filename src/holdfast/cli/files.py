@@ -11,6 +11,14 @@ from typing import BinaryIO
 from holdfast.cli.failures import CommandFailed, WrongFile
 
 
+def expand_home(path: str) -> Path:
+    """Give *path* with the home directory for a leading `~`; raise WrongFile where there is none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise WrongFile(f"There is no home directory for {path}. Write the whole path.") from error
+
+
 def read_file(path: Path, limit: int) -> bytes:
     """Read a file of at most *limit* bytes; raise WrongFile when it cannot be read or is none."""
     try:

@@ -15,9 +15,7 @@ def origin_of(url: str) -> Origin:
     try:
         return parse_endpoint(url).origin
     except InvalidField as error:
-        raise Misused(
-            f"{url!r} is not the URL of an endpoint. {error} Write it like https://backend.example:8443."
-        ) from error
+        raise Misused(f"{url!r} is not the URL of an endpoint. {error}") from error
 
 
 def origins_of(urls: Iterable[str | None]) -> set[Origin]:

@@ -46,7 +46,9 @@ STYLES = {
 
 def write_json(value: Any) -> None:
     """Write *value* as indented JSON."""
-    typer.echo(plain_json(json.dumps(value, indent=2, ensure_ascii=False)))
+    # Where the output has another encoding, JSON has to do without its characters: it is UTF-8 (RFC 8259, 8.1).
+    is_utf8 = sys.stdout.encoding.lower() in {"utf-8", "utf8"}
+    typer.echo(plain_json(json.dumps(value, indent=2, ensure_ascii=not is_utf8)))
 
 
 def say(text: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from holdfast.addresses import is_loopback
 from holdfast.apis.url import parse_url
 from holdfast.cli.failures import Misused, WrongFile
+from holdfast.cli.files import expand_home
 
 DEFAULT_URL = "http://127.0.0.1:9080"
 
@@ -63,7 +64,7 @@ def check_publisher(url: str, ca_file: str | None = None, *, insecure_http: bool
             f"{stripped} is not encrypted: everybody on the way could read the password. Use https, "
             "or add --insecure-http (HOLDFAST_INSECURE_HTTP=1) where the way is safe."
         )
-    path = Path(ca_file).expanduser().absolute() if ca_file else None
+    path = expand_home(ca_file).absolute() if ca_file else None
     if path and not path.is_file():
         raise WrongFile(f"There is no file {path}. Name a file of CA certificates in PEM with --ca-file.")
     return Publisher(stripped, path, insecure_http)

@@ -22,7 +22,7 @@ from holdfast.certificates.parsing import parse
 from holdfast.cli.declaration.fields import Fields, Place, Problems
 from holdfast.cli.declaration.wanted import Wanted, WantedApi, WantedCertificate, WantedTrust
 from holdfast.cli.failures import WrongFile
-from holdfast.cli.files import read_file, read_input
+from holdfast.cli.files import expand_home, read_file, read_input
 
 FORMAT = "1"
 MAX_FILE = 16 * 1024 * 1024
@@ -244,7 +244,10 @@ def _content(fields: Fields, folder: Path, file: str, inline: str) -> _Content |
     if path is not None and text is not None:
         fields.wrong(inline, f"There is {file} as well. Leave one out.")
         return None
+    if path == "":
+        fields.wrong(file, "Name a file, or leave this out.")
+        return None
     if path is None:
         return _Content(inline, None if text is None else text.encode())
-    data = fields.checked(file, lambda: read_file(folder / Path(path).expanduser(), MAX_CERTIFICATE_FILE))
+    data = fields.checked(file, lambda: read_file(folder / expand_home(path), MAX_CERTIFICATE_FILE))
     return None if data is None else _Content(file, data)

@@ -1,0 +1,94 @@
+"""Commands whose input, output, home or arguments are not what they should be say so in words."""
+
+import json
+import subprocess
+
+import pytest
+
+from cli.answering import answering
+from running import COMMAND
+
+API = {"name": "Pizza ü → 😀", "version": "1", "context": "/a", "lifeCycleStatus": "PUBLISHED", "id": "1"}
+BODY = json.dumps({"list": [API], "count": 1}).encode()
+
+
+@pytest.fixture
+def shell(alone):
+    """Run a command line of a shell, in which `holdfast` asks a publisher that knows one API."""
+    with answering(body=BODY) as server:
+
+        def shell(line, **environment):
+            variables = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc", "PATH": f"{COMMAND.parent}:/bin:/usr/bin"}
+            return subprocess.run(
+                ["/bin/sh", "-c", line],
+                env=alone.environment | variables | environment,
+                capture_output=True,
+                check=False,
+            )
+
+        yield shell
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("holdfast diff -f - <&-", 1, "holdfast: Nothing was done.\n  standard input:1: holdfast: Each file says"),
+        ("holdfast login http://127.0.0.1:9 --token-stdin <&- >&-", 2, "holdfast: Standard input begins with no token"),
+        ("holdfast api list >&-", 0, ""),
+        ("holdfast api list <&- >&- 2>&-", 0, ""),
+        ("holdfast api list > /dev/full", 1, "holdfast: The output can't be written (No space left on device).\n"),
+        ("holdfast api list --json > /dev/full", 1, "holdfast: The output can't be written"),
+        ("holdfast api show Pizza 2>&-", 1, ""),
+    ],
+)
+def test_streams_that_are_closed_or_full_end_no_command_with_a_traceback(shell, line, code, said):
+    done = shell(line)
+    assert (done.returncode, done.stderr.decode()[: len(said) or None]) == (code, said)
+
+
+def test_an_output_without_the_characters_of_a_name_gets_escapes(shell):
+    table, machine = (shell(f"holdfast api list {option}", PYTHONIOENCODING="latin-1") for option in ("", "--json"))
+    assert b"Pizza \xfc \\u2192 \\U0001f600" in table.stdout, table
+    assert json.loads(machine.stdout.decode("ascii"))["list"] == [API]
+    assert (table.stderr, machine.stderr) == (b"", b"")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("api", "show", "x\udcff"), ("api", "create", "x\udcff", "/x", "1"), ("certificate", "show", "x\udcff")],
+)
+def test_an_argument_that_is_not_utf_8_is_wrong_usage(alone, arguments):
+    said = alone.refused(*arguments, code=2, HOLDFAST_URL="http://127.0.0.1:9", HOLDFAST_TOKEN="abc")
+    assert "is not UTF-8, so it can't be sent." in said
+
+
+@pytest.mark.envoy
+def test_names_of_dots_are_names_and_an_empty_one_is_wrong_usage(command):
+    for words in (("user", "show"), ("user", "delete", "--yes"), ("certificate", "show"), ("certificate", "retire")):
+        for name in (".", ".."):
+            assert "404" in command.refused(*words, name), words
+        assert command.refused(*words, "", code=2) == "holdfast: An empty name names nothing.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (("context", "list"), {"XDG_CONFIG_HOME": "~nobody-has-this-name/config"}),
+        (("login", "http://127.0.0.1:9", "--ca-file", "~nobody-has-this-name/ca.pem"), {}),
+        (("diff", "-f", "a.yaml"), {}),
+    ],
+)
+def test_a_home_that_nobody_has_is_said(alone, arguments, variables, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    entry = "{alias: a, endpoint: 'https://a.example', file: ~nobody-has-this-name/a.pem}"
+    (tmp_path / "a.yaml").write_text(f"holdfast: 1\ncertificates: [{entry}]\n")
+    said = alone.refused(*arguments, **variables)
+    assert "There is no home directory for ~nobody-has-this-name/" in said
+
+
+def test_a_file_without_a_name_is_refused_at_its_line(alone, tmp_path):
+    (tmp_path / "a.yaml").write_text(
+        "holdfast: 1\ncertificates:\n- {alias: a, endpoint: 'https://a.example', file: ''}\n"
+    )
+    said = alone.refused("diff", "-f", tmp_path / "a.yaml")
+    assert "a.yaml:3: certificates[0].file: Name a file, or leave this out." in said
