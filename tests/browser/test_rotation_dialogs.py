@@ -53,7 +53,7 @@ def answers(holdfast: Holdfast, api: PublishedApi, status: int) -> bool:
 def test_the_backend_is_tested_as_it_is_trusted_now(endpoints: Page):
     endpoints.get_by_role("button", name="Test against the endpoint").click()
     dialog = endpoints.get_by_role("dialog", name="Test against the endpoint")
-    expect(dialog).to_contain_text("With what is trusted now, the gateway refuses the backend.")
+    expect(dialog).to_contain_text("The gateway rejects this backend with the current trust settings.")
     expect(dialog.get_by_role("listitem")).to_have_count(3)
     expect(dialog.get_by_role("listitem").first).to_contain_text("CN=backend")
     assert violations(endpoints) == []
@@ -64,7 +64,7 @@ def test_a_file_is_tested_before_it_is_saved_and_nothing_is_kept_of_it(
 ):
     dialog = upload(endpoints)
     verdict = dialog.locator("#verdict")
-    refuses = "With this certificate, the gateway refuses the backend."
+    refuses = "The gateway rejects this backend with this certificate."
     for issued, said in ((issue("localhost"), refuses), (ROOT, "accepts this backend because of this certificate.")):
         dialog.get_by_label("Certificate", exact=True).set_input_files(file(issued))
         expect(verdict).to_have_text("")
@@ -82,7 +82,7 @@ def test_certificates_that_cannot_be_read_are_shown_with_their_place(signed_in: 
         signed_in.get_by_role("button", name="Test against the endpoint").click()
         dialog = signed_in.get_by_role("dialog", name="Test against the endpoint")
         expect(dialog).to_contain_text("Certificate 2 of 22 can't be read: it doesn't begin like a certificate.")
-        expect(dialog).to_contain_text("With what is trusted now, the gateway refuses the backend.")
+        expect(dialog).to_contain_text("The gateway rejects this backend with the current trust settings.")
         expect(dialog).to_contain_text("The backend sends 22 certificates. The first 20 are shown.")
         expect(dialog.get_by_role("listitem")).to_have_count(19)
         assert violations(signed_in) == []
