@@ -65,6 +65,11 @@ def test_unknown_parameters_of_token_requests_are_ignored_as_rfc_6749_says(house
         assert house.ask(client, operation, change=in_query).status_code in (401, 429)  # who asks is nobody
 
 
+def test_of_many_unknown_parameters_the_first_are_named(client):
+    answer = client.get(APIS, params={f"p{number}": "1" for number in range(2_000)})
+    assert [each["code"] for each in answer.json()["error"]] == [f"p{number}" for number in range(20)]
+
+
 def test_who_has_not_signed_in_learns_nothing_about_parameters(connect, shared_runtime, house):
     assert house.ask(connect(shared_runtime), "GET /apis", change=in_query).status_code == 401
 

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 
 from holdfast.rest.authentication import Caller
 
+MAX_PROBLEMS = 20  # of thousands of parameters, each with a sentence
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 Takes = dict[str, Any]  # name -> type
 
@@ -35,7 +36,7 @@ async def refuse_unknown_inputs(request: Request, caller: Caller) -> None:
     Reject what the operation of *request* doesn't take, one value sent twice, and a boolean without a value.
 
     Raises:
-        RequestValidationError: It names each of them.
+        RequestValidationError: It names each of them, at most MAX_PROBLEMS.
     """
     del caller  # whoever isn't signed in learns only that
     route = request.scope["route"]
@@ -47,7 +48,7 @@ async def refuse_unknown_inputs(request: Request, caller: Caller) -> None:
     if _is_form(request) and (route.body_field is None or isinstance(route.body_field.field_info, params.Form)):
         problems += _problems("form field", await _sent(request, route), _form_fields(route, extra))
     if problems:
-        raise RequestValidationError(problems)
+        raise RequestValidationError(problems[:MAX_PROBLEMS])
 
 
 async def _sent(request: Request, route: APIRoute) -> Sequence[tuple[str, Any]]:
