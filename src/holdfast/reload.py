@@ -39,4 +39,4 @@ class Reload:
             given = (self.settings.oidc_client_secret_file, self.settings.oidc_ca_file)
             files += [str(path) for path in given if path]
         # An answer to a signal, so it must be seen at the default level.
-        log.warning("files read again after SIGHUP", files=files, restart_for=NEEDS_RESTART)
+        log.warning("files read again after SIGHUP", files=list(dict.fromkeys(files)), restart_for=NEEDS_RESTART)

@@ -46,7 +46,7 @@ def ask(settings: Settings, publisher: Addresses) -> Answer:
 def check(answer: Answer) -> Check:
     """Say whether the Holdfast that runs is ready, and which of its parts are not."""
     if answer.error:
-        advice = "Give this command the settings that Holdfast was started with, or look into its log."
+        advice = "If TLS above has failed, correct that first. Otherwise use the same settings as for `holdfast up`."
         return Check.warning(NAME, f"A Holdfast runs, but {answer.url} can't be read ({answer.error}).", advice)
     if answer.degraded and not answer.failing:
         text = f"The Holdfast that runs is ready, but this needs attention: {', '.join(answer.degraded)}."
