@@ -5,6 +5,7 @@ What commands write: tables and sentences for people, JSON for machines.
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -94,17 +95,22 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], nothin
 
 def write_facts(facts: Iterable[tuple[str, object]]) -> None:
     """Write names and values below each other; several values of one name are below each other, too."""
-    from rich.table import Table
+    from rich.cells import cell_len
+    from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, show_header=False, show_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in facts:
-        for number, each in enumerate(value if isinstance(value, list) else [value]):
-            text = _cell(each)
-            if each is not None and text:
-                table.add_row(name if number == 0 else "", text)
-    _write(_console(), table)
+    rows = [
+        (name if number == 0 else "", _cell(each))
+        for name, value in facts
+        for number, each in enumerate(value if isinstance(value, list) else [value])
+        if each not in (None, "")
+    ]
+    console, indent = _console(), max((cell_len(name) for name, _ in rows), default=0) + GAP
+    lines = []
+    for name, text in rows:
+        for number, part in enumerate(_wrapped(text.plain, console.width - indent)):
+            lines.append(Text.assemble((name if number == 0 else "").ljust(indent), (part, text.style)))
+            lines[-1].stylize("bold", 0, indent)
+    _write(console, *lines)
 
 
 def date(moment: str) -> str:
@@ -163,7 +169,15 @@ def _console() -> "Console":
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
-def _write(console: "Console", table: "Table") -> None:
+def _wrapped(text: str, width: int) -> list[str]:
+    """Break *text* between words; the terminal breaks longer ones, which can then still be copied."""
+    return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False) or [text]
+
+
+def _write(console: "Console", *parts: "Table | Text") -> None:
+    from rich.table import Table
+
     with console.capture() as capture:
-        console.print(table)
+        for part in parts:
+            console.print(part, soft_wrap=not isinstance(part, Table))
     typer.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
