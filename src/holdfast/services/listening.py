@@ -85,7 +85,8 @@ class Listening:
             while any(each.problem for each in self.states()):
                 observer.clear()
                 try:
-                    await asyncio.wait_for(observer.wait(), READY_WITHIN)
+                    async with asyncio.timeout(READY_WITHIN):
+                        await observer.wait()
                 except TimeoutError:
                     if not any(each.is_retried for each in self.states()):
                         text = f"The gateway didn't start within {READY_WITHIN:.0f} seconds. {envoy_log} says why."

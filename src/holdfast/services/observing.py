@@ -59,7 +59,8 @@ class Observing:
     async def _wait(self) -> bool:
         """Wait for the next round; say whether a change made it come early."""
         try:
-            await asyncio.wait_for(self._wake.wait(), max(self._next - asyncio.get_running_loop().time(), 0))
+            async with asyncio.timeout(max(self._next - asyncio.get_running_loop().time(), 0)):
+                await self._wake.wait()
         except TimeoutError:
             self._next = asyncio.get_running_loop().time() + self._every
             return False

@@ -35,7 +35,8 @@ class OnTime:
             following = await asyncio.to_thread(self._step, self._store, utc_now())
             left = LONGEST_SLEEP if following is None else (following - utc_now()).total_seconds()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), min(max(left, 0.0), LONGEST_SLEEP))
+                async with asyncio.timeout(min(max(left, 0.0), LONGEST_SLEEP)):
+                    await self._wake.wait()
 
 
 async def repeat(store: Store, step: Callable[[Store], object], pause: float) -> None:

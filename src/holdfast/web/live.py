@@ -56,7 +56,8 @@ async def _events(request: Request, running: Runtime, who: Principal, api_id: st
                 told = state
                 yield f"data: {json.dumps(state)}\n\n"
             try:
-                await asyncio.wait_for(observer.wait(), HEARTBEAT)
+                async with asyncio.timeout(HEARTBEAT):
+                    await observer.wait()
             except TimeoutError:
                 await asyncio.to_thread(visitor_of_request, running, request)
                 yield ": still here\n\n"

@@ -1,0 +1,35 @@
+"""A start that is stopped ends, also if what it waits for comes at that very moment."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from holdfast.gateway.cache import Cache
+from holdfast.gateway.listeners import listener_name
+from holdfast.gateway.resource import LISTENER, Resource
+from holdfast.listen_addresses import GatewayListener
+from holdfast.services.listening import Listening
+
+ADDRESS = (("127.0.0.1", 9),)
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_a_stop_is_not_lost_when_a_gateway_says_something_in_the_same_turn(turns):
+    async def story():
+        cache = Cache()
+        name = listener_name("production", tls=False)
+        cache.apply([Resource(LISTENER, name, "1", b"")])
+        listening = Listening(cache, [GatewayListener("gateway", "production", tls=False, addresses=ADDRESS, url="")])
+        waiting = asyncio.create_task(listening.wait(Path("envoy.log")))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        cache.tell_observers()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        done, _ = await asyncio.wait([waiting], timeout=1)
+        assert done
+        assert waiting.cancelled()
+
+    asyncio.run(story())
