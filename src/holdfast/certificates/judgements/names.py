@@ -64,7 +64,7 @@ def _wide_wildcards(case: Case) -> Iterator[Finding]:
     if wide:
         message = f"{_listed(wide)} stands for hosts of many owners."
         if "*" in wide:
-            message += " The gateway takes * alone for no host."
+            message += " The gateway matches no host with * alone."
         remedy = "Ask for a certificate that names the backend's hosts, or a wildcard in its own domain."
         yield case.finding(Code.WIDE_WILDCARD, Severity.WARNING, message, remedy)
     shared = tuple(name for name in wildcards if name not in wide and _is_below(name, Suffix.PRIVATE))
@@ -92,7 +92,7 @@ def _forbidden_wildcards(case: Case) -> Iterator[Finding]:
         message = f"{_listed(obeyed)} has a * for a part of a label, which RFC 9525 forbids. The gateway accepts it."
         yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.WARNING, message, remedy)
     elif forbidden:
-        message = f"{_listed(tuple(forbidden))} has a * where RFC 9525 forbids it. The gateway takes it for no host."
+        message = f"{_listed(tuple(forbidden))} has a * where RFC 9525 forbids it. The gateway matches no host with it."
         yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.INFO, message, remedy)
 
 
@@ -100,7 +100,7 @@ def _invalid_names(case: Case) -> Iterator[Finding]:
     invalid = tuple(name for name in case.certificate.dns_names if "*" not in name and not _HOST_NAME.fullmatch(name))
     if not invalid:
         return
-    message = f"A dNSName is not a host name: {_listed(invalid)}. The gateway takes it for no host."
+    message = f"A dNSName is not a host name: {_listed(invalid)}. The gateway matches no host with it."
     remedy = "Ask for a certificate with host names only: without a scheme, a port or a final dot."
     yield case.finding(Code.INVALID_DNS_NAME, Severity.INFO, message, remedy)
 
