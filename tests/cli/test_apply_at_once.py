@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from cli.relaying import relaying
+from holdfast.cli.declaration.interruption import deferred_interrupt
 from issuing import issue
 from running import COMMAND, wait_until
 
@@ -102,6 +103,17 @@ def test_a_second_ctrl_c_ends_apply_at_once_and_says_that_it_does_not_know(comma
     assert applying.returncode == 130, errors
     assert [each["result"] for each in json.loads(output)["changes"]][:3] == ["applied", "unknown", "not tried"]
     assert "1 of 5 changes applied:\n  create api Burger:1\nNot applied:\n  create api Pizza:1 (unknown)\n" in errors
+
+
+def test_ctrl_c_stays_ignored_where_a_shell_ignores_it():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with deferred_interrupt() as is_interrupted:
+            signal.raise_signal(signal.SIGINT)
+        assert not is_interrupted()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,14 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     """
     Give a function that says whether somebody has pressed Ctrl-C; a second Ctrl-C raises KeyboardInterrupt.
 
-    Signals belong to the main thread; elsewhere, nothing changes.
+    Signals belong to the main thread; elsewhere, nothing changes. Neither does it where SIGINT is ignored, as shells do
+    for what runs in the background.
     """
     pressed = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is signal.SIG_IGN:
         yield pressed.is_set
         return
-    before = signal.getsignal(signal.SIGINT)
 
     def note(number: int, frame: FrameType | None) -> None:
         del number, frame
