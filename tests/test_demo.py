@@ -174,7 +174,9 @@ def _said(console: Console) -> str:
 def test_an_api_of_somebody_else_at_its_place_is_left_alone(runtime, anna, tmp_path):
     mine = ApiDraft("Mine", CONTEXT, VERSION, "https://mine.example")
     catalog.create_api(runtime.store, anna, mine, runtime.now())
-    assert "The demonstration is left out: The context /pizzashack belongs to Mine" in _tour(runtime, anna, tmp_path)
+    assert "The demonstration is left out: The context /pizzashack is already used by Mine 1.0.0." in _tour(
+        runtime, anna, tmp_path
+    )
     (api,), _ = catalog.list_apis(runtime.store, anna)
     assert api.name == "Mine"
 

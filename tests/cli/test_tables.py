@@ -53,11 +53,17 @@ def test_words_are_not_broken_and_lines_not_too_long(written, columns):
     assert [word for value in rows[0] for word in value.split() if word not in words] == []
 
 
-@pytest.mark.parametrize("columns", [10, 40])
-def test_what_is_longer_than_a_line_is_left_to_the_terminal_to_break(written, columns):
+@pytest.mark.parametrize("columns", [36, 40])
+def test_a_long_value_has_a_line_of_its_own(written, columns):
     longer = "658a0cfb-3a05-4e30-9ec3-8791ac261fdf"
     lines = written(columns, write_table, ["NAME", "VERSION", "ID"], [("Pizza", "1.0.0", longer)], "")
-    assert lines == ["NAME     Pizza", "VERSION  1.0.0", f"ID       {longer}"]
+    assert lines == ["NAME     Pizza", "VERSION  1.0.0", "ID", longer]
+
+
+def test_what_is_longer_than_a_line_is_left_to_the_terminal_to_break(written):
+    longer = "658a0cfb-3a05-4e30-9ec3-8791ac261fdf"
+    lines = written(10, write_table, ["NAME", "ID"], [("Pizza", longer)], "")
+    assert lines == ["NAME", "Pizza", "ID", longer]
 
 
 @pytest.mark.parametrize("columns", [*range(1, 41), 1000])

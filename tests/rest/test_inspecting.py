@@ -2,9 +2,12 @@
 
 import pytest
 
-from holdfast.certificates.der import oid
-from issuing import DAY, alter, issue, keystore, p256, tlv, truststore
+from issuing import DAY, issue, keystore, p256, tlv, truststore
+from odd_certificates import add_extension
 from rest.calls import CERTIFICATES, ENDPOINTS, URL, assert_problem, replace, unchanged, upload
+
+NAME_CONSTRAINTS = "2.5.29.30"
+THREE_OCTETS = tlv(0x30, tlv(0xA0, tlv(0x30, tlv(0x87, b"abc"))))  # no IP address
 
 
 def inspect(client, data, **fields):
@@ -69,13 +72,19 @@ def test_without_an_endpoint_names_are_not_judged(client):
     assert inspect(client, issue("other.test").pem).json()["findings"] == []
 
 
-def test_a_damaged_extension_is_a_finding(client):
-    three_octets = tlv(0x30, tlv(0xA0, tlv(0x30, tlv(0x87, b"abc"))))
-    constraints = tlv(0x30, tlv(0x06, oid("2.5.29.30")), tlv(0x04, three_octets))
-    damaged = alter(issue(ca=True), extensions=tlv(0xA3, tlv(0x30, constraints)))
+@pytest.mark.parametrize(
+    ("extension", "content", "severity", "says"),
+    [
+        (NAME_CONSTRAINTS, tlv(0x30, b"damaged"), "error", "2.5.29.30 (name constraints)"),
+        (NAME_CONSTRAINTS, THREE_OCTETS, "warning", "An address in its name constraints is malformed."),
+    ],
+)
+def test_a_damaged_extension_is_a_finding(client, extension, content, severity, says):
+    damaged = add_extension(issue(ca=True), extension, content)
     body = inspect(client, damaged.pem).json()
     (finding,) = [each for each in body["findings"] if each["code"] == "unreadable-extension"]
-    assert (finding["severity"], "2.5.29.30 (name constraints)" in finding["message"]) == ("error", True)
+    assert finding["severity"] == severity
+    assert says in finding["message"]
 
 
 def test_a_truststore_asks_for_its_password_and_opens_with_it(client):

@@ -107,9 +107,12 @@ def write_facts(facts: Iterable[tuple[str, object]]) -> None:
     console, indent = _console(), max((cell_len(name) for name, _ in rows), default=0) + GAP
     lines = []
     for name, text in rows:
-        for number, part in enumerate(_wrapped(text.plain, console.width - indent)):
-            lines.append(Text.assemble((name if number == 0 else "").ljust(indent), (part, text.style)))
-            lines[-1].stylize("bold", 0, indent)
+        parts, label = _wrapped(text.plain, console.width - indent), name.ljust(indent)
+        if max(map(cell_len, parts)) > console.width - indent:  # below its name, a long value has the whole line
+            lines.append(Text(name, "bold"))
+            parts, label = _wrapped(text.plain, console.width), ""
+        for number, part in enumerate(parts):
+            lines.append(Text.assemble((label if number == 0 else " " * len(label), "bold"), (part, text.style)))
     _write(console, *lines)
 
 
