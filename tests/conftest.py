@@ -53,6 +53,11 @@ GATEWAYS = {"production": "http://127.0.0.1:8280", "sandbox": "http://127.0.0.1:
 TLS_GATEWAYS = {"production": "https://127.0.0.1:8243", "sandbox": "https://127.0.0.1:8244"}
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are CPUs: for a quarter of the time, tests wait for processes and connections."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the quick tests first, and last those in the browser: Playwright keeps the event loop of this thread."""
     items.sort(key=lambda item: 2 if "/browser/" in str(item.path) else bool(item.get_closest_marker("envoy")))
