@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from sqlalchemy import insert
 
-from holdfast.directories import DATABASE_FILE
-from holdfast.store import accounts
+from holdfast.server.directories import DATABASE_FILE
+from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from holdfast.store.tables import ApiRow, CertificateRow, EndpointCertificateRow
 from measuring import Noise, free_ports, holdfast_up, machine, percentile, write

@@ -16,18 +16,18 @@ import structlog
 from argon2 import PasswordHasher
 from starlette.types import ASGIApp
 
-from holdfast.gateway.cache import Cache
-from holdfast.sealing import Sealing
-from holdfast.services.accounts import SESSION_COOKIE, Accounts
-from holdfast.services.enforcement import Enforcements
-from holdfast.services.failures import Failures
-from holdfast.services.permissions import Role
-from holdfast.services.principal import Principal
-from holdfast.services.probing import Probes
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.services.access.accounts import SESSION_COOKIE, Accounts
+from holdfast.services.access.permissions import Role
+from holdfast.services.access.principal import Principal
+from holdfast.services.failures.failures import Failures
+from holdfast.services.probing.probes import Probes
+from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.runtime import Runtime
-from holdfast.store import accounts
-from holdfast.store.accounts import User
+from holdfast.store.access import accounts
+from holdfast.store.access.accounts import User
 from holdfast.store.database import Store
+from holdfast.store.sealing import Sealing
 
 with warnings.catch_warnings():
     # Starlette would rather use httpx2; the httpx that Holdfast itself runs on does as well.
@@ -165,7 +165,7 @@ def shared_files(shared_runtime: Runtime) -> Callable[[], list[bytes]]:
 @pytest.fixture(scope="session")
 def connect() -> Iterator[Callable[..., TestClient]]:
     """Make clients of a control plane; all of them share one event loop."""
-    from holdfast.app import create_asgi
+    from holdfast.server.app import create_asgi
 
     made: dict[int, ASGIApp] = {}
     with anyio.from_thread.start_blocking_portal() as portal:

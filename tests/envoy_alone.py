@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from backends import V4
-from holdfast.gateway.process import find_envoy
+from holdfast.gateway.process.envoy import find_envoy
 from ports import free_addresses
 from running import wait_until
 

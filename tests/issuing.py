@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from holdfast.certificates import der
+from holdfast.certificates.formats import der
 
 EdwardsKey = ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 PrivateKey = ec.EllipticCurvePrivateKey | EdwardsKey | rsa.RSAPrivateKey | dsa.DSAPrivateKey

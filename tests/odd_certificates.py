@@ -5,8 +5,8 @@ Certificates with parts that no library makes.
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from holdfast.certificates import der
-from holdfast.certificates.structure import Structure, extension_oid
+from holdfast.certificates.formats import der
+from holdfast.certificates.formats.structure import Structure, extension_oid
 from issuing import Issued, alter, tlv
 
 SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER = "2.5.29.14", "2.5.29.35"

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from holdfast.variables import unknown_variables
+from holdfast.server.variables import unknown_variables
 from issuing import Issued
 from ports import free_addresses
 

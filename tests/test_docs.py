@@ -8,13 +8,13 @@ import pytest
 import typer.main
 
 from holdfast import cli
-from holdfast.certificates.findings import Code
+from holdfast.certificates.findings.examination import Code
 from holdfast.cli.exit_codes import MEANINGS, ExitCode
-from holdfast.gateway.causes import Cause
-from holdfast.gateway.local_replies import REPLIES
+from holdfast.gateway.failures.causes import Cause
+from holdfast.gateway.resources.local_replies import REPLIES
 from holdfast.rest.prefixes import OTHERS, PREFIX
-from holdfast.services.scopes import SCOPES
-from holdfast.settings import Settings
+from holdfast.server.settings import Settings
+from holdfast.services.access.scopes import SCOPES
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/holdfast"
@@ -62,7 +62,7 @@ def test_every_cause_of_a_failure_is_in_the_trust_page():
 
 
 def test_every_finding_is_in_the_findings_page_and_all_are_told():
-    told = "".join(path.read_text() for path in (SOURCE / "certificates/judgements").glob("*.py"))
+    told = "".join(path.read_text() for path in (SOURCE / "certificates/findings").glob("*.py"))
     assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", page("findings.md"), re.MULTILINE)) == set(Code)
     assert {code for code in Code if f"finding(Code.{code.name}, " not in told} == set()
 
@@ -89,7 +89,7 @@ def test_every_option_in_the_documentation_is_there():
 
 
 def test_the_table_of_metrics_has_every_metric_and_no_other():
-    families = re.findall(r'(Gauge|Counter)\w*\(\s*"(\w+)"', (SOURCE / "rest/metrics.py").read_text())
+    families = re.findall(r'(Gauge|Counter)\w*\(\s*"(\w+)"', (SOURCE / "rest/publishing/metrics.py").read_text())
     metrics = {name + "_total" * (kind == "Counter") for kind, name in families}
     assert len(metrics) > 5
     assert set(re.findall(r"^\| `(\w+)` \|", section("operations.md", "## Metrics"), re.MULTILINE)) == metrics
@@ -104,7 +104,7 @@ def test_every_check_of_doctor_is_in_its_section():
 
 
 def test_every_background_task_is_in_the_operations_page():
-    tasks = re.findall(r'background\.start\("([^"]+)"', (SOURCE / "app.py").read_text())
+    tasks = re.findall(r'background\.start\("([^"]+)"', (SOURCE / "server/app.py").read_text())
     assert len(tasks) > 5
     assert {task for task in tasks if f"`{task}`" not in section("operations.md", "## When something dies")} == set()
 

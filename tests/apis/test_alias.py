@@ -2,8 +2,8 @@
 
 import pytest
 
-from holdfast.apis.endpoint_certificate import MAX_ALIAS, check_alias
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.trust.endpoint_certificate import MAX_ALIAS, check_alias
 
 
 @pytest.mark.parametrize("alias", ["pizza-backend", "größe", "证书", "a.b_c", "what?", "`", "x" * MAX_ALIAS])

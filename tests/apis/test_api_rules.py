@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfast.apis.api import (
+from holdfast.apis.catalog.api import (
     MAX_CONTEXT,
     MAX_DESCRIPTION,
     check_context,

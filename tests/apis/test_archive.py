@@ -10,8 +10,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from holdfast.apis.archive import MAX_BYTES, MAX_FILES, Archive, ArchivedCertificate, pack, unpack
 from holdfast.apis.errors import UnreadableArchive
+from holdfast.apis.transfer.archive import (
+    MAX_BYTES,
+    MAX_FILES,
+    Archive,
+    ArchivedCertificate,
+    pack,
+    unpack,
+)
 from holdfast.certificates.errors import PrivateKeyRefused
 from issuing import issue
 

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.apis import nodes
-from holdfast.apis.documents import MAX_BYTES, MAX_NODES, read_document, write_yaml
+from holdfast.apis.definitions import nodes
+from holdfast.apis.definitions.documents import MAX_BYTES, MAX_NODES, read_document, write_yaml
 from holdfast.apis.errors import UnreadableDocument
 
 LAUGHS = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.apis.endpoint import Origin, parse_endpoint
+from holdfast.apis.catalog.endpoint import Origin, parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.url import MAX_URL
 

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
+from holdfast.apis.catalog.lifecycle import State, transit, transitions_from
 from holdfast.apis.errors import TransitionRefused
-from holdfast.apis.lifecycle import State, transit, transitions_from
 
 TABLE = {
     (State.CREATED, "Publish"): State.PUBLISHED,

@@ -2,8 +2,8 @@
 
 import pytest
 
+from holdfast.apis.catalog.members import MAX_DEPTH, MAX_MEMBERS, check_members, merge_members
 from holdfast.apis.errors import InvalidField
-from holdfast.apis.members import MAX_DEPTH, MAX_MEMBERS, check_members, merge_members
 
 
 def deep(levels):

@@ -7,10 +7,15 @@ from time import process_time
 import pytest
 import yaml
 
-from holdfast.apis.definition_errors import MAX_ERRORS
+from holdfast.apis.definitions.definition_errors import MAX_ERRORS
+from holdfast.apis.definitions.openapi import (
+    Operation,
+    make_definition,
+    parse_definition,
+    read_definition,
+)
+from holdfast.apis.definitions.servers import MAX_URL
 from holdfast.apis.errors import InvalidDefinition
-from holdfast.apis.openapi import Operation, make_definition, parse_definition, read_definition
-from holdfast.apis.servers import MAX_URL
 
 OK = {"200": {"description": "OK"}}
 THREE = {

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from holdfast.apis.openapi import read_definition
-from holdfast.apis.servers import Servers, Unused
+from holdfast.apis.definitions.openapi import read_definition
+from holdfast.apis.definitions.servers import Servers, Unused
 
 OK = {"200": {"description": "OK"}}
 SECOND = "Only the first URL is used."

@@ -6,8 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.apis.api import MAX_CONTEXT, check_context, check_description, check_version
-from holdfast.apis.suggestions import number_context, suggest_context, suggest_description, suggest_version
+from holdfast.apis.catalog.api import MAX_CONTEXT, check_context, check_description, check_version
+from holdfast.apis.catalog.suggestions import (
+    number_context,
+    suggest_context,
+    suggest_description,
+    suggest_version,
+)
 
 TEXTS = st.text() | st.text("/t.{}-~_ äß日\u202e", max_size=200)
 

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.apis.api import check_context, check_description, check_name, check_version
-from holdfast.apis.archive import unpack
-from holdfast.apis.caller_certificate import check_tier
-from holdfast.apis.client_certificate import RequestDraft, check_request
-from holdfast.apis.endpoint_certificate import check_alias
+from holdfast.apis.catalog.api import check_context, check_description, check_name, check_version
+from holdfast.apis.catalog.members import check_members
 from holdfast.apis.errors import InvalidField, UnreadableArchive
-from holdfast.apis.members import check_members
+from holdfast.apis.identities.caller_certificate import check_tier
+from holdfast.apis.identities.gateway_identity import RequestDraft, check_request
 from holdfast.apis.text import check_prose, check_visible
-from holdfast.apis.trust_settings import check_exception
-from holdfast.services.users import sign_in_name
+from holdfast.apis.transfer.archive import unpack
+from holdfast.apis.trust.endpoint_certificate import check_alias
+from holdfast.apis.trust.trust_settings import check_exception
+from holdfast.services.access.users import sign_in_name
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NAMES = {

@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from urllib3.util import parse_url as parse_by_urllib3
 
-from holdfast.apis.endpoint import parse_endpoint
+from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.url import DEFAULT_PORTS, Url, parse_url
-from holdfast.gateway.clusters import clusters
+from holdfast.gateway.resources.clusters import clusters
 
 HOSTS = (
     st.sampled_from(

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from holdfast.certificates.certificate import read_certificate
-from holdfast.certificates.findings import Finding, examine_all
+from holdfast.certificates.findings.examination import Finding, examine_all
 from holdfast.certificates.identity import reference_identifier
 from issuing import Issued
 

@@ -12,7 +12,7 @@ from holdfast.certificates.comparison import PUBLIC, Difference, Mismatch, compa
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.certificates.trust import TrustSet, trust_set
-from holdfast.gateway.causes import CERTIFICATE_CAUSES
+from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES
 from issuing import DAY, Issued, issue, p256, revoke
 
 NOW = datetime.now(UTC)

@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from holdfast.certificates.credentials import read_credential
 from holdfast.certificates.errors import (
     CertificateMissing,
     EmptyUpload,
@@ -27,6 +26,7 @@ from holdfast.certificates.errors import (
     UnusableKey,
     WrongPassword,
 )
+from holdfast.certificates.formats.credentials import read_credential
 from issuing import ed25519_key, identity_file, issue, keystore, p521, rsa_key, tlv
 
 ROOT = issue(ca=True, common_name="root")

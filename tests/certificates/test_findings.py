@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from certificates.judging import findings, told
 from holdfast.certificates.certificate import Certificate, read_certificate
-from holdfast.certificates.findings import Code, Severity, examine, examine_all
+from holdfast.certificates.findings.examination import Code, Severity, examine, examine_all
+from holdfast.certificates.formats.parsing import parse
 from holdfast.certificates.identity import presents, reference_identifier
-from holdfast.certificates.parsing import parse
 from holdfast.certificates.validity import Status, status_of
 from issuing import (
     CLIENTS_ONLY,

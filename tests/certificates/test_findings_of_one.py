@@ -6,9 +6,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from certificates.judging import HOST, findings, told
-from holdfast.certificates import der
 from holdfast.certificates.errors import MalformedCertificate
-from holdfast.certificates.parsing import parse
+from holdfast.certificates.formats import der
+from holdfast.certificates.formats.parsing import parse
 from issuing import (
     CLIENTS_ONLY,
     DAY,

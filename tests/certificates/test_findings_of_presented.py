@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from holdfast.certificates.findings import Code, Finding, Severity, examine_presented
+from holdfast.certificates.findings.examination import Code, Finding, Severity, examine_presented
 from holdfast.certificates.identity import reference_identifier
 from issuing import CLIENTS_ONLY, DAY, MD5_WITH_RSA, UNKNOWN_EXTENSION, Issued, alter, issue, key_usage
 from kinds import BELIEVED, HOST, INTERMEDIATE, ROOT, RSA_ROOT, STILL_REFUSED

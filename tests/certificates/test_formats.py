@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from holdfast.certificates import rc2
 from holdfast.certificates.errors import (
     CertificateError,
     MalformedCertificate,
@@ -25,7 +24,8 @@ from holdfast.certificates.errors import (
     TooManyCertificates,
     WrongPassword,
 )
-from holdfast.certificates.parsing import Ignored, parse
+from holdfast.certificates.formats import rc2
+from holdfast.certificates.formats.parsing import Ignored, parse
 from issuing import issue, keystore, tlv
 
 A, B = issue(ca=True, common_name="a"), issue(ca=True, common_name="b")

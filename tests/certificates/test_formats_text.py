@@ -6,8 +6,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
-from holdfast.certificates.errors import MalformedCertificate, NotACertificate, PrivateKeyRefused, TooComplex
-from holdfast.certificates.parsing import Ignored, parse
+from holdfast.certificates.errors import (
+    MalformedCertificate,
+    NotACertificate,
+    PrivateKeyRefused,
+    TooComplex,
+)
+from holdfast.certificates.formats.parsing import Ignored, parse
 from issuing import issue
 
 ISSUED = issue("backend.test")

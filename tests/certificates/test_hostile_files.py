@@ -24,15 +24,25 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.certificates import derivation
 from holdfast.certificates.certificate import read_certificate
-from holdfast.certificates.credentials import read_credential
-from holdfast.certificates.der import oid
-from holdfast.certificates.derivation import MAX_ITERATIONS, QUICK_ALL_ITERATIONS, QUICK_ITERATIONS
-from holdfast.certificates.errors import CertificateError, PrivateKeyRefused, TooComplex, TooManyIterations, UnusableKey
-from holdfast.certificates.findings import examine_all, judge_revocation
+from holdfast.certificates.errors import (
+    CertificateError,
+    PrivateKeyRefused,
+    TooComplex,
+    TooManyIterations,
+    UnusableKey,
+)
+from holdfast.certificates.findings.examination import examine_all, judge_revocation
+from holdfast.certificates.formats import derivation
+from holdfast.certificates.formats.credentials import read_credential
+from holdfast.certificates.formats.der import oid
+from holdfast.certificates.formats.derivation import (
+    MAX_ITERATIONS,
+    QUICK_ALL_ITERATIONS,
+    QUICK_ITERATIONS,
+)
+from holdfast.certificates.formats.parsing import MAX_BYTES, parse
 from holdfast.certificates.identity import reference_identifier
-from holdfast.certificates.parsing import MAX_BYTES, parse
 from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.certificates.trust import TrustSet
 from issuing import identity_file, issue, keystore, tlv

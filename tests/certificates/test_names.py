@@ -7,7 +7,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.certificates.der import NotDer, oid, read
+from holdfast.certificates.formats.der import NotDer, oid, read
 from holdfast.certificates.names import NOT_TEXT, common_names_of, name_of, text_of
 from issuing import tlv
 

@@ -18,7 +18,7 @@ from holdfast.certificates.errors import (
     TooManyCertificates,
     UploadTooLarge,
 )
-from holdfast.certificates.parsing import MAX_BYTES, parse
+from holdfast.certificates.formats.parsing import MAX_BYTES, parse
 
 CA = trustme.CA()
 PEM = CA.cert_pem.bytes()

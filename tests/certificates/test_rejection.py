@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.findings.rejection import reasons_to_reject
+from holdfast.certificates.formats.parsing import parse
 from holdfast.certificates.identity import reference_identifier
-from holdfast.certificates.parsing import parse
-from holdfast.certificates.rejection import reasons_to_reject
 from issuing import DAY, issue, key_usage
 from kinds import BELIEVED, HOST, STILL_REFUSED, Kind
 

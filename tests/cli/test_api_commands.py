@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from cli.answering import answering
-from holdfast.cli.client import Client
+from holdfast.cli.requests.client import Client
 from issuing import issue
 
 pytestmark = pytest.mark.envoy

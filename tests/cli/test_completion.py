@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cli.answering import answering
-from holdfast.apis.trust_settings import AnchorMode
-from holdfast.cli import completing
-from holdfast.cli.contexts import Context, keep_context
-from holdfast.cli.publisher import Credentials, Publisher
-from holdfast.services.permissions import Role
+from holdfast.apis.trust.trust_settings import AnchorMode
+from holdfast.cli.requests import completing
+from holdfast.cli.requests.contexts import Context, keep_context
+from holdfast.cli.requests.publisher import Credentials, Publisher
+from holdfast.services.access.permissions import Role
 from issuing import issue
 from running import COMMAND, wait_until
 

@@ -8,8 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cli.answering import answering
-from holdfast.cli.contexts import Context, Contexts, credentials_file, keep_context, name_from_url, read_contexts
-from holdfast.cli.publisher import Credentials, Publisher
+from holdfast.cli.requests.contexts import (
+    Context,
+    Contexts,
+    credentials_file,
+    keep_context,
+    name_from_url,
+    read_contexts,
+)
+from holdfast.cli.requests.publisher import Credentials, Publisher
 
 LATER = datetime.now(UTC) + timedelta(days=30)
 BODY = {"scopes": [], "list": [], "expiresTime": LATER.isoformat(), "name": "holdfast login, here", "roles": []}

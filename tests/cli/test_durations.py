@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 import typer
 
-from holdfast.cli.durations import parse_duration, parse_seconds
-from holdfast.cli.waiting import parse_within
+from holdfast.cli.requests.waiting import parse_within
+from holdfast.cli.terminal.durations import parse_duration, parse_seconds
 
 
 @pytest.mark.parametrize(

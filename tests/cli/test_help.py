@@ -84,11 +84,11 @@ def test_every_command_of_every_module_is_listed():
 
 
 def test_every_module_with_commands_is_listed():
-    named = {file.stem for file in Path(cli.__file__).parent.glob("*.py")}
+    root = Path(cli.__file__).parent
+    files = (file.relative_to(root).with_suffix("") for file in root.rglob("*.py") if file.stem != "__init__")
+    named = {".".join(file.parts) for file in files}
     with_commands = {name for name in named if hasattr(import_module(f"holdfast.cli.{name}"), "commands")}
-    assert with_commands - {"__init__"} == {
-        module for source in COMMANDS.values() for module in (source.module, *source.also)
-    }
+    assert with_commands == {module for source in COMMANDS.values() for module in (source.module, *source.also)}
 
 
 @pytest.mark.parametrize(

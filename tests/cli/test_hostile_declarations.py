@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.answering import answering
-from holdfast.apis import nodes
-from holdfast.apis.core_schema import is_null
-from holdfast.apis.nodes import Bounds, Mapping, Scalar, Unreadable, read_nodes
+from holdfast.apis.definitions import nodes
+from holdfast.apis.definitions.core_schema import is_null
+from holdfast.apis.definitions.nodes import Bounds, Mapping, Scalar, Unreadable, read_nodes
 from holdfast.cli.declaration.exporting import written
 from issuing import issue
 

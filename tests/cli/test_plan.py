@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from holdfast.apis.lifecycle import State
-from holdfast.certificates.parsing import parse
-from holdfast.cli.declaration.existing import Existing, ExistingApi, ExistingCertificate, ExistingTrust
+from holdfast.apis.catalog.lifecycle import State
+from holdfast.certificates.formats.parsing import parse
+from holdfast.cli.declaration.existing import (
+    Existing,
+    ExistingApi,
+    ExistingCertificate,
+    ExistingTrust,
+)
 from holdfast.cli.declaration.plan import plan
 from holdfast.cli.declaration.reading import read_wanted
 from holdfast.cli.declaration.report import say_plan

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.apis.endpoint import parse_endpoint
-from holdfast.certificates.parsing import parse
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.certificates.formats.parsing import parse
 from holdfast.cli.declaration.existing import ExistingCertificate
 from holdfast.cli.declaration.fields import Place
 from holdfast.cli.declaration.rotation import rotate

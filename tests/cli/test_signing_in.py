@@ -9,9 +9,9 @@ import pytest
 
 from cli.answering import answering
 from cli.commanding import Command
-from holdfast.cli import tokens as tokens_kept
-from holdfast.cli.contexts import Context, credentials_file, keep_context, name_from_url
-from holdfast.cli.publisher import Credentials, Publisher
+from holdfast.cli.access import tokens as tokens_kept
+from holdfast.cli.requests.contexts import Context, credentials_file, keep_context, name_from_url
+from holdfast.cli.requests.publisher import Credentials, Publisher
 from issuing import issue, server_context
 from ports import free_addresses
 

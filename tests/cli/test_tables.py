@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfast.cli.output import write_facts, write_table
+from holdfast.cli.terminal.output import write_facts, write_table
 
 COLUMNS = ["NAME", "ENDPOINT", "STATE"]
 ROWS = [

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.cli import trust as trust_commands
+from holdfast.cli.trust import trust_settings as trust_commands
 from issuing import DAY, issue, revoke
 
 pytestmark = pytest.mark.envoy

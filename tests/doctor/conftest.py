@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from holdfast.directories import DATABASE_FILE, data_directory
 from holdfast.doctor import examine
-from holdfast.sealing_keys import KEY_FILE, KeyFile
-from holdfast.settings import Settings
-from holdfast.store import accounts
+from holdfast.server.directories import DATABASE_FILE, data_directory
+from holdfast.server.sealing_keys import KEY_FILE, KeyFile
+from holdfast.server.settings import Settings
+from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from ports import free_addresses
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
-from holdfast.directories import DATABASE_FILE
-from holdfast.store import apis
-from holdfast.store.copies import copy_database
+from holdfast.server.directories import DATABASE_FILE
+from holdfast.store.catalog import apis
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure
-from holdfast.store.restoring import stage
+from holdfast.store.recovery.copies import copy_database
+from holdfast.store.recovery.restoring import stage
 from holdfast.store.revisions import known_revisions
 from store.earlier import database_at
 from store.left_behind import begin_new_log, log_of, write

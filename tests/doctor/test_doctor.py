@@ -9,22 +9,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.admin_password import PASSWORD_FILE
-from holdfast.apis.client_certificate import ClientCertificate
-from holdfast.apis.trust_settings import TrustException, TrustSettings
-from holdfast.directories import DATABASE_FILE, data_directory
+from holdfast.apis.identities.gateway_identity import ClientCertificate
+from holdfast.apis.trust.trust_settings import TrustException, TrustSettings
 from holdfast.doctor import examine
-from holdfast.sealing import Sealing
-from holdfast.sealing_keys import KEY_FILE, KeyFile
-from holdfast.settings import Settings
-from holdfast.store import (
-    apis,
-    caller_certificates,
-    client_certificates,
-    endpoint_certificates,
-    trust_settings,
-)
+from holdfast.server.admin_password import PASSWORD_FILE
+from holdfast.server.directories import DATABASE_FILE, data_directory
+from holdfast.server.sealing_keys import KEY_FILE, KeyFile
+from holdfast.server.settings import Settings
+from holdfast.store.catalog import apis
 from holdfast.store.database import Store
+from holdfast.store.identities import caller_certificates, gateway_identities
+from holdfast.store.sealing import Sealing
+from holdfast.store.trust import endpoint_certificates, trust_settings
 from issuing import DAY, issue
 from ports import free_addresses
 from running import write_identity
@@ -57,7 +53,7 @@ def test_few_files_are_a_warning_that_says_what_they_suffice_for(unwell):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("holdfast.limits.resource.getrlimit", lambda _which: (256, 1024))
+            patched.setattr("holdfast.server.limits.resource.getrlimit", lambda _which: (256, 1024))
             outcome, text, advice = unwell()["connections"]
     finally:
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)  # it only looks
@@ -228,7 +224,7 @@ def test_a_sealing_key_that_opens_nothing_is_noticed(data, kept, unwell):
         created_at=NOW,
         updated_at=NOW,
     )
-    kept(lambda session: client_certificates.save(session, entry))
+    kept(lambda session: gateway_identities.save(session, entry))
     assert unwell().keys() == {"client certificates"}  # it expires soon
     (data / KEY_FILE).unlink()
     assert unwell()["sealing key"][:2] == ("failed", f"It does not open the private keys for {ORIGIN} of default.")

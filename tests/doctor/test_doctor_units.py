@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from holdfast.doctor import files, network
-from holdfast.limits import FEWEST_FILES, raise_file_limit
-from holdfast.machine import CannotStart
+from holdfast.network.sockets import CannotStart
+from holdfast.server.limits import FEWEST_FILES, raise_file_limit
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from certificates.test_names import DAMAGED, UNUSUAL, attribute, name
-from holdfast.certificates import der, names
-from holdfast.gateway.process import find_envoy
+from holdfast.certificates import names
+from holdfast.certificates.formats import der
+from holdfast.gateway.process.envoy import find_envoy
 from issuing import altered, issue
 
 pytestmark = pytest.mark.envoy

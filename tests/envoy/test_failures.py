@@ -21,16 +21,16 @@ from backends import Backend, closed_port, resetting_backend, silent_backend
 from damaged import damaged_backend
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.trust import trust_set
-from holdfast.gateway.ads import serve
-from holdfast.gateway.cache import Cache
-from holdfast.gateway.causes import NOT_OF_BACKENDS, Cause
-from holdfast.gateway.clusters import clusters
-from holdfast.gateway.explanations import EXPLANATIONS
-from holdfast.gateway.listeners import listener
-from holdfast.gateway.process import EnvoyProcess, find_envoy
-from holdfast.gateway.resource import CLUSTER, Resource, make_resource
-from holdfast.gateway.routes import cluster_name, routes_of, scope_of, scoped_routes
-from holdfast.services.failures import Failure, Failures
+from holdfast.gateway.discovery.ads import serve
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.failures.causes import NOT_OF_BACKENDS, Cause
+from holdfast.gateway.failures.explanations import EXPLANATIONS
+from holdfast.gateway.process.envoy import EnvoyProcess, find_envoy
+from holdfast.gateway.resources.clusters import clusters
+from holdfast.gateway.resources.listeners import listener
+from holdfast.gateway.resources.resource import CLUSTER, Resource, make_resource
+from holdfast.gateway.resources.routes import cluster_name, routes_of, scope_of, scoped_routes
+from holdfast.services.failures.failures import Failure, Failures
 from issuing import (
     CLIENTS_ONLY,
     DAY,

@@ -9,7 +9,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from backends import Backend
 from certificates.judging import told
-from holdfast.certificates import der
+from holdfast.certificates.formats import der
 from issuing import (
     CLIENTS_ONLY,
     DAY,

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from backends import ListeningBackend
-from holdfast.gateway.causes import NOT_OF_BACKENDS, Cause
-from holdfast.gateway.explanations import EXPLANATIONS
+from holdfast.gateway.failures.causes import NOT_OF_BACKENDS, Cause
+from holdfast.gateway.failures.explanations import EXPLANATIONS
 from issuing import issue, server_context
 from misbehaving import HTTP1, HTTP2, misbehaving_backend
 from running import Holdfast, PublishedApi, refusal, wait_until

@@ -9,8 +9,8 @@ from time import monotonic
 import httpx
 import pytest
 
-from holdfast.concurrency_limit import MAX_WAITING, OF_USER
-from holdfast.services.attempts import FREE
+from holdfast.server.concurrency_limit import MAX_WAITING, OF_USER
+from holdfast.services.access.attempts import FREE
 from running import REST, Holdfast
 
 pytestmark = pytest.mark.envoy

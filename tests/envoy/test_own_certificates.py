@@ -17,7 +17,7 @@ import pytest
 
 from calling import GATEWAYS
 from holdfast.doctor import health
-from holdfast.settings import Settings
+from holdfast.server.settings import Settings
 from issuing import DAY, issue
 from running import COMMAND, Holdfast, is_running, refusal, wait_until, write_identity
 

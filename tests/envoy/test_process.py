@@ -14,8 +14,8 @@ from websockets.sync.client import connect
 
 from backends import Backend, websocket_backend
 from holdfast.doctor.health import ask, check
-from holdfast.gateway.process import find_envoy
-from holdfast.settings import Settings
+from holdfast.gateway.process.envoy import find_envoy
+from holdfast.server.settings import Settings
 from issuing import issue
 from running import Holdfast, PublishedApi, is_running, refusal, wait_until
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from holdfast.apis.endpoint import parse_endpoint
-from holdfast.gateway.response_rewriting import mapping
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.gateway.resources.response_rewriting import mapping
 from issuing import issue
 from running import Holdfast, PublishedApi, wait_until
 from scripted import V4, Message, ScriptedBackend, exchange

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from backends import Backend
-from holdfast.cli import backups, local
 from holdfast.cli.failures import CommandFailed
+from holdfast.cli.server import backups, local
 from issuing import issue
 from running import Holdfast
 from store.left_behind import begin_new_log

@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from backends import V4, Backend
 from envoy_alone import cluster, statuses_of
 from holdfast.certificates.certificate import read_certificate
-from holdfast.certificates.findings import Code, Severity, judge_revocation
+from holdfast.certificates.findings.examination import Code, Severity, judge_revocation
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.revocation import NotRevocationLists, read_revocation_lists
 from holdfast.certificates.trust import TrustSet, unique
-from holdfast.gateway.process import find_envoy
+from holdfast.gateway.process.envoy import find_envoy
 from issuing import DAY, Issued, dsa_key, ed25519_key, issue, key_usage, rsa_key, tlv
 from revoking import NUMBER, extension, write_crl
 

@@ -19,8 +19,8 @@ from envoy.service.discovery.v3.ads_pb2_grpc import AggregatedDiscoveryServiceSt
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 from google.rpc.status_pb2 import Status
 
-from holdfast.gateway.ads import serve
-from holdfast.gateway.cache import Cache, Gateway
+from holdfast.gateway.discovery.ads import serve
+from holdfast.gateway.discovery.cache import Cache, Gateway
 
 PATIENCE = 10  # seconds until a test that waits for something fails
 

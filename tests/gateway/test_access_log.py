@@ -18,10 +18,16 @@ from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 from envoy.service.accesslog.v3.als_pb2_grpc import AccessLogServiceStub
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from holdfast.gateway.access_log import MAX_ID, MAX_REASON, REJECTIONS, REJECTIONS_PER_SECOND, FailedRequest
-from holdfast.gateway.ads import serve
-from holdfast.gateway.cache import Cache
-from holdfast.gateway.evidence import FLAGS, Evidence
+from holdfast.gateway.discovery.ads import serve
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.failures.access_log import (
+    MAX_ID,
+    MAX_REASON,
+    REJECTIONS,
+    REJECTIONS_PER_SECOND,
+    FailedRequest,
+)
+from holdfast.gateway.failures.evidence import FLAGS, Evidence
 
 CLUSTER = "default/pizza/production"
 

@@ -3,8 +3,8 @@
 import asyncio
 
 from gateway.edge import discovery, until, versions
-from holdfast.gateway.cache import Rejection
-from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
+from holdfast.gateway.discovery.cache import Rejection
+from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 
 ENDPOINTS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from holdfast.gateway.cache import Gateway, Rejection
-from holdfast.gateway.resource import CLUSTER, Resource
-from holdfast.gateway.subscription import Subscription
+from holdfast.gateway.discovery.cache import Gateway, Rejection
+from holdfast.gateway.discovery.subscription import Subscription
+from holdfast.gateway.resources.resource import CLUSTER, Resource
 
 
 @pytest.fixture

@@ -4,7 +4,15 @@ import asyncio
 
 import pytest
 
-from holdfast.gateway.asking import MAX_REASON, MAX_REPLY, Answer, HeadAnswer, NoAnswer, ask_head, connection
+from holdfast.gateway.probing.asking import (
+    MAX_REASON,
+    MAX_REPLY,
+    Answer,
+    HeadAnswer,
+    NoAnswer,
+    ask_head,
+    connection,
+)
 
 
 def ask(directory, reply: bytes, *, end: bool = True) -> tuple[Answer, bool, bytes]:

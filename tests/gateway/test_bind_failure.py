@@ -1,6 +1,6 @@
 """Which listeners Envoy couldn't bind, and why, from the text of one NACK."""
 
-from holdfast.gateway.bind_failure import BindFailure, bind_failures
+from holdfast.gateway.discovery.bind_failure import BindFailure, bind_failures
 
 MEASURED = (
     "Error adding/updating listener(s) production: cannot bind '127.0.0.1:41047': Address already in use\n"

@@ -8,7 +8,7 @@ from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2  # noqa: F401 - ParseDict looks for it
 from google.protobuf.json_format import ParseDict
 
-from holdfast.gateway.process import EnvoyMissing, EnvoyProcess, bootstrap, find_envoy
+from holdfast.gateway.process.envoy import EnvoyMissing, EnvoyProcess, bootstrap, find_envoy
 
 
 def test_the_bootstrap_is_one_that_envoy_knows_and_has_no_tcp_port(tmp_path):

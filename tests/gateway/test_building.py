@@ -2,13 +2,13 @@
 
 import pytest
 
-from holdfast.apis.client_certificate import ClientIdentity
-from holdfast.apis.endpoint import ENVIRONMENTS
-from holdfast.apis.lifecycle import State
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS
+from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.identities.gateway_identity import ClientIdentity
 from holdfast.certificates.trust import trust_set
-from holdfast.gateway.resource import CLUSTER, SECRET
-from holdfast.gateway.resources import build_api
-from holdfast.gateway.tls import presents_client_certificate
+from holdfast.gateway.resources.apis import build_api
+from holdfast.gateway.resources.resource import CLUSTER, SECRET
+from holdfast.gateway.resources.tls import presents_client_certificate
 from issuing import issue
 from store.values import make_api, read
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from holdfast.gateway.backend_limits import BackendLimits
-from holdfast.gateway.causes import Cause, cause_of
-from holdfast.gateway.explanations import EXPLANATIONS, Action, explain, presented_names
+from holdfast.gateway.failures.causes import Cause, cause_of
+from holdfast.gateway.failures.explanations import EXPLANATIONS, Action, explain, presented_names
+from holdfast.gateway.resources.backend_limits import BackendLimits
 
 TLS, ROUTINES = "TLS_error:|", "SSL_routines:OPENSSL_internal:"
 VERIFY = f"{TLS}268435581:{ROUTINES}CERTIFICATE_VERIFY_FAILED:verify_cert_failed:_"

@@ -7,11 +7,11 @@ from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
-from holdfast.apis.connection_settings import read_connection
-from holdfast.apis.endpoint import parse_endpoint
+from holdfast.apis.catalog.connection_settings import read_connection
+from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.certificates.trust import trust_set
-from holdfast.gateway.backend_limits import BackendLimits
-from holdfast.gateway.clusters import clusters, upgrade_cluster_name
+from holdfast.gateway.resources.backend_limits import BackendLimits
+from holdfast.gateway.resources.clusters import clusters, upgrade_cluster_name
 
 OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 

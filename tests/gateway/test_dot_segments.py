@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.gateway.dot_segments import ESCAPING_PATH
+from holdfast.gateway.resources.dot_segments import ESCAPING_PATH
 
 REFUSED = re.compile(ESCAPING_PATH)
 

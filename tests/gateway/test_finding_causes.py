@@ -2,9 +2,9 @@
 
 import pytest
 
-from holdfast.gateway.causes import Cause
-from holdfast.gateway.evidence import Evidence
-from holdfast.gateway.http_causes import find_cause
+from holdfast.gateway.failures.causes import Cause
+from holdfast.gateway.failures.evidence import Evidence
+from holdfast.gateway.failures.http_causes import find_cause
 
 BEFORE, AFTER = "upstream_reset_before_response_started", "upstream_reset_after_response_started"
 UNREADABLE = f"{BEFORE}{{protocol_error}}"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.gateway.caller_http import http1
+from holdfast.gateway.resources.caller_http import http1
 
 
 def ignored(protocol: str) -> bool:

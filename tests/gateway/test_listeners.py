@@ -14,13 +14,13 @@ from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
 from google.protobuf.json_format import MessageToDict
 
-from holdfast.apis.endpoint import ENVIRONMENTS
-from holdfast.certificates.credentials import read_credential
-from holdfast.gateway.downstream import GATEWAY_SECRET, gateway_secret
-from holdfast.gateway.listeners import listener
-from holdfast.gateway.local_replies import REPLIES
-from holdfast.gateway.resource import LISTENER, SECRET
-from holdfast.gateway.routes import CALLER_HEADER, ENVIRONMENT_HEADER
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS
+from holdfast.certificates.formats.credentials import read_credential
+from holdfast.gateway.resources.downstream import GATEWAY_SECRET, gateway_secret
+from holdfast.gateway.resources.listeners import listener
+from holdfast.gateway.resources.local_replies import REPLIES
+from holdfast.gateway.resources.resource import LISTENER, SECRET
+from holdfast.gateway.resources.routes import CALLER_HEADER, ENVIRONMENT_HEADER
 from issuing import issue
 
 

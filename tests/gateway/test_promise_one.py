@@ -20,17 +20,17 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.apis.api import Api
-from holdfast.apis.endpoint import ENVIRONMENTS, Endpoint, Origin, parse_endpoint
-from holdfast.apis.lifecycle import State
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Origin, parse_endpoint
+from holdfast.apis.catalog.lifecycle import State
 from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.formats.parsing import parse
 from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
-from holdfast.certificates.parsing import parse
 from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.certificates.trust import TlsVersion, TrustSet, trust_set
-from holdfast.gateway.resource import CLUSTER, SECRET, make_resource
-from holdfast.gateway.resources import ApiResources, build_api
-from holdfast.gateway.routes import cluster_name
+from holdfast.gateway.resources.apis import ApiResources, build_api
+from holdfast.gateway.resources.resource import CLUSTER, SECRET, make_resource
+from holdfast.gateway.resources.routes import cluster_name
 from issuing import DAY, ed25519_key, issue, revoke
 
 NOW = datetime.now(UTC)

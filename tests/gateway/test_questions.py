@@ -10,13 +10,13 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 
-from holdfast.apis.connection_settings import ConnectionSettings, Protocol
-from holdfast.apis.endpoint import parse_endpoint
+from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protocol
+from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.trust import trust_set
-from holdfast.gateway.clusters import clusters
-from holdfast.gateway.probing import listener, question
-from holdfast.gateway.tls import secret
+from holdfast.gateway.probing.resources import listener, question
+from holdfast.gateway.resources.clusters import clusters
+from holdfast.gateway.resources.tls import secret
 from issuing import issue
 
 ANCHORS = [read_certificate(issue("backend.test").der)]

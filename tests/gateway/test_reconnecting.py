@@ -3,7 +3,7 @@
 import asyncio
 
 from gateway.edge import discovery, until, versions
-from holdfast.gateway.resource import CLUSTER, SECRET, Resource
+from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource
 
 
 def make(name, version="1", kind=CLUSTER, body=b"body"):

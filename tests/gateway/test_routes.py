@@ -5,11 +5,17 @@ from dataclasses import replace
 import pytest
 from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 
-from holdfast.apis.connection_settings import ConnectionSettings
-from holdfast.apis.endpoint import parse_endpoint
-from holdfast.apis.lifecycle import State
-from holdfast.gateway.resource import ROUTES
-from holdfast.gateway.routes import CALLER_HEADER, ENVIRONMENT_HEADER, routes_of, scope_of, scoped_routes
+from holdfast.apis.catalog.connection_settings import ConnectionSettings
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.catalog.lifecycle import State
+from holdfast.gateway.resources.resource import ROUTES
+from holdfast.gateway.resources.routes import (
+    CALLER_HEADER,
+    ENVIRONMENT_HEADER,
+    routes_of,
+    scope_of,
+    scoped_routes,
+)
 from store.values import make_api
 
 

@@ -8,12 +8,12 @@ from envoy.extensions.transport_sockets.tls.v3.common_pb2 import SubjectAltNameM
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 
+from holdfast.certificates.formats.parsing import parse
 from holdfast.certificates.identity import reference_identifier
-from holdfast.certificates.parsing import parse
 from holdfast.certificates.trust import trust_set
-from holdfast.gateway.public_roots import public_roots, public_roots_pem
-from holdfast.gateway.resource import SECRET
-from holdfast.gateway.tls import secret, secret_name, upstream_tls
+from holdfast.gateway.resources.public_roots import public_roots, public_roots_pem
+from holdfast.gateway.resources.resource import SECRET
+from holdfast.gateway.resources.tls import secret, secret_name, upstream_tls
 from issuing import issue
 
 HOST = reference_identifier("backend.test")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from holdfast.gateway.resource import CLUSTER, Resource
-from holdfast.gateway.subscription import MAX_RESPONSE_BYTES, Subscription
+from holdfast.gateway.discovery.subscription import MAX_RESPONSE_BYTES, Subscription
+from holdfast.gateway.resources.resource import CLUSTER, Resource
 
 
 def resources(**versions):

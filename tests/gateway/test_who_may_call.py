@@ -7,13 +7,19 @@ from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.apis.api import Api
-from holdfast.apis.endpoint import ENVIRONMENTS
-from holdfast.apis.lifecycle import State
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS
+from holdfast.apis.catalog.lifecycle import State
 from holdfast.certificates.trust import trust_set
-from holdfast.gateway.resource import ROUTES
-from holdfast.gateway.resources import build_api
-from holdfast.gateway.routes import CALLER_HEADER, routes_of, scope_name, scope_of, scoped_routes
+from holdfast.gateway.resources.apis import build_api
+from holdfast.gateway.resources.resource import ROUTES
+from holdfast.gateway.resources.routes import (
+    CALLER_HEADER,
+    routes_of,
+    scope_name,
+    scope_of,
+    scoped_routes,
+)
 from store.values import make_api
 
 ANNA, BERTA = (hashlib.sha256(name).hexdigest() for name in (b"anna", b"berta"))

@@ -11,8 +11,8 @@ import uuid
 import zipfile
 from datetime import timedelta
 
-from holdfast.gateway.access_log import FailedRequest
-from holdfast.gateway.evidence import Evidence
+from holdfast.gateway.failures.access_log import FailedRequest
+from holdfast.gateway.failures.evidence import Evidence
 from issuing import answer, identity_file, issue
 from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, URL, api_body, create_api, upload
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from holdfast.services.accounts import SESSION_COOKIE, SESSION_LASTS
-from holdfast.services.attempts import FREE
-from holdfast.services.permissions import Role
+from holdfast.services.access.accounts import SESSION_COOKIE, SESSION_LASTS
+from holdfast.services.access.attempts import FREE
+from holdfast.services.access.permissions import Role
 from rest.calls import APIS, PREFIX, api_body, assert_problem, create_api
 
 BASIC = 'Basic realm="Holdfast", charset="UTF-8"'

@@ -6,7 +6,8 @@ from hashlib import sha256
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from holdfast.store import apis, journal
+from holdfast.store import journal
+from holdfast.store.catalog import apis
 from issuing import DAY, issue, key_usage
 from rest.calls import APIS, api_body, assert_problem, create_api, unchanged
 

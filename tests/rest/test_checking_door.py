@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfast.services.permissions import Role
+from holdfast.services.access.permissions import Role
 from rest.calls import APIS, assert_problem, create_api
 
 PATH = f"{APIS}/validate-endpoint"

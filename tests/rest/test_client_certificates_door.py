@@ -2,9 +2,9 @@
 
 import pytest
 
-from holdfast.services.permissions import Role
-from holdfast.store import accounts
-from holdfast.store.accounts import User
+from holdfast.services.access.permissions import Role
+from holdfast.store.access import accounts
+from holdfast.store.access.accounts import User
 from issuing import answer, identity_file, issue
 from rest.calls import PREFIX, SANDBOX, URL, assert_problem
 

@@ -8,12 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.apis.lifecycle import State
-from holdfast.services.accounts import SESSION_COOKIE
-from holdfast.services.permissions import Role
-from holdfast.store import accounts, apis, endpoint_certificates, sqlite
-from holdfast.store.accounts import User
+from holdfast.apis.catalog.lifecycle import State
+from holdfast.services.access.accounts import SESSION_COOKIE
+from holdfast.services.access.permissions import Role
+from holdfast.store import sqlite
+from holdfast.store.access import accounts
+from holdfast.store.access.accounts import User
+from holdfast.store.catalog import apis
 from holdfast.store.database import Store
+from holdfast.store.trust import endpoint_certificates
 from issuing import issue
 from rest.calls import APIS, CERTIFICATES, PREFIX, assert_problem, create_api, upload
 from store.values import NOW, make_api, make_entry

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from holdfast.services.accounts import SESSION_COOKIE
+from holdfast.services.access.accounts import SESSION_COOKIE
 from rest.calls import APIS, CERTIFICATES, PREFIX, RFC_9457_MEMBERS, WSO2_MEMBERS, assert_problem
 
 PROBLEM_JSON = "application/problem+json"

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.gateway.access_log import FailedRequest
-from holdfast.gateway.evidence import Evidence
+from holdfast.gateway.failures.access_log import FailedRequest
+from holdfast.gateway.failures.evidence import Evidence
 from rest.calls import APIS, FAILURES, SANDBOX, URL, assert_problem, create_api
 
 NOW = datetime.now(UTC)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from holdfast.services.accounts import hash_token
-from holdfast.services.attempts import FREE
-from holdfast.services.oauth import ACCESS_LASTS, REFRESH_LASTS
-from holdfast.services.permissions import Role
+from holdfast.services.access.accounts import hash_token
+from holdfast.services.access.attempts import FREE
+from holdfast.services.access.oauth import ACCESS_LASTS, REFRESH_LASTS
+from holdfast.services.access.permissions import Role
 from rest.calls import APIS, CERTIFICATES, PREFIX, assert_problem, create_api
 
 REGISTER, TOKEN, REVOKE = "/client-registration/v0.17/register", "/oauth2/token", "/oauth2/revoke"

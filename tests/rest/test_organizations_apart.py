@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from holdfast.services.permissions import Role
+from holdfast.services.access.permissions import Role
 from rest.operations import MARKER, REQUESTS, House, operations_of
 from store.values import contents
 

@@ -9,9 +9,9 @@ import pytest
 
 from backends import Backend, closed_port, silent_backend
 from damaged import damaged_backend
-from holdfast.certificates.parsing import MAX_BYTES
-from holdfast.services.accounts import SESSION_COOKIE
-from holdfast.services.probing import PLACES_OF_USER, Probes
+from holdfast.certificates.formats.parsing import MAX_BYTES
+from holdfast.services.access.accounts import SESSION_COOKIE
+from holdfast.services.probing.probes import PLACES_OF_USER, Probes
 from issuing import DAY, issue, truststore
 from rest.calls import ENDPOINTS, URL, assert_problem, create_api, unchanged, upload
 

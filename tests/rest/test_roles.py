@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.services.permissions import ROLES, Role
+from holdfast.services.access.permissions import ROLES, Role
 from rest.operations import REQUESTS, House, operations_of
 
 PAGE = Path(__file__).parents[2] / "docs/roles.md"

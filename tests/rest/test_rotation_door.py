@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from holdfast.apis.endpoint_certificate import Generation
-from holdfast.services import rotation, trust
-from holdfast.services.principal import Principal
+from holdfast.apis.trust.endpoint_certificate import Generation
+from holdfast.services.access.principal import Principal
+from holdfast.services.trust import endpoint_certificates, rotation
 from issuing import issue
 from rest.calls import CERTIFICATES, REMOVED, URL, assert_problem, create_api, replace, unchanged, upload
 from store.values import read
@@ -187,7 +187,7 @@ def test_what_the_backend_uses_is_said_and_retiring_proposed(client, certificate
     who, store = Principal(berta.organization, berta.name), shared_runtime.store
 
     def observe(generation, **ago):
-        entry = trust.get_certificate(store, who, "pizza-backend")
+        entry = endpoint_certificates.get_certificate(store, who, "pizza-backend")
         rotation.observe(store, entry, generation, shared_runtime.now() - timedelta(**ago))
         body = client.get(PLACE).json()
         return body["inUse"], body["retireProposed"]

@@ -15,8 +15,8 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 from holdfast import rest
-from holdfast.app import create_asgi
-from holdfast.services.accounts import SESSION_COOKIE
+from holdfast.server.app import create_asgi
+from holdfast.services.access.accounts import SESSION_COOKIE
 from issuing import issue
 from rest.calls import APIS, create_api, upload
 

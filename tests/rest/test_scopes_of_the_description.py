@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.apis.documents import read_document
-from holdfast.services.permissions import Role
+from holdfast.apis.definitions.documents import read_document
+from holdfast.services.access.permissions import Role
 from rest.calls import APIS, PREFIX, assert_problem, create_api
 from rest.operations import House
 

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from holdfast.services.accounts import principal_of
-from holdfast.services.failed_sign_ins import ACTION, UNKNOWN_USER
-from holdfast.services.tokens import create_token
-from holdfast.store import accounts, journal
+from holdfast.services.access.accounts import principal_of
+from holdfast.services.access.failed_sign_ins import ACTION, UNKNOWN_USER
+from holdfast.services.access.tokens import create_token
+from holdfast.store import journal
+from holdfast.store.access import accounts
 from rest.calls import APIS, PREFIX
 from rest.operations import House
 

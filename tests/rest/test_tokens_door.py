@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from holdfast.services.accounts import SESSION_COOKIE
+from holdfast.services.access.accounts import SESSION_COOKIE
 from holdfast.store.journal import audit_events
 from rest.calls import APIS, PREFIX, assert_problem
 

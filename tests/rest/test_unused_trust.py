@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfast.services.permissions import Role
+from holdfast.services.access.permissions import Role
 from issuing import identity_file, issue
 from rest.calls import APIS, CERTIFICATES, ENDPOINTS, REMOVED, URL, api_body, create_api, upload
 

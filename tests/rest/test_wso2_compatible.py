@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from holdfast.apis.documents import read_document
+from holdfast.apis.definitions.documents import read_document
 from issuing import issue
 from rest.calls import create_api
 

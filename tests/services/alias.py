@@ -7,8 +7,9 @@ One alias in the life of its organization: certificates have names there.
     assert a.state == ("new", "old")
 """
 
-from holdfast.services import catalog, removal, rotation, trust
-from holdfast.services.catalog import ApiDraft
+from holdfast.services.catalog import apis
+from holdfast.services.catalog.apis import ApiDraft
+from holdfast.services.trust import endpoint_certificates, removal, rotation
 from holdfast.store import journal
 from issuing import issue
 from store.values import read
@@ -22,7 +23,7 @@ class Alias:
     def __init__(self, store, who, clock):
         self.store, self.who, self.clock = store, who, clock
         self.names = {}
-        catalog.create_api(store, who, ApiDraft("Pizza", "/pizza", "1.0.0", URL), clock())
+        apis.create_api(store, who, ApiDraft("Pizza", "/pizza", "1.0.0", URL), clock())
 
     def issue(self, name, **options):
         made = issue("pizza.test", **options)
@@ -30,11 +31,15 @@ class Alias:
         return made.pem
 
     def begin(self, name, **options):
-        trust.import_certificate(self.store, self.who, "a", URL, self.issue(name, **options), self.clock())
+        endpoint_certificates.import_certificate(
+            self.store, self.who, "a", URL, self.issue(name, **options), self.clock()
+        )
 
     def replace(self, name, *, keep=False, **options):
         data = self.issue(name, **options)
-        trust.replace_certificate(self.store, self.who, "a", data, self.clock.advance(seconds=1), keep=keep)
+        endpoint_certificates.replace_certificate(
+            self.store, self.who, "a", data, self.clock.advance(seconds=1), keep=keep
+        )
 
     def undo(self):
         return rotation.undo_replacement(self.store, self.who, "a", self.clock.advance(seconds=1))
@@ -44,7 +49,7 @@ class Alias:
 
     @property
     def entry(self):
-        return trust.get_certificate(self.store, self.who, "a")
+        return endpoint_certificates.get_certificate(self.store, self.who, "a")
 
     def said(self, certificates):
         return " ".join(self.names[each.fingerprint] for each in certificates)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from holdfast.services import catalog, lifecycle, trust
-from holdfast.services.catalog import ApiDraft
+from holdfast.services.catalog import apis, lifecycle
+from holdfast.services.catalog.apis import ApiDraft
+from holdfast.services.trust import endpoint_certificates
 from issuing import issue
 
 PIZZA = "https://pizza.test"
@@ -14,7 +15,7 @@ def publish(store, clock):
     """Create an API and publish it."""
 
     def make(who, name, production=PIZZA, sandbox=None):
-        api = catalog.create_api(store, who, ApiDraft(name, f"/{name.lower()}", "1", production, sandbox), clock())
+        api = apis.create_api(store, who, ApiDraft(name, f"/{name.lower()}", "1", production, sandbox), clock())
         return lifecycle.change_lifecycle(store, who, api.id, "Publish", clock())
 
     return make
@@ -23,7 +24,9 @@ def publish(store, clock):
 @pytest.fixture
 def believe(store, clock):
     """Import a certificate."""
-    return lambda who, alias, endpoint, data: trust.import_certificate(store, who, alias, endpoint, data, clock())
+    return lambda who, alias, endpoint, data: endpoint_certificates.import_certificate(
+        store, who, alias, endpoint, data, clock()
+    )
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from holdfast.gateway.cache import Cache
-from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
-from holdfast.gateway.subscription import Subscription, Update
-from holdfast.sealing import Sealing
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.discovery.subscription import Subscription, Update
+from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 from holdfast.services.background import Background
-from holdfast.services.enforcement import Enforcement, Enforcements, Progress, Warming
-from holdfast.services.publishing import Publisher
+from holdfast.services.publishing.distribution import Publisher
+from holdfast.services.publishing.enforcement import Enforcement, Enforcements, Progress, Warming
 from holdfast.store.database import Store
+from holdfast.store.sealing import Sealing
 
 T = TypeVar("T")
 TYPES = (SECRET, CLUSTER, LISTENER, ROUTES)

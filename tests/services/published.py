@@ -4,7 +4,7 @@ from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 
-from holdfast.gateway.resource import CLUSTER, ROUTES, SECRET
+from holdfast.gateway.resources.resource import CLUSTER, ROUTES, SECRET
 
 
 def names(resources, kind):

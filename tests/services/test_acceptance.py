@@ -9,12 +9,12 @@ from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.presented import read_presented
 from holdfast.certificates.trust import trust_set
-from holdfast.gateway.causes import Cause
-from holdfast.gateway.public_roots import public_roots
-from holdfast.probe import Presentation
-from holdfast.services.acceptance import Result, accept, needs_second_answer
-from holdfast.services.tested_trust import Stored, Terms
-from holdfast.services.verdicts import Verdict
+from holdfast.gateway.failures.causes import Cause
+from holdfast.gateway.resources.public_roots import public_roots
+from holdfast.network.backend import Presentation
+from holdfast.services.probing.acceptance import Result, accept, needs_second_answer
+from holdfast.services.probing.tested_trust import Stored, Terms
+from holdfast.services.probing.verdicts import Verdict
 from issuing import issue
 
 HOST = reference_identifier("pizza.test")

@@ -4,15 +4,26 @@ from datetime import timedelta
 
 import pytest
 
-from holdfast.apis.caller_certificate import MAX_CALLERS, requires_certificate, requiring_certificate
 from holdfast.apis.errors import InvalidField
-from holdfast.services import caller_certificates, catalog, deletion
-from holdfast.services.caller_certificates import Boundaries
-from holdfast.services.errors import Conflict, MutualTlsMissing, NotFound, NotPermitted, TooManyCallers
-from holdfast.services.principal import Principal
-from holdfast.services.snapshot import read_changed, read_everything
-from holdfast.store import caller_certificates as stored
+from holdfast.apis.identities.caller_certificate import (
+    MAX_CALLERS,
+    requires_certificate,
+    requiring_certificate,
+)
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog import apis, deletion
+from holdfast.services.errors import (
+    Conflict,
+    MutualTlsMissing,
+    NotFound,
+    NotPermitted,
+    TooManyCallers,
+)
+from holdfast.services.identities import caller_certificates
+from holdfast.services.identities.caller_certificates import Boundaries
+from holdfast.services.publishing.snapshot import read_changed, read_everything
 from holdfast.store import journal
+from holdfast.store.identities import caller_certificates as stored
 from issuing import DAY, issue
 from services.control_plane import SEALING
 from store.values import make_caller, read
@@ -131,19 +142,19 @@ def test_each_use_case_needs_its_permission(store, served, accept, anna, clock):
 def test_what_nobody_said_is_denied(store, anna, served, clock):
     """Whoever calls a use case without saying that gateways ask for certificates gets no API that requires them."""
     with pytest.raises(MutualTlsMissing):
-        catalog.change_api(store, anna, served.id, clock(), members={"securityScheme": ["mutualssl"]})
-    draft = catalog.ApiDraft("New", "/new", "1", members={"securityScheme": ["mutualssl"]})
+        apis.change_api(store, anna, served.id, clock(), members={"securityScheme": ["mutualssl"]})
+    draft = apis.ApiDraft("New", "/new", "1", members={"securityScheme": ["mutualssl"]})
     with pytest.raises(MutualTlsMissing):
-        catalog.create_api(store, anna, draft, clock())
+        apis.create_api(store, anna, draft, clock())
 
 
 def test_an_api_is_never_opened_around_its_certificates(store, anna, served, accept, clock):
     accept(anna, served)
     with pytest.raises(InvalidField):
-        catalog.change_api(store, anna, served.id, clock(), members={"securityScheme": None})
+        apis.change_api(store, anna, served.id, clock(), members={"securityScheme": None})
     with pytest.raises(Conflict):
         accept(anna, served, alias="again")
-    assert catalog.get_api(store, anna, served.id).requires_certificate
+    assert apis.get_api(store, anna, served.id).requires_certificate
 
 
 def test_a_deleted_api_takes_its_certificates_along(store, anna, served, accept, clock):

@@ -9,12 +9,12 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
 
-from holdfast.services.accounts import MAX_PASSWORD, SESSION_LASTS, VERIFIED_LASTS
-from holdfast.services.attempts import FREE
+from holdfast.services.access.accounts import MAX_PASSWORD, SESSION_LASTS, VERIFIED_LASTS
+from holdfast.services.access.attempts import FREE
+from holdfast.services.access.principal import Principal
 from holdfast.services.errors import SignInRefused, TooManyAttempts
-from holdfast.services.principal import Principal
-from holdfast.store import accounts as rows
 from holdfast.store import journal
+from holdfast.store.access import accounts as rows
 
 
 @pytest.fixture

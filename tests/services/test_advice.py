@@ -8,12 +8,12 @@ from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.choices import Role
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.trust import trust_set
-from holdfast.gateway.causes import CERTIFICATE_CAUSES, Cause
-from holdfast.gateway.explanations import EXPLANATIONS, Action, Explanation
-from holdfast.services.advice import advise
-from holdfast.services.faults import find_faults
-from holdfast.services.offers import Offer, possible_offers
-from holdfast.services.tested_trust import Terms
+from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause
+from holdfast.gateway.failures.explanations import EXPLANATIONS, Action, Explanation
+from holdfast.services.probing.advice import advise
+from holdfast.services.probing.faults import find_faults
+from holdfast.services.probing.offers import Offer, possible_offers
+from holdfast.services.probing.tested_trust import Terms
 from issuing import DAY, Issued, issue
 from kinds import EXPIRED, HOST, ROOT
 from presented import BY_FIRST, BY_SECOND, SECOND, chain_of, with_dns_name

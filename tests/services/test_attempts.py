@@ -5,7 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.services.attempts import FORGOTTEN_AFTER, FREE, LONGEST, MAX_KEYS, Attempts, client_key
+from holdfast.services.access.attempts import (
+    FORGOTTEN_AFTER,
+    FREE,
+    LONGEST,
+    MAX_KEYS,
+    Attempts,
+    client_key,
+)
 from holdfast.services.errors import TooManyAttempts
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

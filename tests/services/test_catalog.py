@@ -2,14 +2,14 @@
 
 import pytest
 
+from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.errors import InvalidFields, TransitionRefused
-from holdfast.apis.lifecycle import State
-from holdfast.services import catalog, deletion, lifecycle
-from holdfast.services.catalog import ApiDraft
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog import apis, deletion, lifecycle
+from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.errors import Conflict, NotFound
-from holdfast.services.principal import Principal
 from holdfast.store import journal
-from holdfast.store.apis import ApiFilter
+from holdfast.store.catalog.apis import ApiFilter
 from store.values import contents
 
 PIZZA = ApiDraft("Pizza", "/pizza", "1.0.0", "https://pizza.test", "http://sandbox.test", "Thin")
@@ -32,7 +32,7 @@ def otto(join):
 
 @pytest.fixture
 def pizza(store, anna, clock):
-    return catalog.create_api(store, anna, PIZZA, clock())
+    return apis.create_api(store, anna, PIZZA, clock())
 
 
 def events_of(store, who):
@@ -45,14 +45,14 @@ def test_a_new_api_is_created_and_not_served(store, anna, clock, pizza):
     assert (pizza.state, pizza.provider, pizza.organization) == (State.CREATED, "anna", anna.organization)
     assert (pizza.production.url, pizza.sandbox.url) == ("https://pizza.test", "http://sandbox.test")
     assert pizza.created_at == pizza.updated_at == clock()
-    assert catalog.get_api(store, anna, pizza.id) == pizza
+    assert apis.get_api(store, anna, pizza.id) == pizza
 
 
 def test_all_that_is_wrong_is_said_at_once_and_nothing_is_stored(store, anna, clock):
     before = contents(store, anna.organization)
     draft = ApiDraft("", "/t/x", "1/0", "ftp://x", "https://x?y", "x" * 20_001)
     with pytest.raises(InvalidFields) as refusal:
-        catalog.create_api(store, anna, draft, clock())
+        apis.create_api(store, anna, draft, clock())
     fields = [error.field for error in refusal.value.errors]
     assert fields == ["name", "context", "version", "description", "production", "sandbox"]
     assert contents(store, anna.organization) == before
@@ -74,58 +74,58 @@ def test_all_that_is_wrong_is_said_at_once_and_nothing_is_stored(store, anna, cl
 def test_a_taken_name_or_context_is_refused(store, anna, clock, name, context, version, field):
     before = contents(store, anna.organization)
     with pytest.raises(Conflict, match="already") as refusal:
-        catalog.create_api(store, anna, ApiDraft(name, context, version), clock())
+        apis.create_api(store, anna, ApiDraft(name, context, version), clock())
     assert refusal.value.field == field
     assert contents(store, anna.organization) == before
 
 
 @pytest.mark.parametrize("other", ["Äpfel", "ÄPFEL", "äpfel"])
 def test_a_taken_name_is_refused_in_any_case_of_any_letter(store, anna, clock, other):
-    catalog.create_api(store, anna, ApiDraft("Äpfel", "/a", "1"), clock())
+    apis.create_api(store, anna, ApiDraft("Äpfel", "/a", "1"), clock())
     with pytest.raises(Conflict) as refusal:
-        catalog.create_api(store, anna, ApiDraft(other, "/b", "1"), clock())
+        apis.create_api(store, anna, ApiDraft(other, "/b", "1"), clock())
     assert refusal.value.field == "name"
 
 
 def test_a_new_version_of_an_api_has_its_name_and_context(store, anna, clock, pizza):
-    second = catalog.create_api(store, anna, ApiDraft("Pizza", "/pizza", "2.0.0"), clock())
-    assert catalog.list_apis(store, anna) == ([pizza, second], 2)
+    second = apis.create_api(store, anna, ApiDraft("Pizza", "/pizza", "2.0.0"), clock())
+    assert apis.list_apis(store, anna) == ([pizza, second], 2)
 
 
 def test_another_organization_has_the_same_api_as_its_own(store, anna, otto, clock, pizza):
-    theirs = catalog.create_api(store, otto, PIZZA, clock())
-    assert catalog.list_apis(store, anna) == ([pizza], 1)
-    assert catalog.list_apis(store, otto) == ([theirs], 1)
+    theirs = apis.create_api(store, otto, PIZZA, clock())
+    assert apis.list_apis(store, anna) == ([pizza], 1)
+    assert apis.list_apis(store, otto) == ([theirs], 1)
     for use_case in (
-        lambda: catalog.get_api(store, otto, pizza.id),
+        lambda: apis.get_api(store, otto, pizza.id),
         lambda: deletion.delete_api(store, otto, pizza.id, clock()),
         lambda: lifecycle.change_lifecycle(store, otto, pizza.id, "Publish", clock()),
-        lambda: catalog.change_endpoints(store, otto, pizza.id, None, None, clock()),
+        lambda: apis.change_endpoints(store, otto, pizza.id, None, None, clock()),
     ):
         with pytest.raises(NotFound):
             use_case()
-    assert catalog.get_api(store, anna, pizza.id) == pizza
+    assert apis.get_api(store, anna, pizza.id) == pizza
 
 
 def test_endpoints_are_changed_and_taken_away(store, anna, clock, pizza):
-    changed = catalog.change_endpoints(
+    changed = apis.change_endpoints(
         store, anna, pizza.id, "https://new.test", None, clock.advance(hours=1)
     ).described.api
     assert (changed.production.url, changed.sandbox, changed.updated_at) == ("https://new.test", None, clock())
     assert (changed.description, changed.created_at) == ("Thin", pizza.created_at)
-    assert catalog.get_api(store, anna, pizza.id) == changed
+    assert apis.get_api(store, anna, pizza.id) == changed
 
 
 def test_a_description_is_changed_only_when_there_is_a_new_one(store, anna, clock, pizza):
-    made = catalog.change_api(store, anna, pizza.id, clock(), endpoints=("https://pizza.test", None)).described
+    made = apis.change_api(store, anna, pizza.id, clock(), endpoints=("https://pizza.test", None)).described
     assert made.api.description == "Thin"
-    assert catalog.change_api(store, anna, pizza.id, clock(), description="").described.api.description == ""
+    assert apis.change_api(store, anna, pizza.id, clock(), description="").described.api.description == ""
 
 
 def test_an_endpoint_that_cannot_be_used_changes_nothing(store, anna, clock, pizza):
     before = contents(store, anna.organization)
     with pytest.raises(InvalidFields) as refusal:
-        catalog.change_endpoints(store, anna, pizza.id, "https://", "nowhere", clock())
+        apis.change_endpoints(store, anna, pizza.id, "https://", "nowhere", clock())
     assert [error.field for error in refusal.value.errors] == ["production", "sandbox"]
     assert contents(store, anna.organization) == before
 
@@ -148,14 +148,14 @@ def test_an_api_moves_through_its_lifecycle(store, anna, clock, pizza):
 def test_a_deleted_api_is_gone_and_its_name_is_free(store, anna, clock, pizza):
     deletion.delete_api(store, anna, pizza.id, clock())
     with pytest.raises(NotFound):
-        catalog.get_api(store, anna, pizza.id)
+        apis.get_api(store, anna, pizza.id)
     with pytest.raises(NotFound):
         deletion.delete_api(store, anna, pizza.id, clock())
-    catalog.create_api(store, anna, PIZZA, clock())
+    apis.create_api(store, anna, PIZZA, clock())
 
 
 def test_every_change_has_its_event_and_its_change_row(store, anna, clock, pizza):
-    catalog.change_endpoints(store, anna, pizza.id, "https://new.test", None, clock())
+    apis.change_endpoints(store, anna, pizza.id, "https://new.test", None, clock())
     lifecycle.change_lifecycle(store, anna, pizza.id, "Publish", clock())
     deletion.delete_api(store, anna, pizza.id, clock())
     actions = ["create API", "change API", "change lifecycle", "delete API"]
@@ -166,7 +166,7 @@ def test_every_change_has_its_event_and_its_change_row(store, anna, clock, pizza
 
 
 def test_apis_are_searched_and_paged(store, anna, clock, pizza):
-    pasta = catalog.create_api(store, anna, ApiDraft("Pasta", "/pasta", "1"), clock())
-    assert catalog.list_apis(store, anna, ApiFilter(name="p")) == ([pasta, pizza], 2)
-    assert catalog.list_apis(store, anna, ApiFilter(context="/pi")) == ([pizza], 1)
-    assert catalog.list_apis(store, anna, offset=1, limit=1) == ([pizza], 2)
+    pasta = apis.create_api(store, anna, ApiDraft("Pasta", "/pasta", "1"), clock())
+    assert apis.list_apis(store, anna, ApiFilter(name="p")) == ([pasta, pizza], 2)
+    assert apis.list_apis(store, anna, ApiFilter(context="/pi")) == ([pizza], 1)
+    assert apis.list_apis(store, anna, offset=1, limit=1) == ([pizza], 2)

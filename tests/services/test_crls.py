@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from holdfast.apis.errors import InvalidFields
-from holdfast.apis.trust_draft import TrustDraft
-from holdfast.services.trust import inspect
-from holdfast.services.trust_settings import change_settings, get_settings, preview_settings
+from holdfast.apis.trust.trust_draft import TrustDraft
+from holdfast.services.trust.endpoint_certificates import inspect
+from holdfast.services.trust.trust_settings import change_settings, get_settings, preview_settings
 from issuing import issue, revoke
 
 URL = "https://pizza.test:8443"

@@ -4,11 +4,12 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from holdfast.gateway.cache import Cache
-from holdfast.gateway.resource import CLUSTER, SECRET
-from holdfast.services import catalog, lifecycle, trust
-from holdfast.services.catalog import ApiDraft
-from holdfast.services.enforcement import Enforcement, Enforcements, Progress
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.resources.resource import CLUSTER, SECRET
+from holdfast.services.catalog import apis, lifecycle
+from holdfast.services.catalog.apis import ApiDraft
+from holdfast.services.publishing.enforcement import Enforcement, Enforcements, Progress
+from holdfast.services.trust import endpoint_certificates
 from issuing import issue
 from services.control_plane import ListeningGateway, control_plane, play
 
@@ -145,7 +146,9 @@ def test_a_change_is_never_called_enforced_before_the_gateway_has_it(store, anna
             gateway = plane.connect("edge")
             gateway.answer()
             for _ in range(5):
-                await asyncio.to_thread(trust.replace_certificate, store, anna, "a", issue("pizza.test").pem, clock())
+                await asyncio.to_thread(
+                    endpoint_certificates.replace_certificate, store, anna, "a", issue("pizza.test").pem, clock()
+                )
                 assert plane.enforcement(ORIGIN).progress is Progress.WAITING
                 await plane.published()
                 assert plane.enforcement(ORIGIN).progress is Progress.WAITING
@@ -162,7 +165,7 @@ def test_a_deletion_is_enforced_too(store, anna, clock, believe_more):
         async with control_plane(store) as plane:
             gateway = plane.connect("edge")
             gateway.answer()
-            trust.delete_certificate(store, anna, "a", clock())
+            endpoint_certificates.delete_certificate(store, anna, "a", clock())
             await plane.published()
             assert plane.enforcement(ORIGIN).progress is Progress.WAITING
             gateway.answer()
@@ -172,7 +175,7 @@ def test_a_deletion_is_enforced_too(store, anna, clock, believe_more):
 
 
 def test_organizations_are_told_about_their_own_trust(store, otto, clock, believe_more):
-    theirs = catalog.create_api(store, otto, ApiDraft("Pizza", "/pizza", "1", URL), clock())
+    theirs = apis.create_api(store, otto, ApiDraft("Pizza", "/pizza", "1", URL), clock())
     lifecycle.change_lifecycle(store, otto, theirs.id, "Publish", clock())
 
     async def story():

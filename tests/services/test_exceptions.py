@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from holdfast.apis.errors import InvalidField
-from holdfast.apis.trust_draft import TrustDraft
-from holdfast.services import trust_settings
-from holdfast.services.snapshot import read_everything
+from holdfast.apis.trust.trust_draft import TrustDraft
+from holdfast.services.publishing.snapshot import read_everything
+from holdfast.services.trust import trust_settings
 from holdfast.store import journal
 from issuing import issue
 from services.conftest import PIZZA

@@ -8,10 +8,18 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from holdfast.services.access.failed_sign_ins import (
+    ACTION,
+    MAX_EVENTS,
+    MAX_WAITING,
+    PAUSE,
+    FailedSignIns,
+    Way,
+)
 from holdfast.services.errors import SignInRefused, TooManyAttempts
-from holdfast.services.failed_sign_ins import ACTION, MAX_EVENTS, MAX_WAITING, PAUSE, FailedSignIns, Way
-from holdfast.store import accounts, journal
-from holdfast.store.accounts import User
+from holdfast.store import journal
+from holdfast.store.access import accounts
+from holdfast.store.access.accounts import User
 from holdfast.store.errors import StoreFull
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)

@@ -5,17 +5,24 @@ from dataclasses import replace
 import pytest
 import structlog
 
-from holdfast.apis.client_certificate import RequestDraft
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.identities.gateway_identity import RequestDraft
 from holdfast.certificates.errors import KeyMismatch
-from holdfast.gateway.resource import CLUSTER, SECRET
-from holdfast.sealing import CannotUnseal, Sealing
-from holdfast.services import client_certificates as use
-from holdfast.services.errors import CertificateExpired, EndpointNeedsNoCertificate, NotFound, NotPermitted
-from holdfast.services.permissions import ROLES, Permission, Role
-from holdfast.services.snapshot import read_everything
-from holdfast.store import accounts, client_certificates, journal
-from holdfast.store.accounts import User
+from holdfast.gateway.resources.resource import CLUSTER, SECRET
+from holdfast.services.access.permissions import ROLES, Permission, Role
+from holdfast.services.errors import (
+    CertificateExpired,
+    EndpointNeedsNoCertificate,
+    NotFound,
+    NotPermitted,
+)
+from holdfast.services.identities import gateway_identities as use
+from holdfast.services.publishing.snapshot import read_everything
+from holdfast.store import journal
+from holdfast.store.access import accounts
+from holdfast.store.access.accounts import User
+from holdfast.store.identities import gateway_identities
+from holdfast.store.sealing import CannotUnseal, Sealing
 from issuing import DAY, answer, issue
 from services.conftest import PIZZA
 from services.control_plane import SEALING as OF_PLANE
@@ -187,7 +194,7 @@ def test_a_key_that_cannot_be_unsealed_leaves_its_origin_alone_out(store, anna, 
     entry = present(anna)
     present(anna, issue(common_name="pasta"), "https://pasta.test")
     with store.write() as session:
-        client_certificates.save(session, replace(entry, sealed_key=entry.sealed_key[:-1] + b"x"))
+        gateway_identities.save(session, replace(entry, sealed_key=entry.sealed_key[:-1] + b"x"))
     with structlog.testing.capture_logs() as logs:
         snapshot = read_everything(store, SEALING)
     assert {str(origin) for origin in snapshot.trust["default"]} == {"https://pasta.test"} == set(identities(store))
@@ -207,7 +214,7 @@ def test_a_key_of_another_row_is_not_opened(store, anna, publish, present):
     publish(anna, "Pasta", "https://pasta.test")
     one, two = present(anna), present(anna, issue(common_name="pasta"), "https://pasta.test")
     with store.write() as session:
-        client_certificates.save(session, replace(one, sealed_key=two.sealed_key))
+        gateway_identities.save(session, replace(one, sealed_key=two.sealed_key))
     assert identities(store).keys() == {"https://pasta.test"}
 
 

@@ -8,12 +8,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from backends import Backend
-from holdfast.apis.endpoint_certificate import Generation
+from holdfast.apis.trust.endpoint_certificate import Generation
 from holdfast.certificates.certificate import read_certificate
-from holdfast.services import catalog, observing, rotation, trust
 from holdfast.services.background import Background
-from holdfast.services.catalog import ApiDraft
-from holdfast.services.observing import AT_MOST, PATIENCE, Observing
+from holdfast.services.catalog import apis
+from holdfast.services.catalog.apis import ApiDraft
+from holdfast.services.probing import observing
+from holdfast.services.probing.observing import AT_MOST, PATIENCE, Observing
+from holdfast.services.trust import endpoint_certificates, rotation
 from issuing import issue
 from services.control_plane import advance, play
 from store.values import read
@@ -45,9 +47,9 @@ def rotate(store, clock):
     def begin(who, alias, url=""):
         url = url or f"https://{alias}"
         old, new = issue(alias), issue(alias)
-        catalog.create_api(store, who, ApiDraft(alias.replace(".", ""), f"/{alias}", "1", url), clock())
-        trust.import_certificate(store, who, alias, url, old.pem, clock())
-        trust.replace_certificate(store, who, alias, new.pem, clock(), keep=True)
+        apis.create_api(store, who, ApiDraft(alias.replace(".", ""), f"/{alias}", "1", url), clock())
+        endpoint_certificates.import_certificate(store, who, alias, url, old.pem, clock())
+        endpoint_certificates.replace_certificate(store, who, alias, new.pem, clock(), keep=True)
         return old, new
 
     return begin
@@ -56,7 +58,7 @@ def rotate(store, clock):
 @pytest.fixture
 def seen(store):
     """Say which generation an alias was seen to use."""
-    return lambda who, alias: trust.get_certificate(store, who, alias).observation.generation
+    return lambda who, alias: endpoint_certificates.get_certificate(store, who, alias).observation.generation
 
 
 def test_every_backend_in_rotation_is_looked_at_and_what_it_uses_is_kept(store, anna, otto, clock, rotate, seen):
@@ -84,7 +86,7 @@ def test_what_shows_nothing_has_had_its_turn_and_is_not_known(store, anna, clock
         await Observing(store, Backends().look, clock).look_once()
 
     play(story())
-    entry = trust.get_certificate(store, anna, "a.test")
+    entry = endpoint_certificates.get_certificate(store, anna, "a.test")
     assert (entry.observation.looked_at, entry.observation.at, seen(anna, "a.test")) == (clock(), None, None)
 
 
@@ -120,7 +122,7 @@ def test_a_look_that_fails_does_not_hinder_the_others(store, anna, clock, rotate
 
     assert [entry["event"] for entry in play(story())] == ["looking at a backend failed"]
     assert seen(anna, "good.test") is Generation.CURRENT
-    assert trust.get_certificate(store, anna, "bad.test").observation.looked_at == clock()
+    assert endpoint_certificates.get_certificate(store, anna, "bad.test").observation.looked_at == clock()
 
 
 def test_a_backend_that_never_answers_is_given_up(store, anna, clock, rotate, seen):

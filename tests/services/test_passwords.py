@@ -3,7 +3,7 @@
 import pytest
 
 from holdfast.apis.errors import InvalidField
-from holdfast.services.passwords import MAX_PASSWORD, check_password
+from holdfast.services.access.passwords import MAX_PASSWORD, check_password
 
 
 @pytest.mark.parametrize(

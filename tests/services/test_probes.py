@@ -14,14 +14,20 @@ from holdfast.apis.errors import InvalidField
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.trust import trust_set
-from holdfast.gateway.causes import Cause
-from holdfast.gateway.resource import CLUSTER, SECRET
-from holdfast.probe import Obstacle, Presentation, Unseen
-from holdfast.services.enforcement import Progress
+from holdfast.gateway.failures.causes import Cause
+from holdfast.gateway.resources.resource import CLUSTER, SECRET
+from holdfast.network.backend import Obstacle, Presentation, Unseen
+from holdfast.services.access.principal import Principal
 from holdfast.services.errors import Conflict, NotFound, TooManyTests
-from holdfast.services.principal import Principal
-from holdfast.services.probing import AT_ONCE, AT_ONCE_OF_USER, PLACES_OF_USER, WITHIN, Probes
-from holdfast.services.tested_trust import Change, Terms, terms_to_test
+from holdfast.services.probing.probes import (
+    AT_ONCE,
+    AT_ONCE_OF_USER,
+    PLACES_OF_USER,
+    WITHIN,
+    Probes,
+)
+from holdfast.services.probing.tested_trust import Change, Terms, terms_to_test
+from holdfast.services.publishing.enforcement import Progress
 from issuing import issue
 from services.control_plane import SEALING, ListeningGateway, advance, control_plane, play
 from store.values import read

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from holdfast.apis.endpoint_certificate import Generation
-from holdfast.services import rotation, trust
-from holdfast.services.principal import Principal
+from holdfast.apis.trust.endpoint_certificate import Generation
+from holdfast.services.access.principal import Principal
+from holdfast.services.trust import endpoint_certificates, rotation
 from issuing import DAY, issue
 from services.alias import URL, Alias
 from store.values import contents, read
@@ -102,8 +102,8 @@ def test_retiring_is_not_proposed_when_the_current_certificate_has_expired(a):
 
 def test_the_chain_says_which_generation_is_used(a):
     old_root, new_root = (issue(ca=True, common_name=name) for name in ("old", "new"))
-    trust.import_certificate(a.store, a.who, "a", URL, old_root.pem, a.clock())
-    made = trust.replace_certificate(a.store, a.who, "a", new_root.pem, a.clock(), keep=True).entry
+    endpoint_certificates.import_certificate(a.store, a.who, "a", URL, old_root.pem, a.clock())
+    made = endpoint_certificates.replace_certificate(a.store, a.who, "a", new_root.pem, a.clock(), keep=True).entry
     old, new = issue("pizza.test", by=old_root), issue("pizza.test", by=new_root)
     assert rotation.uses(made, [read(old)]) is Generation.PREVIOUS
     assert rotation.uses(made, [read(new)]) is Generation.CURRENT

@@ -9,12 +9,13 @@ from functools import partial
 import pytest
 from structlog.testing import capture_logs
 
-from holdfast.gateway.resource import CLUSTER, LISTENER, ROUTES, SECRET
-from holdfast.services import catalog, deletion, lifecycle, trust
+from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET
 from holdfast.services.background import FIRST_PAUSE, Background
-from holdfast.services.catalog import ApiDraft
+from holdfast.services.catalog import apis, deletion, lifecycle
+from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.on_time import repeat
 from holdfast.services.retention import forget_old_rows
+from holdfast.services.trust import endpoint_certificates
 from holdfast.store import journal
 from holdfast.store.old_rows import KEEP_CHANGES
 from issuing import issue
@@ -26,7 +27,7 @@ PIZZA, PASTA = "https://pizza.test", "https://pasta.test:8443"
 
 def test_a_start_gives_everything_that_is_served(store, anna, otto, clock, publish):
     pizza, theirs = publish(anna, "Pizza", PIZZA, "http://sandbox.test"), publish(otto, "Pizza")
-    catalog.create_api(store, anna, ApiDraft("Draft", "/draft", "1", PASTA), clock())
+    apis.create_api(store, anna, ApiDraft("Draft", "/draft", "1", PASTA), clock())
 
     async def story():
         async with control_plane(store) as plane:
@@ -110,7 +111,7 @@ def test_an_api_that_cannot_be_built_is_not_served_and_stops_nobody(store, anna,
         async with control_plane(store) as plane:
             at_first = plane.resources
             believe(anna, "better", PASTA, issue("pasta.test").pem)
-            catalog.change_endpoints(store, anna, broken.id, PIZZA, PIZZA, clock())
+            apis.change_endpoints(store, anna, broken.id, PIZZA, PIZZA, clock())
             return at_first, await plane.published()
 
     at_first, after = play(story())
@@ -134,7 +135,7 @@ def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, databas
         async with control_plane(store) as plane:
             rename("certificate", "gone")
             with capture_logs() as logs:
-                catalog.change_endpoints(store, anna, pizza.id, PIZZA, PIZZA, clock())
+                apis.change_endpoints(store, anna, pizza.id, PIZZA, PIZZA, clock())
                 while not logs:  # noqa: ASYNC110 - a log has no event
                     await asyncio.sleep(0)
             rename("gone", "certificate")
@@ -173,12 +174,12 @@ def test_everything_stays_consistent_through_a_life(store, anna, clock, publish,
             pizza = publish(anna, "Pizza", PIZZA, PASTA)
             steps = (
                 lambda: believe(anna, "a", PIZZA, issue("pizza.test").pem),
-                lambda: trust.replace_certificate(store, anna, "a", issue("pizza.test").pem, clock()),
-                lambda: catalog.change_endpoints(store, anna, pizza.id, PASTA, None, clock()),
+                lambda: endpoint_certificates.replace_certificate(store, anna, "a", issue("pizza.test").pem, clock()),
+                lambda: apis.change_endpoints(store, anna, pizza.id, PASTA, None, clock()),
                 lambda: lifecycle.change_lifecycle(store, anna, pizza.id, "Demote to Created", clock()),
                 lambda: lifecycle.change_lifecycle(store, anna, pizza.id, "Publish", clock()),
-                lambda: trust.delete_certificate(store, anna, "a", clock()),
-                lambda: catalog.change_endpoints(store, anna, pizza.id, "http://plain.test", PIZZA, clock()),
+                lambda: endpoint_certificates.delete_certificate(store, anna, "a", clock()),
+                lambda: apis.change_endpoints(store, anna, pizza.id, "http://plain.test", PIZZA, clock()),
                 lambda: deletion.delete_api(store, anna, pizza.id, clock()),
             )
             for step in steps:

@@ -6,8 +6,9 @@ import pytest
 
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.errors import CertificateError, PrivateKeyRefused
-from holdfast.services import catalog, trust
-from holdfast.services.catalog import ApiDraft
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog import apis
+from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.errors import (
     CertificateExpired,
     Conflict,
@@ -15,7 +16,7 @@ from holdfast.services.errors import (
     IndistinguishableCertificates,
     NotFound,
 )
-from holdfast.services.principal import Principal
+from holdfast.services.trust import endpoint_certificates
 from issuing import DAY, issue
 from store.values import contents
 
@@ -43,9 +44,9 @@ def otto(join):
 def kept(store, anna, otto):
     """An API with a certificate under the alias "kept", and another organization with an API of its own."""
     now = datetime.now(UTC)
-    catalog.create_api(store, anna, ApiDraft("Pizza", "/pizza", "1.0.0", URL, "http://sandbox.test:8080"), now)
-    trust.import_certificate(store, anna, "kept", URL, BACKEND.pem, now)
-    catalog.create_api(store, otto, ApiDraft("Pasta", "/pasta", "1.0.0", "https://pasta.test"), now)
+    apis.create_api(store, anna, ApiDraft("Pizza", "/pizza", "1.0.0", URL, "http://sandbox.test:8080"), now)
+    endpoint_certificates.import_certificate(store, anna, "kept", URL, BACKEND.pem, now)
+    apis.create_api(store, otto, ApiDraft("Pasta", "/pasta", "1.0.0", "https://pasta.test"), now)
 
 
 @pytest.fixture
@@ -67,14 +68,24 @@ def refused(store, anna, otto, clock):
 
 def test_a_single_expired_certificate_is_refused_with_its_day(refused, anna):
     for data in (EXPIRED.pem, EXPIRED.der, EXPIRED.pem + issue(start=-9 * DAY, end=-5 * DAY).pem):
-        error = refused(CertificateExpired, "expired on", trust.import_certificate, anna, "a", URL, data)
+        error = refused(
+            CertificateExpired, "expired on", endpoint_certificates.import_certificate, anna, "a", URL, data
+        )
         assert error.not_after == EXPIRED.certificate.not_valid_after_utc
-        refused(CertificateExpired, "expired on", trust.replace_certificate, anna, "kept", data)
+        refused(CertificateExpired, "expired on", endpoint_certificates.replace_certificate, anna, "kept", data)
 
 
 def test_an_http_endpoint_is_refused_with_the_reason(refused, anna):
     where = "http://sandbox.test:8080"
-    refused(EndpointNeedsNoCertificate, "shows no certificate", trust.import_certificate, anna, "a", where, BACKEND.pem)
+    refused(
+        EndpointNeedsNoCertificate,
+        "shows no certificate",
+        endpoint_certificates.import_certificate,
+        anna,
+        "a",
+        where,
+        BACKEND.pem,
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,64 +100,95 @@ def test_an_http_endpoint_is_refused_with_the_reason(refused, anna):
     ],
 )
 def test_an_endpoint_of_none_of_the_organizations_apis_is_refused(refused, anna, endpoint):
-    error = refused(InvalidField, "No API has an endpoint", trust.import_certificate, anna, "a", endpoint, BACKEND.pem)
+    error = refused(
+        InvalidField,
+        "No API has an endpoint",
+        endpoint_certificates.import_certificate,
+        anna,
+        "a",
+        endpoint,
+        BACKEND.pem,
+    )
     assert error.field == "endpoint"
 
 
 @pytest.mark.parametrize("endpoint", ["", "pizza.test", "https://", "https://pizza.test:8443/base?x"])
 def test_an_endpoint_that_is_no_url_is_refused(refused, anna, endpoint):
-    error = refused(InvalidField, "Write it like", trust.import_certificate, anna, "a", endpoint, BACKEND.pem)
+    error = refused(
+        InvalidField, "Write it like", endpoint_certificates.import_certificate, anna, "a", endpoint, BACKEND.pem
+    )
     assert error.field == "endpoint"
 
 
 def test_a_taken_alias_is_refused_and_its_certificate_stays(refused, anna):
-    error = refused(Conflict, "exists already", trust.import_certificate, anna, "kept", URL, issue().pem)
+    error = refused(
+        Conflict, "exists already", endpoint_certificates.import_certificate, anna, "kept", URL, issue().pem
+    )
     assert error.field == "alias"
 
 
 @pytest.mark.parametrize("alias", ["", "a b", "a/b", "<b>", "'; DROP TABLE certificate; --", "x" * 46])
 def test_an_odd_alias_is_refused(refused, anna, alias):
-    error = refused(InvalidField, "alias", trust.import_certificate, anna, alias, URL, BACKEND.pem)
+    error = refused(InvalidField, "alias", endpoint_certificates.import_certificate, anna, alias, URL, BACKEND.pem)
     assert error.field == "alias"
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", BACKEND.pem[:-40], BACKEND.der[:-1]])
 def test_what_is_no_certificate_is_refused(refused, anna, data):
-    refused(CertificateError, None, trust.import_certificate, anna, "a", URL, data)
-    refused(CertificateError, None, trust.replace_certificate, anna, "kept", data)
+    refused(CertificateError, None, endpoint_certificates.import_certificate, anna, "a", URL, data)
+    refused(CertificateError, None, endpoint_certificates.replace_certificate, anna, "kept", data)
 
 
 def test_certificates_of_which_a_gateway_would_believe_only_one_are_refused(refused, store, anna, clock):
     """Two of one subject, self-signed, without key identifiers: Envoy takes the first that fits."""
     one, other = issue("twin.test", identified=False), issue("twin.test", identified=False)
     both = one.pem + other.pem
-    refused(IndistinguishableCertificates, "The file holds two", trust.import_certificate, anna, "a", URL, both)
-    refused(IndistinguishableCertificates, "The file holds two", trust.replace_certificate, anna, "kept", both)
-    trust.import_certificate(store, anna, "one", URL, one.pem, clock())
-    error = refused(IndistinguishableCertificates, "one holds", trust.import_certificate, anna, "a", URL, other.pem)
+    refused(
+        IndistinguishableCertificates,
+        "The file holds two",
+        endpoint_certificates.import_certificate,
+        anna,
+        "a",
+        URL,
+        both,
+    )
+    refused(
+        IndistinguishableCertificates,
+        "The file holds two",
+        endpoint_certificates.replace_certificate,
+        anna,
+        "kept",
+        both,
+    )
+    endpoint_certificates.import_certificate(store, anna, "one", URL, one.pem, clock())
+    error = refused(
+        IndistinguishableCertificates, "one holds", endpoint_certificates.import_certificate, anna, "a", URL, other.pem
+    )
     assert (error.subject, error.alias) == ("CN=twin.test", "one")
-    refused(IndistinguishableCertificates, "one holds", trust.replace_certificate, anna, "kept", other.pem)
+    refused(
+        IndistinguishableCertificates, "one holds", endpoint_certificates.replace_certificate, anna, "kept", other.pem
+    )
     # Its own successor is no second one, nor is the same again.
-    trust.replace_certificate(store, anna, "one", other.pem, clock())
-    trust.import_certificate(store, anna, "again", URL, other.pem, clock())
+    endpoint_certificates.replace_certificate(store, anna, "one", other.pem, clock())
+    endpoint_certificates.import_certificate(store, anna, "again", URL, other.pem, clock())
     for alias in ("one", "again"):
-        trust.delete_certificate(store, anna, alias, clock())
+        endpoint_certificates.delete_certificate(store, anna, alias, clock())
 
 
 def test_a_private_key_is_refused_and_nothing_of_it_is_kept(refused, anna, shared_files):
     data = BACKEND.pem + BACKEND.key_pem
-    refused(PrivateKeyRefused, "Block 2 of 2", trust.import_certificate, anna, "a", URL, data)
-    refused(PrivateKeyRefused, "Block 2 of 2", trust.replace_certificate, anna, "kept", data)
+    refused(PrivateKeyRefused, "Block 2 of 2", endpoint_certificates.import_certificate, anna, "a", URL, data)
+    refused(PrivateKeyRefused, "Block 2 of 2", endpoint_certificates.replace_certificate, anna, "kept", data)
     line = BACKEND.key_pem.splitlines()[1]
     assert any(BACKEND.der in content for content in shared_files())
     assert not any(b"PRIVATE KEY" in content or line in content for content in shared_files())
 
 
 def test_an_unknown_alias_is_said(refused, anna, otto, store):
-    refused(NotFound, "'nobody'", trust.replace_certificate, anna, "nobody", BACKEND.pem)
-    refused(NotFound, "'nobody'", trust.delete_certificate, anna, "nobody")
+    refused(NotFound, "'nobody'", endpoint_certificates.replace_certificate, anna, "nobody", BACKEND.pem)
+    refused(NotFound, "'nobody'", endpoint_certificates.delete_certificate, anna, "nobody")
     with pytest.raises(NotFound):
-        trust.get_certificate(store, anna, "nobody")
+        endpoint_certificates.get_certificate(store, anna, "nobody")
     # What another organization has does not exist either.
-    refused(NotFound, "'kept'", trust.replace_certificate, otto, "kept", BACKEND.pem)
-    refused(NotFound, "'kept'", trust.delete_certificate, otto, "kept")
+    refused(NotFound, "'kept'", endpoint_certificates.replace_certificate, otto, "kept", BACKEND.pem)
+    refused(NotFound, "'kept'", endpoint_certificates.delete_certificate, otto, "kept")

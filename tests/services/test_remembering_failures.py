@@ -3,11 +3,15 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from holdfast.gateway.access_log import FailedRequest
-from holdfast.gateway.causes import Cause
-from holdfast.gateway.evidence import Evidence
-from holdfast.services import failures as service
-from holdfast.services.failures import MAX_REJECTIONS_WITHOUT_API, MAX_REQUESTS_OF_BACKEND, Failures
+from holdfast.gateway.failures.access_log import FailedRequest
+from holdfast.gateway.failures.causes import Cause
+from holdfast.gateway.failures.evidence import Evidence
+from holdfast.services.failures import failures as service
+from holdfast.services.failures.failures import (
+    MAX_REJECTIONS_WITHOUT_API,
+    MAX_REQUESTS_OF_BACKEND,
+    Failures,
+)
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 REFUSED, SELF_SIGNED = "delayed_connect_error:_Connection_refused", "depth_0:_self_signed_certificate"

@@ -4,12 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from holdfast.apis.endpoint_certificate import Removal
 from holdfast.apis.errors import InvalidField
-from holdfast.services import catalog, deletion, removal, rotation, trust
-from holdfast.services.errors import CertificateExpired, Conflict, IndistinguishableCertificates, NotFound
-from holdfast.services.principal import Principal
-from holdfast.store.removed_certificates import KEEP_REMOVED
+from holdfast.apis.trust.endpoint_certificate import Removal
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog import apis, deletion
+from holdfast.services.errors import (
+    CertificateExpired,
+    Conflict,
+    IndistinguishableCertificates,
+    NotFound,
+)
+from holdfast.services.trust import endpoint_certificates, removal, rotation
+from holdfast.store.trust.removed_certificates import KEEP_REMOVED
 from issuing import DAY, issue
 from services.alias import URL, Alias
 from store.values import contents, read
@@ -61,7 +67,7 @@ def refused(store, anna, restore):
 
 
 def delete(a, alias="a"):
-    return trust.delete_certificate(a.store, a.who, alias, a.clock.advance(seconds=1))
+    return endpoint_certificates.delete_certificate(a.store, a.who, alias, a.clock.advance(seconds=1))
 
 
 def test_what_was_deleted_is_listed_and_comes_back_as_it_was(a, restore):
@@ -114,7 +120,7 @@ def test_too_many_do_not_come_back_beside_each_other(a, refused):
     files = [b"".join(issue("pizza.test").pem for _ in range(60)) for _ in range(2)]
     a.begin("1")
     for data in (*files, issue("pizza.test").pem):
-        trust.replace_certificate(a.store, a.who, "a", data, a.clock.advance(seconds=1))
+        endpoint_certificates.replace_certificate(a.store, a.who, "a", data, a.clock.advance(seconds=1))
     found, _ = removal.list_removed(a.store, a.who, a.clock())
     removal.restore_certificate(a.store, a.who, found[0].id, a.clock())
     refused(Conflict, "more than 100 previous")
@@ -177,10 +183,10 @@ def test_what_another_organization_removed_is_not_there(a, otto, refused):
 def test_an_endpoint_that_no_api_has_any_longer_is_refused(a, restore, refused):
     a.begin("1")
     delete(a)
-    (api,), _ = catalog.list_apis(a.store, a.who)
+    (api,), _ = apis.list_apis(a.store, a.who)
     deletion.delete_api(a.store, a.who, api.id, a.clock())
     assert refused(InvalidField, "No API has an endpoint").field == "endpoint"
-    catalog.create_api(a.store, a.who, catalog.ApiDraft("New", "/new", "1", URL), a.clock())
+    apis.create_api(a.store, a.who, apis.ApiDraft("New", "/new", "1", URL), a.clock())
     restore()
     assert a.state == ("1", "")
 
@@ -214,6 +220,6 @@ def test_what_could_not_be_told_apart_from_what_is_previous_is_refused(a, restor
 def test_a_restored_certificate_is_what_it_was_to_the_byte(a, restore):
     bundle = [issue("pizza.test"), issue("pizza.test", ca=True), issue("else.test")]
     data = b"".join(each.pem for each in bundle)
-    trust.import_certificate(a.store, a.who, "a", URL, data, a.clock())
+    endpoint_certificates.import_certificate(a.store, a.who, "a", URL, data, a.clock())
     delete(a)
     assert restore().certificates == tuple(read(each) for each in bundle)

@@ -7,16 +7,24 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, text
 
+from holdfast.server.settings import Settings
 from holdfast.services import retention
 from holdfast.services.retention import forget_old_rows
-from holdfast.settings import Settings
-from holdfast.store import accounts, journal, removed_certificates, tokens
+from holdfast.store import journal
 from holdfast.store import old_rows as old_rows_module
-from holdfast.store.accounts import User
+from holdfast.store.access import accounts, tokens
+from holdfast.store.access.accounts import User
+from holdfast.store.access.tokens import Kind, Token
 from holdfast.store.journal import AuditEvent
 from holdfast.store.old_rows import BATCH, old_rows
-from holdfast.store.tables import AuditEventRow, ChangeRow, RemovedCertificateRow, SessionRow, TokenRow
-from holdfast.store.tokens import Kind, Token
+from holdfast.store.tables import (
+    AuditEventRow,
+    ChangeRow,
+    RemovedCertificateRow,
+    SessionRow,
+    TokenRow,
+)
+from holdfast.store.trust import removed_certificates
 from store.values import NOW, make_removed
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)

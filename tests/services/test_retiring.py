@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from holdfast.gateway.resource import CLUSTER, ROUTES, SECRET
-from holdfast.services import catalog, deletion, lifecycle, trust
-from holdfast.services.catalog import ApiDraft
+from holdfast.gateway.resources.resource import CLUSTER, ROUTES, SECRET
+from holdfast.services.catalog import apis, deletion, lifecycle
+from holdfast.services.catalog.apis import ApiDraft
+from holdfast.services.trust import endpoint_certificates
 from issuing import issue
 from services.control_plane import PATIENCE, advance, control_plane, play
 
@@ -110,16 +111,16 @@ def test_what_is_used_again_and_dropped_again_has_its_whole_drain_again(store, m
 
 def test_a_replaced_secret_goes_and_one_that_others_use_stays(store, anna, clock, served):
     del served
-    pasta = catalog.create_api(store, anna, ApiDraft("Pasta", "/pasta", "1", "https://pasta.test"), clock())
+    pasta = apis.create_api(store, anna, ApiDraft("Pasta", "/pasta", "1", "https://pasta.test"), clock())
     lifecycle.change_lifecycle(store, anna, pasta.id, "Publish", clock())
     shared, new = issue("pizza.test", "pasta.test"), issue("pizza.test")
-    trust.import_certificate(store, anna, "a", URL, shared.pem, clock())
-    trust.import_certificate(store, anna, "b", "https://pasta.test", shared.pem, clock())
+    endpoint_certificates.import_certificate(store, anna, "a", URL, shared.pem, clock())
+    endpoint_certificates.import_certificate(store, anna, "b", "https://pasta.test", shared.pem, clock())
 
     async def story():
         async with control_plane(store, drain=DRAIN) as plane:
             assert count(plane, SECRET) == 1
-            trust.replace_certificate(store, anna, "a", new.pem, clock())
+            endpoint_certificates.replace_certificate(store, anna, "a", new.pem, clock())
             await plane.published()
             gateway = plane.connect("edge")
             advance(DRAIN)

@@ -2,17 +2,17 @@
 
 import pytest
 
-from holdfast.apis.endpoint_certificate import Removal
-from holdfast.services import rotation, trust
+from holdfast.apis.trust.endpoint_certificate import Removal
+from holdfast.services.access.principal import Principal
 from holdfast.services.errors import (
     CertificateExpired,
     IndistinguishableCertificates,
     NotFound,
     NothingBefore,
 )
-from holdfast.services.principal import Principal
+from holdfast.services.trust import endpoint_certificates, rotation
 from holdfast.store import journal
-from holdfast.store.removed_certificates import KEEP_REMOVED
+from holdfast.store.trust.removed_certificates import KEEP_REMOVED
 from issuing import DAY, issue
 from services.alias import URL, Alias
 from store.values import contents
@@ -62,7 +62,7 @@ def test_the_same_replacement_again_does_not_end_the_overlap(a):
     a.begin("old")
     a.replace("new", keep=True)
     new = a.entry.certificates[0].der
-    trust.replace_certificate(a.store, a.who, "a", new, a.clock.advance(seconds=1), keep=True)
+    endpoint_certificates.replace_certificate(a.store, a.who, "a", new, a.clock.advance(seconds=1), keep=True)
     assert (a.state, a.removed) == (("new", "old"), [])
 
 
@@ -78,10 +78,10 @@ def test_a_replacement_without_overlap_takes_everything_away_and_keeps_how_it_wa
 def test_the_same_certificate_again_without_overlap_leaves_nothing_to_restore(a):
     a.begin("1")
     data = a.entry.certificates[0].der
-    trust.replace_certificate(a.store, a.who, "a", data, a.clock())
+    endpoint_certificates.replace_certificate(a.store, a.who, "a", data, a.clock())
     assert (a.state, a.removed) == (("1", ""), [])
     a.replace("2", keep=True)
-    trust.replace_certificate(a.store, a.who, "a", a.entry.certificates[0].der, a.clock())
+    endpoint_certificates.replace_certificate(a.store, a.who, "a", a.entry.certificates[0].der, a.clock())
     assert (a.state, a.removed) == (("2", ""), [(Removal.REPLACED, "2", "1")])
 
 
@@ -171,7 +171,7 @@ def test_another_organizations_replacements_are_not_undone(a, otto):
 def test_what_an_alias_of_the_same_name_trusted_before_is_not_gone_back_to(a):
     a.begin("1")
     a.replace("2")
-    trust.delete_certificate(a.store, a.who, "a", a.clock())
+    endpoint_certificates.delete_certificate(a.store, a.who, "a", a.clock())
     a.begin("3")
     with pytest.raises(NothingBefore):
         a.undo()
@@ -208,10 +208,10 @@ def test_previous_certificates_are_told_apart_from_those_of_other_aliases_too(a)
     a.replace("2", keep=True, common_name="else")
     twin = issue("pizza.test", identified=False).pem
     with pytest.raises(IndistinguishableCertificates, match="a holds another") as refusal:
-        trust.import_certificate(a.store, a.who, "b", URL, twin, a.clock())
+        endpoint_certificates.import_certificate(a.store, a.who, "b", URL, twin, a.clock())
     assert not refusal.value.overlap
     a.retire()
-    trust.import_certificate(a.store, a.who, "b", URL, twin, a.clock())
+    endpoint_certificates.import_certificate(a.store, a.who, "b", URL, twin, a.clock())
     with pytest.raises(IndistinguishableCertificates, match="b holds another"):
         a.undo()
 

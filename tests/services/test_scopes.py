@@ -3,8 +3,8 @@
 import pytest
 
 from holdfast.apis.errors import InvalidField
-from holdfast.services.permissions import EVERY_PERMISSION, ROLES, Permission, Role
-from holdfast.services.scopes import SCOPES, check_scopes, granted, permissions_of_scopes
+from holdfast.services.access.permissions import EVERY_PERMISSION, ROLES, Permission, Role
+from holdfast.services.access.scopes import SCOPES, check_scopes, granted, permissions_of_scopes
 
 
 def test_no_scope_permits_to_change_an_account_and_everything_else_has_one():

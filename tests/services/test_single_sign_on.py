@@ -6,11 +6,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from holdfast.openid.provider import KEYS_LAST, Provider, ProviderSettings
-from holdfast.services.attempts import FREE, Attempts
+from holdfast.services.access.attempts import FREE, Attempts
+from holdfast.services.access.permissions import Role
+from holdfast.services.access.single_sign_on import Returned, SingleSignOn, begin, finish
 from holdfast.services.errors import ProviderSignInRefused, TooManyAttempts
-from holdfast.services.permissions import Role
-from holdfast.services.single_sign_on import Returned, SingleSignOn, begin, finish
-from holdfast.store import accounts
+from holdfast.store.access import accounts
 from scripted_provider import CLIENT, SECRET, ScriptedProvider, forged, new_key, signed
 
 ROLES = (("api-team", Role.CREATOR), ("cn=on-call,ou=teams", Role.PUBLISHER))

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from holdfast.apis.endpoint import parse_endpoint
-from holdfast.services.snapshot import read_changed, read_everything
-from holdfast.store import apis, endpoint_certificates, journal
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.services.publishing.snapshot import read_changed, read_everything
+from holdfast.store import journal
+from holdfast.store.catalog import apis
+from holdfast.store.trust import endpoint_certificates
 from issuing import issue
 from services.control_plane import SEALING
 from store.values import NOW, make_api, make_entry

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.gateway.cache import Cache
-from holdfast.gateway.listeners import listener_name
-from holdfast.gateway.resource import LISTENER, Resource
-from holdfast.listen_addresses import GatewayListener
-from holdfast.services.listening import Listening
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.resources.listeners import listener_name
+from holdfast.gateway.resources.resource import LISTENER, Resource
+from holdfast.server.listen_addresses import GatewayListener
+from holdfast.services.publishing.listening import Listening
 
 ADDRESS = (("127.0.0.1", 9),)
 

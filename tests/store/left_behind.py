@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from holdfast.store import accounts
+from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from store.values import NOW
 

@@ -6,10 +6,10 @@ from contextlib import closing
 import pytest
 from structlog.testing import CapturingLogger
 
-from holdfast.store import integrity
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreDamaged, StoreForeign
-from holdfast.store.integrity import check_before_start
+from holdfast.store.recovery import integrity
+from holdfast.store.recovery.integrity import check_before_start
 
 EVENTS = """
     INSERT INTO organization VALUES ('default', '2026-01-01');

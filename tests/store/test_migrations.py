@@ -12,15 +12,17 @@ from sqlalchemy import create_engine, inspect
 from structlog.testing import CapturingLogger
 
 from disk_space import largest_file
-from holdfast.services.permissions import EVERY_PERMISSION, permissions_of
-from holdfast.store import accounts, apis, endpoint_certificates
+from holdfast.services.access.permissions import EVERY_PERMISSION, permissions_of
 from holdfast.store import database as database_module
-from holdfast.store.copies import copy_before_migration
+from holdfast.store.access import accounts
+from holdfast.store.catalog import apis
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFull
+from holdfast.store.recovery.copies import copy_before_migration
 from holdfast.store.revisions import MIGRATIONS, known_revisions, newest_revision, revision_of
 from holdfast.store.sqlite import reading
 from holdfast.store.tables import Table
+from holdfast.store.trust import endpoint_certificates
 from store.earlier import database_at
 from store.values import make_entry
 

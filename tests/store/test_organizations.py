@@ -8,21 +8,16 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from holdfast.apis.endpoint_certificate import Observation
-from holdfast.store import (
-    accounts,
-    api_documents,
-    apis,
-    caller_certificates,
-    endpoint_certificates,
-    journal,
-    removed_certificates,
-    tokens,
-)
-from holdfast.store.accounts import User
-from holdfast.store.apis import ApiFilter
+from holdfast.apis.trust.endpoint_certificate import Observation
+from holdfast.store import journal
+from holdfast.store.access import accounts, tokens
+from holdfast.store.access.accounts import User
+from holdfast.store.access.tokens import Application, Kind, Token
+from holdfast.store.catalog import api_documents, apis
+from holdfast.store.catalog.apis import ApiFilter
+from holdfast.store.identities import caller_certificates
 from holdfast.store.journal import AuditEvent
-from holdfast.store.tokens import Application, Kind, Token
+from holdfast.store.trust import endpoint_certificates, removed_certificates
 from store.values import BACKEND, NOW, make_api, make_caller, make_entry, make_removed
 
 LATER = NOW.replace(year=2028)

@@ -5,10 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from holdfast.apis.endpoint_certificate import Generation, Observation, Removal
+from holdfast.apis.trust.endpoint_certificate import Generation, Observation, Removal
 from holdfast.services.retention import forget_old_rows
-from holdfast.store import endpoint_certificates, removed_certificates
-from holdfast.store.removed_certificates import KEEP_REMOVED, MAX_OF_ALIAS, MAX_OF_ORGANIZATION
+from holdfast.store.trust import endpoint_certificates, removed_certificates
+from holdfast.store.trust.removed_certificates import (
+    KEEP_REMOVED,
+    MAX_OF_ALIAS,
+    MAX_OF_ORGANIZATION,
+)
 from issuing import issue
 from store.values import NOW, make_entry, make_removed, read
 

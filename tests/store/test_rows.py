@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import func, select, update
 
-from holdfast.apis.lifecycle import State
+from holdfast.apis.catalog.lifecycle import State
 from holdfast.services.retention import forget_old_rows
-from holdfast.store import accounts, apis, endpoint_certificates, journal
-from holdfast.store.accounts import User
+from holdfast.store import journal
+from holdfast.store.access import accounts
+from holdfast.store.access.accounts import User
+from holdfast.store.catalog import apis
 from holdfast.store.tables import ApiRow, CertificateRow
+from holdfast.store.trust import endpoint_certificates
 from issuing import issue
 from store.values import NOW, make_api, make_entry, read
 

@@ -4,8 +4,9 @@ from dataclasses import fields
 
 import pytest
 
-from holdfast.store import apis, endpoint_certificates
-from holdfast.store.apis import ApiFilter
+from holdfast.store.catalog import apis
+from holdfast.store.catalog.apis import ApiFilter
+from holdfast.store.trust import endpoint_certificates
 from store.values import make_api, make_entry
 
 pytestmark = pytest.mark.usefixtures("anna")

@@ -10,12 +10,15 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from holdfast.store import accounts, apis, endpoint_certificates, journal
-from holdfast.store.accounts import User
-from holdfast.store.apis import ApiFilter
+from holdfast.store import journal
+from holdfast.store.access import accounts
+from holdfast.store.access.accounts import User
+from holdfast.store.catalog import apis
+from holdfast.store.catalog.apis import ApiFilter
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFull
 from holdfast.store.journal import AuditEvent
+from holdfast.store.trust import endpoint_certificates
 from store.values import NOW, make_api, make_entry
 
 EVENT = AuditEvent("default", NOW, "anna", "create API", "Pizza", "", None)

@@ -7,8 +7,9 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from holdfast.store import apis, sqlite
-from holdfast.store.apis import ApiFilter
+from holdfast.store import sqlite
+from holdfast.store.catalog import apis
+from holdfast.store.catalog.apis import ApiFilter
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreBusy
 from holdfast.store.turns import Turns

@@ -6,11 +6,11 @@ from contextlib import closing
 
 import pytest
 
-from holdfast.store import accounts
-from holdfast.store.copies import copy_database
+from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure, StoreMixed
-from holdfast.store.write_ahead_log import MOST, check_log
+from holdfast.store.recovery.copies import copy_database
+from holdfast.store.recovery.write_ahead_log import MOST, check_log
 from store.left_behind import begin_new_log, kill, log_of, write
 
 

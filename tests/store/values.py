@@ -8,14 +8,21 @@ Values to put into the database and to build resources from.
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from holdfast.apis.api import DEFAULT_ORGANIZATION, Api
-from holdfast.apis.caller_certificate import CallerCertificate
-from holdfast.apis.endpoint import parse_endpoint
-from holdfast.apis.endpoint_certificate import EndpointCertificate, Removal, RemovedCertificate
-from holdfast.apis.lifecycle import State
+from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION, Api
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.identities.caller_certificate import CallerCertificate
+from holdfast.apis.trust.endpoint_certificate import (
+    EndpointCertificate,
+    Removal,
+    RemovedCertificate,
+)
 from holdfast.certificates.certificate import Certificate, read_certificate
-from holdfast.store import apis, caller_certificates, endpoint_certificates, journal, removed_certificates
+from holdfast.store import journal
+from holdfast.store.catalog import apis
 from holdfast.store.database import Store
+from holdfast.store.identities import caller_certificates
+from holdfast.store.trust import endpoint_certificates, removed_certificates
 from issuing import Issued, issue
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

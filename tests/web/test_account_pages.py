@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from holdfast.services.permissions import Role
+from holdfast.services.access.permissions import Role
 from rest.calls import APIS
 
 NEW = "several quite new words"

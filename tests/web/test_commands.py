@@ -10,7 +10,7 @@ import typer
 from starlette.requests import Request
 
 from holdfast import cli
-from holdfast.apis.lifecycle import State, transitions_from
+from holdfast.apis.catalog.lifecycle import State, transitions_from
 from holdfast.web.commands import _ACTIONS, PREFIX, as_commands  # the list itself is what every line is tried from
 
 REQUEST = Request({"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"127.0.0.1:9080")]})

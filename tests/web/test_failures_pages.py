@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from holdfast.gateway.access_log import FailedRequest
-from holdfast.gateway.evidence import Evidence
+from holdfast.gateway.failures.access_log import FailedRequest
+from holdfast.gateway.failures.evidence import Evidence
 from rest.calls import create_api
 
 SCRIPT = '"><script>alert(1)</script>'

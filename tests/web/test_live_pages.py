@@ -1,7 +1,7 @@
 """Pages that show changes as they happen keep a connection each, and so are counted."""
 
-from holdfast.services.accounts import principal_of
-from holdfast.web.live import MAX_STREAMS
+from holdfast.services.access.accounts import principal_of
+from holdfast.web.publishing.live import MAX_STREAMS
 from rest.calls import create_api
 
 

@@ -7,7 +7,7 @@ import pytest
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from holdfast.services.permissions import Role
+from holdfast.services.access.permissions import Role
 from holdfast.web import create_door
 from issuing import issue
 from rest.calls import CERTIFICATES, REMOVED, URL, create_api, upload

@@ -6,9 +6,9 @@ from html import unescape
 
 import pytest
 
-from holdfast.apis.api import DEFAULT_ORGANIZATION
-from holdfast.services.accounts import SESSION_COOKIE
-from holdfast.services.permissions import Role
+from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
+from holdfast.services.access.accounts import SESSION_COOKIE
+from holdfast.services.access.permissions import Role
 from holdfast.services.server_certificates import ServerCertificate
 
 DAY = timedelta(days=1)

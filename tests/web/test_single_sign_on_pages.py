@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from holdfast.openid.provider import Provider, ProviderSettings
-from holdfast.services.permissions import Role
-from holdfast.services.single_sign_on import SIGN_IN_COOKIE, SingleSignOn
-from holdfast.services.tokens import CONFIRMED_FOR
+from holdfast.services.access.permissions import Role
+from holdfast.services.access.single_sign_on import SIGN_IN_COOKIE, SingleSignOn
+from holdfast.services.access.tokens import CONFIRMED_FOR
 from rest.calls import APIS
 from scripted_provider import CLIENT, SECRET, ScriptedProvider
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from holdfast.services.permissions import Role
+from holdfast.services.access.permissions import Role
 from issuing import identity_file, issue
 from rest.calls import APIS, CERTIFICATES, ENDPOINTS, URL, create_api, upload
 from web.crawling import Sent, read_page

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.services.permissions import Permission, Role
+from holdfast.services.access.permissions import Permission, Role
 from issuing import issue
 from rest.calls import URL
 from rest.operations import House

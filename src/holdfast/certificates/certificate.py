@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from holdfast.certificates.extensions import Extensions, read_extensions
+from holdfast.certificates.formats.structure import Structure
 from holdfast.certificates.names import common_names_of, name_of
-from holdfast.certificates.structure import Structure
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
-from holdfast.certificates.der import NotDer
+from holdfast.certificates.formats.der import NotDer
+from holdfast.certificates.formats.structure import Structure, extension_oid
 from holdfast.certificates.name_constraints import NameConstraints, describe, read_malformed
 from holdfast.certificates.names import text_of
-from holdfast.certificates.structure import Structure, extension_oid
 
 E = TypeVar("E", bound=x509.ExtensionType)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from holdfast.certificates.der import SEQUENCE, Element, NotDer, begins, read
+from holdfast.certificates.formats.der import SEQUENCE, Element, NotDer, begins, read
 
 _BOOLEAN, _PERMITTED, _EXCLUDED = 0x01, 0xA0, 0xA1
 _DNS_NAME, _IP_ADDRESS = 0x82, 0x87

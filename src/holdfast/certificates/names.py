@@ -6,8 +6,8 @@ import re
 
 from cryptography import x509
 
-from holdfast.certificates.der import OID, SEQUENCE, SET, Element, NotDer, expect, read
-from holdfast.certificates.structure import dotted
+from holdfast.certificates.formats.der import OID, SEQUENCE, SET, Element, NotDer, expect, read
+from holdfast.certificates.formats.structure import dotted
 
 _INTEGER, _BIT_STRING, _ENUMERATED, _UTF8, _UNIVERSAL, _BMP = 0x02, 0x03, 0x0A, 0x0C, 0x1C, 0x1E
 _ENCODINGS = {_UTF8: "utf-8", _UNIVERSAL: "utf-32-be", _BMP: "utf-16-be"}

@@ -11,8 +11,8 @@ from cryptography import x509
 
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.choices import Role, role_of
-from holdfast.certificates.der import NotDer
 from holdfast.certificates.extensions import extension_name
+from holdfast.certificates.formats.der import NotDer
 
 _PLACE = re.compile(r'"\w+::(\w+)"')
 _KINDS = {

@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID
 
-from holdfast.certificates import pem
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.der import SEQUENCE, read, write
 from holdfast.certificates.errors import CertificateError, EmptyUpload, UploadTooLarge
 from holdfast.certificates.extensions import extension_name
+from holdfast.certificates.formats import pem
+from holdfast.certificates.formats.der import SEQUENCE, read, write
+from holdfast.certificates.formats.structure import extension_oid
 from holdfast.certificates.names import text_of
-from holdfast.certificates.structure import extension_oid
 
 MAX_BYTES = 1024 * 1024
 MAX_LISTS = 20

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from holdfast.certificates.formats.private_keys import PrivateKey
 from holdfast.certificates.names import text_of
-from holdfast.certificates.private_keys import PrivateKey
 
 
 @dataclass(frozen=True, slots=True)

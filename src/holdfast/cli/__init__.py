@@ -13,7 +13,7 @@ from typer import Option
 from holdfast.cli.commands import Commands
 from holdfast.cli.ending import exit_timer
 from holdfast.cli.exit_codes import ExitCode, describe_codes
-from holdfast.cli.streams import repair_streams
+from holdfast.cli.terminal.streams import repair_streams
 
 # Tracebacks stay plain: those that show the values of variables could show a password.
 app = typer.Typer(

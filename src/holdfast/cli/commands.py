@@ -14,12 +14,12 @@ from typer import Option
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
-from holdfast.cli.completion_scripts import use_own_scripts
-from holdfast.cli.context_choice import context_choice
 from holdfast.cli.exit_codes import MEANINGS, ExitCode
 from holdfast.cli.failures import CommandFailed, Interrupted, Misused
-from holdfast.cli.streams import discard_output
-from holdfast.cli.text import plain
+from holdfast.cli.requests.context_choice import context_choice
+from holdfast.cli.terminal.completion_scripts import use_own_scripts
+from holdfast.cli.terminal.streams import discard_output
+from holdfast.cli.terminal.text import plain
 
 if TYPE_CHECKING:
     from typer._click import Command  # Typer has a Click of its own
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a command is: the module of this package that has its `commands`, and its help in one line."""
+    """Where a command is: the module below this package that has its `commands`, and its help in one line."""
 
     module: str
     summary: str
@@ -52,28 +52,36 @@ class Source:
 
 
 COMMANDS = {
-    "up": Source("up", "Start the publisher and a gateway; Ctrl-C ends both."),
-    "demo": Source("up", "Show what becomes of a backend, step by step."),
-    "doctor": Source("up", "Look whether all is as it must be."),
-    "backup": Source("backups", "Back up the database."),
-    "restore": Source("backups", "Restore a backup."),
-    "rotate-sealing-key": Source("up", "Seal the private keys with a new key."),
-    "login": Source("signing_in", "Sign in, and keep a token for the next commands."),
-    "logout": Source("signing_in", "End the token that login kept, and forget it."),
-    "whoami": Source("signing_in", "Say who asks which publisher, and until when."),
-    "context": Source("context_commands", "The publishers that you are signed in to.", is_group=True),
-    "api": Source("apis", "APIs and their lifecycle.", is_group=True, also=("api_changes",)),
+    "up": Source("server.up", "Start the publisher and a gateway; Ctrl-C ends both."),
+    "demo": Source("server.up", "Show what becomes of a backend, step by step."),
+    "doctor": Source("server.up", "Look whether all is as it must be."),
+    "backup": Source("server.backups", "Back up the database."),
+    "restore": Source("server.backups", "Restore a backup."),
+    "rotate-sealing-key": Source("server.up", "Seal the private keys with a new key."),
+    "login": Source("access.signing_in", "Sign in, and keep a token for the next commands."),
+    "logout": Source("access.signing_in", "End the token that login kept, and forget it."),
+    "whoami": Source("access.signing_in", "Say who asks which publisher, and until when."),
+    "context": Source("access.context_commands", "The publishers that you are signed in to.", is_group=True),
+    "api": Source("catalog.apis", "APIs and their lifecycle.", is_group=True, also=("catalog.api_changes",)),
     "certificate": Source(
-        "certificates", "What is trusted for the endpoints of APIs.", is_group=True, also=("certificate_changes",)
+        "trust.certificates",
+        "What is trusted for the endpoints of APIs.",
+        is_group=True,
+        also=("trust.certificate_changes",),
     ),
-    "trust": Source("trust", "How the backends of endpoints are verified.", is_group=True, also=("trust_exceptions",)),
-    "endpoint": Source("endpoints", "Backends, as the gateways see them.", is_group=True),
-    "apply": Source("declaring", "Make an organization what files want it to be."),
-    "diff": Source("declaring", "Show what apply would change."),
-    "export": Source("declaring", "Write an organization as files."),
-    "organization": Source("organizations", "Organizations, for admins of the default one.", is_group=True),
-    "user": Source("users", "The users of the organization, and their roles.", is_group=True),
-    "help": Source("help", "Show the help of a command."),
+    "trust": Source(
+        "trust.trust_settings",
+        "How the backends of endpoints are verified.",
+        is_group=True,
+        also=("trust.trust_exceptions",),
+    ),
+    "endpoint": Source("catalog.endpoints", "Backends, as the gateways see them.", is_group=True),
+    "apply": Source("declaration.commands", "Make an organization what files want it to be."),
+    "diff": Source("declaration.commands", "Show what apply would change."),
+    "export": Source("declaration.commands", "Write an organization as files."),
+    "organization": Source("access.organizations", "Organizations, for admins of the default one.", is_group=True),
+    "user": Source("access.users", "The users of the organization, and their roles.", is_group=True),
+    "help": Source("terminal.help", "Show the help of a command."),
 }
 
 
@@ -90,7 +98,7 @@ def _choose(name: str) -> None:
 
 def _context_option() -> Any:
     """Make the option --context, for a command that has been made already."""
-    from holdfast.cli import completing
+    from holdfast.cli.requests import completing
 
     commands = typer.Typer(add_completion=False, rich_markup_mode=None)
 

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from holdfast.demo.backend import Backend, serving
 from holdfast.demo.caller import Seen, ask
-from holdfast.directories import temporary_directory
+from holdfast.server.directories import temporary_directory
 
 REST = "/api/am/publisher/v4"
 ALIAS = "pizza-shack"

@@ -11,17 +11,17 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
-from holdfast.apis.api import Api
-from holdfast.apis.endpoint import parse_endpoint
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidFields, TransitionRefused
 from holdfast.demo.backend import PORT, Backend, serving
 from holdfast.demo.caller import ask
-from holdfast.services import catalog, lifecycle
-from holdfast.services.catalog import ApiDraft
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog import apis, lifecycle
+from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.errors import Conflict
-from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
-from holdfast.store.apis import ApiFilter
+from holdfast.store.catalog.apis import ApiFilter
 
 NAME, CONTEXT, VERSION = "Pizza Shack", "/pizzashack", "1.0.0"
 SETTLES_WITHIN = 10.0  # seconds
@@ -59,17 +59,17 @@ class Tour:
         return [endpoint.origin.port, PORT] if endpoint and endpoint.origin.host == "localhost" else [PORT]
 
     def _find_api(self) -> Api | None:
-        found, _ = catalog.list_apis(self.runtime.store, self.who, ApiFilter(name=NAME))
+        found, _ = apis.list_apis(self.runtime.store, self.who, ApiFilter(name=NAME))
         return next((api for api in found if (api.name, api.context, api.version) == (NAME, CONTEXT, VERSION)), None)
 
     def _ensure_api(self, backend: Backend) -> Api:
         store, who, now = self.runtime.store, self.who, self.runtime.now
         api = self._find_api()
         if api is None:
-            api = catalog.create_api(store, who, ApiDraft(NAME, CONTEXT, VERSION, backend.url), now())
+            api = apis.create_api(store, who, ApiDraft(NAME, CONTEXT, VERSION, backend.url), now())
         if api.production is None or api.production.origin != parse_endpoint(backend.url).origin:
             sandbox = api.sandbox.url if api.sandbox else None
-            api = catalog.change_endpoints(store, who, api.id, backend.url, sandbox, now()).described.api
+            api = apis.change_endpoints(store, who, api.id, backend.url, sandbox, now()).described.api
         if not api.state.is_served:
             api = lifecycle.change_lifecycle(store, who, api.id, "Publish", now())
         return api

@@ -5,12 +5,12 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from holdfast.directories import is_held
 from holdfast.doctor import environment, envoy, files, health, identity_provider, network, stored
 from holdfast.doctor.check import Check
-from holdfast.listen_addresses import listen_addresses
-from holdfast.machine import CannotStart
-from holdfast.settings import Settings
+from holdfast.network.sockets import CannotStart
+from holdfast.server.directories import is_held
+from holdfast.server.listen_addresses import listen_addresses
+from holdfast.server.settings import Settings
 
 
 def examine(settings: Settings, now: datetime) -> Iterator[Check]:

@@ -5,12 +5,12 @@ What surrounds the process: the platform, and the variables that it was given.
 import os
 from collections.abc import Iterator
 
-from holdfast.admin_password import given_password
 from holdfast.doctor.check import Check
-from holdfast.machine import CannotStart
-from holdfast.platforms import SUPPORTED, platform_problem, this_platform
-from holdfast.settings import Settings
-from holdfast.variables import unknown_variables
+from holdfast.network.sockets import CannotStart
+from holdfast.server.admin_password import given_password
+from holdfast.server.platforms import SUPPORTED, platform_problem, this_platform
+from holdfast.server.settings import Settings
+from holdfast.server.variables import unknown_variables
 
 
 def platform() -> Check:

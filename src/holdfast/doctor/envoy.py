@@ -9,11 +9,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from holdfast.app import ENVOY_LOG
-from holdfast.directories import sockets_problem
 from holdfast.doctor.check import Check
-from holdfast.gateway.process import EnvoyLogUnusable, EnvoyMissing, find_envoy, open_log
-from holdfast.settings import Settings
+from holdfast.gateway.process.envoy import EnvoyLogUnusable, EnvoyMissing, find_envoy, open_log
+from holdfast.server.app import ENVOY_LOG
+from holdfast.server.directories import sockets_problem
+from holdfast.server.settings import Settings
 
 TESTED = "1.40"  # what Holdfast is tested with
 WITHIN = 20.0  # seconds

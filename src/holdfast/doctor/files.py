@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from holdfast.admin_password import PASSWORD_FILE
-from holdfast.directories import DATABASE_FILE, OTHERS, open_files, owner_problem
 from holdfast.doctor.check import Check
-from holdfast.sealing_keys import KEY_FILE
-from holdfast.settings import Settings
+from holdfast.server.admin_password import PASSWORD_FILE
+from holdfast.server.directories import DATABASE_FILE, OTHERS, open_files, owner_problem
+from holdfast.server.sealing_keys import KEY_FILE
+from holdfast.server.settings import Settings
 
 WRITTEN = 2026  # the year of this program; no clock that is right shows an earlier one
 TOLERATED = timedelta(minutes=1)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import httpx
 
 from holdfast.doctor.check import Check
-from holdfast.health import READY
-from holdfast.machine import url_of
-from holdfast.settings import Addresses, Settings
+from holdfast.network.addresses import Addresses
+from holdfast.network.sockets import url_of
+from holdfast.server.health import READY
+from holdfast.server.settings import Settings
 
 NAME = "health"
 ANSWERS_WITHIN = 5.0  # seconds

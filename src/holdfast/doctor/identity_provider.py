@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from holdfast.doctor.check import Check
-from holdfast.machine import CannotStart
-from holdfast.oidc import open_single_sign_on
+from holdfast.network.sockets import CannotStart
 from holdfast.openid.errors import ProviderUnusable
-from holdfast.settings import Settings
+from holdfast.server.oidc import open_single_sign_on
+from holdfast.server.settings import Settings
 
 NAME = "identity provider"
 

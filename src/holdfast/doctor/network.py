@@ -5,14 +5,14 @@ The addresses that Holdfast listens on, and what is presented there.
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from holdfast.addresses import is_loopback
 from holdfast.doctor.check import Check
-from holdfast.limits import FEWEST_FILES, allowed_files, connection_limits
-from holdfast.listen_addresses import PUBLISHER, ListenAddresses
-from holdfast.machine import CannotStart, listen_problem, url_of, written
+from holdfast.network.addresses import Address, Addresses, is_loopback
+from holdfast.network.sockets import CannotStart, listen_problem, url_of, written
+from holdfast.server.limits import FEWEST_FILES, allowed_files, connection_limits
+from holdfast.server.listen_addresses import PUBLISHER, ListenAddresses
+from holdfast.server.settings import Settings
+from holdfast.server.tls_settings import gateway_certificate, publisher_certificate
 from holdfast.services.server_certificates import ServerCertificate
-from holdfast.settings import Address, Addresses, Settings
-from holdfast.tls_settings import gateway_certificate, publisher_certificate
 
 FEW_FILES = 4096
 

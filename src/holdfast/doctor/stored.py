@@ -13,19 +13,25 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from holdfast.certificates.validity import EXPIRING_WITHIN
-from holdfast.directories import database_in
 from holdfast.doctor.check import Check, Outcome, some
-from holdfast.machine import CannotStart
-from holdfast.sealing import CannotUnseal, UnusableSealingKey
-from holdfast.sealing_keys import open_sealing
-from holdfast.settings import Settings
+from holdfast.network.sockets import CannotStart
+from holdfast.server.directories import database_in
+from holdfast.server.sealing_keys import open_sealing
+from holdfast.server.settings import Settings
 from holdfast.store import inspection, upgrading
-from holdfast.store.errors import StoreDamaged, StoreFailure, StoreForeign, StoreTooNew, StoreUnreadable
-from holdfast.store.integrity import damage_of, dangling_of
-from holdfast.store.restoring import is_unfinished
+from holdfast.store.errors import (
+    StoreDamaged,
+    StoreFailure,
+    StoreForeign,
+    StoreTooNew,
+    StoreUnreadable,
+)
+from holdfast.store.recovery.integrity import damage_of, dangling_of
+from holdfast.store.recovery.restoring import is_unfinished
+from holdfast.store.recovery.write_ahead_log import check_log
 from holdfast.store.revisions import is_foreign, known_revisions, newest_revision, revision_of
+from holdfast.store.sealing import CannotUnseal, UnusableSealingKey
 from holdfast.store.sqlite import explain, reading
-from holdfast.store.write_ahead_log import check_log
 
 
 def database(settings: Settings, data: Path, now: datetime) -> Iterator[Check]:

@@ -19,7 +19,14 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc.jwk import KeySet
 
 from holdfast.openid.errors import IdentityRefused, ProviderUnusable
-from holdfast.openid.identity import Expected, Identity, UnknownKey, claim, read_identity, verified_claims
+from holdfast.openid.identity import (
+    Expected,
+    Identity,
+    UnknownKey,
+    claim,
+    read_identity,
+    verified_claims,
+)
 from holdfast.openid.metadata import Metadata, metadata_url, read_keys, read_metadata
 
 WITHIN = 10.0  # seconds for each thing that is asked

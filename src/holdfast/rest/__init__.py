@@ -4,36 +4,31 @@ The JSON door: the paths, fields and status codes of WSO2's publisher REST API, 
 
 from fastapi import Depends, FastAPI
 
-from holdfast.rest import (
+from holdfast.rest import certificate_content, errors, self_description
+from holdfast.rest.access import oauth, own_account, tokens, users
+from holdfast.rest.access.senders import sender as sender
+from holdfast.rest.catalog import (
     apis,
-    archives,
-    caller_certificates,
-    certificate_content,
-    client_certificates,
     definitions,
-    endpoint_certificates,
-    errors,
-    failures,
-    gateways,
     lifecycle,
-    metrics,
-    oauth,
-    own_account,
-    probing,
     publisher_settings,
-    removed_certificates,
-    rotation,
     searching,
-    self_description,
-    tokens,
-    trust_settings,
-    users,
     validation,
 )
+from holdfast.rest.failures import failures
+from holdfast.rest.identities import caller_certificates, gateway_identities
 from holdfast.rest.inputs import refuse_unknown_inputs
 from holdfast.rest.json_limit import JsonLimit
 from holdfast.rest.prefixes import Prefixes
-from holdfast.rest.senders import sender as sender
+from holdfast.rest.probing import probes
+from holdfast.rest.publishing import gateways, metrics
+from holdfast.rest.transfer import archives
+from holdfast.rest.trust import (
+    endpoint_certificates,
+    removed_certificates,
+    rotation,
+    trust_settings,
+)
 from holdfast.services.runtime import Runtime
 
 
@@ -55,8 +50,8 @@ def create_door(runtime: Runtime) -> FastAPI:
         rotation,
         removed_certificates,
         trust_settings,
-        probing,
-        client_certificates,
+        probes,
+        gateway_identities,
         failures,
         gateways,
         searching,

@@ -9,10 +9,10 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.rest.authentication import Caller, Running
+from holdfast.rest.access.authentication import Caller, Running
 from holdfast.rest.errors import PREFIX
-from holdfast.services import trust
 from holdfast.services.errors import NotFound
+from holdfast.services.trust import endpoint_certificates
 
 router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
 Previous = Annotated[bool, Query(description="The previous certificates, which are trusted until they are retired.")]
@@ -26,7 +26,7 @@ _PEM_TYPES = ("application/x-pem-file", "application/pem-certificate-chain")
 )
 def get_content(running: Running, caller: Caller, alias: str, request: Request, previous: Previous = False) -> Response:
     """Download what is under *alias*: DER for one certificate, PEM for several or when the client accepts only that."""
-    entry = trust.get_certificate(running.store, caller, alias)
+    entry = endpoint_certificates.get_certificate(running.store, caller, alias)
     if previous and not entry.previous:
         raise NotFound("previous certificate of", alias)
     return download(request, entry.alias, entry.previous if previous else entry.certificates)

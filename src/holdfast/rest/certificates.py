@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from fastapi import UploadFile
 
-from holdfast.certificates import parsing
-from holdfast.certificates.findings import Finding
+from holdfast.certificates.findings.examination import Finding
+from holdfast.certificates.formats import parsing
 from holdfast.certificates.presented import Unreadable
 
 

@@ -4,7 +4,7 @@ How far the trust of an origin, or who may call an API, has come at the gateways
 
 from typing import Any
 
-from holdfast.services.enforcement import Enforcement
+from holdfast.services.publishing.enforcement import Enforcement
 from holdfast.services.runtime import Runtime
 
 

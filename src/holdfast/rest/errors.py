@@ -24,7 +24,6 @@ from holdfast.apis.errors import (
 from holdfast.certificates.errors import CertificateError
 from holdfast.rest.challenges import challenges
 from holdfast.rest.prefixes import PREFIX as PREFIX
-from holdfast.sealing import CannotUnseal
 from holdfast.services.errors import (
     Busy,
     CertificateExpired,
@@ -46,6 +45,7 @@ from holdfast.services.errors import (
     TooManyTests,
 )
 from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly, unwritable
+from holdfast.store.sealing import CannotUnseal
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from holdfast.rest.authentication import Caller
+from holdfast.rest.access.authentication import Caller
 
 MAX_PROBLEMS = 20  # of thousands of parameters, each with a sentence
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")

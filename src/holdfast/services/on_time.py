@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 from holdfast.services.background import wake_on_write
-from holdfast.services.runtime import utc_now
 from holdfast.store.database import Store
 
 LONGEST_SLEEP = 60.0  # seconds; clocks are set, machines sleep
@@ -18,22 +17,23 @@ Step = Callable[[Store, datetime], datetime | None]
 class OnTime:
     """Takes a step whenever it is due. Lives on one event loop."""
 
-    def __init__(self, store: Store, step: Step) -> None:
+    def __init__(self, store: Store, step: Step, now: Callable[[], datetime]) -> None:
         """*step* does in a thread what is due at a time, and says when it is due again; None: only after a change."""
         self._store = store
         self._step = step
+        self._now = now
         self._wake = wake_on_write(store)
 
     async def begin(self) -> None:
         """Do what was due while nobody was here."""
-        await asyncio.to_thread(self._step, self._store, utc_now())
+        await asyncio.to_thread(self._step, self._store, self._now())
 
     async def follow(self) -> None:
         """Do what is due at its time, until cancelled."""
         while True:
             self._wake.clear()
-            following = await asyncio.to_thread(self._step, self._store, utc_now())
-            left = LONGEST_SLEEP if following is None else (following - utc_now()).total_seconds()
+            following = await asyncio.to_thread(self._step, self._store, self._now())
+            left = LONGEST_SLEEP if following is None else (following - self._now()).total_seconds()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(max(left, 0.0), LONGEST_SLEEP)):
                     await self._wake.wait()

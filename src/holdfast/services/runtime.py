@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from holdfast.apis.endpoint import Environment
-from holdfast.gateway.cache import Cache
-from holdfast.sealing import Sealing
-from holdfast.services.accounts import Accounts
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.services.access.accounts import Accounts
+from holdfast.services.access.single_sign_on import SingleSignOn
 from holdfast.services.background import Background
-from holdfast.services.enforcement import Enforcements
-from holdfast.services.failures import Failures
-from holdfast.services.listening import ListenerState, Listening
-from holdfast.services.probing import Probes
+from holdfast.services.failures.failures import Failures
+from holdfast.services.probing.probes import Probes
+from holdfast.services.publishing.enforcement import Enforcements
+from holdfast.services.publishing.listening import ListenerState, Listening
 from holdfast.services.server_certificates import ServerCertificates, nothing_presented
-from holdfast.services.single_sign_on import SingleSignOn
 from holdfast.store.database import Store
+from holdfast.store.sealing import Sealing
 
 
 def utc_now() -> datetime:

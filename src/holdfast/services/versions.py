@@ -6,11 +6,11 @@ import hashlib
 import json
 from dataclasses import asdict, replace
 
-from holdfast.apis.caller_certificate import CallerCertificate
-from holdfast.apis.description import Described, full
-from holdfast.apis.documents import write_json
-from holdfast.apis.endpoint_certificate import EndpointCertificate
-from holdfast.apis.trust_settings import TrustSettings
+from holdfast.apis.catalog.description import Described, full
+from holdfast.apis.definitions.documents import write_json
+from holdfast.apis.identities.caller_certificate import CallerCertificate
+from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
+from holdfast.apis.trust.trust_settings import TrustSettings
 from holdfast.services.errors import ContentChanged
 
 Expected = frozenset[str] | None  # the tags of which one must be the present one; None: whatever it is

@@ -14,13 +14,19 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from holdfast.store.copies import copy_before_migration
 from holdfast.store.errors import StoreForeign, StoreTooNew, StoreUnreadable
-from holdfast.store.integrity import check_before_start
-from holdfast.store.restoring import finish
-from holdfast.store.revisions import MIGRATIONS, is_foreign, known_revisions, newest_revision, revision_of
+from holdfast.store.recovery.copies import copy_before_migration
+from holdfast.store.recovery.integrity import check_before_start
+from holdfast.store.recovery.restoring import finish
+from holdfast.store.recovery.write_ahead_log import check_log, count_transaction
+from holdfast.store.revisions import (
+    MIGRATIONS,
+    is_foreign,
+    known_revisions,
+    newest_revision,
+    revision_of,
+)
 from holdfast.store.sqlite import SqliteEngine, reading
-from holdfast.store.write_ahead_log import check_log, count_transaction
 
 log = structlog.get_logger()
 

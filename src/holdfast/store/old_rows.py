@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from holdfast.store.removed_certificates import KEEP_REMOVED
 from holdfast.store.tables import (
     AuditEventRow,
     ChangeRow,
@@ -21,6 +20,7 @@ from holdfast.store.tables import (
     SessionRow,
     TokenRow,
 )
+from holdfast.store.trust.removed_certificates import KEEP_REMOVED
 
 BATCH = 500
 KEEP_CHANGES = timedelta(days=1)  # publishers see change rows within milliseconds

@@ -6,9 +6,9 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
-from holdfast.apis.caller_certificate import requires_certificate
-from holdfast.apis.endpoint import parse_endpoint
+from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.identities.caller_certificate import requires_certificate
 from holdfast.store.revisions import known_revisions, tables_of
 
 OBEYED_SINCE = "0009"  # the revision that made APIs require certificates if their descriptions ask for them

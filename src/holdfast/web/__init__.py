@@ -5,28 +5,16 @@ The HTML door: pages for people, made on the server. All but the drop zone and t
 from fastapi import FastAPI
 
 from holdfast.services.runtime import Runtime
-from holdfast.web import (
-    account,
-    api_docs,
-    apis,
-    certificates,
-    client_certificates,
-    endpoints,
-    errors,
-    failures,
-    lifecycle,
-    live,
-    rotation,
-    sign_in,
-    single_sign_on,
-    testing,
-    tokens,
-    trust_settings,
-    unused_trust,
-    users,
-)
-from holdfast.web.senders import sender as sender
+from holdfast.web import api_docs, errors
+from holdfast.web.access import account, sign_in, single_sign_on, tokens, users
+from holdfast.web.access.senders import sender as sender
+from holdfast.web.catalog import apis, endpoints, lifecycle
+from holdfast.web.failures import failures
+from holdfast.web.identities import gateway_identities
+from holdfast.web.probing import testing
+from holdfast.web.publishing import live
 from holdfast.web.static_files import mount_static_files
+from holdfast.web.trust import certificates, rotation, trust_settings, unused_trust
 
 
 def create_door(runtime: Runtime) -> FastAPI:
@@ -42,7 +30,7 @@ def create_door(runtime: Runtime) -> FastAPI:
         endpoints,
         lifecycle,
         certificates,
-        client_certificates,
+        gateway_identities,
         trust_settings,
         failures,
         live,

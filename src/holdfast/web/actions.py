@@ -4,10 +4,10 @@ The one button beside a failure: what it is called, and where it leads.
 
 from urllib.parse import quote
 
-from holdfast.apis.endpoint import Environment
-from holdfast.gateway.explanations import Action
-from holdfast.services.permissions import Permission
-from holdfast.services.principal import Principal
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.gateway.failures.explanations import Action
+from holdfast.services.access.permissions import Permission
+from holdfast.services.access.principal import Principal
 
 _TARGETS: dict[Action, tuple[Permission, str, str]] = {
     Action.IMPORT_CERTIFICATE: (

@@ -2,20 +2,21 @@
 What the pages of an API may be about: its own endpoints, and the certificates of their origins.
 """
 
-from holdfast.apis.api import Api
-from holdfast.apis.endpoint import parse_endpoint
-from holdfast.apis.endpoint_certificate import EndpointCertificate
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
-from holdfast.services import catalog, trust
+from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog import apis
 from holdfast.services.errors import NotFound
-from holdfast.services.principal import Principal
 from holdfast.services.runtime import Runtime
+from holdfast.services.trust import endpoint_certificates
 
 
 def get_certificate_of(running: Runtime, who: Principal, api_id: str, alias: str) -> tuple[Api, EndpointCertificate]:
     """Find an API and an endpoint certificate for one of its origins. Raises NotFound, as for one that isn't there."""
-    api = catalog.get_api(running.store, who, api_id)
-    entry = trust.get_certificate(running.store, who, alias)
+    api = apis.get_api(running.store, who, api_id)
+    entry = endpoint_certificates.get_certificate(running.store, who, alias)
     if entry.origin not in _origins(api):
         raise NotFound("endpoint certificate", alias)
     return api, entry

@@ -18,8 +18,8 @@ from starlette.responses import Response
 from holdfast.apis.errors import InvalidField
 from holdfast.services.errors import Busy, EndpointNeedsNoCertificate, NotFound, NotPermitted
 from holdfast.store.errors import StoreBusy, StoreFailure, StoreFull, StoreReadOnly, unwritable
+from holdfast.web.access.session import NotSignedIn, visitor_if_known
 from holdfast.web.rendering import render, wants_part
-from holdfast.web.session import NotSignedIn, visitor_if_known
 
 log = structlog.get_logger()
 

@@ -13,14 +13,14 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from holdfast.apis.api import DEFAULT_ORGANIZATION
+from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.validity import Status, status_of
-from holdfast.services import trust_settings
-from holdfast.services.failures import Failure
-from holdfast.services.permissions import Permission
-from holdfast.services.principal import Principal
+from holdfast.services.access.permissions import Permission
+from holdfast.services.access.principal import Principal
+from holdfast.services.failures.failures import Failure
 from holdfast.services.runtime import Runtime
+from holdfast.services.trust import trust_settings
 from holdfast.web.actions import action_target
 from holdfast.web.commands import as_commands
 from holdfast.web.static_files import static_url

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from holdfast.apis.caller_certificate import requires_certificate, requiring_certificate
-from holdfast.apis.connection_settings import REST_NAMES
-from holdfast.cli.apis import endpoint_config
-from holdfast.cli.certificates import PATH as CERTIFICATES
-from holdfast.cli.client import Client, segment
+from holdfast.apis.catalog.connection_settings import REST_NAMES
+from holdfast.apis.identities.caller_certificate import requires_certificate, requiring_certificate
+from holdfast.cli.catalog.apis import endpoint_config
 from holdfast.cli.declaration.existing import read_certificate
 from holdfast.cli.declaration.interruption import deferred_interrupt
 from holdfast.cli.declaration.overtaken import explain_overtaking
@@ -19,8 +17,10 @@ from holdfast.cli.declaration.steps import Action, ApiStep, CertificateStep, Ste
 from holdfast.cli.declaration.trusted import fingerprints
 from holdfast.cli.declaration.wanted import ApiKey, WantedApi, WantedCertificate
 from holdfast.cli.failures import CannotConnect, CommandFailed, Interrupted, Refused
-from holdfast.cli.progress import counted
-from holdfast.cli.trust import SETTINGS
+from holdfast.cli.requests.client import Client, segment
+from holdfast.cli.terminal.progress import counted
+from holdfast.cli.trust.certificates import PATH as CERTIFICATES
+from holdfast.cli.trust.trust_settings import SETTINGS
 
 OURS = frozenset(REST_NAMES.values())  # in the config of an endpoint
 

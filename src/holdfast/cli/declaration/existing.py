@@ -6,21 +6,21 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from holdfast.apis.caller_certificate import requires_certificate
-from holdfast.apis.endpoint import parse_endpoint
+from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.identities.caller_certificate import requires_certificate
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.errors import CertificateError
-from holdfast.certificates.parsing import parse
+from holdfast.certificates.formats.parsing import parse
 from holdfast.certificates.revocation import RevocationList, read_revocation_lists
-from holdfast.cli.apis import endpoint_connection, endpoint_url
-from holdfast.cli.certificates import PATH as CERTIFICATES
-from holdfast.cli.client import Client, segment
+from holdfast.cli.catalog.apis import endpoint_connection, endpoint_url
 from holdfast.cli.declaration.trusted import Trusted, fingerprints, from_answer
 from holdfast.cli.declaration.wanted import ApiKey, Wanted
 from holdfast.cli.failures import CannotConnect, CommandFailed, Refused
-from holdfast.cli.progress import counted
-from holdfast.cli.trust import SETTINGS
+from holdfast.cli.requests.client import Client, segment
+from holdfast.cli.terminal.progress import counted
+from holdfast.cli.trust.certificates import PATH as CERTIFICATES
+from holdfast.cli.trust.trust_settings import SETTINGS
 
 EXCEPTIONS = "/endpoints/trust-exceptions"
 

@@ -8,8 +8,6 @@ from urllib.parse import quote
 
 import yaml
 
-from holdfast.cli.certificates import PATH as CERTIFICATES
-from holdfast.cli.client import Client
 from holdfast.cli.declaration.existing import (
     detailed_api,
     origin_of,
@@ -20,9 +18,11 @@ from holdfast.cli.declaration.existing import (
 )
 from holdfast.cli.declaration.plan import DEFAULTS
 from holdfast.cli.declaration.reading import FORMAT
-from holdfast.cli.files import make_folder, write_file
-from holdfast.cli.output import tell
-from holdfast.cli.progress import counted
+from holdfast.cli.requests.client import Client
+from holdfast.cli.terminal.files import make_folder, write_file
+from holdfast.cli.terminal.output import tell
+from holdfast.cli.terminal.progress import counted
+from holdfast.cli.trust.certificates import PATH as CERTIFICATES
 
 FILE = "holdfast.yaml"
 CERTIFICATE_FOLDER = "certificates"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeVar
 
-from holdfast.apis.core_schema import is_null, read_boolean
+from holdfast.apis.definitions.core_schema import is_null, read_boolean
+from holdfast.apis.definitions.nodes import Mapping, Node, Scalar, Sequence
 from holdfast.apis.errors import InvalidField, InvalidFields
-from holdfast.apis.nodes import Mapping, Node, Scalar, Sequence
 from holdfast.certificates.errors import CertificateError
 from holdfast.cli.failures import WrongFile
 

@@ -5,13 +5,13 @@ What somebody else changed after a plan was made, when the publisher refuses to 
 from collections.abc import Iterator
 from typing import Any
 
-from holdfast.cli.client import Client
 from holdfast.cli.declaration.existing import detailed_api, read_certificate, read_trust
 from holdfast.cli.declaration.plan import DEFAULTS
 from holdfast.cli.declaration.steps import ApiStep, CertificateStep, Step, TrustStep
 from holdfast.cli.declaration.trusted import SHORT, Trusted
 from holdfast.cli.declaration.wording import show_text, show_value
 from holdfast.cli.failures import CommandFailed, Refused
+from holdfast.cli.requests.client import Client
 
 MOVED = {404, 412}  # Not Found, Precondition Failed
 _REMEDY = "Look at `holdfast diff` again, then apply: nothing of theirs was overwritten."

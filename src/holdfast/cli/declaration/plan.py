@@ -7,9 +7,14 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from holdfast.apis.connection_settings import ConnectionSettings
-from holdfast.apis.lifecycle import State, transitions_from
-from holdfast.cli.declaration.certificate_plan import Ends, plan_certificates, previous_notes, prune_certificates
+from holdfast.apis.catalog.connection_settings import ConnectionSettings
+from holdfast.apis.catalog.lifecycle import State, transitions_from
+from holdfast.cli.declaration.certificate_plan import (
+    Ends,
+    plan_certificates,
+    previous_notes,
+    prune_certificates,
+)
 from holdfast.cli.declaration.existing import Existing, ExistingApi
 from holdfast.cli.declaration.fields import Problems
 from holdfast.cli.declaration.refusals import refuse_indistinguishable, refuse_taken

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from holdfast.apis.api import check_context, check_description, check_name, check_version
-from holdfast.apis.connection_settings import ConnectionSettings, read_connection
-from holdfast.apis.endpoint import Endpoint, parse_endpoint
-from holdfast.apis.endpoint_certificate import check_alias
+from holdfast.apis.catalog.api import check_context, check_description, check_name, check_version
+from holdfast.apis.catalog.connection_settings import ConnectionSettings, read_connection
+from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
+from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.definitions.nodes import Bounds, Unreadable, read_nodes
 from holdfast.apis.errors import InvalidField
-from holdfast.apis.lifecycle import State
-from holdfast.apis.nodes import Bounds, Unreadable, read_nodes
-from holdfast.apis.trust_draft import TrustDraft, check_draft
-from holdfast.apis.trust_settings import AnchorMode, TrustSettings
+from holdfast.apis.trust.endpoint_certificate import check_alias
+from holdfast.apis.trust.trust_draft import TrustDraft, check_draft
+from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.parsing import MAX_BYTES as MAX_CERTIFICATE_FILE
-from holdfast.certificates.parsing import parse
+from holdfast.certificates.formats.parsing import MAX_BYTES as MAX_CERTIFICATE_FILE
+from holdfast.certificates.formats.parsing import parse
 from holdfast.cli.declaration.fields import Fields, Place, Problems
 from holdfast.cli.declaration.wanted import Wanted, WantedApi, WantedCertificate, WantedTrust
 from holdfast.cli.failures import WrongFile
-from holdfast.cli.files import expand_home, read_file, read_input
+from holdfast.cli.terminal.files import expand_home, read_file, read_input
 
 FORMAT = "1"
 MAX_FILE = 16 * 1024 * 1024

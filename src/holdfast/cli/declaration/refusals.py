@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.parsing import MAX_CERTIFICATES
+from holdfast.certificates.formats.parsing import MAX_CERTIFICATES
 from holdfast.certificates.trust import indistinguishable
 from holdfast.cli.declaration.existing import Existing, ExistingApi
 from holdfast.cli.declaration.fields import Problems

@@ -12,7 +12,7 @@ from typing import Any
 from holdfast.cli.declaration.applying import Outcome, Result
 from holdfast.cli.declaration.steps import Action, CertificateStep, Detail, Plan, Step, TrustStep
 from holdfast.cli.declaration.wording import show_text, show_value
-from holdfast.cli.output import date
+from holdfast.cli.terminal.output import date
 
 MAX_NAMED = 20  # steps that a message lists
 _WIDE = 10_000  # columns where no terminal wraps lines

@@ -9,7 +9,7 @@ from typing import Any
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.cli.declaration.wording import show_text
-from holdfast.cli.output import grouped
+from holdfast.cli.terminal.output import grouped
 
 SHORT = 16  # hexadecimal digits of a fingerprint that people compare
 

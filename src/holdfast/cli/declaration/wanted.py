@@ -5,9 +5,9 @@ What files want there to be: APIs, endpoint certificates and trust settings, as 
 from dataclasses import dataclass, field
 from typing import Any
 
-from holdfast.apis.connection_settings import ConnectionSettings
-from holdfast.apis.endpoint import Endpoint
-from holdfast.apis.lifecycle import State
+from holdfast.apis.catalog.connection_settings import ConnectionSettings
+from holdfast.apis.catalog.endpoint import Endpoint
+from holdfast.apis.catalog.lifecycle import State
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.revocation import RevocationList
 from holdfast.cli.declaration.fields import Place

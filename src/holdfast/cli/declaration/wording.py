@@ -4,7 +4,7 @@ Values as a plan shows them, each on one line: what others wrote can't look like
 
 from typing import Any
 
-from holdfast.cli.text import plain
+from holdfast.cli.terminal.text import plain
 
 LONGEST = 200  # characters of a text that others wrote
 NOTHING = "nothing"

@@ -1,0 +1,3 @@
+"""
+APIs: names and contexts, endpoints and their connections, the lifecycle, the rest of their description.
+"""

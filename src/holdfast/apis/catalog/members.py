@@ -1,0 +1,77 @@
+"""
+Members of an API's description that Holdfast does not obey: kept as they were sent, and given back.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from holdfast.apis.definitions.documents import check_values, write_json
+from holdfast.apis.errors import InvalidField, UnreadableDocument
+from holdfast.apis.text import check_prose, check_visible
+from holdfast.certificates.formats.keys import has_mark_of_key
+
+MAX_MEMBERS = 256 * 1024  # bytes, as JSON
+MAX_DEPTH = 32
+# What Holdfast says itself, so that what is sent there is read over.
+OWN = frozenset(
+    {"id", "name", "description", "context", "version", "provider", "lifeCycleStatus", "workflowStatus"}
+    | {"createdTime", "updatedTime", "lastUpdatedTime", "hasThumbnail", "wsdlInfo", "wsdlUrl", "testKey"}
+    | {"monetization", "unusedTrust", "deletedTrust", "unusedInDefinition"}
+)
+# Whose texts people read as names: of tags, owners and the like.
+_NAMES = frozenset({"tags", "categories", "labels", "policies", "displayName", "businessInformation", "visibleRoles"})
+_SECURITY = ("endpointSecurity", "endpoint_security")
+_SECRETS = frozenset({"password", "clientsecret", "secret", "apikeyvalue", "secretkey", "accesstoken", "refreshtoken"})
+
+
+def check_members(members: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Give *members* as they are kept: without what Holdfast says itself, and without a backend's passwords.
+
+    Raises:
+        InvalidField: They are too large, too deep, no text, or hold a private key.
+    """
+    kept = {name: _within(name, value, secret=False) for name, value in members.items() if name not in OWN}
+    try:
+        check_values(kept, MAX_DEPTH)
+    except UnreadableDocument as error:
+        raise InvalidField("body", f"The description cannot be kept. {error}") from error
+    for name, value in kept.items():
+        check = check_visible if name in _NAMES else check_prose
+        for text in _texts(value):
+            check(text, name, f"'{name}'")
+    written = write_json(kept).encode()
+    if len(written) > MAX_MEMBERS:
+        raise InvalidField("body", f"The description is larger than {MAX_MEMBERS // 1024} KiB. Shorten it.")
+    if has_mark_of_key(written):
+        raise InvalidField("body", "The description holds a private key. Nothing was stored. Leave the key out.")
+    return kept
+
+
+def merge_members(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Put *change* over *before*, member by member; one that is None goes back to its default."""
+    return {name: value for name, value in {**before, **change}.items() if value is not None}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in (*value.keys(), *value.values()) if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
+def _without_secrets(value: Any, *, secret: bool) -> Any:
+    # A gateway does not sign in to backends, so their passwords have no use here.
+    if isinstance(value, dict):
+        return {
+            name: ""
+            if secret and name.lower() in _SECRETS and isinstance(part, str)
+            else _within(name, part, secret=secret)
+            for name, part in value.items()
+        }
+    return [_without_secrets(part, secret=secret) for part in value] if isinstance(value, list) else value
+
+
+def _within(name: str, part: Any, *, secret: bool) -> Any:
+    return _without_secrets(part, secret=secret or name in _SECURITY)

@@ -1,0 +1,67 @@
+"""
+Values for an API that nobody gave: made from what its definition says, so that they can be used.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from holdfast.apis.catalog.api import MAX_CONTEXT, MAX_DESCRIPTION, TENANT_PREFIX
+from holdfast.apis.text import check_prose
+
+MAX_VERSION = 30
+_OTHERWISE = "api"
+_NOT_IN_CONTEXT = re.compile(r"[^A-Za-z0-9._~-]+")
+_NOT_IN_VERSION = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def suggest_context(path: str, name: str) -> str:
+    """Make a context of the base *path* of a definition or, where nothing of that can be used, of the API's *name*."""
+    found = _context(path) or _context(name.lower().replace("/", " ")) or _OTHERWISE
+    if f"/{found}/".startswith(f"{TENANT_PREFIX}/"):  # the gateways keep it for themselves
+        found = f"{_OTHERWISE}/{found}"
+    return f"/{found}"
+
+
+def number_context(context: str) -> Iterator[str]:
+    """Give *context*, and then others that end with a number."""
+    yield context
+    for number in range(2, 10_000):
+        ending = f"-{number}"
+        yield context[: MAX_CONTEXT - len(ending)].rstrip("/-") + ending
+
+
+def suggest_version(version: str) -> str:
+    """Make a version that can be a part of a path."""
+    return _NOT_IN_VERSION.sub("-", _plain(version)).strip("-._")[:MAX_VERSION] or "1.0"
+
+
+def suggest_description(description: str) -> str:
+    """Shorten a description to what is kept, and leave out the characters that can't be."""
+    text = description.strip()
+    if not text.isprintable():
+        text = "".join(character for character in text if _is_kept(character))
+    return text if len(text) <= MAX_DESCRIPTION else f"{text[: MAX_DESCRIPTION - 1]}…"
+
+
+def _context(path: str) -> str:
+    segments = (_NOT_IN_CONTEXT.sub("-", _plain(segment)).strip("-.") for segment in path[:MAX_DESCRIPTION].split("/"))
+    kept = ""
+    for segment in filter(None, segments):
+        if len(kept) + 1 + len(segment) > MAX_CONTEXT:
+            break
+        kept = f"{kept}/{segment}" if kept else segment
+    return kept
+
+
+def _plain(text: str) -> str:
+    """Take the accents off."""
+    return "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+
+
+def _is_kept(character: str) -> bool:
+    try:
+        check_prose(character, "description", "")
+    except ValueError:
+        return False
+    return True

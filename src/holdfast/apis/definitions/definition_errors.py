@@ -1,0 +1,86 @@
+"""
+What in a definition is not as its specification demands, by the JSON Schemas of OpenAPI, in bounded work.
+
+What is said about an error is in schema_errors.py.
+"""
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from itertools import islice
+from typing import Any
+
+import jsonschema_rs
+
+from holdfast.apis.definitions.schema_errors import explain
+
+MAX_ERRORS = 20
+# Whether a definition is valid is quickly known, but the library makes all errors before it gives the first: 2 MB took
+# minutes. So they are asked of this many values at most (measured: 0.5 s).
+MAX_VALUES = 4_000
+# What may be empty, and whose members are judged each on its own.
+_SECTIONS = ("paths", "webhooks", "definitions", "parameters", "responses", "securityDefinitions", "tags", "servers")
+
+
+def find_errors(version: str, content: Any) -> list[str]:
+    """
+    Give sentences about what a definition of the specification *version* (such as 3.0) must not be; none: valid.
+
+    At most 20; of a definition with more than 4,000 values, those of the first member of a section that has any.
+    """
+    validator = _validator(version)
+    if validator.is_valid(content):
+        return []
+    if _has_more_values(content, MAX_VALUES):
+        content = _narrow(validator, content)
+        if _has_more_values(content, MAX_VALUES):
+            where = next((f"{name}/{key}: it" for name, section in _sections(content) for key in section), "It")
+            return [f"{where} is not as the specification demands, and too large to say where. Validate it in parts."]
+    errors = islice(validator.iter_errors(content), 2 * MAX_ERRORS)
+    return list(islice(dict.fromkeys(explain(errors)), MAX_ERRORS))
+
+
+@cache
+def _validator(version: str) -> jsonschema_rs.Validator:
+    schema = (files("holdfast.apis.definitions") / "schemas" / f"openapi-{version}.json").read_text("utf-8")
+    return jsonschema_rs.validator_for(json.loads(schema))
+
+
+def _has_more_values(content: Any, most: int) -> bool:
+    rest, count = [content], 0
+    while rest and count <= most:
+        each = rest.pop()
+        count += 1
+        if isinstance(each, dict | list):
+            rest += each.values() if isinstance(each, dict) else each
+    return count > most
+
+
+def _narrow(validator: jsonschema_rs.Validator, content: dict[str, Any]) -> dict[str, Any]:
+    """Leave out members of sections as long as what is left is wrong: of the last that is not, one is left."""
+    for name, section in _sections(content):
+        members = [*section.items()] if isinstance(section, dict) else [*section]
+        if not validator.is_valid(_with(content, name, section, [])):
+            members = []
+        while len(members) > 1:
+            half = members[: len(members) // 2]
+            is_wrong = not validator.is_valid(_with(content, name, section, half))
+            members = half if is_wrong else members[len(half) :]
+        content = _with(content, name, section, members)
+    return content
+
+
+def _sections(content: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    every = [(name, content.get(name)) for name in _SECTIONS]
+    components = content.get("components")
+    if isinstance(components, dict):
+        every += [(f"components/{name}", section) for name, section in components.items()]
+    return [(name, section) for name, section in every if isinstance(section, dict | list)]
+
+
+def _with(content: dict[str, Any], name: str, section: Any, members: list[Any]) -> dict[str, Any]:
+    """Give *content* with other members of a section."""
+    value = dict(members) if isinstance(section, dict) else members
+    top, _, inner = name.partition("/")
+    return content | {top: content[top] | {inner: value} if inner else value}

@@ -1,0 +1,135 @@
+"""
+JSON and YAML that others wrote, as plain values: how large, how deep and how often repeated is bounded.
+"""
+
+import json
+import re
+from typing import Any
+
+import yaml
+
+from holdfast.apis.definitions.core_schema import FLOAT, OF_BASE, read_scalar
+from holdfast.apis.definitions.nodes import (
+    Bounds,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    Unreadable,
+    read_nodes,
+)
+from holdfast.apis.errors import UnreadableDocument
+
+MAX_BYTES = 2 * 1024 * 1024
+MAX_SIZE = 2 * MAX_BYTES  # characters, with every alias of YAML written out
+MAX_DEPTH = 100
+MAX_NODES = 100_000  # of YAML, which is read a hundred times more slowly than JSON
+_BOUNDS = Bounds(MAX_DEPTH, MAX_NODES, MAX_SIZE, allows_references=True)
+_NOT_TEXT = "It holds characters that are no text. Leave these out."
+
+
+def read_document(data: bytes) -> Any:
+    """
+    Read JSON, or YAML by the core schema of YAML 1.2, into dicts, lists, texts, numbers, booleans and None.
+
+    Names in YAML are the text that is written: `200` is "200" and `1.10` is "1.10".
+
+    Raises:
+        UnreadableDocument: It is neither, too large, too deep, or grows too much when its aliases are followed.
+    """
+    if len(data) > MAX_BYTES:
+        raise UnreadableDocument(f"It is larger than {MAX_BYTES // 1024} KiB. Make it smaller.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableDocument("It is not in UTF-8. Save it in UTF-8.") from error
+    if not text.strip():
+        raise UnreadableDocument("It is empty.")
+    value = _read_json(text) if text.lstrip()[0] in "{[" else None
+    if value is None:
+        value = _read_yaml(data)
+    check_values(value)
+    return value
+
+
+def check_values(value: Any, max_depth: int = MAX_DEPTH) -> None:
+    """Raise UnreadableDocument for what is too deep, or cannot be written as JSON in UTF-8 without null characters."""
+    rest = [(value, 1)]
+    while rest:
+        each, depth = rest.pop()
+        if depth > max_depth:
+            raise UnreadableDocument(f"It is nested more than {max_depth} deep. Make it flatter.")
+        if isinstance(each, dict):
+            rest += [(part, depth + 1) for pair in each.items() for part in pair]
+        elif isinstance(each, list):
+            rest += [(part, depth + 1) for part in each]
+        elif isinstance(each, str) and ("\0" in each or not _is_text(each)):
+            raise UnreadableDocument(_NOT_TEXT)
+        elif isinstance(each, float) and each - each != 0:
+            raise UnreadableDocument("It holds a number that is infinite or none. JSON has no such numbers.")
+
+
+def write_json(value: Any) -> str:
+    """Write a value in one way only, so that equal values are equal texts."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def write_yaml(value: Any) -> str:
+    """Write a value as YAML, its members in their order."""
+    text: str = yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=120)
+    return text
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text) if not text.isascii() else True
+
+
+def _read_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None  # YAML says better what is wrong, and a flow mapping of YAML begins like JSON
+
+
+def _read_yaml(data: bytes) -> Any:
+    try:
+        return _value(read_nodes(data, _BOUNDS))
+    except Unreadable as error:
+        raise UnreadableDocument(f"It is neither JSON nor YAML that can be used. Line {error.line}: {error}") from error
+
+
+def _value(node: Node) -> Any:
+    match node:
+        case Scalar():
+            return read_scalar(node)
+        case Sequence():
+            return [_value(item) for item in node.items]
+        case Mapping():
+            return _merged(node) | {name: _value(each) for name, each in node.entries.items()}
+
+
+def _merged(node: Mapping) -> dict[str, Any]:
+    """Give what a mapping takes over by its merge key: of several mappings, the first wins."""
+    merged = node.merged.items if isinstance(node.merged, Sequence) else [node.merged] if node.merged else []
+    values: dict[str, Any] = {}
+    for each in reversed(merged):
+        if not isinstance(each, Mapping):
+            raise Unreadable(each.line, "<< merges mappings, and this is something else. Write it out.")
+        values |= _value(each)
+    return values
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # PyYAML has no types
+    """Writes no aliases: people read this."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write everything out."""
+        del data
+        return True
+
+
+# What only one of YAML 1.1 and 1.2 reads as something else than text is written in quotes.
+for _tag, _pattern in (("int", OF_BASE), ("float", FLOAT)):
+    _Dumper.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern.pattern})$"), list("-+.0123456789")
+    )

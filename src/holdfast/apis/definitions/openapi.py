@@ -1,0 +1,155 @@
+"""
+Definitions of APIs: OpenAPI 3.0, 3.1 and 3.2, Swagger 2.0.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from urllib.parse import unquote
+
+from holdfast.apis.definitions.definition_errors import MAX_ERRORS, find_errors
+from holdfast.apis.definitions.documents import read_document
+from holdfast.apis.definitions.schema_errors import MAX_MESSAGE
+from holdfast.apis.definitions.servers import Servers, read_servers
+from holdfast.apis.errors import InvalidDefinition, UnreadableDocument
+
+VERBS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
+_WITHOUT_PATCH = ("3.0", "3.1", "3.2")
+_VERSION = re.compile(r"3\.(0\.\d|[12]\.\d+)(-.+)?")
+_DATA = frozenset({"example", "examples", "default", "enum", "const"})  # what stands there refers to nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A path below the API and a method, in capitals."""
+
+    target: str
+    verb: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A definition that is valid; *content* is all of it, as plain values."""
+
+    openapi: str  # the version of the specification
+    name: str
+    version: str
+    description: str
+    context: str  # where it wants to be published, empty when it does not say
+    servers: Servers
+    operations: tuple[Operation, ...]
+    content: dict[str, Any]
+
+
+def read_definition(data: bytes) -> Definition:
+    """
+    Read a definition from JSON or YAML.
+
+    Raises:
+        InvalidDefinition: It cannot be read, or is not as its specification demands.
+    """
+    try:
+        content = read_document(data)
+    except UnreadableDocument as error:
+        raise InvalidDefinition([str(error)]) from error
+    return parse_definition(content)
+
+
+def parse_definition(content: Any) -> Definition:
+    """Judge and read a definition from plain values. Raises InvalidDefinition."""
+    version = _specification(content)
+    short = "2.0" if version == "2.0" else version[:3]
+    if problems := find_errors(short, content) or list(islice(_dangling(content), MAX_ERRORS)):
+        raise InvalidDefinition(problems)
+    return Definition(
+        openapi=version,
+        name=content["info"]["title"],
+        version=content["info"]["version"],
+        description=content["info"].get("description", ""),
+        context=_context(content),
+        servers=read_servers(content),
+        operations=tuple(_operations(content.get("paths", {}))),
+        content=content,
+    )
+
+
+def make_definition(
+    name: str, version: str, description: str, operations: Iterable[Operation], servers: Sequence[str]
+) -> dict[str, Any]:
+    """Make the definition of an API that has none: OpenAPI 3.0.1, with nothing but its operations."""
+    paths: dict[str, Any] = {}
+    for each in operations:
+        names = [part[1:-1] for part in each.target.split("/") if part.startswith("{") and part.endswith("}")]
+        parameters = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
+        described: dict[str, Any] = {"responses": {"200": {"description": "OK"}}}
+        if parameters:
+            described["parameters"] = parameters
+        if each.verb.lower() in VERBS:
+            paths.setdefault(each.target, {})[each.verb.lower()] = described
+    info = {"title": name, "version": version} | ({"description": description} if description else {})
+    return {"openapi": "3.0.1", "info": info, "servers": [{"url": server} for server in servers], "paths": paths}
+
+
+def _specification(content: Any) -> str:
+    """Read the version of the specification; one without its third number is written with a 0 there."""
+    found = content if isinstance(content, dict) else {}
+    version = found.get("openapi", found.get("swagger"))
+    written = str(version)  # YAML reads an unquoted 2.0 as a number
+    if "swagger" in found and written == "2.0":
+        found["swagger"] = "2.0"
+        return "2.0"
+    if "openapi" in found and written in _WITHOUT_PATCH:
+        found["openapi"] = f"{written}.0"
+        return f"{written}.0"
+    if isinstance(version, str) and "openapi" in found and _VERSION.fullmatch(version):
+        return version
+    if version is None:
+        raise InvalidDefinition(["It is not a definition of an API: it has neither 'openapi' nor 'swagger'."])
+    which, use = "OpenAPI" if "openapi" in found else "Swagger", "Use Swagger 2.0 or OpenAPI 3.0, 3.1 or 3.2"
+    if not isinstance(version, str | int | float) or written.startswith(tuple(f"{v}." for v in _WITHOUT_PATCH)):
+        shown = repr(version[:20]) if isinstance(version, str) else "this"
+        raise InvalidDefinition([f"{which.lower()}: {shown} is not a version. {use}, and write for example 3.0.3."])
+    raise InvalidDefinition([f"{which} {written[:20]} isn't supported. {use}, and write for example 3.0.3."])
+
+
+def _dangling(content: dict[str, Any]) -> Iterable[str]:
+    """Name the references into the definition itself that lead nowhere."""
+    rest: list[Any] = [content]
+    while rest:
+        each = rest.pop()
+        if isinstance(each, list):
+            rest += each
+        elif isinstance(each, dict):
+            reference = each.get("$ref")
+            if isinstance(reference, str) and reference.startswith("#/") and not _resolves(content, reference):
+                yield f"{reference[:MAX_MESSAGE]} is referred to and not there."
+            rest += [part for key, part in each.items() if key not in _DATA]
+
+
+def _resolves(content: Any, reference: str) -> bool:
+    """Follow a JSON pointer (RFC 6901) in the fragment of a reference."""
+    for token in unquote(reference[2:]).split("/"):
+        name = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(content, dict) and name in content:
+            content = content[name]
+        elif isinstance(content, list) and name.isdecimal() and int(name[:9]) < len(content):
+            content = content[int(name[:9])]
+        else:
+            return False
+    return True
+
+
+def _context(content: dict[str, Any]) -> str:
+    """Read the base path of Swagger, or what the described system writes instead."""
+    wanted = content.get("x-wso2-basePath", content.get("basePath", ""))
+    version: str = content["info"]["version"]
+    return wanted.rstrip("/").removesuffix("/{version}").removesuffix(f"/{version}") if isinstance(wanted, str) else ""
+
+
+def _operations(paths: Mapping[str, Any]) -> Iterable[Operation]:
+    for target, item in paths.items():
+        if target.startswith("/") and isinstance(item, dict):
+            yield from (Operation(target, verb.upper()) for verb in VERBS if verb in item)
+            yield from (Operation(target, verb) for verb in item.get("additionalOperations") or ())

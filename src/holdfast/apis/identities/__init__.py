@@ -1,0 +1,3 @@
+"""
+Who callers and gateways are: caller certificates and gateway identities.
+"""

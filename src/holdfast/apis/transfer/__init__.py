@@ -1,0 +1,3 @@
+"""
+APIs as archives, exported and imported.
+"""

@@ -1,0 +1,3 @@
+"""
+What is trusted for an endpoint: endpoint certificates and trust settings.
+"""

@@ -1,0 +1,109 @@
+"""
+May it vouch for others? The gateway believes an imported certificate more than the standards do.
+"""
+
+from collections.abc import Iterator
+
+from holdfast.certificates.findings.case import Case
+from holdfast.certificates.findings.finding import Code, Finding, Severity
+from holdfast.certificates.identity import ReferenceIdentifier
+from holdfast.certificates.name_constraints import NameConstraints
+
+
+def judge_authority(case: Case) -> Iterator[Finding]:
+    """Judge basicConstraints, keyCertSign and nameConstraints (RFC 5280, sections 4.2.1.9, 4.2.1.3, 4.2.1.10)."""
+    if case.certificate.extensions.lacks_key_cert_sign:
+        yield from _key_cert_sign(case)
+    else:
+        yield from _basic_constraints(case)
+    if case.certificate.extensions.name_constraints is None:
+        yield from _any_name(case)
+    else:
+        yield from _name_constraints(case, case.certificate.extensions.name_constraints)
+        yield from _critical(case, case.certificate.extensions.name_constraints)
+
+
+def _key_cert_sign(case: Case) -> Iterator[Finding]:
+    if not case.is_authority:
+        return
+    usage = case.certificate.extensions.key_usage
+    if case.may_be_presented and usage is not None and usage.digital_signature:
+        message = "It is a CA whose keyUsage lacks keyCertSign. It is believed itself, and nothing that it issued."
+        remedy = "Nothing, if it is the backend's own certificate. Else ask for one whose keyUsage has keyCertSign."
+        yield case.finding(Code.CA_WITHOUT_KEY_CERT_SIGN, Severity.INFO, message, remedy)
+        return
+    message = "Its keyUsage lacks keyCertSign. The gateway does not believe what it issued."
+    remedy = "Ask for a CA certificate whose keyUsage has keyCertSign, or import the backend's own certificate."
+    yield case.finding(Code.CA_WITHOUT_KEY_CERT_SIGN, Severity.ERROR, message, remedy)
+
+
+def _basic_constraints(case: Case) -> Iterator[Finding]:
+    certificate = case.certificate
+    remedy = "Ask for a CA certificate whose basicConstraints say CA:TRUE."
+    if certificate.extensions.basic_constraints is None:
+        if certificate.version == "V1":
+            return  # it cannot have any
+        if case.is_authority:
+            message = "A CA without basicConstraints. The gateway accepts it because it is imported; others do not."
+            yield case.finding(Code.CA_WITHOUT_BASIC_CONSTRAINTS, Severity.WARNING, message, remedy)
+        elif certificate.is_self_issued:
+            message = "It does not say whether it is a CA. The gateway believes it, and what it might issue."
+            remedy = "Nothing, if it is the backend's own certificate. CA:FALSE in basicConstraints says so."
+            yield case.finding(Code.CA_WITHOUT_BASIC_CONSTRAINTS, Severity.INFO, message, remedy)
+    elif case.is_authority and not certificate.is_ca:
+        why = "it issued another certificate of the file" if case.issued else "its keyUsage has keyCertSign"
+        message = f"It says that it is no CA, but {why}. The gateway accepts it because it is imported; others do not."
+        yield case.finding(Code.NOT_A_CA, Severity.WARNING, message, remedy)
+
+
+def _any_name(case: Case) -> Iterator[Finding]:
+    certificate = case.certificate
+    if not certificate.is_ca or not certificate.is_self_issued or certificate.extensions.lacks_key_cert_sign:
+        return
+    message = "Whoever has its key can vouch for any name, also for this endpoint's."
+    remedy = "To trust less, import the CA below it that issues for the backend, or the backend's own certificate."
+    yield case.finding(Code.CA_FOR_ANY_NAME, Severity.INFO, message, remedy)
+
+
+def _name_constraints(case: Case, constraints: NameConstraints) -> Iterator[Finding]:
+    if not case.references or not case.is_authority or (case.may_be_presented and case.is_named):
+        return
+    if not all(_forbids(constraints, reference) for reference in case.references):
+        return
+    message = f"Its name constraints do not let it vouch for {case.wanted}. The gateway refuses that name below it."
+    if all(reference.is_ip for reference in case.references):
+        message = "Its name constraints are about addresses. The gateway cannot check them, and refuses all below it."
+    remedy = f"Import a CA that may issue for {case.wanted}, or the backend's own certificate alone."
+    yield case.finding(Code.NAME_CONSTRAINTS, Severity.ERROR, message, remedy)
+
+
+def _critical(case: Case, constraints: NameConstraints) -> Iterator[Finding]:
+    if constraints.malformed:
+        message = "A part of its name constraints is empty. The gateway ignores that part."
+        if constraints.about_addresses:
+            message = (
+                "An address in its name constraints is malformed. The gateway rejects every address below it, and "
+                "checks host names as usual."
+            )
+        remedy = "Ask for a CA certificate with valid name constraints: other programs may reject what it issued."
+        yield case.finding(Code.UNREADABLE_EXTENSION, Severity.WARNING, message, remedy)
+    if not constraints.critical:
+        message = "Its name constraints are not critical, as they must be. The gateway obeys them; others may not."
+        remedy = "Ask for a CA certificate whose name constraints are critical."
+        yield case.finding(Code.NAME_CONSTRAINTS_NOT_CRITICAL, Severity.INFO, message, remedy)
+
+
+def _forbids(constraints: NameConstraints, reference: ReferenceIdentifier) -> bool:
+    if reference.is_ip:
+        return constraints.about_addresses
+    permitted, excluded = constraints.permitted_dns_names, constraints.excluded_dns_names
+    return any(_is_within(reference.value, each) for each in excluded) or (
+        bool(permitted) and not any(_is_within(reference.value, each) for each in permitted)
+    )
+
+
+def _is_within(name: str, constraint: str) -> bool:
+    """RFC 5280, section 4.2.1.10; a constraint that begins with a dot is for names below alone, as the gateway does."""
+    if not constraint or constraint.startswith("."):
+        return name.endswith(constraint)
+    return name == constraint or name.endswith(f".{constraint}")

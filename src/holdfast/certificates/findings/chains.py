@@ -1,0 +1,107 @@
+"""
+How the certificates of one file belong together: path lengths, gaps, order, those that are there twice, and those that
+cannot be told apart.
+
+To the gateway they are a set of trust anchors, not a chain; it needs no root and no order.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.findings.case import Case
+from holdfast.certificates.findings.finding import Code, Finding, Severity, shown
+from holdfast.certificates.trust import indistinguishable
+
+
+def judge_chains(cases: Sequence[Case]) -> Iterator[Finding]:
+    """Judge all certificates of a file together."""
+    by_fingerprint = {case.certificate.fingerprint: case for case in cases}
+    yield from _path_lengths(by_fingerprint)
+    if any(case.issued for case in cases) or any(case.certificate.is_ca for case in cases):
+        yield from _gaps(cases)
+    yield from _order(cases)
+    yield from _repeated(cases)
+    pairs = indistinguishable([case.certificate for case in cases])
+    for fingerprint in dict.fromkeys(other.fingerprint for _, other in pairs):
+        case = by_fingerprint[fingerprint]
+        subject = shown(case.certificate.subject)
+        message = f"A gateway cannot tell it from another {subject} in the file, and would believe only one."
+        remedy = "Import only the one that the backend presents, or ask for certificates with key identifiers."
+        yield case.finding(Code.INDISTINGUISHABLE, Severity.ERROR, message, remedy)
+
+
+def _path_lengths(by_fingerprint: dict[str, Case]) -> Iterator[Finding]:
+    told = set()
+    for case in by_fingerprint.values():
+        constraints = case.certificate.extensions.basic_constraints
+        if constraints is None or constraints.path_length is None:
+            continue
+        for deep in _cas_deeper_than(constraints.path_length, case, by_fingerprint):
+            if deep.fingerprint not in told:
+                told.add(deep.fingerprint)
+                yield _too_deep(by_fingerprint[deep.fingerprint], case.certificate, constraints.path_length)
+
+
+def _too_deep(case: Case, above: Certificate, limit: int) -> Finding:
+    allowed = f"at most {limit}" if limit else "no"
+    message = (
+        f"{shown(above.subject)} allows {allowed} CA below it, and this one is deeper. "
+        "The gateway believes it because it is imported; others do not."
+    )
+    remedy = "Ask the CA for a chain that keeps its path length, and keep this certificate imported until then."
+    return case.finding(Code.PATH_LENGTH_EXCEEDED, Severity.WARNING, message, remedy)
+
+
+def _cas_deeper_than(limit: int, case: Case, by_fingerprint: dict[str, Case]) -> Iterator[Certificate]:
+    """Find the CAs to which every way down from *case* is longer than *limit* (RFC 5280, section 4.2.1.9)."""
+    seen = {case.certificate.fingerprint}
+    level, depth = [case], 0
+    while level:
+        below = {each.fingerprint: each for above in level for each in above.issued if each.is_ca}
+        new = {fingerprint: each for fingerprint, each in below.items() if fingerprint not in seen}
+        depth += 1
+        if depth > limit:
+            yield from new.values()
+        seen |= new.keys()
+        level = [by_fingerprint[fingerprint] for fingerprint in new]
+
+
+def _gaps(cases: Sequence[Case]) -> Iterator[Finding]:
+    unused = any(case.certificate.is_ca and not case.issued for case in cases)
+    for case in cases:
+        certificate = case.certificate
+        if len(cases) == 1 or certificate.is_self_issued or case.issuers or not certificate.issuer:
+            continue
+        issuer = shown(certificate.issuer)
+        if case.is_authority:
+            message = f"Its issuer, {issuer}, is not in the file. The gateway does not need it."
+            remedy = "Nothing is to be done: what this CA issued is believed."
+            yield case.finding(Code.CHAIN_INCOMPLETE, Severity.INFO, message, remedy)
+        elif unused:
+            message = (
+                f"Its issuer, {issuer}, is not in the file, although a CA is. "
+                "The gateway believes this certificate; its successor it may refuse."
+            )
+            remedy = f"Add {issuer} to the file, unless the backend sends it."
+            yield case.finding(Code.CHAIN_INCOMPLETE, Severity.WARNING, message, remedy)
+
+
+def _order(cases: Sequence[Case]) -> Iterator[Finding]:
+    before: set[str] = set()
+    for case in cases:
+        if any(issuer.fingerprint in before for issuer in case.issuers):
+            issuer = shown(case.certificate.issuer)
+            message = f"It stands after its issuer, {issuer}. The gateway does not mind the order."
+            remedy = "If a server is to send this file: each certificate before its issuer."
+            yield case.finding(Code.CHAIN_OUT_OF_ORDER, Severity.INFO, message, remedy)
+            return
+        before.add(case.certificate.fingerprint)
+
+
+def _repeated(cases: Sequence[Case]) -> Iterator[Finding]:
+    for case in cases:
+        if case.times > 1:
+            times = "twice" if case.times == 2 else f"{case.times} times"
+            message = f"It stands in the file {times}. It is trusted once."
+            remedy = "Nothing is to be done. Was another certificate meant? Then it is missing in the file."
+            yield case.finding(Code.DUPLICATE, Severity.INFO, message, remedy)

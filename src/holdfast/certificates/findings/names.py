@@ -1,0 +1,135 @@
+"""
+The names in subjectAltName and the one that the gateway looks for (RFC 9525).
+"""
+
+import re
+from collections.abc import Iterator
+
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.findings.case import NAMED, Case
+from holdfast.certificates.findings.finding import Code, Finding, Severity, shown
+from holdfast.certificates.identity import is_wildcard_for_one_label
+from holdfast.certificates.public_suffixes import Suffix, suffix_of
+
+# An underscore is no part of a host name, but the gateway takes it, and so do resolvers.
+_HOST_NAME = re.compile(
+    r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*"
+)
+
+
+def judge_names(case: Case) -> Iterator[Finding]:
+    """Judge the wildcards, and whether a name of the backend is there in a certificate that it may present."""
+    yield from _wide_wildcards(case)
+    yield from _forbidden_wildcards(case)
+    yield from _invalid_names(case)
+    yield from _common_name(case)
+    if case.references and case.may_be_presented and not case.is_named:
+        yield _missing(case)
+
+
+def _missing(case: Case) -> Finding:
+    certificate, wanted = case.certificate, case.wanted
+    ask = f"Ask for a certificate with the subjectAltName {wanted}"
+    dns_names = [name.lower().rstrip(".") for name in certificate.dns_names]
+    common_names = {name.lower() for name in certificate.common_names}
+    for address in (reference.value for reference in case.references if reference.is_ip):
+        if address in dns_names or address in common_names:
+            where = "a dNSName" if address in dns_names else "the common name"
+            message = f"It has the address {address} as {where}; the gateway looks for an iPAddress."
+            remedy = (
+                f"Ask for a certificate with the subjectAltName {address} as iPAddress "
+                f"(with OpenSSL: subjectAltName=IP:{address})."
+            )
+            return case.finding(Code.ADDRESS_AS_DNS_NAME, Severity.WARNING, message, remedy)
+    names = certificate.dns_names + certificate.ip_addresses
+    named = next((shown(each.value) for each in case.references if each.value in common_names), "")
+    if named and not names:
+        message = f"It names {named} only as the common name; the gateway looks for it in subjectAltName."
+        return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
+    if case.is_authority:
+        message = f"It does not name {wanted}. A CA that signed the backend's certificate need not."
+        remedy = f"If it is the backend's own certificate, ask for one with the subjectAltName {wanted}."
+        return case.finding(Code.CA_WITHOUT_NAME, Severity.INFO, message, remedy)
+    if not names:
+        message = f"It names no host in subjectAltName; the gateway looks for {wanted} there."
+        return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
+    message = f"It has {_kinds(certificate)}; the gateway looks for {_wanted_kinds(case)}."
+    remedy = f"Use one of these names in the endpoint's URL, or ask for a certificate for {wanted}."
+    return case.finding(Code.NAME_MISMATCH, Severity.WARNING, message, remedy)
+
+
+def _wide_wildcards(case: Case) -> Iterator[Finding]:
+    wildcards = [name for name in case.certificate.dns_names if "*" in name]
+    wide = tuple(name for name in wildcards if _is_below_one_label(name) or _is_below(name, Suffix.ICANN))
+    if wide:
+        message = f"{_listed(wide)} stands for hosts of many owners."
+        if "*" in wide:
+            message += " The gateway matches no host with * alone."
+        remedy = "Ask for a certificate that names the backend's hosts, or a wildcard in its own domain."
+        yield case.finding(Code.WIDE_WILDCARD, Severity.WARNING, message, remedy)
+    shared = tuple(name for name in wildcards if name not in wide and _is_below(name, Suffix.PRIVATE))
+    if shared:
+        message = f"{_listed(shared)} stands for the hosts of all customers of one provider. The gateway accepts it."
+        remedy = "Nothing, if the backend runs at this provider and you trust the provider to present it."
+        yield case.finding(Code.WIDE_WILDCARD, Severity.INFO, message, remedy)
+
+
+def _is_below_one_label(name: str) -> bool:
+    label, _, rest = name.rstrip(".").partition(".")
+    return name == "*" or ("*" in label and bool(rest) and "." not in rest and "*" not in rest)
+
+
+def _is_below(name: str, suffix: Suffix) -> bool:
+    label, _, rest = name.rstrip(".").partition(".")
+    return "*" in label and bool(_HOST_NAME.fullmatch(rest)) and suffix_of(rest) is suffix
+
+
+def _forbidden_wildcards(case: Case) -> Iterator[Finding]:
+    forbidden = [name for name in case.certificate.dns_names if "*" in name.removeprefix("*.") and name != "*"]
+    obeyed = tuple(name for name in forbidden if is_wildcard_for_one_label(name.lower()))
+    remedy = "Ask for a certificate that names the hosts, or with a * for the whole left-most label."
+    if obeyed:
+        message = f"{_listed(obeyed)} has a * for a part of a label, which RFC 9525 forbids. The gateway accepts it."
+        yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.WARNING, message, remedy)
+    elif forbidden:
+        message = f"{_listed(tuple(forbidden))} has a * where RFC 9525 forbids it. The gateway matches no host with it."
+        yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.INFO, message, remedy)
+
+
+def _invalid_names(case: Case) -> Iterator[Finding]:
+    invalid = tuple(name for name in case.certificate.dns_names if "*" not in name and not _HOST_NAME.fullmatch(name))
+    if not invalid:
+        return
+    message = f"A dNSName is not a host name: {_listed(invalid)}. The gateway matches no host with it."
+    remedy = "Ask for a certificate with host names only: without a scheme, a port or a final dot."
+    yield case.finding(Code.INVALID_DNS_NAME, Severity.INFO, message, remedy)
+
+
+def _common_name(case: Case) -> Iterator[Finding]:
+    certificate = case.certificate
+    names = {name.lower() for name in certificate.dns_names + certificate.ip_addresses}
+    ignored = tuple(name for name in certificate.common_names if _is_host(name) and name.lower() not in names)
+    if not ignored or not names or case.is_authority:
+        return
+    message = f"Its common name, {_listed(ignored)}, is not among its subjectAltNames. The gateway ignores it."
+    remedy = "If the backend is called by that name, ask for a certificate with it as subjectAltName."
+    yield case.finding(Code.COMMON_NAME_IGNORED, Severity.INFO, message, remedy)
+
+
+def _is_host(text: str) -> bool:
+    return "." in text and bool(_HOST_NAME.fullmatch(text.removeprefix("*.")))
+
+
+def _kinds(certificate: Certificate) -> str:
+    """List the names with their kinds: one text can be a name of either kind, and only one of them counts."""
+    kinds = (("dNSName", certificate.dns_names), ("iPAddress", certificate.ip_addresses))
+    return " and ".join(f"the {kind} {_listed(names)}" for kind, names in kinds if names)
+
+
+def _wanted_kinds(case: Case) -> str:
+    kinds = {"iPAddress" if reference.is_ip else "dNSName" for reference in case.references}
+    return f"the {kinds.pop()} {case.wanted}" if len(kinds) == 1 else case.wanted
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(shown(name) for name in names[:NAMED])

@@ -1,0 +1,141 @@
+"""
+What is noticed about certificates that a backend presents: nobody has imported them, and each has its place in a chain.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from cryptography.x509.oid import ExtensionOID
+
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.choices import Role, role_of
+from holdfast.certificates.findings.case import Case, cases
+from holdfast.certificates.findings.finding import Code, Finding, Severity, shown
+from holdfast.certificates.identity import ReferenceIdentifier
+
+_POLICIES = ExtensionOID.CERTIFICATE_POLICIES.dotted_string
+_UNLESS_TRUSTED = "unless this certificate itself is trusted"
+Words = Callable[[Case, Finding], Finding | None]
+
+
+def presented_cases(
+    chain: Sequence[Certificate], references: Sequence[ReferenceIdentifier], now: datetime
+) -> list[Case]:
+    """Put each certificate of *chain*, the backend's own first, into its place."""
+    roles = {each.fingerprint: role_of(chain, position) for position, each in reversed(list(enumerate(chain)))}
+    return [replace(case, role=roles[case.certificate.fingerprint]) for case in cases(chain, references, now)]
+
+
+def as_presented(case: Case, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Say what *findings* about an imported certificate mean for a presented one; some mean nothing."""
+    for finding in findings:
+        words = _WORDS.get(finding.code)
+        said = words(case, finding) if words else finding
+        if said:
+            yield said
+
+
+def _rejected(case: Case) -> str:
+    return "the backend" if case.role is Role.LEAF else "chains through it"
+
+
+def _expired(case: Case, finding: Finding) -> Finding:
+    first, _, _ = finding.message.partition(". ")
+    message = f"{first.removesuffix('.')}. The gateway rejects {_rejected(case)}."
+    return replace(finding, message=message, remedy="Renew it at the backend.")
+
+
+def _to_renew(remedy: str) -> Words:
+    return lambda _, finding: replace(finding, remedy=remedy)
+
+
+def _nothing(case: Case, finding: Finding) -> None:
+    del case, finding
+
+
+def _signature(case: Case, finding: Finding) -> Finding:
+    algorithm = case.certificate.signature_algorithm
+    if "SHA1" in algorithm:
+        return replace(finding, message=f"Signed with {algorithm}, which can be forged. The gateway accepts it.")
+    message = f"Signed with {algorithm}, which can be forged. The gateway rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
+    return replace(finding, severity=Severity.ERROR, message=message)
+
+
+def _purposes(case: Case, finding: Finding) -> Finding:
+    message = f"Its extKeyUsage lacks serverAuth. The gateway rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
+    return replace(finding, severity=Severity.ERROR, message=message)
+
+
+def _unknown_critical(case: Case, finding: Finding) -> Finding:
+    named = shown(", ".join(case.certificate.extensions.unknown_critical))
+    message = (
+        f"The gateway does not know its critical extension {named}, and rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
+    )
+    return replace(finding, severity=Severity.ERROR, message=message)
+
+
+def _no_ca(case: Case, finding: Finding) -> Finding | None:
+    if case.role is Role.LEAF:
+        return None
+    message = "It is sent as a CA, but its basicConstraints do not say CA:TRUE. "
+    message += f"The gateway rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
+    return replace(finding, severity=Severity.ERROR, message=message)
+
+
+def _path_length(case: Case, finding: Finding) -> Finding:
+    del case
+    first, _, _ = finding.message.partition(". ")
+    remedy = "Ask the CA for a chain that keeps its path length."
+    return replace(finding, severity=Severity.ERROR, message=f"{first}. The gateway rejects the chain.", remedy=remedy)
+
+
+def _extension(case: Case, finding: Finding) -> Finding:
+    first, _, rest = finding.message.partition(". ")
+    if "imported" not in rest:
+        return finding
+    if _POLICIES in case.certificate.extensions.unreadable:
+        message = f"{first}. The gateway rejects {_rejected(case)}."
+        return replace(finding, severity=Severity.ERROR, message=message)
+    return replace(finding, message=f"{first}. The gateway ignores it.")
+
+
+def _empty_issuer(case: Case, finding: Finding) -> Finding:
+    message = f"Its issuer has no name. The gateway rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
+    return replace(finding, severity=Severity.WARNING, message=message)
+
+
+def _order(case: Case, finding: Finding) -> Finding:
+    message = f"It is sent after its issuer, {shown(case.certificate.issuer)}. The gateway accepts any order."
+    return replace(finding, message=message, remedy="Other clients may not: send each certificate before its issuer.")
+
+
+def _repeated(case: Case, finding: Finding) -> Finding:
+    times = "twice" if case.times == 2 else f"{case.times} times"
+    return replace(finding, message=f"It is sent {times}.", remedy="The gateway does not mind; send it once.")
+
+
+def _version(case: Case, finding: Finding) -> Finding | None:
+    return finding if case.role is Role.LEAF else None
+
+
+# What follows from a certificate that is sent and not imported; all other findings mean the same for both.
+_WORDS: dict[Code, Words] = {
+    Code.EXPIRED: _expired,
+    Code.EXPIRING: _to_renew("Renew it at the backend before then."),
+    Code.LONG_VALIDITY: _to_renew("Use certificates that are valid for at most 825 days."),
+    Code.WEAK_SIGNATURE: _signature,
+    Code.NO_SERVER_AUTH: _purposes,
+    Code.UNKNOWN_CRITICAL_EXTENSION: _unknown_critical,
+    Code.CA_WITHOUT_BASIC_CONSTRAINTS: _no_ca,
+    Code.NOT_A_CA: _no_ca,
+    Code.CA_FOR_ANY_NAME: _nothing,
+    Code.PATH_LENGTH_EXCEEDED: _path_length,
+    Code.UNREADABLE_EXTENSION: _extension,
+    Code.EMPTY_ISSUER: _empty_issuer,
+    Code.VERSION_1: _version,
+    Code.CHAIN_INCOMPLETE: _nothing,  # the verdict says where the chain ends
+    Code.INDISTINGUISHABLE: _nothing,
+    Code.CHAIN_OUT_OF_ORDER: _order,
+    Code.DUPLICATE: _repeated,
+}

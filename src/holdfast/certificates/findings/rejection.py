@@ -1,0 +1,72 @@
+"""
+Whether a gateway would reject a backend that presents what is in a file, once that file is imported.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.findings.case import Case, cases
+from holdfast.certificates.findings.examination import examine_all
+from holdfast.certificates.findings.finding import Code, Finding, Severity
+from holdfast.certificates.findings.strength import USABLE_ABOVE_A_LEAF
+from holdfast.certificates.identity import ReferenceIdentifier
+
+_ABOUT_NAMES = {Code.NAME_MISMATCH, Code.NO_SUBJECT_ALT_NAME, Code.ADDRESS_AS_DNS_NAME, Code.CA_WITHOUT_NAME}
+
+
+def reasons_to_reject(
+    certificates: Sequence[Certificate], references: Sequence[ReferenceIdentifier], now: datetime
+) -> list[Finding]:
+    """
+    Find out why a gateway would reject a backend that presents *certificates* for one of *references* (none: any name).
+
+    What counts are the certificates that issued no other of the file: the backend's own, or a CA that issued it. One of
+    them that would be accepted is enough, because a backend may present any of them. No reason: it would be accepted.
+    """
+    findings = examine_all(certificates, references, now)
+    if ambiguous := [each for each in findings if each.code is Code.INDISTINGUISHABLE]:
+        return ambiguous  # such a file isn't imported
+    judged = cases(certificates, references, now)
+    reasons = [_reasons(case, judged, findings) for case in judged if not case.issued]
+    return [] if not all(reasons) else [finding for each in reasons for finding in each]
+
+
+def _reasons(case: Case, judged: Sequence[Case], findings: Sequence[Finding]) -> list[Finding]:
+    path = _with_issuers(case, judged)
+    issues = _is_meant_to_issue(case)
+    errors = [each for each in findings if each.fingerprint in path and each.severity is Severity.ERROR]
+    if issues and case.certificate.public_key.algorithm in USABLE_ABOVE_A_LEAF:
+        errors = [each for each in errors if each.code is not Code.WEAK_KEY]
+    if errors or not case.references or case.is_named or issues:
+        return errors
+    of_it = (each for each in findings if each.fingerprint == case.certificate.fingerprint)
+    return [each for each in of_it if each.code in _ABOUT_NAMES]
+
+
+def _with_issuers(case: Case, judged: Sequence[Case]) -> set[str]:
+    """Give the fingerprints of a certificate and of all above it in the file."""
+    by_fingerprint = {each.certificate.fingerprint: each for each in judged}
+    path, waiting = set[str](), [case]
+    while waiting:
+        one = waiting.pop()
+        if one.certificate.fingerprint not in path:
+            path.add(one.certificate.fingerprint)
+            waiting += [by_fingerprint[issuer.fingerprint] for issuer in one.issuers]
+    return path
+
+
+def _is_meant_to_issue(case: Case) -> bool:
+    """
+    Say whether the backend more likely presents what this certificate issued than the certificate itself.
+
+    CA:TRUE alone doesn't say so: `openssl req -x509` writes it into every self-signed server certificate.
+    """
+    certificate = case.certificate
+    usage = certificate.extensions.key_usage
+    if usage is not None or not case.may_be_presented:
+        return not certificate.extensions.lacks_key_cert_sign
+    if not (certificate.is_ca or certificate.version == "V1") or not certificate.is_self_issued:
+        return False
+    hosts = {name.lower() for name in certificate.common_names}
+    return not certificate.subject_alt_names and not any(each.value in hosts for each in case.references)

@@ -1,0 +1,240 @@
+"""
+CRLs (RFC 5280, section 5): which ones make the gateway reject every certificate, and which are of less use than meant.
+
+Measured on Envoy 1.40 (tests/envoy/test_revocation_kinds.py).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import ExtensionOID, SignatureAlgorithmOID
+
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.extensions import extension_name
+from holdfast.certificates.findings.finding import Code, Finding, Severity, shown
+from holdfast.certificates.formats import der
+from holdfast.certificates.revocation import RevocationList
+from holdfast.certificates.trust import TrustSet
+
+E = TypeVar("E", bound=x509.ExtensionType)
+
+_KNOWN_IF_CRITICAL = {ExtensionOID.AUTHORITY_KEY_IDENTIFIER, ExtensionOID.ISSUING_DISTRIBUTION_POINT}
+_WITHOUT_DIGEST = {SignatureAlgorithmOID.ED25519}
+_DIGESTS = (hashes.SHA1, hashes.SHA224, hashes.SHA256, hashes.SHA384, hashes.SHA512)
+_DSA = {
+    SignatureAlgorithmOID.DSA_WITH_SHA1,
+    SignatureAlgorithmOID.DSA_WITH_SHA224,
+    SignatureAlgorithmOID.DSA_WITH_SHA256,
+    SignatureAlgorithmOID.DSA_WITH_SHA384,
+    SignatureAlgorithmOID.DSA_WITH_SHA512,
+}
+_TRUE = b"\x01\x01\xff"  # how DER writes that an extension is critical
+_NAMED = 3
+_REJECTS = "The gateway rejects every certificate of this CA."
+
+
+def judge_revocation(trust: TrustSet, now: datetime) -> list[Finding]:
+    """
+    Judge the CRLs of *trust*, and whether each imported CA has one, at *now* (aware).
+
+    Findings carry the fingerprint of the CRL, or of the certificate that lacks one; the worst come first.
+    """
+    if not trust.revocation:
+        return []
+    found = {crl: [*_judge(crl, trust, now)] for crl in trust.revocation}
+    signers = {crl: (crl.issuer, *map(crl.is_signed_by, trust.anchors)) for crl in found}
+    usable = {signers[crl] for crl, findings in found.items() if not any(map(_is_error, findings))}
+    every = [
+        _softened(each) if signers[crl] in usable else each for crl, findings in found.items() for each in findings
+    ]
+    return sorted([*every, *_missing(trust)], key=lambda each: list(Severity).index(each.severity))
+
+
+def _is_error(finding: Finding) -> bool:
+    return finding.severity is Severity.ERROR
+
+
+def _softened(finding: Finding) -> Finding:
+    """Say of a CRL beside a good one of the same CA that it is only of no use."""
+    if not _is_error(finding) or not finding.message.endswith(_REJECTS):
+        return finding
+    message = finding.message.removesuffix(_REJECTS) + "The gateway uses the other CRL of this CA."
+    return replace(finding, severity=Severity.WARNING, message=message)
+
+
+def _judge(crl: RevocationList, trust: TrustSet, now: datetime) -> Iterator[Finding]:
+    loaded = x509.load_der_x509_crl(crl.der)
+    yield from _lifetime(crl, now)
+    yield from _form(crl, loaded)
+    yield from _scope(crl, loaded, of_path=trust.revocation_of_path)
+    yield from _signature(crl, loaded)
+    yield from _identification(crl, loaded)
+    yield from _issuer(crl, trust.anchors)
+
+
+def _finding(code: Code, severity: Severity, about: RevocationList | Certificate, message: str, remedy: str) -> Finding:
+    if isinstance(about, RevocationList):
+        message = f"The CRL of {shown(about.issuer)} {message}"
+    return Finding(code, severity, message, remedy, about.fingerprint)
+
+
+def _lifetime(crl: RevocationList, now: datetime) -> Iterator[Finding]:
+    newer = "Get the CA's current CRL."
+    if crl.next_update and crl.next_update < crl.this_update:
+        message = f"ends before it begins. {_REJECTS}"
+        yield _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, message, newer)
+    elif crl.next_update and now > crl.next_update:
+        message = f"expired on {_time(crl.next_update)}. {_REJECTS}"
+        yield _finding(Code.CRL_EXPIRED, Severity.ERROR, crl, message, newer)
+    elif now < crl.this_update:
+        message = f"isn't valid before {_time(crl.this_update)}. {_REJECTS}"
+        remedy = "Wait until then, or check the clock of the machine that made it."
+        yield _finding(Code.CRL_NOT_YET_VALID, Severity.ERROR, crl, message, remedy)
+    if crl.next_update is None:
+        message = "has no nextUpdate. The gateway uses it forever, however old it is."
+        yield _finding(Code.CRL_WITHOUT_END, Severity.WARNING, crl, message, "Ask the CA for CRLs with a nextUpdate.")
+
+
+def _form(crl: RevocationList, loaded: x509.CertificateRevocationList) -> Iterator[Finding]:
+    unknown = dict.fromkeys(
+        extension_name(each.oid.dotted_string)
+        for each in loaded.extensions
+        if each.critical and each.oid not in _KNOWN_IF_CRITICAL
+    )
+    if unknown:
+        message = f"has a critical extension that the gateway doesn't know: {', '.join([*unknown][:_NAMED])}."
+        remedy = "Ask the CA for a CRL in which it isn't critical."
+        yield _unusable(crl, message, remedy)
+    elif of_entries := _critical_in_entries(crl, loaded):
+        message = f"has an entry with a critical extension that the gateway doesn't know: {of_entries}."
+        yield _unusable(crl, message, "Ask the CA for a CRL without it.")
+    if loaded.extensions and not _is_version_2(crl):
+        message = "is of version 1 and has extensions, which only version 2 may have. The gateway can't load it."
+        yield _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, message, "Ask the CA for a CRL of version 2.")
+
+
+def _unusable(crl: RevocationList, message: str, remedy: str) -> Finding:
+    return _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, f"{message} {_REJECTS}", remedy)
+
+
+def _critical_in_entries(crl: RevocationList, loaded: x509.CertificateRevocationList) -> str:
+    if _TRUE not in crl.der:  # spares looking through 20,000 entries
+        return ""
+    for entry in loaded:
+        try:
+            extensions = entry.extensions
+        except ValueError:
+            continue  # damaged ones don't matter to the gateway
+        for each in extensions:
+            if each.critical:
+                return extension_name(each.oid.dotted_string)
+    return ""
+
+
+def _scope(crl: RevocationList, loaded: x509.CertificateRevocationList, *, of_path: bool) -> Iterator[Finding]:
+    point = _extension(loaded, x509.IssuingDistributionPoint)
+    if point is None:
+        return
+    whole = "Ask the CA for a complete CRL."
+    if point.indirect_crl or point.only_some_reasons or point.only_contains_attribute_certs:
+        kind = "is an indirect CRL" if point.indirect_crl else "is about attribute certificates"
+        kind = "is only about some reasons of revocation" if point.only_some_reasons else kind
+        yield _unusable(crl, f"{kind}, which the gateway doesn't support.", whole)
+    elif point.full_name or point.relative_name:
+        message = "is for one distribution point. The gateway rejects certificates that don't name this point."
+        remedy = f"{whole} Or test the endpoint with it: certificates name the point in CRL distribution points."
+        yield _finding(Code.CRL_PARTIAL, Severity.WARNING, crl, message, remedy)
+    elif point.only_contains_ca_certs or (point.only_contains_user_certs and of_path):
+        what = "CA certificates" if point.only_contains_ca_certs else "certificates that aren't CAs"
+        message = f"is only about {what}. Without one about the others, the gateway rejects every certificate."
+        yield _finding(Code.CRL_PARTIAL, Severity.WARNING, crl, message, f"{whole} Or upload both in one file.")
+
+
+def _signature(crl: RevocationList, loaded: x509.CertificateRevocationList) -> Iterator[Finding]:
+    try:
+        digest = loaded.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        digest = None
+    oid = loaded.signature_algorithm_oid
+    is_known = isinstance(digest, _DIGESTS) and oid not in _DSA
+    if not is_known and oid not in _WITHOUT_DIGEST:
+        named = digest.name.upper() if digest else oid.dotted_string
+        message = f"is signed with {'DSA' if oid in _DSA else named}, which the gateway doesn't accept."
+        yield _unusable(crl, message, "Ask the CA for a CRL signed with SHA-256.")
+    elif isinstance(digest, hashes.SHA1):
+        message = "is signed with SHA-1, which can be forged. The gateway accepts it."
+        remedy = "Ask the CA for a CRL signed with SHA-256."
+        yield _finding(Code.CRL_WEAK_SIGNATURE, Severity.WARNING, crl, message, remedy)
+
+
+def _identification(crl: RevocationList, loaded: x509.CertificateRevocationList) -> Iterator[Finding]:
+    if _extension(loaded, x509.CRLNumber) is None:
+        message = "has no number, so nobody can tell which of two CRLs is newer. The gateway accepts it."
+        remedy = "If other programs reject it, ask the CA for CRLs with a cRLNumber."
+        yield _finding(Code.CRL_WITHOUT_NUMBER, Severity.INFO, crl, message, remedy)
+    authority = _extension(loaded, x509.AuthorityKeyIdentifier)
+    if authority is None or authority.key_identifier is None:
+        message = "has no authority key identifier. The gateway accepts it."
+        remedy = "Ask the CA for CRLs with one: only it tells a CA from its successor of the same name."
+        yield _finding(Code.CRL_WITHOUT_KEY_IDENTIFIER, Severity.INFO, crl, message, remedy)
+
+
+def _issuer(crl: RevocationList, anchors: Sequence[Certificate]) -> Iterator[Finding]:
+    same_name = [each for each in anchors if each.subject == crl.issuer]
+    signers = [each for each in same_name if crl.is_signed_by(each)]
+    if signers and not any(_may_sign(each) for each in signers):
+        message = "is signed by a certificate whose keyUsage lacks cRLSign. The gateway rejects what it issued."
+        remedy = "Ask for a CA certificate whose keyUsage has cRLSign, or don't check revocation for this CA."
+        yield _finding(Code.CRL_WITHOUT_CRL_SIGN, Severity.ERROR, crl, message, remedy)
+    elif not signers and same_name:
+        message = "isn't signed with the key of the imported certificate of this name."
+        remedy = "Get the CRL of the imported CA, or import the CA that signed this one."
+        yield _finding(Code.CRL_OF_ANOTHER_CA, Severity.WARNING, crl, message, remedy)
+    elif not signers:
+        message = "is of a CA that isn't imported. The gateway uses it only if the backend sends this CA's certificate."
+        yield _finding(Code.CRL_OF_ANOTHER_CA, Severity.INFO, crl, message, "Nothing, if the backend sends it.")
+
+
+def _missing(trust: TrustSet) -> Iterator[Finding]:
+    for anchor in trust.anchors:
+        subject = shown(anchor.subject)
+        is_issuer = anchor.is_self_issued or anchor.is_ca
+        is_checked = not anchor.is_self_issued and (trust.revocation_of_path or not anchor.is_ca)
+        if is_checked and not any(each.subject == anchor.issuer for each in trust.anchors):
+            message = f"The issuer of {subject} isn't imported, so nothing says whether it is revoked. The gateway "
+            message += "rejects it and what it issued."
+            remedy = f"Import {shown(anchor.issuer)} too, with its CRL; or check only the backend's certificate."
+        elif is_issuer and not any(crl.is_signed_by(anchor) for crl in trust.revocation):
+            what = "it and what it issued" if anchor.is_self_issued else "what it issued"
+            message = f"There is no CRL of {subject}. The gateway rejects {what}."
+            remedy = "Add its CRL to the file."
+        else:
+            continue
+        yield _finding(Code.CRL_MISSING, Severity.WARNING, anchor, message, remedy)
+
+
+def _may_sign(certificate: Certificate) -> bool:
+    usage = certificate.extensions.key_usage
+    return usage is None or usage.crl_sign
+
+
+def _is_version_2(crl: RevocationList) -> bool:
+    (element,) = der.read(crl.der)
+    first = element.children()[0].children()[0]
+    return first.tag == der.INTEGER
+
+
+def _extension(loaded: x509.CertificateRevocationList, kind: type[E]) -> E | None:
+    try:
+        return loaded.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,83 @@
+"""
+What a certificate may be used for: key usage, purposes, and extensions that nobody knows.
+"""
+
+from collections.abc import Iterator
+
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from holdfast.certificates.findings.case import Case
+from holdfast.certificates.findings.finding import Code, Finding, Severity, shown
+
+_SERVER = ExtendedKeyUsageOID.SERVER_AUTH.dotted_string
+_CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string
+
+
+def judge_usage(case: Case) -> Iterator[Finding]:
+    """Judge keyUsage, extKeyUsage and critical extensions (RFC 5280, sections 4.2.1.3, 4.2.1.12 and 4.2)."""
+    yield from _digital_signature(case)
+    yield from _server_auth(case)
+    yield from _unusual_purposes(case)
+    yield from _unknown_critical(case)
+
+
+def _digital_signature(case: Case) -> Iterator[Finding]:
+    usage = case.certificate.extensions.key_usage
+    if usage is None or usage.digital_signature or case.is_authority:
+        return
+    message = "Its keyUsage lacks digitalSignature. The gateway refuses a backend that presents it."
+    remedy = "Ask for a certificate whose keyUsage has digitalSignature, or that has no keyUsage."
+    yield case.finding(Code.NO_DIGITAL_SIGNATURE, Severity.ERROR, message, remedy)
+
+
+def _server_auth(case: Case) -> Iterator[Finding]:
+    purposes = case.certificate.extensions.purposes
+    if purposes is None or _SERVER in purposes:
+        return
+    remedy = "Ask for a certificate whose extKeyUsage has serverAuth, or that has no extKeyUsage."
+    if not case.may_be_presented:
+        message = "Its extKeyUsage says that it is not for servers. The gateway lets it vouch for them all the same."
+    elif case.checked_by:
+        message = (
+            "Its extKeyUsage lacks serverAuth. "
+            f"As its issuer, {case.checked_by}, is in the file too, the gateway refuses it."
+        )
+        yield case.finding(Code.NO_SERVER_AUTH, Severity.ERROR, message, remedy)
+        return
+    else:
+        message = (
+            "Its extKeyUsage lacks serverAuth. "
+            "The gateway accepts it only as long as no CA above it is imported for this endpoint."
+        )
+    yield case.finding(Code.NO_SERVER_AUTH, Severity.WARNING, message, remedy)
+
+
+def _unusual_purposes(case: Case) -> Iterator[Finding]:
+    purposes = case.certificate.extensions.purposes or ()
+    others = [purpose for purpose in purposes if purpose not in (_SERVER, _CLIENT)]
+    if _SERVER not in purposes or not others:
+        return
+    named = shown(", ".join(others))
+    message = f"Its extKeyUsage permits more than TLS: {named}. The gateway accepts it."
+    remedy = "If that is not meant, ask for a certificate for serverAuth only: a stolen key is of less use then."
+    yield case.finding(Code.UNUSUAL_PURPOSE, Severity.INFO, message, remedy)
+
+
+def _unknown_critical(case: Case) -> Iterator[Finding]:
+    unknown = case.certificate.extensions.unknown_critical
+    if not unknown:
+        return
+    named = shown(", ".join(unknown))
+    remedy = "Ask for a certificate in which this extension is not critical."
+    if case.checked_by and case.may_be_presented:
+        message = (
+            f"The gateway does not know its critical extension {named}. "
+            f"As its issuer, {case.checked_by}, is in the file too, the gateway refuses it."
+        )
+        yield case.finding(Code.UNKNOWN_CRITICAL_EXTENSION, Severity.ERROR, message, remedy)
+        return
+    message = (
+        f"The gateway does not know its critical extension {named}, and does not apply it. "
+        "It accepts the certificate because it is imported; others refuse it."
+    )
+    yield case.finding(Code.UNKNOWN_CRITICAL_EXTENSION, Severity.WARNING, message, remedy)

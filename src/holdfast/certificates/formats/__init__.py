@@ -1,0 +1,3 @@
+"""
+The files that certificates and keys come in: DER, PEM, PKCS#7, PKCS#8, PKCS#12, Java keystores.
+"""

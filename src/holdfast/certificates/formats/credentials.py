@@ -1,0 +1,181 @@
+"""
+Files that hold a private key and its certificates -> the two, checked to belong together.
+
+The opposite of `parsing`, where a private key is refused. Nothing that takes long is done before it is bounded.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from cryptography import x509
+
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.errors import (
+    CertificateMissing,
+    EmptyUpload,
+    KeyMismatch,
+    MalformedCertificate,
+    NotACertificate,
+    PrivateKeyMissing,
+    SeveralPrivateKeys,
+    UnusableKey,
+    UploadTooLarge,
+)
+from holdfast.certificates.formats import der, jks, keys, parsing, pem, pkcs7, pkcs12
+from holdfast.certificates.formats.der import SEQUENCE, Element, NotDer
+from holdfast.certificates.formats.derivation import Work
+from holdfast.certificates.formats.parsing import MAX_BYTES, Ignored, Upload
+from holdfast.certificates.formats.parts import Found, Part
+from holdfast.certificates.formats.private_keys import (
+    PrivateKey,
+    read_key,
+    read_old_encrypted,
+    split_old_encrypted,
+)
+
+MAX_CHAIN = 10
+_LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE", "PKCS7", "CMS", "PKCS12"}
+_TO_PKCS12 = "Convert it first: keytool -importkeystore -srckeystore FILE -destkeystore new.p12 -deststoretype pkcs12"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A private key, the chain that it belongs to (its own certificate first), and what was left out of the file."""
+
+    key: PrivateKey = field(repr=False)
+    chain: tuple[Certificate, ...]
+    ignored: tuple[Ignored, ...]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What one or two files hold."""
+
+    password: str | None = field(repr=False)
+    work: Work
+    key: PrivateKey | None = None
+    found: Found = field(default_factory=lambda: Found("a file of a key"))
+
+    def add_key(self, read: Callable[[], PrivateKey]) -> None:
+        # Refused before it is read: each costs work.
+        if self.key:
+            raise SeveralPrivateKeys
+        self.key = read()
+
+
+def read_credential(data: bytes, password: str | None, key: bytes = b"", work: Work | None = None) -> Credential:
+    """
+    Read a private key and its chain: PEM in any order, or PKCS#12; *key* is the file of the key when it is another.
+
+    *password* opens keys that are encrypted, and PKCS#12. *work* says where keys with many rounds of hashing are
+    derived; without it, such files are refused.
+
+    Raises:
+        CertificateError: Something is missing, cannot be used, or does not belong together.
+    """
+    found = _Found(password or None, work or Work())
+    for file in (data, key) if key else (data,):
+        _read(file, found)
+    if not found.key:
+        raise PrivateKeyMissing
+    if not found.found.parts:
+        raise CertificateMissing
+    chain, ignored = chain_of(found.key.spki_fingerprint, parsing.look_into(found.found))
+    return Credential(found.key, chain, ignored)
+
+
+def chain_of(spki_fingerprint: str, upload: Upload) -> tuple[tuple[Certificate, ...], tuple[Ignored, ...]]:
+    """
+    Put the certificates of *upload* in order: that of the key, then each one's issuer, without the root.
+
+    Raises:
+        KeyMismatch: None of them belongs to the key.
+    """
+    own = [each for each in upload.certificates if each.spki_fingerprint == spki_fingerprint]
+    if not own:
+        raise KeyMismatch(tuple(each.subject for each in upload.certificates))
+    chain = [max(own, key=lambda each: each.not_after)]
+    rest = [each for each in upload.certificates if each is not chain[0] and not each.is_self_issued]
+    while len(chain) < MAX_CHAIN and (issuer := _issuer(chain[-1], rest)):
+        chain.append(issuer)
+        rest.remove(issuer)
+    left = [each for each in upload.certificates if each not in chain]
+    why = "A backend that believes a root has it."
+    ignored = [
+        Ignored(each.subject or "(empty subject)", why if each.is_self_issued else "It is not of this key's chain.")
+        for each in left
+    ]
+    return tuple(chain), (*upload.ignored, *ignored)
+
+
+def _issuer(certificate: Certificate, others: Sequence[Certificate]) -> Certificate | None:
+    return next((each for each in others if each.subject == certificate.issuer and _signed(each, certificate)), None)
+
+
+def _signed(issuer: Certificate, certificate: Certificate) -> bool:
+    try:
+        x509.load_der_x509_certificate(certificate.der).verify_directly_issued_by(
+            x509.load_der_x509_certificate(issuer.der)
+        )
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, it is not the issuer
+        return False
+    return True
+
+
+def _read(data: bytes, found: _Found) -> None:
+    if not data.strip():
+        raise EmptyUpload
+    if len(data) > MAX_BYTES:
+        raise UploadTooLarge(MAX_BYTES)
+    if jks.is_keystore(data):
+        raise NotACertificate("a Java keystore, whose keys are not read here", _TO_PKCS12)
+    elements = _elements(data) if data[0] == SEQUENCE else []
+    if not elements:
+        _read_text(data, found)
+    for number, element in enumerate(elements, start=1):
+        _read_element(element, Part("The file", bytes(element.raw), number, len(elements)), "DER", found)
+
+
+def _elements(data: bytes) -> list[Element]:
+    try:
+        return der.read(data)
+    except NotDer:
+        return []
+
+
+def _read_element(element: Element, part: Part, format_name: str, found: _Found) -> None:
+    if keys.is_private_key(element):
+        passwords = [found.password] if found.password else []
+        found.add_key(lambda: read_key(element, passwords, found.work, format_name))
+    elif pkcs12.is_pkcs12(element):
+        _read_pkcs12(element, found)
+    elif pkcs7.is_pkcs7(element):
+        for each in pkcs7.read(element).parts:
+            found.found.add(each)
+    else:
+        found.found.add(part)
+
+
+def _read_pkcs12(element: Element, found: _Found) -> None:
+    certificates, inside = pkcs12.read_with_keys(element, found.password, found.work)
+    for part in certificates.parts:
+        found.found.add(part)
+    for key in inside.elements:
+        found.add_key(lambda key=key: read_key(key, inside.passwords, found.work, "PKCS#12"))  # type: ignore[misc]
+
+
+def _read_text(data: bytes, found: _Found) -> None:
+    old, text = split_old_encrypted(pem.as_text(data))
+    if old:
+        found.add_key(lambda: read_old_encrypted(old, found.password))
+    blocks = pem.blocks(text)
+    for block in blocks:
+        elements = [] if block.problem else _elements(block.content)
+        if "PRIVATE KEY" in block.label and not (elements and keys.is_private_key(elements[0])):
+            raise UnusableKey("cannot be read", "Export it again, as PEM in the form of PKCS#8.")
+        if "PRIVATE KEY" not in block.label and block.label not in _LABELS:
+            continue
+        if not elements:
+            raise MalformedCertificate(block.number, len(blocks), block.problem or "its content is no certificate")
+        part = Part(f"Block {block.number}", bytes(elements[0].raw), block.number, len(blocks))
+        _read_element(elements[0], part, "PEM", found)

@@ -1,0 +1,61 @@
+"""
+Is it a private key? Told by the form alone: nothing is loaded, checked or decrypted.
+"""
+
+import re
+
+from holdfast.certificates.formats import der
+from holdfast.certificates.formats.der import INTEGER, OCTET_STRING, OID, SEQUENCE, Element, NotDer
+
+# PKCS#5 and PKCS#12 password-based encryption
+_PBE = (der.oid("1.2.840.113549.1.5"), der.oid("1.2.840.113549.1.12.1"))
+# The lines that begin or end a key: OpenSSL, OpenSSH, PGP, ssh.com (four hyphens), and with a typing error or two
+_MARK = re.compile(
+    rb"-[ ]?(?:BEGIN|END)[ ][^-\r\n]{0,64}?PRIVATE[ ]KEY|PuTTY-User-Key-File-[0-9]|^Private-Lines: [0-9]",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def has_mark_of_key(text: bytes) -> bool:
+    """Tell whether a private key begins or ends anywhere in *text*."""
+    return _MARK.search(text) is not None
+
+
+def is_private_key(element: Element) -> bool:
+    """
+    Tell whether *element* is a private key: PKCS#8, encrypted or not (RFC 5958), or one of the forms before it.
+
+    Raises:
+        TooComplex: It has more elements than any key.
+    """
+    try:
+        parts = element.children() if element.tag == SEQUENCE else []
+        return _is_pkcs8(parts) or _is_encrypted_pkcs8(parts) or _is_older(parts)
+    except NotDer:
+        return False
+
+
+def is_encrypted(element: Element) -> bool:
+    """Tell whether *element*, a private key, is encrypted; one that can't be read is not."""
+    try:
+        return _is_encrypted_pkcs8(element.children())
+    except NotDer:
+        return False
+
+
+def _is_pkcs8(parts: list[Element]) -> bool:
+    return der.begins(parts, INTEGER, SEQUENCE, OCTET_STRING) and der.begins(parts[1].children(), OID)
+
+
+def _is_encrypted_pkcs8(parts: list[Element]) -> bool:
+    if not der.begins(parts, SEQUENCE, OCTET_STRING):
+        return False
+    algorithm = parts[0].children()
+    return der.begins(algorithm, OID) and bytes(algorithm[0].content).startswith(_PBE)
+
+
+def _is_older(parts: list[Element]) -> bool:
+    """RSAPrivateKey (RFC 8017, A.1.2), the same of DSA, ECPrivateKey (RFC 5915)."""
+    if der.begins(parts, *[INTEGER] * 6):
+        return True
+    return der.begins(parts, INTEGER, OCTET_STRING) and bytes(parts[0].content) == b"\1"

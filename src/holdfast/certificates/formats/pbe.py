@@ -1,0 +1,182 @@
+"""
+Password-based encryption and authentication as PKCS#12 files use them (RFC 7292, RFC 8018, RFC 9579).
+
+What a file asks for is read and bounded first (`read_cipher`, `read_mac`), and done later.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+from holdfast.certificates.errors import TooManyIterations
+from holdfast.certificates.formats import der, rc2
+from holdfast.certificates.formats.der import INTEGER, OCTET_STRING, OID, SEQUENCE, Element, NotDer
+from holdfast.certificates.formats.derivation import (
+    ENCRYPTION_KEY,
+    IV,
+    MAC_KEY,
+    MAX_ITERATIONS,
+    Derivation,
+    Work,
+)
+
+T = TypeVar("T")
+
+RC2_WORK = 25  # of one block, as many rounds of hashing take as long: it is done in Python
+
+_DIGESTS = {
+    der.oid("1.3.14.3.2.26"): "sha1",
+    der.oid("2.16.840.1.101.3.4.2.4"): "sha224",
+    der.oid("2.16.840.1.101.3.4.2.1"): "sha256",
+    der.oid("2.16.840.1.101.3.4.2.2"): "sha384",
+    der.oid("2.16.840.1.101.3.4.2.3"): "sha512",
+}
+_HMACS = {
+    der.oid(f"1.2.840.113549.2.{arc}"): name
+    for arc, name in ((7, "sha1"), (8, "sha224"), (9, "sha256"), (10, "sha384"), (11, "sha512"))
+}
+_PBKDF2 = der.oid("1.2.840.113549.1.5.12")
+_PBES2 = der.oid("1.2.840.113549.1.5.13")
+_PBMAC1 = der.oid("1.2.840.113549.1.5.14")
+_TRIPLE_DES = der.oid("1.2.840.113549.3.7")
+_AES = {der.oid(f"2.16.840.1.101.3.4.1.{arc}"): size for arc, size in ((2, 16), (22, 24), (42, 32))}
+_PKCS12_PBE = der.oid("1.2.840.113549.1.12.1")
+
+
+class Unsupported(ValueError):
+    """The file is protected in a way that is not read here."""
+
+
+class Undecipherable(ValueError):
+    """The password is wrong, or the file is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mac:
+    """The authentication of a PKCS#12 file."""
+
+    derivation: Derivation
+    digest: str
+    expected: bytes
+
+    def fits(self, data: bytes, password: str | None, work: Work) -> bool:
+        """Tell whether *password* made the MAC over *data*. Raises TooManyIterations."""
+        size = hashlib.new(self.digest, usedforsecurity=False).digest_size
+        key = self.derivation.key(MAC_KEY, size, password, work)
+        return hmac.compare_digest(hmac.digest(key, data, self.digest), self.expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Cipher:
+    """The encryption of one part of a PKCS#12 file; without *iv* it is derived as well."""
+
+    derivation: Derivation
+    key_size: int
+    block_size: int
+    run: Callable[[bytes, bytes, bytes], bytes]
+    iv: bytes | None = None
+    block_work: int = 0
+
+    def decrypt(self, data: bytes, password: str | None, work: Work) -> bytes:
+        """Decrypt and take off the padding. Raises Undecipherable, TooManyIterations."""
+        if not data or len(data) % self.block_size:
+            raise Undecipherable
+        work.spend(self.block_work * len(data) // self.block_size)
+        key = self.derivation.key(ENCRYPTION_KEY, self.key_size, password, work)
+        iv = self.iv or self.derivation.key(IV, self.block_size, password, work)
+        plain = self.run(key, iv, data)
+        padding = plain[-1]
+        if not 1 <= padding <= self.block_size or plain[-padding:] != bytes([padding]) * padding:
+            raise Undecipherable
+        return plain[:-padding]
+
+
+def read_mac(element: Element) -> Mac:
+    """Read MacData (RFC 7292, section 4). Raises NotDer, Unsupported, TooManyIterations."""
+    data = der.expect(element.children(), SEQUENCE, OCTET_STRING)
+    algorithm, expected = der.expect(data[0].children(), SEQUENCE, OCTET_STRING)[:2]
+    name, *parameters = der.expect(algorithm.children(), OID)
+    if name.content == _PBMAC1:
+        kdf, mac = der.expect(der.expect(parameters, SEQUENCE)[0].children(), SEQUENCE, SEQUENCE)[:2]
+        digest = _known(_HMACS, der.expect(mac.children(), OID)[0])
+        return Mac(_pbkdf2(kdf), digest, expected.octets())
+    digest = _known(_DIGESTS, name)
+    iterations = data[2].integer() if len(data) > 2 else 1
+    return Mac(_derivation(digest, data[1], iterations, pbkdf2=False), digest, expected.octets())
+
+
+def read_cipher(element: Element) -> Cipher:
+    """Read an AlgorithmIdentifier of encryption. Raises NotDer, Unsupported, TooManyIterations."""
+    name, parameters = der.expect(element.children(), OID, SEQUENCE)[:2]
+    if name.content == _PBES2:
+        kdf, scheme = der.expect(parameters.children(), SEQUENCE, SEQUENCE)[:2]
+        cipher, iv = der.expect(scheme.children(), OID, OCTET_STRING)[:2]
+        if cipher.content == _TRIPLE_DES:
+            return Cipher(_pbkdf2(kdf), 24, 8, _triple_des, _sized(iv, 8))
+        return Cipher(_pbkdf2(kdf), _known(_AES, cipher), 16, _aes, _sized(iv, 16))
+    salt, iterations = der.expect(parameters.children(), OCTET_STRING, INTEGER)[:2]
+    ciphers = {
+        3: (24, _triple_des, 0),
+        4: (16, _triple_des, 0),
+        5: (16, _rc2_128, RC2_WORK),
+        6: (5, _rc2_40, RC2_WORK),
+    }
+    arc = {_PKCS12_PBE + bytes([number]): number for number in ciphers}
+    size, run, block_work = ciphers[_known(arc, name)]
+    return Cipher(_derivation("sha1", salt, iterations.integer(), pbkdf2=False), size, 8, run, None, block_work)
+
+
+def _pbkdf2(element: Element) -> Derivation:
+    name, parameters = der.expect(element.children(), OID, SEQUENCE)[:2]
+    if name.content != _PBKDF2:
+        raise Unsupported
+    salt, iterations, *options = der.expect(parameters.children(), OCTET_STRING, INTEGER)
+    functions = [_known(_HMACS, der.expect(o.children(), OID)[0]) for o in options if o.tag == SEQUENCE]
+    return _derivation(functions[0] if functions else "sha1", salt, iterations.integer(), pbkdf2=True)
+
+
+def _derivation(digest: str, salt: Element, iterations: int, *, pbkdf2: bool) -> Derivation:
+    if iterations > MAX_ITERATIONS:
+        raise TooManyIterations(iterations, MAX_ITERATIONS)
+    if iterations < 1 or len(salt.content) > 1024:
+        raise NotDer("a number is out of range")
+    return Derivation(digest, salt.octets(), iterations, pbkdf2)
+
+
+def _known(table: dict[bytes, T], element: Element) -> T:
+    found = table.get(bytes(element.content))
+    if found is None:
+        raise Unsupported
+    return found
+
+
+def _sized(element: Element, size: int) -> bytes:
+    octets = element.octets()
+    if len(octets) != size:
+        raise NotDer("an initialization vector has another size")
+    return octets
+
+
+def _aes(key: bytes, iv: bytes, data: bytes) -> bytes:
+    decryptor = BlockCipher(AES(key), CBC(iv)).decryptor()
+    return decryptor.update(data) + decryptor.finalize()
+
+
+def _triple_des(key: bytes, iv: bytes, data: bytes) -> bytes:
+    decryptor = BlockCipher(TripleDES(key if len(key) == 24 else key + key[:8]), CBC(iv)).decryptor()
+    return decryptor.update(data) + decryptor.finalize()
+
+
+def _rc2_128(key: bytes, iv: bytes, data: bytes) -> bytes:
+    return rc2.decrypt_cbc(key, 128, iv, data)
+
+
+def _rc2_40(key: bytes, iv: bytes, data: bytes) -> bytes:
+    return rc2.decrypt_cbc(key, 40, iv, data)

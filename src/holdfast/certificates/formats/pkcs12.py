@@ -1,0 +1,218 @@
+"""
+PKCS#12 (RFC 7292): the certificates of a truststore; a file with a key is refused, before it is decrypted if possible.
+
+Read here and not by `cryptography`, which does all the hashing that a file asks for, also inside of what is encrypted.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from holdfast.certificates.errors import (
+    MalformedFile,
+    NotACertificate,
+    PasswordNeeded,
+    PrivateKeyRefused,
+    TooComplex,
+    TooManyIterations,
+    WrongPassword,
+)
+from holdfast.certificates.formats import der, pbe
+from holdfast.certificates.formats.der import (
+    CONSTRUCTED,
+    INTEGER,
+    OCTET_STRING,
+    OID,
+    SEQUENCE,
+    SET,
+    Element,
+    NotDer,
+)
+from holdfast.certificates.formats.derivation import Work
+from holdfast.certificates.formats.parts import Found, Part, entry
+from holdfast.certificates.formats.pbe import Cipher, Undecipherable, Unsupported
+
+MAX_ENCRYPTED = 8
+
+_NAME = "PKCS#12"
+_REMEDY = "Export the certificates alone: openssl pkcs12 -in FILE -nokeys -out certificates.pem"
+_REMEDY_WITH_KEYS = (
+    "Write it anew: openssl pkcs12 -in FILE -nodes -out both.pem, then openssl pkcs12 -export -in both.pem -out new.p12"
+)
+_DATA, _ENCRYPTED_DATA = der.oid("1.2.840.113549.1.7.1"), der.oid("1.2.840.113549.1.7.6")
+_CONTENT_TYPES = der.oid("1.2.840.113549.1.7")
+_BAG = der.oid("1.2.840.113549.1.12.10.1")
+_KEY_BAG, _SHROUDED_KEY_BAG, _CERTIFICATE_BAG, _CRL_BAG, _SECRET_BAG, _NESTED = (_BAG + bytes([n]) for n in range(1, 7))
+_X509_CERTIFICATE = der.oid("1.2.840.113549.1.9.22.1")
+_FRIENDLY_NAME = der.oid("1.2.840.113549.1.9.20")
+_EXPLICIT = 0xA0
+
+
+def is_pkcs12(element: Element) -> bool:
+    """Tell whether *element* is a PFX."""
+    try:
+        parts = element.children() if element.tag == SEQUENCE else []
+        if not der.begins(parts, INTEGER, SEQUENCE):
+            return False
+        info = parts[1].children()
+    except NotDer:
+        return False
+    return der.begins(info, OID) and bytes(info[0].content).startswith(_CONTENT_TYPES)
+
+
+def read(element: Element, password: str | None, work: Work) -> Found:
+    """
+    Read the certificates, with the empty password if none is given and one is needed.
+
+    Raises:
+        PrivateKeyRefused: There is a key in it, encrypted or not.
+        PasswordNeeded: It is protected, and no password was given.
+        WrongPassword: The password does not open it.
+        TooManyIterations, OpeningTooSlow: Opening it is too much work.
+        NotACertificate: It is protected in a way that is not read here.
+        MalformedFile: It is cut off or damaged.
+    """
+    return _read(element, password, work, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The private keys of a file, as they are in it, and the passwords that may open them."""
+
+    elements: list[Element] = field(default_factory=list, repr=False)
+    passwords: list[str | None] = field(default_factory=list, repr=False)
+
+
+def read_with_keys(element: Element, password: str | None, work: Work) -> tuple[Found, Keys]:
+    """Read certificates and keys of a file that is meant to hold both. Raises as `read` does, but PrivateKeyRefused."""
+    found_keys = Keys()
+    try:
+        return _read(element, password, work, found_keys), found_keys
+    except TooManyIterations as error:
+        raise TooManyIterations(error.iterations, error.limit, _REMEDY_WITH_KEYS) from error
+
+
+def _read(element: Element, password: str | None, work: Work, found_keys: Keys | None) -> Found:
+    try:
+        return _Store(element, work, found_keys).read(password)
+    except Unsupported as error:
+        remedy = _REMEDY if found_keys is None else _REMEDY_WITH_KEYS
+        raise NotACertificate("a PKCS#12 file that is protected in a way that is not read here", remedy) from error
+    except (NotDer, Undecipherable) as error:
+        raise MalformedFile(_NAME, "it is cut off or damaged") from error
+
+
+class _Store:
+    """One file: what is open, what is encrypted, and how; nothing is decrypted yet."""
+
+    def __init__(self, element: Element, work: Work, found_keys: Keys | None) -> None:
+        """*found_keys* takes the private keys; without, they are refused."""
+        self._element = element
+        self._keys = found_keys
+        parts = der.expect(element.children(), INTEGER, SEQUENCE)
+        info = der.expect(parts[1].children(), OID, _EXPLICIT)
+        if info[0].content != _DATA:
+            raise Unsupported
+        self._authenticated = _string(info[1])
+        self._plain: list[list[Element]] = []
+        self._encrypted: list[tuple[Cipher, bytes]] = []
+        for content in _sequence(element, self._authenticated):
+            self._add(der.expect(content.children(), OID, _EXPLICIT))
+        if len(self._encrypted) > MAX_ENCRYPTED:
+            raise TooComplex(f"it has more than {MAX_ENCRYPTED} encrypted parts")
+        self._mac = pbe.read_mac(parts[2]) if len(parts) > 2 else None
+        self._work = work
+
+    def _add(self, info: list[Element]) -> None:
+        if info[0].content == _DATA:
+            self._plain.append(_sequence(self._element, _string(info[1])))
+        elif info[0].content == _ENCRYPTED_DATA:
+            data = der.expect(der.expect(info[1].children(), SEQUENCE)[0].children(), INTEGER, SEQUENCE)
+            inner = der.expect(data[1].children(), OID, SEQUENCE)
+            if len(inner) < 3 or inner[2].tag & ~CONSTRUCTED != 0x80:
+                raise NotDer("the encrypted content is missing")
+            self._encrypted.append((pbe.read_cipher(inner[1]), inner[2].octets()))
+        else:
+            raise Unsupported
+
+    def read(self, password: str | None) -> Found:
+        found = Found("a PKCS#12 file")
+        for bags in self._plain:
+            _read_bags(bags, found, self._keys)
+        passwords = [password] if password else [None, ""]
+        if self._encrypted or (self._mac and password):
+            opened, passwords = self._opened(password)
+            for bags in opened:
+                _read_bags(bags, found, self._keys)
+        if self._keys is not None:
+            self._keys.passwords.extend(passwords)
+        return found
+
+    def _opened(self, password: str | None) -> tuple[list[list[Element]], list[str | None]]:
+        # No password and the empty one are two in PKCS#12, and people cannot tell them apart.
+        candidates = [password] if password else [None, ""]
+        if not self._encrypted:
+            candidates += [None, ""]  # it needs no password, and does not mind one
+        for candidate in candidates:
+            if self._mac:
+                if self._mac.fits(self._authenticated, candidate, self._work):
+                    return self._decrypted(candidate), [candidate]
+                continue
+            try:
+                return self._decrypted(candidate), [candidate]
+            except (Undecipherable, NotDer):
+                continue
+        raise WrongPassword(_NAME) if password else PasswordNeeded(_NAME)
+
+    def _decrypted(self, password: str | None) -> list[list[Element]]:
+        return [
+            _sequence(self._element, cipher.decrypt(data, password, self._work)) for cipher, data in self._encrypted
+        ]
+
+
+def _string(explicit: Element) -> bytes:
+    """Return the octet string in *explicit*."""
+    inner = explicit.children()
+    if not inner or inner[0].tag & ~CONSTRUCTED != OCTET_STRING:
+        raise NotDer("an octet string is missing")
+    return inner[0].octets()
+
+
+def _sequence(element: Element, data: bytes) -> list[Element]:
+    return der.expect(element.within(data), SEQUENCE)[0].children()
+
+
+def _read_bags(bags: Iterable[Element], found: Found, found_keys: Keys | None) -> None:
+    for bag in bags:
+        kind, value, *attributes = der.expect(bag.children(), OID, _EXPLICIT)
+        number = len(found.parts) + len(found.ignored) + 1
+        name = entry(_friendly_name(attributes), number)
+        if kind.content in (_KEY_BAG, _SHROUDED_KEY_BAG) and found_keys is not None:
+            found_keys.elements.append(der.expect(value.children(), SEQUENCE)[0])
+        elif kind.content in (_KEY_BAG, _SHROUDED_KEY_BAG):
+            raise PrivateKeyRefused(number, number, name, _REMEDY)
+        elif kind.content == _SECRET_BAG:
+            raise PrivateKeyRefused(number, number, name, _REMEDY, "a secret key")
+        elif kind.content == _NESTED:
+            _read_bags(der.expect(value.children(), SEQUENCE)[0].children(), found, found_keys)
+        elif kind.content == _CERTIFICATE_BAG:
+            _read_certificate(value, name, number, found)
+        else:
+            why = "It is a revocation list." if kind.content == _CRL_BAG else "It is not a certificate."
+            found.ignore(name, why)
+
+
+def _read_certificate(value: Element, name: str, number: int, found: Found) -> None:
+    kind, certificate = der.expect(der.expect(value.children(), SEQUENCE)[0].children(), OID, _EXPLICIT)[:2]
+    if kind.content == _X509_CERTIFICATE:
+        found.add(Part(name, _string(certificate), number, number, name))
+    else:
+        found.ignore(name, "It is not an X.509 certificate.")
+
+
+def _friendly_name(attributes: list[Element]) -> str:
+    for attribute in attributes[0].children() if attributes and attributes[0].tag == SET else ():
+        kind, values = der.expect(attribute.children(), OID, SET)[:2]
+        if kind.content == _FRIENDLY_NAME:
+            for value in values.children():
+                return bytes(value.content).decode("utf-16-be", "replace")
+    return ""

@@ -1,0 +1,73 @@
+"""
+PKCS#7 and CMS (RFC 5652): the certificates that a signed message carries, mostly one that signs nothing.
+"""
+
+from holdfast.certificates.errors import MalformedFile, NotACertificate, PrivateKeyRefused
+from holdfast.certificates.formats import der
+from holdfast.certificates.formats.der import CONSTRUCTED, OID, SEQUENCE, SET, Element, NotDer
+from holdfast.certificates.formats.keys import is_private_key
+from holdfast.certificates.formats.parts import Found, Part
+
+_CONTENT_TYPES = der.oid("1.2.840.113549.1.7")
+_SIGNED_DATA = der.oid("1.2.840.113549.1.7.2")
+_CERTIFICATES, _REVOCATION_LISTS = 0xA0, 0xA1
+
+
+def is_pkcs7(element: Element) -> bool:
+    """Tell whether *element* is a ContentInfo of PKCS#7 or CMS."""
+    try:
+        parts = element.children() if element.tag == SEQUENCE else []
+    except NotDer:
+        return False
+    return der.begins(parts, OID) and bytes(parts[0].content).startswith(_CONTENT_TYPES)
+
+
+def read(element: Element, where: str = "") -> Found:
+    """
+    Read the certificates of a signed message; nobody asks whether its signatures are valid, as in any other file.
+
+    *where* names the message when it is not the whole file.
+
+    Raises:
+        NotACertificate: It is another kind of message.
+        PrivateKeyRefused: Its content is a private key.
+        MalformedFile: It is damaged.
+    """
+    try:
+        return _signed_data(element, where)
+    except NotDer as error:
+        raise MalformedFile("PKCS#7", "it is cut off or damaged") from error
+
+
+def _signed_data(element: Element, where: str) -> Found:
+    info = element.children()
+    if info[0].content != _SIGNED_DATA:
+        remedy = "Export the certificates again, without encrypting them."
+        raise NotACertificate("a PKCS#7 file of another kind than a list of certificates", remedy)
+    signed = der.expect(der.expect(info, OID, 0xA0)[1].children(), SEQUENCE)[0].children()
+    content = der.expect(signed, der.INTEGER, SET, SEQUENCE)[2]
+    _refuse_key(content)
+    found = Found("a PKCS#7 file")
+    certificates = [e for part in signed[3:] if part.tag == _CERTIFICATES for e in part.children()]
+    for number, certificate in enumerate(certificates, start=1):
+        place = f"{where}, certificate {number}" if where else f"Certificate {number}"
+        if certificate.tag == SEQUENCE:
+            name = f"{place} of {len(certificates)}"
+            found.add(Part(place, bytes(certificate.raw), number, len(certificates), name))
+        else:
+            found.ignore(place, "It is not an X.509 certificate.")
+    for part in signed[3:]:
+        if part.tag == _REVOCATION_LISTS and part.content:
+            found.ignore(f"{where}, revocation lists" if where else "Revocation lists", "They are not certificates.")
+    return found
+
+
+def _refuse_key(content: Element) -> None:
+    for wrapped in content.children()[1:]:
+        for inner in wrapped.children() if wrapped.tag & CONSTRUCTED else ():
+            try:
+                elements = [inner, *inner.within(inner.octets())]
+            except NotDer:
+                elements = [inner]
+            if any(is_private_key(each) for each in elements):
+                raise PrivateKeyRefused(1, 1, "The signed content")

@@ -1,0 +1,197 @@
+"""
+Private keys that gateways prove their identity with: of the kinds that Envoy loads, read and made in bounded work.
+
+Envoy 1.40 loads RSA from 2048 bits on, P-256, P-384, P-521 and Ed25519 (measured). RSA ends here at 4096 bits: to check
+a key of 8192 takes 3 seconds.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+    load_pem_private_key,
+)
+
+from holdfast.certificates.errors import (
+    PasswordNeeded,
+    TooManyIterations,
+    UnusableKey,
+    WrongPassword,
+)
+from holdfast.certificates.formats import der, keys, pbe
+from holdfast.certificates.formats.der import INTEGER, OCTET_STRING, OID, SEQUENCE, Element, NotDer
+from holdfast.certificates.formats.derivation import Work
+from holdfast.certificates.formats.pbe import Cipher, Undecipherable, Unsupported
+
+Handle = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+MAX_DER = 4096  # bytes; RSA 4096 takes 2,373
+_RSA_BITS = (2048, 4096)
+_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+_RSA, _EC, _ED25519 = der.oid("1.2.840.113549.1.1.1"), der.oid("1.2.840.10045.2.1"), der.oid("1.3.101.112")
+_CURVE = 0xA0  # RFC 5915, section 3
+_DECRYPT = "Write it anew with a password that is read: openssl pkcs8 -topk8 -v2 aes256 -in FILE -out key.pem"
+# As OpenSSL wrote encrypted keys before PKCS#8: one round of MD5, so nothing to bound.
+_OLD_ENCRYPTED = re.compile(
+    rb"-----BEGIN (RSA|EC) PRIVATE KEY-----\r?\nProc-Type: 4,ENCRYPTED\r?\nDEK-Info: [A-Z0-9-]{1,32},[0-9A-Fa-f]{1,64}"
+    rb"\r?\n\r?\n[A-Za-z0-9+/=\r\n]{1,8192}-----END \1 PRIVATE KEY-----"
+)
+
+
+class KeyType(StrEnum):
+    """The kinds of keys that are made here."""
+
+    P256 = "ec-p256"
+    RSA_2048 = "rsa-2048"
+    RSA_3072 = "rsa-3072"
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKey:
+    """A private key that can be used; it never shows itself."""
+
+    der: bytes = field(repr=False)  # PKCS#8, always written by us
+    spki_fingerprint: str  # of its public key, as in Certificate
+    kind: str  # for people
+
+    @property
+    def pem(self) -> str:
+        """The key as PEM, for the gateway alone."""
+        return _bytes_of(self.handle(), Encoding.PEM).decode()
+
+    def handle(self) -> Handle:
+        """Give the key to what signs with it."""
+        loaded = load_der_private_key(self.der, None, unsafe_skip_rsa_key_validation=True)
+        assert isinstance(loaded, Handle)  # noqa: S101 - nothing else becomes a PrivateKey
+        return loaded  # it was checked when it was read
+
+
+def make_key(kind: KeyType) -> PrivateKey:
+    """Make a key."""
+    if kind is KeyType.P256:
+        return _key(ec.generate_private_key(ec.SECP256R1()))
+    return _key(rsa.generate_private_key(65537, 2048 if kind is KeyType.RSA_2048 else 3072))
+
+
+def read_key(element: Element, passwords: Sequence[str | None], work: Work, format_name: str) -> PrivateKey:
+    """
+    Read a key of any form that `keys.is_private_key` tells: PKCS#8, encrypted or not, or one of the forms before it.
+
+    Raises:
+        PasswordNeeded, WrongPassword: It is encrypted, and none of *passwords* opens it.
+        TooManyIterations, OpeningTooSlow: Opening it is too much work.
+        UnusableKey: It is damaged, or of a kind that gateways do not load.
+    """
+    if not keys.is_encrypted(element):
+        return load_key(bytes(element.raw))
+    try:
+        algorithm, data = der.expect(element.children(), SEQUENCE, OCTET_STRING)[:2]
+        cipher = pbe.read_cipher(algorithm)
+        opened = [each for password in passwords for each in _opened(cipher, data.octets(), password, work)]
+    except TooManyIterations as error:
+        raise TooManyIterations(error.iterations, error.limit, _DECRYPT) from None
+    except Unsupported:
+        raise UnusableKey("is encrypted in a way that is not read here", _DECRYPT) from None
+    except NotDer:
+        raise UnusableKey("is damaged", _kinds()) from None
+    if not opened:
+        raise WrongPassword(format_name) if any(passwords) else PasswordNeeded(format_name)
+    return load_key(bytes(opened[0].raw))
+
+
+def _opened(cipher: Cipher, data: bytes, password: str | None, work: Work) -> list[Element]:
+    try:
+        found = der.read(cipher.decrypt(data, password, work))
+    except (Undecipherable, NotDer):
+        return []
+    return [each for each in found[:1] if keys.is_private_key(each) and not keys.is_encrypted(each)]
+
+
+def split_old_encrypted(text: bytes) -> tuple[bytes, bytes]:
+    """Take out of *text* the first key that an OpenSSL before PKCS#8 encrypted (empty: none); give it and the rest."""
+    found = _OLD_ENCRYPTED.search(text)
+    return (found[0], text[: found.start()] + text[found.end() :]) if found else (b"", text)
+
+
+def read_old_encrypted(text: bytes, password: str | None) -> PrivateKey:
+    """Read what `split_old_encrypted` found. Raises PasswordNeeded, WrongPassword, UnusableKey."""
+    if not password:
+        raise PasswordNeeded("PEM")
+    try:
+        # Not checked here: how much work that would be is seen only in what it decrypts to.
+        loaded = load_pem_private_key(
+            text, password.encode("utf-8", "surrogatepass"), unsafe_skip_rsa_key_validation=True
+        )
+        plain = loaded.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    except Exception:  # noqa: BLE001 - what was tried must not show in the cause
+        raise WrongPassword("PEM") from None
+    return load_key(plain)
+
+
+def load_key(data: bytes) -> PrivateKey:
+    """Read a key that is not encrypted, as DER, and check it. Raises UnusableKey."""
+    if len(data) > MAX_DER:
+        raise UnusableKey(f"has more than {MAX_DER} bytes", _kinds())
+    if not _is_of_known_size(data):
+        raise UnusableKey("is of a kind or size that gateways do not load", _kinds())
+    try:
+        loaded = load_der_private_key(data, None)
+    except Exception:  # noqa: BLE001 - the causes can quote what was read
+        raise UnusableKey("is damaged, or of a kind that is not known", _kinds()) from None
+    return _key(loaded)
+
+
+def _is_of_known_size(data: bytes) -> bool:
+    """Look before the key is checked: to see whether a number of 16,000 bits is prime takes a minute."""
+    try:
+        (element,) = der.read(data)
+        parts = element.children()
+        if der.begins(parts, INTEGER, SEQUENCE, OCTET_STRING):
+            kind, *parameters = parts[1].children()
+            if kind.content == _EC:
+                return der.begins(parameters, OID)
+            if kind.content != _RSA:
+                return kind.content == _ED25519
+            (inner,) = element.within(parts[2].octets())
+            parts = inner.children()
+        if der.begins(parts, INTEGER, OCTET_STRING):
+            return all(der.begins(each.children(), OID) for each in parts[2:] if each.tag == _CURVE)
+    except ValueError:  # NotDer, or another number of elements
+        return False
+    sizes = [len(each.content) for each in parts if each.tag == INTEGER]
+    longest = _RSA_BITS[1] // 8 + 1  # with the octet of the sign
+    return len(sizes) == len(parts) == 9 and max(sizes) <= longest and max(sizes[4:6]) <= longest // 2 + 1
+
+
+def opened_key(data: bytes) -> PrivateKey:
+    """Read a key that was checked before it was sealed, and is authentic since: it is not checked again."""
+    return _key(load_der_private_key(data, None, unsafe_skip_rsa_key_validation=True))
+
+
+def _key(loaded: object) -> PrivateKey:
+    if isinstance(loaded, rsa.RSAPrivateKey) and _RSA_BITS[0] <= loaded.key_size <= _RSA_BITS[1]:
+        kind = f"RSA {loaded.key_size}"
+    elif isinstance(loaded, ec.EllipticCurvePrivateKey) and loaded.curve.name in _CURVES:
+        kind = f"EC {_CURVES[loaded.curve.name]}"
+    elif isinstance(loaded, ed25519.Ed25519PrivateKey):
+        kind = "Ed25519"
+    else:
+        raise UnusableKey("is of a kind or size that gateways do not load", _kinds())
+    public = loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return PrivateKey(_bytes_of(loaded, Encoding.DER), hashlib.sha256(public).hexdigest(), kind)
+
+
+def _bytes_of(loaded: Handle, encoding: Encoding) -> bytes:
+    return loaded.private_bytes(encoding, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _kinds() -> str:
+    return f"Use RSA with {_RSA_BITS[0]} to {_RSA_BITS[1]} bits, P-256, P-384, P-521 or Ed25519."

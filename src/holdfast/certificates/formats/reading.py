@@ -1,0 +1,151 @@
+"""
+Which format a file is of, and what is in it; its content decides. The certificates are not looked into yet.
+"""
+
+import re
+
+from holdfast.certificates.errors import (
+    CertificateError,
+    MalformedCertificate,
+    NotACertificate,
+    PrivateKeyRefused,
+    TooManyCertificates,
+)
+from holdfast.certificates.formats import der, jks, keys, pem, pkcs7, pkcs12
+from holdfast.certificates.formats.der import SEQUENCE, Element, NotDer
+from holdfast.certificates.formats.derivation import Work
+from holdfast.certificates.formats.parts import MAX_CERTIFICATES, Found, Part
+
+# RFC 7468 labels and older ones; what a block holds is told by its content.
+_CERTIFICATE_LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE", "CERTIFICATE CHAIN"}
+_SECRET = re.compile(rb"^[ {\"]*kind\"?: *\"?Secret\b", re.MULTILINE)
+_LABELS = _CERTIFICATE_LABELS | {"PKCS7", "CMS", "PKCS #7 SIGNED DATA", "PKCS12"}
+
+
+def read(data: bytes, password: str | None, work: Work) -> Found:
+    """
+    Find the certificates in *data*, which is not empty.
+
+    Raises:
+        CertificateError: It cannot be read, or it holds a private key.
+    """
+    return _read_binary(data, password, work) or _read_text(data, password, work)
+
+
+def signing_request() -> NotACertificate:
+    """Make the error that says that it is a request and no certificate."""
+    return NotACertificate("a certificate signing request (CSR)", "Upload the certificate that the CA made from it.")
+
+
+def _read_binary(data: bytes, password: str | None, work: Work) -> Found | None:
+    if jks.is_keystore(data):
+        return jks.read(data, password)
+    if data[0] != SEQUENCE:
+        return None
+    try:
+        elements = der.read(data)
+    except NotDer:
+        return None
+    for number, element in enumerate(elements, start=1):
+        if keys.is_private_key(element):
+            raise PrivateKeyRefused(number, len(elements), "The file" if len(elements) == 1 else "")
+    found = Found("a DER file")
+    for number, element in enumerate(elements, start=1):
+        what = "The file" if len(elements) == 1 else f"Block {number}"
+        _read_element(element, Part(what, bytes(element.raw), number, len(elements)), password, work, found)
+    return found
+
+
+def _read_element(element: Element, part: Part, password: str | None, work: Work, found: Found) -> None:
+    """Add to *found* what *element* holds, which is a certificate if it is nothing else."""
+    where = "" if part.count == 1 else part.what
+    if pkcs12.is_pkcs12(element):
+        _merge(found, pkcs12.read(element, password, work), where)
+    elif pkcs7.is_pkcs7(element):
+        _merge(found, pkcs7.read(element, where), where)
+    else:
+        found.add(part)
+
+
+def _merge(found: Found, inner: Found, where: str) -> None:
+    if not where:
+        found.kind = inner.kind
+    elif not inner.parts:
+        found.ignore(where, "It has no certificate in it.")
+    for part in inner.parts:
+        found.add(part)
+    for ignored in inner.ignored:
+        found.ignore(ignored.what, ignored.why)
+
+
+def _read_text(data: bytes, password: str | None, work: Work) -> Found:
+    text = pem.as_text(data)
+    blocks = pem.blocks(text)
+    _refuse_keys(text, blocks)
+    if blocks:
+        return _read_blocks(blocks, password, work)
+    decoded = pem.bare_base64(text)
+    if decoded:
+        if found := _read_binary(decoded, password, work):
+            return found
+        if b"BEGIN" in decoded.upper():  # PEM in base64, as a Kubernetes Secret holds it
+            return _read_text(decoded, password, work)
+    raise _why_not(data)
+
+
+def _refuse_keys(text: bytes, blocks: list[pem.Block]) -> None:
+    # Keys are looked for first, so that a broken certificate never hides one.
+    for block in blocks:
+        if "PRIVATE KEY" in block.label or any(keys.is_private_key(each) for each in _elements(block)):
+            raise PrivateKeyRefused(block.number, len(blocks))
+    if keys.has_mark_of_key(text):
+        raise PrivateKeyRefused(1, 1, "A part of the file" if blocks else "The file")
+
+
+def _elements(block: pem.Block) -> list[Element]:
+    try:
+        return der.read(block.content)
+    except NotDer:
+        return []
+
+
+def _read_blocks(blocks: list[pem.Block], password: str | None, work: Work) -> Found:
+    labels = " and ".join(sorted({block.label for block in blocks})[:3])
+    found = Found(f"a PEM file ({labels})")
+    if all(block.label.endswith("CERTIFICATE REQUEST") for block in blocks):
+        raise signing_request()
+    count = sum(block.label in _CERTIFICATE_LABELS for block in blocks)
+    if count > MAX_CERTIFICATES:
+        raise TooManyCertificates(count, MAX_CERTIFICATES)
+    for block in blocks:
+        if block.label in _LABELS:
+            _read_block(block, len(blocks), password, work, found)
+        else:
+            found.ignore(f"Block {block.number} ({block.label})", "It is not a certificate.")
+    return found
+
+
+def _read_block(block: pem.Block, blocks: int, password: str | None, work: Work, found: Found) -> None:
+    if block.problem:
+        raise MalformedCertificate(block.number, blocks, block.problem)
+    elements = _elements(block)
+    if block.label == "TRUSTED CERTIFICATE":
+        elements = elements[:1]  # OpenSSL appends its own trust settings
+    if len(elements) != 1:
+        raise MalformedCertificate(block.number, blocks, "its content is no X.509 certificate")
+    part = Part(f"Block {block.number}", bytes(elements[0].raw), block.number, blocks)
+    _read_element(elements[0], part, password, work, found)
+
+
+def _why_not(data: bytes) -> CertificateError:
+    if data[0] == SEQUENCE:
+        reason = "its content is no X.509 certificate, the file seems to be cut off or damaged"
+        return MalformedCertificate(1, 1, reason)
+    if _SECRET.search(data):
+        remedy = "Choose a file with one of its values: kubectl get secret NAME -o jsonpath='{.data.ca\\.crt}' > ca.txt"
+        return NotACertificate("a Kubernetes Secret", remedy)
+    remedy = (
+        "Choose a PEM file (-----BEGIN CERTIFICATE-----), a DER file (.cer, .crt, .der), a PKCS#7 file (.p7b, .p7c), "
+        "or a truststore (.p12, .pfx, .jks)."
+    )
+    return NotACertificate("not a certificate", remedy)

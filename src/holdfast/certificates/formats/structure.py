@@ -1,0 +1,86 @@
+"""
+A certificate taken apart where `cryptography` reads all of it or nothing: names and single extensions.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from cryptography import x509
+
+from holdfast.certificates.formats.der import OID, SEQUENCE, Element, NotDer, expect, read, write
+
+_VERSION, _EXTENSIONS = 0xA0, 0xA3
+MAX_EXTENSIONS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """The DER of a certificate as its parts (RFC 5280, section 4.1)."""
+
+    issuer: Element
+    subject: Element
+    public_key: Element  # SubjectPublicKeyInfo
+    extensions: tuple[Element, ...]
+    _before: bytes  # what precedes the extensions in TBSCertificate
+    _after: bytes  # what follows TBSCertificate: algorithm and signature
+
+    @classmethod
+    def of(cls, der: bytes) -> Self:
+        """
+        Take the certificate *der* apart.
+
+        Raises:
+            ValueError: It isn't built like a certificate, or has more than MAX_EXTENSIONS extensions.
+        """
+        (certificate,) = read(der)
+        tbs, *rest = certificate.children()
+        parts = tbs.children()
+        _, _, issuer, _, subject, public_key, *_ = parts[1:] if parts[0].tag == _VERSION else parts
+        extensions: list[Element] = []
+        if parts[-1].tag == _EXTENSIONS:
+            (sequence,) = parts.pop().children()
+            extensions = sequence.children()
+        if len(extensions) > MAX_EXTENSIONS:
+            raise NotDer(f"it has {len(extensions)} extensions, and at most {MAX_EXTENSIONS} are read")
+        before, after = (b"".join(bytes(part.raw) for part in each) for each in (parts, rest))
+        return cls(issuer, subject, public_key, tuple(extensions), before, after)
+
+    @property
+    def has_explicit_curve(self) -> bool:
+        """Whether the key's parameters (RFC 5480, section 2.1.1) describe a curve instead of naming it."""
+        _, *parameters = self.public_key.children()[0].children()
+        return bool(parameters) and parameters[0].tag == SEQUENCE
+
+    def read_extension(self, extension: Element) -> x509.Extension[x509.ExtensionType]:
+        """Read one extension, without the others. Raises whatever `cryptography` does about it."""
+        only = write(_EXTENSIONS, write(SEQUENCE, bytes(extension.raw)))
+        carrier = write(SEQUENCE, write(SEQUENCE, self._before, only), self._after)
+        found: x509.Extension[x509.ExtensionType]
+        (found,) = x509.load_der_x509_certificate(carrier).extensions
+        return found
+
+
+def extension_oid(extension: Element) -> str:
+    """Return the OID of an extension, dotted. Raises NotDer."""
+    return dotted(expect(extension.children(), OID)[0].content)
+
+
+def dotted(content: memoryview) -> str:
+    """
+    Decode an object identifier (X.690, section 8.19).
+
+    Raises:
+        NotDer: It is empty, cut off, or written with a superfluous octet.
+    """
+    arcs, value = [], 0
+    for octet in content:
+        if octet == 0x80 and not value:
+            raise NotDer("an object identifier is not in its shortest form")
+        value = value << 7 | octet & 0x7F
+        if not octet & 0x80:
+            arcs.append(value)
+            value = 0
+    if not arcs or content[-1] & 0x80:
+        raise NotDer("an object identifier is cut off")
+    first = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))

@@ -1,0 +1,3 @@
+"""
+Commands about contexts, signing in, users and organizations.
+"""

@@ -1,0 +1,50 @@
+"""
+`holdfast organization`: the organizations of a Holdfast, for admins of the default one.
+"""
+
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from holdfast.cli.access.passwords import PasswordStdin, read_password
+from holdfast.cli.requests.client import connect
+from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.output import AsJson, say, write_json, write_table
+
+PATH = "/organizations"
+commands = typer.Typer(no_args_is_help=True)
+
+
+@commands.command("list", epilog=ending("holdfast organization list", "holdfast organization list --json"))
+def list_organizations(as_json: AsJson = False) -> None:
+    """List organizations by name."""
+    with connect() as client:
+        found = client.get(PATH)
+    if as_json:
+        write_json(found)
+    else:
+        write_table(["ORGANIZATION"], [(each["organization"],) for each in found["list"]], "There are none.")
+
+
+@commands.command(
+    "create",
+    epilog=ending(
+        "holdfast organization create bakery --admin anna",
+        "holdfast organization create bakery --admin anna --password-stdin < password",
+    ),
+)
+def create_organization(
+    name: Annotated[str, Argument(metavar="NAME", help="Lower-case letters, digits and hyphens.")],
+    admin: Annotated[str, Option(metavar="NAME", help="Its first admin, who signs in as NAME@ORGANIZATION.")],
+    password_stdin: PasswordStdin = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make an organization with its first admin, whose password is asked for."""
+    password = read_password(f"Password of {admin}", stdin=password_stdin, new=True)
+    with connect() as client:
+        made = client.call("POST", PATH, json={"organization": name, "admin": admin, "password": password})
+    if as_json:
+        write_json(made)
+    else:
+        say(f"Created {made['organization']}; its admin signs in as {made['admin']['name']}.")

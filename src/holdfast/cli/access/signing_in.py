@@ -1,0 +1,234 @@
+"""
+`holdfast login`, `logout` and `whoami`.
+"""
+
+import os
+from datetime import UTC, datetime
+from itertools import count
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from holdfast.cli.access.context_commands import end_context
+from holdfast.cli.access.passwords import PasswordStdin, read_first_line, read_password
+from holdfast.cli.access.tokens import current_token, end_token, kept_as, make_token
+from holdfast.cli.failures import CommandFailed, Misused, NotSignedIn
+from holdfast.cli.requests.client import Client
+from holdfast.cli.requests.context_choice import context_choice
+from holdfast.cli.requests.contexts import (
+    Context,
+    Contexts,
+    check_context_name,
+    credentials_file,
+    find_context,
+    is_exposed,
+    keep_context,
+    name_from_url,
+    read_contexts,
+    write_contexts,
+)
+from holdfast.cli.requests.credentials import context_name, find
+from holdfast.cli.requests.publisher import DEFAULT_URL, Credentials, Publisher, check_publisher
+from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.output import AsJson, ask, date, say, tell, write_facts, write_json
+
+commands = typer.Typer()
+
+Url = Annotated[str | None, Argument(metavar="URL", help=f"Where the publisher is [default: {DEFAULT_URL}].")]
+User = Annotated[str | None, Option(metavar="NAME", help="Who signs in; asked for if left out.")]
+TokenStdin = Annotated[
+    bool, Option("--token-stdin", help="Keep a token from the page Tokens, read from standard input.")
+]
+CaFile = Annotated[str | None, Option(metavar="FILE", help="CA certificates (PEM) that the publisher's comes from.")]
+InsecureHttp = Annotated[bool, Option("--insecure-http", help="Send the password to an http URL beyond this machine.")]
+
+
+@commands.command(
+    epilog=ending(
+        "holdfast login https://publisher.example",
+        "holdfast login https://publisher.example --user anna --password-stdin < password",
+        "holdfast login https://publisher.example --token-stdin < token",
+    )
+)
+def login(
+    url: Url = None,
+    user: User = None,
+    password_stdin: PasswordStdin = False,
+    token_stdin: TokenStdin = False,
+    ca_file: CaFile = None,
+    insecure_http: InsecureHttp = False,
+) -> None:
+    """
+    Sign in, and keep a token for the next commands.
+
+    The token is made for 90 days, with all scopes that your roles permit; the page Tokens lists it. Those who have no
+    password here make one there, for --token-stdin. It is kept in ~/.config/holdfast/credentials.toml (below
+    XDG_CONFIG_HOME if that is set), for its owner alone to read; the password is not kept.
+
+    Each publisher has a context of its own, named after its host or with --context; `holdfast context` lists them. A
+    token that login made before for the same context is ended.
+
+    HOLDFAST_URL with HOLDFAST_TOKEN, or with HOLDFAST_USER and HOLDFAST_PASSWORD, win over it;
+    HOLDFAST_CA_FILE and HOLDFAST_INSECURE_HTTP=1 are --ca-file and --insecure-http.
+    """
+    if token_stdin and (user or password_stdin):
+        raise Misused("A token says who signs in. Leave out --user and --password-stdin.")
+    contexts, unreadable = _read_contexts()
+    name, publisher = _place(contexts, url, ca_file, insecure_http=insecure_http)
+    before, exposed = contexts.by_name.get(name), is_exposed()
+    who = _given_token(publisher) if token_stdin else _new_token(publisher, user, password_stdin)
+    try:
+        file = keep_context(name, Context(publisher, who))
+    except CommandFailed:
+        end_token(publisher, who)  # nobody else knows one that was just made
+        raise
+    until = f"{who.expires_at:%Y-%m-%d}"
+    say(f"Signed in to {publisher.url} as {who.user}, until {until} (context {name}, kept in {file}).")
+    failed = unreadable
+    try:
+        if before and before.who.token != who.token:
+            end_token(before.publisher, before.who)
+    except CommandFailed as error:
+        failed = error
+    if failed:
+        tell(str(failed))
+    others = [each for each in contexts.by_name if each != name]
+    if exposed and others:
+        tell(f"Others could read the tokens of {', '.join(others)}, too. Log in to each again to revoke its token.")
+    if _is_overruled():
+        tell("HOLDFAST_TOKEN, or HOLDFAST_USER and HOLDFAST_PASSWORD, are set: commands use these.")
+
+
+@commands.command(epilog=ending("holdfast logout", "holdfast logout --context staging"))
+def logout() -> None:
+    """
+    Forget the token that login kept, and end it if login made it.
+
+    A token that you gave with --token-stdin stays valid: others may use it. What cannot be ended, because the publisher
+    cannot be reached, is forgotten all the same; exit code 3 then.
+    """
+    contexts, unreadable = _read_contexts()
+    if unreadable:
+        write_contexts(Contexts())
+        say("Signed out.")
+        raise unreadable
+    name = context_name(contexts)
+    if not name:
+        has_password = not contexts.by_name and credentials_file().exists()
+        if has_password:
+            write_contexts(contexts)
+        say("Signed out." if has_password else "You weren't signed in.")
+        return
+    end_context(name, find_context(contexts, name))
+    if _is_overruled():
+        tell("HOLDFAST_TOKEN, or HOLDFAST_USER and HOLDFAST_PASSWORD, are set: commands go on using these.")
+
+
+@commands.command(
+    epilog=ending("holdfast whoami", "holdfast whoami --json"),
+)
+def whoami(as_json: AsJson = False) -> None:
+    """Say which publisher is asked and on whose behalf, what of that is kept, and until when."""
+    publisher, who = find()
+    with Client(publisher, who) as client:
+        account = client.get("/account")
+        token = current_token(client) if who.token else None
+    file = credentials_file() if who.is_kept else None
+    facts = {
+        "context": _context_of(publisher, who),
+        "url": publisher.url,
+        "user": account["name"],
+        "organization": account["organization"],
+        "roles": account["roles"],
+        "method": "token" if who.token else "password",
+        "token": {name: token[name] for name in ("name", "scopes", "expiresTime")} if token else None,
+        "file": str(file) if file else None,
+    }
+    if as_json:
+        write_json(facts)
+        return
+    where = "HOLDFAST_USER and HOLDFAST_PASSWORD" if not who.token else f"kept in {file}" if file else "HOLDFAST_TOKEN"
+    write_facts(
+        [
+            ("Context", facts["context"]),
+            ("Publisher", publisher.url),
+            ("User", facts["user"]),
+            ("Organization", facts["organization"]),
+            ("Roles", ", ".join(account["roles"])),
+            ("Token" if who.token else "Password", where),
+            ("Called", token and token["name"]),
+            ("Until", token and f"{date(token['expiresTime'])} UTC"),
+        ]
+    )
+
+
+def _context_of(publisher: Publisher, who: Credentials) -> str | None:
+    if not who.is_kept:
+        return None
+    every = read_contexts().by_name.items()
+    return next((name for name, each in every if each.publisher.url == publisher.url and each.who == who), None)
+
+
+def _new_token(publisher: Publisher, user: str | None, password_stdin: bool) -> Credentials:
+    given = user or os.environ.get("HOLDFAST_USER")
+    if password_stdin and not given:
+        raise Misused("With --password-stdin nobody can be asked for the user. Add --user NAME.")
+    name = given or ask("User [admin]:") or "admin"
+    password = read_password(f"Password of {name}", stdin=password_stdin)
+    with Client(publisher, Credentials(name, password)) as client:
+        made = make_token(client, datetime.now(UTC))
+    return kept_as(name, made["token"], made, publisher, by_login=True)
+
+
+def _given_token(publisher: Publisher) -> Credentials:
+    token = read_first_line("token")
+    with Client(publisher, Credentials(token=token)) as client:
+        name, found = client.get("/account")["name"], current_token(client)
+    if found is None:
+        raise Misused("It is the token of an application, which ends soon. Make one on the page Tokens.")
+    return kept_as(name, token, found, publisher, by_login=False)
+
+
+def _read_contexts() -> tuple[Contexts, CommandFailed | None]:
+    """Read all contexts, or say why their tokens cannot be ended."""
+    try:
+        return read_contexts(exposed=True), None
+    except NotSignedIn:
+        return Contexts(), None  # a password, which does not end
+    except CommandFailed as error:
+        return Contexts(), CommandFailed(f"The stored token wasn't revoked: {error}")
+
+
+def _place(contexts: Contexts, url: str | None, ca_file: str | None, *, insecure_http: bool) -> tuple[str, Publisher]:
+    """Decide which context is signed in to, and where its publisher is."""
+    environment = os.environ
+    name = context_choice.get() or environment.get("HOLDFAST_CONTEXT", "")
+    present = contexts.by_name.get(check_context_name(name)) if name else None
+    kept = present.publisher if present and not url else None
+    publisher = check_publisher(
+        url or (kept.url if kept else None) or environment.get("HOLDFAST_URL") or DEFAULT_URL,
+        ca_file or environment.get("HOLDFAST_CA_FILE") or (str(kept.ca_file) if kept and kept.ca_file else None),
+        insecure_http=insecure_http
+        or environment.get("HOLDFAST_INSECURE_HTTP") == "1"
+        or (kept is not None and kept.insecure_http),
+    )
+    if present and present.publisher.url != publisher.url:
+        where = present.publisher.url
+        raise Misused(
+            f"The context {name} is for {where}. Choose another name, or run `holdfast context delete {name}`."
+        )
+    return name or contexts.named_for(publisher.url) or _free_name(contexts, publisher.url), publisher
+
+
+def _free_name(contexts: Contexts, url: str) -> str:
+    name = name_from_url(url)
+    return (
+        name
+        if name not in contexts.by_name
+        else next(each for number in count(2) if (each := f"{name}-{number}") not in contexts.by_name)
+    )
+
+
+def _is_overruled() -> bool:
+    return bool(os.environ.get("HOLDFAST_TOKEN") or os.environ.get("HOLDFAST_PASSWORD"))

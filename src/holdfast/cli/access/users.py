@@ -1,0 +1,141 @@
+"""
+`holdfast user`: the users of the organization, for its admins.
+"""
+
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from holdfast.cli.access.passwords import PasswordStdin, read_password
+from holdfast.cli.failures import Misused
+from holdfast.cli.requests import completing
+from holdfast.cli.requests.client import connect, segment
+from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.output import (
+    AsJson,
+    Yes,
+    confirm,
+    say,
+    write_facts,
+    write_json,
+    write_table,
+)
+
+PATH = "/users"
+commands = typer.Typer(no_args_is_help=True)
+
+Name = Annotated[str, Argument(metavar="NAME", help="As they sign in.", autocompletion=completing.users)]
+NewName = Annotated[str, Argument(metavar="NAME", help="As they sign in.")]
+Roles = Annotated[
+    list[str],
+    Option(
+        "--role",
+        metavar="ROLE",
+        help="admin, creator, publisher or viewer. Repeatable.",
+        autocompletion=completing.roles,
+    ),
+]
+NewRoles = Annotated[
+    list[str] | None,
+    Option(
+        "--role",
+        metavar="ROLE",
+        help="Instead of the roles that they have. Repeatable.",
+        autocompletion=completing.roles,
+    ),
+]
+Enabled = Annotated[bool | None, Option("--enable/--disable", help="Who is disabled is signed out, and stays out.")]
+
+
+@commands.command("list", epilog=ending("holdfast user list", "holdfast user list --json"))
+def list_users(as_json: AsJson = False) -> None:
+    """List users by name."""
+    with connect() as client:
+        found = list(client.listed(PATH, "list"))
+    if as_json:
+        write_json({"count": len(found), "list": found})
+        return
+    rows = [(each["name"], ", ".join(each["roles"]), _state(each)) for each in found]
+    write_table(["NAME", "ROLES", "STATE"], rows, "There are no users.")
+
+
+@commands.command(
+    "create",
+    epilog=ending(
+        "holdfast user create anna --role creator --role publisher",
+        "holdfast user create anna --role viewer --password-stdin < password",
+    ),
+)
+def create_user(name: NewName, role: Roles, password_stdin: PasswordStdin = False, as_json: AsJson = False) -> None:
+    """Make a user, whose password is asked for."""
+    password = read_password(f"Password of {name}", stdin=password_stdin, new=True)
+    with connect() as client:
+        made = client.call("POST", PATH, json={"name": name, "password": password, "roles": role})
+    _written(made, f"Created {made['name']}, who is {', '.join(made['roles'])}.", as_json)
+
+
+@commands.command("show", epilog=ending("holdfast user show anna"))
+def show_user(name: Name, as_json: AsJson = False) -> None:
+    """Show the roles of a user, and whether they can sign in."""
+    with connect() as client:
+        found = client.get(_path(name))
+    if as_json:
+        write_json(found)
+    else:
+        write_facts([("Name", found["name"]), ("Roles", ", ".join(found["roles"])), ("State", _state(found))])
+
+
+@commands.command(
+    "change",
+    epilog=ending(
+        "holdfast user change anna --role viewer",
+        "holdfast user change anna --disable",
+    ),
+)
+def change_user(name: Name, role: NewRoles = None, enable: Enabled = None, as_json: AsJson = False) -> None:
+    """Give a user other roles, disable or enable them. What no option names stays as it is."""
+    body = {"roles": role or None, "disabled": None if enable is None else not enable}
+    given = {member: value for member, value in body.items() if value is not None}
+    if not given:
+        raise Misused("Nothing to change. Add an option; --help lists them.")
+    with connect() as client:
+        after = client.call("PUT", _path(name), json=given)
+    _written(after, f"{after['name']} is {', '.join(after['roles'])}, {_state(after)}.", as_json)
+
+
+@commands.command(
+    "password",
+    epilog=ending("holdfast user password anna", "holdfast user password anna --password-stdin < password"),
+)
+def set_password(name: Name, password_stdin: PasswordStdin = False) -> None:
+    """Give a user another password, which is asked for; their sessions and tokens end."""
+    password = read_password(f"New password of {name}", stdin=password_stdin, new=True)
+    with connect() as client:
+        client.call("PUT", f"{_path(name)}/password", json={"password": password})
+    say(f"{name} has another password; their sessions and tokens are ended.")
+
+
+@commands.command("delete", epilog=ending("holdfast user delete anna", "holdfast user delete anna --yes"))
+def delete_user(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Delete a user with their tokens; what they made stays."""
+    with connect() as client:
+        found = client.get(_path(name))
+        confirm(f"Delete {found['name']}, who is {', '.join(found['roles'])}?", yes=yes)
+        client.call("DELETE", _path(name))
+    _written(found, f"Deleted {found['name']}.", as_json)
+
+
+def _state(user: dict[str, Any]) -> str:
+    return "disabled" if user["disabled"] else "enabled"
+
+
+def _path(name: str) -> str:
+    return f"{PATH}/{segment(name)}"
+
+
+def _written(user: dict[str, Any], sentence: str, as_json: bool) -> None:
+    if as_json:
+        write_json(user)
+    else:
+        say(sentence)

@@ -1,0 +1,181 @@
+"""
+The commands of `holdfast api` that change an API, or where it is in its lifecycle.
+"""
+
+from typing import Annotated, Any
+
+import typer
+from typer import Option
+
+from holdfast.cli.catalog.apis import (
+    Wanted,
+    api_path,
+    change_lifecycle,
+    endpoint_config,
+    endpoint_url,
+    find_api,
+    title,
+    write_api,
+)
+from holdfast.cli.exit_codes import WAITING
+from holdfast.cli.failures import Misused
+from holdfast.cli.requests import completing
+from holdfast.cli.requests.client import Client, connect
+from holdfast.cli.requests.waiting import Wait, Within, in_words, write_when_settled
+from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.output import AsJson, Yes, confirm, say
+
+ENFORCEMENT = "/gateways/enforcement"
+commands = typer.Typer()
+
+Url = Annotated[
+    str | None,
+    Option(metavar="URL", help="Another backend; none: no backend.", autocompletion=completing.endpoints),
+]
+DeleteUnused = Annotated[
+    bool, Option("--delete-unused-certificates", help="Delete the trust that no other API uses, too.")
+]
+
+
+@commands.command(
+    "set",
+    epilog=ending(
+        "holdfast api set Pizza --production https://backend2.example:8443",
+        'holdfast api set Pizza:1.0.0 --sandbox none --description "Pizzas to order"',
+    ),
+)
+def set_api(
+    wanted: Wanted,
+    production: Url = None,
+    sandbox: Url = None,
+    description: Annotated[str | None, Option(metavar="TEXT", help="Another description.")] = None,
+    tags: Annotated[
+        list[str] | None,
+        Option("--tag", metavar="TAG", help="Instead of its tags; none: no tag. Repeatable."),
+    ] = None,
+    delete_unused: DeleteUnused = False,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Change an API. What no option names stays as it is; name, context and version always do.
+
+    Refused if somebody else changes the API meanwhile.
+    """
+    given: dict[str, Any] = {} if description is None else {"description": description}
+    if tags:
+        given["tags"] = [] if tags == ["none"] else tags
+    urls = {"production": production, "sandbox": sandbox}
+    if not given and production is None and sandbox is None:
+        raise Misused("Nothing to change. Add an option, such as --description TEXT; --help lists them.")
+    with connect() as client:
+        api, tag = client.read(api_path(find_api(client, wanted)))
+        if production is not None or sandbox is not None:
+            kept = {each: endpoint_url(api, each) if url is None else url for each, url in urls.items()}
+            backends = {each: None if url == "none" else url for each, url in kept.items()}
+            given["endpointConfig"] = endpoint_config(api.get("endpointConfig") or {}, **backends)
+        query = {"deleteUnusedCertificates": "true"} if delete_unused else {}
+        after = client.call("PUT", api_path(api), json=given, params=query, headers={"If-Match": tag})
+    write_api(after, f"Changed {title(after)}.", as_json)
+    if not as_json:
+        _say_left(after)
+
+
+@commands.command(
+    "publish", epilog=ending("holdfast api publish Pizza", "holdfast api publish Pizza --wait", codes=WAITING)
+)
+def publish_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Serve an API."""
+    _move(wanted, "Publish", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command(
+    "deprecate",
+    epilog=ending("holdfast api deprecate Pizza:1.0.0", "holdfast api deprecate Pizza:1.0.0 --wait", codes=WAITING),
+)
+def deprecate_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Mark a published API as one that will go; it is still served."""
+    _move(wanted, "Deprecate", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command(
+    "retire", epilog=ending("holdfast api retire Pizza:1.0.0", "holdfast api retire Pizza:1.0.0 --wait", codes=WAITING)
+)
+def retire_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Serve a deprecated API no longer, for good."""
+    _move(wanted, "Retire", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command(
+    "demote", epilog=ending("holdfast api demote Pizza", "holdfast api demote Pizza --wait", codes=WAITING)
+)
+def demote_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Serve a published API no longer; it can be published again."""
+    _move(wanted, "Demote to Created", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command(
+    "delete",
+    epilog=ending(
+        "holdfast api delete Pizza:1.0.0",
+        "holdfast api delete Pizza --delete-unused-certificates --yes",
+        "holdfast api delete Pizza --yes --wait",
+        codes=WAITING,
+    ),
+)
+def delete_api(
+    wanted: Wanted,
+    delete_unused: DeleteUnused = False,
+    yes: Yes = False,
+    wait: Wait = False,
+    within: Within = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Delete an API; say what is still trusted although no API uses it."""
+    with connect() as client:
+        api = find_api(client, wanted)
+        trust = " and the trust that no other API uses" if delete_unused else ""
+        confirm(f"Delete {title(api)}, which is {api['lifeCycleStatus']}{trust}?", yes=yes)
+        query = {"deleteUnusedCertificates": "true"} if delete_unused else {}
+        left = client.call("DELETE", api_path(api), params=query)
+        _write_settled(client, api | left, f"Deleted {title(api)}", wait=wait, within=within, as_json=as_json)
+
+
+def _move(wanted: str, action: str, *, wait: bool, within: float, as_json: bool) -> None:
+    with connect() as client:
+        api = find_api(client, wanted)
+        change_lifecycle(client, api["id"], action)
+        after = client.get(api_path(api))
+        sentence = f"{title(after)} is {after['lifeCycleStatus']}"
+        _write_settled(client, after, sentence, wait=wait, within=within, as_json=as_json)
+
+
+def _write_settled(
+    client: Client, api: dict[str, Any], sentence: str, *, wait: bool, within: float, as_json: bool
+) -> None:
+    """Write what an API has become; with *wait*, once gateways serve it so, or no longer."""
+
+    def read() -> dict[str, Any]:
+        return client.get(ENFORCEMENT, context=api["context"], version=api["version"]) if wait else {}
+
+    def write(found: dict[str, Any]) -> None:
+        state = f": {in_words(found['enforcement'])}" if found else ""
+        shown = {"enforcement": found["enforcement"]} if found else {}
+        write_api(api | shown, f"{sentence}{state}.", as_json)
+        if not as_json:
+            _say_left(api)
+
+    write_when_settled(read, write, wait=wait, within=within, as_json=as_json)
+
+
+def _say_left(answer: dict[str, Any]) -> None:
+    for each in answer.get("deletedTrust", []):
+        say(f"Deleted for {each['origin']}: {_trust(each)}.")
+    for each in answer.get("unusedTrust", []):
+        say(f"Still kept for {each['origin']}, which no API uses: {_trust(each)}.")
+
+
+def _trust(unused: dict[str, Any]) -> str:
+    parts = [f"certificate {alias}" for alias in unused["certificates"]]
+    parts += ["trust settings"] if unused["trustSettings"] else []
+    parts += ["client certificate"] if unused["clientCertificate"] else []
+    return ", ".join(parts)

@@ -1,0 +1,185 @@
+"""
+`holdfast api`: the APIs of the organization and their lifecycle.
+"""
+
+import json
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from holdfast.apis.catalog.connection_settings import REST_NAMES
+from holdfast.cli.failures import CommandFailed, Misused
+from holdfast.cli.requests import completing
+from holdfast.cli.requests.client import Client, connect, segment
+from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.output import AsJson, date, say, write_facts, write_json, write_table
+from holdfast.cli.trust.trust_exceptions import describe_exception, list_exceptions
+
+if TYPE_CHECKING:
+    from holdfast.apis.catalog.endpoint import Origin
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+commands = typer.Typer(no_args_is_help=True)
+
+Wanted = Annotated[str, Argument(metavar="API", help="NAME, NAME:VERSION or the id.", autocompletion=completing.apis)]
+
+
+@commands.command(
+    "list", epilog=ending("holdfast api list", "holdfast api list --query status:PUBLISHED", "holdfast api list --json")
+)
+def list_apis(
+    query: Annotated[str, Option(metavar="TEXT", help="A part of the name, or context:, version:, status: ...")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List APIs by name."""
+    with connect() as client:
+        found = list(client.listed("/apis", "list", query=query))
+    if as_json:
+        write_json({"count": len(found), "list": found})
+        return
+    rows = [(each["name"], each["version"], each["context"], each["lifeCycleStatus"], each["id"]) for each in found]
+    write_table(["NAME", "VERSION", "CONTEXT", "STATE", "ID"], rows, "There are no APIs.")
+
+
+@commands.command(
+    "create", epilog=ending("holdfast api create Pizza /pizza 1.0.0 --production https://backend.example:8443")
+)
+def create_api(
+    name: Annotated[str, Argument(metavar="NAME")],
+    context: Annotated[str, Argument(metavar="CONTEXT", help="Where callers find it, like /pizza.")],
+    version: Annotated[str, Argument(metavar="VERSION")],
+    production: Annotated[str | None, Option(metavar="URL", help="The backend for production calls.")] = None,
+    sandbox: Annotated[str | None, Option(metavar="URL", help="The backend for sandbox calls.")] = None,
+    description: Annotated[str, Option(metavar="TEXT")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Create an API; it is served once it is published."""
+    body = {
+        "name": name,
+        "context": context,
+        "version": version,
+        "description": description,
+        "endpointConfig": endpoint_config({}, production, sandbox),
+    }
+    with connect() as client:
+        made = client.call("POST", "/apis", json=body)
+    write_api(
+        made, f"Created {title(made)}. `holdfast api publish {made['name']}:{made['version']}` serves it.", as_json
+    )
+
+
+@commands.command("show", epilog=ending("holdfast api show Pizza", "holdfast api show Pizza:1.0.0 --json"))
+def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
+    """Show an API, its endpoints, and why requests to its backends failed last."""
+    with connect() as client:
+        api = find_api(client, wanted)
+        failures = client.get(f"/apis/{segment(api['id'])}/failures")["list"]
+        exceptions = list_exceptions(client, _origins(api))
+        if as_json:
+            write_json(api | {"failures": failures, "exceptions": exceptions})
+            return
+        facts: list[tuple[str, object]] = [
+            ("Name", api["name"]),
+            ("Version", api["version"]),
+            ("Context", api["context"]),
+            ("State", api["lifeCycleStatus"]),
+            ("Description", api["description"]),
+            ("Production", _backend(api, "production")),
+            ("Sandbox", _backend(api, "sandbox")),
+            ("Provider", api["provider"]),
+            ("Created", date(api["createdTime"])),
+            ("Changed", date(api["updatedTime"])),
+            ("Id", api["id"]),
+            ("Not verified", [describe_exception(each) for each in exceptions or []]),
+        ]
+        for each in failures:
+            times = "once" if each["times"] == 1 else f"{each['times']} times"
+            failed = f"{each['code']} ({times}, last {date(each['last'])})"
+            facts.append((f"Failing in {each['environment']}", [failed, each["message"], each["remedy"]]))
+        write_facts(facts)
+
+
+def find_api(client: Client, wanted: str) -> dict[str, Any]:
+    """Find an API by NAME, NAME:VERSION or id; raise CommandFailed for none, Misused for several."""
+    if _ID.fullmatch(wanted):
+        return client.get(f"/apis/{wanted}")
+    name, _, version = wanted.partition(":")
+    if not name or '"' in wanted:
+        raise Misused(f"{wanted!r} is neither NAME, NAME:VERSION nor an id.")
+    query = f'name:"{name}"' + (f' version:"{version}"' if version else "")
+    found = [
+        each
+        for each in client.listed("/apis", "list", query=query)
+        if each["name"].lower() == name.lower() and version in ("", each["version"])
+    ]
+    if not found:
+        raise CommandFailed(f"There is no API {wanted}. `holdfast api list` lists those that there are.")
+    if len(found) > 1:
+        versions = ", ".join(f"{each['name']}:{each['version']}" for each in found)
+        raise Misused(f"There are several: {versions}. Write one of these.")
+    return client.get(api_path(found[0]))
+
+
+def api_path(api: dict[str, Any]) -> str:
+    """Give where REST has an API."""
+    return f"/apis/{segment(api['id'])}"
+
+
+def endpoint_url(api: dict[str, Any], environment: str) -> str | None:
+    """Give the URL of an API's backend, None where it has none."""
+    config = api.get("endpointConfig") or {}
+    url = (config.get(f"{environment}_endpoints") or {}).get("url")
+    return url if isinstance(url, str) else None
+
+
+def endpoint_config(before: dict[str, Any], production: str | None, sandbox: str | None) -> dict[str, Any]:
+    """Write the member endpointConfig with these backends; what else *before* says is kept."""
+    config = {"endpoint_type": "http"} | before
+    for environment, url in (("production", production), ("sandbox", sandbox)):
+        member = f"{environment}_endpoints"
+        was = config.pop(member, None)
+        if url is not None:
+            config[member] = (was if isinstance(was, dict) else {}) | {"url": url}
+    return config
+
+
+def endpoint_connection(api: dict[str, Any], environment: str) -> dict[str, Any]:
+    """Give the connection settings of an API's backend that differ from the defaults, as REST names them."""
+    config = ((api.get("endpointConfig") or {}).get(f"{environment}_endpoints") or {}).get("config") or {}
+    return {name: config[name] for name in REST_NAMES.values() if name in config}
+
+
+def change_lifecycle(client: Client, api_id: str, action: str) -> None:
+    """Take *action*, like Publish."""
+    client.call("POST", "/apis/change-lifecycle", params={"action": action, "apiId": api_id})
+
+
+def _backend(api: dict[str, Any], environment: str) -> list[str | None]:
+    lines = [endpoint_url(api, environment)]
+    for name, value in endpoint_connection(api, environment).items():
+        lines.append(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
+    since = ((api.get("endpointConfig") or {}).get(f"{environment}_endpoints") or {}).get("http1FallbackSince")
+    if since:
+        lines.append(f"uses HTTP/1.1 since {date(since)} UTC, because the backend rejected HTTP/2")
+    return lines
+
+
+def _origins(api: dict[str, Any]) -> "set[Origin]":
+    from holdfast.cli.trust.origins import origins_of
+
+    return origins_of(endpoint_url(api, environment) for environment in ("production", "sandbox"))
+
+
+def write_api(api: dict[str, Any], sentence: str, as_json: bool) -> None:
+    """Write an API for machines, or *sentence* for people."""
+    if as_json:
+        write_json(api)
+    else:
+        say(sentence)
+
+
+def title(api: dict[str, Any]) -> str:
+    """Name an API, with version and context."""
+    return f"{api['name']} {api['version']} ({api['context']})"

@@ -1,0 +1,165 @@
+"""
+`holdfast endpoint`: look at a backend as the gateways see it, and change how they connect to it.
+"""
+
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from holdfast.apis.catalog.connection_settings import Protocol
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.cli.access.passwords import PasswordStdin
+from holdfast.cli.catalog.apis import Wanted, api_path, find_api
+from holdfast.cli.exit_codes import CLIENT, ExitCode
+from holdfast.cli.failures import CommandFailed, Misused
+from holdfast.cli.requests import completing
+from holdfast.cli.requests.client import connect
+from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.output import AsJson, date, grouped, say, write_facts, write_json
+
+commands = typer.Typer(no_args_is_help=True)
+
+
+@commands.command(
+    "test",
+    epilog=ending(
+        "holdfast endpoint test https://backend.example:8443",
+        "holdfast endpoint test https://backend.example:8443 --certificate backend.pem",
+        "holdfast endpoint test https://backend.example:8443 --certificate new.pem --replaces pizza --keep-previous",
+        codes=(*CLIENT, ExitCode.REJECTED),
+    ),
+)
+def look_at_endpoint(
+    url: Annotated[
+        str,
+        Argument(metavar="URL", help="Like https://backend.example:8443.", autocompletion=completing.endpoints),
+    ],
+    certificate: Annotated[
+        str | None, Option(metavar="FILE", help="Trust these certificates too, as if they were imported.")
+    ] = None,
+    replaces: Annotated[
+        str,
+        Option(metavar="ALIAS", help="The certificates replace those under ALIAS.", autocompletion=completing.aliases),
+    ] = "",
+    keep_previous: Annotated[
+        bool, Option("--keep-previous", help="With --replaces: keep trusting what is replaced.")
+    ] = False,
+    password_stdin: PasswordStdin = False,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Let the publisher connect to a backend, and say what it presents and whether a gateway would accept it.
+    """
+    # Forms of several parts are made of files alone; a part without a file name is a plain field.
+    parts: dict[str, Any] = {"endpoint": (None, url)}
+    if (replaces and certificate is None) or (keep_previous and not replaces):
+        raise Misused("--replaces needs --certificate, and --keep-previous needs --replaces.")
+    if password_stdin and certificate is None:
+        raise Misused("--password-stdin needs --certificate.")
+    if replaces:
+        parts |= {"alias": (None, replaces), "keepPrevious": (None, str(keep_previous).lower())}
+    if certificate is not None:
+        from holdfast.cli.trust.certificate_files import as_part, open_upload  # cryptography loads slowly
+
+        parts["certificate"] = as_part(open_upload(certificate, password_stdin=password_stdin))
+    with connect() as client:
+        found = client.call("POST", "/endpoints/probe", files=parts)
+    verdict = found["verdict"]
+    if as_json:
+        write_json(found)
+    else:
+        _show(found)
+    if not verdict["accepted"]:
+        raise typer.Exit(int(ExitCode.REJECTED if verdict["code"] else ExitCode.FAILED))
+
+
+@commands.command(
+    "set",
+    epilog=ending(
+        "holdfast endpoint set Pizza --protocol http2",
+        "holdfast endpoint set Pizza:1.0.0 --environment sandbox --connection-per-caller",
+    ),
+)
+def set_connection(
+    wanted: Wanted,
+    environment: Annotated[
+        Environment, Option(help="Which endpoint of the API.", autocompletion=lambda: list(ENVIRONMENTS))
+    ] = "production",
+    protocol: Annotated[Protocol | None, Option(help="HTTP version to use with the backend.")] = None,
+    connection_per_caller: Annotated[
+        bool | None, Option(help="Don't share connections between callers: for NTLM and Negotiate.")
+    ] = None,
+    rewrite_responses: Annotated[
+        bool | None, Option(help="Replace the backend's address in redirects and cookie paths.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change how the gateway connects to an endpoint of an API. Settings without an option stay as they are."""
+    given = {"protocol": protocol, "connectionPerCaller": connection_per_caller, "rewriteResponses": rewrite_responses}
+    changes = {name: value for name, value in given.items() if value is not None}
+    if not changes:
+        raise Misused("Nothing to change. Add an option, such as --protocol http1; --help lists them.")
+    with connect() as client:
+        api, tag = client.read(api_path(find_api(client, wanted)))
+        config = api["endpointConfig"]
+        endpoint = config.get(f"{environment}_endpoints")
+        if endpoint is None:
+            raise CommandFailed(f"{api['name']} {api['version']} has no {environment} endpoint.")
+        endpoint["config"] = (endpoint.get("config") or {}) | changes
+        body = {"endpointConfig": config}
+        after = client.call("PUT", api_path(api), json=body, headers={"If-Match": tag})
+    if as_json:
+        write_json(after)
+    else:
+        say(f"Changed the {environment} endpoint of {after['name']} {after['version']}.")
+
+
+def _show(found: dict[str, Any]) -> None:
+    verdict = found["verdict"]
+    if verdict["accepted"]:
+        say(f"Accepted: {verdict.get('message') or 'a gateway would call this backend.'}")
+    else:
+        result = f"Rejected ({verdict['code']})" if verdict["code"] else "Unknown"
+        say(f"{result}: {verdict['message']} {verdict.get('remedy') or ''}".rstrip())
+    write_facts(
+        [
+            ("Endpoint", found["endpoint"]),
+            ("Address", found.get("address")),
+            ("TLS", " ".join(each for each in (found.get("tlsVersion"), found.get("cipher")) if each)),
+            ("Client certificate", "asked for" if found.get("clientCertificateRequested") else ""),
+            ("Answered by", verdict.get("answeredBy")),
+            ("Reason", verdict.get("reason")),
+            ("Problem", (found.get("problem") or {}).get("message")),
+        ]
+    )
+    for each in found.get("presented") or []:
+        say("")
+        validity = each.get("validity") or {}
+        write_facts(
+            [
+                ("Presents", each.get("role")),
+                ("Subject", each.get("subject")),
+                ("Issuer", each.get("issuer")),
+                ("Valid", f"{date(validity['from'])} to {date(validity['to'])} UTC" if validity else ""),
+                ("SHA-256", grouped(each["fingerprint"])),
+            ]
+        )
+        _say_findings(found, each["fingerprint"])
+    _show_unreadable(found)
+
+
+def _say_findings(found: dict[str, Any], fingerprint: str) -> None:
+    for each in found.get("findings") or []:
+        if each["fingerprint"] == fingerprint:
+            say(f"{each['severity']}: {each['message']} {each['remedy']} [{each['code']}]")
+
+
+def _show_unreadable(found: dict[str, Any]) -> None:
+    unreadable, sent = found.get("unreadable") or [], found.get("sent")
+    for each in unreadable:
+        say("")
+        place = f"Certificate {each['position']} of {sent} can't be read: {each['reason']}."
+        write_facts([("Problem", place), ("Size", f"{each['size']} bytes"), ("SHA-256", grouped(each["fingerprint"]))])
+    if beyond := found.get("leftOut", 0) - len(unreadable):
+        say(f"The backend sends {sent} certificates; Holdfast reads the first {sent - beyond}.")

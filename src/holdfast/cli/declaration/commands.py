@@ -1,0 +1,176 @@
+"""
+`holdfast apply`, `diff` and `export`: an organization in files.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from holdfast.cli.declaration.applying import Outcome, apply_steps
+from holdfast.cli.declaration.existing import read_existing
+from holdfast.cli.declaration.exporting import export, write_export
+from holdfast.cli.declaration.plan import plan
+from holdfast.cli.declaration.reading import read_wanted
+from holdfast.cli.declaration.report import describe_plan, explain_outcome, say_plan
+from holdfast.cli.declaration.steps import Action, Plan, Step
+from holdfast.cli.declaration.wanted import Wanted
+from holdfast.cli.exit_codes import CLIENT, WAITING, ExitCode
+from holdfast.cli.failures import CommandFailed, Interrupted, Misused
+from holdfast.cli.requests.client import Client, connect
+from holdfast.cli.requests.waiting import Wait, Within, wait_until_enforced
+from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.output import AsJson, Yes, confirm, say, tell, write_json
+from holdfast.cli.terminal.progress import counted
+from holdfast.cli.trust.certificates import PATH as CERTIFICATES
+from holdfast.cli.trust.trust_settings import SETTINGS
+
+NOTHING = "No changes."
+commands = typer.Typer()
+
+Files = Annotated[
+    list[str],
+    Option("-f", "--file", metavar="FILE", help="YAML; a directory of such files; - for standard input. Repeatable."),
+]
+Prune = Annotated[bool, Option("--prune", help="Delete the APIs and aliases of the organization that no file has.")]
+
+
+@commands.command(
+    "apply",
+    epilog=ending(
+        "holdfast apply -f holdfast/",
+        "holdfast apply -f holdfast/ --prune --yes --wait",
+        "holdfast apply -f - --yes < holdfast.yaml",
+        codes=WAITING,
+    ),
+)
+def apply_files(
+    file: Files,
+    prune: Prune = False,
+    yes: Yes = False,
+    wait: Wait = False,
+    within: Within = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Make APIs, endpoint certificates and trust settings what files want them to be.
+
+    What will change is shown first, and asked about unless --yes is given. Applying the same again changes nothing.
+    """
+    if "-" in file and not yes:
+        raise Misused("Standard input holds the file, so nobody can answer there. Add --yes.")
+    wanted = read_wanted(file)
+    with connect() as client:
+        found = _compare(client, wanted, prune=prune)
+        if not (as_json and yes):
+            say_plan(found, tell if as_json else say)
+        if found.steps:
+            try:
+                confirm(f"Make {_count(found.steps)}{_deletions(found.steps)}?", yes=yes)
+            except KeyboardInterrupt as error:
+                raise Interrupted("Interrupted. Nothing was done.") from error
+        outcome = apply_steps(client, found.steps)
+        try:
+            if not outcome.failure:
+                _finish(client, wanted, found.steps, within if wait else None)
+        except (CommandFailed, KeyboardInterrupt) as error:
+            outcome.failure = error if isinstance(error, CommandFailed) else Interrupted("Interrupted.")
+    if as_json:
+        write_json(describe_plan(found, outcome))
+    if outcome.failure:
+        raise _failure_of(outcome) from outcome.failure
+    if not as_json:
+        say(f"Made {_count(found.steps)}." if found.steps else NOTHING)
+
+
+@commands.command(
+    "diff",
+    epilog=ending(
+        "holdfast diff -f holdfast/", "holdfast diff -f holdfast/ --prune --json", codes=(*CLIENT, ExitCode.DIFFERENT)
+    ),
+)
+def compare_files(file: Files, prune: Prune = False, as_json: AsJson = False) -> None:
+    """
+    Show what apply would change.
+    """
+    wanted = read_wanted(file)
+    with connect() as client:
+        found = _compare(client, wanted, prune=prune)
+    if as_json:
+        write_json(describe_plan(found))
+    else:
+        if not found.steps:
+            say(NOTHING)
+        say_plan(found, say)
+    if found.steps:
+        raise typer.Exit(int(ExitCode.DIFFERENT))
+
+
+@commands.command(
+    "export",
+    epilog=ending("holdfast export -o holdfast/", "holdfast export > holdfast.yaml"),
+)
+def export_files(
+    output: Annotated[
+        Path | None,
+        Option("-o", "--output", metavar="FILE|DIR", help="A .yaml file, or a directory for all the files."),
+    ] = None,
+) -> None:
+    """Write all APIs, endpoint certificates and trust settings as the YAML that apply reads."""
+    with connect() as client:
+        if output is None:
+            typer.echo(export(client, None).encode(), nl=False)  # UTF-8, as apply reads it
+        else:
+            tell(f"Wrote {write_export(client, output)}.")
+
+
+def _compare(client: Client, wanted: Wanted, *, prune: bool) -> Plan:
+    return plan(wanted, read_existing(client, wanted, prune=prune), datetime.now(UTC), prune=prune)
+
+
+def _failure_of(outcome: Outcome) -> CommandFailed:
+    """Give the failure with how far the steps got."""
+    failure = CommandFailed(explain_outcome(outcome))
+    failure.code = outcome.failure.code if outcome.failure else failure.code
+    return failure
+
+
+def _finish(client: Client, wanted: Wanted, steps: Sequence[Step], within: float | None) -> None:
+    """Say what no API uses any more; wait at most *within* seconds until gateways have all of it, None: don't wait."""
+    _tell_unused(client, steps)
+    if within is not None:
+        _wait(client, wanted, within)
+
+
+def _wait(client: Client, wanted: Wanted, within: float) -> None:
+    end = time.monotonic() + within
+    origins = {certificate.origin for certificate in wanted.certificates.values()} | wanted.trust.keys()
+    origins |= {origin for api in wanted.apis.values() for origin in api.origins if origin.startswith("https:")}
+    for origin in counted(sorted(origins), "Waiting for gateways"):
+        left = max(end - time.monotonic(), 0.0)
+        wait_until_enforced(partial(client.get, SETTINGS, endpoint=origin), left, also_unserved=True)
+
+
+def _tell_unused(client: Client, steps: Sequence[Step]) -> None:
+    if not any(step.kind == "api" and step.action in {Action.CHANGE, Action.DELETE} for step in steps):
+        return
+    aliases = [each["alias"] for each in client.listed(CERTIFICATES, "certificates", unused="true")]
+    if aliases:
+        tell(
+            f"No API uses these certificates, which are still trusted: {', '.join(aliases)}. "
+            "Delete them with `holdfast certificate delete`."
+        )
+
+
+def _count(steps: Sequence[Step]) -> str:
+    return f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
+
+
+def _deletions(steps: Sequence[Step]) -> str:
+    count = sum(step.action is Action.DELETE for step in steps)
+    return f", {count} of them {'a deletion' if count == 1 else 'deletions'}" if count else ""

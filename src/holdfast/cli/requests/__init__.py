@@ -1,0 +1,3 @@
+"""
+Asking the publisher over REST.
+"""

@@ -1,0 +1,157 @@
+"""
+REST as the commands speak it: requests in, JSON or an error in words out.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from holdfast.cli.failures import CannotConnect, CommandFailed, Misused, NotSignedIn, Refused
+from holdfast.cli.requests import credentials
+from holdfast.cli.requests.publisher import Credentials, Publisher
+
+if TYPE_CHECKING:
+    import httpx
+
+TIMEOUT = 30.0  # seconds without an answer
+PAGE = 500
+MAX_LISTED = 1_000_000
+
+
+class Client:
+    """A Holdfast, through REST. Raises CannotConnect, NotSignedIn and Refused."""
+
+    def __init__(self, publisher: Publisher, who: Credentials, timeout: float = TIMEOUT) -> None:
+        """Speak to *publisher* on behalf of *who*; *timeout* is how many seconds may pass without an answer."""
+        from holdfast.cli.requests.transport import Transport  # httpx takes longer to load than all the rest
+
+        self.url = publisher.url
+        self._who, self._transport = who, Transport(publisher, who, timeout)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._transport.close()
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        """Read *path*."""
+        return self.call("GET", path, params=query)
+
+    def read(self, path: str, **query: Any) -> tuple[dict[str, Any], str]:
+        """Read *path*; give what is there, and its entity tag for If-Match, empty where it has none."""
+        answer = self.answer("GET", path, params=query)
+        return _json(answer, self.url), answer.headers.get("ETag", "")
+
+    def call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        """Make a request and give the JSON object of the answer, an empty one for an answer without a body."""
+        answer = self.answer(method, path, **more)
+        return _json(answer, self.url) if answer.content else {}
+
+    def tagged(self, method: str, path: str, **more: Any) -> tuple[dict[str, Any], str]:
+        """Make a request as `call` does; give its entity tag (RFC 9110, section 8.8.3), too, empty if it has none."""
+        answer = self.answer(method, path, **more)
+        return _json(answer, self.url) if answer.content else {}, answer.headers.get("ETag", "")
+
+    def answer(self, method: str, path: str, **more: Any) -> "httpx.Response":
+        """Make a request and give the answer, which is a success."""
+        answer = self._transport.send(method, path, **more)
+        if answer.is_success:
+            return answer
+        raise _refusal(answer, f"{method} {path}", self.url, self._who)
+
+    def listed(self, path: str, member: Literal["list", "certificates"], **query: Any) -> Iterator[dict[str, Any]]:
+        """List everything below *path*, page by page."""
+        for offset in range(0, MAX_LISTED, PAGE):
+            found = _entries(self.get(path, limit=PAGE, offset=offset, **query), member, self.url)
+            yield from found
+            if len(found) < PAGE:
+                return
+        raise CommandFailed(f"{self.url} lists more than {MAX_LISTED} entries. Narrow the list with a query.")
+
+
+def connect() -> Client:
+    """Connect on behalf of the one who is signed in."""
+    return Client(*credentials.find())
+
+
+def _entries(page: dict[str, Any], member: str, url: str) -> list[dict[str, Any]]:
+    found = page.get(member)
+    if not isinstance(found, list):
+        raise _no_holdfast(url)
+    return found
+
+
+def _no_holdfast(url: str) -> CannotConnect:
+    return CannotConnect(f"{url} answers, but not as a Holdfast does. Look at its URL.")
+
+
+def segment(value: str) -> str:
+    """Write *value* as one segment of a path; raise Misused for an empty one, which is none."""
+    if not value:
+        raise Misused("An empty name names nothing.")
+    # Dots alone would lead to another path (RFC 3986, section 5.2.4).
+    return value.replace(".", "%2E") if value in {".", ".."} else quote(value, safe="")
+
+
+def _why_no_token(url: str, who: Credentials) -> str:
+    if who.expires_at and who.has_expired(datetime.now(UTC)):
+        ended = f"on {who.expires_at:%Y-%m-%d %H:%M} UTC"
+        return f"The token that `holdfast login` kept ended {ended}. Run `holdfast login {url}`."
+    why = "it has ended, was revoked, or its user is disabled"
+    if who.is_kept:
+        return f"{url} does not accept the token that `holdfast login` kept: {why}. Run `holdfast login {url}`."
+    return f"{url} does not accept the token: {why}. Make another on the page Tokens, or run `holdfast login {url}`."
+
+
+def _refusal(answer: "httpx.Response", where: str, url: str, who: Credentials) -> CommandFailed:
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        if answer.is_redirect:
+            return CannotConnect(f"{url} sends us elsewhere. Sign in with the URL that it really has.")
+        text = f"{url} answered {answer.status_code} to {where}, and not as a Holdfast does. Look at its URL."
+        return NotSignedIn(text) if answer.status_code == 401 else CannotConnect(text)
+    if answer.status_code == 401 and who.token:
+        return NotSignedIn(_why_no_token(url, who))
+    said = _text(body, "description") or _text(body, "message") or answer.reason_phrase
+    text = f"{said} ({where}: {answer.status_code})"
+    if answer.status_code == 401:
+        return NotSignedIn(
+            f"{text}\nRun `holdfast login`, or look at HOLDFAST_USER, HOLDFAST_PASSWORD, HOLDFAST_TOKEN."
+        )
+    details = body.get("error")
+    for each in details if isinstance(details, list) else []:
+        if isinstance(each, dict) and _text(each, "message") not in said:
+            text += f"\n  {_text(each, 'code')}: {_text(each, 'message')}"
+    return Refused(text, answer.status_code, _text(body, "type").rpartition("/")[2])
+
+
+def _text(body: dict[str, Any], member: str) -> str:
+    value = body.get(member)
+    return value if isinstance(value, str) else ""
+
+
+def _json(answer: "httpx.Response", url: str) -> dict[str, Any]:
+    try:
+        body = json.loads(answer.content, object_hook=lambda found: _Answer(found, url))
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise _no_holdfast(url)
+    return body
+
+
+class _Answer(dict[str, Any]):
+    """An object of an answer; what it should have and has not is said in words."""
+
+    def __init__(self, found: dict[str, Any], url: str) -> None:
+        super().__init__(found)
+        self._url = url
+
+    def __missing__(self, member: str) -> Any:
+        raise CannotConnect(f"{self._url} answers without {member}. Look whether its version is ours, and at its URL.")

@@ -1,0 +1,245 @@
+"""
+What `holdfast login` keeps, in a file for its owner only: contexts, each a publisher and a token for it.
+"""
+
+import fcntl
+import json
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from holdfast.apis.url import DEFAULT_PORTS, parse_url
+from holdfast.cli.failures import CommandFailed, Misused, NotSignedIn
+from holdfast.cli.requests.publisher import Credentials, Publisher
+from holdfast.cli.terminal.files import expand_home
+
+MAX_BYTES = 1024 * 1024
+MAX_NAME = 63
+_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A publisher, and on whose behalf it is asked."""
+
+    publisher: Publisher
+    who: Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """All contexts by name, and which of them commands use; *current* is empty or the name of one."""
+
+    by_name: Mapping[str, Context] = field(default_factory=dict)
+    current: str = ""
+
+    def named_for(self, url: str) -> str:
+        """Give the name of a context at *url*: the current one if it is, else the first; empty for none."""
+        names = [self.current, *self.by_name]
+        return next((name for name in names if name in self.by_name and self.by_name[name].publisher.url == url), "")
+
+    def with_context(self, name: str, context: Context) -> "Contexts":
+        """Add or replace a context, and make it the current one."""
+        return Contexts({**self.by_name, name: context}, name)
+
+    def without(self, name: str) -> "Contexts":
+        """Remove a context; no other takes its place as the current one."""
+        others = {each: context for each, context in self.by_name.items() if each != name}
+        return Contexts(others, self.current if self.current in others else "")
+
+
+def check_context_name(name: str) -> str:
+    """Give *name* if a context can have it; raise Misused."""
+    if not _NAME.fullmatch(name):
+        raise Misused(f"{name!r} is not a name for a context. Use 1-{MAX_NAME} letters, digits, dots, hyphens or _.")
+    return name
+
+
+def name_from_url(url: str) -> str:
+    """Make a name from the host, and the port if there is one, of a publisher's URL."""
+    parts = parse_url(url)
+    text = parts.host if parts.port == DEFAULT_PORTS[parts.scheme] else f"{parts.host}-{parts.port}"
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:MAX_NAME] or "publisher"
+
+
+def credentials_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the contexts are."""
+    return expand_home(environment.get("XDG_CONFIG_HOME") or "~/.config") / "holdfast/credentials.toml"
+
+
+def read_contexts(environment: Mapping[str, str] = os.environ, *, exposed: bool = False) -> Contexts:
+    """
+    Read all contexts; none where there is no file.
+
+    With *exposed*, a file that others can read is read, too: for ending its tokens. One that they can change never is,
+    for they may have written where the tokens are sent.
+
+    Raises:
+        CommandFailed: The file cannot be read, is damaged, or others can read or change it.
+        NotSignedIn: It is of a version that kept passwords.
+    """
+    file = credentials_file(environment)
+    try:
+        with file.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            if mode & 0o022:
+                raise CommandFailed(f"Others can change {file}. Revoke its token on the page Tokens, and log in again.")
+            if mode & 0o077 and not exposed:
+                raise CommandFailed(f"Others can read {file}. Run `holdfast login` again, which revokes its token.")
+            values = tomllib.loads(opened.read(MAX_BYTES).decode())
+    except FileNotFoundError:
+        return Contexts()
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read ({error.strerror}).") from error
+    except ValueError as error:  # no UTF-8, no TOML
+        raise _damaged(file) from error
+    if values.get("password"):
+        raise NotSignedIn(f"{file} holds a password, as earlier versions kept it. Run `holdfast login` again.")
+    try:
+        return _contexts(values)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(file) from error
+
+
+def is_exposed(environment: Mapping[str, str] = os.environ) -> bool:
+    """Say whether others than its owner can read the file, if there is one."""
+    with suppress(OSError):
+        return bool(credentials_file(environment).stat().st_mode & 0o077)
+    return False
+
+
+def keep_context(name: str, context: Context, environment: Mapping[str, str] = os.environ) -> Path:
+    """Add or replace a context, make it the current one, and give the file. What can't be read is given up."""
+    with _changing(environment):
+        try:
+            before = read_contexts(environment, exposed=True)
+        except CommandFailed:
+            before = Contexts()
+        return write_contexts(before.with_context(name, context), environment)
+
+
+def write_contexts(contexts: Contexts, environment: Mapping[str, str] = os.environ) -> Path:
+    """Write all contexts to the file, which only its owner can read; without any, remove it."""
+    file = credentials_file(environment)
+    lines = [f"current = {_toml(contexts.current)}\n"] if contexts.current else []
+    for name, context in contexts.by_name.items():
+        values = _values(context)
+        lines += [
+            "\n",
+            f"[contexts.{_toml(name)}]\n",
+            *(f"{each} = {_toml(value)}\n" for each, value in values.items()),
+        ]
+    try:
+        if not contexts.by_name:
+            file.unlink(missing_ok=True)
+            return file
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # mkstemp opens with mode 0600: at no moment can others read it.
+        descriptor, temporary = tempfile.mkstemp(dir=file.parent)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            opened.write("".join(lines))
+        Path(temporary).replace(file)
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be written ({error.strerror}).") from error
+    return file
+
+
+def forget_context(name: str, environment: Mapping[str, str] = os.environ) -> Contexts:
+    """Remove a context, and give those that are left. A file that can't be read is removed as a whole."""
+    with _changing(environment):
+        try:
+            left = read_contexts(environment, exposed=True).without(name)
+        except CommandFailed:
+            left = Contexts()
+        write_contexts(left, environment)
+        return left
+
+
+def use_context(name: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Make a context the current one; raise CommandFailed where there is none of that name."""
+    with _changing(environment):
+        contexts = read_contexts(environment)
+        find_context(contexts, name)
+        write_contexts(replace(contexts, current=name), environment)
+
+
+def find_context(contexts: Contexts, name: str) -> Context:
+    """Give the context *name*; raise CommandFailed where there is none."""
+    if name not in contexts.by_name:
+        known = ", ".join(contexts.by_name) or "none"
+        text = f"There is no context {name}; there are: {known}. `holdfast login URL --context {name}` adds one."
+        raise CommandFailed(text)
+    return contexts.by_name[name]
+
+
+def moment(text: str) -> datetime:
+    """Read a time of REST; one without a zone is of UTC. Raises ValueError."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@contextmanager
+def _changing(environment: Mapping[str, str]) -> Iterator[None]:
+    """Let no other command change the file meanwhile: two logins at once are both kept."""
+    folder = credentials_file(environment).parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise CommandFailed(f"{credentials_file(environment)} cannot be written ({error.strerror}).") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _contexts(values: dict[str, Any]) -> Contexts:
+    if "contexts" not in values and "url" in values:  # of a version that knew one publisher
+        context = _context(values)
+        name = name_from_url(context.publisher.url)
+        return Contexts({name: context}, name)
+    every = {check_context_name(name): _context(each) for name, each in values["contexts"].items()}
+    current = values.get("current", "")
+    return Contexts(every, current if current in every else "")
+
+
+def _context(values: dict[str, Any]) -> Context:
+    given = {name: value for name, value in values.items() if isinstance(value, str)}
+    if not (given["url"] and given["user"] and given["token"]):
+        raise ValueError("A context has a URL, a user and a token.")
+    by_login = values.get("by_login")  # earlier versions did not write it
+    by_login = by_login if isinstance(by_login, bool) else None
+    who = Credentials(given["user"], token=given["token"], expires_at=moment(given["expires"]), by_login=by_login)
+    ca_file = Path(given["ca_file"]) if given.get("ca_file") else None
+    return Context(Publisher(given["url"], ca_file, values.get("insecure_http") is True), who)
+
+
+def _values(context: Context) -> dict[str, object]:
+    publisher, who = context.publisher, context.who
+    values = {
+        "url": publisher.url,
+        "ca_file": str(publisher.ca_file) if publisher.ca_file else "",
+        "insecure_http": publisher.insecure_http,
+        "user": who.user,
+        "token": who.token,
+        "by_login": who.by_login,
+        "expires": who.expires_at.isoformat() if who.expires_at else "",
+    }
+    return {name: value for name, value in values.items() if value not in ("", None)}
+
+
+def _damaged(file: Path) -> CommandFailed:
+    return CommandFailed(f"{file} is damaged. Run `holdfast login` again.")
+
+
+def _toml(value: object) -> str:
+    # A basic string of TOML is one of JSON, but for DEL.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

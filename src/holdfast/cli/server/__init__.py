@@ -1,0 +1,3 @@
+"""
+Commands that run a server or work on its files.
+"""

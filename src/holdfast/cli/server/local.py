@@ -1,0 +1,48 @@
+"""
+What the commands share that work on a data directory of this machine: settings, and failures in words.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import ValidationError
+
+from holdfast.cli.failures import CommandFailed
+from holdfast.network.sockets import CannotStart
+from holdfast.server.logs import configure_logging
+from holdfast.server.settings import Settings
+from holdfast.store.errors import StoreFailure, unwritable
+
+
+@contextmanager
+def failures_in_words() -> Iterator[None]:
+    """Raise CommandFailed with a sentence where the data directory, its files or settings can't be used."""
+    try:
+        yield
+    except (CannotStart, StoreFailure) as error:
+        raise CommandFailed(str(error)) from error
+    except OSError as error:
+        if failure := unwritable(error):
+            raise CommandFailed(str(failure)) from error
+        if error.filename is None:
+            raise
+        text = f"{error.filename} can't be used ({error.strerror}). Let the user of Holdfast read and write it."
+        raise CommandFailed(text) from error
+
+
+def read_settings(options: Mapping[str, Any]) -> Settings:
+    """Read settings from *options* (None: not given) and variables, and begin to log as they say; raise CannotStart."""
+    try:
+        settings = Settings(**{name: value for name, value in options.items() if value is not None})
+        settings.data.expanduser()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name, given = str(first["loc"][0]), str(first["input"])
+        told = f"HOLDFAST_{name.upper()}" if options.get(name) is None else f"--{name.replace('_', '-')}"
+        reason = str(first["msg"]).removeprefix("Value error, ").replace("Input should", f"{given!r} should")
+        raise CannotStart(f"{told}: {reason}.") from error
+    except RuntimeError as error:
+        raise CannotStart(f"There is no home directory for {settings.data}. Choose another with --data.") from error
+    configure_logging(settings.log_level)
+    return settings

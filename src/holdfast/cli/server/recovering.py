@@ -1,0 +1,48 @@
+"""
+What `holdfast backup` and `holdfast restore` run, without the server.
+"""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from holdfast.cli.server.local import failures_in_words, read_settings
+from holdfast.cli.terminal.output import say, tell
+from holdfast.server import recovery
+from holdfast.store.recovery.copies import write_time
+
+
+def back_up(data: Path | None, file: str | None) -> None:
+    """Write a backup into *file* (`-`: standard output) and tell what it holds; raise CommandFailed."""
+    with failures_in_words():
+        settings = read_settings({"data": data})
+        if file == "-":
+            where, backup = "standard output", recovery.stream_backup(settings, sys.stdout.buffer)
+        else:
+            path = Path(file or f"holdfast-{write_time(datetime.now(UTC))}.sqlite")
+            where, backup = str(path), recovery.back_up(settings, path)
+    of = backup.contents
+    tell(f"Backup written to {where}: {_count(of.apis, 'API')}, tables of revision {of.revision}, {backup.size} bytes.")
+    if of.private_keys:
+        keys = _count(of.private_keys, "private key")
+        tell(
+            f"It doesn't include the sealing key, without which {keys} in it can't be opened. Back up that key too, in "
+            "another place."
+        )
+
+
+def restore(data: Path | None, file: Path, *, without_keys: bool) -> None:
+    """Restore a backup and say what became of the database that was there; raise CommandFailed."""
+    with failures_in_words():
+        restored = recovery.restore(read_settings({"data": data}), file, without_keys=without_keys)
+    of = restored.contents
+    say(f"Restored {file}: {_count(of.apis, 'API')}, tables of revision {of.revision}.")
+    if restored.kept:
+        say(f"The database that was there is kept as {restored.kept}. Remove it when you no longer need it.")
+    if restored.lost_keys:
+        say(f"{_count(restored.lost_keys, 'private key')} can't be opened: import these client certificates again.")
+    say("Sessions, tokens, passwords and trust are again as they were when the backup was made.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,173 @@
+"""
+What `holdfast up`, `demo`, `doctor` and `rotate-sealing-key` run. The only module of the command that knows the server.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+from rich.console import Console
+
+from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
+from holdfast.cli.ending import exit_timer
+from holdfast.cli.failures import CommandFailed
+from holdfast.cli.server.local import failures_in_words, read_settings
+from holdfast.demo.story import play, stage
+from holdfast.demo.tour import Tour
+from holdfast.doctor import examine
+from holdfast.doctor.check import Check
+from holdfast.gateway.process.envoy import EnvoyLogUnusable, EnvoyMissing
+from holdfast.network.sockets import CannotStart, has_terminal
+from holdfast.server.admin_password import PASSWORD_FILE
+from holdfast.server.app import Running, rotate_sealing_key, running
+from holdfast.server.logs import log_everything, standard_error_as_log
+from holdfast.server.reload import Reload
+from holdfast.server.settings import Settings
+from holdfast.server.variables import unknown_variables
+from holdfast.services.access.accounts import ADMIN
+from holdfast.services.access.principal import Principal
+from holdfast.services.runtime import utc_now
+
+T = TypeVar("T")
+log = structlog.get_logger()
+console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def serve(options: dict[str, Any], *, demo: bool) -> None:
+    """Run the publisher and a gateway until a signal comes; raise CommandFailed."""
+    with _said():
+        settings = read_settings(options)
+        for name, advice in unknown_variables(os.environ).items():
+            log.warning("unknown variable", variable=name, advice=advice)
+        hangup = asyncio.Event()
+        _run(_up(settings, hangup, demo=demo), hangup)
+
+
+def demonstrate() -> bool:
+    """Play the story of a self-signed certificate once and say whether each step came out right."""
+    with _said(), stage() as options:
+        return bool(_run(_once(read_settings(options), options["admin_password"])))
+
+
+def seal_anew(options: dict[str, Any]) -> bool:
+    """Seal private keys with a new sealing key, say so, and say whether none is lost; raise CommandFailed."""
+    with _said():
+        sealed, lost = rotate_sealing_key(read_settings(options))
+    console.print(f"Sealed {sealed} private key{'' if sealed == 1 else 's'} with the new sealing key.")
+    if lost:
+        console.print(f"{lost} could not be opened, and were left as they are: import their client certificates again.")
+    return not lost
+
+
+def diagnose(options: dict[str, Any]) -> list[Check]:
+    """Look whether all is as it must be; settings that cannot be read are the only check then."""
+    try:
+        settings = read_settings(options)
+    except CannotStart as error:
+        return [Check.failed("settings", str(error), "Correct it; nothing else could be looked at.")]
+    return [Check.ok("settings", "They can be read."), *examine(settings, utc_now())]
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        with failures_in_words():
+            yield
+    except (EnvoyLogUnusable, EnvoyMissing) as error:
+        raise CommandFailed(str(error)) from error
+
+
+def _run(work: Coroutine[Any, Any, T], hangup: asyncio.Event | None = None) -> T | None:
+    """
+    Do *work* until it ends or a signal comes; threads that still compute then don't hold up the end for long.
+
+    SIGHUP sets *hangup*.
+    """
+    log_everything()
+    timer = exit_timer(0)
+    try:
+        with standard_error_as_log():
+            return asyncio.run(_until_stopped(work, timer.start, hangup or asyncio.Event()))
+    finally:
+        timer.cancel()
+
+
+async def _until_stopped(work: Coroutine[Any, Any, T], stopped: Callable[[], None], hangup: asyncio.Event) -> T | None:
+    """Do *work*, then call *stopped*. A second signal ends the wait for requests in flight, too."""
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _stop, task)
+    before = signal.getsignal(signal.SIGHUP)
+    loop.add_signal_handler(signal.SIGHUP, _hang_up, task, hangup, has_terminal())
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return None
+    finally:
+        stopped()
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, before)  # the default would end the process while it cleans up
+
+
+def _stop(task: "asyncio.Task[T]") -> None:
+    is_first = not task.cancelling()
+    task.cancel()
+    if is_first:
+        with suppress(OSError, SystemExit):  # nobody reads it any more; rich ends the process where a pipe is closed
+            console.print("Stopping: requests in flight may finish first. A second Ctrl-C ends them.")
+
+
+def _hang_up(task: "asyncio.Task[T]", hangup: asyncio.Event, had_terminal: bool) -> None:
+    """Stop if the terminal has gone that this ran in; otherwise somebody wants files to be read again."""
+    if had_terminal and not has_terminal():
+        task.cancel()
+    else:
+        hangup.set()
+
+
+async def _reload_at(hangup: asyncio.Event, reload: Reload) -> None:
+    """Read files again at each *hangup*, also at one that came during the start."""
+    while True:
+        await hangup.wait()
+        hangup.clear()
+        reload.run()
+
+
+async def _up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
+    data, who = settings.data.expanduser(), Principal(DEFAULT_ORGANIZATION, ADMIN)
+    async with running(settings) as holdfast:
+        _tell_ready(holdfast, data)
+        reloading = partial(_reload_at, hangup, holdfast.reload)
+        holdfast.runtime.background.start("reading files again", reloading)
+        tour = Tour(console, holdfast.runtime, who, holdfast.publisher_url, data, data / PASSWORD_FILE)
+        async with tour.begin() if demo else nullcontext():
+            # What was made until now stays; to look through it again and again would stop everything for 0.1 s.
+            gc.collect()
+            gc.freeze()
+            await asyncio.Event().wait()
+
+
+async def _once(settings: Settings, password: str) -> bool:
+    async with running(settings) as holdfast:
+        gateway = holdfast.runtime.gateways["production"]
+        return await play(console, holdfast.publisher_url, gateway, (ADMIN, password), settings.data)
+
+
+def _tell_ready(holdfast: Running, data: Path) -> None:
+    if holdfast.new_password:
+        console.print(f"User {ADMIN}, password {holdfast.new_password} (kept in {data / PASSWORD_FILE})")
+    for each in holdfast.runtime.server_certificates(utc_now()):
+        if each.problem:
+            console.print(f"Warning: {each.problem} The files are read again within a minute.")
+    urls = holdfast.runtime.gateways
+    addresses = f"publisher {holdfast.publisher_url}, gateway {urls['production']}, sandbox {urls['sandbox']}"
+    if over_tls := " and ".join(holdfast.runtime.tls_gateways.values()):
+        addresses += f", over TLS {over_tls}"
+    console.print(f"Ready: {addresses}. Ctrl-C ends it.")

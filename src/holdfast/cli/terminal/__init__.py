@@ -1,0 +1,3 @@
+"""
+Options, output and completion: what all commands share.
+"""

@@ -1,0 +1,3 @@
+"""
+Commands about certificates and trust settings.
+"""

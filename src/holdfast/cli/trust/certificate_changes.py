@@ -1,0 +1,199 @@
+"""
+The commands of `holdfast certificate` that change what is trusted.
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from holdfast.cli.access.passwords import PasswordStdin
+from holdfast.cli.exit_codes import WAITING
+from holdfast.cli.failures import CommandFailed, Misused, Refused
+from holdfast.cli.requests import completing
+from holdfast.cli.requests.client import Client, connect
+from holdfast.cli.requests.waiting import (
+    Wait,
+    Within,
+    in_words,
+    wait_until_enforced,
+    write_when_settled,
+)
+from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.output import AsJson, Yes, confirm, say, tell, write_json
+from holdfast.cli.trust.certificates import PATH, Alias, File, certificate_path
+from holdfast.cli.trust.trust_settings import SETTINGS
+
+if TYPE_CHECKING:
+    from holdfast.certificates.formats.parsing import Upload
+
+commands = typer.Typer()
+
+NewAlias = Annotated[str, Argument(metavar="ALIAS", help="What it is to be called.")]
+KeepPrevious = Annotated[bool, Option("--keep-previous", help="Go on trusting what is replaced, too.")]
+
+
+@commands.command(
+    "add",
+    epilog=ending(
+        "holdfast certificate add pizza https://backend.example:8443 backend.pem --wait",
+        "holdfast certificate add pizza https://backend.example:8443 trust.p12 --password-stdin < password",
+        "holdfast certificate add pizza https://backend.example:8443 new.pem --replace --keep-previous",
+        codes=WAITING,
+    ),
+)
+def add_certificate(
+    alias: NewAlias,
+    endpoint: Annotated[
+        str,
+        Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.", autocompletion=completing.endpoints),
+    ],
+    file: File,
+    replace: Annotated[bool, Option("--replace", help="If ALIAS exists, replace its certificates.")] = False,
+    keep_previous: KeepPrevious = False,
+    password_stdin: PasswordStdin = False,
+    wait: Wait = False,
+    within: Within = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Trust the certificates in FILE for the origin of ENDPOINT.
+
+    With --replace you can run it any number of times: what is trusted already is left alone.
+    """
+    if keep_previous and not replace:
+        raise Misused("--keep-previous needs --replace.")
+    with connect() as client:
+        upload = _open(file, password_stdin)
+        before = _find(client, alias) if replace else None
+        if before is None:
+            _send(client, "POST", PATH, upload, data={"alias": alias, "endpoint": endpoint})
+            verb = "Added"
+        elif _is_same(before, endpoint, upload):
+            verb = "Left unchanged:"
+        else:
+            _put(client, alias, upload, keep=keep_previous)
+            verb = "Replaced"
+        _written(client, alias, verb, wait=wait, within=within, as_json=as_json)
+
+
+@commands.command(
+    "replace",
+    epilog=ending(
+        "holdfast certificate replace pizza new.pem --keep-previous --wait",
+        "holdfast certificate replace pizza new.pem",
+        codes=WAITING,
+    ),
+)
+def replace_certificate(
+    alias: Alias,
+    file: File,
+    keep_previous: KeepPrevious = False,
+    password_stdin: PasswordStdin = False,
+    wait: Wait = False,
+    within: Within = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Trust the certificates in FILE instead of those under ALIAS."""
+    with connect() as client:
+        _put(client, alias, _open(file, password_stdin), keep=keep_previous)
+        _written(client, alias, "Replaced", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command("retire", epilog=ending("holdfast certificate retire pizza --wait", codes=WAITING))
+def retire_previous(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Trust no longer what `replace --keep-previous` has kept under ALIAS."""
+    with connect() as client:
+        client.call("POST", f"{certificate_path(alias)}/retire")
+        _written(client, alias, "Retired what was before in", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command("undo", epilog=ending("holdfast certificate undo pizza --wait", codes=WAITING))
+def undo_replacement(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Trust again what was under ALIAS before it was replaced, instead of what is there now."""
+    with connect() as client:
+        client.call("POST", f"{certificate_path(alias)}/undo")
+        _written(client, alias, "Undid the replacement of", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command(
+    "delete",
+    epilog=ending("holdfast certificate delete pizza", "holdfast certificate delete pizza --yes --wait", codes=WAITING),
+)
+def delete_certificate(
+    alias: Alias, yes: Yes = False, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False
+) -> None:
+    """End the trust in what is under ALIAS, for open connections too."""
+    with connect() as client:
+        found = client.get(certificate_path(alias))
+        confirm(f"Delete {alias}, trusted for {found['endpoint']}?", yes=yes)
+        client.call("DELETE", certificate_path(alias))
+        state = _wait_for_origin(client, found["endpoint"], within) if wait else ""
+    if as_json:
+        write_json(found)
+    else:
+        say(f"Deleted {alias}{state}.")
+
+
+def _wait_for_origin(client: Client, endpoint: str, within: float) -> str:
+    """Wait until gateways have what is left of an origin's trust, and say so; no gateway needs it where no API does."""
+    try:
+        found = wait_until_enforced(partial(client.get, SETTINGS, endpoint=endpoint), within, also_unserved=True)
+    except Refused as error:
+        if error.status == 400:
+            return ""  # no API has such an endpoint
+        raise
+    return "" if found["enforcement"]["progress"] == "not served" else f": {in_words(found['enforcement'])}"
+
+
+def _open(file: str, password_stdin: bool) -> "Upload":
+    from holdfast.cli.trust.certificate_files import open_upload  # cryptography loads slowly
+
+    return open_upload(file, password_stdin=password_stdin)
+
+
+def _find(client: Client, alias: str) -> dict[str, Any] | None:
+    try:
+        return client.get(certificate_path(alias))
+    except Refused as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _is_same(before: dict[str, Any], endpoint: str, upload: "Upload") -> bool:
+    """Say whether *upload* is what an alias has already; raise CommandFailed if it is for another origin."""
+    from holdfast.cli.trust.origins import origin_of
+
+    if origin_of(before["endpoint"]) != origin_of(endpoint):
+        text = f"{before['alias']} is for {before['endpoint']}, and stays so. Choose another alias, or delete it first."
+        raise CommandFailed(text)
+    present = [each["fingerprint"] for each in before["certificates"]]
+    return present == list(dict.fromkeys(each.fingerprint for each in upload.certificates))
+
+
+def _put(client: Client, alias: str, upload: "Upload", *, keep: bool) -> None:
+    _send(client, "PUT", certificate_path(alias), upload, params={"keepPrevious": "true"} if keep else {})
+
+
+def _send(client: Client, method: str, path: str, upload: "Upload", **more: Any) -> None:
+    from holdfast.cli.trust.certificate_files import as_part, tell_ignored
+
+    client.call(method, path, files={"certificate": as_part(upload)}, **more)
+    tell_ignored(upload)
+
+
+def _written(client: Client, alias: str, verb: str, *, wait: bool, within: float, as_json: bool) -> None:
+    def read() -> dict[str, Any]:
+        return client.get(certificate_path(alias))
+
+    def write(found: dict[str, Any]) -> None:
+        if as_json:
+            write_json(found)
+            return
+        say(f"{verb} {alias} for {found['endpoint']}: {in_words(found['enforcement'])}.")
+        for each in found["findings"]:
+            tell(f"{each['severity']} {each['code']}: {each['message']} {each['remedy']}")
+
+    write_when_settled(read, write, wait=wait, within=within, as_json=as_json)

@@ -1,0 +1,78 @@
+"""
+Files of certificates, read here so that only certificates are sent: no private key and no password leaves the machine.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.errors import InvalidField
+from holdfast.certificates.description import described
+from holdfast.certificates.errors import CertificateError, PasswordNeeded
+from holdfast.certificates.findings.examination import examine_all
+from holdfast.certificates.formats.parsing import MAX_BYTES, Upload, parse
+from holdfast.certificates.identity import ReferenceIdentifier
+from holdfast.cli.access.passwords import read_password
+from holdfast.cli.failures import Misused, WrongFile
+from holdfast.cli.terminal.files import read_file, read_input
+from holdfast.cli.terminal.output import tell
+from holdfast.work.slow_derivation import SlowDerivation
+
+
+def read_certificate_file(name: str) -> bytes:
+    """Read a file of certificates or CRLs; `-` is standard input. Raises WrongFile."""
+    return read_input(MAX_BYTES) if name == "-" else read_file(Path(name), MAX_BYTES)
+
+
+def open_upload(file: str, *, password_stdin: bool = False) -> Upload:
+    """Read the certificates of *file*, whose password may be on standard input; raise CommandFailed."""
+    if password_stdin and file == "-":
+        raise Misused("Standard input holds either the file or its password. Name the file.")
+    password = read_password("Password", stdin=True) if password_stdin else None
+    return read_upload(read_certificate_file(file), file, password)
+
+
+def read_upload(data: bytes, name: str, password: str | None = None) -> Upload:
+    """Read certificates as the publisher would; raise WrongFile."""
+    try:
+        with SlowDerivation().work() as work:
+            return parse(data, password, work)
+    except PasswordNeeded as error:
+        raise WrongFile(f"{name}: {error} (--password-stdin)") from error
+    except CertificateError as error:
+        raise WrongFile(f"{name}: {error}") from error
+
+
+def as_part(upload: Upload) -> tuple[str, bytes]:
+    """Write the certificates of *upload* as a part of a form: its file name, and PEM."""
+    return "certificate.pem", "".join(each.pem for each in upload.certificates).encode()
+
+
+def tell_ignored(upload: Upload) -> None:
+    """Say on standard error what of the file is not used."""
+    for part in upload.ignored:
+        tell(f"{part.what} was left out: {part.why}")
+
+
+def names_for(endpoint: str) -> tuple[ReferenceIdentifier, ...]:
+    """Give the name that a backend at the URL *endpoint* must present, none for an empty one; raise Misused."""
+    try:
+        return (parse_endpoint(endpoint).origin.reference,) if endpoint else ()
+    except InvalidField as error:
+        raise Misused(f"--endpoint: {error}") from error
+
+
+def describe_upload(upload: Upload, names: tuple[ReferenceIdentifier, ...], now: datetime) -> dict[str, Any]:
+    """Describe what *upload* holds and what is noticed about it, as REST does."""
+    findings = [
+        {"code": each.code, "severity": each.severity.value, "message": each.message, "remedy": each.remedy}
+        | {"fingerprint": each.fingerprint}
+        for each in examine_all(upload.certificates, names, now)
+    ]
+    return {
+        "certificates": [described(certificate, now) for certificate in upload.certificates],
+        "findings": findings,
+        "used": [{"what": part.what, "fingerprint": part.fingerprint} for part in upload.used],
+        "ignored": [{"what": part.what, "why": part.why} for part in upload.ignored],
+    }

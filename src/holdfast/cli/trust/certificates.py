@@ -1,0 +1,191 @@
+"""
+`holdfast certificate`: what is trusted for the endpoints of APIs.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from holdfast.cli.access.passwords import PasswordStdin
+from holdfast.cli.exit_codes import LOCAL, ExitCode
+from holdfast.cli.requests import completing
+from holdfast.cli.requests.client import connect, segment
+from holdfast.cli.requests.waiting import in_words
+from holdfast.cli.terminal.files import write_file
+from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.output import (
+    AsJson,
+    date,
+    grouped,
+    say,
+    tell,
+    write_facts,
+    write_json,
+    write_table,
+)
+from holdfast.cli.trust.trust_exceptions import describe_exception, list_exceptions
+
+PATH = "/endpoint-certificates"
+commands = typer.Typer(no_args_is_help=True)
+
+Alias = Annotated[str, Argument(metavar="ALIAS", autocompletion=completing.aliases)]
+File = Annotated[str, Argument(metavar="FILE", help="PEM, DER, PKCS#7, or a PKCS#12 or Java truststore; - for stdin.")]
+OfEndpoint = Annotated[
+    str,
+    Option(
+        metavar="URL",
+        help="The endpoint whose host the certificate must name.",
+        autocompletion=completing.endpoints,
+    ),
+]
+
+
+@commands.command(
+    "list",
+    epilog=ending(
+        "holdfast certificate list",
+        "holdfast certificate list --unused",
+        "holdfast certificate list --endpoint https://backend.example:8443 --json",
+    ),
+)
+def list_certificates(
+    endpoint: Annotated[
+        str,
+        Option(metavar="URL", help="Only those trusted for this URL's origin.", autocompletion=completing.endpoints),
+    ] = "",
+    unused: Annotated[bool, Option("--unused", help="Only those for endpoints that no API has.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List endpoint certificates by alias, and endpoints whose verification is off."""
+    from holdfast.cli.trust.origins import origin_of, origins_of
+
+    wanted = {origin_of(endpoint)} if endpoint else None
+    with connect() as client:
+        every = client.listed(PATH, "certificates", **({"unused": "true"} if unused else {}))
+        found = [each for each in every if wanted is None or origins_of([each["endpoint"]]) == wanted]
+        exceptions = list_exceptions(client, wanted)
+    if as_json:
+        write_json({"count": len(found), "list": found, "exceptions": exceptions})
+        return
+    rows = [(each["alias"], each["endpoint"], each["expiryStatus"], date(each["notAfter"])) for each in found]
+    nothing = "No endpoint certificate is unused." if unused else "There are no endpoint certificates."
+    if wanted:
+        (origin,) = wanted
+        nothing = f"No {'unused ' if unused else ''}certificate is imported for {origin}."
+    write_table(["ALIAS", "ENDPOINT", "STATUS", "NOT AFTER (UTC)"], rows, nothing)
+    for each in exceptions or []:
+        say(describe_exception(each))
+
+
+@commands.command("show", epilog=ending("holdfast certificate show pizza", "holdfast certificate show pizza --json"))
+def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
+    """Show what is under ALIAS, what is noticed about it, and whether it is in force."""
+    with connect() as client:
+        found = client.get(certificate_path(alias))
+        usage = list(client.listed(f"{certificate_path(alias)}/usage", "list"))
+        if as_json:
+            write_json(found | {"usage": usage})
+            return
+        write_facts(
+            [
+                ("Alias", found["alias"]),
+                ("Endpoint", found["endpoint"]),
+                ("Status", found["expiryStatus"]),
+                ("In force", in_words(found["enforcement"])),
+                (
+                    "Beside it",
+                    [f"{each['subject']}, SHA-256 {grouped(each['fingerprint'])}" for each in found["previous"]],
+                ),
+                ("Used by", [f"{each['name']} {each['version']}" for each in usage] or "no API"),
+            ]
+        )
+        say("")
+        _show(found["certificates"], found["findings"])
+
+
+@commands.command(
+    "download",
+    epilog=ending(
+        "holdfast certificate download pizza -o pizza.pem", "holdfast certificate download pizza | openssl x509 -text"
+    ),
+)
+def download_certificate(
+    alias: Alias,
+    output: Annotated[Path | None, Option("-o", "--output", metavar="FILE", help="Where to [default: stdout].")] = None,
+) -> None:
+    """Write the certificates under ALIAS as PEM."""
+    with connect() as client:
+        answer = client.answer(
+            "GET", f"{certificate_path(alias)}/content", headers={"Accept": "application/x-pem-file"}
+        )
+    if output is None:
+        typer.echo(answer.content, nl=False)
+    else:
+        write_file(output, answer.content)
+        tell(f"Wrote {output}.")
+
+
+@commands.command(
+    "inspect",
+    epilog=ending(
+        "holdfast certificate inspect backend.pem --endpoint https://backend.example:8443",
+        "holdfast certificate inspect trust.jks --password-stdin < password",
+        codes=(*LOCAL, ExitCode.REJECTED),
+    ),
+)
+def inspect_certificate(
+    file: File, endpoint: OfEndpoint = "", password_stdin: PasswordStdin = False, as_json: AsJson = False
+) -> None:
+    """
+    Show what FILE contains, and whether a gateway would accept a backend with it. Nothing is sent anywhere.
+
+    With --endpoint, the name is checked, too. Names, pins and CRLs that you set with `holdfast trust set` are not
+    known here: `holdfast endpoint test` asks the gateway itself.
+    """
+    from holdfast.certificates.findings.rejection import reasons_to_reject  # cryptography loads slowly
+    from holdfast.cli.trust.certificate_files import (
+        describe_upload,
+        names_for,
+        open_upload,
+        tell_ignored,
+    )
+
+    upload, names, now = open_upload(file, password_stdin=password_stdin), names_for(endpoint), datetime.now(UTC)
+    found = describe_upload(upload, names, now)
+    if as_json:
+        write_json(found)
+    else:
+        _show(found["certificates"], found["findings"])
+        tell_ignored(upload)
+    if reasons := reasons_to_reject(upload.certificates, names, now):
+        tell(f"A gateway would reject a backend with this certificate: {reasons[0].message} [{reasons[0].code}]")
+        raise typer.Exit(int(ExitCode.REJECTED))
+
+
+def _show(certificates: list[dict[str, Any]], findings: list[dict[str, Any]]) -> None:
+    for number, certificate in enumerate(certificates):
+        if number:
+            say("")
+        of_it = [each for each in findings if each["fingerprint"] == certificate["fingerprint"]]
+        write_facts(
+            [
+                ("Subject", certificate["subject"]),
+                ("Issuer", certificate["issuer"]),
+                ("Names", certificate["subjectAltNames"]),
+                ("Status", certificate["status"]),
+                ("Valid", f"{date(certificate['validity']['from'])} to {date(certificate['validity']['to'])} UTC"),
+                ("Key", certificate["key"]),
+                ("Signature", certificate["signatureAlgorithm"]),
+                ("CA", "yes" if certificate["isCa"] else "no"),
+                ("SHA-256", grouped(certificate["fingerprint"])),
+                *((each["severity"], f"{each['message']} {each['remedy']} [{each['code']}]") for each in of_it),
+            ]
+        )
+
+
+def certificate_path(alias: str) -> str:
+    """Give where REST has what is under *alias*."""
+    return f"{PATH}/{segment(alias)}"

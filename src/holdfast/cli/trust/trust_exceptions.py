@@ -1,0 +1,89 @@
+"""
+Exceptions: endpoints whose backends aren't verified, with a reason, an owner and an end.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Option
+
+from holdfast.cli.exit_codes import WAITING
+from holdfast.cli.failures import Refused
+from holdfast.cli.requests.client import Client, connect
+from holdfast.cli.requests.waiting import Wait, Within
+from holdfast.cli.terminal.durations import parse_duration
+from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.output import AsJson, date, write_json, write_table
+from holdfast.cli.trust.trust_settings import Endpoint, show_when_settled
+
+if TYPE_CHECKING:
+    from holdfast.apis.catalog.endpoint import Origin
+
+EXCEPTION = "/endpoints/trust-exception"
+EXCEPTIONS = "/endpoints/trust-exceptions"
+commands = typer.Typer()
+
+
+@commands.command("exceptions", epilog=ending("holdfast trust exceptions", "holdfast trust exceptions --json"))
+def show_exceptions(as_json: AsJson = False) -> None:
+    """List all endpoints whose backends aren't verified: why, who decided it, and until when."""
+    with connect() as client:
+        found = list(client.listed(EXCEPTIONS, "list"))
+    if as_json:
+        write_json({"count": len(found), "list": found})
+        return
+    rows = [(each["origin"], date(each["until"]), each["owner"], each["reason"]) for each in found]
+    write_table(["ORIGIN", "UNTIL (UTC)", "BY", "REASON"], rows, "No exceptions: every backend is verified.")
+
+
+@commands.command(
+    "except",
+    epilog=ending(
+        'holdfast trust except https://backend.example:8443 --reason "renewed today, JIRA-12" --for 8h', codes=WAITING
+    ),
+)
+def grant_exception(
+    endpoint: Endpoint,
+    reason: Annotated[str, Option(metavar="TEXT", help="Why nothing else is possible.")],
+    for_: Annotated[
+        timedelta, Option("--for", parser=parse_duration, metavar="DURATION", help="Like 30m, 8h or 2d; at most 7d.")
+    ],
+    wait: Wait = False,
+    within: Within = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Switch the verification of an endpoint off for a time; it ends by itself."""
+    until = datetime.now(UTC) + for_
+    with connect() as client:
+        body = {"reason": reason, "until": until.isoformat()}
+        client.call("PUT", EXCEPTION, params={"endpoint": endpoint}, json=body)
+        show_when_settled(client, endpoint, wait=wait, within=within, as_json=as_json)
+
+
+@commands.command("verify", epilog=ending("holdfast trust verify https://backend.example:8443 --wait", codes=WAITING))
+def end_exception(endpoint: Endpoint, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Switch the verification of an endpoint on again."""
+    with connect() as client:
+        client.call("DELETE", EXCEPTION, params={"endpoint": endpoint})
+        show_when_settled(client, endpoint, wait=wait, within=within, as_json=as_json)
+
+
+def list_exceptions(client: Client, origins: "Collection[Origin] | None" = None) -> list[dict[str, Any]] | None:
+    """List the exceptions at *origins* (None: at all); None if whoever is signed in may not see them."""
+    from holdfast.cli.trust.origins import origins_of
+
+    try:
+        found = list(client.listed(EXCEPTIONS, "list"))
+    except Refused as error:
+        if error.status == 403:
+            return None
+        raise
+    return [each for each in found if origins is None or not origins_of([each["origin"]]).isdisjoint(origins)]
+
+
+def describe_exception(exception: dict[str, Any]) -> str:
+    """Write an exception as one line."""
+    until = f"until {date(exception['until'])} UTC, by {exception['owner']}: {exception['reason']}"
+    return f"Verification is off for {exception['origin']} {until}"

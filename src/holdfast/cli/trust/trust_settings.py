@@ -1,0 +1,162 @@
+"""
+`holdfast trust`: how the backends of an endpoint's origin are verified.
+"""
+
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from holdfast.cli.exit_codes import WAITING
+from holdfast.cli.failures import Misused, WrongFile
+from holdfast.cli.requests import completing
+from holdfast.cli.requests.client import Client, connect
+from holdfast.cli.requests.waiting import Wait, Within, in_words, write_when_settled
+from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.output import AsJson, date, grouped, say, tell, write_facts, write_json
+
+SETTINGS = "/endpoints/trust-settings"
+MEMBERS = (
+    "anchors",
+    "names",
+    "anyName",
+    "sni",
+    "certificatePins",
+    "spkiPins",
+    "revocationOfPath",
+    "tlsMinimum",
+    "tlsMaximum",
+)
+commands = typer.Typer(no_args_is_help=True)
+
+Endpoint = Annotated[
+    str,
+    Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.", autocompletion=completing.endpoints),
+]
+_NONE = " The word none takes all away."
+
+
+@commands.command("show", epilog=ending("holdfast trust show https://backend.example:8443"))
+def show_trust(endpoint: Endpoint, as_json: AsJson = False) -> None:
+    """Show what is decided for an endpoint, and what it means in words."""
+    with connect() as client:
+        _show(client.get(SETTINGS, endpoint=endpoint), as_json=as_json)
+
+
+@commands.command(
+    "set",
+    epilog=ending(
+        "holdfast trust set https://backend.example:8443 --names pizza.internal --wait",
+        "holdfast trust set https://backend.example:8443 --crls crls.pem",
+        "holdfast trust set https://backend.example:8443 --names none --sni host",
+        codes=WAITING,
+    ),
+)
+def set_trust(
+    endpoint: Endpoint,
+    anchors: Annotated[
+        str | None,
+        Option(metavar="ANCHORS", help="imported, imported-and-public or public.", autocompletion=completing.anchors),
+    ] = None,
+    names: Annotated[list[str] | None, Option(metavar="NAME", help="Instead of the URL's host." + _NONE)] = None,
+    any_name: Annotated[bool | None, Option(help="Look at no name; only with a certificate pin.")] = None,
+    sni: Annotated[str | None, Option(metavar="NAME", help="Server name; host: the URL's, none: no name.")] = None,
+    pin: Annotated[list[str] | None, Option(metavar="SHA256", help="Of the certificate." + _NONE)] = None,
+    spki_pin: Annotated[list[str] | None, Option(metavar="SHA256", help="Of the public key." + _NONE)] = None,
+    crls: Annotated[str | None, Option(metavar="FILE", help="CRLs." + _NONE)] = None,
+    crls_of_path: Annotated[bool | None, Option(help="CRLs for all CAs of the path.")] = None,
+    tls_minimum: Annotated[str | None, Option(metavar="1.2|1.3", autocompletion=completing.tls_versions)] = None,
+    tls_maximum: Annotated[str | None, Option(metavar="1.2|1.3", autocompletion=completing.tls_versions)] = None,
+    wait: Wait = False,
+    within: Within = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Decide how the backend of an endpoint is verified. What no option names stays as it is.
+
+    --names, --pin and --spki-pin can be given several times; together they are all that there are afterwards.
+    """
+    changes = {
+        "anchors": anchors,
+        "names": _several(names),
+        "anyName": any_name,
+        "certificatePins": _several(pin),
+        "spkiPins": _several(spki_pin),
+        "crls": None if crls is None else _crls(crls),
+        "revocationOfPath": crls_of_path,
+        "tlsMinimum": tls_minimum,
+        "tlsMaximum": tls_maximum,
+    }
+    given: dict[str, Any] = {member: value for member, value in changes.items() if value is not None}
+    if sni is not None:
+        given["sni"] = {"host": None, "none": ""}.get(sni, sni)
+    if not given:
+        raise Misused("Nothing to change. Add an option; --help lists them.")
+    with connect() as client:
+        before, tag = client.read(SETTINGS, endpoint=endpoint)
+        put_trust(client, endpoint, {member: before[member] for member in MEMBERS} | given, tag)
+        show_when_settled(client, endpoint, wait=wait, within=within, as_json=as_json)
+
+
+def put_trust(client: Client, endpoint: str, settings: dict[str, Any], tag: str = "") -> None:
+    """
+    Decide all about an endpoint; what *settings* leaves out has its default, but CRLs stay.
+
+    With *tag*, it is refused when somebody has changed the settings since they were read.
+    """
+    headers = {"If-Match": tag} if tag else {}
+    client.call("PUT", SETTINGS, params={"endpoint": endpoint}, json=settings, headers=headers)
+
+
+def show_when_settled(client: Client, endpoint: str, *, wait: bool, within: float, as_json: bool) -> None:
+    """Show what is decided for an endpoint, with *wait* once gateways have it in force."""
+
+    def read() -> dict[str, Any]:
+        return client.get(SETTINGS, endpoint=endpoint)
+
+    write_when_settled(read, partial(_show, as_json=as_json), wait=wait, within=within, as_json=as_json)
+
+
+def _show(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        write_json(found)
+        return
+    for sentence in found["effect"]:
+        say(sentence)
+    for each in found.get("findings") or []:
+        tell(f"{each['severity']} {each['code']}: {each['message']} {each['remedy']}")
+    exception = found["exception"]
+    off = f"until {date(exception['until'])} UTC, by {exception['owner']}: {exception['reason']}" if exception else ""
+    write_facts(
+        [
+            ("Origin", found["origin"]),
+            ("Verification off", off),
+            ("Anchors", found["anchors"]),
+            ("Names", "any" if found["anyName"] else found["names"] or "the URL's host"),
+            ("Server name", {None: "the URL's host", "": "none"}.get(found["sni"], found["sni"])),
+            ("Certificate pins", found["certificatePins"]),
+            ("Public key pins", found["spkiPins"]),
+            ("CRLs", [f"{each['issuer']}, SHA-256 {grouped(each['fingerprint'])}" for each in found["crls"]]),
+            ("TLS", f"{found['tlsMinimum']} to {found['tlsMaximum']}"),
+            ("In force", in_words(found["enforcement"])),
+        ]
+    )
+
+
+def _several(values: list[str] | None) -> list[str] | None:
+    return [] if values == ["none"] else values or None
+
+
+def _crls(file: str) -> str:
+    if file == "none":
+        return ""
+    from holdfast.certificates.errors import CertificateError  # cryptography loads slowly
+    from holdfast.certificates.revocation import read_revocation_lists
+    from holdfast.cli.trust.certificate_files import read_certificate_file
+
+    data = read_certificate_file(file)
+    try:
+        return "".join(crl.pem for crl in read_revocation_lists(data))
+    except CertificateError as error:
+        raise WrongFile(f"{file}: {error}") from error

@@ -1,0 +1,169 @@
+"""
+The aggregated discovery service: one incremental stream per gateway.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+
+import grpc.aio
+import structlog
+from envoy.service.discovery.v3.ads_pb2_grpc import (
+    AggregatedDiscoveryServiceServicer,
+    add_AggregatedDiscoveryServiceServicer_to_server,
+)
+from envoy.service.discovery.v3.discovery_pb2 import (
+    DeltaDiscoveryRequest,
+    DeltaDiscoveryResponse,
+)
+from envoy.service.discovery.v3.discovery_pb2 import Resource as WireResource
+from google.protobuf.any_pb2 import Any
+
+from holdfast.gateway.discovery.cache import Cache, Gateway
+from holdfast.gateway.discovery.listener_retry import ListenerRetry
+from holdfast.gateway.discovery.subscription import Subscription, Update
+from holdfast.gateway.failures.access_log import FailedRequest, add_access_log
+from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
+
+log = structlog.get_logger()
+_SHORTEST_LIFE = timedelta(milliseconds=1)
+SILENT_AFTER = 5.0  # seconds without a word from a gateway, until it is asked whether it is there
+ANSWERS_WITHIN = 5.0
+# Make before break: what is referred to goes before what refers to it.
+_ORDER = (SECRET, CLUSTER, LISTENER, ROUTES)
+
+
+class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]  # generated without types
+    """Serves the cache to gateways and writes down what they make of it."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    async def DeltaAggregatedResources(  # noqa: N802 - the name that the protocol gives
+        self,
+        requests: AsyncIterator[DeltaDiscoveryRequest],
+        context: grpc.aio.ServicerContext[DeltaDiscoveryRequest, DeltaDiscoveryResponse],
+    ) -> AsyncIterator[DeltaDiscoveryResponse]:
+        """Run one stream until the gateway or the server ends it."""
+        stream = _Stream(self._cache, context.peer() or "unknown")
+        reader = asyncio.create_task(stream.read(requests))
+        try:
+            while not stream.ended:
+                await stream.watch.wait()
+                stream.watch.clear()
+                for update in stream.due():
+                    yield update
+        finally:
+            reader.cancel()
+            self._cache.disconnect(stream.gateway, stream.watch)
+            log.info("gateway disconnected", gateway=stream.gateway.id)
+
+
+class _Stream:
+    def __init__(self, cache: Cache, peer: str) -> None:
+        self._cache = cache
+        self.gateway: Gateway
+        self.gateway, self.watch = cache.connect(peer)
+        self.ended = False
+        self._subscriptions: dict[str, Subscription] = {}
+        self._retry = ListenerRetry(self.gateway, self._subscriptions, self.watch.set)
+
+    async def read(self, requests: AsyncIterator[DeltaDiscoveryRequest]) -> None:
+        try:
+            async for request in requests:
+                self._take(request)
+        finally:
+            self.ended = True
+            self._retry.cancel()
+            self.watch.set()
+
+    def _take(self, request: DeltaDiscoveryRequest) -> None:
+        if request.node.id:
+            self.gateway.id = request.node.id
+        first = request.type_url not in self._subscriptions
+        subscription = self._subscriptions.setdefault(request.type_url, Subscription(request.type_url))
+        if request.response_nonce:
+            self._answer(subscription, request)
+        if first or request.resource_names_subscribe or request.resource_names_unsubscribe:
+            subscription.request(
+                request.resource_names_subscribe,
+                request.resource_names_unsubscribe,
+                dict(request.initial_resource_versions),
+                first=first,
+            )
+            for name, version in request.initial_resource_versions.items():
+                self.gateway.acknowledged[request.type_url, name] = version
+            self.watch.set()
+        if request.node.id or request.initial_resource_versions:
+            # One that comes again with everything is sent nothing, so that no answer of its own would wake them.
+            self._cache.tell_observers()
+
+    def _answer(self, subscription: Subscription, request: DeltaDiscoveryRequest) -> None:
+        error = request.error_detail.message if request.HasField("error_detail") else None
+        if subscription.answer(self.gateway, request.response_nonce, error):
+            # A refused listener is logged once, by services/publishing/listening.py.
+            if error is not None and request.type_url != LISTENER:
+                log.error("gateway refused resources", gateway=self.gateway.id, type=request.type_url, error=error)
+            if request.type_url == LISTENER:
+                self._retry.answered()
+            self._cache.tell_observers()
+
+    def due(self) -> list[DeltaDiscoveryResponse]:
+        """Say what the gateway must be told now, what is referred to first."""
+        responses = []
+        for type_url in _ORDER:
+            subscription = self._subscriptions.get(type_url)
+            for update in subscription.updates(self._cache.resources(type_url)) if subscription else ():
+                self.gateway.unanswered.update(((type_url, r.name), update.nonce) for r in update.resources)
+                responses.append(_response(type_url, update))
+        return responses
+
+
+def _response(type_url: str, update: Update) -> DeltaDiscoveryResponse:
+    return DeltaDiscoveryResponse(
+        type_url=type_url,
+        nonce=update.nonce,
+        removed_resources=update.removed,
+        resources=[_wire(type_url, resource) for resource in update.resources],
+    )
+
+
+def _wire(type_url: str, resource: Resource) -> WireResource:
+    made = WireResource(
+        name=resource.name, version=resource.version, resource=Any(type_url=type_url, value=resource.body)
+    )
+    if resource.expires_at is not None:
+        left = resource.expires_at - datetime.now(UTC)
+        made.ttl.FromTimedelta(max(left, _SHORTEST_LIFE))
+    return made
+
+
+async def serve(cache: Cache, address: str, take: Callable[[FailedRequest], None] = lambda _: None) -> grpc.aio.Server:
+    """
+    Start the service on *address* (`unix:PATH`), without a bound on the size of messages; *take* failed requests.
+
+    One that comes again with 60,000 clusters says the names and versions of all of them in one message.
+    A gateway that stops answering, whatever the reason, is disconnected after SILENT_AFTER and ANSWERS_WITHIN.
+    """
+    options = [
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.keepalive_time_ms", round(SILENT_AFTER * 1000)),
+        ("grpc.http2.ping_timeout_ms", round(ANSWERS_WITHIN * 1000)),
+        ("grpc.http2.max_pings_without_data", 0),  # as many as needed; by default, two
+    ]
+    server = grpc.aio.server(options=options)
+    add_AggregatedDiscoveryServiceServicer_to_server(DiscoveryService(cache), server)
+    add_access_log(server, take)
+    server.add_insecure_port(address)
+    await server.start()
+    return server
+
+
+async def keep_serving(cache: Cache, address: str, take: Callable[[FailedRequest], None]) -> None:
+    """Serve until cancelled, as `serve` does."""
+    server = await serve(cache, address, take)
+    try:
+        await server.wait_for_termination()
+    finally:
+        await server.stop(0)

@@ -1,0 +1,57 @@
+"""
+Listeners that a gateway couldn't bind, because another program has the address: sent again until it can.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from holdfast.gateway.discovery.bind_failure import bind_failures
+from holdfast.gateway.discovery.cache import Gateway
+from holdfast.gateway.discovery.subscription import Subscription
+from holdfast.gateway.resources.resource import LISTENER, ROUTES
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0  # seconds until a listener is sent again
+
+
+class ListenerRetry:
+    """What one stream sends again; *wake* lets it look for what is due. Envoy itself never tries again (measured)."""
+
+    def __init__(self, gateway: Gateway, subscriptions: Mapping[str, Subscription], wake: Callable[[], None]) -> None:
+        self._gateway, self._subscriptions, self._wake = gateway, subscriptions, wake
+        self._acknowledged: set[str] = set()
+        self._pause = FIRST_PAUSE
+        self._timer: asyncio.TimerHandle | None = None
+
+    def answered(self) -> None:
+        """Take in that the gateway has answered what it was sent about listeners."""
+        before, self._acknowledged = self._acknowledged, _names(self._gateway.acknowledged)
+        if self._pause > FIRST_PAUSE and self._acknowledged - before:
+            # With its last listener Envoy drops the routes, and doesn't ask for them when one comes (measured).
+            self._send_again(ROUTES)
+        taken = [name for name in _names(self._gateway.rejected) if name in bind_failures(self._message(name))]
+        if not taken:
+            self._pause = FIRST_PAUSE
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._pause, self._retry, taken)
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+
+    def cancel(self) -> None:
+        """Send nothing again; the stream has ended."""
+        if self._timer:
+            self._timer.cancel()
+
+    def _message(self, name: str) -> str:
+        return self._gateway.rejected[LISTENER, name].message
+
+    def _retry(self, names: list[str]) -> None:
+        self._timer = None
+        self._send_again(LISTENER, names)
+
+    def _send_again(self, type_url: str, names: list[str] | None = None) -> None:
+        if subscription := self._subscriptions.get(type_url):
+            subscription.forget(list(subscription.sent) if names is None else names)
+            self._wake()
+
+
+def _names(resources: Mapping[tuple[str, str], object]) -> set[str]:
+    return {name for type_url, name in resources if type_url == LISTENER}

@@ -1,0 +1,3 @@
+"""
+What the gateway reports about failed requests, and what caused them.
+"""

@@ -1,0 +1,145 @@
+"""
+What gateways report of failed requests: Envoy's gRPC access log, without the requests that backends answered.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import grpc.aio
+from envoy.config.core.v3.address_pb2 import Address
+from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogCommon, HTTPAccessLogEntry
+from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage, StreamAccessLogsResponse
+from envoy.service.accesslog.v3.als_pb2_grpc import (
+    AccessLogServiceServicer,
+    add_AccessLogServiceServicer_to_server,
+)
+
+from holdfast.gateway.failures.evidence import FLAGS, Evidence
+from holdfast.gateway.resources.clusters import WEBSOCKET_SUFFIX
+from holdfast.gateway.resources.connection_authentication import was_challenged
+from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
+
+MAX_REASON = 1000  # characters; it holds what backends say, without a bound
+MAX_ID = 200  # characters of a request's, a gateway's or a cluster's
+REJECTIONS = "rejections"  # the name of the log of requests that no backend failed
+REJECTIONS_PER_SECOND = 500  # of one gateway's thread; Envoy drops what is not read
+PROTOCOL_TAG, DECODED_TAG = "upstream_protocol", "decoded_header"
+_AT_ONCE = 100  # entries of one message, before others have their turn
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRequest:
+    """A request that was not answered by a backend, or not wholly; texts are cut to MAX_REASON and MAX_ID."""
+
+    gateway: str  # the id of its node
+    cluster: str  # of the API's environment, whichever of its clusters carried the request; empty: of no API
+    upstream: str  # address and port of the backend; empty when none was chosen
+    request_id: str
+    at: datetime  # aware, UTC; never later than when it was told
+    evidence: Evidence
+
+
+class AccessLog(AccessLogServiceServicer):  # type: ignore[misc]  # generated without types
+    """Hands every failed request to *take*."""
+
+    def __init__(self, take: Callable[[FailedRequest], None]) -> None:
+        self._take = take
+
+    async def StreamAccessLogs(  # noqa: N802 - the name that the protocol gives
+        self,
+        messages: AsyncIterator[StreamAccessLogsMessage],
+        context: grpc.aio.ServicerContext[StreamAccessLogsMessage, StreamAccessLogsResponse],
+    ) -> StreamAccessLogsResponse:
+        """Read one stream until the gateway ends it; only its first message says which gateway it is."""
+        gateway, rejections = context.peer() or "unknown", _Budget(REJECTIONS_PER_SECOND)
+        limited = False
+        async for message in messages:
+            gateway = message.identifier.node.id[:MAX_ID] or gateway
+            limited = limited or message.identifier.log_name == REJECTIONS
+            for number, entry in enumerate(message.http_logs.log_entry, 1):
+                self._take(_failed_request(gateway, entry))
+                if number % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            if limited:
+                await rejections.spend(len(message.http_logs.log_entry))
+        return StreamAccessLogsResponse()
+
+
+class _Budget:
+    """Lets so many pass in a second; callers, whom nobody has authenticated, decide how many there are."""
+
+    def __init__(self, per_second: int) -> None:
+        self._per_second = per_second
+        self._ends = 0.0  # when the second is over, on the event loop's clock
+        self._spent = 0
+
+    async def spend(self, number: int) -> None:
+        """Wait for the next second if there were too many in this one."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now >= self._ends:
+            self._ends, self._spent = now + 1, 0
+        self._spent += number
+        if self._spent >= self._per_second:
+            await asyncio.sleep(self._ends - now)
+
+
+def add_access_log(server: grpc.aio.Server, take: Callable[[FailedRequest], None]) -> None:
+    """Let *server* take access logs."""
+    add_AccessLogServiceServicer_to_server(AccessLog(take), server)
+
+
+def _failed_request(gateway: str, entry: HTTPAccessLogEntry) -> FailedRequest:
+    common = entry.common_properties
+    return FailedRequest(
+        gateway=gateway,
+        cluster=common.route_name[:MAX_ID],
+        upstream=_address(common.upstream_remote_address),
+        request_id=_request_id(entry)[:MAX_ID],
+        at=_started(common),
+        evidence=_evidence(entry),
+    )
+
+
+def _evidence(entry: HTTPAccessLogEntry) -> Evidence:
+    common, response = entry.common_properties, entry.response
+    decoded = common.custom_tags.get(DECODED_TAG, "")
+    return Evidence(
+        reason=common.upstream_transport_failure_reason[:MAX_REASON],
+        details=response.response_code_details[:MAX_REASON],
+        flags=frozenset(short for name, short in FLAGS.items() if getattr(common.response_flags, name)),
+        status=response.response_code.value,
+        http2=common.custom_tags.get(PROTOCOL_TAG, "") == "HTTP/2",
+        challenged=was_challenged(common),
+        websocket=common.upstream_cluster.endswith(WEBSOCKET_SUFFIX),
+        attempts=max(common.upstream_request_attempt_count, 1),
+        received=common.upstream_wire_bytes_received,
+        received_header=response.upstream_header_bytes_received,
+        decoded_header=int(decoded) if decoded.isdecimal() else 0,
+    )
+
+
+def _request_id(entry: HTTPAccessLogEntry) -> str:
+    # A request that Envoy rejects early can still have the id that its caller sent; ours is in the answer then.
+    by_backend = entry.response.response_code_details.startswith(("via_upstream", "upstream_", "downstream_"))
+    answered = "" if by_backend else entry.response.response_headers.get(REQUEST_ID_HEADER, "")
+    return answered or entry.request.request_id
+
+
+def _started(common: AccessLogCommon) -> datetime:
+    now = datetime.now(UTC)
+    try:
+        told: datetime = common.start_time.ToDatetime(UTC)
+        return min(told, now)
+    except (ValueError, OverflowError):  # no time that there is
+        return now
+
+
+def _address(address: Address) -> str:
+    socket = address.socket_address
+    if not socket.address:
+        return ""
+    host = socket.address[:MAX_ID]
+    return f"[{host}]:{socket.port_value}" if ":" in host else f"{host}:{socket.port_value}"

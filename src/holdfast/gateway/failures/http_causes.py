@@ -1,0 +1,98 @@
+"""
+Why a request failed after the handshake, or before it got anywhere: Envoy's flags, details and numbers -> a code. Pure.
+
+Envoy 1.40 has one word, `protocol_error`, for everything in a response that it cannot read
+(https://github.com/envoyproxy/envoy/issues/26691). How much of the response it had read tells more; measured:
+
+| over HTTP/1.1                                   | received | received_header | decoded_header |
+|-------------------------------------------------|----------|-----------------|----------------|
+| another protocol, a malformed or cut-off header | little   | 0               | 0              |
+| a header that is too large                      | > limit  | 0               | 0              |
+| too many fields                                 | any      | > 0             | 0              |
+| Content-Length with Transfer-Encoding           | any      | > 0             | > 0            |
+"""
+
+from holdfast.gateway.failures.causes import Cause, cause_of
+from holdfast.gateway.failures.evidence import BACKEND_FLAGS, TIMEOUT_FLAGS, Evidence
+
+_KIB = 1024
+# What the gateway rejects itself, by its reason, which gRPC callers cause too: their answers all have status 200.
+_REASONS = {
+    "direct_response": Cause.CALLER_NOT_ACCEPTED,  # see `routes.refusals`
+    "request_header_timeout": Cause.CALLER_STOPPED_SENDING,
+    "request_payload_too_large": Cause.REQUEST_TOO_LARGE,
+    "route_not_found": Cause.API_NOT_FOUND,
+    "upgrade_failed": Cause.REQUEST_REFUSED,
+    "websocket_handshake_unsuccessful": Cause.NOT_A_WEBSOCKET,
+}
+# And by the status that it answers.
+_REJECTED = {
+    400: Cause.BAD_REQUEST,
+    403: Cause.REQUEST_REFUSED,
+    404: Cause.API_NOT_FOUND,
+    408: Cause.CALLER_STOPPED_SENDING,
+    413: Cause.REQUEST_TOO_LARGE,
+    426: Cause.HTTP_VERSION_NOT_SUPPORTED,
+    431: Cause.REQUEST_HEADERS_TOO_LARGE,
+    501: Cause.BAD_REQUEST,  # a transfer coding
+}
+
+
+def find_cause(seen: Evidence, header_kib: int, *, client_certificate: bool) -> Cause:
+    """
+    Find the code for a failed request; *header_kib* is the limit of a response's header in KiB.
+
+    *client_certificate* says whether the gateway has one for this backend.
+    """
+    if seen.challenged:
+        return Cause.CONNECTION_AUTHENTICATION
+    if by_caller := _caller_cause(seen):
+        return by_caller
+    connecting = cause_of(
+        seen.reason,
+        timed_out=bool(seen.flags & TIMEOUT_FLAGS) or seen.reset == "connection_timeout",
+        without_host=bool(seen.flags & {"UH", "DF"}),
+        client_certificate=client_certificate,
+    )
+    return (_http_cause(seen, header_kib) or connecting) if connecting is Cause.OTHER else connecting
+
+
+def _http_cause(seen: Evidence, header_kib: int) -> Cause | None:
+    """Find the code for what the backend did after the handshake, or why nobody asked it."""
+    if "NC" in seen.flags:
+        return Cause.BACKEND_NOT_READY
+    if "UO" in seen.flags:
+        return Cause.TOO_MANY_OPEN_REQUESTS
+    if seen.began:
+        return Cause.CONTRADICTORY_LENGTH if seen.http2 and "UPE" in seen.flags else Cause.CLOSED_DURING_RESPONSE
+    if "UPE" in seen.flags:
+        return _unreadable(seen, header_kib)
+    if seen.reset == "remote_refused_stream_reset":
+        return Cause.STREAM_REFUSED
+    if "UR" in seen.flags and seen.decoded_header:
+        # Envoy itself resets a stream whose header is over a limit, and says the same as when the backend does.
+        too_large = seen.decoded_header >= seen.attempts * header_kib * _KIB
+        return Cause.RESPONSE_HEADERS_TOO_LARGE if too_large else Cause.TOO_MANY_RESPONSE_HEADERS
+    return Cause.CLOSED_BEFORE_RESPONSE if seen.flags & {"UC", "UR"} else None
+
+
+def _caller_cause(seen: Evidence) -> Cause | None:
+    """Find the code for what is not the backend's fault; None if it is."""
+    if seen.status == 408:
+        return Cause.CALLER_STOPPED_SENDING
+    if seen.flags & BACKEND_FLAGS or seen.details.startswith("upstream_"):
+        return None
+    if "OM" in seen.flags:
+        return Cause.GATEWAY_OVERLOADED
+    if seen.details.startswith("rbac_access_denied"):  # see `refusals`
+        return Cause.REQUEST_REFUSED
+    if seen.flags & {"DC", "DR"} or seen.details.startswith("downstream_"):
+        return Cause.CALLER_DISCONNECTED
+    return _REASONS.get(seen.details) or _REJECTED.get(seen.status)
+
+
+def _unreadable(seen: Evidence, header_kib: int) -> Cause:
+    if seen.http2 or not seen.received_header:
+        too_large = not seen.http2 and seen.received >= seen.attempts * header_kib * _KIB
+        return Cause.RESPONSE_HEADERS_TOO_LARGE if too_large else Cause.NOT_HTTP
+    return Cause.CONTRADICTORY_LENGTH if seen.decoded_header else Cause.TOO_MANY_RESPONSE_HEADERS

@@ -1,0 +1,3 @@
+"""
+Asking the gateway to connect to a backend, and reading what it says.
+"""

@@ -1,0 +1,3 @@
+"""
+The Envoy process: starting it, keeping it running, draining it.
+"""

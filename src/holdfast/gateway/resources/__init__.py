@@ -1,0 +1,3 @@
+"""
+xDS resources: pure functions from APIs and trust sets to listeners, routes, clusters and secrets.
+"""

@@ -1,0 +1,80 @@
+"""
+An API, its trust sets, client certificates and callers -> everything that a gateway needs for it. Pure.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from envoy.config.route.v3.route_components_pb2 import Route
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment, Origin
+from holdfast.apis.identities.gateway_identity import ClientIdentity
+from holdfast.certificates.trust import TrustSet
+from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
+from holdfast.gateway.resources.clusters import clusters
+from holdfast.gateway.resources.resource import ROUTES, Resource
+from holdfast.gateway.resources.routes import cluster_name, routes_of, scope_name, scope_of
+from holdfast.gateway.resources.tls import client_secret, secret
+
+NOBODY: Mapping[Origin, ClientIdentity] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class ApiResources:
+    """What one API is at the gateways: nothing at all when it is not served."""
+
+    clusters: tuple[Resource, ...]
+    secrets: tuple[Resource, ...]
+    scope: str  # where its routes are
+    routes: Mapping[Environment, list[Route]]
+    # Origin -> its clusters and secrets, as type URL and name; the API's id -> its routes, where they say who may call.
+    by_origin: Mapping[str, frozenset[tuple[str, str]]]
+
+    @property
+    def all(self) -> tuple[Resource, ...]:
+        """Clusters and the secrets that they refer to."""
+        return self.secrets + self.clusters
+
+
+def build_api(
+    api: Api,
+    trust: Mapping[Origin, TrustSet],
+    clients: Mapping[Origin, ClientIdentity] = NOBODY,
+    callers: Collection[str] = (),
+    limits: BackendLimits = DEFAULT_LIMITS,
+) -> ApiResources:
+    """
+    Make the resources of *api*.
+
+    *trust* has a trust set for each of its https origins, *clients* what is presented to those that ask for it;
+    *callers* are the fingerprints of the certificates that its callers may present, where it requires any.
+    """
+    made: list[Resource] = []
+    secrets: dict[str, Resource] = {}
+    by_origin: dict[str, frozenset[tuple[str, str]]] = {}
+    for environment in ENVIRONMENTS:
+        endpoint = api.endpoint(environment)
+        if endpoint is None or not api.state.is_served:
+            continue
+        origin = endpoint.origin
+        client = clients.get(origin) if origin.is_secure else None
+        name = cluster_name(api.organization, api.id, environment)
+        own = clusters(name, endpoint, trust.get(origin), client, limits)
+        made += own
+        if origin.is_secure and trust[origin].unverified_until is None:
+            anchors = secret(trust[origin])
+            secrets[anchors.name] = anchors
+            own = [*own, anchors]
+        if client:
+            identity = client_secret(client)
+            secrets[identity.name] = identity
+            own = [*own, identity]
+        keys = frozenset((resource.type_url, resource.name) for resource in own)
+        by_origin[str(origin)] = by_origin.get(str(origin), frozenset()) | keys
+    routes = {environment: routes_of(api, environment, callers) for environment in ENVIRONMENTS}
+    if api.requires_certificate and made:
+        served = [environment for environment in ENVIRONMENTS if routes[environment]]
+        by_origin[api.id] = frozenset((ROUTES, scope_name(environment, scope_of(api))) for environment in served)
+    return ApiResources(tuple(made), tuple(secrets.values()), scope_of(api), routes, by_origin)

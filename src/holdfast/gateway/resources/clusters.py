@@ -1,0 +1,165 @@
+"""
+Endpoints -> Envoy clusters.
+"""
+
+from datetime import timedelta
+from ipaddress import ip_address
+
+from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
+from envoy.config.cluster.v3.cluster_pb2 import Cluster, UpstreamConnectionOptions
+from envoy.config.core.v3.address_pb2 import Address, SocketAddress
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions, KeepaliveSettings
+from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint as EnvoyEndpoint
+from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 import CaresDnsResolverConfig
+from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value, UInt64Value
+
+from holdfast.apis.catalog.connection_settings import Protocol
+from holdfast.apis.catalog.endpoint import Endpoint
+from holdfast.apis.identities.gateway_identity import ClientIdentity
+from holdfast.certificates.trust import TrustSet
+from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
+from holdfast.gateway.resources.resource import CLUSTER, Resource, make_resource
+from holdfast.gateway.resources.retries import retry_budget
+from holdfast.gateway.resources.tls import upstream_tls
+
+CONNECT_TIMEOUT = Duration(seconds=5)
+WEBSOCKET_SUFFIX = "/upgrade"
+# A response that its caller doesn't read fills its own window. The connection's window holds all of these, so that slow
+# callers never stall the others; with Envoy's defaults, two are enough for that (measured).
+_STREAMS, _STREAM_WINDOW = 100, 1024 * 1024
+_HTTP2 = Http2ProtocolOptions(
+    max_concurrent_streams=UInt32Value(value=_STREAMS),
+    initial_stream_window_size=UInt32Value(value=_STREAM_WINDOW),
+    initial_connection_window_size=UInt32Value(value=_STREAMS * _STREAM_WINDOW),
+    # A connection that was lost without a word (a firewall's state, a frozen host) would otherwise take new requests on
+    # and on: their time limit ends them, not the connection.
+    connection_keepalive=KeepaliveSettings(interval=Duration(seconds=30), timeout=Duration(seconds=10)),
+    # A response that breaks the rules fails alone (RFC 9113, section 8.1.1), not all requests of its connection.
+    override_stream_error_on_invalid_http_message=BoolValue(value=True),
+)
+_ALPN = {Protocol.AUTO: ("h2", "http/1.1"), Protocol.HTTP1: ("http/1.1",), Protocol.HTTP2: ("h2",)}
+_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def clusters(
+    name: str,
+    endpoint: Endpoint,
+    trust: TrustSet | None,
+    client: ClientIdentity | None = None,
+    limits: BackendLimits = DEFAULT_LIMITS,
+) -> list[Resource]:
+    """
+    Make the clusters of one endpoint; *trust* is there exactly when the endpoint is https, *client* only then.
+
+    Upgrades get a cluster of their own: websockets that stay open take nothing from the requests that a backend may
+    have open, and they pass by HTTP/1.1 alone, where other requests may go by HTTP/2. Only where each caller has
+    connections of its own, upgrades take these: the backend may have authenticated them.
+    """
+    if endpoint.origin.is_secure != (trust is not None):
+        raise ValueError(f"{endpoint.url}: an https endpoint needs a trust set, an http endpoint has none")
+    protocol, upgrades = protocol_of(endpoint), upgrade_cluster_name(name, endpoint)
+    made = [_cluster(name, endpoint, trust, client, limits, limits.requests, protocol)]
+    if upgrades != name:
+        made.append(_cluster(upgrades, endpoint, trust, client, limits, limits.websockets, Protocol.HTTP1))
+    return made
+
+
+def upgrade_cluster_name(name: str, endpoint: Endpoint) -> str:
+    """Name the cluster that carries protocol upgrades to *endpoint*."""
+    return name if endpoint.connection.connection_per_caller else name + WEBSOCKET_SUFFIX
+
+
+def protocol_of(endpoint: Endpoint) -> Protocol:
+    """Say which protocol gateways speak with *endpoint*; only AUTO leaves the choice to the backend, by ALPN."""
+    chosen = endpoint.connection.protocol
+    if chosen is not Protocol.AUTO:
+        return chosen
+    # Authentication of connections needs HTTP/1.1; without TLS nobody can say that HTTP/2 is spoken.
+    negotiable = endpoint.origin.is_secure and not endpoint.connection.connection_per_caller
+    return Protocol.AUTO if negotiable else Protocol.HTTP1
+
+
+def _cluster(
+    name: str,
+    endpoint: Endpoint,
+    trust: TrustSet | None,
+    client: ClientIdentity | None,
+    limits: BackendLimits,
+    requests: int,
+    protocol: Protocol,
+) -> Resource:
+    cluster = Cluster(
+        name=name,
+        connect_timeout=CONNECT_TIMEOUT,
+        circuit_breakers=CircuitBreakers(thresholds=[_thresholds(limits, requests)]),
+        load_assignment=ClusterLoadAssignment(cluster_name=name, endpoints=[_address(endpoint)]),
+        connection_pool_per_downstream_connection=endpoint.connection.connection_per_caller,
+    )
+    if _is_address(endpoint.origin.host):
+        cluster.type = Cluster.STATIC
+    else:
+        _resolve_by_dns(cluster)
+    cluster.typed_extension_protocol_options[_OPTIONS].Pack(_options(limits, protocol))
+    if trust is not None:
+        cluster.transport_socket.CopyFrom(upstream_tls(trust, client, _ALPN[protocol]))
+    # A cluster that verifies nothing ends by itself, whoever is still there to end it.
+    return make_resource(CLUSTER, name, cluster, trust.unverified_until if trust else None)
+
+
+def _thresholds(limits: BackendLimits, requests: int) -> CircuitBreakers.Thresholds:
+    return CircuitBreakers.Thresholds(
+        max_requests=UInt32Value(value=requests),
+        max_connections=UInt32Value(value=limits.connections),
+        max_pending_requests=UInt32Value(value=limits.pending),
+        retry_budget=retry_budget(),
+    )
+
+
+def _address(endpoint: Endpoint) -> LocalityLbEndpoints:
+    socket = SocketAddress(address=endpoint.origin.host, port_value=endpoint.origin.port)
+    host = LbEndpoint(endpoint=EnvoyEndpoint(address=Address(socket_address=socket)))
+    return LocalityLbEndpoints(lb_endpoints=[host])
+
+
+def _resolve_by_dns(cluster: Cluster) -> None:
+    # One logical host that is tried at each of its addresses (RFC 8305); STRICT_DNS would make a host of each and fail
+    # every second request where only one of ::1 and 127.0.0.1 answers.
+    cluster.type = Cluster.LOGICAL_DNS
+    cluster.dns_lookup_family = Cluster.ALL
+    cluster.upstream_connection_options.happy_eyeballs_config.first_address_family_version = (
+        UpstreamConnectionOptions.V6
+    )
+    # A name that nobody answers for must not hold a starting gateway for long.
+    resolver = CaresDnsResolverConfig(query_timeout_seconds=UInt64Value(value=1), query_tries=UInt32Value(value=2))
+    config = TypedExtensionConfig(name="envoy.network.dns_resolver.cares")
+    config.typed_config.Pack(resolver)
+    cluster.typed_dns_resolver_config.CopyFrom(config)
+
+
+def _options(limits: BackendLimits, protocol: Protocol) -> HttpProtocolOptions:
+    options = HttpProtocolOptions()
+    common = options.common_http_protocol_options
+    common.idle_timeout.FromTimedelta(timedelta(seconds=limits.idle))
+    common.max_headers_count.value = limits.header_fields
+    common.max_response_headers_kb.value = limits.header_kib
+    if protocol is Protocol.AUTO:
+        options.auto_config.http_protocol_options.enable_trailers = True
+        options.auto_config.http2_protocol_options.CopyFrom(_HTTP2)
+    elif protocol is Protocol.HTTP2:
+        options.explicit_http_config.http2_protocol_options.CopyFrom(_HTTP2)
+    else:
+        options.explicit_http_config.http_protocol_options.enable_trailers = True
+    return options
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

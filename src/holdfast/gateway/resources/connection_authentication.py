@@ -1,0 +1,90 @@
+"""
+Filters that keep backends from binding an identity to a connection, which callers share.
+
+NTLM and Negotiate authenticate the connection: whoever sends the next request on it is taken for the same user. Neither
+their challenges reach callers nor their credentials backends, except at endpoints with one connection per caller.
+"""
+
+from importlib import resources
+
+from envoy.config.accesslog.v3.accesslog_pb2 import AccessLogFilter, MetadataFilter
+from envoy.config.core.v3.base_pb2 import DataSource
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.config.route.v3.route_components_pb2 import FilterConfig, Route
+from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogCommon
+from envoy.extensions.common.matching.v3.extension_matcher_pb2 import ExtensionWithMatcher
+from envoy.extensions.filters.common.matcher.action.v3.skip_action_pb2 import SkipFilter
+from envoy.extensions.filters.http.lua.v3.lua_pb2 import Lua
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
+from envoy.type.matcher.v3.http_inputs_pb2 import HttpRequestHeaderMatchInput, HttpResponseHeaderMatchInput
+from envoy.type.matcher.v3.metadata_pb2 import MetadataMatcher
+from envoy.type.matcher.v3.value_pb2 import ValueMatcher
+from google.protobuf.message import Message
+from xds.core.v3.extension_pb2 import TypedExtensionConfig as MatchingExtension
+from xds.type.matcher.v3.matcher_pb2 import Matcher
+from xds.type.matcher.v3.regex_pb2 import RegexMatcher
+from xds.type.matcher.v3.string_pb2 import StringMatcher
+
+_CREDENTIALS, _CHALLENGES = "holdfast.connection_credentials", "holdfast.connection_challenges"
+_NAMESPACE, _KEY = "holdfast", "connection_authentication"  # of the metadata that the script sets
+# Only what holds one of these words is given to the script, which reads it exactly: most messages never are.
+_ANY_SCHEME = "(?is).*(ntlm|negotiate|nego2|kerberos|credssp).*"
+_SCRIPT = resources.files("holdfast.gateway.resources").joinpath("connection_authentication.lua").read_text()
+
+
+def connection_filters() -> list[HttpFilter]:
+    """Make the filters that remove connection-bound credentials from requests and challenges from responses."""
+    credentials = [HttpRequestHeaderMatchInput(header_name=name) for name in ("authorization", "proxy-authorization")]
+    challenges = [HttpResponseHeaderMatchInput(header_name=name) for name in ("www-authenticate", "proxy-authenticate")]
+    return [
+        _script(_CREDENTIALS, "envoy_on_response", credentials),
+        _script(_CHALLENGES, "envoy_on_request", challenges),
+    ]
+
+
+def allow_bound_connections(route: Route) -> None:
+    """Switch the filters off for *route*, whose callers share no connection."""
+    for name in (_CREDENTIALS, _CHALLENGES):
+        route.typed_per_filter_config[name].Pack(FilterConfig(disabled=True))
+
+
+def challenged() -> AccessLogFilter:
+    """Find the requests whose response held a challenge that was removed."""
+    matcher = MetadataMatcher(filter=_NAMESPACE, value=ValueMatcher(bool_match=True))
+    matcher.path.add(key=_KEY)
+    return AccessLogFilter(metadata_filter=MetadataFilter(matcher=matcher, match_if_key_not_found={"value": False}))
+
+
+def was_challenged(entry: AccessLogCommon) -> bool:
+    """Say whether a challenge was removed from the response that *entry* is about."""
+    metadata = entry.metadata.filter_metadata
+    return _NAMESPACE in metadata and _KEY in metadata[_NAMESPACE] and bool(metadata[_NAMESPACE][_KEY])
+
+
+def _script(name: str, unused: str, inputs: list[Message]) -> HttpFilter:
+    """Run the script, without its function *unused*, where one of *inputs* holds a scheme."""
+    lua = Lua(default_source_code=DataSource(inline_string=f"{_SCRIPT}\n{unused} = nil\n"))
+    extension = TypedExtensionConfig(name="envoy.filters.http.lua")
+    extension.typed_config.Pack(lua)
+    made = HttpFilter(name=name)
+    made.typed_config.Pack(ExtensionWithMatcher(extension_config=extension, xds_matcher=_skip_unless(inputs)))
+    return made
+
+
+def _skip_unless(inputs: list[Message]) -> Matcher:
+    predicate = Matcher.MatcherList.Predicate
+    regex = StringMatcher(safe_regex=RegexMatcher(google_re2={}, regex=_ANY_SCHEME))
+    held = [
+        predicate(single_predicate=predicate.SinglePredicate(input=_packed(each), value_match=regex)) for each in inputs
+    ]
+    nowhere = predicate(not_matcher=predicate(or_matcher=predicate.PredicateList(predicate=held)))
+    skip = Matcher.OnMatch(action=_packed(SkipFilter()))
+    return Matcher(
+        matcher_list=Matcher.MatcherList(matchers=[Matcher.MatcherList.FieldMatcher(predicate=nowhere, on_match=skip)])
+    )
+
+
+def _packed(message: Message) -> MatchingExtension:
+    made = MatchingExtension(name=message.DESCRIPTOR.name)
+    made.typed_config.Pack(message)
+    return made

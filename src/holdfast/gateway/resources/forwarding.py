@@ -1,0 +1,86 @@
+"""
+The headers by which proxies report who called, how, and for which URL: one rule for all of them.
+
+From callers, they are removed, and the gateway sets its own. From trusted proxies, they are kept, and the gateway adds
+what it saw itself. Routes add X-Forwarded-Host and X-Forwarded-Prefix.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+
+from envoy.config.common.mutation_rules.v3.mutation_rules_pb2 import HeaderMutation
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpConnectionManager,
+)
+from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2 import (
+    HeaderMutation as EarlyHeaderMutation,
+)
+from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.gateway.resources.routes import CALLER_HEADER, ENVIRONMENT_HEADER
+
+REQUEST_ID_HEADER = "x-request-id"
+# Besides X-Forwarded-*: the names of RFC 7239, RFC 9440, and well-known proxies and frameworks.
+NAMES = (
+    "forwarded", "client-cert", "client-cert-chain", "client-ip", "true-client-ip", "x-client-ip", "x-real-ip",
+    "x-original-url", "x-rewrite-url",
+)  # fmt: skip
+# All that the proxy said, and an entry for its connection. Formatters give only the first of several fields, CEL all.
+_FORWARDED = "%CEL(request.headers['forwarded'])%, for=\"%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%\""
+
+
+def forward(manager: HttpConnectionManager, environment: Environment, *, by_proxy: bool) -> None:
+    """
+    Make *manager* obey the rule before it routes a request; *by_proxy*: its connections come from trusted proxies.
+
+    Requests also say by our own headers where they came in and whose certificate was presented.
+    """
+    manager.early_header_mutation_extensions.append(_mutations(environment, by_proxy=by_proxy))
+    manager.use_remote_address.value = True
+    manager.append_x_forwarded_port = True
+    # The mutations append the peer, and a loopback address as what it is; so the client is the one before the last.
+    manager.skip_xff_append = True
+    manager.xff_num_trusted_hops = 2 if by_proxy else 0
+    manager.forward_client_cert_details = (
+        HttpConnectionManager.ALWAYS_FORWARD_ONLY if by_proxy else HttpConnectionManager.SANITIZE
+    )
+
+
+def _mutations(environment: Environment, *, by_proxy: bool) -> TypedExtensionConfig:
+    own = {ENVIRONMENT_HEADER: environment, CALLER_HEADER: "%DOWNSTREAM_PEER_FINGERPRINT_256%"}
+    # Own headers are removed first: without a certificate Envoy has nothing to write, and would leave what the caller
+    # sent (measured). A request without an id is given one.
+    mutations = [HeaderMutation(remove=name) for name in (*own, REQUEST_ID_HEADER)]
+    # CGI, WSGI and PHP read an underscore like a hyphen. Proxies write hyphens.
+    spellings = [spelling for name in (*NAMES, REQUEST_ID_HEADER) for spelling in _spellings(name)]
+    mutations += [HeaderMutation(remove=name) for name in spellings if not by_proxy or "_" in name]
+    mutations.append(_remove_matching("x_forwarded.*|x-forwarded.*_.*" if by_proxy else "x[-_]forwarded.*"))
+    mutations += [_add(name, value) for name, value in own.items()]
+    mutations.append(_add("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"))
+    if by_proxy:
+        mutations.append(_add("forwarded", _FORWARDED, HeaderValueOption.OVERWRITE_IF_EXISTS))
+    made = TypedExtensionConfig(name="envoy.http.early_header_mutation.header_mutation")
+    made.typed_config.Pack(EarlyHeaderMutation(mutations=mutations))
+    return made
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """Write *name* with each of its hyphens as it is and as an underscore."""
+    first, *others = name.split("-")
+    for separators in product("-_", repeat=len(others)):
+        yield first + "".join(map("".join, zip(separators, others, strict=True)))
+
+
+def _remove_matching(pattern: str) -> HeaderMutation:
+    matcher = StringMatcher(safe_regex=RegexMatcher(regex=pattern))
+    return HeaderMutation(remove_on_match=HeaderMutation.RemoveOnMatch(key_matcher=matcher))
+
+
+def _add(
+    name: str, value: str, action: HeaderValueOption.HeaderAppendAction = HeaderValueOption.APPEND_IF_EXISTS_OR_ADD
+) -> HeaderMutation:
+    return HeaderMutation(append=HeaderValueOption(header=HeaderValue(key=name, value=value), append_action=action))

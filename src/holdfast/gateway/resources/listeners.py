@@ -1,0 +1,186 @@
+"""
+Environments -> Envoy listeners.
+"""
+
+from collections.abc import Sequence
+
+from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog, AccessLogFilter, OrFilter
+from envoy.config.core.v3.address_pb2 import Address, CidrRange, SocketAddress
+from envoy.config.core.v3.config_source_pb2 import ApiVersion
+from envoy.config.core.v3.grpc_service_pb2 import GrpcService
+from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
+from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain, FilterChainMatch
+from envoy.config.listener.v3.listener_pb2 import AdditionalAddress, Listener
+from envoy.extensions.access_loggers.grpc.v3.als_pb2 import CommonGrpcAccessLogConfig, HttpGrpcAccessLogConfig
+from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpConnectionManager,
+    HttpFilter,
+    ScopedRds,
+    ScopedRoutes,
+)
+from envoy.type.tracing.v3.custom_tag_pb2 import CustomTag
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
+
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.gateway.failures.access_log import DECODED_TAG, PROTOCOL_TAG, REJECTIONS
+from holdfast.gateway.failures.evidence import BACKEND_FLAGS
+from holdfast.gateway.process.envoy import CONTROL_PLANE
+from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
+from holdfast.gateway.resources.caller_http import WEBSOCKET, http1
+from holdfast.gateway.resources.connection_authentication import challenged, connection_filters
+from holdfast.gateway.resources.downstream import downstream_tls
+from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER, forward
+from holdfast.gateway.resources.local_replies import any_flag, cel, local_replies
+from holdfast.gateway.resources.refusals import refusing
+from holdfast.gateway.resources.resource import LISTENER, Resource, make_resource
+from holdfast.gateway.resources.response_rewriting import rewriting
+from holdfast.gateway.resources.routes import ENVIRONMENT_HEADER
+from holdfast.gateway.resources.tls import ads
+from holdfast.gateway.resources.trailers import removing_trailers
+from holdfast.network.addresses import Network
+
+# How long callers may take, and how much one HTTP/2 connection may ask and send at once. Envoy's own defaults are for
+# trusted callers: no limit for heads, an hour without requests, 2^31 requests at once and 256 MiB of unread body.
+HANDSHAKE_WITHIN = Duration(seconds=10)
+HEAD_WITHIN = Duration(seconds=30)
+IDLE = Duration(seconds=75)  # as nginx, and more than the 60 s of common load balancers before a gateway
+_HTTP2 = Http2ProtocolOptions(
+    max_concurrent_streams=UInt32Value(value=100),
+    initial_stream_window_size=UInt32Value(value=64 * 1024),
+    initial_connection_window_size=UInt32Value(value=1024 * 1024),
+    # A malformed request fails alone (RFC 9113, section 8.1.1): proxies send many callers' requests on one connection.
+    override_stream_error_on_invalid_http_message=BoolValue(value=True),
+)
+# What no backend answered, and no backend flag (see `evidence`) says anything about.
+_REJECTED = (
+    "response.code_details != 'via_upstream' && !response.code_details.startsWith('upstream_') && "
+    "!(response.code_details in ['no_healthy_upstream', 'cluster_not_found', 'stream_idle_timeout', "
+    "'duration_timeout', 'response_timeout', 'dns_resolution_failed'])"
+)
+# What an entry of the log has no field for.
+_TAGS = {PROTOCOL_TAG: "%UPSTREAM_PROTOCOL%", DECODED_TAG: "%UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED%"}
+
+
+def listener(
+    environment: Environment,
+    addresses: Sequence[tuple[str, int]],
+    limits: BackendLimits = DEFAULT_LIMITS,
+    *,
+    tls: bool = False,
+    trusted_proxies: Sequence[Network] = (),
+) -> Resource:
+    """
+    Make the listener of *environment* on *addresses*: IP addresses and ports, where `::` is for IPv6 only.
+
+    With *tls* it speaks https, and lets callers present a certificate. Headers about the caller are believed only from
+    *trusted_proxies*.
+    """
+    name = listener_name(environment, tls=tls)
+    options = http1(*addresses[0])
+    chains = [_chain(environment, options, limits, tls=tls)]
+    if trusted_proxies:
+        by_proxy = _chain(environment, options, limits, tls=tls, by_proxy=True)
+        ranges = [_range(network) for network in dict.fromkeys(trusted_proxies)]
+        by_proxy.filter_chain_match.CopyFrom(FilterChainMatch(direct_source_prefix_ranges=ranges))
+        chains.append(by_proxy)
+    first, *others = (Address(socket_address=SocketAddress(address=host, port_value=port)) for host, port in addresses)
+    more = [AdditionalAddress(address=address) for address in others]
+    made = Listener(name=name, address=first, additional_addresses=more, filter_chains=chains)
+    return make_resource(LISTENER, name, made)
+
+
+def listener_name(environment: Environment, *, tls: bool) -> str:
+    """Name the listener of an environment."""
+    return f"{environment}/tls" if tls else environment
+
+
+def _range(network: Network) -> CidrRange:
+    return CidrRange(address_prefix=str(network.network_address), prefix_len={"value": network.prefixlen})
+
+
+def _chain(
+    environment: Environment,
+    options: Http1ProtocolOptions,
+    limits: BackendLimits,
+    *,
+    tls: bool,
+    by_proxy: bool = False,
+) -> FilterChain:
+    manager = HttpConnectionManager(
+        stat_prefix=environment,
+        scoped_routes=_scoped_routes(),
+        http_filters=[refusing(), removing_trailers(), *connection_filters(), rewriting(), _router()],
+        upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type=WEBSOCKET)],
+        http_protocol_options=options,
+        http2_protocol_options=_HTTP2,
+        common_http_protocol_options=HttpProtocolOptions(
+            idle_timeout=IDLE, max_headers_count=UInt32Value(value=limits.header_fields)
+        ),
+        request_headers_timeout=HEAD_WITHIN,
+        # The backend decides about a body before it is sent (RFC 9110, section 10.1.1).
+        proxy_100_continue=True,
+        local_reply_config=local_replies(),
+        access_log=[_log("failures", _failed()), _log(REJECTIONS, cel(_REJECTED))],
+        max_request_headers_kb=UInt32Value(value=limits.header_kib),
+        server_header_transformation=HttpConnectionManager.PASS_THROUGH,
+        normalize_path={"value": True},
+        merge_slashes=False,
+        path_with_escaped_slashes_action=HttpConnectionManager.KEEP_UNCHANGED,
+        strip_any_host_port=False,
+    )
+    forward(manager, environment, by_proxy=by_proxy)
+    chain = FilterChain(name="proxies" if by_proxy else "callers", filters=[_network_filter(manager)])
+    if tls:
+        chain.transport_socket.CopyFrom(downstream_tls())
+        chain.transport_socket_connect_timeout.CopyFrom(HANDSHAKE_WITHIN)
+    return chain
+
+
+def _network_filter(manager: HttpConnectionManager) -> Filter:
+    made = Filter(name="envoy.filters.network.http_connection_manager")
+    made.typed_config.Pack(manager)
+    return made
+
+
+def _router() -> HttpFilter:
+    made = HttpFilter(name="envoy.filters.http.router")
+    made.typed_config.Pack(Router(suppress_envoy_headers=True))
+    return made
+
+
+def _log(name: str, which: AccessLogFilter) -> AccessLog:
+    """Report requests to the control plane; each log has a stream and a buffer of its own."""
+    common = CommonGrpcAccessLogConfig(
+        log_name=name,
+        transport_api_version=ApiVersion.V3,
+        grpc_service=GrpcService(envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=CONTROL_PLANE)),
+        buffer_flush_interval=Duration(nanos=200_000_000),
+        custom_tags=[CustomTag(tag=tag, value=value) for tag, value in _TAGS.items()],
+    )
+    made = AccessLog(name="envoy.access_loggers.http_grpc", filter=which)
+    config = HttpGrpcAccessLogConfig(common_config=common, additional_response_headers_to_log=[REQUEST_ID_HEADER])
+    made.typed_config.Pack(config)
+    return made
+
+
+def _failed() -> AccessLogFilter:
+    """Match the requests that a backend failed, and those that met a challenge that is removed."""
+    return AccessLogFilter(or_filter=OrFilter(filters=[any_flag(BACKEND_FLAGS), challenged()]))
+
+
+def _scoped_routes() -> ScopedRoutes:
+    """Find the routes of a request by the environment and the first segment of its path."""
+
+    def extract(header: str, **how: object) -> ScopedRoutes.ScopeKeyBuilder.FragmentBuilder:
+        extractor = ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor(name=header, **how)
+        return ScopedRoutes.ScopeKeyBuilder.FragmentBuilder(header_value_extractor=extractor)
+
+    fragments = [extract(ENVIRONMENT_HEADER, index=0), extract(":path", element_separator="/", index=1)]
+    return ScopedRoutes(
+        name="scopes",
+        scope_key_builder=ScopedRoutes.ScopeKeyBuilder(fragments=fragments),
+        rds_config_source=ads(),
+        scoped_rds=ScopedRds(scoped_rds_config_source=ads()),
+    )

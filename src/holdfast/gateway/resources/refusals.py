@@ -1,0 +1,43 @@
+"""
+Requests that gateways answer themselves before any route is tried, whichever API they name.
+
+The rules are in a filter of each listener: in a route, the regular expression would be compiled once per scope.
+"""
+
+from envoy.config.rbac.v3 import rbac_pb2
+from envoy.config.rbac.v3.rbac_pb2 import Permission, Policy, Principal
+from envoy.config.route.v3.route_components_pb2 import HeaderMatcher
+from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
+from envoy.type.matcher.v3.path_pb2 import PathMatcher
+from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+
+from holdfast.gateway.resources.dot_segments import ESCAPING_PATH
+
+# The names of the rules.
+ESCAPES, TWO_HOSTS, NOT_ASCII = "escaping-path", "two-hosts", "not-ascii"
+# Envoy joins the values of two Host headers with a comma, which no host name contains.
+_TWO_HOSTS = Permission(header=HeaderMatcher(name=":authority", string_match=StringMatcher(contains=",")))
+_ESCAPES = Permission(url_path=PathMatcher(path=StringMatcher(safe_regex=RegexMatcher(regex=ESCAPING_PATH))))
+# As over HTTP/1.1, where Envoy's parser refuses it (RFC 3986). Over HTTP/2, Envoy encodes the path before any filter.
+_NOT_ASCII = Permission(
+    header=HeaderMatcher(
+        name=":path", string_match=StringMatcher(safe_regex=RegexMatcher(regex=r"[\x00-\x7f]*")), invert_match=True
+    )
+)
+
+
+def refusing() -> HttpFilter:
+    """Make the filter that refuses requests by these rules (`envoy.extensions.filters.http.rbac.v3.RBAC`)."""
+    rules = rbac_pb2.RBAC(action=rbac_pb2.RBAC.DENY)
+    for name, permission in ((ESCAPES, _ESCAPES), (TWO_HOSTS, _TWO_HOSTS), (NOT_ASCII, _NOT_ASCII)):
+        rules.policies[name].CopyFrom(Policy(permissions=[permission], principals=[Principal(any=True)]))
+    made = HttpFilter(name="envoy.filters.http.rbac")
+    made.typed_config.Pack(RBAC(rules=rules))
+    return made
+
+
+def refused_by(rule: str) -> str:
+    """Write the condition, in CEL, that a request was refused by *rule*."""
+    return f"response.code_details == 'rbac_access_denied_matched_policy[{rule}]'"

@@ -1,0 +1,65 @@
+"""
+Backends' own URLs in responses -> the gateway's: Location, Content-Location, Refresh, and cookies' Path and Domain.
+
+response_rewriting.lua does it; Envoy runs that only for responses that have one of the fields.
+"""
+
+from importlib import resources
+
+from envoy.config.core.v3.base_pb2 import DataSource, Metadata
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.extensions.common.matching.v3.extension_matcher_pb2 import ExtensionWithMatcher
+from envoy.extensions.filters.common.matcher.action.v3.skip_action_pb2 import SkipFilter
+from envoy.extensions.filters.http.lua.v3.lua_pb2 import Lua
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
+from envoy.type.matcher.v3.http_inputs_pb2 import HttpResponseHeaderMatchInput
+from xds.core.v3.extension_pb2 import TypedExtensionConfig as XdsExtension
+from xds.type.matcher.v3.matcher_pb2 import Matcher
+from xds.type.matcher.v3.regex_pb2 import RegexMatcher
+from xds.type.matcher.v3.string_pb2 import StringMatcher
+
+from holdfast.apis.catalog.endpoint import Endpoint
+
+_LUA = "envoy.filters.http.lua"
+_FIELDS = ("location", "set-cookie", "content-location", "refresh")
+_SOURCE = resources.files("holdfast.gateway.resources").joinpath("response_rewriting.lua").read_text()
+
+
+def mapping(public_path: str, endpoint: Endpoint) -> Metadata | None:
+    """Make the metadata of a route that maps URLs below *endpoint* to *public_path*; None where that is turned off."""
+    if not endpoint.connection.rewrite_responses:
+        return None
+    made = Metadata()
+    origin = endpoint.origin
+    made.filter_metadata[_LUA].update(
+        {"origin": str(origin), "host": origin.host, "base": endpoint.base_path, "public": public_path}
+    )
+    return made
+
+
+def rewriting() -> HttpFilter:
+    """
+    Make the filter that rewrites responses according to the metadata of their routes.
+
+    Source: `envoy.extensions.filters.http.lua.v3.Lua`, `envoy.extensions.common.matching.v3.ExtensionWithMatcher`.
+    """
+    lua = TypedExtensionConfig(name=_LUA)
+    lua.typed_config.Pack(Lua(default_source_code=DataSource(inline_string=_SOURCE)))
+    skip = XdsExtension(name="skip")
+    skip.typed_config.Pack(SkipFilter())
+    predicate = Matcher.MatcherList.Predicate
+    has_field = predicate.PredicateList(predicate=[_is_there(name) for name in _FIELDS])
+    no_field = predicate(not_matcher=predicate(or_matcher=has_field))
+    rule = Matcher.MatcherList.FieldMatcher(predicate=no_field, on_match=Matcher.OnMatch(action=skip))
+    matcher = Matcher(matcher_list=Matcher.MatcherList(matchers=[rule]))
+    made = HttpFilter(name="envoy.filters.http.match_delegate")
+    made.typed_config.Pack(ExtensionWithMatcher(xds_matcher=matcher, extension_config=lua))
+    return made
+
+
+def _is_there(name: str) -> Matcher.MatcherList.Predicate:
+    field = XdsExtension(name=name)
+    field.typed_config.Pack(HttpResponseHeaderMatchInput(header_name=name))
+    anything = StringMatcher(safe_regex=RegexMatcher(google_re2=RegexMatcher.GoogleRE2(), regex=".*"))
+    single = Matcher.MatcherList.Predicate.SinglePredicate(input=field, value_match=anything)
+    return Matcher.MatcherList.Predicate(single_predicate=single)

@@ -1,0 +1,147 @@
+"""
+APIs -> Envoy routes: `/context/version/rest` becomes `/base/rest` at the backend.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.config.route.v3.route_components_pb2 import (
+    DirectResponseAction,
+    HeaderMatcher,
+    RetryPolicy,
+    Route,
+    RouteAction,
+    RouteMatch,
+    VirtualHost,
+)
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from google.protobuf.duration_pb2 import Duration
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
+from holdfast.gateway.resources.clusters import upgrade_cluster_name
+from holdfast.gateway.resources.connection_authentication import allow_bound_connections
+from holdfast.gateway.resources.resource import ROUTES, Resource, make_resource
+from holdfast.gateway.resources.response_rewriting import mapping
+from holdfast.gateway.resources.retries import IDEMPOTENT_METHODS, retry_policy
+
+# All listeners are given all scopes; by this header, which they set themselves, each finds its own.
+ENVIRONMENT_HEADER = "x-holdfast-environment"
+# The SHA-256 of the certificate that a caller has proven to hold; listeners set it, so that nobody can send it.
+CALLER_HEADER = "x-holdfast-caller"
+_OWN_HEADERS = (ENVIRONMENT_HEADER, CALLER_HEADER)
+_UPGRADE = HeaderMatcher(name="upgrade", string_match=StringMatcher(exact="websocket", ignore_case=True))
+IDLE_TIMEOUT = Duration(seconds=60)
+
+
+def cluster_name(organization: str, api_id: str, environment: Environment) -> str:
+    """Name the cluster of one environment of an API."""
+    return f"{organization}/{api_id}/{environment}"
+
+
+def read_cluster_name(name: str) -> tuple[str, str, Environment] | None:
+    """Say of which organization, API and environment a cluster is; None when it is not named as ours are."""
+    organization, _, rest = name.rpartition("/")[0].rpartition("/")
+    found = next((each for each in ENVIRONMENTS if name == f"{organization}/{rest}/{each}"), None)
+    return (organization, rest, found) if organization and rest and found else None
+
+
+def routes_of(api: Api, environment: Environment, callers: Collection[str] = ()) -> list[Route]:
+    """
+    Make the routes of one environment of *api*; none when it is not served or has no backend there.
+
+    When it requires certificates of its callers, *callers* are the fingerprints of those that it accepts: each has
+    routes of its own, as Envoy takes no regular expression of more than one of them, and behind them stands a refusal.
+    """
+    endpoint = api.endpoint(environment)
+    if endpoint is None or not api.state.is_served:
+        return []
+    cluster = cluster_name(api.organization, api.id, environment)
+    if not api.requires_certificate:
+        return _routes_to(cluster, api, endpoint, [])
+    accepted = [
+        route
+        for caller in sorted(callers)
+        for route in _routes_to(
+            cluster, api, endpoint, [HeaderMatcher(name=CALLER_HEADER, string_match=StringMatcher(exact=caller))]
+        )
+    ]
+    return accepted + refusals(api, environment)
+
+
+def refusals(api: Api, environment: Environment) -> list[Route]:
+    """Make the routes that answer who may not call *api*; the listener's local replies say what."""
+    refused = DirectResponseAction(status=403)
+    matches = (RouteMatch(path=api.path), RouteMatch(prefix=f"{api.path}/"))
+    name = cluster_name(api.organization, api.id, environment)
+    return [Route(name=name, match=match, direct_response=refused) for match in matches]
+
+
+def _routes_to(cluster: str, api: Api, endpoint: Endpoint, who: Sequence[HeaderMatcher]) -> list[Route]:
+    kinds = (
+        ([*who, _UPGRADE], upgrade_cluster_name(cluster, endpoint), retry_policy(idempotent=False)),
+        ([*who, IDEMPOTENT_METHODS], cluster, retry_policy(idempotent=True)),
+        (who, cluster, retry_policy(idempotent=False)),
+    )
+    below = f"{api.path}/"
+    return [
+        _route(cluster, api, match, endpoint, _action(target, endpoint, rewrite, retry))
+        for headers, target, retry in kinds
+        for match, rewrite in (
+            (RouteMatch(path=api.path, headers=headers), endpoint.base_path or "/"),
+            (RouteMatch(prefix=below, headers=headers), f"{endpoint.base_path}/"),
+        )
+    ]
+
+
+def _action(cluster: str, endpoint: Endpoint, rewrite: str, retry: RetryPolicy) -> RouteAction:
+    return RouteAction(
+        cluster=cluster,
+        prefix_rewrite=rewrite,
+        host_rewrite_literal=endpoint.origin.authority,
+        append_x_forwarded_host=True,
+        # Streams may last; silence may not.
+        timeout=Duration(),
+        idle_timeout=IDLE_TIMEOUT,
+        retry_policy=retry,
+    )
+
+
+def _route(name: str, api: Api, match: RouteMatch, endpoint: Endpoint, action: RouteAction) -> Route:
+    prefix = HeaderValueOption(header=HeaderValue(key="x-forwarded-prefix", value=api.path))
+    # A failed request tells its route's name, and not its cluster's when no host of the cluster could be chosen.
+    route = Route(name=name, match=match, route=action, request_headers_to_add=[prefix])
+    if metadata := mapping(api.path, endpoint):
+        route.metadata.CopyFrom(metadata)
+    if endpoint.connection.connection_per_caller:
+        allow_bound_connections(route)
+    return route
+
+
+def scope_of(api: Api) -> str:
+    """Name the part of all routes that *api* belongs to: the first segment of its path."""
+    return api.path.split("/")[1]
+
+
+def scope_name(environment: Environment, scope: str) -> str:
+    """Name the resource that holds the routes of *scope* in *environment*."""
+    return f"{environment}/{scope}"
+
+
+def scoped_routes(environment: Environment, scope: str, routes: Iterable[list[Route]]) -> Resource:
+    """
+    Make the routes of the APIs in *scope*; the longest path goes first.
+
+    Each scope is a resource of its own, so that a new API never means all routes anew
+    (`envoy.config.route.v3.ScopedRouteConfiguration`); listeners say how a request finds its scope.
+    """
+    every = sorted(routes, key=lambda group: -len(group[0].match.path) if group else 0)
+    name = scope_name(environment, scope)
+    host = VirtualHost(name=name, domains=["*"], routes=[route for group in every for route in group])
+    configuration = RouteConfiguration(name=name, virtual_hosts=[host], request_headers_to_remove=_OWN_HEADERS)
+    fragments = [ScopedRouteConfiguration.Key.Fragment(string_key=part) for part in (environment, scope)]
+    key = ScopedRouteConfiguration.Key(fragments=fragments)
+    made = ScopedRouteConfiguration(name=name, key=key, route_configuration=configuration)
+    return make_resource(ROUTES, name, made)

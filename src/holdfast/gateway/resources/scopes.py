@@ -1,0 +1,48 @@
+"""
+Which API has routes in which scope, so that a change of one rebuilds its scope alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable
+
+from envoy.config.route.v3.route_components_pb2 import Route
+
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.gateway.resources.apis import ApiResources
+from holdfast.gateway.resources.resource import ROUTES, Resource
+from holdfast.gateway.resources.routes import scope_name, scoped_routes
+
+
+class Scopes:
+    """The routes of all APIs, by environment and scope."""
+
+    def __init__(self) -> None:
+        self._routes: dict[tuple[Environment, str], dict[Hashable, list[Route]]] = defaultdict(dict)
+        self._changed: set[tuple[Environment, str]] = set()
+
+    def replace(self, api: Hashable, before: ApiResources | None, after: ApiResources | None) -> None:
+        """Put the routes of *after* in the place of those of *before*."""
+        for environment in ENVIRONMENTS:
+            old = before.routes[environment] if before else []
+            new = after.routes[environment] if after else []
+            if old == new:
+                continue
+            if before:
+                self._routes[environment, before.scope].pop(api, None)
+                self._changed.add((environment, before.scope))
+            if after and new:
+                self._routes[environment, after.scope][api] = new
+                self._changed.add((environment, after.scope))
+
+    def take_changes(self) -> tuple[list[Resource], list[tuple[str, str]]]:
+        """Make the scopes that changed since the last time; give them, and the keys of those without routes."""
+        made, gone = [], []
+        for environment, scope in sorted(self._changed):
+            routes = self._routes[environment, scope]
+            if routes:
+                made.append(scoped_routes(environment, scope, routes.values()))
+            else:
+                del self._routes[environment, scope]
+                gone.append((ROUTES, scope_name(environment, scope)))
+        self._changed.clear()
+        return made, gone

@@ -1,0 +1,175 @@
+"""
+Which addresses a host has, and which of them may be connected to on behalf of somebody who typed its name.
+"""
+
+import queue
+import socket
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+IpAddress = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+Resolver = Callable[[str], Sequence[str]]
+Address = tuple[str, int]  # host and port to listen on or connect to
+Addresses = tuple[Address, ...]
+EVERYWHERE: tuple[Network, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+LOOPBACK = ("::1", "127.0.0.1")
+MAX_ADDRESSES = 8
+MAX_UNANSWERED = 16  # names that the system still looks for although nobody waits any more
+
+# The services from which clouds hand out credentials, with the link that most of them are on.
+_METADATA: tuple[Network, ...] = tuple(
+    ip_network(network)
+    for network in (
+        "169.254.0.0/16",
+        "100.100.100.200/32",  # Alibaba
+        "168.63.129.16/32",  # Azure
+        "192.0.0.192/32",  # Oracle
+        "fd00:ec2::/32",  # AWS
+        "fd20:ce::254/128",  # Google
+    )
+)
+# Nobody, groups of machines, a machine's own link, and NAT64 prefixes of a network's own (RFC 8215), of which only that
+# network knows where they have the IPv4 address.
+_NEVER = _METADATA + tuple(
+    ip_network(network)
+    for network in (
+        "0.0.0.0/8",
+        "224.0.0.0/4",
+        "255.255.255.255/32",
+        "::/128",
+        "64:ff9b:1::/48",
+        "fe80::/10",
+        "fec0::/10",
+        "ff00::/8",
+    )
+)
+_MAPPED = IPv6Network("::ffff:0:0/96")
+_LAST = 12
+# In which IPv6 networks an address has the four bytes of an IPv4 address, and from which of its bytes on.
+_EMBEDDINGS: tuple[tuple[Network, int], ...] = (
+    (ip_network("::/96"), _LAST),  # IPv4-compatible: RFC 4291, section 2.5.5.1
+    (ip_network("::ffff:0:0:0/96"), _LAST),  # IPv4-translated: RFC 2765, section 2.1
+    (ip_network("64:ff9b::/96"), _LAST),  # NAT64: RFC 6052, section 2.1
+    (ip_network("2002::/16"), 2),  # 6to4: RFC 3056, section 2
+    (ip_network("2001::/32"), 4),  # Teredo, the server: RFC 4380, section 4
+)
+_TEREDO = ip_network("2001::/32")
+_ISATAP = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")  # before the IPv4 address: RFC 5214, section 6.1
+_unanswered = threading.BoundedSemaphore(MAX_UNANSWERED)
+
+
+class NoAddress(LookupError):
+    """The host has no address that is known in time."""
+
+
+class AddressRefused(PermissionError):
+    """The host has addresses, and none of them may be connected to."""
+
+
+def resolve(host: str, networks: Iterable[Network], seconds: float, resolver: Resolver | None = None) -> list[str]:
+    """
+    Give the addresses of *host* within *networks*, IPv6 first as gateways try them; the host may be an address itself.
+
+    Whoever connects must connect to these, for a second look at the name could give others.
+
+    Raises:
+        NoAddress: There is none, or none was found in *seconds*.
+        AddressRefused: There are some, and none may be connected to.
+    """
+    allowed = tuple(networks)
+    found = [ip_address(text.partition("%")[0]) for text in _look_up(host, seconds, resolver or _by_system)]
+    kept = [address for address in dict.fromkeys(found) if may_be_reached(address, allowed)]
+    if not found:
+        raise NoAddress(f"{host} has no address.")
+    if not kept:
+        raise AddressRefused(host)
+    return [str(address) for address in sorted(kept, key=lambda address: -address.version)][:MAX_ADDRESSES]
+
+
+def may_be_reached(address: IpAddress, networks: Sequence[Network]) -> bool:
+    """Say whether *address*, and each IPv4 address that it leads to, is in *networks* and in none that never is."""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped  # the machine connects to that one
+    meant: list[IpAddress] = [address]
+    if isinstance(address, IPv6Address):
+        meant += _embedded(address)
+    if not all(is_in(each, networks) and not is_in(each, _NEVER) for each in meant):
+        return False
+    # Other NAT64 prefixes look like any network; most are /96, which have the IPv4 address last.
+    return isinstance(address, IPv4Address) or not is_in(_at(address, _LAST), _METADATA)
+
+
+def read_ip(text: str) -> IpAddress:
+    """Read an IP address, an IPv4-mapped one (`::ffff:192.0.2.1`) as the IPv4 address that it is; raise ValueError."""
+    address = ip_address(text)
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def read_network(text: str) -> Network:
+    """Read a network, one of IPv4-mapped addresses as the IPv4 network that it is; raise ValueError."""
+    network = ip_network(text)
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+        return ip_network(f"{_at(network.network_address, _LAST)}/{network.prefixlen - _MAPPED.prefixlen}")
+    return network
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether *host*, a name or an IP address without brackets, is this machine and nothing else."""
+    try:
+        return read_ip(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def is_in(address: IpAddress, networks: Iterable[Network]) -> bool:
+    """Say whether *address* is in one of *networks*."""
+    return any(address.version == network.version and address in network for network in networks)
+
+
+def _embedded(address: IPv6Address) -> list[IPv4Address]:
+    """Find the IPv4 addresses that *address* may lead to, through a translator or a tunnel."""
+    if address.is_loopback:
+        return []
+    found = [_at(address, first) for network, first in _EMBEDDINGS if address in network]
+    if address in _TEREDO:
+        found.append(IPv4Address(~int(_at(address, _LAST)) & 0xFFFFFFFF))  # the client, its bits inverted
+    if address.packed[8:12] in _ISATAP:
+        found.append(_at(address, _LAST))
+    return found
+
+
+def _at(address: IPv6Address, first: int) -> IPv4Address:
+    return IPv4Address(address.packed[first : first + 4])
+
+
+def _look_up(host: str, seconds: float, resolver: Resolver) -> Sequence[str]:
+    # The system's resolver cannot be told to stop, so it is left behind when it takes too long, but not too often.
+    if not _unanswered.acquire(blocking=False):
+        raise NoAddress("Too many names are being looked for. Try again in a minute.")
+    answer: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put(resolver(host))
+        except (OSError, UnicodeError):
+            answer.put(())
+        finally:
+            _unanswered.release()
+
+    threading.Thread(target=ask, name="resolver", daemon=True).start()
+    try:
+        return answer.get(timeout=max(seconds, 0.0))
+    except queue.Empty as error:
+        raise NoAddress(f"No address of {host} was found in time.") from error
+
+
+def _by_system(host: str) -> Sequence[str]:
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+    except OSError:
+        # Gateways resolve these to this machine (RFC 6761, section 6.3); the system's resolver need not.
+        if host.endswith(".localhost"):
+            return LOOPBACK
+        raise

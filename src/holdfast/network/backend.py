@@ -1,0 +1,227 @@
+"""
+What a backend presents in the TLS handshake: read, not judged, and without a word of HTTP.
+
+Python's own `ssl` gives no chain that it has not verified, so this is OpenSSL by way of pyOpenSSL. Whether a backend is
+believed, only the gateway says.
+"""
+
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from OpenSSL import SSL, crypto
+
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.presented import PresentedChain, read_presented
+from holdfast.network.handshake import certificates_in
+
+SECONDS = 5.0  # for one look, at all addresses
+MOMENT = 0.5  # seconds: who wants a client certificate says so after the handshake (RFC 8446, section 4.4.2)
+MAX_BYTES = 100 * 1024
+MAX_CERTIFICATES = 20
+_PIECE = 16 * 1024
+_ALERT_OR_HANDSHAKE = b"\x15\x16"  # what a TLS server says first (RFC 8446, section 5.1)
+
+
+class Obstacle(StrEnum):
+    """Why nothing was seen of a backend's certificates; the last to come is the furthest that one got."""
+
+    DNS = "dns_failure"
+    NOT_ALLOWED = "address_not_allowed"
+    REFUSED = "connection_refused"
+    TIMEOUT = "timeout"
+    NOT_TLS = "not_tls"
+    HANDSHAKE = "handshake_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Nothing was seen; *text* says it in the machine's words, *address* is empty where none was connected to."""
+
+    obstacle: Obstacle
+    text: str
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """What a backend presented; nobody has verified it."""
+
+    address: str  # with port, IPv6 in brackets
+    presented: PresentedChain
+    tls_version: str  # like TLSv1.3
+    cipher: str
+    alpn: str  # empty: nothing was agreed on
+    asks_for_certificate: bool
+    ended: str  # how it ended handshake or connection, in OpenSSL's words; empty: it did not
+
+    @property
+    def chain(self) -> tuple[Certificate, ...]:
+        """What it presented, in the order in which it came; empty if its own certificate can't be read."""
+        return self.presented.chain
+
+
+def look(addresses: Sequence[str], port: int, server_name: str, seconds: float = SECONDS) -> Presentation | Unseen:
+    """
+    Connect to the first of *addresses* that answers and read what it presents when asked for *server_name*.
+
+    An empty *server_name* sends no SNI (RFC 6066, section 3: none for addresses).
+    """
+    end = time.monotonic() + seconds
+    furthest = Unseen(Obstacle.DNS, "There is no address.")
+    for number, address in enumerate(addresses):
+        now = time.monotonic()
+        share = (end - now) / (len(addresses) - number)
+        seen = _Look(address, port, server_name, now + share).take()
+        if isinstance(seen, Presentation):
+            return seen
+        furthest = max(furthest, seen, key=lambda each: list(Obstacle).index(each.obstacle))
+    return furthest
+
+
+class _Ended(Exception):
+    """The backend, or OpenSSL, ended the connection; the text says how."""
+
+
+class _NotTls(Exception):
+    """What the backend says is no TLS."""
+
+
+class _Look:
+    """One connection, until *end* (of the monotonic clock)."""
+
+    def __init__(self, address: str, port: int, server_name: str, end: float) -> None:
+        self._target = (address, port)
+        self._shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        self._end = end
+        self._received = bytearray()
+        self._key_log: list[bytes] = []
+        self._asked = False
+        self._tls = self._client(server_name)
+
+    def _client(self, server_name: str) -> SSL.Connection:
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        # It only looks, so it sees old and weak servers too.
+        context.set_min_proto_version(SSL.TLS1_VERSION)
+        context.set_cipher_list(b"ALL:!aNULL:!eNULL:@SECLEVEL=0")
+        context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_NO_TICKET)
+        context.set_alpn_protos([b"h2", b"http/1.1"])
+        context.set_info_callback(self._notice)
+        context.set_keylog_callback(lambda _, line: self._key_log.append(line))
+        made = SSL.Connection(context, None)
+        if server_name:
+            made.set_tlsext_host_name(server_name.encode("ascii"))
+        made.set_connect_state()
+        return made
+
+    def _notice(self, connection: SSL.Connection, where: int, code: int) -> None:
+        del where, code
+        self._asked |= b"read server certificate request" in connection.get_state_string()
+
+    def take(self) -> Presentation | Unseen:
+        try:
+            with socket.create_connection(self._target, self._left()) as backend:
+                return self._read(backend)
+        except TimeoutError:
+            return Unseen(Obstacle.TIMEOUT, "The backend did not answer in time.", self._shown)
+        except OSError as error:
+            return Unseen(Obstacle.REFUSED, error.strerror or "It cannot be connected to.", self._shown)
+
+    def _read(self, backend: socket.socket) -> Presentation | Unseen:
+        obstacle, ended = Obstacle.HANDSHAKE, ""
+        try:
+            self._shake_hands(backend)
+            if self._asked:
+                self._wait_for_objection(backend)
+        except _NotTls:
+            obstacle, ended = Obstacle.NOT_TLS, "What the backend says is no TLS."
+        except TimeoutError:
+            obstacle, ended = Obstacle.TIMEOUT, "The backend did not answer in time."
+        except _Ended as error:
+            ended = str(error)
+        sent = self._sent()
+        if not sent:
+            return Unseen(obstacle, ended or "The backend presents no certificate.", self._shown)
+        return Presentation(
+            address=self._shown,
+            presented=read_presented(sent, MAX_CERTIFICATES),
+            tls_version=self._tls.get_protocol_version_name(),
+            cipher=self._tls.get_cipher_name() or "",
+            alpn=self._tls.get_alpn_proto_negotiated().decode("ascii", "replace"),
+            asks_for_certificate=self._asked,
+            ended=ended,
+        )
+
+    def _shake_hands(self, backend: socket.socket) -> None:
+        while True:
+            try:
+                self._tls.do_handshake()
+            except SSL.WantReadError:
+                self._send(backend)
+                self._receive(backend, self._left())
+            except SSL.Error as error:
+                raise _Ended(_words(error)) from error
+            else:
+                self._send(backend)
+                return
+
+    def _wait_for_objection(self, backend: socket.socket) -> None:
+        end = time.monotonic() + MOMENT
+        while (left := min(end, self._end) - time.monotonic()) > 0:
+            try:
+                self._receive(backend, left)
+                self._tls.recv(_PIECE)
+            except (TimeoutError, SSL.WantReadError):
+                continue
+            except SSL.Error as error:
+                raise _Ended(_words(error)) from error
+
+    def _send(self, backend: socket.socket) -> None:
+        try:
+            backend.settimeout(self._left())
+            backend.sendall(self._tls.bio_read(MAX_BYTES))
+        except SSL.WantReadError:
+            return  # there is nothing to send
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise _Ended(error.strerror or "connection reset") from error
+
+    def _receive(self, backend: socket.socket, seconds: float) -> None:
+        try:
+            backend.settimeout(seconds)
+            data = backend.recv(_PIECE)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise _Ended(error.strerror or "connection reset") from error
+        if not data:
+            raise _Ended("connection closed")
+        if not self._received and data[0] not in _ALERT_OR_HANDSHAKE:
+            raise _NotTls
+        self._received += data
+        if len(self._received) > MAX_BYTES:
+            raise _Ended(
+                f"The backend sent more than {MAX_BYTES // 1024} KiB, and Holdfast reads no more of a handshake."
+            )
+        self._tls.bio_write(data)
+
+    def _sent(self) -> list[bytes]:
+        read = self._tls.get_peer_cert_chain() or []
+        return certificates_in(bytes(self._received), self._key_log) or [
+            crypto.dump_certificate(crypto.FILETYPE_ASN1, each) for each in read
+        ]
+
+    def _left(self) -> float:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+def _words(error: SSL.Error) -> str:
+    """Give OpenSSL's own words, such as "tlsv13 alert certificate required"; it may have none."""
+    reasons = [str(reason) for reason in error.args[0][0][2:] if reason] if error.args and error.args[0] else []
+    return reasons[0] if reasons else "connection closed"

@@ -1,0 +1,86 @@
+"""
+Who calls: HTTP Basic (RFC 7617), a token (RFC 6750) or the session of a browser.
+"""
+
+import base64
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+
+from holdfast.network.forwarded import address_of
+from holdfast.services.access.accounts import SESSION_COOKIE, principal_of
+from holdfast.services.access.failed_sign_ins import Way
+from holdfast.services.access.principal import Principal
+from holdfast.services.access.tokens import refused_user, token_principal
+from holdfast.services.errors import CredentialsMissing, SignInRefused, TokenRefused
+from holdfast.services.runtime import Runtime
+from holdfast.store.access.accounts import User
+
+
+def runtime(request: Request) -> Runtime:
+    """Everything that is running."""
+    found: Runtime = request.app.state.runtime
+    return found
+
+
+async def principal(request: Request) -> Principal:
+    """Find on whose behalf the request is made; raise what says why that is not known, or Busy."""
+    found = await principal_of_request(runtime(request), request)
+    await request.state.count_as(found.account)  # concurrency_limit.py
+    return found
+
+
+async def principal_of_request(running: Runtime, request: Request) -> Principal:
+    """Find on whose behalf *request* is made, also before it has reached a door; raise as `principal`."""
+    address = address_of(request)
+    if request.headers.get("authorization", "").partition(" ")[0].lower() == "basic":
+        return principal_of(await _user_by_password(running, request, address), address)
+    found = await run_in_threadpool(_principal_of_token, running, request)
+    return replace(found, address=address)
+
+
+async def _user_by_password(running: Runtime, request: Request, address: str) -> User:
+    failures = running.accounts.failures
+    with failures.watch(Way.BASIC, address):
+        name, password = _basic(request.headers["authorization"].partition(" ")[2])
+    with failures.watch(Way.BASIC, address, name):
+        return await running.accounts.sign_in(name, password, address, running.now())
+
+
+def _principal_of_token(running: Runtime, request: Request) -> Principal:
+    scheme = request.headers.get("authorization", "").partition(" ")[0]
+    if scheme.lower() == "bearer":
+        script = token_principal(running.store, bearer(request), running.now())
+        if script is None:
+            name = refused_user(running.store, bearer(request))
+            running.accounts.failures.add(Way.TOKEN, address_of(request), name)
+            raise TokenRefused
+        return script
+    token = request.cookies.get(SESSION_COOKIE)
+    found = running.accounts.session_principal(token, running.now()) if token and not scheme else None
+    if found is None:
+        raise CredentialsMissing
+    return found
+
+
+def bearer(request: Request) -> str:
+    """Give the secret of the token that the request bears, empty where it bears none."""
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    return credentials.strip() if scheme.lower() == "bearer" else ""
+
+
+def _basic(credentials: str) -> tuple[str, str]:
+    try:
+        name, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+    except ValueError as error:  # no base64, no ASCII, no UTF-8
+        raise SignInRefused from error
+    if not colon:
+        raise SignInRefused
+    return name, password
+
+
+Running = Annotated[Runtime, Depends(runtime)]
+Bearer = Annotated[str, Depends(bearer)]
+Caller = Annotated[Principal, Depends(principal)]

@@ -1,0 +1,179 @@
+"""
+`/client-registration` and `/oauth2`: tokens for scripts, as the described system gives them (RFC 6749, 6750, 7009).
+"""
+
+import base64
+import json
+from typing import Annotated, Any
+from urllib.parse import unquote_plus
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from holdfast.apis.errors import InvalidField
+from holdfast.network.forwarded import address_of
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.services.access import oauth
+from holdfast.services.access.oauth import ACCESS_LASTS, Grant, Granted, GrantRefused, TokenRequest
+from holdfast.services.errors import TooManyAttempts
+from holdfast.services.runtime import Runtime
+from holdfast.store.access.tokens import Application
+
+REGISTRATION = "/client-registration/v0.17/register"
+TOKEN, REVOKE = "/oauth2/token", "/oauth2/revoke"
+registration = APIRouter(tags=["Tokens"])
+# What these two don't know they ignore (RFC 6749, sections 3.1 and 3.2).
+router = APIRouter(tags=["Tokens"])
+Text = Annotated[str, Form()]
+_ERROR = {
+    "description": "An error of RFC 6749, section 5.2.",
+    "content": {"application/json": {"schema": {"type": "object", "required": ["error"]}}},
+}
+# What is wrong with the form itself is told as everywhere else at this door.
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"description": _ERROR["description"], "content": {"application/json": {"schema": {"type": "object"}}}},
+    401: _ERROR,
+    429: {"description": "Too many failed attempts."},
+}
+_OPEN: dict[str, Any] = {"security": []}  # who asks is an application, and says so in the form or by HTTP Basic
+
+
+class RegistrationBody(BaseModel):
+    """What the described system is told about an application; it is not called back, as no page asks its user."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    client_name: str = Field(alias="clientName")
+    grant_type: str = Field("password refresh_token", alias="grantType", description="With spaces between them.")
+    callback_url: str = Field("", alias="callbackUrl")
+    owner: str = ""
+    saas_app: bool = Field(False, alias="saasApp")
+
+
+class Registered(BaseModel):
+    """A new application; nobody is told its secret again."""
+
+    clientId: str  # noqa: N815 - the names of the described system
+    clientName: str  # noqa: N815
+    callBackURL: str  # noqa: N815
+    clientSecret: str  # noqa: N815
+    isSaasApplication: bool  # noqa: N815
+    appOwner: str  # noqa: N815
+    jsonString: str  # noqa: N815
+    jsonAppAttribute: str  # noqa: N815
+    tokenType: str | None  # noqa: N815
+
+
+class TokenAnswer(BaseModel):
+    """Tokens (RFC 6749, section 5.1)."""
+
+    access_token: str
+    refresh_token: str | None = None
+    scope: str
+    token_type: str
+    expires_in: int
+
+
+@registration.post(REGISTRATION)
+def register(running: Running, caller: Caller, body: RegistrationBody) -> Registered:
+    """Register an application of the caller; it gets tokens for users of their organization alone."""
+    if body.owner and body.owner != caller.user:
+        raise InvalidField("owner", f"You are {caller.user}, and can register applications of your own only.")
+    made, secret = oauth.register_application(
+        running.store, caller, body.client_name, body.grant_type.split(), running.now()
+    )
+    grants = " ".join(made.grants)
+    said = {"grant_types": grants, "redirect_uris": body.callback_url, "client_name": made.name}
+    return Registered(
+        clientId=made.id,
+        clientName=made.name,
+        callBackURL=body.callback_url,
+        clientSecret=secret,
+        isSaasApplication=False,
+        appOwner=made.owner.name,
+        jsonString=json.dumps(said),
+        jsonAppAttribute="{}",
+        tokenType=None,
+    )
+
+
+@router.post(
+    TOKEN, openapi_extra=_OPEN, responses=_ERRORS, response_model=TokenAnswer, response_model_exclude_none=True
+)
+async def give_token(
+    request: Request,
+    running: Running,
+    grant_type: Text = "",
+    username: Text = "",
+    password: Text = "",
+    refresh_token: Text = "",
+    scope: Text = "",
+    client_id: Text = "",
+    client_secret: Text = "",
+) -> Any:
+    """Give tokens to an application that says its id and secret by HTTP Basic or in the form."""
+    asked = TokenRequest(grant_type, username, password, refresh_token, scope)
+    # Only a password is hashed: other grants don't wait for those who sign in.
+    run = running.accounts.threads.run if grant_type == Grant.PASSWORD else run_in_threadpool
+    try:
+        made = await run(_grant, request, running, asked, client_id, client_secret)
+    except (GrantRefused, TooManyAttempts) as error:
+        return _refused(request, error)
+    return TokenAnswer(
+        access_token=made.access,
+        refresh_token=made.refresh or None,
+        scope=" ".join(made.scopes),
+        token_type="Bearer",  # noqa: S106 - the kind of token
+        expires_in=int(ACCESS_LASTS.total_seconds()),
+    )
+
+
+def _grant(request: Request, running: Runtime, asked: TokenRequest, client_id: str, client_secret: str) -> Granted:
+    application = _application(request, running, client_id, client_secret)
+    return oauth.grant_token(running.store, running.accounts, application, asked, address_of(request), running.now())
+
+
+@router.post(REVOKE, openapi_extra=_OPEN, responses=_ERRORS, response_model=dict[str, Any])
+def revoke_token(
+    request: Request, running: Running, token: Text = "", client_id: Text = "", client_secret: Text = ""
+) -> Any:
+    """End a token and those given with it; also one that there is not."""
+    try:
+        application = _application(request, running, client_id, client_secret)
+        if not token:
+            raise GrantRefused("invalid_request", "The form has no token.")
+    except (GrantRefused, TooManyAttempts) as error:
+        return _refused(request, error)
+    oauth.revoke(running.store, application, token, running.now())
+    return {}
+
+
+def _application(request: Request, running: Runtime, client_id: str, client_secret: str) -> Application:
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        client_id, client_secret = _basic(credentials) if scheme.lower() == "basic" else ("", "")
+    address = address_of(request)
+    return oauth.authenticate_application(
+        running.store, running.accounts, client_id, client_secret, address, running.now()
+    )
+
+
+def _basic(credentials: str) -> tuple[str, str]:
+    """Read id and secret, each written as in a form (RFC 6749, section 2.3.1)."""
+    try:
+        name, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return unquote_plus(name), unquote_plus(password)
+
+
+def _refused(request: Request, error: GrantRefused | TooManyAttempts) -> JSONResponse:
+    if isinstance(error, TooManyAttempts):
+        body = {"error": "temporarily_unavailable", "error_description": str(error)}
+        return JSONResponse(body, 429, {"Retry-After": str(error.seconds)})
+    by_header = "authorization" in request.headers
+    body = {"error": error.code, "error_description": str(error)}
+    if error.code == "invalid_client":
+        return JSONResponse(body, 401, {"WWW-Authenticate": 'Basic realm="Holdfast"'} if by_header else None)
+    return JSONResponse(body, 400)

@@ -1,0 +1,68 @@
+"""
+`/account`: who one is, one's password, and one's sessions.
+"""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict
+
+from holdfast.network.forwarded import address_of
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.access.users import described_user
+from holdfast.rest.prefixes import PREFIX
+from holdfast.services.access import own_account
+from holdfast.services.access.password_threads import on_password_threads
+
+router = APIRouter(prefix=f"{PREFIX}/account", tags=["Account"])
+
+
+class OwnPasswordBody(BaseModel):
+    """One's own password, and another."""
+
+    model_config = ConfigDict(extra="forbid")
+    current: str
+    new: str
+
+
+@router.get("")
+def get_account(running: Running, caller: Caller) -> dict[str, Any]:
+    """Say who one is, and what the credentials of this request permit."""
+    found = own_account.get_account(running.store, caller)
+    may = sorted(permission.value for permission in caller.permissions)
+    return described_user(found) | {"organization": found.organization, "permissions": may}
+
+
+@router.put("/password", status_code=204)
+@on_password_threads
+def change_password(request: Request, running: Running, caller: Caller, body: OwnPasswordBody) -> Response:
+    """Change one's password; all sessions end, personal tokens stay."""
+    address = address_of(request)
+    own_account.change_password(running.store, running.accounts, caller, body.current, body.new, address, running.now())
+    return Response(status_code=204)
+
+
+@router.get("/sessions")
+def list_sessions(running: Running, caller: Caller) -> dict[str, Any]:
+    """List the sessions of one's browsers, newest first."""
+    found = own_account.list_sessions(running.store, caller, running.now())
+    return {
+        "count": len(found),
+        "list": [
+            {
+                "id": each.id,
+                "createdTime": each.created_at.isoformat(),
+                "expiresTime": each.expires_at.isoformat(),
+                "address": each.address,
+                "agent": each.agent,
+            }
+            for each in found
+        ],
+    }
+
+
+@router.delete("/sessions/{session_id}", status_code=204)
+def revoke_session(running: Running, caller: Caller, session_id: str) -> Response:
+    """End one of one's sessions."""
+    own_account.revoke_session(running.store, caller, session_id, running.now())
+    return Response(status_code=204)

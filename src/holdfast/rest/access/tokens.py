@@ -1,0 +1,75 @@
+"""
+`/tokens`: personal tokens of the caller, for scripts of their own.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from holdfast.rest.access.authentication import Bearer, Caller, Running
+from holdfast.rest.prefixes import PREFIX
+from holdfast.services.access import tokens
+from holdfast.services.access.scopes import grantable
+from holdfast.store.access.tokens import Token
+
+router = APIRouter(prefix=f"{PREFIX}/tokens", tags=["Tokens"])
+
+
+class TokenBody(BaseModel):
+    """A new personal token."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="forbid")
+    name: str
+    scopes: list[str]
+    expires_time: AwareDatetime = Field(alias="expiresTime", description="Within 366 days.")
+
+
+@router.get("")
+def list_tokens(running: Running, caller: Caller) -> dict[str, Any]:
+    """List one's personal tokens, and the scopes that one can give; secrets are not told again."""
+    found = tokens.list_tokens(running.store, caller, running.now())
+    return {"count": len(found), "list": [_described(each) for each in found], "scopes": grantable(caller.permissions)}
+
+
+@router.post("", status_code=201)
+def create_token(running: Running, caller: Caller, body: TokenBody) -> dict[str, Any]:
+    """Make a personal token; `token` is what a script sends as `Authorization: Bearer`, and is told this once."""
+    made, secret = tokens.create_token(running.store, caller, body.name, body.scopes, body.expires_time, running.now())
+    return _described(made) | {"token": secret}
+
+
+@router.get("/current")
+def get_current_token(running: Running, caller: Caller, secret: Bearer) -> dict[str, Any]:
+    """Describe the personal token that the request bears; 404 where it bears none."""
+    return _described(tokens.borne_token(running.store, caller, secret, running.now()))
+
+
+@router.delete("/current", status_code=204)
+def revoke_current_token(running: Running, caller: Caller, secret: Bearer) -> Response:
+    """End the personal token that the request bears, whatever its scopes; 404 where it bears none."""
+    tokens.end_borne_token(running.store, caller, secret, running.now())
+    return Response(status_code=204)
+
+
+@router.delete("/{token_id}", status_code=204)
+def revoke_token(running: Running, caller: Caller, token_id: str) -> Response:
+    """Revoke a personal token."""
+    tokens.revoke_token(running.store, caller, token_id, running.now())
+    return Response(status_code=204)
+
+
+def _described(token: Token) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scopes": list(token.scopes),
+        "createdTime": token.created_at.isoformat(),
+        "expiresTime": token.expires_at.isoformat(),
+        "lastUsedDate": _day(token.used_on),
+    }
+
+
+def _day(moment: datetime | None) -> str | None:
+    return moment.date().isoformat() if moment else None

@@ -1,0 +1,123 @@
+"""
+`/users` and `/organizations`: for admins.
+"""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict
+
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.prefixes import PREFIX
+from holdfast.services.access import users
+from holdfast.services.access.password_threads import on_password_threads
+from holdfast.store.access.accounts import User
+
+router = APIRouter(prefix=PREFIX, tags=["Users"])
+
+
+class UserBody(BaseModel):
+    """A new user."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    password: str
+    roles: list[str]
+
+
+class UserChange(BaseModel):
+    """What of a user can be changed; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+    roles: list[str] | None = None
+    disabled: bool | None = None
+
+
+class PasswordBody(BaseModel):
+    """Another password of a user."""
+
+    model_config = ConfigDict(extra="forbid")
+    password: str
+
+
+class OrganizationBody(BaseModel):
+    """A new organization and its first admin."""
+
+    model_config = ConfigDict(extra="forbid")
+    organization: str
+    admin: str
+    password: str
+
+
+@router.get("/users")
+def list_users(running: Running, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> dict[str, Any]:
+    """List the users of one's organization by name."""
+    found, total = users.list_users(running.store, caller, offset, limit)
+    return {
+        "count": len(found),
+        "list": [described_user(each) for each in found],
+        "pagination": pagination(f"{PREFIX}/users", {}, offset, limit, total),
+    }
+
+
+@router.post("/users", status_code=201)
+@on_password_threads
+def create_user(running: Running, caller: Caller, body: UserBody) -> dict[str, Any]:
+    """Make a user; outside of the default organization, the name that they sign in with ends with @ORGANIZATION."""
+    passwords = running.accounts.passwords
+    made = users.create_user(running.store, passwords, caller, body.name, body.password, body.roles, running.now())
+    return described_user(made)
+
+
+@router.get("/users/{name}")
+def get_user(running: Running, caller: Caller, name: str) -> dict[str, Any]:
+    """Find a user by the name that they sign in with."""
+    return described_user(users.get_user(running.store, caller, name))
+
+
+@router.put("/users/{name}")
+def change_user(running: Running, caller: Caller, name: str, body: UserChange) -> dict[str, Any]:
+    """Give a user other roles, disable or enable them."""
+    changed = users.change_user(running.store, caller, name, running.now(), roles=body.roles, disabled=body.disabled)
+    return described_user(changed)
+
+
+@router.put("/users/{name}/password", status_code=204)
+@on_password_threads
+def set_password(running: Running, caller: Caller, name: str, body: PasswordBody) -> Response:
+    """Give a user another password; their sessions, tokens and applications end."""
+    passwords = running.accounts.passwords
+    users.set_password(running.store, passwords, caller, name, body.password, running.now())
+    return Response(status_code=204)
+
+
+@router.delete("/users/{name}", status_code=204)
+def delete_user(running: Running, caller: Caller, name: str) -> Response:
+    """Delete a user; never the last admin."""
+    users.delete_user(running.store, caller, name, running.now())
+    return Response(status_code=204)
+
+
+@router.get("/organizations")
+def list_organizations(running: Running, caller: Caller) -> dict[str, Any]:
+    """List the organizations: for admins of the default one."""
+    found = users.list_organizations(running.store, caller)
+    return {"count": len(found), "list": [{"organization": each} for each in found]}
+
+
+@router.post("/organizations", status_code=201)
+@on_password_threads
+def create_organization(running: Running, caller: Caller, body: OrganizationBody) -> dict[str, Any]:
+    """Make an organization with its first admin: for admins of the default one."""
+    passwords = running.accounts.passwords
+    made = users.create_organization(
+        running.store, passwords, caller, body.organization, body.admin, body.password, running.now()
+    )
+    return {"organization": made.organization, "admin": described_user(made)}
+
+
+def described_user(user: User) -> dict[str, Any]:
+    """Write a user."""
+    issuer = user.identity.issuer if user.identity else None
+    return {"name": user.name, "roles": sorted(user.roles), "disabled": user.disabled, "identityProvider": issuer}

@@ -1,0 +1,3 @@
+"""
+REST operations on APIs, endpoints and the lifecycle.
+"""

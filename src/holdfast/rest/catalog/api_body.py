@@ -1,0 +1,243 @@
+"""
+The description of an API as callers send it: what Holdfast obeys, and what it keeps for others.
+"""
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool
+from pydantic.alias_generators import to_camel
+
+from holdfast.apis.catalog.connection_settings import (
+    REST_NAMES,
+    ConnectionSettings,
+    Protocol,
+    read_connection,
+)
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.apis.errors import InvalidField, InvalidFields
+from holdfast.rest.pages import Pagination
+from holdfast.services.catalog.apis import ApiDraft
+
+FALLBACK = "http1FallbackSince"  # of an endpoint, read-only
+_FIELDS = {"production": "endpointConfig.production_endpoints.url", "sandbox": "endpointConfig.sandbox_endpoints.url"}
+
+
+class ConnectionBody(BaseModel):
+    """Connection settings of an endpoint; other members are stored and returned."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")
+    protocol: Protocol | None = None
+    connection_per_caller: StrictBool | None = None
+    rewrite_responses: StrictBool | None = None
+
+
+class EndpointBody(BaseModel):
+    """
+    One backend; members other than its URL and connection settings are stored and returned.
+
+    `http1FallbackSince` is read-only: since when gateways use HTTP/1.1 because the backend rejected HTTP/2.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    url: str
+    config: ConnectionBody | None = None
+
+
+class EndpointConfigBody(BaseModel):
+    """The backends; load balancing and failover are not offered, so they are refused and not dropped."""
+
+    model_config = ConfigDict(extra="allow")
+    endpoint_type: str = "http"
+    production_endpoints: EndpointBody | None = None
+    sandbox_endpoints: EndpointBody | None = None
+
+
+class OperationBody(BaseModel):
+    """An operation of an API; members beside path and method are kept and given back."""
+
+    model_config = ConfigDict(extra="allow")
+    target: str | None = Field(None, examples=["/order/{orderId}"])
+    verb: str | None = Field(None, examples=["POST"])
+
+
+class ApiChange(BaseModel):
+    """
+    What of an API can be changed: description and endpoints.
+
+    All other members, also those that are not listed here, are kept and given back, and not obeyed.
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")
+    description: str | None = None
+    endpoint_config: EndpointConfigBody | None = None
+    type: str | None = None
+    response_caching_enabled: bool | None = None
+    cache_timeout: int | None = None
+    destination_stats_enabled: str | None = None
+    is_default_version: bool | None = None
+    enable_schema_validation: bool | None = None
+    enable_store: bool | None = None
+    transport: list[str] | None = None
+    tags: list[str] | None = None
+    policies: list[str] | None = None
+    api_throttling_policy: str | None = None
+    authorization_header: str | None = None
+    security_scheme: list[str] | None = None
+    max_tps: dict[str, Any] | None = None
+    visibility: Literal["PUBLIC", "PRIVATE", "RESTRICTED"] | None = None
+    visible_roles: list[str] | None = None
+    visible_tenants: list[str] | None = None
+    endpoint_security: dict[str, Any] | None = None
+    gateway_environments: list[str] | None = None
+    deployment_environments: list[dict[str, Any]] | None = None
+    labels: list[str] | None = None
+    mediation_policies: list[dict[str, Any]] | None = None
+    subscription_availability: Literal["CURRENT_TENANT", "ALL_TENANTS", "SPECIFIC_TENANTS"] | None = None
+    subscription_available_tenants: list[str] | None = None
+    additional_properties: dict[str, Any] | list[dict[str, Any]] | None = None
+    access_control: Literal["NONE", "RESTRICTED"] | None = None
+    access_control_roles: list[str] | None = None
+    business_information: dict[str, Any] | None = None
+    cors_configuration: dict[str, Any] | None = None
+    endpoint_implementation_type: str | None = None
+    scopes: list[dict[str, Any]] | None = None
+    operations: list[OperationBody] | None = None
+    threat_protection_policies: dict[str, Any] | None = None
+    categories: list[str] | None = None
+
+    @property
+    def production(self) -> str | None:
+        """The production URL, None when there is none."""
+        config = self.endpoint_config
+        return config.production_endpoints.url if config and config.production_endpoints else None
+
+    @property
+    def sandbox(self) -> str | None:
+        """The sandbox URL, None when there is none."""
+        config = self.endpoint_config
+        return config.sandbox_endpoints.url if config and config.sandbox_endpoints else None
+
+    @property
+    def connections(self) -> dict[Environment, ConnectionSettings]:
+        """The connection settings of the endpoints. Raises InvalidFields."""
+        config, found, errors = self.endpoint_config, {}, []
+        bodies = (config.production_endpoints, config.sandbox_endpoints) if config else ()
+        for environment, body in zip(ENVIRONMENTS, bodies, strict=False):
+            try:
+                values = body.config.model_dump() if body and body.config else {}
+                found[environment] = read_connection(values, f"endpointConfig.{environment}_endpoints.config.")
+            except InvalidField as error:
+                errors.append(error)
+        if errors:
+            raise InvalidFields(errors)
+        return found
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """What was sent, as it is kept: the URLs of endpoints and their connection settings are not among it."""
+        sent = self.model_dump(by_alias=True, exclude_unset=True)
+        config = sent.get("endpointConfig")
+        for environment in ENVIRONMENTS:
+            endpoint = config.get(f"{environment}_endpoints") if config else None
+            if isinstance(endpoint, dict):
+                endpoint.pop("url", None)
+                endpoint.pop(FALLBACK, None)
+                _remove_connection(endpoint)
+        return sent
+
+    def refuse_unknown_type(self) -> None:
+        """Raise InvalidField for a kind of endpoint that would not be obeyed."""
+        if self.endpoint_config and self.endpoint_config.endpoint_type != "http":
+            kind = self.endpoint_config.endpoint_type
+            raise InvalidField("endpointConfig.endpoint_type", f"{kind!r} is not offered; use 'http' (also for https).")
+
+
+class ApiBody(ApiChange):
+    """A new API."""
+
+    name: str
+    context: str
+    version: str
+
+    def draft(self) -> ApiDraft:
+        """
+        Make what the service takes.
+
+        Raises:
+            InvalidField: It is a kind of endpoint that would not be obeyed.
+            InvalidFields: The connection settings of an endpoint contradict each other.
+        """
+        self.refuse_unknown_type()
+        description = self.description or ""
+        return ApiDraft(
+            self.name,
+            self.context,
+            self.version,
+            self.production,
+            self.sandbox,
+            description,
+            self.members,
+            self.connections,
+        )
+
+
+class ApiInfo(BaseModel):
+    """What lists say of an API."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+    id: str
+    name: str
+    description: str
+    context: str
+    version: str
+    provider: str
+    type: str
+    life_cycle_status: Literal["CREATED", "PUBLISHED", "DEPRECATED", "RETIRED"]
+    workflow_status: str
+    has_thumbnail: bool
+    created_time: AwareDatetime
+    updated_time: AwareDatetime
+
+
+class ApiAnswer(ApiBody):
+    """All of an API, as it is answered."""
+
+    id: str
+    provider: str
+    life_cycle_status: Literal["CREATED", "PUBLISHED", "DEPRECATED", "RETIRED"]
+    workflow_status: str
+    has_thumbnail: bool
+    created_time: AwareDatetime
+    updated_time: AwareDatetime
+    last_updated_time: AwareDatetime
+
+
+class ApiListAnswer(BaseModel):
+    """A page of APIs; all of each, when that was asked for."""
+
+    count: int
+    list: list[ApiInfo | ApiAnswer]
+    pagination: Pagination
+
+
+class ImportBody(ApiBody):
+    """A new API that a definition describes; what is left out is taken from there."""
+
+    name: str = ""
+    context: str = ""
+    version: str = ""
+
+
+def _remove_connection(endpoint: dict[str, Any]) -> None:
+    """Remove the connection settings from *endpoint*, and its `config` if nothing else was in it."""
+    if isinstance(config := endpoint.get("config"), dict) and config:
+        kept = {name: value for name, value in config.items() if name not in REST_NAMES.values()}
+        if kept:
+            endpoint["config"] = kept
+        else:
+            del endpoint["config"]
+
+
+def in_rest_words(error: InvalidFields) -> InvalidFields:
+    """Call fields what callers call them."""
+    return InvalidFields([InvalidField(_FIELDS.get(each.field, each.field), str(each)) for each in error.errors])

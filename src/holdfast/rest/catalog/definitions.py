@@ -1,0 +1,140 @@
+"""
+Definitions in OpenAPI: of an API, as the beginning of one, and whether they are valid.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Query, Response, UploadFile
+from pydantic import ValidationError
+
+from holdfast.apis.definitions.documents import MAX_BYTES, read_document
+from holdfast.apis.definitions.openapi import read_definition
+from holdfast.apis.definitions.servers import Unused
+from holdfast.apis.errors import InvalidDefinition, InvalidField, InvalidFields, UnreadableDocument
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.catalog.api_body import ApiAnswer, ImportBody, in_rest_words
+from holdfast.rest.catalog.apis import created
+from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
+from holdfast.rest.errors import PREFIX, invalid_body
+from holdfast.services.catalog import definitions
+from holdfast.services.versions import tag_of_text
+
+router = APIRouter(prefix=f"{PREFIX}/apis", tags=["APIs"])
+TextOrFile = UploadFile | str
+Definition = Annotated[UploadFile | None, File(description="The definition, in JSON or YAML.")]
+Address = Annotated[str, Form(description="Not offered: Holdfast fetches nothing. Send the file.")]
+
+
+@router.post("/import-openapi", status_code=201, responses={201: {"model": ApiAnswer}})
+def import_openapi(
+    running: Running,
+    caller: Caller,
+    response: Response,
+    file: Definition = None,
+    url: Address = "",
+    additional_properties: Annotated[
+        TextOrFile, File(alias="additionalProperties", description="Members of the API, as JSON.")
+    ] = "",
+) -> dict[str, Any]:
+    """
+    Create an API of a definition; name, version, context and endpoints may be said in additionalProperties.
+
+    `unusedInDefinition` of the answer says which of its servers and endpoints have no effect.
+    """
+    body = _properties(additional_properties)
+    definition = read_definition(_sent(file, "", url))
+    try:
+        draft, may = body.draft(), running.asks_callers
+        made = definitions.import_definition(
+            running.store, caller, definition, draft, running.now(), may_require_certificate=may
+        )
+    except InvalidFields as error:
+        raise in_rest_words(error) from error
+    return created(running, made.described, response) | _unused(made.unused)
+
+
+@router.post("/validate-openapi", tags=["Validation"])
+def validate_openapi(
+    caller: Caller,
+    file: Definition = None,
+    url: Address = "",
+    return_content: Annotated[bool, Query(alias="returnContent", description="Send the definition back.")] = False,
+) -> dict[str, Any]:
+    """Say whether a definition is valid, and what it describes."""
+    del caller
+    data = _sent(file, "", url)
+    try:
+        definition = read_definition(data)
+    except InvalidDefinition as error:
+        return {"isValid": False, "errors": [{"code": "definition", "message": each} for each in error.problems]}
+    info = {
+        "name": definition.name,
+        "version": definition.version,
+        "context": definition.context,
+        "description": definition.description,
+        "openAPIVersion": definition.openapi,
+        "endpoints": list(definition.servers.production),
+    }
+    content = {"content": data.decode("utf-8-sig")} if return_content else {}
+    return {"isValid": True, "info": info, "errors": []} | _unused(definitions.unused_of(definition)) | content
+
+
+@router.get("/{api_id}/swagger")
+def get_swagger(running: Running, caller: Caller, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
+    """Get the definition of an API: the one that was put, else one that is made of its operations."""
+    text = definitions.get_definition(running.store, caller, api_id, list(running.gateways.values()))
+    unless.known(tag_of_text(text))
+    return definitions.definition_value(text)
+
+
+@router.put("/{api_id}/swagger")
+def put_swagger(
+    running: Running,
+    caller: Caller,
+    api_id: str,
+    expected: IfMatch,
+    response: Response,
+    definition: Annotated[TextOrFile, File(alias="apiDefinition", description="The definition, in JSON or YAML.")] = "",
+    file: Definition = None,
+    url: Address = "",
+) -> dict[str, Any]:
+    """
+    Keep a definition for an API; the operations of the API are then those of the definition.
+
+    `x-holdfast-unused` of the answer says which of its servers and endpoints have no effect; it is not kept.
+    """
+    data, gateways = _sent(file, definition, url), list(running.gateways.values())
+    kept = definitions.put_definition(running.store, caller, api_id, data, gateways, running.now(), expected)
+    response.headers["ETag"] = quote_tag(tag_of_text(kept.text))
+    return definitions.definition_value(kept.text) | _unused(kept.unused, definitions.UNUSED)
+
+
+def _unused(unused: Iterable[Unused], name: str = "unusedInDefinition") -> dict[str, Any]:
+    found = [{"what": each.what, "why": each.why} for each in unused]
+    return {name: found} if found else {}
+
+
+def _sent(file: UploadFile | None, text: TextOrFile, url: str) -> bytes:
+    if url:
+        raise InvalidField("url", "Holdfast fetches nothing from addresses. Download the definition and send the file.")
+    if file is not None:
+        return _bytes(file)
+    data = _bytes(text)
+    if not data:
+        raise InvalidField("file", "The definition is missing. Send it as a file, in JSON or YAML.")
+    return data
+
+
+def _bytes(sent: TextOrFile) -> bytes:
+    return sent.encode(errors="surrogatepass") if isinstance(sent, str) else sent.file.read(MAX_BYTES + 1)
+
+
+def _properties(sent: TextOrFile) -> ImportBody:
+    data = _bytes(sent)
+    try:
+        return ImportBody.model_validate(read_document(data) if data.strip() else {})
+    except UnreadableDocument as error:
+        raise InvalidField("additionalProperties", f"additionalProperties cannot be read. {error}") from error
+    except ValidationError as error:
+        raise invalid_body(error, "additionalProperties") from error

@@ -1,0 +1,87 @@
+"""
+The lifecycle of APIs: change it, where it is, how it got there.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from holdfast.apis.catalog.lifecycle import State, transitions_from
+from holdfast.apis.definitions.documents import write_json
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.catalog.apis import ApiId
+from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
+from holdfast.rest.errors import PREFIX
+from holdfast.services.catalog import api_names, lifecycle
+from holdfast.services.catalog.lifecycle import Step
+from holdfast.services.versions import tag_of_api, tag_of_text
+
+router = APIRouter(prefix=f"{PREFIX}/apis", tags=["API Lifecycle"])
+_DEPRECATE_OTHERS = "deprecate old versions after publishing the api"
+
+
+@router.post("/change-lifecycle")
+def change_lifecycle(
+    running: Running,
+    caller: Caller,
+    action: str,
+    api_id: ApiId,
+    expected: IfMatch,
+    response: Response,
+    checklist: Annotated[
+        str,
+        Query(alias="lifecycleChecklist", description="Deprecate old versions after publishing the API:true, or not."),
+    ] = "",
+) -> dict[str, Any]:
+    """Move an API through its lifecycle: Publish, Demote to Created, Deprecate, Retire."""
+    items = {name.strip().lower(): value.strip().lower() for name, _, value in _items(checklist)}
+    moved = lifecycle.move_described(
+        running.store,
+        caller,
+        api_names.resolve_id(running.store, caller, api_id),
+        action,
+        running.now(),
+        deprecate_others=items.get(_DEPRECATE_OTHERS) == "true",
+        expected=expected,
+    )
+    response.headers["ETag"] = quote_tag(tag_of_api(moved))
+    return {"workflowStatus": "APPROVED", "jsonPayload": None, "lifecycleState": _state(moved.api.state)}
+
+
+@router.get("/{api_id}/lifecycle-state")
+def get_lifecycle_state(running: Running, caller: Caller, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
+    """Say in which state an API is, and where it can go from there."""
+    state = _state(lifecycle.state_of(running.store, caller, api_id))
+    unless.known(tag_of_text(write_json(state)))
+    return state
+
+
+@router.get("/{api_id}/lifecycle-history")
+def get_lifecycle_history(running: Running, caller: Caller, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
+    """Tell the states of an API since it was created, oldest first."""
+    steps = [_step(step) for step in lifecycle.history(running.store, caller, api_id)]
+    unless.known(tag_of_text(write_json(steps)))
+    return {"count": len(steps), "list": steps}
+
+
+@router.delete("/{api_id}/lifecycle-state/pending-tasks", response_class=Response)
+def delete_pending_tasks(running: Running, caller: Caller, api_id: str) -> Response:
+    """Take back changes of the state that wait for an approval: there are none, as each is made at once."""
+    lifecycle.state_of(running.store, caller, api_id)
+    return Response()
+
+
+def _items(checklist: str) -> list[tuple[str, str, str]]:
+    return [item.rpartition(":") for item in checklist.split(",")]
+
+
+def _state(current: State) -> dict[str, Any]:
+    transitions = [
+        {"event": event, "targetState": state.value.title()} for event, state in transitions_from(current).items()
+    ]
+    return {"state": current.value.title(), "checkItems": [], "availableTransitions": transitions}
+
+
+def _step(step: Step) -> dict[str, Any]:
+    said = {"previousState": step.before.value.title()} if step.before else {}
+    return said | {"postState": step.after.value.title(), "user": step.user, "updatedTime": step.at.isoformat()}

@@ -1,0 +1,39 @@
+"""
+`/settings`: what scripts ask about a publisher before they begin.
+"""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.errors import PREFIX
+from holdfast.services.access.scopes import SCOPES
+from holdfast.services.catalog.environments import list_environments
+
+router = APIRouter(prefix=f"{PREFIX}/settings", tags=["Settings"])
+
+
+@router.get("")
+def get_settings(running: Running, caller: Caller) -> dict[str, Any]:
+    """Name the environments of the gateways, and say of the rest that there is none."""
+    return {
+        "storeUrl": "",
+        "environment": [
+            {
+                "name": name,
+                "type": name,
+                "serverUrl": url,
+                "showInApiConsole": True,
+                "endpoints": {"http": url} | ({"https": secure} if (secure := running.tls_gateways.get(name)) else {}),
+            }
+            for name, url in list_environments(running.gateways, caller)
+        ],
+        "scopes": list(SCOPES),
+        "monetizationAttributes": [],
+        "securityAuditProperties": {},
+        "externalStoresEnabled": False,
+        "docVisibilityEnabled": False,
+        "crossTenantSubscriptionEnabled": False,
+        "deployments": [],
+    }

@@ -1,0 +1,60 @@
+"""
+`/apis/validate`: whether a name or context is taken; `/apis/validate-endpoint`: what a backend answers.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from starlette.concurrency import run_in_threadpool
+
+from holdfast.apis.errors import InvalidField
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.catalog.apis import ApiId
+from holdfast.rest.catalog.queries import read_question
+from holdfast.rest.errors import PREFIX
+from holdfast.services.catalog import api_names
+from holdfast.services.catalog.http1_fallback import connection_to
+from holdfast.services.errors import NotFound
+from holdfast.services.probing.outcomes import Checked
+from holdfast.services.probing.tested_trust import terms_to_call
+
+router = APIRouter(prefix=f"{PREFIX}/apis", tags=["Validation"])
+Question = Annotated[str, Query(description="A name, or name:, context: and version: with all of the value.")]
+
+
+@router.post("/validate", response_class=Response)
+@router.head("/validate", response_class=Response)
+def validate_api(running: Running, caller: Caller, query: Question) -> Response:
+    """Answer 200 when there is such an API, 404 when there is none."""
+    wanted = read_question(query)
+    if not (wanted.name or wanted.context or wanted.version):
+        raise InvalidField("query", "The question is empty. Ask for name:, context: or version: with a value.")
+    if not api_names.is_there(running.store, caller, wanted):
+        raise NotFound("API", query)
+    return Response()
+
+
+@router.post("/validate-endpoint")
+async def validate_endpoint(
+    running: Running,
+    caller: Caller,
+    endpoint: Annotated[str, Query(alias="endpointUrl", description="An http or https URL; no API needs to have it.")],
+    api_id: ApiId = "",
+) -> dict[str, Any]:
+    """Let the gateway send one HEAD request to a backend, and say what status it answers, or why it does not."""
+    try:
+        terms = await run_in_threadpool(terms_to_call, running.store, running.sealing, caller, endpoint, running.now())
+        if api_id:
+            await run_in_threadpool(api_names.resolve_id, running.store, caller, api_id)
+        connection = await run_in_threadpool(connection_to, running.store, caller, endpoint)
+        checked = await running.probes.check(caller, endpoint, terms, connection)
+    except InvalidField as error:
+        raise InvalidField("endpointUrl", str(error)) from error
+    return _said(checked)
+
+
+def _said(checked: Checked) -> dict[str, Any]:
+    if checked.refusal is None:
+        return {"statusCode": checked.status, "statusMessage": checked.phrase, "error": None}
+    code, why = checked.refusal.cause or "no_gateway", checked.refusal.explanation
+    return {"statusCode": 0, "statusMessage": "", "error": f"{code}: {why.sentence} {why.remedy}".strip()}

@@ -1,0 +1,91 @@
+"""
+`/failures`: why backends are not reached, over all APIs, and why one request failed.
+"""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from holdfast.certificates.description import described
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.certificates import describe_unreadable
+from holdfast.rest.errors import PREFIX
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.probing.verdicts import causes_of, suggestion_of, write_difference
+from holdfast.services.failures import diagnosis
+from holdfast.services.failures.failures import FailedCall, Failure
+
+router = APIRouter(prefix=f"{PREFIX}/failures", tags=["Failures"])
+
+
+@router.get("")
+def list_failures(running: Running, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> dict[str, Any]:
+    """List why backends were not reached since `startedTime`, that which began last first; successes are not told."""
+    found, total = diagnosis.list_failures(running.store, running.failures, caller, offset, limit)
+    return {
+        "count": len(found),
+        "list": [
+            describe_failure(each.failure)
+            | {
+                "apiId": each.api.id,
+                "apiName": each.api.name,
+                "apiVersion": each.api.version,
+                "endpoint": each.endpoint,
+            }
+            for each in found
+        ],
+        "startedTime": running.failures.started_at.isoformat(),
+        "pagination": pagination(f"{PREFIX}/failures", {}, offset, limit, total),
+    }
+
+
+@router.get("/{request_id}")
+def get_failed_request(running: Running, caller: Caller, request_id: str) -> dict[str, Any]:
+    """Say why one of the last failed requests failed; members about an API are null if there is none."""
+    found = diagnosis.find_request(running.store, running.failures, caller, request_id)
+    return _describe_call(found.call) | {
+        "time": found.call.at.isoformat(),
+        "apiId": found.call.api_id or None,
+        "apiName": found.api.name if found.api else None,
+        "apiVersion": found.api.version if found.api else None,
+        "endpoint": found.endpoint or None,
+    }
+
+
+def describe_failure(failure: Failure) -> dict[str, Any]:
+    """Write the last failure of a backend at a gateway."""
+    return _describe_call(failure.latest) | {
+        "since": failure.since.isoformat(),
+        "last": failure.last.isoformat(),
+        "times": failure.count,
+    }
+
+
+def _describe_call(call: FailedCall) -> dict[str, Any]:
+    explanation = call.explanation
+    return {
+        "environment": call.environment,
+        "gateway": call.gateway,
+        "upstream": call.upstream,
+        "code": call.cause.value,
+        "message": explanation.sentence,
+        "remedy": explanation.remedy,
+        "action": explanation.action.value if explanation.action else None,
+        "reason": call.reason,
+        "flags": sorted(call.evidence.flags),
+        "requestId": call.request_id,
+    } | _examined(call)
+
+
+def _examined(call: FailedCall) -> dict[str, Any]:
+    """Write what a test of the backend showed; members are null until there was one."""
+    found = call.examination
+    agrees = found is not None and found.explains(call.told)
+    return {
+        "examinedTime": found.at.isoformat() if found else None,
+        "presented": [described(each, found.at) for each in found.presented] if found else None,
+        "unreadable": [describe_unreadable(each) for each in found.unreadable] if found else None,
+        "difference": write_difference(found.difference) if found else None,
+        "causes": causes_of(found.verdict) if found and agrees else [{"code": call.cause.value, "difference": None}],
+        "suggestedCertificate": suggestion_of(found.verdict) if found and agrees else None,
+    }

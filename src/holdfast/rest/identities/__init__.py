@@ -1,0 +1,3 @@
+"""
+REST operations on caller certificates and gateway identities.
+"""

@@ -1,0 +1,132 @@
+"""
+`/endpoints/client-certificate`: what gateways present to the backends of an origin. No answer ever holds a key.
+
+WSO2's `/apis/{apiId}/client-certificates` is something else: what callers present to the gateway.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Response, UploadFile
+from pydantic import BaseModel, ConfigDict, Field
+
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.identities.gateway_identity import (
+    ClientCertificate,
+    PendingRequest,
+    RequestDraft,
+)
+from holdfast.certificates.description import described
+from holdfast.certificates.formats.parsing import Ignored
+from holdfast.certificates.formats.private_keys import KeyType
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.certificates import read
+from holdfast.rest.enforcement import enforced
+from holdfast.rest.errors import PREFIX
+from holdfast.services.errors import NotFound
+from holdfast.services.identities import gateway_identities
+from holdfast.services.runtime import Runtime
+
+router = APIRouter(prefix=f"{PREFIX}/endpoints/client-certificate", tags=["Client Certificates"])
+EndpointUrl = Annotated[str, Query(alias="endpoint", description="The URL of an https endpoint of an API.")]
+Password = Annotated[str, Form(description="Opens an encrypted key or a PKCS#12 file.")]
+
+
+class RequestBody(BaseModel):
+    """What a certificate signing request is to say."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="forbid")
+    subject: str = Field(description="The common name.")
+    dns_names: list[str] = Field([], alias="dnsNames", description="DNS names for subjectAltName.")
+    key_type: str = Field(KeyType.P256.value, alias="keyType", description="ec-p256, rsa-2048 or rsa-3072")
+
+
+@router.get("")
+def get_client_certificate(running: Running, caller: Caller, endpoint: EndpointUrl) -> dict[str, Any]:
+    """Say what gateways present at the origin of *endpoint*, and which request waits."""
+    found = gateway_identities.get_client_certificate(running.store, caller, endpoint)
+    if found is None:
+        raise NotFound("client certificate", str(parse_endpoint(endpoint).origin))
+    return _described(running, found)
+
+
+@router.put("")
+def put_client_certificate(
+    running: Running,
+    caller: Caller,
+    endpoint: EndpointUrl,
+    certificate: UploadFile,
+    key: UploadFile | None = None,
+    password: Password = "",
+) -> dict[str, Any]:
+    """Present the chain in *certificate*, with the key that is in it or in *key*."""
+    made = gateway_identities.import_client_certificate(
+        running.store,
+        running.sealing,
+        caller,
+        endpoint,
+        read(certificate),
+        password,
+        running.now(),
+        read(key) if key else b"",
+    )
+    return _described(running, made.entry) | _left_out(made.ignored)
+
+
+@router.delete("")
+def delete_client_certificate(running: Running, caller: Caller, endpoint: EndpointUrl) -> Response:
+    """Present nothing any more, and forget the keys."""
+    gateway_identities.remove_client_certificate(running.store, caller, endpoint, running.now())
+    return Response()
+
+
+@router.post("/request", status_code=201)
+def make_request(running: Running, caller: Caller, endpoint: EndpointUrl, body: RequestBody) -> dict[str, Any]:
+    """Make a key and a request for a CA."""
+    draft = RequestDraft(body.subject, body.dns_names, body.key_type)
+    made = gateway_identities.make_request(running.store, running.sealing, caller, endpoint, draft, running.now())
+    return _pending(made.pending) or {}
+
+
+@router.delete("/request")
+def discard_request(running: Running, caller: Caller, endpoint: EndpointUrl) -> Response:
+    """Forget the request that waits, with its key."""
+    gateway_identities.discard_request(running.store, caller, endpoint, running.now())
+    return Response()
+
+
+@router.put("/answer")
+def put_answer(running: Running, caller: Caller, endpoint: EndpointUrl, certificate: UploadFile) -> dict[str, Any]:
+    """Present what a CA made from the request that waits."""
+    made = gateway_identities.import_answer(
+        running.store, running.sealing, caller, endpoint, read(certificate), running.now()
+    )
+    return _described(running, made.entry) | _left_out(made.ignored)
+
+
+def _described(running: Runtime, entry: ClientCertificate) -> dict[str, Any]:
+    now = running.now()
+    return {
+        "endpoint": entry.endpoint,
+        "origin": entry.origin,
+        "certificates": [described(each, now) for each in entry.chain],
+        "request": _pending(entry.pending),
+        "createdTime": entry.created_at.isoformat(),
+        "lastUpdatedTime": entry.updated_at.isoformat(),
+    } | enforced(running, entry.organization, entry.origin)
+
+
+def _pending(pending: PendingRequest | None) -> dict[str, Any] | None:
+    if pending is None:
+        return None
+    request = pending.request
+    return {
+        "csr": request.pem,
+        "subject": request.subject,
+        "dnsNames": list(request.dns_names),
+        "createdTime": pending.made_at.isoformat(),
+    }
+
+
+def _left_out(ignored: Sequence[Ignored]) -> dict[str, Any]:
+    return {"ignored": [{"what": part.what, "why": part.why} for part in ignored]}

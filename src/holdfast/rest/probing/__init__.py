@@ -1,0 +1,3 @@
+"""
+REST operations that probe backends.
+"""

@@ -1,0 +1,138 @@
+"""
+`/endpoints`: look at a backend, and ask the gateway whether it would accept it. Nothing is stored.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, UploadFile
+from starlette.concurrency import run_in_threadpool
+
+from holdfast.certificates.choices import choices
+from holdfast.certificates.description import described
+from holdfast.network.backend import Presentation, Unseen
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.certificates import describe_unreadable, findings_of, read
+from holdfast.rest.errors import PREFIX
+from holdfast.rest.probing.verdicts import causes_of, suggestion_of
+from holdfast.rest.trust.endpoint_certificates import Password
+from holdfast.services.probing.acceptance import Acceptance
+from holdfast.services.probing.offers import why_not_imported
+from holdfast.services.probing.outcomes import Probed
+from holdfast.services.probing.tested_trust import Change, terms_to_test
+from holdfast.services.runtime import Runtime
+
+router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Endpoints"])
+Url = Annotated[str, Form(description="An https URL; no API needs to have it.")]
+
+
+@router.post("/probe")
+async def probe_endpoint(
+    running: Running,
+    caller: Caller,
+    endpoint: Url,
+    certificate: UploadFile | None = None,
+    password: Password = "",
+    alias: Annotated[
+        str, Form(description="The alias whose certificates are left out, as if they were replaced.")
+    ] = "",
+    keep: Annotated[
+        bool, Form(alias="keepPrevious", description="Replace as with keepPrevious: what is under the alias is kept.")
+    ] = False,
+) -> dict[str, Any]:
+    """Say whether the gateway would accept a backend with what is trusted now and the uploaded certificates."""
+    data = None if certificate is None else await run_in_threadpool(read, certificate)
+    change = Change(data, password or None, alias or None, keep)
+    terms = await run_in_threadpool(
+        terms_to_test, running.store, running.sealing, caller, endpoint, running.now(), change
+    )
+    probed = await running.probes.probe(caller, endpoint, terms)
+    return _presented(running, endpoint, probed.presented) | {
+        "verdict": _verdict(probed),
+        "findings": findings_of(probed.findings),
+    }
+
+
+@router.post("/fetch")
+async def fetch_certificates(running: Running, caller: Caller, endpoint: Url) -> dict[str, Any]:
+    """Give the certificates that a backend presents, without judging them, and say what trusting each would mean."""
+    terms = await run_in_threadpool(terms_to_test, running.store, running.sealing, caller, endpoint, running.now())
+    seen = await running.probes.fetch(caller, endpoint, terms.trust)
+    chain = seen.chain if isinstance(seen, Presentation) else ()
+    readable = [each for each, _ in seen.presented.with_roles] if isinstance(seen, Presentation) else []
+    answer = _presented(running, endpoint, seen)
+    for description, each in zip(answer["presented"], readable, strict=True):
+        description["pem"] = each.pem
+    offered = [
+        {
+            "kind": choice.kind.value,
+            "fingerprint": choice.certificate.fingerprint,
+            "sentence": choice.sentence,
+            "importable": not (why_not := why_not_imported(choice.certificate, terms.trust.anchors, running.now())),
+            "reason": why_not,
+        }
+        for choice in choices(chain)
+    ]
+    return answer | {"choices": offered}
+
+
+def _presented(running: Runtime, endpoint: str, seen: Presentation | Unseen) -> dict[str, Any]:
+    answer: dict[str, Any] = {"endpoint": endpoint.strip(), "address": seen.address}
+    if isinstance(seen, Unseen):
+        return answer | {
+            "presented": [],
+            "unreadable": [],
+            "sent": 0,
+            "leftOut": 0,
+            "tlsVersion": "",
+            "cipher": "",
+            "alpn": "",
+            "clientCertificateRequested": False,
+            "problem": {"code": seen.obstacle.value, "message": seen.text},
+        }
+    now = running.now()
+    presented = [described(each, now) | {"role": role.value} for each, role in seen.presented.with_roles]
+    return answer | {
+        "presented": presented,
+        "unreadable": [describe_unreadable(each) for each in seen.presented.unreadable],
+        "sent": seen.presented.count,
+        "leftOut": len(seen.presented.unreadable) + seen.presented.beyond,
+        "tlsVersion": seen.tls_version,
+        "cipher": seen.cipher,
+        "alpn": seen.alpn,
+        "clientCertificateRequested": seen.asks_for_certificate,
+        "problem": {"code": "connection_ended", "message": seen.ended} if seen.ended else None,
+    }
+
+
+def _verdict(probed: Probed) -> dict[str, Any]:
+    verdict, acceptance, explanation = probed.verdict, probed.acceptance, probed.explanation
+    return {
+        "accepted": verdict.accepted,
+        "result": acceptance.result.value,
+        "because": _reasons(acceptance),
+        "replacedStillPresented": acceptance.needs_ended,
+        "answeredBy": verdict.by,
+        "code": verdict.cause.value if verdict.cause else None,
+        "message": explanation.sentence,
+        "remedy": explanation.remedy,
+        "action": explanation.action.value if explanation.action else None,
+        "causes": causes_of(verdict),
+        "suggestedCertificate": suggestion_of(verdict) if explanation.action else None,
+        "reason": verdict.reason,
+        "address": verdict.address,
+        "tlsVersion": verdict.tls_version,
+        "cipher": verdict.cipher,
+        "fingerprint": verdict.fingerprint,
+    }
+
+
+def _reasons(acceptance: Acceptance) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"kind": "endpoint_certificate", "alias": each.alias, "previous": each.is_previous}
+        for each in acceptance.stored
+    ]
+    if acceptance.by_public_roots:
+        found.append({"kind": "public_roots"})
+    if acceptance.unverified_until:
+        found.append({"kind": "exception", "until": acceptance.unverified_until.isoformat()})
+    return found

@@ -1,0 +1,101 @@
+"""
+`/metrics`: numbers of one organization, in the text format of Prometheus.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.services.access.principal import Principal
+from holdfast.services.runtime import Runtime
+from holdfast.services.trust import endpoint_certificates, trust_settings
+
+router = APIRouter(tags=["Metrics"])
+
+
+@router.get("/metrics", response_class=Response)
+def get_metrics(running: Running, caller: Caller) -> Response:
+    """Give certificates, exceptions and gateways as numbers."""
+    registry = CollectorRegistry()
+    registry.register(_Numbers(running, caller))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Numbers(Collector):
+    def __init__(self, running: Runtime, who: Principal) -> None:
+        self._running = running
+        self._who = who
+
+    def describe(self) -> Iterable[Metric]:
+        """Collect nothing at registration."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the numbers as they are now."""
+        running = self._running
+        yield GaugeMetricFamily(
+            "holdfast_gateways_connected", "Gateways that are connected.", value=len(running.cache.gateways)
+        )
+        listeners = GaugeMetricFamily(
+            "holdfast_listener_up",
+            "1 while all gateways listen on the addresses of an option.",
+            labels=["option"],
+        )
+        for listener in running.listeners:
+            listeners.add_metric([listener.option], 0 if listener.problem else 1)
+        yield listeners
+        exceptions = GaugeMetricFamily(
+            "holdfast_trust_exception_end_timestamp_seconds",
+            "When verification of an origin, which is off, is on again.",
+            labels=["origin", "owner"],
+        )
+        for settings in trust_settings.list_exceptions(running.store, self._who, running.now()):
+            if settings.exception:
+                exceptions.add_metric(
+                    [settings.origin, settings.exception.owner], settings.exception.ends_at.timestamp()
+                )
+        yield exceptions
+        ends = GaugeMetricFamily(
+            "holdfast_endpoint_certificate_not_after_timestamp_seconds",
+            "The end of the certificate that works longest, by alias.",
+            labels=["alias", "endpoint"],
+        )
+        for entry in endpoint_certificates.list_certificates(running.store, self._who)[0]:
+            last = max(certificate.not_after for certificate in entry.certificates)
+            ends.add_metric([entry.alias, entry.endpoint], last.timestamp())
+        yield ends
+        yield from self._server_certificates()
+        tasks = GaugeMetricFamily(
+            "holdfast_background_task_running", "1 while a background task runs, 0 after a failure.", labels=["task"]
+        )
+        failures = CounterMetricFamily(
+            "holdfast_background_task_failures", "Failures of a background task since the start.", labels=["task"]
+        )
+        for state in running.background.states:
+            tasks.add_metric([state.name], 0 if state.error else 1)
+            failures.add_metric([state.name], state.failures)
+        yield tasks
+        yield failures
+
+    def _server_certificates(self) -> Iterator[Metric]:
+        now = self._running.now()
+        ends = GaugeMetricFamily(
+            "holdfast_server_certificate_not_after_timestamp_seconds",
+            "The end of what the publisher or the gateway presents to its clients.",
+            labels=["server"],
+        )
+        usable = GaugeMetricFamily(
+            "holdfast_server_certificate_usable",
+            "1 while the publisher or the gateway presents what its files hold, and it is valid.",
+            labels=["server"],
+        )
+        for each in self._running.server_certificates(now):
+            usable.add_metric([each.server], 0 if each.problem else 1)
+            if each.not_after:
+                ends.add_metric([each.server], each.not_after.timestamp())
+        yield ends
+        yield usable

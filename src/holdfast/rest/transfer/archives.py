@@ -1,0 +1,97 @@
+"""
+`/apis/export` and `/apis/import`: an API with its definition and endpoint certificates as one zip file.
+"""
+
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Response, UploadFile
+from pydantic import ValidationError
+
+from holdfast.apis.definitions.openapi import parse_definition
+from holdfast.apis.errors import InvalidField, InvalidFields
+from holdfast.apis.transfer.archive import pack, unpack
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.catalog.api_body import ApiAnswer, ApiBody, in_rest_words
+from holdfast.rest.catalog.apis import created
+from holdfast.rest.errors import PREFIX, invalid_body
+from holdfast.rest.inputs import ignores
+from holdfast.services.catalog import api_names
+from holdfast.services.transfer import archives
+
+router = APIRouter(prefix=f"{PREFIX}/apis", tags=["Import Export"])
+MAX_ARCHIVE = 2 * 1024 * 1024  # bytes; what arrives is bounded to that before
+
+
+_NO_REVISIONS = "there are no revisions, only the API as it is."
+
+
+@router.get(
+    "/export",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}},
+    openapi_extra=ignores(revisionNumber=_NO_REVISIONS, latestRevision=_NO_REVISIONS),
+)
+def export_api(
+    running: Running,
+    caller: Caller,
+    api_id: Annotated[str, Query(alias="apiId")] = "",
+    name: str = "",
+    version: str = "",
+    provider: Annotated[str, Query(alias="providerName")] = "",
+    form: Annotated[Literal["YAML", "JSON"], Query(alias="format")] = "YAML",
+    keep_state: Annotated[bool, Query(alias="preserveStatus")] = True,
+) -> Response:
+    """Download an API, named by apiId or by name and version, as a zip file."""
+    wanted = api_id or api_names.find_id(running.store, caller, name, version, provider)
+    servers = list(running.gateways.values())
+    archive = archives.export_api(running.store, caller, wanted, servers, keep_state=keep_state)
+    file = f"{archive.description['name']}-{archive.description['version']}.zip"
+    disposition = f"attachment; filename*=UTF-8''{quote(file, safe='')}"
+    if file.isascii():
+        disposition = f'attachment; filename="{file}"'
+    content = pack(archive, as_json=form == "JSON")
+    return Response(content, media_type="application/zip", headers={"Content-Disposition": disposition})
+
+
+@router.post(
+    "/import", responses={200: {"model": ApiAnswer}}, openapi_extra=ignores(rotateRevision="there are no revisions.")
+)
+def import_api(
+    running: Running,
+    caller: Caller,
+    response: Response,
+    file: UploadFile,
+    overwrite: Annotated[bool, Query(description="Change the API of that name and version, if there is one.")] = False,
+    preserve_provider: Annotated[
+        bool, Query(alias="preserveProvider", description="Read over: the provider is who imports.")
+    ] = True,
+    dry_run: Annotated[bool, Query(alias="dryRun", description="Not offered.")] = False,
+) -> dict[str, Any]:
+    """Create an API of a zip file, with its definition and its endpoint certificates: all of it or nothing."""
+    del preserve_provider
+    if dry_run:
+        raise InvalidField("dryRun", "dryRun is not offered, so nothing was imported. Leave it out to import.")
+    archive = unpack(file.file.read(MAX_ARCHIVE + 1))
+    try:
+        body = ApiBody.model_validate(archive.description)
+    except ValidationError as error:
+        raise invalid_body(error, "file") from error
+    definition = parse_definition(archive.definition) if archive.definition else None
+    state = str(archive.description.get("lifeCycleStatus", ""))
+    try:
+        made = archives.import_api(
+            running.store,
+            caller,
+            body.draft(),
+            state,
+            definition,
+            archive.certificates,
+            running.now(),
+            archive.callers,
+            overwrite=overwrite,
+            may_require_certificate=running.asks_callers,
+        )
+    except InvalidFields as error:
+        raise in_rest_words(error) from error
+    return created(running, made, response)

@@ -1,0 +1,193 @@
+"""
+`/endpoint-certificates`: list, upload, look at, replace, delete.
+"""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Query, Response, UploadFile
+
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
+from holdfast.certificates.description import described
+from holdfast.certificates.validity import Status
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.certificates import findings_of, read
+from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
+from holdfast.rest.enforcement import enforced
+from holdfast.rest.errors import PREFIX
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.services.runtime import Runtime
+from holdfast.services.trust import endpoint_certificates, rotation
+from holdfast.services.trust.endpoint_certificates import Import, Inspection
+from holdfast.services.versions import tag_of_certificate
+
+router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
+Password = Annotated[str, Form(description="Opens a PKCS#12 or Java truststore that needs one.")]
+_KEEP = {"alias": "keepPrevious", "description": "Keep trusting what is replaced until it is retired. Default: false."}
+KeepInQuery = Annotated[bool | None, Query(**_KEEP)]
+KeepInForm = Annotated[bool | None, Form(**_KEEP)]
+
+
+@router.get("")
+def list_certificates(
+    running: Running,
+    caller: Caller,
+    limit: Limit = DEFAULT_LIMIT,
+    offset: Offset = 0,
+    alias: str = "",
+    endpoint: str = "",
+    unused: Annotated[bool, Query(description="Only those for endpoints that no API has.")] = False,
+) -> dict[str, Any]:
+    """List endpoint certificates by alias."""
+    found, total = endpoint_certificates.list_certificates(
+        running.store, caller, alias, endpoint, offset, limit, unused=unused
+    )
+    filters = {"alias": alias, "endpoint": endpoint} | ({"unused": "true"} if unused else {})
+    return {
+        "count": len(found),
+        "certificates": [_summary(running, entry) for entry in found],
+        "pagination": pagination(router.prefix, filters, offset, limit, total),
+    }
+
+
+@router.post("", status_code=201)
+def upload_certificate(
+    running: Running,
+    caller: Caller,
+    certificate: UploadFile,
+    alias: Annotated[str, Form()],
+    endpoint: Annotated[str, Form()],
+    response: Response,
+    password: Password = "",
+) -> dict[str, Any]:
+    """Trust the uploaded certificates for the origin of *endpoint*."""
+    made = endpoint_certificates.import_certificate(
+        running.store, caller, alias, endpoint, read(certificate), running.now(), password
+    )
+    response.headers["Location"] = f"{router.prefix}/{quote(made.entry.alias, safe='')}"
+    response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
+    return described_entry(running, made.entry) | _of_file(made)
+
+
+@router.post("/inspect")
+def inspect_certificate(
+    running: Running,
+    caller: Caller,
+    certificate: UploadFile,
+    endpoint: Annotated[str, Form()] = "",
+    password: Password = "",
+    alias: Annotated[str, Form(description="The alias that the file would replace.")] = "",
+) -> dict[str, Any]:
+    """Say what a file holds and what is noticed about it, without storing anything."""
+    now = running.now()
+    found = endpoint_certificates.inspect(running.store, caller, read(certificate), endpoint, now, password, alias)
+    return {"certificates": [described(each, now) for each in found.certificates]} | _of_file(found)
+
+
+@router.get("/{alias}")
+def get_certificate(running: Running, caller: Caller, alias: str, unless: IfNoneMatch) -> dict[str, Any]:
+    """Say what is under *alias*."""
+    entry = endpoint_certificates.get_certificate(running.store, caller, alias)
+    unless.known(tag_of_certificate(entry))
+    return described_entry(running, entry) | enforced(running, entry.organization, entry.origin)
+
+
+@router.put("/{alias}")
+def replace_certificate(
+    running: Running,
+    caller: Caller,
+    alias: str,
+    certificate: UploadFile,
+    expected: IfMatch,
+    response: Response,
+    password: Password = "",
+    keep_in_query: KeepInQuery = None,
+    keep_in_form: KeepInForm = None,
+) -> dict[str, Any]:
+    """Trust the uploaded certificates instead of those under *alias*, or beside them."""
+    keep = keep_previous(keep_in_query, keep_in_form)
+    data, now = read(certificate), running.now()
+    made = endpoint_certificates.replace_certificate(
+        running.store, caller, alias, data, now, password, expected, keep=keep
+    )
+    response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
+    return described_entry(running, made.entry) | _of_file(made)
+
+
+@router.delete("/{alias}", response_class=Response)
+def delete_certificate(running: Running, caller: Caller, alias: str, expected: IfMatch) -> Response:
+    """End the trust in what is under *alias*."""
+    endpoint_certificates.delete_certificate(running.store, caller, alias, running.now(), expected)
+    return Response()
+
+
+@router.get("/{alias}/usage")
+def get_usage(
+    running: Running, caller: Caller, alias: str, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
+) -> dict[str, Any]:
+    """List the APIs with an endpoint of the origin that *alias* is trusted for, by name."""
+    every = endpoint_certificates.apis_using(
+        running.store, caller, endpoint_certificates.get_certificate(running.store, caller, alias)
+    )
+    found = every[offset : offset + limit]
+    path = f"{router.prefix}/{quote(alias, safe='')}/usage"
+    return {
+        "count": len(found),
+        "list": [
+            {"id": api.id, "name": api.name, "context": api.context, "version": api.version, "provider": api.provider}
+            for api in found
+        ],
+        "pagination": pagination(path, {}, offset, limit, len(every)),
+    }
+
+
+def keep_previous(in_query: bool | None, in_form: bool | None) -> bool:
+    """Say whether to keep what is replaced. Raises InvalidField if query and form contradict each other."""
+    if None not in (in_query, in_form) and in_query != in_form:
+        raise InvalidField("keepPrevious", "Query and form say the opposite of each other. Send keepPrevious once.")
+    return bool(in_query or in_form)
+
+
+def described_entry(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
+    """Say all that is known of *entry*, but for how far it has come at the gateways."""
+    return _summary(running, entry) | _information(running, entry)
+
+
+def _summary(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
+    state = endpoint_certificates.entry_status(entry.certificates, running.now())
+    return {
+        "alias": entry.alias,
+        "endpoint": entry.endpoint,
+        "expiryStatus": state.value,
+        "notAfter": max(certificate.not_after for certificate in entry.certificates).isoformat(),
+        "createdTime": entry.created_at.isoformat(),
+        "lastUpdatedTime": entry.updated_at.isoformat(),
+    }
+
+
+def _of_file(found: Import | Inspection) -> dict[str, Any]:
+    return {
+        "findings": findings_of(found.findings),
+        "used": [{"what": part.what, "fingerprint": part.fingerprint} for part in found.used],
+        "ignored": [{"what": part.what, "why": part.why} for part in found.ignored],
+    }
+
+
+def _information(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
+    now = running.now()
+    first = entry.certificates[0]
+    state = endpoint_certificates.entry_status(entry.certificates, now)
+    return {
+        # Scripts written for WSO2 test for "Active"; that it ends soon stands in expiryStatus.
+        "status": (Status.ACTIVE if state is Status.EXPIRING else state).value,
+        "validity": {"from": first.not_before.isoformat(), "to": first.not_after.isoformat()},
+        "version": first.version,
+        "subject": first.subject,
+        "certificates": [described(certificate, now) for certificate in entry.certificates],
+        "findings": findings_of(endpoint_certificates.examine_entry(running.store, entry, now)),
+        "previous": [described(certificate, now) for certificate in entry.previous],
+        "replacedTime": entry.replaced_at.isoformat() if entry.replaced_at else None,
+        "inUse": rotation.in_use(entry, now) or "unknown",
+        "retireProposed": rotation.should_retire(entry, now, running.retire_after),
+    }

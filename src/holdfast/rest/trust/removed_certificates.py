@@ -1,0 +1,88 @@
+"""
+`/removed-endpoint-certificates`: what is no longer trusted, and restoring it. No alias can hide this path.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.exceptions import HTTPException
+
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.trust.endpoint_certificate import RemovedCertificate
+from holdfast.certificates.description import described
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.errors import PREFIX
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.trust.endpoint_certificates import described_entry
+from holdfast.services.runtime import Runtime
+from holdfast.services.trust import removal
+
+router = APIRouter(prefix=f"{PREFIX}/removed-endpoint-certificates", tags=["Endpoint Certificates"])
+_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+_ALIAS = {"schema": {"type": "object", "properties": {"alias": {"type": "string"}}}}
+
+
+@router.get("")
+def list_removed(running: Running, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> dict[str, Any]:
+    """List what was deleted, retired or replaced in the last 30 days, newest first."""
+    found, total = removal.list_removed(running.store, caller, running.now(), offset, limit)
+    return {
+        "count": len(found),
+        "list": [_removed(running, each) for each in found],
+        "pagination": pagination(router.prefix, {}, offset, limit, total),
+    }
+
+
+async def alias_in_body(request: Request) -> str | None:
+    """Read the member or field `alias` of a body that may be missing. Raises InvalidField, HTTPException."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await request.body()
+    if not body:
+        return None
+    if kind != "application/json" and kind not in _FORMS:
+        raise HTTPException(415, "Send the alias as JSON or as a form, or nothing at all.")
+    try:
+        fields = json.loads(body) if kind == "application/json" else await _form(request)
+    except (ValueError, LookupError, RecursionError) as error:
+        raise InvalidField("body", "The body cannot be read. Send the alias as JSON or as a form.") from error
+    if not isinstance(fields, Mapping):
+        raise InvalidField("body", "The body is no object. Send the alias as a member of one.")
+    alias = fields.get("alias")
+    if alias is not None and not isinstance(alias, str):
+        raise InvalidField("alias", "The alias is no text. Send it as JSON or as a form, or leave it out.")
+    return alias
+
+
+@router.post(
+    "/{removed_id}/restore",
+    openapi_extra={"requestBody": {"content": dict.fromkeys(("application/json", *_FORMS), _ALIAS)}},
+)
+def restore_certificate(
+    running: Running, caller: Caller, removed_id: str, alias: Annotated[str | None, Depends(alias_in_body)]
+) -> dict[str, Any]:
+    """Trust again what was removed, under its alias or another one."""
+    return described_entry(
+        running, removal.restore_certificate(running.store, caller, removed_id, running.now(), alias)
+    )
+
+
+async def _form(request: Request) -> dict[str, Any]:
+    async with request.form() as fields:
+        return dict(fields)
+
+
+def _removed(running: Runtime, removed: RemovedCertificate) -> dict[str, Any]:
+    now = running.now()
+    return {
+        "id": removed.id,
+        "alias": removed.alias,
+        "endpoint": removed.endpoint,
+        "why": removed.why,
+        "removedTime": removed.removed_at.isoformat(),
+        "removedBy": removed.removed_by,
+        "restorableUntil": removal.restorable_until(removed).isoformat(),
+        "certificates": [described(each, now) for each in removed.certificates],
+        "previous": [described(each, now) for each in removed.previous],
+    }

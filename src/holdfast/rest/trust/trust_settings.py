@@ -1,0 +1,179 @@
+"""
+`/endpoints/trust-settings`: how the backends of an origin are verified, and exceptions from it.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from holdfast.apis.trust.trust_draft import TrustDraft
+from holdfast.apis.trust.trust_settings import TrustException
+from holdfast.certificates.effect import effect
+from holdfast.certificates.revocation import RevocationList
+from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.certificates import findings_of
+from holdfast.rest.conditions import IfMatch, quote_tag
+from holdfast.rest.enforcement import enforced
+from holdfast.rest.errors import PREFIX
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.services.runtime import Runtime
+from holdfast.services.trust import trust_settings
+from holdfast.services.trust.trust_settings import EndpointTrust
+from holdfast.services.versions import tag_of_trust_settings
+
+router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Trust Settings"])
+PEM = "application/x-pem-file"
+EndpointUrl = Annotated[str, Query(alias="endpoint", description="The URL of an https endpoint of an API.")]
+
+
+class TrustSettingsBody(BaseModel):
+    """All that is decided, but for exceptions; what is left out has its default."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="forbid")
+    anchors: str = Field("imported", description="imported, imported-and-public or public")
+    names: list[str] = Field([], description="Names that are accepted instead of the URL's host.")
+    any_name: bool = Field(False, alias="anyName", description="Look at no name; only with certificate pins.")
+    sni: str | None = Field(None, description="The server name that is asked for; empty: none; null: the URL's host.")
+    certificate_pins: list[str] = Field([], alias="certificatePins", description="SHA-256 of certificates.")
+    spki_pins: list[str] = Field([], alias="spkiPins", description="SHA-256 of public keys.")
+    crls: str | None = Field(None, description="CRLs as PEM; empty: none; null: those that there are.")
+    revocation_of_path: bool = Field(True, alias="revocationOfPath", description="CRLs for all CAs of the path.")
+    tls_minimum: str = Field("1.2", alias="tlsMinimum")
+    tls_maximum: str = Field("1.3", alias="tlsMaximum")
+
+    def draft(self) -> TrustDraft:
+        """Make what the service takes."""
+        return TrustDraft(
+            anchors=self.anchors,
+            names=self.names,
+            any_name=self.any_name,
+            sni=self.sni,
+            certificate_pins=self.certificate_pins,
+            spki_pins=self.spki_pins,
+            revocation=None if self.crls is None else self.crls.encode(),
+            revocation_of_path=self.revocation_of_path,
+            tls_minimum=self.tls_minimum,
+            tls_maximum=self.tls_maximum,
+        )
+
+
+class ExceptionBody(BaseModel):
+    """Why verification is to be off, and until when."""
+
+    reason: str
+    until: AwareDatetime
+
+
+@router.get("/trust-settings")
+def get_trust_settings(running: Running, caller: Caller, endpoint: EndpointUrl, response: Response) -> dict[str, Any]:
+    """Say how the backend of *endpoint* is verified, in values and in words."""
+    found = trust_settings.get_settings(running.store, caller, endpoint, running.now())
+    response.headers["ETag"] = quote_tag(tag_of_trust_settings(found.settings))
+    return _described(running, found)
+
+
+@router.put("/trust-settings")
+def put_trust_settings(
+    running: Running,
+    caller: Caller,
+    endpoint: EndpointUrl,
+    body: TrustSettingsBody,
+    expected: IfMatch,
+    response: Response,
+) -> dict[str, Any]:
+    """Decide how the backend of *endpoint* is verified."""
+    made = trust_settings.change_settings(running.store, caller, endpoint, body.draft(), running.now(), expected)
+    response.headers["ETag"] = quote_tag(tag_of_trust_settings(made.settings))
+    return _described(running, made)
+
+
+@router.post("/trust-settings/inspect")
+def inspect_trust_settings(
+    running: Running, caller: Caller, endpoint: EndpointUrl, body: TrustSettingsBody
+) -> dict[str, Any]:
+    """Say what these settings would mean for *endpoint*, and what is wrong with their CRLs; nothing is saved."""
+    now = running.now()
+    found = trust_settings.preview_settings(running.store, caller, endpoint, body.draft(), now)
+    return {
+        "origin": found.settings.origin,
+        "crls": [_crl(crl, now) for crl in found.settings.revocation],
+        "effect": list(effect(found.trust)),
+        "findings": findings_of(found.findings),
+    }
+
+
+@router.get(
+    "/trust-settings/crls",
+    response_class=Response,
+    responses={200: {"content": {PEM: {}}, "description": "PEM; nothing where there are no CRLs."}},
+)
+def get_crls(running: Running, caller: Caller, endpoint: EndpointUrl) -> Response:
+    """Download the CRLs of *endpoint* as PEM, as `crls` of trust settings takes them."""
+    found = trust_settings.get_settings(running.store, caller, endpoint, running.now())
+    content = "".join(crl.pem for crl in found.settings.revocation)
+    return Response(content, media_type=PEM, headers={"Content-Disposition": 'attachment; filename="crls.pem"'})
+
+
+@router.put("/trust-exception")
+def put_exception(running: Running, caller: Caller, endpoint: EndpointUrl, body: ExceptionBody) -> dict[str, Any]:
+    """Switch verification off for at most 7 days, with a reason."""
+    made = trust_settings.grant_exception(running.store, caller, endpoint, body.reason, body.until, running.now())
+    return _described(running, made)
+
+
+@router.delete("/trust-exception")
+def delete_exception(running: Running, caller: Caller, endpoint: EndpointUrl) -> dict[str, Any]:
+    """Switch verification on again."""
+    return _described(running, trust_settings.end_exception(running.store, caller, endpoint, running.now()))
+
+
+@router.get("/trust-exceptions")
+def list_exceptions(
+    running: Running, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
+) -> dict[str, Any]:
+    """List the origins whose verification is off, the first to end first."""
+    every = trust_settings.list_exceptions(running.store, caller, running.now())
+    found = every[offset : offset + limit]
+    return {
+        "count": len(found),
+        "list": [{"origin": each.origin} | _exception(each.exception) for each in found if each.exception],
+        "pagination": pagination(f"{router.prefix}/trust-exceptions", {}, offset, limit, len(every)),
+    }
+
+
+def _described(running: Runtime, found: EndpointTrust) -> dict[str, Any]:
+    settings = found.settings
+    exception = settings.exception if found.trust.unverified_until else None
+    return {
+        "origin": settings.origin,
+        "anchors": settings.anchors.value,
+        "names": list(settings.names),
+        "anyName": settings.any_name,
+        "sni": settings.sni,
+        "certificatePins": list(settings.certificate_pins),
+        "spkiPins": list(settings.spki_pins),
+        "crls": [_crl(crl, running.now()) for crl in settings.revocation],
+        "revocationOfPath": settings.revocation_of_path,
+        "tlsMinimum": str(settings.tls_minimum).removeprefix("TLS "),
+        "tlsMaximum": str(settings.tls_maximum).removeprefix("TLS "),
+        "exception": _exception(exception) if exception else None,
+        "effect": list(effect(found.trust)),
+        "findings": findings_of(found.findings),
+    } | enforced(running, settings.organization, settings.origin)
+
+
+def _exception(exception: TrustException) -> dict[str, Any]:
+    return {"reason": exception.reason, "owner": exception.owner, "until": exception.ends_at.isoformat()}
+
+
+def _crl(crl: RevocationList, now: datetime) -> dict[str, Any]:
+    return {
+        "issuer": crl.issuer,
+        "thisUpdate": crl.this_update.isoformat(),
+        "nextUpdate": crl.next_update.isoformat() if crl.next_update else None,
+        "stale": crl.is_stale(now),
+        "entries": crl.entries,
+        "fingerprint": crl.fingerprint,
+    }

@@ -1,0 +1,270 @@
+"""
+The composition root: settings in, a running Holdfast out. The only place where parts are put together.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from holdfast import rest, web
+from holdfast.gateway.discovery.ads import keep_serving
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.process.envoy import EnvoyProcess, find_envoy
+from holdfast.gateway.resources.backend_limits import BackendLimits
+from holdfast.gateway.resources.resource import CLUSTER
+from holdfast.gateway.resources.tls import presents_client_certificate
+from holdfast.network.addresses import Network
+from holdfast.network.forwarded import ForwardedClient
+from holdfast.network.sockets import CannotStart, listening, url_of
+from holdfast.server.admin_password import ensure_admin
+from holdfast.server.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
+from holdfast.server.concurrency_limit import ConcurrencyLimit
+from holdfast.server.directories import data_directory, database_in, temporary_directory
+from holdfast.server.health import Health, Readiness
+from holdfast.server.host_cookie import HostCookie
+from holdfast.server.http_server import serving
+from holdfast.server.https import CertificateFiles
+from holdfast.server.limits import connection_limits, raise_file_limit
+from holdfast.server.listen_addresses import PUBLISHER, listen_addresses
+from holdfast.server.middleware import CrossOriginProtection, SecurityHeaders
+from holdfast.server.oidc import open_single_sign_on
+from holdfast.server.rate_limit import RateLimit
+from holdfast.server.reload import Reload
+from holdfast.server.request_ids import RequestIds
+from holdfast.server.sealing_keys import key_rotation, open_sealing
+from holdfast.server.settings import Settings
+from holdfast.server.tls_settings import gateway_certificate, publisher_certificate
+from holdfast.services.access.accounts import Accounts
+from holdfast.services.catalog.http1_fallback import remember_http1
+from holdfast.services.failures.examining import Examining
+from holdfast.services.failures.failures import Failures
+from holdfast.services.identities.caller_certificates import Boundaries
+from holdfast.services.identities.gateway_identities import seal_anew
+from holdfast.services.on_time import OnTime, repeat
+from holdfast.services.probing.observing import Observing
+from holdfast.services.probing.probes import Probes
+from holdfast.services.probing.watching import accepted_chain
+from holdfast.services.publishing.distribution import Publisher
+from holdfast.services.publishing.enforcement import Enforcements
+from holdfast.services.publishing.listening import Listening
+from holdfast.services.retention import forget_old_rows
+from holdfast.services.runtime import Runtime, utc_now
+from holdfast.services.trust.trust_settings import end_exceptions
+from holdfast.store.database import Store
+from holdfast.work.shares import Shares
+
+EMBEDDED = "embedded"
+ENVOY_LOG = "envoy.log"
+FORGET_EVERY = 3600.0  # seconds between looks for rows that nobody needs any more
+JSON_PATHS = ("/api/", "/client-registration/", "/oauth2/", "/openapi.json", "/metrics")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A Holdfast that is ready."""
+
+    runtime: Runtime
+    publisher_url: str
+    new_password: str | None  # of admin, when this start made it
+    reload: Reload
+
+
+def create_asgi(
+    runtime: Runtime,
+    requests_per_second: float = 0.0,
+    trusted_proxies: Sequence[Network] = (),
+    readiness: Readiness | None = None,
+) -> ASGIApp:
+    """
+    Make the web application: REST below /api, tokens and metrics beside it, pages everywhere else.
+
+    *requests_per_second* is what one user may ask for in the long run; 0 is without a limit. *trusted_proxies* are
+    believed when they say for whom they ask.
+    """
+    json_door, html_door = rest.create_door(runtime), web.create_door(runtime)
+
+    async def doors(scope: Scope, receive: Receive, send: Send) -> None:
+        door = json_door if scope["path"].startswith(JSON_PATHS) else html_door
+        await door(scope, receive, send)
+
+    async def identify(request: Request) -> str | Response:
+        sender = rest.sender if request.scope["path"].startswith(JSON_PATHS) else web.sender
+        return await sender(runtime, request)
+
+    large = Shares(LARGE_BODIES, LARGE_BODIES_OF_A_USER)
+
+    inner = CrossOriginProtection(HostCookie(BodyLimit(ConcurrencyLimit(doors), identify, large)))
+    limited = RateLimit(inner, requests_per_second) if requests_per_second else inner
+    healthy = Health(limited, readiness or Readiness())
+    return ForwardedClient(SecurityHeaders(RequestIds(healthy)), trusted_proxies)
+
+
+def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
+    """
+    Seal all keys with a new sealing key and forget the old ones; give how many there were, and how many are lost.
+
+    Raises:
+        CannotStart: There is no database, a Holdfast runs on it, or the sealing key cannot be changed.
+    """
+    data = settings.data.expanduser()
+    if not database_in(data).is_file():
+        raise CannotStart(f"There is no Holdfast in {data}. Choose its directory with --data.")
+    with data_directory(data), key_rotation(settings, data) as sealing:
+        store = Store(database_in(data))
+        try:
+            return seal_anew(store, sealing, utc_now())
+        finally:
+            store.close()
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """
+    Run the control plane and the embedded gateway until the block ends; requests in flight then have a while to finish.
+
+    Raises:
+        CannotStart: An address is in use, the data directory or the identity provider's settings cannot be used, TLS
+            files are named only in part, or passwords would travel in the clear.
+        EnvoyMissing: There is no Envoy.
+        EnvoyLogUnusable: What it writes can't be kept.
+    """
+    addresses = listen_addresses(settings)
+    of_publisher, of_gateways = publisher_certificate(settings, addresses.publisher), gateway_certificate(settings)
+    presented = [each for each in (of_publisher, of_gateways) if each]
+    envoy = find_envoy(settings.envoy)
+    sso = open_single_sign_on(settings)
+    data = settings.data.expanduser()
+    limits = connection_limits(raise_file_limit())
+    with (
+        data_directory(data),
+        temporary_directory() as sockets,
+        listening(addresses.publisher, PUBLISHER) as publisher_sockets,
+    ):
+        addresses.check_free()
+        sealing = open_sealing(settings, data)
+        store = Store(database_in(data))
+        accounts = Accounts(store)
+        password = ensure_admin(accounts, settings, data)
+        cache = Cache()
+        process = EnvoyProcess(envoy, EMBEDDED, sockets, data / ENVOY_LOG, limits.gateway)
+        to_backends = backend_limits(settings)
+        failures = Failures(cache.tell_observers_soon, partial(_presents_client_certificate, cache), to_backends)
+        enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
+        publisher = Publisher(
+            store,
+            cache,
+            enforcements,
+            addresses.by_environment(tls=False),
+            settings.backend_drain,
+            sealing=sealing,
+            tls_listeners=addresses.by_environment(tls=True),
+            limits=to_backends,
+            trusted_proxies=settings.trusted_proxies,
+        )
+        listening_gateways = Listening(cache, addresses.gateway)
+        quiet = timedelta(seconds=settings.retire_after)
+        probes = Probes(
+            cache,
+            EMBEDDED,
+            process.probe_socket,
+            process.warming,
+            settings.probe_networks,
+            limits=to_backends,
+            rejects_http2=partial(remember_http1, store, utc_now),
+        )
+        runtime = Runtime(
+            store,
+            accounts,
+            enforcements,
+            failures,
+            cache,
+            probes,
+            sealing,
+            addresses.urls(tls=False),
+            addresses.urls(tls=True),
+            single_sign_on=sso,
+            listening=listening_gateways,
+            server_certificates=lambda now: [each.presented(now) for each in presented],
+            retire_after=quiet,
+        )
+
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(store.close)
+            stack.callback(lambda: accounts.failures.write(store, utc_now(), everything=True))
+            if sso:
+                stack.callback(sso.provider.close)
+            stack.push_async_callback(process.stop)
+            background = await stack.enter_async_context(runtime.background)
+            steps = {"trust exceptions": end_exceptions, "caller certificates": Boundaries(utc_now()).pass_on}
+            for name, step in steps.items():
+                on_time = OnTime(store, step, utc_now)
+                await on_time.begin()
+                background.start(name, on_time.follow)
+            await publisher.begin()
+            if of_gateways:
+                of_gateways.on_change = publisher.present
+                if of_gateways.current:
+                    publisher.present(of_gateways.current)
+            background.start("publisher", publisher.follow)
+            background.start("enforcement", enforcements.follow)
+            background.start("examination of failures", Examining(store, sealing, probes, failures, utc_now).follow)
+            look = partial(accepted_chain, store, sealing, probes, utc_now)
+            background.start("observation of rotations", Observing(store, look, utc_now).follow)
+            forget = partial(forget_old_rows, audit_days=settings.audit_retention)
+            background.start("old rows", partial(repeat, store, forget, FORGET_EVERY))
+            background.start("failed sign-ins", partial(accounts.failures.follow, store))
+            background.start("discovery", partial(keep_serving, cache, f"unix:{sockets / 'ads'}", failures.record))
+            background.start("listeners", listening_gateways.follow)
+            await process.start()
+            background.start("gateway process", process.keep)
+            for each in presented:
+                background.start(f"certificate of the {each.whose}", each.watch)
+            conditions = {"gateway": lambda: bool(cache.gateways), "background tasks": lambda: not background.failing}
+            options = [listener.option for listener in addresses.gateway]
+            conditions |= {f"listener {option}": partial(listening_gateways.holds, option) for option in options}
+            readiness = Readiness(conditions, partial(_degraded, presented))
+            app = create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness)
+            tls = of_publisher.context if of_publisher else None
+            server = await stack.enter_async_context(
+                serving(app, publisher_sockets, tls, limits, settings.trusted_proxies)
+            )
+            await listening_gateways.wait(data / ENVOY_LOG)
+            url = url_of(settings.publisher[0], "https" if of_publisher else "http")
+            try:
+                yield Running(runtime, url, password, Reload(settings, presented, sso))
+            finally:
+                readiness.draining = True
+                async with asyncio.TaskGroup() as draining:
+                    draining.create_task(server.drain(settings.drain_timeout))
+                    draining.create_task(process.drain(settings.drain_timeout))
+
+
+def backend_limits(settings: Settings) -> BackendLimits:
+    """Read what gateways grant each backend."""
+    return BackendLimits(
+        idle=settings.backend_idle,
+        requests=settings.backend_requests,
+        connections=settings.backend_connections,
+        pending=settings.backend_pending,
+        websockets=settings.backend_websockets,
+        header_fields=settings.header_fields,
+        header_kib=settings.header_kib,
+    )
+
+
+def _degraded(presented: Sequence[CertificateFiles[Any]]) -> list[str]:
+    return [f"{each.whose} certificate" for each in presented if each.presented(utc_now()).problem]
+
+
+def _presents_client_certificate(cache: Cache, cluster: str) -> bool:
+    found = cache.get(CLUSTER, cluster)
+    return found is not None and presents_client_certificate(found)

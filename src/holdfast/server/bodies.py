@@ -1,0 +1,146 @@
+"""
+The bodies of requests: bounded in size and time, and read only from users once they are more than a few kilobytes.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from holdfast.rest.errors import Problem, answer
+from holdfast.work.shares import Shares
+
+TOO_SLOW = Problem(408, "request-timeout", "Request Timeout")
+TOO_LARGE = Problem(413, "content-too-large", "Content Too Large")
+TOO_MANY_BODIES = Problem(503, "too-many-uploads", "Service Unavailable")
+# A body larger than a full upload with its form fields is refused before it is read.
+MAX_BODY = 2 * 1024 * 1024
+SMALL_BODY = 16 * 1024  # anybody may send as much; forms that sign somebody in are smaller
+LARGE_BODIES = 64  # in memory at once, beyond the small ones
+LARGE_BODIES_OF_A_USER = 16
+MAX_DIGITS = 20  # of a declared length
+BODY_WITHIN = 60.0  # seconds for a whole body to arrive
+REFUSED_BODY_WITHIN = 10.0  # seconds; then the client gets its answer whether it reads or not
+RETRY_AFTER = 1  # seconds
+CLOSE = {"connection": "close"}
+
+# Who sends a request, by a name that nobody else has, or the answer for somebody who doesn't prove it.
+Identify = Callable[[Request], Awaitable[str | Response]]
+
+
+class BodyLimit:
+    """
+    Refuses bodies of more than *limit* bytes, also those that do not say their length, and those that take long.
+
+    Beyond a small size a body is read only after *identify* has named its sender, and only if *large* has room.
+    """
+
+    def __init__(
+        self, app: ASGIApp, identify: Identify, large: Shares, limit: int = MAX_BODY, within: float = BODY_WITHIN
+    ) -> None:
+        self._app, self._identify, self._large = app, identify, large
+        self._limit, self._within = limit, within
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 401, 408, 413 or 503, or pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        with contextlib.ExitStack() as held:
+            try:
+                body = await self._read(Request(scope), receive, held)
+            except _Refused as refused:
+                await refused.response(scope, receive, send)
+                return
+            if body is not None:
+                await self._app(scope, _replay(body, receive), send)
+
+    async def _read(self, request: Request, receive: Receive, held: contextlib.ExitStack) -> bytes | None:
+        """Read the body, or None if the client went; raise _Refused. *held* is closed when its memory is free again."""
+        length = self._declared_length(request)
+        body, more, admitted = bytearray(), True, False
+        try:
+            async with asyncio.timeout(self._within):
+                while True:
+                    if not admitted and max(length, len(body)) > SMALL_BODY:
+                        await self._admit(request, receive if more else None, held)
+                        admitted = True
+                    if not more:
+                        return bytes(body)
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None  # half a body is none, and nobody waits for an answer
+                    body += message.get("body", b"")
+                    more = message.get("more_body", False)
+                    if len(body) > self._limit:
+                        raise self._too_large(request)
+        except TimeoutError as error:
+            text = f"The body did not arrive within {self._within:.0f} seconds. Send it again."
+            raise _Refused(answer(request, TOO_SLOW, text, {}, CLOSE)) from error
+
+    def _declared_length(self, request: Request) -> int:
+        declared = request.headers.get("content-length", "0")
+        # The length is compared as text first: to read a number of a million digits would take long.
+        if not declared.isdigit() or len(declared) >= MAX_DIGITS or int(declared) > self._limit:
+            raise self._too_large(request)
+        return int(declared)
+
+    def _too_large(self, request: Request) -> "_Refused":
+        text = f"The request is larger than {self._limit // 1024} KiB. Send less."
+        return _Refused(answer(request, TOO_LARGE, text, {}, CLOSE))
+
+    async def _admit(self, request: Request, receive: Receive | None, held: contextlib.ExitStack) -> None:
+        """Make room for a large body if its sender is a user; raise _Refused. *receive* is None at the body's end."""
+        sender = await self._identify(request)
+        if isinstance(sender, Response):
+            raise _Refused(await _after_the_body(request, receive, sender))
+        if not self._large.take(sender):
+            text = f"Too many uploads at once. Try again in {RETRY_AFTER} s."
+            refusal = answer(request, TOO_MANY_BODIES, text, {}, {"Retry-After": str(RETRY_AFTER)})
+            raise _Refused(await _after_the_body(request, receive, refusal))
+        held.callback(self._large.give_back, sender)
+
+
+class _Refused(Exception):
+    """The request is answered without the app."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+async def _after_the_body(request: Request, receive: Receive | None, refusal: Response) -> Response:
+    """Take what the client still sends without keeping it: many look for an answer only afterwards."""
+    if receive is None:
+        return refusal
+    if "expect" in request.headers:
+        refusal.headers["connection"] = "close"  # it waits before it sends the body, and need not
+        return refusal
+    left = MAX_BODY
+    try:
+        async with asyncio.timeout(REFUSED_BODY_WITHIN):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return refusal
+    except TimeoutError:
+        pass
+    refusal.headers["connection"] = "close"
+    return refusal
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

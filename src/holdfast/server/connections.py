@@ -1,0 +1,181 @@
+"""
+Connections of the publisher: counted from accept, shared between addresses, with a time limit for the TLS handshake.
+"""
+
+import asyncio
+import socket
+import ssl
+from abc import ABC, abstractmethod
+from asyncio.sslproto import SSLProtocol
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from holdfast.network.addresses import Network
+from holdfast.network.forwarded import is_trusted
+from holdfast.server.limits import ConnectionLimits
+from holdfast.services.access.attempts import client_key
+from holdfast.work.shares import Shares
+
+log = structlog.get_logger()
+HANDSHAKE_WITHIN = 10  # seconds
+TLS_CLOSE_WITHIN = 2.0  # seconds for the peer's close_notify
+ACCEPT_AT_ONCE = 64  # then others have their turn
+PAUSE_WITHOUT_FILES = 0.5  # seconds until accept is tried again
+RECEIVE_BUFFER = 64 * 1024  # bytes that the kernel and each layer above it keep for one connection
+TLS_READ = 16 * 1024  # bytes; asyncio would set 256 KiB aside for each connection
+
+
+class HttpConnection(asyncio.Protocol, ABC):
+    """Speaks HTTP on an accepted connection, or on the TLS above it."""
+
+    @property
+    @abstractmethod
+    def is_connected(self) -> bool:
+        """Whether HTTP has begun: over TLS, after the handshake."""
+
+    @abstractmethod
+    def is_busy(self) -> bool:
+        """Say whether a request is in flight, or its answer not yet sent."""
+
+    @abstractmethod
+    def shutdown(self) -> None:
+        """End when the request in flight is answered, or at once if there is none."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """End at once."""
+
+
+class TlsConnection(SSLProtocol):
+    """TLS below *http*: asyncio's own, with less memory, a time limit, and a word when the connection has ended."""
+
+    max_size = TLS_READ
+
+    def __init__(self, http: HttpConnection, context: ssl.SSLContext, ended: Callable[[], None]) -> None:
+        super().__init__(
+            asyncio.get_running_loop(),
+            http,
+            context,
+            None,  # type: ignore[arg-type]  # nobody waits for the handshake
+            server_side=True,
+            ssl_handshake_timeout=HANDSHAKE_WITHIN,
+            ssl_shutdown_timeout=TLS_CLOSE_WITHIN,
+        )
+        self._set_read_buffer_limits(RECEIVE_BUFFER)  # type: ignore[attr-defined]  # typeshed leaves it out
+        self._http, self._ended = http, ended
+        self._socket: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as asyncio calls it
+        """Begin the handshake."""
+        self._socket = transport
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Say that the connection has ended."""
+        super().connection_lost(exc)
+        self._ended()
+
+    def is_busy(self) -> bool:
+        """Say whether a request is in flight, or its answer not yet sent."""
+        return self._http.is_busy() or (self._http.is_connected and _has_unsent(self._socket))
+
+    def shutdown(self) -> None:
+        """End when the request in flight is answered, or at once if there is none."""
+        if self._http.is_connected:
+            self._http.shutdown()
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """End at once."""
+        if self._socket:
+            self._socket.abort()
+
+
+def _has_unsent(transport: asyncio.Transport | None) -> bool:
+    return transport is not None and transport.get_write_buffer_size() > 0
+
+
+class Acceptor:
+    """Accepts connections on *listening*; closes at once what exceeds *limits*."""
+
+    def __init__(
+        self,
+        listening: Sequence[socket.socket],
+        tls: ssl.SSLContext | None,
+        make: Callable[[Callable[[], None]], HttpConnection],
+        limits: ConnectionLimits,
+        trusted_proxies: Sequence[Network] = (),
+    ) -> None:
+        """*make* makes what speaks HTTP, given what it calls when its connection has ended."""
+        self._listening, self._tls, self._make = listening, tls, make
+        self._shares = Shares(limits.publisher, limits.publisher_share)
+        self._trusted_proxies = trusted_proxies
+        self._loop = asyncio.get_running_loop()
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._retry: asyncio.TimerHandle | None = None
+        self.open: set[TlsConnection | HttpConnection] = set()
+
+    def start(self) -> None:
+        """Accept connections from now on."""
+        for each in self._listening:
+            # What the kernel takes from a client is bounded before anybody reads it; accepted sockets inherit this.
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            each.setblocking(False)
+        self._listen()
+
+    def close(self) -> None:
+        """Accept no more: who connects from now on is refused by the system."""
+        self._listen_no_longer()
+        if self._retry:
+            self._retry.cancel()
+        for each in self._listening:
+            each.close()
+
+    def _listen(self) -> None:
+        self._retry = None
+        for each in self._listening:
+            self._loop.add_reader(each, self._accept, each)
+
+    def _listen_no_longer(self) -> None:
+        for each in self._listening:
+            if each.fileno() >= 0:
+                self._loop.remove_reader(each)
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(ACCEPT_AT_ONCE):
+            try:
+                accepted, (host, *_) = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionError):
+                return
+            except OSError as error:
+                # No files or no memory: what waits is accepted when there are some again.
+                log.error("connections wait for the publisher", why=error.strerror)
+                self._listen_no_longer()
+                self._retry = self._loop.call_later(PAUSE_WITHOUT_FILES, self._listen)
+                return
+            holder = client_key(host)
+            if not self._shares.take(holder, unbounded=is_trusted(host, self._trusted_proxies)):
+                accepted.close()
+                continue
+            accepted.setblocking(False)
+            self._connect(accepted, holder)
+
+    def _connect(self, accepted: socket.socket, holder: str) -> None:
+        def ended() -> None:
+            self.open.discard(connection)
+            self._shares.give_back(holder)
+
+        connection = TlsConnection(self._make(_nothing), self._tls, ended) if self._tls else self._make(ended)
+        self.open.add(connection)
+        task = self._loop.create_task(self._hand_over(accepted, connection))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    async def _hand_over(self, accepted: socket.socket, connection: asyncio.BaseProtocol) -> None:
+        await self._loop.connect_accepted_socket(lambda: connection, accepted)
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,255 @@
+"""
+The directories that Holdfast keeps files in: held by one process, and closed to everybody else.
+"""
+
+import fcntl
+import os
+import pwd
+import shutil
+import socket
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import structlog
+
+from holdfast.network.sockets import CannotStart
+
+log = structlog.get_logger()
+OTHERS = 0o077  # the bits of a mode that let others in
+DATABASE_FILE = "holdfast.sqlite"
+LOCK_FILE = "lock"
+_PREFIX = "holdfast-"
+_RANDOM = 8  # characters that `tempfile` adds
+_MAX_PATH = 100  # bytes: a socket's path has at most 107, of which its name and a slash take 6
+_OWN = (DATABASE_FILE, LOCK_FILE)  # an open directory with one of these has been a data directory before
+_OF_FILE_SYSTEMS = {"lost+found"}
+
+
+def database_in(data: Path) -> Path:
+    """
+    Give the path of the database in a data directory, without symbolic links.
+
+    SQLite keeps the log of a database next to the file itself, so all that looks for it must look there.
+    """
+    return Path(os.path.realpath(data / DATABASE_FILE))  # unlike `Path.resolve`, this bears links in a circle
+
+
+@contextmanager
+def data_directory(data: Path) -> Iterator[None]:
+    """
+    Make the data directory, close it and its files to others, and hold it alone.
+
+    Raises:
+        CannotStart: It can't be written, isn't this user's alone, or another Holdfast runs on it.
+    """
+    with _private_umask():
+        try:
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _close(data)
+            descriptor = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise CannotStart(f"{data} cannot be written ({error.strerror}). Choose another with --data.") from error
+        try:
+            if not _can_lock(descriptor, fcntl.LOCK_EX):
+                raise CannotStart(f"Another Holdfast runs on {data}. Stop it, or choose another with --data.")
+            _close_files(data)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def is_held(data: Path) -> bool:
+    """Say whether a Holdfast runs on the data directory; False also where that cannot be seen."""
+    try:
+        descriptor = os.open(data / LOCK_FILE, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _can_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def owner_problem(data: Path) -> str | None:
+    """Say who else owns a directory, None if it belongs to the user of this process."""
+    owner = data.stat().st_uid
+    if owner == os.geteuid():
+        return None
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"user {owner}"
+    return f"{data} belongs to {name}, not to the user that runs this."
+
+
+def open_files(data: Path) -> list[Path]:
+    """Find the files directly in a directory that belong to this user and that others may read or write."""
+    found = []
+    for entry in os.scandir(data):
+        if entry.is_file(follow_symlinks=False):
+            status = entry.stat(follow_symlinks=False)
+            if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & OTHERS:
+                found.append(Path(entry.path))
+    return sorted(found)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file for this user alone; after a crash it holds all of its old or its new content. Raises OSError."""
+    beside = path.with_name(f".{path.name}.new")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as output:
+        os.fchmod(output.fileno(), 0o600)
+        output.write(content)
+        output.flush()
+        os.fsync(output.fileno())
+    beside.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+@contextmanager
+def temporary_directory() -> Iterator[Path]:
+    """
+    Make a directory with a short path, as unix sockets need it, that only this user may enter; remove it at the end.
+
+    Those that killed processes of this user have left behind are removed first. Raises CannotStart.
+    """
+    try:
+        _remove_abandoned()
+        directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    except OSError as error:
+        raise CannotStart(_no_directory(error)) from error
+    try:
+        if too_long := _too_long(directory):
+            raise CannotStart(too_long)
+        # Locked before it has its name: who finds it, finds it locked.
+        new = directory / ".new"
+        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            new.rename(directory / LOCK_FILE)
+            yield directory
+        finally:
+            os.close(descriptor)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def sockets_problem() -> str | None:
+    """Say why the next start can't make its directory for unix sockets, None if it can."""
+    try:
+        parent = Path(tempfile.gettempdir())
+    except OSError as error:
+        return _no_directory(error)
+    return _too_long(parent / f"{_PREFIX}{'x' * _RANDOM}")
+
+
+def _no_directory(error: OSError) -> str:
+    text = f"No directory for unix sockets can be made ({error.strerror})."
+    return f"{text} Set TMPDIR to a directory that this user can write and that has space."
+
+
+def _too_long(directory: Path) -> str | None:
+    if len(os.fsencode(directory)) <= _MAX_PATH:
+        return None
+    return (
+        f"Unix sockets can't be made in {directory}: its path is longer than {_MAX_PATH} bytes. "
+        "Set TMPDIR to a shorter path."
+    )
+
+
+@contextmanager
+def _private_umask() -> Iterator[None]:
+    """Let everything that the process makes from now on be its user's alone."""
+    before = os.umask(OTHERS)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _close(data: Path) -> None:
+    problem = owner_problem(data)
+    if problem:
+        raise CannotStart(f"{problem} Run Holdfast as its owner, or choose another directory with --data.")
+    mode = stat.S_IMODE(data.stat().st_mode)
+    if not mode & OTHERS:
+        return
+    if not _is_own(data, mode):
+        raise CannotStart(
+            f"Others may enter {data} (mode {mode:04o}), and Holdfast has never used it. Choose another directory with "
+            f"--data, or run `chmod 700 {data}` if nobody else needs it."
+        )
+    data.chmod(0o700)
+    if stat.S_IMODE(data.stat().st_mode) & OTHERS:
+        raise CannotStart(
+            f"Others may enter {data}, and its file system does not keep modes. Choose another directory with --data."
+        )
+    log.warning("data directory closed to others", directory=str(data), mode_before=f"{mode:04o}")
+
+
+def _is_own(data: Path, mode: int) -> bool:
+    """Say whether a directory is Holdfast's to close: it was used before, or is empty and nobody's home."""
+    if mode & stat.S_ISVTX or data.resolve() in {Path("/"), Path.home().resolve()}:
+        return False
+    names = {each.name for each in data.iterdir()} - _OF_FILE_SYSTEMS
+    return not names or any(name in names for name in _OWN)
+
+
+def _close_files(data: Path) -> None:
+    for path in open_files(data):
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        path.chmod(0o600)
+        log.warning("file closed to others", file=str(path), mode_before=f"{mode:04o}")
+
+
+def _can_lock(descriptor: int, how: int = fcntl.LOCK_SH) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _remove_abandoned() -> None:
+    for entry in os.scandir(tempfile.gettempdir()):
+        if entry.name.startswith(_PREFIX) and _is_own_directory(entry) and _is_abandoned(directory := Path(entry.path)):
+            shutil.rmtree(directory, ignore_errors=True)  # which follows no symbolic links
+            log.info("directory of a killed process removed", directory=str(directory))
+
+
+def _is_own_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == os.geteuid()
+    except FileNotFoundError:  # another process has just removed it
+        return False
+
+
+def _is_abandoned(directory: Path) -> bool:
+    try:
+        descriptor = os.open(directory / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return _is_deaf(directory / "ads")
+    except OSError:
+        return False
+    try:
+        return _can_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_deaf(path: Path) -> bool:
+    """Say whether nobody listens on a unix socket any longer: earlier versions held no lock."""
+    with closing(socket.socket(socket.AF_UNIX)) as asking:
+        try:
+            asking.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False

@@ -1,0 +1,170 @@
+"""
+What the publisher and the gateways present: read from files, checked, and read again when the files change.
+
+Nothing that the files hold keeps Holdfast from starting: traffic must not stop because a certificate has expired. A
+server whose files can't be used presents nothing, and speaks no http either.
+"""
+
+import asyncio
+import logging
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+from holdfast.certificates.formats.credentials import Credential
+from holdfast.server.certificate_files import (
+    Loaded,
+    UnusableCertificate,
+    load,
+    load_for_gateway,
+    new_context,
+    wrong_time,
+)
+from holdfast.services.server_certificates import DAY, ServerCertificate
+
+log = structlog.get_logger()
+T = TypeVar("T")
+LOOK_AGAIN = 60.0  # seconds
+
+
+class CertificateFiles(ABC, Generic[T]):
+    """A certificate and its key in two files, and what is presented of them."""
+
+    whose: str
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        """Read both files."""
+        self._certificate, self._key = certificate.expanduser(), key.expanduser()
+        self._loaded: Loaded[T] | None = None
+        self._unused = ""  # why what the files hold isn't presented
+        self._logged: tuple[str, timedelta | None] = ("", None)  # problem and stage
+        self._read()
+
+    @property
+    def paths(self) -> tuple[Path, Path]:
+        """Where certificate and key are."""
+        return self._certificate, self._key
+
+    @property
+    def current(self) -> T | None:
+        """What is presented; None: nothing."""
+        return self._loaded.content if self._loaded else None
+
+    def presented(self, now: datetime) -> ServerCertificate:
+        """Describe what is presented."""
+        if self._loaded is None:
+            return ServerCertificate(self.whose, None, None, self._unused)
+        problem = self._unused or wrong_time(self._certificate, self._loaded, now)
+        return ServerCertificate(self.whose, self._loaded.not_before, self._loaded.not_after, problem)
+
+    @abstractmethod
+    def _load(self, certificate: Path, key: Path) -> Loaded[T]:
+        """Read what the files hold. Raises UnusableCertificate."""
+
+    def read_again(self) -> None:
+        """Present from now on what the files hold; if that can't be used, what was presented stays."""
+        before = self._loaded
+        self._read()
+        if self._loaded is not before:
+            log.info(f"{self.whose} certificate read again", file=str(self._certificate))
+            self._replaced()
+        self.tell(datetime.now(UTC))
+
+    def _replaced(self) -> None:
+        """Another certificate is the current one."""
+
+    async def watch(self, every: float = LOOK_AGAIN) -> None:
+        """
+        Look at the files *every* so many seconds, until cancelled, and read them again when they have changed.
+
+        While something is wrong, they are read each time.
+        """
+        while True:
+            now = datetime.now(UTC)
+            if self._state() != self._seen or self.presented(now).problem:
+                self.read_again()
+            self.tell(now)
+            await asyncio.sleep(every)
+
+    def _read(self) -> None:
+        self._seen = self._state()
+        try:
+            loaded = self._load(self._certificate, self._key)
+        except UnusableCertificate as error:
+            self._unused = str(error)
+            return
+        now = datetime.now(UTC)
+        wrong = wrong_time(self._certificate, loaded, now)
+        if wrong and self._loaded and self.presented(now).is_valid(now):
+            self._unused = wrong
+            return
+        self._unused = ""
+        if self._loaded is None or loaded.identity != self._loaded.identity:
+            self._loaded = loaded
+
+    def tell(self, now: datetime) -> None:
+        """Log what is wrong at *now*, and an end that is near: each once."""
+        presented = self.presented(now)
+        problem, stage = presented.problem, presented.stage(now)
+        told_problem, told_stage = self._logged
+        self._logged = (problem, stage)
+        if problem and problem != told_problem:
+            kept = "nothing" if not self._loaded else "the previous certificate" if self._unused else "this certificate"
+            log.error(f"{self.whose} certificate has a problem", why=problem, presented=kept)
+        if stage and stage != told_stage and presented.not_after:
+            level = logging.ERROR if stage <= DAY else logging.WARNING
+            days = (presented.not_after - now) // DAY
+            log.log(level, f"{self.whose} certificate expires soon", days=days, not_after=f"{presented.not_after}")
+
+    def _state(self) -> list[tuple[int, int, int, int] | None]:
+        return [_state(self._certificate), _state(self._key)]
+
+
+class PublisherCertificate(CertificateFiles[ssl.SSLContext]):
+    """What the publisher presents; connections that are open keep what they began with."""
+
+    whose = "publisher"
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        """Read both files."""
+        super().__init__(certificate, key)
+        # One context listens and has no certificate; each connection is handed to the one that was read last.
+        self.context = new_context()
+        self.context.sni_callback = self._hand_over
+
+    def _load(self, certificate: Path, key: Path) -> Loaded[ssl.SSLContext]:
+        return load(certificate, key)
+
+    def _hand_over(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> int | None:
+        del name, context
+        if self.current is None:
+            return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
+        connection.context = self.current
+        return None
+
+
+class GatewayCertificate(CertificateFiles[Credential]):
+    """What gateways present to callers; connections that are open keep what they began with."""
+
+    whose = "gateway"
+    on_change: Callable[[Credential], None] | None = None
+
+    def _load(self, certificate: Path, key: Path) -> Loaded[Credential]:
+        return load_for_gateway(certificate, key)
+
+    def _replaced(self) -> None:
+        if self.on_change and self.current:
+            self.on_change(self.current)
+
+
+def _state(path: Path) -> tuple[int, int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

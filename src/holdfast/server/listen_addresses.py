@@ -1,0 +1,104 @@
+"""
+Where Holdfast listens: the addresses of its settings, names resolved, none of them taken twice.
+"""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.network.addresses import Address, Addresses, read_ip
+from holdfast.network.sockets import CannotStart, check_free, url_of, written
+from holdfast.server.settings import Settings
+from holdfast.services.publishing.listening import GatewayListener
+
+PUBLISHER = "publisher"
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddresses:
+    """IP addresses and ports: `::` is every IPv6 address and no IPv4 one, `0.0.0.0` every IPv4 address."""
+
+    publisher: Addresses
+    gateway: tuple[GatewayListener, ...]
+
+    def check_free(self) -> None:
+        """See that the gateway's are free; raise CannotStart."""
+        for listener in self.gateway:
+            for address in listener.addresses:
+                check_free(address, listener.option)
+
+    def by_environment(self, *, tls: bool) -> dict[Environment, Addresses]:
+        """Return the gateway's with or without TLS."""
+        return {listener.environment: listener.addresses for listener in self.gateway if listener.tls is tls}
+
+    def urls(self, *, tls: bool) -> dict[Environment, str]:
+        """Return the URLs for callers, with or without TLS."""
+        return {listener.environment: listener.url for listener in self.gateway if listener.tls is tls}
+
+
+def listen_addresses(settings: Settings) -> ListenAddresses:
+    """
+    Resolve where *settings* say that publisher and gateway listen; a name stands for all its addresses.
+
+    Raises:
+        CannotStart: A name has no address, or two addresses are the same or overlap.
+    """
+    resolved = ListenAddresses(_resolve(PUBLISHER, settings.publisher), tuple(_gateway(settings)))
+    every = [(PUBLISHER, address) for address in resolved.publisher]
+    every += [(listener.option, address) for listener in resolved.gateway for address in listener.addresses]
+    for one, other in combinations(every, 2):
+        _refuse_overlap(one, other)
+    return resolved
+
+
+def _gateway(settings: Settings) -> Iterator[GatewayListener]:
+    rows: tuple[tuple[str, Environment, bool, Addresses], ...] = (
+        ("gateway", "production", False, settings.gateway),
+        ("sandbox", "sandbox", False, settings.sandbox),
+        ("gateway-tls", "production", True, settings.gateway_tls),
+        ("sandbox-tls", "sandbox", True, settings.sandbox_tls),
+    )
+    for option, environment, tls, given in rows:
+        if given:
+            url = url_of(given[0], "https" if tls else "http")
+            yield GatewayListener(option, environment, tls, _resolve(option, given), url)
+
+
+def _resolve(option: str, addresses: Addresses) -> Addresses:
+    resolved: dict[Address, None] = {}
+    for host, port in addresses:
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise CannotStart(
+                f"--{option} {written((host, port))}: {host} has no address ({error.strerror}). "
+                "Correct the name, or give an IP address."
+            ) from error
+        resolved |= dict.fromkeys((_plain(str(answer[4][0])), port) for answer in answers)
+    return tuple(resolved)
+
+
+def _plain(host: str) -> str:
+    """Write an address as it is compared; one with a zone is its own."""
+    return host if "%" in host else str(read_ip(host))
+
+
+def _refuse_overlap(one: tuple[str, Address], other: tuple[str, Address]) -> None:
+    (option, address), (second_option, second) = one, other
+    if address == second:
+        text = f"--{option} and --{second_option} both listen on {written(address)}."
+    elif _overlap(address, second):
+        text = f"--{option} {written(address)} and --{second_option} {written(second)} overlap."
+    else:
+        return
+    raise CannotStart(f"{text} {'Leave out the narrower one' if option == second_option else 'Choose another port'}.")
+
+
+def _overlap(one: Address, other: Address) -> bool:
+    """Say whether one of two addresses is every address of its IP version, and so includes the other."""
+    if one[1] != other[1]:
+        return False
+    first, second = (read_ip(host.partition("%")[0]) for host, _ in (one, other))
+    return first.version == second.version and (first.is_unspecified or second.is_unspecified)

@@ -1,0 +1,3 @@
+"""
+Users and what they may do: signing in, sessions, tokens, OAuth, organizations.
+"""

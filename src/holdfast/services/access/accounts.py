@@ -1,0 +1,190 @@
+"""
+Who may do something here: users, their passwords, and sessions that can be revoked.
+"""
+
+import hashlib
+import hmac
+import secrets
+import threading
+import uuid
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from starlette.concurrency import run_in_threadpool
+
+from holdfast.services.access.attempts import Attempts, client_key
+from holdfast.services.access.failed_sign_ins import FailedSignIns
+from holdfast.services.access.password_threads import PasswordThreads
+from holdfast.services.access.passwords import AT_ONCE, Passwords
+from holdfast.services.access.passwords import MAX_PASSWORD as MAX_PASSWORD
+from holdfast.services.access.permissions import Role, permissions_of
+from holdfast.services.access.principal import Principal
+from holdfast.services.errors import SignInRefused
+from holdfast.store import journal
+from holdfast.store.access import accounts
+from holdfast.store.access.accounts import User
+from holdfast.store.database import Store
+from holdfast.store.journal import AuditEvent
+
+ADMIN = "admin"  # the first user, whom who runs the machine can always give a password
+SESSION_COOKIE = "holdfast_session"
+SESSION_LASTS = timedelta(hours=12)
+MAX_SESSIONS = 100  # of one user; the oldest end
+VERIFIED_LASTS = timedelta(hours=1)  # another password is another hash, so a change takes effect at once
+MAX_VERIFIED = 1_000
+MAX_AGENT = 200  # characters
+
+
+def principal_of(user: User, address: str = "") -> Principal:
+    """Say on whose behalf *user* acts, what they may, and from which *address*; empty: none is known."""
+    return Principal(user.organization, user.name, permissions_of(user.roles), address=address or None)
+
+
+def hash_token(token: str) -> str:
+    """Make of a token of 32 random bytes what is stored of it; nobody can guess so much, so a quick hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Accounts:
+    """Checks passwords and sessions against the store, slowly for those who guess."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.passwords = Passwords()
+        self.attempts = Attempts()
+        self.failures = FailedSignIns()
+        self._key = secrets.token_bytes(32)
+        self._verified: dict[bytes, datetime] = {}
+        self.threads = PasswordThreads()
+        # One after the other, and as many as are hashed at once: those that wait are not counted as failed meanwhile.
+        self._turn = threading.BoundedSemaphore(AT_ONCE)
+
+    def ensure_user(self, organization: str, name: str, password: str, now: datetime, *, reset: bool) -> bool:
+        """
+        Make the organization and its first user, an admin; say whether the user is new.
+
+        With *reset*, the user is made also where there are others, and one who exists gets *password* and is an admin
+        who can sign in: the way back in for whoever runs the machine.
+        """
+        with self._store.read() as session:
+            user = accounts.user_named(session, name)
+        # Hashing is slow, so it is done before the lock.
+        keeps = user is not None and (not reset or self.passwords.matches(user.password_hash, password))
+        password_hash = None if keeps else self.passwords.hash(password)
+        with self._store.write() as session:
+            if organization not in accounts.organizations(session):
+                accounts.insert_organization(session, organization, now)
+            user = accounts.user_named(session, name)
+            if user is None:
+                if password_hash is None or (accounts.count_users(session, organization) and not reset):
+                    return False  # who was deleted stays so
+                user = User(str(uuid.uuid4()), organization, name, password_hash, frozenset({Role.ADMIN}))
+                accounts.insert_user(session, user, now)
+                journal.record(session, AuditEvent(organization, now, "holdfast", "create user", name, "", None))
+                return True
+            if reset and (user.disabled or Role.ADMIN not in user.roles):
+                user = replace(user, disabled=False, roles=user.roles | {Role.ADMIN})
+                accounts.update_user(session, user)
+                journal.record(session, AuditEvent(organization, now, "holdfast", "make admin", name, "", None))
+            if reset and password_hash:
+                accounts.set_password_hash(session, user, password_hash)
+                journal.record(session, AuditEvent(organization, now, "holdfast", "set password", name, "", None))
+            return False
+
+    def lacks_first_user(self, organization: str, name: str) -> bool:
+        """Say whether `ensure_user` would make the user *name* without a reset."""
+        with self._store.read() as session:
+            return accounts.user_named(session, name) is None and not accounts.count_users(session, organization)
+
+    def is_password(self, name: str, password: str) -> bool:
+        """Say whether *password* is that of the user *name*, without counting attempts: the operator asks."""
+        with self._store.read() as session:
+            user = accounts.user_named(session, name)
+        return user is not None and self.passwords.matches(user.password_hash, password)
+
+    async def sign_in(self, name: str, password: str, client: str, now: datetime) -> User:
+        """
+        Find the user as `authenticate` does, without keeping one of the threads that others work in.
+
+        Raises Busy, SignInRefused, TooManyAttempts.
+        """
+        known = await run_in_threadpool(self._recall, name, password, now)
+        if known:
+            return known
+        self.attempts.refuse_early(_keys(name, client), now)
+        return await self.threads.run(self.authenticate, name, password, client, now)
+
+    def authenticate(self, name: str, password: str, client: str, now: datetime) -> User:
+        """
+        Find the user with this name and password; *client* is the address that asks.
+
+        Raises:
+            SignInRefused: They do not belong together, or the user is disabled or has no password. Takes as long for a
+                name that does not exist.
+            TooManyAttempts: Attempts failed before, or are being made; a while must pass.
+        """
+        keys = _keys(name, client)
+        with self._turn:
+            user, stored, digest = self._found(name, password)
+            if user and self._is_verified(digest, now):
+                return user
+            self.attempts.begin(keys, now)
+            if self.passwords.matches(stored, password) and user:
+                self._remember(digest, now)
+                self.attempts.succeeded(keys)
+                return user
+        raise SignInRefused
+
+    def _recall(self, name: str, password: str, now: datetime) -> User | None:
+        user, _, digest = self._found(name, password)
+        return user if user and self._is_verified(digest, now) else None
+
+    def _found(self, name: str, password: str) -> tuple[User | None, str, bytes]:
+        """Find who may have this password, the hash to compare it with, and what it is remembered by."""
+        with self._store.read() as session:
+            user = accounts.user_named(session, name)
+        user = None if user and (user.disabled or user.identity) else user
+        stored = user.password_hash if user else self.passwords.nobody
+        return user, stored, hmac.digest(self._key, f"{stored}\0{password}".encode(), hashlib.sha256)
+
+    def _is_verified(self, digest: bytes, now: datetime) -> bool:
+        return now < self._verified.get(digest, now)
+
+    def start_session(self, user: User, now: datetime, address: str = "", agent: str = "") -> str:
+        """
+        Sign *user* in and give the session's token; only its hash is stored.
+
+        *address* and *agent* say which browser it is, so that its user knows the session again.
+        """
+        token = secrets.token_urlsafe(32)
+        with self._store.write() as session:
+            accounts.insert_session(
+                session, hash_token(token), user, now, now + SESSION_LASTS, address, agent[:MAX_AGENT]
+            )
+            accounts.keep_newest_sessions(session, user, MAX_SESSIONS)
+            journal.record(session, principal_of(user, address).event(now, "sign in", user.name, ""))
+        return token
+
+    def session_principal(self, token: str, now: datetime) -> Principal | None:
+        """Find on whose behalf the bearer of *token* acts, if the session has not ended."""
+        with self._store.read() as session:
+            user = accounts.session_user(session, hash_token(token), now)
+        return principal_of(user) if user else None
+
+    def end_session(self, token: str, now: datetime, address: str = "") -> None:
+        """Sign out from *address*; the token is worth nothing afterwards."""
+        with self._store.write() as session:
+            user = accounts.session_user(session, hash_token(token), now)
+            accounts.remove_session(session, hash_token(token))
+            if user:
+                journal.record(session, principal_of(user, address).event(now, "sign out", user.name, ""))
+
+    def _remember(self, digest: bytes, now: datetime) -> None:
+        # Scripts send the password with each request; argon2id for each would make every request slow.
+        if len(self._verified) >= MAX_VERIFIED:
+            self._verified.clear()
+        self._verified[digest] = now + VERIFIED_LASTS
+
+
+def _keys(name: str, client: str) -> tuple[str, str]:
+    return f"name {name}", f"client {client_key(client)}"

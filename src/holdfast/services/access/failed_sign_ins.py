@@ -1,0 +1,187 @@
+"""
+Failed sign-ins: log lines and audit events, so few that nobody can fill the disk with them.
+
+Who types a password into the field for the name must not find it in a log (OWASP Logging Cheat Sheet, "Data to
+exclude"): only names of users who exist are written down. Passwords and tokens never get here.
+"""
+
+import asyncio
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import structlog
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
+from holdfast.services.access.attempts import client_key
+from holdfast.services.errors import (
+    ProviderSignInRefused,
+    SignInRefused,
+    TokenRefused,
+    TooManyAttempts,
+)
+from holdfast.store import journal
+from holdfast.store.access import accounts
+from holdfast.store.database import Store
+from holdfast.store.errors import StoreFailure
+from holdfast.store.journal import AuditEvent
+
+log = structlog.get_logger()
+ACTION = "fail to sign in"
+UNKNOWN_USER = "unknown user"
+WRITE_EVERY = 1.0  # seconds
+PAUSE = timedelta(minutes=1)  # between events of one way, reason, user and address
+MAX_EVENTS = 60  # in a PAUSE, of all
+MAX_WAITING = 500  # kinds of failure that are counted apart until they are written
+MAX_NAME = 200  # characters; no user name is longer
+
+
+class Way(StrEnum):
+    """How somebody tried to sign in."""
+
+    PAGE = "page"
+    BASIC = "HTTP Basic"
+    TOKEN = "token"  # noqa: S105 - the word for it
+    APPLICATION = "application"
+    PASSWORD_GRANT = "password grant"  # noqa: S105
+    REFRESH_TOKEN = "refresh token"  # noqa: S105
+    SINGLE_SIGN_ON = "single sign-on"
+    PASSWORD_CHANGE = "change of password"  # noqa: S105
+
+
+_REASONS: dict[type[Exception], str] = {
+    SignInRefused: "wrong name or password",
+    TokenRefused: "unknown or expired",
+    ProviderSignInRefused: "refused",
+    TooManyAttempts: "too many attempts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    way: Way
+    reason: str
+    address: str  # empty: of too many to tell them apart
+    name: str = ""  # as somebody typed it
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What is counted together: an address counts as one client, as for the waits after failures."""
+
+    way: Way
+    reason: str
+    client: str
+    organization: str
+    user: str  # empty: no user of this name
+
+
+@dataclass(slots=True)
+class _Window:
+    address: str
+    next_at: datetime
+    count: int = 0
+
+
+class FailedSignIns:
+    """Counts failures in any thread; `write` is called in one thread at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._attempts: Counter[_Attempt] = Counter()
+        self._windows: dict[_Kind, _Window] = {}
+        self._written: deque[datetime] = deque(maxlen=MAX_EVENTS)
+
+    @contextmanager
+    def watch(self, way: Way, address: str, name: str = "") -> Iterator[None]:
+        """Count what refuses a sign-in within the block; *name* is what was typed, and may be anything."""
+        try:
+            yield
+        except tuple(_REASONS) as error:
+            self.add(way, address, name, _REASONS[type(error)])
+            raise
+
+    def add(self, way: Way, address: str, name: str = "", reason: str = _REASONS[TokenRefused]) -> None:
+        """Count a failed sign-in."""
+        attempt = _Attempt(way, reason, address, name if len(name) <= MAX_NAME else "")
+        with self._lock:
+            if attempt not in self._attempts and len(self._attempts) >= MAX_WAITING:
+                attempt = _Attempt(way, reason, "")
+            self._attempts[attempt] += 1
+
+    async def follow(self, store: Store) -> None:
+        """Write what is due, every second, until cancelled."""
+        while True:
+            await asyncio.to_thread(self.write, store, datetime.now(UTC))
+            await asyncio.sleep(WRITE_EVERY)
+
+    def write(self, store: Store, now: datetime, *, everything: bool = False) -> None:
+        """Write what is due as log lines and audit events; *everything* at the end of the process."""
+        with self._lock:
+            attempts, self._attempts = self._attempts, Counter()
+        if attempts:
+            with store.read() as session:
+                for attempt, count in attempts.items():
+                    self._count(session, attempt, count, now)
+        # Whoever has waited longest is first: otherwise those who fail all the time would hide everybody else.
+        waiting = sorted(self._windows.items(), key=lambda each: each[1].next_at)
+        due = {
+            kind: window
+            for kind, window in waiting
+            if window.count and (everything or (now >= window.next_at and self._may_write(now)))
+        }
+        for kind, window in due.items():
+            _log(kind, window)
+        with suppress(StoreFailure):  # the log has them, and a full disk must not stop other things
+            self._record(store, due, now)
+        for window in due.values():
+            window.count, window.next_at = 0, now + PAUSE
+        self._windows = {kind: window for kind, window in self._windows.items() if window.count or now < window.next_at}
+
+    def _count(self, session: Session, attempt: _Attempt, count: int, now: datetime) -> None:
+        user = accounts.user_named(session, attempt.name) if attempt.name else None
+        organization = user.organization if user else DEFAULT_ORGANIZATION
+        client = client_key(attempt.address)
+        kind = _Kind(attempt.way, attempt.reason, client, organization, user.name if user else "")
+        if kind not in self._windows and len(self._windows) >= MAX_WAITING:
+            kind = _Kind(attempt.way, attempt.reason, "", DEFAULT_ORGANIZATION, "")
+        window = self._windows.setdefault(kind, _Window(attempt.address, now))
+        window.address = attempt.address if kind.client else ""
+        window.count += count
+
+    def _may_write(self, now: datetime) -> bool:
+        if len(self._written) == MAX_EVENTS and now - self._written[0] < PAUSE:
+            return False
+        self._written.append(now)
+        return True
+
+    def _record(self, store: Store, due: dict[_Kind, _Window], now: datetime) -> None:
+        if not due:
+            return
+        with store.write() as session:
+            for kind, window in due.items():
+                if kind.organization in accounts.organizations(session):
+                    detail = f"{kind.way}: {kind.reason}{_times(window)}"
+                    subject, address = kind.user or UNKNOWN_USER, window.address or None
+                    journal.record(session, AuditEvent(kind.organization, now, "", ACTION, subject, detail, address))
+
+
+def _log(kind: _Kind, window: _Window) -> None:
+    log.warning(
+        "failed sign-in",
+        way=kind.way.value,
+        reason=kind.reason,
+        user=kind.user or UNKNOWN_USER,
+        address=window.address or "several",
+        count=window.count,
+    )
+
+
+def _times(window: _Window) -> str:
+    several = "" if window.address else ", from several addresses"
+    return f" ({window.count} times{several})" if window.count > 1 or several else ""

@@ -1,0 +1,214 @@
+"""
+OAuth 2.0 for scripts: applications register themselves and get tokens (RFC 6749, 7009), bound to one organization.
+"""
+
+import hmac
+import secrets
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.text import check_visible
+from holdfast.services.access.accounts import Accounts, hash_token
+from holdfast.services.access.attempts import client_key
+from holdfast.services.access.failed_sign_ins import Way
+from holdfast.services.access.permissions import Permission, permissions_of
+from holdfast.services.access.principal import Principal
+from holdfast.services.access.scopes import granted
+from holdfast.services.access.tokens import MAX_NAME, new_secret, refused_user
+from holdfast.services.access.users import account_of
+from holdfast.services.errors import SignInRefused, TokenRefused
+from holdfast.store import journal
+from holdfast.store.access import tokens
+from holdfast.store.access.accounts import User
+from holdfast.store.access.tokens import Application, Kind, Token
+from holdfast.store.database import Store
+
+ACCESS_LASTS = timedelta(hours=1)
+REFRESH_LASTS = timedelta(hours=24)
+MAX_APPLICATIONS = 100  # of one user; those that got a token longest ago go
+MAX_GRANTS = 1_000  # tokens of a kind of one user; the oldest go
+_NOBODY = hash_token(secrets.token_urlsafe())
+
+
+class Grant(StrEnum):
+    """How an application gets a token."""
+
+    PASSWORD = "password"  # noqa: S105 - the name of the grant
+    CLIENT_CREDENTIALS = "client_credentials"
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105
+
+
+class GrantRefused(Exception):
+    """No token; *code* is the error of RFC 6749, section 5.2."""
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code = code
+        super().__init__(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The secrets of new tokens; *refresh* is empty when there is none."""
+
+    access: str
+    refresh: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What is asked of the token endpoint; empty: left out."""
+
+    grant: str
+    name: str = ""
+    password: str = ""
+    refresh: str = ""
+    scope: str = ""
+
+
+def register_application(
+    store: Store, who: Principal, name: str, grants: Collection[str], now: datetime
+) -> tuple[Application, str]:
+    """
+    Make an application of *who*, and its secret, which is known to nobody afterwards.
+
+    Grants that are not offered are left out. Raises NotPermitted, InvalidField.
+    """
+    who.require(Permission.MANAGE_OWN_ACCOUNT)
+    check_visible(name, "clientName", "The name")
+    if not 0 < len(name) <= MAX_NAME:
+        raise InvalidField("clientName", f"Give it a name of 1 to {MAX_NAME} characters.")
+    offered = tuple(grant.value for grant in Grant if grant in set(grants))
+    if not offered:
+        raise InvalidField("grantType", f"Ask for one or more of {', '.join(Grant)}, with spaces between them.")
+    secret = secrets.token_urlsafe(32)
+    with store.write() as session:
+        owner = account_of(session, who)
+        made = Application(secrets.token_urlsafe(18), who.organization, owner, name, hash_token(secret), offered)
+        tokens.insert_application(session, made, now)
+        tokens.keep_latest_applications(session, owner, MAX_APPLICATIONS)
+        detail = f"{name}: {' '.join(offered)}"
+        journal.record(session, who.event(now, "register application", made.id, detail))
+    return made, secret
+
+
+def authenticate_application(
+    store: Store, accounts: Accounts, application_id: str, secret: str, address: str, now: datetime
+) -> Application:
+    """Find the application that asks. Raises GrantRefused, TooManyAttempts."""
+    with store.read() as session:
+        found = tokens.application_with_id(session, application_id)
+    keys = (f"application {application_id}", f"client {client_key(address)}")
+    right = hmac.compare_digest(found.secret_hash if found else _NOBODY, hash_token(secret))
+    owner = found.owner.name if found else ""
+    with accounts.failures.watch(Way.APPLICATION, address, owner):
+        accounts.attempts.judge(keys, now, right=right)
+    if right and found:
+        return found
+    accounts.failures.add(Way.APPLICATION, address, owner, "unknown or wrong secret")
+    raise GrantRefused("invalid_client", "There is no client with this id and this secret.")
+
+
+def grant_token(
+    store: Store, accounts: Accounts, application: Application, asked: TokenRequest, address: str, now: datetime
+) -> Granted:
+    """Answer what an application *asked* the token endpoint. Raises GrantRefused, TooManyAttempts."""
+    if asked.grant not in set(Grant):
+        raise GrantRefused("unsupported_grant_type", f"Ask for one of {', '.join(Grant)}.")
+    if asked.grant not in application.grants:
+        raise GrantRefused("unauthorized_client", f"The client was not registered for {asked.grant}.")
+    match Grant(asked.grant):
+        case Grant.REFRESH_TOKEN:
+            try:
+                return _refresh(store, application, asked, now)
+            except TokenRefused as error:
+                accounts.failures.add(Way.REFRESH_TOKEN, address, refused_user(store, asked.refresh))
+                text = "The refresh token is unknown, used, or has expired. Ask for another one."
+                raise GrantRefused("invalid_grant", text) from error
+        case Grant.CLIENT_CREDENTIALS:
+            return _issue(store, application, application.owner, asked.scope.split(), now, refreshable=False)
+        case Grant.PASSWORD:
+            user = _user(accounts, application, asked, address, now)
+            refreshable = Grant.REFRESH_TOKEN in application.grants
+            return _issue(store, application, user, asked.scope.split(), now, refreshable=refreshable)
+
+
+def revoke(store: Store, application: Application, secret: str, now: datetime) -> None:
+    """End a token of *application*, and those that were given with it; others are none of its business (RFC 7009)."""
+    with store.write() as session:
+        found = tokens.token_with_hash(session, hash_token(secret), now)
+        if found and _belongs(found[0], application):
+            tokens.remove_grant(session, found[0])
+
+
+def _user(accounts: Accounts, application: Application, asked: TokenRequest, address: str, now: datetime) -> User:
+    try:
+        with accounts.failures.watch(Way.PASSWORD_GRANT, address, asked.name):
+            user = accounts.authenticate(asked.name, asked.password, address, now)
+            if user.organization != application.organization:
+                raise SignInRefused  # as for a wrong password: who is a user elsewhere is not told here
+    except SignInRefused as error:
+        raise GrantRefused("invalid_grant", str(error)) from error
+    return user
+
+
+def _refresh(store: Store, application: Application, asked: TokenRequest, now: datetime) -> Granted:
+    with store.read() as session:
+        found = tokens.token_with_hash(session, hash_token(asked.refresh), now)
+    if found is None or found[0].kind is not Kind.REFRESH or not _belongs(found[0], application):
+        raise TokenRefused
+    token, user = found
+    scopes = asked.scope.split() or token.scopes
+    if set(scopes) - set(token.scopes):
+        raise GrantRefused("invalid_scope", "The refresh token was not given for all of these scopes.")
+    return _issue(store, application, user, scopes, now, refreshable=True, used=token)
+
+
+def _issue(
+    store: Store,
+    application: Application,
+    user: User,
+    asked: Collection[str],
+    now: datetime,
+    *,
+    refreshable: bool,
+    used: Token | None = None,
+) -> Granted:
+    """Make the tokens of a grant; *used* is the refresh token that it was bought with, which is worth nothing then."""
+    scopes = tuple(granted(asked, permissions_of(user.roles)))
+    if not scopes:
+        raise GrantRefused("invalid_scope", "None of these scopes permits this user anything.")
+    grant_id = str(uuid.uuid4())
+    access = Token(
+        id=str(uuid.uuid4()),
+        organization=user.organization,
+        user_id=user.id,
+        grant_id=grant_id,
+        kind=Kind.ACCESS,
+        name=application.name,
+        scopes=scopes,
+        created_at=now,
+        expires_at=now + ACCESS_LASTS,
+        application_id=application.id,
+    )
+    # What a refresh token is good for stays: a call with fewer scopes is no reason to lose the others (section 6).
+    kept = used.scopes if used else scopes
+    refresh = replace(access, id=str(uuid.uuid4()), kind=Kind.REFRESH, expires_at=now + REFRESH_LASTS, scopes=kept)
+    wanted = {Kind.ACCESS: access} | ({Kind.REFRESH: refresh} if refreshable else {})
+    given = {kind: new_secret(kind) for kind in wanted}
+    with store.write() as session:
+        if used and not tokens.remove_grant(session, used):
+            raise GrantRefused("invalid_grant", "The refresh token was used at this moment. Ask for another one.")
+        for kind, token in wanted.items():
+            tokens.insert_token(session, token, hash_token(given[kind]), now)
+            tokens.keep_newest_tokens(session, user, kind, MAX_GRANTS)
+        tokens.mark_application_used(session, application, now)
+    return Granted(given[Kind.ACCESS], given.get(Kind.REFRESH, ""), scopes)
+
+
+def _belongs(token: Token, application: Application) -> bool:
+    return (token.organization, token.application_id) == (application.organization, application.id)

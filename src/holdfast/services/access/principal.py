@@ -1,0 +1,43 @@
+"""
+On whose behalf a use case runs.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from holdfast.services.access.permissions import EVERY_PERMISSION, Permission
+from holdfast.services.access.scopes import scopes_permitting
+from holdfast.services.errors import NotPermitted, ScopeMissing
+from holdfast.store.journal import AuditEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A user who has signed in, and the organization that everything they do is bound to."""
+
+    organization: str
+    user: str
+    permissions: frozenset[Permission] = EVERY_PERMISSION
+    beyond_scopes: frozenset[Permission] = frozenset()  # what the user may, and the token that they show may not
+    address: str | None = None  # where the request comes from, behind trusted proxies; None: not from a request
+
+    @property
+    def account(self) -> str:
+        """Who it is, among the users of all organizations."""
+        return f"{self.organization}\n{self.user}"
+
+    def event(self, now: datetime, action: str, subject: str, detail: str) -> AuditEvent:
+        """Make the audit event of what they do."""
+        return AuditEvent(self.organization, now, self.user, action, subject, detail, self.address)
+
+    def may(self, permission: Permission) -> bool:
+        """Say whether they are allowed it."""
+        return permission in self.permissions
+
+    def require(self, *either: Permission) -> None:
+        """Raise NotPermitted unless they are allowed one of these: ScopeMissing when another token would be."""
+        if not self.permissions.isdisjoint(either):
+            return
+        if self.beyond_scopes.isdisjoint(either):
+            raise NotPermitted(either[0])
+        raise ScopeMissing(either[0], scopes_permitting(self.beyond_scopes.intersection(either)))

@@ -1,0 +1,85 @@
+"""
+Scopes of tokens, named as in the described system, and what each permits.
+
+A token may do what both its scopes and the roles of its user permit. No scope permits to change an account, so that
+no token can make another. Any personal token may end itself (`tokens.end_borne_token`), for that only takes away.
+"""
+
+from collections.abc import Iterable
+
+from holdfast.apis.errors import InvalidField
+from holdfast.services.access.permissions import Permission
+
+DEFAULT_SCOPE = "apim:api_view"  # of a token that none was asked for
+_VIEW = frozenset(
+    {
+        Permission.VIEW_APIS,
+        Permission.VIEW_SETTINGS,
+        Permission.VIEW_ENDPOINT_CERTIFICATES,
+        Permission.VIEW_CALLER_CERTIFICATES,
+    }
+)
+_CERTIFICATES = frozenset(
+    {
+        Permission.ADD_ENDPOINT_CERTIFICATES,
+        Permission.CHANGE_ENDPOINT_CERTIFICATES,
+        Permission.ADD_CALLER_CERTIFICATES,
+        Permission.CHANGE_CALLER_CERTIFICATES,
+    }
+)
+SCOPES: dict[str, frozenset[Permission]] = {
+    "apim:api_view": _VIEW,
+    "apim:api_create": _CERTIFICATES | {Permission.CHANGE_APIS, Permission.TEST_ENDPOINTS},
+    "apim:api_publish": frozenset({Permission.PUBLISH_APIS, Permission.TEST_ENDPOINTS}),
+    "apim:api_delete": frozenset({Permission.DELETE_APIS}),
+    "apim:api_import_export": _VIEW
+    | _CERTIFICATES
+    | {Permission.CHANGE_APIS, Permission.DELETE_APIS, Permission.PUBLISH_APIS},
+    "apim:api_product_import_export": frozenset({Permission.VIEW_APIS}),
+    "apim:publisher_settings": frozenset({Permission.VIEW_SETTINGS}),
+    "apim:ep_certificates_view": frozenset({Permission.VIEW_ENDPOINT_CERTIFICATES}),
+    "apim:ep_certificates_add": frozenset({Permission.ADD_ENDPOINT_CERTIFICATES}),
+    "apim:ep_certificates_update": frozenset({Permission.CHANGE_ENDPOINT_CERTIFICATES}),
+    "apim:client_certificates_view": frozenset({Permission.VIEW_CALLER_CERTIFICATES}),
+    "apim:client_certificates_add": frozenset({Permission.ADD_CALLER_CERTIFICATES}),
+    "apim:client_certificates_update": frozenset({Permission.CHANGE_CALLER_CERTIFICATES}),
+    "holdfast:endpoint_test": frozenset({Permission.TEST_ENDPOINTS}),
+    "holdfast:trust_settings": frozenset({Permission.CHANGE_TRUST_SETTINGS}),
+    "holdfast:trust_exceptions": frozenset({Permission.GRANT_TRUST_EXCEPTIONS}),
+    "holdfast:client_certificates": frozenset({Permission.MANAGE_CLIENT_CERTIFICATES}),
+    "holdfast:users": frozenset({Permission.MANAGE_USERS}),
+    "holdfast:organizations": frozenset({Permission.MANAGE_ORGANIZATIONS}),
+}
+
+
+def permissions_of_scopes(scopes: Iterable[str]) -> frozenset[Permission]:
+    """Say what a token with these scopes may at most; names of other versions of Holdfast allow nothing."""
+    return frozenset(permission for scope in scopes for permission in SCOPES.get(scope, ()))
+
+
+def scopes_permitting(either: Iterable[Permission]) -> list[str]:
+    """List the scopes of which each permits one of these by itself."""
+    wanted = frozenset(either)
+    return [scope for scope, permitted in SCOPES.items() if permitted & wanted]
+
+
+def grantable(permissions: frozenset[Permission]) -> list[str]:
+    """List the scopes that would permit anything to somebody with these permissions."""
+    return scopes_permitting(permissions)
+
+
+def granted(asked: Iterable[str], permissions: frozenset[Permission]) -> list[str]:
+    """Choose from the scopes that were *asked* for those that there are and that permit the user anything."""
+    wanted = set(asked) or {DEFAULT_SCOPE}
+    return [scope for scope in grantable(permissions) if scope in wanted]
+
+
+def check_scopes(scopes: Iterable[str], permissions: frozenset[Permission]) -> list[str]:
+    """Give scopes in order if all can be granted. Raises InvalidField."""
+    wanted = set(scopes)
+    if not wanted:
+        raise InvalidField("scopes", "There is none. Choose what the token may do.")
+    can = grantable(permissions)
+    if wrong := sorted(wanted - set(can)):
+        raise InvalidField("scopes", f"{wrong[0]!r} is no scope that your roles permit. Choose among {', '.join(can)}.")
+    return [scope for scope in can if scope in wanted]

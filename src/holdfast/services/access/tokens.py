@@ -1,0 +1,136 @@
+"""
+Tokens: what scripts show instead of a password. Personal ones are made and revoked here.
+"""
+
+import secrets
+import uuid
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.text import check_visible
+from holdfast.services.access.accounts import hash_token
+from holdfast.services.access.permissions import Permission, permissions_of
+from holdfast.services.access.principal import Principal
+from holdfast.services.access.scopes import check_scopes, permissions_of_scopes
+from holdfast.services.access.users import account_of
+from holdfast.services.errors import Conflict, NoPersonalToken, NotFound
+from holdfast.store import journal
+from holdfast.store.access import tokens
+from holdfast.store.access.tokens import Kind, Token
+from holdfast.store.database import Store
+from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly
+
+MAX_TOKENS = 100  # personal ones of one user
+MAX_NAME = 60  # characters
+LONGEST = timedelta(days=366)
+# Who left is no longer confirmed, and nobody tells us: what their tokens open ends by itself.
+CONFIRMED_FOR = timedelta(days=30)
+_PREFIXES = {Kind.PERSONAL: "hfp_", Kind.ACCESS: "hfa_", Kind.REFRESH: "hfr_"}  # searched for in leaks by scanners
+
+
+def new_secret(kind: Kind) -> str:
+    """Make the secret of a token: 32 random bytes, and what kind it is."""
+    return _PREFIXES[kind] + secrets.token_urlsafe(32)
+
+
+def token_principal(store: Store, secret: str, now: datetime) -> Principal | None:
+    """Find on whose behalf the bearer of *secret* acts: with what its scopes and the roles of its user permit."""
+    with store.read() as session:
+        found = tokens.token_with_hash(session, hash_token(secret), now)
+    if found is None or found[0].kind is Kind.REFRESH:
+        return None
+    token, user = found
+    if user.identity and now - user.identity.confirmed_at > CONFIRMED_FOR:
+        return None
+    if token.used_on != tokens.day_of(now):
+        # The page *Tokens* shows it; a request that only reads must not fail because nothing can be saved.
+        with suppress(StoreBusy, StoreFull, StoreReadOnly), store.write() as session:
+            tokens.mark_used(session, token, now)
+    may, scoped = permissions_of(user.roles), permissions_of_scopes(token.scopes)
+    return Principal(user.organization, user.name, may & scoped, beyond_scopes=may - scoped)
+
+
+def refused_user(store: Store, secret: str) -> str:
+    """Name the user of a token that opens nothing any more, because it expired or they are disabled; empty: unknown."""
+    with store.read() as session:
+        return tokens.owner_of_hash(session, hash_token(secret))
+
+
+def create_token(
+    store: Store, who: Principal, name: str, scopes: list[str], expires_at: datetime, now: datetime
+) -> tuple[Token, str]:
+    """
+    Make a personal token, and its secret, which is known to nobody afterwards; *expires_at* is aware.
+
+    Raises:
+        NotPermitted: The user is here by a token.
+        InvalidField: The name is empty or too long, a scope is none that they can give, or it lasts over a year.
+        Conflict: They have a token of this name, or too many.
+    """
+    who.require(Permission.MANAGE_OWN_ACCOUNT)
+    name = check_visible(" ".join(name.split()), "name", "The name")
+    if not 0 < len(name) <= MAX_NAME:
+        raise InvalidField("name", f"Give it a name of 1 to {MAX_NAME} characters, like the script that will use it.")
+    checked = check_scopes(scopes, who.permissions)
+    if not now < expires_at <= now + LONGEST:
+        raise InvalidField("expires", f"It must end in the future, within {LONGEST.days} days.")
+    secret = new_secret(Kind.PERSONAL)
+    with store.write() as session:
+        user = account_of(session, who)
+        present = tokens.personal_tokens(session, user, now)
+        if name in {token.name for token in present}:
+            raise Conflict("name", f"You have a token called {name} already. Revoke it, or choose another name.")
+        if len(present) >= MAX_TOKENS:
+            raise Conflict("name", f"You have {MAX_TOKENS} tokens. Revoke those that nobody uses.")
+        grant = str(uuid.uuid4())
+        token = Token(grant, user.organization, user.id, grant, Kind.PERSONAL, name, tuple(checked), now, expires_at)
+        tokens.insert_token(session, token, hash_token(secret), now)
+        detail = f"{' '.join(checked)} until {expires_at:%Y-%m-%d %H:%M} UTC"
+        journal.record(session, who.event(now, "create token", name, detail))
+    return token, secret
+
+
+def list_tokens(store: Store, who: Principal, now: datetime) -> list[Token]:
+    """List one's personal tokens, newest first. Raises NotPermitted."""
+    who.require(Permission.MANAGE_OWN_ACCOUNT)
+    with store.read() as session:
+        return tokens.personal_tokens(session, account_of(session, who), now)
+
+
+def revoke_token(store: Store, who: Principal, token_id: str, now: datetime) -> None:
+    """End one's personal token. Raises NotPermitted, NotFound."""
+    who.require(Permission.MANAGE_OWN_ACCOUNT)
+    with store.write() as session:
+        found = [each for each in tokens.personal_tokens(session, account_of(session, who), now) if each.id == token_id]
+        if not found:
+            raise NotFound("token", token_id)
+        tokens.remove_grant(session, found[0])
+        journal.record(session, who.event(now, "revoke token", found[0].name, ""))
+
+
+def borne_token(store: Store, who: Principal, secret: str, now: datetime) -> Token:
+    """Find the personal token that *who* is here by; it needs no permission. Raises NoPersonalToken."""
+    with store.read() as session:
+        return _borne(session, who, secret, now)
+
+
+def end_borne_token(store: Store, who: Principal, secret: str, now: datetime) -> None:
+    """
+    End the personal token that *who* is here by, and no other. Raises NoPersonalToken.
+
+    It needs no permission, so that who signs out can always do so: it only takes away.
+    """
+    with store.write() as session:
+        token = _borne(session, who, secret, now)
+        tokens.remove_grant(session, token)
+        journal.record(session, who.event(now, "revoke token", token.name, "by itself"))
+
+
+def _borne(session: Session, who: Principal, secret: str, now: datetime) -> Token:
+    found = tokens.token_with_hash(session, hash_token(secret), now)
+    if found is None or found[0].kind is not Kind.PERSONAL or found[0].organization != who.organization:
+        raise NoPersonalToken
+    return found[0]

@@ -1,0 +1,3 @@
+"""
+Use cases about APIs: create, change, copy, publish, delete.
+"""

@@ -1,0 +1,296 @@
+"""
+The APIs of an organization: create, find, change, delete.
+"""
+
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog import api as rules
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.catalog.members import check_members, merge_members
+from holdfast.apis.check import Check
+from holdfast.services.access.permissions import Permission
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog.caller_requirements import obeyed
+from holdfast.services.catalog.contexts import refuse_conflict
+from holdfast.services.catalog.endpoints import (
+    NO_CONNECTIONS,
+    Connections,
+    connected,
+    read_endpoints,
+    written_urls,
+)
+from holdfast.services.catalog.http1_fallback import forget_http1
+from holdfast.services.errors import NotFound
+from holdfast.services.trust.unused_trust import LeftBehind, origins_of, settle
+from holdfast.services.versions import Expected, check_expected, tag_of_api
+from holdfast.store import journal
+from holdfast.store.catalog import api_documents, apis
+from holdfast.store.catalog.apis import ApiFilter
+from holdfast.store.database import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ApiDraft:
+    """What a person says about an API; None for an endpoint that it does not have."""
+
+    name: str
+    context: str
+    version: str
+    production: str | None = None
+    sandbox: str | None = None
+    description: str = ""
+    members: Mapping[str, Any] = field(default_factory=dict)  # of its description, kept for others
+    connections: Connections = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An API after a change, and the trust that no API uses any more because of it."""
+
+    described: Described
+    left: LeftBehind
+
+
+def create_api(
+    store: Store, who: Principal, draft: ApiDraft, now: datetime, *, may_require_certificate: bool = False
+) -> Api:
+    """Create an API in the state Created. Raises as `create_described`."""
+    return create_described(store, who, draft, now, may_require_certificate=may_require_certificate).api
+
+
+def create_described(
+    store: Store, who: Principal, draft: ApiDraft, now: datetime, *, may_require_certificate: bool = False
+) -> Described:
+    """
+    Create an API in the state Created, and give it with all members of its description.
+
+    *may_require_certificate* says whether gateways ask callers for certificates.
+
+    Raises:
+        InvalidFields: Some values cannot be used.
+        Conflict: Its context or name is taken.
+        MutualTlsMissing: It requires certificates of its callers, and no gateway asks for them.
+    """
+    who.require(Permission.CHANGE_APIS)
+    described = check_draft(draft, who, now)
+    with store.write() as session:
+        return add_api(session, who, described, now, may_require_certificate=may_require_certificate)
+
+
+def add_api(
+    session: Session,
+    who: Principal,
+    checked: Described,
+    now: datetime,
+    action: str = "create API",
+    *,
+    may_require_certificate: bool = False,
+) -> Described:
+    """Add an API that was checked, in the caller's transaction; give it as it is. Raises Conflict, MutualTlsMissing."""
+    refuse_conflict(session, checked.api)
+    described = obeyed(session, None, checked, may_require=may_require_certificate)
+    api = described.api
+    apis.insert(session, api)
+    if described.members:
+        api_documents.save_members(session, api, described.members)
+    record(session, who, action, api, f"endpoints {written_urls(api)}", now)
+    return described
+
+
+def get_described(store: Store, who: Principal, api_id: str) -> Described:
+    """Find an API with all members of its description. Raises NotFound."""
+    who.require(Permission.VIEW_APIS)
+    with store.read() as session:
+        return find_described(session, who, api_id)
+
+
+def find_described(session: Session, who: Principal, api_id: str) -> Described:
+    """Find an API with all members of its description, in the caller's transaction. Raises NotFound."""
+    api = find_api(session, who, api_id)
+    return Described(api, api_documents.members_of(session, who.organization, [api_id]).get(api_id, {}))
+
+
+def describe(store: Store, who: Principal, found: Collection[Api]) -> list[Described]:
+    """Add the members of their descriptions to APIs that were found."""
+    who.require(Permission.VIEW_APIS)
+    with store.read() as session:
+        members = api_documents.members_of(session, who.organization, [api.id for api in found])
+    return [Described(api, members.get(api.id, {})) for api in found]
+
+
+def types_of(store: Store, who: Principal, found: Collection[Api]) -> dict[str, str]:
+    """Say of what type APIs are, by id; those that never said are left out."""
+    who.require(Permission.VIEW_APIS)
+    with store.read() as session:
+        return api_documents.types_of(session, who.organization, [api.id for api in found])
+
+
+def get_api(store: Store, who: Principal, api_id: str) -> Api:
+    """Find an API. Raises NotFound."""
+    who.require(Permission.VIEW_APIS)
+    with store.read() as session:
+        return find_api(session, who, api_id)
+
+
+def find_api(session: Session, who: Principal, api_id: str) -> Api:
+    """Find an API, in the caller's transaction. Raises NotFound."""
+    api = apis.get(session, who.organization, api_id)
+    if api is None:
+        raise NotFound("API", api_id)
+    return api
+
+
+def list_apis(
+    store: Store, who: Principal, wanted: ApiFilter | None = None, offset: int = 0, limit: int | None = None
+) -> tuple[list[Api], int]:
+    """List APIs by name, with the number of all that fit."""
+    who.require(Permission.VIEW_APIS)
+    with store.read() as session:
+        return apis.find(session, who.organization, wanted or ApiFilter(), offset, limit)
+
+
+def change_endpoints(
+    store: Store,
+    who: Principal,
+    api_id: str,
+    production: str | None,
+    sandbox: str | None,
+    now: datetime,
+    connections: Connections = NO_CONNECTIONS,
+) -> Changed:
+    """Give an API other endpoints; None takes one away. Raises InvalidFields, NotFound."""
+    who.require(Permission.CHANGE_APIS)
+    return change_api(store, who, api_id, now, endpoints=(production, sandbox), connections=connections)
+
+
+def change_api(
+    store: Store,
+    who: Principal,
+    api_id: str,
+    now: datetime,
+    *,
+    description: str | None = None,
+    endpoints: tuple[str | None, str | None] | None = None,
+    connections: Connections = NO_CONNECTIONS,
+    members: Mapping[str, Any] | None = None,
+    expected: Expected = None,
+    may_require_certificate: bool = False,
+    delete_unused: bool = False,
+) -> Changed:
+    """
+    Give an API another description, other endpoints (production, sandbox), other members; None keeps what it has.
+
+    An endpoint whose environment isn't in *connections* keeps its connection settings.
+
+    With *delete_unused*, trust is deleted that no API uses any more because of it.
+
+    Who publishes may change what is said of it, as in the described system, not where its traffic goes or who may call.
+
+    Raises:
+        NotPermitted: They may not change it, or not its endpoints or who may call it.
+        InvalidField, InvalidFields: A value cannot be used.
+        NotFound: There is no such API.
+        ContentChanged: It is not as *expected*.
+        MutualTlsMissing: It would require certificates of its callers, and no gateway asks for them.
+    """
+    who.require(Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
+    check = Check()
+    checked = read_endpoints(check, *endpoints) if endpoints else None
+    text = check(rules.check_description, description) if description is not None else None
+    kept = check(check_members, members or {}) or {}
+    check.finish()
+    with store.write() as session:
+        before = find_described(session, who, api_id)
+        check_expected(expected, tag_of_api(before))
+        api = replace(
+            before.api,
+            description=before.api.description if text is None else text,
+            production=connected(
+                checked[0] if checked else before.api.production, before.api, connections, "production"
+            ),
+            sandbox=connected(checked[1] if checked else before.api.sandbox, before.api, connections, "sandbox"),
+            updated_at=now,
+        )
+        if (api.production, api.sandbox) != (before.api.production, before.api.sandbox):
+            who.require(Permission.CHANGE_APIS)
+        # Checked again: what was small twice need not be small together.
+        after = Described(api, check_members(merge_members(before.members, kept)))
+        saved = save_described(session, who, before, after, now, may_require_certificate=may_require_certificate)
+        if saved.api.requires_certificate != before.api.requires_certificate:
+            who.require(Permission.CHANGE_APIS)
+        gone = origins_of(before.api) - origins_of(saved.api)
+        return Changed(saved, settle(session, who, gone, now, delete=delete_unused))
+
+
+def save_described(
+    session: Session,
+    who: Principal,
+    before: Described,
+    checked: Described,
+    now: datetime,
+    *,
+    may_require_certificate: bool = False,
+) -> Described:
+    """
+    Write an API that was changed and checked, in the caller's transaction, and give it as it is.
+
+    Raises:
+        InvalidField: Certificates of its callers would protect nothing any longer.
+        MutualTlsMissing: It would require them, and no gateway asks for them.
+    """
+    after = obeyed(session, before, checked, may_require=may_require_certificate)
+    apis.update(session, after.api)
+    forget_http1(session, before.api, after.api, now)
+    if after.members != before.members:
+        api_documents.save_members(session, after.api, after.members)
+    detail = f"endpoints {written_urls(before.api)} -> {written_urls(after.api)}"
+    if after.api.requires_certificate != before.api.requires_certificate:
+        detail += ", callers need a certificate" if after.api.requires_certificate else ", everybody may call"
+    record(session, who, "change API", after.api, detail, now)
+    return after
+
+
+def check_draft(draft: ApiDraft, who: Principal, now: datetime) -> Described:
+    """Make a new API of *draft*. Raises InvalidFields."""
+    check = Check()
+    name = check(rules.check_name, draft.name)
+    context = check(rules.check_context, draft.context)
+    version = check(rules.check_version, draft.version)
+    description = check(rules.check_description, draft.description)
+    production, sandbox = read_endpoints(check, draft.production, draft.sandbox)
+    members = check(check_members, draft.members) or {}
+    check.finish()
+    api = Api(
+        id=str(uuid.uuid4()),
+        organization=who.organization,
+        name=name or "",
+        context=context or "",
+        version=version or "",
+        description=description or "",
+        provider=who.user,
+        state=State.CREATED,
+        production=connected(production, None, draft.connections, "production"),
+        sandbox=connected(sandbox, None, draft.connections, "sandbox"),
+        created_at=now,
+        updated_at=now,
+    )
+    return Described(api, merge_members({}, members))
+
+
+def audit_subject(api: Api) -> str:
+    """What audit events call an API, for as long as it lives."""
+    return f"{api.name} {api.version} ({api.id})"
+
+
+def record(session: Session, who: Principal, action: str, api: Api, detail: str, now: datetime) -> None:
+    """Write down what was done to *api*, and wake the publisher, in the caller's transaction."""
+    journal.record(session, who.event(now, action, audit_subject(api), detail))
+    journal.announce(session, who.organization, "api", api.id, now)

@@ -1,0 +1,190 @@
+"""
+Definitions of APIs in OpenAPI: read, made, put, imported.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, parse_endpoint
+from holdfast.apis.catalog.members import check_members
+from holdfast.apis.catalog.suggestions import suggest_context, suggest_description, suggest_version
+from holdfast.apis.definitions.documents import write_json
+from holdfast.apis.definitions.openapi import (
+    Definition,
+    Operation,
+    make_definition,
+    read_definition,
+)
+from holdfast.apis.definitions.servers import MAX_UNUSED, Servers, Unused, unused_of_kept
+from holdfast.apis.errors import InvalidField
+from holdfast.services.access.permissions import Permission
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog import apis
+from holdfast.services.catalog.apis import ApiDraft
+from holdfast.services.catalog.contexts import with_free_context
+from holdfast.services.versions import Expected, check_expected, tag_of_text
+from holdfast.store.catalog import api_documents
+from holdfast.store.database import Store
+
+_VERBS_OF_ALL = ("GET", "POST", "PUT", "DELETE", "PATCH")
+_NOTHING: tuple[Unused, ...] = ()
+UNUSED = "x-holdfast-unused"  # what answers add to a definition that was put; it is not kept
+_NO_NAME = re.compile(r"[^\w .-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A definition that was put, as JSON, and the parts of it that have no effect."""
+
+    text: str
+    unused: tuple[Unused, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """An API that was made of a definition, and the parts of the definition that have no effect."""
+
+    described: Described
+    unused: tuple[Unused, ...]
+
+
+def get_definition(store: Store, who: Principal, api_id: str, servers: list[str]) -> str:
+    """
+    Give the definition of an API, as JSON: what was put, or one made of its operations, found at *servers*.
+
+    Raises:
+        NotFound: There is no such API.
+    """
+    who.require(Permission.VIEW_APIS)
+    with store.read() as session:
+        described = apis.find_described(session, who, api_id)
+        stored = api_documents.definition_of(session, who.organization, api_id)
+    return stored or write_json(default_definition(described, servers))
+
+
+def default_definition(described: Described, servers: list[str]) -> dict[str, Any]:
+    """Make a definition of an API from its description."""
+    operations = described.operations or [Operation("/*", verb) for verb in _VERBS_OF_ALL]
+    api = described.api
+    addresses = [f"{server}{api.path}" for server in servers]
+    return make_definition(api.name, api.version, api.description, operations, addresses)
+
+
+def put_definition(
+    store: Store, who: Principal, api_id: str, data: bytes, servers: list[str], now: datetime, expected: Expected = None
+) -> Kept:
+    """
+    Keep a definition for an API, and take the operations of its description from there; its endpoints stay.
+
+    Servers that are neither these endpoints nor where the API is found, at *servers*, have no effect.
+
+    Raises:
+        InvalidDefinition: It cannot be read or is not valid.
+        NotFound: There is no such API.
+        ContentChanged: The definition is not as *expected*.
+    """
+    who.require(Permission.CHANGE_APIS)
+    definition = read_definition(data)  # before the lock: some are work
+    text = write_json({name: value for name, value in definition.content.items() if name != UNUSED})
+    with store.write() as session:
+        before = apis.find_described(session, who, api_id)
+        stored = api_documents.definition_of(session, who.organization, api_id)
+        present = stored or write_json(default_definition(before, servers))
+        check_expected(expected, tag_of_text(present))
+        members = {**before.members, "operations": operations_of(definition, before)}
+        after = Described(replace(before.api, updated_at=now), check_members(members))
+        apis.save_described(session, who, before, after, now)
+        api_documents.save_definition(session, after.api, text)
+    own = [endpoint.url for environment in ENVIRONMENTS if (endpoint := after.api.endpoint(environment))]
+    addresses = [f"{server}{after.api.path}" for server in servers]
+    return Kept(text, unused_of_kept(definition.servers, [*own, *addresses]))
+
+
+def unused_of(definition: Definition) -> tuple[Unused, ...]:
+    """List what would have no effect if an API were made of *definition*."""
+    return _endpoints(definition.servers)[2]
+
+
+def import_definition(
+    store: Store,
+    who: Principal,
+    definition: Definition,
+    draft: ApiDraft,
+    now: datetime,
+    *,
+    may_require_certificate: bool = False,
+) -> Imported:
+    """
+    Create an API of a definition; what *draft* leaves empty is taken from there, and made so that it can be used.
+
+    Raises:
+        InvalidFields: Some values cannot be used.
+        Conflict: Its context or name is taken.
+        MutualTlsMissing: It requires certificates of its callers, and no gateway asks for them.
+    """
+    who.require(Permission.CHANGE_APIS)
+    name = draft.name or " ".join(_NO_NAME.sub(" ", definition.name).split())[:60]
+    if draft.production or draft.sandbox:
+        production, sandbox, unused = draft.production, draft.sandbox, _NOTHING
+    else:
+        production, sandbox, unused = _endpoints(definition.servers)
+    filled = replace(
+        draft,
+        name=name,
+        context=draft.context or suggest_context(definition.context, name),
+        version=draft.version or suggest_version(definition.version),
+        production=production,
+        sandbox=sandbox,
+        description=draft.description or suggest_description(definition.description),
+        members={"operations": operations_of(definition)} | dict(draft.members),
+    )
+    described = apis.check_draft(filled, who, now)
+    text = write_json(definition.content)
+    with store.write() as session:
+        if not draft.context:
+            described = replace(described, api=with_free_context(session, described.api))
+        made = apis.add_api(
+            session, who, described, now, "import definition", may_require_certificate=may_require_certificate
+        )
+        api_documents.save_definition(session, made.api, text)
+    return Imported(made, unused)
+
+
+def _endpoints(servers: Servers) -> tuple[str | None, str | None, tuple[Unused, ...]]:
+    """Give the first of *servers* that can be used, for production and the sandbox, and which are not used."""
+    production, refused = _first_usable(servers.production)
+    sandbox, also_refused = _first_usable(servers.sandbox)
+    return production, sandbox, (*refused, *also_refused, *servers.unused)[:MAX_UNUSED]
+
+
+def _first_usable(urls: Sequence[str]) -> tuple[str | None, list[Unused]]:
+    refused = []
+    for url in urls:
+        try:
+            parse_endpoint(url)
+        except InvalidField as error:
+            refused.append(Unused(url, str(error)))
+        else:
+            return url, refused
+    return None, refused
+
+
+def operations_of(definition: Definition, before: Described | None = None) -> list[dict[str, Any]]:
+    """Write the operations of a definition as a description has them, with what was said about them *before*."""
+    said: list[dict[str, Any]] = before.members.get("operations") or [] if before else []
+    known = {(each.get("target"), each.get("verb")): each for each in said}
+    return [
+        known.get((each.target, each.verb)) or {"target": each.target, "verb": each.verb}
+        for each in definition.operations
+    ]
+
+
+def definition_value(text: str) -> dict[str, Any]:
+    """Read what get_definition gave."""
+    value: dict[str, Any] = json.loads(text)
+    return value

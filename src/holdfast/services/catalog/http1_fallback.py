@@ -1,0 +1,87 @@
+"""
+Automatic protocols: which endpoints gateways speak HTTP/1.1 with because the backend rejected HTTP/2.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protocol
+from holdfast.apis.catalog.endpoint import Endpoint, Environment, parse_endpoint
+from holdfast.services.access.principal import Principal
+from holdfast.store import journal
+from holdfast.store.catalog import apis, http1_origins
+from holdfast.store.database import Store
+from holdfast.store.journal import AuditEvent
+
+WHO = "holdfast"  # in the audit log
+
+
+def with_fallback(api: Api, origins: Mapping[str, datetime]) -> Api:
+    """Let *api* speak HTTP/1.1 with its endpoints at *origins* whose protocol is automatic."""
+    return replace(api, production=_older(api.production, origins), sandbox=_older(api.sandbox, origins))
+
+
+def _older(endpoint: Endpoint | None, origins: Mapping[str, datetime]) -> Endpoint | None:
+    if endpoint is None or not _falls_back(endpoint, origins):
+        return endpoint
+    return replace(endpoint, connection=replace(endpoint.connection, protocol=Protocol.HTTP1))
+
+
+def _falls_back(endpoint: Endpoint, origins: Mapping[str, datetime]) -> bool:
+    return endpoint.connection.protocol is Protocol.AUTO and str(endpoint.origin) in origins
+
+
+def fallback_since(store: Store, api: Api) -> dict[Environment, datetime]:
+    """Since when gateways speak HTTP/1.1 with endpoints of *api* because the backend rejected HTTP/2."""
+    with store.read() as session:
+        origins = http1_origins.all_of(session, api.organization)
+    found: dict[Environment, Endpoint | None] = {"production": api.production, "sandbox": api.sandbox}
+    return {
+        environment: origins[str(endpoint.origin)]
+        for environment, endpoint in found.items()
+        if endpoint and _falls_back(endpoint, origins)
+    }
+
+
+def remember_http1(store: Store, clock: Callable[[], datetime], organization: str, endpoint: Endpoint) -> None:
+    """Speak HTTP/1.1 with the origin of *endpoint* from now on, if an API of the organization has one there."""
+    origin, now = str(endpoint.origin), clock()
+    with store.write() as session:
+        if apis.has_origin(session, organization, origin) and http1_origins.add(session, organization, origin, now):
+            detail = "the backend rejected HTTP/2 and answered over HTTP/1.1"
+            journal.record(session, AuditEvent(organization, now, WHO, "switch to HTTP/1.1", origin, detail, None))
+            journal.announce(session, organization, "origin", origin, now)
+
+
+def forget_http1(session: Session, before: Api, after: Api, now: datetime) -> None:
+    """Try HTTP/2 again with the endpoints of which a change decides the protocol, in the caller's transaction."""
+    pairs = ((before.production, after.production), (before.sandbox, after.sandbox))
+    decided = {
+        str(new.origin) for old, new in pairs if new and old and old.connection.protocol is not new.connection.protocol
+    }
+    for origin in http1_origins.remove(session, after.organization, decided):
+        journal.announce(session, after.organization, "origin", origin, now)
+
+
+def connection_to(
+    store: Store, who: Principal, url: str, typed: ConnectionSettings | None = None
+) -> ConnectionSettings:
+    """
+    Find the settings that traffic uses for *url*: *typed*, or those of an API with this endpoint, or the defaults.
+
+    Raises:
+        InvalidField: It is no URL of an endpoint.
+    """
+    endpoint = parse_endpoint(url)
+    origin = str(endpoint.origin)
+    with store.read() as session:
+        origins = http1_origins.all_of(session, who.organization)
+        users = apis.using_origins(session, who.organization, {origin}) if typed is None else []
+    saved = (each for api in users for each in (api.production, api.sandbox) if each and each.url == endpoint.url)
+    connection = typed or next(saved, endpoint).connection
+    older = _older(replace(endpoint, connection=connection), origins)
+    return older.connection if older else connection

@@ -1,0 +1,3 @@
+"""
+Failed requests: remembering, examining and explaining them.
+"""

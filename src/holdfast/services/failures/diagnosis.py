@@ -1,0 +1,63 @@
+"""
+Which backends of an organization fail and why, and why one request did: what gateways told, with the names of the APIs.
+"""
+
+from dataclasses import dataclass
+
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.services.access.permissions import Permission
+from holdfast.services.access.principal import Principal
+from holdfast.services.errors import NotFound
+from holdfast.services.failures.failures import FailedCall, Failure, Failures
+from holdfast.store.catalog import apis
+from holdfast.store.catalog.apis import ApiNames
+from holdfast.store.database import Store
+
+
+@dataclass(frozen=True, slots=True)
+class FailingBackend:
+    """A backend that a gateway does not reach; *endpoint* is its URL."""
+
+    api: ApiNames
+    endpoint: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosedRequest:
+    """A failed request; *api* is None if it is gone or there was none, *endpoint* empty if it has none there now."""
+
+    call: FailedCall
+    api: ApiNames | None
+    endpoint: str
+
+
+def list_failures(
+    store: Store, failures: Failures, who: Principal, offset: int = 0, limit: int | None = None
+) -> tuple[list[FailingBackend], int]:
+    """List what fails at an endpoint that there still is, that which began last first, with the number of all."""
+    who.require(Permission.VIEW_APIS)
+    seen = failures.of_organization(who.organization)
+    with store.read() as session:
+        named = apis.names(session, who.organization, {failure.latest.api_id for failure in seen})
+    found = [
+        FailingBackend(api, endpoint, failure)
+        for failure in seen
+        if (api := named.get(failure.latest.api_id)) and (endpoint := _endpoint(api, failure.latest.environment))
+    ]
+    return found[offset:][:limit], len(found)
+
+
+def find_request(store: Store, failures: Failures, who: Principal, request_id: str) -> DiagnosedRequest:
+    """Find one of the last failed requests. Raises NotFound."""
+    who.require(Permission.VIEW_APIS)
+    call = failures.request(who.organization, request_id)
+    if call is None:
+        raise NotFound("failed request", request_id)
+    with store.read() as session:
+        api = apis.names(session, who.organization, {call.api_id}).get(call.api_id)
+    return DiagnosedRequest(call, api, _endpoint(api, call.environment) if api else "")
+
+
+def _endpoint(api: ApiNames, environment: Environment | None) -> str:
+    return (api.production if environment == "production" else api.sandbox) or ""

@@ -1,0 +1,127 @@
+"""
+Backends that fail are tested, one after the other, so that their operators see what they present.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from holdfast.apis.catalog.connection_settings import Protocol
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.apis.errors import InvalidField
+from holdfast.gateway.failures.causes import Cause
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog.http1_fallback import connection_to
+from holdfast.services.errors import Conflict, TooManyTests
+from holdfast.services.failures.examination import Examination, examine_backend
+from holdfast.services.failures.failures import FailedCall, Failures
+from holdfast.services.probing.probes import Probes
+from holdfast.services.probing.tested_trust import terms_to_test
+from holdfast.store.catalog import apis
+from holdfast.store.database import Store
+from holdfast.store.sealing import Sealing
+
+log = structlog.get_logger()
+Backend = tuple[str, str, Environment]  # organization, API, environment
+AGAIN_AFTER = 30.0  # seconds until the same backend has another turn
+AT_MOST = 1000  # backends that are waited for, or remembered
+# Nothing is presented where no handshake begins, and neither that nor another protocol explains what came after it.
+_NOTHING_TO_SEE = {
+    Cause.CONNECTION_REFUSED,
+    Cause.DNS_FAILURE,
+    Cause.TIMEOUT,
+    Cause.NOT_TLS,
+    Cause.TRUST_NOT_READY,
+    Cause.BACKEND_NOT_READY,
+    Cause.RESPONSE_HEADERS_TOO_LARGE,
+    Cause.TOO_MANY_RESPONSE_HEADERS,
+    Cause.CLOSED_DURING_RESPONSE,
+    Cause.TOO_MANY_OPEN_REQUESTS,
+    Cause.CONNECTION_AUTHENTICATION,
+}
+
+
+# What a backend that rejects HTTP/2 looks like.
+_MAY_REJECT_HTTP2 = {
+    Cause.NOT_HTTP,
+    Cause.CONTRADICTORY_LENGTH,
+    Cause.CLOSED_BEFORE_RESPONSE,
+    Cause.STREAM_REFUSED,
+    Cause.OTHER,
+}
+
+
+class Examining:
+    """Tests each backend that fails, at most every 30 seconds. Lives on one event loop."""
+
+    def __init__(
+        self, store: Store, sealing: Sealing, probes: Probes, failures: Failures, now: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._sealing = sealing
+        self._probes = probes
+        self._failures = failures
+        self._now = now
+        self._waiting: asyncio.Queue[tuple[Backend, Cause]] = asyncio.Queue(AT_MOST)
+        self._turns: OrderedDict[Backend, float] = OrderedDict()  # when each was last put into the queue
+        failures.observe(self.notice, self.forget)
+
+    def notice(self, call: FailedCall) -> None:
+        """Give the backend of *call* its turn, unless it had one just now."""
+        if call.environment is None:
+            return
+        backend = call.organization, call.api_id, call.environment
+        now = asyncio.get_running_loop().time()
+        last = self._turns.get(backend)
+        if call.told in _NOTHING_TO_SEE or (last is not None and now - last < AGAIN_AFTER) or self._waiting.full():
+            return
+        self._turns[backend] = now
+        self._turns.move_to_end(backend)
+        if len(self._turns) > AT_MOST:
+            self._turns.popitem(last=False)
+        self._waiting.put_nowait((backend, call.told))
+
+    def forget(self, organization: str, api_id: str) -> None:
+        """Let the backends of an API have a turn at once: a change of it is in force."""
+        for environment in ENVIRONMENTS:
+            self._turns.pop((organization, api_id, environment), None)
+
+    async def follow(self) -> None:
+        """Test what fails, one backend after the other, until cancelled."""
+        while True:
+            (organization, api_id, environment), told = await self._waiting.get()
+            began = self._now()
+            try:
+                examined = await self._examine(organization, api_id, environment, told)
+            except (Conflict, InvalidField, TooManyTests) as error:
+                log.info("backend cannot be examined", organization=organization, api=api_id, reason=str(error))
+            except Exception:
+                # One backend may not keep the others from being examined.
+                log.exception("examining failed", organization=organization, api=api_id)
+            else:
+                if examined:
+                    self._failures.examined(organization, api_id, environment, examined, began)
+
+    async def _examine(
+        self, organization: str, api_id: str, environment: Environment, told: Cause
+    ) -> Examination | None:
+        who = Principal(organization, "holdfast")
+        url = await asyncio.to_thread(self._endpoint, organization, api_id, environment)
+        if url is None:
+            return None
+        terms = await asyncio.to_thread(terms_to_test, self._store, self._sealing, who, url, self._now())
+        probed = await self._probes.probe(who, url, terms)
+        if probed.verdict.accepted and told in _MAY_REJECT_HTTP2:
+            connection = await asyncio.to_thread(connection_to, self._store, who, url)
+            if connection.protocol is Protocol.AUTO:
+                await self._probes.check(who, url, terms, connection)
+        return examine_backend(probed, self._now())
+
+    def _endpoint(self, organization: str, api_id: str, environment: Environment) -> str | None:
+        with self._store.read() as session:
+            api = apis.get(session, organization, api_id)
+        endpoint = api.endpoint(environment) if api else None
+        return endpoint.url if endpoint and endpoint.origin.is_secure else None

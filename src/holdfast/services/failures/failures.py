@@ -1,0 +1,304 @@
+"""
+Why requests fail: what the gateways reported, by API, environment and gateway, and request by request.
+"""
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.gateway.failures.access_log import FailedRequest
+from holdfast.gateway.failures.causes import NOT_OF_BACKENDS, Cause
+from holdfast.gateway.failures.evidence import Evidence
+from holdfast.gateway.failures.explanations import Explanation, explain
+from holdfast.gateway.failures.http_causes import find_cause
+from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
+from holdfast.gateway.resources.routes import cluster_name, read_cluster_name
+from holdfast.services.failures.examination import Examination
+
+MAX_FAILURES = 10_000  # of all backends at all gateways
+MAX_REQUESTS = 10_000
+MAX_REQUESTS_OF_BACKEND = 200  # so that one that fails all the time does not drive out all others
+MAX_REJECTIONS_WITHOUT_API = 2_000
+MAX_FORGOTTEN = 10_000
+MAX_EXAMINATIONS = 1_000
+NOBODY = ""  # the organization of requests that reached no API
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCall:
+    """One request that no backend answered, or not wholly, and why; without a route it belongs to no API."""
+
+    organization: str  # empty: of none, and so are the next two
+    api_id: str
+    environment: Environment | None
+    gateway: str
+    upstream: str  # address and port of the backend; empty when none was chosen
+    told: Cause  # by the gateway's words alone
+    evidence: Evidence
+    request_id: str
+    at: datetime
+    limits: BackendLimits = DEFAULT_LIMITS
+    examination: Examination | None = None  # what a test of the backend showed since
+
+    @property
+    def cause(self) -> Cause:
+        """The code, as precise as it is known."""
+        return self.examination.refine(self.told) if self.examination else self.told
+
+    @property
+    def explanation(self) -> Explanation:
+        """What it means and what to do."""
+        if self.examination and (seen := self.examination.explanation(self.told)):
+            return seen
+        said = self.evidence.words if self.cause is Cause.OTHER else self.evidence.reason
+        return explain(self.cause, said, self.limits)
+
+    @property
+    def reason(self) -> str:
+        """Envoy's words; empty only if it has none."""
+        return self.evidence.reason or self.evidence.details
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The last cause why a gateway does not reach a backend, since when and how often."""
+
+    latest: FailedCall
+    since: datetime
+    count: int
+
+    @property
+    def cause(self) -> Cause:
+        """The code."""
+        return self.latest.cause
+
+    @property
+    def last(self) -> datetime:
+        """When it was seen last."""
+        return self.latest.at
+
+    @property
+    def reason(self) -> str:
+        """Envoy's words."""
+        return self.latest.reason
+
+    @property
+    def request_id(self) -> str:
+        """Of the last request."""
+        return self.latest.request_id
+
+    @property
+    def explanation(self) -> Explanation:
+        """What it means and what to do."""
+        return self.latest.explanation
+
+
+class Failures:
+    """
+    The last failure of each backend at each gateway; what succeeded is not told, so nothing here says how it is now.
+
+    It is written on the event loop and read from threads.
+    """
+
+    def __init__(
+        self,
+        tell: Callable[[], None],
+        presents_client_certificate: Callable[[str], bool] = lambda _: False,
+        limits: BackendLimits = DEFAULT_LIMITS,
+    ) -> None:
+        """
+        *tell* is called after each failure that was written down; *presents_client_certificate* says for the name of a
+        cluster whether gateways have a client certificate for its backend; *limits* are those of the gateways.
+        """
+        self._presents_client_certificate = presents_client_certificate
+        self._limits = limits
+        self.started_at = datetime.now(UTC)
+        self._tell = tell
+        self._lock = threading.Lock()
+        # By cluster and gateway, the last to fail last.
+        self._failures: OrderedDict[str, OrderedDict[str, Failure]] = OrderedDict()
+        self._number = 0
+        self._forgotten: dict[str, datetime] = {}
+        self._examinations: OrderedDict[str, Examination] = OrderedDict()  # by cluster
+        self._notice: Callable[[FailedCall], None] = lambda _: None
+        self._notice_change: Callable[[str, str], None] = lambda *_: None
+        self._requests = _Requests(MAX_REQUESTS_OF_BACKEND)
+        # Apart, as callers make them at will: they may push out each other, but no request that a backend failed.
+        self._rejections = _Requests(MAX_REQUESTS_OF_BACKEND)
+        self._rejections_without_api = _Requests(MAX_REJECTIONS_WITHOUT_API)
+
+    def observe(self, failed: Callable[[FailedCall], None], changed: Callable[[str, str], None]) -> None:
+        """
+        Call *failed*, on the event loop, with each request that says something of its backend.
+
+        *changed* is called with organization and API whose failures are forgotten.
+        """
+        self._notice, self._notice_change = failed, changed
+
+    def examined(
+        self, organization: str, api_id: str, environment: Environment, found: Examination, began: datetime
+    ) -> None:
+        """Write down what a test of a backend showed, unless it was changed since the test *began*."""
+        cluster = cluster_name(organization, api_id, environment)
+        with self._lock:
+            forgotten = self._forgotten.get(cluster)
+            if cluster not in self._failures or (forgotten is not None and began < forgotten):
+                return
+            self._examinations[cluster] = found
+            self._examinations.move_to_end(cluster)
+            if len(self._examinations) > MAX_EXAMINATIONS:
+                self._examinations.popitem(last=False)
+        self._tell()
+
+    def record(self, request: FailedRequest) -> None:
+        """
+        Write down a failed request; it says nothing of its backend if that or its trust was changed after it.
+
+        What isn't the backend's fault can be found by its request id, and counts as no failure.
+        """
+        owner = read_cluster_name(request.cluster)
+        if request.cluster and owner is None:
+            return
+        told = find_cause(
+            request.evidence,
+            self._limits.header_kib,
+            client_certificate=self._presents_client_certificate(request.cluster),
+        )
+        call = _call(owner, request, told, self._limits)
+        if owner is None or told in NOT_OF_BACKENDS:
+            with self._lock:
+                (self._rejections if owner else self._rejections_without_api).add(request.cluster, call)
+            return
+        with self._lock:
+            self._requests.add(request.cluster, call)
+            forgotten = self._forgotten.get(request.cluster)
+            if forgotten is not None and call.at < forgotten:
+                return
+            self._keep(request.cluster, call)
+        self._notice(call)
+        self._tell()
+
+    def _keep(self, cluster: str, call: FailedCall) -> None:
+        gateways = self._failures.pop(cluster, OrderedDict[str, Failure]())
+        before = gateways.pop(call.gateway, None)
+        if before and before.latest.told is call.told:
+            # Gateways tell of requests as they end, not as they began.
+            latest = max(call, before.latest, key=lambda each: each.at)
+            gateways[call.gateway] = Failure(latest, before.since, before.count + 1)
+        else:
+            gateways[call.gateway] = Failure(call, call.at, 1)
+        self._failures[cluster] = gateways
+        self._number += before is None
+        if self._number > MAX_FAILURES:
+            oldest, gateways = next(iter(self._failures.items()))
+            gateways.popitem(last=False)
+            if not gateways:
+                self._failures.pop(oldest)
+            self._number -= 1
+
+    def forget(self, organization: str, api_id: str, now: datetime) -> None:
+        """Forget the failures of an API for which a change is in force: they say nothing any more."""
+        with self._lock:
+            for environment in ENVIRONMENTS:
+                cluster = cluster_name(organization, api_id, environment)
+                self._number -= len(self._failures.pop(cluster, {}))
+                self._examinations.pop(cluster, None)
+                self._forgotten.pop(cluster, None)
+                self._forgotten[cluster] = now
+            while len(self._forgotten) > MAX_FORGOTTEN:
+                self._forgotten.pop(next(iter(self._forgotten)))
+        self._notice_change(organization, api_id)
+
+    def of(self, api: Api) -> dict[Environment, Failure]:
+        """The last failure of each backend of *api* that has one, at whichever gateway."""
+        found = self.of_api(api)
+        return {environment: max(each, key=lambda failure: failure.last) for environment, each in found.items()}
+
+    def of_api(self, api: Api) -> dict[Environment, list[Failure]]:
+        """The last failures of each backend of *api* that has any, one for each gateway."""
+        names = {environment: cluster_name(api.organization, api.id, environment) for environment in ENVIRONMENTS}
+        with self._lock:
+            found = {environment: self._of_cluster(name) for environment, name in names.items()}
+        return {environment: failures for environment, failures in found.items() if failures}
+
+    def of_organization(self, organization: str) -> list[Failure]:
+        """All last failures of an organization, the one that began last first."""
+        with self._lock:
+            every = [failure for cluster in self._failures for failure in self._of_cluster(cluster)]
+        found = [failure for failure in every if failure.latest.organization == organization]
+        return sorted(found, key=lambda failure: failure.since, reverse=True)
+
+    def request(self, organization: str, request_id: str) -> FailedCall | None:
+        """Find one of the last failed requests of an organization, or of those that reached no API."""
+        with self._lock:
+            call = self._requests.find(organization, request_id)
+            if call is None:
+                rejected = self._rejections.find(organization, request_id)
+                return rejected or self._rejections_without_api.find(NOBODY, request_id)
+            examination = self._examinations.get(_cluster(call))
+            return replace(call, examination=examination)
+
+    def _of_cluster(self, cluster: str) -> list[Failure]:
+        examination = self._examinations.get(cluster)
+        return [
+            replace(failure, latest=replace(failure.latest, examination=examination))
+            for failure in self._failures.get(cluster, {}).values()
+        ]
+
+
+class _Requests:
+    """The last failed requests, by organization and request id; of each backend a bounded number."""
+
+    def __init__(self, of_backend: int) -> None:
+        self._max_of_backend = of_backend
+        # With the cluster, the oldest first.
+        self._calls: OrderedDict[tuple[str, str], tuple[str, FailedCall]] = OrderedDict()
+        self._of_cluster: dict[str, deque[tuple[str, str]]] = {}  # keys, the oldest first
+
+    def add(self, cluster: str, call: FailedCall) -> None:
+        """Keep *call*; the first with its id stays, so that nobody puts another in its place."""
+        key = call.organization, call.request_id
+        if not call.request_id or key in self._calls:
+            return
+        self._calls[key] = cluster, call
+        keys = self._of_cluster.setdefault(cluster, deque())
+        keys.append(key)
+        if len(keys) > self._max_of_backend:
+            self._calls.pop(keys.popleft())
+        if len(self._calls) > MAX_REQUESTS:
+            _, (cluster, _) = self._calls.popitem(last=False)
+            # Both are in the order of arrival: the oldest of all is the oldest of its cluster.
+            self._of_cluster[cluster].popleft()
+            if not self._of_cluster[cluster]:
+                self._of_cluster.pop(cluster)
+
+    def find(self, organization: str, request_id: str) -> FailedCall | None:
+        """Find the request of an organization with this id."""
+        found = self._calls.get((organization, request_id))
+        return found[1] if found else None
+
+
+def _cluster(call: FailedCall) -> str:
+    return cluster_name(call.organization, call.api_id, call.environment) if call.environment else ""
+
+
+def _call(
+    owner: tuple[str, str, Environment] | None, request: FailedRequest, told: Cause, limits: BackendLimits
+) -> FailedCall:
+    organization, api_id, environment = owner or (NOBODY, "", None)
+    return FailedCall(
+        organization=organization,
+        api_id=api_id,
+        environment=environment,
+        gateway=request.gateway,
+        upstream=request.upstream,
+        told=told,
+        evidence=request.evidence,
+        request_id=request.request_id,
+        at=request.at,
+        limits=limits,
+    )

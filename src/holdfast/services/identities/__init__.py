@@ -1,0 +1,3 @@
+"""
+Use cases about caller certificates and gateway identities.
+"""

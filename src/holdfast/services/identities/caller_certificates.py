@@ -1,0 +1,255 @@
+"""
+Certificates that callers of an API may present: list, accept, replace, delete. Each is accepted itself and no other.
+"""
+
+import uuid
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.members import check_members
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.identities.caller_certificate import (
+    MAX_CALLERS,
+    CallerCertificate,
+    check_tier,
+    requiring_certificate,
+)
+from holdfast.apis.trust.endpoint_certificate import check_alias
+from holdfast.certificates.certificate import Certificate
+from holdfast.services.access.permissions import Permission
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog.apis import audit_subject, find_described, save_described
+from holdfast.services.errors import Conflict, MutualTlsMissing, NotFound, TooManyCallers
+from holdfast.services.trust.admission import refuse_expired
+from holdfast.services.trust.opening import open_upload
+from holdfast.services.versions import Expected, check_expected, tag_of_caller
+from holdfast.store import journal
+from holdfast.store.access import accounts
+from holdfast.store.catalog import apis
+from holdfast.store.database import Store
+from holdfast.store.identities import caller_certificates
+
+_TICK = timedelta(microseconds=1)  # a certificate is valid at its last moment, too
+
+
+def list_certificates(
+    store: Store, who: Principal, api_id: str, alias: str = "", offset: int = 0, limit: int | None = None
+) -> tuple[list[CallerCertificate], int]:
+    """List the certificates that callers of an API may present, with the number of all that fit. Raises NotFound."""
+    who.require(Permission.VIEW_CALLER_CERTIFICATES)
+    with store.read() as session:
+        _api(session, who, api_id)
+        return caller_certificates.find(session, who.organization, api_id, alias, offset, limit)
+
+
+def get_certificate(store: Store, who: Principal, api_id: str, alias: str) -> CallerCertificate:
+    """Find a certificate that callers of an API may present. Raises NotFound."""
+    who.require(Permission.VIEW_CALLER_CERTIFICATES)
+    with store.read() as session:
+        _api(session, who, api_id)
+        return _found(session, who, api_id, alias)
+
+
+def accept_certificate(
+    store: Store,
+    who: Principal,
+    api_id: str,
+    alias: str,
+    tier: str,
+    data: bytes,
+    now: datetime,
+    *,
+    may_require_certificate: bool,
+) -> CallerCertificate:
+    """
+    Let callers of an API present the certificate in *data*; from now on, nobody calls it without one.
+
+    Raises:
+        NotFound: There is no such API.
+        MutualTlsMissing: No gateway asks callers for certificates.
+        InvalidField: The alias or the tier cannot be used, or the file is not one caller's certificate.
+        CertificateError, CertificateExpired: *data* cannot be used as a certificate.
+        Conflict: The API has this alias, or this certificate, already.
+        TooManyCallers: The API has as many as it can have.
+    """
+    who.require(Permission.ADD_CALLER_CERTIFICATES)
+    with store.read() as session:
+        _api(session, who, api_id)
+    if not may_require_certificate:
+        raise MutualTlsMissing
+    alias, tier = check_alias(alias), check_tier(tier)
+    certificate = read_caller(who, data, now)
+    with store.write() as session:
+        entry = add_certificate(session, who, _api(session, who, api_id), alias, tier, certificate, now)
+        _require(session, who, api_id, now)
+    return entry
+
+
+def add_certificate(
+    session: Session, who: Principal, api: Api, alias: str, tier: str, certificate: Certificate, now: datetime
+) -> CallerCertificate:
+    """Accept what was read and checked, in the caller's transaction. Raises Conflict, TooManyCallers."""
+    if caller_certificates.get(session, who.organization, api.id, alias):
+        raise Conflict("alias", f"The alias {alias} exists already. Choose another, or replace its certificate.")
+    if caller_certificates.find(session, who.organization, api.id, limit=0)[1] >= MAX_CALLERS:
+        raise TooManyCallers(MAX_CALLERS)
+    entry = CallerCertificate(str(uuid.uuid4()), who.organization, api.id, alias, tier, certificate, now, now)
+    _refuse_second(session, entry)
+    caller_certificates.insert(session, entry)
+    _written(session, who, "accept client certificate", api, _told(entry), now)
+    return entry
+
+
+def replace_certificate(
+    store: Store,
+    who: Principal,
+    api_id: str,
+    alias: str,
+    data: bytes | None,
+    tier: str | None,
+    now: datetime,
+    expected: Expected = None,
+) -> CallerCertificate:
+    """
+    Accept the certificate in *data* instead of the one under *alias*, give it another *tier*; None keeps what it has.
+
+    Raises:
+        NotFound: There is no such API or alias.
+        InvalidField: The tier cannot be used, or the file is not one caller's certificate.
+        CertificateError, CertificateExpired: *data* cannot be used as a certificate.
+        Conflict: The API has this certificate under another alias.
+        ContentChanged: What is under *alias* is not as *expected*.
+    """
+    who.require(Permission.CHANGE_CALLER_CERTIFICATES)
+    with store.read() as session:
+        _found(session, who, _api(session, who, api_id).id, alias)
+    certificate = None if data is None else read_caller(who, data, now)
+    given = None if tier is None else check_tier(tier)
+    with store.write() as session:
+        api = _api(session, who, api_id)
+        before = _found(session, who, api_id, alias)
+        check_expected(expected, tag_of_caller(before))
+        after = replace(
+            before,
+            certificate=certificate or before.certificate,
+            tier=before.tier if given is None else given,
+            updated_at=now,
+        )
+        _refuse_second(session, after)
+        caller_certificates.update(session, after)
+        detail = _told(after)
+        if after.certificate != before.certificate:
+            detail += f", no longer {before.certificate.fingerprint}"
+        _written(session, who, "replace client certificate", api, detail, now)
+    return after
+
+
+def delete_certificate(
+    store: Store, who: Principal, api_id: str, alias: str, now: datetime, expected: Expected = None
+) -> None:
+    """
+    Accept the certificate under *alias* no longer; after the last one, nobody can call the API.
+
+    Raises NotFound, and ContentChanged when none of the tags in *expected* is that of what is there.
+    """
+    who.require(Permission.CHANGE_CALLER_CERTIFICATES)
+    with store.write() as session:
+        api = _api(session, who, api_id)
+        entry = _found(session, who, api_id, alias)
+        check_expected(expected, tag_of_caller(entry))
+        caller_certificates.remove(session, entry)
+        _written(session, who, "delete client certificate", api, _told(entry), now)
+
+
+def read_caller(who: Principal, data: bytes, now: datetime) -> Certificate:
+    """Read the certificate of a caller. Raises InvalidField, CertificateError, CertificateExpired."""
+    certificates = open_upload(who, data).certificates
+    refuse_expired(certificates, now)
+    if len(certificates) > 1:
+        message = (
+            f"The file holds {len(certificates)} certificates, and an alias stands for one. Upload the caller's own "
+            "alone; what is above it is not looked at."
+        )
+        raise InvalidField("certificate", message)
+    (found,) = certificates
+    usage = found.extensions.key_usage
+    if (found.is_ca and not found.is_self_issued) or (usage and usage.key_cert_sign):
+        message = (
+            f"{found.subject} is a certification authority, and the certificates that it issued would not be accepted. "
+            "Upload the callers' own certificates."
+        )
+        raise InvalidField("certificate", message)
+    return found
+
+
+class Boundaries:
+    """Tells the publisher when a certificate of a caller begins or ends to be valid."""
+
+    def __init__(self, since: datetime) -> None:
+        """What began or ended until *since* (aware) is known already."""
+        self._since = since
+
+    def pass_on(self, store: Store, now: datetime) -> datetime | None:
+        """Announce the APIs of which a certificate began or ended since the last time; say when the next one will."""
+        with store.read() as session:
+            following = caller_certificates.next_boundary(session, self._since)
+            due = self._due(session, now) if following and following <= now else []
+            if due:
+                following = caller_certificates.next_boundary(session, now)
+        if due:
+            with store.write() as session:
+                for organization, api_id in due:
+                    journal.announce(session, organization, "api", api_id, now)
+        self._since = now
+        return following + _TICK if following else None
+
+    def _due(self, session: Session, now: datetime) -> list[tuple[str, str]]:
+        return [
+            (organization, api_id)
+            for organization in accounts.organizations(session)
+            for api_id in caller_certificates.with_boundary(session, organization, self._since, now)
+        ]
+
+
+def _api(session: Session, who: Principal, api_id: str) -> Api:
+    found = apis.get(session, who.organization, api_id)
+    if found is None:
+        raise NotFound("API", api_id)
+    return found
+
+
+def _found(session: Session, who: Principal, api_id: str, alias: str) -> CallerCertificate:
+    found = caller_certificates.get(session, who.organization, api_id, alias)
+    if found is None:
+        raise NotFound("client certificate", alias)
+    return found
+
+
+def _refuse_second(session: Session, entry: CallerCertificate) -> None:
+    # Deleting one of two aliases must not leave the certificate accepted.
+    fingerprint = entry.certificate.fingerprint
+    other = caller_certificates.alias_of(session, entry.organization, entry.api_id, fingerprint)
+    if other not in {None, entry.alias}:
+        raise Conflict("certificate", f"The certificate is accepted as {other} already. Replace that one.")
+
+
+def _require(session: Session, who: Principal, api_id: str, now: datetime) -> None:
+    """Make the description say that callers need a certificate: an upload must not only look like a protection."""
+    before = find_described(session, who, api_id)
+    if not before.api.requires_certificate:
+        members = check_members(requiring_certificate(before.members))
+        after = Described(replace(before.api, updated_at=now), members)
+        save_described(session, who, before, after, now, may_require_certificate=True)
+
+
+def _told(entry: CallerCertificate) -> str:
+    return f"{entry.alias} SHA-256 {entry.certificate.fingerprint}"
+
+
+def _written(session: Session, who: Principal, action: str, api: Api, detail: str, now: datetime) -> None:
+    journal.record(session, who.event(now, action, audit_subject(api), detail))
+    journal.announce(session, who.organization, "api", api.id, now)

@@ -1,0 +1,262 @@
+"""
+Client certificates: what gateways present to the backends of an origin. Keys are sealed and never leave again.
+
+This is who we are, not whom we believe: trust is decided elsewhere, and by other permissions.
+"""
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import Endpoint
+from holdfast.apis.identities.gateway_identity import (
+    ClientCertificate,
+    PendingRequest,
+    RequestDraft,
+    check_request,
+)
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.formats.credentials import chain_of
+from holdfast.certificates.formats.parsing import Ignored
+from holdfast.certificates.formats.private_keys import make_key, opened_key
+from holdfast.certificates.signing_requests import make_signing_request
+from holdfast.certificates.validity import Status, status_of
+from holdfast.services.access.permissions import Permission
+from holdfast.services.access.principal import Principal
+from holdfast.services.errors import CertificateExpired, NotFound
+from holdfast.services.trust.endpoints import refuse_foreign, secure_endpoint
+from holdfast.services.trust.opening import open_credential, open_upload
+from holdfast.store import journal
+from holdfast.store.access import accounts
+from holdfast.store.catalog import apis
+from holdfast.store.database import Store
+from holdfast.store.identities import gateway_identities
+from holdfast.store.journal import AuditEvent
+from holdfast.store.sealing import CannotUnseal, Sealing
+
+log = structlog.get_logger()
+_KIND, _REQUEST_KIND = "client certificate", "certificate signing request"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientImport:
+    """What was stored, and what of the files was left out."""
+
+    entry: ClientCertificate
+    ignored: tuple[Ignored, ...]
+
+
+def get_client_certificate(store: Store, who: Principal, endpoint: str) -> ClientCertificate | None:
+    """
+    Say what gateways present at the origin of *endpoint*, None for nothing. Everybody of the organization may ask.
+
+    Raises InvalidField, EndpointNeedsNoCertificate.
+    """
+    who.require(Permission.VIEW_APIS)
+    target = secure_endpoint(endpoint)
+    with store.read() as session:
+        refuse_foreign(session, who, target)
+        return gateway_identities.get(session, who.organization, str(target.origin))
+
+
+def import_client_certificate(
+    store: Store,
+    sealing: Sealing,
+    who: Principal,
+    endpoint: str,
+    data: bytes,
+    password: str | None,
+    now: datetime,
+    key: bytes = b"",
+) -> ClientImport:
+    """
+    Present the chain in *data* from now on, with the key that is in it or in the file *key*; *password* opens either.
+
+    What was presented before is replaced; a request that waits goes on waiting.
+
+    Raises:
+        NotPermitted: The user lacks the permission.
+        InvalidField, EndpointNeedsNoCertificate: *endpoint* is no https endpoint of an API.
+        CertificateError: The files cannot be used, or do not belong together.
+        CertificateExpired: Backends would refuse it.
+    """
+    who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
+    target = secure_endpoint(endpoint)
+    _refuse_foreign_first(store, who, target)
+    credential = open_credential(who, data, password, key)  # before the lock: some files are work
+    _refuse_expired(credential.chain[0], now)
+    with store.write() as session:
+        refuse_foreign(session, who, target)
+        before = _found_or_new(session, who, target, now)
+        sealed = sealing.seal(credential.key.der, who.organization, before.id)
+        after = replace(before, endpoint=target.url, chain=credential.chain, sealed_key=sealed, updated_at=now)
+        gateway_identities.save(session, after)
+        _written(session, who, "import client certificate", after, now)
+        return ClientImport(after, credential.ignored)
+
+
+def make_request(
+    store: Store, sealing: Sealing, who: Principal, endpoint: str, draft: RequestDraft, now: datetime
+) -> ClientCertificate:
+    """
+    Make a key and a request for a certificate, which then waits for the answer of a CA, in place of one that waits.
+
+    What is presented stays until the answer is imported.
+
+    Raises:
+        NotPermitted, InvalidField, EndpointNeedsNoCertificate
+    """
+    who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
+    target = secure_endpoint(endpoint)
+    subject = check_request(draft)
+    _refuse_foreign_first(store, who, target)
+    key = make_key(subject.key_type)
+    request = make_signing_request(key, subject.common_name, subject.dns_names)
+    with store.write() as session:
+        refuse_foreign(session, who, target)
+        before = _found_or_new(session, who, target, now)
+        pending = PendingRequest(request, sealing.seal(key.der, who.organization, before.id), now)
+        after = replace(before, endpoint=target.url, pending=pending, updated_at=now)
+        gateway_identities.save(session, after)
+        detail = f"{target.url} {request.subject} {key.kind}"
+        _recorded(session, who, "request client certificate", after, detail, now)
+        return after
+
+
+def import_answer(
+    store: Store, sealing: Sealing, who: Principal, endpoint: str, data: bytes, now: datetime
+) -> ClientImport:
+    """
+    Present the chain in *data* from now on, which a CA made from the request that waits.
+
+    Raises:
+        NotPermitted, InvalidField, EndpointNeedsNoCertificate
+        NotFound: No request waits.
+        CertificateError: The file cannot be used; KeyMismatch: it was made from another request.
+        CertificateExpired: Backends would refuse it.
+        CannotUnseal: The key of the request cannot be opened any more.
+    """
+    who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
+    target = secure_endpoint(endpoint)
+    _refuse_foreign_first(store, who, target)
+    upload = open_upload(who, data)
+    with store.write() as session:
+        before = _found(session, who, target)
+        if before.pending is None:
+            raise NotFound(_REQUEST_KIND, str(target.origin))
+        key = opened_key(sealing.open(before.pending.sealed_key, who.organization, before.id))
+        chain, ignored = chain_of(key.spki_fingerprint, upload)
+        _refuse_expired(chain[0], now)
+        after = replace(before, chain=chain, sealed_key=before.pending.sealed_key, pending=None, updated_at=now)
+        gateway_identities.save(session, after)
+        _written(session, who, "import answer to request", after, now)
+        return ClientImport(after, ignored)
+
+
+def discard_request(store: Store, who: Principal, endpoint: str, now: datetime) -> None:
+    """Forget the request that waits, with its key. Raises NotPermitted, NotFound, InvalidField."""
+    who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
+    target = secure_endpoint(endpoint)
+    with store.write() as session:
+        before = _found(session, who, target)
+        if before.pending is None:
+            raise NotFound(_REQUEST_KIND, str(target.origin))
+        after = replace(before, pending=None, updated_at=now)
+        if after.chain:
+            gateway_identities.save(session, after)
+        else:
+            gateway_identities.remove(session, after)
+        _recorded(session, who, "discard request", after, target.url, now)
+
+
+def remove_client_certificate(store: Store, who: Principal, endpoint: str, now: datetime) -> None:
+    """Present nothing any more at the origin of *endpoint*, and forget its keys. Raises as `discard_request` does."""
+    who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
+    target = secure_endpoint(endpoint)
+    with store.write() as session:
+        before = _found(session, who, target)
+        gateway_identities.remove(session, before)
+        _written(session, who, "remove client certificate", before, now)
+
+
+def apis_presenting(store: Store, who: Principal, entry: ClientCertificate) -> list[Api]:
+    """Find the APIs with an endpoint of the entry's origin."""
+    who.require(Permission.VIEW_APIS)
+    with store.read() as session:
+        return apis.using_origins(session, who.organization, {entry.origin})
+
+
+def seal_anew(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int]:
+    """
+    Seal the keys of all organizations with the first of the keys, in one transaction.
+
+    Gives how many there were, and how many could not be opened; these stay as they are.
+    """
+    sealed = lost = 0
+    with store.write() as session:
+        for organization in accounts.organizations(session):
+
+            def anew(old: bytes, row: str, organization: str = organization) -> bytes:
+                nonlocal sealed, lost
+                try:
+                    opened = sealing.open(old, organization, row)
+                except CannotUnseal as error:
+                    log.error("key cannot be unsealed", organization=organization, why=error.why)
+                    lost += 1
+                    return old
+                sealed += 1
+                return sealing.seal(opened, organization, row)
+
+            gateway_identities.replace_sealed_keys(session, organization, anew)
+            event = AuditEvent(organization, now, "holdfast", "rotate sealing key", "", "", None)
+            journal.record(session, event)
+    return sealed, lost
+
+
+def _refuse_foreign_first(store: Store, who: Principal, target: Endpoint) -> None:
+    # Work is done only for those who could use it.
+    with store.read() as session:
+        refuse_foreign(session, who, target)
+
+
+def _refuse_expired(certificate: Certificate, now: datetime) -> None:
+    if status_of(certificate, now) is Status.EXPIRED:
+        raise CertificateExpired(certificate.not_after, "every backend")
+
+
+def _found(session: Session, who: Principal, target: Endpoint) -> ClientCertificate:
+    found = gateway_identities.get(session, who.organization, str(target.origin))
+    if found is None:
+        raise NotFound(_KIND, str(target.origin))
+    return found
+
+
+def _found_or_new(session: Session, who: Principal, target: Endpoint, now: datetime) -> ClientCertificate:
+    origin = str(target.origin)
+    return gateway_identities.get(session, who.organization, origin) or ClientCertificate(
+        id=str(uuid.uuid4()),
+        organization=who.organization,
+        origin=origin,
+        endpoint=target.url,
+        chain=(),
+        sealed_key=None,
+        pending=None,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _written(session: Session, who: Principal, action: str, entry: ClientCertificate, now: datetime) -> None:
+    prints = " ".join(certificate.fingerprint for certificate in entry.chain)
+    _recorded(session, who, action, entry, f"{entry.endpoint} SHA-256 {prints}", now)
+    journal.announce(session, who.organization, "origin", entry.origin, now)
+
+
+def _recorded(
+    session: Session, who: Principal, action: str, entry: ClientCertificate, detail: str, now: datetime
+) -> None:
+    journal.record(session, who.event(now, action, entry.origin, detail))

@@ -1,0 +1,68 @@
+"""
+Client certificates with their keys open, for the gateways: read beside the trust of their origins.
+"""
+
+from collections.abc import Mapping, MutableMapping
+
+import structlog
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.endpoint import Origin
+from holdfast.apis.identities.gateway_identity import ClientCertificate, ClientIdentity
+from holdfast.certificates.formats.private_keys import opened_key
+from holdfast.certificates.trust import TrustSet
+from holdfast.store.identities import gateway_identities
+from holdfast.store.sealing import CannotUnseal, Sealing, UnusableSealingKey
+
+log = structlog.get_logger()
+_CHUNK = 500  # origins in one query
+
+
+def take_identities(
+    session: Session, sealing: Sealing, trust: Mapping[str, MutableMapping[Origin, TrustSet]]
+) -> dict[str, dict[Origin, ClientIdentity]]:
+    """
+    Give what gateways present to the origins in *trust*, by organization.
+
+    An origin whose client certificate cannot be opened is taken out of *trust*: to present nothing would be another
+    identity, so it is not served, and all others are.
+    """
+    return {organization: _of(session, sealing, organization, origins) for organization, origins in trust.items()}
+
+
+def identity_of(session: Session, sealing: Sealing, organization: str, origin: Origin) -> ClientIdentity | None:
+    """Give what gateways present to one origin. Raises CannotUnseal, UnusableSealingKey."""
+    entries = gateway_identities.of_origins(session, organization, [str(origin)])
+    return next((_opened(sealing, entry) for entry in entries.values()), None)
+
+
+def _of(
+    session: Session, sealing: Sealing, organization: str, trust: MutableMapping[Origin, TrustSet]
+) -> dict[Origin, ClientIdentity]:
+    by_name = {str(origin): origin for origin in trust}
+    names = list(by_name)
+    found: dict[Origin, ClientIdentity] = {}
+    for start in range(0, len(names), _CHUNK):
+        entries = gateway_identities.of_origins(session, organization, names[start : start + _CHUNK])
+        for name, entry in entries.items():
+            try:
+                identity = _opened(sealing, entry)
+            except (CannotUnseal, UnusableSealingKey) as error:
+                why = str(error)
+                log.error("client certificate cannot be opened", organization=organization, origin=name, why=why)
+                del trust[by_name[name]]
+                continue
+            if identity:
+                found[by_name[name]] = identity
+    return found
+
+
+def _opened(sealing: Sealing, entry: ClientCertificate | None) -> ClientIdentity | None:
+    if entry is None:
+        raise CannotUnseal("one of its certificates cannot be read")
+    if not entry.chain or entry.sealed_key is None:
+        return None
+    key = opened_key(sealing.open(entry.sealed_key, entry.organization, entry.id))
+    if key.spki_fingerprint != entry.chain[0].spki_fingerprint:
+        raise CannotUnseal("its key belongs to another certificate")
+    return ClientIdentity(entry.id, entry.chain, key.pem)

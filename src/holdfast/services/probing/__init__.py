@@ -1,0 +1,3 @@
+"""
+Use cases that connect to a backend and look, and what the gateway's verdict means.
+"""

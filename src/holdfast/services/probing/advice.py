@@ -1,0 +1,147 @@
+"""
+What a rejected backend's operators are told once its chain was seen: every fault, the path that was tried, one remedy.
+"""
+
+from collections.abc import Sequence
+
+from holdfast.apis.url import parse_host
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.choices import Role
+from holdfast.certificates.comparison import Path, find_path
+from holdfast.certificates.findings.finding import shown
+from holdfast.certificates.identity import presents, reference_identifier, typed_names
+from holdfast.gateway.failures.causes import Cause
+from holdfast.gateway.failures.explanations import EXPLANATIONS, SHOWN_NAMES, Action, Explanation
+from holdfast.gateway.resources.public_roots import public_roots
+from holdfast.services.probing.faults import Fault
+from holdfast.services.probing.offers import Offer
+from holdfast.services.probing.tested_trust import Terms
+
+_OF_ISSUER = {Cause.SELF_SIGNED_NOT_TRUSTED, Cause.CHAIN_INCOMPLETE, Cause.UNKNOWN_ISSUER}
+_KINDS = {
+    Role.ROOT: "the root CA that the backend sends",
+    Role.INTERMEDIATE: "the CA certificate that the backend sends",
+    Role.LEAF: "the backend's own certificate",
+}
+
+
+def advise(
+    faults: Sequence[Fault], chain: Sequence[Certificate], terms: Terms, offer: Offer | None, *, asked: bool = True
+) -> Explanation:
+    """
+    Explain *faults*, of which the first decides what is to be done; *offer* is what helps if it is imported.
+
+    Without *asked*, no gateway has answered whether there is something that helps.
+    """
+    path = find_path(chain, terms.trust, public_roots() if terms.trust.public_roots else ())
+    first, *others = (_sentence(fault, path) for fault in faults)
+    sentence = " ".join((first, *(f"Also: {other}" for other in others)))
+    remedy, action = _remedy(faults, path, terms, offer, asked=asked)
+    return Explanation(sentence, remedy, action)
+
+
+def _sentence(fault: Fault, path: Path) -> str:
+    return " ".join(filter(None, (EXPLANATIONS[fault.cause].sentence, _detail(fault, path))))
+
+
+def _detail(fault: Fault, path: Path) -> str:
+    if fault.cause in _OF_ISSUER:
+        return _tried(path)
+    if fault.cause is Cause.HOSTNAME_MISMATCH and fault.difference:
+        names = typed_names(path.leaf)
+        more = " and others" if len(names) > SHOWN_NAMES else ""
+        listed = ", ".join(shown(name) for name in names[:SHOWN_NAMES])
+        return f"It has {listed}{more}; the gateway looks for {fault.difference.expected}."
+    if fault.cause in {Cause.EXPIRED, Cause.NOT_YET_VALID} and fault.difference:
+        time, _, which = fault.difference.presented.partition(", of ")
+        verb = "expired" if fault.cause is Cause.EXPIRED else "becomes valid"
+        return f"{which[:1].upper()}{which[1:]}, {verb} at {time}."
+    return ""
+
+
+def _tried(path: Path) -> str:
+    """Say which path the gateway tried, and where it ended."""
+    if path.is_anchored:
+        return ""
+    steps = " -> ".join(shown(each.subject) or "(no name)" for each in path.certificates)
+    if path.top.is_self_issued:
+        end = "which is self-signed and not trusted"
+    elif path.unable:
+        end = f"whose issuer, {shown(path.unable.subject)}, may not issue certificates: its keyUsage lacks keyCertSign"
+    else:
+        end = f"whose issuer, {shown(path.top.issuer) or '(no name)'}, is neither sent by the backend nor trusted"
+    tried = f"The gateway tried the path {steps}, {end}."
+    if path.other:
+        tried += (
+            f" The backend also sends a certificate of {shown(path.other.subject)} that was issued by "
+            f"{shown(path.other.issuer)}, which is trusted, but gateways try only one path."
+        )
+    return tried
+
+
+def _remedy(
+    faults: Sequence[Fault], path: Path, terms: Terms, offer: Offer | None, *, asked: bool
+) -> tuple[str, Action | None]:
+    cause = faults[0].cause
+    if offer:
+        action = Action.REPLACE_CERTIFICATE if offer.instead else Action.IMPORT_CERTIFICATE
+        return _by_import(cause, offer, path, terms), action
+    if cause in {Cause.EXPIRED, Cause.NOT_YET_VALID}:
+        return _by_renewal(faults), None
+    if cause in {Cause.HOSTNAME_MISMATCH, Cause.NO_SUBJECT_ALT_NAME}:
+        return _by_name(path, terms), Action.CHANGE_TRUST_SETTINGS
+    if cause in _OF_ISSUER and not terms.uses_imported:
+        remedy = "The trust settings allow public certification authorities only. Allow imported certificates there."
+        return remedy, Action.CHANGE_TRUST_SETTINGS
+    if EXPLANATIONS[cause].action not in {Action.IMPORT_CERTIFICATE, Action.REPLACE_CERTIFICATE}:
+        return EXPLANATIONS[cause].remedy, EXPLANATIONS[cause].action
+    if not asked:
+        return EXPLANATIONS[cause].remedy, Action.TEST_ENDPOINT
+    return "Ask for another certificate: importing one that the backend presents would not help.", None
+
+
+def _by_import(cause: Cause, offer: Offer, path: Path, terms: Terms) -> str:
+    what = f"{_KINDS[offer.role]}, {shown(offer.certificate.subject) or '(no name)'}"
+    compared = "after comparing its fingerprint with one from the backend's operator"
+    if offer.instead and len(terms.aliases) == 1:
+        return f"Replace {terms.aliases[0]} with {what}, {compared}. Imported in addition, it would not help."
+    if offer.instead:
+        return f"Import {what}, {compared}, and delete the other certificates of this endpoint, which get in its way."
+    if cause is Cause.CHAIN_INCOMPLETE and path.sent == 1:
+        issuer = shown(path.top.issuer) or "(no name)"
+        return (
+            f"Let the backend send the certificate of {issuer} if a trusted CA issued it, or import {what}, {compared}."
+        )
+    return f"Import {what}, {compared}."
+
+
+def _by_renewal(faults: Sequence[Fault]) -> str:
+    if faults[0].cause is Cause.EXPIRED:
+        remedy = "Renew it at the backend: an expired certificate can't be imported."
+    else:
+        remedy = "Wait until it is valid, or set the clock of the machine that made it."
+    if any(fault.cause in _OF_ISSUER for fault in faults):
+        remedy += " Then import the certificate that the backend presents."
+    return remedy
+
+
+def _by_name(path: Path, terms: Terms) -> str:
+    wanted = " or ".join(map(str, terms.trust.accepted_names[:SHOWN_NAMES]))
+    ask = f"ask for a certificate with the subjectAltName {wanted}"
+    if names := usable_names(path.leaf)[:SHOWN_NAMES]:
+        which = "its name" if len(names) == 1 else "one of its names"
+        return f"Accept {which} ({', '.join(names)}) in the trust settings, or {ask}."
+    return f"Pin this certificate in the trust settings and skip the check of names there, or {ask}."
+
+
+def usable_names(leaf: Certificate) -> list[str]:
+    """List the names of *leaf* that a gateway finds in it if they are accepted in the trust settings."""
+    names = []
+    for name in leaf.dns_names + leaf.ip_addresses:
+        try:
+            host = parse_host(name)
+        except ValueError:
+            continue
+        if host not in names and presents(leaf, reference_identifier(host)):
+            names.append(host)
+    return names

@@ -1,0 +1,54 @@
+"""
+Everything that is wrong with what a backend presents, in the order in which it counts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.comparison import Difference, compare
+from holdfast.certificates.trust import TrustSet
+from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause
+from holdfast.gateway.resources.public_roots import public_roots
+
+# A gateway stops at the first stage with a fault; what a comparison finds at an earlier one, the gateway has accepted.
+_OF_ISSUER = {Cause.SELF_SIGNED_NOT_TRUSTED, Cause.UNKNOWN_ISSUER, Cause.CHAIN_INCOMPLETE}
+_STAGES = (
+    {Cause.KEY_USAGE_WRONG},  # of the backend's own certificate, in the handshake
+    _OF_ISSUER,
+    {Cause.REVOKED, Cause.CRL_STALE},
+    {Cause.EXPIRED, Cause.NOT_YET_VALID, Cause.WEAK_SIGNATURE, Cause.WEAK_KEY},
+    {Cause.NO_SUBJECT_ALT_NAME, Cause.HOSTNAME_MISMATCH},
+    {Cause.PIN_MISMATCH},
+)
+# What a gateway looks at once it has a valid path.
+AFTER_THE_PATH = {Cause.NO_SUBJECT_ALT_NAME, Cause.HOSTNAME_MISMATCH, Cause.PIN_MISMATCH}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A cause why a gateway rejects a backend, and the field that differs, where a comparison shows it."""
+
+    cause: Cause
+    difference: Difference | None = None
+
+
+def find_faults(told: Cause, chain: Sequence[Certificate], trust: TrustSet, now: datetime) -> tuple[Fault, ...]:
+    """
+    Find what is wrong with *chain* (not empty), of which the gateway has *told* one thing; the first is the code.
+
+    What the gateway says is always among them: `chain_incomplete` where it has one word for that and `unknown_issuer`.
+    """
+    compared = compare(chain, trust, now, public_roots() if trust.public_roots else ())
+    found = {Cause(each.code): each.difference for each in compared}
+    if told is Cause.UNKNOWN_ISSUER and Cause.CHAIN_INCOMPLETE in found:
+        told = Cause.CHAIN_INCOMPLETE
+    later = [cause for cause in found if _stage(cause) >= _stage(told)]
+    causes = {told, *(cause for cause in later if not (told in _OF_ISSUER and cause in _OF_ISSUER))}
+    return tuple(Fault(cause, found.get(cause)) for cause in sorted(causes, key=CERTIFICATE_CAUSES.index))
+
+
+def _stage(cause: Cause) -> float:
+    # The rest, such as purposes and path lengths, is looked at once there is a path, before revocation.
+    return next((number for number, causes in enumerate(_STAGES) if cause in causes), 1.5)

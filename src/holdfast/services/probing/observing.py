@@ -1,0 +1,108 @@
+"""
+Looks, about every minute, which certificates the backends use whose certificates are being rotated.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+import structlog
+
+from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Generation
+from holdfast.certificates.certificate import Certificate
+from holdfast.services.background import wake_on_write
+from holdfast.services.trust.rotation import observe, uses
+from holdfast.store.database import Store
+from holdfast.store.errors import StoreBusy
+from holdfast.store.trust import endpoint_certificates
+
+log = structlog.get_logger()
+EVERY = 60.0  # seconds from the end of one round to the beginning of the next
+AT_MOST = 50  # backends in one round; those that were not looked at for longest come first
+AT_ONCE = 10
+PATIENCE = 15.0  # seconds for one look
+SETTLED = 0.5  # seconds after a change until gateways have followed
+
+Look = Callable[[str, str], Awaitable[Sequence[Certificate] | None]]
+
+
+class Observing:
+    """Looks at the backends of all aliases that have previous certificates. Lives on one event loop."""
+
+    def __init__(self, store: Store, look: Look, now: Callable[[], datetime], every: float = EVERY) -> None:
+        """
+        *look* is asked for the chain that the backend of an endpoint presents, by organization and URL.
+
+        The backend's own certificate is the first; None when it shows nothing. It should bound its time itself.
+        """
+        self._store = store
+        self._look = look
+        self._now = now
+        self._every = every
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._wake = wake_on_write(store)
+        self._next = 0.0  # of the loop's clock: when all have their turn again
+
+    async def look_once(self, *, unseen: bool = False) -> None:
+        """Look at the backends whose turn it is, or only at those *unseen* so far, and write down what they use."""
+        due = await asyncio.to_thread(_due, self._store, unseen=unseen)
+        await asyncio.gather(*(self._observe(organization, entry_id) for organization, entry_id in due))
+
+    async def follow(self) -> None:
+        """Look now, again and again, and soon after each change, until cancelled."""
+        woken = False
+        while True:
+            await self.look_once(unseen=woken)
+            woken = await self._wait()
+
+    async def _wait(self) -> bool:
+        """Wait for the next round; say whether a change made it come early."""
+        try:
+            async with asyncio.timeout(max(self._next - asyncio.get_running_loop().time(), 0)):
+                await self._wake.wait()
+        except TimeoutError:
+            self._next = asyncio.get_running_loop().time() + self._every
+            return False
+        await asyncio.sleep(SETTLED)
+        self._wake.clear()
+        return True
+
+    async def _observe(self, organization: str, entry_id: str) -> None:
+        async with self._places:
+            try:
+                entry = await asyncio.to_thread(_read, self._store, organization, entry_id)
+                if entry and entry.previous:
+                    chain = await self._chain(entry)
+                    generation = await asyncio.to_thread(uses, entry, chain) if chain else None
+                    await self._write(entry, generation)
+            except Exception:
+                # One backend may not keep the others from being looked at.
+                log.exception("backend cannot be observed", organization=organization, entry=entry_id)
+
+    async def _write(self, entry: EndpointCertificate, generation: Generation | None) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(observe, self._store, entry, generation, self._now())
+            except StoreBusy as busy:
+                await asyncio.sleep(busy.seconds)
+            else:
+                return
+
+    async def _chain(self, entry: EndpointCertificate) -> Sequence[Certificate] | None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._look(entry.organization, entry.endpoint)
+        except Exception:
+            # What cannot be looked at has had its turn all the same.
+            log.exception("looking at a backend failed", organization=entry.organization, endpoint=entry.endpoint)
+            return None
+
+
+def _due(store: Store, *, unseen: bool) -> list[tuple[str, str]]:
+    with store.read() as session:
+        return endpoint_certificates.in_rotation(session, AT_MOST, unseen=unseen)
+
+
+def _read(store: Store, organization: str, entry_id: str) -> EndpointCertificate | None:
+    with store.read() as session:
+        return endpoint_certificates.with_id(session, organization, entry_id)

@@ -1,0 +1,65 @@
+"""
+Which of the certificates that a backend presents would make the gateway accept it, if it were imported.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.choices import Role, choices
+from holdfast.certificates.trust import TrustSet, indistinguishable, unique
+from holdfast.certificates.validity import Status, status_of
+from holdfast.gateway.failures.causes import Cause
+from holdfast.services.probing.faults import Fault
+from holdfast.services.probing.tested_trust import Terms
+
+# No certificate that is imported changes anything about these.
+_NOT_BY_IMPORT = {
+    Cause.REVOKED,
+    Cause.CRL_STALE,
+    Cause.NO_SUBJECT_ALT_NAME,
+    Cause.HOSTNAME_MISMATCH,
+    Cause.PIN_MISMATCH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A certificate to import: beside what is trusted, or *instead* of it, where that alone helps."""
+
+    role: Role
+    certificate: Certificate
+    instead: bool = False
+
+
+def possible_offers(
+    faults: Sequence[Fault], chain: Sequence[Certificate], terms: Terms, now: datetime
+) -> Iterator[tuple[Offer, TrustSet]]:
+    """
+    List what could be imported, best first, each with the trust that would follow; only the gateway knows if it helps.
+
+    Only what Holdfast would accept is listed: certificates that have not expired, and that gateways can tell from those
+    that are trusted.
+    """
+    if faults[0].cause in _NOT_BY_IMPORT or not terms.uses_imported or _is_over(chain[0], now):
+        return
+    for instead in (False, True) if terms.aliases else (False,):
+        kept = () if instead else terms.trust.anchors
+        for choice in choices(chain):
+            if not why_not_imported(choice.certificate, kept, now):
+                trust = replace(terms.trust, anchors=unique([*kept, choice.certificate]))
+                yield Offer(choice.kind, choice.certificate, instead), trust
+
+
+def why_not_imported(certificate: Certificate, anchors: Sequence[Certificate], now: datetime) -> str:
+    """Say why Holdfast would refuse to import *certificate* in addition to *anchors*; empty if it would not."""
+    if _is_over(certificate, now):
+        return "It can't be imported, because it has expired. Renew it at the backend."
+    if any(certificate in pair for pair in indistinguishable([*anchors, certificate])):
+        return "It can't be imported: gateways couldn't tell it from a trusted one of this name. Replace that one."
+    return ""
+
+
+def _is_over(certificate: Certificate, now: datetime) -> bool:
+    return status_of(certificate, now) is Status.EXPIRED

@@ -1,0 +1,289 @@
+"""
+Looking at a backend, and asking the gateway itself whether it would accept it, before anything is saved.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+from weakref import WeakValueDictionary
+
+import structlog
+
+from holdfast.apis.catalog.connection_settings import (
+    DEFAULT_CONNECTION,
+    ConnectionSettings,
+    Protocol,
+)
+from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.url import parse_url
+from holdfast.certificates.trust import TrustSet
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.failures.causes import Cause, cause_of
+from holdfast.gateway.probing.asking import Connection, NoAnswer
+from holdfast.gateway.probing.resources import Question, question
+from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
+from holdfast.gateway.resources.clusters import protocol_of
+from holdfast.network.addresses import (
+    EVERYWHERE,
+    AddressRefused,
+    Network,
+    NoAddress,
+    Resolver,
+    resolve,
+)
+from holdfast.network.backend import MOMENT, SECONDS, Obstacle, Presentation, Unseen, look
+from holdfast.services.access.principal import Principal
+from holdfast.services.errors import TooManyTests
+from holdfast.services.probing.acceptance import accept, needs_second_answer
+from holdfast.services.probing.advice import advise
+from holdfast.services.probing.offers import possible_offers
+from holdfast.services.probing.outcomes import Checked, Probed
+from holdfast.services.probing.tested_trust import Terms, read_https_endpoint
+from holdfast.services.probing.verdicts import (
+    UNCLEAR,
+    Verdict,
+    findings_about,
+    is_mended,
+    judge_certificates,
+    judge_connection,
+    judge_head,
+    judge_refusal,
+    refined,
+)
+from holdfast.services.publishing.embedded_gateway import EmbeddedGateway, QuestionRefused
+from holdfast.services.publishing.enforcement import Warming
+from holdfast.work.shares import Shares
+
+T = TypeVar("T")
+log = structlog.get_logger()
+AT_ONCE = 4
+AT_ONCE_OF_USER = 2
+PLACES = 20  # at once or waiting
+PLACES_OF_USER = 6
+WITHIN = 8.0  # seconds, once it has its turn
+RESOLVED_WITHIN = 2.5
+
+
+class Probes:
+    """
+    Looks at backends and asks the embedded gateway about them. Lives on one event loop.
+
+    What a question needs is at the gateways only while it is asked.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        gateway: str,
+        socket: Path,
+        warming: Warming,
+        networks: Sequence[Network] = EVERYWHERE,
+        *,
+        limits: BackendLimits = DEFAULT_LIMITS,
+        resolver: Resolver | None = None,
+        seconds: float = SECONDS,
+        rejects_http2: Callable[[str, Endpoint], None] = lambda *_: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """
+        *gateway* is the id of the one that listens on *socket*; *limits* are those of traffic; *seconds* is how long a
+        backend is looked at.
+
+        *rejects_http2* is called, in a thread, with organization and endpoint for a backend that answers a check over
+        HTTP/1.1 only, though it agreed on HTTP/2.
+        """
+        self._gateway = EmbeddedGateway(cache, gateway, socket, warming)
+        self._networks = networks
+        self._limits = limits
+        self._resolver = resolver
+        self._seconds = seconds
+        self._rejects_http2 = rejects_http2
+        self._now = now
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()  # by account
+        self._places = Shares(PLACES, PLACES_OF_USER)
+        # Threads of its own, also for looks that were given up: slow backends must not take those of everything else.
+        self._threads = ThreadPoolExecutor(2 * AT_ONCE, "probe")
+
+    async def probe(self, who: Principal, endpoint: str, terms: Terms) -> Probed:
+        """
+        Look at the backend of *endpoint* and ask the gateway whether it would accept it on these *terms*.
+
+        Raises:
+            InvalidField: It is no https URL, or its addresses may not be connected to.
+            TooManyTests: Too many wait for their turn.
+        """
+        target = read_https_endpoint(endpoint)
+        async with self._turn(who):
+            end = asyncio.get_running_loop().time() + WITHIN
+            addresses = await self._resolve(target)
+            if isinstance(addresses, Unseen):
+                unknown = Verdict(False, Cause.DNS_FAILURE, addresses.text, "none")
+                return Probed(target, addresses, unknown, (), accept(unknown, None, addresses, terms))
+            asked = question(_new_name(), target, terms.trust, addresses, terms.client, self._limits)
+            looking = asyncio.ensure_future(self._look(addresses, target, asked.server_name))
+            try:
+                judge = partial(judge_connection, looking=looking, presents=terms.client is not None)
+                verdict = await self._ask_until(end, asked, judge)
+                presented = await looking
+                without = None
+                if needs_second_answer(verdict, terms):
+                    rest = question(_new_name(), target, terms.without_upload, addresses, terms.client, self._limits)
+                    without = await self._ask_until(end, rest, judge)
+            finally:
+                looking.cancel()
+            verdict = await self._refine(end, verdict, presented, target, terms, addresses)
+            acceptance = await self._in_thread(partial(accept, verdict, without, presented, terms))
+            log.info("backend tested", organization=who.organization, user=who.user, origin=str(target.origin))
+            findings = findings_about(presented, terms.trust, self._now())
+            return Probed(target, presented, verdict, findings, acceptance)
+
+    async def fetch(self, who: Principal, endpoint: str, trust: TrustSet) -> Presentation | Unseen:
+        """
+        Look at the backend of *endpoint* without judging it; *trust* says which server name it is asked for.
+
+        Raises:
+            InvalidField: It is no https URL, or its addresses may not be connected to.
+            TooManyTests: Too many wait for their turn.
+        """
+        target = read_https_endpoint(endpoint)
+        async with self._turn(who):
+            addresses = await self._resolve(target)
+            if isinstance(addresses, Unseen):
+                return addresses
+            log.info("backend looked at", organization=who.organization, user=who.user, origin=str(target.origin))
+            return await self._look(addresses, target, trust.server_name)
+
+    async def check(
+        self, who: Principal, endpoint: str, terms: Terms | None, connection: ConnectionSettings = DEFAULT_CONNECTION
+    ) -> Checked:
+        """
+        Let the gateway send one HEAD request to the backend of *endpoint* on these *terms*, None exactly for http.
+
+        It goes over the protocol of traffic, as *connection* says. Where that is automatic and the backend rejects
+        HTTP/2, it is sent again over HTTP/1.1. Redirects are not followed, and nothing but the status is read.
+
+        Raises:
+            InvalidField: It is no URL of an endpoint, or its addresses may not be connected to.
+            TooManyTests: Too many wait for their turn.
+        """
+        target = replace(parse_endpoint(endpoint), connection=connection)
+        async with self._turn(who):
+            end = asyncio.get_running_loop().time() + WITHIN
+            addresses = await self._resolve(target)
+            if isinstance(addresses, Unseen):
+                return Checked(target, 0, Verdict(False, Cause.DNS_FAILURE, addresses.text, "none"))
+            answer = await self._head(end, target, terms, addresses)
+            rejects_http2 = False
+            if isinstance(answer, Verdict) and answer.over_http2 and protocol_of(target) is Protocol.AUTO:
+                older = replace(target, connection=replace(connection, protocol=Protocol.HTTP1))
+                again = await self._head(end, older, terms, addresses)
+                if not isinstance(again, Verdict):
+                    # A backend that was just starting fails once; one that rejects HTTP/2 does so again.
+                    answer = await self._head(end, target, terms, addresses)
+                if not isinstance(again, Verdict) and isinstance(answer, Verdict):
+                    await asyncio.to_thread(self._rejects_http2, who.organization, target)
+                    answer, rejects_http2 = again, True
+            log.info("endpoint checked", organization=who.organization, user=who.user, origin=str(target.origin))
+            if not isinstance(answer, Verdict):
+                return Checked(target, answer, rejects_http2=rejects_http2)
+            if terms and answer.cause in UNCLEAR:
+                presented = await self._look(addresses, target, terms.trust.server_name)
+                answer = await self._refine(end, answer, presented, target, terms, addresses)
+            return Checked(target, 0, answer)
+
+    async def _head(self, end: float, target: Endpoint, terms: Terms | None, addresses: Sequence[str]) -> int | Verdict:
+        """Send one HEAD request and give its status, or why there is none until *end* (of the event loop's clock)."""
+        trust, client = (terms.trust, terms.client) if terms else (None, None)
+        asked = question(_new_name(), target, trust, addresses, client, self._limits)
+        try:
+            async with asyncio.timeout_at(end - MOMENT):
+                answer = await self._gateway.head(asked, parse_url(target.url).path or "/")
+        except TimeoutError:
+            return Verdict(False, Cause.TIMEOUT)
+        except (QuestionRefused, NoAnswer) as error:
+            return _unasked(error)
+        if answer.status:
+            return answer.status
+        if verdict := judge_head(answer):
+            return verdict
+        # There was no connection, and only an answer to CONNECT says why.
+        return await self._ask_until(end, asked, partial(judge_refusal, presents=client is not None))
+
+    @asynccontextmanager
+    async def _turn(self, who: Principal) -> AsyncIterator[None]:
+        if not self._places.take(who.account):
+            raise TooManyTests
+        try:
+            of_user = self._turns_of.setdefault(who.account, asyncio.Semaphore(AT_ONCE_OF_USER))
+            async with of_user, self._turns:
+                yield
+        finally:
+            self._places.give_back(who.account)
+
+    async def _resolve(self, target: Endpoint) -> list[str] | Unseen:
+        found = partial(resolve, target.origin.host, self._networks, RESOLVED_WITHIN, self._resolver)
+        try:
+            return await self._in_thread(found)
+        except NoAddress as error:
+            return Unseen(Obstacle.DNS, str(error))
+        except AddressRefused as error:
+            message = f"Holdfast is not allowed to test {target.origin.host}; HOLDFAST_PROBE_NETWORKS says what it may."
+            raise InvalidField("endpoint", message) from error
+
+    async def _look(self, addresses: Sequence[str], target: Endpoint, server_name: str) -> Presentation | Unseen:
+        looking = partial(look, addresses, target.origin.port, server_name, self._seconds)
+        return await self._in_thread(looking)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def _refine(
+        self,
+        end: float,
+        verdict: Verdict,
+        presented: Presentation | Unseen,
+        target: Endpoint,
+        terms: Terms,
+        addresses: Sequence[str],
+    ) -> Verdict:
+        """Say all that is wrong with what is *presented*, and what helps, as far as the gateway can be asked."""
+        now, presents = self._now(), terms.client is not None
+        verdict = await self._in_thread(partial(refined, verdict, presented, terms.trust, now, presents=presents))
+        if not verdict.faults or isinstance(presented, Unseen):
+            return verdict
+        offer, asked_all = None, True
+        for possible, trust in possible_offers(verdict.faults, presented.chain, terms, now):
+            asked = question(_new_name(), target, trust, addresses, terms.client, self._limits)
+            answer = await self._ask_until(end, asked, partial(judge_certificates, presents=presents))
+            if is_mended(answer, verdict.faults):
+                offer = possible
+                break
+            asked_all = asked_all and answer.by == "gateway"
+        advice = advise(verdict.faults, presented.chain, terms, offer, asked=asked_all)
+        return replace(verdict, offer=offer, advice=advice)
+
+    async def _ask_until(self, end: float, asked: Question, judge: Callable[[Connection], Awaitable[T]]) -> T | Verdict:
+        try:
+            async with asyncio.timeout_at(end):
+                return await self._gateway.ask(asked, judge)
+        except (QuestionRefused, NoAnswer, TimeoutError) as error:
+            return _unasked(error)
+
+
+def _unasked(error: Exception) -> Verdict:
+    if isinstance(error, QuestionRefused):
+        return Verdict(False, cause_of(str(error)), str(error))
+    return Verdict(False, None, str(error) or "The gateway did not answer in time.", "none")
+
+
+def _new_name() -> str:
+    return f"probe/{secrets.token_hex(8)}"

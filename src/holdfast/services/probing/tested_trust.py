@@ -1,0 +1,183 @@
+"""
+On which terms a backend is tested: what would be trusted if an upload were saved, and what the gateway presents.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.identities.gateway_identity import ClientIdentity
+from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
+from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings, trust_by
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.trust import TrustSet
+from holdfast.services.access.permissions import Permission
+from holdfast.services.access.principal import Principal
+from holdfast.services.errors import Conflict, NotFound
+from holdfast.services.identities.unsealing import identity_of
+from holdfast.services.trust import admission
+from holdfast.services.trust.opening import open_upload
+from holdfast.store.database import Store
+from holdfast.store.sealing import CannotUnseal, Sealing, UnusableSealingKey
+from holdfast.store.trust import endpoint_certificates, trust_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Certificates that an alias trusts, whatever comes of an upload."""
+
+    alias: str
+    certificates: tuple[Certificate, ...]
+    is_previous: bool = False  # they are those before, kept while a backend changes
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """
+    Whom the gateway believes, and who it says it is.
+
+    *aliases* are those of what is imported now, unless a change of that is tested; imported certificates aren't used
+    where the trust settings trust public authorities only.
+    """
+
+    trust: TrustSet
+    client: ClientIdentity | None = None
+    with_upload: bool = False
+    stored: tuple[Stored, ...] = ()  # what is trusted besides an upload
+    without_upload: TrustSet | None = None  # the rest of *trust*; None: nothing else is trusted
+    ended: tuple[Certificate, ...] = ()  # what is trusted now, and no more after the change
+    aliases: tuple[str, ...] = ()
+    uses_imported: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """
+    What isn't saved yet: the file *data* to add, or to replace what is under *instead_of*; *keep* that, too.
+
+    Without *data*, *instead_of* is as good as deleted.
+    """
+
+    data: bytes | None = None
+    password: str | None = None
+    instead_of: str | None = None
+    keep: bool = False
+
+
+UNCHANGED = Change()
+
+
+def terms_to_test(
+    store: Store, sealing: Sealing, who: Principal, endpoint: str, now: datetime, change: Change = UNCHANGED
+) -> Terms:
+    """
+    Make the terms of what is trusted for the origin of *endpoint* once *change* is saved.
+
+    Raises:
+        InvalidField: *endpoint* is no https URL, the alias is for another origin, or there is nothing to keep.
+        NotFound: There is no such alias.
+        Conflict: What is trusted now cannot be read.
+        CertificateError, CertificateExpired, IndistinguishableCertificates: The change could not be saved.
+    """
+    who.require(Permission.TEST_ENDPOINTS)
+    target = read_https_endpoint(endpoint)
+    if change.keep and not (change.instead_of and change.data is not None):
+        raise InvalidField("keepPrevious", "Nothing is replaced. Send the alias and the certificate that replaces it.")
+    uploaded = open_upload(who, change.data, change.password).certificates if change.data is not None else ()
+    origin = str(target.origin)
+    with store.read() as session:
+        try:
+            entries = endpoint_certificates.of_origins(session, who.organization, [origin])
+            decided = trust_settings.of_origins(session, who.organization, [origin])
+            identity = identity_of(session, sealing, who.organization, target.origin)
+        except (ValueError, CannotUnseal, UnusableSealingKey) as error:
+            message = f"What is trusted for {origin}, or presented to it, cannot be read. Import it again."
+            raise Conflict("endpoint", message) from error
+        before = _replaced(session, who, entries, change.instead_of, origin)
+        after = None
+        if uploaded:
+            after = _saved(who, target, before, uploaded, now, keep=change.keep)
+            admission.refuse_expired(uploaded, now)
+            admission.refuse_indistinguishable(session, after)
+    settings = decided.get(origin) or TrustSettings(who.organization, origin)
+    stored = _stored([entry for entry in entries if entry != before], after)
+    rest = [certificate for each in stored for certificate in each.certificates]
+    make = partial(trust_by, settings, reference=target.origin.reference, now=now)
+    trust = make([*uploaded, *rest])
+    return Terms(
+        trust,
+        identity,
+        with_upload=bool(uploaded),
+        stored=stored,
+        without_upload=make(rest) if rest or settings.anchors is not AnchorMode.IMPORTED else None,
+        ended=tuple(each for each in before.trusted if each not in trust.anchors) if before else (),
+        aliases=tuple(entry.alias for entry in entries) if change == UNCHANGED else (),
+        uses_imported=settings.anchors is not AnchorMode.PUBLIC,
+    )
+
+
+def _replaced(
+    session: Session, who: Principal, entries: Sequence[EndpointCertificate], alias: str | None, origin: str
+) -> EndpointCertificate | None:
+    """Find what is under *alias* among the *entries* of *origin*; raises as `terms_to_test`."""
+    if not alias:
+        return None
+    for entry in entries:
+        if entry.alias == alias:
+            return entry
+    elsewhere = endpoint_certificates.get(session, who.organization, alias)
+    if elsewhere is None:
+        raise NotFound("endpoint certificate", alias)
+    raise InvalidField("alias", f"{alias} is for {elsewhere.origin}, not for {origin}.")
+
+
+def _saved(
+    who: Principal,
+    target: Endpoint,
+    before: EndpointCertificate | None,
+    uploaded: tuple[Certificate, ...],
+    now: datetime,
+    *,
+    keep: bool,
+) -> EndpointCertificate:
+    """Make what would be stored."""
+    if before:
+        return before.replaced_by(uploaded, now, keep=keep)
+    return admission.new_entry(who.organization, "", target, uploaded, now)
+
+
+def _stored(others: Sequence[EndpointCertificate], after: EndpointCertificate | None) -> tuple[Stored, ...]:
+    """Find what is trusted besides the current certificates of *after*."""
+    kept = [Stored(each.alias, each.previous, is_previous=True) for each in [*others, *([after] if after else [])]]
+    return tuple(
+        each for each in [*(Stored(each.alias, each.certificates) for each in others), *kept] if each.certificates
+    )
+
+
+def terms_to_call(store: Store, sealing: Sealing, who: Principal, endpoint: str, now: datetime) -> Terms | None:
+    """
+    Make the terms of what is trusted now for the origin of *endpoint*; an http endpoint has none.
+
+    Raises:
+        InvalidField: *endpoint* is no URL of an endpoint.
+        Conflict: What is trusted now cannot be read.
+    """
+    who.require(Permission.TEST_ENDPOINTS)
+    if not parse_endpoint(endpoint).origin.is_secure:
+        return None
+    return terms_to_test(store, sealing, who, endpoint, now)
+
+
+def read_https_endpoint(url: str) -> Endpoint:
+    """Read the URL of an endpoint that can be tested. Raises InvalidField."""
+    endpoint = parse_endpoint(url)
+    if not endpoint.origin.is_secure:
+        raise InvalidField(
+            "endpoint", "Only an https endpoint can be tested. Write it like https://backend.example:8443."
+        )
+    return endpoint

@@ -1,0 +1,170 @@
+"""
+What the gateway's answer about a backend means.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from holdfast.certificates.findings.examination import Finding, examine_presented
+from holdfast.certificates.trust import TrustSet
+from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause, cause_of
+from holdfast.gateway.failures.explanations import Explanation, explain
+from holdfast.gateway.probing.asking import Answer, Connection, HeadAnswer
+from holdfast.network.backend import MOMENT, Presentation, Unseen
+from holdfast.services.probing.faults import AFTER_THE_PATH, Fault, find_faults
+from holdfast.services.probing.offers import Offer
+
+ENDED = "connection closed after the handshake"
+# What the backend presents may tell more.
+UNCLEAR = {*CERTIFICATE_CAUSES, Cause.CLOSED_BEFORE_RESPONSE, Cause.OTHER}
+_ASK_FOR_CHAIN = "Ask the backend's owner to send a correct chain."
+_NOT_ABOUT_TRUST = {
+    Cause.CONNECTION_REFUSED,
+    Cause.DNS_FAILURE,
+    Cause.TIMEOUT,
+    Cause.NOT_TLS,
+    Cause.CLOSED_BEFORE_RESPONSE,
+    Cause.TRUST_NOT_READY,
+    Cause.OTHER,
+}
+_TIMED_OUT, _WITHOUT_HOST = {"UT", "SI", "DPE"}, {"UH", "DF"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the gateway accepts a backend; by "none" when no gateway said anything, and then nothing is known."""
+
+    accepted: bool
+    cause: Cause | None = None
+    reason: str = ""  # in the words of the gateway
+    by: Literal["gateway", "none"] = "gateway"
+    address: str = ""  # that the gateway connected to, with port; empty where it did not
+    tls_version: str = ""
+    cipher: str = ""
+    fingerprint: str = ""  # SHA-256 of the certificate that the gateway verified; empty: it does not say
+    over_http2: bool = False  # the request that the backend did not answer
+    told: Cause | None = None  # by the gateway's words alone
+    faults: tuple[Fault, ...] = ()  # of the certificates, where they were seen; the first is the cause
+    offer: Offer | None = None  # what helps if it is imported
+    advice: Explanation | None = None  # with what the backend presents
+
+    @property
+    def is_about_trust(self) -> bool:
+        """Whether a gateway has judged the certificates that it saw."""
+        return self.by == "gateway" and self.cause not in _NOT_ABOUT_TRUST
+
+    @property
+    def explanation(self) -> Explanation:
+        """What it means and what to do."""
+        if self.advice:
+            return self.advice
+        if self.accepted:
+            return Explanation("The gateway accepts this backend.", "")
+        if self.cause is None:
+            return Explanation(
+                "No gateway answered, so it is not known whether this backend is accepted.", "Try again."
+            )
+        return explain(self.cause, self.reason)
+
+
+async def judge_connection(
+    made: Connection, looking: "asyncio.Future[Presentation | Unseen]", *, presents: bool
+) -> Verdict:
+    """Say what the gateway makes of a backend that is being looked at; *presents*: it has a client certificate."""
+    answer = made.answer
+    if not answer.connected:
+        return _refusal(answer, presents=presents)
+    presented = await asyncio.shield(looking)
+    asks = isinstance(presented, Presentation) and presented.asks_for_certificate
+    if (asks or isinstance(presented, Unseen)) and await made.ends_within(MOMENT):
+        return Verdict(False, _objection(presented, presents=presents), ENDED)
+    return Verdict(
+        True,
+        address=answer.address,
+        tls_version=answer.tls_version,
+        cipher=answer.cipher,
+        fingerprint=answer.fingerprint,
+    )
+
+
+async def judge_refusal(made: Connection, *, presents: bool) -> Verdict:
+    """Say why the gateway makes no connection, or that the backend ended the one before."""
+    if made.answer.connected:
+        return Verdict(False, Cause.CLOSED_BEFORE_RESPONSE, ENDED)
+    return _refusal(made.answer, presents=presents)
+
+
+async def judge_certificates(made: Connection, *, presents: bool) -> Verdict:
+    """Say whether the gateway accepts the certificates of a backend, whatever that says after the handshake."""
+    return Verdict(True) if made.answer.connected else _refusal(made.answer, presents=presents)
+
+
+def judge_head(answer: HeadAnswer) -> Verdict | None:
+    """Say why a backend gave no status after the connection was made; None where the connection itself failed."""
+    if answer.flags & _TIMED_OUT:
+        return Verdict(False, Cause.TIMEOUT)
+    over_http2 = "HTTP/2" in answer.flags
+    if "UPE" in answer.flags:
+        return Verdict(False, Cause.NOT_HTTP, over_http2=over_http2)
+    if answer.flags & {"UC", "UR"}:
+        return Verdict(False, Cause.CLOSED_BEFORE_RESPONSE, ENDED, over_http2=over_http2)
+    return None
+
+
+def _refusal(answer: Answer, *, presents: bool) -> Verdict:
+    return Verdict(False, _cause(answer, presents=presents), answer.reason or answer.flags)
+
+
+def _objection(presented: Presentation | Unseen, *, presents: bool) -> Cause:
+    """Say why a backend ended a connection that the gateway had accepted: in TLS 1.3 it says so after the handshake."""
+    if isinstance(presented, Unseen) or not presented.asks_for_certificate:
+        return Cause.CLOSED_BEFORE_RESPONSE
+    return Cause.CLIENT_CERTIFICATE_REJECTED if presents else Cause.CLIENT_CERTIFICATE_REQUIRED
+
+
+def _cause(answer: Answer, *, presents: bool) -> Cause:
+    flags = set(answer.flags.split(","))
+    return cause_of(
+        answer.reason,
+        timed_out=bool(flags & _TIMED_OUT),
+        without_host=bool(flags & _WITHOUT_HOST),
+        client_certificate=presents,
+    )
+
+
+def refined(
+    verdict: Verdict, presented: Presentation | Unseen, trust: TrustSet, now: datetime, *, presents: bool
+) -> Verdict:
+    """
+    Say more than the gateway's words do, by what the backend presents.
+
+    All faults of its certificates are found, a missing intermediate is told from an unknown issuer, and an objection to
+    the client certificate from other ends.
+    """
+    verdict = replace(verdict, told=verdict.cause)
+    is_seen = isinstance(presented, Presentation) and bool(presented.presented.unreadable)
+    if verdict.cause is Cause.UNREADABLE_CERTIFICATE and is_seen:
+        # Which certificate it is has been found out, so nobody is asked to.
+        return replace(verdict, advice=Explanation(verdict.explanation.sentence, _ASK_FOR_CHAIN))
+    if verdict.cause is Cause.CLOSED_BEFORE_RESPONSE and verdict.reason == ENDED:
+        return replace(verdict, cause=_objection(presented, presents=presents))
+    if verdict.cause not in CERTIFICATE_CAUSES or isinstance(presented, Unseen) or not presented.chain:
+        return verdict
+    faults = find_faults(verdict.cause, presented.chain, trust, now)
+    return replace(verdict, cause=faults[0].cause, faults=faults)
+
+
+def is_mended(verdict: Verdict, faults: Sequence[Fault]) -> bool:
+    """Say whether the first of *faults* is gone by *verdict*, and nothing is left but what was there before."""
+    left = {fault.cause for fault in faults[1:]} & AFTER_THE_PATH
+    return verdict.accepted or verdict.cause in left
+
+
+def findings_about(presented: Presentation | Unseen, trust: TrustSet, now: datetime) -> tuple[Finding, ...]:
+    """Judge what a backend presents, for the names that it is asked for."""
+    if isinstance(presented, Unseen):
+        return ()
+    return tuple(examine_presented(presented.chain, trust.accepted_names, now))

@@ -1,0 +1,144 @@
+"""
+The publisher: woken by change rows, it rebuilds what changed, nothing else, and hands it to the gateways.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+
+import structlog
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.certificates.formats.credentials import Credential
+from holdfast.gateway.discovery.cache import Cache, ResourceKey
+from holdfast.gateway.resources.apis import ApiResources, build_api
+from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
+from holdfast.gateway.resources.downstream import gateway_secret
+from holdfast.gateway.resources.listeners import listener
+from holdfast.gateway.resources.resource import CLUSTER, Resource
+from holdfast.gateway.resources.scopes import Scopes
+from holdfast.network.addresses import Network
+from holdfast.services.background import wake_on_write
+from holdfast.services.publishing.enforcement import Enforcements
+from holdfast.services.publishing.snapshot import ApiKey, Snapshot, read_changed, read_everything
+from holdfast.store.database import Store
+from holdfast.store.sealing import Sealing
+
+log = structlog.get_logger()
+DRAIN = 60.0  # seconds that a cluster or secret stays after the last route to it went: requests in flight finish
+
+Addresses = Sequence[tuple[str, int]]
+NOWHERE: Mapping[Environment, Addresses] = MappingProxyType({})
+
+
+class Publisher:
+    """Keeps the cache equal to what the database says. Lives on one event loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        cache: Cache,
+        enforcements: Enforcements,
+        listeners: Mapping[Environment, Addresses],
+        drain: float = DRAIN,
+        *,
+        sealing: Sealing,
+        tls_listeners: Mapping[Environment, Addresses] = NOWHERE,
+        limits: BackendLimits = DEFAULT_LIMITS,
+        trusted_proxies: Sequence[Network] = (),
+    ) -> None:
+        """
+        *listeners* speak http, *tls_listeners* https once it is said what they present.
+
+        What *trusted_proxies* say about their callers is believed.
+        """
+        self._store = store
+        self._sealing = sealing
+        self._cache = cache
+        self._enforcements = enforcements
+        self._listeners = listeners
+        self._tls_listeners = tls_listeners
+        self._listener = partial(listener, limits=limits, trusted_proxies=trusted_proxies)
+        self._drain = drain
+        self._limits = limits
+        self._scopes = Scopes()
+        self._built: dict[ApiKey, ApiResources] = {}
+        self._users: Counter[ResourceKey] = Counter()  # how many APIs need a cluster or secret
+        self._due: dict[ResourceKey, float] = {}  # when one that no API needs may go
+        self._sequence = 0
+        self._wake = wake_on_write(store)
+
+    async def begin(self) -> None:
+        """Publish everything once."""
+        everything = await asyncio.to_thread(read_everything, self._store, self._sealing)
+        fixed = [self._listener(environment, addresses) for environment, addresses in self._listeners.items()]
+        self._take(everything, fixed)
+
+    def present(self, credential: Credential) -> None:
+        """Let gateways present *credential* to callers, on connections that are new."""
+        every = [
+            self._listener(environment, addresses, tls=True) for environment, addresses in self._tls_listeners.items()
+        ]
+        self._cache.apply([gateway_secret(credential), *every])
+
+    async def follow(self) -> None:
+        """Publish what has changed since, again and again, until cancelled."""
+        while True:
+            self._wake.clear()
+            changed = await asyncio.to_thread(read_changed, self._store, self._sealing, self._sequence)
+            self._take(changed)
+            await self._wake.wait()
+
+    def _take(self, snapshot: Snapshot, fixed: Iterable[Resource] = ()) -> None:
+        """Build the APIs of *snapshot* and give the gateways, in one step, all that came of it."""
+        upserts = list(fixed)
+        old = {key: self._built[key] for key in snapshot.apis if key in self._built}
+        for key, api in snapshot.apis.items():
+            before = old.get(key)
+            self._built.pop(key, None)
+            after = _build(api, snapshot, self._limits) if api else None
+            if after and after.clusters:
+                self._built[key] = after
+                upserts += after.all
+                self._users.update((r.type_url, r.name) for r in after.all)
+            if before:
+                self._users.subtract((r.type_url, r.name) for r in before.all)
+                self._retire_later([(r.type_url, r.name) for r in before.all])
+            self._scopes.replace(key, before, after)
+        routes, routeless = self._scopes.take_changes()
+        self._sequence = snapshot.sequence
+        self._enforcements.rebuilt(snapshot, old, self._built)
+        self._cache.apply(upserts + routes, routeless)
+        self._cache.tell_observers()
+        log.info("published", apis=len(snapshot.apis), resources=len(upserts), sequence=snapshot.sequence)
+
+    def _retire_later(self, keys: list[ResourceKey]) -> None:
+        unused = [key for key in keys if self._users[key] <= 0]
+        if unused:
+            loop = asyncio.get_running_loop()
+            due = loop.time() + self._drain
+            self._due.update(dict.fromkeys(unused, due))
+            loop.call_at(due, self._retire, unused, due)
+
+    def _retire(self, keys: list[ResourceKey], due: float) -> None:
+        # What was needed again in between has another time, or users.
+        unused = [key for key in keys if self._users[key] <= 0 and self._due.get(key) == due]
+        # Envoy lets go of a secret when the cluster that names it goes, so both can go in one step.
+        for key in unused:
+            del self._users[key], self._due[key]
+        self._cache.apply([], unused)
+        log.info("retired", clusters=sum(key[0] == CLUSTER for key in unused))
+
+
+def _build(api: Api, snapshot: Snapshot, limits: BackendLimits) -> ApiResources | None:
+    try:
+        org = api.organization
+        callers = snapshot.callers.get((org, api.id), frozenset())
+        return build_api(api, snapshot.trust.get(org, {}), snapshot.clients.get(org, {}), callers, limits)
+    except Exception:
+        # One API that cannot be built is not served, which is safe; all others go on.
+        log.exception("API cannot be built", api=api.id, organization=api.organization)
+        return None

@@ -1,0 +1,226 @@
+"""
+Whether a change of trust is in force: only when every connected gateway has said so.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS
+from holdfast.gateway.discovery.cache import Cache, Gateway, ResourceKey
+from holdfast.gateway.resources.apis import ApiResources
+from holdfast.gateway.resources.resource import CLUSTER, ROUTES
+from holdfast.gateway.resources.routes import scope_name
+from holdfast.services.publishing.snapshot import ApiKey, Snapshot
+from holdfast.store import journal
+from holdfast.store.database import Store
+from holdfast.store.journal import Change
+
+OriginKey = tuple[str, str]  # organization, origin; or the id of an API whose callers need a certificate
+Warming = Callable[[], Awaitable[Collection[str] | None]]
+FIRST_LOOK, LONGEST_LOOK = 0.002, 0.2  # seconds between looks at clusters that are still warming
+
+
+class Progress(StrEnum):
+    """How far the trust of an origin has come."""
+
+    NOT_SERVED = "not served"
+    NO_GATEWAY = "no gateway"
+    WAITING = "waiting"
+    REFUSED = "refused"
+    ENFORCED = "enforced"
+    UNVERIFIED = "unverified"  # it is in force that nothing is verified
+
+
+@dataclass(frozen=True, slots=True)
+class Enforcement:
+    """
+    The state of an origin's trust at the gateways.
+
+    *milliseconds* is the time from the last change to its enforcement, None when this process did not see it.
+    """
+
+    progress: Progress
+    gateways: int = 0
+    enforced_on: int = 0
+    milliseconds: int | None = None
+    reason: str = ""
+
+    def __str__(self) -> str:
+        gateways = f"{self.gateways} gateway{'' if self.gateways == 1 else 's'}"
+        match self.progress:
+            case Progress.NOT_SERVED:
+                return "Takes effect when the API is published"
+            case Progress.NO_GATEWAY:
+                return "Waiting for gateways: none is connected"
+            case Progress.WAITING:
+                counted = f" ({self.enforced_on} of {self.gateways})" if self.gateways > 1 else ""
+                return f"Waiting for gateways{counted}"
+            case Progress.REFUSED:
+                return f"Refused by a gateway: {self.reason}"
+            case Progress.ENFORCED:
+                took = "" if self.milliseconds is None else f" ({self.milliseconds} ms)"
+                return f"Enforced on {gateways}{took}"
+            case Progress.UNVERIFIED:
+                return f"Verification is off on {gateways}"
+
+
+@dataclass(slots=True)
+class _Change:
+    """The last change of an origin's trust; *milliseconds* is None while it is on its way."""
+
+    at: datetime
+    milliseconds: int | None = None
+
+
+class Enforcements:
+    """Knows, for each origin, which resources its trust is made of, and who has put them in force."""
+
+    def __init__(
+        self,
+        store: Store,
+        cache: Cache,
+        warming: Mapping[str, Warming],
+        on_enforced: Callable[[str, str, datetime], None] = lambda *_: None,
+    ) -> None:
+        """*warming* tells for a gateway's id the clusters whose old versions still serve; None when it cannot."""
+        self._store = store
+        self._cache = cache
+        self._warming = warming
+        self._on_enforced = on_enforced  # of an API, by organization and id
+        self._sequence = 0
+        self._parts: dict[OriginKey, dict[ApiKey, frozenset[ResourceKey]]] = {}
+        self._changes: dict[OriginKey, _Change] = {}
+        self._pending: set[OriginKey] = set()
+        self._unverified: set[OriginKey] = set()
+
+    async def follow(self) -> None:
+        """Follow what gateways acknowledge, until cancelled."""
+        observer = self._cache.observe()
+        look = FIRST_LOOK
+        try:
+            while True:
+                observer.clear()
+                acknowledged = [origin for origin in self._pending if self._everywhere(origin)]
+                settled = await self._without_warming(acknowledged)
+                self._settle(settled)
+                look = FIRST_LOOK if len(settled) == len(acknowledged) else min(look * 2, LONGEST_LOOK)
+                if len(settled) < len(acknowledged):
+                    asyncio.get_running_loop().call_later(look, observer.set)
+                await observer.wait()
+        finally:
+            self._cache.stop_observing(observer)
+
+    def rebuilt(
+        self, snapshot: Snapshot, before: Mapping[ApiKey, ApiResources], after: Mapping[ApiKey, ApiResources]
+    ) -> None:
+        """Take in what the publisher is about to send: the resources of the APIs in *snapshot*."""
+        for api in snapshot.apis:
+            for origin in before[api].by_origin if api in before else ():
+                parts = dict(self._parts.pop((api[0], origin), {}))
+                parts.pop(api, None)
+                if parts:
+                    self._parts[api[0], origin] = parts
+            for origin, keys in after[api].by_origin.items() if api in after else ():
+                self._parts[api[0], origin] = self._parts.get((api[0], origin), {}) | {api: keys}
+        for organization, sets in snapshot.trust.items():
+            every = {(organization, str(origin)): trust.unverified_until is not None for origin, trust in sets.items()}
+            self._unverified = (self._unverified - every.keys()) | {origin for origin, off in every.items() if off}
+        for change in snapshot.changes:
+            for origin in _origins(change, before, after):
+                self._changes[change.organization, origin] = _Change(change.at)
+                self._pending.add((change.organization, origin))
+        self._sequence = snapshot.sequence
+
+    def of_origins(self, organization: str, origins: Collection[str]) -> dict[str, Enforcement]:
+        """
+        Say for each origin whether its trust, as the database has it now, is in force at every connected gateway.
+
+        The id of an API that requires certificates of its callers stands for who may call it.
+        """
+        with self._store.read() as session:
+            behind = journal.last_change(session) > self._sequence
+        return {origin: self._of((organization, origin), behind=behind) for origin in origins}
+
+    def of_path(self, path: str) -> Enforcement:
+        """Say whether every connected gateway routes what is below *path* as the database has it now, or not at all."""
+        with self._store.read() as session:
+            behind = journal.last_change(session) > self._sequence
+        gateways = self._cache.gateways
+        keys = [(ROUTES, scope_name(environment, path.split("/")[1])) for environment in ENVIRONMENTS]
+        follow = [each for each in gateways if not behind and all(self._follows(each, key) for key in keys)]
+        refused = [reason for each in gateways for key in keys if (reason := self._refused(each, key))]
+        if not gateways:
+            return Enforcement(Progress.NO_GATEWAY)
+        if refused:
+            return Enforcement(Progress.REFUSED, len(gateways), len(follow), reason=refused[0])
+        progress = Progress.ENFORCED if len(follow) == len(gateways) else Progress.WAITING
+        return Enforcement(progress, len(gateways), len(follow))
+
+    def _follows(self, gateway: Gateway, key: ResourceKey) -> bool:
+        version = self._version(key)
+        return gateway.has(key, version) if version else key not in gateway.acknowledged
+
+    def _of(self, origin: OriginKey, *, behind: bool) -> Enforcement:
+        keys, gateways, change = self._keys(origin), self._cache.gateways, self._changes.get(origin)
+        has = [gateway for gateway in gateways if self._acknowledged(gateway, keys)]
+        refused = [reason for gateway in gateways for key in keys if (reason := self._refused(gateway, key))]
+        if not keys and not behind:
+            return Enforcement(Progress.NOT_SERVED)
+        if not gateways:
+            return Enforcement(Progress.NO_GATEWAY)
+        if refused:
+            return Enforcement(Progress.REFUSED, len(gateways), len(has), reason=refused[0])
+        if behind or origin in self._pending or len(has) < len(gateways):
+            return Enforcement(Progress.WAITING, len(gateways), 0 if behind else len(has))
+        progress = Progress.UNVERIFIED if origin in self._unverified else Progress.ENFORCED
+        return Enforcement(progress, len(gateways), len(has), change.milliseconds if change else None)
+
+    def _keys(self, origin: OriginKey) -> frozenset[ResourceKey]:
+        return frozenset().union(*self._parts.get(origin, {}).values())
+
+    def _acknowledged(self, gateway: Gateway, keys: Iterable[ResourceKey]) -> bool:
+        return all((version := self._version(key)) and gateway.has(key, version) for key in keys)
+
+    def _refused(self, gateway: Gateway, key: ResourceKey) -> str | None:
+        rejection = gateway.rejected.get(key)
+        return rejection.message if rejection and rejection.version == self._version(key) else None
+
+    def _version(self, key: ResourceKey) -> str | None:
+        resource = self._cache.get(*key)
+        return resource.version if resource else None
+
+    def _everywhere(self, origin: OriginKey) -> bool:
+        gateways, keys = self._cache.gateways, self._keys(origin)
+        return not keys or (bool(gateways) and all(self._acknowledged(gateway, keys) for gateway in gateways))
+
+    async def _without_warming(self, origins: Collection[OriginKey]) -> list[OriginKey]:
+        """Leave out the origins of which a gateway has acknowledged a cluster but does not use it yet."""
+        if not origins:
+            return []
+        looks = [self._warming[gateway.id]() for gateway in self._cache.gateways if gateway.id in self._warming]
+        seen = await asyncio.gather(*looks)
+        if None in seen:
+            return []
+        warming = {(CLUSTER, name) for names in seen for name in names or ()}
+        return [origin for origin in origins if not self._keys(origin) & warming and self._everywhere(origin)]
+
+    def _settle(self, origins: Collection[OriginKey]) -> None:
+        now = datetime.now(UTC)
+        for origin in origins:
+            self._pending.discard(origin)
+            change = self._changes[origin]
+            for organization, api_id in self._parts.get(origin, {}):
+                self._on_enforced(organization, api_id, now)
+            change.milliseconds = max(1, round((now - change.at).total_seconds() * 1000))
+        if origins:
+            self._cache.tell_observers()
+
+
+def _origins(change: Change, *built: Mapping[ApiKey, ApiResources]) -> set[str]:
+    if change.kind == "origin":
+        return {change.key}
+    api = (change.organization, change.key)
+    return {origin for resources in built if api in resources for origin in resources[api].by_origin}

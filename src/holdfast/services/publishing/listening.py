@@ -1,0 +1,153 @@
+"""
+Whether gateways listen where they should: what they say about each listener, and whether something answers there.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.gateway.discovery.bind_failure import bind_failures
+from holdfast.gateway.discovery.cache import Cache, Gateway
+from holdfast.gateway.resources.listeners import listener_name
+from holdfast.gateway.resources.resource import LISTENER
+from holdfast.network.addresses import Addresses
+from holdfast.network.sockets import CannotStart, answers, cannot_listen
+
+log = structlog.get_logger()
+LOOK_AGAIN = 0.02  # seconds, while a gateway that has acknowledged a listener doesn't answer there
+READY_WITHIN = 30.0  # seconds, unless an address is taken: that can last
+_Key = tuple[int, float, str, str]  # a gateway, since when it is connected, a listener, its version
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayListener:
+    """Where a gateway serves an environment: the *option* that says so, the addresses, and the *url* for callers."""
+
+    option: str
+    environment: Environment
+    tls: bool
+    addresses: Addresses
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerState:
+    """
+    A listener by the *option* that sets its addresses, and why a gateway doesn't listen there; empty: all do.
+
+    *is_refused* says that a gateway tried and can't, *is_retried* that an address was in use, so that it tries again;
+    otherwise it may only need a moment.
+    """
+
+    option: str
+    problem: str = ""
+    is_refused: bool = False
+    is_retried: bool = False
+
+
+class Listening:
+    """Follows what all connected gateways make of each listener. Lives on one event loop."""
+
+    def __init__(self, cache: Cache, listeners: Iterable[GatewayListener]) -> None:
+        self._cache = cache
+        self._listeners = {listener_name(each.environment, tls=each.tls): each for each in listeners}
+        self._answering: set[_Key] = set()
+        self._refused: dict[str, str] = {}
+
+    def states(self) -> list[ListenerState]:
+        """
+        Say of each listener whether every connected gateway listens there.
+
+        Nothing is said of one that gateways aren't given, such as one with TLS and no usable certificate.
+        """
+        given = self._cache.resources(LISTENER)
+        return [self._state(name, each.option) for name, each in self._listeners.items() if name in given]
+
+    def holds(self, option: str) -> bool:
+        """Say whether no connected gateway fails to listen on the addresses of *option*."""
+        return not self._cache.gateways or not any(each.problem for each in self.states() if each.option == option)
+
+    async def follow(self) -> None:
+        """Look where gateways listen, and log where one can't, until cancelled."""
+        observer = self._cache.observe()
+        try:
+            while True:
+                observer.clear()
+                if await self._look():
+                    asyncio.get_running_loop().call_later(LOOK_AGAIN, observer.set)
+                self._log_changes()
+                await observer.wait()
+        finally:
+            self._cache.stop_observing(observer)
+
+    async def wait(self, envoy_log: Path) -> None:
+        """
+        Wait until gateways listen everywhere, as long as it takes where an address is in use. Needs `follow` to run.
+
+        Raises:
+            CannotStart: No gateway has come within 30 seconds; *envoy_log* says why.
+        """
+        observer = self._cache.observe()
+        try:
+            while any(each.problem for each in self.states()):
+                observer.clear()
+                try:
+                    async with asyncio.timeout(READY_WITHIN):
+                        await observer.wait()
+                except TimeoutError:
+                    if not any(each.is_retried for each in self.states()):
+                        text = f"The gateway didn't start within {READY_WITHIN:.0f} seconds. {envoy_log} says why."
+                        raise CannotStart(text) from None
+        finally:
+            self._cache.stop_observing(observer)
+
+    def _state(self, name: str, option: str) -> ListenerState:
+        resource = self._cache.get(LISTENER, name)
+        if not self._cache.gateways or resource is None:
+            return ListenerState(option, "No gateway is connected.")
+        for gateway in self._cache.gateways:
+            if rejection := gateway.rejected.get((LISTENER, name)):
+                failure = bind_failures(rejection.message).get(name)
+                said = cannot_listen(failure.address, failure.reason) if failure else rejection.message
+                return ListenerState(option, said, is_refused=True, is_retried=failure is not None)
+            if _key(gateway, name, resource.version) not in self._answering:
+                return ListenerState(option, "The gateway isn't listening yet.")
+        return ListenerState(option)
+
+    async def _look(self) -> bool:
+        """Connect where gateways have acknowledged a listener, which is before they listen; say whether one is due."""
+        acknowledged = self._acknowledged()
+        self._answering &= acknowledged.keys()
+        for key, addresses in acknowledged.items():
+            if key not in self._answering and all([await answers(address) for address in addresses]):
+                # While we asked, another program may have come in its place.
+                self._answering |= {key} & self._acknowledged().keys()
+                self._cache.tell_observers()
+        return self._acknowledged().keys() != self._answering
+
+    def _acknowledged(self) -> dict[_Key, Addresses]:
+        return {
+            _key(gateway, name, resource.version): listener.addresses
+            for name, listener in self._listeners.items()
+            if (resource := self._cache.get(LISTENER, name))
+            for gateway in self._cache.gateways
+            if gateway.has((LISTENER, name), resource.version)
+        }
+
+    def _log_changes(self) -> None:
+        refused = {each.option: each.problem for each in self.states() if each.is_refused}
+        for option, problem in refused.items():
+            if self._refused.get(option) != problem:
+                log.error("gateway can't listen", listener=option, why=problem)
+        for option in self._refused.keys() & {each.option for each in self.states() if not each.problem}:
+            log.warning("gateway listens again", listener=option)
+            del self._refused[option]
+        self._refused |= refused
+
+
+def _key(gateway: Gateway, name: str, version: str) -> _Key:
+    return id(gateway), gateway.connected_at, name, version

@@ -1,0 +1,148 @@
+"""
+What the database says about APIs and the trust of their origins, read in one transaction. Runs in threads.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import Origin
+from holdfast.apis.identities.gateway_identity import ClientIdentity
+from holdfast.apis.trust.trust_settings import TrustSettings, trust_by
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.trust import TrustSet
+from holdfast.services.catalog.http1_fallback import with_fallback
+from holdfast.services.identities.unsealing import take_identities
+from holdfast.store import journal
+from holdfast.store.access import accounts
+from holdfast.store.catalog import apis, http1_origins
+from holdfast.store.database import Store
+from holdfast.store.identities import caller_certificates
+from holdfast.store.journal import Change
+from holdfast.store.sealing import Sealing
+from holdfast.store.trust import endpoint_certificates, trust_settings
+
+log = structlog.get_logger()
+ApiKey = tuple[str, str]  # organization, id
+_CHUNK = 500  # origins in one query
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """
+    APIs by key, None for one that is gone; per organization the trust sets of their https origins, but for those of
+    which a certificate cannot be read or the key not be unsealed; what gateways present to the origins; and, for the
+    APIs that require a certificate of their callers, the fingerprints of those that are valid now.
+
+    *changes* are what led to it, *sequence* is the last of them.
+    """
+
+    apis: Mapping[ApiKey, Api | None]
+    trust: Mapping[str, Mapping[Origin, TrustSet]]
+    clients: Mapping[str, Mapping[Origin, ClientIdentity]]
+    callers: Mapping[ApiKey, frozenset[str]]
+    changes: Sequence[Change]
+    sequence: int
+
+
+def read_everything(store: Store, sealing: Sealing) -> Snapshot:
+    """Read all APIs of all organizations."""
+    with store.read() as session:
+        sequence = journal.last_change(session)
+        organizations = accounts.organizations(session)
+        found = _with_fallback(session, [api for org in organizations for api in apis.all_of(session, org)])
+        trust = _trust(session, found)
+        clients = take_identities(session, sealing, trust)
+        return Snapshot(_by_key(found), trust, clients, _callers(session, found), (), sequence)
+
+
+def read_changed(store: Store, sealing: Sealing, after: int) -> Snapshot:
+    """Read only the APIs that the changes after sequence number *after* concern."""
+    with store.read() as session:
+        changes = journal.changes_after(session, after)
+        wanted: dict[ApiKey, Api | None] = {}
+        for org in {change.organization for change in changes}:
+            ids = {change.key for change in changes if change.organization == org and change.kind == "api"}
+            origins = {change.key for change in changes if change.organization == org and change.kind == "origin"}
+            wanted |= {(org, api_id): None for api_id in ids}
+            wanted |= _by_key(apis.with_ids(session, org, ids))
+            wanted |= _by_key(apis.using_origins(session, org, origins))
+        found = _with_fallback(session, [api for api in wanted.values() if api])
+        wanted |= _by_key(found)
+        trust = _trust(session, found)
+        clients = take_identities(session, sealing, trust)
+        last = changes[-1].sequence if changes else after
+        return Snapshot(wanted, trust, clients, _callers(session, found), changes, last)
+
+
+def _by_key(found: Iterable[Api]) -> dict[ApiKey, Api]:
+    return {(api.organization, api.id): api for api in found}
+
+
+def _with_fallback(session: Session, found: Iterable[Api]) -> list[Api]:
+    origins: dict[str, dict[str, datetime]] = {}
+    made = []
+    for api in found:
+        if api.organization not in origins:
+            origins[api.organization] = http1_origins.all_of(session, api.organization)
+        made.append(with_fallback(api, origins[api.organization]))
+    return made
+
+
+def _callers(session: Session, found: Iterable[Api]) -> dict[ApiKey, frozenset[str]]:
+    ids: dict[str, set[str]] = defaultdict(set)
+    for api in found:
+        if api.requires_certificate:
+            ids[api.organization].add(api.id)
+    now = datetime.now(UTC)
+    return {
+        (org, api_id): prints
+        for org, every in ids.items()
+        for api_id, prints in caller_certificates.valid_fingerprints(session, org, every, now).items()
+    }
+
+
+def _trust(session: Session, found: Sequence[Api]) -> dict[str, dict[Origin, TrustSet]]:
+    origins: dict[str, set[Origin]] = defaultdict(set)
+    for api in found:
+        origins[api.organization] |= {endpoint.origin for endpoint in api.endpoints if endpoint.origin.is_secure}
+    return {org: _trust_of(session, org, sorted(every)) for org, every in origins.items()}
+
+
+def _trust_of(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
+    chunks = [origins[start : start + _CHUNK] for start in range(0, len(origins), _CHUNK)]
+    found: dict[Origin, TrustSet] = {}
+    for chunk in chunks:
+        found |= _readable(session, organization, chunk)
+    return found
+
+
+def _readable(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
+    try:
+        return _trust_sets(session, organization, origins)
+    except ValueError:
+        # A certificate that can no longer be read leaves its own origin without a trust set, so that it is not served
+        # (the public roots would be another trust); all other origins have theirs.
+        if len(origins) == 1:
+            log.exception("trust cannot be read", organization=organization, origin=str(origins[0]))
+            return {}
+        half = len(origins) // 2
+        return _readable(session, organization, origins[:half]) | _readable(session, organization, origins[half:])
+
+
+def _trust_sets(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
+    names = [str(origin) for origin in origins]
+    imported: dict[str, list[Certificate]] = defaultdict(list)
+    for entry in endpoint_certificates.of_origins(session, organization, names):
+        imported[entry.origin] += entry.trusted
+    settings = trust_settings.of_origins(session, organization, names)
+    now = datetime.now(UTC)
+    return {
+        origin: trust_by(settings.get(name) or TrustSettings(organization, name), imported[name], origin.reference, now)
+        for origin, name in zip(origins, names, strict=True)
+    }

@@ -1,0 +1,3 @@
+"""
+Use cases that export and import APIs.
+"""

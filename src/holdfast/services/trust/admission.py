@@ -1,0 +1,98 @@
+"""
+What must be true of certificates before an origin trusts them, whichever way they come, and what is written when it
+does.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.endpoint import Endpoint
+from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.trust import indistinguishable
+from holdfast.certificates.validity import Status, status_of
+from holdfast.services.access.principal import Principal
+from holdfast.services.errors import (
+    CertificateExpired,
+    Conflict,
+    IndistinguishableCertificates,
+    NotFound,
+)
+from holdfast.store import journal
+from holdfast.store.trust import endpoint_certificates
+
+
+def new_entry(
+    organization: str, alias: str, target: Endpoint, certificates: tuple[Certificate, ...], now: datetime
+) -> EndpointCertificate:
+    """Make the endpoint certificate that trusts *certificates* for the origin of *target*; nothing is stored."""
+    return EndpointCertificate(
+        id=str(uuid.uuid4()),
+        organization=organization,
+        alias=alias,
+        endpoint=target.url,
+        origin=str(target.origin),
+        certificates=certificates,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def found(session: Session, who: Principal, alias: str) -> EndpointCertificate:
+    """Find an endpoint certificate. Raises NotFound."""
+    entry = endpoint_certificates.get(session, who.organization, alias)
+    if entry is None:
+        raise NotFound("endpoint certificate", alias)
+    return entry
+
+
+def refuse_expired(certificates: Sequence[Certificate], now: datetime) -> None:
+    """Raise CertificateExpired if all *certificates* have expired."""
+    if all(status_of(certificate, now) is Status.EXPIRED for certificate in certificates):
+        raise CertificateExpired(max(certificate.not_after for certificate in certificates))
+
+
+def refuse_taken_alias(session: Session, who: Principal, alias: str, remedy: str) -> None:
+    """Raise Conflict if there is something under *alias*; *remedy* says what to do."""
+    if endpoint_certificates.get(session, who.organization, alias):
+        raise Conflict("alias", f"The alias {alias} exists already. {remedy}")
+
+
+def refuse_indistinguishable(session: Session, entry: EndpointCertificate) -> None:
+    """Raise IndistinguishableCertificates if a gateway would not believe all that *entry* and its neighbours hold."""
+    beside = endpoint_certificates.beside(session, entry)
+    aliases = {certificate.fingerprint: alias for alias, certificate in beside}
+    own = {certificate.fingerprint for certificate in entry.trusted}
+    current = {certificate.fingerprint for certificate in entry.certificates}
+    for pair in indistinguishable([*entry.trusted, *(certificate for _, certificate in beside)]):
+        prints = {certificate.fingerprint for certificate in pair}
+        if prints <= own:
+            overlap = not prints <= current
+            raise IndistinguishableCertificates(pair[0].subject, entry.alias if overlap else "", overlap=overlap)
+        if prints & own:
+            raise IndistinguishableCertificates(pair[0].subject, aliases[(prints - own).pop()])
+
+
+def write_down(
+    session: Session,
+    who: Principal,
+    action: str,
+    entry: EndpointCertificate,
+    now: datetime,
+    removed: Sequence[Certificate] = (),
+) -> None:
+    """Write the audit event and the change row of a change of *entry*; *removed* are trusted no longer."""
+    detail = f"{entry.endpoint} SHA-256 {_prints(entry.certificates)}"
+    if entry.previous:
+        detail += f", previous {_prints(entry.previous)}"
+    if removed:
+        detail += f", no longer {_prints(removed)}"
+    journal.record(session, who.event(now, action, entry.alias, detail))
+    journal.announce(session, who.organization, "origin", entry.origin, now)
+
+
+def _prints(certificates: Sequence[Certificate]) -> str:
+    return " ".join(certificate.fingerprint for certificate in certificates)

@@ -1,0 +1,273 @@
+"""
+Endpoint certificates: import, look at, replace, delete. What is trusted here is trusted for one origin alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import Endpoint, Origin, parse_endpoint
+from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Removal, check_alias
+from holdfast.apis.trust.trust_settings import TrustSettings, trust_by
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.findings.examination import Finding, examine_all, judge_revocation
+from holdfast.certificates.formats.parsing import Ignored, Upload, Used
+from holdfast.certificates.validity import Status, status_of
+from holdfast.services.access.permissions import Permission
+from holdfast.services.access.principal import Principal
+from holdfast.services.trust import admission, removal
+from holdfast.services.trust.endpoints import refuse_foreign, refuse_insecure
+from holdfast.services.trust.opening import open_upload
+from holdfast.services.versions import Expected, check_expected, tag_of_certificate
+from holdfast.store.catalog import apis
+from holdfast.store.database import Store
+from holdfast.store.trust import endpoint_certificates, trust_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """
+    What came of an upload: the entry as it is stored, what is noticed about the file, and its parts that were left out
+    and those used.
+    """
+
+    entry: EndpointCertificate
+    findings: tuple[Finding, ...]
+    ignored: tuple[Ignored, ...]
+    used: tuple[Used, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a file holds, and what is noticed about it; nothing was stored."""
+
+    certificates: tuple[Certificate, ...]
+    findings: tuple[Finding, ...]
+    ignored: tuple[Ignored, ...]
+    used: tuple[Used, ...]
+
+
+def inspect(
+    store: Store,
+    who: Principal,
+    data: bytes,
+    endpoint: str,
+    now: datetime,
+    password: str | None = None,
+    alias: str = "",
+) -> Inspection:
+    """
+    Look at a file before it is imported; names are judged when *endpoint* is not empty.
+
+    They are those that were decided for its origin, or else its host. What the origin trusts already is reported,
+    except under the *alias* that the file would replace.
+
+    *password* opens a PKCS#12 or Java truststore that needs one.
+
+    Raises:
+        CertificateError: *data* cannot be used as certificates.
+        InvalidField: *endpoint* is not a URL.
+    """
+    upload = open_upload(who, data, password)
+    everything = [*upload.certificates, *upload.repeated]
+    if endpoint:
+        origin = parse_endpoint(endpoint).origin
+        with store.read() as session:
+            findings = _judge(session, who.organization, origin, alias, everything, now)
+    else:
+        findings = examine_all(everything, (), now)
+    return Inspection(upload.certificates, tuple(findings), upload.ignored, upload.used)
+
+
+def import_certificate(
+    store: Store, who: Principal, alias: str, endpoint: str, data: bytes, now: datetime, password: str | None = None
+) -> Import:
+    """
+    Trust the certificates in *data* for the origin of *endpoint*.
+
+    Raises:
+        InvalidField: The alias cannot be used, or *endpoint* is not an endpoint of any API.
+        EndpointNeedsNoCertificate: It is an http endpoint.
+        CertificateError: *data* cannot be used as certificates.
+        CertificateExpired: All that it holds has expired.
+        IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
+        Conflict: The alias is taken.
+    """
+    who.require(Permission.ADD_ENDPOINT_CERTIFICATES)
+    alias = check_alias(alias)
+    target = parse_endpoint(endpoint)
+    upload = read_upload(who, data, now, password)  # before the lock: some files are work
+    with store.write() as session:
+        entry = add_certificate(session, who, alias, target, upload, now)
+        findings = _judge(
+            session, who.organization, target.origin, alias, [*upload.certificates, *upload.repeated], now
+        )
+    return Import(entry, tuple(findings), upload.ignored, upload.used)
+
+
+def add_certificate(
+    session: Session, who: Principal, alias: str, target: Endpoint, upload: Upload, now: datetime
+) -> EndpointCertificate:
+    """Trust what was read and checked for the origin of *target*, in the caller's transaction; raises as above."""
+    refuse_foreign(session, who, target)
+    refuse_insecure(target)
+    admission.refuse_taken_alias(session, who, alias, "Choose another, or replace its certificate.")
+    entry = admission.new_entry(who.organization, alias, target, upload.certificates, now)
+    admission.refuse_indistinguishable(session, entry)
+    endpoint_certificates.insert(session, entry)
+    admission.write_down(session, who, "import certificate", entry, now)
+    return entry
+
+
+def replace_certificate(
+    store: Store,
+    who: Principal,
+    alias: str,
+    data: bytes,
+    now: datetime,
+    password: str | None = None,
+    expected: Expected = None,
+    *,
+    keep: bool = False,
+) -> Import:
+    """
+    Trust the certificates in *data* instead of those under *alias*; the endpoint stays.
+
+    To *keep* means to trust those beside the new ones, as previous certificates, until they are retired; what was
+    previous before is no longer trusted. The same certificates again change nothing of that.
+
+    Raises:
+        NotFound: There is no such alias.
+        CertificateError: *data* cannot be used as certificates.
+        CertificateExpired: All that it holds has expired.
+        IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
+        ContentChanged: What is under *alias* is not as *expected*.
+    """
+    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
+    upload = read_upload(who, data, now, password)
+    with store.write() as session:
+        before = admission.found(session, who, alias)
+        check_expected(expected, tag_of_certificate(before))
+        after = before.replaced_by(upload.certificates, now, keep=keep)
+        admission.refuse_indistinguishable(session, after)
+        _keep_replaced(session, who, before, after, now)
+        endpoint_certificates.update(session, after)
+        removed = [each for each in before.trusted if each.fingerprint not in _prints(after.trusted)]
+        action = "replace certificate with overlap" if keep else "replace certificate"
+        admission.write_down(session, who, action, after, now, removed)
+        origin = parse_endpoint(after.origin).origin
+        findings = _judge(session, who.organization, origin, alias, [*upload.certificates, *upload.repeated], now)
+    return Import(after, tuple(findings), upload.ignored, upload.used)
+
+
+def delete_certificate(
+    store: Store, who: Principal, alias: str, now: datetime, expected: Expected = None
+) -> EndpointCertificate:
+    """
+    End the trust in the certificates under *alias* and say what they were; they can be restored.
+
+    Raises NotFound, and ContentChanged when none of the tags in *expected* is that of what is there.
+    """
+    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
+    with store.write() as session:
+        entry = admission.found(session, who, alias)
+        check_expected(expected, tag_of_certificate(entry))
+        removal.delete_entry(session, who, entry, now)
+    return entry
+
+
+def get_certificate(store: Store, who: Principal, alias: str) -> EndpointCertificate:
+    """Find an endpoint certificate. Raises NotFound."""
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    with store.read() as session:
+        return admission.found(session, who, alias)
+
+
+def list_certificates(
+    store: Store,
+    who: Principal,
+    alias: str = "",
+    endpoint: str = "",
+    offset: int = 0,
+    limit: int | None = None,
+    *,
+    unused: bool = False,
+) -> tuple[list[EndpointCertificate], int]:
+    """List endpoint certificates by alias, *unused* ones or all, with the number of all that fit the filters."""
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    with store.read() as session:
+        return endpoint_certificates.find(session, who.organization, alias, endpoint, offset, limit, unused=unused)
+
+
+def certificates_of_api(store: Store, who: Principal, api: Api) -> list[EndpointCertificate]:
+    """All that the endpoints of *api* trust beyond nothing, by alias."""
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    origins = {str(endpoint.origin) for endpoint in api.endpoints}
+    with store.read() as session:
+        return endpoint_certificates.of_origins(session, who.organization, origins)
+
+
+def apis_using(store: Store, who: Principal, entry: EndpointCertificate) -> list[Api]:
+    """Find the APIs with an endpoint of the entry's origin."""
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    with store.read() as session:
+        return apis.using_origins(session, who.organization, {entry.origin})
+
+
+def examine_entry(store: Store, entry: EndpointCertificate, now: datetime) -> list[Finding]:
+    """Judge all certificates of *entry* by the names that the backend of its endpoint must present."""
+    origin = parse_endpoint(entry.origin).origin
+    with store.read() as session:
+        return _judge(session, entry.organization, origin, entry.alias, entry.certificates, now)
+
+
+def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:
+    """The status of several certificates: of the one that works longest, as each is an anchor of its own."""
+    order = [Status.ACTIVE, Status.EXPIRING, Status.NOT_YET_VALID, Status.EXPIRED]
+    return min((status_of(certificate, now) for certificate in certificates), key=order.index)
+
+
+def read_upload(who: Principal, data: bytes, now: datetime, password: str | None = None) -> Upload:
+    """Read a file of certificates. Raises CertificateError, CertificateExpired when all of them have expired."""
+    upload = open_upload(who, data, password)
+    admission.refuse_expired(upload.certificates, now)
+    return upload
+
+
+def _judge(
+    session: Session, organization: str, origin: Origin, alias: str, certificates: Sequence[Certificate], now: datetime
+) -> list[Finding]:
+    """Judge what *alias* holds, or will, for a backend of *origin*."""
+    decided = trust_settings.of_origins(session, organization, [str(origin)])
+    settings = decided.get(str(origin)) or TrustSettings(organization, str(origin))
+    # Of which one must be presented; none where no name is looked at.
+    names = trust_by(settings, (), origin.reference, now).accepted_names
+    elsewhere = endpoint_certificates.aliases_with(session, organization, str(origin), certificates, but=alias)
+    findings = examine_all(certificates, names, now, elsewhere)
+    if settings.revocation:
+        entries = endpoint_certificates.of_origins(session, organization, [str(origin)])
+        others = [certificate for entry in entries if entry.alias != alias for certificate in entry.trusted]
+        trust = trust_by(settings, [*others, *certificates], origin.reference, now)
+        own = _prints(certificates)
+        findings += [each for each in judge_revocation(trust, now) if each.fingerprint in own]
+    return findings
+
+
+def _keep_replaced(
+    session: Session, who: Principal, before: EndpointCertificate, after: EndpointCertificate, now: datetime
+) -> None:
+    """Keep what *before* was; only its previous certificates where its current ones are trusted on."""
+    if after.previous == before.previous and _prints(after.certificates) == _prints(before.certificates):
+        return
+    if not after.previous:
+        of = {"certificates": before.certificates, "previous": before.previous}
+        removal.keep(session, who, before, Removal.REPLACED, now, **of)
+    elif before.previous:
+        removal.keep(session, who, before, Removal.REPLACED, now, certificates=before.previous)
+
+
+def _prints(certificates: Sequence[Certificate]) -> set[str]:
+    return {certificate.fingerprint for certificate in certificates}

@@ -1,0 +1,31 @@
+"""
+Endpoints that something is decided for: https, and of an API of the organization.
+"""
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
+from holdfast.apis.errors import InvalidField
+from holdfast.services.access.principal import Principal
+from holdfast.services.errors import EndpointNeedsNoCertificate
+from holdfast.store.catalog import apis
+
+
+def secure_endpoint(url: str) -> Endpoint:
+    """Read the URL of an https endpoint. Raises InvalidField, EndpointNeedsNoCertificate."""
+    endpoint = parse_endpoint(url)
+    refuse_insecure(endpoint)
+    return endpoint
+
+
+def refuse_insecure(endpoint: Endpoint) -> None:
+    """Raise EndpointNeedsNoCertificate for an http endpoint."""
+    if not endpoint.origin.is_secure:
+        raise EndpointNeedsNoCertificate(endpoint.url)
+
+
+def refuse_foreign(session: Session, who: Principal, endpoint: Endpoint) -> None:
+    """Raise InvalidField for an origin that no API of the organization has an endpoint at."""
+    if not apis.has_origin(session, who.organization, str(endpoint.origin)):
+        message = f"No API has an endpoint at {endpoint.origin}. Save the endpoint of the API first."
+        raise InvalidField("endpoint", message)

@@ -1,0 +1,151 @@
+"""
+What is no longer trusted is kept for a while: listed, and restored by whoever removed it too early.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.trust.endpoint_certificate import (
+    EndpointCertificate,
+    Observation,
+    Removal,
+    RemovedCertificate,
+    check_alias,
+)
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.formats.parts import MAX_CERTIFICATES
+from holdfast.services.access.permissions import Permission
+from holdfast.services.access.principal import Principal
+from holdfast.services.errors import Conflict, NotFound
+from holdfast.services.trust import admission
+from holdfast.services.trust.endpoints import refuse_foreign, refuse_insecure
+from holdfast.store.database import Store
+from holdfast.store.trust import endpoint_certificates, removed_certificates
+
+
+def list_removed(
+    store: Store, who: Principal, now: datetime, offset: int = 0, limit: int | None = None
+) -> tuple[list[RemovedCertificate], int]:
+    """List what can be restored, newest first, with the number of all."""
+    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    with store.read() as session:
+        return removed_certificates.find(session, who.organization, now, offset, limit)
+
+
+def restorable_until(removed: RemovedCertificate) -> datetime:
+    """Say when *removed* will be forgotten."""
+    return removed.removed_at + removed_certificates.KEEP_REMOVED
+
+
+def restore_certificate(
+    store: Store, who: Principal, removed_id: str, now: datetime, alias: str | None = None
+) -> EndpointCertificate:
+    """
+    Trust again what was removed, and say what is under its alias now.
+
+    What was deleted comes back as it was. What was retired or replaced comes back beside the current certificates of
+    its alias, as previous ones; if there is no such alias any longer, or *alias* is given, it makes a new one.
+
+    Raises:
+        NotFound: Nothing with this id was removed in the last 30 days.
+        InvalidField: The alias cannot be used, or the endpoint is no longer one of any API.
+        Conflict: The alias is taken, or too many certificates are trusted beside the current ones.
+        CertificateExpired: All that would come back has expired.
+        IndistinguishableCertificates: A gateway would believe only one of them and of those that are trusted.
+    """
+    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
+    alias = check_alias(alias) if alias is not None else None
+    with store.write() as session:
+        removed = removed_certificates.get(session, who.organization, removed_id, now)
+        if removed is None:
+            raise NotFound("removed certificate", removed_id)
+        admission.refuse_expired(removed.certificates, now)
+        target = parse_endpoint(removed.endpoint)
+        refuse_foreign(session, who, target)
+        refuse_insecure(target)
+        current = endpoint_certificates.with_id(session, who.organization, removed.entry_id)
+        if current and alias is None:
+            after = _beside(current, removed, now)
+            admission.refuse_indistinguishable(session, after)
+            endpoint_certificates.update(session, after)
+        else:
+            after = _anew(removed, alias or removed.alias, now)
+            admission.refuse_taken_alias(session, who, after.alias, "Restore under another one.")
+            admission.refuse_indistinguishable(session, after)
+            endpoint_certificates.insert(session, after)
+        removed_certificates.remove(session, removed)
+        admission.write_down(session, who, "restore certificate", after, now)
+    return after
+
+
+def delete_entry(session: Session, who: Principal, entry: EndpointCertificate, now: datetime) -> None:
+    """End the trust in *entry*, in the caller's transaction; it can be restored."""
+    endpoint_certificates.remove(session, entry)
+    of = {"certificates": entry.certificates, "previous": entry.previous}
+    keep(session, who, entry, Removal.DELETED, now, **of)
+    admission.write_down(session, who, "delete certificate", entry, now)
+
+
+def keep(
+    session: Session,
+    who: Principal,
+    before: EndpointCertificate,
+    why: Removal,
+    now: datetime,
+    *,
+    certificates: Sequence[Certificate],
+    previous: Sequence[Certificate] = (),
+) -> None:
+    """Keep *certificates* and *previous* of *before*, which are no longer trusted, so that they can be restored."""
+    removed = RemovedCertificate(
+        id=str(uuid.uuid4()),
+        organization=before.organization,
+        entry_id=before.id,
+        alias=before.alias,
+        endpoint=before.endpoint,
+        origin=before.origin,
+        why=why,
+        certificates=tuple(certificates),
+        previous=tuple(previous),
+        created_at=before.created_at,
+        replaced_at=before.replaced_at,
+        removed_at=now,
+        removed_by=who.user,
+    )
+    removed_certificates.insert(session, removed)
+
+
+def _beside(current: EndpointCertificate, removed: RemovedCertificate, now: datetime) -> EndpointCertificate:
+    every = (*current.previous, *removed.certificates, *removed.previous)
+    previous = tuple({certificate.fingerprint: certificate for certificate in every}.values())
+    if len(previous) > MAX_CERTIFICATES:
+        raise Conflict("alias", f"{current.alias} would have more than {MAX_CERTIFICATES} previous certificates.")
+    return replace(
+        current,
+        previous=previous,
+        replaced_at=current.replaced_at or now,
+        updated_at=now,
+        observation=Observation(),
+    )
+
+
+def _anew(removed: RemovedCertificate, alias: str, now: datetime) -> EndpointCertificate:
+    deleted = removed.why is Removal.DELETED
+    return EndpointCertificate(
+        # What was deleted is the same as before, so that what it had replaced can still be gone back to.
+        id=removed.entry_id if deleted else str(uuid.uuid4()),
+        organization=removed.organization,
+        alias=alias,
+        endpoint=removed.endpoint,
+        origin=removed.origin,
+        certificates=removed.certificates,
+        previous=removed.previous,
+        created_at=removed.created_at if deleted else now,
+        updated_at=now,
+        replaced_at=removed.replaced_at if deleted else None,
+    )

@@ -1,0 +1,148 @@
+"""
+Rotation: the previous certificates of an alias are trusted beside the current ones until they are retired, and a
+replacement can be undone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.trust.endpoint_certificate import (
+    EndpointCertificate,
+    Generation,
+    Observation,
+    Removal,
+)
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.path import leads_to
+from holdfast.certificates.validity import Status, status_of
+from holdfast.services.access.permissions import Permission
+from holdfast.services.access.principal import Principal
+from holdfast.services.errors import NothingBefore
+from holdfast.services.trust import admission, removal
+from holdfast.services.versions import Expected, check_expected, tag_of_certificate
+from holdfast.store.database import Store
+from holdfast.store.trust import endpoint_certificates, removed_certificates
+
+SEEN_WITHIN = timedelta(hours=1)  # an observation that is older says nothing of today
+
+
+def undo_replacement(
+    store: Store, who: Principal, alias: str, now: datetime, expected: Expected = None
+) -> EndpointCertificate:
+    """
+    Trust again, instead of the current certificates of *alias*, those that were current before; say what there is now.
+
+    These are the previous ones while there are any, otherwise what was replaced or retired last, at most 30 days ago.
+    What was current becomes a removed record, so that undoing twice makes it current again, without an overlap.
+
+    Raises:
+        NotFound: There is no such alias.
+        NothingBefore: It was not replaced in the last 30 days.
+        CertificateExpired: All that would come back has expired.
+        IndistinguishableCertificates: A gateway would believe only one of them and of those imported since.
+        ContentChanged: What is under *alias* is not as *expected*.
+    """
+    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
+    with store.write() as session:
+        before = admission.found(session, who, alias)
+        check_expected(expected, tag_of_certificate(before))
+        after = _undone(session, before, now)
+        admission.refuse_expired(after.certificates, now)
+        admission.refuse_indistinguishable(session, after)
+        removal.keep(session, who, before, Removal.REPLACED, now, certificates=before.certificates)
+        endpoint_certificates.update(session, after)
+        admission.write_down(session, who, "undo replacement", after, now, before.certificates)
+    return after
+
+
+def retire_previous(
+    store: Store, who: Principal, alias: str, now: datetime, expected: Expected = None
+) -> EndpointCertificate:
+    """
+    End the trust in the previous certificates of *alias*; say what there is now.
+
+    Raises:
+        NotFound: There is no such alias.
+        NothingBefore: It has no previous certificates.
+        ContentChanged: What is under *alias* is not as *expected*.
+    """
+    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
+    with store.write() as session:
+        before = admission.found(session, who, alias)
+        check_expected(expected, tag_of_certificate(before))
+        if not before.previous:
+            raise NothingBefore(alias, undo=False)
+        after = replace(before, previous=(), updated_at=now, observation=Observation())
+        removal.keep(session, who, before, Removal.RETIRED, now, certificates=before.previous)
+        endpoint_certificates.update(session, after)
+        admission.write_down(session, who, "retire previous certificates", after, now, before.previous)
+    return after
+
+
+def uses(entry: EndpointCertificate, presented: Sequence[Certificate]) -> Generation:
+    """Say which certificates of *entry* the chain leads to that its backend presents, its own certificate first."""
+    current, previous = (bool(leads_to(presented, anchors)) for anchors in (entry.certificates, entry.previous))
+    if current and previous:
+        return Generation.BOTH
+    if current or previous:
+        return Generation.CURRENT if current else Generation.PREVIOUS
+    return Generation.NEITHER
+
+
+def observe(store: Store, entry: EndpointCertificate, generation: Generation | None, now: datetime) -> None:
+    """
+    Write down which certificates of *entry* its backend was seen to use, None when it showed nothing.
+
+    Nothing is written when the entry has changed since it was read. Gateways are not told: nothing changes for them.
+    """
+    seen = replace(entry.observation, looked_at=now)
+    if generation:
+        seen = replace(seen, at=now, generation=generation)
+    if generation in (Generation.CURRENT, Generation.BOTH) and not seen.current_first_seen_at:
+        seen = replace(seen, current_first_seen_at=now)
+    if generation is Generation.PREVIOUS:
+        seen = replace(seen, previous_last_needed_at=now)
+    with store.write() as session:
+        endpoint_certificates.observe(session, replace(entry, observation=seen))
+
+
+def in_use(entry: EndpointCertificate, now: datetime) -> Generation | None:
+    """Say which certificates the backend uses, None when nobody has seen that within the last hour."""
+    seen = entry.observation
+    return seen.generation if seen.at and now - seen.at <= SEEN_WITHIN else None
+
+
+def should_retire(entry: EndpointCertificate, now: datetime, quiet: timedelta) -> bool:
+    """
+    Say whether the previous certificates of *entry* can go: the backend does without them, and has for *quiet*.
+
+    It must have been seen so within the last hour, and one of the current certificates must be valid.
+    """
+    seen = entry.observation
+    if not entry.previous or in_use(entry, now) not in (Generation.CURRENT, Generation.BOTH):
+        return False
+    if not any(status_of(each, now) in (Status.ACTIVE, Status.EXPIRING) for each in entry.certificates):
+        return False
+    since = max(t for t in (seen.current_first_seen_at, seen.previous_last_needed_at) if t)
+    return now - since >= quiet
+
+
+def _undone(session: Session, before: EndpointCertificate, now: datetime) -> EndpointCertificate:
+    certificates, previous = before.previous, before.previous[:0]
+    if not certificates:
+        removed = removed_certificates.latest_replaced(session, before.organization, before.id, now)
+        if removed is None:
+            raise NothingBefore(before.alias, undo=True)
+        removed_certificates.remove(session, removed)
+        certificates, previous = removed.certificates, removed.previous
+    return replace(
+        before,
+        certificates=certificates,
+        previous=previous,
+        updated_at=now,
+        replaced_at=now,
+        observation=Observation(),
+    )

@@ -1,0 +1,200 @@
+"""
+Decisions about the trust of an endpoint's origin: which anchors, names, pins, CRLs and TLS versions, and exceptions.
+"""
+
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+
+import structlog
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.endpoint import Endpoint
+from holdfast.apis.errors import InvalidField, InvalidFields
+from holdfast.apis.trust.trust_draft import TrustDraft, check_draft
+from holdfast.apis.trust.trust_settings import TrustSettings, check_exception, trust_by
+from holdfast.certificates.findings.examination import Finding, Severity, judge_revocation
+from holdfast.certificates.revocation import RevocationList
+from holdfast.certificates.trust import TrustSet
+from holdfast.services.access.permissions import Permission
+from holdfast.services.access.principal import Principal
+from holdfast.services.trust.endpoints import refuse_foreign, secure_endpoint
+from holdfast.services.versions import Expected, check_expected, tag_of_trust_settings
+from holdfast.store import journal
+from holdfast.store.access import accounts
+from holdfast.store.database import Store
+from holdfast.store.trust import endpoint_certificates, trust_settings
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointTrust:
+    """
+    The decisions about an endpoint's origin, and the trust set that they and its certificates give.
+
+    *findings* are about its CRLs and about certificates that lack one.
+    """
+
+    settings: TrustSettings
+    trust: TrustSet
+    findings: tuple[Finding, ...] = ()
+
+
+def get_settings(store: Store, who: Principal, endpoint: str, now: datetime) -> EndpointTrust:
+    """Say what is decided about the origin of *endpoint*. Raises InvalidField, EndpointNeedsNoCertificate."""
+    who.require(Permission.VIEW_APIS)
+    target = secure_endpoint(endpoint)
+    with store.read() as session:
+        refuse_foreign(session, who, target)
+        return _trust(session, _found(session, who, target), target, now)
+
+
+def change_settings(
+    store: Store, who: Principal, endpoint: str, draft: TrustDraft, now: datetime, expected: Expected = None
+) -> EndpointTrust:
+    """
+    Decide about the trust of the origin of *endpoint*; an exception stays as it is.
+
+    Raises:
+        InvalidFields: Some values cannot be used.
+        InvalidField: *endpoint* is not an endpoint of any API.
+        EndpointNeedsNoCertificate: It is an http endpoint.
+        ContentChanged: The settings are not as *expected*.
+    """
+    who.require(Permission.CHANGE_TRUST_SETTINGS)
+    target = secure_endpoint(endpoint)
+    checked = check_draft(draft)
+    with store.write() as session:
+        refuse_foreign(session, who, target)
+        before = _found(session, who, target)
+        check_expected(expected, tag_of_trust_settings(before))
+        after = _decided(before, checked, draft)
+        found = _trust(session, after, target, now)
+        _refuse_rejecting(before, found)
+        trust_settings.save(session, after)
+        _written(session, who, "change trust settings", after, _difference(before, after), now)
+        return found
+
+
+def preview_settings(store: Store, who: Principal, endpoint: str, draft: TrustDraft, now: datetime) -> EndpointTrust:
+    """Say what *draft* would mean for the origin of *endpoint*, and keep nothing. Raises as `change_settings` does."""
+    who.require(Permission.VIEW_APIS)
+    target = secure_endpoint(endpoint)
+    checked = check_draft(draft)
+    with store.read() as session:
+        refuse_foreign(session, who, target)
+        before = _found(session, who, target)
+        found = _trust(session, _decided(before, checked, draft), target, now)
+    _refuse_rejecting(before, found)
+    return found
+
+
+def grant_exception(
+    store: Store, who: Principal, endpoint: str, reason: str, ends_at: datetime, now: datetime
+) -> EndpointTrust:
+    """
+    Switch the verification of the origin of *endpoint* off until *ends_at* (aware), for at most 7 days.
+
+    Raises:
+        InvalidField: There is no reason, the end is not within 7 days, or *endpoint* is not an endpoint of any API.
+        EndpointNeedsNoCertificate: It is an http endpoint.
+    """
+    who.require(Permission.GRANT_TRUST_EXCEPTIONS)
+    target = secure_endpoint(endpoint)
+    exception = check_exception(reason, who.user, ends_at, now)
+    with store.write() as session:
+        refuse_foreign(session, who, target)
+        after = replace(_found(session, who, target), exception=exception)
+        trust_settings.save(session, after)
+        detail = f"verification is off until {ends_at:%Y-%m-%d %H:%M} UTC: {exception.reason}"
+        _written(session, who, "grant trust exception", after, detail, now)
+        return _trust(session, after, target, now)
+
+
+def end_exception(store: Store, who: Principal, endpoint: str, now: datetime) -> EndpointTrust:
+    """Switch verification on again before the exception ends; nothing happens where it is on."""
+    who.require(Permission.CHANGE_TRUST_SETTINGS)
+    target = secure_endpoint(endpoint)
+    with store.write() as session:
+        before = _found(session, who, target)
+        after = replace(before, exception=None)
+        if before.exception:
+            trust_settings.save(session, after)
+            _written(session, who, "end trust exception", after, "verification is on", now)
+        return _trust(session, after, target, now)
+
+
+def list_exceptions(store: Store, who: Principal, now: datetime) -> list[TrustSettings]:
+    """The origins whose verification is off, the first to end first."""
+    who.require(Permission.VIEW_APIS)
+    with store.read() as session:
+        return trust_settings.with_exception(session, who.organization, now)
+
+
+def end_exceptions(store: Store, now: datetime) -> datetime | None:
+    """End the exceptions of all organizations whose time is over, and say when the next one ends."""
+    with store.read() as session:
+        following = trust_settings.next_end(session)
+    if following is None or following > now:
+        return following
+    with store.write() as session:
+        for organization in accounts.organizations(session):
+            for settings in trust_settings.with_ended_exception(session, organization, now):
+                trust_settings.save(session, replace(settings, exception=None))
+                owner = Principal(organization, "holdfast")
+                _written(session, owner, "end trust exception", settings, "its time is over", now)
+                log.warning("trust exception ended", organization=organization, origin=settings.origin)
+        return trust_settings.next_end(session)
+
+
+def _found(session: Session, who: Principal, target: Endpoint) -> TrustSettings:
+    origin = str(target.origin)
+    found = trust_settings.of_origins(session, who.organization, [origin])
+    return found.get(origin) or TrustSettings(who.organization, origin)
+
+
+def _decided(before: TrustSettings, checked: TrustSettings, draft: TrustDraft) -> TrustSettings:
+    return replace(
+        checked,
+        organization=before.organization,
+        origin=before.origin,
+        revocation=before.revocation if draft.revocation is None else checked.revocation,
+        exception=before.exception,
+    )
+
+
+def _trust(session: Session, settings: TrustSettings, target: Endpoint, now: datetime) -> EndpointTrust:
+    entries = endpoint_certificates.of_origins(session, settings.organization, [settings.origin])
+    imported = [certificate for entry in entries for certificate in entry.trusted]
+    trust = trust_by(settings, imported, target.origin.reference, now)
+    return EndpointTrust(settings, trust, tuple(judge_revocation(trust, now)))
+
+
+def _refuse_rejecting(before: TrustSettings, found: EndpointTrust) -> None:
+    """Raise InvalidFields for new CRLs because of which the gateway would reject every certificate."""
+    known = {crl.fingerprint for crl in before.revocation}
+    errors = [each for each in found.findings if each.severity is Severity.ERROR and each.fingerprint not in known]
+    if errors:
+        raise InvalidFields([InvalidField("crls", f"{each.message} {each.remedy}") for each in errors])
+
+
+def _difference(before: TrustSettings, after: TrustSettings) -> str:
+    changed = [
+        f"{field.name.replace('_', ' ')}: {_shown(getattr(before, field.name))} -> {_shown(getattr(after, field.name))}"
+        for field in fields(TrustSettings)
+        if getattr(before, field.name) != getattr(after, field.name)
+    ]
+    return "; ".join(changed) or "nothing changed"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(f"CRL {v.fingerprint}" if isinstance(v, RevocationList) else str(v) for v in value) or "none"
+    return "none" if value in {None, ""} else str(value)
+
+
+def _written(
+    session: Session, who: Principal, action: str, settings: TrustSettings, detail: str, now: datetime
+) -> None:
+    journal.record(session, who.event(now, action, settings.origin, detail))
+    journal.announce(session, who.organization, "origin", settings.origin, now)

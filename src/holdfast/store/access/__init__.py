@@ -1,0 +1,3 @@
+"""
+The rows of users, organizations, sessions and tokens.
+"""

@@ -1,0 +1,184 @@
+"""
+Tokens, and the applications that get them, in the database. Of each secret only the hash is there.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.orm import Session
+
+from holdfast.store.access.accounts import User, user_of
+from holdfast.store.tables import ApplicationRow, TokenRow
+
+
+class Kind(StrEnum):
+    """What a token is for: one's own scripts, calls of an application, or getting such a token again."""
+
+    PERSONAL = "personal"
+    ACCESS = "access"
+    REFRESH = "refresh"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token without what is secret of it; *used_on* is the day (at midnight, UTC) it was used last."""
+
+    id: str
+    organization: str
+    user_id: str
+    grant_id: str
+    kind: Kind
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime
+    application_id: str | None = None
+    used_on: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An OAuth client; its owner is who registered it."""
+
+    id: str
+    organization: str
+    owner: User
+    name: str
+    secret_hash: str
+    grants: tuple[str, ...]
+
+
+def insert_token(session: Session, token: Token, token_hash: str, now: datetime) -> None:
+    """Add a token; those of all organizations that have expired are cleared away with it."""
+    session.execute(delete(TokenRow).where(TokenRow.expires_at <= now))
+    row = TokenRow(
+        id=token.id,
+        organization_id=token.organization,
+        user_id=token.user_id,
+        application_id=token.application_id,
+        grant_id=token.grant_id,
+        kind=token.kind.value,
+        name=token.name,
+        token_hash=token_hash,
+        scopes=list(token.scopes),
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        used_on=token.used_on,
+    )
+    session.add(row)
+    session.flush()
+
+
+def token_with_hash(session: Session, token_hash: str, now: datetime) -> tuple[Token, User] | None:
+    """Find the token with this hash, and whose it is, if it has not expired and they are not disabled."""
+    query = select(TokenRow).where(TokenRow.token_hash == token_hash, TokenRow.expires_at > now)
+    row = session.scalar(query)
+    return (_token(row), user_of(row.user)) if row and not row.user.disabled else None
+
+
+def owner_of_hash(session: Session, token_hash: str) -> str:
+    """Name the user of the token with this hash, also of one that has expired; empty: there is none."""
+    row = session.scalar(select(TokenRow).where(TokenRow.token_hash == token_hash))
+    return row.user.name if row else ""
+
+
+def personal_tokens(session: Session, user: User, now: datetime) -> list[Token]:
+    """List the personal tokens of *user*, newest first."""
+    query = select(TokenRow).where(*_of(user), TokenRow.kind == Kind.PERSONAL.value, TokenRow.expires_at > now)
+    return [_token(row) for row in session.scalars(query.order_by(TokenRow.created_at.desc(), TokenRow.id))]
+
+
+def mark_used(session: Session, token: Token, now: datetime) -> None:
+    """Write down the day that *token* is used on."""
+    this = (TokenRow.organization_id == token.organization, TokenRow.id == token.id)
+    session.execute(update(TokenRow).where(*this).values(used_on=day_of(now)))
+
+
+def remove_grant(session: Session, token: Token) -> bool:
+    """End *token* and those that were given with it; say whether there were any."""
+    this = (TokenRow.organization_id == token.organization, TokenRow.grant_id == token.grant_id)
+    return bool(session.scalars(delete(TokenRow).where(*this).returning(TokenRow.id)).all())
+
+
+def remove_tokens(session: Session, user: User, kinds: Collection[Kind]) -> None:
+    """End all tokens of *user* of these kinds."""
+    session.execute(delete(TokenRow).where(*_of(user), TokenRow.kind.in_([kind.value for kind in kinds])))
+
+
+def keep_newest_tokens(session: Session, user: User, kind: Kind, count: int) -> None:
+    """End all tokens of *user* of this kind but the newest."""
+    theirs = (*_of(user), TokenRow.kind == kind.value)
+    newest = select(TokenRow.id).where(*theirs).order_by(TokenRow.created_at.desc(), TokenRow.id).limit(count)
+    session.execute(delete(TokenRow).where(*theirs, TokenRow.id.not_in(newest)))
+
+
+def insert_application(session: Session, application: Application, now: datetime) -> None:
+    """Add an application."""
+    row = ApplicationRow(
+        id=application.id,
+        organization_id=application.organization,
+        user_id=application.owner.id,
+        name=application.name,
+        secret_hash=application.secret_hash,
+        grants=list(application.grants),
+        created_at=now,
+        used_at=now,
+    )
+    session.add(row)
+    session.flush()
+
+
+def application_with_id(session: Session, application_id: str) -> Application | None:
+    """Find an application, and with it its organization, unless its owner is disabled."""
+    row = session.get(ApplicationRow, application_id)
+    if row is None or row.user.disabled:
+        return None
+    return Application(row.id, row.organization_id, user_of(row.user), row.name, row.secret_hash, tuple(row.grants))
+
+
+def mark_application_used(session: Session, application: Application, now: datetime) -> None:
+    """Write down that an application got a token."""
+    this = (ApplicationRow.organization_id == application.organization, ApplicationRow.id == application.id)
+    session.execute(update(ApplicationRow).where(*this).values(used_at=now))
+
+
+def keep_latest_applications(session: Session, user: User, count: int) -> None:
+    """Delete all applications of *user*, with their tokens, but those that were used last."""
+    theirs = (ApplicationRow.organization_id == user.organization, ApplicationRow.user_id == user.id)
+    order = (ApplicationRow.used_at.desc(), ApplicationRow.created_at.desc(), ApplicationRow.id)
+    latest = select(ApplicationRow.id).where(*theirs).order_by(*order).limit(count)
+    session.execute(delete(ApplicationRow).where(*theirs, ApplicationRow.id.not_in(latest)))
+
+
+def remove_applications(session: Session, user: User) -> None:
+    """Delete all applications of *user*, with their tokens."""
+    theirs = (ApplicationRow.organization_id == user.organization, ApplicationRow.user_id == user.id)
+    session.execute(delete(ApplicationRow).where(*theirs))
+
+
+def day_of(moment: datetime) -> datetime:
+    """Give the beginning of the day, in UTC."""
+    return datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
+
+
+def _of(user: User) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return TokenRow.organization_id == user.organization, TokenRow.user_id == user.id
+
+
+def _token(row: TokenRow) -> Token:
+    return Token(
+        id=row.id,
+        organization=row.organization_id,
+        user_id=row.user_id,
+        grant_id=row.grant_id,
+        kind=Kind(row.kind),
+        name=row.name,
+        scopes=tuple(row.scopes),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        application_id=row.application_id,
+        used_on=row.used_on,
+    )

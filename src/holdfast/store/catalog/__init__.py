@@ -1,0 +1,3 @@
+"""
+The rows of APIs, their documents, and the protocol that their backends speak.
+"""

@@ -1,0 +1,54 @@
+"""
+What is kept of APIs beside what the gateways need: members of their descriptions, and their definitions.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import Api
+from holdfast.store.tables import ApiDocumentRow
+
+
+def members_of(session: Session, organization: str, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The kept members of the APIs with these ids; those without any are left out."""
+    table = ApiDocumentRow
+    query = select(table.api_id, table.members).where(table.organization_id == organization, table.api_id.in_(ids))
+    return {row.api_id: row.members for row in session.execute(query)}
+
+
+def types_of(session: Session, organization: str, ids: Collection[str]) -> dict[str, str]:
+    """The kept member `type` of the APIs with these ids; those without it are left out, and nothing else is read."""
+    table = ApiDocumentRow
+    found = table.members["type"].as_string()
+    query = select(table.api_id, found.label("type")).where(table.organization_id == organization)
+    return {row.api_id: row.type for row in session.execute(query.where(table.api_id.in_(ids), found.is_not(None)))}
+
+
+def definition_of(session: Session, organization: str, api_id: str) -> str | None:
+    """The definition that was put for an API, as JSON."""
+    table = ApiDocumentRow
+    query = select(table.definition).where(table.organization_id == organization, table.api_id == api_id)
+    return session.scalar(query)
+
+
+def save_members(session: Session, api: Api, members: Mapping[str, Any]) -> None:
+    """Keep *members* instead of those before."""
+    _save(session, api, {"members": dict(members)})
+
+
+def save_definition(session: Session, api: Api, definition: str | None) -> None:
+    """Keep a definition, as JSON, instead of the one before."""
+    _save(session, api, {"definition": definition})
+
+
+def _save(session: Session, api: Api, values: dict[str, Any]) -> None:
+    table = ApiDocumentRow
+    this = (table.organization_id == api.organization, table.api_id == api.id)
+    if session.scalar(select(table.api_id).where(*this)):
+        session.execute(update(table).where(*this).values(**values))
+    else:
+        session.add(table(**{"api_id": api.id, "organization_id": api.organization, "members": {}} | values))
+    session.flush()

@@ -1,0 +1,3 @@
+"""
+The rows of caller certificates and gateway identities.
+"""

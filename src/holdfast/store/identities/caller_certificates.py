@@ -1,0 +1,134 @@
+"""
+Certificates of callers in the database.
+"""
+
+import uuid
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.identities.caller_certificate import CallerCertificate
+from holdfast.certificates.certificate import read_certificate
+from holdfast.store.tables import CallerCertificateRow
+
+_CHUNK = 500  # APIs in one query
+
+
+def insert(session: Session, entry: CallerCertificate) -> None:
+    """Add a caller's certificate that is new."""
+    session.add(_row(entry))
+    session.flush()
+
+
+def update(session: Session, entry: CallerCertificate) -> None:
+    """Write all values of a caller's certificate that exists."""
+    table = CallerCertificateRow
+    if session.scalar(select(table.id).where(table.organization_id == entry.organization, table.id == entry.id)):
+        session.merge(_row(entry))
+        session.flush()
+
+
+def remove(session: Session, entry: CallerCertificate) -> None:
+    """Take a caller's certificate away."""
+    table = CallerCertificateRow
+    session.execute(delete(table).where(table.organization_id == entry.organization, table.id == entry.id))
+
+
+def copy(session: Session, source: Api, target: Api) -> None:
+    """Let those call *target* who may call *source*."""
+    for entry in find(session, source.organization, source.id)[0]:
+        insert(session, replace(entry, id=str(uuid.uuid4()), organization=target.organization, api_id=target.id))
+
+
+def get(session: Session, organization: str, api_id: str, alias: str) -> CallerCertificate | None:
+    """Find the certificate with this alias of an API."""
+    table = CallerCertificateRow
+    query = select(table).where(table.organization_id == organization, table.api_id == api_id, table.alias == alias)
+    row = session.scalar(query)
+    return _entry(row) if row else None
+
+
+def alias_of(session: Session, organization: str, api_id: str, fingerprint: str) -> str | None:
+    """Say under which alias callers of an API may present the certificate with this fingerprint, if they may."""
+    table = CallerCertificateRow
+    of = (table.organization_id == organization, table.api_id == api_id)
+    return session.scalar(select(table.alias).where(*of, table.fingerprint == fingerprint))
+
+
+def find(
+    session: Session, organization: str, api_id: str, alias: str = "", offset: int = 0, limit: int | None = None
+) -> tuple[list[CallerCertificate], int]:
+    """List the certificates of an API by alias, with the number of all that fit."""
+    table = CallerCertificateRow
+    query = select(table).where(table.organization_id == organization, table.api_id == api_id)
+    if alias:
+        query = query.where(table.alias == alias)
+    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    page = query.order_by(table.alias).offset(offset).limit(limit)
+    return [_entry(row) for row in session.scalars(page)], total
+
+
+def valid_fingerprints(
+    session: Session, organization: str, api_ids: Collection[str], now: datetime
+) -> dict[str, frozenset[str]]:
+    """Give the fingerprints of the certificates that are valid at *now* (aware), by API; none for those without."""
+    table = CallerCertificateRow
+    wanted, found = sorted(api_ids), {api_id: set[str]() for api_id in api_ids}
+    for start in range(0, len(wanted), _CHUNK):
+        of = (table.organization_id == organization, table.api_id.in_(wanted[start : start + _CHUNK]))
+        valid = (table.not_before <= now, table.not_after >= now)
+        for row in session.execute(select(table.api_id, table.fingerprint).where(*of, *valid)):
+            found[row.api_id].add(row.fingerprint)
+    return {api_id: frozenset(prints) for api_id, prints in found.items()}
+
+
+def with_boundary(session: Session, organization: str, since: datetime, until: datetime) -> list[str]:
+    """Find the ids of the APIs of which a certificate began or ended to be valid after *since* and up to *until*."""
+    table = CallerCertificateRow
+    passed = or_(
+        and_(table.not_before > since, table.not_before <= until),
+        and_(table.not_after >= since, table.not_after < until),
+    )
+    query = select(table.api_id).where(table.organization_id == organization, passed).distinct()
+    return list(session.scalars(query))
+
+
+def next_boundary(session: Session, now: datetime) -> datetime | None:
+    """Say when the next certificate of any organization begins to be valid, or is valid for the last time."""
+    table = CallerCertificateRow
+    begins = session.scalar(select(func.min(table.not_before)).where(table.not_before > now))
+    ends = session.scalar(select(func.min(table.not_after)).where(table.not_after >= now))
+    return min((each for each in (begins, ends) if each), default=None)
+
+
+def _row(entry: CallerCertificate) -> CallerCertificateRow:
+    return CallerCertificateRow(
+        id=entry.id,
+        organization_id=entry.organization,
+        api_id=entry.api_id,
+        alias=entry.alias,
+        tier=entry.tier,
+        der=entry.certificate.der,
+        fingerprint=entry.certificate.fingerprint,
+        not_before=entry.certificate.not_before,
+        not_after=entry.certificate.not_after,
+        created_at=entry.created_at,
+        updated_at=entry.updated_at,
+    )
+
+
+def _entry(row: CallerCertificateRow) -> CallerCertificate:
+    return CallerCertificate(
+        id=row.id,
+        organization=row.organization_id,
+        api_id=row.api_id,
+        alias=row.alias,
+        tier=row.tier,
+        certificate=read_certificate(row.der),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

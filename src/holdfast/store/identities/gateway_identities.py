@@ -1,0 +1,96 @@
+"""
+Client certificates in the database.
+"""
+
+from collections.abc import Callable, Collection
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from holdfast.apis.identities.gateway_identity import ClientCertificate, PendingRequest
+from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.signing_requests import read_signing_request
+from holdfast.store.tables import ClientCertificateRow, ClientChainRow
+
+
+def save(session: Session, entry: ClientCertificate) -> None:
+    """Write all values of a client certificate, whether it is new or not."""
+    session.merge(_row(entry))
+    session.flush()
+
+
+def remove(session: Session, entry: ClientCertificate) -> None:
+    """Take a client certificate away, with its keys."""
+    table = ClientCertificateRow
+    session.execute(delete(table).where(table.organization_id == entry.organization, table.id == entry.id))
+
+
+def get(session: Session, organization: str, origin: str) -> ClientCertificate | None:
+    """Find the client certificate of this origin."""
+    table = ClientCertificateRow
+    row = session.scalar(select(table).where(table.organization_id == organization, table.origin == origin))
+    return _entry(row) if row else None
+
+
+def of_origins(session: Session, organization: str, origins: Collection[str]) -> dict[str, ClientCertificate | None]:
+    """The client certificates of these origins that have one; None for one that cannot be read."""
+    table = ClientCertificateRow
+    query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
+    found: dict[str, ClientCertificate | None] = {}
+    for row in session.scalars(query):
+        try:
+            found[row.origin] = _entry(row)
+        except ValueError:
+            found[row.origin] = None
+    return found
+
+
+def replace_sealed_keys(session: Session, organization: str, anew: Callable[[bytes, str], bytes]) -> None:
+    """Put what *anew* makes of each sealed key, and its row's id, in its place."""
+    table = ClientCertificateRow
+    for row in session.scalars(select(table).where(table.organization_id == organization)):
+        row.sealed_key = row.sealed_key and anew(row.sealed_key, row.id)
+        row.request_sealed_key = row.request_sealed_key and anew(row.request_sealed_key, row.id)
+    session.flush()
+
+
+def _row(entry: ClientCertificate) -> ClientCertificateRow:
+    pending = entry.pending
+    return ClientCertificateRow(
+        id=entry.id,
+        organization_id=entry.organization,
+        endpoint=entry.endpoint,
+        origin=entry.origin,
+        sealed_key=entry.sealed_key,
+        request_der=pending.request.der if pending else None,
+        request_sealed_key=pending.sealed_key if pending else None,
+        request_made_at=pending.made_at if pending else None,
+        created_at=entry.created_at,
+        updated_at=entry.updated_at,
+        chain=[
+            ClientChainRow(
+                client_certificate_id=entry.id, position=n, organization_id=entry.organization, der=certificate.der
+            )
+            for n, certificate in enumerate(entry.chain)
+        ],
+    )
+
+
+def _entry(row: ClientCertificateRow) -> ClientCertificate:
+    return ClientCertificate(
+        id=row.id,
+        organization=row.organization_id,
+        origin=row.origin,
+        endpoint=row.endpoint,
+        chain=tuple(read_certificate(each.der) for each in row.chain),
+        sealed_key=row.sealed_key,
+        pending=_pending(row),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _pending(row: ClientCertificateRow) -> PendingRequest | None:
+    if row.request_der is None or row.request_sealed_key is None or row.request_made_at is None:
+        return None
+    return PendingRequest(read_signing_request(row.request_der), row.request_sealed_key, row.request_made_at)

@@ -1,0 +1,3 @@
+"""
+The database as a file: its integrity, copies of it, and restoring one.
+"""

@@ -1,0 +1,97 @@
+"""
+Copies of a database: consistent also while it is in use, complete on the disk, and for their user alone.
+"""
+
+import os
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from holdfast.store.errors import StoreDamaged, StoreFull, StoreReadOnly, StoreUnreadable
+from holdfast.store.recovery.integrity import damage_of
+from holdfast.store.sqlite import explain, make_file, reading
+
+KEPT = 3  # copies of earlier migrations
+_TIME = "%Y%m%dT%H%M%SZ"
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """
+    Copy the database *source*, with what its write-ahead log holds, into the new file *target*, with mode 0600.
+
+    When this returns, *target* is one file that is complete on the disk; after a failure it isn't there.
+
+    Raises:
+        FileExistsError: *target* exists.
+        StoreFailure: *source* can't be read or is damaged, or *target* can't be written.
+    """
+    make_file(target)
+    try:
+        with reading(source) as original:
+            _copy(original, target, source)
+        _flush(target)
+    except BaseException:
+        remove_copy(target)
+        raise
+    flush_directory(target.parent)
+
+
+def _copy(original: sqlite3.Connection, target: Path, source: Path) -> None:
+    try:
+        with closing(sqlite3.connect(target, isolation_level=None)) as copy:
+            original.backup(copy)
+        with closing(sqlite3.connect(target, isolation_level=None)) as copy:
+            copy.execute("PRAGMA journal_mode = DELETE")  # so that one file is all of it
+            damage = damage_of(copy)
+    except sqlite3.Error as error:
+        failure = explain(error, target)
+        if isinstance(failure, StoreFull | StoreReadOnly):
+            raise failure from error
+        raise explain(error, source) or StoreUnreadable(source, str(error)) from error
+    if damage:
+        raise StoreDamaged(source, damage[0])
+
+
+def remove_copy(path: Path) -> None:
+    """Remove a copy, also one that was interrupted, with the files that SQLite made for it."""
+    for ending in ("", "-journal", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def copy_before_migration(path: Path, revision: str, now: datetime) -> Path:
+    """
+    Copy the database at *path* beside it before its tables become those of *revision*; the latest 3 copies are kept.
+
+    Raises StoreFailure.
+    """
+    unfinished = path.with_name(f"{path.name}.copying")
+    remove_copy(unfinished)
+    copy_database(path, unfinished)
+    copy = path.with_name(f"{path.name}.before-{revision}-{write_time(now)}")
+    unfinished.replace(copy)
+    flush_directory(path.parent)
+    earlier = sorted(
+        path.parent.glob(f"{path.name}.before-[0-9]*Z"), key=lambda each: each.name[-len("20260101T000000Z") :]
+    )
+    for old in earlier[:-KEPT]:
+        old.unlink()
+    return copy
+
+
+def write_time(now: datetime) -> str:
+    """Write a time in UTC as names of files have it."""
+    return now.strftime(_TIME)
+
+
+def flush_directory(directory: Path) -> None:
+    """Let names that were given to files in *directory* survive a power cut."""
+    _flush(directory)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,3 @@
+"""
+The rows of endpoint certificates and trust settings.
+"""

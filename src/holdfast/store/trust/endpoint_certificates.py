@@ -1,0 +1,202 @@
+"""
+Endpoint certificates in the database.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from functools import lru_cache
+
+from sqlalchemy import delete, exists, func, select
+from sqlalchemy import update as change
+from sqlalchemy.orm import Session
+
+from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Generation, Observation
+from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.store.tables import CertificateRow, EndpointCertificateRow
+from holdfast.store.trust.unused_origins import is_unused
+
+_REMEMBERED = 4096  # certificates, about 2 KB each
+_SMALL = 8 * 1024  # bytes of one that is remembered
+
+
+def insert(session: Session, entry: EndpointCertificate) -> None:
+    """Add an endpoint certificate that is new."""
+    session.add(_row(entry))
+    session.flush()
+
+
+def update(session: Session, entry: EndpointCertificate) -> None:
+    """Write all values of an endpoint certificate that exists."""
+    table = EndpointCertificateRow
+    if session.scalar(select(table.id).where(table.organization_id == entry.organization, table.id == entry.id)):
+        session.merge(_row(entry))
+        session.flush()
+
+
+def remove(session: Session, entry: EndpointCertificate) -> None:
+    """Take an endpoint certificate away, with its certificates."""
+    table = EndpointCertificateRow
+    session.execute(delete(table).where(table.organization_id == entry.organization, table.id == entry.id))
+
+
+def get(session: Session, organization: str, alias: str) -> EndpointCertificate | None:
+    """Find the endpoint certificate with this alias."""
+    table = EndpointCertificateRow
+    row = session.scalar(select(table).where(table.organization_id == organization, table.alias == alias))
+    return _entry(row) if row else None
+
+
+def with_id(session: Session, organization: str, entry_id: str) -> EndpointCertificate | None:
+    """Find the endpoint certificate with this id, whatever its alias."""
+    table = EndpointCertificateRow
+    row = session.scalar(select(table).where(table.organization_id == organization, table.id == entry_id))
+    return _entry(row) if row else None
+
+
+def find(
+    session: Session,
+    organization: str,
+    alias: str = "",
+    endpoint: str = "",
+    offset: int = 0,
+    limit: int | None = None,
+    *,
+    unused: bool = False,
+) -> tuple[list[EndpointCertificate], int]:
+    """
+    List endpoint certificates by alias, filtered by exact alias and endpoint, with their number in all.
+
+    With *unused*, only those for origins that no API has an endpoint at.
+    """
+    table = EndpointCertificateRow
+    query = select(table).where(table.organization_id == organization)
+    if alias:
+        query = query.where(table.alias == alias)
+    if endpoint:
+        query = query.where(table.endpoint == endpoint)
+    if unused:
+        query = query.where(is_unused(table))
+    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    page = query.order_by(table.alias).offset(offset).limit(limit)
+    return [_entry(row) for row in session.scalars(page)], total
+
+
+def of_origins(session: Session, organization: str, origins: Collection[str]) -> list[EndpointCertificate]:
+    """All that was imported for these origins, by alias."""
+    table = EndpointCertificateRow
+    query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
+    return [_entry(row) for row in session.scalars(query.order_by(table.alias))]
+
+
+def beside(session: Session, entry: EndpointCertificate) -> list[tuple[str, Certificate]]:
+    """Find what the origin of *entry* trusts besides *entry*: alias and certificate, by alias."""
+    table = EndpointCertificateRow
+    query = select(table.alias, CertificateRow.der).join(
+        CertificateRow, CertificateRow.endpoint_certificate_id == table.id
+    )
+    query = query.where(table.organization_id == entry.organization, table.origin == entry.origin, table.id != entry.id)
+    rows = session.execute(query.order_by(table.alias, CertificateRow.position))
+    return [(row.alias, _certificate(row.der)) for row in rows]
+
+
+def aliases_with(
+    session: Session, organization: str, origin: str, certificates: Collection[Certificate], but: str
+) -> dict[str, str]:
+    """Find under which alias *origin* trusts each of *certificates*, by fingerprint; *but* is not looked at."""
+    table = EndpointCertificateRow
+    query = select(table.alias, CertificateRow.der).join(
+        CertificateRow, CertificateRow.endpoint_certificate_id == table.id
+    )
+    query = query.where(table.organization_id == organization, table.origin == origin, table.alias != but)
+    query = query.where(CertificateRow.der.in_([each.der for each in certificates]))
+    prints = {each.der: each.fingerprint for each in certificates}
+    # Of several, the first alias stays.
+    return {prints[row.der]: row.alias for row in session.execute(query.order_by(table.alias.desc()))}
+
+
+def in_rotation(session: Session, limit: int, *, unseen: bool = False) -> list[tuple[str, str]]:
+    """
+    Find organization and id of those that have previous certificates, of all organizations.
+
+    Those come first that were not looked at for longest; *unseen* are only those that never were.
+    """
+    table = EndpointCertificateRow
+    previous = exists().where(CertificateRow.endpoint_certificate_id == table.id, CertificateRow.previous)
+    query = select(table.organization_id, table.id).where(previous)
+    if unseen:
+        query = query.where(table.looked_at.is_(None))
+    rows = session.execute(query.order_by(table.looked_at.asc().nulls_first(), table.id).limit(limit))
+    return [(row.organization_id, row.id) for row in rows]
+
+
+def observe(session: Session, entry: EndpointCertificate) -> None:
+    """Write the observation of *entry*, unless its trust was changed since it was read."""
+    table = EndpointCertificateRow
+    same = (table.organization_id == entry.organization, table.id == entry.id, table.updated_at == entry.updated_at)
+    session.execute(change(table).where(*same).values(_observation(entry)))
+
+
+def _row(entry: EndpointCertificate) -> EndpointCertificateRow:
+    certificates = [
+        CertificateRow(
+            endpoint_certificate_id=entry.id,
+            position=n,
+            organization_id=entry.organization,
+            der=certificate.der,
+            previous=n >= len(entry.certificates),
+        )
+        for n, certificate in enumerate(entry.trusted)
+    ]
+    return EndpointCertificateRow(
+        id=entry.id,
+        organization_id=entry.organization,
+        alias=entry.alias,
+        endpoint=entry.endpoint,
+        origin=entry.origin,
+        certificates=certificates,
+        created_at=entry.created_at,
+        updated_at=entry.updated_at,
+        replaced_at=entry.replaced_at,
+        **_observation(entry),
+    )
+
+
+def _observation(entry: EndpointCertificate) -> dict[str, datetime | str | None]:
+    seen = entry.observation
+    return {
+        "looked_at": seen.looked_at,
+        "observed_at": seen.at,
+        "observed": seen.generation,
+        "current_first_seen_at": seen.current_first_seen_at,
+        "previous_last_needed_at": seen.previous_last_needed_at,
+    }
+
+
+def _entry(row: EndpointCertificateRow) -> EndpointCertificate:
+    return EndpointCertificate(
+        id=row.id,
+        organization=row.organization_id,
+        alias=row.alias,
+        endpoint=row.endpoint,
+        origin=row.origin,
+        certificates=tuple(_certificate(each.der) for each in row.certificates if not each.previous),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        previous=tuple(_certificate(each.der) for each in row.certificates if each.previous),
+        replaced_at=row.replaced_at,
+        observation=Observation(
+            looked_at=row.looked_at,
+            at=row.observed_at,
+            generation=Generation(row.observed) if row.observed else None,
+            current_first_seen_at=row.current_first_seen_at,
+            previous_last_needed_at=row.previous_last_needed_at,
+        ),
+    )
+
+
+def _certificate(der: bytes) -> Certificate:
+    # The neighbours of an origin are read again for each change, some of it in a writer's turn.
+    return _remembered(der) if len(der) <= _SMALL else read_certificate(der)
+
+
+_remembered = lru_cache(_REMEMBERED)(read_certificate)

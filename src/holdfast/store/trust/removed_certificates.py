@@ -1,0 +1,104 @@
+"""
+Certificates that are no longer trusted, in the database, for as long as they can be restored.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from holdfast.apis.trust.endpoint_certificate import Removal, RemovedCertificate
+from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.certificates.formats import der
+from holdfast.store.tables import RemovedCertificateRow
+
+KEEP_REMOVED = timedelta(days=30)
+MAX_OF_ALIAS = 20  # replaced and retired ones
+MAX_OF_ORGANIZATION = 1000
+
+
+def insert(session: Session, removed: RemovedCertificate) -> None:
+    """Add what was just removed; of too many, the oldest are forgotten."""
+    session.add(_row(removed))
+    session.flush()
+    table = RemovedCertificateRow
+    own = table.organization_id == removed.organization
+    of_entry = (own, table.endpoint_certificate_id == removed.entry_id, table.why != Removal.DELETED)
+    for where, limit in ((of_entry, MAX_OF_ALIAS), ((own,), MAX_OF_ORGANIZATION)):
+        kept = select(table.id).where(*where).order_by(table.removed_at.desc(), table.id).offset(limit)
+        surplus = list(session.scalars(kept))
+        session.execute(delete(table).where(own, table.id.in_(surplus)))
+
+
+def remove(session: Session, removed: RemovedCertificate) -> None:
+    """Take one away that is restored."""
+    table = RemovedCertificateRow
+    session.execute(delete(table).where(table.organization_id == removed.organization, table.id == removed.id))
+
+
+def get(session: Session, organization: str, removed_id: str, now: datetime) -> RemovedCertificate | None:
+    """Find one that can still be restored."""
+    table = RemovedCertificateRow
+    query = select(table).where(table.organization_id == organization, table.id == removed_id)
+    row = session.scalar(query.where(table.removed_at > now - KEEP_REMOVED))
+    return _removed(row) if row else None
+
+
+def latest_replaced(session: Session, organization: str, entry_id: str, now: datetime) -> RemovedCertificate | None:
+    """Find what an endpoint certificate trusted last before it was replaced or retired."""
+    table = RemovedCertificateRow
+    query = select(table).where(table.organization_id == organization, table.endpoint_certificate_id == entry_id)
+    query = query.where(table.why != Removal.DELETED, table.removed_at > now - KEEP_REMOVED)
+    row = session.scalar(query.order_by(table.removed_at.desc(), table.id).limit(1))
+    return _removed(row) if row else None
+
+
+def find(
+    session: Session, organization: str, now: datetime, offset: int = 0, limit: int | None = None
+) -> tuple[list[RemovedCertificate], int]:
+    """List those that can still be restored, newest first, with their number in all."""
+    table = RemovedCertificateRow
+    query = select(table).where(table.organization_id == organization, table.removed_at > now - KEEP_REMOVED)
+    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    page = query.order_by(table.removed_at.desc(), table.id).offset(offset).limit(limit)
+    return [_removed(row) for row in session.scalars(page)], total
+
+
+def _row(removed: RemovedCertificate) -> RemovedCertificateRow:
+    return RemovedCertificateRow(
+        id=removed.id,
+        organization_id=removed.organization,
+        endpoint_certificate_id=removed.entry_id,
+        alias=removed.alias,
+        endpoint=removed.endpoint,
+        origin=removed.origin,
+        why=removed.why.value,
+        certificates=b"".join(certificate.der for certificate in removed.certificates),
+        previous=b"".join(certificate.der for certificate in removed.previous),
+        created_at=removed.created_at,
+        replaced_at=removed.replaced_at,
+        removed_at=removed.removed_at,
+        removed_by=removed.removed_by,
+    )
+
+
+def _removed(row: RemovedCertificateRow) -> RemovedCertificate:
+    return RemovedCertificate(
+        id=row.id,
+        organization=row.organization_id,
+        entry_id=row.endpoint_certificate_id,
+        alias=row.alias,
+        endpoint=row.endpoint,
+        origin=row.origin,
+        why=Removal(row.why),
+        certificates=_certificates(row.certificates),
+        previous=_certificates(row.previous),
+        created_at=row.created_at,
+        replaced_at=row.replaced_at,
+        removed_at=row.removed_at,
+        removed_by=row.removed_by,
+    )
+
+
+def _certificates(written: bytes) -> tuple[Certificate, ...]:
+    return tuple(read_certificate(bytes(element.raw)) for element in der.read(written))

@@ -1,0 +1,102 @@
+"""
+Decisions about the trust of origins in the database.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from holdfast.apis.trust.trust_settings import AnchorMode, TrustException, TrustSettings
+from holdfast.certificates.revocation import read_revocation_list
+from holdfast.certificates.trust import TlsVersion
+from holdfast.store.tables import RevocationListRow, TrustSettingsRow
+
+
+def save(session: Session, settings: TrustSettings) -> None:
+    """Write all decisions about an origin, whether it had any before or not."""
+    session.merge(_row(settings))
+    session.flush()
+
+
+def of_origins(session: Session, organization: str, origins: Collection[str]) -> dict[str, TrustSettings]:
+    """The decisions about these origins; those that nobody decided about are left out."""
+    table = TrustSettingsRow
+    query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
+    return {row.origin: _settings(row) for row in session.scalars(query)}
+
+
+def remove(session: Session, organization: str, origin: str) -> None:
+    """Forget the decisions about an origin."""
+    table = TrustSettingsRow
+    session.execute(delete(table).where(table.organization_id == organization, table.origin == origin))
+
+
+def with_exception(session: Session, organization: str, now: datetime) -> list[TrustSettings]:
+    """The decisions with an exception that has not ended, the first to end first."""
+    table = TrustSettingsRow
+    query = select(table).where(table.organization_id == organization, table.exception_ends_at > now)
+    return [_settings(row) for row in session.scalars(query.order_by(table.exception_ends_at, table.origin))]
+
+
+def with_ended_exception(session: Session, organization: str, now: datetime) -> list[TrustSettings]:
+    """The decisions whose exception has ended and still stands there."""
+    table = TrustSettingsRow
+    query = select(table).where(table.organization_id == organization, table.exception_ends_at <= now)
+    return [_settings(row) for row in session.scalars(query)]
+
+
+def next_end(session: Session) -> datetime | None:
+    """When the first exception of any organization ends; None when there is none. Only for what serves all of them."""
+    return session.scalar(select(func.min(TrustSettingsRow.exception_ends_at)))
+
+
+def _row(settings: TrustSettings) -> TrustSettingsRow:
+    exception = settings.exception
+    return TrustSettingsRow(
+        organization_id=settings.organization,
+        origin=settings.origin,
+        anchors=settings.anchors.value,
+        names=list(settings.names),
+        any_name=settings.any_name,
+        sni=settings.sni,
+        certificate_pins=list(settings.certificate_pins),
+        spki_pins=list(settings.spki_pins),
+        revocation_of_path=settings.revocation_of_path,
+        tls_minimum=settings.tls_minimum.value,
+        tls_maximum=settings.tls_maximum.value,
+        exception_reason=exception.reason if exception else None,
+        exception_owner=exception.owner if exception else None,
+        exception_ends_at=exception.ends_at if exception else None,
+        revocation_lists=[
+            RevocationListRow(
+                organization_id=settings.organization, origin=settings.origin, position=position, der=crl.der
+            )
+            for position, crl in enumerate(settings.revocation)
+        ],
+    )
+
+
+def _settings(row: TrustSettingsRow) -> TrustSettings:
+    return TrustSettings(
+        organization=row.organization_id,
+        origin=row.origin,
+        anchors=AnchorMode(row.anchors),
+        names=tuple(row.names),
+        any_name=row.any_name,
+        sni=row.sni,
+        certificate_pins=tuple(row.certificate_pins),
+        spki_pins=tuple(row.spki_pins),
+        revocation=tuple(read_revocation_list(each.der) for each in row.revocation_lists),
+        revocation_of_path=row.revocation_of_path,
+        tls_minimum=TlsVersion(row.tls_minimum),
+        tls_maximum=TlsVersion(row.tls_maximum),
+        exception=_exception(row),
+    )
+
+
+def _exception(row: TrustSettingsRow) -> TrustException | None:
+    if row.exception_ends_at is None:
+        return None
+    return TrustException(row.exception_reason or "", row.exception_owner or "", row.exception_ends_at)

@@ -1,0 +1,3 @@
+"""
+Pages about users, sign-in and tokens.
+"""

@@ -1,0 +1,20 @@
+"""
+Who sends a large body to this door: asked before it is read.
+"""
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from holdfast.services.runtime import Runtime
+from holdfast.web.access.session import NotSignedIn, visitor_of_request
+from holdfast.web.errors import sign_in_first
+
+
+async def sender(running: Runtime, request: Request) -> str | Response:
+    """Name the user who makes the request, or give the answer that the door would give to somebody who is none."""
+    try:
+        who = await run_in_threadpool(visitor_of_request, running, request)
+    except NotSignedIn as error:
+        return await sign_in_first(request, error)
+    return who.account

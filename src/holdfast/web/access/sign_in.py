@@ -1,0 +1,89 @@
+"""
+Sign in, sign out.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse
+from starlette.responses import Response
+
+from holdfast.network.forwarded import address_of
+from holdfast.services.access.accounts import SESSION_COOKIE, SESSION_LASTS
+from holdfast.services.access.failed_sign_ins import Way
+from holdfast.services.access.password_threads import on_password_threads
+from holdfast.services.errors import SignInRefused, TooManyAttempts
+from holdfast.services.runtime import Runtime
+from holdfast.store.access.accounts import User
+from holdfast.web.access.session import Running
+from holdfast.web.rendering import render
+
+router = APIRouter()
+
+
+@router.get("/sign-in")
+def show(request: Request, next: str = "/apis") -> Response:  # noqa: A002 - the name in the address
+    """Ask for name and password."""
+    return ask(request, next)
+
+
+@router.post("/sign-in")
+@on_password_threads
+def sign_in(
+    request: Request,
+    running: Running,
+    name: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/apis",  # noqa: A002 - the name in the form
+) -> Response:
+    """Start a session and go where the person wanted to go."""
+    client, failures = address_of(request), running.accounts.failures
+    try:
+        with failures.watch(Way.PAGE, client, name):
+            user = running.accounts.authenticate(name, password, client, running.now())
+    except SignInRefused as error:
+        return ask(request, next, name, str(error), 422)
+    except TooManyAttempts as error:
+        return ask(request, next, name, str(error), 429)
+    response = RedirectResponse(own_path(next), 303)
+    start_session(request, running, user, response)
+    return response
+
+
+def ask(request: Request, wanted: str, name: str = "", error: str | None = None, status: int = 200) -> Response:
+    """Show the page that asks who somebody is; afterwards they go to *wanted*."""
+    running: Runtime = request.app.state.runtime
+    sso = running.single_sign_on
+    label = sso.label if sso else None
+    return render(request, "sign_in.html", status=status, next=wanted, name=name, error=error, provider=label)
+
+
+def start_session(request: Request, running: Runtime, user: User, response: Response) -> None:
+    """Sign *user* in with this browser, which *response* goes to."""
+    client = address_of(request)
+    agent = request.headers.get("user-agent", "")
+    token = running.accounts.start_session(user, running.now(), client, agent)
+    response.set_cookie(
+        SESSION_COOKIE,
+        token,
+        max_age=int(SESSION_LASTS.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, running: Running) -> Response:
+    """End the session."""
+    token = request.cookies.get(SESSION_COOKIE)
+    if token:
+        running.accounts.end_session(token, running.now(), address_of(request))
+    response = RedirectResponse("/sign-in", 303)
+    response.delete_cookie(SESSION_COOKIE)
+    return response
+
+
+def own_path(address: str) -> str:
+    """Follow only paths of our own: `//host` and `/\\host` lead elsewhere."""
+    return address if address.startswith("/") and address[1:2] not in {"/", "\\"} else "/apis"

@@ -1,0 +1,79 @@
+"""
+Personal tokens: made, shown once, revoked.
+"""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse
+from starlette.responses import Response
+
+from holdfast.apis.errors import InvalidField
+from holdfast.services.access import own_account, tokens
+from holdfast.services.access.permissions import Permission
+from holdfast.services.access.principal import Principal
+from holdfast.services.access.scopes import DEFAULT_SCOPE, grantable
+from holdfast.services.errors import Conflict
+from holdfast.services.runtime import Runtime
+from holdfast.web.access.session import Running, Visitor
+from holdfast.web.rendering import render
+
+router = APIRouter(prefix="/tokens")
+_DAYS = (7, 30, 90, 365)
+
+
+@router.get("")
+def show(request: Request, running: Running, who: Visitor) -> Response:
+    """List tokens and ask for a new one."""
+    return _page(request, running, who)
+
+
+@router.post("")
+def create_token(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    name: Annotated[str, Form()] = "",
+    scopes: Annotated[list[str] | None, Form()] = None,
+    days: Annotated[int, Form(ge=1, le=366)] = 30,
+) -> Response:
+    """Make a token and show it this once."""
+    chosen, now = scopes or [], running.now()
+    try:
+        made, secret = tokens.create_token(running.store, who, name, chosen, now + timedelta(days=days), now)
+    except (InvalidField, Conflict) as error:
+        return _page(request, running, who, (name, chosen, days), {error.field: str(error)}, 422)
+    return render(request, "tokens/made.html", who=who, section="account", token=made, secret=secret)
+
+
+@router.post("/{token_id}/revoke")
+def revoke_token(running: Running, who: Visitor, token_id: str) -> Response:
+    """Revoke a token."""
+    tokens.revoke_token(running.store, who, token_id, running.now())
+    return RedirectResponse("/tokens?done=token-revoked", 303)
+
+
+def _page(
+    request: Request,
+    running: Runtime,
+    who: Principal,
+    typed: tuple[str, list[str], int] = ("", [DEFAULT_SCOPE], 30),
+    errors: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    who.require(Permission.MANAGE_OWN_ACCOUNT)
+    return render(
+        request,
+        "tokens/list.html",
+        who=who,
+        status=status,
+        section="account",
+        user=own_account.get_account(running.store, who),
+        confirmed_days=tokens.CONFIRMED_FOR.days,
+        tokens=tokens.list_tokens(running.store, who, running.now()),
+        offered=grantable(who.permissions),
+        typed=typed,
+        days=_DAYS,
+        errors=errors or {},
+    )

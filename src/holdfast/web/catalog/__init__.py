@@ -1,0 +1,3 @@
+"""
+Pages about APIs, endpoints and the lifecycle.
+"""

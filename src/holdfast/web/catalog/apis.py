@@ -1,0 +1,112 @@
+"""
+The list of APIs, a new API, and the overview of one.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse
+from starlette.responses import Response
+
+from holdfast.apis.errors import InvalidFields
+from holdfast.services.catalog import apis, deletion
+from holdfast.services.catalog.apis import ApiDraft
+from holdfast.services.errors import Conflict
+from holdfast.services.trust import endpoint_certificates, unused_trust
+from holdfast.store.catalog.apis import ApiFilter
+from holdfast.web.access.session import Running, Visitor
+from holdfast.web.identities.caller_certificates import callers_of, commands_of
+from holdfast.web.rendering import render, wants_part
+from holdfast.web.trust.trust_settings import trust_rows
+
+router = APIRouter()
+PAGE = 50
+
+
+@router.get("/")
+def home() -> Response:
+    """Go to the APIs."""
+    return RedirectResponse("/apis", 303)
+
+
+@router.get("/apis")
+def list_apis(request: Request, running: Running, who: Visitor, query: str = "", page: int = 1) -> Response:
+    """List the APIs, all or those whose name contains *query*."""
+    page = max(page, 1)
+    wanted = ApiFilter(name=query.strip())
+    found, total = apis.list_apis(running.store, who, wanted, (page - 1) * PAGE, PAGE)
+    template = "apis/_table.html" if wants_part(request) else "apis/list.html"
+    pages = max(1, -(-total // PAGE))
+    unused = 0 if wants_part(request) else len(unused_trust.find_unused(running.store, who))
+    return render(
+        request, template, who=who, apis=found, total=total, query=query, page=page, pages=pages, unused=unused
+    )
+
+
+@router.get("/apis/new")
+def new_api(request: Request, who: Visitor) -> Response:
+    """Ask for a new API."""
+    return render(request, "apis/new.html", who=who, draft=ApiDraft("", "", "", ""), errors={})
+
+
+@router.post("/apis/new")
+def create_api(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    name: Annotated[str, Form()] = "",
+    context: Annotated[str, Form()] = "",
+    version: Annotated[str, Form()] = "",
+    endpoint: Annotated[str, Form()] = "",
+) -> Response:
+    """Create an API and show it."""
+    draft = ApiDraft(name, context, version, endpoint)
+    try:
+        api = apis.create_api(running.store, who, draft, running.now())
+    except InvalidFields as error:
+        errors = {each.field: str(each) for each in error.errors}
+    except Conflict as error:
+        errors = {error.field: str(error)}
+    else:
+        return RedirectResponse(f"/apis/{api.id}?done=api-created", 303)
+    return render(request, "apis/new.html", who=who, status=422, draft=draft, errors=errors)
+
+
+@router.get("/apis/{api_id}")
+def overview(request: Request, running: Running, who: Visitor, api_id: str) -> Response:
+    """Show what the API is and how to call it."""
+    api = apis.get_api(running.store, who, api_id)
+    certificates = endpoint_certificates.certificates_of_api(running.store, who, api)
+    origins = {str(endpoint.origin) for endpoint in api.endpoints}
+    return render(
+        request,
+        "api/overview.html",
+        who=who,
+        api=api,
+        page="overview",
+        certificates=certificates,
+        trust_rows=trust_rows(running, who, api),
+        enforcements=running.enforcements.of_origins(who.organization, origins),
+        failures=running.failures.of(api),
+        gateways=running.gateways,
+        refused_listeners=[each for each in running.listeners if each.is_refused],
+        callers=callers_of(running, who, api),
+        commands=commands_of(running, api),
+    )
+
+
+@router.get("/apis/{api_id}/delete")
+def ask_to_delete(request: Request, running: Running, who: Visitor, api_id: str) -> Response:
+    """Ask whether the API is really to go."""
+    api = apis.get_api(running.store, who, api_id)
+    template = "api/_delete.html" if wants_part(request) else "api/delete.html"
+    unused = unused_trust.find_used_only_by(running.store, who, api)
+    return render(request, template, who=who, api=api, page="overview", unused=unused)
+
+
+@router.post("/apis/{api_id}/delete")
+def delete_api(running: Running, who: Visitor, api_id: str, delete_unused: Annotated[bool, Form()] = False) -> Response:
+    """Delete the API and, if that is wanted, the trust that no other uses."""
+    left = deletion.delete_api(running.store, who, api_id, running.now(), delete_unused=delete_unused)
+    done = "api-deleted-unused" if left.kept else "api-deleted-with-trust" if left.deleted else "api-deleted"
+    return RedirectResponse(f"/apis?done={done}", 303)

@@ -1,0 +1,64 @@
+"""
+The connection settings of both endpoints, as the form of the Endpoints page sends them.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from fastapi import Depends, Form
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.connection_settings import ConnectionSettings, read_connection
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.apis.errors import InvalidField
+
+Values = Mapping[Environment, dict[str, Any]]  # by field of ConnectionSettings
+NOTHING_TYPED: Values = MappingProxyType({})
+
+
+def _typed(
+    production_protocol: Annotated[str, Form()] = "",
+    production_connection_per_caller: Annotated[bool, Form()] = False,
+    production_rewrite_responses: Annotated[bool, Form()] = False,
+    sandbox_protocol: Annotated[str, Form()] = "",
+    sandbox_connection_per_caller: Annotated[bool, Form()] = False,
+    sandbox_rewrite_responses: Annotated[bool, Form()] = False,
+) -> Values:
+    every: dict[Environment, dict[str, Any]] = {
+        "production": {
+            "protocol": production_protocol,
+            "connection_per_caller": production_connection_per_caller,
+            "rewrite_responses": production_rewrite_responses,
+        },
+        "sandbox": {
+            "protocol": sandbox_protocol,
+            "connection_per_caller": sandbox_connection_per_caller,
+            "rewrite_responses": sandbox_rewrite_responses,
+        },
+    }
+    # A box that isn't checked isn't sent; without a protocol, none of them was in the form.
+    return {environment: values for environment, values in every.items() if values["protocol"]}
+
+
+TypedConnections = Annotated[Values, Depends(_typed)]
+
+
+def read_typed(typed: Values) -> tuple[dict[Environment, ConnectionSettings], dict[str, str]]:
+    """Give the settings that can be used, and what is wrong with the others, by environment and REST name."""
+    found: dict[Environment, ConnectionSettings] = {}
+    errors: dict[str, str] = {}
+    for environment, values in typed.items():
+        try:
+            found[environment] = read_connection(values, f"{environment}.")
+        except InvalidField as error:
+            errors[error.field] = str(error)
+    return found, errors
+
+
+def shown_connections(api: Api, typed: Values) -> Values:
+    """Give what the form shows: what was typed, otherwise what is saved, otherwise the defaults."""
+    saved = {
+        each: endpoint.connection if (endpoint := api.endpoint(each)) else ConnectionSettings() for each in ENVIRONMENTS
+    }
+    return {each: typed.get(each) or saved[each].values for each in ENVIRONMENTS}

@@ -1,0 +1,164 @@
+"""
+The endpoints of an API, with the certificates that they trust.
+"""
+
+import json
+from functools import partial
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.description import endpoint_config
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.apis.errors import InvalidFields
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog import apis
+from holdfast.services.catalog.http1_fallback import fallback_since
+from holdfast.services.runtime import Runtime
+from holdfast.services.trust import unused_trust
+from holdfast.services.trust.unused_trust import UnusedTrust
+from holdfast.web.access.session import Running, Visitor
+from holdfast.web.catalog.connection_form import (
+    NOTHING_TYPED,
+    TypedConnections,
+    Values,
+    read_typed,
+    shown_connections,
+)
+from holdfast.web.identities.identity_rows import client_rows
+from holdfast.web.probing.testing import HeadAnswer, check_endpoint
+from holdfast.web.rendering import render, wants_part
+from holdfast.web.trust.certificate_rows import certificate_rows, removed_rows
+from holdfast.web.trust.trust_settings import trust_rows
+
+router = APIRouter()
+
+
+@router.get("/apis/{api_id}/endpoints")
+def show(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api_id: str,
+    left: Annotated[list[str] | None, Query()] = None,
+) -> Response:
+    """Show the endpoints; *left* are origins that the API had until now, whose trust may be unused."""
+    return _page(request, running, who, apis.get_api(running.store, who, api_id), left=left)
+
+
+@router.post("/apis/{api_id}/endpoints")
+def save(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api_id: str,
+    settings: TypedConnections,
+    production: Annotated[str, Form()] = "",
+    sandbox: Annotated[str, Form()] = "",
+    with_production: Annotated[bool, Form()] = False,
+    with_sandbox: Annotated[bool, Form()] = False,
+) -> Response:
+    """Keep the endpoints whose boxes are checked."""
+    with_endpoint = {name for name, kept in (("production", with_production), ("sandbox", with_sandbox)) if kept}
+    chosen = (production if with_production else None, sandbox if with_sandbox else None)
+    connections, errors = read_typed({name: each for name, each in settings.items() if name in with_endpoint})
+    left: tuple[UnusedTrust, ...] = ()
+    try:
+        if not errors:
+            left = apis.change_endpoints(running.store, who, api_id, *chosen, running.now(), connections).left.kept
+    except InvalidFields as error:
+        errors = {each.field: str(each) for each in error.errors}
+    if errors:
+        api = apis.get_api(running.store, who, api_id)
+        typed = {"production": production, "sandbox": sandbox}
+        checked = {"production": with_production, "sandbox": with_sandbox}
+        return _page(request, running, who, api, 422, typed, checked, errors, settings=settings)
+    query = urlencode({"done": "endpoints-saved", "left": [each.origin for each in left]}, doseq=True)
+    return RedirectResponse(f"/apis/{api_id}/endpoints?{query}", 303)
+
+
+@router.post("/apis/{api_id}/endpoints/check")
+async def check(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api_id: str,
+    environment: Environment,
+    settings: TypedConnections,
+    production: Annotated[str, Form()] = "",
+    sandbox: Annotated[str, Form()] = "",
+    with_production: Annotated[bool, Form()] = False,
+    with_sandbox: Annotated[bool, Form()] = False,
+) -> Response:
+    """Show what the backend at an address answers, whether it is saved or not."""
+    api = await run_in_threadpool(apis.get_api, running.store, who, api_id)
+    typed = {"production": production, "sandbox": sandbox}
+    connections, _ = read_typed(settings)
+    answer = await check_endpoint(running, who, typed[environment], connections.get(environment))
+    if wants_part(request):
+        return await run_in_threadpool(lambda: render(request, "testing/_answer.html", who=who, answer=answer))
+    checked = {"production": with_production, "sandbox": with_sandbox}
+    show = partial(
+        _page, request, running, who, api, 200, typed, checked, answers={environment: answer}, settings=settings
+    )
+    return await run_in_threadpool(show)
+
+
+def _page(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api: Api,
+    status: int = 200,
+    typed: dict[str, str] | None = None,
+    checked: dict[str, bool] | None = None,
+    errors: dict[str, str] | None = None,
+    answers: dict[Environment, HeadAnswer] | None = None,
+    settings: Values = NOTHING_TYPED,
+    left: list[str] | None = None,
+) -> Response:
+    saved = {
+        "production": api.production.url if api.production else "",
+        "sandbox": api.sandbox.url if api.sandbox else "",
+    }
+    return render(
+        request,
+        "api/endpoints.html",
+        who=who,
+        status=status,
+        api=api,
+        page="endpoints",
+        typed=typed or saved,
+        checked=checked or {name: bool(url) for name, url in saved.items()},
+        errors=errors or {},
+        answers=answers or {},
+        connections=shown_connections(api, settings),
+        fallback=fallback_since(running.store, api),
+        as_json=_as_json(running, who, api),
+        unused=unused_trust.find_unused(running.store, who, left) if left else [],
+        now=running.now(),
+        rows=certificate_rows(running, who, api),
+        removed=removed_rows(running, who, api),
+        trust_rows=trust_rows(running, who, api),
+        client_rows=client_rows(running, who, api),
+        failures=running.failures.of(api),
+        expanded=_is_about_certificates(request),
+    )
+
+
+def _as_json(running: Runtime, who: Principal, api: Api) -> str:
+    """Write what a `PUT` sends to keep the endpoints of *api* with all their settings."""
+    config = endpoint_config(apis.get_described(running.store, who, api.id))
+    if not api.endpoints:
+        config["production_endpoints"] = {"url": "PRODUCTION"}
+    return json.dumps({"endpointConfig": config}, ensure_ascii=False)
+
+
+def _is_about_certificates(request: Request) -> bool:
+    done = request.query_params.get("done", "")
+    return "certificates" in request.query_params or done.startswith(("certificate", "client", "trust", "exception"))

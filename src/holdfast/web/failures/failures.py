@@ -1,0 +1,61 @@
+"""
+Why backends are not reached, over all APIs of an organization, and why one request failed.
+"""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from holdfast.gateway.failures.access_log import MAX_ID
+from holdfast.services.access.principal import Principal
+from holdfast.services.errors import NotFound
+from holdfast.services.failures import diagnosis
+from holdfast.services.failures.diagnosis import DiagnosedRequest
+from holdfast.services.failures.failures import (
+    MAX_REJECTIONS_WITHOUT_API,
+    MAX_REQUESTS,
+    MAX_REQUESTS_OF_BACKEND,
+)
+from holdfast.services.runtime import Runtime
+from holdfast.web.access.session import Running, Visitor
+from holdfast.web.rendering import render, wants_part
+
+router = APIRouter()
+PAGE = 50
+
+
+@router.get("/failures")
+def show(request: Request, running: Running, who: Visitor, request_id: str = "", page: int = 1) -> Response:
+    """Show what fails, or, when *request_id* is given, why that request did."""
+    wanted = request_id.strip()[:MAX_ID]
+    if wanted:
+        return render(
+            request,
+            "failures/request.html",
+            who=who,
+            section="failures",
+            request_id=wanted,
+            found=_find(running, who, wanted),
+            started_at=running.failures.started_at,
+            kept=(MAX_REQUESTS_OF_BACKEND, MAX_REQUESTS, MAX_REJECTIONS_WITHOUT_API),
+        )
+    page = max(page, 1)
+    found, total = diagnosis.list_failures(running.store, running.failures, who, (page - 1) * PAGE, PAGE)
+    return render(
+        request,
+        "failures/_list.html" if wants_part(request) else "failures/list.html",
+        who=who,
+        section="failures",
+        request_id="",
+        failing=found,
+        total=total,
+        page=page,
+        pages=max(1, -(-total // PAGE)),
+        started_at=running.failures.started_at,
+    )
+
+
+def _find(running: Runtime, who: Principal, request_id: str) -> DiagnosedRequest | None:
+    try:
+        return diagnosis.find_request(running.store, running.failures, who, request_id)
+    except NotFound:
+        return None

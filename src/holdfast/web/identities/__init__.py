@@ -1,0 +1,3 @@
+"""
+Pages about caller certificates and gateway identities.
+"""

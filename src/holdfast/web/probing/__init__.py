@@ -1,0 +1,3 @@
+"""
+The pages that probe backends.
+"""

@@ -1,0 +1,198 @@
+"""
+Looking at a backend before anything is saved: test it against the gateway, fetch what it presents.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request, UploadFile
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.connection_settings import ConnectionSettings
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.apis.errors import InvalidField
+from holdfast.certificates.choices import choices
+from holdfast.certificates.errors import CertificateError
+from holdfast.certificates.findings.examination import examine_presented
+from holdfast.network.backend import Presentation
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog import apis
+from holdfast.services.catalog.http1_fallback import connection_to
+from holdfast.services.errors import (
+    CertificateExpired,
+    Conflict,
+    IndistinguishableCertificates,
+    NotFound,
+    TooManyTests,
+)
+from holdfast.services.probing.offers import why_not_imported
+from holdfast.services.probing.outcomes import Checked, Probed
+from holdfast.services.probing.tested_trust import UNCHANGED, Change, terms_to_call, terms_to_test
+from holdfast.services.runtime import Runtime
+from holdfast.web.access.session import Running, Visitor
+from holdfast.web.belonging import get_certificate_of, require_origin_of
+from holdfast.web.rendering import render, wants_part
+from holdfast.web.trust.upload_form import read_upload, upload_form
+
+router = APIRouter(prefix="/apis/{api_id}")
+_REFUSALS = (
+    InvalidField,
+    CertificateError,
+    CertificateExpired,
+    IndistinguishableCertificates,
+    Conflict,
+    NotFound,
+    TooManyTests,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a test came to, or why there was none; *uploaded* says whether a file was tested with it."""
+
+    probed: Probed | None = None
+    uploaded: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadAnswer:
+    """What came of checking an endpoint, or why it was not checked."""
+
+    checked: Checked | None = None
+    error: str = ""
+
+
+async def check_endpoint(
+    running: Runtime, who: Principal, url: str, connection: ConnectionSettings | None = None
+) -> HeadAnswer:
+    """Let the gateway ask a backend for its status, by one HEAD request; *connection* is what the form says."""
+    try:
+        terms = await run_in_threadpool(terms_to_call, running.store, running.sealing, who, url, running.now())
+        used = await run_in_threadpool(connection_to, running.store, who, url, connection)
+        return HeadAnswer(await running.probes.check(who, url, terms, used))
+    except _REFUSALS as error:
+        return HeadAnswer(error=str(error))
+
+
+def _upload(
+    endpoint: Annotated[str, Form()] = "",
+    pem: Annotated[str, Form()] = "",
+    fetched: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    replaced: Annotated[str, Form()] = "",
+    keep: Annotated[bool, Form()] = False,
+    certificate: UploadFile | None = None,
+) -> tuple[str, Change]:
+    if not (pem.strip() or fetched or (certificate and certificate.filename)):
+        return endpoint, UNCHANGED  # nothing is chosen yet, so nothing would be replaced
+    data = read_upload(certificate, pem or fetched)
+    return endpoint, Change(data, password or None, replaced or None, keep and bool(replaced))
+
+
+Upload = Annotated[tuple[str, Change], Depends(_upload)]
+
+
+@router.post("/certificates/test")
+async def test_upload(request: Request, running: Running, who: Visitor, api_id: str, upload: Upload) -> Response:
+    """Ask the gateway about an endpoint, with a file that is not saved."""
+    api = await run_in_threadpool(apis.get_api, running.store, who, api_id)
+    outcome = await _test(running, who, api, *upload)
+    template = "testing/_outcome.html" if wants_part(request) else "testing/test.html"
+    endpoint = upload[0]
+    return await run_in_threadpool(
+        lambda: render(request, template, who=who, api=api, page="endpoints", outcome=outcome, origin=endpoint)
+    )
+
+
+@router.get("/trust/{environment}/test")
+async def test_endpoint(
+    request: Request, running: Running, who: Visitor, api_id: str, environment: Environment
+) -> Response:
+    """Ask the gateway about an endpoint as it is trusted now."""
+    api = await run_in_threadpool(apis.get_api, running.store, who, api_id)
+    endpoint = api.endpoint(environment)
+    if endpoint is None:
+        raise NotFound("endpoint", environment)
+    outcome = await _test(running, who, api, endpoint.url)
+    template = "testing/_test.html" if wants_part(request) else "testing/test.html"
+    return await run_in_threadpool(
+        lambda: render(
+            request,
+            template,
+            who=who,
+            api=api,
+            page="endpoints",
+            outcome=outcome,
+            origin=str(endpoint.origin),
+        )
+    )
+
+
+@router.post("/certificates/fetch")
+async def fetch(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api_id: str,
+    endpoint: Annotated[str, Form()] = "",
+    alias: Annotated[str, Form()] = "",
+    replaced: Annotated[str, Form()] = "",
+) -> Response:
+    """Show what a backend presents, to be chosen from."""
+    if replaced:
+        api, _ = await run_in_threadpool(get_certificate_of, running, who, api_id, replaced)
+    else:
+        api = await run_in_threadpool(apis.get_api, running.store, who, api_id)
+    error, seen, now = "", None, running.now()
+    try:
+        require_origin_of(api, endpoint)
+        change = Change(instead_of=replaced or None)
+        terms = await run_in_threadpool(terms_to_test, running.store, running.sealing, who, endpoint, now, change)
+        seen = await running.probes.fetch(who, endpoint, terms.trust)
+    except _REFUSALS as refusal:
+        error = str(refusal)
+    offered = choices(seen.chain) if isinstance(seen, Presentation) else ()
+    findings = examine_presented(seen.chain, terms.trust.accepted_names, now) if isinstance(seen, Presentation) else []
+    refused = {
+        each.certificate.fingerprint: why_not
+        for each in offered
+        if (why_not := why_not_imported(each.certificate, terms.trust.anchors, now))
+    }
+    if not offered and not error:
+        error = "The backend presented no certificate that can be read."
+        if seen is not None and not isinstance(seen, Presentation):
+            error = f"The backend could not be looked at ({seen.obstacle}): {seen.text}"
+    context: dict[str, Any] = {
+        "choices": offered,
+        "refused": refused,
+        "findings": findings,
+        "now": now,
+        "error": error,
+        "seen": seen,
+    }
+    if wants_part(request):
+        return await run_in_threadpool(lambda: render(request, "testing/_fetched.html", who=who, **context))
+    # Without scripts it is the whole form again, with what was typed.
+    typed = {"endpoint": endpoint, "alias": replaced or alias}
+    purpose = "replace" if replaced else "upload"
+    return await run_in_threadpool(lambda: upload_form(request, who, api, purpose, typed, {}, fetched=context))
+
+
+async def _test(running: Runtime, who: Principal, api: Api, endpoint: str, change: Change = UNCHANGED) -> Outcome:
+    try:
+        require_origin_of(api, endpoint)
+        terms = await run_in_threadpool(
+            terms_to_test,
+            running.store,
+            running.sealing,
+            who,
+            endpoint,
+            running.now(),
+            change,
+        )
+        return Outcome(await running.probes.probe(who, endpoint, terms), terms.with_upload)
+    except _REFUSALS as error:
+        return Outcome(error=str(error))

@@ -1,0 +1,3 @@
+"""
+What gateways enforce, live on every page.
+"""

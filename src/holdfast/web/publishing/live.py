@@ -1,0 +1,98 @@
+"""
+How far the trust of an API's endpoints, and who may call it, has come at the gateways: as server-sent events, or asked
+for once.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+from starlette.responses import JSONResponse, Response
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import Endpoint
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog import apis
+from holdfast.services.errors import Busy, NotFound
+from holdfast.services.failures.failures import Failure
+from holdfast.services.runtime import Runtime
+from holdfast.web.access.session import NotSignedIn, Running, Visitor, visitor_of_request
+from holdfast.web.rendering import action, difference, seen
+
+router = APIRouter(prefix="/apis/{api_id}")
+# A comment now and then finds out that the browser has gone, and that the session has ended.
+HEARTBEAT = 15.0  # seconds
+MAX_STREAMS = 20  # of one user
+SECONDS = 30  # until the next attempt
+
+
+@router.get("/enforcement")
+def enforcement(running: Running, who: Visitor, api_id: str) -> Response:
+    """Say it once: for browsers that get no events."""
+    return JSONResponse(_state(running, who, apis.get_api(running.store, who, api_id)))
+
+
+@router.get("/enforcement/live")
+async def live(request: Request, running: Running, who: Visitor, api_id: str) -> Response:
+    """Say it now and after every change, until the browser goes or the session ends."""
+    if running.live_pages[who.account] >= MAX_STREAMS:
+        raise Busy(f"You have {MAX_STREAMS} pages open that show changes as they happen.", SECONDS)
+    await asyncio.to_thread(apis.get_api, running.store, who, api_id)
+    return StreamingResponse(_events(request, running, who, api_id), media_type="text/event-stream")
+
+
+async def _events(request: Request, running: Runtime, who: Principal, api_id: str) -> AsyncIterator[str]:
+    observer = running.cache.observe()
+    running.live_pages[who.account] += 1
+    told = None
+    try:
+        while True:
+            observer.clear()
+            api = await asyncio.to_thread(apis.get_api, running.store, who, api_id)
+            state = await asyncio.to_thread(_state, running, who, api)
+            if state != told:
+                told = state
+                yield f"data: {json.dumps(state)}\n\n"
+            try:
+                async with asyncio.timeout(HEARTBEAT):
+                    await observer.wait()
+            except TimeoutError:
+                await asyncio.to_thread(visitor_of_request, running, request)
+                yield ": still here\n\n"
+    except (NotSignedIn, NotFound):
+        return  # the session has ended, or the API is gone
+    finally:
+        running.cache.stop_observing(observer)
+        running.live_pages[who.account] -= 1
+        if not running.live_pages[who.account]:
+            del running.live_pages[who.account]
+
+
+def _state(running: Runtime, who: Principal, api: Api) -> dict[str, dict[str, dict[str, str]]]:
+    origins = {str(endpoint.origin) for endpoint in api.endpoints}
+    calling = {api.id} if api.requires_certificate else set()
+    found = running.enforcements.of_origins(who.organization, origins | calling)
+    return {
+        "enforcement": {
+            origin: {"progress": enforcement.progress.name.lower().replace("_", "-"), "text": str(enforcement)}
+            for origin, enforcement in found.items()
+        },
+        "failures": {
+            environment: _failure(failure, api.endpoint(environment), who)
+            for environment, failure in running.failures.of(api).items()
+        },
+    }
+
+
+def _failure(failure: Failure, endpoint: Endpoint | None, who: Principal) -> dict[str, str]:
+    label, target = action(failure, endpoint.url if endpoint else "", who) or ("", "")
+    return {
+        "sentence": failure.explanation.sentence,
+        "remedy": failure.explanation.remedy,
+        "difference": difference(failure),
+        "seen": seen(failure),
+        "action": label,
+        "target": target,
+    }

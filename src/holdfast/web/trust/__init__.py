@@ -1,0 +1,3 @@
+"""
+Pages about endpoint certificates and trust settings.
+"""

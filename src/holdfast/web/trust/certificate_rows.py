@@ -1,0 +1,62 @@
+"""
+What the list of certificates shows: one row per endpoint certificate, with its status and how far it has come.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.trust.endpoint_certificate import (
+    EndpointCertificate,
+    Generation,
+    RemovedCertificate,
+)
+from holdfast.certificates.validity import Status
+from holdfast.services.access.principal import Principal
+from holdfast.services.publishing.enforcement import Enforcement
+from holdfast.services.runtime import Runtime
+from holdfast.services.trust import endpoint_certificates, removal, rotation
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRow:
+    """One row of the list."""
+
+    entry: EndpointCertificate
+    status: Status
+    enforcement: Enforcement
+    in_use: Generation | None  # which certificates the gateway saw the backend use; None: not known
+    retire: bool  # the previous ones are not needed any longer
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedRow:
+    """What can be restored, and until when."""
+
+    removed: RemovedCertificate
+    until: datetime
+
+
+def certificate_rows(running: Runtime, who: Principal, api: Api) -> list[CertificateRow]:
+    """Make the rows for the endpoints of *api*, by alias."""
+    entries = endpoint_certificates.certificates_of_api(running.store, who, api)
+    origins = {entry.origin for entry in entries}
+    enforcements = running.enforcements.of_origins(who.organization, origins)
+    now = running.now()
+    return [
+        CertificateRow(
+            entry,
+            endpoint_certificates.entry_status(entry.certificates, now),
+            enforcements[entry.origin],
+            rotation.in_use(entry, now),
+            rotation.should_retire(entry, now, running.retire_after),
+        )
+        for entry in entries
+    ]
+
+
+def removed_rows(running: Runtime, who: Principal, api: Api) -> list[RemovedRow]:
+    """Make the rows of what can be restored for the endpoints of *api*, newest first."""
+    origins = {str(endpoint.origin) for endpoint in api.endpoints}
+    found, _ = removal.list_removed(running.store, who, running.now())
+    return [RemovedRow(each, removal.restorable_until(each)) for each in found if each.origin in origins]

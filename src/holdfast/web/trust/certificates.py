@@ -1,0 +1,134 @@
+"""
+The dialogs of the certificates section: upload, details, delete. Each is a page of its own without scripts.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, UploadFile
+from starlette.responses import Response
+
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.trust.endpoint_certificate import check_alias
+from holdfast.services.catalog import apis
+from holdfast.services.trust import endpoint_certificates, rotation
+from holdfast.web.access.session import Running, Visitor
+from holdfast.web.belonging import get_certificate_of, require_origin_of
+from holdfast.web.rendering import render, wants_part
+from holdfast.web.trust.upload_form import (
+    LOCKED,
+    REFUSALS,
+    by_field,
+    done,
+    read_upload,
+    upload_form,
+)
+
+router = APIRouter(prefix="/apis/{api_id}/certificates")
+
+
+@router.get("/new")
+def ask_to_upload(request: Request, running: Running, who: Visitor, api_id: str) -> Response:
+    """Ask for a certificate."""
+    api = apis.get_api(running.store, who, api_id)
+    return upload_form(request, who, api, "upload", {}, {})
+
+
+@router.post("/new")
+def upload(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api_id: str,
+    endpoint: Annotated[str, Form()] = "",
+    alias: Annotated[str, Form()] = "",
+    pem: Annotated[str, Form()] = "",
+    fetched: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    certificate: UploadFile | None = None,
+) -> Response:
+    """Import a certificate."""
+    api = apis.get_api(running.store, who, api_id)
+    errors: dict[str, str] = {}
+    locked = False
+    try:
+        check_alias(alias)
+    except InvalidField as error:
+        errors = by_field(error)
+    try:
+        require_origin_of(api, endpoint)
+    except InvalidField as error:
+        errors |= by_field(error)
+    try:
+        data = read_upload(certificate, pem or fetched)
+        if not errors:
+            endpoint_certificates.import_certificate(running.store, who, alias, endpoint, data, running.now(), password)
+    except REFUSALS as error:
+        errors |= by_field(error)
+        locked = isinstance(error, LOCKED)
+    if errors:
+        typed = {"endpoint": endpoint, "alias": alias, "pem": pem}
+        return upload_form(request, who, api, "upload", typed, errors, locked=locked)
+    return done(request, running, who, api, "certificate-added")
+
+
+@router.post("/inspect")
+def inspect(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api_id: str,
+    endpoint: Annotated[str, Form()] = "",
+    pem: Annotated[str, Form()] = "",
+    fetched: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    replaced: Annotated[str, Form()] = "",
+    certificate: UploadFile | None = None,
+) -> Response:
+    """Show what a file holds before it is saved."""
+    api = apis.get_api(running.store, who, api_id)
+    error, found, locked = "", None, False
+    try:
+        if endpoint:
+            require_origin_of(api, endpoint)
+        data = read_upload(certificate, pem or fetched)
+        found = endpoint_certificates.inspect(running.store, who, data, endpoint, running.now(), password, replaced)
+    except REFUSALS as refusal:
+        error, locked = str(refusal), isinstance(refusal, LOCKED)
+    return render(
+        request, "certificates/_inspection.html", who=who, found=found, error=error, locked=locked, now=running.now()
+    )
+
+
+@router.get("/{alias}")
+def details(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
+    """Show all that the certificates of *alias* say."""
+    api, entry = get_certificate_of(running, who, api_id, alias)
+    template = "certificates/_details.html" if wants_part(request) else "certificates/details.html"
+    return render(
+        request,
+        template,
+        who=who,
+        api=api,
+        page="endpoints",
+        entry=entry,
+        findings=endpoint_certificates.examine_entry(running.store, entry, running.now()),
+        in_use=rotation.in_use(entry, running.now()),
+        now=running.now(),
+    )
+
+
+@router.get("/{alias}/delete")
+def ask_to_delete(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
+    """Ask whether the trust is really to end, and say whom it concerns."""
+    api, entry = get_certificate_of(running, who, api_id, alias)
+    template = "certificates/_delete.html" if wants_part(request) else "certificates/delete.html"
+    users = endpoint_certificates.apis_using(running.store, who, entry)
+    return render(request, template, who=who, api=api, page="endpoints", entry=entry, users=users)
+
+
+@router.post("/{alias}/delete")
+def delete(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
+    """End the trust."""
+    api, _ = get_certificate_of(running, who, api_id, alias)
+    endpoint_certificates.delete_certificate(running.store, who, alias, running.now())
+    return done(request, running, who, api, "certificate-deleted")

@@ -1,0 +1,143 @@
+"""
+The dialogs of rotation: replace, undo, retire, and what was removed and can be restored.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, UploadFile
+from starlette.responses import Response
+
+from holdfast.apis.catalog.api import Api
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog import apis
+from holdfast.services.errors import NotFound
+from holdfast.services.runtime import Runtime
+from holdfast.services.trust import endpoint_certificates, removal, rotation
+from holdfast.web.access.session import Running, Visitor
+from holdfast.web.belonging import get_certificate_of
+from holdfast.web.rendering import render, wants_part
+from holdfast.web.trust.certificate_rows import certificate_rows, removed_rows
+from holdfast.web.trust.upload_form import (
+    LOCKED,
+    REFUSALS,
+    by_field,
+    done,
+    read_upload,
+    upload_form,
+)
+
+router = APIRouter(prefix="/apis/{api_id}")
+
+
+@router.get("/certificates/{alias}/replace")
+def ask_to_replace(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
+    """Ask for the file that comes instead."""
+    api, entry = get_certificate_of(running, who, api_id, alias)
+    return upload_form(request, who, api, "replace", {"alias": entry.alias, "endpoint": entry.endpoint}, {})
+
+
+@router.post("/certificates/{alias}/replace")
+def replace(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api_id: str,
+    alias: str,
+    pem: Annotated[str, Form()] = "",
+    fetched: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    keep: Annotated[bool, Form()] = False,
+    certificate: UploadFile | None = None,
+) -> Response:
+    """Replace the certificates of *alias*; with *keep* the old ones are trusted beside the new."""
+    api, entry = get_certificate_of(running, who, api_id, alias)
+    now = running.now()
+    try:
+        data = read_upload(certificate, pem or fetched)
+        endpoint_certificates.replace_certificate(running.store, who, alias, data, now, password, keep=keep)
+    except REFUSALS as error:
+        typed = {"alias": entry.alias, "endpoint": entry.endpoint, "pem": pem, "keep": "true" if keep else ""}
+        locked = isinstance(error, LOCKED)
+        return upload_form(request, who, api, "replace", typed, by_field(error), locked=locked)
+    return done(request, running, who, api, "certificate-replaced")
+
+
+@router.get("/certificates/{alias}/in-use")
+def show_use(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
+    """Say which of the two certificates the backend was seen to use: a part of the list, asked for again and again."""
+    api = apis.get_api(running.store, who, api_id)
+    row = next((row for row in certificate_rows(running, who, api) if row.entry.alias == alias), None)
+    if row is None:
+        raise NotFound("endpoint certificate", alias)
+    return render(request, "certificates/_in_use.html", who=who, api=api, row=row)
+
+
+@router.post("/certificates/{alias}/undo")
+def undo(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
+    """Make the certificates current again that were so before the last replacement."""
+    api, _ = get_certificate_of(running, who, api_id, alias)
+    try:
+        rotation.undo_replacement(running.store, who, alias, running.now())
+    except REFUSALS as error:
+        return _refused(request, who, api, error)
+    return done(request, running, who, api, "certificate-undone")
+
+
+@router.post("/certificates/{alias}/retire")
+def retire(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
+    """End the trust in the previous certificates."""
+    api, _ = get_certificate_of(running, who, api_id, alias)
+    try:
+        rotation.retire_previous(running.store, who, alias, running.now())
+    except REFUSALS as error:
+        return _refused(request, who, api, error)
+    return done(request, running, who, api, "certificate-retired")
+
+
+@router.get("/removed-certificates")
+def show_removed(request: Request, running: Running, who: Visitor, api_id: str) -> Response:
+    """List what can be restored for the endpoints of an API."""
+    return _removed(request, running, who, apis.get_api(running.store, who, api_id))
+
+
+@router.post("/removed-certificates/{removed_id}/restore")
+def restore(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api_id: str,
+    removed_id: str,
+    alias: Annotated[str, Form()] = "",
+) -> Response:
+    """Trust again what was removed."""
+    api = apis.get_api(running.store, who, api_id)
+    if removed_id not in {row.removed.id for row in removed_rows(running, who, api)}:
+        raise NotFound("removed certificate", removed_id)
+    try:
+        removal.restore_certificate(running.store, who, removed_id, running.now(), alias or None)
+    except REFUSALS as error:
+        return _removed(request, running, who, api, str(error), removed_id)
+    return done(request, running, who, api, "certificate-restored")
+
+
+def _removed(
+    request: Request, running: Runtime, who: Principal, api: Api, error: str = "", refused: str = ""
+) -> Response:
+    template = "certificates/_removed.html" if wants_part(request) else "certificates/removed.html"
+    return render(
+        request,
+        template,
+        who=who,
+        status=422 if error else 200,
+        api=api,
+        page="endpoints",
+        removed=removed_rows(running, who, api),
+        now=running.now(),
+        error=error,
+        refused=refused,
+    )
+
+
+def _refused(request: Request, who: Principal, api: Api, error: Exception) -> Response:
+    template = "certificates/_refused.html" if wants_part(request) else "certificates/refused.html"
+    return render(request, template, who=who, status=422, api=api, page="endpoints", error=str(error))

@@ -1,0 +1,253 @@
+"""
+The dialogs of the trust settings section: how the backend of an endpoint is verified, and exceptions from it.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request, UploadFile
+from fastapi.responses import RedirectResponse
+from starlette.responses import Response
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
+from holdfast.apis.errors import InvalidField, InvalidFields
+from holdfast.apis.trust.trust_draft import TrustDraft
+from holdfast.apis.trust.trust_settings import AnchorMode
+from holdfast.certificates.effect import effect
+from holdfast.certificates.revocation import MAX_BYTES
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog import apis
+from holdfast.services.errors import NotFound
+from holdfast.services.publishing.enforcement import Enforcement
+from holdfast.services.runtime import Runtime
+from holdfast.services.trust import trust_settings
+from holdfast.services.trust.trust_settings import EndpointTrust
+from holdfast.web.access.session import Running, Visitor
+from holdfast.web.rendering import NOTICES, render, wants_part
+
+router = APIRouter(prefix="/apis/{api_id}/trust/{environment}")
+ANCHORS = {
+    AnchorMode.IMPORTED: "The imported certificates; while there are none, the public certification authorities",
+    AnchorMode.IMPORTED_AND_PUBLIC: "The imported certificates and the public certification authorities",
+    AnchorMode.PUBLIC: "The public certification authorities alone",
+}
+LASTING = {1: "1 hour", 8: "8 hours", 24: "1 day", 72: "3 days", 168: "7 days"}  # hours
+_FIELDS = ("names", "sni", "certificatePins", "spkiPins", "crls", "tlsMinimum", "anyName", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class TrustRow:
+    """What the section shows of one origin."""
+
+    environments: tuple[Environment, ...]
+    endpoint: Endpoint
+    found: EndpointTrust
+    sentences: tuple[str, ...]
+    enforcement: Enforcement
+
+
+def trust_rows(running: Runtime, who: Principal, api: Api) -> list[TrustRow]:
+    """Make the rows for the https endpoints of *api*, one per origin."""
+    rows: dict[str, TrustRow] = {}
+    secure = {e: endpoint for e in ENVIRONMENTS if (endpoint := api.endpoint(e)) and endpoint.origin.is_secure}
+    enforcements = running.enforcements.of_origins(who.organization, {str(each.origin) for each in secure.values()})
+    for environment, endpoint in secure.items():
+        origin = str(endpoint.origin)
+        found = trust_settings.get_settings(running.store, who, endpoint.url, running.now())
+        before = rows[origin].environments if origin in rows else ()
+        rows[origin] = TrustRow((*before, environment), endpoint, found, effect(found.trust), enforcements[origin])
+    return list(rows.values())
+
+
+def _draft(
+    anchors: Annotated[str, Form()] = AnchorMode.IMPORTED.value,
+    names: Annotated[str, Form()] = "",
+    any_name: Annotated[bool, Form()] = False,
+    sni: Annotated[str, Form()] = "",
+    no_sni: Annotated[bool, Form()] = False,
+    certificate_pins: Annotated[str, Form()] = "",
+    spki_pins: Annotated[str, Form()] = "",
+    crl: UploadFile | None = None,
+    forget_crls: Annotated[bool, Form()] = False,
+    revocation: Annotated[str, Form()] = "path",
+    tls_minimum: Annotated[str, Form()] = "1.2",
+    tls_maximum: Annotated[str, Form()] = "1.3",
+) -> TrustDraft:
+    file = crl.file.read(MAX_BYTES + 1) if crl else b""
+    return TrustDraft(
+        anchors=anchors,
+        names=names.split(),
+        any_name=any_name,
+        sni="" if no_sni else sni.strip() or None,
+        certificate_pins=certificate_pins.splitlines() if certificate_pins.strip() else (),
+        spki_pins=spki_pins.splitlines() if spki_pins.strip() else (),
+        revocation=file or (b"" if forget_crls else None),
+        revocation_of_path=revocation == "path",
+        tls_minimum=tls_minimum,
+        tls_maximum=tls_maximum,
+    )
+
+
+Draft = Annotated[TrustDraft, Depends(_draft)]
+
+
+@router.get("")
+def ask(request: Request, running: Running, who: Visitor, api_id: str, environment: Environment) -> Response:
+    """Show what is decided, to be changed."""
+    api, endpoint = _endpoint(running, who, api_id, environment)
+    found = trust_settings.get_settings(running.store, who, endpoint.url, running.now())
+    return _form(request, running, who, api, environment, found)
+
+
+@router.post("")
+def save(
+    request: Request, running: Running, who: Visitor, api_id: str, environment: Environment, draft: Draft
+) -> Response:
+    """Decide."""
+    api, endpoint = _endpoint(running, who, api_id, environment)
+    try:
+        trust_settings.change_settings(running.store, who, endpoint.url, draft, running.now())
+    except InvalidFields as error:
+        errors = {each.field: str(each) for each in error.errors}
+        if wants_part(request):
+            return _errors(request, who, errors)
+        found = trust_settings.get_settings(running.store, who, endpoint.url, running.now())
+        return _form(request, running, who, api, environment, found, errors)
+    return _done(request, running, who, api, "trust-saved")
+
+
+@router.post("/preview")
+def preview(
+    request: Request, running: Running, who: Visitor, api_id: str, environment: Environment, draft: Draft
+) -> Response:
+    """Say what the values of the form would mean, without keeping them."""
+    _, endpoint = _endpoint(running, who, api_id, environment)
+    try:
+        found = trust_settings.preview_settings(running.store, who, endpoint.url, draft, running.now())
+    except InvalidFields as error:
+        first = error.errors[0]
+        of_crls = first.field == "crls"
+        return render(
+            request, "trust/_effect.html", who=who, sentences=(), findings=(), error=str(first), of_crls=of_crls
+        )
+    sentences = effect(found.trust)
+    return render(request, "trust/_effect.html", who=who, sentences=sentences, findings=found.findings, error="")
+
+
+@router.get("/exception")
+def ask_for_exception(
+    request: Request, running: Running, who: Visitor, api_id: str, environment: Environment
+) -> Response:
+    """Ask why verification is to be off, and for how long."""
+    api, endpoint = _endpoint(running, who, api_id, environment)
+    return _exception_form(request, who, api, environment, endpoint)
+
+
+@router.post("/exception")
+def grant_exception(
+    request: Request,
+    running: Running,
+    who: Visitor,
+    api_id: str,
+    environment: Environment,
+    reason: Annotated[str, Form()] = "",
+    hours: Annotated[int, Form()] = 1,
+) -> Response:
+    """Switch verification off for a time."""
+    api, endpoint = _endpoint(running, who, api_id, environment)
+    now = running.now()
+    try:
+        until = now + timedelta(hours=min(max(hours, 1), 1000))
+        trust_settings.grant_exception(running.store, who, endpoint.url, reason, until, now)
+    except InvalidField as error:
+        errors = {error.field: str(error)}
+        if wants_part(request):
+            return _errors(request, who, errors)
+        return _exception_form(request, who, api, environment, endpoint, reason, errors)
+    return _done(request, running, who, api, "exception-granted")
+
+
+@router.post("/exception/end")
+def end_exception(request: Request, running: Running, who: Visitor, api_id: str, environment: Environment) -> Response:
+    """Switch verification on again."""
+    api, endpoint = _endpoint(running, who, api_id, environment)
+    trust_settings.end_exception(running.store, who, endpoint.url, running.now())
+    return _done(request, running, who, api, "exception-ended")
+
+
+def _endpoint(running: Runtime, who: Principal, api_id: str, environment: Environment) -> tuple[Api, Endpoint]:
+    api = apis.get_api(running.store, who, api_id)
+    endpoint = api.endpoint(environment)
+    if endpoint is None or not endpoint.origin.is_secure:
+        raise NotFound("https endpoint", environment)
+    return api, endpoint
+
+
+def _form(
+    request: Request,
+    running: Runtime,
+    who: Principal,
+    api: Api,
+    environment: Environment,
+    found: EndpointTrust,
+    errors: dict[str, str] | None = None,
+) -> Response:
+    return render(
+        request,
+        "trust/_form.html" if wants_part(request) else "trust/form.html",
+        who=who,
+        status=422 if errors else 200,
+        api=api,
+        page="endpoints",
+        environment=environment,
+        endpoint=api.endpoint(environment),
+        settings=found.settings,
+        sentences=effect(found.trust),
+        findings=found.findings,
+        anchors=ANCHORS,
+        errors=dict.fromkeys(_FIELDS, "") | (errors or {}),
+        error="",
+        now=running.now(),
+    )
+
+
+def _exception_form(
+    request: Request,
+    who: Principal,
+    api: Api,
+    environment: Environment,
+    endpoint: Endpoint,
+    reason: str = "",
+    errors: dict[str, str] | None = None,
+) -> Response:
+    return render(
+        request,
+        "trust/_exception.html" if wants_part(request) else "trust/exception.html",
+        who=who,
+        status=422 if errors else 200,
+        api=api,
+        page="endpoints",
+        environment=environment,
+        endpoint=endpoint,
+        reason=reason,
+        lasting=LASTING,
+        errors=dict.fromkeys(_FIELDS, "") | (errors or {}),
+    )
+
+
+def _errors(request: Request, who: Principal, errors: dict[str, str]) -> Response:
+    # A dialog that is open keeps what was typed and chosen; it gets the errors alone.
+    return render(request, "trust/_errors.html", who=who, status=422, errors=errors, fields=_FIELDS)
+
+
+def _done(request: Request, running: Runtime, who: Principal, api: Api, done: str) -> Response:
+    if not wants_part(request):
+        return RedirectResponse(f"/apis/{api.id}/endpoints?done={done}", 303)
+    rows = trust_rows(running, who, api)
+    response = render(
+        request, "trust/_changed.html", who=who, api=api, trust_rows=rows, done=NOTICES[done], now=running.now()
+    )
+    response.headers["HX-Trigger"] = "dialog-done"
+    return response

@@ -1,0 +1,68 @@
+"""
+The page of certificates and other trust that no API uses: seen, examined and deleted.
+"""
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse
+from starlette.responses import Response
+
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.trust.trust_settings import trust_by
+from holdfast.certificates.effect import effect
+from holdfast.services.errors import NotFound
+from holdfast.services.trust import unused_trust
+from holdfast.services.trust.endpoint_certificates import entry_status
+from holdfast.services.trust.unused_trust import UnusedTrust
+from holdfast.web.access.session import Running, Visitor
+from holdfast.web.rendering import render, wants_part
+
+router = APIRouter(prefix="/unused-certificates")
+
+
+@router.get("")
+def show(request: Request, running: Running, who: Visitor) -> Response:
+    """List it by origin."""
+    return render(
+        request,
+        "unused/list.html",
+        who=who,
+        unused=unused_trust.find_unused(running.store, who),
+        entry_status=entry_status,
+        effect_of=partial(_effect, now=running.now()),
+        now=running.now(),
+    )
+
+
+@router.get("/delete")
+def ask_to_delete(request: Request, running: Running, who: Visitor, origin: str = "") -> Response:
+    """Ask whether all that is kept for an origin is really to go."""
+    found = unused_trust.find_unused(running.store, who, [origin])
+    if not found:
+        raise NotFound("unused endpoint", origin)
+    template = "unused/_delete.html" if wants_part(request) else "unused/delete.html"
+    return render(request, template, who=who, unused=found)
+
+
+@router.post("/delete")
+def delete(
+    running: Running,
+    who: Visitor,
+    origin: Annotated[list[str] | None, Form()] = None,
+    api_id: Annotated[str, Form()] = "",
+) -> Response:
+    """Delete what is kept for origins that no API uses, and go back to the API that was shown or to the list."""
+    unused_trust.delete_unused(running.store, who, origin or [], running.now())
+    page = f"/apis/{quote(api_id, safe='')}/endpoints" if api_id else "/unused-certificates"
+    return RedirectResponse(f"{page}?done=unused-deleted", 303)
+
+
+def _effect(unused: UnusedTrust, now: datetime) -> tuple[str, ...]:
+    if unused.settings is None:
+        return ()
+    imported = [certificate for entry in unused.certificates for certificate in entry.trusted]
+    return effect(trust_by(unused.settings, imported, parse_endpoint(unused.origin).origin.reference, now))

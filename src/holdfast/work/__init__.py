@@ -1,0 +1,3 @@
+"""
+Work that costs a lot: shared fairly among users, and done in other processes.
+"""

@@ -1,0 +1,197 @@
+"""The `holdfast` command says what it is, and what is wrong in one sentence."""
+
+import importlib.metadata
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from holdfast import cli
+from holdfast.cli.server import local, serving, up
+from holdfast.server.directories import data_directory
+from issuing import alter, issue, tlv
+from ports import free_addresses
+from running import wait_until
+
+
+class Ended(Exception):
+    """The command ended: its exit code and what it wrote."""
+
+    def __init__(self, code: object, output: str, errors: str) -> None:
+        self.code, self.output, self.errors = code, output, errors
+        super().__init__(code, output, errors)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the developer's own settings; and logging stays as it is for other tests."""
+    for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(local, "configure_logging", str)
+    monkeypatch.setattr(serving, "log_everything", lambda: None)
+    monkeypatch.setattr(up, "_prepare_process", lambda: None)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["holdfast", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return Ended(ended.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def refusal(run, tmp_path: Path):
+    """Run `holdfast up` where it cannot start; see that it says so in one line and give the line."""
+
+    def refusal(*arguments: object) -> str:
+        ended = run("up", "--data", tmp_path / "data", *arguments)
+        assert (ended.code, ended.output) == (1, "")
+        (line,) = ended.errors.splitlines()
+        return line
+
+    return refusal
+
+
+def test_help_names_the_commands_and_says_what_each_does(run):
+    ended = run("--help")
+    assert ended.code == 0
+    lines = [" ".join(line.split()) for line in ended.output.splitlines()]
+    assert "up Start the publisher and a gateway; Ctrl-C ends both." in lines
+    assert any(line.startswith("demo Show what becomes of a backend") for line in lines)
+    assert any(line.startswith("rotate-sealing-key Seal the private keys") for line in lines)
+
+
+def test_help_of_up_names_every_option_its_default_and_the_variables(run):
+    said = " ".join(run("up", "--help").output.split())
+    for option, default in {
+        "--data DIR": "~/.local/share/holdfast",
+        "--publisher HOST:PORT": "127.0.0.1:9080",
+        "--gateway HOST:PORT": "127.0.0.1:8280",
+        "--sandbox HOST:PORT": "127.0.0.1:8281",
+    }.items():
+        assert option in said
+        assert f"[default: {default}]" in said
+        assert f"HOLDFAST_{option.split()[0][2:].upper()}" in said
+    assert "--demo" in said
+    assert "HOLDFAST_ADMIN_PASSWORD" in said
+    assert "HOLDFAST_LOG_LEVEL" in said
+
+
+def test_help_of_demo_says_what_it_does_without_once(run):
+    said = " ".join(run("demo", "--help").output.split())
+    assert "refused, import, served, delete, refused" in said
+    assert "Without, this is `holdfast up --demo`." in said
+
+
+def test_version_is_that_of_the_package(run):
+    ended = run("--version")
+    assert (ended.code, ended.output) == (0, f"holdfast {importlib.metadata.version('holdfast')}\n")
+
+
+@pytest.mark.parametrize("option", ["--publisher", "--gateway", "--sandbox"])
+@pytest.mark.parametrize("address", ["9080", "127.0.0.1:", "127.0.0.1:http", ":9080", "::1:9080"])
+def test_an_address_that_is_none_is_named_with_its_option(refusal, option, address):
+    said = f"{address!r} is not HOST:PORT, like 127.0.0.1:9080, [::1]:9080 or gateway.example:8280."
+    assert refusal(option, address) == f"holdfast: {option}: {said}"
+
+
+def test_a_port_that_cannot_be_is_named_with_its_option(refusal):
+    said = "'127.0.0.1:65536' is not HOST:PORT, like 127.0.0.1:9080, [::1]:9080 or gateway.example:8280."
+    assert refusal("--gateway", "127.0.0.1:65536") == f"holdfast: --gateway: {said}"
+
+
+def test_a_wrong_variable_is_named(refusal, monkeypatch):
+    monkeypatch.setenv("HOLDFAST_LOG_LEVEL", "loud")
+    assert refusal() == "holdfast: HOLDFAST_LOG_LEVEL: 'loud' should be 'debug', 'info', 'warning' or 'error'."
+
+
+def test_an_address_in_a_variable_is_checked_as_an_option_is(refusal, monkeypatch):
+    monkeypatch.setenv("HOLDFAST_SANDBOX", "sandbox")
+    assert refusal().startswith("holdfast: HOLDFAST_SANDBOX: 'sandbox' is not HOST:PORT")
+
+
+@pytest.mark.parametrize("name", ["publisher", "gateway", "sandbox"])
+def test_a_busy_port_is_named_and_what_to_do_about_it(refusal, name):
+    addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        addresses[name] = f"127.0.0.1:{busy.getsockname()[1]}"
+        line = refusal(*(f"--{option}={address}" for option, address in addresses.items()))
+    assert line == (
+        f"holdfast: Can't listen on {addresses[name]}: address already in use. "
+        f"End the program that uses it, or choose another with --{name} HOST:PORT."
+    )
+
+
+def test_a_directory_that_cannot_be_made_is_named(run, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    ended = run("up", "--data", file / "data")
+    said = f"{file / 'data'} cannot be written (Not a directory). Choose another with --data."
+    assert (ended.code, ended.errors) == (1, f"holdfast: {said}\n")
+
+
+def test_a_directory_in_use_is_named(refusal, tmp_path):
+    with data_directory(tmp_path / "data"):
+        line = refusal()
+    assert line.startswith(f"holdfast: Another Holdfast runs on {tmp_path / 'data'}.")
+
+
+def test_a_home_that_nobody_has_is_named(run):
+    ended = run("up", "--data", "~nobody-at-all/data")
+    said = "There is no home directory for ~nobody-at-all/data. Choose another with --data."
+    assert (ended.code, ended.errors) == (1, f"holdfast: {said}\n")
+
+
+def test_a_missing_envoy_is_named(refusal, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOLDFAST_ENVOY", str(tmp_path / "envoy"))
+    assert refusal().startswith(f"holdfast: There is no Envoy at {tmp_path / 'envoy'}.")
+
+
+def test_nothing_is_written_on_standard_error_of_certificates_with_odd_serial_numbers_in_any_thread():
+    program = """
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+import sys
+from holdfast.certificates.formats.parsing import parse
+from holdfast.cli import main
+sys.argv[1:] = ["--version"]
+with suppress(SystemExit):
+    main()
+odd = sys.stdin.buffer.read()
+with ThreadPoolExecutor(8) as threads:
+    for upload in threads.map(parse, [odd] * 200):
+        assert upload.certificates[0].serial_number == -1
+"""
+    odd = alter(issue(), serial_number=tlv(0x02, b"\xff")).pem
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, input=odd, capture_output=True, check=True)
+    assert done.stderr == b""
+
+
+def test_only_the_command_line_changes_warning_filters_because_they_are_the_process_s_own():
+    root = Path(cli.__file__).parents[1]
+    sources = root.rglob("*.py")
+    changing = {
+        each.relative_to(root).parts[0]
+        for each in sources
+        if re.search(r"catch_warnings|filterwarnings", each.read_text())
+    }
+    assert changing == {"cli"}
+
+
+def test_a_server_that_has_ended_ends_no_process_that_it_was_a_part_of():
+    async def work() -> str:
+        return "done"
+
+    assert serving._run(work()) == "done"  # noqa: SLF001 - `up` would need a signal to end
+    wait_until(lambda: not any(isinstance(thread, threading.Timer) for thread in threading.enumerate()))

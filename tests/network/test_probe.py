@@ -1,0 +1,202 @@
+"""What is seen of a backend: what it presents, and how that fails."""
+
+import socket
+import ssl
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from backends import V4, V6, Backend, ListeningBackend, closed_port, http2_backend, silent_backend
+from holdfast.network.backend import (
+    MAX_BYTES,
+    MAX_CERTIFICATES,
+    Obstacle,
+    Presentation,
+    Unseen,
+    look,
+)
+from issuing import DAY, ed25519_key, issue, p521, rsa_key, server_context
+
+HOST = "backend.test"
+ROOT = issue(ca=True, common_name="root")
+INTERMEDIATE = issue(by=ROOT, ca=True, common_name="intermediate")
+LEAF = issue(HOST, by=INTERMEDIATE)
+RSA = issue(HOST, key=rsa_key())
+
+
+def port_of(url: str) -> int:
+    port = urlsplit(url).port
+    assert port
+    return port
+
+
+def presented_at(port: int, server_name: str = "") -> Presentation:
+    seen = look([V4], port, server_name)
+    assert isinstance(seen, Presentation), seen
+    return seen
+
+
+def unseen_at(url: str, seconds: float = 5) -> Unseen:
+    seen = look([V4], port_of(url), "", seconds)
+    assert isinstance(seen, Unseen), seen
+    return seen
+
+
+def subjects(seen: Presentation) -> list[str]:
+    return [certificate.subject for certificate in seen.chain]
+
+
+def demanding(version: ssl.TLSVersion, mode: ssl.VerifyMode = ssl.CERT_REQUIRED) -> ssl.SSLContext:
+    """Make the TLS side of a server that speaks one version and asks for a client certificate."""
+    context = server_context(RSA)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python warns of old versions
+        context.minimum_version = context.maximum_version = version
+    context.verify_mode = mode
+    return context
+
+
+@contextmanager
+def saying(words: bytes) -> Iterator[str]:
+    """A server that says *words* to everybody and hangs up."""
+    with socket.create_server((V4, 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(words)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"https://{V4}:{listening.getsockname()[1]}"
+        thread.join()
+
+
+def test_the_presented_chain_is_given_in_its_order_and_without_a_judgement():
+    with Backend(LEAF.followed_by(INTERMEDIATE, ROOT)) as backend:
+        seen = presented_at(backend.port, HOST)
+    assert subjects(seen) == [f"CN={HOST}", "CN=intermediate", "CN=root"]
+    assert (seen.address, seen.tls_version, seen.presented.beyond) == (f"{V4}:{backend.port}", "TLSv1.3", 0)
+    assert (seen.cipher, seen.alpn, seen.asks_for_certificate, seen.ended) == ("TLS_AES_256_GCM_SHA384", "", False, "")
+
+
+@pytest.mark.parametrize(
+    "presented",
+    [
+        issue(HOST, start=-9 * DAY, end=-DAY),
+        issue(HOST, start=DAY),
+        issue(HOST, key=rsa_key(1024)),
+        issue(HOST, key=ed25519_key()),
+        issue(HOST, key=p521()),
+        LEAF.followed_by(RSA),
+    ],
+    ids=["expired", "early", "weak", "Ed25519", "P-521", "unordered"],
+)
+def test_what_no_gateway_would_believe_is_seen_too(presented):
+    with Backend(presented) as backend:
+        assert presented_at(backend.port).chain[0].der == presented.der
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2])
+def test_old_servers_are_seen(version):
+    with ListeningBackend(demanding(version, ssl.CERT_NONE)) as backend:
+        seen = presented_at(backend.port)
+    assert seen.tls_version.replace(".", "_") == version.name.replace("TLSv1_0", "TLSv1")
+    assert subjects(seen) == [f"CN={HOST}"]
+    assert not seen.asks_for_certificate
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_backend_that_wants_a_client_certificate_is_seen_with_how_it_ends_the_connection(version):
+    with ListeningBackend(demanding(version)) as backend:
+        seen = presented_at(backend.port)
+    assert seen.asks_for_certificate
+    assert subjects(seen) == [f"CN={HOST}"]
+    wanted = "tlsv13 alert certificate required" if version is ssl.TLSVersion.TLSv1_3 else "tls alert handshake failure"
+    assert seen.ended == wanted
+
+
+def test_a_backend_that_would_take_a_client_certificate_and_needs_none_does_not_end_the_connection():
+    with ListeningBackend(demanding(ssl.TLSVersion.TLSv1_3, ssl.CERT_OPTIONAL)) as backend:
+        seen = presented_at(backend.port)
+    assert (seen.asks_for_certificate, seen.ended) == (True, "")
+
+
+def test_http2_is_offered_as_the_gateway_does():
+    with http2_backend(RSA) as url:
+        assert presented_at(port_of(url)).alpn == "h2"
+
+
+def test_names_are_asked_for_and_no_byte_of_http_is_sent():
+    with ListeningBackend(server_context(RSA)) as backend:
+        presented_at(backend.port, HOST)
+        presented_at(backend.port, "")
+    assert backend.names == [HOST, None]
+    assert backend.heard == [b"", b""]
+
+
+def test_addresses_are_tried_until_one_answers():
+    with Backend(LEAF) as backend:
+        seen = look([V6, V4], backend.port, HOST)
+    assert isinstance(seen, Presentation)
+    assert seen.address == f"{V4}:{backend.port}"
+
+
+def test_what_came_furthest_is_told_of_several_addresses():
+    with Backend(None) as plain:
+        seen = look([V4, V6], plain.port, HOST)
+    assert isinstance(seen, Unseen)
+    assert (seen.obstacle, seen.address) == (Obstacle.NOT_TLS, f"{V4}:{plain.port}")
+
+
+def test_a_port_without_tls_is_told_as_such():
+    with saying(b"220 mail.test ESMTP\r\n") as url:
+        assert unseen_at(url).obstacle is Obstacle.NOT_TLS
+
+
+def test_a_closed_port_is_told_as_such():
+    with closed_port() as url:
+        seen = unseen_at(url)
+    assert (seen.obstacle, seen.text) == (Obstacle.REFUSED, "Connection refused")
+
+
+def test_a_silent_backend_is_waited_for_only_so_long():
+    started = time.monotonic()
+    with silent_backend() as url:
+        assert unseen_at(url, 0.2).obstacle is Obstacle.TIMEOUT
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (b"", "connection closed"),
+        (b"\x15\x03\x03\x00\x02\x02\x28", "tls alert handshake failure"),
+        (b"\x16" + b"\xff" * 100, "wrong version number"),
+        (b"\x16\x03\x03\x40\x00\x02\xff\xff\xff" + b"x" * (1 << 14), "excessive message size"),
+    ],
+    ids=["nothing", "an alert", "nonsense", "a message without an end"],
+)
+def test_a_handshake_that_fails_is_told_in_the_words_of_openssl(words, text):
+    with saying(words) as url:
+        seen = unseen_at(url)
+    assert (seen.obstacle, seen.text) == (Obstacle.HANDSHAKE, text)
+
+
+def test_of_too_many_certificates_the_first_are_read_and_the_others_counted():
+    with Backend(RSA.followed_by(*[INTERMEDIATE] * (MAX_CERTIFICATES + 5))) as backend:
+        seen = presented_at(backend.port)
+    assert (len(seen.chain), seen.presented.beyond) == (MAX_CERTIFICATES, 6)
+
+
+def test_a_chain_without_an_end_is_not_read():
+    with Backend(RSA.followed_by(*[INTERMEDIATE] * 400)) as backend:
+        seen = unseen_at(backend.url())
+    assert seen.obstacle is Obstacle.HANDSHAKE
+    assert len(INTERMEDIATE.der) * 400 > MAX_BYTES

@@ -1,0 +1,121 @@
+"""Certificates that can't be read are reported with their place, size, SHA-256 and what is wrong with them."""
+
+import hashlib
+from urllib.parse import urlsplit
+
+import pytest
+from OpenSSL import SSL
+
+from damaged import damaged_backend
+from holdfast.certificates.presented import read_presented
+from holdfast.network.backend import Presentation, look
+from holdfast.network.handshake import certificates_in
+from issuing import altered, issue, tlv
+
+V4 = "127.0.0.1"
+ROOT = issue(ca=True, common_name="root")
+LEAF = issue(V4, by=ROOT)
+WRONG_TIME = tlv(0x17, b"991332000000Z")
+# What is wrong, and what is said of it.
+DAMAGES = {
+    "version 4": (altered(LEAF, ROOT, version=tlv(0xA0, tlv(2, b"\3"))), "it is of version 4"),
+    "no date": (altered(LEAF, ROOT, validity=tlv(0x30, WRONG_TIME, WRONG_TIME)), "not before"),
+    "another tag": (b"\x31" + LEAF.der[1:], "doesn't begin like a certificate"),
+    "cut off": (LEAF.der[:-5], "ends too early"),
+    "followed by something": (LEAF.der + b"\0", "more follows"),
+    "no certificate": (tlv(0x30, tlv(2, b"\1")), "its content is damaged"),
+    "a serial number of no bytes": (altered(LEAF, ROOT, serial_number=tlv(2)), "serial is damaged"),
+    "empty": (b"", "ends too early"),
+}
+
+
+def presented(url: str) -> Presentation:
+    seen = look([V4], urlsplit(url).port or 0, "backend.test")
+    assert isinstance(seen, Presentation), seen
+    return seen
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_certificate_is_reported_with_its_place_and_what_is_wrong(damage, version):
+    data, says = DAMAGES[damage]
+    with damaged_backend([LEAF.der, data, ROOT.der], version) as url:
+        seen = presented(url)
+    assert [each.der for each in seen.chain] == [LEAF.der, ROOT.der]
+    (found,) = seen.presented.unreadable
+    assert (found.position, seen.presented.count, found.size) == (2, 3, len(data))
+    assert found.fingerprint == hashlib.sha256(data).hexdigest()
+    assert says in found.why
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_without_its_own_certificate_nothing_that_a_backend_presents_is_taken_for_that(version):
+    intermediate = issue(by=ROOT, ca=True, common_name="intermediate")
+    with damaged_backend([LEAF.der[:-1], intermediate.der, ROOT.der], version) as url:
+        seen = presented(url)
+    assert seen.chain == ()
+    assert [each.position for each in seen.presented.unreadable] == [1]
+    assert [role.value for _, role in seen.presented.with_roles] == ["intermediate", "root"]
+    assert seen.ended
+
+
+def test_what_is_beyond_the_limit_is_counted_and_not_read():
+    found = read_presented([LEAF.der, b"x", ROOT.der, b"y", b"z"], 3)
+    assert (len(found.chain), len(found.unreadable), found.beyond, found.count) == (2, 1, 2, 5)
+
+
+def shake_hands(suite: str) -> tuple[bytes, list[bytes]]:
+    """What a client receives of a server with LEAF up to the end of the handshake, and its key log."""
+    serving, calling = SSL.Context(SSL.TLS_SERVER_METHOD), SSL.Context(SSL.TLS_CLIENT_METHOD)
+    serving.use_certificate(LEAF.certificate)
+    serving.use_privatekey(LEAF.key)
+    serving.set_tls13_ciphersuites(suite.encode())
+    log: list[bytes] = []
+    calling.set_keylog_callback(lambda _, line: log.append(line))
+    server, client = SSL.Connection(serving, None), SSL.Connection(calling, None)
+    server.set_accept_state()
+    client.set_connect_state()
+    with pytest.raises(SSL.WantReadError):
+        client.do_handshake()
+    server.bio_write(client.bio_read(65536))
+    with pytest.raises(SSL.WantReadError):
+        server.do_handshake()
+    received = server.bio_read(65536)
+    client.bio_write(received)
+    client.do_handshake()
+    assert client.get_cipher_name() == suite
+    return received, log
+
+
+@pytest.mark.parametrize("suite", ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"])
+def test_certificates_are_decrypted_whatever_the_cipher(suite):
+    assert certificates_in(*shake_hands(suite)) == [LEAF.der]
+
+
+def test_a_handshake_that_is_damaged_anywhere_breaks_nothing():
+    received, log = shake_hands("TLS_AES_128_GCM_SHA256")
+    for at in range(len(received)):
+        for octet in (0, 1, 0xFF):
+            certificates_in(received[:at] + bytes([octet]) + received[at + 1 :], log)
+        certificates_in(received[:at], log)
+    certificates = tlv(0x30) * 3  # what nobody encrypts can be damaged in its own lengths, too
+    plain = b"\x0b" + len(certificates).to_bytes(3) + certificates
+    for at in range(len(plain)):
+        for octet in range(256):
+            said = plain[:at] + bytes([octet]) + plain[at + 1 :]
+            certificates_in(b"\x16\x03\x03" + len(said).to_bytes(2) + said, [])
+
+
+def test_nothing_that_a_server_says_breaks_the_reader():
+    with damaged_backend([LEAF.der]) as url:
+        assert presented(url).chain
+    line = b"SERVER_HANDSHAKE_TRAFFIC_SECRET " + b"00" * 32 + b" " + b"11" * 32
+    for received in (
+        b"",
+        b"\x16",
+        b"\x16\x03\x03\xff\xff",
+        b"\x16\x03\x03\x00\x04\x02\x00\x00\x00",
+        b"\x17\x03\x03\x00\x01a",
+    ):
+        for log in ([], [line], [b"SERVER_HANDSHAKE_TRAFFIC_SECRET"], [b"SERVER_HANDSHAKE_TRAFFIC_SECRET a zz"]):
+            assert certificates_in(received, log) == []

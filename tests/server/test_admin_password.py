@@ -1,0 +1,169 @@
+"""The generated password of the first user: kept whole before the user is made, and never empty."""
+
+import pytest
+
+from disk_space import largest_file
+from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
+from holdfast.network.sockets import CannotStart
+from holdfast.server.admin_password import PASSWORD_FILE, ensure_admin
+from holdfast.server.settings import Settings
+from holdfast.services.access.accounts import ADMIN, Accounts
+from holdfast.services.access.permissions import Role, permissions_of
+from holdfast.services.access.principal import Principal
+from holdfast.services.access.users import set_password
+from holdfast.services.errors import SignInRefused
+from holdfast.services.runtime import utc_now
+from holdfast.store.access import accounts as accounts_rows
+from holdfast.store.database import Store
+from running import Holdfast
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.delenv("HOLDFAST_ADMIN_PASSWORD", raising=False)
+    store = Store(tmp_path / "holdfast.sqlite")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def accounts(store):
+    return Accounts(store)
+
+
+@pytest.mark.parametrize("left", ["", "\n"])
+def test_a_file_that_a_killed_process_left_empty_is_no_password(accounts, tmp_path, left):
+    file = tmp_path / PASSWORD_FILE
+    file.write_text(left)
+    password = ensure_admin(accounts, Settings(), tmp_path)
+    assert password == file.read_text().strip()
+    assert accounts.authenticate(ADMIN, password, "192.0.2.1", utc_now()).name == ADMIN
+    with pytest.raises(SignInRefused):
+        accounts.authenticate(ADMIN, "", "192.0.2.1", utc_now())
+
+
+def test_a_disk_without_space_leaves_no_part_of_a_password(accounts, tmp_path):
+    with largest_file(4), pytest.raises(OSError, match="File too large"):
+        ensure_admin(accounts, Settings(), tmp_path)
+    assert not (tmp_path / PASSWORD_FILE).exists()
+
+
+def test_a_file_that_is_no_text_is_refused(accounts, tmp_path):
+    (tmp_path / PASSWORD_FILE).write_bytes(b"\xff")
+    with pytest.raises(CannotStart, match=r"holds no password\. Remove it, or set HOLDFAST_ADMIN_PASSWORD\.$"):
+        ensure_admin(accounts, Settings(), tmp_path)
+
+
+GIVEN, GENERATED, CHANGED = "several words of a variable", "several words of a file", "words that somebody chose"
+
+
+def start(accounts, directory, variable: str | None = None):
+    """Do what a start does with passwords; *variable* is HOLDFAST_ADMIN_PASSWORD."""
+    return ensure_admin(accounts, Settings(admin_password=variable), directory)
+
+
+def opens(accounts, password):
+    return accounts.is_password(ADMIN, password)
+
+
+def change(store, accounts, _directory):
+    who = Principal(DEFAULT_ORGANIZATION, ADMIN, permissions_of([Role.ADMIN]))
+    set_password(store, accounts.passwords, who, ADMIN, CHANGED, utc_now())
+
+
+def delete(store, _accounts, _directory):
+    with store.write() as session:
+        accounts_rows.remove_user(session, accounts_rows.user_named(session, ADMIN))
+
+
+def with_variable(_store, accounts, directory):
+    assert start(accounts, directory, GIVEN) is None
+
+
+def without(_store, accounts, directory):
+    start(accounts, directory)
+
+
+def forge(_store, _accounts, directory):
+    (directory / PASSWORD_FILE).write_text(f"{GENERATED}\n")
+
+
+def lose(_store, _accounts, directory):
+    (directory / PASSWORD_FILE).unlink()
+
+
+def spoil(_store, _accounts, directory):
+    (directory / PASSWORD_FILE).write_bytes(b"\xff")
+
+
+# What happens one after the other, then whether a file is left and what it must open; None: it opens nothing.
+SEQUENCES = {
+    "without": ([without], True),
+    "without, twice": ([without, without], True),
+    "with": ([with_variable], False),
+    "with, without": ([with_variable, without], False),
+    "without, with": ([without, with_variable], False),
+    "without, with, without": ([without, with_variable, without], False),
+    "with, without, with": ([with_variable, without, with_variable], False),
+    "changed on a page": ([without, change, without], False),
+    "changed on a page, with": ([without, change, with_variable], False),
+    "file deleted": ([without, lose, without], False),
+    "file deleted, with, without": ([without, lose, with_variable, without], False),
+    "with, killed before the file went": ([without, with_variable, forge, without], False),
+    "file provided": ([forge, without], True),
+    "file spoiled later": ([without, spoil, without], False),
+    "admin deleted": ([without, delete, with_variable, without], False),
+}
+
+
+@pytest.mark.parametrize(("steps", "kept"), SEQUENCES.values(), ids=SEQUENCES)
+def test_the_file_is_there_only_while_its_password_is_that_of_admin(store, accounts, tmp_path, steps, kept):
+    for step in steps:
+        step(store, accounts, tmp_path)
+    file = tmp_path / PASSWORD_FILE
+    assert file.exists() == kept
+    assert not kept or opens(accounts, file.read_text().strip())
+    if with_variable in steps:
+        assert opens(accounts, GIVEN)
+    elif change in steps:
+        assert opens(accounts, CHANGED)
+
+
+def test_only_the_start_that_generates_a_password_tells_it(accounts, tmp_path):
+    assert start(accounts, tmp_path) == (tmp_path / PASSWORD_FILE).read_text().strip()
+    assert start(accounts, tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        ("", "is empty. Set it to a password, or unset it."),
+        ("admin", "can't be used. It is shorter than 12 characters. Several words make a good password."),
+        ("            ", "can't be used. It is one short piece, again and again. Several different words are better."),
+        ("x" * 1025, "can't be used. It is longer than 1024 characters."),
+    ],
+)
+def test_a_variable_that_breaks_the_rules_for_passwords_is_refused(accounts, tmp_path, password, reason):
+    with pytest.raises(CannotStart) as refusal:
+        start(accounts, tmp_path, password)
+    assert str(refusal.value) == f"HOLDFAST_ADMIN_PASSWORD {reason}"
+    assert accounts.lacks_first_user(DEFAULT_ORGANIZATION, ADMIN)
+
+
+def test_a_provided_file_obeys_the_same_rules(accounts, tmp_path):
+    file = tmp_path / PASSWORD_FILE
+    file.write_text("short\n")
+    with pytest.raises(CannotStart) as refusal:
+        start(accounts, tmp_path)
+    assert str(refusal.value).startswith(f"The password in {file} can't be used. It is shorter than 12 characters.")
+
+
+def test_a_file_that_cannot_be_read_ends_the_command_with_a_sentence(tmp_path):
+    holdfast = Holdfast(tmp_path)
+    del holdfast.environment["HOLDFAST_ADMIN_PASSWORD"]
+    file = holdfast.data / PASSWORD_FILE
+    file.mkdir(mode=0o700, parents=True)
+    holdfast.data.chmod(0o700)
+    assert holdfast.refuse_to_start() == (
+        f"holdfast: {file} can't be used (Is a directory). Let the user of Holdfast read and write it."
+    )

@@ -1,0 +1,146 @@
+"""Bodies of requests: how large, how slow and how many they may be, and whose they must be to be read."""
+
+import asyncio
+
+import pytest
+from starlette.responses import PlainTextResponse
+
+from holdfast.server.bodies import MAX_BODY, SMALL_BODY, BodyLimit
+from holdfast.work.shares import Shares
+from issuing import issue
+from rest.calls import APIS, CERTIFICATES, api_body, assert_problem, upload
+
+LARGE = b"x" * (SMALL_BODY + 1)
+
+
+async def anna(_request):
+    return "anna"
+
+
+async def nobody(_request):
+    return PlainTextResponse("Who are you?", 401)
+
+
+def parts(*pieces):
+    """Give the messages of a body that comes in *pieces*."""
+    return [
+        {"type": "http.request", "body": piece, "more_body": place < len(pieces)}
+        for place, piece in enumerate(pieces, start=1)
+    ]
+
+
+class Door:
+    """An app behind the body limit, which keeps what comes through."""
+
+    def __init__(self, identify=nobody, large=None, **options):
+        self.came = []
+        self.limited = BodyLimit(self, identify, large or Shares(1, 1), **options)
+
+    async def __call__(self, _scope, receive, send):
+        self.came.append(await receive())
+        await PlainTextResponse("ok")({"type": "http"}, receive, send)
+
+    async def ask(self, messages, **headers):
+        """Send a request and give the start of its answer, None without one; *messages* are taken from the front."""
+        answered = []
+
+        async def receive():
+            if not messages:
+                await asyncio.Event().wait()
+            return messages.pop(0)
+
+        async def send(message):
+            answered.append(message)
+
+        fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": fields}
+        await self.limited(scope, receive, send)
+        return answered[0] if answered else None
+
+    def status(self, messages, **headers):
+        """Send a request and give the status of its answer."""
+        started = asyncio.run(self.ask(messages, **headers))
+        return started and started["status"]
+
+
+def test_pieces_become_one_body():
+    door = Door()
+    assert door.status(parts(b"12345", b"12345")) == 200
+    assert door.came == parts(b"1234512345")
+
+
+def test_a_body_that_breaks_off_never_arrives_in_half():
+    door = Door()
+    assert door.status([*parts(b"12345", b"")[:1], {"type": "http.disconnect"}]) is None
+    assert door.came == []
+
+
+def test_a_body_of_one_byte_more_is_refused():
+    door = Door(limit=10)
+    assert (door.status(parts(bytes(11))), door.came) == (413, [])
+    assert (door.status(parts(bytes(11)), content_length="11"), door.came) == (413, [])
+
+
+def test_a_body_that_is_slow_is_refused():
+    door = Door(within=0.02)
+    assert (door.status(parts(b"1", b"")[:1], content_length="2"), door.came) == (408, [])
+
+
+@pytest.mark.parametrize("declared", [{}, {"content_length": str(len(LARGE) * 3)}])
+def test_a_large_body_is_kept_only_for_a_user(declared):
+    door = Door(anna)
+    assert door.status(parts(LARGE, LARGE, LARGE), **declared) == 200
+    assert door.came == parts(LARGE * 3)
+    stranger, sent = Door(nobody), parts(LARGE, LARGE, LARGE)
+    assert (stranger.status(sent, **declared), stranger.came) == (401, [])
+    assert sent == []  # taken, so that the client looks for the answer
+
+
+def test_who_waits_before_sending_a_body_is_refused_without_it():
+    door = Door(nobody)
+    started = asyncio.run(door.ask([], content_length=str(MAX_BODY), expect="100-continue"))
+    assert (started["status"], door.came) == (401, [])
+    assert (b"connection", b"close") in started["headers"]
+
+
+def test_large_bodies_are_bounded_in_number_and_room_is_made_again():
+    large = Shares(1, 1)
+    for _ in range(2):
+        assert Door(anna, large).status(parts(LARGE)) == 200
+        assert Door(anna, large, limit=len(LARGE)).status(parts(LARGE, b"x")) == 413
+    assert large.take("somebody else")
+    door = Door(anna, large)
+    assert (door.status(parts(LARGE)), door.status(parts(b"small"))) == (503, 200)
+
+
+def test_no_holder_takes_more_than_a_share_and_all_together_no_more_than_there_is():
+    shares = Shares(5, 2)
+    assert [shares.take("a") for _ in range(3)] == [True, True, False]
+    assert [shares.take("b", unbounded=True) for _ in range(4)] == [True, True, True, False]
+    shares.give_back("a")
+    assert [shares.take("c"), shares.take("c")] == [True, False]
+
+
+@pytest.mark.parametrize("path", [APIS, CERTIFICATES, "/oauth2/token", "/client-registration/v0.17/register"])
+def test_rest_answers_401_to_a_large_body_of_nobody(connect, shared_runtime, path):
+    stranger = connect(shared_runtime)
+    refused = stranger.post(path, content=bytes(MAX_BODY))
+    assert_problem(refused, 401)
+    assert "Basic" in refused.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/apis", "/account/password"])
+def test_pages_lead_somebody_who_has_not_signed_in_to_where_they_can(connect, shared_runtime, path):
+    stranger = connect(shared_runtime)
+    for sent in ({"content": bytes(MAX_BODY)}, {"files": {"certificate": ("a.pem", bytes(SMALL_BODY))}}):
+        refused = stranger.post(path, **sent)
+        assert (refused.status_code, refused.headers["location"].split("?")[0]) == (303, "/sign-in")
+
+
+def test_users_send_large_bodies_by_session_and_by_password(client, connect, shared_runtime, berta, password):
+    body = api_body(unknown="x" * SMALL_BODY)
+    assert client.post(APIS, json=body).status_code == 201
+    scripted = connect(shared_runtime)
+    padded = LARGE + b"\n" + issue("pizza.test").pem
+    assert upload(scripted, padded, auth=(berta.name, password)).status_code == 201
+    assert_problem(upload(scripted, padded, auth=(berta.name, "wrong")), 401)

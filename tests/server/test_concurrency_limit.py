@@ -1,0 +1,149 @@
+"""How many requests of one user, and from one address, are worked on at the same time."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from holdfast.server.concurrency_limit import ConcurrencyLimit, Lines
+from holdfast.services.access.accounts import SESSION_COOKIE
+from holdfast.services.errors import Busy
+
+
+class Door:
+    """Requests to a slow application, which ends when it is told to."""
+
+    def __init__(self, of_user=2, of_address=3, waiting=0, content_type="text/plain"):
+        self.working = Counter()
+        self.ends = asyncio.Event()
+        self.content_type = content_type
+        self.limit = ConcurrencyLimit(self.app, of_user, of_address, waiting)
+
+    async def app(self, scope, receive, send):
+        del receive
+        if scope["headers"]:
+            try:
+                await scope["state"]["count_as"](scope["path"])
+            except Busy:
+                await send({"type": "http.response.start", "status": 503, "headers": []})
+                return
+        self.working[scope["path"]] += 1
+        headers = [(b"content-type", self.content_type.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self.ends.wait()
+
+    def ask(self, path="/", client="192.0.2.1", **headers):
+        async def send(message):
+            said.append((message.get("status"), dict(message.get("headers", []))))
+
+        async def request():
+            await self.limit(scope, None, send)
+            return said[0]
+
+        said = []
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        scope = {"type": "http", "method": "GET", "path": path, "scheme": "http", "headers": raw, "client": (client, 1)}
+        return asyncio.create_task(request())
+
+
+def play(story, **door):
+    async def run():
+        return await asyncio.wait_for(story(Door(**door)), 10)
+
+    return asyncio.run(run())
+
+
+async def settle():
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def test_a_user_who_asks_for_too_much_at_once_is_told_to_wait_and_others_are_not():
+    async def story(door):
+        for _ in range(2):
+            door.ask(authorization="Bearer one")
+        await settle()
+        status, headers = await door.ask(authorization="Bearer one")
+        assert (status, headers[b"retry-after"]) == (503, b"2")
+        door.ask("/other", cookie=f"{SESSION_COOKIE}=two")
+        await settle()
+        assert door.working == {"/": 2, "/other": 1}
+        door.ends.set()
+        await settle()
+        assert (await door.ask(authorization="Bearer one"))[0] == 200
+
+    play(story)
+
+
+def test_an_address_has_a_limit_whatever_it_shows():
+    async def story(door):
+        for number in range(3):
+            door.ask(client=f"2001:db8::{number}", **{"authorization": f"Bearer {number}"} if number else {})
+        await settle()
+        assert (await door.ask(client="2001:db8::ffff"))[0] == 503
+        door.ask("/other", client="2001:db8:0:1::1")
+        await settle()
+        assert door.working == {"/": 3, "/other": 1}
+
+    play(story)
+
+
+def test_a_user_is_one_user_whatever_they_show_once_it_was_verified():
+    async def story(door):
+        door.ends.set()
+        for number in range(3):
+            assert (await door.ask(authorization=f"Bearer {number}"))[0] == 200
+        door.ends.clear()
+        for number in range(2):
+            door.ask(authorization=f"Bearer {number}")
+        await settle()
+        assert (await door.ask(authorization="Bearer 2"))[0] == 503
+
+    play(story)
+
+
+def test_a_user_is_one_user_whatever_they_show_at_first():
+    async def story(door):
+        for number in range(5):
+            door.ask(client=f"192.0.2.{number}", authorization=f"Bearer {number}")
+        await settle()
+        assert door.working["/"] == 2
+        assert (await door.ask(client="192.0.2.9", cookie=f"{SESSION_COOKIE}=new"))[0] == 503
+
+    play(story)
+
+
+def test_some_wait_for_their_turn_in_the_order_of_their_arrival():
+    async def story(door):
+        begun = [door.ask(authorization="Bearer one") for _ in range(5)]
+        await settle()
+        assert door.working["/"] == 2
+        assert (await door.ask(authorization="Bearer one"))[0] == 503
+        door.ends.set()
+        assert [status for status, _ in await asyncio.gather(*begun)] == [200] * 5
+
+    play(story, waiting=3)
+
+
+def test_events_count_only_until_they_begin():
+    async def story(door):
+        for _ in range(9):
+            door.ask(authorization="Bearer one")
+        await settle()
+        assert door.working["/"] == 9
+
+    play(story, waiting=9, content_type="text/event-stream; charset=utf-8")
+
+
+def test_nobody_waits_for_ever_and_nothing_is_left_behind():
+    async def story(_):
+        lines = Lines(1, 5, patience=0.01)
+        async with lines.turn("one"):
+            with pytest.raises(Busy):
+                async with lines.turn("one"):
+                    pass
+        async with lines.turn("one"):
+            pass
+        assert len(lines) == 0
+
+    play(story)

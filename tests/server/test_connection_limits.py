@@ -1,0 +1,36 @@
+"""How many connections follow from how many files a process may open."""
+
+import resource
+
+import pytest
+
+from holdfast.server.limits import (
+    ConnectionLimits,
+    allowed_files,
+    connection_limits,
+    raise_file_limit,
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "limits"),
+    [
+        (256, ConnectionLimits(publisher=128, publisher_share=32, gateway=1)),
+        (1024, ConnectionLimits(publisher=512, publisher_share=128, gateway=384)),
+        (20_000, ConnectionLimits(publisher=1024, publisher_share=256, gateway=9_872)),
+        (1_048_576, ConnectionLimits(publisher=1024, publisher_share=256, gateway=50_000)),
+    ],
+)
+def test_the_connections_fit_into_the_files(files, limits):
+    assert connection_limits(files) == limits
+
+
+def test_the_soft_limit_is_raised_to_the_hard_one():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+        allowed = allowed_files()
+        assert raise_file_limit() == allowed > 200
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (allowed, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

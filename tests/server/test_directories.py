@@ -1,0 +1,184 @@
+"""Directories that Holdfast keeps files in: closed to others, held by one process, and gone after it."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from structlog.testing import CapturingLogger
+
+from holdfast.network.sockets import CannotStart
+from holdfast.server import directories
+from holdfast.server.directories import data_directory, temporary_directory
+from holdfast.server.sealing_keys import KeyFile
+from holdfast.store.database import Store
+
+HOLD = "from holdfast.server.directories import temporary_directory as t\nwith t() as d: print(d, flush=True); input()"
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """An empty directory that others may enter."""
+    made = tmp_path / "data"
+    made.mkdir()
+    made.chmod(0o755)
+    return made
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """Where temporary directories are made."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def logged(monkeypatch):
+    """What is logged: tests leave out all but errors elsewhere."""
+    log = CapturingLogger()
+    monkeypatch.setattr(directories, "log", log)
+    return lambda: [call.args[0] for call in log.calls]
+
+
+def test_an_open_data_directory_is_closed_with_its_files_and_the_log_says_so(data, logged):
+    files = [data / name for name in ("holdfast.sqlite", "holdfast.sqlite-wal", "envoy.log", "lock")]
+    for file in files:
+        file.touch(0o644)
+    (data / "link").symlink_to("/etc/passwd")
+    before = mode(Path("/etc/passwd"))
+    with data_directory(data):
+        assert mode(data) == 0o700
+        assert {mode(file) for file in files} == {0o600}
+    assert logged() == ["data directory closed to others"] + ["file closed to others"] * 4
+    assert mode(Path("/etc/passwd")) == before
+
+
+def test_an_empty_open_directory_is_closed(data):
+    (data / "lost+found").mkdir()
+    with data_directory(data):
+        assert mode(data) == 0o700
+
+
+@pytest.mark.parametrize(("name", "given"), [("letters.txt", 0o755), ("holdfast.sqlite", 0o1777)])
+def test_an_open_directory_that_others_may_need_is_refused_and_left_as_it_is(data, name, given):
+    (data / name).touch(0o644)
+    data.chmod(given)
+    with pytest.raises(CannotStart, match=f"Others may enter {data}"), data_directory(data):
+        pass
+    assert (mode(data), mode(data / name)) == (given, 0o644)
+    assert {each.name for each in data.iterdir()} == {name}
+
+
+def test_a_directory_of_somebody_else_is_refused(data):
+    foreign = Path("/")
+    if os.geteuid() == 0:
+        foreign = data
+        os.chown(data, 65534, -1)
+    with pytest.raises(CannotStart, match=f"{foreign} belongs to .+, not to the user that runs this"):  # noqa: SIM117
+        with data_directory(foreign):
+            pass
+
+
+def test_a_closed_directory_with_foreign_files_is_used(data, logged):
+    (data / "publisher.pem").touch(0o600)
+    data.chmod(0o700)
+    with data_directory(data):
+        pass
+    assert logged() == []
+
+
+def test_files_are_made_for_their_user_alone_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        with data_directory(tmp_path / "data") as _:
+            store = Store(tmp_path / "data" / "holdfast.sqlite")
+        # The database does not rely on what the directory does.
+        alone = Store(tmp_path / "alone.sqlite")
+        KeyFile(tmp_path / "data" / "sealing-key").read_or_make()
+        files = [*(tmp_path / "data").iterdir(), *tmp_path.glob("alone.sqlite*")]
+        assert {path.name for path in files} >= {"holdfast.sqlite-wal", "alone.sqlite-shm", "lock", "sealing-key"}
+        assert {path.name: mode(path) for path in files} == {path.name: 0o600 for path in files}
+        store.close()
+        alone.close()
+    finally:
+        assert os.umask(before) == 0
+
+
+def test_what_a_killed_process_left_behind_is_removed_and_what_a_living_one_has_is_not(temporary):
+    def hold():
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD],
+            env=os.environ | {"TMPDIR": str(temporary)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return process, Path(process.stdout.readline().strip())
+
+    (living, kept), (killed, left) = hold(), hold()
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(10)
+    killed.stdin.close()
+    killed.stdout.close()
+    with temporary_directory() as own, temporary_directory() as another:
+        assert not left.exists()
+        assert all(path.is_dir() for path in (kept, own, another))
+    living.communicate("\n", timeout=10)
+    assert list(temporary.glob("holdfast-*")) == []
+
+
+def test_what_was_not_left_behind_by_a_holdfast_stays(temporary):
+    elsewhere = temporary / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "lock").touch()
+    (temporary / "holdfast-link").symlink_to(elsewhere)
+    (temporary / "holdfast-file").touch()
+    (temporary / "holdfast-other-program").mkdir()
+    with temporary_directory():
+        pass
+    assert (elsewhere / "lock").exists()
+    assert {each.name for each in temporary.glob("holdfast-*")} == {
+        "holdfast-link",
+        "holdfast-file",
+        "holdfast-other-program",
+    }
+
+
+def test_a_directory_of_an_earlier_version_goes_when_nobody_listens_in_it_any_longer(temporary):
+    for name in ("dead", "alive"):
+        (temporary / f"holdfast-{name}").mkdir()
+    with socket.socket(socket.AF_UNIX) as alive:
+        alive.bind(str(temporary / "holdfast-alive" / "ads"))
+        alive.listen()
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(temporary / "holdfast-dead" / "ads"))
+        with temporary_directory():
+            pass
+    assert [each.name for each in temporary.glob("holdfast-*")] == ["holdfast-alive"]
+
+
+def test_a_path_that_is_too_long_for_sockets_is_refused_and_nothing_is_left(temporary, monkeypatch):
+    long = temporary / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with (
+        pytest.raises(CannotStart, match=r"longer than 100 bytes\. Set TMPDIR to a shorter path\.$"),
+        temporary_directory(),
+    ):
+        pass
+    assert list(long.iterdir()) == []
+
+
+def test_a_temporary_directory_that_cannot_be_written_is_said_in_one_sentence(temporary, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary / "missing"))
+    with pytest.raises(CannotStart, match=r"\(No such file or directory\)\. Set TMPDIR to"), temporary_directory():
+        pass

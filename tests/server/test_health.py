@@ -1,0 +1,37 @@
+"""What load balancers are told."""
+
+from starlette.testclient import TestClient
+
+from holdfast.server.health import Health, Readiness
+
+
+async def behind(_scope, _receive, _send):
+    raise AssertionError("health checks are answered before anything else")
+
+
+def test_a_process_is_ready_while_nothing_fails_and_it_does_not_end():
+    connected = [True]
+    readiness = Readiness({"gateway": lambda: bool(connected)})
+    client = TestClient(Health(behind, readiness))
+    assert (client.get("/readyz").status_code, client.get("/readyz").json()) == (200, {"status": "ok"})
+    connected.clear()
+    answered = client.get("/readyz")
+    assert (answered.status_code, answered.json()) == (503, {"status": "unavailable", "failing": ["gateway"]})
+    readiness.draining = True
+    assert client.get("/readyz").json()["failing"] == ["draining", "gateway"]
+    assert client.get("/livez").json() == {"status": "ok"}
+    assert client.head("/livez").content == b""
+
+
+def test_what_needs_attention_is_named_although_requests_are_welcome():
+    client = TestClient(Health(behind, Readiness(degraded=lambda: ["gateway certificate"])))
+    answered = client.get("/readyz")
+    assert (answered.status_code, answered.json()) == (200, {"status": "ok", "degraded": ["gateway certificate"]})
+    assert client.get("/livez").json() == {"status": "ok"}
+
+
+def test_anybody_may_ask_whether_it_is_well_as_often_as_they_like(connect, runtime):
+    stranger = connect(runtime, requests_per_second=0.1)
+    assert {stranger.get("/livez").status_code for _ in range(20)} == {200}
+    assert stranger.get("/readyz").status_code == 200
+    assert {stranger.get("/sign-in").status_code for _ in range(20)} > {429}

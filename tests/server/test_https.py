@@ -1,0 +1,233 @@
+"""The publisher's own certificate, as it is read and before anybody connects."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from holdfast.server import https
+from holdfast.server.certificate_files import UnusableCertificate, load, load_for_gateway
+from holdfast.server.http_server import serving
+from holdfast.server.https import GatewayCertificate, PublisherCertificate
+from holdfast.server.limits import connection_limits
+from issuing import DAY, ed448_key, issue
+from running import write_identity
+
+
+def now():
+    return datetime.now(UTC)
+
+
+async def nothing(_scope, _receive, _send):
+    pass
+
+
+async def presented(address, context):
+    """Connect and give the certificate that the server presents."""
+    _, writer = await asyncio.open_connection(*address, ssl=context, server_hostname="127.0.0.1")
+    der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return der
+
+
+def refused(certificate, key):
+    with pytest.raises(UnusableCertificate) as refusal:
+        load(certificate, key)
+    return str(refusal.value)
+
+
+def test_a_key_of_another_certificate_is_refused(tmp_path):
+    certificate, key = write_identity(tmp_path, issue("localhost"))
+    key.write_bytes(issue("localhost").key_pem)
+    said = f"The key in {key} is not that of the certificate that stands first in {certificate}. Name its own."
+    assert refused(certificate, key) == said
+
+
+def test_an_encrypted_key_is_refused_without_asking_anybody(tmp_path):
+    issued = issue("localhost")
+    certificate, key = write_identity(tmp_path, issued)
+    locked = BestAvailableEncryption(b"secret")
+    key.write_bytes(issued.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
+    assert "is encrypted, and nobody is there to type its password" in refused(certificate, key)
+
+
+def test_files_that_are_none_or_hold_something_else_are_named(tmp_path):
+    certificate, key = write_identity(tmp_path, issue("localhost"))
+    assert refused(tmp_path / "nothing", key).startswith(f"There is no file {tmp_path / 'nothing'}.")
+    assert refused(tmp_path, key).startswith(f"There is no file {tmp_path}.")
+    assert "holds no certificates in PEM" in refused(key, key)
+    assert "holds no private key in PEM" in refused(certificate, certificate)
+    for content in (b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", bytes(64)):
+        certificate.write_bytes(content)
+        assert "holds no certificates in PEM" in refused(certificate, key)
+    files = PublisherCertificate(certificate, key)
+    assert (files.current, files.presented(now()).not_after) == (None, None)
+    assert "holds no certificates in PEM" in files.presented(now()).problem
+
+
+def test_a_damaged_key_is_refused(tmp_path):
+    certificate, key = write_identity(tmp_path, issue("localhost"))
+    key.write_bytes(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    assert refused(certificate, key).startswith(f"{certificate} and {key} cannot be used (")
+
+
+def test_files_that_change_are_noticed_without_a_signal(tmp_path):
+    root = issue(ca=True, common_name="root")
+    first, second = (issue("127.0.0.1", by=root) for _ in range(2))
+    certificate = PublisherCertificate(*write_identity(tmp_path, first))
+    context = ssl.create_default_context(cadata=root.pem.decode())
+
+    async def story():
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            address = listening.getsockname()
+            async with serving(nothing, [listening], certificate.context, connection_limits(1024)):
+                watching = asyncio.create_task(certificate.watch(every=0.01))
+                before = await presented(address, context)
+                write_identity(tmp_path, second)
+                async with asyncio.timeout(5):
+                    while await presented(address, context) != second.der:
+                        pass
+                watching.cancel()
+                return before
+
+    assert asyncio.run(story()) == first.der
+
+
+def test_what_a_gateway_presents_is_its_chain_in_order_and_its_key(tmp_path):
+    root = issue(ca=True, common_name="root")
+    between = issue(ca=True, common_name="between", by=root)
+    issued = issue("127.0.0.1", by=between)
+    certificate, key = write_identity(tmp_path, issued)
+    certificate.write_bytes(root.pem + between.pem + issued.pem)
+    found = load_for_gateway(certificate, key).content
+    assert [each.der for each in found.chain] == [issued.der, between.der]
+    assert "PRIVATE" not in repr(found)
+
+
+def test_what_a_gateway_could_not_present_is_refused_by_name(tmp_path):
+    certificate, key = write_identity(tmp_path, issue("127.0.0.1", key=ed448_key()))
+
+    def refused_by_gateway():
+        with pytest.raises(UnusableCertificate) as refusal:
+            load_for_gateway(certificate, key)
+        return str(refusal.value)
+
+    assert "cannot be used by a gateway" in refused_by_gateway()
+    certificate.write_bytes(issue("127.0.0.1").pem)
+    assert "cannot be used by a gateway" in refused_by_gateway()
+    key.unlink()
+    assert refused_by_gateway() == f"There is no file {key}. Correct --gateway-tls-cert and --gateway-tls-key."
+
+
+def test_a_gateways_files_that_change_are_handed_on_and_bad_ones_are_not(tmp_path):
+    first, second = issue("127.0.0.1"), issue("127.0.0.1")
+    found = GatewayCertificate(*write_identity(tmp_path, first))
+    given = []
+    found.on_change = given.append
+    write_identity(tmp_path, second)
+    found.read_again()
+    (tmp_path / "publisher.pem").write_bytes(b"nothing")
+    found.read_again()
+    assert [each.chain[0].der for each in given] == [second.der]
+    assert found.current is given[0]
+
+
+EXPIRED, FUTURE = {"start": -2 * DAY, "end": -DAY}, {"start": DAY}
+KINDS = [PublisherCertificate, GatewayCertificate]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("when", "why"), [(EXPIRED, "has expired on"), (FUTURE, "is not valid before")])
+def test_a_certificate_that_is_not_valid_now_is_presented_and_said_to_be_a_problem(tmp_path, kind, when, why):
+    files = kind(*write_identity(tmp_path, issue("127.0.0.1", **when)))
+    assert files.current is not None
+    assert why in files.presented(now()).problem
+    assert not files.presented(now()).is_valid(now())
+    write_identity(tmp_path, issue("127.0.0.1"))
+    files.read_again()
+    assert files.presented(now()).problem == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_valid_is_replaced_only_by_what_is_valid(tmp_path, kind):
+    files = kind(*write_identity(tmp_path, issue("127.0.0.1")))
+    valid = files.current
+    for worse in (EXPIRED, FUTURE):
+        write_identity(tmp_path, issue("127.0.0.1", **worse))
+        files.read_again()
+        assert files.current is valid
+        assert files.presented(now()).problem
+        assert files.presented(now()).is_valid(now())
+    files.paths[1].unlink()
+    files.read_again()
+    assert files.current is valid
+    assert files.presented(now()).problem.startswith(f"There is no file {files.paths[1]}.")
+
+
+def test_files_that_nobody_may_read_are_a_problem_until_they_are_readable(tmp_path, monkeypatch):
+    certificate, key = write_identity(tmp_path, issue("127.0.0.1"))
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", refuse)
+        files = PublisherCertificate(certificate, key)
+    said = f"{certificate} cannot be read (Permission denied). Let the user of Holdfast read it."
+    assert (files.current, files.presented(now()).problem) == (None, said)
+    files.read_again()
+    assert files.presented(now()).problem == ""
+
+
+def refuse(self, *_arguments, **_more):
+    raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+
+def test_the_end_is_logged_at_30_7_and_1_days_and_once_each(tmp_path, monkeypatch):
+    logs = structlog.testing.LogCapture()
+    levels = structlog.make_filtering_bound_logger(logging.WARNING)
+    monkeypatch.setattr(https, "log", structlog.wrap_logger(None, [logs], wrapper_class=levels))
+    files = PublisherCertificate(*write_identity(tmp_path, issue("127.0.0.1", end=40 * DAY)))
+    begin = now()
+    for day in (0, 5, 11, 20, 32, 34, 38.9, 39.5, 40.5, 41):
+        files.tell(begin + timedelta(days=day))
+    assert [(each["log_level"], each["event"], each.get("days")) for each in logs.entries] == [
+        ("warning", "publisher certificate expires soon", 28),
+        ("warning", "publisher certificate expires soon", 5),
+        ("error", "publisher certificate expires soon", 0),
+        ("error", "publisher certificate has a problem", None),
+    ]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_without_a_usable_certificate_the_publisher_ends_handshakes_and_never_answers_in_the_clear(tmp_path, version):
+    root = issue(ca=True, common_name="root")
+    issued = issue("127.0.0.1", by=root)
+    certificate, key = write_identity(tmp_path, issued)
+    key.write_bytes(b"nothing")
+    files = PublisherCertificate(certificate, key)
+    context = ssl.create_default_context(cadata=root.pem.decode())
+    context.minimum_version = context.maximum_version = version
+
+    async def story():
+        with contextlib.ExitStack() as stack:
+            listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            address = listening.getsockname()
+            async with serving(nothing, [listening], files.context, connection_limits(1024)):
+                with pytest.raises(OSError):  # noqa: PT011 - asyncio ends the connection before the alert is sent
+                    await presented(address, context)
+                reader, writer = await asyncio.open_connection(*address)
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                clear = await reader.read()
+                writer.close()
+                write_identity(tmp_path, issued)
+                files.read_again()
+                return clear, await presented(address, context)
+
+    clear, der = asyncio.run(story())
+    assert b"HTTP" not in clear
+    assert der == issued.der

@@ -1,0 +1,156 @@
+"""Where Holdfast listens: several addresses, names, and no address twice."""
+
+import re
+import socket
+
+import pytest
+
+from holdfast.network.addresses import is_loopback, read_network
+from holdfast.network.sockets import CannotStart, check_free, listen_problem, refuse_open_http
+from holdfast.server.listen_addresses import listen_addresses
+from holdfast.server.settings import Settings
+
+LOOPBACK = ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "::ffff:7f00:1", "localhost", "LOCALHOST"]
+ELSEWHERE = ["0.0.0.0", "::", "192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "localhost.example", ""]  # noqa: S104
+NAMES = {
+    "both.test": ["192.0.2.1", "2001:db8::1"],
+    "mapped.test": ["::ffff:192.0.2.1"],
+    "loopback.test": ["127.0.0.1", "::1"],
+}
+
+
+@pytest.fixture(autouse=True)
+def resolver(monkeypatch):
+    real = socket.getaddrinfo
+
+    def look_up(host, port, **more):
+        return [answer for address in NAMES.get(host, [host]) for answer in real(address, port, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+def resolve(**settings):
+    found = listen_addresses(Settings(**settings))
+    return {"publisher": found.publisher} | {each.option: each.addresses for each in found.gateway}
+
+
+RESOLVED = {
+    "127.0.0.1:80": [("127.0.0.1", 80)],
+    "0.0.0.0:80,[::]:80": [("0.0.0.0", 80), ("::", 80)],  # noqa: S104
+    "127.0.0.1:80, 127.0.0.1:81": [("127.0.0.1", 80), ("127.0.0.1", 81)],
+    "127.0.0.1:80,127.0.0.1:80": [("127.0.0.1", 80)],
+    "[::ffff:127.0.0.1]:80": [("127.0.0.1", 80)],
+    "[2001:DB8:0::1]:80": [("2001:db8::1", 80)],
+    "both.test:80": [("192.0.2.1", 80), ("2001:db8::1", 80)],
+    "both.test:80,192.0.2.1:80": [("192.0.2.1", 80), ("2001:db8::1", 80)],
+    "mapped.test:80": [("192.0.2.1", 80)],
+}
+
+
+@pytest.mark.parametrize("option", ["publisher", "gateway", "sandbox", "gateway_tls", "sandbox_tls"])
+@pytest.mark.parametrize(("given", "addresses"), RESOLVED.items(), ids=RESOLVED)
+def test_addresses_and_names_are_resolved(option, given, addresses):
+    assert resolve(**{option: given})[option.replace("_", "-")] == tuple(addresses)
+
+
+def test_the_advice_follows_from_why_an_address_cannot_be_used():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        advice = {
+            taken.getsockname(): "End the program that uses it, or choose another with --gateway HOST:PORT.",
+            ("192.0.2.1", 80): "Give this machine the address, or choose another with --gateway HOST:PORT.",
+        }
+        for address, expected in advice.items():
+            text, said = listen_problem(address, "gateway") or ("", "")
+            assert text.startswith(f"Can't listen on {address[0]}:{address[1]}: ")
+            assert said == expected
+            with pytest.raises(CannotStart, match=re.escape(f"{text} {said}")):
+                check_free(address, "gateway")
+
+
+def test_an_option_that_is_repeated_means_all_of_its_addresses():
+    assert (
+        resolve(gateway=["0.0.0.0:80", "[::]:80,[::1]:81"])["gateway"]
+        == resolve(gateway="0.0.0.0:80,[::]:80,[::1]:81")["gateway"]
+    )
+
+
+def test_callers_are_told_the_first_address_as_it_is_written():
+    found = listen_addresses(Settings(gateway="both.test:80,127.0.0.1:81", gateway_tls="[2001:db8::1]:443"))
+    assert found.urls(tls=False) == {"production": "http://both.test:80", "sandbox": "http://127.0.0.1:8281"}
+    assert found.urls(tls=True) == {"production": "https://[2001:db8::1]:443"}
+
+
+CLASHES = {
+    "same": (
+        {"gateway": "127.0.0.1:80", "sandbox": "127.0.0.1:80"},
+        "--gateway and --sandbox both listen on 127.0.0.1:80. Choose another port.",
+    ),
+    "default": ({"sandbox": "127.0.0.1:8280"}, "--gateway and --sandbox both listen on 127.0.0.1:8280."),
+    "every address": (
+        {"gateway": "0.0.0.0:80", "sandbox": "127.0.0.1:80"},
+        "--gateway 0.0.0.0:80 and --sandbox 127.0.0.1:80 overlap. Choose another port.",
+    ),
+    "every IPv6 address": (
+        {"gateway": "[::1]:80", "sandbox": "[::]:80"},
+        "--gateway [::1]:80 and --sandbox [::]:80 overlap. Choose another port.",
+    ),
+    "publisher": (
+        {"publisher": "127.0.0.1:80", "gateway": "0.0.0.0:80"},
+        "--publisher 127.0.0.1:80 and --gateway 0.0.0.0:80 overlap.",
+    ),
+    "TLS": ({"gateway": "127.0.0.1:80", "sandbox_tls": "127.0.0.1:80"}, "--gateway and --sandbox-tls both listen on"),
+    "mapped": ({"gateway": "[::ffff:127.0.0.1]:80", "sandbox": "127.0.0.1:80"}, "both listen on 127.0.0.1:80."),
+    "name": ({"gateway": "both.test:80", "sandbox": "[2001:db8::1]:80"}, "both listen on [2001:db8::1]:80."),
+    "one option": (
+        {"gateway": "0.0.0.0:80,127.0.0.1:80"},
+        "--gateway 0.0.0.0:80 and --gateway 127.0.0.1:80 overlap. Leave out the narrower one.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "sentence"), CLASHES.values(), ids=CLASHES)
+def test_an_address_that_would_be_taken_twice_is_refused(settings, sentence):
+    with pytest.raises(CannotStart) as refusal:
+        resolve(**settings)
+    assert sentence in str(refusal.value)
+
+
+def test_ipv4_and_ipv6_do_not_overlap():
+    assert resolve(gateway="0.0.0.0:80", sandbox="[::]:80")
+
+
+def test_a_name_without_an_address_is_named():
+    with pytest.raises(CannotStart, match=r"^--gateway gateway\.invalid:80: gateway\.invalid has no address \(.+\)\. "):
+        resolve(gateway="gateway.invalid:80")
+
+
+@pytest.mark.parametrize(("host", "expected"), [*((host, True) for host in LOOPBACK), *((x, False) for x in ELSEWHERE)])
+def test_loopback_is_loopback_in_every_form(host, expected):
+    assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize("given", ["[::ffff:127.0.0.1]:80", "loopback.test:80", "127.0.0.1:80,[::1]:80"])
+def test_http_needs_no_permission_on_this_machine(given):
+    refuse_open_http(resolve(publisher=given)["publisher"], allowed=False)
+
+
+@pytest.mark.parametrize("given", ["[::]:80", "both.test:80", "127.0.0.1:80,192.0.2.1:80", "[::ffff:192.0.2.1]:80"])
+def test_http_is_refused_if_any_address_is_reached_from_elsewhere(given):
+    with pytest.raises(CannotStart, match="passwords would travel in the clear"):
+        refuse_open_http(resolve(publisher=given)["publisher"], allowed=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("::ffff:127.0.0.1", "127.0.0.1/32"),
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+        ("::ffff:0:0/96", "0.0.0.0/0"),
+        ("::/0", "::/0"),
+        ("fd00::/8", "fd00::/8"),
+    ],
+)
+def test_networks_of_mapped_addresses_are_ipv4_networks(written, meant):
+    assert str(read_network(written)) == meant
+    assert str(Settings(trusted_proxies=written).trusted_proxies[0]) == meant
+    assert str(Settings(probe_networks=written).probe_networks[0]) == meant

@@ -1,0 +1,81 @@
+"""What the settings say of an identity provider: read, or refused before anything starts."""
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from holdfast.network.sockets import CannotStart
+from holdfast.server.oidc import open_single_sign_on
+from holdfast.server.reload import Reload
+from holdfast.server.settings import Settings
+from holdfast.services.access.permissions import Role
+
+COMPLETE = {
+    "oidc_issuer": "https://id.test/realms/staff",
+    "oidc_client_id": "holdfast",
+    "oidc_client_secret": SecretStr("between the two"),
+    "oidc_roles": "platform=admin",
+}
+
+
+def test_without_an_issuer_there_is_no_single_sign_on():
+    assert open_single_sign_on(Settings()) is None
+
+
+def test_roles_are_read_from_the_right_so_that_groups_may_be_names_of_a_directory():
+    given = " cn=platform,ou=teams,dc=test = admin ;api=creator; api=publisher;*=viewer;"
+    assert Settings(oidc_roles=given).oidc_roles == (
+        ("cn=platform,ou=teams,dc=test", Role.ADMIN),
+        ("api", Role.CREATOR),
+        ("api", Role.PUBLISHER),
+        ("*", Role.VIEWER),
+    )
+
+
+@pytest.mark.parametrize("given", ["admin", "=admin", "platform=", "platform=root", "platform=admin,api=creator=x"])
+def test_roles_that_cannot_be_read_are_said(given):
+    with pytest.raises(ValidationError, match="is not GROUP=ROLE, the role one of admin, creator, publisher, viewer"):
+        Settings(oidc_roles=given)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"oidc_issuer": "http://id.test"}, "is no https URL"),
+        ({"oidc_issuer": "id.test"}, "is no https URL"),
+        ({"oidc_client_id": None}, "HOLDFAST_OIDC_CLIENT_ID is missing"),
+        ({"oidc_client_secret": None}, "Give one of HOLDFAST_OIDC_CLIENT_SECRET"),
+        ({"oidc_client_secret": SecretStr("")}, "is empty"),
+        ({"oidc_client_secret_file": "/nonexistent"}, "Give one of HOLDFAST_OIDC_CLIENT_SECRET"),
+        ({"oidc_client_secret": None, "oidc_client_secret_file": "/nonexistent"}, "/nonexistent cannot be read"),
+        ({"oidc_roles": ()}, "HOLDFAST_OIDC_ROLES is missing"),
+        ({"oidc_scopes": "profile"}, "HOLDFAST_OIDC_SCOPES lacks openid"),
+        ({"oidc_ca_file": "/nonexistent"}, "/nonexistent holds no certificates"),
+        ({"oidc_ca_file": "/dev/null"}, "/dev/null holds no certificates"),
+    ],
+)
+def test_settings_that_lack_something_start_nothing(change, said):
+    with pytest.raises(CannotStart, match=said):
+        open_single_sign_on(Settings(**COMPLETE | change))
+
+
+def test_the_secret_may_be_in_a_file_and_is_in_no_representation(tmp_path):
+    file = tmp_path / "secret"
+    file.write_text("in a file\n")
+    made = open_single_sign_on(Settings(**COMPLETE | {"oidc_client_secret": None, "oidc_client_secret_file": file}))
+    assert made
+    made.provider.close()
+    assert "in a file" not in repr(made) + repr(Settings(**COMPLETE))
+
+
+def test_a_secret_in_a_file_is_read_again_and_one_that_cannot_be_used_changes_nothing(tmp_path):
+    file = tmp_path / "secret"
+    file.write_text("first")
+    settings = Settings(**COMPLETE | {"oidc_client_secret": None, "oidc_client_secret_file": file})
+    opened = open_single_sign_on(settings)
+    assert opened
+    reload = Reload(settings, [], opened)
+    for content, used in (("second", "second"), ("", "second"), ("third", "third")):
+        file.write_text(content)
+        reload.run()
+        assert opened.provider.client_secret == used
+    opened.provider.close()

@@ -1,0 +1,108 @@
+"""How many requests one may make."""
+
+import asyncio
+
+from holdfast.server import rate_limit
+from holdfast.server.host_cookie import PREFIX
+from holdfast.server.rate_limit import BURST, USERS_OF_AN_ADDRESS, Buckets, RateLimit
+from holdfast.services.access.accounts import SESSION_COOKIE
+
+RATE = 2.0
+AT_ONCE = int(RATE * BURST)
+
+
+class Time:
+    """Seconds that pass when they are told to."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def ask(limit, client="192.0.2.1", **headers):
+    """Make a request and give the status and Retry-After of its answer."""
+    said = {}
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        if message["type"] == "http.response.start":
+            said.update(status=message["status"], **{k.decode(): v.decode() for k, v in message["headers"]})
+
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "GET", "path": "/", "scheme": "http", "headers": raw, "client": (client, 1)}
+    asyncio.run(limit(scope, receive, send))
+    return said["status"], said.get("retry-after")
+
+
+def make(clock):
+    async def app(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    return RateLimit(app, RATE, clock)
+
+
+def test_a_user_may_make_many_requests_at_once_and_then_so_many_a_second():
+    clock = Time()
+    limit = make(clock)
+    assert {ask(limit, authorization="Bearer one")[0] for _ in range(AT_ONCE)} == {200}
+    assert ask(limit, authorization="Bearer one") == (429, "1")
+    clock.now += 1 / RATE
+    assert ask(limit, authorization="Bearer one")[0] == 200
+    assert ask(limit, authorization="Bearer one")[0] == 429
+
+
+def test_nobody_uses_up_what_is_another_users():
+    limit = make(Time())
+    for _ in range(AT_ONCE + 1):
+        last = ask(limit, authorization="Bearer one")
+    assert last[0] == 429
+    assert ask(limit, authorization="Bearer two")[0] == 200
+    assert ask(limit, cookie=f"{SESSION_COOKIE}=three")[0] == 200
+
+
+def test_what_is_shown_beside_a_session_does_not_make_another_user_of_it():
+    limit = make(Time())
+    for number in range(AT_ONCE):
+        assert ask(limit, cookie=f"x={number}; {PREFIX}{SESSION_COOKIE}=token")[0] == 200
+    assert ask(limit, cookie=f"{PREFIX}{SESSION_COOKIE}=token")[0] == 429
+    for number in range(AT_ONCE):
+        assert ask(limit, authorization=f"{'BASIC' if number % 2 else 'basic'} token")[0] == 200
+    assert ask(limit, authorization="Basic token")[0] == 429
+
+
+def test_an_address_has_a_limit_whatever_it_shows():
+    limit = make(Time())
+    for number in range(AT_ONCE * USERS_OF_AN_ADDRESS):
+        assert ask(limit, authorization=f"Bearer {number}")[0] == 200
+    assert ask(limit, authorization="Bearer another") == (429, "1")
+    assert ask(limit, client="192.0.2.2", authorization="Bearer another")[0] == 200
+
+
+def test_an_ipv6_host_is_one_address():
+    limit = make(Time())
+    for number in range(AT_ONCE * USERS_OF_AN_ADDRESS):
+        assert ask(limit, client=f"2001:db8::{number:x}")[0] == 200
+    assert ask(limit, client="2001:db8::ffff:ffff")[0] == 429
+    assert ask(limit, client="2001:db8:0:1::1")[0] == 200
+
+
+def test_what_is_remembered_is_bounded(monkeypatch):
+    monkeypatch.setattr(rate_limit, "MAX_KEYS", 3)
+    buckets = Buckets(1, 1, Time())
+    for key in "abcabcd":
+        buckets.take(key)
+    assert buckets.take("d") > 0
+    assert buckets.take("a") == 0  # forgotten
+
+
+def test_a_door_with_a_limit_answers_as_it_does_to_all_errors(runtime, connect):
+
+    client = connect(runtime, requests_per_second=1 / BURST / USERS_OF_AN_ADDRESS)
+    assert client.get("/sign-in").status_code == 200
+    refused = client.get("/sign-in")
+    assert (refused.status_code, refused.json()["type"]) == (429, "/problems/too-many-requests")
+    assert int(refused.headers["retry-after"]) > 1
+    assert refused.headers["cache-control"] == "no-store"

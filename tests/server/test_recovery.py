@@ -1,0 +1,375 @@
+"""`holdfast backup` and `holdfast restore`: what they accept, refuse and say."""
+
+import os
+import re
+import shutil
+import sqlite3
+import stat
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from disk_space import largest_file
+from holdfast import cli
+from holdfast.apis.identities.gateway_identity import ClientCertificate
+from holdfast.cli.failures import CommandFailed
+from holdfast.cli.server import backups, local
+from holdfast.server.directories import DATABASE_FILE, data_directory, database_in
+from holdfast.server.sealing_keys import KEY_FILE, open_sealing
+from holdfast.server.settings import Settings
+from holdfast.store.access import accounts
+from holdfast.store.catalog import apis
+from holdfast.store.database import Store
+from holdfast.store.identities import gateway_identities
+from holdfast.store.recovery.copies import copy_before_migration
+from holdfast.store.revisions import known_revisions, newest_revision
+from issuing import issue
+from store.earlier import database_at
+from store.left_behind import begin_new_log, kill, log_of, write
+from store.values import NOW, make_api, read
+
+ORIGIN = "https://pizza.test"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(local, "configure_logging", str)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """The data directory of a Holdfast with one API that was stopped."""
+    directory = tmp_path / "data"
+    with data_directory(directory):
+        store = Store(directory / DATABASE_FILE)
+        with store.write() as session:
+            accounts.insert_organization(session, "default", NOW)
+            apis.insert(session, make_api())
+        store.close()
+    return directory
+
+
+@pytest.fixture
+def refusal():
+    def refusal(run, *arguments, **options):
+        with pytest.raises(CommandFailed) as refused:
+            run(*arguments, **options)
+        return str(refused.value)
+
+    return refusal
+
+
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+def api_names(database):
+    store = Store(database)
+    with store.read() as session:
+        found = [api.name for api in apis.all_of(session, "default")]
+    store.close()
+    return found
+
+
+def test_a_backup_is_one_file_for_its_owner_alone_and_says_what_is_in_it(data, tmp_path, capsys):
+    file, before = tmp_path / "backup.sqlite", os.umask(0)
+    try:
+        backups.backup(str(file), data)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert names(tmp_path) == ["backup.sqlite", "data"]
+    told = capsys.readouterr()
+    size = file.stat().st_size
+    assert told.err == f"Backup written to {file}: 1 API, tables of revision {newest_revision()}, {size} bytes.\n"
+    assert told.out == ""
+    assert api_names(file) == ["Pizza"]
+
+
+def test_a_backup_without_a_name_is_called_by_the_time(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    backups.backup(None, data)
+    (name,) = set(names(tmp_path)) - {"data"}
+    assert name.startswith("holdfast-2")
+    assert name.endswith("Z.sqlite")
+
+
+def test_a_backup_on_standard_output_is_nothing_but_the_database(data, tmp_path, capfdbinary):
+    backups.backup("-", data)
+    content = capfdbinary.readouterr().out
+    (tmp_path / "from-output.sqlite").write_bytes(content)
+    assert api_names(tmp_path / "from-output.sqlite") == ["Pizza"]
+
+
+def test_a_backup_overwrites_nothing(data, tmp_path, refusal):
+    file = tmp_path / "backup.sqlite"
+    file.write_text("mine")
+    assert refusal(backups.backup, str(file), data) == f"{file} already exists. Choose another name or remove it."
+    assert file.read_text() == "mine"
+
+
+def test_a_backup_needs_the_name_of_a_new_file_in_a_directory_that_exists(data, tmp_path, refusal):
+    missing = tmp_path / "missing"
+    said = {
+        tmp_path: f"{tmp_path} is a directory. Name a new file in it.",
+        missing / "backup.sqlite": f"{missing} is not a directory. Make it, or choose another one.",
+        data / DATABASE_FILE / "backup.sqlite": f"{data / DATABASE_FILE} is not a directory. ",
+    }
+    for target, sentence in said.items():
+        assert refusal(backups.backup, str(target), data).startswith(sentence)
+    assert names(tmp_path) == ["data"]
+
+
+@pytest.mark.parametrize("script", ["", "CREATE TABLE api (id)"])
+def test_what_is_not_ours_or_has_no_tables_yet_is_not_backed_up(data, tmp_path, refusal, script):
+    database = data / DATABASE_FILE
+    database.unlink()
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(script)
+    database.touch()
+    said = refusal(backups.backup, str(tmp_path / "backup.sqlite"), data)
+    assert said.startswith(f"{database} isn't a database of Holdfast, or has no tables yet. ")
+    assert names(tmp_path) == ["data"]
+
+
+@pytest.mark.parametrize("name", ["a?b#c%20d", "new\nline", os.fsdecode(b"\xff")])
+def test_a_directory_may_have_any_name(data, tmp_path, name, capsys):
+    there = data.rename(tmp_path / name)
+    backups.backup(str(there / "backup.sqlite"), there)
+    backups.restore(there / "backup.sqlite", there)
+    assert ": 1 API, " in capsys.readouterr().out
+
+
+@pytest.fixture
+def linked(data, tmp_path):
+    """Move the database to another directory, and leave a symbolic link to it in the data directory."""
+    elsewhere = tmp_path / "elsewhere" / "apis.sqlite"
+    elsewhere.parent.mkdir()
+    (data / DATABASE_FILE).rename(elsewhere)
+    (data / DATABASE_FILE).symlink_to(elsewhere)
+    return elsewhere
+
+
+def test_a_backup_by_a_symbolic_link_has_what_is_only_in_the_log(data, linked, tmp_path):
+    file = tmp_path / "backup.sqlite"
+    store = Store(database_in(data))
+    with store.write() as session:
+        apis.insert(session, make_api("Pasta"))
+    assert linked.with_name("apis.sqlite-wal").stat().st_size > 0
+    backups.backup(str(file), data)
+    store.close()
+    assert api_names(file) == ["Pizza", "Pasta"]
+
+
+def test_a_log_of_another_database_is_noticed_behind_a_symbolic_link(data, linked, tmp_path, refusal):
+    file, left = tmp_path / "backup.sqlite", tmp_path / "left"
+    backups.backup(str(file), data)
+    store = Store(database_in(data))
+    write(store, "one")
+    begin_new_log(linked)
+    write(store, "two")
+    log = log_of(kill(linked, left))
+    store.close()
+    shutil.copyfile(file, linked)
+    shutil.copyfile(log, log_of(linked))
+    assert f"{log_of(linked)} is not the write-ahead log of" in refusal(backups.backup, str(tmp_path / "new"), data)
+
+
+def test_a_restore_through_a_symbolic_link_replaces_what_it_names(data, linked, tmp_path, capsys):
+    file = tmp_path / "backup.sqlite"
+    backups.backup(str(file), data)
+    backups.restore(file, data)
+    kept = next(linked.parent.glob("*.before-restore-*"))
+    assert f"is kept as {kept}." in capsys.readouterr().out
+    assert (data / DATABASE_FILE).readlink() == linked
+    assert api_names(linked) == ["Pizza"]
+
+
+def test_a_backup_for_which_there_is_no_space_leaves_nothing(data, tmp_path, refusal):
+    with largest_file(40_000):
+        said = refusal(backups.backup, str(tmp_path / "backup.sqlite"), data)
+    assert said.startswith("There is no space to write ")
+    assert names(tmp_path) == ["data"]
+
+
+def test_a_damaged_database_is_not_backed_up(data, tmp_path, refusal):
+    database = data / DATABASE_FILE
+    content = bytearray(database.read_bytes())
+    content[4096:12288] = bytes(8192)
+    database.write_bytes(content)
+    said = refusal(backups.backup, str(tmp_path / "backup.sqlite"), data)
+    assert said.startswith(f"{database} is damaged: ")
+    assert names(tmp_path) == ["data"]
+
+
+def test_there_is_nothing_to_back_up_where_no_holdfast_was(tmp_path, refusal):
+    said = f"There is no Holdfast in {tmp_path}. Choose its directory with --data."
+    assert refusal(backups.backup, str(tmp_path / "backup.sqlite"), tmp_path) == said
+
+
+def test_a_restore_says_what_it_restored_and_where_the_rest_is(data, tmp_path, capsys):
+    file = tmp_path / "backup.sqlite"
+    backups.backup(str(file), data)
+    capsys.readouterr()
+    store = Store(data / DATABASE_FILE)
+    with store.write() as session:
+        apis.insert(session, make_api("Pasta"))
+    store.close()
+    backups.restore(file, data)
+    said, kept = capsys.readouterr().out, next(data.glob("*.before-restore-*"))
+    assert f"Restored {file}: 1 API, tables of revision {newest_revision()}." in said
+    assert f"The database that was there is kept as {kept}." in said
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert api_names(data / DATABASE_FILE) == ["Pizza"]
+    assert api_names(kept) == ["Pizza", "Pasta"]
+
+
+def test_a_backup_is_restored_where_no_holdfast_was(data, tmp_path):
+    file, elsewhere = tmp_path / "backup.sqlite", tmp_path / "another" / "data"
+    backups.backup(str(file), data)
+    backups.restore(file, elsewhere)
+    assert names(elsewhere) == [DATABASE_FILE, "lock"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in elsewhere.iterdir()} == {0o600}
+    assert api_names(elsewhere / DATABASE_FILE) == ["Pizza"]
+
+
+def test_nothing_is_restored_while_a_holdfast_runs(data, tmp_path, refusal):
+    file = tmp_path / "backup.sqlite"
+    backups.backup(str(file), data)
+    with data_directory(data):
+        said = refusal(backups.restore, file, data)
+    assert said == f"Another Holdfast runs on {data}. Stop it, or choose another with --data."
+
+
+def make_old(path, revision):
+    with database_at(path, revision):
+        return path
+
+
+def spoil(how):
+    def made(path):
+        make_old(path, "head")
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(how)
+
+    return made
+
+
+UNUSABLE = {
+    "missing": (Path.exists, "can't be restored: there is no such file."),
+    "directory": (Path.mkdir, "can't be restored: it is not a file."),
+    "empty": (Path.touch, "can't be restored: it is not a database of Holdfast."),
+    "text": (lambda path: path.write_text("Dear all, " * 900), "is damaged: file is not a database. Nothing was"),
+    "cut off": (
+        lambda path: path.write_bytes(make_old(path, "head").read_bytes()[:9000]),
+        "is damaged: database disk image is malformed. Nothing was changed.",
+    ),
+    "another program's": (
+        lambda path: sqlite3.connect(path).execute("CREATE TABLE api (id)").close(),
+        "it is not a database of Holdfast.",
+    ),
+    "newer": (
+        spoil("UPDATE alembic_version SET version_num = '9999'"),
+        "The tables are of revision 9999, which this version does not know. Run the version of Holdfast that wrote",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "said"), UNUSABLE.values(), ids=UNUSABLE)
+def test_what_is_no_backup_is_refused_and_changes_nothing(data, tmp_path, refusal, make, said):
+    file = tmp_path / "backup.sqlite"
+    make(file)
+    before = (data / DATABASE_FILE).read_bytes()
+    assert said in refusal(backups.restore, file, data)
+    assert (data / DATABASE_FILE).read_bytes() == before
+    assert names(data) == [DATABASE_FILE, "lock"]
+
+
+def test_a_database_with_rows_that_refer_to_nothing_is_backed_up_and_restored(data, tmp_path):
+    file = tmp_path / "backup.sqlite"
+    spoil("INSERT INTO certificate VALUES ('none', 0, 'none', x'00', 0)")(tmp_path / "odd.sqlite")
+    backups.restore(tmp_path / "odd.sqlite", data)
+    backups.backup(str(file), data)
+    backups.restore(file, data)
+    assert api_names(data / DATABASE_FILE) == []
+
+
+def test_the_database_itself_is_no_backup_of_it(data, refusal):
+    assert "it is the database in use." in refusal(backups.restore, data / DATABASE_FILE, data)
+
+
+def test_a_disk_without_space_for_the_copy_changes_nothing(data, tmp_path, refusal):
+    file = tmp_path / "backup.sqlite"
+    backups.backup(str(file), data)
+    with largest_file(40_000):
+        assert refusal(backups.restore, file, data).startswith("There is no space to write ")
+    assert names(data) == [DATABASE_FILE, "lock"]
+    assert api_names(data / DATABASE_FILE) == ["Pizza"]
+
+
+@pytest.mark.parametrize("revision", known_revisions()[1:])
+def test_a_backup_of_any_earlier_revision_is_restored_and_brought_up_to_date(data, tmp_path, revision):
+    backups.restore(make_old(tmp_path / "old.sqlite", revision), data)
+    assert api_names(data / DATABASE_FILE) == []
+    with closing(sqlite3.connect(data / DATABASE_FILE)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (newest_revision(),)
+
+
+@pytest.fixture
+def sealed(data):
+    """Let the database hold a private key of gateways."""
+    sealing = open_sealing(Settings(data=data), data)
+    issued, row = issue("gateway.test"), "row"
+    key = sealing.seal(issued.key_pem, "default", row)
+    entry = ClientCertificate(row, "default", ORIGIN, ORIGIN, (read(issued),), key, None, NOW, NOW)
+    store = Store(data / DATABASE_FILE)
+    with store.write() as session:
+        gateway_identities.save(session, entry)
+    store.close()
+
+
+def test_a_backup_does_not_include_the_sealing_key_and_says_so(data, sealed, tmp_path, capsys):
+    del sealed
+    file = tmp_path / "backup.sqlite"
+    backups.backup(str(file), data)
+    assert "It doesn't include the sealing key, without which 1 private key" in capsys.readouterr().err
+    assert (data / KEY_FILE).read_bytes().strip() not in file.read_bytes()
+
+
+def test_private_keys_that_the_sealing_key_does_not_open_are_not_restored_unasked(
+    data, sealed, tmp_path, refusal, capsys
+):
+    del sealed
+    file, elsewhere = tmp_path / "backup.sqlite", tmp_path / "another"
+    backups.backup(str(file), data)
+    said = refusal(backups.restore, file, elsewhere)
+    assert said.startswith(
+        f"1 private key in {file} can't be opened: the sealing key that it was sealed with is not here."
+    )
+    assert DATABASE_FILE not in names(elsewhere)
+    backups.restore(file, elsewhere, without_keys=True)
+    assert "1 private key can't be opened: import" in capsys.readouterr().out
+    assert api_names(elsewhere / DATABASE_FILE) == ["Pizza"]
+    shutil.copy(data / KEY_FILE, elsewhere / KEY_FILE)
+    backups.restore(file, elsewhere)
+    assert "can't be opened" not in capsys.readouterr().out
+
+
+def test_the_commands_of_the_documentation_work(data, tmp_path, monkeypatch, capfdbinary):
+    page = (Path(__file__).parents[2] / "docs/operations.md").read_text()
+    written = [line.partition(" | ")[0] for line in page.splitlines() if re.match("holdfast (backup|restore) ", line)]
+    assert len(written) == 4
+    copy_before_migration(data / DATABASE_FILE, "0012", datetime(2026, 11, 28, 12, tzinfo=UTC))
+    (tmp_path / "backups").mkdir()
+    for line in written:
+        here = line.replace("/var/lib/holdfast", str(data), 2).replace(" /backups", f" {tmp_path}/backups")
+        monkeypatch.setattr(sys, "argv", here.split())
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == 0, capfdbinary.readouterr().err
+    assert api_names(data / DATABASE_FILE) == ["Pizza"]

@@ -1,0 +1,269 @@
+"""What the publisher's server does with connections that are slow, long or many, and when it stops."""
+
+import asyncio
+import contextlib
+import os
+import resource
+import socket
+import ssl
+import time
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+import structlog
+
+from holdfast.server import connections, http_server
+from holdfast.server.http_server import MAX_HEAD
+from issuing import issue, server_context
+from serving import GET, end_of, publisher, say_ok, until
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+
+
+class Gate:
+    """An app that answers when it is let on."""
+
+    def __init__(self):
+        self.entered, self.open = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, scope, receive, send):
+        self.entered.set()
+        await self.open.wait()
+        await say_ok(scope, receive, send)
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+def test_a_connection_that_never_says_what_it_wants_is_ended(monkeypatch, begun):
+    monkeypatch.setattr(http_server, "HEAD_WITHIN", 0.05)
+
+    async def run():
+        async with publisher() as server:
+            return await server.ask(begun)
+
+    assert asyncio.run(run()) == b""
+
+
+def test_a_second_request_may_not_be_slow_either(monkeypatch):
+    async def run():
+        async with publisher() as server:
+            reader, writer = await server.connect()
+            writer.write(GET)
+            first = await reader.readuntil(b"ok")
+            monkeypatch.setattr(http_server, "HEAD_WITHIN", 0.05)
+            writer.write(b"GET / HT")
+            return first, await end_of(reader)
+
+    first, second = asyncio.run(run())
+    assert (first.startswith(b"HTTP/1.1 200"), second) == (True, b"")
+
+
+def test_a_client_that_does_not_take_its_answer_is_ended(monkeypatch):
+    monkeypatch.setattr(http_server, "TAKEN_WITHIN", 0.05)
+
+    async def send_much(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"33554432")]})
+        for _ in range(512):
+            await send({"type": "http.response.body", "body": bytes(65536), "more_body": True})
+
+    async def run():
+        async with publisher(send_much) as server:
+            _, writer = await server.connect()
+            writer.transport.pause_reading()
+            writer.write(GET)
+            await until(lambda: server.server.acceptor.open)
+            await until(lambda: not server.server.acceptor.open)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"])
+def test_headers_that_are_too_long_are_refused(end):
+    async def run():
+        async with publisher() as server:
+            reader, writer = await server.connect()
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * (MAX_HEAD + 1) + end)
+            return await asyncio.wait_for(reader.readline(), 5)
+
+    assert asyncio.run(run()).startswith(b"HTTP/1.1 400")
+
+
+def test_an_address_gets_its_share_of_the_connections_and_a_trusted_proxy_all():
+    async def run(trusted):
+        async with publisher(total=8, share=2, trusted=trusted) as server:
+            held = [await server.connect() for _ in range(6)]
+            await until(lambda: len(server.server.acceptor.open) == (6 if trusted else 2))
+            refused = [await end_of(reader) for reader, _ in held[2:]] if not trusted else []
+            for _, writer in held:
+                writer.close()
+            await until(lambda: not server.server.acceptor.open)
+            return refused, (await server.ask(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")))[:12]
+
+    assert asyncio.run(run(())) == ([b""] * 4, b"HTTP/1.1 200")
+    assert asyncio.run(run(LOOPBACK)) == ([], b"HTTP/1.1 200")
+
+
+def test_connections_beyond_the_limit_end_at_once_trusted_or_not():
+    async def run():
+        async with publisher(total=2, share=2, trusted=LOOPBACK) as server:
+            held = [await server.connect() for _ in range(3)]
+            return await end_of(held[2][0])
+
+    assert asyncio.run(run()) == b""
+
+
+def test_a_connection_counts_before_its_handshake_which_must_end_in_time(monkeypatch):
+    monkeypatch.setattr(connections, "HANDSHAKE_WITHIN", 0.2)
+    issued = issue("127.0.0.1")
+    client = ssl.create_default_context(cadata=issued.pem.decode())
+
+    async def run():
+        async with publisher(total=3, share=2, tls=server_context(issued)) as server:
+            silent = [await server.connect() for _ in range(2)]
+            with pytest.raises(OSError):  # noqa: PT011 - one of several kinds
+                await server.connect(client)
+            ends = [await end_of(reader) for reader, _ in silent]
+            reader, writer = await server.connect(client)
+            writer.write(GET)
+            return ends, await reader.readuntil(b"ok")
+
+    ends, answered = asyncio.run(run())
+    assert (ends, answered[:12]) == ([b"", b""], b"HTTP/1.1 200")
+
+
+def test_connections_without_a_handshake_cost_little_memory():
+    def resident():
+        status = Path("/proc/self/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0])
+
+    async def run():
+        async with publisher(total=400, share=400, tls=server_context(issue("127.0.0.1"))) as server:
+            held = [await server.connect() for _ in range(100)]  # what is set up once
+            before = resident()
+            held += [await server.connect() for _ in range(300)]
+            await until(lambda: len(server.server.acceptor.open) == len(held))
+            return (resident() - before) / 300
+
+    assert asyncio.run(run()) < 150  # KiB each, those of this client included
+
+
+def test_without_files_connections_wait_and_are_served_later(monkeypatch):
+    monkeypatch.setattr(connections, "PAUSE_WITHOUT_FILES", 0.02)
+
+    async def run():
+        async with publisher() as server:
+            with structlog.testing.capture_logs() as logs, socket.socket() as ours, fewest_files():
+                ours.connect(server.address)
+                await until(lambda: len(logs) > 1)
+                assert not server.server.acceptor.open
+            return await server.ask(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+    assert asyncio.run(run()).startswith(b"HTTP/1.1 200")
+
+
+@contextlib.contextmanager
+def fewest_files():
+    """Let this process open no more files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    os.close(lowest := os.dup(0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_drained_server_answers_what_is_in_flight_and_nothing_else():
+    async def run():
+        app = Gate()
+        async with publisher(app) as server:
+            idle, _ = await server.connect()
+            reader, writer = await server.connect()
+            writer.write(GET)
+            await app.entered.wait()
+            draining = asyncio.create_task(server.server.drain(5))
+            assert await end_of(idle) == b""
+            with pytest.raises(ConnectionRefusedError):
+                await server.connect()
+            assert not draining.done()
+            app.open.set()
+            answered = await end_of(reader)
+            await draining
+            return answered
+
+    answered = asyncio.run(run())
+    assert answered.startswith(b"HTTP/1.1 200")
+    assert b"connection: close" in answered
+    assert answered.endswith(b"ok")
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_draining_does_not_wait_for_events(begun):
+    async def run():
+        gate = Gate()
+
+        async def send_events(_scope, _receive, send):
+            if not begun:
+                await gate(_scope, _receive, ignore)
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
+            )
+            await send({"type": "http.response.body", "body": b": begun\n\n", "more_body": True})
+            await asyncio.Event().wait()
+
+        async with publisher(send_events) as server:
+            reader, writer = await server.connect()
+            writer.write(GET)
+            await (reader.readuntil(b"begun\n\n") if begun else gate.entered.wait())
+            gate.open.set()
+            async with asyncio.timeout(30):
+                await server.server.drain(60)
+
+    async def ignore(_message):
+        pass
+
+    asyncio.run(run())
+
+
+def test_draining_ends_at_its_time_and_waits_until_then_for_those_who_would_take_events():
+    async def run():
+        app = Gate()
+        async with publisher(app) as server:
+            reader, writer = await server.connect()
+            writer.write(GET.replace(b"\r\n\r\n", b"\r\nAccept: application/json, text/event-stream\r\n\r\n"))
+            await app.entered.wait()
+            begin = time.monotonic()
+            await server.server.drain(0.1)
+            took = time.monotonic() - begin
+            app.open.set()
+            return took, await reader.readline()
+
+    took, answered = asyncio.run(run())
+    assert took >= 0.1
+    assert answered.startswith(b"HTTP/1.1 200")
+
+
+def test_requests_that_are_cut_off_leave_no_traceback(monkeypatch, caplog):
+    monkeypatch.setattr(http_server, "CANCELLED_WITHIN", 0.05)
+
+    async def run():
+        app = Gate()
+        async with publisher(app) as server:
+            _, writer = await server.connect()
+            writer.write(GET)
+            await app.entered.wait()
+            await server.server.drain(0)
+
+    asyncio.run(run())
+    assert caplog.records == []
+
+
+def test_a_connection_in_its_handshake_does_not_hold_up_draining():
+    async def run():
+        async with publisher(tls=server_context(issue("127.0.0.1"))) as server:
+            reader, _ = await server.connect()
+            await until(lambda: server.server.acceptor.open)
+            await server.server.drain(60)
+            return await end_of(reader)
+
+    assert asyncio.run(run()) == b""

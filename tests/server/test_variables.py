@@ -1,0 +1,58 @@
+"""Variables that begin like Holdfast's and mean nothing are named, with what was probably meant."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from holdfast.doctor import environment
+from holdfast.server.settings import Settings
+from holdfast.server.variables import OF_COMMANDS, RENAMED, unknown_variables
+from running import COMMAND, Holdfast
+
+CASES = {
+    "HOLDFAST_GATWAY": "Did you mean HOLDFAST_GATEWAY?",
+    "HOLDFAST_TLSCERT": "Did you mean HOLDFAST_TLS_CERT?",
+    "HOLDFAST_ADMIN_PASSWD": "Did you mean HOLDFAST_ADMIN_PASSWORD?",
+    "holdfast_gatway": "Did you mean HOLDFAST_GATEWAY?",
+    "HOLDFAST_DRAIN": "It is now HOLDFAST_BACKEND_DRAIN.",
+    "HOLDFAST_COLOUR_OF_THE_SKY": "Remove it: Holdfast doesn't know it.",
+}
+
+
+def test_unknown_variables_come_with_what_was_probably_meant():
+    assert unknown_variables([*CASES, "PATH", "HOLD"]) == CASES
+
+
+def test_settings_and_variables_of_commands_are_known_whatever_their_case():
+    known = {f"HOLDFAST_{name.upper()}" for name in Settings.model_fields} | OF_COMMANDS
+    assert unknown_variables([*known, *(name.lower() for name in known)]) == {}
+
+
+def test_every_variable_that_sources_and_documents_name_is_known():
+    root = Path(__file__).parents[2]
+    files = [*root.glob("src/holdfast/**/*.py"), *root.glob("docs/*.md"), root / "README.md"]
+    named = {name for file in files for name in re.findall(r"\bHOLDFAST_[A-Z_]*[A-Z]\b", file.read_text("utf-8"))}
+    assert len(named) > 40
+    assert unknown_variables(named).keys() <= {*RENAMED, "HOLDFAST_TABLES"}  # the last is for tests
+
+
+def test_doctor_names_each_of_them(monkeypatch):
+    monkeypatch.setenv("HOLDFAST_GATWAY", "127.0.0.1:1")
+    (check,) = [check for check in environment.variables() if "GATWAY" in check.text]
+    assert (check.outcome, check.text, check.advice) == (
+        "warning",
+        "HOLDFAST_GATWAY isn't a setting of Holdfast, so it has no effect.",
+        "Did you mean HOLDFAST_GATEWAY?",
+    )
+
+
+def test_a_start_logs_them_without_their_values(tmp_path):
+    holdfast = Holdfast(tmp_path, HOLDFAST_GATWAY="secret", HOLDFAST_ADMIN_PASSWORD="short")
+    command = [COMMAND, "up", *holdfast.options()]
+    done = subprocess.run(command, env=holdfast.environment, capture_output=True, timeout=60, check=False)
+    warning, refusal = done.stderr.decode().splitlines()
+    assert json.loads(warning)["variable"] == "HOLDFAST_GATWAY"
+    assert json.loads(warning)["advice"] == "Did you mean HOLDFAST_GATEWAY?"
+    assert "secret" not in warning
+    assert refusal.startswith("holdfast: HOLDFAST_ADMIN_PASSWORD can't be used. It is shorter than 12 characters.")

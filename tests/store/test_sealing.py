@@ -1,0 +1,149 @@
+"""What is sealed opens with its key, in its place, and not otherwise."""
+
+import base64
+import os
+
+import pytest
+
+from holdfast.network.sockets import CannotStart
+from holdfast.server.sealing_keys import KEY_FILE, KeyFile, key_rotation, open_sealing
+from holdfast.server.settings import Settings
+from holdfast.store.sealing import CannotUnseal, Sealing, UnusableSealingKey, new_key, read_keys
+
+SECRET = b"the private key"
+
+
+def sealing(*keys: bytes) -> Sealing:
+    return Sealing(lambda: keys)
+
+
+def text(*keys: bytes) -> str:
+    return ",".join(base64.b64encode(key).decode() for key in keys)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
+        monkeypatch.delenv(name)
+
+
+def test_what_was_sealed_opens_and_never_looks_the_same_twice():
+    own = sealing(new_key())
+    one, two = own.seal(SECRET, "default", "row"), own.seal(SECRET, "default", "row")
+    assert own.open(one, "default", "row") == own.open(two, "default", "row") == SECRET
+    assert one[:9] == two[:9]
+    assert one[9:21] != two[9:21]
+    assert SECRET not in one
+
+
+@pytest.mark.parametrize(("organization", "row"), [("other", "row"), ("default", "other"), ("default\0", "row")])
+def test_what_was_moved_to_another_row_or_organization_does_not_open(organization: str, row: str):
+    own = sealing(new_key())
+    with pytest.raises(CannotUnseal, match="changed, or moved"):
+        own.open(own.seal(SECRET, "default", "row"), organization, row)
+
+
+def test_what_was_changed_anywhere_does_not_open():
+    own = sealing(new_key())
+    sealed = own.seal(SECRET, "default", "row")
+    for at in range(len(sealed)):
+        changed = sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :]
+        with pytest.raises(CannotUnseal):
+            own.open(changed, "default", "row")
+    for size in range(len(sealed)):
+        with pytest.raises(CannotUnseal):
+            own.open(sealed[:size], "default", "row")
+
+
+def test_another_key_does_not_open_it():
+    with pytest.raises(CannotUnseal, match="is not here"):
+        sealing(new_key()).open(sealing(new_key()).seal(SECRET, "default", "row"), "default", "row")
+
+
+def test_the_first_key_seals_and_all_open():
+    old, new = new_key(), new_key()
+    before = sealing(old).seal(SECRET, "default", "row")
+    both = sealing(new, old)
+    assert both.open(before, "default", "row") == SECRET
+    assert sealing(new).open(both.seal(SECRET, "default", "row"), "default", "row") == SECRET
+
+
+@pytest.mark.parametrize("given", ["", " ", "geheim", base64.b64encode(b"short").decode(), "ä" * 44, "A" * 44])
+def test_what_is_no_key_is_refused_without_being_shown(given: str):
+    with pytest.raises(UnusableSealingKey) as refused:
+        read_keys(given, "HOLDFAST_SEALING_KEY")
+    assert "HOLDFAST_SEALING_KEY" in str(refused.value)
+    assert not given.strip() or given not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_the_key_is_made_in_the_data_directory_when_it_is_first_needed(tmp_path):
+    own = open_sealing(Settings(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    sealed = own.seal(SECRET, "default", "row")
+    assert [file.name for file in tmp_path.iterdir()] == [KEY_FILE]
+    assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o600
+    assert open_sealing(Settings(), tmp_path).open(sealed, "default", "row") == SECRET
+
+
+def test_a_key_that_is_gone_is_not_made_anew_by_those_who_only_open(tmp_path):
+    sealed = open_sealing(Settings(), tmp_path).seal(SECRET, "default", "row")
+    kept = (tmp_path / KEY_FILE).rename(tmp_path / "kept")
+    later = open_sealing(Settings(), tmp_path)
+    with pytest.raises(CannotUnseal, match="is not here"):
+        later.open(sealed, "default", "row")
+    assert not (tmp_path / KEY_FILE).exists()
+    kept.rename(tmp_path / KEY_FILE)
+    assert later.open(sealed, "default", "row") == SECRET
+
+
+def test_the_key_can_come_from_a_variable_or_a_file_and_not_from_both(tmp_path):
+    key = new_key()
+    sealed = sealing(key).seal(SECRET, "default", "row")
+    file = tmp_path / "elsewhere"
+    KeyFile(file).write([key])
+    for given in (Settings(sealing_key=text(key)), Settings(sealing_key_file=file)):
+        assert open_sealing(given, tmp_path).open(sealed, "default", "row") == SECRET
+        assert not (tmp_path / KEY_FILE).exists()
+        assert text(key) not in repr(given)
+    with pytest.raises(CannotStart, match="Unset one"):
+        open_sealing(Settings(sealing_key=text(key), sealing_key_file=file), tmp_path)
+
+
+def test_a_file_that_is_missing_or_damaged_is_said_at_the_start(tmp_path):
+    with pytest.raises(CannotStart, match="cannot be read"):
+        open_sealing(Settings(sealing_key_file=tmp_path / "nothing"), tmp_path)
+    (tmp_path / KEY_FILE).write_text("damaged")
+    with pytest.raises(CannotStart, match="is no sealing key"):
+        open_sealing(Settings(), tmp_path)
+
+
+def test_a_rotation_holds_both_keys_until_it_is_through(tmp_path):
+    file = KeyFile(tmp_path / KEY_FILE)
+    (old,) = file.read_or_make()
+    with key_rotation(Settings(), tmp_path):
+        new, kept = file.read()
+        assert kept == old
+    assert file.read() == (new,)
+
+
+def test_a_rotation_that_broke_off_leaves_both_keys_and_the_next_one_ends_well(tmp_path):
+    file = KeyFile(tmp_path / KEY_FILE)
+    (old,) = file.read_or_make()
+    with pytest.raises(RuntimeError), key_rotation(Settings(), tmp_path):
+        raise RuntimeError
+    assert len(file.read()) == 2
+    with key_rotation(Settings(), tmp_path) as own:
+        assert len(file.read()) == 3
+        assert own.open(sealing(old).seal(SECRET, "default", "row"), "default", "row") == SECRET
+    assert len(file.read()) == 1
+
+
+def test_a_key_in_a_variable_is_rotated_by_setting_the_new_one_before_the_old(tmp_path):
+    old, new = new_key(), new_key()
+    with pytest.raises(CannotStart, match="Set it to NEW,OLD"), key_rotation(Settings(sealing_key=text(old)), tmp_path):
+        pass
+    with key_rotation(Settings(sealing_key=text(new, old)), tmp_path) as own:
+        anew = own.seal(own.open(sealing(old).seal(SECRET, "o", "r"), "o", "r"), "o", "r")
+    assert sealing(new).open(anew, "o", "r") == SECRET
+    assert list(tmp_path.iterdir()) == []
