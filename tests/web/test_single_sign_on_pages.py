@@ -24,7 +24,7 @@ def provider():
 
 
 @pytest.fixture
-def running(runtime, anna, provider, clock):
+def single_sign_on(runtime, anna, provider, clock):
     """A control plane of one's own whose people sign in at *provider*."""
     del anna  # with whom the organization comes
     runtime.accounts.ensure_user("default", "admin", PASSWORD, clock(), reset=True)
@@ -34,8 +34,8 @@ def running(runtime, anna, provider, clock):
 
 
 @pytest.fixture
-def browser(running, connect):
-    return connect(running)
+def browser(single_sign_on, connect):
+    return connect(single_sign_on)
 
 
 def begin(browser, provider, wanted="/failures"):
@@ -84,9 +84,9 @@ def test_over_https_the_cookie_of_a_sign_in_is_for_this_host_alone(browser):
     assert query["redirect_uri"] == ["https://127.0.0.1:9080/sign-in/callback"]
 
 
-def test_only_the_browser_that_began_a_sign_in_ends_it(browser, provider, running, connect):
+def test_only_the_browser_that_began_a_sign_in_ends_it(browser, provider, single_sign_on, connect):
     state = begin(browser, provider)
-    other = connect(running)
+    other = connect(single_sign_on)
     for cookies in ({}, {SIGN_IN_COOKIE: ""}, {SIGN_IN_COOKIE: ".%2Fapis"}, {SIGN_IN_COOKIE: "guessed.%2Fapis"}):
         other.cookies.clear()
         other.cookies.update(cookies)
@@ -123,10 +123,10 @@ def test_without_a_provider_there_is_no_button_and_no_way(client):
     assert client.get("/sign-in/callback").status_code == 404
 
 
-def test_who_loses_all_groups_loses_all_sessions(browser, provider, running, connect):
+def test_who_loses_all_groups_loses_all_sessions(browser, provider, single_sign_on, connect):
     assert come_back(browser, provider).status_code == 303
     provider.claims["groups"] = []
-    assert refusal(come_back(connect(running), provider)).startswith("None of your groups gives you a role")
+    assert refusal(come_back(connect(single_sign_on), provider)).startswith("None of your groups gives you a role")
     assert browser.get("/apis").status_code == 303
 
 

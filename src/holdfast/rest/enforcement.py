@@ -8,9 +8,9 @@ from holdfast.services.publishing.enforcement import Enforcement
 from holdfast.services.runtime import Runtime
 
 
-def enforced(running: Runtime, organization: str, subject: str) -> dict[str, Any]:
+def enforced(runtime: Runtime, organization: str, subject: str) -> dict[str, Any]:
     """Make the member `enforcement` for an origin, or for the id of an API whose callers need a certificate."""
-    return {"enforcement": write_enforcement(running.enforcements.of_origins(organization, [subject])[subject])}
+    return {"enforcement": write_enforcement(runtime.enforcements.of_origins(organization, [subject])[subject])}
 
 
 def write_enforcement(found: Enforcement) -> dict[str, Any]:

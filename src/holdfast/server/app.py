@@ -69,8 +69,8 @@ JSON_PATHS = ("/api/", "/client-registration/", "/oauth2/", "/openapi.json", "/m
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A Holdfast that is ready."""
+class Instance:
+    """A Holdfast that is ready, and what was found out at its start."""
 
     runtime: Runtime
     publisher_url: str
@@ -127,7 +127,7 @@ def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
+async def run(settings: Settings) -> AsyncIterator[Instance]:
     """
     Run the control plane and the embedded gateway until the block ends; requests in flight then have a while to finish.
 
@@ -240,7 +240,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             await listening_gateways.wait(data / ENVOY_LOG)
             url = url_of(settings.publisher[0], "https" if of_publisher else "http")
             try:
-                yield Running(runtime, url, password, Reload(settings, presented, sso))
+                yield Instance(runtime, url, password, Reload(settings, presented, sso))
             finally:
                 readiness.draining = True
                 async with asyncio.TaskGroup() as draining:

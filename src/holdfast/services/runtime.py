@@ -1,5 +1,5 @@
 """
-What the doors hold in their hands: everything that is running.
+The running parts that REST and web handlers use.
 """
 
 from collections import Counter

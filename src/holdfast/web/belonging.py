@@ -13,10 +13,10 @@ from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates
 
 
-def get_certificate_of(running: Runtime, who: Principal, api_id: str, alias: str) -> tuple[Api, EndpointCertificate]:
+def get_certificate_of(runtime: Runtime, who: Principal, api_id: str, alias: str) -> tuple[Api, EndpointCertificate]:
     """Find an API and an endpoint certificate for one of its origins. Raises NotFound, as for one that isn't there."""
-    api = apis.get_api(running.store, who, api_id)
-    entry = endpoint_certificates.get_certificate(running.store, who, alias)
+    api = apis.get_api(runtime.store, who, api_id)
+    entry = endpoint_certificates.get_certificate(runtime.store, who, alias)
     if entry.origin not in _origins(api):
         raise NotFound("endpoint certificate", alias)
     return api, entry

@@ -74,26 +74,26 @@ def render(
     request: Request, template: str, *, who: Principal | None = None, status: int = 200, **context: Any
 ) -> HTMLResponse:
     """Make an answer of *template*; *who* is signed in."""
-    running: Runtime = request.app.state.runtime
+    runtime: Runtime = request.app.state.runtime
     text = _environment.get_template(template).render(
         request=request,
         who=who,
         notice=NOTICES.get(request.query_params.get("done", "")),
         # Asked only by what shows them: verification that is off is never out of sight.
-        exceptions=lambda: trust_settings.list_exceptions(running.store, who, running.now()) if who else [],
-        server_warnings=lambda: _server_warnings(running, who),
+        exceptions=lambda: trust_settings.list_exceptions(runtime.store, who, runtime.now()) if who else [],
+        server_warnings=lambda: _server_warnings(runtime, who),
         **context,
     )
     # The same address answers whole pages and parts of them.
     return HTMLResponse(text, status, {"Vary": "HX-Request"})
 
 
-def _server_warnings(running: Runtime, who: Principal | None) -> list[str]:
+def _server_warnings(runtime: Runtime, who: Principal | None) -> list[str]:
     """Say what is wrong with Holdfast's own certificates, to those who can do something about it."""
     if who is None or who.organization != DEFAULT_ORGANIZATION or not who.may(Permission.MANAGE_USERS):
         return []
-    now = running.now()
-    warnings = (each.warning(now) for each in running.server_certificates(now))
+    now = runtime.now()
+    warnings = (each.warning(now) for each in runtime.server_certificates(now))
     return [warning for warning in warnings if warning]
 
 

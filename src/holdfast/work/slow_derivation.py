@@ -36,14 +36,14 @@ class SlowDerivation:
         self, at_once: int = 0, waiting: int = MAX_WAITING, seconds: float = SECONDS, of_user: int = MAX_OF_USER
     ) -> None:
         count = at_once or max(1, (os.cpu_count() or 1) // 2)
-        self._running = BoundedSemaphore(count)
+        self._slots = BoundedSemaphore(count)
         self._places = _Places(count + waiting, of_user)
         self._seconds = seconds
 
     @contextmanager
     def work(self, user: str = "") -> Iterator[Work]:
         """Give the work of one file of *user*, which takes its place and whose time begins with its first slow key."""
-        file = _File(self._running, self._places, user, self._seconds)
+        file = _File(self._slots, self._places, user, self._seconds)
         try:
             yield Work(file.derive)
         finally:
@@ -66,8 +66,8 @@ class _Places:
 
 
 class _File:
-    def __init__(self, running: BoundedSemaphore, places: _Places, user: str, seconds: float) -> None:
-        self._running = running
+    def __init__(self, slots: BoundedSemaphore, places: _Places, user: str, seconds: float) -> None:
+        self._slots = slots
         self._places = places
         self._user = user
         self._seconds = seconds
@@ -79,12 +79,12 @@ class _File:
             if not self._places.take(self._user):
                 raise TooManyFiles
             self._end = time.monotonic() + self._seconds
-        if not self._running.acquire(timeout=max(0.0, self._end - time.monotonic())):
+        if not self._slots.acquire(timeout=max(0.0, self._end - time.monotonic())):
             raise OpeningTooSlow(self._seconds)
         try:
             return self._run(how, purpose, size, password)
         finally:
-            self._running.release()
+            self._slots.release()
 
     def leave(self) -> None:
         """Give the place back, if it has one."""

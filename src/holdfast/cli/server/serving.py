@@ -26,7 +26,7 @@ from holdfast.doctor.check import Check
 from holdfast.gateway.process.envoy import EnvoyLogUnusable, EnvoyMissing
 from holdfast.network.sockets import CannotStart, has_terminal
 from holdfast.server.admin_password import PASSWORD_FILE
-from holdfast.server.app import Running, rotate_sealing_key, running
+from holdfast.server.app import Instance, rotate_sealing_key, run
 from holdfast.server.logs import log_everything, standard_error_as_log
 from holdfast.server.reload import Reload
 from holdfast.server.settings import Settings
@@ -142,7 +142,7 @@ async def _reload_at(hangup: asyncio.Event, reload: Reload) -> None:
 
 async def _up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
     data, who = settings.data.expanduser(), Principal(DEFAULT_ORGANIZATION, ADMIN)
-    async with running(settings) as holdfast:
+    async with run(settings) as holdfast:
         _tell_ready(holdfast, data)
         reloading = partial(_reload_at, hangup, holdfast.reload)
         holdfast.runtime.background.start("reading files again", reloading)
@@ -155,12 +155,12 @@ async def _up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
 
 
 async def _once(settings: Settings, password: str) -> bool:
-    async with running(settings) as holdfast:
+    async with run(settings) as holdfast:
         gateway = holdfast.runtime.gateways["production"]
         return await play(console, holdfast.publisher_url, gateway, (ADMIN, password), settings.data)
 
 
-def _tell_ready(holdfast: Running, data: Path) -> None:
+def _tell_ready(holdfast: Instance, data: Path) -> None:
     if holdfast.new_password:
         console.print(f"User {ADMIN}, password {holdfast.new_password} (kept in {data / PASSWORD_FILE})")
     for each in holdfast.runtime.server_certificates(utc_now()):

@@ -19,47 +19,47 @@ from holdfast.services.runtime import Runtime
 from holdfast.store.access.accounts import User
 
 
-def runtime(request: Request) -> Runtime:
-    """Everything that is running."""
+def get_runtime(request: Request) -> Runtime:
+    """Give the running parts of Holdfast."""
     found: Runtime = request.app.state.runtime
     return found
 
 
 async def principal(request: Request) -> Principal:
     """Find on whose behalf the request is made; raise what says why that is not known, or Busy."""
-    found = await principal_of_request(runtime(request), request)
+    found = await principal_of_request(get_runtime(request), request)
     await request.state.count_as(found.account)  # concurrency_limit.py
     return found
 
 
-async def principal_of_request(running: Runtime, request: Request) -> Principal:
+async def principal_of_request(runtime: Runtime, request: Request) -> Principal:
     """Find on whose behalf *request* is made, also before it has reached a door; raise as `principal`."""
     address = address_of(request)
     if request.headers.get("authorization", "").partition(" ")[0].lower() == "basic":
-        return principal_of(await _user_by_password(running, request, address), address)
-    found = await run_in_threadpool(_principal_of_token, running, request)
+        return principal_of(await _user_by_password(runtime, request, address), address)
+    found = await run_in_threadpool(_principal_of_token, runtime, request)
     return replace(found, address=address)
 
 
-async def _user_by_password(running: Runtime, request: Request, address: str) -> User:
-    failures = running.accounts.failures
+async def _user_by_password(runtime: Runtime, request: Request, address: str) -> User:
+    failures = runtime.accounts.failures
     with failures.watch(Way.BASIC, address):
         name, password = _basic(request.headers["authorization"].partition(" ")[2])
     with failures.watch(Way.BASIC, address, name):
-        return await running.accounts.sign_in(name, password, address, running.now())
+        return await runtime.accounts.sign_in(name, password, address, runtime.now())
 
 
-def _principal_of_token(running: Runtime, request: Request) -> Principal:
+def _principal_of_token(runtime: Runtime, request: Request) -> Principal:
     scheme = request.headers.get("authorization", "").partition(" ")[0]
     if scheme.lower() == "bearer":
-        script = token_principal(running.store, bearer(request), running.now())
+        script = token_principal(runtime.store, bearer(request), runtime.now())
         if script is None:
-            name = refused_user(running.store, bearer(request))
-            running.accounts.failures.add(Way.TOKEN, address_of(request), name)
+            name = refused_user(runtime.store, bearer(request))
+            runtime.accounts.failures.add(Way.TOKEN, address_of(request), name)
             raise TokenRefused
         return script
     token = request.cookies.get(SESSION_COOKIE)
-    found = running.accounts.session_principal(token, running.now()) if token and not scheme else None
+    found = runtime.accounts.session_principal(token, runtime.now()) if token and not scheme else None
     if found is None:
         raise CredentialsMissing
     return found
@@ -81,6 +81,6 @@ def _basic(credentials: str) -> tuple[str, str]:
     return name, password
 
 
-Running = Annotated[Runtime, Depends(runtime)]
+CurrentRuntime = Annotated[Runtime, Depends(get_runtime)]
 Bearer = Annotated[str, Depends(bearer)]
 Caller = Annotated[Principal, Depends(principal)]

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from holdfast.apis.errors import InvalidField
 from holdfast.network.forwarded import address_of
-from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.access.authentication import Caller, CurrentRuntime
 from holdfast.services.access import oauth
 from holdfast.services.access.oauth import ACCESS_LASTS, Grant, Granted, GrantRefused, TokenRequest
 from holdfast.services.errors import TooManyAttempts
@@ -76,12 +76,12 @@ class TokenAnswer(BaseModel):
 
 
 @registration.post(REGISTRATION)
-def register(running: Running, caller: Caller, body: RegistrationBody) -> Registered:
+def register(runtime: CurrentRuntime, caller: Caller, body: RegistrationBody) -> Registered:
     """Register an application of the caller; it gets tokens for users of their organization alone."""
     if body.owner and body.owner != caller.user:
         raise InvalidField("owner", f"You are {caller.user}, and can register applications of your own only.")
     made, secret = oauth.register_application(
-        running.store, caller, body.client_name, body.grant_type.split(), running.now()
+        runtime.store, caller, body.client_name, body.grant_type.split(), runtime.now()
     )
     grants = " ".join(made.grants)
     said = {"grant_types": grants, "redirect_uris": body.callback_url, "client_name": made.name}
@@ -103,7 +103,7 @@ def register(running: Running, caller: Caller, body: RegistrationBody) -> Regist
 )
 async def give_token(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     grant_type: Text = "",
     username: Text = "",
     password: Text = "",
@@ -115,9 +115,9 @@ async def give_token(
     """Give tokens to an application that says its id and secret by HTTP Basic or in the form."""
     asked = TokenRequest(grant_type, username, password, refresh_token, scope)
     # Only a password is hashed: other grants don't wait for those who sign in.
-    run = running.accounts.threads.run if grant_type == Grant.PASSWORD else run_in_threadpool
+    run = runtime.accounts.threads.run if grant_type == Grant.PASSWORD else run_in_threadpool
     try:
-        made = await run(_grant, request, running, asked, client_id, client_secret)
+        made = await run(_grant, request, runtime, asked, client_id, client_secret)
     except (GrantRefused, TooManyAttempts) as error:
         return _refused(request, error)
     return TokenAnswer(
@@ -129,33 +129,33 @@ async def give_token(
     )
 
 
-def _grant(request: Request, running: Runtime, asked: TokenRequest, client_id: str, client_secret: str) -> Granted:
-    application = _application(request, running, client_id, client_secret)
-    return oauth.grant_token(running.store, running.accounts, application, asked, address_of(request), running.now())
+def _grant(request: Request, runtime: Runtime, asked: TokenRequest, client_id: str, client_secret: str) -> Granted:
+    application = _application(request, runtime, client_id, client_secret)
+    return oauth.grant_token(runtime.store, runtime.accounts, application, asked, address_of(request), runtime.now())
 
 
 @router.post(REVOKE, openapi_extra=_OPEN, responses=_ERRORS, response_model=dict[str, Any])
 def revoke_token(
-    request: Request, running: Running, token: Text = "", client_id: Text = "", client_secret: Text = ""
+    request: Request, runtime: CurrentRuntime, token: Text = "", client_id: Text = "", client_secret: Text = ""
 ) -> Any:
     """End a token and those given with it; also one that there is not."""
     try:
-        application = _application(request, running, client_id, client_secret)
+        application = _application(request, runtime, client_id, client_secret)
         if not token:
             raise GrantRefused("invalid_request", "The form has no token.")
     except (GrantRefused, TooManyAttempts) as error:
         return _refused(request, error)
-    oauth.revoke(running.store, application, token, running.now())
+    oauth.revoke(runtime.store, application, token, runtime.now())
     return {}
 
 
-def _application(request: Request, running: Runtime, client_id: str, client_secret: str) -> Application:
+def _application(request: Request, runtime: Runtime, client_id: str, client_secret: str) -> Application:
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme:
         client_id, client_secret = _basic(credentials) if scheme.lower() == "basic" else ("", "")
     address = address_of(request)
     return oauth.authenticate_application(
-        running.store, running.accounts, client_id, client_secret, address, running.now()
+        runtime.store, runtime.accounts, client_id, client_secret, address, runtime.now()
     )
 
 

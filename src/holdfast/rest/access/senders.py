@@ -10,10 +10,10 @@ from holdfast.rest.errors import PROBLEMS, domain_error
 from holdfast.services.runtime import Runtime
 
 
-async def sender(running: Runtime, request: Request) -> str | Response:
+async def sender(runtime: Runtime, request: Request) -> str | Response:
     """Name the user who makes the request, or give the answer that the door would give to somebody who is none."""
     try:
-        who = await principal_of_request(running, request)
+        who = await principal_of_request(runtime, request)
     except tuple(PROBLEMS) as error:
         return await domain_error(request, error)
     return who.account

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 
-from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.access.authentication import Caller, CurrentRuntime
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.prefixes import PREFIX
 from holdfast.services.access import users
@@ -51,9 +51,11 @@ class OrganizationBody(BaseModel):
 
 
 @router.get("/users")
-def list_users(running: Running, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> dict[str, Any]:
+def list_users(
+    runtime: CurrentRuntime, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
+) -> dict[str, Any]:
     """List the users of one's organization by name."""
-    found, total = users.list_users(running.store, caller, offset, limit)
+    found, total = users.list_users(runtime.store, caller, offset, limit)
     return {
         "count": len(found),
         "list": [described_user(each) for each in found],
@@ -63,56 +65,56 @@ def list_users(running: Running, caller: Caller, limit: Limit = DEFAULT_LIMIT, o
 
 @router.post("/users", status_code=201)
 @on_password_threads
-def create_user(running: Running, caller: Caller, body: UserBody) -> dict[str, Any]:
+def create_user(runtime: CurrentRuntime, caller: Caller, body: UserBody) -> dict[str, Any]:
     """Make a user; outside of the default organization, the name that they sign in with ends with @ORGANIZATION."""
-    passwords = running.accounts.passwords
-    made = users.create_user(running.store, passwords, caller, body.name, body.password, body.roles, running.now())
+    passwords = runtime.accounts.passwords
+    made = users.create_user(runtime.store, passwords, caller, body.name, body.password, body.roles, runtime.now())
     return described_user(made)
 
 
 @router.get("/users/{name}")
-def get_user(running: Running, caller: Caller, name: str) -> dict[str, Any]:
+def get_user(runtime: CurrentRuntime, caller: Caller, name: str) -> dict[str, Any]:
     """Find a user by the name that they sign in with."""
-    return described_user(users.get_user(running.store, caller, name))
+    return described_user(users.get_user(runtime.store, caller, name))
 
 
 @router.put("/users/{name}")
-def change_user(running: Running, caller: Caller, name: str, body: UserChange) -> dict[str, Any]:
+def change_user(runtime: CurrentRuntime, caller: Caller, name: str, body: UserChange) -> dict[str, Any]:
     """Give a user other roles, disable or enable them."""
-    changed = users.change_user(running.store, caller, name, running.now(), roles=body.roles, disabled=body.disabled)
+    changed = users.change_user(runtime.store, caller, name, runtime.now(), roles=body.roles, disabled=body.disabled)
     return described_user(changed)
 
 
 @router.put("/users/{name}/password", status_code=204)
 @on_password_threads
-def set_password(running: Running, caller: Caller, name: str, body: PasswordBody) -> Response:
+def set_password(runtime: CurrentRuntime, caller: Caller, name: str, body: PasswordBody) -> Response:
     """Give a user another password; their sessions, tokens and applications end."""
-    passwords = running.accounts.passwords
-    users.set_password(running.store, passwords, caller, name, body.password, running.now())
+    passwords = runtime.accounts.passwords
+    users.set_password(runtime.store, passwords, caller, name, body.password, runtime.now())
     return Response(status_code=204)
 
 
 @router.delete("/users/{name}", status_code=204)
-def delete_user(running: Running, caller: Caller, name: str) -> Response:
+def delete_user(runtime: CurrentRuntime, caller: Caller, name: str) -> Response:
     """Delete a user; never the last admin."""
-    users.delete_user(running.store, caller, name, running.now())
+    users.delete_user(runtime.store, caller, name, runtime.now())
     return Response(status_code=204)
 
 
 @router.get("/organizations")
-def list_organizations(running: Running, caller: Caller) -> dict[str, Any]:
+def list_organizations(runtime: CurrentRuntime, caller: Caller) -> dict[str, Any]:
     """List the organizations: for admins of the default one."""
-    found = users.list_organizations(running.store, caller)
+    found = users.list_organizations(runtime.store, caller)
     return {"count": len(found), "list": [{"organization": each} for each in found]}
 
 
 @router.post("/organizations", status_code=201)
 @on_password_threads
-def create_organization(running: Running, caller: Caller, body: OrganizationBody) -> dict[str, Any]:
+def create_organization(runtime: CurrentRuntime, caller: Caller, body: OrganizationBody) -> dict[str, Any]:
     """Make an organization with its first admin: for admins of the default one."""
-    passwords = running.accounts.passwords
+    passwords = runtime.accounts.passwords
     made = users.create_organization(
-        running.store, passwords, caller, body.organization, body.admin, body.password, running.now()
+        runtime.store, passwords, caller, body.organization, body.admin, body.password, runtime.now()
     )
     return {"organization": made.organization, "admin": described_user(made)}
 

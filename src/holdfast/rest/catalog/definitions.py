@@ -12,7 +12,7 @@ from holdfast.apis.definitions.documents import MAX_BYTES, read_document
 from holdfast.apis.definitions.openapi import read_definition
 from holdfast.apis.definitions.servers import Unused
 from holdfast.apis.errors import InvalidDefinition, InvalidField, InvalidFields, UnreadableDocument
-from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.access.authentication import Caller, CurrentRuntime
 from holdfast.rest.catalog.api_body import ApiAnswer, ImportBody, in_rest_words
 from holdfast.rest.catalog.apis import created
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
@@ -28,7 +28,7 @@ Address = Annotated[str, Form(description="Not offered: Holdfast fetches nothing
 
 @router.post("/import-openapi", status_code=201, responses={201: {"model": ApiAnswer}})
 def import_openapi(
-    running: Running,
+    runtime: CurrentRuntime,
     caller: Caller,
     response: Response,
     file: Definition = None,
@@ -45,13 +45,13 @@ def import_openapi(
     body = _properties(additional_properties)
     definition = read_definition(_sent(file, "", url))
     try:
-        draft, may = body.draft(), running.asks_callers
+        draft, may = body.draft(), runtime.asks_callers
         made = definitions.import_definition(
-            running.store, caller, definition, draft, running.now(), may_require_certificate=may
+            runtime.store, caller, definition, draft, runtime.now(), may_require_certificate=may
         )
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    return created(running, made.described, response) | _unused(made.unused)
+    return created(runtime, made.described, response) | _unused(made.unused)
 
 
 @router.post("/validate-openapi", tags=["Validation"])
@@ -81,16 +81,16 @@ def validate_openapi(
 
 
 @router.get("/{api_id}/swagger")
-def get_swagger(running: Running, caller: Caller, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
+def get_swagger(runtime: CurrentRuntime, caller: Caller, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
     """Get the definition of an API: the one that was put, else one that is made of its operations."""
-    text = definitions.get_definition(running.store, caller, api_id, list(running.gateways.values()))
+    text = definitions.get_definition(runtime.store, caller, api_id, list(runtime.gateways.values()))
     unless.known(tag_of_text(text))
     return definitions.definition_value(text)
 
 
 @router.put("/{api_id}/swagger")
 def put_swagger(
-    running: Running,
+    runtime: CurrentRuntime,
     caller: Caller,
     api_id: str,
     expected: IfMatch,
@@ -104,8 +104,8 @@ def put_swagger(
 
     `x-holdfast-unused` of the answer says which of its servers and endpoints have no effect; it is not kept.
     """
-    data, gateways = _sent(file, definition, url), list(running.gateways.values())
-    kept = definitions.put_definition(running.store, caller, api_id, data, gateways, running.now(), expected)
+    data, gateways = _sent(file, definition, url), list(runtime.gateways.values())
+    kept = definitions.put_definition(runtime.store, caller, api_id, data, gateways, runtime.now(), expected)
     response.headers["ETag"] = quote_tag(tag_of_text(kept.text))
     return definitions.definition_value(kept.text) | _unused(kept.unused, definitions.UNUSED)
 

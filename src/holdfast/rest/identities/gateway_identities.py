@@ -19,7 +19,7 @@ from holdfast.apis.identities.gateway_identity import (
 from holdfast.certificates.description import described
 from holdfast.certificates.formats.parsing import Ignored
 from holdfast.certificates.formats.private_keys import KeyType
-from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.access.authentication import Caller, CurrentRuntime
 from holdfast.rest.certificates import read
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
@@ -42,17 +42,17 @@ class RequestBody(BaseModel):
 
 
 @router.get("")
-def get_client_certificate(running: Running, caller: Caller, endpoint: EndpointUrl) -> dict[str, Any]:
+def get_client_certificate(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl) -> dict[str, Any]:
     """Say what gateways present at the origin of *endpoint*, and which request waits."""
-    found = gateway_identities.get_client_certificate(running.store, caller, endpoint)
+    found = gateway_identities.get_client_certificate(runtime.store, caller, endpoint)
     if found is None:
         raise NotFound("client certificate", str(parse_endpoint(endpoint).origin))
-    return _described(running, found)
+    return _described(runtime, found)
 
 
 @router.put("")
 def put_client_certificate(
-    running: Running,
+    runtime: CurrentRuntime,
     caller: Caller,
     endpoint: EndpointUrl,
     certificate: UploadFile,
@@ -61,51 +61,53 @@ def put_client_certificate(
 ) -> dict[str, Any]:
     """Present the chain in *certificate*, with the key that is in it or in *key*."""
     made = gateway_identities.import_client_certificate(
-        running.store,
-        running.sealing,
+        runtime.store,
+        runtime.sealing,
         caller,
         endpoint,
         read(certificate),
         password,
-        running.now(),
+        runtime.now(),
         read(key) if key else b"",
     )
-    return _described(running, made.entry) | _left_out(made.ignored)
+    return _described(runtime, made.entry) | _left_out(made.ignored)
 
 
 @router.delete("")
-def delete_client_certificate(running: Running, caller: Caller, endpoint: EndpointUrl) -> Response:
+def delete_client_certificate(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl) -> Response:
     """Present nothing any more, and forget the keys."""
-    gateway_identities.remove_client_certificate(running.store, caller, endpoint, running.now())
+    gateway_identities.remove_client_certificate(runtime.store, caller, endpoint, runtime.now())
     return Response()
 
 
 @router.post("/request", status_code=201)
-def make_request(running: Running, caller: Caller, endpoint: EndpointUrl, body: RequestBody) -> dict[str, Any]:
+def make_request(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl, body: RequestBody) -> dict[str, Any]:
     """Make a key and a request for a CA."""
     draft = RequestDraft(body.subject, body.dns_names, body.key_type)
-    made = gateway_identities.make_request(running.store, running.sealing, caller, endpoint, draft, running.now())
+    made = gateway_identities.make_request(runtime.store, runtime.sealing, caller, endpoint, draft, runtime.now())
     return _pending(made.pending) or {}
 
 
 @router.delete("/request")
-def discard_request(running: Running, caller: Caller, endpoint: EndpointUrl) -> Response:
+def discard_request(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl) -> Response:
     """Forget the request that waits, with its key."""
-    gateway_identities.discard_request(running.store, caller, endpoint, running.now())
+    gateway_identities.discard_request(runtime.store, caller, endpoint, runtime.now())
     return Response()
 
 
 @router.put("/answer")
-def put_answer(running: Running, caller: Caller, endpoint: EndpointUrl, certificate: UploadFile) -> dict[str, Any]:
+def put_answer(
+    runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl, certificate: UploadFile
+) -> dict[str, Any]:
     """Present what a CA made from the request that waits."""
     made = gateway_identities.import_answer(
-        running.store, running.sealing, caller, endpoint, read(certificate), running.now()
+        runtime.store, runtime.sealing, caller, endpoint, read(certificate), runtime.now()
     )
-    return _described(running, made.entry) | _left_out(made.ignored)
+    return _described(runtime, made.entry) | _left_out(made.ignored)
 
 
-def _described(running: Runtime, entry: ClientCertificate) -> dict[str, Any]:
-    now = running.now()
+def _described(runtime: Runtime, entry: ClientCertificate) -> dict[str, Any]:
+    now = runtime.now()
     return {
         "endpoint": entry.endpoint,
         "origin": entry.origin,
@@ -113,7 +115,7 @@ def _described(running: Runtime, entry: ClientCertificate) -> dict[str, Any]:
         "request": _pending(entry.pending),
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),
-    } | enforced(running, entry.organization, entry.origin)
+    } | enforced(runtime, entry.organization, entry.origin)
 
 
 def _pending(pending: PendingRequest | None) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from holdfast.certificates.choices import choices
 from holdfast.certificates.description import described
 from holdfast.network.backend import Presentation, Unseen
-from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.access.authentication import Caller, CurrentRuntime
 from holdfast.rest.certificates import describe_unreadable, findings_of, read
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.probing.verdicts import causes_of, suggestion_of
@@ -27,7 +27,7 @@ Url = Annotated[str, Form(description="An https URL; no API needs to have it.")]
 
 @router.post("/probe")
 async def probe_endpoint(
-    running: Running,
+    runtime: CurrentRuntime,
     caller: Caller,
     endpoint: Url,
     certificate: UploadFile | None = None,
@@ -43,23 +43,23 @@ async def probe_endpoint(
     data = None if certificate is None else await run_in_threadpool(read, certificate)
     change = Change(data, password or None, alias or None, keep)
     terms = await run_in_threadpool(
-        terms_to_test, running.store, running.sealing, caller, endpoint, running.now(), change
+        terms_to_test, runtime.store, runtime.sealing, caller, endpoint, runtime.now(), change
     )
-    probed = await running.probes.probe(caller, endpoint, terms)
-    return _presented(running, endpoint, probed.presented) | {
+    probed = await runtime.probes.probe(caller, endpoint, terms)
+    return _presented(runtime, endpoint, probed.presented) | {
         "verdict": _verdict(probed),
         "findings": findings_of(probed.findings),
     }
 
 
 @router.post("/fetch")
-async def fetch_certificates(running: Running, caller: Caller, endpoint: Url) -> dict[str, Any]:
+async def fetch_certificates(runtime: CurrentRuntime, caller: Caller, endpoint: Url) -> dict[str, Any]:
     """Give the certificates that a backend presents, without judging them, and say what trusting each would mean."""
-    terms = await run_in_threadpool(terms_to_test, running.store, running.sealing, caller, endpoint, running.now())
-    seen = await running.probes.fetch(caller, endpoint, terms.trust)
+    terms = await run_in_threadpool(terms_to_test, runtime.store, runtime.sealing, caller, endpoint, runtime.now())
+    seen = await runtime.probes.fetch(caller, endpoint, terms.trust)
     chain = seen.chain if isinstance(seen, Presentation) else ()
     readable = [each for each, _ in seen.presented.with_roles] if isinstance(seen, Presentation) else []
-    answer = _presented(running, endpoint, seen)
+    answer = _presented(runtime, endpoint, seen)
     for description, each in zip(answer["presented"], readable, strict=True):
         description["pem"] = each.pem
     offered = [
@@ -67,7 +67,7 @@ async def fetch_certificates(running: Running, caller: Caller, endpoint: Url) ->
             "kind": choice.kind.value,
             "fingerprint": choice.certificate.fingerprint,
             "sentence": choice.sentence,
-            "importable": not (why_not := why_not_imported(choice.certificate, terms.trust.anchors, running.now())),
+            "importable": not (why_not := why_not_imported(choice.certificate, terms.trust.anchors, runtime.now())),
             "reason": why_not,
         }
         for choice in choices(chain)
@@ -75,7 +75,7 @@ async def fetch_certificates(running: Running, caller: Caller, endpoint: Url) ->
     return answer | {"choices": offered}
 
 
-def _presented(running: Runtime, endpoint: str, seen: Presentation | Unseen) -> dict[str, Any]:
+def _presented(runtime: Runtime, endpoint: str, seen: Presentation | Unseen) -> dict[str, Any]:
     answer: dict[str, Any] = {"endpoint": endpoint.strip(), "address": seen.address}
     if isinstance(seen, Unseen):
         return answer | {
@@ -89,7 +89,7 @@ def _presented(running: Runtime, endpoint: str, seen: Presentation | Unseen) -> 
             "clientCertificateRequested": False,
             "problem": {"code": seen.obstacle.value, "message": seen.text},
         }
-    now = running.now()
+    now = runtime.now()
     presented = [described(each, now) | {"role": role.value} for each, role in seen.presented.with_roles]
     return answer | {
         "presented": presented,

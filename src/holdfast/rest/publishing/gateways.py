@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.access.authentication import Caller, CurrentRuntime
 from holdfast.rest.enforcement import write_enforcement
 from holdfast.rest.errors import PREFIX
 from holdfast.services.publishing.routing import enforcement_of
@@ -15,7 +15,7 @@ router = APIRouter(prefix=f"{PREFIX}/gateways", tags=["Gateways"])
 
 
 @router.get("/enforcement")
-def get_enforcement(running: Running, caller: Caller, context: str, version: str) -> dict[str, Any]:
+def get_enforcement(runtime: CurrentRuntime, caller: Caller, context: str, version: str) -> dict[str, Any]:
     """Say whether gateways serve the API at a context as it is now; or no longer, if it is deleted or retired."""
-    found = enforcement_of(running.store, running.enforcements, caller, context, version)
+    found = enforcement_of(runtime.store, runtime.enforcements, caller, context, version)
     return {"context": context, "version": version, "enforcement": write_enforcement(found)}

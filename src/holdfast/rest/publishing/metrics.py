@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.access.authentication import Caller, CurrentRuntime
 from holdfast.services.access.principal import Principal
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, trust_settings
@@ -18,16 +18,16 @@ router = APIRouter(tags=["Metrics"])
 
 
 @router.get("/metrics", response_class=Response)
-def get_metrics(running: Running, caller: Caller) -> Response:
+def get_metrics(runtime: CurrentRuntime, caller: Caller) -> Response:
     """Give certificates, exceptions and gateways as numbers."""
     registry = CollectorRegistry()
-    registry.register(_Numbers(running, caller))
+    registry.register(_Numbers(runtime, caller))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 class _Numbers(Collector):
-    def __init__(self, running: Runtime, who: Principal) -> None:
-        self._running = running
+    def __init__(self, runtime: Runtime, who: Principal) -> None:
+        self._runtime = runtime
         self._who = who
 
     def describe(self) -> Iterable[Metric]:
@@ -36,16 +36,16 @@ class _Numbers(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Read the numbers as they are now."""
-        running = self._running
+        runtime = self._runtime
         yield GaugeMetricFamily(
-            "holdfast_gateways_connected", "Gateways that are connected.", value=len(running.cache.gateways)
+            "holdfast_gateways_connected", "Gateways that are connected.", value=len(runtime.cache.gateways)
         )
         listeners = GaugeMetricFamily(
             "holdfast_listener_up",
             "1 while all gateways listen on the addresses of an option.",
             labels=["option"],
         )
-        for listener in running.listeners:
+        for listener in runtime.listeners:
             listeners.add_metric([listener.option], 0 if listener.problem else 1)
         yield listeners
         exceptions = GaugeMetricFamily(
@@ -53,7 +53,7 @@ class _Numbers(Collector):
             "When verification of an origin, which is off, is on again.",
             labels=["origin", "owner"],
         )
-        for settings in trust_settings.list_exceptions(running.store, self._who, running.now()):
+        for settings in trust_settings.list_exceptions(runtime.store, self._who, runtime.now()):
             if settings.exception:
                 exceptions.add_metric(
                     [settings.origin, settings.exception.owner], settings.exception.ends_at.timestamp()
@@ -64,7 +64,7 @@ class _Numbers(Collector):
             "The end of the certificate that works longest, by alias.",
             labels=["alias", "endpoint"],
         )
-        for entry in endpoint_certificates.list_certificates(running.store, self._who)[0]:
+        for entry in endpoint_certificates.list_certificates(runtime.store, self._who)[0]:
             last = max(certificate.not_after for certificate in entry.certificates)
             ends.add_metric([entry.alias, entry.endpoint], last.timestamp())
         yield ends
@@ -75,14 +75,14 @@ class _Numbers(Collector):
         failures = CounterMetricFamily(
             "holdfast_background_task_failures", "Failures of a background task since the start.", labels=["task"]
         )
-        for state in running.background.states:
+        for state in runtime.background.states:
             tasks.add_metric([state.name], 0 if state.error else 1)
             failures.add_metric([state.name], state.failures)
         yield tasks
         yield failures
 
     def _server_certificates(self) -> Iterator[Metric]:
-        now = self._running.now()
+        now = self._runtime.now()
         ends = GaugeMetricFamily(
             "holdfast_server_certificate_not_after_timestamp_seconds",
             "The end of what the publisher or the gateway presents to its clients.",
@@ -93,7 +93,7 @@ class _Numbers(Collector):
             "1 while the publisher or the gateway presents what its files hold, and it is valid.",
             labels=["server"],
         )
-        for each in self._running.server_certificates(now):
+        for each in self._runtime.server_certificates(now):
             usable.add_metric([each.server], 0 if each.problem else 1)
             if each.not_after:
                 ends.add_metric([each.server], each.not_after.timestamp())

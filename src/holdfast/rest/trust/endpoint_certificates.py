@@ -11,7 +11,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.certificates.description import described
 from holdfast.certificates.validity import Status
-from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.access.authentication import Caller, CurrentRuntime
 from holdfast.rest.certificates import findings_of, read
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.enforcement import enforced
@@ -31,7 +31,7 @@ KeepInForm = Annotated[bool | None, Form(**_KEEP)]
 
 @router.get("")
 def list_certificates(
-    running: Running,
+    runtime: CurrentRuntime,
     caller: Caller,
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
@@ -41,19 +41,19 @@ def list_certificates(
 ) -> dict[str, Any]:
     """List endpoint certificates by alias."""
     found, total = endpoint_certificates.list_certificates(
-        running.store, caller, alias, endpoint, offset, limit, unused=unused
+        runtime.store, caller, alias, endpoint, offset, limit, unused=unused
     )
     filters = {"alias": alias, "endpoint": endpoint} | ({"unused": "true"} if unused else {})
     return {
         "count": len(found),
-        "certificates": [_summary(running, entry) for entry in found],
+        "certificates": [_summary(runtime, entry) for entry in found],
         "pagination": pagination(router.prefix, filters, offset, limit, total),
     }
 
 
 @router.post("", status_code=201)
 def upload_certificate(
-    running: Running,
+    runtime: CurrentRuntime,
     caller: Caller,
     certificate: UploadFile,
     alias: Annotated[str, Form()],
@@ -63,16 +63,16 @@ def upload_certificate(
 ) -> dict[str, Any]:
     """Trust the uploaded certificates for the origin of *endpoint*."""
     made = endpoint_certificates.import_certificate(
-        running.store, caller, alias, endpoint, read(certificate), running.now(), password
+        runtime.store, caller, alias, endpoint, read(certificate), runtime.now(), password
     )
     response.headers["Location"] = f"{router.prefix}/{quote(made.entry.alias, safe='')}"
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return described_entry(running, made.entry) | _of_file(made)
+    return described_entry(runtime, made.entry) | _of_file(made)
 
 
 @router.post("/inspect")
 def inspect_certificate(
-    running: Running,
+    runtime: CurrentRuntime,
     caller: Caller,
     certificate: UploadFile,
     endpoint: Annotated[str, Form()] = "",
@@ -80,22 +80,22 @@ def inspect_certificate(
     alias: Annotated[str, Form(description="The alias that the file would replace.")] = "",
 ) -> dict[str, Any]:
     """Say what a file holds and what is noticed about it, without storing anything."""
-    now = running.now()
-    found = endpoint_certificates.inspect(running.store, caller, read(certificate), endpoint, now, password, alias)
+    now = runtime.now()
+    found = endpoint_certificates.inspect(runtime.store, caller, read(certificate), endpoint, now, password, alias)
     return {"certificates": [described(each, now) for each in found.certificates]} | _of_file(found)
 
 
 @router.get("/{alias}")
-def get_certificate(running: Running, caller: Caller, alias: str, unless: IfNoneMatch) -> dict[str, Any]:
+def get_certificate(runtime: CurrentRuntime, caller: Caller, alias: str, unless: IfNoneMatch) -> dict[str, Any]:
     """Say what is under *alias*."""
-    entry = endpoint_certificates.get_certificate(running.store, caller, alias)
+    entry = endpoint_certificates.get_certificate(runtime.store, caller, alias)
     unless.known(tag_of_certificate(entry))
-    return described_entry(running, entry) | enforced(running, entry.organization, entry.origin)
+    return described_entry(runtime, entry) | enforced(runtime, entry.organization, entry.origin)
 
 
 @router.put("/{alias}")
 def replace_certificate(
-    running: Running,
+    runtime: CurrentRuntime,
     caller: Caller,
     alias: str,
     certificate: UploadFile,
@@ -107,28 +107,28 @@ def replace_certificate(
 ) -> dict[str, Any]:
     """Trust the uploaded certificates instead of those under *alias*, or beside them."""
     keep = keep_previous(keep_in_query, keep_in_form)
-    data, now = read(certificate), running.now()
+    data, now = read(certificate), runtime.now()
     made = endpoint_certificates.replace_certificate(
-        running.store, caller, alias, data, now, password, expected, keep=keep
+        runtime.store, caller, alias, data, now, password, expected, keep=keep
     )
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return described_entry(running, made.entry) | _of_file(made)
+    return described_entry(runtime, made.entry) | _of_file(made)
 
 
 @router.delete("/{alias}", response_class=Response)
-def delete_certificate(running: Running, caller: Caller, alias: str, expected: IfMatch) -> Response:
+def delete_certificate(runtime: CurrentRuntime, caller: Caller, alias: str, expected: IfMatch) -> Response:
     """End the trust in what is under *alias*."""
-    endpoint_certificates.delete_certificate(running.store, caller, alias, running.now(), expected)
+    endpoint_certificates.delete_certificate(runtime.store, caller, alias, runtime.now(), expected)
     return Response()
 
 
 @router.get("/{alias}/usage")
 def get_usage(
-    running: Running, caller: Caller, alias: str, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
+    runtime: CurrentRuntime, caller: Caller, alias: str, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
 ) -> dict[str, Any]:
     """List the APIs with an endpoint of the origin that *alias* is trusted for, by name."""
     every = endpoint_certificates.apis_using(
-        running.store, caller, endpoint_certificates.get_certificate(running.store, caller, alias)
+        runtime.store, caller, endpoint_certificates.get_certificate(runtime.store, caller, alias)
     )
     found = every[offset : offset + limit]
     path = f"{router.prefix}/{quote(alias, safe='')}/usage"
@@ -149,13 +149,13 @@ def keep_previous(in_query: bool | None, in_form: bool | None) -> bool:
     return bool(in_query or in_form)
 
 
-def described_entry(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
+def described_entry(runtime: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
     """Say all that is known of *entry*, but for how far it has come at the gateways."""
-    return _summary(running, entry) | _information(running, entry)
+    return _summary(runtime, entry) | _information(runtime, entry)
 
 
-def _summary(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
-    state = endpoint_certificates.entry_status(entry.certificates, running.now())
+def _summary(runtime: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
+    state = endpoint_certificates.entry_status(entry.certificates, runtime.now())
     return {
         "alias": entry.alias,
         "endpoint": entry.endpoint,
@@ -174,8 +174,8 @@ def _of_file(found: Import | Inspection) -> dict[str, Any]:
     }
 
 
-def _information(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
-    now = running.now()
+def _information(runtime: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
+    now = runtime.now()
     first = entry.certificates[0]
     state = endpoint_certificates.entry_status(entry.certificates, now)
     return {
@@ -185,9 +185,9 @@ def _information(running: Runtime, entry: EndpointCertificate) -> dict[str, Any]
         "version": first.version,
         "subject": first.subject,
         "certificates": [described(certificate, now) for certificate in entry.certificates],
-        "findings": findings_of(endpoint_certificates.examine_entry(running.store, entry, now)),
+        "findings": findings_of(endpoint_certificates.examine_entry(runtime.store, entry, now)),
         "previous": [described(certificate, now) for certificate in entry.previous],
         "replacedTime": entry.replaced_at.isoformat() if entry.replaced_at else None,
         "inUse": rotation.in_use(entry, now) or "unknown",
-        "retireProposed": rotation.should_retire(entry, now, running.retire_after),
+        "retireProposed": rotation.should_retire(entry, now, runtime.retire_after),
     }

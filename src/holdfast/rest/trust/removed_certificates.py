@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import RemovedCertificate
 from holdfast.certificates.description import described
-from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.access.authentication import Caller, CurrentRuntime
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.trust.endpoint_certificates import described_entry
@@ -25,12 +25,14 @@ _ALIAS = {"schema": {"type": "object", "properties": {"alias": {"type": "string"
 
 
 @router.get("")
-def list_removed(running: Running, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> dict[str, Any]:
+def list_removed(
+    runtime: CurrentRuntime, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
+) -> dict[str, Any]:
     """List what was deleted, retired or replaced in the last 30 days, newest first."""
-    found, total = removal.list_removed(running.store, caller, running.now(), offset, limit)
+    found, total = removal.list_removed(runtime.store, caller, runtime.now(), offset, limit)
     return {
         "count": len(found),
-        "list": [_removed(running, each) for each in found],
+        "list": [_removed(runtime, each) for each in found],
         "pagination": pagination(router.prefix, {}, offset, limit, total),
     }
 
@@ -60,11 +62,11 @@ async def alias_in_body(request: Request) -> str | None:
     openapi_extra={"requestBody": {"content": dict.fromkeys(("application/json", *_FORMS), _ALIAS)}},
 )
 def restore_certificate(
-    running: Running, caller: Caller, removed_id: str, alias: Annotated[str | None, Depends(alias_in_body)]
+    runtime: CurrentRuntime, caller: Caller, removed_id: str, alias: Annotated[str | None, Depends(alias_in_body)]
 ) -> dict[str, Any]:
     """Trust again what was removed, under its alias or another one."""
     return described_entry(
-        running, removal.restore_certificate(running.store, caller, removed_id, running.now(), alias)
+        runtime, removal.restore_certificate(runtime.store, caller, removed_id, runtime.now(), alias)
     )
 
 
@@ -73,8 +75,8 @@ async def _form(request: Request) -> dict[str, Any]:
         return dict(fields)
 
 
-def _removed(running: Runtime, removed: RemovedCertificate) -> dict[str, Any]:
-    now = running.now()
+def _removed(runtime: Runtime, removed: RemovedCertificate) -> dict[str, Any]:
+    now = runtime.now()
     return {
         "id": removed.id,
         "alias": removed.alias,

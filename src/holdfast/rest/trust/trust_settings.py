@@ -12,7 +12,7 @@ from holdfast.apis.trust.trust_draft import TrustDraft
 from holdfast.apis.trust.trust_settings import TrustException
 from holdfast.certificates.effect import effect
 from holdfast.certificates.revocation import RevocationList
-from holdfast.rest.access.authentication import Caller, Running
+from holdfast.rest.access.authentication import Caller, CurrentRuntime
 from holdfast.rest.certificates import findings_of
 from holdfast.rest.conditions import IfMatch, quote_tag
 from holdfast.rest.enforcement import enforced
@@ -67,16 +67,18 @@ class ExceptionBody(BaseModel):
 
 
 @router.get("/trust-settings")
-def get_trust_settings(running: Running, caller: Caller, endpoint: EndpointUrl, response: Response) -> dict[str, Any]:
+def get_trust_settings(
+    runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl, response: Response
+) -> dict[str, Any]:
     """Say how the backend of *endpoint* is verified, in values and in words."""
-    found = trust_settings.get_settings(running.store, caller, endpoint, running.now())
+    found = trust_settings.get_settings(runtime.store, caller, endpoint, runtime.now())
     response.headers["ETag"] = quote_tag(tag_of_trust_settings(found.settings))
-    return _described(running, found)
+    return _described(runtime, found)
 
 
 @router.put("/trust-settings")
 def put_trust_settings(
-    running: Running,
+    runtime: CurrentRuntime,
     caller: Caller,
     endpoint: EndpointUrl,
     body: TrustSettingsBody,
@@ -84,18 +86,18 @@ def put_trust_settings(
     response: Response,
 ) -> dict[str, Any]:
     """Decide how the backend of *endpoint* is verified."""
-    made = trust_settings.change_settings(running.store, caller, endpoint, body.draft(), running.now(), expected)
+    made = trust_settings.change_settings(runtime.store, caller, endpoint, body.draft(), runtime.now(), expected)
     response.headers["ETag"] = quote_tag(tag_of_trust_settings(made.settings))
-    return _described(running, made)
+    return _described(runtime, made)
 
 
 @router.post("/trust-settings/inspect")
 def inspect_trust_settings(
-    running: Running, caller: Caller, endpoint: EndpointUrl, body: TrustSettingsBody
+    runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl, body: TrustSettingsBody
 ) -> dict[str, Any]:
     """Say what these settings would mean for *endpoint*, and what is wrong with their CRLs; nothing is saved."""
-    now = running.now()
-    found = trust_settings.preview_settings(running.store, caller, endpoint, body.draft(), now)
+    now = runtime.now()
+    found = trust_settings.preview_settings(runtime.store, caller, endpoint, body.draft(), now)
     return {
         "origin": found.settings.origin,
         "crls": [_crl(crl, now) for crl in found.settings.revocation],
@@ -109,32 +111,34 @@ def inspect_trust_settings(
     response_class=Response,
     responses={200: {"content": {PEM: {}}, "description": "PEM; nothing where there are no CRLs."}},
 )
-def get_crls(running: Running, caller: Caller, endpoint: EndpointUrl) -> Response:
+def get_crls(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl) -> Response:
     """Download the CRLs of *endpoint* as PEM, as `crls` of trust settings takes them."""
-    found = trust_settings.get_settings(running.store, caller, endpoint, running.now())
+    found = trust_settings.get_settings(runtime.store, caller, endpoint, runtime.now())
     content = "".join(crl.pem for crl in found.settings.revocation)
     return Response(content, media_type=PEM, headers={"Content-Disposition": 'attachment; filename="crls.pem"'})
 
 
 @router.put("/trust-exception")
-def put_exception(running: Running, caller: Caller, endpoint: EndpointUrl, body: ExceptionBody) -> dict[str, Any]:
+def put_exception(
+    runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl, body: ExceptionBody
+) -> dict[str, Any]:
     """Switch verification off for at most 7 days, with a reason."""
-    made = trust_settings.grant_exception(running.store, caller, endpoint, body.reason, body.until, running.now())
-    return _described(running, made)
+    made = trust_settings.grant_exception(runtime.store, caller, endpoint, body.reason, body.until, runtime.now())
+    return _described(runtime, made)
 
 
 @router.delete("/trust-exception")
-def delete_exception(running: Running, caller: Caller, endpoint: EndpointUrl) -> dict[str, Any]:
+def delete_exception(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl) -> dict[str, Any]:
     """Switch verification on again."""
-    return _described(running, trust_settings.end_exception(running.store, caller, endpoint, running.now()))
+    return _described(runtime, trust_settings.end_exception(runtime.store, caller, endpoint, runtime.now()))
 
 
 @router.get("/trust-exceptions")
 def list_exceptions(
-    running: Running, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
+    runtime: CurrentRuntime, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
 ) -> dict[str, Any]:
     """List the origins whose verification is off, the first to end first."""
-    every = trust_settings.list_exceptions(running.store, caller, running.now())
+    every = trust_settings.list_exceptions(runtime.store, caller, runtime.now())
     found = every[offset : offset + limit]
     return {
         "count": len(found),
@@ -143,7 +147,7 @@ def list_exceptions(
     }
 
 
-def _described(running: Runtime, found: EndpointTrust) -> dict[str, Any]:
+def _described(runtime: Runtime, found: EndpointTrust) -> dict[str, Any]:
     settings = found.settings
     exception = settings.exception if found.trust.unverified_until else None
     return {
@@ -154,14 +158,14 @@ def _described(running: Runtime, found: EndpointTrust) -> dict[str, Any]:
         "sni": settings.sni,
         "certificatePins": list(settings.certificate_pins),
         "spkiPins": list(settings.spki_pins),
-        "crls": [_crl(crl, running.now()) for crl in settings.revocation],
+        "crls": [_crl(crl, runtime.now()) for crl in settings.revocation],
         "revocationOfPath": settings.revocation_of_path,
         "tlsMinimum": str(settings.tls_minimum).removeprefix("TLS "),
         "tlsMaximum": str(settings.tls_maximum).removeprefix("TLS "),
         "exception": _exception(exception) if exception else None,
         "effect": list(effect(found.trust)),
         "findings": findings_of(found.findings),
-    } | enforced(running, settings.organization, settings.origin)
+    } | enforced(runtime, settings.organization, settings.origin)
 
 
 def _exception(exception: TrustException) -> dict[str, Any]:

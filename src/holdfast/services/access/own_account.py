@@ -26,7 +26,7 @@ def get_account(store: Store, who: Principal) -> User:
 
 
 def change_password(
-    store: Store, running: Accounts, who: Principal, current: str, new: str, address: str, now: datetime
+    store: Store, sign_ins: Accounts, who: Principal, current: str, new: str, address: str, now: datetime
 ) -> User:
     """
     Give oneself another password, and end all sessions and the tokens of applications; personal tokens stay.
@@ -40,13 +40,13 @@ def change_password(
     if get_account(store, who).identity:
         raise InvalidField("current", "You sign in by the identity provider, and have no password here.")
     try:
-        with running.failures.watch(Way.PASSWORD_CHANGE, address, who.user):
-            running.authenticate(who.user, current, address, now)
+        with sign_ins.failures.watch(Way.PASSWORD_CHANGE, address, who.user):
+            sign_ins.authenticate(who.user, current, address, now)
     except SignInRefused as error:
         raise InvalidField("current", "It is not your password.") from error
     if new == current:
         raise InvalidField("new", "It is the password that you have. Choose another.")
-    password_hash = running.passwords.hash(check_password(new, who.user, "new"))
+    password_hash = sign_ins.passwords.hash(check_password(new, who.user, "new"))
     with store.write() as session:
         user = account_of(session, who)
         accounts.set_password_hash(session, user, password_hash)

@@ -32,12 +32,12 @@ class PasswordThreads:
 
 
 def on_password_threads(endpoint: Callable[P, T]) -> Callable[P, Awaitable[T]]:
-    """Let a handler with an argument *running* work on the threads for passwords."""
+    """Let a handler with an argument *runtime* work on the threads for passwords."""
 
     @wraps(endpoint)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        running: Any = kwargs["running"]  # a Runtime, which this module is a part of
-        threads: PasswordThreads = running.accounts.threads
+        runtime: Any = kwargs["runtime"]  # a Runtime, which this module is a part of
+        threads: PasswordThreads = runtime.accounts.threads
         return await threads.run(endpoint, *args, **kwargs)
 
     return run

@@ -18,7 +18,7 @@ from holdfast.services.access.principal import Principal
 from holdfast.services.errors import TooManyAttempts
 from holdfast.services.runtime import Runtime
 from holdfast.store.access.accounts import SESSION_ID
-from holdfast.web.access.session import Running, Visitor
+from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.access.sign_in import start_session
 from holdfast.web.rendering import render
 
@@ -26,16 +26,16 @@ router = APIRouter(prefix="/account")
 
 
 @router.get("")
-def show(request: Request, running: Running, who: Visitor) -> Response:
+def show(request: Request, runtime: CurrentRuntime, who: Visitor) -> Response:
     """Show who one is, and where one has signed in."""
-    return _page(request, running, who, {})
+    return _page(request, runtime, who, {})
 
 
 @router.post("/password")
 @on_password_threads
 def change_password(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     current: Annotated[str, Form()] = "",
     new: Annotated[str, Form()] = "",
@@ -43,32 +43,32 @@ def change_password(
     """Change the password, and start a new session here, where all have ended."""
     address = address_of(request)
     try:
-        user = own_account.change_password(running.store, running.accounts, who, current, new, address, running.now())
+        user = own_account.change_password(runtime.store, runtime.accounts, who, current, new, address, runtime.now())
     except InvalidField as error:
-        return _page(request, running, who, {error.field: str(error)}, 422)
+        return _page(request, runtime, who, {error.field: str(error)}, 422)
     except TooManyAttempts as error:
-        return _page(request, running, who, {"current": str(error)}, 429)
+        return _page(request, runtime, who, {"current": str(error)}, 429)
     response = RedirectResponse("/account?done=password-changed", 303)
-    start_session(request, running, user, response)
+    start_session(request, runtime, user, response)
     return response
 
 
 @router.post("/sessions/{session_id}/revoke")
-def revoke_session(running: Running, who: Visitor, session_id: str) -> Response:
+def revoke_session(runtime: CurrentRuntime, who: Visitor, session_id: str) -> Response:
     """End a session."""
-    own_account.revoke_session(running.store, who, session_id, running.now())
+    own_account.revoke_session(runtime.store, who, session_id, runtime.now())
     return RedirectResponse("/account?done=session-ended", 303)
 
 
-def _page(request: Request, running: Runtime, who: Principal, errors: dict[str, str], status: int = 200) -> Response:
+def _page(request: Request, runtime: Runtime, who: Principal, errors: dict[str, str], status: int = 200) -> Response:
     return render(
         request,
         "account/page.html",
         who=who,
         status=status,
         section="account",
-        user=own_account.get_account(running.store, who),
-        sessions=own_account.list_sessions(running.store, who, running.now()),
+        user=own_account.get_account(runtime.store, who),
+        sessions=own_account.list_sessions(runtime.store, who, runtime.now()),
         here=hash_token(request.cookies.get(SESSION_COOKIE, ""))[:SESSION_ID],
         errors=errors,
         shortest=MIN_PASSWORD,

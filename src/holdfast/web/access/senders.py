@@ -11,10 +11,10 @@ from holdfast.web.access.session import NotSignedIn, visitor_of_request
 from holdfast.web.errors import sign_in_first
 
 
-async def sender(running: Runtime, request: Request) -> str | Response:
+async def sender(runtime: Runtime, request: Request) -> str | Response:
     """Name the user who makes the request, or give the answer that the door would give to somebody who is none."""
     try:
-        who = await run_in_threadpool(visitor_of_request, running, request)
+        who = await run_in_threadpool(visitor_of_request, runtime, request)
     except NotSignedIn as error:
         return await sign_in_first(request, error)
     return who.account

@@ -15,7 +15,7 @@ from holdfast.services.access.password_threads import on_password_threads
 from holdfast.services.errors import SignInRefused, TooManyAttempts
 from holdfast.services.runtime import Runtime
 from holdfast.store.access.accounts import User
-from holdfast.web.access.session import Running
+from holdfast.web.access.session import CurrentRuntime
 from holdfast.web.rendering import render
 
 router = APIRouter()
@@ -31,38 +31,38 @@ def show(request: Request, next: str = "/apis") -> Response:  # noqa: A002 - the
 @on_password_threads
 def sign_in(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     name: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "/apis",  # noqa: A002 - the name in the form
 ) -> Response:
     """Start a session and go where the person wanted to go."""
-    client, failures = address_of(request), running.accounts.failures
+    client, failures = address_of(request), runtime.accounts.failures
     try:
         with failures.watch(Way.PAGE, client, name):
-            user = running.accounts.authenticate(name, password, client, running.now())
+            user = runtime.accounts.authenticate(name, password, client, runtime.now())
     except SignInRefused as error:
         return ask(request, next, name, str(error), 422)
     except TooManyAttempts as error:
         return ask(request, next, name, str(error), 429)
     response = RedirectResponse(own_path(next), 303)
-    start_session(request, running, user, response)
+    start_session(request, runtime, user, response)
     return response
 
 
 def ask(request: Request, wanted: str, name: str = "", error: str | None = None, status: int = 200) -> Response:
     """Show the page that asks who somebody is; afterwards they go to *wanted*."""
-    running: Runtime = request.app.state.runtime
-    sso = running.single_sign_on
+    runtime: Runtime = request.app.state.runtime
+    sso = runtime.single_sign_on
     label = sso.label if sso else None
     return render(request, "sign_in.html", status=status, next=wanted, name=name, error=error, provider=label)
 
 
-def start_session(request: Request, running: Runtime, user: User, response: Response) -> None:
+def start_session(request: Request, runtime: Runtime, user: User, response: Response) -> None:
     """Sign *user* in with this browser, which *response* goes to."""
     client = address_of(request)
     agent = request.headers.get("user-agent", "")
-    token = running.accounts.start_session(user, running.now(), client, agent)
+    token = runtime.accounts.start_session(user, runtime.now(), client, agent)
     response.set_cookie(
         SESSION_COOKIE,
         token,
@@ -74,11 +74,11 @@ def start_session(request: Request, running: Runtime, user: User, response: Resp
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, running: Running) -> Response:
+def sign_out(request: Request, runtime: CurrentRuntime) -> Response:
     """End the session."""
     token = request.cookies.get(SESSION_COOKIE)
     if token:
-        running.accounts.end_session(token, running.now(), address_of(request))
+        runtime.accounts.end_session(token, runtime.now(), address_of(request))
     response = RedirectResponse("/sign-in", 303)
     response.delete_cookie(SESSION_COOKIE)
     return response

@@ -14,7 +14,7 @@ from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.access.single_sign_on import SIGN_IN_COOKIE, Returned, SingleSignOn
 from holdfast.services.errors import NotFound, ProviderSignInRefused, TooManyAttempts
 from holdfast.services.runtime import Runtime
-from holdfast.web.access.session import Running
+from holdfast.web.access.session import CurrentRuntime
 from holdfast.web.access.sign_in import ask, own_path, start_session
 
 CALLBACK = "/sign-in/callback"
@@ -24,12 +24,12 @@ router = APIRouter()
 
 
 @router.get("/sign-in/provider")
-def begin(request: Request, running: Running, next: str = "/apis") -> Response:  # noqa: A002 - the name in the address
+def begin(request: Request, runtime: CurrentRuntime, next: str = "/apis") -> Response:  # noqa: A002 - the name in the address
     """Send the browser to the provider, with a cookie that it alone can show when it comes back."""
-    sso = _offered(running)
+    sso = _offered(runtime)
     secret = single_sign_on.new_secret()
     try:
-        url = single_sign_on.begin(sso, secret, _redirect_uri(request), running.now())
+        url = single_sign_on.begin(sso, secret, _redirect_uri(request), runtime.now())
     except ProviderSignInRefused as error:
         return ask(request, next, error=str(error), status=503)
     response = RedirectResponse(url, 303)
@@ -43,38 +43,38 @@ def begin(request: Request, running: Running, next: str = "/apis") -> Response: 
 @router.get(CALLBACK)
 def finish(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     state: str = "",
     code: str = "",
     error: str = "",
     iss: str = "",
 ) -> Response:
     """Start a session for who comes back from the provider, and go where they wanted to go."""
-    sso = _offered(running)
+    sso = _offered(runtime)
     secret, _, wanted = request.cookies.get(SIGN_IN_COOKIE, "").partition(".")
     wanted = own_path(unquote(wanted))
     address = address_of(request)
     returned = Returned(_redirect_uri(request), state, code, error, iss)
-    attempts = running.accounts.attempts
+    attempts = runtime.accounts.attempts
     response: Response
     try:
-        with running.accounts.failures.watch(Way.SINGLE_SIGN_ON, address):
-            user = single_sign_on.finish(running.store, attempts, sso, secret, returned, address, running.now())
+        with runtime.accounts.failures.watch(Way.SINGLE_SIGN_ON, address):
+            user = single_sign_on.finish(runtime.store, attempts, sso, secret, returned, address, runtime.now())
     except ProviderSignInRefused as refusal:
         response = ask(request, wanted, error=str(refusal), status=403)
     except TooManyAttempts as refusal:
         response = ask(request, wanted, error=str(refusal), status=429)
     else:
         response = RedirectResponse(wanted, 303)
-        start_session(request, running, user, response)
+        start_session(request, runtime, user, response)
     response.delete_cookie(SIGN_IN_COOKIE, httponly=True, samesite="lax")
     return response
 
 
-def _offered(running: Runtime) -> SingleSignOn:
-    if running.single_sign_on is None:
+def _offered(runtime: Runtime) -> SingleSignOn:
+    if runtime.single_sign_on is None:
         raise NotFound("identity provider", "of this Holdfast")
-    return running.single_sign_on
+    return runtime.single_sign_on
 
 
 def _redirect_uri(request: Request) -> str:

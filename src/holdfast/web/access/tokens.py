@@ -16,7 +16,7 @@ from holdfast.services.access.principal import Principal
 from holdfast.services.access.scopes import DEFAULT_SCOPE, grantable
 from holdfast.services.errors import Conflict
 from holdfast.services.runtime import Runtime
-from holdfast.web.access.session import Running, Visitor
+from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.rendering import render
 
 router = APIRouter(prefix="/tokens")
@@ -24,39 +24,39 @@ _DAYS = (7, 30, 90, 365)
 
 
 @router.get("")
-def show(request: Request, running: Running, who: Visitor) -> Response:
+def show(request: Request, runtime: CurrentRuntime, who: Visitor) -> Response:
     """List tokens and ask for a new one."""
-    return _page(request, running, who)
+    return _page(request, runtime, who)
 
 
 @router.post("")
 def create_token(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     name: Annotated[str, Form()] = "",
     scopes: Annotated[list[str] | None, Form()] = None,
     days: Annotated[int, Form(ge=1, le=366)] = 30,
 ) -> Response:
     """Make a token and show it this once."""
-    chosen, now = scopes or [], running.now()
+    chosen, now = scopes or [], runtime.now()
     try:
-        made, secret = tokens.create_token(running.store, who, name, chosen, now + timedelta(days=days), now)
+        made, secret = tokens.create_token(runtime.store, who, name, chosen, now + timedelta(days=days), now)
     except (InvalidField, Conflict) as error:
-        return _page(request, running, who, (name, chosen, days), {error.field: str(error)}, 422)
+        return _page(request, runtime, who, (name, chosen, days), {error.field: str(error)}, 422)
     return render(request, "tokens/made.html", who=who, section="account", token=made, secret=secret)
 
 
 @router.post("/{token_id}/revoke")
-def revoke_token(running: Running, who: Visitor, token_id: str) -> Response:
+def revoke_token(runtime: CurrentRuntime, who: Visitor, token_id: str) -> Response:
     """Revoke a token."""
-    tokens.revoke_token(running.store, who, token_id, running.now())
+    tokens.revoke_token(runtime.store, who, token_id, runtime.now())
     return RedirectResponse("/tokens?done=token-revoked", 303)
 
 
 def _page(
     request: Request,
-    running: Runtime,
+    runtime: Runtime,
     who: Principal,
     typed: tuple[str, list[str], int] = ("", [DEFAULT_SCOPE], 30),
     errors: dict[str, str] | None = None,
@@ -69,9 +69,9 @@ def _page(
         who=who,
         status=status,
         section="account",
-        user=own_account.get_account(running.store, who),
+        user=own_account.get_account(runtime.store, who),
         confirmed_days=tokens.CONFIRMED_FOR.days,
-        tokens=tokens.list_tokens(running.store, who, running.now()),
+        tokens=tokens.list_tokens(runtime.store, who, runtime.now()),
         offered=grantable(who.permissions),
         typed=typed,
         days=_DAYS,

@@ -17,7 +17,7 @@ from holdfast.services.access.permissions import Permission, Role
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import Conflict
 from holdfast.services.runtime import Runtime
-from holdfast.web.access.session import Running, Visitor
+from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.rendering import render
 
 router = APIRouter(prefix="/users")
@@ -32,10 +32,10 @@ Chosen = Annotated[list[str] | None, Form()]
 
 
 @router.get("")
-def list_users(request: Request, running: Running, who: Visitor, page: int = 1) -> Response:
+def list_users(request: Request, runtime: CurrentRuntime, who: Visitor, page: int = 1) -> Response:
     """List users by name."""
     page = max(page, 1)
-    found, total = users.list_users(running.store, who, (page - 1) * PAGE, PAGE)
+    found, total = users.list_users(runtime.store, who, (page - 1) * PAGE, PAGE)
     pages = max(1, -(-total // PAGE))
     return render(request, "users/list.html", who=who, section="users", users=found, page=page, pages=pages)
 
@@ -51,31 +51,31 @@ def new_user(request: Request, who: Visitor) -> Response:
 @on_password_threads
 def create_user(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     name: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
     roles: Chosen = None,
 ) -> Response:
     """Make a user."""
-    passwords = running.accounts.passwords
+    passwords = runtime.accounts.passwords
     try:
-        users.create_user(running.store, passwords, who, name, password, roles or [], running.now())
+        users.create_user(runtime.store, passwords, who, name, password, roles or [], runtime.now())
     except (InvalidField, Conflict) as error:
         return _form(request, who, name, roles or [], {error.field: str(error)}, 422)
     return RedirectResponse("/users?done=user-created", 303)
 
 
 @router.get("/{name}")
-def show(request: Request, running: Running, who: Visitor, name: str) -> Response:
+def show(request: Request, runtime: CurrentRuntime, who: Visitor, name: str) -> Response:
     """Show a user."""
-    return _page(request, running, who, name, {})
+    return _page(request, runtime, who, name, {})
 
 
 @router.post("/{name}")
 def change_user(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     name: str,
     roles: Chosen = None,
@@ -84,33 +84,33 @@ def change_user(
     """Give a user other roles, or let them sign in or not."""
     try:
         # Without the fields, who has a password has no role; of others, the provider decides.
-        chosen = None if users.get_user(running.store, who, name).identity else roles or []
-        users.change_user(running.store, who, name, running.now(), roles=chosen, disabled=disabled)
+        chosen = None if users.get_user(runtime.store, who, name).identity else roles or []
+        users.change_user(runtime.store, who, name, runtime.now(), roles=chosen, disabled=disabled)
     except (InvalidField, Conflict) as error:
-        return _page(request, running, who, name, {error.field: str(error)}, 422)
+        return _page(request, runtime, who, name, {error.field: str(error)}, 422)
     return RedirectResponse("/users?done=user-changed", 303)
 
 
 @router.post("/{name}/password")
 @on_password_threads
 def set_password(
-    request: Request, running: Running, who: Visitor, name: str, password: Annotated[str, Form()] = ""
+    request: Request, runtime: CurrentRuntime, who: Visitor, name: str, password: Annotated[str, Form()] = ""
 ) -> Response:
     """Give a user another password."""
     try:
-        users.set_password(running.store, running.accounts.passwords, who, name, password, running.now())
+        users.set_password(runtime.store, runtime.accounts.passwords, who, name, password, runtime.now())
     except (InvalidField, Conflict) as error:
-        return _page(request, running, who, name, {error.field: str(error)}, 422)
+        return _page(request, runtime, who, name, {error.field: str(error)}, 422)
     return RedirectResponse("/users?done=user-password", 303)
 
 
 @router.post("/{name}/delete")
-def delete_user(request: Request, running: Running, who: Visitor, name: str) -> Response:
+def delete_user(request: Request, runtime: CurrentRuntime, who: Visitor, name: str) -> Response:
     """Delete a user."""
     try:
-        users.delete_user(running.store, who, name, running.now())
+        users.delete_user(runtime.store, who, name, runtime.now())
     except Conflict as error:
-        return _page(request, running, who, name, {"delete": str(error)}, 422)
+        return _page(request, runtime, who, name, {"delete": str(error)}, 422)
     return RedirectResponse("/users?done=user-deleted", 303)
 
 
@@ -137,7 +137,7 @@ def _form(
 
 
 def _page(
-    request: Request, running: Runtime, who: Principal, name: str, errors: dict[str, str], status: int = 200
+    request: Request, runtime: Runtime, who: Principal, name: str, errors: dict[str, str], status: int = 200
 ) -> Response:
     return render(
         request,
@@ -145,7 +145,7 @@ def _page(
         who=who,
         status=status,
         section="users",
-        user=users.get_user(running.store, who, name),
+        user=users.get_user(runtime.store, who, name),
         roles=_ROLES,
         errors=errors,
         shortest=MIN_PASSWORD,

@@ -14,7 +14,7 @@ from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.errors import Conflict
 from holdfast.services.trust import endpoint_certificates, unused_trust
 from holdfast.store.catalog.apis import ApiFilter
-from holdfast.web.access.session import Running, Visitor
+from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.identities.caller_certificates import callers_of, commands_of
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.trust_settings import trust_rows
@@ -30,14 +30,14 @@ def home() -> Response:
 
 
 @router.get("/apis")
-def list_apis(request: Request, running: Running, who: Visitor, query: str = "", page: int = 1) -> Response:
+def list_apis(request: Request, runtime: CurrentRuntime, who: Visitor, query: str = "", page: int = 1) -> Response:
     """List the APIs, all or those whose name contains *query*."""
     page = max(page, 1)
     wanted = ApiFilter(name=query.strip())
-    found, total = apis.list_apis(running.store, who, wanted, (page - 1) * PAGE, PAGE)
+    found, total = apis.list_apis(runtime.store, who, wanted, (page - 1) * PAGE, PAGE)
     template = "apis/_table.html" if wants_part(request) else "apis/list.html"
     pages = max(1, -(-total // PAGE))
-    unused = 0 if wants_part(request) else len(unused_trust.find_unused(running.store, who))
+    unused = 0 if wants_part(request) else len(unused_trust.find_unused(runtime.store, who))
     return render(
         request, template, who=who, apis=found, total=total, query=query, page=page, pages=pages, unused=unused
     )
@@ -52,7 +52,7 @@ def new_api(request: Request, who: Visitor) -> Response:
 @router.post("/apis/new")
 def create_api(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     name: Annotated[str, Form()] = "",
     context: Annotated[str, Form()] = "",
@@ -62,7 +62,7 @@ def create_api(
     """Create an API and show it."""
     draft = ApiDraft(name, context, version, endpoint)
     try:
-        api = apis.create_api(running.store, who, draft, running.now())
+        api = apis.create_api(runtime.store, who, draft, runtime.now())
     except InvalidFields as error:
         errors = {each.field: str(each) for each in error.errors}
     except Conflict as error:
@@ -73,10 +73,10 @@ def create_api(
 
 
 @router.get("/apis/{api_id}")
-def overview(request: Request, running: Running, who: Visitor, api_id: str) -> Response:
+def overview(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str) -> Response:
     """Show what the API is and how to call it."""
-    api = apis.get_api(running.store, who, api_id)
-    certificates = endpoint_certificates.certificates_of_api(running.store, who, api)
+    api = apis.get_api(runtime.store, who, api_id)
+    certificates = endpoint_certificates.certificates_of_api(runtime.store, who, api)
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     return render(
         request,
@@ -85,28 +85,30 @@ def overview(request: Request, running: Running, who: Visitor, api_id: str) -> R
         api=api,
         page="overview",
         certificates=certificates,
-        trust_rows=trust_rows(running, who, api),
-        enforcements=running.enforcements.of_origins(who.organization, origins),
-        failures=running.failures.of(api),
-        gateways=running.gateways,
-        refused_listeners=[each for each in running.listeners if each.is_refused],
-        callers=callers_of(running, who, api),
-        commands=commands_of(running, api),
+        trust_rows=trust_rows(runtime, who, api),
+        enforcements=runtime.enforcements.of_origins(who.organization, origins),
+        failures=runtime.failures.of(api),
+        gateways=runtime.gateways,
+        refused_listeners=[each for each in runtime.listeners if each.is_refused],
+        callers=callers_of(runtime, who, api),
+        commands=commands_of(runtime, api),
     )
 
 
 @router.get("/apis/{api_id}/delete")
-def ask_to_delete(request: Request, running: Running, who: Visitor, api_id: str) -> Response:
+def ask_to_delete(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str) -> Response:
     """Ask whether the API is really to go."""
-    api = apis.get_api(running.store, who, api_id)
+    api = apis.get_api(runtime.store, who, api_id)
     template = "api/_delete.html" if wants_part(request) else "api/delete.html"
-    unused = unused_trust.find_used_only_by(running.store, who, api)
+    unused = unused_trust.find_used_only_by(runtime.store, who, api)
     return render(request, template, who=who, api=api, page="overview", unused=unused)
 
 
 @router.post("/apis/{api_id}/delete")
-def delete_api(running: Running, who: Visitor, api_id: str, delete_unused: Annotated[bool, Form()] = False) -> Response:
+def delete_api(
+    runtime: CurrentRuntime, who: Visitor, api_id: str, delete_unused: Annotated[bool, Form()] = False
+) -> Response:
     """Delete the API and, if that is wanted, the trust that no other uses."""
-    left = deletion.delete_api(running.store, who, api_id, running.now(), delete_unused=delete_unused)
+    left = deletion.delete_api(runtime.store, who, api_id, runtime.now(), delete_unused=delete_unused)
     done = "api-deleted-unused" if left.kept else "api-deleted-with-trust" if left.deleted else "api-deleted"
     return RedirectResponse(f"/apis?done={done}", 303)

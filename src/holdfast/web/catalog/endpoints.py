@@ -22,7 +22,7 @@ from holdfast.services.catalog.http1_fallback import fallback_since
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import unused_trust
 from holdfast.services.trust.unused_trust import UnusedTrust
-from holdfast.web.access.session import Running, Visitor
+from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.catalog.connection_form import (
     NOTHING_TYPED,
     TypedConnections,
@@ -42,19 +42,19 @@ router = APIRouter()
 @router.get("/apis/{api_id}/endpoints")
 def show(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     api_id: str,
     left: Annotated[list[str] | None, Query()] = None,
 ) -> Response:
     """Show the endpoints; *left* are origins that the API had until now, whose trust may be unused."""
-    return _page(request, running, who, apis.get_api(running.store, who, api_id), left=left)
+    return _page(request, runtime, who, apis.get_api(runtime.store, who, api_id), left=left)
 
 
 @router.post("/apis/{api_id}/endpoints")
 def save(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     api_id: str,
     settings: TypedConnections,
@@ -70,14 +70,14 @@ def save(
     left: tuple[UnusedTrust, ...] = ()
     try:
         if not errors:
-            left = apis.change_endpoints(running.store, who, api_id, *chosen, running.now(), connections).left.kept
+            left = apis.change_endpoints(runtime.store, who, api_id, *chosen, runtime.now(), connections).left.kept
     except InvalidFields as error:
         errors = {each.field: str(each) for each in error.errors}
     if errors:
-        api = apis.get_api(running.store, who, api_id)
+        api = apis.get_api(runtime.store, who, api_id)
         typed = {"production": production, "sandbox": sandbox}
         checked = {"production": with_production, "sandbox": with_sandbox}
-        return _page(request, running, who, api, 422, typed, checked, errors, settings=settings)
+        return _page(request, runtime, who, api, 422, typed, checked, errors, settings=settings)
     query = urlencode({"done": "endpoints-saved", "left": [each.origin for each in left]}, doseq=True)
     return RedirectResponse(f"/apis/{api_id}/endpoints?{query}", 303)
 
@@ -85,7 +85,7 @@ def save(
 @router.post("/apis/{api_id}/endpoints/check")
 async def check(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     api_id: str,
     environment: Environment,
@@ -96,22 +96,22 @@ async def check(
     with_sandbox: Annotated[bool, Form()] = False,
 ) -> Response:
     """Show what the backend at an address answers, whether it is saved or not."""
-    api = await run_in_threadpool(apis.get_api, running.store, who, api_id)
+    api = await run_in_threadpool(apis.get_api, runtime.store, who, api_id)
     typed = {"production": production, "sandbox": sandbox}
     connections, _ = read_typed(settings)
-    answer = await check_endpoint(running, who, typed[environment], connections.get(environment))
+    answer = await check_endpoint(runtime, who, typed[environment], connections.get(environment))
     if wants_part(request):
         return await run_in_threadpool(lambda: render(request, "testing/_answer.html", who=who, answer=answer))
     checked = {"production": with_production, "sandbox": with_sandbox}
     show = partial(
-        _page, request, running, who, api, 200, typed, checked, answers={environment: answer}, settings=settings
+        _page, request, runtime, who, api, 200, typed, checked, answers={environment: answer}, settings=settings
     )
     return await run_in_threadpool(show)
 
 
 def _page(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     api: Api,
     status: int = 200,
@@ -138,22 +138,22 @@ def _page(
         errors=errors or {},
         answers=answers or {},
         connections=shown_connections(api, settings),
-        fallback=fallback_since(running.store, api),
-        as_json=_as_json(running, who, api),
-        unused=unused_trust.find_unused(running.store, who, left) if left else [],
-        now=running.now(),
-        rows=certificate_rows(running, who, api),
-        removed=removed_rows(running, who, api),
-        trust_rows=trust_rows(running, who, api),
-        client_rows=client_rows(running, who, api),
-        failures=running.failures.of(api),
+        fallback=fallback_since(runtime.store, api),
+        as_json=_as_json(runtime, who, api),
+        unused=unused_trust.find_unused(runtime.store, who, left) if left else [],
+        now=runtime.now(),
+        rows=certificate_rows(runtime, who, api),
+        removed=removed_rows(runtime, who, api),
+        trust_rows=trust_rows(runtime, who, api),
+        client_rows=client_rows(runtime, who, api),
+        failures=runtime.failures.of(api),
         expanded=_is_about_certificates(request),
     )
 
 
-def _as_json(running: Runtime, who: Principal, api: Api) -> str:
+def _as_json(runtime: Runtime, who: Principal, api: Api) -> str:
     """Write what a `PUT` sends to keep the endpoints of *api* with all their settings."""
-    config = endpoint_config(apis.get_described(running.store, who, api.id))
+    config = endpoint_config(apis.get_described(runtime.store, who, api.id))
     if not api.endpoints:
         config["production_endpoints"] = {"url": "PRODUCTION"}
     return json.dumps({"endpointConfig": config}, ensure_ascii=False)

@@ -16,7 +16,7 @@ from holdfast.services.failures.failures import (
     MAX_REQUESTS_OF_BACKEND,
 )
 from holdfast.services.runtime import Runtime
-from holdfast.web.access.session import Running, Visitor
+from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.rendering import render, wants_part
 
 router = APIRouter()
@@ -24,7 +24,7 @@ PAGE = 50
 
 
 @router.get("/failures")
-def show(request: Request, running: Running, who: Visitor, request_id: str = "", page: int = 1) -> Response:
+def show(request: Request, runtime: CurrentRuntime, who: Visitor, request_id: str = "", page: int = 1) -> Response:
     """Show what fails, or, when *request_id* is given, why that request did."""
     wanted = request_id.strip()[:MAX_ID]
     if wanted:
@@ -34,12 +34,12 @@ def show(request: Request, running: Running, who: Visitor, request_id: str = "",
             who=who,
             section="failures",
             request_id=wanted,
-            found=_find(running, who, wanted),
-            started_at=running.failures.started_at,
+            found=_find(runtime, who, wanted),
+            started_at=runtime.failures.started_at,
             kept=(MAX_REQUESTS_OF_BACKEND, MAX_REQUESTS, MAX_REJECTIONS_WITHOUT_API),
         )
     page = max(page, 1)
-    found, total = diagnosis.list_failures(running.store, running.failures, who, (page - 1) * PAGE, PAGE)
+    found, total = diagnosis.list_failures(runtime.store, runtime.failures, who, (page - 1) * PAGE, PAGE)
     return render(
         request,
         "failures/_list.html" if wants_part(request) else "failures/list.html",
@@ -50,12 +50,12 @@ def show(request: Request, running: Running, who: Visitor, request_id: str = "",
         total=total,
         page=page,
         pages=max(1, -(-total // PAGE)),
-        started_at=running.failures.started_at,
+        started_at=runtime.failures.started_at,
     )
 
 
-def _find(running: Runtime, who: Principal, request_id: str) -> DiagnosedRequest | None:
+def _find(runtime: Runtime, who: Principal, request_id: str) -> DiagnosedRequest | None:
     try:
-        return diagnosis.find_request(running.store, running.failures, who, request_id)
+        return diagnosis.find_request(runtime.store, runtime.failures, who, request_id)
     except NotFound:
         return None

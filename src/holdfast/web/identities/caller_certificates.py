@@ -34,15 +34,15 @@ class Callers:
     enforcement: Enforcement | None  # None: everybody may
 
 
-def callers_of(running: Runtime, who: Principal, api: Api) -> Callers:
+def callers_of(runtime: Runtime, who: Principal, api: Api) -> Callers:
     """Say who may call *api*."""
-    found, _ = caller_certificates.list_certificates(running.store, who, api.id)
-    rows = [CallerRow(entry, status_of(entry.certificate, running.now())) for entry in found]
+    found, _ = caller_certificates.list_certificates(runtime.store, who, api.id)
+    rows = [CallerRow(entry, status_of(entry.certificate, runtime.now())) for entry in found]
     accepted = sum(row.status in _ACCEPTED for row in rows)
     if not api.requires_certificate:
         return Callers("Everybody who reaches the gateway may call it.", rows, None)
-    enforcement = running.enforcements.of_origins(who.organization, [api.id])[api.id]
-    return Callers(_sentence(accepted, asks=running.asks_callers), rows, enforcement)
+    enforcement = runtime.enforcements.of_origins(who.organization, [api.id])[api.id]
+    return Callers(_sentence(accepted, asks=runtime.asks_callers), rows, enforcement)
 
 
 def _sentence(accepted: int, *, asks: bool) -> str:
@@ -60,15 +60,15 @@ def _sentence(accepted: int, *, asks: bool) -> str:
             return f"Callers must present one of {accepted} client certificates."
 
 
-def commands_of(running: Runtime, api: Api) -> list[tuple[str, str]]:
+def commands_of(runtime: Runtime, api: Api) -> list[tuple[str, str]]:
     """Write how to call *api*, as a label and a command: over TLS where that is needed or there."""
     made = []
     for environment in ENVIRONMENTS:
         if api.endpoint(environment) is None:
             continue
-        label, secure = environment.title(), running.tls_gateways.get(environment)
+        label, secure = environment.title(), runtime.tls_gateways.get(environment)
         if not api.requires_certificate:
-            made.append((label, f"curl {running.gateways[environment]}{api.path}/"))
+            made.append((label, f"curl {runtime.gateways[environment]}{api.path}/"))
         if secure:
             presented = "--cert caller.pem --key caller.key " if api.requires_certificate else ""
             made.append((f"{label} over TLS", f"curl {presented}{secure}{api.path}/"))

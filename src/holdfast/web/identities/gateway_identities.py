@@ -21,7 +21,7 @@ from holdfast.services.errors import CertificateExpired, NotFound
 from holdfast.services.identities import gateway_identities
 from holdfast.services.runtime import Runtime
 from holdfast.store.sealing import CannotUnseal
-from holdfast.web.access.session import Running, Visitor
+from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.identities.identity_rows import client_rows
 from holdfast.web.rendering import NOTICES, render, wants_part
 
@@ -32,15 +32,15 @@ _FIELDS = ("certificate", "password", "subject", "dnsNames", "keyType")
 
 
 @router.get("/import")
-def ask_to_import(request: Request, running: Running, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def ask_to_import(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
     """Ask for key and chain."""
-    return _dialog(request, running, who, api_id, endpoint, "import")
+    return _dialog(request, runtime, who, api_id, endpoint, "import")
 
 
 @router.post("/import")
 def import_files(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     api_id: str,
     endpoint: str = "",
@@ -49,33 +49,35 @@ def import_files(
     key: UploadFile | None = None,
 ) -> Response:
     """Present what was chosen."""
-    _own_endpoint(running, who, api_id, endpoint)
+    _own_endpoint(runtime, who, api_id, endpoint)
     try:
         gateway_identities.import_client_certificate(
-            running.store,
-            running.sealing,
+            runtime.store,
+            runtime.sealing,
             who,
             endpoint,
             _read(certificate),
             password,
-            running.now(),
+            runtime.now(),
             key.file.read(parsing.MAX_BYTES + 1) if key else b"",
         )
     except _REFUSALS as error:
-        return _dialog(request, running, who, api_id, endpoint, "import", errors=_by_field(error))
-    return _done(request, running, who, api_id, "client-certificate-imported")
+        return _dialog(request, runtime, who, api_id, endpoint, "import", errors=_by_field(error))
+    return _done(request, runtime, who, api_id, "client-certificate-imported")
 
 
 @router.get("/request/new")
-def ask_for_request(request: Request, running: Running, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def ask_for_request(
+    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = ""
+) -> Response:
     """Ask what the request is to say."""
-    return _dialog(request, running, who, api_id, endpoint, "request")
+    return _dialog(request, runtime, who, api_id, endpoint, "request")
 
 
 @router.post("/request/new")
 def make_request(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     api_id: str,
     endpoint: str = "",
@@ -84,27 +86,27 @@ def make_request(
     key_type: Annotated[str, Form(alias="keyType")] = KeyType.P256.value,
 ) -> Response:
     """Make key and request, and show the request."""
-    _own_endpoint(running, who, api_id, endpoint)
+    _own_endpoint(runtime, who, api_id, endpoint)
     draft = RequestDraft(subject, dns_names.replace(",", " ").split(), key_type)
     try:
-        gateway_identities.make_request(running.store, running.sealing, who, endpoint, draft, running.now())
+        gateway_identities.make_request(runtime.store, runtime.sealing, who, endpoint, draft, runtime.now())
     except InvalidField as error:
         typed = {"subject": subject, "dnsNames": dns_names, "keyType": key_type}
-        return _dialog(request, running, who, api_id, endpoint, "request", typed=typed, errors=_by_field(error))
-    return _done(request, running, who, api_id, "client-request-made", show="waiting", endpoint=endpoint)
+        return _dialog(request, runtime, who, api_id, endpoint, "request", typed=typed, errors=_by_field(error))
+    return _done(request, runtime, who, api_id, "client-request-made", show="waiting", endpoint=endpoint)
 
 
 @router.get("/request")
-def show_request(request: Request, running: Running, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def show_request(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
     """Show the request that waits."""
-    return _dialog(request, running, who, api_id, endpoint, "waiting")
+    return _dialog(request, runtime, who, api_id, endpoint, "waiting")
 
 
 @router.get("/request/content")
-def download_request(running: Running, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def download_request(runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
     """Give the request as a file."""
-    _own_endpoint(running, who, api_id, endpoint)
-    entry = gateway_identities.get_client_certificate(running.store, who, endpoint)
+    _own_endpoint(runtime, who, api_id, endpoint)
+    entry = gateway_identities.get_client_certificate(runtime.store, who, endpoint)
     if entry is None or entry.pending is None:
         raise NotFound("certificate signing request", endpoint)
     disposition = {"Content-Disposition": 'attachment; filename="request.csr"'}
@@ -112,56 +114,60 @@ def download_request(running: Running, who: Visitor, api_id: str, endpoint: str 
 
 
 @router.get("/answer")
-def ask_for_answer(request: Request, running: Running, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def ask_for_answer(
+    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = ""
+) -> Response:
     """Ask for what the CA made."""
-    return _dialog(request, running, who, api_id, endpoint, "answer")
+    return _dialog(request, runtime, who, api_id, endpoint, "answer")
 
 
 @router.post("/answer")
 def import_answer(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     api_id: str,
     endpoint: str = "",
     certificate: UploadFile | None = None,
 ) -> Response:
     """Present what the CA made."""
-    _own_endpoint(running, who, api_id, endpoint)
+    _own_endpoint(runtime, who, api_id, endpoint)
     try:
         data = _read(certificate)
-        gateway_identities.import_answer(running.store, running.sealing, who, endpoint, data, running.now())
+        gateway_identities.import_answer(runtime.store, runtime.sealing, who, endpoint, data, runtime.now())
     except _REFUSALS as error:
-        return _dialog(request, running, who, api_id, endpoint, "answer", errors=_by_field(error))
-    return _done(request, running, who, api_id, "client-certificate-imported")
+        return _dialog(request, runtime, who, api_id, endpoint, "answer", errors=_by_field(error))
+    return _done(request, runtime, who, api_id, "client-certificate-imported")
 
 
 @router.get("/discard")
-def ask_to_discard(request: Request, running: Running, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def ask_to_discard(
+    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = ""
+) -> Response:
     """Ask whether the request is really to be forgotten."""
-    return _dialog(request, running, who, api_id, endpoint, "discard")
+    return _dialog(request, runtime, who, api_id, endpoint, "discard")
 
 
 @router.post("/discard")
-def discard(request: Request, running: Running, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def discard(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
     """Forget the request."""
-    _own_endpoint(running, who, api_id, endpoint)
-    gateway_identities.discard_request(running.store, who, endpoint, running.now())
-    return _done(request, running, who, api_id, "client-request-discarded")
+    _own_endpoint(runtime, who, api_id, endpoint)
+    gateway_identities.discard_request(runtime.store, who, endpoint, runtime.now())
+    return _done(request, runtime, who, api_id, "client-request-discarded")
 
 
 @router.get("/remove")
-def ask_to_remove(request: Request, running: Running, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def ask_to_remove(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
     """Ask whether it is really to be removed, and say whom it concerns."""
-    return _dialog(request, running, who, api_id, endpoint, "remove")
+    return _dialog(request, runtime, who, api_id, endpoint, "remove")
 
 
 @router.post("/remove")
-def remove(request: Request, running: Running, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def remove(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
     """Present nothing any more."""
-    _own_endpoint(running, who, api_id, endpoint)
-    gateway_identities.remove_client_certificate(running.store, who, endpoint, running.now())
-    return _done(request, running, who, api_id, "client-certificate-removed")
+    _own_endpoint(runtime, who, api_id, endpoint)
+    gateway_identities.remove_client_certificate(runtime.store, who, endpoint, runtime.now())
+    return _done(request, runtime, who, api_id, "client-certificate-removed")
 
 
 def _read(certificate: UploadFile | None) -> bytes:
@@ -176,9 +182,9 @@ def _by_field(error: Exception) -> dict[str, str]:
     return {"password" if isinstance(error, PasswordNeeded | WrongPassword) else "certificate": str(error)}
 
 
-def _own_endpoint(running: Runtime, who: Principal, api_id: str, endpoint: str) -> Api:
+def _own_endpoint(runtime: Runtime, who: Principal, api_id: str, endpoint: str) -> Api:
     """Find the API, whose endpoint *endpoint* must be. Raises NotFound."""
-    api = apis.get_api(running.store, who, api_id)
+    api = apis.get_api(runtime.store, who, api_id)
     if endpoint not in {each.url for each in api.endpoints if each.origin.is_secure}:
         raise NotFound("https endpoint", endpoint)
     return api
@@ -186,7 +192,7 @@ def _own_endpoint(running: Runtime, who: Principal, api_id: str, endpoint: str) 
 
 def _dialog(
     request: Request,
-    running: Runtime,
+    runtime: Runtime,
     who: Principal,
     api_id: str,
     endpoint: str,
@@ -195,13 +201,13 @@ def _dialog(
     errors: dict[str, str] | None = None,
 ) -> Response:
     who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
-    api = _own_endpoint(running, who, api_id, endpoint)
-    entry = gateway_identities.get_client_certificate(running.store, who, endpoint)
+    api = _own_endpoint(runtime, who, api_id, endpoint)
+    entry = gateway_identities.get_client_certificate(runtime.store, who, endpoint)
     if part in {"waiting", "answer", "discard"} and (entry is None or entry.pending is None):
         raise NotFound("certificate signing request", endpoint)
     if part == "remove" and entry is None:
         raise NotFound("client certificate", endpoint)
-    users = gateway_identities.apis_presenting(running.store, who, entry) if part == "remove" and entry else []
+    users = gateway_identities.apis_presenting(runtime.store, who, entry) if part == "remove" and entry else []
     # A dialog that is open keeps what was typed and chosen; it gets the errors alone.
     template = f"client_certificate/_{'errors' if errors else part}.html"
     return render(
@@ -223,9 +229,9 @@ def _dialog(
 
 
 def _done(
-    request: Request, running: Runtime, who: Principal, api_id: str, done: str, *, show: str = "", endpoint: str = ""
+    request: Request, runtime: Runtime, who: Principal, api_id: str, done: str, *, show: str = "", endpoint: str = ""
 ) -> Response:
-    api = apis.get_api(running.store, who, api_id)
+    api = apis.get_api(runtime.store, who, api_id)
     if not wants_part(request):
         return RedirectResponse(f"/apis/{api.id}/endpoints?done={done}", 303)
     response = render(
@@ -233,12 +239,12 @@ def _done(
         "client_certificate/_changed.html",
         who=who,
         api=api,
-        client_rows=client_rows(running, who, api),
-        now=running.now(),
+        client_rows=client_rows(runtime, who, api),
+        now=runtime.now(),
         done=NOTICES[done],
         show=f"client_certificate/_{show}.html" if show else "",
         endpoint=endpoint,
-        entry=gateway_identities.get_client_certificate(running.store, who, endpoint) if show else None,
+        entry=gateway_identities.get_client_certificate(runtime.store, who, endpoint) if show else None,
     )
     if not show:
         response.headers["HX-Trigger"] = "dialog-done"

@@ -24,16 +24,16 @@ class ClientRow:
     enforcement: Enforcement
 
 
-def client_rows(running: Runtime, who: Principal, api: Api) -> list[ClientRow]:
+def client_rows(runtime: Runtime, who: Principal, api: Api) -> list[ClientRow]:
     """Make the rows for the https origins of *api*, production first."""
     urls: dict[str, str] = {}
     for endpoint in api.endpoints:
         if endpoint.origin.is_secure:
             urls.setdefault(str(endpoint.origin), endpoint.url)
-    enforcements = running.enforcements.of_origins(who.organization, urls)
+    enforcements = runtime.enforcements.of_origins(who.organization, urls)
     rows = []
     for origin, url in urls.items():
-        entry = get_client_certificate(running.store, who, url)
-        status = status_of(entry.own, running.now()) if entry and entry.own else None
+        entry = get_client_certificate(runtime.store, who, url)
+        status = status_of(entry.own, runtime.now()) if entry and entry.own else None
         rows.append(ClientRow(url, origin, entry, status, enforcements[origin]))
     return rows

@@ -31,7 +31,7 @@ from holdfast.services.probing.offers import why_not_imported
 from holdfast.services.probing.outcomes import Checked, Probed
 from holdfast.services.probing.tested_trust import UNCHANGED, Change, terms_to_call, terms_to_test
 from holdfast.services.runtime import Runtime
-from holdfast.web.access.session import Running, Visitor
+from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.belonging import get_certificate_of, require_origin_of
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.upload_form import read_upload, upload_form
@@ -66,13 +66,13 @@ class HeadAnswer:
 
 
 async def check_endpoint(
-    running: Runtime, who: Principal, url: str, connection: ConnectionSettings | None = None
+    runtime: Runtime, who: Principal, url: str, connection: ConnectionSettings | None = None
 ) -> HeadAnswer:
     """Let the gateway ask a backend for its status, by one HEAD request; *connection* is what the form says."""
     try:
-        terms = await run_in_threadpool(terms_to_call, running.store, running.sealing, who, url, running.now())
-        used = await run_in_threadpool(connection_to, running.store, who, url, connection)
-        return HeadAnswer(await running.probes.check(who, url, terms, used))
+        terms = await run_in_threadpool(terms_to_call, runtime.store, runtime.sealing, who, url, runtime.now())
+        used = await run_in_threadpool(connection_to, runtime.store, who, url, connection)
+        return HeadAnswer(await runtime.probes.check(who, url, terms, used))
     except _REFUSALS as error:
         return HeadAnswer(error=str(error))
 
@@ -96,10 +96,10 @@ Upload = Annotated[tuple[str, Change], Depends(_upload)]
 
 
 @router.post("/certificates/test")
-async def test_upload(request: Request, running: Running, who: Visitor, api_id: str, upload: Upload) -> Response:
+async def test_upload(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, upload: Upload) -> Response:
     """Ask the gateway about an endpoint, with a file that is not saved."""
-    api = await run_in_threadpool(apis.get_api, running.store, who, api_id)
-    outcome = await _test(running, who, api, *upload)
+    api = await run_in_threadpool(apis.get_api, runtime.store, who, api_id)
+    outcome = await _test(runtime, who, api, *upload)
     template = "testing/_outcome.html" if wants_part(request) else "testing/test.html"
     endpoint = upload[0]
     return await run_in_threadpool(
@@ -109,14 +109,14 @@ async def test_upload(request: Request, running: Running, who: Visitor, api_id: 
 
 @router.get("/trust/{environment}/test")
 async def test_endpoint(
-    request: Request, running: Running, who: Visitor, api_id: str, environment: Environment
+    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, environment: Environment
 ) -> Response:
     """Ask the gateway about an endpoint as it is trusted now."""
-    api = await run_in_threadpool(apis.get_api, running.store, who, api_id)
+    api = await run_in_threadpool(apis.get_api, runtime.store, who, api_id)
     endpoint = api.endpoint(environment)
     if endpoint is None:
         raise NotFound("endpoint", environment)
-    outcome = await _test(running, who, api, endpoint.url)
+    outcome = await _test(runtime, who, api, endpoint.url)
     template = "testing/_test.html" if wants_part(request) else "testing/test.html"
     return await run_in_threadpool(
         lambda: render(
@@ -134,7 +134,7 @@ async def test_endpoint(
 @router.post("/certificates/fetch")
 async def fetch(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     api_id: str,
     endpoint: Annotated[str, Form()] = "",
@@ -143,15 +143,15 @@ async def fetch(
 ) -> Response:
     """Show what a backend presents, to be chosen from."""
     if replaced:
-        api, _ = await run_in_threadpool(get_certificate_of, running, who, api_id, replaced)
+        api, _ = await run_in_threadpool(get_certificate_of, runtime, who, api_id, replaced)
     else:
-        api = await run_in_threadpool(apis.get_api, running.store, who, api_id)
-    error, seen, now = "", None, running.now()
+        api = await run_in_threadpool(apis.get_api, runtime.store, who, api_id)
+    error, seen, now = "", None, runtime.now()
     try:
         require_origin_of(api, endpoint)
         change = Change(instead_of=replaced or None)
-        terms = await run_in_threadpool(terms_to_test, running.store, running.sealing, who, endpoint, now, change)
-        seen = await running.probes.fetch(who, endpoint, terms.trust)
+        terms = await run_in_threadpool(terms_to_test, runtime.store, runtime.sealing, who, endpoint, now, change)
+        seen = await runtime.probes.fetch(who, endpoint, terms.trust)
     except _REFUSALS as refusal:
         error = str(refusal)
     offered = choices(seen.chain) if isinstance(seen, Presentation) else ()
@@ -181,18 +181,18 @@ async def fetch(
     return await run_in_threadpool(lambda: upload_form(request, who, api, purpose, typed, {}, fetched=context))
 
 
-async def _test(running: Runtime, who: Principal, api: Api, endpoint: str, change: Change = UNCHANGED) -> Outcome:
+async def _test(runtime: Runtime, who: Principal, api: Api, endpoint: str, change: Change = UNCHANGED) -> Outcome:
     try:
         require_origin_of(api, endpoint)
         terms = await run_in_threadpool(
             terms_to_test,
-            running.store,
-            running.sealing,
+            runtime.store,
+            runtime.sealing,
             who,
             endpoint,
-            running.now(),
+            runtime.now(),
             change,
         )
-        return Outcome(await running.probes.probe(who, endpoint, terms), terms.with_upload)
+        return Outcome(await runtime.probes.probe(who, endpoint, terms), terms.with_upload)
     except _REFUSALS as error:
         return Outcome(error=str(error))

@@ -18,7 +18,7 @@ from holdfast.services.catalog import apis
 from holdfast.services.errors import Busy, NotFound
 from holdfast.services.failures.failures import Failure
 from holdfast.services.runtime import Runtime
-from holdfast.web.access.session import NotSignedIn, Running, Visitor, visitor_of_request
+from holdfast.web.access.session import CurrentRuntime, NotSignedIn, Visitor, visitor_of_request
 from holdfast.web.rendering import action, difference, seen
 
 router = APIRouter(prefix="/apis/{api_id}")
@@ -29,29 +29,29 @@ SECONDS = 30  # until the next attempt
 
 
 @router.get("/enforcement")
-def enforcement(running: Running, who: Visitor, api_id: str) -> Response:
+def enforcement(runtime: CurrentRuntime, who: Visitor, api_id: str) -> Response:
     """Say it once: for browsers that get no events."""
-    return JSONResponse(_state(running, who, apis.get_api(running.store, who, api_id)))
+    return JSONResponse(_state(runtime, who, apis.get_api(runtime.store, who, api_id)))
 
 
 @router.get("/enforcement/live")
-async def live(request: Request, running: Running, who: Visitor, api_id: str) -> Response:
+async def live(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str) -> Response:
     """Say it now and after every change, until the browser goes or the session ends."""
-    if running.live_pages[who.account] >= MAX_STREAMS:
+    if runtime.live_pages[who.account] >= MAX_STREAMS:
         raise Busy(f"You have {MAX_STREAMS} pages open that show changes as they happen.", SECONDS)
-    await asyncio.to_thread(apis.get_api, running.store, who, api_id)
-    return StreamingResponse(_events(request, running, who, api_id), media_type="text/event-stream")
+    await asyncio.to_thread(apis.get_api, runtime.store, who, api_id)
+    return StreamingResponse(_events(request, runtime, who, api_id), media_type="text/event-stream")
 
 
-async def _events(request: Request, running: Runtime, who: Principal, api_id: str) -> AsyncIterator[str]:
-    observer = running.cache.observe()
-    running.live_pages[who.account] += 1
+async def _events(request: Request, runtime: Runtime, who: Principal, api_id: str) -> AsyncIterator[str]:
+    observer = runtime.cache.observe()
+    runtime.live_pages[who.account] += 1
     told = None
     try:
         while True:
             observer.clear()
-            api = await asyncio.to_thread(apis.get_api, running.store, who, api_id)
-            state = await asyncio.to_thread(_state, running, who, api)
+            api = await asyncio.to_thread(apis.get_api, runtime.store, who, api_id)
+            state = await asyncio.to_thread(_state, runtime, who, api)
             if state != told:
                 told = state
                 yield f"data: {json.dumps(state)}\n\n"
@@ -59,21 +59,21 @@ async def _events(request: Request, running: Runtime, who: Principal, api_id: st
                 async with asyncio.timeout(HEARTBEAT):
                     await observer.wait()
             except TimeoutError:
-                await asyncio.to_thread(visitor_of_request, running, request)
+                await asyncio.to_thread(visitor_of_request, runtime, request)
                 yield ": still here\n\n"
     except (NotSignedIn, NotFound):
         return  # the session has ended, or the API is gone
     finally:
-        running.cache.stop_observing(observer)
-        running.live_pages[who.account] -= 1
-        if not running.live_pages[who.account]:
-            del running.live_pages[who.account]
+        runtime.cache.stop_observing(observer)
+        runtime.live_pages[who.account] -= 1
+        if not runtime.live_pages[who.account]:
+            del runtime.live_pages[who.account]
 
 
-def _state(running: Runtime, who: Principal, api: Api) -> dict[str, dict[str, dict[str, str]]]:
+def _state(runtime: Runtime, who: Principal, api: Api) -> dict[str, dict[str, dict[str, str]]]:
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     calling = {api.id} if api.requires_certificate else set()
-    found = running.enforcements.of_origins(who.organization, origins | calling)
+    found = runtime.enforcements.of_origins(who.organization, origins | calling)
     return {
         "enforcement": {
             origin: {"progress": enforcement.progress.name.lower().replace("_", "-"), "text": str(enforcement)}
@@ -81,7 +81,7 @@ def _state(running: Runtime, who: Principal, api: Api) -> dict[str, dict[str, di
         },
         "failures": {
             environment: _failure(failure, api.endpoint(environment), who)
-            for environment, failure in running.failures.of(api).items()
+            for environment, failure in runtime.failures.of(api).items()
         },
     }
 

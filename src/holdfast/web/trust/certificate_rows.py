@@ -37,26 +37,26 @@ class RemovedRow:
     until: datetime
 
 
-def certificate_rows(running: Runtime, who: Principal, api: Api) -> list[CertificateRow]:
+def certificate_rows(runtime: Runtime, who: Principal, api: Api) -> list[CertificateRow]:
     """Make the rows for the endpoints of *api*, by alias."""
-    entries = endpoint_certificates.certificates_of_api(running.store, who, api)
+    entries = endpoint_certificates.certificates_of_api(runtime.store, who, api)
     origins = {entry.origin for entry in entries}
-    enforcements = running.enforcements.of_origins(who.organization, origins)
-    now = running.now()
+    enforcements = runtime.enforcements.of_origins(who.organization, origins)
+    now = runtime.now()
     return [
         CertificateRow(
             entry,
             endpoint_certificates.entry_status(entry.certificates, now),
             enforcements[entry.origin],
             rotation.in_use(entry, now),
-            rotation.should_retire(entry, now, running.retire_after),
+            rotation.should_retire(entry, now, runtime.retire_after),
         )
         for entry in entries
     ]
 
 
-def removed_rows(running: Runtime, who: Principal, api: Api) -> list[RemovedRow]:
+def removed_rows(runtime: Runtime, who: Principal, api: Api) -> list[RemovedRow]:
     """Make the rows of what can be restored for the endpoints of *api*, newest first."""
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
-    found, _ = removal.list_removed(running.store, who, running.now())
+    found, _ = removal.list_removed(runtime.store, who, runtime.now())
     return [RemovedRow(each, removal.restorable_until(each)) for each in found if each.origin in origins]

@@ -11,7 +11,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.services.catalog import apis
 from holdfast.services.trust import endpoint_certificates, rotation
-from holdfast.web.access.session import Running, Visitor
+from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.belonging import get_certificate_of, require_origin_of
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.upload_form import (
@@ -27,16 +27,16 @@ router = APIRouter(prefix="/apis/{api_id}/certificates")
 
 
 @router.get("/new")
-def ask_to_upload(request: Request, running: Running, who: Visitor, api_id: str) -> Response:
+def ask_to_upload(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str) -> Response:
     """Ask for a certificate."""
-    api = apis.get_api(running.store, who, api_id)
+    api = apis.get_api(runtime.store, who, api_id)
     return upload_form(request, who, api, "upload", {}, {})
 
 
 @router.post("/new")
 def upload(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     api_id: str,
     endpoint: Annotated[str, Form()] = "",
@@ -47,7 +47,7 @@ def upload(
     certificate: UploadFile | None = None,
 ) -> Response:
     """Import a certificate."""
-    api = apis.get_api(running.store, who, api_id)
+    api = apis.get_api(runtime.store, who, api_id)
     errors: dict[str, str] = {}
     locked = False
     try:
@@ -61,20 +61,20 @@ def upload(
     try:
         data = read_upload(certificate, pem or fetched)
         if not errors:
-            endpoint_certificates.import_certificate(running.store, who, alias, endpoint, data, running.now(), password)
+            endpoint_certificates.import_certificate(runtime.store, who, alias, endpoint, data, runtime.now(), password)
     except REFUSALS as error:
         errors |= by_field(error)
         locked = isinstance(error, LOCKED)
     if errors:
         typed = {"endpoint": endpoint, "alias": alias, "pem": pem}
         return upload_form(request, who, api, "upload", typed, errors, locked=locked)
-    return done(request, running, who, api, "certificate-added")
+    return done(request, runtime, who, api, "certificate-added")
 
 
 @router.post("/inspect")
 def inspect(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     api_id: str,
     endpoint: Annotated[str, Form()] = "",
@@ -85,24 +85,24 @@ def inspect(
     certificate: UploadFile | None = None,
 ) -> Response:
     """Show what a file holds before it is saved."""
-    api = apis.get_api(running.store, who, api_id)
+    api = apis.get_api(runtime.store, who, api_id)
     error, found, locked = "", None, False
     try:
         if endpoint:
             require_origin_of(api, endpoint)
         data = read_upload(certificate, pem or fetched)
-        found = endpoint_certificates.inspect(running.store, who, data, endpoint, running.now(), password, replaced)
+        found = endpoint_certificates.inspect(runtime.store, who, data, endpoint, runtime.now(), password, replaced)
     except REFUSALS as refusal:
         error, locked = str(refusal), isinstance(refusal, LOCKED)
     return render(
-        request, "certificates/_inspection.html", who=who, found=found, error=error, locked=locked, now=running.now()
+        request, "certificates/_inspection.html", who=who, found=found, error=error, locked=locked, now=runtime.now()
     )
 
 
 @router.get("/{alias}")
-def details(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
+def details(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
     """Show all that the certificates of *alias* say."""
-    api, entry = get_certificate_of(running, who, api_id, alias)
+    api, entry = get_certificate_of(runtime, who, api_id, alias)
     template = "certificates/_details.html" if wants_part(request) else "certificates/details.html"
     return render(
         request,
@@ -111,24 +111,24 @@ def details(request: Request, running: Running, who: Visitor, api_id: str, alias
         api=api,
         page="endpoints",
         entry=entry,
-        findings=endpoint_certificates.examine_entry(running.store, entry, running.now()),
-        in_use=rotation.in_use(entry, running.now()),
-        now=running.now(),
+        findings=endpoint_certificates.examine_entry(runtime.store, entry, runtime.now()),
+        in_use=rotation.in_use(entry, runtime.now()),
+        now=runtime.now(),
     )
 
 
 @router.get("/{alias}/delete")
-def ask_to_delete(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
+def ask_to_delete(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
     """Ask whether the trust is really to end, and say whom it concerns."""
-    api, entry = get_certificate_of(running, who, api_id, alias)
+    api, entry = get_certificate_of(runtime, who, api_id, alias)
     template = "certificates/_delete.html" if wants_part(request) else "certificates/delete.html"
-    users = endpoint_certificates.apis_using(running.store, who, entry)
+    users = endpoint_certificates.apis_using(runtime.store, who, entry)
     return render(request, template, who=who, api=api, page="endpoints", entry=entry, users=users)
 
 
 @router.post("/{alias}/delete")
-def delete(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
+def delete(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
     """End the trust."""
-    api, _ = get_certificate_of(running, who, api_id, alias)
-    endpoint_certificates.delete_certificate(running.store, who, alias, running.now())
-    return done(request, running, who, api, "certificate-deleted")
+    api, _ = get_certificate_of(runtime, who, api_id, alias)
+    endpoint_certificates.delete_certificate(runtime.store, who, alias, runtime.now())
+    return done(request, runtime, who, api, "certificate-deleted")

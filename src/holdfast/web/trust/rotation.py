@@ -13,7 +13,7 @@ from holdfast.services.catalog import apis
 from holdfast.services.errors import NotFound
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, removal, rotation
-from holdfast.web.access.session import Running, Visitor
+from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.belonging import get_certificate_of
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.certificate_rows import certificate_rows, removed_rows
@@ -30,16 +30,16 @@ router = APIRouter(prefix="/apis/{api_id}")
 
 
 @router.get("/certificates/{alias}/replace")
-def ask_to_replace(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
+def ask_to_replace(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
     """Ask for the file that comes instead."""
-    api, entry = get_certificate_of(running, who, api_id, alias)
+    api, entry = get_certificate_of(runtime, who, api_id, alias)
     return upload_form(request, who, api, "replace", {"alias": entry.alias, "endpoint": entry.endpoint}, {})
 
 
 @router.post("/certificates/{alias}/replace")
 def replace(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     api_id: str,
     alias: str,
@@ -50,78 +50,78 @@ def replace(
     certificate: UploadFile | None = None,
 ) -> Response:
     """Replace the certificates of *alias*; with *keep* the old ones are trusted beside the new."""
-    api, entry = get_certificate_of(running, who, api_id, alias)
-    now = running.now()
+    api, entry = get_certificate_of(runtime, who, api_id, alias)
+    now = runtime.now()
     try:
         data = read_upload(certificate, pem or fetched)
-        endpoint_certificates.replace_certificate(running.store, who, alias, data, now, password, keep=keep)
+        endpoint_certificates.replace_certificate(runtime.store, who, alias, data, now, password, keep=keep)
     except REFUSALS as error:
         typed = {"alias": entry.alias, "endpoint": entry.endpoint, "pem": pem, "keep": "true" if keep else ""}
         locked = isinstance(error, LOCKED)
         return upload_form(request, who, api, "replace", typed, by_field(error), locked=locked)
-    return done(request, running, who, api, "certificate-replaced")
+    return done(request, runtime, who, api, "certificate-replaced")
 
 
 @router.get("/certificates/{alias}/in-use")
-def show_use(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
+def show_use(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
     """Say which of the two certificates the backend was seen to use: a part of the list, asked for again and again."""
-    api = apis.get_api(running.store, who, api_id)
-    row = next((row for row in certificate_rows(running, who, api) if row.entry.alias == alias), None)
+    api = apis.get_api(runtime.store, who, api_id)
+    row = next((row for row in certificate_rows(runtime, who, api) if row.entry.alias == alias), None)
     if row is None:
         raise NotFound("endpoint certificate", alias)
     return render(request, "certificates/_in_use.html", who=who, api=api, row=row)
 
 
 @router.post("/certificates/{alias}/undo")
-def undo(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
+def undo(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
     """Make the certificates current again that were so before the last replacement."""
-    api, _ = get_certificate_of(running, who, api_id, alias)
+    api, _ = get_certificate_of(runtime, who, api_id, alias)
     try:
-        rotation.undo_replacement(running.store, who, alias, running.now())
+        rotation.undo_replacement(runtime.store, who, alias, runtime.now())
     except REFUSALS as error:
         return _refused(request, who, api, error)
-    return done(request, running, who, api, "certificate-undone")
+    return done(request, runtime, who, api, "certificate-undone")
 
 
 @router.post("/certificates/{alias}/retire")
-def retire(request: Request, running: Running, who: Visitor, api_id: str, alias: str) -> Response:
+def retire(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
     """End the trust in the previous certificates."""
-    api, _ = get_certificate_of(running, who, api_id, alias)
+    api, _ = get_certificate_of(runtime, who, api_id, alias)
     try:
-        rotation.retire_previous(running.store, who, alias, running.now())
+        rotation.retire_previous(runtime.store, who, alias, runtime.now())
     except REFUSALS as error:
         return _refused(request, who, api, error)
-    return done(request, running, who, api, "certificate-retired")
+    return done(request, runtime, who, api, "certificate-retired")
 
 
 @router.get("/removed-certificates")
-def show_removed(request: Request, running: Running, who: Visitor, api_id: str) -> Response:
+def show_removed(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str) -> Response:
     """List what can be restored for the endpoints of an API."""
-    return _removed(request, running, who, apis.get_api(running.store, who, api_id))
+    return _removed(request, runtime, who, apis.get_api(runtime.store, who, api_id))
 
 
 @router.post("/removed-certificates/{removed_id}/restore")
 def restore(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     api_id: str,
     removed_id: str,
     alias: Annotated[str, Form()] = "",
 ) -> Response:
     """Trust again what was removed."""
-    api = apis.get_api(running.store, who, api_id)
-    if removed_id not in {row.removed.id for row in removed_rows(running, who, api)}:
+    api = apis.get_api(runtime.store, who, api_id)
+    if removed_id not in {row.removed.id for row in removed_rows(runtime, who, api)}:
         raise NotFound("removed certificate", removed_id)
     try:
-        removal.restore_certificate(running.store, who, removed_id, running.now(), alias or None)
+        removal.restore_certificate(runtime.store, who, removed_id, runtime.now(), alias or None)
     except REFUSALS as error:
-        return _removed(request, running, who, api, str(error), removed_id)
-    return done(request, running, who, api, "certificate-restored")
+        return _removed(request, runtime, who, api, str(error), removed_id)
+    return done(request, runtime, who, api, "certificate-restored")
 
 
 def _removed(
-    request: Request, running: Runtime, who: Principal, api: Api, error: str = "", refused: str = ""
+    request: Request, runtime: Runtime, who: Principal, api: Api, error: str = "", refused: str = ""
 ) -> Response:
     template = "certificates/_removed.html" if wants_part(request) else "certificates/removed.html"
     return render(
@@ -131,8 +131,8 @@ def _removed(
         status=422 if error else 200,
         api=api,
         page="endpoints",
-        removed=removed_rows(running, who, api),
-        now=running.now(),
+        removed=removed_rows(runtime, who, api),
+        now=runtime.now(),
         error=error,
         refused=refused,
     )

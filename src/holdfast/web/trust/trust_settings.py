@@ -24,7 +24,7 @@ from holdfast.services.publishing.enforcement import Enforcement
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import trust_settings
 from holdfast.services.trust.trust_settings import EndpointTrust
-from holdfast.web.access.session import Running, Visitor
+from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.rendering import NOTICES, render, wants_part
 
 router = APIRouter(prefix="/apis/{api_id}/trust/{environment}")
@@ -48,14 +48,14 @@ class TrustRow:
     enforcement: Enforcement
 
 
-def trust_rows(running: Runtime, who: Principal, api: Api) -> list[TrustRow]:
+def trust_rows(runtime: Runtime, who: Principal, api: Api) -> list[TrustRow]:
     """Make the rows for the https endpoints of *api*, one per origin."""
     rows: dict[str, TrustRow] = {}
     secure = {e: endpoint for e in ENVIRONMENTS if (endpoint := api.endpoint(e)) and endpoint.origin.is_secure}
-    enforcements = running.enforcements.of_origins(who.organization, {str(each.origin) for each in secure.values()})
+    enforcements = runtime.enforcements.of_origins(who.organization, {str(each.origin) for each in secure.values()})
     for environment, endpoint in secure.items():
         origin = str(endpoint.origin)
-        found = trust_settings.get_settings(running.store, who, endpoint.url, running.now())
+        found = trust_settings.get_settings(runtime.store, who, endpoint.url, runtime.now())
         before = rows[origin].environments if origin in rows else ()
         rows[origin] = TrustRow((*before, environment), endpoint, found, effect(found.trust), enforcements[origin])
     return list(rows.values())
@@ -94,38 +94,38 @@ Draft = Annotated[TrustDraft, Depends(_draft)]
 
 
 @router.get("")
-def ask(request: Request, running: Running, who: Visitor, api_id: str, environment: Environment) -> Response:
+def ask(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, environment: Environment) -> Response:
     """Show what is decided, to be changed."""
-    api, endpoint = _endpoint(running, who, api_id, environment)
-    found = trust_settings.get_settings(running.store, who, endpoint.url, running.now())
-    return _form(request, running, who, api, environment, found)
+    api, endpoint = _endpoint(runtime, who, api_id, environment)
+    found = trust_settings.get_settings(runtime.store, who, endpoint.url, runtime.now())
+    return _form(request, runtime, who, api, environment, found)
 
 
 @router.post("")
 def save(
-    request: Request, running: Running, who: Visitor, api_id: str, environment: Environment, draft: Draft
+    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, environment: Environment, draft: Draft
 ) -> Response:
     """Decide."""
-    api, endpoint = _endpoint(running, who, api_id, environment)
+    api, endpoint = _endpoint(runtime, who, api_id, environment)
     try:
-        trust_settings.change_settings(running.store, who, endpoint.url, draft, running.now())
+        trust_settings.change_settings(runtime.store, who, endpoint.url, draft, runtime.now())
     except InvalidFields as error:
         errors = {each.field: str(each) for each in error.errors}
         if wants_part(request):
             return _errors(request, who, errors)
-        found = trust_settings.get_settings(running.store, who, endpoint.url, running.now())
-        return _form(request, running, who, api, environment, found, errors)
-    return _done(request, running, who, api, "trust-saved")
+        found = trust_settings.get_settings(runtime.store, who, endpoint.url, runtime.now())
+        return _form(request, runtime, who, api, environment, found, errors)
+    return _done(request, runtime, who, api, "trust-saved")
 
 
 @router.post("/preview")
 def preview(
-    request: Request, running: Running, who: Visitor, api_id: str, environment: Environment, draft: Draft
+    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, environment: Environment, draft: Draft
 ) -> Response:
     """Say what the values of the form would mean, without keeping them."""
-    _, endpoint = _endpoint(running, who, api_id, environment)
+    _, endpoint = _endpoint(runtime, who, api_id, environment)
     try:
-        found = trust_settings.preview_settings(running.store, who, endpoint.url, draft, running.now())
+        found = trust_settings.preview_settings(runtime.store, who, endpoint.url, draft, runtime.now())
     except InvalidFields as error:
         first = error.errors[0]
         of_crls = first.field == "crls"
@@ -138,17 +138,17 @@ def preview(
 
 @router.get("/exception")
 def ask_for_exception(
-    request: Request, running: Running, who: Visitor, api_id: str, environment: Environment
+    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, environment: Environment
 ) -> Response:
     """Ask why verification is to be off, and for how long."""
-    api, endpoint = _endpoint(running, who, api_id, environment)
+    api, endpoint = _endpoint(runtime, who, api_id, environment)
     return _exception_form(request, who, api, environment, endpoint)
 
 
 @router.post("/exception")
 def grant_exception(
     request: Request,
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     api_id: str,
     environment: Environment,
@@ -156,29 +156,31 @@ def grant_exception(
     hours: Annotated[int, Form()] = 1,
 ) -> Response:
     """Switch verification off for a time."""
-    api, endpoint = _endpoint(running, who, api_id, environment)
-    now = running.now()
+    api, endpoint = _endpoint(runtime, who, api_id, environment)
+    now = runtime.now()
     try:
         until = now + timedelta(hours=min(max(hours, 1), 1000))
-        trust_settings.grant_exception(running.store, who, endpoint.url, reason, until, now)
+        trust_settings.grant_exception(runtime.store, who, endpoint.url, reason, until, now)
     except InvalidField as error:
         errors = {error.field: str(error)}
         if wants_part(request):
             return _errors(request, who, errors)
         return _exception_form(request, who, api, environment, endpoint, reason, errors)
-    return _done(request, running, who, api, "exception-granted")
+    return _done(request, runtime, who, api, "exception-granted")
 
 
 @router.post("/exception/end")
-def end_exception(request: Request, running: Running, who: Visitor, api_id: str, environment: Environment) -> Response:
+def end_exception(
+    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, environment: Environment
+) -> Response:
     """Switch verification on again."""
-    api, endpoint = _endpoint(running, who, api_id, environment)
-    trust_settings.end_exception(running.store, who, endpoint.url, running.now())
-    return _done(request, running, who, api, "exception-ended")
+    api, endpoint = _endpoint(runtime, who, api_id, environment)
+    trust_settings.end_exception(runtime.store, who, endpoint.url, runtime.now())
+    return _done(request, runtime, who, api, "exception-ended")
 
 
-def _endpoint(running: Runtime, who: Principal, api_id: str, environment: Environment) -> tuple[Api, Endpoint]:
-    api = apis.get_api(running.store, who, api_id)
+def _endpoint(runtime: Runtime, who: Principal, api_id: str, environment: Environment) -> tuple[Api, Endpoint]:
+    api = apis.get_api(runtime.store, who, api_id)
     endpoint = api.endpoint(environment)
     if endpoint is None or not endpoint.origin.is_secure:
         raise NotFound("https endpoint", environment)
@@ -187,7 +189,7 @@ def _endpoint(running: Runtime, who: Principal, api_id: str, environment: Enviro
 
 def _form(
     request: Request,
-    running: Runtime,
+    runtime: Runtime,
     who: Principal,
     api: Api,
     environment: Environment,
@@ -209,7 +211,7 @@ def _form(
         anchors=ANCHORS,
         errors=dict.fromkeys(_FIELDS, "") | (errors or {}),
         error="",
-        now=running.now(),
+        now=runtime.now(),
     )
 
 
@@ -242,12 +244,12 @@ def _errors(request: Request, who: Principal, errors: dict[str, str]) -> Respons
     return render(request, "trust/_errors.html", who=who, status=422, errors=errors, fields=_FIELDS)
 
 
-def _done(request: Request, running: Runtime, who: Principal, api: Api, done: str) -> Response:
+def _done(request: Request, runtime: Runtime, who: Principal, api: Api, done: str) -> Response:
     if not wants_part(request):
         return RedirectResponse(f"/apis/{api.id}/endpoints?done={done}", 303)
-    rows = trust_rows(running, who, api)
+    rows = trust_rows(runtime, who, api)
     response = render(
-        request, "trust/_changed.html", who=who, api=api, trust_rows=rows, done=NOTICES[done], now=running.now()
+        request, "trust/_changed.html", who=who, api=api, trust_rows=rows, done=NOTICES[done], now=runtime.now()
     )
     response.headers["HX-Trigger"] = "dialog-done"
     return response

@@ -18,30 +18,30 @@ from holdfast.services.errors import NotFound
 from holdfast.services.trust import unused_trust
 from holdfast.services.trust.endpoint_certificates import entry_status
 from holdfast.services.trust.unused_trust import UnusedTrust
-from holdfast.web.access.session import Running, Visitor
+from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.rendering import render, wants_part
 
 router = APIRouter(prefix="/unused-certificates")
 
 
 @router.get("")
-def show(request: Request, running: Running, who: Visitor) -> Response:
+def show(request: Request, runtime: CurrentRuntime, who: Visitor) -> Response:
     """List it by origin."""
     return render(
         request,
         "unused/list.html",
         who=who,
-        unused=unused_trust.find_unused(running.store, who),
+        unused=unused_trust.find_unused(runtime.store, who),
         entry_status=entry_status,
-        effect_of=partial(_effect, now=running.now()),
-        now=running.now(),
+        effect_of=partial(_effect, now=runtime.now()),
+        now=runtime.now(),
     )
 
 
 @router.get("/delete")
-def ask_to_delete(request: Request, running: Running, who: Visitor, origin: str = "") -> Response:
+def ask_to_delete(request: Request, runtime: CurrentRuntime, who: Visitor, origin: str = "") -> Response:
     """Ask whether all that is kept for an origin is really to go."""
-    found = unused_trust.find_unused(running.store, who, [origin])
+    found = unused_trust.find_unused(runtime.store, who, [origin])
     if not found:
         raise NotFound("unused endpoint", origin)
     template = "unused/_delete.html" if wants_part(request) else "unused/delete.html"
@@ -50,13 +50,13 @@ def ask_to_delete(request: Request, running: Running, who: Visitor, origin: str 
 
 @router.post("/delete")
 def delete(
-    running: Running,
+    runtime: CurrentRuntime,
     who: Visitor,
     origin: Annotated[list[str] | None, Form()] = None,
     api_id: Annotated[str, Form()] = "",
 ) -> Response:
     """Delete what is kept for origins that no API uses, and go back to the API that was shown or to the list."""
-    unused_trust.delete_unused(running.store, who, origin or [], running.now())
+    unused_trust.delete_unused(runtime.store, who, origin or [], runtime.now())
     page = f"/apis/{quote(api_id, safe='')}/endpoints" if api_id else "/unused-certificates"
     return RedirectResponse(f"{page}?done=unused-deleted", 303)
 

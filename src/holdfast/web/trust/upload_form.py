@@ -113,7 +113,7 @@ def upload_form(
     )
 
 
-def done(request: Request, running: Runtime, who: Principal, api: Api, what: str) -> Response:
+def done(request: Request, runtime: Runtime, who: Principal, api: Api, what: str) -> Response:
     """Answer a change that was made: the page again or, to a dialog, what has changed on the page."""
     if not wants_part(request):
         return RedirectResponse(f"/apis/{api.id}/endpoints?done={what}", 303)
@@ -122,10 +122,10 @@ def done(request: Request, running: Runtime, who: Principal, api: Api, what: str
         "certificates/_changed.html",
         who=who,
         api=api,
-        rows=certificate_rows(running, who, api),
-        removed=removed_rows(running, who, api),
-        trust_rows=trust_rows(running, who, api),
-        now=running.now(),
+        rows=certificate_rows(runtime, who, api),
+        removed=removed_rows(runtime, who, api),
+        trust_rows=trust_rows(runtime, who, api),
+        now=runtime.now(),
         done=NOTICES[what],
     )
     response.headers["HX-Trigger"] = "dialog-done"
