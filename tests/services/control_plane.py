@@ -1,5 +1,5 @@
 """
-A publisher that follows a database, gateways that listen to it, and a loop whose clock tests set forward.
+A distributor that follows a database, gateways that listen to it, and a loop whose clock tests set forward.
 
     def story():
         async with control_plane(store) as plane:
@@ -18,7 +18,7 @@ from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.discovery.subscription import Subscription, Update
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 from holdfast.services.background import Background
-from holdfast.services.publishing.distribution import Publisher
+from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.enforcement import Enforcement, Enforcements, Progress, Warming
 from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
@@ -141,12 +141,12 @@ class ControlPlane:
 async def control_plane(
     store: Store, *, drain: float = 60.0, warming: Mapping[str, Warming] | None = None
 ) -> AsyncIterator[ControlPlane]:
-    """Run a publisher on *store* until the block ends."""
+    """Run a distributor on *store* until the block ends."""
     cache = Cache()
     enforcements = Enforcements(store, cache, warming or {})
-    publisher = Publisher(store, cache, enforcements, LISTENERS, drain, sealing=SEALING)
-    await publisher.begin()
+    distributor = Distributor(store, cache, enforcements, LISTENERS, drain, sealing=SEALING)
+    await distributor.begin()
     async with Background() as background:
-        background.start("publisher", publisher.follow)
+        background.start("publisher", distributor.follow)
         background.start("enforcement", enforcements.follow)
         yield ControlPlane(store, cache, enforcements)

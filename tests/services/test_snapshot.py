@@ -1,4 +1,4 @@
-"""What the publisher reads: all of it once, then only what changed."""
+"""What the distributor reads: all of it once, then only what changed."""
 
 from dataclasses import replace
 

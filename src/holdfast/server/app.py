@@ -53,7 +53,7 @@ from holdfast.services.on_time import OnTime, repeat
 from holdfast.services.probing.observing import Observing
 from holdfast.services.probing.probes import Probes
 from holdfast.services.probing.watching import accepted_chain
-from holdfast.services.publishing.distribution import Publisher
+from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.listening import Listening
 from holdfast.services.retention import forget_old_rows
@@ -159,7 +159,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
         to_backends = backend_limits(settings)
         failures = Failures(cache.tell_observers_soon, partial(_presents_client_certificate, cache), to_backends)
         enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
-        publisher = Publisher(
+        distributor = Distributor(
             store,
             cache,
             enforcements,
@@ -209,12 +209,12 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
                 on_time = OnTime(store, step, utc_now)
                 await on_time.begin()
                 background.start(name, on_time.follow)
-            await publisher.begin()
+            await distributor.begin()
             if of_gateways:
-                of_gateways.on_change = publisher.present
+                of_gateways.on_change = distributor.present
                 if of_gateways.current:
-                    publisher.present(of_gateways.current)
-            background.start("publisher", publisher.follow)
+                    distributor.present(of_gateways.current)
+            background.start("publisher", distributor.follow)
             background.start("enforcement", enforcements.follow)
             background.start("examination of failures", Examining(store, sealing, probes, failures, utc_now).follow)
             look = partial(accepted_chain, store, sealing, probes, utc_now)

@@ -1,5 +1,5 @@
 """
-What is written beside every change: the audit event for people, the change row for the publisher.
+What is written beside every change: the audit event for people, the change row for the distributor.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ ChangeKind = Literal["api", "origin"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something the publisher must build anew: an API by id, or every API with an endpoint of an origin."""
+    """Something the distributor must build anew: an API by id, or every API with an endpoint of an origin."""
 
     sequence: int
     organization: str

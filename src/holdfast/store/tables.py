@@ -350,7 +350,7 @@ class AuditEventRow(Table):
 
 
 class ChangeRow(Table):
-    """What the publisher must build anew: an API by its id, or every API with an endpoint of an origin."""
+    """What the distributor must build anew: an API by its id, or every API with an endpoint of an origin."""
 
     __tablename__ = "change"
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)

@@ -291,6 +291,6 @@ def audit_subject(api: Api) -> str:
 
 
 def record(session: Session, who: Principal, action: str, api: Api, detail: str, now: datetime) -> None:
-    """Write down what was done to *api*, and wake the publisher, in the caller's transaction."""
+    """Write down what was done to *api*, and wake the distributor, in the caller's transaction."""
     journal.record(session, who.event(now, action, audit_subject(api), detail))
     journal.announce(session, who.organization, "api", api.id, now)

@@ -187,7 +187,7 @@ def read_caller(who: Principal, data: bytes, now: datetime) -> Certificate:
 
 
 class Boundaries:
-    """Tells the publisher when a certificate of a caller begins or ends to be valid."""
+    """Tells the distributor when a certificate of a caller begins or ends to be valid."""
 
     def __init__(self, since: datetime) -> None:
         """What began or ended until *since* (aware) is known already."""

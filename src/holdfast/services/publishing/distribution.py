@@ -1,5 +1,5 @@
 """
-The publisher: woken by change rows, it rebuilds what changed, nothing else, and hands it to the gateways.
+Distribution: rebuild the resources of what change rows name, nothing else, and hand them to the gateways.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ Addresses = Sequence[tuple[str, int]]
 NOWHERE: Mapping[Environment, Addresses] = MappingProxyType({})
 
 
-class Publisher:
+class Distributor:
     """Keeps the cache equal to what the database says. Lives on one event loop."""
 
     def __init__(

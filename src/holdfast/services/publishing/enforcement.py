@@ -116,7 +116,7 @@ class Enforcements:
     def rebuilt(
         self, snapshot: Snapshot, before: Mapping[ApiKey, ApiResources], after: Mapping[ApiKey, ApiResources]
     ) -> None:
-        """Take in what the publisher is about to send: the resources of the APIs in *snapshot*."""
+        """Take in what the distributor is about to send: the resources of the APIs in *snapshot*."""
         for api in snapshot.apis:
             for origin in before[api].by_origin if api in before else ():
                 parts = dict(self._parts.pop((api[0], origin), {}))
