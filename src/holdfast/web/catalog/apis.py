@@ -14,6 +14,7 @@ from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.errors import Conflict
 from holdfast.services.trust import endpoint_certificates, unused_trust
 from holdfast.store.catalog.apis import ApiFilter
+from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.identities.caller_certificates import callers_of, commands_of
 from holdfast.web.rendering import render, wants_part
@@ -99,9 +100,8 @@ def overview(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: st
 def ask_to_delete(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str) -> Response:
     """Ask whether the API is really to go."""
     api = apis.get_api(runtime.store, who, api_id)
-    template = "api/_delete.html" if wants_part(request) else "api/delete.html"
     unused = unused_trust.find_used_only_by(runtime.store, who, api)
-    return render(request, template, who=who, api=api, page="overview", unused=unused)
+    return dialog.show(request, who, "api/_delete.html", api=api, page="overview", unused=unused)
 
 
 @router.post("/apis/{api_id}/delete")

@@ -30,7 +30,7 @@ from holdfast.web.catalog.connection_form import (
     read_typed,
     shown_connections,
 )
-from holdfast.web.identities.identity_rows import client_rows
+from holdfast.web.identities.gateway_identities import client_rows
 from holdfast.web.probing.testing import HeadAnswer, check_endpoint
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.certificate_rows import certificate_rows, removed_rows

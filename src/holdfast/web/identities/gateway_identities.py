@@ -1,34 +1,73 @@
 """
-The dialogs of the client certificate: import, request, answer, remove. Each is a page of its own without scripts.
+The client certificate section of the Endpoints page, and its dialogs: import, request, answer, remove.
 """
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, UploadFile
-from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.errors import InvalidField
-from holdfast.apis.identities.gateway_identity import MAX_COMMON_NAME, RequestDraft
+from holdfast.apis.identities.gateway_identity import (
+    MAX_COMMON_NAME,
+    ClientCertificate,
+    RequestDraft,
+)
 from holdfast.certificates.errors import CertificateError, PasswordNeeded, WrongPassword
 from holdfast.certificates.formats import parsing
 from holdfast.certificates.formats.private_keys import KeyType
+from holdfast.certificates.validity import Status, status_of
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis
 from holdfast.services.errors import CertificateExpired, NotFound
 from holdfast.services.identities import gateway_identities
+from holdfast.services.publishing.enforcement import Enforcement
 from holdfast.services.runtime import Runtime
 from holdfast.store.sealing import CannotUnseal
+from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, Visitor
-from holdfast.web.identities.identity_rows import client_rows
-from holdfast.web.rendering import NOTICES, render, wants_part
+from holdfast.web.dialog import Section
 
 router = APIRouter(prefix="/apis/{api_id}/client-certificate")
 _REFUSALS = (InvalidField, CertificateError, CertificateExpired, CannotUnseal)
 _KEY_TYPES = {KeyType.P256: "EC P-256", KeyType.RSA_2048: "RSA 2048", KeyType.RSA_3072: "RSA 3072"}
 _FIELDS = ("certificate", "password", "subject", "dnsNames", "keyType")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRow:
+    """What gateways present at one origin; *endpoint* is a URL of it."""
+
+    endpoint: str
+    origin: str
+    entry: ClientCertificate | None
+    status: Status | None
+    enforcement: Enforcement
+
+
+def client_rows(runtime: Runtime, who: Principal, api: Api) -> list[ClientRow]:
+    """Make the rows for the https origins of *api*, production first."""
+    urls: dict[str, str] = {}
+    for endpoint in api.endpoints:
+        if endpoint.origin.is_secure:
+            urls.setdefault(str(endpoint.origin), endpoint.url)
+    enforcements = runtime.enforcements.of_origins(who.organization, urls)
+    rows = []
+    for origin, url in urls.items():
+        entry = gateway_identities.get_client_certificate(runtime.store, who, url)
+        status = status_of(entry.own, runtime.now()) if entry and entry.own else None
+        rows.append(ClientRow(url, origin, entry, status, enforcements[origin]))
+    return rows
+
+
+def _read(runtime: Runtime, who: Principal, api: Api) -> dict[str, Any]:
+    return {"client_rows": client_rows(runtime, who, api)}
+
+
+_CHANGED = (Section("client_certificate/_changed.html", _read),)
 
 
 @router.get("/import")
@@ -49,21 +88,21 @@ def import_files(
     key: UploadFile | None = None,
 ) -> Response:
     """Present what was chosen."""
-    _own_endpoint(runtime, who, api_id, endpoint)
+    api = _own_endpoint(runtime, who, api_id, endpoint)
     try:
         gateway_identities.import_client_certificate(
             runtime.store,
             runtime.sealing,
             who,
             endpoint,
-            _read(certificate),
+            _read_file(certificate),
             password,
             runtime.now(),
             key.file.read(parsing.MAX_BYTES + 1) if key else b"",
         )
     except _REFUSALS as error:
         return _dialog(request, runtime, who, api_id, endpoint, "import", errors=_by_field(error))
-    return _done(request, runtime, who, api_id, "client-certificate-imported")
+    return dialog.done(request, runtime, who, api, "client-certificate-imported", _CHANGED)
 
 
 @router.get("/request/new")
@@ -86,14 +125,17 @@ def make_request(
     key_type: Annotated[str, Form(alias="keyType")] = KeyType.P256.value,
 ) -> Response:
     """Make key and request, and show the request."""
-    _own_endpoint(runtime, who, api_id, endpoint)
+    api = _own_endpoint(runtime, who, api_id, endpoint)
     draft = RequestDraft(subject, dns_names.replace(",", " ").split(), key_type)
     try:
-        gateway_identities.make_request(runtime.store, runtime.sealing, who, endpoint, draft, runtime.now())
+        entry = gateway_identities.make_request(runtime.store, runtime.sealing, who, endpoint, draft, runtime.now())
     except InvalidField as error:
         typed = {"subject": subject, "dnsNames": dns_names, "keyType": key_type}
         return _dialog(request, runtime, who, api_id, endpoint, "request", typed=typed, errors=_by_field(error))
-    return _done(request, runtime, who, api_id, "client-request-made", show="waiting", endpoint=endpoint)
+    waiting = "client_certificate/_waiting.html"
+    return dialog.done(
+        request, runtime, who, api, "client-request-made", _CHANGED, then=waiting, endpoint=endpoint, entry=entry
+    )
 
 
 @router.get("/request")
@@ -131,13 +173,13 @@ def import_answer(
     certificate: UploadFile | None = None,
 ) -> Response:
     """Present what the CA made."""
-    _own_endpoint(runtime, who, api_id, endpoint)
+    api = _own_endpoint(runtime, who, api_id, endpoint)
     try:
-        data = _read(certificate)
+        data = _read_file(certificate)
         gateway_identities.import_answer(runtime.store, runtime.sealing, who, endpoint, data, runtime.now())
     except _REFUSALS as error:
         return _dialog(request, runtime, who, api_id, endpoint, "answer", errors=_by_field(error))
-    return _done(request, runtime, who, api_id, "client-certificate-imported")
+    return dialog.done(request, runtime, who, api, "client-certificate-imported", _CHANGED)
 
 
 @router.get("/discard")
@@ -151,9 +193,9 @@ def ask_to_discard(
 @router.post("/discard")
 def discard(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
     """Forget the request."""
-    _own_endpoint(runtime, who, api_id, endpoint)
+    api = _own_endpoint(runtime, who, api_id, endpoint)
     gateway_identities.discard_request(runtime.store, who, endpoint, runtime.now())
-    return _done(request, runtime, who, api_id, "client-request-discarded")
+    return dialog.done(request, runtime, who, api, "client-request-discarded", _CHANGED)
 
 
 @router.get("/remove")
@@ -165,12 +207,12 @@ def ask_to_remove(request: Request, runtime: CurrentRuntime, who: Visitor, api_i
 @router.post("/remove")
 def remove(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
     """Present nothing any more."""
-    _own_endpoint(runtime, who, api_id, endpoint)
+    api = _own_endpoint(runtime, who, api_id, endpoint)
     gateway_identities.remove_client_certificate(runtime.store, who, endpoint, runtime.now())
-    return _done(request, runtime, who, api_id, "client-certificate-removed")
+    return dialog.done(request, runtime, who, api, "client-certificate-removed", _CHANGED)
 
 
-def _read(certificate: UploadFile | None) -> bytes:
+def _read_file(certificate: UploadFile | None) -> bytes:
     if certificate is None or not certificate.filename:
         raise InvalidField("certificate", "Choose the file, or drop it here.")
     return certificate.file.read(parsing.MAX_BYTES + 1)
@@ -208,44 +250,17 @@ def _dialog(
     if part == "remove" and entry is None:
         raise NotFound("client certificate", endpoint)
     users = gateway_identities.apis_presenting(runtime.store, who, entry) if part == "remove" and entry else []
-    # A dialog that is open keeps what was typed and chosen; it gets the errors alone.
-    template = f"client_certificate/_{'errors' if errors else part}.html"
-    return render(
+    return dialog.show(
         request,
-        template if wants_part(request) else "client_certificate/page.html",
-        who=who,
-        status=422 if errors else 200,
+        who,
+        f"client_certificate/_{part}.html",
+        fields=_FIELDS,
+        errors=errors,
         api=api,
-        page="endpoints",
-        part=f"client_certificate/_{part}.html",
         endpoint=endpoint,
         entry=entry,
         users=users,
         typed=dict.fromkeys(_FIELDS, "") | (typed or {}),
-        errors=dict.fromkeys(_FIELDS, "") | (errors or {}),
         key_types=_KEY_TYPES,
         max_common_name=MAX_COMMON_NAME,
     )
-
-
-def _done(
-    request: Request, runtime: Runtime, who: Principal, api_id: str, done: str, *, show: str = "", endpoint: str = ""
-) -> Response:
-    api = apis.get_api(runtime.store, who, api_id)
-    if not wants_part(request):
-        return RedirectResponse(f"/apis/{api.id}/endpoints?done={done}", 303)
-    response = render(
-        request,
-        "client_certificate/_changed.html",
-        who=who,
-        api=api,
-        client_rows=client_rows(runtime, who, api),
-        now=runtime.now(),
-        done=NOTICES[done],
-        show=f"client_certificate/_{show}.html" if show else "",
-        endpoint=endpoint,
-        entry=gateway_identities.get_client_certificate(runtime.store, who, endpoint) if show else None,
-    )
-    if not show:
-        response.headers["HX-Trigger"] = "dialog-done"
-    return response

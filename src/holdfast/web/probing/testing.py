@@ -31,6 +31,7 @@ from holdfast.services.probing.offers import why_not_imported
 from holdfast.services.probing.outcomes import Checked, Probed
 from holdfast.services.probing.tested_trust import UNCHANGED, Change, terms_to_call, terms_to_test
 from holdfast.services.runtime import Runtime
+from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.belonging import get_certificate_of, require_origin_of
 from holdfast.web.rendering import render, wants_part
@@ -100,11 +101,7 @@ async def test_upload(request: Request, runtime: CurrentRuntime, who: Visitor, a
     """Ask the gateway about an endpoint, with a file that is not saved."""
     api = await run_in_threadpool(apis.get_api, runtime.store, who, api_id)
     outcome = await _test(runtime, who, api, *upload)
-    template = "testing/_outcome.html" if wants_part(request) else "testing/test.html"
-    endpoint = upload[0]
-    return await run_in_threadpool(
-        lambda: render(request, template, who=who, api=api, page="endpoints", outcome=outcome, origin=endpoint)
-    )
+    return await _show(request, who, api, outcome, upload[0], part="testing/_outcome.html")
 
 
 @router.get("/trust/{environment}/test")
@@ -117,18 +114,7 @@ async def test_endpoint(
     if endpoint is None:
         raise NotFound("endpoint", environment)
     outcome = await _test(runtime, who, api, endpoint.url)
-    template = "testing/_test.html" if wants_part(request) else "testing/test.html"
-    return await run_in_threadpool(
-        lambda: render(
-            request,
-            template,
-            who=who,
-            api=api,
-            page="endpoints",
-            outcome=outcome,
-            origin=str(endpoint.origin),
-        )
-    )
+    return await _show(request, who, api, outcome, str(endpoint.origin))
 
 
 @router.post("/certificates/fetch")
@@ -179,6 +165,12 @@ async def fetch(
     typed = {"endpoint": endpoint, "alias": replaced or alias}
     purpose = "replace" if replaced else "upload"
     return await run_in_threadpool(lambda: upload_form(request, who, api, purpose, typed, {}, fetched=context))
+
+
+async def _show(request: Request, who: Principal, api: Api, outcome: Outcome, origin: str, part: str = "") -> Response:
+    return await run_in_threadpool(
+        lambda: dialog.show(request, who, "testing/_test.html", part=part, api=api, outcome=outcome, origin=origin)
+    )
 
 
 async def _test(runtime: Runtime, who: Principal, api: Api, endpoint: str, change: Change = UNCHANGED) -> Outcome:

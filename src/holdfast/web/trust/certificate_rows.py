@@ -4,6 +4,7 @@ What the list of certificates shows: one row per endpoint certificate, with its 
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.trust.endpoint_certificate import (
@@ -16,6 +17,8 @@ from holdfast.services.access.principal import Principal
 from holdfast.services.publishing.enforcement import Enforcement
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, removal, rotation
+from holdfast.web.dialog import Section
+from holdfast.web.trust.trust_settings import TRUST
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +63,11 @@ def removed_rows(runtime: Runtime, who: Principal, api: Api) -> list[RemovedRow]
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     found, _ = removal.list_removed(runtime.store, who, runtime.now())
     return [RemovedRow(each, removal.restorable_until(each)) for each in found if each.origin in origins]
+
+
+def _read(runtime: Runtime, who: Principal, api: Api) -> dict[str, Any]:
+    return {"rows": certificate_rows(runtime, who, api), "removed": removed_rows(runtime, who, api)}
+
+
+# What a change of certificates changes on the Endpoints page.
+CHANGED = (Section("certificates/_changed.html", _read), TRUST)

@@ -11,14 +11,15 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.services.catalog import apis
 from holdfast.services.trust import endpoint_certificates, rotation
+from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.belonging import get_certificate_of, require_origin_of
-from holdfast.web.rendering import render, wants_part
+from holdfast.web.rendering import render
+from holdfast.web.trust.certificate_rows import CHANGED
 from holdfast.web.trust.upload_form import (
     LOCKED,
     REFUSALS,
     by_field,
-    done,
     read_upload,
     upload_form,
 )
@@ -68,7 +69,7 @@ def upload(
     if errors:
         typed = {"endpoint": endpoint, "alias": alias, "pem": pem}
         return upload_form(request, who, api, "upload", typed, errors, locked=locked)
-    return done(request, runtime, who, api, "certificate-added")
+    return dialog.done(request, runtime, who, api, "certificate-added", CHANGED)
 
 
 @router.post("/inspect")
@@ -103,13 +104,11 @@ def inspect(
 def details(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
     """Show all that the certificates of *alias* say."""
     api, entry = get_certificate_of(runtime, who, api_id, alias)
-    template = "certificates/_details.html" if wants_part(request) else "certificates/details.html"
-    return render(
+    return dialog.show(
         request,
-        template,
-        who=who,
+        who,
+        "certificates/_details.html",
         api=api,
-        page="endpoints",
         entry=entry,
         findings=endpoint_certificates.examine_entry(runtime.store, entry, runtime.now()),
         in_use=rotation.in_use(entry, runtime.now()),
@@ -121,9 +120,8 @@ def details(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str
 def ask_to_delete(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
     """Ask whether the trust is really to end, and say whom it concerns."""
     api, entry = get_certificate_of(runtime, who, api_id, alias)
-    template = "certificates/_delete.html" if wants_part(request) else "certificates/delete.html"
     users = endpoint_certificates.apis_using(runtime.store, who, entry)
-    return render(request, template, who=who, api=api, page="endpoints", entry=entry, users=users)
+    return dialog.show(request, who, "certificates/_delete.html", api=api, entry=entry, users=users)
 
 
 @router.post("/{alias}/delete")
@@ -131,4 +129,4 @@ def delete(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str,
     """End the trust."""
     api, _ = get_certificate_of(runtime, who, api_id, alias)
     endpoint_certificates.delete_certificate(runtime.store, who, alias, runtime.now())
-    return done(request, runtime, who, api, "certificate-deleted")
+    return dialog.done(request, runtime, who, api, "certificate-deleted", CHANGED)

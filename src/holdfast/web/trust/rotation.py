@@ -13,15 +13,15 @@ from holdfast.services.catalog import apis
 from holdfast.services.errors import NotFound
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, removal, rotation
+from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.belonging import get_certificate_of
-from holdfast.web.rendering import render, wants_part
-from holdfast.web.trust.certificate_rows import certificate_rows, removed_rows
+from holdfast.web.rendering import render
+from holdfast.web.trust.certificate_rows import CHANGED, certificate_rows, removed_rows
 from holdfast.web.trust.upload_form import (
     LOCKED,
     REFUSALS,
     by_field,
-    done,
     read_upload,
     upload_form,
 )
@@ -59,7 +59,7 @@ def replace(
         typed = {"alias": entry.alias, "endpoint": entry.endpoint, "pem": pem, "keep": "true" if keep else ""}
         locked = isinstance(error, LOCKED)
         return upload_form(request, who, api, "replace", typed, by_field(error), locked=locked)
-    return done(request, runtime, who, api, "certificate-replaced")
+    return dialog.done(request, runtime, who, api, "certificate-replaced", CHANGED)
 
 
 @router.get("/certificates/{alias}/in-use")
@@ -80,7 +80,7 @@ def undo(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, a
         rotation.undo_replacement(runtime.store, who, alias, runtime.now())
     except REFUSALS as error:
         return _refused(request, who, api, error)
-    return done(request, runtime, who, api, "certificate-undone")
+    return dialog.done(request, runtime, who, api, "certificate-undone", CHANGED)
 
 
 @router.post("/certificates/{alias}/retire")
@@ -91,7 +91,7 @@ def retire(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str,
         rotation.retire_previous(runtime.store, who, alias, runtime.now())
     except REFUSALS as error:
         return _refused(request, who, api, error)
-    return done(request, runtime, who, api, "certificate-retired")
+    return dialog.done(request, runtime, who, api, "certificate-retired", CHANGED)
 
 
 @router.get("/removed-certificates")
@@ -117,20 +117,18 @@ def restore(
         removal.restore_certificate(runtime.store, who, removed_id, runtime.now(), alias or None)
     except REFUSALS as error:
         return _removed(request, runtime, who, api, str(error), removed_id)
-    return done(request, runtime, who, api, "certificate-restored")
+    return dialog.done(request, runtime, who, api, "certificate-restored", CHANGED)
 
 
 def _removed(
     request: Request, runtime: Runtime, who: Principal, api: Api, error: str = "", refused: str = ""
 ) -> Response:
-    template = "certificates/_removed.html" if wants_part(request) else "certificates/removed.html"
-    return render(
+    return dialog.show(
         request,
-        template,
-        who=who,
+        who,
+        "certificates/_removed.html",
         status=422 if error else 200,
         api=api,
-        page="endpoints",
         removed=removed_rows(runtime, who, api),
         now=runtime.now(),
         error=error,
@@ -139,5 +137,4 @@ def _removed(
 
 
 def _refused(request: Request, who: Principal, api: Api, error: Exception) -> Response:
-    template = "certificates/_refused.html" if wants_part(request) else "certificates/refused.html"
-    return render(request, template, who=who, status=422, api=api, page="endpoints", error=str(error))
+    return dialog.show(request, who, "certificates/_refused.html", status=422, api=api, error=str(error))

@@ -4,10 +4,9 @@ The dialogs of the trust settings section: how the backend of an endpoint is ver
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
-from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
@@ -24,8 +23,10 @@ from holdfast.services.publishing.enforcement import Enforcement
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import trust_settings
 from holdfast.services.trust.trust_settings import EndpointTrust
+from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, Visitor
-from holdfast.web.rendering import NOTICES, render, wants_part
+from holdfast.web.dialog import Section
+from holdfast.web.rendering import render
 
 router = APIRouter(prefix="/apis/{api_id}/trust/{environment}")
 ANCHORS = {
@@ -59,6 +60,13 @@ def trust_rows(runtime: Runtime, who: Principal, api: Api) -> list[TrustRow]:
         before = rows[origin].environments if origin in rows else ()
         rows[origin] = TrustRow((*before, environment), endpoint, found, effect(found.trust), enforcements[origin])
     return list(rows.values())
+
+
+def _read(runtime: Runtime, who: Principal, api: Api) -> dict[str, Any]:
+    return {"trust_rows": trust_rows(runtime, who, api)}
+
+
+TRUST = Section("trust/_changed.html", _read)
 
 
 def _draft(
@@ -111,11 +119,9 @@ def save(
         trust_settings.change_settings(runtime.store, who, endpoint.url, draft, runtime.now())
     except InvalidFields as error:
         errors = {each.field: str(each) for each in error.errors}
-        if wants_part(request):
-            return _errors(request, who, errors)
         found = trust_settings.get_settings(runtime.store, who, endpoint.url, runtime.now())
         return _form(request, runtime, who, api, environment, found, errors)
-    return _done(request, runtime, who, api, "trust-saved")
+    return dialog.done(request, runtime, who, api, "trust-saved", [TRUST])
 
 
 @router.post("/preview")
@@ -163,10 +169,8 @@ def grant_exception(
         trust_settings.grant_exception(runtime.store, who, endpoint.url, reason, until, now)
     except InvalidField as error:
         errors = {error.field: str(error)}
-        if wants_part(request):
-            return _errors(request, who, errors)
         return _exception_form(request, who, api, environment, endpoint, reason, errors)
-    return _done(request, runtime, who, api, "exception-granted")
+    return dialog.done(request, runtime, who, api, "exception-granted", [TRUST])
 
 
 @router.post("/exception/end")
@@ -176,7 +180,7 @@ def end_exception(
     """Switch verification on again."""
     api, endpoint = _endpoint(runtime, who, api_id, environment)
     trust_settings.end_exception(runtime.store, who, endpoint.url, runtime.now())
-    return _done(request, runtime, who, api, "exception-ended")
+    return dialog.done(request, runtime, who, api, "exception-ended", [TRUST])
 
 
 def _endpoint(runtime: Runtime, who: Principal, api_id: str, environment: Environment) -> tuple[Api, Endpoint]:
@@ -196,20 +200,19 @@ def _form(
     found: EndpointTrust,
     errors: dict[str, str] | None = None,
 ) -> Response:
-    return render(
+    return dialog.show(
         request,
-        "trust/_form.html" if wants_part(request) else "trust/form.html",
-        who=who,
-        status=422 if errors else 200,
+        who,
+        "trust/_form.html",
+        fields=_FIELDS,
+        errors=errors,
         api=api,
-        page="endpoints",
         environment=environment,
         endpoint=api.endpoint(environment),
         settings=found.settings,
         sentences=effect(found.trust),
         findings=found.findings,
         anchors=ANCHORS,
-        errors=dict.fromkeys(_FIELDS, "") | (errors or {}),
         error="",
         now=runtime.now(),
     )
@@ -224,32 +227,15 @@ def _exception_form(
     reason: str = "",
     errors: dict[str, str] | None = None,
 ) -> Response:
-    return render(
+    return dialog.show(
         request,
-        "trust/_exception.html" if wants_part(request) else "trust/exception.html",
-        who=who,
-        status=422 if errors else 200,
+        who,
+        "trust/_exception.html",
+        fields=_FIELDS,
+        errors=errors,
         api=api,
-        page="endpoints",
         environment=environment,
         endpoint=endpoint,
         reason=reason,
         lasting=LASTING,
-        errors=dict.fromkeys(_FIELDS, "") | (errors or {}),
     )
-
-
-def _errors(request: Request, who: Principal, errors: dict[str, str]) -> Response:
-    # A dialog that is open keeps what was typed and chosen; it gets the errors alone.
-    return render(request, "trust/_errors.html", who=who, status=422, errors=errors, fields=_FIELDS)
-
-
-def _done(request: Request, runtime: Runtime, who: Principal, api: Api, done: str) -> Response:
-    if not wants_part(request):
-        return RedirectResponse(f"/apis/{api.id}/endpoints?done={done}", 303)
-    rows = trust_rows(runtime, who, api)
-    response = render(
-        request, "trust/_changed.html", who=who, api=api, trust_rows=rows, done=NOTICES[done], now=runtime.now()
-    )
-    response.headers["HX-Trigger"] = "dialog-done"
-    return response

@@ -18,8 +18,9 @@ from holdfast.services.errors import NotFound
 from holdfast.services.trust import unused_trust
 from holdfast.services.trust.endpoint_certificates import entry_status
 from holdfast.services.trust.unused_trust import UnusedTrust
+from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, Visitor
-from holdfast.web.rendering import render, wants_part
+from holdfast.web.rendering import render
 
 router = APIRouter(prefix="/unused-certificates")
 
@@ -44,8 +45,7 @@ def ask_to_delete(request: Request, runtime: CurrentRuntime, who: Visitor, origi
     found = unused_trust.find_unused(runtime.store, who, [origin])
     if not found:
         raise NotFound("unused endpoint", origin)
-    template = "unused/_delete.html" if wants_part(request) else "unused/delete.html"
-    return render(request, template, who=who, unused=found)
+    return dialog.show(request, who, "unused/_delete.html", title="Delete unused certificates", unused=found)
 
 
 @router.post("/delete")

@@ -1,11 +1,10 @@
 """
-What the dialogs that take a file of certificates share: reading it, the form, errors by field, the answer at the end.
+What the dialogs that take a file of certificates share: reading it, the form, and errors by field.
 """
 
 from typing import Any
 
 from fastapi import Request, UploadFile
-from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
@@ -26,10 +25,7 @@ from holdfast.services.errors import (
     IndistinguishableCertificates,
     NothingBefore,
 )
-from holdfast.services.runtime import Runtime
-from holdfast.web.rendering import NOTICES, render, wants_part
-from holdfast.web.trust.certificate_rows import certificate_rows, removed_rows
-from holdfast.web.trust.trust_settings import trust_rows
+from holdfast.web import dialog
 
 LOCKED = (PasswordNeeded, WrongPassword)
 REFUSALS = (
@@ -93,40 +89,17 @@ def upload_form(
     fetched: dict[str, Any] | None = None,
 ) -> Response:
     """Show the form to upload or, by *purpose*, to replace; *fetched* is what a backend presents, to be chosen from."""
-    # A dialog that is open keeps what was typed and chosen; it gets the errors alone.
-    part = "certificates/_errors.html" if errors else "certificates/_upload.html"
-    template = part if wants_part(request) else "certificates/upload.html"
-    return render(
+    return dialog.show(
         request,
-        template,
-        who=who,
-        status=422 if errors else 200,
+        who,
+        "certificates/_upload.html",
+        fields=("endpoint", "alias", "certificate"),
+        errors=errors,
         api=api,
-        page="endpoints",
         purpose=purpose,
         typed=_TYPED | typed,
-        errors=dict.fromkeys(("endpoint", "alias", "certificate"), "") | errors,
         locked=locked,
         max_alias=MAX_ALIAS,
         fetched=fetched is not None,
         **(fetched or _NOTHING_FETCHED),
     )
-
-
-def done(request: Request, runtime: Runtime, who: Principal, api: Api, what: str) -> Response:
-    """Answer a change that was made: the page again or, to a dialog, what has changed on the page."""
-    if not wants_part(request):
-        return RedirectResponse(f"/apis/{api.id}/endpoints?done={what}", 303)
-    response = render(
-        request,
-        "certificates/_changed.html",
-        who=who,
-        api=api,
-        rows=certificate_rows(runtime, who, api),
-        removed=removed_rows(runtime, who, api),
-        trust_rows=trust_rows(runtime, who, api),
-        now=runtime.now(),
-        done=NOTICES[what],
-    )
-    response.headers["HX-Trigger"] = "dialog-done"
-    return response

@@ -1,0 +1,94 @@
+"""
+Dialogs: parts that htmx puts on a page; without scripts, each is a page of its own.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+from starlette.responses import Response
+
+from holdfast.apis.catalog.api import Api
+from holdfast.services.access.principal import Principal
+from holdfast.services.runtime import Runtime
+from holdfast.web.rendering import NOTICES, render, wants_part
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of the Endpoints page: the template that redraws it after a change, and what reads its values."""
+
+    template: str
+    read: Callable[[Runtime, Principal, Api], dict[str, Any]]
+
+
+def show(
+    request: Request,
+    who: Principal,
+    dialog: str,
+    *,
+    part: str = "",
+    title: str = "",
+    fields: Sequence[str] = (),
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+    **context: Any,
+) -> Response:
+    """
+    Show the template *dialog*, or *part* of it: the part that htmx asks for, or the page around the dialog.
+
+    *context* has the `api` whose page it is; a dialog without one has a *title*. An open dialog keeps what was typed
+    and chosen: if there are *errors*, by name of its *fields*, it gets only these, with status 422.
+    """
+    by_field = dict.fromkeys(fields, "") | dict(errors or {})
+    template = "dialog/page.html"
+    if wants_part(request):
+        template = "dialog/_errors.html" if errors else part or dialog
+    return render(
+        request,
+        template,
+        who=who,
+        status=422 if errors else status,
+        dialog=dialog,
+        title=title,
+        errors=by_field,
+        **({"page": "endpoints"} | context),
+    )
+
+
+def done(
+    request: Request,
+    runtime: Runtime,
+    who: Principal,
+    api: Api,
+    notice: str,
+    sections: Sequence[Section],
+    *,
+    then: str = "",
+    **context: Any,
+) -> Response:
+    """
+    Answer a change with the Endpoints page; for an open dialog, only with the *sections* of it that may have changed.
+
+    The dialog closes, or shows the template *then*, which has *context*.
+    """
+    if not wants_part(request):
+        return RedirectResponse(f"/apis/{api.id}/endpoints?done={notice}", 303)
+    for section in sections:
+        context |= section.read(runtime, who, api)
+    response = render(
+        request,
+        "dialog/_done.html",
+        who=who,
+        api=api,
+        done=NOTICES[notice],
+        now=runtime.now(),
+        sections=[section.template for section in sections],
+        then=then,
+        **context,
+    )
+    if not then:
+        response.headers["HX-Trigger"] = "dialog-done"
+    return response
