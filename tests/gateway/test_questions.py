@@ -14,7 +14,7 @@ from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protoc
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.trust import trust_set
-from holdfast.gateway.probing.resources import listener, question
+from holdfast.gateway.probing.resources import build_probe, listener
 from holdfast.gateway.resources.clusters import clusters
 from holdfast.gateway.resources.tls import secret
 from issuing import issue
@@ -26,7 +26,7 @@ URLS = ["https://backend.test:8443/base", "https://127.0.0.1:8443", "https://[::
 def asked(url, anchors=(), addresses=("192.0.2.1",)):
     endpoint = parse_endpoint(url)
     trust = trust_set(anchors, endpoint.origin.reference)
-    made = question("probe/1", endpoint, trust, addresses)
+    made = build_probe("probe/1", endpoint, trust, addresses)
     return endpoint, trust, made, Cluster.FromString(made.cluster.body)
 
 
@@ -61,7 +61,7 @@ def test_backends_are_verified_in_the_words_of_traffic_but_for_the_name_of_the_s
 def test_a_question_is_asked_over_the_protocol_of_traffic(protocol):
     endpoint = replace(parse_endpoint("https://backend.test:8443"), connection=ConnectionSettings(protocol))
     trust = trust_set(ANCHORS, endpoint.origin.reference)
-    cluster = Cluster.FromString(question("probe/1", endpoint, trust, ["192.0.2.1"]).cluster.body)
+    cluster = Cluster.FromString(build_probe("probe/1", endpoint, trust, ["192.0.2.1"]).cluster.body)
     real = Cluster.FromString(clusters("probe/1", endpoint, trust)[0].body)
     assert cluster.name == cluster.load_assignment.cluster_name == "probe/1"
     assert tls(cluster).common_tls_context.alpn_protocols == tls(real).common_tls_context.alpn_protocols
@@ -70,7 +70,7 @@ def test_a_question_is_asked_over_the_protocol_of_traffic(protocol):
 
 
 def test_an_http_endpoint_needs_no_secret():
-    made = question("probe/1", parse_endpoint("http://backend.test/base"), None, ["192.0.2.1"])
+    made = build_probe("probe/1", parse_endpoint("http://backend.test/base"), None, ["192.0.2.1"])
     assert (made.secrets, made.authority, made.server_name) == ((), "backend.test", "")
     assert not Cluster.FromString(made.cluster.body).HasField("transport_socket")
 

@@ -18,7 +18,7 @@ from holdfast.network.backend import (
     Obstacle,
     Presentation,
     Unseen,
-    look,
+    probe_backend,
 )
 from issuing import DAY, ed25519_key, issue, p521, rsa_key, server_context
 
@@ -36,13 +36,13 @@ def port_of(url: str) -> int:
 
 
 def presented_at(port: int, server_name: str = "") -> Presentation:
-    seen = look([V4], port, server_name)
+    seen = probe_backend([V4], port, server_name)
     assert isinstance(seen, Presentation), seen
     return seen
 
 
 def unseen_at(url: str, seconds: float = 5) -> Unseen:
-    seen = look([V4], port_of(url), "", seconds)
+    seen = probe_backend([V4], port_of(url), "", seconds)
     assert isinstance(seen, Unseen), seen
     return seen
 
@@ -143,14 +143,14 @@ def test_names_are_asked_for_and_no_byte_of_http_is_sent():
 
 def test_addresses_are_tried_until_one_answers():
     with Backend(LEAF) as backend:
-        seen = look([V6, V4], backend.port, HOST)
+        seen = probe_backend([V6, V4], backend.port, HOST)
     assert isinstance(seen, Presentation)
     assert seen.address == f"{V4}:{backend.port}"
 
 
 def test_what_came_furthest_is_told_of_several_addresses():
     with Backend(None) as plain:
-        seen = look([V4, V6], plain.port, HOST)
+        seen = probe_backend([V4, V6], plain.port, HOST)
     assert isinstance(seen, Unseen)
     assert (seen.obstacle, seen.address) == (Obstacle.NOT_TLS, f"{V4}:{plain.port}")
 

@@ -8,7 +8,7 @@ from OpenSSL import SSL
 
 from damaged import damaged_backend
 from holdfast.certificates.presented import read_presented
-from holdfast.network.backend import Presentation, look
+from holdfast.network.backend import Presentation, probe_backend
 from holdfast.network.handshake import certificates_in
 from issuing import altered, issue, tlv
 
@@ -30,7 +30,7 @@ DAMAGES = {
 
 
 def presented(url: str) -> Presentation:
-    seen = look([V4], urlsplit(url).port or 0, "backend.test")
+    seen = probe_backend([V4], urlsplit(url).port or 0, "backend.test")
     assert isinstance(seen, Presentation), seen
     return seen
 

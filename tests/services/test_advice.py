@@ -13,7 +13,7 @@ from holdfast.gateway.failures.explanations import EXPLANATIONS, Action, Explana
 from holdfast.services.probing.advice import advise
 from holdfast.services.probing.faults import find_faults
 from holdfast.services.probing.offers import Offer, possible_offers
-from holdfast.services.probing.tested_trust import Terms
+from holdfast.services.probing.terms import Terms
 from issuing import DAY, Issued, issue
 from kinds import EXPIRED, HOST, ROOT
 from presented import BY_FIRST, BY_SECOND, SECOND, chain_of, with_dns_name

@@ -26,7 +26,7 @@ from holdfast.services.probing.probes import (
     WITHIN,
     Probes,
 )
-from holdfast.services.probing.tested_trust import Change, Terms, terms_to_test
+from holdfast.services.probing.terms import Change, Terms, terms_to_test
 from holdfast.services.publishing.enforcement import Progress
 from issuing import issue
 from services.control_plane import SEALING, ListeningGateway, advance, control_plane, play

@@ -9,7 +9,7 @@ from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.resources.listeners import listener_name
 from holdfast.gateway.resources.resource import LISTENER, Resource
 from holdfast.server.listen_addresses import GatewayListener
-from holdfast.services.publishing.listening import Listening
+from holdfast.services.publishing.listeners import Listeners
 
 ADDRESS = (("127.0.0.1", 9),)
 
@@ -20,7 +20,7 @@ def test_a_stop_is_not_lost_when_a_gateway_says_something_in_the_same_turn(turns
         cache = Cache()
         name = listener_name("production", tls=False)
         cache.apply([Resource(LISTENER, name, "1", b"")])
-        listening = Listening(cache, [GatewayListener("gateway", "production", tls=False, addresses=ADDRESS, url="")])
+        listening = Listeners(cache, [GatewayListener("gateway", "production", tls=False, addresses=ADDRESS, url="")])
         waiting = asyncio.create_task(listening.wait(Path("envoy.log")))
         for _ in range(3):
             await asyncio.sleep(0)

@@ -63,7 +63,9 @@ class Presentation:
         return self.presented.chain
 
 
-def look(addresses: Sequence[str], port: int, server_name: str, seconds: float = SECONDS) -> Presentation | Unseen:
+def probe_backend(
+    addresses: Sequence[str], port: int, server_name: str, seconds: float = SECONDS
+) -> Presentation | Unseen:
     """
     Connect to the first of *addresses* that answers and read what it presents when asked for *server_name*.
 
@@ -74,7 +76,7 @@ def look(addresses: Sequence[str], port: int, server_name: str, seconds: float =
     for number, address in enumerate(addresses):
         now = time.monotonic()
         share = (end - now) / (len(addresses) - number)
-        seen = _Look(address, port, server_name, now + share).take()
+        seen = _Handshake(address, port, server_name, now + share).take()
         if isinstance(seen, Presentation):
             return seen
         furthest = max(furthest, seen, key=lambda each: list(Obstacle).index(each.obstacle))
@@ -89,7 +91,7 @@ class _NotTls(Exception):
     """What the backend says is no TLS."""
 
 
-class _Look:
+class _Handshake:
     """One connection, until *end* (of the monotonic clock)."""
 
     def __init__(self, address: str, port: int, server_name: str, end: float) -> None:

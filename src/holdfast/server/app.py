@@ -45,17 +45,16 @@ from holdfast.server.settings import Settings
 from holdfast.server.tls_settings import gateway_certificate, publisher_certificate
 from holdfast.services.access.accounts import Accounts
 from holdfast.services.catalog.http1_fallback import remember_http1
-from holdfast.services.failures.examining import Examining
+from holdfast.services.failures.failure_probes import FailureProbes
 from holdfast.services.failures.failures import Failures
 from holdfast.services.identities.caller_certificates import Boundaries
 from holdfast.services.identities.gateway_identities import seal_anew
 from holdfast.services.on_time import OnTime, repeat
-from holdfast.services.probing.observing import Observing
 from holdfast.services.probing.probes import Probes
-from holdfast.services.probing.watching import accepted_chain
+from holdfast.services.probing.rotation_probes import RotationProbes, fetch_accepted_chain
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.enforcement import Enforcements
-from holdfast.services.publishing.listening import Listening
+from holdfast.services.publishing.listeners import Listeners
 from holdfast.services.retention import forget_old_rows
 from holdfast.services.runtime import Runtime, utc_now
 from holdfast.services.trust.trust_settings import end_exceptions
@@ -170,7 +169,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             limits=to_backends,
             trusted_proxies=settings.trusted_proxies,
         )
-        listening_gateways = Listening(cache, addresses.gateway)
+        gateway_listeners = Listeners(cache, addresses.gateway)
         quiet = timedelta(seconds=settings.retire_after)
         probes = Probes(
             cache,
@@ -192,7 +191,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             addresses.urls(tls=False),
             addresses.urls(tls=True),
             single_sign_on=sso,
-            listening=listening_gateways,
+            listening=gateway_listeners,
             server_certificates=lambda now: [each.presented(now) for each in presented],
             retire_after=quiet,
         )
@@ -216,28 +215,28 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
                     distributor.present(of_gateways.current)
             background.start("publisher", distributor.follow)
             background.start("enforcement", enforcements.follow)
-            background.start("examination of failures", Examining(store, sealing, probes, failures, utc_now).follow)
-            look = partial(accepted_chain, store, sealing, probes, utc_now)
-            background.start("observation of rotations", Observing(store, look, utc_now).follow)
+            background.start("examination of failures", FailureProbes(store, sealing, probes, failures, utc_now).follow)
+            probe = partial(fetch_accepted_chain, store, sealing, probes, utc_now)
+            background.start("observation of rotations", RotationProbes(store, probe, utc_now).follow)
             forget = partial(forget_old_rows, audit_days=settings.audit_retention)
             background.start("old rows", partial(repeat, store, forget, FORGET_EVERY))
             background.start("failed sign-ins", partial(accounts.failures.follow, store))
             background.start("discovery", partial(keep_serving, cache, f"unix:{sockets / 'ads'}", failures.record))
-            background.start("listeners", listening_gateways.follow)
+            background.start("listeners", gateway_listeners.follow)
             await process.start()
             background.start("gateway process", process.keep)
             for each in presented:
                 background.start(f"certificate of the {each.whose}", each.watch)
             conditions = {"gateway": lambda: bool(cache.gateways), "background tasks": lambda: not background.failing}
             options = [listener.option for listener in addresses.gateway]
-            conditions |= {f"listener {option}": partial(listening_gateways.holds, option) for option in options}
+            conditions |= {f"listener {option}": partial(gateway_listeners.holds, option) for option in options}
             readiness = Readiness(conditions, partial(_degraded, presented))
             app = create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness)
             tls = of_publisher.context if of_publisher else None
             server = await stack.enter_async_context(
                 serving(app, publisher_sockets, tls, limits, settings.trusted_proxies)
             )
-            await listening_gateways.wait(data / ENVOY_LOG)
+            await gateway_listeners.wait(data / ENVOY_LOG)
             url = url_of(settings.publisher[0], "https" if of_publisher else "http")
             try:
                 yield Instance(runtime, url, password, Reload(settings, presented, sso))

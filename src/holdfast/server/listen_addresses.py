@@ -11,7 +11,7 @@ from holdfast.apis.catalog.endpoint import Environment
 from holdfast.network.addresses import Address, Addresses, read_ip
 from holdfast.network.sockets import CannotStart, check_free, url_of, written
 from holdfast.server.settings import Settings
-from holdfast.services.publishing.listening import GatewayListener
+from holdfast.services.publishing.listeners import GatewayListener
 
 PUBLISHER = "publisher"
 

@@ -146,7 +146,7 @@ def seen(failure: Failure) -> str:
 
 def difference(failure: Failure) -> str:
     """Say which field differs from what is expected; empty when that is not known."""
-    found = failure.latest.examination
+    found = failure.latest.probe
     if found is None or found.difference is None:
         return ""
     differs = found.difference

@@ -101,7 +101,7 @@ class _Stream:
     def _answer(self, subscription: Subscription, request: DeltaDiscoveryRequest) -> None:
         error = request.error_detail.message if request.HasField("error_detail") else None
         if subscription.answer(self.gateway, request.response_nonce, error):
-            # A refused listener is logged once, by services/publishing/listening.py.
+            # A refused listener is logged once, by services/publishing/listeners.py.
             if error is not None and request.type_url != LISTENER:
                 log.error("gateway refused resources", gateway=self.gateway.id, type=request.type_url, error=error)
             if request.type_url == LISTENER:

@@ -69,7 +69,7 @@ LONGEST_SILENCE = Duration(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ProbeResources:
     """What the gateway must be given before it can be asked: a cluster, and the secret that it names."""
 
     cluster: Resource
@@ -83,14 +83,14 @@ class Question:
         return (CLUSTER, self.cluster.name), *((SECRET, secret.name) for secret in self.secrets)
 
 
-def question(
+def build_probe(
     name: str,
     endpoint: Endpoint,
     trust: TrustSet | None,
     addresses: Sequence[str],
     client: ClientIdentity | None = None,
     limits: BackendLimits = DEFAULT_LIMITS,
-) -> Question:
+) -> ProbeResources:
     """
     Ask about *endpoint* at *addresses*, tried in their order, with *trust* (None for http alone), presenting *client*.
 
@@ -114,7 +114,7 @@ def question(
         secrets.append(_renamed(secret(trust), name))
     if client:
         secrets.append(_renamed(client_secret(client), name + CLIENT_SUFFIX))
-    return Question(make_resource(CLUSTER, name, cluster), tuple(secrets), endpoint.origin.authority, server_name)
+    return ProbeResources(make_resource(CLUSTER, name, cluster), tuple(secrets), endpoint.origin.authority, server_name)
 
 
 def _with_own_secrets(cluster: Cluster, name: str) -> UpstreamTlsContext:

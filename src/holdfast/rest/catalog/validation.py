@@ -16,7 +16,7 @@ from holdfast.services.catalog import api_names
 from holdfast.services.catalog.http1_fallback import connection_to
 from holdfast.services.errors import NotFound
 from holdfast.services.probing.outcomes import Checked
-from holdfast.services.probing.tested_trust import terms_to_call
+from holdfast.services.probing.terms import terms_to_call
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["Validation"])
 Question = Annotated[str, Query(description="A name, or name:, context: and version: with all of the value.")]

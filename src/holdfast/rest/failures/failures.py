@@ -81,7 +81,7 @@ def _describe_call(call: FailedCall) -> dict[str, Any]:
 
 def _examined(call: FailedCall) -> dict[str, Any]:
     """Write what a test of the backend showed; members are null until there was one."""
-    found = call.examination
+    found = call.probe
     agrees = found is not None and found.explains(call.told)
     return {
         "examinedTime": found.at.isoformat() if found else None,

@@ -18,7 +18,7 @@ from holdfast.rest.trust.endpoint_certificates import Password
 from holdfast.services.probing.acceptance import Acceptance
 from holdfast.services.probing.offers import why_not_imported
 from holdfast.services.probing.outcomes import Probed
-from holdfast.services.probing.tested_trust import Change, terms_to_test
+from holdfast.services.probing.terms import Change, terms_to_test
 from holdfast.services.runtime import Runtime
 
 router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Endpoints"])

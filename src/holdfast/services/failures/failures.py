@@ -17,14 +17,14 @@ from holdfast.gateway.failures.explanations import Explanation, explain
 from holdfast.gateway.failures.http_causes import find_cause
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.routes import cluster_name, read_cluster_name
-from holdfast.services.failures.examination import Examination
+from holdfast.services.failures.backend_probe import BackendProbe
 
 MAX_FAILURES = 10_000  # of all backends at all gateways
 MAX_REQUESTS = 10_000
 MAX_REQUESTS_OF_BACKEND = 200  # so that one that fails all the time does not drive out all others
 MAX_REJECTIONS_WITHOUT_API = 2_000
 MAX_FORGOTTEN = 10_000
-MAX_EXAMINATIONS = 1_000
+MAX_PROBES = 1_000
 NOBODY = ""  # the organization of requests that reached no API
 
 
@@ -42,17 +42,17 @@ class FailedCall:
     request_id: str
     at: datetime
     limits: BackendLimits = DEFAULT_LIMITS
-    examination: Examination | None = None  # what a test of the backend showed since
+    probe: BackendProbe | None = None  # what a test of the backend showed since
 
     @property
     def cause(self) -> Cause:
         """The code, as precise as it is known."""
-        return self.examination.refine(self.told) if self.examination else self.told
+        return self.probe.refine(self.told) if self.probe else self.told
 
     @property
     def explanation(self) -> Explanation:
         """What it means and what to do."""
-        if self.examination and (seen := self.examination.explanation(self.told)):
+        if self.probe and (seen := self.probe.explanation(self.told)):
             return seen
         said = self.evidence.words if self.cause is Cause.OTHER else self.evidence.reason
         return explain(self.cause, said, self.limits)
@@ -123,7 +123,7 @@ class Failures:
         self._failures: OrderedDict[str, OrderedDict[str, Failure]] = OrderedDict()
         self._number = 0
         self._forgotten: dict[str, datetime] = {}
-        self._examinations: OrderedDict[str, Examination] = OrderedDict()  # by cluster
+        self._probes: OrderedDict[str, BackendProbe] = OrderedDict()  # by cluster
         self._notice: Callable[[FailedCall], None] = lambda _: None
         self._notice_change: Callable[[str, str], None] = lambda *_: None
         self._requests = _Requests(MAX_REQUESTS_OF_BACKEND)
@@ -139,8 +139,8 @@ class Failures:
         """
         self._notice, self._notice_change = failed, changed
 
-    def examined(
-        self, organization: str, api_id: str, environment: Environment, found: Examination, began: datetime
+    def keep_probe(
+        self, organization: str, api_id: str, environment: Environment, found: BackendProbe, began: datetime
     ) -> None:
         """Write down what a test of a backend showed, unless it was changed since the test *began*."""
         cluster = cluster_name(organization, api_id, environment)
@@ -148,10 +148,10 @@ class Failures:
             forgotten = self._forgotten.get(cluster)
             if cluster not in self._failures or (forgotten is not None and began < forgotten):
                 return
-            self._examinations[cluster] = found
-            self._examinations.move_to_end(cluster)
-            if len(self._examinations) > MAX_EXAMINATIONS:
-                self._examinations.popitem(last=False)
+            self._probes[cluster] = found
+            self._probes.move_to_end(cluster)
+            if len(self._probes) > MAX_PROBES:
+                self._probes.popitem(last=False)
         self._tell()
 
     def record(self, request: FailedRequest) -> None:
@@ -206,7 +206,7 @@ class Failures:
             for environment in ENVIRONMENTS:
                 cluster = cluster_name(organization, api_id, environment)
                 self._number -= len(self._failures.pop(cluster, {}))
-                self._examinations.pop(cluster, None)
+                self._probes.pop(cluster, None)
                 self._forgotten.pop(cluster, None)
                 self._forgotten[cluster] = now
             while len(self._forgotten) > MAX_FORGOTTEN:
@@ -239,13 +239,13 @@ class Failures:
             if call is None:
                 rejected = self._rejections.find(organization, request_id)
                 return rejected or self._rejections_without_api.find(NOBODY, request_id)
-            examination = self._examinations.get(_cluster(call))
-            return replace(call, examination=examination)
+            probe = self._probes.get(_cluster(call))
+            return replace(call, probe=probe)
 
     def _of_cluster(self, cluster: str) -> list[Failure]:
-        examination = self._examinations.get(cluster)
+        probe = self._probes.get(cluster)
         return [
-            replace(failure, latest=replace(failure.latest, examination=examination))
+            replace(failure, latest=replace(failure.latest, probe=probe))
             for failure in self._failures.get(cluster, {}).values()
         ]
 

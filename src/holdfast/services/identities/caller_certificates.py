@@ -25,7 +25,7 @@ from holdfast.services.access.principal import Principal
 from holdfast.services.catalog.apis import audit_subject, find_described, save_described
 from holdfast.services.errors import Conflict, MutualTlsMissing, NotFound, TooManyCallers
 from holdfast.services.trust.admission import refuse_expired
-from holdfast.services.trust.opening import open_upload
+from holdfast.services.trust.uploads import open_upload
 from holdfast.services.versions import Expected, check_expected, tag_of_caller
 from holdfast.store import journal
 from holdfast.store.access import accounts

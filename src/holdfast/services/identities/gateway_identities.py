@@ -29,7 +29,7 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import CertificateExpired, NotFound
 from holdfast.services.trust.endpoints import refuse_foreign, secure_endpoint
-from holdfast.services.trust.opening import open_credential, open_upload
+from holdfast.services.trust.uploads import open_credential, open_upload
 from holdfast.store import journal
 from holdfast.store.access import accounts
 from holdfast.store.catalog import apis

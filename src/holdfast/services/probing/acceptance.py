@@ -12,7 +12,7 @@ from holdfast.certificates.path import leads_to
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.resources.public_roots import public_roots
 from holdfast.network.backend import Presentation, Unseen
-from holdfast.services.probing.tested_trust import Stored, Terms
+from holdfast.services.probing.terms import Stored, Terms
 from holdfast.services.probing.verdicts import Verdict
 
 _NOT_TRUSTED = {Cause.UNKNOWN_ISSUER, Cause.SELF_SIGNED_NOT_TRUSTED, Cause.CHAIN_INCOMPLETE}

@@ -15,7 +15,7 @@ from holdfast.gateway.failures.explanations import EXPLANATIONS, SHOWN_NAMES, Ac
 from holdfast.gateway.resources.public_roots import public_roots
 from holdfast.services.probing.faults import Fault
 from holdfast.services.probing.offers import Offer
-from holdfast.services.probing.tested_trust import Terms
+from holdfast.services.probing.terms import Terms
 
 _OF_ISSUER = {Cause.SELF_SIGNED_NOT_TRUSTED, Cause.CHAIN_INCOMPLETE, Cause.UNKNOWN_ISSUER}
 _KINDS = {

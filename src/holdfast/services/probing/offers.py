@@ -12,7 +12,7 @@ from holdfast.certificates.trust import TrustSet, indistinguishable, unique
 from holdfast.certificates.validity import Status, status_of
 from holdfast.gateway.failures.causes import Cause
 from holdfast.services.probing.faults import Fault
-from holdfast.services.probing.tested_trust import Terms
+from holdfast.services.probing.terms import Terms
 
 # No certificate that is imported changes anything about these.
 _NOT_BY_IMPORT = {

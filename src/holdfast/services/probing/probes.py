@@ -27,8 +27,8 @@ from holdfast.apis.url import parse_url
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.failures.causes import Cause, cause_of
-from holdfast.gateway.probing.asking import Connection, NoAnswer
-from holdfast.gateway.probing.resources import Question, question
+from holdfast.gateway.probing.connection import Connection, NoAnswer
+from holdfast.gateway.probing.resources import ProbeResources, build_probe
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.clusters import protocol_of
 from holdfast.network.addresses import (
@@ -39,14 +39,14 @@ from holdfast.network.addresses import (
     Resolver,
     resolve,
 )
-from holdfast.network.backend import MOMENT, SECONDS, Obstacle, Presentation, Unseen, look
+from holdfast.network.backend import MOMENT, SECONDS, Obstacle, Presentation, Unseen, probe_backend
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import TooManyTests
 from holdfast.services.probing.acceptance import accept, needs_second_answer
 from holdfast.services.probing.advice import advise
 from holdfast.services.probing.offers import possible_offers
 from holdfast.services.probing.outcomes import Checked, Probed
-from holdfast.services.probing.tested_trust import Terms, read_https_endpoint
+from holdfast.services.probing.terms import Terms, read_https_endpoint
 from holdfast.services.probing.verdicts import (
     UNCLEAR,
     Verdict,
@@ -58,7 +58,7 @@ from holdfast.services.probing.verdicts import (
     judge_refusal,
     refined,
 )
-from holdfast.services.publishing.embedded_gateway import EmbeddedGateway, QuestionRefused
+from holdfast.services.publishing.embedded_gateway import EmbeddedGateway, ProbeRefused
 from holdfast.services.publishing.enforcement import Warming
 from holdfast.work.shares import Shares
 
@@ -128,16 +128,16 @@ class Probes:
             if isinstance(addresses, Unseen):
                 unknown = Verdict(False, Cause.DNS_FAILURE, addresses.text, "none")
                 return Probed(target, addresses, unknown, (), accept(unknown, None, addresses, terms))
-            asked = question(_new_name(), target, terms.trust, addresses, terms.client, self._limits)
-            looking = asyncio.ensure_future(self._look(addresses, target, asked.server_name))
+            probe = build_probe(_new_name(), target, terms.trust, addresses, terms.client, self._limits)
+            looking = asyncio.ensure_future(self._look(addresses, target, probe.server_name))
             try:
                 judge = partial(judge_connection, looking=looking, presents=terms.client is not None)
-                verdict = await self._ask_until(end, asked, judge)
+                verdict = await self._probe_until(end, probe, judge)
                 presented = await looking
                 without = None
                 if needs_second_answer(verdict, terms):
-                    rest = question(_new_name(), target, terms.without_upload, addresses, terms.client, self._limits)
-                    without = await self._ask_until(end, rest, judge)
+                    rest = build_probe(_new_name(), target, terms.without_upload, addresses, terms.client, self._limits)
+                    without = await self._probe_until(end, rest, judge)
             finally:
                 looking.cancel()
             verdict = await self._refine(end, verdict, presented, target, terms, addresses)
@@ -203,20 +203,20 @@ class Probes:
     async def _head(self, end: float, target: Endpoint, terms: Terms | None, addresses: Sequence[str]) -> int | Verdict:
         """Send one HEAD request and give its status, or why there is none until *end* (of the event loop's clock)."""
         trust, client = (terms.trust, terms.client) if terms else (None, None)
-        asked = question(_new_name(), target, trust, addresses, client, self._limits)
+        probe = build_probe(_new_name(), target, trust, addresses, client, self._limits)
         try:
             async with asyncio.timeout_at(end - MOMENT):
-                answer = await self._gateway.head(asked, parse_url(target.url).path or "/")
+                answer = await self._gateway.head(probe, parse_url(target.url).path or "/")
         except TimeoutError:
             return Verdict(False, Cause.TIMEOUT)
-        except (QuestionRefused, NoAnswer) as error:
+        except (ProbeRefused, NoAnswer) as error:
             return _unasked(error)
         if answer.status:
             return answer.status
         if verdict := judge_head(answer):
             return verdict
         # There was no connection, and only an answer to CONNECT says why.
-        return await self._ask_until(end, asked, partial(judge_refusal, presents=client is not None))
+        return await self._probe_until(end, probe, partial(judge_refusal, presents=client is not None))
 
     @asynccontextmanager
     async def _turn(self, who: Principal) -> AsyncIterator[None]:
@@ -240,7 +240,7 @@ class Probes:
             raise InvalidField("endpoint", message) from error
 
     async def _look(self, addresses: Sequence[str], target: Endpoint, server_name: str) -> Presentation | Unseen:
-        looking = partial(look, addresses, target.origin.port, server_name, self._seconds)
+        looking = partial(probe_backend, addresses, target.origin.port, server_name, self._seconds)
         return await self._in_thread(looking)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
@@ -262,8 +262,8 @@ class Probes:
             return verdict
         offer, asked_all = None, True
         for possible, trust in possible_offers(verdict.faults, presented.chain, terms, now):
-            asked = question(_new_name(), target, trust, addresses, terms.client, self._limits)
-            answer = await self._ask_until(end, asked, partial(judge_certificates, presents=presents))
+            probe = build_probe(_new_name(), target, trust, addresses, terms.client, self._limits)
+            answer = await self._probe_until(end, probe, partial(judge_certificates, presents=presents))
             if is_mended(answer, verdict.faults):
                 offer = possible
                 break
@@ -271,16 +271,18 @@ class Probes:
         advice = advise(verdict.faults, presented.chain, terms, offer, asked=asked_all)
         return replace(verdict, offer=offer, advice=advice)
 
-    async def _ask_until(self, end: float, asked: Question, judge: Callable[[Connection], Awaitable[T]]) -> T | Verdict:
+    async def _probe_until(
+        self, end: float, probe: ProbeResources, judge: Callable[[Connection], Awaitable[T]]
+    ) -> T | Verdict:
         try:
             async with asyncio.timeout_at(end):
-                return await self._gateway.ask(asked, judge)
-        except (QuestionRefused, NoAnswer, TimeoutError) as error:
+                return await self._gateway.probe(probe, judge)
+        except (ProbeRefused, NoAnswer, TimeoutError) as error:
             return _unasked(error)
 
 
 def _unasked(error: Exception) -> Verdict:
-    if isinstance(error, QuestionRefused):
+    if isinstance(error, ProbeRefused):
         return Verdict(False, cause_of(str(error)), str(error))
     return Verdict(False, None, str(error) or "The gateway did not answer in time.", "none")
 

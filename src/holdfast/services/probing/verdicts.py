@@ -12,7 +12,7 @@ from holdfast.certificates.findings.examination import Finding, examine_presente
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause, cause_of
 from holdfast.gateway.failures.explanations import Explanation, explain
-from holdfast.gateway.probing.asking import Answer, Connection, HeadAnswer
+from holdfast.gateway.probing.connection import Answer, Connection, HeadAnswer
 from holdfast.network.backend import MOMENT, Presentation, Unseen
 from holdfast.services.probing.faults import AFTER_THE_PATH, Fault, find_faults
 from holdfast.services.probing.offers import Offer

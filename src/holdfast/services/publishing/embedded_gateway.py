@@ -9,14 +9,20 @@ from pathlib import Path
 from typing import TypeVar
 
 from holdfast.gateway.discovery.cache import Cache, Gateway
-from holdfast.gateway.probing.asking import Connection, HeadAnswer, NoAnswer, ask_head, connection
-from holdfast.gateway.probing.resources import Question
+from holdfast.gateway.probing.connection import (
+    Connection,
+    HeadAnswer,
+    NoAnswer,
+    connect,
+    probe_head,
+)
+from holdfast.gateway.probing.resources import ProbeResources
 from holdfast.services.publishing.enforcement import FIRST_LOOK, LONGEST_LOOK, Warming
 
 T = TypeVar("T")
 
 
-class QuestionRefused(RuntimeError):
+class ProbeRefused(RuntimeError):
     """The gateway does not take what the question needs; the text is its own."""
 
 
@@ -33,62 +39,62 @@ class EmbeddedGateway:
         self._socket = socket
         self._warming = warming
 
-    async def ask(self, asked: Question, judge: Callable[[Connection], Awaitable[T]]) -> T:
+    async def probe(self, probe: ProbeResources, judge: Callable[[Connection], Awaitable[T]]) -> T:
         """
-        Let the gateway connect to the backend of *asked*, and give what *judge* makes of that.
+        Let the gateway connect to the backend of *probe*, and give what *judge* makes of that.
 
         Raises:
             NoAnswer: It cannot be asked.
             QuestionRefused: It does not take the question.
         """
-        async with self._given(asked), connection(self._socket, asked.cluster.name) as made:
-            return await judge(made)
+        async with self._provide(probe), connect(self._socket, probe.cluster.name) as connection:
+            return await judge(connection)
 
-    async def head(self, asked: Question, path: str) -> HeadAnswer:
+    async def head(self, probe: ProbeResources, path: str) -> HeadAnswer:
         """
-        Let the gateway send `HEAD` *path* to the backend of *asked*.
+        Let the gateway send `HEAD` *path* to the backend of *probe*.
 
         Raises:
             NoAnswer: It cannot be asked.
             QuestionRefused: It does not take the question.
         """
-        async with self._given(asked):
-            return await ask_head(self._socket, asked.cluster.name, asked.authority, path)
+        async with self._provide(probe):
+            return await probe_head(self._socket, probe.cluster.name, probe.authority, path)
 
     @asynccontextmanager
-    async def _given(self, asked: Question) -> AsyncIterator[None]:
-        self._cache.apply([*asked.secrets, asked.cluster])
+    async def _provide(self, probe: ProbeResources) -> AsyncIterator[None]:
+        self._cache.apply([*probe.secrets, probe.cluster])
         try:
-            await self._until_used(asked)
+            await self._until_used(probe)
             yield
         finally:
-            self._cache.apply([], asked.keys)
+            self._cache.apply([], probe.keys)
 
-    async def _until_used(self, asked: Question) -> None:
+    async def _until_used(self, probe: ProbeResources) -> None:
         """Wait until the gateway uses what the question needs."""
         observer = self._cache.observe()
         try:
-            while not self._acknowledged(asked):
-                self._raise_refusal(asked)
+            while not self._acknowledged(probe):
+                self._raise_refusal(probe)
                 await observer.wait()
                 observer.clear()
         finally:
             self._cache.stop_observing(observer)
         pause = FIRST_LOOK
-        while (warming := await self._warming()) is None or asked.cluster.name in warming:
-            self._raise_refusal(asked)
+        while (warming := await self._warming()) is None or probe.cluster.name in warming:
+            self._raise_refusal(probe)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_LOOK)
 
-    def _acknowledged(self, asked: Question) -> bool:
+    def _acknowledged(self, probe: ProbeResources) -> bool:
         if not self._gateways:
             raise NoAnswer("No gateway is connected.")
-        return any(gateway.has(asked.keys[0], asked.cluster.version) for gateway in self._gateways)
+        return any(gateway.has(probe.keys[0], probe.cluster.version) for gateway in self._gateways)
 
-    def _raise_refusal(self, asked: Question) -> None:
-        refused = (gateway.rejected.get(key) for gateway in self._gateways for key in asked.keys)
+    def _raise_refusal(self, probe: ProbeResources) -> None:
+        refused = (gateway.rejected.get(key) for gateway in self._gateways for key in probe.keys)
         if rejection := next(filter(None, refused), None):
-            raise QuestionRefused(rejection.message)
+            raise ProbeRefused(rejection.message)
 
     @property
     def _gateways(self) -> list[Gateway]:

@@ -20,7 +20,7 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
 from holdfast.services.trust import admission, removal
 from holdfast.services.trust.endpoints import refuse_foreign, refuse_insecure
-from holdfast.services.trust.opening import open_upload
+from holdfast.services.trust.uploads import open_upload
 from holdfast.services.versions import Expected, check_expected, tag_of_certificate
 from holdfast.store.catalog import apis
 from holdfast.store.database import Store

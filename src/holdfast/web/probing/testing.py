@@ -29,7 +29,7 @@ from holdfast.services.errors import (
 )
 from holdfast.services.probing.offers import why_not_imported
 from holdfast.services.probing.outcomes import Checked, Probed
-from holdfast.services.probing.tested_trust import UNCHANGED, Change, terms_to_call, terms_to_test
+from holdfast.services.probing.terms import UNCHANGED, Change, terms_to_call, terms_to_test
 from holdfast.services.runtime import Runtime
 from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, Visitor

@@ -13,8 +13,8 @@ from holdfast.certificates.certificate import read_certificate
 from holdfast.services.background import Background
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.apis import ApiDraft
-from holdfast.services.probing import observing
-from holdfast.services.probing.observing import AT_MOST, PATIENCE, Observing
+from holdfast.services.probing import rotation_probes
+from holdfast.services.probing.rotation_probes import AT_MOST, PATIENCE, RotationProbes
 from holdfast.services.trust import endpoint_certificates, rotation
 from issuing import issue
 from services.control_plane import advance, play
@@ -69,7 +69,7 @@ def test_every_backend_in_rotation_is_looked_at_and_what_it_uses_is_kept(store, 
     async def story():
         backends = Backends()
         backends.shown = {"one.test": one[0], "two.test": two[1]}
-        await Observing(store, backends.look, clock).look_once()
+        await RotationProbes(store, backends.look, clock).probe_once()
         return backends.asked
 
     asked = play(story())
@@ -83,7 +83,7 @@ def test_what_shows_nothing_has_had_its_turn_and_is_not_known(store, anna, clock
     rotate(anna, "a.test")
 
     async def story():
-        await Observing(store, Backends().look, clock).look_once()
+        await RotationProbes(store, Backends().look, clock).probe_once()
 
     play(story())
     entry = endpoint_certificates.get_certificate(store, anna, "a.test")
@@ -91,15 +91,15 @@ def test_what_shows_nothing_has_had_its_turn_and_is_not_known(store, anna, clock
 
 
 def test_more_than_one_round_holds_are_looked_at_in_turn(store, anna, clock, rotate, monkeypatch):
-    monkeypatch.setattr(observing, "AT_MOST", 2)
+    monkeypatch.setattr(rotation_probes, "AT_MOST", 2)
     for name in "abc":
         rotate(anna, f"{name}.test")
 
     async def story():
         backends = Backends()
-        looking = Observing(store, backends.look, clock)
+        looking = RotationProbes(store, backends.look, clock)
         for _ in range(3):
-            await looking.look_once()
+            await looking.probe_once()
             clock.advance(minutes=1)
         return [host for _, host in backends.asked]
 
@@ -117,7 +117,7 @@ def test_a_look_that_fails_does_not_hinder_the_others(store, anna, clock, rotate
         backends = Backends()
         backends.shown = {"bad.test": OSError("no route"), "good.test": good[1]}
         with capture_logs() as logs:
-            await Observing(store, backends.look, clock).look_once()
+            await RotationProbes(store, backends.look, clock).probe_once()
         return logs
 
     assert [entry["event"] for entry in play(story())] == ["looking at a backend failed"]
@@ -137,7 +137,7 @@ def test_a_backend_that_never_answers_is_given_up(store, anna, clock, rotate, se
             await asyncio.Event().wait()
 
         with capture_logs():
-            running = asyncio.create_task(Observing(store, look, clock).look_once())
+            running = asyncio.create_task(RotationProbes(store, look, clock).probe_once())
             await asked.wait()
             advance(PATIENCE)
             await running
@@ -155,7 +155,7 @@ def test_what_was_changed_while_it_was_looked_at_is_not_written(store, anna, clo
         return [read(new)]
 
     async def story():
-        await Observing(store, look, clock).look_once()
+        await RotationProbes(store, look, clock).probe_once()
 
     play(story())
     assert seen(anna, "a.test") is None
@@ -166,7 +166,7 @@ def test_it_looks_again_and_again_until_it_is_stopped(store, anna, clock, rotate
 
     async def story():
         backends = Backends()
-        looking = Observing(store, backends.look, clock, every=0.001)
+        looking = RotationProbes(store, backends.look, clock, every=0.001)
         async with Background() as background, asyncio.timeout(10):
             background.start("observation", looking.follow)
             while len(backends.asked) < 3:
@@ -182,11 +182,11 @@ def test_a_round_that_fails_is_not_the_last(store, anna, clock, rotate, monkeypa
 
     async def story():
         backends = Backends()
-        looking = Observing(store, backends.look, clock, every=0.001)
+        looking = RotationProbes(store, backends.look, clock, every=0.001)
         failures = [OSError("disk")]
-        due = observing._due  # noqa: SLF001 - what fails is the database, which tests cannot break for a moment
+        due = rotation_probes._due  # noqa: SLF001 - what fails is the database, which tests cannot break for a moment
         monkeypatch.setattr(
-            observing, "_due", lambda store, **which: due(store, **which) if not failures else _fail(failures)
+            rotation_probes, "_due", lambda store, **which: due(store, **which) if not failures else _fail(failures)
         )
         async with Background() as background:
             background.start("observation", looking.follow)
@@ -221,7 +221,7 @@ def test_a_real_backend_is_seen_to_change_over(store, anna, clock, rotate, seen)
             found = []
             for presented in (old, new):
                 backend.present(presented)
-                await Observing(store, look, clock).look_once()
+                await RotationProbes(store, look, clock).probe_once()
                 found.append(seen(anna, "127.0.0.1"))
             return found
 

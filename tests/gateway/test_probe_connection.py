@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from holdfast.gateway.probing.asking import (
+from holdfast.gateway.probing.connection import (
     MAX_REASON,
     MAX_REPLY,
     Answer,
     HeadAnswer,
     NoAnswer,
-    ask_head,
-    connection,
+    connect,
+    probe_head,
 )
 
 
@@ -29,7 +29,7 @@ def ask(directory, reply: bytes, *, end: bool = True) -> tuple[Answer, bool, byt
 
     async def story() -> tuple[Answer, bool]:
         server = await asyncio.start_unix_server(serve, directory / "probe")
-        async with server, connection(directory / "probe", "probe/1") as made:
+        async with server, connect(directory / "probe", "probe/1") as made:
             return made.answer, await made.ends_within(0.05)
 
     answer, ended = asyncio.run(story())
@@ -89,7 +89,7 @@ def test_what_cannot_be_read_is_no_answer(tmp_path, reply):
 
 def test_nobody_gives_no_answer(tmp_path):
     async def story() -> None:
-        async with connection(tmp_path / "nobody", "probe/1"):
+        async with connect(tmp_path / "nobody", "probe/1"):
             pass
 
     with pytest.raises(NoAnswer, match="No such file"):
@@ -108,7 +108,7 @@ def head(directory, said: bytes) -> tuple[HeadAnswer, bytes]:
 
     async def story() -> HeadAnswer:
         async with await asyncio.start_unix_server(serve, directory / "probe"):
-            return await ask_head(directory / "probe", "probe/1", "backend.test", "/base")
+            return await probe_head(directory / "probe", "probe/1", "backend.test", "/base")
 
     return asyncio.run(story()), asked
 

@@ -16,10 +16,10 @@ from holdfast.gateway.failures.causes import Cause
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog.http1_fallback import connection_to
 from holdfast.services.errors import Conflict, TooManyTests
-from holdfast.services.failures.examination import Examination, examine_backend
+from holdfast.services.failures.backend_probe import BackendProbe, record_probe
 from holdfast.services.failures.failures import FailedCall, Failures
 from holdfast.services.probing.probes import Probes
-from holdfast.services.probing.tested_trust import terms_to_test
+from holdfast.services.probing.terms import terms_to_test
 from holdfast.store.catalog import apis
 from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
@@ -54,7 +54,7 @@ _MAY_REJECT_HTTP2 = {
 }
 
 
-class Examining:
+class FailureProbes:
     """Tests each backend that fails, at most every 30 seconds. Lives on one event loop."""
 
     def __init__(
@@ -103,11 +103,11 @@ class Examining:
                 log.exception("examining failed", organization=organization, api=api_id)
             else:
                 if examined:
-                    self._failures.examined(organization, api_id, environment, examined, began)
+                    self._failures.keep_probe(organization, api_id, environment, examined, began)
 
     async def _examine(
         self, organization: str, api_id: str, environment: Environment, told: Cause
-    ) -> Examination | None:
+    ) -> BackendProbe | None:
         who = Principal(organization, "holdfast")
         url = await asyncio.to_thread(self._endpoint, organization, api_id, environment)
         if url is None:
@@ -118,7 +118,7 @@ class Examining:
             connection = await asyncio.to_thread(connection_to, self._store, who, url)
             if connection.protocol is Protocol.AUTO:
                 await self._probes.check(who, url, terms, connection)
-        return examine_backend(probed, self._now())
+        return record_probe(probed, self._now())
 
     def _endpoint(self, organization: str, api_id: str, environment: Environment) -> str | None:
         with self._store.read() as session:

@@ -8,12 +8,19 @@ from datetime import datetime
 
 import structlog
 
+from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Generation
 from holdfast.certificates.certificate import Certificate
+from holdfast.network.backend import Presentation
+from holdfast.services.access.principal import Principal
 from holdfast.services.background import wake_on_write
+from holdfast.services.errors import Conflict, TooManyTests
+from holdfast.services.probing.probes import Probes
+from holdfast.services.probing.terms import terms_to_test
 from holdfast.services.trust.rotation import observe, uses
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreBusy
+from holdfast.store.sealing import Sealing
 from holdfast.store.trust import endpoint_certificates
 
 log = structlog.get_logger()
@@ -23,27 +30,27 @@ AT_ONCE = 10
 PATIENCE = 15.0  # seconds for one look
 SETTLED = 0.5  # seconds after a change until gateways have followed
 
-Look = Callable[[str, str], Awaitable[Sequence[Certificate] | None]]
+Probe = Callable[[str, str], Awaitable[Sequence[Certificate] | None]]
 
 
-class Observing:
+class RotationProbes:
     """Looks at the backends of all aliases that have previous certificates. Lives on one event loop."""
 
-    def __init__(self, store: Store, look: Look, now: Callable[[], datetime], every: float = EVERY) -> None:
+    def __init__(self, store: Store, probe: Probe, now: Callable[[], datetime], every: float = EVERY) -> None:
         """
-        *look* is asked for the chain that the backend of an endpoint presents, by organization and URL.
+        *probe* is asked for the chain that the backend of an endpoint presents, by organization and URL.
 
         The backend's own certificate is the first; None when it shows nothing. It should bound its time itself.
         """
         self._store = store
-        self._look = look
+        self._probe = probe
         self._now = now
         self._every = every
         self._places = asyncio.Semaphore(AT_ONCE)
         self._wake = wake_on_write(store)
         self._next = 0.0  # of the loop's clock: when all have their turn again
 
-    async def look_once(self, *, unseen: bool = False) -> None:
+    async def probe_once(self, *, unseen: bool = False) -> None:
         """Look at the backends whose turn it is, or only at those *unseen* so far, and write down what they use."""
         due = await asyncio.to_thread(_due, self._store, unseen=unseen)
         await asyncio.gather(*(self._observe(organization, entry_id) for organization, entry_id in due))
@@ -52,7 +59,7 @@ class Observing:
         """Look now, again and again, and soon after each change, until cancelled."""
         woken = False
         while True:
-            await self.look_once(unseen=woken)
+            await self.probe_once(unseen=woken)
             woken = await self._wait()
 
     async def _wait(self) -> bool:
@@ -91,7 +98,7 @@ class Observing:
     async def _chain(self, entry: EndpointCertificate) -> Sequence[Certificate] | None:
         try:
             async with asyncio.timeout(PATIENCE):
-                return await self._look(entry.organization, entry.endpoint)
+                return await self._probe(entry.organization, entry.endpoint)
         except Exception:
             # What cannot be looked at has had its turn all the same.
             log.exception("looking at a backend failed", organization=entry.organization, endpoint=entry.endpoint)
@@ -106,3 +113,24 @@ def _due(store: Store, *, unseen: bool) -> list[tuple[str, str]]:
 def _read(store: Store, organization: str, entry_id: str) -> EndpointCertificate | None:
     with store.read() as session:
         return endpoint_certificates.with_id(session, organization, entry_id)
+
+
+async def fetch_accepted_chain(
+    store: Store, sealing: Sealing, probes: Probes, now: Callable[[], datetime], organization: str, endpoint: str
+) -> Sequence[Certificate] | None:
+    """
+    Give the chain that the backend of *endpoint* presents, its own certificate first, if the gateway accepts it.
+
+    None when it does not, cannot be asked, or saw another certificate than the one that was looked at.
+    """
+    who = Principal(organization, "holdfast")
+    try:
+        terms = await asyncio.to_thread(terms_to_test, store, sealing, who, endpoint, now())
+        probed = await probes.probe(who, endpoint, terms)
+    except (Conflict, InvalidField, TooManyTests) as error:
+        log.info("backend cannot be observed", organization=organization, endpoint=endpoint, reason=str(error))
+        return None
+    seen, verdict = probed.presented, probed.verdict
+    if not verdict.accepted or not isinstance(seen, Presentation) or not seen.chain:
+        return None
+    return seen.chain if seen.chain[0].fingerprint == verdict.fingerprint else None

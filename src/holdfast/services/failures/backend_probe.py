@@ -20,7 +20,7 @@ _CLIENT_CAUSES = {Cause.CLIENT_CERTIFICATE_REQUIRED, Cause.CLIENT_CERTIFICATE_RE
 
 
 @dataclass(frozen=True, slots=True)
-class Examination:
+class BackendProbe:
     """What a test of a failing backend showed, and the gateway's verdict in it."""
 
     at: datetime  # aware, UTC
@@ -49,10 +49,10 @@ class Examination:
         return bool(self.verdict.faults) and told is self.verdict.told
 
 
-def examine_backend(probed: Probed, now: datetime) -> Examination:
+def record_probe(probed: Probed, now: datetime) -> BackendProbe:
     """Keep what a backend presented in a test, and the verdict."""
     seen = probed.presented
     if not isinstance(seen, Presentation):
-        return Examination(now, (), probed.verdict)
+        return BackendProbe(now, (), probed.verdict)
     readable = tuple(certificate for certificate, _ in seen.presented.with_roles)
-    return Examination(now, readable, probed.verdict, seen.presented.unreadable)
+    return BackendProbe(now, readable, probed.verdict, seen.presented.unreadable)

@@ -49,7 +49,7 @@ class ListenerState:
     is_retried: bool = False
 
 
-class Listening:
+class Listeners:
     """Follows what all connected gateways make of each listener. Lives on one event loop."""
 
     def __init__(self, cache: Cache, listeners: Iterable[GatewayListener]) -> None:

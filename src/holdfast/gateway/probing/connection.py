@@ -73,7 +73,7 @@ class Connection:
 
 
 @asynccontextmanager
-async def connection(socket: Path, cluster: str) -> AsyncIterator[Connection]:
+async def connect(socket: Path, cluster: str) -> AsyncIterator[Connection]:
     """
     Let the gateway connect to the backend of *cluster* until the block ends.
 
@@ -98,7 +98,7 @@ async def connection(socket: Path, cluster: str) -> AsyncIterator[Connection]:
             await writer.wait_closed()
 
 
-async def ask_head(socket: Path, cluster: str, authority: str, path: str) -> HeadAnswer:
+async def probe_head(socket: Path, cluster: str, authority: str, path: str) -> HeadAnswer:
     """
     Let the gateway send `HEAD` *path* to the backend of *cluster*, without credentials, as it sends traffic.
 

@@ -21,7 +21,7 @@ from holdfast.services.access.principal import Principal
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.identities.unsealing import identity_of
 from holdfast.services.trust import admission
-from holdfast.services.trust.opening import open_upload
+from holdfast.services.trust.uploads import open_upload
 from holdfast.store.database import Store
 from holdfast.store.sealing import CannotUnseal, Sealing, UnusableSealingKey
 from holdfast.store.trust import endpoint_certificates, trust_settings
