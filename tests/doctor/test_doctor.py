@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.apis.identities.gateway_identity import ClientCertificate
+from holdfast.apis.identities.gateway_identity import GatewayIdentity
 from holdfast.apis.trust.trust_settings import TrustException, TrustSettings
 from holdfast.doctor import examine
 from holdfast.server.admin_password import PASSWORD_FILE
@@ -213,7 +213,7 @@ def test_a_sealing_key_that_opens_nothing_is_noticed(data, kept, unwell):
     row = str(uuid.uuid4())
     sealed = Sealing(KeyFile(data / KEY_FILE).read).seal(b"key", "default", row)
     chain = (read(issue("gateway", end=5 * DAY)),)
-    entry = ClientCertificate(
+    entry = GatewayIdentity(
         id=row,
         organization="default",
         origin=ORIGIN,

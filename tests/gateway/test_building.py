@@ -4,11 +4,11 @@ import pytest
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.catalog.lifecycle import State
-from holdfast.apis.identities.gateway_identity import ClientIdentity
+from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import trust_set
 from holdfast.gateway.resources.apis import build_api
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
-from holdfast.gateway.resources.tls import presents_client_certificate
+from holdfast.gateway.resources.tls import presents_identity
 from issuing import issue
 from store.values import make_api, read
 
@@ -76,7 +76,7 @@ def test_two_organizations_have_nothing_in_common_but_equal_secrets():
 
 def test_a_client_certificate_goes_to_its_origin_alone_by_reference():
     own = issue(common_name="gateway")
-    identity = ClientIdentity("id", (read(own),), own.key_pem.decode())
+    identity = UnsealedIdentity("id", (read(own),), own.key_pem.decode())
     api = make_api(production="https://a.test", sandbox="https://b.test")
     trust = {endpoint.origin: trust_set((), endpoint.origin.reference) for endpoint in api.endpoints}
     built = build_api(api, trust, {api.production.origin: identity})
@@ -85,7 +85,7 @@ def test_a_client_certificate_goes_to_its_origin_alone_by_reference():
     assert "PRIVATE" not in repr(built)
     for cluster in built.clusters:
         assert b"PRIVATE KEY" not in cluster.body
-        assert presents_client_certificate(cluster) == ("/production" in cluster.name)
+        assert presents_identity(cluster) == ("/production" in cluster.name)
         assert (secret.name.encode() in cluster.body) == ("/production" in cluster.name)
     assert {origin for origin, keys in built.by_origin.items() if (SECRET, secret.name) in keys} == {"https://a.test"}
 
@@ -93,7 +93,7 @@ def test_a_client_certificate_goes_to_its_origin_alone_by_reference():
 def test_an_http_endpoint_is_presented_nothing():
     own = issue(common_name="gateway")
     api = make_api(production="http://a.test")
-    identity = ClientIdentity("id", (read(own),), own.key_pem.decode())
+    identity = UnsealedIdentity("id", (read(own),), own.key_pem.decode())
     built = build_api(api, {}, {api.production.origin: identity})
     assert built.secrets == ()
-    assert not any(map(presents_client_certificate, built.clusters))
+    assert not any(map(presents_identity, built.clusters))

@@ -131,7 +131,7 @@ def test_each_text_has_its_code(reason, cause):
 def test_what_is_said_to_no_client_certificate_and_to_a_wrong_one_depends_on_whether_there_is_one(alert):
     reason = f"{TLS}268436496:{ROUTINES}{alert}:TLS_error_end"
     assert cause_of(reason) is Cause.CLIENT_CERTIFICATE_REQUIRED
-    assert cause_of(reason, client_certificate=True) is Cause.CLIENT_CERTIFICATE_REJECTED
+    assert cause_of(reason, presents_identity=True) is Cause.CLIENT_CERTIFICATE_REJECTED
 
 
 def test_flags_decide_where_envoy_gives_no_reason():

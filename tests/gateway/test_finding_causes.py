@@ -16,7 +16,7 @@ def seen(details: str = "", flags: str = "", status: int = 503, **numbers: int) 
 
 
 def cause(evidence: Evidence, header_kib: int = 1) -> Cause:
-    return find_cause(evidence, header_kib, client_certificate=False)
+    return find_cause(evidence, header_kib, presents_identity=False)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 from disk_space import largest_file
 from holdfast import cli
-from holdfast.apis.identities.gateway_identity import ClientCertificate
+from holdfast.apis.identities.gateway_identity import GatewayIdentity
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server import backups, local
 from holdfast.server.directories import DATABASE_FILE, data_directory, database_in
@@ -326,7 +326,7 @@ def sealed(data):
     sealing = open_sealing(Settings(data=data), data)
     issued, row = issue("gateway.test"), "row"
     key = sealing.seal(issued.key_pem, "default", row)
-    entry = ClientCertificate(row, "default", ORIGIN, ORIGIN, (read(issued),), key, None, NOW, NOW)
+    entry = GatewayIdentity(row, "default", ORIGIN, ORIGIN, (read(issued),), key, None, NOW, NOW)
     store = Store(data / DATABASE_FILE)
     with store.write() as session:
         gateway_identities.save(session, entry)

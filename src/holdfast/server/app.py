@@ -21,7 +21,7 @@ from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.process.envoy import EnvoyProcess, find_envoy
 from holdfast.gateway.resources.backend_limits import BackendLimits
 from holdfast.gateway.resources.resource import CLUSTER
-from holdfast.gateway.resources.tls import presents_client_certificate
+from holdfast.gateway.resources.tls import presents_identity
 from holdfast.network.addresses import Network
 from holdfast.network.forwarded import ForwardedClient
 from holdfast.network.sockets import CannotStart, listening, url_of
@@ -156,7 +156,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
         cache = Cache()
         process = EnvoyProcess(envoy, EMBEDDED, sockets, data / ENVOY_LOG, limits.gateway)
         to_backends = backend_limits(settings)
-        failures = Failures(cache.tell_observers_soon, partial(_presents_client_certificate, cache), to_backends)
+        failures = Failures(cache.tell_observers_soon, partial(_presents_identity, cache), to_backends)
         enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
         distributor = Distributor(
             store,
@@ -264,6 +264,6 @@ def _degraded(presented: Sequence[CertificateFiles[Any]]) -> list[str]:
     return [f"{each.whose} certificate" for each in presented if each.presented(utc_now()).problem]
 
 
-def _presents_client_certificate(cache: Cache, cluster: str) -> bool:
+def _presents_identity(cache: Cache, cluster: str) -> bool:
     found = cache.get(CLUSTER, cluster)
-    return found is not None and presents_client_certificate(found)
+    return found is not None and presents_identity(found)

@@ -17,9 +17,9 @@ from holdfast.store.tables import (
     ApiRow,
     CallerCertificateRow,
     CertificateRow,
-    ClientCertificateRow,
-    ClientChainRow,
     EndpointCertificateRow,
+    GatewayIdentityRow,
+    IdentityChainRow,
     TrustSettingsRow,
 )
 
@@ -39,7 +39,7 @@ def looking_at(path: Path) -> Iterator[Session]:
 
 def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
     """Each sealed key: its organization, the id of its row, the origin, and what was sealed."""
-    table = ClientCertificateRow
+    table = GatewayIdentityRow
     for column in (table.sealed_key, table.request_sealed_key):
         query = select(table.organization_id, table.id, table.origin, column).where(column.is_not(None))
         for row in session.execute(query.execution_options(yield_per=_AT_ONCE)):
@@ -57,10 +57,10 @@ def trusted_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
 
 def presented_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
     """The first certificate of each chain that gateways present: organization, origin, DER."""
-    table = ClientCertificateRow
-    query = select(table.organization_id, table.origin, ClientChainRow.der)
-    query = query.join(ClientChainRow, ClientChainRow.client_certificate_id == table.id)
-    for row in session.execute(query.where(ClientChainRow.position == 0).execution_options(yield_per=_AT_ONCE)):
+    table = GatewayIdentityRow
+    query = select(table.organization_id, table.origin, IdentityChainRow.der)
+    query = query.join(IdentityChainRow, IdentityChainRow.client_certificate_id == table.id)
+    for row in session.execute(query.where(IdentityChainRow.position == 0).execution_options(yield_per=_AT_ONCE)):
         yield row[0], row[1], row[2]
 
 

@@ -281,7 +281,7 @@ class RevocationListRow(Table):
     )
 
 
-class ClientCertificateRow(Table):
+class GatewayIdentityRow(Table):
     """What gateways present to the backends of an origin; keys are sealed."""
 
     __tablename__ = "client_certificate"
@@ -295,14 +295,14 @@ class ClientCertificateRow(Table):
     request_made_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
-    chain: Mapped[list["ClientChainRow"]] = relationship(
-        order_by="ClientChainRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
+    chain: Mapped[list["IdentityChainRow"]] = relationship(
+        order_by="IdentityChainRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
     )
     __table_args__ = (UniqueConstraint("organization_id", "origin"),)
 
 
-class ClientChainRow(Table):
-    """One X.509 certificate of a client certificate's chain, the gateway's own first."""
+class IdentityChainRow(Table):
+    """One X.509 certificate of a gateway identity's chain, the gateway's own first."""
 
     __tablename__ = "client_chain"
     client_certificate_id: Mapped[str] = mapped_column(

@@ -21,8 +21,8 @@ _TARGETS: dict[Action, tuple[Permission, str, str]] = {
         "endpoints?certificates",
     ),
     Action.CHANGE_ENDPOINT: (Permission.CHANGE_APIS, "Change the endpoint", "endpoints"),
-    Action.ADD_CLIENT_CERTIFICATE: (
-        Permission.MANAGE_CLIENT_CERTIFICATES,
+    Action.ADD_GATEWAY_IDENTITY: (
+        Permission.MANAGE_GATEWAY_IDENTITIES,
         "Add a client certificate",
         "client-certificate/import?endpoint={endpoint}",
     ),

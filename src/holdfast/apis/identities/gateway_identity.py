@@ -1,5 +1,5 @@
 """
-A client certificate as a value: what gateways present to the backends of an origin, and what a request for one may say.
+A gateway identity as a value: what gateways present to the backends of an origin, and what a request for one may say.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ class PendingRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientCertificate:
+class GatewayIdentity:
     """What an origin's backends are shown; without a chain, nothing yet, and only *pending* is there."""
 
     id: str
@@ -49,8 +49,8 @@ class ClientCertificate:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientIdentity:
-    """A client certificate with its key open, for the gateways alone."""
+class UnsealedIdentity:
+    """A gateway identity with its key open, for the gateways alone."""
 
     id: str
     chain: tuple[Certificate, ...]

@@ -150,20 +150,20 @@ _ABOUT_CLIENT_CERTIFICATE = re.compile(r"alert (handshake failure|bad certificat
 
 @lru_cache(maxsize=1024)
 def cause_of(
-    reason: str, *, timed_out: bool = False, without_host: bool = False, client_certificate: bool = False
+    reason: str, *, timed_out: bool = False, without_host: bool = False, presents_identity: bool = False
 ) -> Cause:
     """
     Find the code for Envoy's *reason* why a connection failed.
 
     *timed_out* and *without_host* are what else it says (flags UT, SI; UH, DF), for when it gives no reason;
-    *client_certificate* says whether the gateway has one for this backend.
+    *presents_identity* says whether the gateway has one for this backend.
     """
     text = _plain(reason)
     for pattern, cause in _TEXTS:
         if pattern.search(text):
             return cause
     if _ABOUT_CLIENT_CERTIFICATE.search(text):
-        return Cause.CLIENT_CERTIFICATE_REJECTED if client_certificate else Cause.CLIENT_CERTIFICATE_REQUIRED
+        return Cause.CLIENT_CERTIFICATE_REJECTED if presents_identity else Cause.CLIENT_CERTIFICATE_REQUIRED
     if without_host:
         return Cause.DNS_FAILURE
     return Cause.TIMEOUT if timed_out else Cause.OTHER

@@ -20,7 +20,7 @@ class Action(StrEnum):
     IMPORT_CERTIFICATE = "import_certificate"  # fetched from the endpoint
     REPLACE_CERTIFICATE = "replace_certificate"
     CHANGE_ENDPOINT = "change_endpoint"
-    ADD_CLIENT_CERTIFICATE = "add_client_certificate"
+    ADD_GATEWAY_IDENTITY = "add_client_certificate"
     CHANGE_TRUST_SETTINGS = "change_trust_settings"
     TEST_ENDPOINT = "test_endpoint"
 
@@ -132,12 +132,12 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     Cause.CLIENT_CERTIFICATE_REQUIRED: Explanation(
         "The backend asks the gateway for a client certificate, and the gateway has none for this endpoint.",
         "Add the client certificate that the backend's operator gave you.",
-        Action.ADD_CLIENT_CERTIFICATE,
+        Action.ADD_GATEWAY_IDENTITY,
     ),
     Cause.CLIENT_CERTIFICATE_REJECTED: Explanation(
         "The backend does not accept the gateway's client certificate.",
         "Ask the backend's operator which client certificates are accepted, and add one of them.",
-        Action.ADD_CLIENT_CERTIFICATE,
+        Action.ADD_GATEWAY_IDENTITY,
     ),
     Cause.NOT_TLS: Explanation(
         "The backend does not speak TLS on this port.",

@@ -38,11 +38,11 @@ _REJECTED = {
 }
 
 
-def find_cause(seen: Evidence, header_kib: int, *, client_certificate: bool) -> Cause:
+def find_cause(seen: Evidence, header_kib: int, *, presents_identity: bool) -> Cause:
     """
     Find the code for a failed request; *header_kib* is the limit of a response's header in KiB.
 
-    *client_certificate* says whether the gateway has one for this backend.
+    *presents_identity* says whether the gateway has one for this backend.
     """
     if seen.challenged:
         return Cause.CONNECTION_AUTHENTICATION
@@ -52,7 +52,7 @@ def find_cause(seen: Evidence, header_kib: int, *, client_certificate: bool) -> 
         seen.reason,
         timed_out=bool(seen.flags & TIMEOUT_FLAGS) or seen.reset == "connection_timeout",
         without_host=bool(seen.flags & {"UH", "DF"}),
-        client_certificate=client_certificate,
+        presents_identity=presents_identity,
     )
     return (_http_cause(seen, header_kib) or connecting) if connecting is Cause.OTHER else connecting
 

@@ -41,17 +41,17 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import BoolValue
 
 from holdfast.apis.catalog.endpoint import Endpoint
-from holdfast.apis.identities.gateway_identity import ClientIdentity
+from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.discovery.cache import ResourceKey
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.clusters import clusters
 from holdfast.gateway.resources.local_replies import SLOW_CONNECTION, cel
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource, make_resource
-from holdfast.gateway.resources.tls import client_secret, secret
+from holdfast.gateway.resources.tls import identity_secret, secret
 
 LISTENER_NAME = "probe"
-CLIENT_SUFFIX = "/client"
+IDENTITY_SUFFIX = "/client"
 CLUSTER_HEADER = "x-holdfast-probe"  # names the cluster that a question is about
 SEEN_HEADERS = {
     "x-holdfast-tls-version": "%UPSTREAM_TLS_VERSION%",
@@ -88,16 +88,16 @@ def build_probe(
     endpoint: Endpoint,
     trust: TrustSet | None,
     addresses: Sequence[str],
-    client: ClientIdentity | None = None,
+    identity: UnsealedIdentity | None = None,
     limits: BackendLimits = DEFAULT_LIMITS,
 ) -> ProbeResources:
     """
-    Ask about *endpoint* at *addresses*, tried in their order, with *trust* (None for http alone), presenting *client*.
+    Ask about *endpoint* at *addresses*, tried in their order, with *trust* (None for http only), presenting *identity*.
 
     *name* is that of cluster and secret. Both are those of traffic word for word, but for their names and for where the
     addresses come from.
     """
-    cluster = Cluster.FromString(clusters(name, endpoint, trust, client, limits)[0].body)
+    cluster = Cluster.FromString(clusters(name, endpoint, trust, identity, limits)[0].body)
     cluster.name = cluster.load_assignment.cluster_name = name
     cluster.type = Cluster.STATIC
     cluster.ClearField("dns_lookup_family")
@@ -112,8 +112,8 @@ def build_probe(
     if trust:
         server_name = _with_own_secrets(cluster, name).sni
         secrets.append(_renamed(secret(trust), name))
-    if client:
-        secrets.append(_renamed(client_secret(client), name + CLIENT_SUFFIX))
+    if identity:
+        secrets.append(_renamed(identity_secret(identity), name + IDENTITY_SUFFIX))
     return ProbeResources(make_resource(CLUSTER, name, cluster), tuple(secrets), endpoint.origin.authority, server_name)
 
 
@@ -125,7 +125,7 @@ def _with_own_secrets(cluster: Cluster, name: str) -> UpstreamTlsContext:
     if combined.validation_context_sds_secret_config.name:
         combined.validation_context_sds_secret_config.name = name
     for presented in context.common_tls_context.tls_certificate_sds_secret_configs:
-        presented.name = name + CLIENT_SUFFIX
+        presented.name = name + IDENTITY_SUFFIX
     cluster.transport_socket.typed_config.Pack(context)
     return context
 

@@ -1,5 +1,5 @@
 """
-An API, its trust sets, client certificates and callers -> everything that a gateway needs for it. Pure.
+An API, its trust sets, gateway identities and callers -> everything that a gateway needs for it. Pure.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,15 +10,15 @@ from envoy.config.route.v3.route_components_pb2 import Route
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment, Origin
-from holdfast.apis.identities.gateway_identity import ClientIdentity
+from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.clusters import clusters
 from holdfast.gateway.resources.resource import ROUTES, Resource
 from holdfast.gateway.resources.routes import cluster_name, routes_of, scope_name, scope_of
-from holdfast.gateway.resources.tls import client_secret, secret
+from holdfast.gateway.resources.tls import identity_secret, secret
 
-NOBODY: Mapping[Origin, ClientIdentity] = MappingProxyType({})
+NO_IDENTITIES: Mapping[Origin, UnsealedIdentity] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,14 @@ class ApiResources:
 def build_api(
     api: Api,
     trust: Mapping[Origin, TrustSet],
-    clients: Mapping[Origin, ClientIdentity] = NOBODY,
+    identities: Mapping[Origin, UnsealedIdentity] = NO_IDENTITIES,
     callers: Collection[str] = (),
     limits: BackendLimits = DEFAULT_LIMITS,
 ) -> ApiResources:
     """
     Make the resources of *api*.
 
-    *trust* has a trust set for each of its https origins, *clients* what is presented to those that ask for it;
+    *trust* has a trust set for each of its https origins, *identities* what is presented to those that ask for it;
     *callers* are the fingerprints of the certificates that its callers may present, where it requires any.
     """
     made: list[Resource] = []
@@ -59,18 +59,18 @@ def build_api(
         if endpoint is None or not api.state.is_served:
             continue
         origin = endpoint.origin
-        client = clients.get(origin) if origin.is_secure else None
+        identity = identities.get(origin) if origin.is_secure else None
         name = cluster_name(api.organization, api.id, environment)
-        own = clusters(name, endpoint, trust.get(origin), client, limits)
+        own = clusters(name, endpoint, trust.get(origin), identity, limits)
         made += own
         if origin.is_secure and trust[origin].unverified_until is None:
             anchors = secret(trust[origin])
             secrets[anchors.name] = anchors
             own = [*own, anchors]
-        if client:
-            identity = client_secret(client)
-            secrets[identity.name] = identity
-            own = [*own, identity]
+        if identity:
+            key_secret = identity_secret(identity)
+            secrets[key_secret.name] = key_secret
+            own = [*own, key_secret]
         keys = frozenset((resource.type_url, resource.name) for resource in own)
         by_origin[str(origin)] = by_origin.get(str(origin), frozenset()) | keys
     routes = {environment: routes_of(api, environment, callers) for environment in ENVIRONMENTS}

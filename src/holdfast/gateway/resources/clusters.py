@@ -20,7 +20,7 @@ from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value, UInt64Value
 
 from holdfast.apis.catalog.connection_settings import Protocol
 from holdfast.apis.catalog.endpoint import Endpoint
-from holdfast.apis.identities.gateway_identity import ClientIdentity
+from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.resource import CLUSTER, Resource, make_resource
@@ -50,11 +50,11 @@ def clusters(
     name: str,
     endpoint: Endpoint,
     trust: TrustSet | None,
-    client: ClientIdentity | None = None,
+    identity: UnsealedIdentity | None = None,
     limits: BackendLimits = DEFAULT_LIMITS,
 ) -> list[Resource]:
     """
-    Make the clusters of one endpoint; *trust* is there exactly when the endpoint is https, *client* only then.
+    Make the clusters of one endpoint; *trust* is there exactly when the endpoint is https, *identity* only then.
 
     Upgrades get a cluster of their own: websockets that stay open take nothing from the requests that a backend may
     have open, and they pass by HTTP/1.1 alone, where other requests may go by HTTP/2. Only where each caller has
@@ -63,9 +63,9 @@ def clusters(
     if endpoint.origin.is_secure != (trust is not None):
         raise ValueError(f"{endpoint.url}: an https endpoint needs a trust set, an http endpoint has none")
     protocol, upgrades = protocol_of(endpoint), upgrade_cluster_name(name, endpoint)
-    made = [_cluster(name, endpoint, trust, client, limits, limits.requests, protocol)]
+    made = [_cluster(name, endpoint, trust, identity, limits, limits.requests, protocol)]
     if upgrades != name:
-        made.append(_cluster(upgrades, endpoint, trust, client, limits, limits.websockets, Protocol.HTTP1))
+        made.append(_cluster(upgrades, endpoint, trust, identity, limits, limits.websockets, Protocol.HTTP1))
     return made
 
 
@@ -88,7 +88,7 @@ def _cluster(
     name: str,
     endpoint: Endpoint,
     trust: TrustSet | None,
-    client: ClientIdentity | None,
+    identity: UnsealedIdentity | None,
     limits: BackendLimits,
     requests: int,
     protocol: Protocol,
@@ -106,7 +106,7 @@ def _cluster(
         _resolve_by_dns(cluster)
     cluster.typed_extension_protocol_options[_OPTIONS].Pack(_options(limits, protocol))
     if trust is not None:
-        cluster.transport_socket.CopyFrom(upstream_tls(trust, client, _ALPN[protocol]))
+        cluster.transport_socket.CopyFrom(upstream_tls(trust, identity, _ALPN[protocol]))
     # A cluster that verifies nothing ends by itself, whoever is still there to end it.
     return make_resource(CLUSTER, name, cluster, trust.unverified_until if trust else None)
 

@@ -1,5 +1,5 @@
 """
-Trust sets and client certificates -> Envoy's words for them. The only place where an upstream TLS context is made.
+Trust sets and gateway identities -> Envoy's words for them. The only place where an upstream TLS context is made.
 """
 
 from base64 import b64encode
@@ -21,7 +21,7 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import UInt32Value
 
-from holdfast.apis.identities.gateway_identity import ClientIdentity
+from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.identity import ReferenceIdentifier
 from holdfast.certificates.trust import TlsVersion, TrustSet
 from holdfast.gateway.resources.public_roots import public_roots_pem
@@ -88,26 +88,26 @@ def _secret(name: str, context: CertificateValidationContext) -> Resource:
     return make_resource(SECRET, name, Secret(name=name, validation_context=context))
 
 
-def client_secret_name(client: ClientIdentity) -> str:
+def identity_secret_name(identity: UnsealedIdentity) -> str:
     """Name the secret by its content: another identity is another cluster, and connections with the old one close."""
-    return f"client/{client.hash}"
+    return f"client/{identity.hash}"
 
 
-def client_secret(client: ClientIdentity) -> Resource:
-    """Make the SDS secret that holds the chain and the key of *client*: the only place where a key is given away."""
-    name = client_secret_name(client)
+def identity_secret(identity: UnsealedIdentity) -> Resource:
+    """Make the SDS secret that holds the chain and the key of *identity*: the only place where a key is given away."""
+    name = identity_secret_name(identity)
     certificate = TlsCertificate(
-        certificate_chain=inline("".join(each.pem for each in client.chain)), private_key=inline(client.key_pem)
+        certificate_chain=inline("".join(each.pem for each in identity.chain)), private_key=inline(identity.key_pem)
     )
     return make_resource(SECRET, name, Secret(name=name, tls_certificate=certificate))
 
 
-def upstream_tls(trust: TrustSet, client: ClientIdentity | None, alpn: Sequence[str]) -> TransportSocket:
+def upstream_tls(trust: TrustSet, identity: UnsealedIdentity | None, alpn: Sequence[str]) -> TransportSocket:
     """
     Make the TLS side of a cluster: anchors by reference to the secret, and always a name check or a pin beside them.
 
-    *client* is what the gateway presents to backends that ask for a certificate, by reference to its secret; *alpn* are
-    the protocols that it offers.
+    *identity* is what the gateway presents to backends that ask for a certificate, by reference to its secret; *alpn*
+    are the protocols that it offers.
 
     Only a trust set that says until when has neither: see `TrustSet.unverified_until`.
 
@@ -124,8 +124,8 @@ def upstream_tls(trust: TrustSet, client: ClientIdentity | None, alpn: Sequence[
     )
     if trust.unverified_until is None:
         common.combined_validation_context.CopyFrom(_validation(trust))
-    if client:
-        common.tls_certificate_sds_secret_configs.add(name=client_secret_name(client), sds_config=ads())
+    if identity:
+        common.tls_certificate_sds_secret_configs.add(name=identity_secret_name(identity), sds_config=ads())
     context = UpstreamTlsContext(
         common_tls_context=common,
         sni=trust.server_name,
@@ -137,7 +137,7 @@ def upstream_tls(trust: TrustSet, client: ClientIdentity | None, alpn: Sequence[
     return socket
 
 
-def presents_client_certificate(cluster: Resource) -> bool:
+def presents_identity(cluster: Resource) -> bool:
     """Say whether gateways present a client certificate to the backend of *cluster*, if it asks for one."""
     context = UpstreamTlsContext()
     Cluster.FromString(cluster.body).transport_socket.typed_config.Unpack(context)

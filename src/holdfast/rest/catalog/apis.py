@@ -192,7 +192,7 @@ def _described_trust(found: Sequence[UnusedTrust]) -> list[dict[str, Any]]:
             "origin": each.origin,
             "certificates": [entry.alias for entry in each.certificates],
             "trustSettings": each.settings is not None,
-            "clientCertificate": each.client is not None,
+            "clientCertificate": each.identity is not None,
         }
         for each in found
     ]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.identities.gateway_identity import (
-    ClientCertificate,
+    GatewayIdentity,
     PendingRequest,
     RequestDraft,
 )
@@ -42,16 +42,16 @@ class RequestBody(BaseModel):
 
 
 @router.get("")
-def get_client_certificate(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl) -> dict[str, Any]:
+def get_gateway_identity(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl) -> dict[str, Any]:
     """Say what gateways present at the origin of *endpoint*, and which request waits."""
-    found = gateway_identities.get_client_certificate(runtime.store, caller, endpoint)
+    found = gateway_identities.get_gateway_identity(runtime.store, caller, endpoint)
     if found is None:
         raise NotFound("client certificate", str(parse_endpoint(endpoint).origin))
     return _described(runtime, found)
 
 
 @router.put("")
-def put_client_certificate(
+def put_gateway_identity(
     runtime: CurrentRuntime,
     caller: Caller,
     endpoint: EndpointUrl,
@@ -60,7 +60,7 @@ def put_client_certificate(
     password: Password = "",
 ) -> dict[str, Any]:
     """Present the chain in *certificate*, with the key that is in it or in *key*."""
-    made = gateway_identities.import_client_certificate(
+    made = gateway_identities.import_gateway_identity(
         runtime.store,
         runtime.sealing,
         caller,
@@ -74,9 +74,9 @@ def put_client_certificate(
 
 
 @router.delete("")
-def delete_client_certificate(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl) -> Response:
+def delete_gateway_identity(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl) -> Response:
     """Present nothing any more, and forget the keys."""
-    gateway_identities.remove_client_certificate(runtime.store, caller, endpoint, runtime.now())
+    gateway_identities.remove_gateway_identity(runtime.store, caller, endpoint, runtime.now())
     return Response()
 
 
@@ -106,7 +106,7 @@ def put_answer(
     return _described(runtime, made.entry) | _left_out(made.ignored)
 
 
-def _described(runtime: Runtime, entry: ClientCertificate) -> dict[str, Any]:
+def _described(runtime: Runtime, entry: GatewayIdentity) -> dict[str, Any]:
     now = runtime.now()
     return {
         "endpoint": entry.endpoint,

@@ -23,7 +23,7 @@ class Permission(StrEnum):
     CHANGE_TRUST_SETTINGS = "trust_settings"
     GRANT_TRUST_EXCEPTIONS = "trust_exceptions"
     TEST_ENDPOINTS = "test_endpoints"
-    MANAGE_CLIENT_CERTIFICATES = "client_certificates"
+    MANAGE_GATEWAY_IDENTITIES = "client_certificates"
     MANAGE_USERS = "users"
     MANAGE_ORGANIZATIONS = "organizations"
     MANAGE_OWN_ACCOUNT = "own_account"

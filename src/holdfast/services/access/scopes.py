@@ -46,7 +46,7 @@ SCOPES: dict[str, frozenset[Permission]] = {
     "holdfast:endpoint_test": frozenset({Permission.TEST_ENDPOINTS}),
     "holdfast:trust_settings": frozenset({Permission.CHANGE_TRUST_SETTINGS}),
     "holdfast:trust_exceptions": frozenset({Permission.GRANT_TRUST_EXCEPTIONS}),
-    "holdfast:client_certificates": frozenset({Permission.MANAGE_CLIENT_CERTIFICATES}),
+    "holdfast:client_certificates": frozenset({Permission.MANAGE_GATEWAY_IDENTITIES}),
     "holdfast:users": frozenset({Permission.MANAGE_USERS}),
     "holdfast:organizations": frozenset({Permission.MANAGE_ORGANIZATIONS}),
 }

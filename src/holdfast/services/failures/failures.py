@@ -107,14 +107,14 @@ class Failures:
     def __init__(
         self,
         tell: Callable[[], None],
-        presents_client_certificate: Callable[[str], bool] = lambda _: False,
+        presents_identity: Callable[[str], bool] = lambda _: False,
         limits: BackendLimits = DEFAULT_LIMITS,
     ) -> None:
         """
-        *tell* is called after each failure that was written down; *presents_client_certificate* says for the name of a
+        *tell* is called after each failure that was written down; *presents_identity* says for the name of a
         cluster whether gateways have a client certificate for its backend; *limits* are those of the gateways.
         """
-        self._presents_client_certificate = presents_client_certificate
+        self._presents_identity = presents_identity
         self._limits = limits
         self.started_at = datetime.now(UTC)
         self._tell = tell
@@ -166,7 +166,7 @@ class Failures:
         told = find_cause(
             request.evidence,
             self._limits.header_kib,
-            client_certificate=self._presents_client_certificate(request.cluster),
+            presents_identity=self._presents_identity(request.cluster),
         )
         call = _call(owner, request, told, self._limits)
         if owner is None or told in NOT_OF_BACKENDS:

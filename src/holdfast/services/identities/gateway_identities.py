@@ -1,5 +1,5 @@
 """
-Client certificates: what gateways present to the backends of an origin. Keys are sealed and never leave again.
+Gateway identities: what gateways present to the backends of an origin. Keys are sealed and never leave again.
 
 This is who we are, not whom we believe: trust is decided elsewhere, and by other permissions.
 """
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Endpoint
 from holdfast.apis.identities.gateway_identity import (
-    ClientCertificate,
+    GatewayIdentity,
     PendingRequest,
     RequestDraft,
     check_request,
@@ -43,14 +43,14 @@ _KIND, _REQUEST_KIND = "client certificate", "certificate signing request"
 
 
 @dataclass(frozen=True, slots=True)
-class ClientImport:
+class IdentityImport:
     """What was stored, and what of the files was left out."""
 
-    entry: ClientCertificate
+    entry: GatewayIdentity
     ignored: tuple[Ignored, ...]
 
 
-def get_client_certificate(store: Store, who: Principal, endpoint: str) -> ClientCertificate | None:
+def get_gateway_identity(store: Store, who: Principal, endpoint: str) -> GatewayIdentity | None:
     """
     Say what gateways present at the origin of *endpoint*, None for nothing. Everybody of the organization may ask.
 
@@ -63,7 +63,7 @@ def get_client_certificate(store: Store, who: Principal, endpoint: str) -> Clien
         return gateway_identities.get(session, who.organization, str(target.origin))
 
 
-def import_client_certificate(
+def import_gateway_identity(
     store: Store,
     sealing: Sealing,
     who: Principal,
@@ -72,7 +72,7 @@ def import_client_certificate(
     password: str | None,
     now: datetime,
     key: bytes = b"",
-) -> ClientImport:
+) -> IdentityImport:
     """
     Present the chain in *data* from now on, with the key that is in it or in the file *key*; *password* opens either.
 
@@ -84,7 +84,7 @@ def import_client_certificate(
         CertificateError: The files cannot be used, or do not belong together.
         CertificateExpired: Backends would refuse it.
     """
-    who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
+    who.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
     _refuse_foreign_first(store, who, target)
     credential = open_credential(who, data, password, key)  # before the lock: some files are work
@@ -96,12 +96,12 @@ def import_client_certificate(
         after = replace(before, endpoint=target.url, chain=credential.chain, sealed_key=sealed, updated_at=now)
         gateway_identities.save(session, after)
         _written(session, who, "import client certificate", after, now)
-        return ClientImport(after, credential.ignored)
+        return IdentityImport(after, credential.ignored)
 
 
 def make_request(
     store: Store, sealing: Sealing, who: Principal, endpoint: str, draft: RequestDraft, now: datetime
-) -> ClientCertificate:
+) -> GatewayIdentity:
     """
     Make a key and a request for a certificate, which then waits for the answer of a CA, in place of one that waits.
 
@@ -110,7 +110,7 @@ def make_request(
     Raises:
         NotPermitted, InvalidField, EndpointNeedsNoCertificate
     """
-    who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
+    who.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
     subject = check_request(draft)
     _refuse_foreign_first(store, who, target)
@@ -129,7 +129,7 @@ def make_request(
 
 def import_answer(
     store: Store, sealing: Sealing, who: Principal, endpoint: str, data: bytes, now: datetime
-) -> ClientImport:
+) -> IdentityImport:
     """
     Present the chain in *data* from now on, which a CA made from the request that waits.
 
@@ -140,7 +140,7 @@ def import_answer(
         CertificateExpired: Backends would refuse it.
         CannotUnseal: The key of the request cannot be opened any more.
     """
-    who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
+    who.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
     _refuse_foreign_first(store, who, target)
     upload = open_upload(who, data)
@@ -154,12 +154,12 @@ def import_answer(
         after = replace(before, chain=chain, sealed_key=before.pending.sealed_key, pending=None, updated_at=now)
         gateway_identities.save(session, after)
         _written(session, who, "import answer to request", after, now)
-        return ClientImport(after, ignored)
+        return IdentityImport(after, ignored)
 
 
 def discard_request(store: Store, who: Principal, endpoint: str, now: datetime) -> None:
     """Forget the request that waits, with its key. Raises NotPermitted, NotFound, InvalidField."""
-    who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
+    who.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
     with store.write() as session:
         before = _found(session, who, target)
@@ -173,9 +173,9 @@ def discard_request(store: Store, who: Principal, endpoint: str, now: datetime) 
         _recorded(session, who, "discard request", after, target.url, now)
 
 
-def remove_client_certificate(store: Store, who: Principal, endpoint: str, now: datetime) -> None:
+def remove_gateway_identity(store: Store, who: Principal, endpoint: str, now: datetime) -> None:
     """Present nothing any more at the origin of *endpoint*, and forget its keys. Raises as `discard_request` does."""
-    who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
+    who.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
     with store.write() as session:
         before = _found(session, who, target)
@@ -183,7 +183,7 @@ def remove_client_certificate(store: Store, who: Principal, endpoint: str, now: 
         _written(session, who, "remove client certificate", before, now)
 
 
-def apis_presenting(store: Store, who: Principal, entry: ClientCertificate) -> list[Api]:
+def apis_presenting(store: Store, who: Principal, entry: GatewayIdentity) -> list[Api]:
     """Find the APIs with an endpoint of the entry's origin."""
     who.require(Permission.VIEW_APIS)
     with store.read() as session:
@@ -228,16 +228,16 @@ def _refuse_expired(certificate: Certificate, now: datetime) -> None:
         raise CertificateExpired(certificate.not_after, "every backend")
 
 
-def _found(session: Session, who: Principal, target: Endpoint) -> ClientCertificate:
+def _found(session: Session, who: Principal, target: Endpoint) -> GatewayIdentity:
     found = gateway_identities.get(session, who.organization, str(target.origin))
     if found is None:
         raise NotFound(_KIND, str(target.origin))
     return found
 
 
-def _found_or_new(session: Session, who: Principal, target: Endpoint, now: datetime) -> ClientCertificate:
+def _found_or_new(session: Session, who: Principal, target: Endpoint, now: datetime) -> GatewayIdentity:
     origin = str(target.origin)
-    return gateway_identities.get(session, who.organization, origin) or ClientCertificate(
+    return gateway_identities.get(session, who.organization, origin) or GatewayIdentity(
         id=str(uuid.uuid4()),
         organization=who.organization,
         origin=origin,
@@ -250,13 +250,13 @@ def _found_or_new(session: Session, who: Principal, target: Endpoint, now: datet
     )
 
 
-def _written(session: Session, who: Principal, action: str, entry: ClientCertificate, now: datetime) -> None:
+def _written(session: Session, who: Principal, action: str, entry: GatewayIdentity, now: datetime) -> None:
     prints = " ".join(certificate.fingerprint for certificate in entry.chain)
     _recorded(session, who, action, entry, f"{entry.endpoint} SHA-256 {prints}", now)
     journal.announce(session, who.organization, "origin", entry.origin, now)
 
 
 def _recorded(
-    session: Session, who: Principal, action: str, entry: ClientCertificate, detail: str, now: datetime
+    session: Session, who: Principal, action: str, entry: GatewayIdentity, detail: str, now: datetime
 ) -> None:
     journal.record(session, who.event(now, action, entry.origin, detail))

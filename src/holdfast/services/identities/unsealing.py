@@ -1,5 +1,5 @@
 """
-Client certificates with their keys open, for the gateways: read beside the trust of their origins.
+Gateway identities with their keys open, for the gateways: read beside the trust of their origins.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.endpoint import Origin
-from holdfast.apis.identities.gateway_identity import ClientCertificate, ClientIdentity
+from holdfast.apis.identities.gateway_identity import GatewayIdentity, UnsealedIdentity
 from holdfast.certificates.formats.private_keys import opened_key
 from holdfast.certificates.trust import TrustSet
 from holdfast.store.identities import gateway_identities
@@ -20,17 +20,17 @@ _CHUNK = 500  # origins in one query
 
 def take_identities(
     session: Session, sealing: Sealing, trust: Mapping[str, MutableMapping[Origin, TrustSet]]
-) -> dict[str, dict[Origin, ClientIdentity]]:
+) -> dict[str, dict[Origin, UnsealedIdentity]]:
     """
     Give what gateways present to the origins in *trust*, by organization.
 
-    An origin whose client certificate cannot be opened is taken out of *trust*: to present nothing would be another
+    An origin whose gateway identity cannot be opened is taken out of *trust*: to present nothing would be another
     identity, so it is not served, and all others are.
     """
     return {organization: _of(session, sealing, organization, origins) for organization, origins in trust.items()}
 
 
-def identity_of(session: Session, sealing: Sealing, organization: str, origin: Origin) -> ClientIdentity | None:
+def identity_of(session: Session, sealing: Sealing, organization: str, origin: Origin) -> UnsealedIdentity | None:
     """Give what gateways present to one origin. Raises CannotUnseal, UnusableSealingKey."""
     entries = gateway_identities.of_origins(session, organization, [str(origin)])
     return next((_opened(sealing, entry) for entry in entries.values()), None)
@@ -38,10 +38,10 @@ def identity_of(session: Session, sealing: Sealing, organization: str, origin: O
 
 def _of(
     session: Session, sealing: Sealing, organization: str, trust: MutableMapping[Origin, TrustSet]
-) -> dict[Origin, ClientIdentity]:
+) -> dict[Origin, UnsealedIdentity]:
     by_name = {str(origin): origin for origin in trust}
     names = list(by_name)
-    found: dict[Origin, ClientIdentity] = {}
+    found: dict[Origin, UnsealedIdentity] = {}
     for start in range(0, len(names), _CHUNK):
         entries = gateway_identities.of_origins(session, organization, names[start : start + _CHUNK])
         for name, entry in entries.items():
@@ -57,7 +57,7 @@ def _of(
     return found
 
 
-def _opened(sealing: Sealing, entry: ClientCertificate | None) -> ClientIdentity | None:
+def _opened(sealing: Sealing, entry: GatewayIdentity | None) -> UnsealedIdentity | None:
     if entry is None:
         raise CannotUnseal("one of its certificates cannot be read")
     if not entry.chain or entry.sealed_key is None:
@@ -65,4 +65,4 @@ def _opened(sealing: Sealing, entry: ClientCertificate | None) -> ClientIdentity
     key = opened_key(sealing.open(entry.sealed_key, entry.organization, entry.id))
     if key.spki_fingerprint != entry.chain[0].spki_fingerprint:
         raise CannotUnseal("its key belongs to another certificate")
-    return ClientIdentity(entry.id, entry.chain, key.pem)
+    return UnsealedIdentity(entry.id, entry.chain, key.pem)

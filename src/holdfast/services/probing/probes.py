@@ -128,15 +128,17 @@ class Probes:
             if isinstance(addresses, Unseen):
                 unknown = Verdict(False, Cause.DNS_FAILURE, addresses.text, "none")
                 return Probed(target, addresses, unknown, (), accept(unknown, None, addresses, terms))
-            probe = build_probe(_new_name(), target, terms.trust, addresses, terms.client, self._limits)
+            probe = build_probe(_new_name(), target, terms.trust, addresses, terms.identity, self._limits)
             looking = asyncio.ensure_future(self._look(addresses, target, probe.server_name))
             try:
-                judge = partial(judge_connection, looking=looking, presents=terms.client is not None)
+                judge = partial(judge_connection, looking=looking, presents=terms.identity is not None)
                 verdict = await self._probe_until(end, probe, judge)
                 presented = await looking
                 without = None
                 if needs_second_answer(verdict, terms):
-                    rest = build_probe(_new_name(), target, terms.without_upload, addresses, terms.client, self._limits)
+                    rest = build_probe(
+                        _new_name(), target, terms.without_upload, addresses, terms.identity, self._limits
+                    )
                     without = await self._probe_until(end, rest, judge)
             finally:
                 looking.cancel()
@@ -202,8 +204,8 @@ class Probes:
 
     async def _head(self, end: float, target: Endpoint, terms: Terms | None, addresses: Sequence[str]) -> int | Verdict:
         """Send one HEAD request and give its status, or why there is none until *end* (of the event loop's clock)."""
-        trust, client = (terms.trust, terms.client) if terms else (None, None)
-        probe = build_probe(_new_name(), target, trust, addresses, client, self._limits)
+        trust, identity = (terms.trust, terms.identity) if terms else (None, None)
+        probe = build_probe(_new_name(), target, trust, addresses, identity, self._limits)
         try:
             async with asyncio.timeout_at(end - MOMENT):
                 answer = await self._gateway.head(probe, parse_url(target.url).path or "/")
@@ -216,7 +218,7 @@ class Probes:
         if verdict := judge_head(answer):
             return verdict
         # There was no connection, and only an answer to CONNECT says why.
-        return await self._probe_until(end, probe, partial(judge_refusal, presents=client is not None))
+        return await self._probe_until(end, probe, partial(judge_refusal, presents=identity is not None))
 
     @asynccontextmanager
     async def _turn(self, who: Principal) -> AsyncIterator[None]:
@@ -256,13 +258,13 @@ class Probes:
         addresses: Sequence[str],
     ) -> Verdict:
         """Say all that is wrong with what is *presented*, and what helps, as far as the gateway can be asked."""
-        now, presents = self._now(), terms.client is not None
+        now, presents = self._now(), terms.identity is not None
         verdict = await self._in_thread(partial(refined, verdict, presented, terms.trust, now, presents=presents))
         if not verdict.faults or isinstance(presented, Unseen):
             return verdict
         offer, asked_all = None, True
         for possible, trust in possible_offers(verdict.faults, presented.chain, terms, now):
-            probe = build_probe(_new_name(), target, trust, addresses, terms.client, self._limits)
+            probe = build_probe(_new_name(), target, trust, addresses, terms.identity, self._limits)
             answer = await self._probe_until(end, probe, partial(judge_certificates, presents=presents))
             if is_mended(answer, verdict.faults):
                 offer = possible

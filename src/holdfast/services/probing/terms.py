@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.errors import InvalidField
-from holdfast.apis.identities.gateway_identity import ClientIdentity
+from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings, trust_by
 from holdfast.certificates.certificate import Certificate
@@ -46,7 +46,7 @@ class Terms:
     """
 
     trust: TrustSet
-    client: ClientIdentity | None = None
+    identity: UnsealedIdentity | None = None
     with_upload: bool = False
     stored: tuple[Stored, ...] = ()  # what is trusted besides an upload
     without_upload: TrustSet | None = None  # the rest of *trust*; None: nothing else is trusted

@@ -131,7 +131,7 @@ def _cause(answer: Answer, *, presents: bool) -> Cause:
         answer.reason,
         timed_out=bool(flags & _TIMED_OUT),
         without_host=bool(flags & _WITHOUT_HOST),
-        client_certificate=presents,
+        presents_identity=presents,
     )
 
 

@@ -137,7 +137,7 @@ def _build(api: Api, snapshot: Snapshot, limits: BackendLimits) -> ApiResources 
     try:
         org = api.organization
         callers = snapshot.callers.get((org, api.id), frozenset())
-        return build_api(api, snapshot.trust.get(org, {}), snapshot.clients.get(org, {}), callers, limits)
+        return build_api(api, snapshot.trust.get(org, {}), snapshot.identities.get(org, {}), callers, limits)
     except Exception:
         # One API that cannot be built is not served, which is safe; all others go on.
         log.exception("API cannot be built", api=api.id, organization=api.organization)

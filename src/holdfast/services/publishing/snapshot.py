@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Origin
-from holdfast.apis.identities.gateway_identity import ClientIdentity
+from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.apis.trust.trust_settings import TrustSettings, trust_by
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
@@ -44,7 +44,7 @@ class Snapshot:
 
     apis: Mapping[ApiKey, Api | None]
     trust: Mapping[str, Mapping[Origin, TrustSet]]
-    clients: Mapping[str, Mapping[Origin, ClientIdentity]]
+    identities: Mapping[str, Mapping[Origin, UnsealedIdentity]]
     callers: Mapping[ApiKey, frozenset[str]]
     changes: Sequence[Change]
     sequence: int
@@ -57,8 +57,8 @@ def read_everything(store: Store, sealing: Sealing) -> Snapshot:
         organizations = accounts.organizations(session)
         found = _with_fallback(session, [api for org in organizations for api in apis.all_of(session, org)])
         trust = _trust(session, found)
-        clients = take_identities(session, sealing, trust)
-        return Snapshot(_by_key(found), trust, clients, _callers(session, found), (), sequence)
+        identities = take_identities(session, sealing, trust)
+        return Snapshot(_by_key(found), trust, identities, _callers(session, found), (), sequence)
 
 
 def read_changed(store: Store, sealing: Sealing, after: int) -> Snapshot:
@@ -75,9 +75,9 @@ def read_changed(store: Store, sealing: Sealing, after: int) -> Snapshot:
         found = _with_fallback(session, [api for api in wanted.values() if api])
         wanted |= _by_key(found)
         trust = _trust(session, found)
-        clients = take_identities(session, sealing, trust)
+        identities = take_identities(session, sealing, trust)
         last = changes[-1].sequence if changes else after
-        return Snapshot(wanted, trust, clients, _callers(session, found), changes, last)
+        return Snapshot(wanted, trust, identities, _callers(session, found), changes, last)
 
 
 def _by_key(found: Iterable[Api]) -> dict[ApiKey, Api]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.identities.gateway_identity import ClientCertificate
+from holdfast.apis.identities.gateway_identity import GatewayIdentity
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.apis.trust.trust_settings import TrustSettings
 from holdfast.services.access.permissions import Permission
@@ -30,7 +30,7 @@ class UnusedTrust:
     origin: str
     certificates: tuple[EndpointCertificate, ...]  # by alias
     settings: TrustSettings | None
-    client: ClientCertificate | None
+    identity: GatewayIdentity | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,9 @@ def settle(session: Session, who: Principal, origins: Collection[str], now: date
         return LeftBehind(kept=tuple(found))
     deleted = [_delete(session, who, each, now) for each in found]
     kept = _decided(session, who, [each.origin for each in found])
-    return LeftBehind(tuple(kept), tuple(each for each in deleted if each.certificates or each.settings or each.client))
+    return LeftBehind(
+        tuple(kept), tuple(each for each in deleted if each.certificates or each.settings or each.identity)
+    )
 
 
 def _decided(session: Session, who: Principal, origins: Collection[str]) -> list[UnusedTrust]:
@@ -108,7 +110,7 @@ def _decided(session: Session, who: Principal, origins: Collection[str]) -> list
             decided if decided != TrustSettings(organization, origin) else None,
             gateway_identities.get(session, organization, origin),
         )
-        if each.certificates or each.settings or each.client:
+        if each.certificates or each.settings or each.identity:
             found.append(each)
     return found
 
@@ -118,14 +120,14 @@ def _delete(session: Session, who: Principal, unused: UnusedTrust, now: datetime
     for entry in unused.certificates:
         removal.delete_entry(session, who, entry, now)
     settings = unused.settings if who.may(Permission.CHANGE_TRUST_SETTINGS) else None
-    client = unused.client if who.may(Permission.MANAGE_CLIENT_CERTIFICATES) else None
+    identity = unused.identity if who.may(Permission.MANAGE_GATEWAY_IDENTITIES) else None
     if settings:
         trust_settings.remove(session, who.organization, unused.origin)
         _record(session, who, "delete trust settings", unused.origin, now)
-    if client:
-        gateway_identities.remove(session, client)
+    if identity:
+        gateway_identities.remove(session, identity)
         _record(session, who, "remove client certificate", unused.origin, now)
-    return replace(unused, settings=settings, client=client)
+    return replace(unused, settings=settings, identity=identity)
 
 
 def _record(session: Session, who: Principal, action: str, origin: str, now: datetime) -> None:

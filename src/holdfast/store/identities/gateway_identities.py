@@ -7,36 +7,36 @@ from collections.abc import Callable, Collection
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from holdfast.apis.identities.gateway_identity import ClientCertificate, PendingRequest
+from holdfast.apis.identities.gateway_identity import GatewayIdentity, PendingRequest
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.signing_requests import read_signing_request
-from holdfast.store.tables import ClientCertificateRow, ClientChainRow
+from holdfast.store.tables import GatewayIdentityRow, IdentityChainRow
 
 
-def save(session: Session, entry: ClientCertificate) -> None:
+def save(session: Session, entry: GatewayIdentity) -> None:
     """Write all values of a client certificate, whether it is new or not."""
     session.merge(_row(entry))
     session.flush()
 
 
-def remove(session: Session, entry: ClientCertificate) -> None:
+def remove(session: Session, entry: GatewayIdentity) -> None:
     """Take a client certificate away, with its keys."""
-    table = ClientCertificateRow
+    table = GatewayIdentityRow
     session.execute(delete(table).where(table.organization_id == entry.organization, table.id == entry.id))
 
 
-def get(session: Session, organization: str, origin: str) -> ClientCertificate | None:
+def get(session: Session, organization: str, origin: str) -> GatewayIdentity | None:
     """Find the client certificate of this origin."""
-    table = ClientCertificateRow
+    table = GatewayIdentityRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.origin == origin))
     return _entry(row) if row else None
 
 
-def of_origins(session: Session, organization: str, origins: Collection[str]) -> dict[str, ClientCertificate | None]:
+def of_origins(session: Session, organization: str, origins: Collection[str]) -> dict[str, GatewayIdentity | None]:
     """The client certificates of these origins that have one; None for one that cannot be read."""
-    table = ClientCertificateRow
+    table = GatewayIdentityRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
-    found: dict[str, ClientCertificate | None] = {}
+    found: dict[str, GatewayIdentity | None] = {}
     for row in session.scalars(query):
         try:
             found[row.origin] = _entry(row)
@@ -47,16 +47,16 @@ def of_origins(session: Session, organization: str, origins: Collection[str]) ->
 
 def replace_sealed_keys(session: Session, organization: str, anew: Callable[[bytes, str], bytes]) -> None:
     """Put what *anew* makes of each sealed key, and its row's id, in its place."""
-    table = ClientCertificateRow
+    table = GatewayIdentityRow
     for row in session.scalars(select(table).where(table.organization_id == organization)):
         row.sealed_key = row.sealed_key and anew(row.sealed_key, row.id)
         row.request_sealed_key = row.request_sealed_key and anew(row.request_sealed_key, row.id)
     session.flush()
 
 
-def _row(entry: ClientCertificate) -> ClientCertificateRow:
+def _row(entry: GatewayIdentity) -> GatewayIdentityRow:
     pending = entry.pending
-    return ClientCertificateRow(
+    return GatewayIdentityRow(
         id=entry.id,
         organization_id=entry.organization,
         endpoint=entry.endpoint,
@@ -68,7 +68,7 @@ def _row(entry: ClientCertificate) -> ClientCertificateRow:
         created_at=entry.created_at,
         updated_at=entry.updated_at,
         chain=[
-            ClientChainRow(
+            IdentityChainRow(
                 client_certificate_id=entry.id, position=n, organization_id=entry.organization, der=certificate.der
             )
             for n, certificate in enumerate(entry.chain)
@@ -76,8 +76,8 @@ def _row(entry: ClientCertificate) -> ClientCertificateRow:
     )
 
 
-def _entry(row: ClientCertificateRow) -> ClientCertificate:
-    return ClientCertificate(
+def _entry(row: GatewayIdentityRow) -> GatewayIdentity:
+    return GatewayIdentity(
         id=row.id,
         organization=row.organization_id,
         origin=row.origin,
@@ -90,7 +90,7 @@ def _entry(row: ClientCertificateRow) -> ClientCertificate:
     )
 
 
-def _pending(row: ClientCertificateRow) -> PendingRequest | None:
+def _pending(row: GatewayIdentityRow) -> PendingRequest | None:
     if row.request_der is None or row.request_sealed_key is None or row.request_made_at is None:
         return None
     return PendingRequest(read_signing_request(row.request_der), row.request_sealed_key, row.request_made_at)

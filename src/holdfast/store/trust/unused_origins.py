@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from holdfast.store.tables import (
     ApiRow,
-    ClientCertificateRow,
     EndpointCertificateRow,
+    GatewayIdentityRow,
     TrustSettingsRow,
 )
 
-Decided = type[EndpointCertificateRow] | type[TrustSettingsRow] | type[ClientCertificateRow]
-_TABLES: tuple[Decided, ...] = (EndpointCertificateRow, TrustSettingsRow, ClientCertificateRow)
+Decided = type[EndpointCertificateRow] | type[TrustSettingsRow] | type[GatewayIdentityRow]
+_TABLES: tuple[Decided, ...] = (EndpointCertificateRow, TrustSettingsRow, GatewayIdentityRow)
 
 
 def is_unused(table: Decided) -> ColumnElement[bool]:

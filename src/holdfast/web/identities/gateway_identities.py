@@ -12,7 +12,7 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.gateway_identity import (
     MAX_COMMON_NAME,
-    ClientCertificate,
+    GatewayIdentity,
     RequestDraft,
 )
 from holdfast.certificates.errors import CertificateError, PasswordNeeded, WrongPassword
@@ -43,7 +43,7 @@ class ClientRow:
 
     endpoint: str
     origin: str
-    entry: ClientCertificate | None
+    entry: GatewayIdentity | None
     status: Status | None
     enforcement: Enforcement
 
@@ -57,7 +57,7 @@ def client_rows(runtime: Runtime, who: Principal, api: Api) -> list[ClientRow]:
     enforcements = runtime.enforcements.of_origins(who.organization, urls)
     rows = []
     for origin, url in urls.items():
-        entry = gateway_identities.get_client_certificate(runtime.store, who, url)
+        entry = gateway_identities.get_gateway_identity(runtime.store, who, url)
         status = status_of(entry.own, runtime.now()) if entry and entry.own else None
         rows.append(ClientRow(url, origin, entry, status, enforcements[origin]))
     return rows
@@ -90,7 +90,7 @@ def import_files(
     """Present what was chosen."""
     api = _own_endpoint(runtime, who, api_id, endpoint)
     try:
-        gateway_identities.import_client_certificate(
+        gateway_identities.import_gateway_identity(
             runtime.store,
             runtime.sealing,
             who,
@@ -148,7 +148,7 @@ def show_request(request: Request, runtime: CurrentRuntime, who: Visitor, api_id
 def download_request(runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
     """Give the request as a file."""
     _own_endpoint(runtime, who, api_id, endpoint)
-    entry = gateway_identities.get_client_certificate(runtime.store, who, endpoint)
+    entry = gateway_identities.get_gateway_identity(runtime.store, who, endpoint)
     if entry is None or entry.pending is None:
         raise NotFound("certificate signing request", endpoint)
     disposition = {"Content-Disposition": 'attachment; filename="request.csr"'}
@@ -208,7 +208,7 @@ def ask_to_remove(request: Request, runtime: CurrentRuntime, who: Visitor, api_i
 def remove(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
     """Present nothing any more."""
     api = _own_endpoint(runtime, who, api_id, endpoint)
-    gateway_identities.remove_client_certificate(runtime.store, who, endpoint, runtime.now())
+    gateway_identities.remove_gateway_identity(runtime.store, who, endpoint, runtime.now())
     return dialog.done(request, runtime, who, api, "client-certificate-removed", _CHANGED)
 
 
@@ -242,9 +242,9 @@ def _dialog(
     typed: dict[str, str] | None = None,
     errors: dict[str, str] | None = None,
 ) -> Response:
-    who.require(Permission.MANAGE_CLIENT_CERTIFICATES)
+    who.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     api = _own_endpoint(runtime, who, api_id, endpoint)
-    entry = gateway_identities.get_client_certificate(runtime.store, who, endpoint)
+    entry = gateway_identities.get_gateway_identity(runtime.store, who, endpoint)
     if part in {"waiting", "answer", "discard"} and (entry is None or entry.pending is None):
         raise NotFound("certificate signing request", endpoint)
     if part == "remove" and entry is None:

@@ -44,7 +44,7 @@ def both(issued):
 @pytest.fixture
 def present(store, clock):
     return lambda who, issued=OWN, url=PIZZA: (
-        use.import_client_certificate(store, SEALING, who, url, both(issued), None, clock()).entry
+        use.import_gateway_identity(store, SEALING, who, url, both(issued), None, clock()).entry
     )
 
 
@@ -59,7 +59,7 @@ def import_answer(store, clock):
 
 
 def identities(store, organization="default"):
-    return {str(o): i for o, i in read_everything(store, SEALING).clients.get(organization, {}).items()}
+    return {str(o): i for o, i in read_everything(store, SEALING).identities.get(organization, {}).items()}
 
 
 def test_what_is_imported_is_presented_at_its_origin_alone(store, anna, publish, present):
@@ -75,9 +75,9 @@ def test_another_organization_neither_sees_nor_presents_nor_changes_it(store, cl
     publish(anna, "Pizza")
     publish(otto, "Pizza")
     present(anna)
-    assert use.get_client_certificate(store, otto, PIZZA) is None
+    assert use.get_gateway_identity(store, otto, PIZZA) is None
     assert identities(store, "other") == {}
-    for change in (use.remove_client_certificate, use.discard_request):
+    for change in (use.remove_gateway_identity, use.discard_request):
         with pytest.raises(NotFound):
             change(store, otto, PIZZA, clock())
     mine, theirs = identities(store)[ORIGIN], present(otto)
@@ -90,18 +90,18 @@ def test_the_permission_is_asked_for_first_of_all(store, clock, anna, served, pr
     del served
     present(anna)
     ask(anna)
-    nobody = replace(anna, permissions=frozenset(Permission) - {Permission.MANAGE_CLIENT_CERTIFICATES})
-    before = contents(store), use.get_client_certificate(store, anna, PIZZA)
+    nobody = replace(anna, permissions=frozenset(Permission) - {Permission.MANAGE_GATEWAY_IDENTITIES})
+    before = contents(store), use.get_gateway_identity(store, anna, PIZZA)
     for refused in (
-        lambda: use.import_client_certificate(store, SEALING, nobody, "no url", b"", None, clock()),
+        lambda: use.import_gateway_identity(store, SEALING, nobody, "no url", b"", None, clock()),
         lambda: use.make_request(store, SEALING, nobody, "no url", RequestDraft(""), clock()),
         lambda: use.import_answer(store, SEALING, nobody, "no url", b"", clock()),
         lambda: use.discard_request(store, nobody, "no url", clock()),
-        lambda: use.remove_client_certificate(store, nobody, "no url", clock()),
+        lambda: use.remove_gateway_identity(store, nobody, "no url", clock()),
     ):
         with pytest.raises(NotPermitted, match="client_certificates"):
             refused()
-    assert (contents(store), use.get_client_certificate(store, nobody, PIZZA)) == before
+    assert (contents(store), use.get_gateway_identity(store, nobody, PIZZA)) == before
 
 
 def test_users_have_the_roles_that_the_database_says(runtime, store, clock, anna):
@@ -161,11 +161,11 @@ def test_a_discarded_request_is_gone_and_what_is_in_force_stays(store, clock, an
     del served
     ask(anna)
     use.discard_request(store, anna, PIZZA, clock())
-    assert use.get_client_certificate(store, anna, PIZZA) is None
+    assert use.get_gateway_identity(store, anna, PIZZA) is None
     present(anna)
     ask(anna)
     use.discard_request(store, anna, PIZZA, clock())
-    assert use.get_client_certificate(store, anna, PIZZA).own.subject == "CN=own"
+    assert use.get_gateway_identity(store, anna, PIZZA).own.subject == "CN=own"
     with pytest.raises(NotFound):
         use.discard_request(store, anna, PIZZA, clock())
 
@@ -186,7 +186,7 @@ def test_a_request_that_says_what_cannot_be_is_refused(store, clock, anna, serve
     del served
     with pytest.raises(InvalidField):
         use.make_request(store, SEALING, anna, PIZZA, draft, clock())
-    assert use.get_client_certificate(store, anna, PIZZA) is None
+    assert use.get_gateway_identity(store, anna, PIZZA) is None
 
 
 def test_a_key_that_cannot_be_unsealed_leaves_its_origin_alone_out(store, anna, publish, present):
@@ -225,14 +225,14 @@ def test_all_keys_are_sealed_anew_in_one_step(store, clock, anna, otto, publish,
     ask(anna)
     present(otto)
     assert use.seal_anew(store, Sealing(lambda: (NEW, KEY)), clock()) == (3, 0)
-    after = use.get_client_certificate(store, anna, PIZZA)
+    after = use.get_gateway_identity(store, anna, PIZZA)
     new = Sealing(lambda: (NEW,))
     assert new.open(after.sealed_key, "default", after.id) == SEALING.open(first.sealed_key, "default", first.id)
     assert new.open(after.pending.sealed_key, "default", after.id)
     with pytest.raises(CannotUnseal):
         SEALING.open(after.sealed_key, "default", after.id)
     assert use.seal_anew(store, SEALING, clock()) == (0, 3)
-    assert use.get_client_certificate(store, anna, PIZZA) == after
+    assert use.get_gateway_identity(store, anna, PIZZA) == after
 
 
 def test_a_rotation_that_breaks_off_changes_nothing(store, clock, anna, publish, present):
@@ -251,7 +251,7 @@ def test_a_rotation_that_breaks_off_changes_nothing(store, clock, anna, publish,
 
     with pytest.raises(KeyboardInterrupt):
         use.seal_anew(store, PowerCut(lambda: (NEW, KEY)), clock())
-    assert tuple(use.get_client_certificate(store, anna, url) for url in (PIZZA, "https://pasta.test")) == before
+    assert tuple(use.get_gateway_identity(store, anna, url) for url in (PIZZA, "https://pasta.test")) == before
 
 
 def test_no_key_is_in_the_audit_log_the_logs_or_the_files_of_the_database(store, database, anna, served, present, ask):
@@ -260,7 +260,7 @@ def test_no_key_is_in_the_audit_log_the_logs_or_the_files_of_the_database(store,
         present(anna)
         pending = ask(anna).pending
         identities(store)
-    opened = SEALING.open(pending.sealed_key, "default", use.get_client_certificate(store, anna, PIZZA).id)
+    opened = SEALING.open(pending.sealed_key, "default", use.get_gateway_identity(store, anna, PIZZA).id)
     number = OWN.key.private_numbers().private_value.to_bytes(32, "big")
     with store.read() as session:
         told = repr(journal.audit_events(session, "default")) + repr(logs)
@@ -279,11 +279,11 @@ def test_a_change_of_the_certificate_is_a_change_of_cluster_and_secret(store, cl
     async def story():
         async with control_plane(store) as plane:
             before = await plane.published()
-            use.import_client_certificate(store, OF_PLANE, anna, PIZZA, both(OWN), None, clock())
+            use.import_gateway_identity(store, OF_PLANE, anna, PIZZA, both(OWN), None, clock())
             one = await plane.published()
-            use.import_client_certificate(store, OF_PLANE, anna, PIZZA, both(issue(common_name="b")), None, clock())
+            use.import_gateway_identity(store, OF_PLANE, anna, PIZZA, both(issue(common_name="b")), None, clock())
             two = await plane.published()
-            use.remove_client_certificate(store, anna, PIZZA, clock())
+            use.remove_gateway_identity(store, anna, PIZZA, clock())
             return before, one, two, await plane.published()
 
     before, one, two, after = play(story())
