@@ -14,12 +14,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from holdfast.apis.enforcement import Enforcement, Progress
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.discovery.subscription import Subscription, Update
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 from holdfast.services.background import Background
 from holdfast.services.publishing.distribution import Distributor
-from holdfast.services.publishing.enforcement import Enforcement, Enforcements, Progress, Warming
+from holdfast.services.publishing.enforcement import Enforcements, Warming
 from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
 

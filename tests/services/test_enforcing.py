@@ -4,11 +4,12 @@ import asyncio
 
 from structlog.testing import capture_logs
 
+from holdfast.apis.enforcement import Enforcement, Progress
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
 from holdfast.services.catalog import apis, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
-from holdfast.services.publishing.enforcement import Enforcement, Enforcements, Progress
+from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.trust import endpoint_certificates
 from issuing import issue
 from services.control_plane import ListeningGateway, control_plane, play

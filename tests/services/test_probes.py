@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backends import V4, Backend, closed_port
+from holdfast.apis.enforcement import Progress
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.identity import reference_identifier
@@ -27,7 +28,6 @@ from holdfast.services.probing.probes import (
     Probes,
 )
 from holdfast.services.probing.terms import Change, Terms, terms_to_test
-from holdfast.services.publishing.enforcement import Progress
 from issuing import issue
 from services.control_plane import SEALING, ListeningGateway, advance, control_plane, play
 from store.values import read

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from holdfast.services.publishing.enforcement import Enforcement, Progress
+from holdfast.apis.enforcement import Enforcement, Progress
 from services.control_plane import PATIENCE, control_plane, play
 
 ORIGIN = "https://pizza.test"

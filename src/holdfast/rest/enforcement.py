@@ -4,7 +4,7 @@ How far the trust of an origin, or who may call an API, has come at the gateways
 
 from typing import Any
 
-from holdfast.services.publishing.enforcement import Enforcement
+from holdfast.apis.enforcement import Enforcement
 from holdfast.services.runtime import Runtime
 
 
@@ -16,7 +16,7 @@ def enforced(runtime: Runtime, organization: str, subject: str) -> dict[str, Any
 def write_enforcement(found: Enforcement) -> dict[str, Any]:
     """Write how far a change has come."""
     return {
-        "progress": found.progress.value,
+        "progress": found.progress.words,
         "gateways": found.gateways,
         "enforcedOn": found.enforced_on,
         "milliseconds": found.milliseconds,

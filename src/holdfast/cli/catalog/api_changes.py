@@ -21,7 +21,7 @@ from holdfast.cli.exit_codes import WAITING
 from holdfast.cli.failures import Misused
 from holdfast.cli.requests import completing
 from holdfast.cli.requests.client import Client, connect
-from holdfast.cli.requests.waiting import Wait, Within, in_words, write_when_settled
+from holdfast.cli.requests.waiting import Wait, Within, describe_enforcement, write_when_settled
 from holdfast.cli.terminal.help import ending
 from holdfast.cli.terminal.output import AsJson, Yes, confirm, say
 
@@ -158,7 +158,7 @@ def _write_settled(
         return client.get(ENFORCEMENT, context=api["context"], version=api["version"]) if wait else {}
 
     def write(found: dict[str, Any]) -> None:
-        state = f": {in_words(found['enforcement'])}" if found else ""
+        state = f": {describe_enforcement(found['enforcement'])}" if found else ""
         shown = {"enforcement": found["enforcement"]} if found else {}
         write_api(api | shown, f"{sentence}{state}.", as_json)
         if not as_json:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from typer import BadParameter, Option
 
+from holdfast.apis.enforcement import Enforcement, Progress
 from holdfast.cli.failures import CannotConnect, NotEnforced
 from holdfast.cli.terminal.durations import parse_seconds
 
@@ -62,7 +63,7 @@ def wait_until_enforced(
                 case "not served":
                     text = "Saved; it takes effect when an API with this endpoint is published."
                     raise NotEnforced(text, found)
-            state = in_words(enforcement)
+            state = describe_enforcement(enforcement)
         except CannotConnect as error:
             state = str(error)  # a publisher that restarts is back soon; the change is saved already
         if time.monotonic() + pause > end:
@@ -94,23 +95,11 @@ def write_when_settled(
     write(found)
 
 
-def in_words(enforcement: dict[str, Any]) -> str:
-    """Say how far a change has come."""
-    count, on = enforcement["gateways"], enforcement["enforcedOn"]
-    gateways = f"{count} gateway{'' if count == 1 else 's'}"
-    match enforcement["progress"]:
-        case "enforced":
-            took = enforcement["milliseconds"]
-            return f"enforced on {gateways}" + ("" if took is None else f" ({took} ms)")
-        case "unverified":
-            return f"verification is off on {gateways}"
-        case "no gateway":
-            return "waiting for gateways: none is connected"
-        case "waiting":
-            return f"waiting for gateways ({on} of {count})"
-        case "not served":
-            return "takes effect when the API is published"
-        case "refused":
-            return f"refused by a gateway: {enforcement['reason']}"
-        case progress:
-            return str(progress)
+def describe_enforcement(enforcement: dict[str, Any]) -> str:
+    """Say how far a change has come, as part of a sentence; *enforcement* is REST's member."""
+    progress = next((progress for progress in Progress if progress.words == enforcement["progress"]), None)
+    if progress is None:
+        return str(enforcement["progress"])  # of a newer publisher
+    gateways, enforced_on = enforcement["gateways"], enforcement["enforcedOn"]
+    text = str(Enforcement(progress, gateways, enforced_on, enforcement["milliseconds"], enforcement["reason"]))
+    return text[0].lower() + text[1:]

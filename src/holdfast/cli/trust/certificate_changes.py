@@ -16,7 +16,7 @@ from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.requests.waiting import (
     Wait,
     Within,
-    in_words,
+    describe_enforcement,
     wait_until_enforced,
     write_when_settled,
 )
@@ -144,7 +144,7 @@ def _wait_for_origin(client: Client, endpoint: str, within: float) -> str:
         if error.status == 400:
             return ""  # no API has such an endpoint
         raise
-    return "" if found["enforcement"]["progress"] == "not served" else f": {in_words(found['enforcement'])}"
+    return "" if found["enforcement"]["progress"] == "not served" else f": {describe_enforcement(found['enforcement'])}"
 
 
 def _open(file: str, password_stdin: bool) -> "Upload":
@@ -192,7 +192,7 @@ def _written(client: Client, alias: str, verb: str, *, wait: bool, within: float
         if as_json:
             write_json(found)
             return
-        say(f"{verb} {alias} for {found['endpoint']}: {in_words(found['enforcement'])}.")
+        say(f"{verb} {alias} for {found['endpoint']}: {describe_enforcement(found['enforcement'])}.")
         for each in found["findings"]:
             tell(f"{each['severity']} {each['code']}: {each['message']} {each['remedy']}")
 

@@ -13,7 +13,7 @@ from holdfast.cli.access.passwords import PasswordStdin
 from holdfast.cli.exit_codes import LOCAL, ExitCode
 from holdfast.cli.requests import completing
 from holdfast.cli.requests.client import connect, segment
-from holdfast.cli.requests.waiting import in_words
+from holdfast.cli.requests.waiting import describe_enforcement
 from holdfast.cli.terminal.files import write_file
 from holdfast.cli.terminal.help import ending
 from holdfast.cli.terminal.output import (
@@ -94,7 +94,7 @@ def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
                 ("Alias", found["alias"]),
                 ("Endpoint", found["endpoint"]),
                 ("Status", found["expiryStatus"]),
-                ("In force", in_words(found["enforcement"])),
+                ("In force", describe_enforcement(found["enforcement"])),
                 (
                     "Beside it",
                     [f"{each['subject']}, SHA-256 {grouped(each['fingerprint'])}" for each in found["previous"]],

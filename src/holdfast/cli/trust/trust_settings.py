@@ -12,7 +12,7 @@ from holdfast.cli.exit_codes import WAITING
 from holdfast.cli.failures import Misused, WrongFile
 from holdfast.cli.requests import completing
 from holdfast.cli.requests.client import Client, connect
-from holdfast.cli.requests.waiting import Wait, Within, in_words, write_when_settled
+from holdfast.cli.requests.waiting import Wait, Within, describe_enforcement, write_when_settled
 from holdfast.cli.terminal.help import ending
 from holdfast.cli.terminal.output import AsJson, date, grouped, say, tell, write_facts, write_json
 
@@ -139,7 +139,7 @@ def _show(found: dict[str, Any], *, as_json: bool) -> None:
             ("Public key pins", found["spkiPins"]),
             ("CRLs", [f"{each['issuer']}, SHA-256 {grouped(each['fingerprint'])}" for each in found["crls"]]),
             ("TLS", f"{found['tlsMinimum']} to {found['tlsMaximum']}"),
-            ("In force", in_words(found["enforcement"])),
+            ("In force", describe_enforcement(found["enforcement"])),
         ]
     )
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
+from holdfast.apis.enforcement import Enforcement, Progress
 from holdfast.gateway.discovery.cache import Cache, Gateway, ResourceKey
 from holdfast.gateway.resources.apis import ApiResources
 from holdfast.gateway.resources.resource import CLUSTER, ROUTES
@@ -21,50 +21,6 @@ from holdfast.store.journal import Change
 OriginKey = tuple[str, str]  # organization, origin; or the id of an API whose callers need a certificate
 Warming = Callable[[], Awaitable[Collection[str] | None]]
 FIRST_LOOK, LONGEST_LOOK = 0.002, 0.2  # seconds between looks at clusters that are still warming
-
-
-class Progress(StrEnum):
-    """How far the trust of an origin has come."""
-
-    NOT_SERVED = "not served"
-    NO_GATEWAY = "no gateway"
-    WAITING = "waiting"
-    REFUSED = "refused"
-    ENFORCED = "enforced"
-    UNVERIFIED = "unverified"  # it is in force that nothing is verified
-
-
-@dataclass(frozen=True, slots=True)
-class Enforcement:
-    """
-    The state of an origin's trust at the gateways.
-
-    *milliseconds* is the time from the last change to its enforcement, None when this process did not see it.
-    """
-
-    progress: Progress
-    gateways: int = 0
-    enforced_on: int = 0
-    milliseconds: int | None = None
-    reason: str = ""
-
-    def __str__(self) -> str:
-        gateways = f"{self.gateways} gateway{'' if self.gateways == 1 else 's'}"
-        match self.progress:
-            case Progress.NOT_SERVED:
-                return "Takes effect when the API is published"
-            case Progress.NO_GATEWAY:
-                return "Waiting for gateways: none is connected"
-            case Progress.WAITING:
-                counted = f" ({self.enforced_on} of {self.gateways})" if self.gateways > 1 else ""
-                return f"Waiting for gateways{counted}"
-            case Progress.REFUSED:
-                return f"Refused by a gateway: {self.reason}"
-            case Progress.ENFORCED:
-                took = "" if self.milliseconds is None else f" ({self.milliseconds} ms)"
-                return f"Enforced on {gateways}{took}"
-            case Progress.UNVERIFIED:
-                return f"Verification is off on {gateways}"
 
 
 @dataclass(slots=True)

@@ -3,9 +3,10 @@ Whether gateways serve an API as it is now, or, when it is deleted or retired, n
 """
 
 from holdfast.apis.catalog.api import check_context, check_version, path_of
+from holdfast.apis.enforcement import Enforcement, Progress
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
-from holdfast.services.publishing.enforcement import Enforcement, Enforcements, Progress
+from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.store.catalog import apis
 from holdfast.store.database import Store
 

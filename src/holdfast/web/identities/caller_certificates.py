@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
+from holdfast.apis.enforcement import Enforcement
 from holdfast.apis.identities.caller_certificate import CallerCertificate
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services.access.principal import Principal
 from holdfast.services.identities import caller_certificates
-from holdfast.services.publishing.enforcement import Enforcement
 from holdfast.services.runtime import Runtime
 
 _ACCEPTED = (Status.ACTIVE, Status.EXPIRING)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Request, UploadFile
 from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
+from holdfast.apis.enforcement import Enforcement
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.gateway_identity import (
     MAX_COMMON_NAME,
@@ -24,7 +25,6 @@ from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis
 from holdfast.services.errors import CertificateExpired, NotFound
 from holdfast.services.identities import gateway_identities
-from holdfast.services.publishing.enforcement import Enforcement
 from holdfast.services.runtime import Runtime
 from holdfast.store.sealing import CannotUnseal
 from holdfast.web import dialog

@@ -76,7 +76,7 @@ def _state(runtime: Runtime, who: Principal, api: Api) -> dict[str, dict[str, di
     found = runtime.enforcements.of_origins(who.organization, origins | calling)
     return {
         "enforcement": {
-            origin: {"progress": enforcement.progress.name.lower().replace("_", "-"), "text": str(enforcement)}
+            origin: {"progress": enforcement.progress, "text": str(enforcement)}
             for origin, enforcement in found.items()
         },
         "failures": {

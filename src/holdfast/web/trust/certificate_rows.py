@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from holdfast.apis.catalog.api import Api
+from holdfast.apis.enforcement import Enforcement
 from holdfast.apis.trust.endpoint_certificate import (
     EndpointCertificate,
     Generation,
@@ -14,7 +15,6 @@ from holdfast.apis.trust.endpoint_certificate import (
 )
 from holdfast.certificates.validity import Status
 from holdfast.services.access.principal import Principal
-from holdfast.services.publishing.enforcement import Enforcement
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, removal, rotation
 from holdfast.web.dialog import Section

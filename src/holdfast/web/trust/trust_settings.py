@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
+from holdfast.apis.enforcement import Enforcement
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.trust.trust_draft import TrustDraft
 from holdfast.apis.trust.trust_settings import AnchorMode
@@ -19,7 +20,6 @@ from holdfast.certificates.revocation import MAX_BYTES
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis
 from holdfast.services.errors import NotFound
-from holdfast.services.publishing.enforcement import Enforcement
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import trust_settings
 from holdfast.services.trust.trust_settings import EndpointTrust

@@ -1,0 +1,35 @@
+"""How far a change has come has one name, one REST value and one sentence."""
+
+import pytest
+
+from holdfast.apis.enforcement import Enforcement, Progress
+from holdfast.cli.requests.waiting import describe_enforcement
+
+
+@pytest.mark.parametrize(
+    ("enforcement", "words", "sentence"),
+    [
+        (Enforcement(Progress.NOT_SERVED), "not served", "Takes effect when the API is published"),
+        (Enforcement(Progress.NO_GATEWAY), "no gateway", "Waiting for gateways: none is connected"),
+        (Enforcement(Progress.WAITING, 1), "waiting", "Waiting for gateways"),
+        (Enforcement(Progress.WAITING, 2, 1), "waiting", "Waiting for gateways (1 of 2)"),
+        (Enforcement(Progress.REFUSED, 1, reason="No room."), "refused", "Refused by a gateway: No room."),
+        (Enforcement(Progress.ENFORCED, 1, 1), "enforced", "Enforced on 1 gateway"),
+        (Enforcement(Progress.ENFORCED, 2, 2, 31), "enforced", "Enforced on 2 gateways (31 ms)"),
+        (Enforcement(Progress.UNVERIFIED, 1, 1), "unverified", "Verification is off on 1 gateway"),
+    ],
+)
+def test_pages_and_commands_use_the_same_sentence(enforcement, words, sentence):
+    assert (enforcement.progress.words, str(enforcement)) == (words, sentence)
+    member = {
+        "progress": words,
+        "gateways": enforcement.gateways,
+        "enforcedOn": enforcement.enforced_on,
+        "milliseconds": enforcement.milliseconds,
+        "reason": enforcement.reason,
+    }
+    assert describe_enforcement(member) == sentence[0].lower() + sentence[1:]
+
+
+def test_a_command_repeats_a_progress_that_it_does_not_know():
+    assert describe_enforcement({"progress": "paused"}) == "paused"
