@@ -25,7 +25,7 @@ fuzz: install ## send 200 random requests to each REST operation
 	HOLDFAST_FUZZ=200 $(BIN)/python -m pytest tests/rest/test_schemathesis.py --timeout=1800
 
 picture: install ## make the picture of the README again
-	HOLDFAST_PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_described_page.py
+	HOLDFAST_PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_wso2_page.py
 
 tables: install ## measure again what is believed; writes docs/verdicts.md
 	HOLDFAST_TABLES=docs $(BIN)/python -m pytest tests/envoy/test_verdicts.py

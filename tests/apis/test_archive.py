@@ -44,7 +44,7 @@ def test_what_is_packed_is_unpacked(as_json):
     assert pack(ARCHIVE, as_json=as_json) == data
 
 
-def test_the_layout_is_that_of_the_described_system():
+def test_the_layout_is_that_of_wso2():
     with zipfile.ZipFile(io.BytesIO(pack(ARCHIVE))) as packed:
         assert packed.namelist() == [
             "Pizza-1.0.0/api.yaml",

@@ -64,7 +64,7 @@ def test_yaml_says_the_same_as_json():
     assert read_definition(text.encode()) == read(TWO)
 
 
-def test_the_path_that_the_described_system_writes_is_the_context():
+def test_the_path_that_wso2_writes_is_the_context():
     assert read(THREE | {"x-wso2-basePath": "/pizza/1.0.0"}).context == "/pizza"
     assert read(THREE | {"x-wso2-basePath": 5}).context == ""
 

@@ -1,4 +1,4 @@
-"""Applications register themselves and get tokens, as scripts for the described system do it."""
+"""Applications register themselves and get tokens, as scripts for WSO2 do it."""
 
 import pytest
 
@@ -52,7 +52,7 @@ def refused(response, code, status=400):
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_a_registration_is_answered_as_in_the_described_system(register, berta):
+def test_a_registration_is_answered_as_in_wso2(register, berta):
     made = register("password refresh_token urn:ietf:params:oauth:grant-type:saml2-bearer")
     assert made | {"clientId": "", "clientSecret": "", "jsonString": ""} == {
         "clientId": "",

@@ -15,7 +15,7 @@ from rest.calls import create_api
 PREFIXES = ["/api/am/publisher/v4", "/api/am/publisher/v1", "/api/am/publisher"]
 DESCRIBED = read_document((Path(__file__).parent / "wso2/publisher-v1.yaml").read_bytes())
 DEFINITIONS, OPERATIONS = DESCRIBED["definitions"], DESCRIBED["operations"]
-# The description says 200, the described system answers 201 with Location; so do we.
+# WSO2's description says 200, WSO2 answers 201 with Location; so do we.
 OPERATIONS["post /endpoint-certificates"]["201"] = "CertMetadata"
 OPERATIONS["post /apis/{apiId}/client-certificates"]["201"] = "ClientCertMetadata"
 # The description leaves out what a download is.

@@ -142,7 +142,7 @@ def _resolves(content: Any, reference: str) -> bool:
 
 
 def _context(content: dict[str, Any]) -> str:
-    """Read the base path of Swagger, or what the described system writes instead."""
+    """Read the base path of Swagger, or what WSO2 writes instead."""
     wanted = content.get("x-wso2-basePath", content.get("basePath", ""))
     version: str = content["info"]["version"]
     return wanted.rstrip("/").removesuffix("/{version}").removesuffix(f"/{version}") if isinstance(wanted, str) else ""

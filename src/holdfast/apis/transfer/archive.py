@@ -1,5 +1,5 @@
 """
-Archives of an API: zip files as the described system exports and imports them.
+Archives of an API: zip files as WSO2 API Manager exports and imports them.
 
     <Name>-<Version>/api.yaml                                            the description
     <Name>-<Version>/Definitions/swagger.yaml                            the definition

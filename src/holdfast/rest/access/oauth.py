@@ -1,5 +1,5 @@
 """
-`/client-registration` and `/oauth2`: tokens for scripts, as the described system gives them (RFC 6749, 6750, 7009).
+`/client-registration` and `/oauth2`: tokens for scripts, as WSO2 gives them (RFC 6749, 6750, 7009).
 """
 
 import base64
@@ -41,7 +41,7 @@ _OPEN: dict[str, Any] = {"security": []}  # who asks is an application, and says
 
 
 class RegistrationBody(BaseModel):
-    """What the described system is told about an application; it is not called back, as no page asks its user."""
+    """What WSO2's clients say about an application; Holdfast calls no callback URL, as no page asks its user."""
 
     model_config = ConfigDict(populate_by_name=True)
     client_name: str = Field(alias="clientName")
@@ -54,7 +54,7 @@ class RegistrationBody(BaseModel):
 class Registered(BaseModel):
     """A new application; nobody is told its secret again."""
 
-    clientId: str  # noqa: N815 - the names of the described system
+    clientId: str  # noqa: N815 - WSO2's names
     clientName: str  # noqa: N815
     callBackURL: str  # noqa: N815
     clientSecret: str  # noqa: N815

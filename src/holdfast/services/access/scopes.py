@@ -1,5 +1,5 @@
 """
-Scopes of tokens, named as in the described system, and what each permits.
+Scopes of tokens, named as in WSO2, and what each permits.
 
 A token may do what both its scopes and the roles of its user permit. No scope permits to change an account, so that
 no token can make another. Any personal token may end itself (`tokens.end_borne_token`), for that only takes away.

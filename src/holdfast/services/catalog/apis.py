@@ -192,7 +192,7 @@ def change_api(
 
     With *delete_unused*, trust is deleted that no API uses any more because of it.
 
-    Who publishes may change what is said of it, as in the described system, not where its traffic goes or who may call.
+    Who publishes may change what is said of it, as in WSO2, not where its traffic goes or who may call.
 
     Raises:
         NotPermitted: They may not change it, or not its endpoints or who may call it.

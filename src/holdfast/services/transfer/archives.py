@@ -1,5 +1,5 @@
 """
-APIs on their way from one Holdfast, or from the described system, to another: archives out and in.
+Export APIs to archives and import them, from Holdfast or from WSO2 API Manager.
 """
 
 from dataclasses import replace
@@ -62,7 +62,7 @@ def export_api(store: Store, who: Principal, api_id: str, servers: list[str], *,
     who.require(Permission.VIEW_APIS, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     who.require(Permission.VIEW_ENDPOINT_CERTIFICATES, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     who.require(Permission.VIEW_CALLER_CERTIFICATES, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
-    # As in the described system, who may take an API along may read what goes with it, here and nowhere else.
+    # As in WSO2, who may take an API along may read what goes with it, here and nowhere else.
     who = replace(who, permissions=who.permissions | _GO_WITH_IT)
     described = get_described(store, who, api_id)
     definition = definitions.get_definition(store, who, api_id, servers)

@@ -1,5 +1,5 @@
 """
-The page "Manage Endpoint Certificates" of the described system, step by step, by the names that one sees.
+WSO2's page "Manage Endpoint Certificates", step by step, by the names that it uses.
 """
 
 import os
@@ -33,7 +33,7 @@ def call(holdfast: Holdfast) -> httpx.Response:
     return holdfast.call("/described/1.0.0/menu")
 
 
-def test_the_described_page_works_step_by_step(
+def test_wso2s_steps_to_manage_endpoint_certificates_work(
     page: Page, holdfast: Holdfast, backend: Backend, presented: Issued, tmp_path: Path
 ):
     # 1. Sign in to the API Publisher.
