@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import sys
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -34,6 +35,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
+# Where bytecode isn't kept, each process that the tests start spends half of its time compiling the same modules.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # pytest-xdist sets these; a command whose output goes to a pipe must not wrap its lines.
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
