@@ -3,7 +3,7 @@
 import pytest
 
 from holdfast.certificates.certificate import read_certificate
-from holdfast.certificates.choices import Role, choices, role_of
+from holdfast.certificates.choices import Role, list_choices, role_of
 from issuing import issue
 
 HOST = "backend.test"
@@ -16,7 +16,8 @@ STRANGER = issue(ca=True, common_name="stranger")
 
 def offered(*sent) -> list[tuple[str, str]]:
     return [
-        (choice.kind.value, choice.certificate.subject) for choice in choices([read_certificate(s.der) for s in sent])
+        (choice.kind.value, choice.certificate.subject)
+        for choice in list_choices([read_certificate(s.der) for s in sent])
     ]
 
 
@@ -62,9 +63,9 @@ def test_two_cas_that_issued_each_other_have_an_end():
 
 def test_each_choice_says_in_one_sentence_what_it_means():
     sentences = {
-        choice.sentence for choice in choices([read_certificate(each.der) for each in (LEAF, LOWER, UPPER, ROOT)])
+        choice.sentence for choice in list_choices([read_certificate(each.der) for each in (LEAF, LOWER, UPPER, ROOT)])
     }
-    sentences |= {choice.sentence for choice in choices([read_certificate(issue(HOST).der)])}
+    sentences |= {choice.sentence for choice in list_choices([read_certificate(issue(HOST).der)])}
     assert len(sentences) == 4
     for sentence in sentences:
         assert (sentence.count("."), sentence[-1]) == (1, ".")

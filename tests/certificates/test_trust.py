@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.identity import reference_identifier
-from holdfast.certificates.trust import indistinguishable, trust_set
+from holdfast.certificates.trust import find_indistinguishable, trust_set
 from issuing import Issued, issue
 
 REFERENCE = reference_identifier("a.test")
@@ -16,7 +16,7 @@ def read(issued: Issued) -> Certificate:
 
 
 def collide(one: Issued, other: Issued) -> bool:
-    return bool(indistinguishable([read(one), read(other)]))
+    return bool(find_indistinguishable([read(one), read(other)]))
 
 
 @pytest.mark.parametrize("ca", [True, False, None])
@@ -35,7 +35,7 @@ def test_different_subjects_never_collide():
 
 def test_a_certificate_does_not_collide_with_itself():
     one = read(issue("a.test", identified=False))
-    assert indistinguishable([one, one]) == []
+    assert find_indistinguishable([one, one]) == []
 
 
 def test_leaves_of_a_private_ca_do_not_collide_as_they_are_found_by_comparison():

@@ -20,7 +20,7 @@ from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.findings.examination import Code, Severity, judge_revocation
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.revocation import NotRevocationLists, read_revocation_lists
-from holdfast.certificates.trust import TrustSet, unique
+from holdfast.certificates.trust import TrustSet, deduplicate
 from holdfast.gateway.process.envoy import find_envoy
 from issuing import DAY, Issued, dsa_key, ed25519_key, issue, key_usage, rsa_key, tlv
 from revoking import NUMBER, extension, write_crl
@@ -200,7 +200,7 @@ def _rejects(case: Case) -> bool:
 
 
 def _findings(case: Case) -> list[Any]:
-    anchors = unique(read_certificate(each.der) for each in case.imported)
+    anchors = deduplicate(read_certificate(each.der) for each in case.imported)
     crls = read_revocation_lists(case.crls)
     trust = TrustSet(anchors, reference_identifier(V4), revocation=crls, revocation_of_path=case.of_path)
     return judge_revocation(trust, datetime.now(UTC) + timedelta(seconds=1))

@@ -12,7 +12,7 @@ from cryptography import x509
 from backends import V4, Backend
 from envoy_alone import cluster, statuses_of
 from holdfast.certificates.certificate import read_certificate
-from holdfast.certificates.trust import indistinguishable
+from holdfast.certificates.trust import find_indistinguishable
 from issuing import Extension, Issued, PrivateKey, issue, p256
 
 pytestmark = pytest.mark.envoy
@@ -75,7 +75,7 @@ PAIRS = [
 
 def test_envoy_believes_both_of_a_pair_that_holdfast_accepts_and_of_no_other(tmp_path: Path):
     expected = {
-        name: not indistinguishable([read_certificate(each.trusted.der) for each in pair]) for name, pair in PAIRS
+        name: not find_indistinguishable([read_certificate(each.trusted.der) for each in pair]) for name, pair in PAIRS
     }
     assert True in expected.values()
     assert False in expected.values()

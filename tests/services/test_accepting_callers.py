@@ -7,8 +7,8 @@ import pytest
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import (
     MAX_CALLERS,
+    require_certificate,
     requires_certificate,
-    requiring_certificate,
 )
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis, deletion
@@ -181,4 +181,4 @@ def test_a_deleted_api_takes_its_certificates_along(store, anna, served, accept,
 def test_one_word_of_the_description_decides(scheme, requires):
     members = {"securityScheme": scheme}
     assert requires_certificate(members) is requires
-    assert requires_certificate(requiring_certificate(members))
+    assert requires_certificate(require_certificate(members))

@@ -51,7 +51,7 @@ def role_of(chain: Sequence[Certificate], position: int) -> Role:
     return Role.ROOT if chain[position].is_self_issued else Role.INTERMEDIATE
 
 
-def choices(chain: Sequence[Certificate]) -> tuple[Choice, ...]:
+def list_choices(chain: Sequence[Certificate]) -> tuple[Choice, ...]:
     """
     Offer the certificates of *chain*, a backend's own first, that can be trust anchors: root, intermediate, leaf.
 
@@ -60,28 +60,35 @@ def choices(chain: Sequence[Certificate]) -> tuple[Choice, ...]:
     """
     if not chain:
         return ()
-    leaf, *above = path(chain)
+    leaf, *above = follow_issuers(chain)
     if leaf.is_self_issued:
         return (Choice(Role.LEAF, leaf, _SELF_SIGNED),)
-    made = [Choice(Role.ROOT, each, _ROOT) for each in above[-1:] if each.is_self_issued]
-    intermediates = [each for each in above if not each.is_self_issued]
-    made += [Choice(Role.INTERMEDIATE, each, _INTERMEDIATE) for each in intermediates[-1:]]
-    return (*made, Choice(Role.LEAF, leaf, _LEAF))
+    chosen_cas = [Choice(Role.ROOT, certificate, _ROOT) for certificate in above[-1:] if certificate.is_self_issued]
+    intermediates = [certificate for certificate in above if not certificate.is_self_issued]
+    chosen_cas += [Choice(Role.INTERMEDIATE, certificate, _INTERMEDIATE) for certificate in intermediates[-1:]]
+    return (*chosen_cas, Choice(Role.LEAF, leaf, _LEAF))
 
 
-def path(chain: Sequence[Certificate]) -> list[Certificate]:
+def follow_issuers(chain: Sequence[Certificate]) -> list[Certificate]:
     """
     Follow the issuers from the first certificate of *chain* (not empty) upwards, as far as they were sent.
 
     By names and key identifiers alone: signatures are the gateway's business.
     """
-    found = [chain[0]]
-    while not found[-1].is_self_issued:
-        issuer = next((each for each in chain if each not in found and _may_have_issued(each, found[-1])), None)
+    path = [chain[0]]
+    while not path[-1].is_self_issued:
+        issuer = next(
+            (
+                certificate
+                for certificate in chain
+                if certificate not in path and _may_have_issued(certificate, path[-1])
+            ),
+            None,
+        )
         if issuer is None:
             break
-        found.append(issuer)
-    return found
+        path.append(issuer)
+    return path
 
 
 def _may_have_issued(issuer: Certificate, certificate: Certificate) -> bool:

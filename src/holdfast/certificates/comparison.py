@@ -16,7 +16,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.identity import presents, typed_names
-from holdfast.certificates.revocation import last_to_end
+from holdfast.certificates.revocation import keep_last_to_end
 from holdfast.certificates.trust import TrustSet, could_have_issued
 
 SHOWN = 5  # names or anchors in one text
@@ -99,7 +99,9 @@ def find_path(chain: Sequence[Certificate], trust: TrustSet, public_roots: Seque
     fingerprints = {anchor.fingerprint for anchor in anchors}
     path = [chain[0]]
     while path[-1].fingerprint not in fingerprints and not _is_self_signed(path[-1]):
-        issuer = _issuer(path[-1], anchors) or _issuer(path[-1], [each for each in chain if each not in path])
+        issuer = _issuer(path[-1], anchors) or _issuer(
+            path[-1], [certificate for certificate in chain if certificate not in path]
+        )
         if issuer is None or issuer in path:
             break
         path.append(issuer)
@@ -115,21 +117,23 @@ def _is_self_signed(certificate: Certificate) -> bool:
 def _other_way(
     path: Sequence[Certificate], chain: Sequence[Certificate], anchors: Sequence[Certificate]
 ) -> Certificate | None:
-    subjects = {each.subject for each in path[1:]}
-    others = (each for each in chain if each not in path and each.subject in subjects)
-    return next((each for each in others if _issuer(each, anchors)), None)
+    subjects = {certificate.subject for certificate in path[1:]}
+    others = (certificate for certificate in chain if certificate not in path and certificate.subject in subjects)
+    return next((certificate for certificate in others if _issuer(certificate, anchors)), None)
 
 
 def _unable(certificate: Certificate, candidates: Sequence[Certificate]) -> Certificate | None:
-    named = (each for each in candidates if each.subject == certificate.issuer and each != certificate)
-    return next((each for each in named if each.extensions.lacks_key_cert_sign), None)
+    named = (issuer for issuer in candidates if issuer.subject == certificate.issuer and issuer != certificate)
+    return next((issuer for issuer in named if issuer.extensions.lacks_key_cert_sign), None)
 
 
 def _issuer(certificate: Certificate, candidates: Sequence[Certificate]) -> Certificate | None:
     named = (
-        each for each in candidates if each.subject == certificate.issuer and not each.extensions.lacks_key_cert_sign
+        issuer
+        for issuer in candidates
+        if issuer.subject == certificate.issuer and not issuer.extensions.lacks_key_cert_sign
     )
-    return next((each for each in named if _is_key_of(each, certificate)), None)
+    return next((issuer for issuer in named if _is_key_of(issuer, certificate)), None)
 
 
 def _is_key_of(issuer: Certificate, certificate: Certificate) -> bool:
@@ -182,12 +186,12 @@ def _may_lead_on(top: Certificate, trust: TrustSet) -> bool:
         access = extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
     except (x509.ExtensionNotFound, ValueError):
         return False
-    return any(each.access_method == AuthorityInformationAccessOID.CA_ISSUERS for each in access)
+    return any(description.access_method == AuthorityInformationAccessOID.CA_ISSUERS for description in access)
 
 
 def _validity(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     del trust
-    placed = [(each, f"of {_place(depth)}, {each.subject}") for depth, each in enumerate(path.certificates)]
+    placed = [(holder, f"of {_place(depth)}, {holder.subject}") for depth, holder in enumerate(path.certificates)]
     for certificate, of in placed:
         if certificate.not_after < now:
             yield _mismatch("expired", "notAfter", f"after {_time(now)}", f"{_time(certificate.not_after)}, {of}")
@@ -223,7 +227,7 @@ def _pins(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
 
 
 def _revocation(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
-    for crl in last_to_end(trust.revocation):
+    for crl in keep_last_to_end(trust.revocation):
         if any(certificate.issuer == crl.issuer for certificate in path.certificates) and crl.is_stale(now):
             ended = f"{_time(crl.next_update)}, CRL of {crl.issuer}" if crl.next_update else crl.issuer
             yield _mismatch("crl_stale", "nextUpdate", f"after {_time(now)}", ended)

@@ -4,7 +4,7 @@ A trust set in words: what exactly the gateway accepts.
 
 from collections.abc import Sequence
 
-from holdfast.certificates.revocation import last_to_end
+from holdfast.certificates.revocation import keep_last_to_end
 from holdfast.certificates.trust import TrustSet
 
 _SHOWN = 5  # names and fingerprints that a sentence lists
@@ -57,7 +57,7 @@ def _revocation(trust: TrustSet) -> list[str]:
     if not trust.revocation:
         return []
     what = "it or a CA above it" if trust.revocation_of_path else "it"
-    ends = min((crl.next_update for crl in last_to_end(trust.revocation) if crl.next_update), default=None)
+    ends = min((crl.next_update for crl in keep_last_to_end(trust.revocation) if crl.next_update), default=None)
     fresh = f" From {ends:%Y-%m-%d %H:%M} UTC on, without a newer CRL, every certificate is refused." if ends else ""
     issuers = _either(list(dict.fromkeys(crl.issuer for crl in trust.revocation)))
     return [f"Not if a CRL of {issuers} has revoked {what}; a CA without a CRL here is refused.{fresh}"]
@@ -66,8 +66,8 @@ def _revocation(trust: TrustSet) -> list[str]:
 def _connection(trust: TrustSet) -> str:
     low, high = trust.tls_minimum, trust.tls_maximum
     versions = str(low) if low is high else f"{low} or {str(high).removeprefix('TLS ')}"
-    asked = f"asks for {trust.server_name}" if trust.server_name else "says no server name"
-    return f"It speaks {versions} and {asked}."
+    wish = f"asks for {trust.server_name}" if trust.server_name else "says no server name"
+    return f"It speaks {versions} and {wish}."
 
 
 def _either(values: Sequence[str]) -> str:

@@ -71,10 +71,10 @@ class NotACertificate(CertificateError):
 
     code = "not-a-certificate"
 
-    def __init__(self, found: str, remedy: str) -> None:
-        self.found = found
+    def __init__(self, content: str, remedy: str) -> None:
+        self.content = content
         self.remedy = remedy
-        super().__init__(f"This is {found}. {remedy}")
+        super().__init__(f"This is {content}. {remedy}")
 
 
 class MalformedCertificate(CertificateError):

@@ -83,28 +83,30 @@ def read_extensions(certificate: x509.Certificate, structure: Structure) -> Exte
         ValueError: They are not built like extensions.
         DuplicateExtension: One is there twice.
     """
-    found, unreadable = _read_each(certificate, structure)
+    extensions, unreadable = _read_each(certificate, structure)
     try:
-        name_constraints = _name_constraints(found, unreadable, structure)
+        name_constraints = _name_constraints(extensions, unreadable, structure)
     except (NotDer, ValueError):
         name_constraints = None
-    names = list(_value(found, x509.SubjectAlternativeName) or ())
-    purposes = _value(found, x509.ExtendedKeyUsage)
-    subject_key = _value(found, x509.SubjectKeyIdentifier)
-    authority_key = _value(found, x509.AuthorityKeyIdentifier)
+    names = list(_value(extensions, x509.SubjectAlternativeName) or ())
+    purposes = _value(extensions, x509.ExtendedKeyUsage)
+    subject_key = _value(extensions, x509.SubjectKeyIdentifier)
+    authority_key = _value(extensions, x509.AuthorityKeyIdentifier)
     return Extensions(
         count=len(structure.extensions),
         dns_names=tuple(n.value for n in names if isinstance(n, x509.DNSName)),
         ip_addresses=tuple(str(n.value) for n in names if isinstance(n, x509.IPAddress)),
         other_names=tuple(_other_name(n) for n in names if not isinstance(n, x509.DNSName | x509.IPAddress)),
-        basic_constraints=_basic_constraints(_value(found, x509.BasicConstraints)),
-        key_usage=_key_usage(_value(found, x509.KeyUsage)),
+        basic_constraints=_basic_constraints(_value(extensions, x509.BasicConstraints)),
+        key_usage=_key_usage(_value(extensions, x509.KeyUsage)),
         purposes=None if purposes is None else tuple(oid.dotted_string for oid in purposes),
         name_constraints=name_constraints,
         subject_key_identifier=subject_key.digest.hex() if subject_key else "",
         authority_key_identifier=(authority_key.key_identifier or b"").hex() if authority_key else "",
         unknown_critical=tuple(
-            extension_name(each.oid.dotted_string) for each in found if each.critical and each.oid not in _OBEYED
+            extension_name(extension.oid.dotted_string)
+            for extension in extensions
+            if extension.critical and extension.oid not in _OBEYED
         ),
         unreadable=tuple(oid for oid in unreadable if oid != _NAME_CONSTRAINTS or name_constraints is None),
     )
@@ -151,19 +153,19 @@ def _other_name(name: x509.GeneralName) -> str:
     return str(name.value)
 
 
-def _basic_constraints(found: x509.BasicConstraints | None) -> BasicConstraints | None:
-    return BasicConstraints(found.ca, found.path_length) if found else None
+def _basic_constraints(value: x509.BasicConstraints | None) -> BasicConstraints | None:
+    return BasicConstraints(value.ca, value.path_length) if value else None
 
 
-def _key_usage(found: x509.KeyUsage | None) -> KeyUsage | None:
-    return KeyUsage(found.digital_signature, found.key_cert_sign, found.crl_sign) if found else None
+def _key_usage(value: x509.KeyUsage | None) -> KeyUsage | None:
+    return KeyUsage(value.digital_signature, value.key_cert_sign, value.crl_sign) if value else None
 
 
 def _name_constraints(
     extensions: x509.Extensions, unreadable: tuple[str, ...], structure: Structure
 ) -> NameConstraints | None:
     if _NAME_CONSTRAINTS in unreadable:
-        (extension,) = (each for each in structure.extensions if extension_oid(each) == _NAME_CONSTRAINTS)
+        (extension,) = (element for element in structure.extensions if extension_oid(element) == _NAME_CONSTRAINTS)
         return read_malformed(extension)
     try:
         return describe(extensions.get_extension_for_class(x509.NameConstraints))

@@ -7,7 +7,7 @@ import re
 from cryptography import x509
 
 from holdfast.certificates.formats.der import OID, SEQUENCE, SET, Element, NotDer, expect, read
-from holdfast.certificates.formats.structure import dotted
+from holdfast.certificates.formats.structure import format_oid
 
 _INTEGER, _BIT_STRING, _ENUMERATED, _UTF8, _UNIVERSAL, _BMP = 0x02, 0x03, 0x0A, 0x0C, 0x1C, 0x1E
 _ENCODINGS = {_UTF8: "utf-8", _UNIVERSAL: "utf-32-be", _BMP: "utf-16-be"}
@@ -48,13 +48,13 @@ def text_of(name: x509.Name) -> str:
 def common_names_of(name: Element) -> tuple[str, ...]:
     """Return the common names that are text, in their order. Raises NotDer."""
     values = [attribute.children() for rdn in name.children() for attribute in _attributes(rdn)]
-    texts = [_text(value) for oid, value in values if dotted(oid.content) == _COMMON_NAME]
+    texts = [_text(value) for oid, value in values if format_oid(oid.content) == _COMMON_NAME]
     return tuple(text for text in texts if text is not None)
 
 
 def _attributes(rdn: Element) -> list[Element]:
     attributes = rdn.children()
-    if rdn.tag != SET or not attributes or any(each.tag != SEQUENCE for each in attributes):
+    if rdn.tag != SET or not attributes or any(attribute.tag != SEQUENCE for attribute in attributes):
         raise NotDer("a distinguished name is not built like one")
     return attributes
 
@@ -64,7 +64,7 @@ def _attribute(attribute: Element) -> str:
     if len(values) != 1:
         raise NotDer("an attribute of a distinguished name does not have one value")
     (value,) = values
-    kind, text = dotted(oid.content), _text(value)
+    kind, text = format_oid(oid.content), _text(value)
     return f"{_KEYWORDS.get(kind, kind)}={f'#{bytes(value.raw).hex()}' if text is None else _escape(text)}"
 
 

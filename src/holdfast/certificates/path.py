@@ -20,16 +20,16 @@ def leads_to(chain: Sequence[Certificate], anchors: Iterable[Certificate]) -> tu
     The others of *chain* may come in any order; those that are not above the first are no part of a path. An anchor is
     led to when it is itself on such a path, or has issued a certificate that is.
     """
-    found = _above(chain[:MAX_CHAIN])
-    prints = {certificate.fingerprint for certificate in found}
+    path = _above(chain[:MAX_CHAIN])
+    prints = {certificate.fingerprint for certificate in path}
     return tuple(
         anchor
         for anchor in anchors
-        if anchor.fingerprint in prints or any(issued(anchor, certificate) for certificate in found)
+        if anchor.fingerprint in prints or any(has_issued(anchor, certificate) for certificate in path)
     )
 
 
-def issued(issuer: Certificate, certificate: Certificate) -> bool:
+def has_issued(issuer: Certificate, certificate: Certificate) -> bool:
     """
     Say whether *issuer* has signed *certificate*: by name, key identifiers where both have them, and signature.
 
@@ -41,7 +41,7 @@ def issued(issuer: Certificate, certificate: Certificate) -> bool:
     if wanted and offered and wanted != offered:
         return False
     try:
-        below, above = (x509.load_der_x509_certificate(each.der) for each in (certificate, issuer))
+        below, above = (x509.load_der_x509_certificate(side.der) for side in (certificate, issuer))
         below.verify_directly_issued_by(above)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
@@ -50,10 +50,10 @@ def issued(issuer: Certificate, certificate: Certificate) -> bool:
 
 def _above(chain: Sequence[Certificate]) -> list[Certificate]:
     """The first certificate, and all of *chain* that are above it, by any way."""
-    found = list(chain[:1])
+    path = list(chain[:1])
     rest = list(chain[1:])
-    for certificate in found:  # it grows while it is walked
-        new = [candidate for candidate in rest if issued(candidate, certificate)]
-        found += new
+    for certificate in path:  # it grows while it is walked
+        new = [candidate for candidate in rest if has_issued(candidate, certificate)]
+        path += new
         rest = [candidate for candidate in rest if candidate not in new]
-    return found
+    return path

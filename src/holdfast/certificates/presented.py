@@ -54,8 +54,12 @@ class PresentedChain:
     def with_roles(self) -> tuple[tuple[Certificate, Role], ...]:
         """What can be read, each with its role."""
         if self.chain:
-            return tuple((each, role_of(self.chain, position)) for position, each in enumerate(self.chain))
-        return tuple((each, Role.ROOT if each.is_self_issued else Role.INTERMEDIATE) for each in self.above)
+            return tuple(
+                (certificate, role_of(self.chain, position)) for position, certificate in enumerate(self.chain)
+            )
+        return tuple(
+            (certificate, Role.ROOT if certificate.is_self_issued else Role.INTERMEDIATE) for certificate in self.above
+        )
 
 
 def read_presented(sent: Sequence[bytes], limit: int) -> PresentedChain:
@@ -66,15 +70,18 @@ def read_presented(sent: Sequence[bytes], limit: int) -> PresentedChain:
         try:
             readable.append(read_certificate(data))
         except ValueError as error:
-            unreadable.append(Unreadable(position, hashlib.sha256(data).hexdigest(), len(data), reason_of(error)))
-    found = tuple(readable)
+            unreadable.append(Unreadable(position, hashlib.sha256(data).hexdigest(), len(data), explain_error(error)))
+    certificates = tuple(readable)
     lacks_own = bool(unreadable) and unreadable[0].position == 1
     return PresentedChain(
-        () if lacks_own else found, found if lacks_own else (), tuple(unreadable), max(len(sent) - limit, 0)
+        () if lacks_own else certificates,
+        certificates if lacks_own else (),
+        tuple(unreadable),
+        max(len(sent) - limit, 0),
     )
 
 
-def reason_of(error: ValueError) -> str:
+def explain_error(error: ValueError) -> str:
     """Say why `read_certificate` raised *error*."""
     cause = error.__cause__
     if isinstance(error, NotDer):

@@ -57,8 +57,8 @@ class RevocationList:
 
     def lists(self, certificate: Certificate) -> bool:
         """Say whether the serial number of *certificate* is in it; whose CRL it is, the caller knows."""
-        found = x509.load_der_x509_crl(self.der)
-        return found.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
+        crl = x509.load_der_x509_crl(self.der)
+        return crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
 
     def is_signed_by(self, certificate: Certificate) -> bool:
         """Say whether *certificate* is the CA that issued it; Envoy asks for the same."""
@@ -71,14 +71,14 @@ class RevocationList:
             return False
 
 
-def last_to_end(lists: Iterable[RevocationList]) -> tuple[RevocationList, ...]:
+def keep_last_to_end(lists: Iterable[RevocationList]) -> tuple[RevocationList, ...]:
     """Give, of each issuer, the CRL that is valid for longest: gateways pass over those that have ended before it."""
-    found: dict[str, RevocationList] = {}
+    latest: dict[str, RevocationList] = {}
     for crl in lists:
-        other = found.get(crl.issuer)
+        other = latest.get(crl.issuer)
         if not other or (other.next_update and (not crl.next_update or crl.next_update > other.next_update)):
-            found[crl.issuer] = crl
-    return tuple(found.values())
+            latest[crl.issuer] = crl
+    return tuple(latest.values())
 
 
 def _verifies(key: object, crl: x509.CertificateRevocationList) -> bool:
@@ -106,10 +106,10 @@ def read_revocation_lists(data: bytes) -> tuple[RevocationList, ...]:
         raise EmptyUpload
     if len(data) > MAX_BYTES:
         raise UploadTooLarge(MAX_BYTES)
-    found = {crl.fingerprint: crl for crl in map(read_revocation_list, _ders(data))}
-    if len(found) > MAX_LISTS:
-        raise NotRevocationLists(f"it holds {len(found)} CRLs, and at most {MAX_LISTS} are taken")
-    return tuple(found.values())
+    by_fingerprint = {crl.fingerprint: crl for crl in map(read_revocation_list, _ders(data))}
+    if len(by_fingerprint) > MAX_LISTS:
+        raise NotRevocationLists(f"it holds {len(by_fingerprint)} CRLs, and at most {MAX_LISTS} are taken")
+    return tuple(by_fingerprint.values())
 
 
 def read_revocation_list(der: bytes) -> RevocationList:
@@ -143,8 +143,8 @@ def _damaged(crl: bytes) -> str:
     (element,) = read(crl)
     content, *signature = element.children()
     *others, extensions = content.children()
-    before = b"".join(bytes(each.raw) for each in others)
-    after = b"".join(bytes(each.raw) for each in signature)
+    before = b"".join(bytes(field.raw) for field in others)
+    after = b"".join(bytes(field.raw) for field in signature)
     for extension in extensions.children()[0].children():
         only = write(extensions.tag, write(SEQUENCE, bytes(extension.raw)))
         try:
@@ -155,12 +155,12 @@ def _damaged(crl: bytes) -> str:
 
 
 def _ders(data: bytes) -> Iterable[bytes]:
-    blocks = pem.blocks(pem.as_text(data))
+    blocks = pem.read_blocks(pem.as_text(data))
     if not blocks:
         return [data]
-    found = [block for block in blocks if block.label == "X509 CRL"]
-    if not found:
+    crls = [block for block in blocks if block.label == "X509 CRL"]
+    if not crls:
         raise NotRevocationLists(f"it holds {blocks[0].label}, and no X509 CRL")
-    if broken := next((block for block in found if block.problem), None):
+    if broken := next((block for block in crls if block.problem), None):
         raise NotRevocationLists(broken.problem)
-    return [block.content for block in found]
+    return [block.content for block in crls]

@@ -87,16 +87,16 @@ class TrustSet:
 
 def trust_set(anchors: Iterable[Certificate], reference: ReferenceIdentifier) -> TrustSet:
     """Make the trust set of an origin from the certificates that were imported for it."""
-    return TrustSet(unique(anchors), reference)
+    return TrustSet(deduplicate(anchors), reference)
 
 
-def unique(anchors: Iterable[Certificate]) -> tuple[Certificate, ...]:
+def deduplicate(anchors: Iterable[Certificate]) -> tuple[Certificate, ...]:
     """Put each of *anchors* once, by fingerprint."""
-    found = {certificate.fingerprint: certificate for certificate in anchors}
-    return tuple(found[fingerprint] for fingerprint in sorted(found))
+    by_fingerprint = {certificate.fingerprint: certificate for certificate in anchors}
+    return tuple(by_fingerprint[fingerprint] for fingerprint in sorted(by_fingerprint))
 
 
-def indistinguishable(certificates: Iterable[Certificate]) -> list[tuple[Certificate, Certificate]]:
+def find_indistinguishable(certificates: Iterable[Certificate]) -> list[tuple[Certificate, Certificate]]:
     """
     Find the pairs of which a gateway would believe only one.
 

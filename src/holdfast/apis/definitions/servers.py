@@ -56,7 +56,7 @@ def read_servers(content: Mapping[str, Any]) -> Servers:
     return Servers(every, tuple(dict.fromkeys(sandbox)), tuple(unused[:MAX_UNUSED]))
 
 
-def unused_of_kept(servers: Servers, endpoints: Collection[str]) -> tuple[Unused, ...]:
+def list_unused(servers: Servers, endpoints: Collection[str]) -> tuple[Unused, ...]:
     """List what has no effect in a definition that is put for an API which has *endpoints*, or is called by them."""
     known = {url.rstrip("/") for url in endpoints}
     urls = dict.fromkeys((*servers.production, *servers.sandbox))

@@ -36,7 +36,7 @@ def requires_certificate(members: Mapping[str, Any]) -> bool:
     return any(isinstance(each, str) and each.strip().lower() in _SCHEMES for each in _schemes(members))
 
 
-def requiring_certificate(members: Mapping[str, Any]) -> dict[str, Any]:
+def require_certificate(members: Mapping[str, Any]) -> dict[str, Any]:
     """Give *members* of an API that is for callers with a certificate alone."""
     added = [] if requires_certificate(members) else [MUTUAL_TLS]
     return {**members, "securityScheme": [*_schemes(members), *added]}

@@ -16,7 +16,7 @@ from holdfast.apis.url import parse_host
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
 from holdfast.certificates.revocation import RevocationList
-from holdfast.certificates.trust import TlsVersion, TrustSet, unique
+from holdfast.certificates.trust import TlsVersion, TrustSet, deduplicate
 
 MAX_NAMES = 20
 MAX_PINS = 20
@@ -61,13 +61,13 @@ class TrustSettings:
     exception: TrustException | None = None
 
 
-def trust_by(
+def build_trust_set(
     settings: TrustSettings, imported: Iterable[Certificate], reference: ReferenceIdentifier, now: datetime
 ) -> TrustSet:
     """Make the trust set that *settings* and the *imported* certificates give an origin whose host is *reference*."""
     exception = settings.exception
     return TrustSet(
-        anchors=() if settings.anchors is AnchorMode.PUBLIC else unique(imported),
+        anchors=() if settings.anchors is AnchorMode.PUBLIC else deduplicate(imported),
         reference=reference,
         with_public_roots=settings.anchors is not AnchorMode.IMPORTED,
         names=tuple(reference_identifier(name) for name in settings.names),

@@ -97,8 +97,8 @@ def _forbids(constraints: NameConstraints, reference: ReferenceIdentifier) -> bo
     if reference.is_ip:
         return constraints.about_addresses
     permitted, excluded = constraints.permitted_dns_names, constraints.excluded_dns_names
-    return any(_is_within(reference.value, each) for each in excluded) or (
-        bool(permitted) and not any(_is_within(reference.value, each) for each in permitted)
+    return any(_is_within(reference.value, subtree) for subtree in excluded) or (
+        bool(permitted) and not any(_is_within(reference.value, subtree) for subtree in permitted)
     )
 
 

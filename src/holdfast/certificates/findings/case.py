@@ -9,7 +9,7 @@ from datetime import datetime
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.choices import Role
-from holdfast.certificates.findings.finding import Code, Finding, Severity, shown
+from holdfast.certificates.findings.finding import Code, Finding, Severity, display
 from holdfast.certificates.identity import ReferenceIdentifier, presents
 from holdfast.certificates.trust import could_have_issued
 
@@ -56,7 +56,7 @@ class Case:
     @property
     def wanted(self) -> str:
         """The first names that are asked for, as a sentence has them."""
-        names = [shown(reference.value) for reference in self.references[:NAMED]]
+        names = [display(reference.value) for reference in self.references[:NAMED]]
         if len(self.references) > NAMED:
             names.append(f"{len(self.references) - NAMED} more")
         return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
@@ -64,15 +64,17 @@ class Case:
     @property
     def checked_by(self) -> str:
         """The issuer in the file by which the gateway checks it, by name; empty if it is believed as it is."""
-        able = (each for each in self.issuers if not each.extensions.lacks_key_cert_sign)
-        return next((shown(each.subject) or "without a name" for each in able), "")
+        able = (issuer for issuer in self.issuers if not issuer.extensions.lacks_key_cert_sign)
+        return next((display(issuer.subject) or "without a name" for issuer in able), "")
 
     def finding(self, code: Code, severity: Severity, message: str, remedy: str) -> Finding:
         """Make a finding about this certificate."""
         return Finding(code, severity, message, remedy, self.certificate.fingerprint)
 
 
-def cases(certificates: Sequence[Certificate], references: Sequence[ReferenceIdentifier], now: datetime) -> list[Case]:
+def build_cases(
+    certificates: Sequence[Certificate], references: Sequence[ReferenceIdentifier], now: datetime
+) -> list[Case]:
     """Put each of *certificates* among the others, in their order, each once."""
     times = Counter(certificate.fingerprint for certificate in certificates)
     unique = {certificate.fingerprint: certificate for certificate in certificates}.values()

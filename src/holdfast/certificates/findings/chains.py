@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.case import Case
-from holdfast.certificates.findings.finding import Code, Finding, Severity, shown
-from holdfast.certificates.trust import indistinguishable
+from holdfast.certificates.findings.finding import Code, Finding, Severity, display
+from holdfast.certificates.trust import find_indistinguishable
 
 
 def judge_chains(cases: Sequence[Case]) -> Iterator[Finding]:
@@ -21,31 +21,31 @@ def judge_chains(cases: Sequence[Case]) -> Iterator[Finding]:
         yield from _gaps(cases)
     yield from _order(cases)
     yield from _repeated(cases)
-    pairs = indistinguishable([case.certificate for case in cases])
+    pairs = find_indistinguishable([case.certificate for case in cases])
     for fingerprint in dict.fromkeys(other.fingerprint for _, other in pairs):
         case = by_fingerprint[fingerprint]
-        subject = shown(case.certificate.subject)
+        subject = display(case.certificate.subject)
         message = f"A gateway cannot tell it from another {subject} in the file, and would believe only one."
         remedy = "Import only the one that the backend presents, or ask for certificates with key identifiers."
         yield case.finding(Code.INDISTINGUISHABLE, Severity.ERROR, message, remedy)
 
 
 def _path_lengths(by_fingerprint: dict[str, Case]) -> Iterator[Finding]:
-    told = set()
+    reported = set()
     for case in by_fingerprint.values():
         constraints = case.certificate.extensions.basic_constraints
         if constraints is None or constraints.path_length is None:
             continue
         for deep in _cas_deeper_than(constraints.path_length, case, by_fingerprint):
-            if deep.fingerprint not in told:
-                told.add(deep.fingerprint)
+            if deep.fingerprint not in reported:
+                reported.add(deep.fingerprint)
                 yield _too_deep(by_fingerprint[deep.fingerprint], case.certificate, constraints.path_length)
 
 
 def _too_deep(case: Case, above: Certificate, limit: int) -> Finding:
     allowed = f"at most {limit}" if limit else "no"
     message = (
-        f"{shown(above.subject)} allows {allowed} CA below it, and this one is deeper. "
+        f"{display(above.subject)} allows {allowed} CA below it, and this one is deeper. "
         "The gateway believes it because it is imported; others do not."
     )
     remedy = "Ask the CA for a chain that keeps its path length, and keep this certificate imported until then."
@@ -54,15 +54,15 @@ def _too_deep(case: Case, above: Certificate, limit: int) -> Finding:
 
 def _cas_deeper_than(limit: int, case: Case, by_fingerprint: dict[str, Case]) -> Iterator[Certificate]:
     """Find the CAs to which every way down from *case* is longer than *limit* (RFC 5280, section 4.2.1.9)."""
-    seen = {case.certificate.fingerprint}
+    visited = {case.certificate.fingerprint}
     level, depth = [case], 0
     while level:
-        below = {each.fingerprint: each for above in level for each in above.issued if each.is_ca}
-        new = {fingerprint: each for fingerprint, each in below.items() if fingerprint not in seen}
+        below = {issued.fingerprint: issued for above in level for issued in above.issued if issued.is_ca}
+        new = {fingerprint: certificate for fingerprint, certificate in below.items() if fingerprint not in visited}
         depth += 1
         if depth > limit:
             yield from new.values()
-        seen |= new.keys()
+        visited |= new.keys()
         level = [by_fingerprint[fingerprint] for fingerprint in new]
 
 
@@ -72,7 +72,7 @@ def _gaps(cases: Sequence[Case]) -> Iterator[Finding]:
         certificate = case.certificate
         if len(cases) == 1 or certificate.is_self_issued or case.issuers or not certificate.issuer:
             continue
-        issuer = shown(certificate.issuer)
+        issuer = display(certificate.issuer)
         if case.is_authority:
             message = f"Its issuer, {issuer}, is not in the file. The gateway does not need it."
             remedy = "Nothing is to be done: what this CA issued is believed."
@@ -90,7 +90,7 @@ def _order(cases: Sequence[Case]) -> Iterator[Finding]:
     before: set[str] = set()
     for case in cases:
         if any(issuer.fingerprint in before for issuer in case.issuers):
-            issuer = shown(case.certificate.issuer)
+            issuer = display(case.certificate.issuer)
             message = f"It stands after its issuer, {issuer}. The gateway does not mind the order."
             remedy = "If a server is to send this file: each certificate before its issuer."
             yield case.finding(Code.CHAIN_OUT_OF_ORDER, Severity.INFO, message, remedy)

@@ -9,14 +9,14 @@ from types import MappingProxyType
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.authority import judge_authority
 from holdfast.certificates.findings.caller import judge_caller
-from holdfast.certificates.findings.case import Case, cases
+from holdfast.certificates.findings.case import Case, build_cases
 from holdfast.certificates.findings.chains import judge_chains
 from holdfast.certificates.findings.elsewhere import judge_elsewhere
 from holdfast.certificates.findings.finding import Code, Finding, Severity
 from holdfast.certificates.findings.form import judge_form
 from holdfast.certificates.findings.lifetime import judge_lifetime
 from holdfast.certificates.findings.names import judge_names
-from holdfast.certificates.findings.presented import as_presented, presented_cases
+from holdfast.certificates.findings.presented import adapt_finding, build_presented_cases
 from holdfast.certificates.findings.revocation import judge_revocation
 from holdfast.certificates.findings.strength import judge_strength
 from holdfast.certificates.findings.usage import judge_usage
@@ -46,7 +46,9 @@ def examine(certificate: Certificate, references: Sequence[ReferenceIdentifier],
 def examine_caller(certificate: Certificate, now: datetime) -> list[Finding]:
     """Judge the certificate of a caller, which is accepted itself, whoever issued it."""
     return [
-        finding for case in cases([certificate], [], now) for finding in (*judge_lifetime(case), *judge_caller(case))
+        finding
+        for case in build_cases([certificate], [], now)
+        for finding in (*judge_lifetime(case), *judge_caller(case))
     ]
 
 
@@ -63,7 +65,7 @@ def examine_all(
     certificate may be depends on the others: one that issued another one of the file is a CA, whatever it says.
     *elsewhere* has the aliases under which the endpoint trusts some of them already, by fingerprint.
     """
-    judged = cases(certificates, references, now)
+    judged = build_cases(certificates, references, now)
     together = list(judge_chains(judged))
     return [
         finding
@@ -71,7 +73,7 @@ def examine_all(
         for finding in (
             *judge_elsewhere(case, elsewhere.get(case.certificate.fingerprint, "")),
             *_examine_one(case),
-            *(each for each in together if each.fingerprint == case.certificate.fingerprint),
+            *(shared for shared in together if shared.fingerprint == case.certificate.fingerprint),
         )
     ]
 
@@ -84,16 +86,16 @@ def examine_presented(
 
     Nobody has imported any of them, so what the gateway makes of an imported certificate is not said.
     """
-    judged = presented_cases(chain, references, now)
+    judged = build_presented_cases(chain, references, now)
     together = list(judge_chains(judged))
     return [
         finding
         for case in judged
-        for finding in as_presented(
+        for finding in adapt_finding(
             case,
             (
                 *_examine_one(case),
-                *(each for each in together if each.fingerprint == case.certificate.fingerprint),
+                *(shared for shared in together if shared.fingerprint == case.certificate.fingerprint),
             ),
         )
     ]

@@ -84,7 +84,7 @@ class Finding:
     fingerprint: str
 
 
-def shown(text: str) -> str:
+def display(text: str) -> str:
     """Make what a certificate says fit into a sentence: not too long, and nothing that cannot be printed."""
     printable = "".join(character if character.isprintable() else "?" for character in text[: MAX_SHOWN + 1])
     return f"{printable[:MAX_SHOWN]}…" if len(printable) > MAX_SHOWN else printable

@@ -8,7 +8,7 @@ from cryptography.x509.oid import ExtensionOID
 
 from holdfast.certificates.extensions import extension_name
 from holdfast.certificates.findings.case import NAMED, Case
-from holdfast.certificates.findings.finding import Code, Finding, Severity, shown
+from holdfast.certificates.findings.finding import Code, Finding, Severity, display
 from holdfast.certificates.names import NOT_TEXT
 
 MAX_SERIAL_NUMBER_OCTETS = 20
@@ -59,7 +59,7 @@ def _extensions(case: Case) -> Iterator[Finding]:
 def _names(case: Case) -> Iterator[Finding]:
     damaged = [name for name in (case.certificate.subject, case.certificate.issuer) if NOT_TEXT in name]
     if damaged:
-        message = f"A part of {shown(damaged[0])} isn't text and is shown in hex. The gateway accepts it."
+        message = f"A part of {display(damaged[0])} isn't text and is shown in hex. The gateway accepts it."
         remedy = "If other programs reject it, ask for a certificate whose names are text."
         yield case.finding(Code.UNREADABLE_NAME, Severity.INFO, message, remedy)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.case import NAMED, Case
-from holdfast.certificates.findings.finding import Code, Finding, Severity, shown
+from holdfast.certificates.findings.finding import Code, Finding, Severity, display
 from holdfast.certificates.identity import is_wildcard_for_one_label
 from holdfast.certificates.public_suffixes import Suffix, suffix_of
 
@@ -42,7 +42,7 @@ def _missing(case: Case) -> Finding:
             )
             return case.finding(Code.ADDRESS_AS_DNS_NAME, Severity.WARNING, message, remedy)
     names = certificate.dns_names + certificate.ip_addresses
-    named = next((shown(each.value) for each in case.references if each.value in common_names), "")
+    named = next((display(identifier.value) for identifier in case.references if identifier.value in common_names), "")
     if named and not names:
         message = f"It names {named} only as the common name; the gateway looks for it in subjectAltName."
         return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
@@ -132,4 +132,4 @@ def _wanted_kinds(case: Case) -> str:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(shown(name) for name in names[:NAMED])
+    return ", ".join(display(name) for name in names[:NAMED])

@@ -10,8 +10,8 @@ from cryptography.x509.oid import ExtensionOID
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.choices import Role, role_of
-from holdfast.certificates.findings.case import Case, cases
-from holdfast.certificates.findings.finding import Code, Finding, Severity, shown
+from holdfast.certificates.findings.case import Case, build_cases
+from holdfast.certificates.findings.finding import Code, Finding, Severity, display
 from holdfast.certificates.identity import ReferenceIdentifier
 
 _POLICIES = ExtensionOID.CERTIFICATE_POLICIES.dotted_string
@@ -19,21 +19,23 @@ _UNLESS_TRUSTED = "unless this certificate itself is trusted"
 Words = Callable[[Case, Finding], Finding | None]
 
 
-def presented_cases(
+def build_presented_cases(
     chain: Sequence[Certificate], references: Sequence[ReferenceIdentifier], now: datetime
 ) -> list[Case]:
     """Put each certificate of *chain*, the backend's own first, into its place."""
-    roles = {each.fingerprint: role_of(chain, position) for position, each in reversed(list(enumerate(chain)))}
-    return [replace(case, role=roles[case.certificate.fingerprint]) for case in cases(chain, references, now)]
+    roles = {
+        certificate.fingerprint: role_of(chain, position) for position, certificate in reversed(list(enumerate(chain)))
+    }
+    return [replace(case, role=roles[case.certificate.fingerprint]) for case in build_cases(chain, references, now)]
 
 
-def as_presented(case: Case, findings: Iterable[Finding]) -> Iterator[Finding]:
+def adapt_finding(case: Case, findings: Iterable[Finding]) -> Iterator[Finding]:
     """Say what *findings* about an imported certificate mean for a presented one; some mean nothing."""
     for finding in findings:
         words = _WORDS.get(finding.code)
-        said = words(case, finding) if words else finding
-        if said:
-            yield said
+        wording = words(case, finding) if words else finding
+        if wording:
+            yield wording
 
 
 def _rejected(case: Case) -> str:
@@ -68,7 +70,7 @@ def _purposes(case: Case, finding: Finding) -> Finding:
 
 
 def _unknown_critical(case: Case, finding: Finding) -> Finding:
-    named = shown(", ".join(case.certificate.extensions.unknown_critical))
+    named = display(", ".join(case.certificate.extensions.unknown_critical))
     message = (
         f"The gateway does not know its critical extension {named}, and rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
     )
@@ -106,7 +108,7 @@ def _empty_issuer(case: Case, finding: Finding) -> Finding:
 
 
 def _order(case: Case, finding: Finding) -> Finding:
-    message = f"It is sent after its issuer, {shown(case.certificate.issuer)}. The gateway accepts any order."
+    message = f"It is sent after its issuer, {display(case.certificate.issuer)}. The gateway accepts any order."
     return replace(finding, message=message, remedy="Other clients may not: send each certificate before its issuer.")
 
 

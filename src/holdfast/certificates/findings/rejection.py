@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.findings.case import Case, cases
+from holdfast.certificates.findings.case import Case, build_cases
 from holdfast.certificates.findings.examination import examine_all
 from holdfast.certificates.findings.finding import Code, Finding, Severity
 from holdfast.certificates.findings.strength import USABLE_ABOVE_A_LEAF
@@ -25,28 +25,28 @@ def reasons_to_reject(
     them that would be accepted is enough, because a backend may present any of them. No reason: it would be accepted.
     """
     findings = examine_all(certificates, references, now)
-    if ambiguous := [each for each in findings if each.code is Code.INDISTINGUISHABLE]:
+    if ambiguous := [candidate for candidate in findings if candidate.code is Code.INDISTINGUISHABLE]:
         return ambiguous  # such a file isn't imported
-    judged = cases(certificates, references, now)
+    judged = build_cases(certificates, references, now)
     reasons = [_reasons(case, judged, findings) for case in judged if not case.issued]
-    return [] if not all(reasons) else [finding for each in reasons for finding in each]
+    return [] if not all(reasons) else [finding for findings_of_case in reasons for finding in findings_of_case]
 
 
 def _reasons(case: Case, judged: Sequence[Case], findings: Sequence[Finding]) -> list[Finding]:
     path = _with_issuers(case, judged)
     issues = _is_meant_to_issue(case)
-    errors = [each for each in findings if each.fingerprint in path and each.severity is Severity.ERROR]
+    errors = [finding for finding in findings if finding.fingerprint in path and finding.severity is Severity.ERROR]
     if issues and case.certificate.public_key.algorithm in USABLE_ABOVE_A_LEAF:
-        errors = [each for each in errors if each.code is not Code.WEAK_KEY]
+        errors = [error for error in errors if error.code is not Code.WEAK_KEY]
     if errors or not case.references or case.is_named or issues:
         return errors
-    of_it = (each for each in findings if each.fingerprint == case.certificate.fingerprint)
-    return [each for each in of_it if each.code in _ABOUT_NAMES]
+    of_it = (finding for finding in findings if finding.fingerprint == case.certificate.fingerprint)
+    return [finding for finding in of_it if finding.code in _ABOUT_NAMES]
 
 
 def _with_issuers(case: Case, judged: Sequence[Case]) -> set[str]:
     """Give the fingerprints of a certificate and of all above it in the file."""
-    by_fingerprint = {each.certificate.fingerprint: each for each in judged}
+    by_fingerprint = {judged_case.certificate.fingerprint: judged_case for judged_case in judged}
     path, waiting = set[str](), [case]
     while waiting:
         one = waiting.pop()
@@ -69,4 +69,4 @@ def _is_meant_to_issue(case: Case) -> bool:
     if not (certificate.is_ca or certificate.version == "V1") or not certificate.is_self_issued:
         return False
     hosts = {name.lower() for name in certificate.common_names}
-    return not certificate.subject_alt_names and not any(each.value in hosts for each in case.references)
+    return not certificate.subject_alt_names and not any(reference.value in hosts for reference in case.references)

@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtensionOID, SignatureAlgorithmOID
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.extensions import extension_name
-from holdfast.certificates.findings.finding import Code, Finding, Severity, shown
+from holdfast.certificates.findings.finding import Code, Finding, Severity, display
 from holdfast.certificates.formats import der
 from holdfast.certificates.revocation import RevocationList
 from holdfast.certificates.trust import TrustSet
@@ -46,13 +46,15 @@ def judge_revocation(trust: TrustSet, now: datetime) -> list[Finding]:
     """
     if not trust.revocation:
         return []
-    found = {crl: [*_judge(crl, trust, now)] for crl in trust.revocation}
-    signers = {crl: (crl.issuer, *map(crl.is_signed_by, trust.anchors)) for crl in found}
-    usable = {signers[crl] for crl, findings in found.items() if not any(map(_is_error, findings))}
+    findings_by_crl = {crl: [*_judge(crl, trust, now)] for crl in trust.revocation}
+    signers = {crl: (crl.issuer, *map(crl.is_signed_by, trust.anchors)) for crl in findings_by_crl}
+    usable = {signers[crl] for crl, findings in findings_by_crl.items() if not any(map(_is_error, findings))}
     every = [
-        _softened(each) if signers[crl] in usable else each for crl, findings in found.items() for each in findings
+        _softened(finding) if signers[crl] in usable else finding
+        for crl, findings in findings_by_crl.items()
+        for finding in findings
     ]
-    return sorted([*every, *_missing(trust)], key=lambda each: list(Severity).index(each.severity))
+    return sorted([*every, *_missing(trust)], key=lambda finding: list(Severity).index(finding.severity))
 
 
 def _is_error(finding: Finding) -> bool:
@@ -79,7 +81,7 @@ def _judge(crl: RevocationList, trust: TrustSet, now: datetime) -> Iterator[Find
 
 def _finding(code: Code, severity: Severity, about: RevocationList | Certificate, message: str, remedy: str) -> Finding:
     if isinstance(about, RevocationList):
-        message = f"The CRL of {shown(about.issuer)} {message}"
+        message = f"The CRL of {display(about.issuer)} {message}"
     return Finding(code, severity, message, remedy, about.fingerprint)
 
 
@@ -102,9 +104,9 @@ def _lifetime(crl: RevocationList, now: datetime) -> Iterator[Finding]:
 
 def _form(crl: RevocationList, loaded: x509.CertificateRevocationList) -> Iterator[Finding]:
     unknown = dict.fromkeys(
-        extension_name(each.oid.dotted_string)
-        for each in loaded.extensions
-        if each.critical and each.oid not in _KNOWN_IF_CRITICAL
+        extension_name(extension.oid.dotted_string)
+        for extension in loaded.extensions
+        if extension.critical and extension.oid not in _KNOWN_IF_CRITICAL
     )
     if unknown:
         message = f"has a critical extension that the gateway doesn't know: {', '.join([*unknown][:_NAMED])}."
@@ -130,9 +132,9 @@ def _critical_in_entries(crl: RevocationList, loaded: x509.CertificateRevocation
             extensions = entry.extensions
         except ValueError:
             continue  # damaged ones don't matter to the gateway
-        for each in extensions:
-            if each.critical:
-                return extension_name(each.oid.dotted_string)
+        for extension in extensions:
+            if extension.critical:
+                return extension_name(extension.oid.dotted_string)
     return ""
 
 
@@ -185,9 +187,9 @@ def _identification(crl: RevocationList, loaded: x509.CertificateRevocationList)
 
 
 def _issuer(crl: RevocationList, anchors: Sequence[Certificate]) -> Iterator[Finding]:
-    same_name = [each for each in anchors if each.subject == crl.issuer]
-    signers = [each for each in same_name if crl.is_signed_by(each)]
-    if signers and not any(_may_sign(each) for each in signers):
+    same_name = [anchor for anchor in anchors if anchor.subject == crl.issuer]
+    signers = [anchor for anchor in same_name if crl.is_signed_by(anchor)]
+    if signers and not any(_may_sign(signer) for signer in signers):
         message = "is signed by a certificate whose keyUsage lacks cRLSign. The gateway rejects what it issued."
         remedy = "Ask for a CA certificate whose keyUsage has cRLSign, or don't check revocation for this CA."
         yield _finding(Code.CRL_WITHOUT_CRL_SIGN, Severity.ERROR, crl, message, remedy)
@@ -202,13 +204,13 @@ def _issuer(crl: RevocationList, anchors: Sequence[Certificate]) -> Iterator[Fin
 
 def _missing(trust: TrustSet) -> Iterator[Finding]:
     for anchor in trust.anchors:
-        subject = shown(anchor.subject)
+        subject = display(anchor.subject)
         is_issuer = anchor.is_self_issued or anchor.is_ca
         is_checked = not anchor.is_self_issued and (trust.revocation_of_path or not anchor.is_ca)
-        if is_checked and not any(each.subject == anchor.issuer for each in trust.anchors):
+        if is_checked and not any(other.subject == anchor.issuer for other in trust.anchors):
             message = f"The issuer of {subject} isn't imported, so nothing says whether it is revoked. The gateway "
             message += "rejects it and what it issued."
-            remedy = f"Import {shown(anchor.issuer)} too, with its CRL; or check only the backend's certificate."
+            remedy = f"Import {display(anchor.issuer)} too, with its CRL; or check only the backend's certificate."
         elif is_issuer and not any(crl.is_signed_by(anchor) for crl in trust.revocation):
             what = "it and what it issued" if anchor.is_self_issued else "what it issued"
             message = f"There is no CRL of {subject}. The gateway rejects {what}."

@@ -5,7 +5,7 @@ Keys and signatures: too weak to be safe, or of a kind that the gateway cannot u
 from collections.abc import Iterator
 
 from holdfast.certificates.findings.case import Case
-from holdfast.certificates.findings.finding import Code, Finding, Severity, shown
+from holdfast.certificates.findings.finding import Code, Finding, Severity, display
 
 MIN_RSA_BITS = 2048
 MIN_EC_BITS = 256
@@ -31,7 +31,7 @@ def _key(case: Case) -> Iterator[Finding]:
             message = f"The key is {key}, which is not considered safe. The gateway refuses it."
             yield case.finding(Code.WEAK_KEY, Severity.ERROR, message, _STRONGER)
     elif not _is_usable(case):
-        message = f"The gateway cannot use the key, {shown(str(key))}, and refuses what depends on it."
+        message = f"The gateway cannot use the key, {display(str(key))}, and refuses what depends on it."
         yield case.finding(Code.UNSUPPORTED_KEY, Severity.ERROR, message, _ANOTHER)
     elif key.algorithm == "RSA" and key.size % 8:
         message = f"The size of the key, {key.size} bits, is not a multiple of 8. The gateway accepts it."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from holdfast.certificates.findings.case import Case
-from holdfast.certificates.findings.finding import Code, Finding, Severity, shown
+from holdfast.certificates.findings.finding import Code, Finding, Severity, display
 
 _SERVER = ExtendedKeyUsageOID.SERVER_AUTH.dotted_string
 _CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string
@@ -57,7 +57,7 @@ def _unusual_purposes(case: Case) -> Iterator[Finding]:
     others = [purpose for purpose in purposes if purpose not in (_SERVER, _CLIENT)]
     if _SERVER not in purposes or not others:
         return
-    named = shown(", ".join(others))
+    named = display(", ".join(others))
     message = f"Its extKeyUsage permits more than TLS: {named}. The gateway accepts it."
     remedy = "If that is not meant, ask for a certificate for serverAuth only: a stolen key is of less use then."
     yield case.finding(Code.UNUSUAL_PURPOSE, Severity.INFO, message, remedy)
@@ -67,7 +67,7 @@ def _unknown_critical(case: Case) -> Iterator[Finding]:
     unknown = case.certificate.extensions.unknown_critical
     if not unknown:
         return
-    named = shown(", ".join(unknown))
+    named = display(", ".join(unknown))
     remedy = "Ask for a certificate in which this extension is not critical."
     if case.checked_by and case.may_be_presented:
         message = (

@@ -25,7 +25,7 @@ from holdfast.certificates.formats import der, jks, keys, parsing, pem, pkcs7, p
 from holdfast.certificates.formats.der import SEQUENCE, Element, NotDer
 from holdfast.certificates.formats.derivation import Work
 from holdfast.certificates.formats.parsing import MAX_BYTES, Ignored, Upload
-from holdfast.certificates.formats.parts import Found, Part
+from holdfast.certificates.formats.parts import Contents, Part
 from holdfast.certificates.formats.private_keys import (
     PrivateKey,
     read_key,
@@ -48,13 +48,13 @@ class Credential:
 
 
 @dataclass(slots=True)
-class _Found:
+class _Collector:
     """What one or two files hold."""
 
     password: str | None = field(repr=False)
     work: Work
     key: PrivateKey | None = None
-    found: Found = field(default_factory=lambda: Found("a file of a key"))
+    contents: Contents = field(default_factory=lambda: Contents("a file of a key"))
 
     def add_key(self, read: Callable[[], PrivateKey]) -> None:
         # Refused before it is read: each costs work.
@@ -73,43 +73,52 @@ def read_credential(data: bytes, password: str | None, key: bytes = b"", work: W
     Raises:
         CertificateError: Something is missing, cannot be used, or does not belong together.
     """
-    found = _Found(password or None, work or Work())
+    collector = _Collector(password or None, work or Work())
     for file in (data, key) if key else (data,):
-        _read(file, found)
-    if not found.key:
+        _read(file, collector)
+    if not collector.key:
         raise PrivateKeyMissing
-    if not found.found.parts:
+    if not collector.contents.parts:
         raise CertificateMissing
-    chain, ignored = chain_of(found.key.spki_fingerprint, parsing.look_into(found.found))
-    return Credential(found.key, chain, ignored)
+    chain, ignored = build_chain(collector.key.spki_fingerprint, parsing.look_into(collector.contents))
+    return Credential(collector.key, chain, ignored)
 
 
-def chain_of(spki_fingerprint: str, upload: Upload) -> tuple[tuple[Certificate, ...], tuple[Ignored, ...]]:
+def build_chain(spki_fingerprint: str, upload: Upload) -> tuple[tuple[Certificate, ...], tuple[Ignored, ...]]:
     """
     Put the certificates of *upload* in order: that of the key, then each one's issuer, without the root.
 
     Raises:
         KeyMismatch: None of them belongs to the key.
     """
-    own = [each for each in upload.certificates if each.spki_fingerprint == spki_fingerprint]
+    own = [certificate for certificate in upload.certificates if certificate.spki_fingerprint == spki_fingerprint]
     if not own:
-        raise KeyMismatch(tuple(each.subject for each in upload.certificates))
-    chain = [max(own, key=lambda each: each.not_after)]
-    rest = [each for each in upload.certificates if each is not chain[0] and not each.is_self_issued]
+        raise KeyMismatch(tuple(certificate.subject for certificate in upload.certificates))
+    chain = [max(own, key=lambda certificate: certificate.not_after)]
+    rest = [
+        certificate
+        for certificate in upload.certificates
+        if certificate is not chain[0] and not certificate.is_self_issued
+    ]
     while len(chain) < MAX_CHAIN and (issuer := _issuer(chain[-1], rest)):
         chain.append(issuer)
         rest.remove(issuer)
-    left = [each for each in upload.certificates if each not in chain]
+    left = [certificate for certificate in upload.certificates if certificate not in chain]
     why = "A backend that believes a root has it."
     ignored = [
-        Ignored(each.subject or "(empty subject)", why if each.is_self_issued else "It is not of this key's chain.")
-        for each in left
+        Ignored(
+            certificate.subject or "(empty subject)",
+            why if certificate.is_self_issued else "It is not of this key's chain.",
+        )
+        for certificate in left
     ]
     return tuple(chain), (*upload.ignored, *ignored)
 
 
 def _issuer(certificate: Certificate, others: Sequence[Certificate]) -> Certificate | None:
-    return next((each for each in others if each.subject == certificate.issuer and _signed(each, certificate)), None)
+    return next(
+        (issuer for issuer in others if issuer.subject == certificate.issuer and _signed(issuer, certificate)), None
+    )
 
 
 def _signed(issuer: Certificate, certificate: Certificate) -> bool:
@@ -122,7 +131,7 @@ def _signed(issuer: Certificate, certificate: Certificate) -> bool:
     return True
 
 
-def _read(data: bytes, found: _Found) -> None:
+def _read(data: bytes, collector: _Collector) -> None:
     if not data.strip():
         raise EmptyUpload
     if len(data) > MAX_BYTES:
@@ -131,9 +140,9 @@ def _read(data: bytes, found: _Found) -> None:
         raise NotACertificate("a Java keystore, whose keys are not read here", _TO_PKCS12)
     elements = _elements(data) if data[0] == SEQUENCE else []
     if not elements:
-        _read_text(data, found)
+        _read_text(data, collector)
     for number, element in enumerate(elements, start=1):
-        _read_element(element, Part("The file", bytes(element.raw), number, len(elements)), "DER", found)
+        _read_element(element, Part("The file", bytes(element.raw), number, len(elements)), "DER", collector)
 
 
 def _elements(data: bytes) -> list[Element]:
@@ -143,32 +152,32 @@ def _elements(data: bytes) -> list[Element]:
         return []
 
 
-def _read_element(element: Element, part: Part, format_name: str, found: _Found) -> None:
+def _read_element(element: Element, part: Part, format_name: str, collector: _Collector) -> None:
     if keys.is_private_key(element):
-        passwords = [found.password] if found.password else []
-        found.add_key(lambda: read_key(element, passwords, found.work, format_name))
+        passwords = [collector.password] if collector.password else []
+        collector.add_key(lambda: read_key(element, passwords, collector.work, format_name))
     elif pkcs12.is_pkcs12(element):
-        _read_pkcs12(element, found)
+        _read_pkcs12(element, collector)
     elif pkcs7.is_pkcs7(element):
-        for each in pkcs7.read(element).parts:
-            found.found.add(each)
+        for certificate_part in pkcs7.read(element).parts:
+            collector.contents.add(certificate_part)
     else:
-        found.found.add(part)
+        collector.contents.add(part)
 
 
-def _read_pkcs12(element: Element, found: _Found) -> None:
-    certificates, inside = pkcs12.read_with_keys(element, found.password, found.work)
+def _read_pkcs12(element: Element, collector: _Collector) -> None:
+    certificates, inside = pkcs12.read_with_keys(element, collector.password, collector.work)
     for part in certificates.parts:
-        found.found.add(part)
+        collector.contents.add(part)
     for key in inside.elements:
-        found.add_key(lambda key=key: read_key(key, inside.passwords, found.work, "PKCS#12"))  # type: ignore[misc]
+        collector.add_key(lambda key=key: read_key(key, inside.passwords, collector.work, "PKCS#12"))  # type: ignore[misc]
 
 
-def _read_text(data: bytes, found: _Found) -> None:
+def _read_text(data: bytes, collector: _Collector) -> None:
     old, text = split_old_encrypted(pem.as_text(data))
     if old:
-        found.add_key(lambda: read_old_encrypted(old, found.password))
-    blocks = pem.blocks(text)
+        collector.add_key(lambda: read_old_encrypted(old, collector.password))
+    blocks = pem.read_blocks(text)
     for block in blocks:
         elements = [] if block.problem else _elements(block.content)
         if "PRIVATE KEY" in block.label and not (elements and keys.is_private_key(elements[0])):
@@ -178,4 +187,4 @@ def _read_text(data: bytes, found: _Found) -> None:
         if not elements:
             raise MalformedCertificate(block.number, len(blocks), block.problem or "its content is no certificate")
         part = Part(f"Block {block.number}", bytes(elements[0].raw), block.number, len(blocks))
-        _read_element(elements[0], part, "PEM", found)
+        _read_element(elements[0], part, "PEM", collector)

@@ -46,13 +46,13 @@ def _stretched(octets: bytes, block: int) -> bytes:
 def _main() -> None:
     os.nice(10)
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU, MAX_CPU))  # should nobody be there any more to end it
-    asked = json.load(sys.stdin)
-    name, salt = asked["digest"], bytes.fromhex(asked["salt"])
-    iterations, size, password = asked["iterations"], asked["size"], asked["password"]
-    if asked["pbkdf2"]:
+    request = json.load(sys.stdin)
+    name, salt = request["digest"], bytes.fromhex(request["salt"])
+    iterations, size, password = request["iterations"], request["size"], request["password"]
+    if request["pbkdf2"]:
         key = pbkdf2(name, salt, iterations, size, password)
     else:
-        key = pkcs12_key(name, salt, iterations, size, password, asked["purpose"])
+        key = pkcs12_key(name, salt, iterations, size, password, request["purpose"])
     sys.stdout.write(key.hex())
 
 

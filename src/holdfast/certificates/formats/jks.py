@@ -15,7 +15,7 @@ from holdfast.certificates.errors import (
     TooManyCertificates,
     WrongPassword,
 )
-from holdfast.certificates.formats.parts import MAX_CERTIFICATES, Found, Part, entry
+from holdfast.certificates.formats.parts import MAX_CERTIFICATES, Contents, Part, name_entry
 
 _MAGIC = {b"\xfe\xed\xfe\xed": "JKS", b"\xce\xce\xce\xce": "JCEKS"}
 _DIGEST_SIZE = 20
@@ -29,7 +29,7 @@ def is_keystore(data: bytes) -> bool:
     return data[:4] in _MAGIC
 
 
-def read(data: bytes, password: str | None) -> Found:
+def read(data: bytes, password: str | None) -> Contents:
     """
     Read the trusted certificates of a keystore.
 
@@ -41,12 +41,12 @@ def read(data: bytes, password: str | None) -> Found:
     """
     kind = _MAGIC[data[:4]]
     try:
-        found = _entries(_Reader(data[:-_DIGEST_SIZE]), kind)
+        contents = _entries(_Reader(data[:-_DIGEST_SIZE]), kind)
     except (struct.error, _Damaged) as error:
         raise MalformedFile(kind, "it is cut off or damaged") from error
     if password and not hmac.compare_digest(_digest(data[:-_DIGEST_SIZE], password), data[-_DIGEST_SIZE:]):
         raise WrongPassword(kind)
-    return found
+    return contents
 
 
 class _Damaged(ValueError):
@@ -82,16 +82,16 @@ class _Reader:
             return octets.decode("utf-8", "replace")
 
 
-def _entries(reader: _Reader, kind: str) -> Found:
+def _entries(reader: _Reader, kind: str) -> Contents:
     version, count = reader.number(), reader.number()
     if version not in (1, 2) or count * _SMALLEST_ENTRY > reader.left:
         raise _Damaged
     if count > MAX_CERTIFICATES:
         raise TooManyCertificates(count, MAX_CERTIFICATES)
-    found = Found(f"a Java keystore ({kind})")
+    contents = Contents(f"a Java keystore ({kind})")
     for number in range(1, count + 1):
         tag = reader.number()
-        name = entry(reader.text(), number)
+        name = name_entry(reader.text(), number)
         reader.take(8)  # when it was made
         if tag in (_KEY, _SECRET):
             what = "a private key" if tag == _KEY else "a secret key"
@@ -101,12 +101,12 @@ def _entries(reader: _Reader, kind: str) -> Found:
         certificate_type = reader.text() if version == 2 else "X.509"
         der = reader.take(reader.number())
         if certificate_type in ("X.509", "X509"):
-            found.add(Part(name, der, number, count, name))
+            contents.add(Part(name, der, number, count, name))
         else:
-            found.ignore(name, "It is not an X.509 certificate.")
+            contents.ignore(name, "It is not an X.509 certificate.")
     if reader.left:
         raise _Damaged
-    return found
+    return contents
 
 
 def _digest(data: bytes, password: str) -> bytes:

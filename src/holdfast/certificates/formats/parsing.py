@@ -19,9 +19,9 @@ from holdfast.certificates.errors import (
 )
 from holdfast.certificates.formats import reading
 from holdfast.certificates.formats.derivation import Work
-from holdfast.certificates.formats.parts import MAX_CERTIFICATES, Found, Ignored, Part
+from holdfast.certificates.formats.parts import MAX_CERTIFICATES, Contents, Ignored, Part
 from holdfast.certificates.formats.reading import signing_request
-from holdfast.certificates.presented import reason_of
+from holdfast.certificates.presented import explain_error
 
 __all__ = ["MAX_BYTES", "MAX_CERTIFICATES", "Ignored", "Upload", "Used", "parse"]
 
@@ -69,19 +69,19 @@ def parse(data: bytes, password: str | None = None, work: Work | None = None) ->
     return look_into(reading.read(data, password, work or Work()))
 
 
-def look_into(found: Found) -> Upload:
+def look_into(contents: Contents) -> Upload:
     """Read the certificates that were found in a file. Raises CertificateError."""
-    if len(found.parts) > MAX_CERTIFICATES:
-        raise TooManyCertificates(len(found.parts), MAX_CERTIFICATES)
-    if not found.parts:
-        raise NotACertificate(f"{found.kind} without a certificate", "Upload the backend's certificate.")
+    if len(contents.parts) > MAX_CERTIFICATES:
+        raise TooManyCertificates(len(contents.parts), MAX_CERTIFICATES)
+    if not contents.parts:
+        raise NotACertificate(f"{contents.kind} without a certificate", "Upload the backend's certificate.")
     certificates: dict[str, Certificate] = {}
     used, repeated = [], []
     size = 0
-    for part in found.parts:
+    for part in contents.parts:
         if (before := certificates.get(hashlib.sha256(part.der).hexdigest())) is not None:
             repeated.append(before)
-            found.ignore(part.what, "It is the same certificate as one before it.")
+            contents.ignore(part.what, "It is the same certificate as one before it.")
             continue
         size += len(part.der)
         if size > MAX_ALL_CERTIFICATE_BYTES:
@@ -89,7 +89,7 @@ def look_into(found: Found) -> Upload:
         certificate = _read_part(part)
         certificates[certificate.fingerprint] = certificate
         used.append(Used(part.what, certificate.fingerprint))
-    return Upload(tuple(certificates.values()), tuple(found.ignored), tuple(used), tuple(repeated))
+    return Upload(tuple(certificates.values()), tuple(contents.ignored), tuple(used), tuple(repeated))
 
 
 def _read_part(part: Part) -> Certificate:
@@ -100,7 +100,7 @@ def _read_part(part: Part) -> Certificate:
     except ValueError as error:
         if _is_request(part.der):
             raise signing_request() from error
-        raise part.malformed(reason_of(error)) from error
+        raise part.malformed(explain_error(error)) from error
     if certificate.version == "V1" and certificate.extensions.count:
         # Envoy would refuse it, and with it all that is imported for the same endpoint.
         raise part.malformed("it is of version 1 and has extensions, which only version 3 may have")

@@ -34,7 +34,7 @@ class Part:
 
 
 @dataclass(slots=True)
-class Found:
+class Contents:
     """The parts of a file; *kind* says what the file is, with its article."""
 
     kind: str
@@ -53,7 +53,7 @@ class Found:
             self.ignored.append(Ignored(what, why))
 
 
-def entry(alias: str, number: int) -> str:
+def name_entry(alias: str, number: int) -> str:
     """Name the entry of a keystore by its alias, which may be anything, or else by its place."""
     shown = "".join(character if character.isprintable() else "?" for character in alias[: MAX_NAME + 1])
     if len(shown) > MAX_NAME:

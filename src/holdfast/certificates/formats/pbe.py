@@ -151,10 +151,10 @@ def _derivation(digest: str, salt: Element, iterations: int, *, pbkdf2: bool) ->
 
 
 def _known(table: dict[bytes, T], element: Element) -> T:
-    found = table.get(bytes(element.content))
-    if found is None:
+    value = table.get(bytes(element.content))
+    if value is None:
         raise Unsupported
-    return found
+    return value
 
 
 def _sized(element: Element, size: int) -> bytes:

@@ -60,7 +60,7 @@ def _as_utf8(data: bytes) -> bytes:
     return data.decode(encoding, "replace").encode()
 
 
-def blocks(text: bytes) -> list[Block]:
+def read_blocks(text: bytes) -> list[Block]:
     """
     Find all blocks, complete or not.
 
@@ -76,7 +76,7 @@ def blocks(text: bytes) -> list[Block]:
     return [_block(text, n, begin, stop) for n, (begin, stop) in enumerate(zip(begins, stops, strict=True), start=1)]
 
 
-def bare_base64(text: bytes) -> bytes | None:
+def find_bare_base64(text: bytes) -> bytes | None:
     """Decode a file that is nothing but base64, perhaps in quotes or without padding; None if it is not."""
     packed = _packed(text.removeprefix(b"\xef\xbb\xbf")).strip(b"\"'")
     packed += b"=" * (-len(packed) % 4)

@@ -28,7 +28,7 @@ from holdfast.certificates.formats.der import (
     NotDer,
 )
 from holdfast.certificates.formats.derivation import Work
-from holdfast.certificates.formats.parts import Found, Part, entry
+from holdfast.certificates.formats.parts import Contents, Part, name_entry
 from holdfast.certificates.formats.pbe import Cipher, Undecipherable, Unsupported
 
 MAX_ENCRYPTED = 8
@@ -59,7 +59,7 @@ def is_pkcs12(element: Element) -> bool:
     return der.begins(info, OID) and bytes(info[0].content).startswith(_CONTENT_TYPES)
 
 
-def read(element: Element, password: str | None, work: Work) -> Found:
+def read(element: Element, password: str | None, work: Work) -> Contents:
     """
     Read the certificates, with the empty password if none is given and one is needed.
 
@@ -82,7 +82,7 @@ class Keys:
     passwords: list[str | None] = field(default_factory=list, repr=False)
 
 
-def read_with_keys(element: Element, password: str | None, work: Work) -> tuple[Found, Keys]:
+def read_with_keys(element: Element, password: str | None, work: Work) -> tuple[Contents, Keys]:
     """Read certificates and keys of a file that is meant to hold both. Raises as `read` does, but PrivateKeyRefused."""
     found_keys = Keys()
     try:
@@ -91,7 +91,7 @@ def read_with_keys(element: Element, password: str | None, work: Work) -> tuple[
         raise TooManyIterations(error.iterations, error.limit, _REMEDY_WITH_KEYS) from error
 
 
-def _read(element: Element, password: str | None, work: Work, found_keys: Keys | None) -> Found:
+def _read(element: Element, password: str | None, work: Work, found_keys: Keys | None) -> Contents:
     try:
         return _Store(element, work, found_keys).read(password)
     except Unsupported as error:
@@ -134,18 +134,18 @@ class _Store:
         else:
             raise Unsupported
 
-    def read(self, password: str | None) -> Found:
-        found = Found("a PKCS#12 file")
+    def read(self, password: str | None) -> Contents:
+        contents = Contents("a PKCS#12 file")
         for bags in self._plain:
-            _read_bags(bags, found, self._keys)
+            _read_bags(bags, contents, self._keys)
         passwords = [password] if password else [None, ""]
         if self._encrypted or (self._mac and password):
             opened, passwords = self._opened(password)
             for bags in opened:
-                _read_bags(bags, found, self._keys)
+                _read_bags(bags, contents, self._keys)
         if self._keys is not None:
             self._keys.passwords.extend(passwords)
-        return found
+        return contents
 
     def _opened(self, password: str | None) -> tuple[list[list[Element]], list[str | None]]:
         # No password and the empty one are two in PKCS#12, and people cannot tell them apart.
@@ -181,11 +181,11 @@ def _sequence(element: Element, data: bytes) -> list[Element]:
     return der.expect(element.within(data), SEQUENCE)[0].children()
 
 
-def _read_bags(bags: Iterable[Element], found: Found, found_keys: Keys | None) -> None:
+def _read_bags(bags: Iterable[Element], contents: Contents, found_keys: Keys | None) -> None:
     for bag in bags:
         kind, value, *attributes = der.expect(bag.children(), OID, _EXPLICIT)
-        number = len(found.parts) + len(found.ignored) + 1
-        name = entry(_friendly_name(attributes), number)
+        number = len(contents.parts) + len(contents.ignored) + 1
+        name = name_entry(_friendly_name(attributes), number)
         if kind.content in (_KEY_BAG, _SHROUDED_KEY_BAG) and found_keys is not None:
             found_keys.elements.append(der.expect(value.children(), SEQUENCE)[0])
         elif kind.content in (_KEY_BAG, _SHROUDED_KEY_BAG):
@@ -193,20 +193,20 @@ def _read_bags(bags: Iterable[Element], found: Found, found_keys: Keys | None) -
         elif kind.content == _SECRET_BAG:
             raise PrivateKeyRefused(number, number, name, _REMEDY, "a secret key")
         elif kind.content == _NESTED:
-            _read_bags(der.expect(value.children(), SEQUENCE)[0].children(), found, found_keys)
+            _read_bags(der.expect(value.children(), SEQUENCE)[0].children(), contents, found_keys)
         elif kind.content == _CERTIFICATE_BAG:
-            _read_certificate(value, name, number, found)
+            _read_certificate(value, name, number, contents)
         else:
             why = "It is a revocation list." if kind.content == _CRL_BAG else "It is not a certificate."
-            found.ignore(name, why)
+            contents.ignore(name, why)
 
 
-def _read_certificate(value: Element, name: str, number: int, found: Found) -> None:
+def _read_certificate(value: Element, name: str, number: int, contents: Contents) -> None:
     kind, certificate = der.expect(der.expect(value.children(), SEQUENCE)[0].children(), OID, _EXPLICIT)[:2]
     if kind.content == _X509_CERTIFICATE:
-        found.add(Part(name, _string(certificate), number, number, name))
+        contents.add(Part(name, _string(certificate), number, number, name))
     else:
-        found.ignore(name, "It is not an X.509 certificate.")
+        contents.ignore(name, "It is not an X.509 certificate.")
 
 
 def _friendly_name(attributes: list[Element]) -> str:

@@ -6,7 +6,7 @@ from holdfast.certificates.errors import MalformedFile, NotACertificate, Private
 from holdfast.certificates.formats import der
 from holdfast.certificates.formats.der import CONSTRUCTED, OID, SEQUENCE, SET, Element, NotDer
 from holdfast.certificates.formats.keys import is_private_key
-from holdfast.certificates.formats.parts import Found, Part
+from holdfast.certificates.formats.parts import Contents, Part
 
 _CONTENT_TYPES = der.oid("1.2.840.113549.1.7")
 _SIGNED_DATA = der.oid("1.2.840.113549.1.7.2")
@@ -22,7 +22,7 @@ def is_pkcs7(element: Element) -> bool:
     return der.begins(parts, OID) and bytes(parts[0].content).startswith(_CONTENT_TYPES)
 
 
-def read(element: Element, where: str = "") -> Found:
+def read(element: Element, where: str = "") -> Contents:
     """
     Read the certificates of a signed message; nobody asks whether its signatures are valid, as in any other file.
 
@@ -39,7 +39,7 @@ def read(element: Element, where: str = "") -> Found:
         raise MalformedFile("PKCS#7", "it is cut off or damaged") from error
 
 
-def _signed_data(element: Element, where: str) -> Found:
+def _signed_data(element: Element, where: str) -> Contents:
     info = element.children()
     if info[0].content != _SIGNED_DATA:
         remedy = "Export the certificates again, without encrypting them."
@@ -47,19 +47,19 @@ def _signed_data(element: Element, where: str) -> Found:
     signed = der.expect(der.expect(info, OID, 0xA0)[1].children(), SEQUENCE)[0].children()
     content = der.expect(signed, der.INTEGER, SET, SEQUENCE)[2]
     _refuse_key(content)
-    found = Found("a PKCS#7 file")
+    contents = Contents("a PKCS#7 file")
     certificates = [e for part in signed[3:] if part.tag == _CERTIFICATES for e in part.children()]
     for number, certificate in enumerate(certificates, start=1):
         place = f"{where}, certificate {number}" if where else f"Certificate {number}"
         if certificate.tag == SEQUENCE:
             name = f"{place} of {len(certificates)}"
-            found.add(Part(place, bytes(certificate.raw), number, len(certificates), name))
+            contents.add(Part(place, bytes(certificate.raw), number, len(certificates), name))
         else:
-            found.ignore(place, "It is not an X.509 certificate.")
+            contents.ignore(place, "It is not an X.509 certificate.")
     for part in signed[3:]:
         if part.tag == _REVOCATION_LISTS and part.content:
-            found.ignore(f"{where}, revocation lists" if where else "Revocation lists", "They are not certificates.")
-    return found
+            contents.ignore(f"{where}, revocation lists" if where else "Revocation lists", "They are not certificates.")
+    return contents
 
 
 def _refuse_key(content: Element) -> None:
@@ -69,5 +69,5 @@ def _refuse_key(content: Element) -> None:
                 elements = [inner, *inner.within(inner.octets())]
             except NotDer:
                 elements = [inner]
-            if any(is_private_key(each) for each in elements):
+            if any(is_private_key(element) for element in elements):
                 raise PrivateKeyRefused(1, 1, "The signed content")

@@ -95,7 +95,7 @@ def read_key(element: Element, passwords: Sequence[str | None], work: Work, form
     try:
         algorithm, data = der.expect(element.children(), SEQUENCE, OCTET_STRING)[:2]
         cipher = pbe.read_cipher(algorithm)
-        opened = [each for password in passwords for each in _opened(cipher, data.octets(), password, work)]
+        opened = [element for password in passwords for element in _opened(cipher, data.octets(), password, work)]
     except TooManyIterations as error:
         raise TooManyIterations(error.iterations, error.limit, _DECRYPT) from None
     except Unsupported:
@@ -109,16 +109,16 @@ def read_key(element: Element, passwords: Sequence[str | None], work: Work, form
 
 def _opened(cipher: Cipher, data: bytes, password: str | None, work: Work) -> list[Element]:
     try:
-        found = der.read(cipher.decrypt(data, password, work))
+        elements = der.read(cipher.decrypt(data, password, work))
     except (Undecipherable, NotDer):
         return []
-    return [each for each in found[:1] if keys.is_private_key(each) and not keys.is_encrypted(each)]
+    return [element for element in elements[:1] if keys.is_private_key(element) and not keys.is_encrypted(element)]
 
 
 def split_old_encrypted(text: bytes) -> tuple[bytes, bytes]:
     """Take out of *text* the first key that an OpenSSL before PKCS#8 encrypted (empty: none); give it and the rest."""
-    found = _OLD_ENCRYPTED.search(text)
-    return (found[0], text[: found.start()] + text[found.end() :]) if found else (b"", text)
+    match = _OLD_ENCRYPTED.search(text)
+    return (match[0], text[: match.start()] + text[match.end() :]) if match else (b"", text)
 
 
 def read_old_encrypted(text: bytes, password: str | None) -> PrivateKey:
@@ -163,15 +163,15 @@ def _is_of_known_size(data: bytes) -> bool:
             (inner,) = element.within(parts[2].octets())
             parts = inner.children()
         if der.begins(parts, INTEGER, OCTET_STRING):
-            return all(der.begins(each.children(), OID) for each in parts[2:] if each.tag == _CURVE)
+            return all(der.begins(part.children(), OID) for part in parts[2:] if part.tag == _CURVE)
     except ValueError:  # NotDer, or another number of elements
         return False
-    sizes = [len(each.content) for each in parts if each.tag == INTEGER]
+    sizes = [len(part.content) for part in parts if part.tag == INTEGER]
     longest = _RSA_BITS[1] // 8 + 1  # with the octet of the sign
     return len(sizes) == len(parts) == 9 and max(sizes) <= longest and max(sizes[4:6]) <= longest // 2 + 1
 
 
-def opened_key(data: bytes) -> PrivateKey:
+def open_key(data: bytes) -> PrivateKey:
     """Read a key that was checked before it was sealed, and is authentic since: it is not checked again."""
     return _key(load_der_private_key(data, None, unsafe_skip_rsa_key_validation=True))
 

@@ -14,7 +14,7 @@ from holdfast.certificates.errors import (
 from holdfast.certificates.formats import der, jks, keys, pem, pkcs7, pkcs12
 from holdfast.certificates.formats.der import SEQUENCE, Element, NotDer
 from holdfast.certificates.formats.derivation import Work
-from holdfast.certificates.formats.parts import MAX_CERTIFICATES, Found, Part
+from holdfast.certificates.formats.parts import MAX_CERTIFICATES, Contents, Part
 
 # RFC 7468 labels and older ones; what a block holds is told by its content.
 _CERTIFICATE_LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE", "CERTIFICATE CHAIN"}
@@ -22,7 +22,7 @@ _SECRET = re.compile(rb"^[ {\"]*kind\"?: *\"?Secret\b", re.MULTILINE)
 _LABELS = _CERTIFICATE_LABELS | {"PKCS7", "CMS", "PKCS #7 SIGNED DATA", "PKCS12"}
 
 
-def read(data: bytes, password: str | None, work: Work) -> Found:
+def read(data: bytes, password: str | None, work: Work) -> Contents:
     """
     Find the certificates in *data*, which is not empty.
 
@@ -37,7 +37,7 @@ def signing_request() -> NotACertificate:
     return NotACertificate("a certificate signing request (CSR)", "Upload the certificate that the CA made from it.")
 
 
-def _read_binary(data: bytes, password: str | None, work: Work) -> Found | None:
+def _read_binary(data: bytes, password: str | None, work: Work) -> Contents | None:
     if jks.is_keystore(data):
         return jks.read(data, password)
     if data[0] != SEQUENCE:
@@ -49,45 +49,45 @@ def _read_binary(data: bytes, password: str | None, work: Work) -> Found | None:
     for number, element in enumerate(elements, start=1):
         if keys.is_private_key(element):
             raise PrivateKeyRefused(number, len(elements), "The file" if len(elements) == 1 else "")
-    found = Found("a DER file")
+    contents = Contents("a DER file")
     for number, element in enumerate(elements, start=1):
         what = "The file" if len(elements) == 1 else f"Block {number}"
-        _read_element(element, Part(what, bytes(element.raw), number, len(elements)), password, work, found)
-    return found
+        _read_element(element, Part(what, bytes(element.raw), number, len(elements)), password, work, contents)
+    return contents
 
 
-def _read_element(element: Element, part: Part, password: str | None, work: Work, found: Found) -> None:
-    """Add to *found* what *element* holds, which is a certificate if it is nothing else."""
+def _read_element(element: Element, part: Part, password: str | None, work: Work, contents: Contents) -> None:
+    """Add to *contents* what *element* holds, which is a certificate if it is nothing else."""
     where = "" if part.count == 1 else part.what
     if pkcs12.is_pkcs12(element):
-        _merge(found, pkcs12.read(element, password, work), where)
+        _merge(contents, pkcs12.read(element, password, work), where)
     elif pkcs7.is_pkcs7(element):
-        _merge(found, pkcs7.read(element, where), where)
+        _merge(contents, pkcs7.read(element, where), where)
     else:
-        found.add(part)
+        contents.add(part)
 
 
-def _merge(found: Found, inner: Found, where: str) -> None:
+def _merge(contents: Contents, inner: Contents, where: str) -> None:
     if not where:
-        found.kind = inner.kind
+        contents.kind = inner.kind
     elif not inner.parts:
-        found.ignore(where, "It has no certificate in it.")
+        contents.ignore(where, "It has no certificate in it.")
     for part in inner.parts:
-        found.add(part)
+        contents.add(part)
     for ignored in inner.ignored:
-        found.ignore(ignored.what, ignored.why)
+        contents.ignore(ignored.what, ignored.why)
 
 
-def _read_text(data: bytes, password: str | None, work: Work) -> Found:
+def _read_text(data: bytes, password: str | None, work: Work) -> Contents:
     text = pem.as_text(data)
-    blocks = pem.blocks(text)
+    blocks = pem.read_blocks(text)
     _refuse_keys(text, blocks)
     if blocks:
         return _read_blocks(blocks, password, work)
-    decoded = pem.bare_base64(text)
+    decoded = pem.find_bare_base64(text)
     if decoded:
-        if found := _read_binary(decoded, password, work):
-            return found
+        if contents := _read_binary(decoded, password, work):
+            return contents
         if b"BEGIN" in decoded.upper():  # PEM in base64, as a Kubernetes Secret holds it
             return _read_text(decoded, password, work)
     raise _why_not(data)
@@ -96,7 +96,7 @@ def _read_text(data: bytes, password: str | None, work: Work) -> Found:
 def _refuse_keys(text: bytes, blocks: list[pem.Block]) -> None:
     # Keys are looked for first, so that a broken certificate never hides one.
     for block in blocks:
-        if "PRIVATE KEY" in block.label or any(keys.is_private_key(each) for each in _elements(block)):
+        if "PRIVATE KEY" in block.label or any(keys.is_private_key(element) for element in _elements(block)):
             raise PrivateKeyRefused(block.number, len(blocks))
     if keys.has_mark_of_key(text):
         raise PrivateKeyRefused(1, 1, "A part of the file" if blocks else "The file")
@@ -109,9 +109,9 @@ def _elements(block: pem.Block) -> list[Element]:
         return []
 
 
-def _read_blocks(blocks: list[pem.Block], password: str | None, work: Work) -> Found:
+def _read_blocks(blocks: list[pem.Block], password: str | None, work: Work) -> Contents:
     labels = " and ".join(sorted({block.label for block in blocks})[:3])
-    found = Found(f"a PEM file ({labels})")
+    contents = Contents(f"a PEM file ({labels})")
     if all(block.label.endswith("CERTIFICATE REQUEST") for block in blocks):
         raise signing_request()
     count = sum(block.label in _CERTIFICATE_LABELS for block in blocks)
@@ -119,13 +119,13 @@ def _read_blocks(blocks: list[pem.Block], password: str | None, work: Work) -> F
         raise TooManyCertificates(count, MAX_CERTIFICATES)
     for block in blocks:
         if block.label in _LABELS:
-            _read_block(block, len(blocks), password, work, found)
+            _read_block(block, len(blocks), password, work, contents)
         else:
-            found.ignore(f"Block {block.number} ({block.label})", "It is not a certificate.")
-    return found
+            contents.ignore(f"Block {block.number} ({block.label})", "It is not a certificate.")
+    return contents
 
 
-def _read_block(block: pem.Block, blocks: int, password: str | None, work: Work, found: Found) -> None:
+def _read_block(block: pem.Block, blocks: int, password: str | None, work: Work, contents: Contents) -> None:
     if block.problem:
         raise MalformedCertificate(block.number, blocks, block.problem)
     elements = _elements(block)
@@ -134,7 +134,7 @@ def _read_block(block: pem.Block, blocks: int, password: str | None, work: Work,
     if len(elements) != 1:
         raise MalformedCertificate(block.number, blocks, "its content is no X.509 certificate")
     part = Part(f"Block {block.number}", bytes(elements[0].raw), block.number, blocks)
-    _read_element(elements[0], part, password, work, found)
+    _read_element(elements[0], part, password, work, contents)
 
 
 def _why_not(data: bytes) -> CertificateError:

@@ -42,7 +42,7 @@ class Structure:
             extensions = sequence.children()
         if len(extensions) > MAX_EXTENSIONS:
             raise NotDer(f"it has {len(extensions)} extensions, and at most {MAX_EXTENSIONS} are read")
-        before, after = (b"".join(bytes(part.raw) for part in each) for each in (parts, rest))
+        before, after = (b"".join(bytes(part.raw) for part in side) for side in (parts, rest))
         return cls(issuer, subject, public_key, tuple(extensions), before, after)
 
     @property
@@ -51,21 +51,21 @@ class Structure:
         _, *parameters = self.public_key.children()[0].children()
         return bool(parameters) and parameters[0].tag == SEQUENCE
 
-    def read_extension(self, extension: Element) -> x509.Extension[x509.ExtensionType]:
+    def read_extension(self, element: Element) -> x509.Extension[x509.ExtensionType]:
         """Read one extension, without the others. Raises whatever `cryptography` does about it."""
-        only = write(_EXTENSIONS, write(SEQUENCE, bytes(extension.raw)))
+        only = write(_EXTENSIONS, write(SEQUENCE, bytes(element.raw)))
         carrier = write(SEQUENCE, write(SEQUENCE, self._before, only), self._after)
-        found: x509.Extension[x509.ExtensionType]
-        (found,) = x509.load_der_x509_certificate(carrier).extensions
-        return found
+        extension: x509.Extension[x509.ExtensionType]
+        (extension,) = x509.load_der_x509_certificate(carrier).extensions
+        return extension
 
 
 def extension_oid(extension: Element) -> str:
     """Return the OID of an extension, dotted. Raises NotDer."""
-    return dotted(expect(extension.children(), OID)[0].content)
+    return format_oid(expect(extension.children(), OID)[0].content)
 
 
-def dotted(content: memoryview) -> str:
+def format_oid(content: memoryview) -> str:
     """
     Decode an object identifier (X.690, section 8.19).
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from holdfast.apis.catalog.connection_settings import REST_NAMES
-from holdfast.apis.identities.caller_certificate import requires_certificate, requiring_certificate
+from holdfast.apis.identities.caller_certificate import require_certificate, requires_certificate
 from holdfast.cli.catalog.apis import endpoint_config
 from holdfast.cli.declaration.existing import read_certificate
 from holdfast.cli.declaration.interruption import deferred_interrupt
@@ -165,12 +165,12 @@ def _new_api(api: WantedApi) -> dict[str, Any]:
         "description": api.description,
         "endpointConfig": _config(api, {}),
     }
-    return requiring_certificate(body) if api.requires_certificate else body
+    return require_certificate(body) if api.requires_certificate else body
 
 
 def _require_certificate(body: dict[str, Any], *, required: bool) -> dict[str, Any]:
     if required:
-        return requiring_certificate(body)
+        return require_certificate(body)
     others = [each for each in body["securityScheme"] if not requires_certificate({"securityScheme": [each]})]
     return body | {"securityScheme": others}
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats.parsing import MAX_CERTIFICATES
-from holdfast.certificates.trust import indistinguishable
+from holdfast.certificates.trust import find_indistinguishable
 from holdfast.cli.declaration.existing import Existing, ExistingApi
 from holdfast.cli.declaration.fields import Problems
 from holdfast.cli.declaration.steps import Action, ApiStep, CertificateStep
@@ -51,7 +51,7 @@ def refuse_indistinguishable(steps: Iterable[CertificateStep], existing: Existin
             trusted.replace(before.origin, before.alias, ())
         if step.wanted is None:
             continue
-        if pairs := indistinguishable(step.wanted.certificates):
+        if pairs := find_indistinguishable(step.wanted.certificates):
             text = f"Two of its certificates have the subject {show_text(pairs[0][0].subject)}, {_NOT_TOLD_APART}"
             problems.add(step.wanted.content_place, f"{text} Leave one out.")
             continue
@@ -102,7 +102,7 @@ class _Trusted:
     def mistaken(self, origin: str, alias: str, certificates: Collection[Certificate]) -> str:
         """Say which of *certificates* a gateway would mistake; empty for none."""
         for subject, own in _by_subject(certificates).items():
-            if indistinguishable(own):
+            if find_indistinguishable(own):
                 return (
                     f"{alias} would hold a current and a previous certificate with the subject {show_text(subject)}, "
                     f"{_NOT_TOLD_APART} Write keepPrevious: false and apply it when the backend switches."
@@ -110,7 +110,7 @@ class _Trusted:
             held = self._found[origin, subject]
             others = ((name, each) for name, certificates in held.items() if name != alias for each in certificates)
             for name, other in islice(others, MAX_COMPARED):
-                if any(indistinguishable([each, other]) for each in own):
+                if any(find_indistinguishable([each, other]) for each in own):
                     return (
                         f"{name} holds another certificate with the subject {show_text(subject)}, {_NOT_TOLD_APART} "
                         f"Change the certificate of {name} instead."

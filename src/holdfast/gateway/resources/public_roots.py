@@ -20,4 +20,4 @@ def public_roots_pem() -> str:
 @cache
 def public_roots() -> tuple[Certificate, ...]:
     """Give them read."""
-    return tuple(read_certificate(block.content) for block in pem.blocks(public_roots_pem().encode()))
+    return tuple(read_certificate(block.content) for block in pem.read_blocks(public_roots_pem().encode()))

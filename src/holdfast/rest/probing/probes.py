@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, UploadFile
 from starlette.concurrency import run_in_threadpool
 
-from holdfast.certificates.choices import choices
+from holdfast.certificates.choices import list_choices
 from holdfast.certificates.description import described
 from holdfast.network.backend import Presentation, Unseen
 from holdfast.rest.access.authentication import Caller, CurrentRuntime
@@ -70,7 +70,7 @@ async def fetch_certificates(runtime: CurrentRuntime, caller: Caller, endpoint: 
             "importable": not (why_not := why_not_imported(choice.certificate, terms.trust.anchors, runtime.now())),
             "reason": why_not,
         }
-        for choice in choices(chain)
+        for choice in list_choices(chain)
     ]
     return answer | {"choices": offered}
 

@@ -20,7 +20,7 @@ from holdfast.apis.definitions.openapi import (
     make_definition,
     read_definition,
 )
-from holdfast.apis.definitions.servers import MAX_UNUSED, Servers, Unused, unused_of_kept
+from holdfast.apis.definitions.servers import MAX_UNUSED, Servers, Unused, list_unused
 from holdfast.apis.errors import InvalidField
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
@@ -102,7 +102,7 @@ def put_definition(
         api_documents.save_definition(session, after.api, text)
     own = [endpoint.url for environment in ENVIRONMENTS if (endpoint := after.api.endpoint(environment))]
     addresses = [f"{server}{after.api.path}" for server in servers]
-    return Kept(text, unused_of_kept(definition.servers, [*own, *addresses]))
+    return Kept(text, list_unused(definition.servers, [*own, *addresses]))
 
 
 def unused_of(definition: Definition) -> tuple[Unused, ...]:

@@ -16,7 +16,7 @@ from holdfast.apis.identities.caller_certificate import (
     MAX_CALLERS,
     CallerCertificate,
     check_tier,
-    requiring_certificate,
+    require_certificate,
 )
 from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.certificates.certificate import Certificate
@@ -241,7 +241,7 @@ def _require(session: Session, who: Principal, api_id: str, now: datetime) -> No
     """Make the description say that callers need a certificate: an upload must not only look like a protection."""
     before = find_described(session, who, api_id)
     if not before.api.requires_certificate:
-        members = check_members(requiring_certificate(before.members))
+        members = check_members(require_certificate(before.members))
         after = Described(replace(before.api, updated_at=now), members)
         save_described(session, who, before, after, now, may_require_certificate=True)
 

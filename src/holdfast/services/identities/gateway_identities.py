@@ -20,9 +20,9 @@ from holdfast.apis.identities.gateway_identity import (
     check_request,
 )
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.formats.credentials import chain_of
+from holdfast.certificates.formats.credentials import build_chain
 from holdfast.certificates.formats.parsing import Ignored
-from holdfast.certificates.formats.private_keys import make_key, opened_key
+from holdfast.certificates.formats.private_keys import make_key, open_key
 from holdfast.certificates.signing_requests import make_signing_request
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services.access.permissions import Permission
@@ -148,8 +148,8 @@ def import_answer(
         before = _found(session, who, target)
         if before.pending is None:
             raise NotFound(_REQUEST_KIND, str(target.origin))
-        key = opened_key(sealing.open(before.pending.sealed_key, who.organization, before.id))
-        chain, ignored = chain_of(key.spki_fingerprint, upload)
+        key = open_key(sealing.open(before.pending.sealed_key, who.organization, before.id))
+        chain, ignored = build_chain(key.spki_fingerprint, upload)
         _refuse_expired(chain[0], now)
         after = replace(before, chain=chain, sealed_key=before.pending.sealed_key, pending=None, updated_at=now)
         gateway_identities.save(session, after)

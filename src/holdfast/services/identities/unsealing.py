@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.endpoint import Origin
 from holdfast.apis.identities.gateway_identity import GatewayIdentity, UnsealedIdentity
-from holdfast.certificates.formats.private_keys import opened_key
+from holdfast.certificates.formats.private_keys import open_key
 from holdfast.certificates.trust import TrustSet
 from holdfast.store.identities import gateway_identities
 from holdfast.store.sealing import CannotUnseal, Sealing, UnusableSealingKey
@@ -62,7 +62,7 @@ def _opened(sealing: Sealing, entry: GatewayIdentity | None) -> UnsealedIdentity
         raise CannotUnseal("one of its certificates cannot be read")
     if not entry.chain or entry.sealed_key is None:
         return None
-    key = opened_key(sealing.open(entry.sealed_key, entry.organization, entry.id))
+    key = open_key(sealing.open(entry.sealed_key, entry.organization, entry.id))
     if key.spki_fingerprint != entry.chain[0].spki_fingerprint:
         raise CannotUnseal("its key belongs to another certificate")
     return UnsealedIdentity(entry.id, entry.chain, key.pem)

@@ -8,7 +8,7 @@ from holdfast.apis.url import parse_host
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.choices import Role
 from holdfast.certificates.comparison import Path, find_path
-from holdfast.certificates.findings.finding import shown
+from holdfast.certificates.findings.finding import display
 from holdfast.certificates.identity import presents, reference_identifier, typed_names
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanations import EXPLANATIONS, SHOWN_NAMES, Action, Explanation
@@ -50,7 +50,7 @@ def _detail(fault: Fault, path: Path) -> str:
     if fault.cause is Cause.HOSTNAME_MISMATCH and fault.difference:
         names = typed_names(path.leaf)
         more = " and others" if len(names) > SHOWN_NAMES else ""
-        listed = ", ".join(shown(name) for name in names[:SHOWN_NAMES])
+        listed = ", ".join(display(name) for name in names[:SHOWN_NAMES])
         return f"It has {listed}{more}; the gateway looks for {fault.difference.expected}."
     if fault.cause in {Cause.EXPIRED, Cause.NOT_YET_VALID} and fault.difference:
         time, _, which = fault.difference.presented.partition(", of ")
@@ -63,18 +63,20 @@ def _tried(path: Path) -> str:
     """Say which path the gateway tried, and where it ended."""
     if path.is_anchored:
         return ""
-    steps = " -> ".join(shown(each.subject) or "(no name)" for each in path.certificates)
+    steps = " -> ".join(display(each.subject) or "(no name)" for each in path.certificates)
     if path.top.is_self_issued:
         end = "which is self-signed and not trusted"
     elif path.unable:
-        end = f"whose issuer, {shown(path.unable.subject)}, may not issue certificates: its keyUsage lacks keyCertSign"
+        end = (
+            f"whose issuer, {display(path.unable.subject)}, may not issue certificates: its keyUsage lacks keyCertSign"
+        )
     else:
-        end = f"whose issuer, {shown(path.top.issuer) or '(no name)'}, is neither sent by the backend nor trusted"
+        end = f"whose issuer, {display(path.top.issuer) or '(no name)'}, is neither sent by the backend nor trusted"
     tried = f"The gateway tried the path {steps}, {end}."
     if path.other:
         tried += (
-            f" The backend also sends a certificate of {shown(path.other.subject)} that was issued by "
-            f"{shown(path.other.issuer)}, which is trusted, but gateways try only one path."
+            f" The backend also sends a certificate of {display(path.other.subject)} that was issued by "
+            f"{display(path.other.issuer)}, which is trusted, but gateways try only one path."
         )
     return tried
 
@@ -101,14 +103,14 @@ def _remedy(
 
 
 def _by_import(cause: Cause, offer: Offer, path: Path, terms: Terms) -> str:
-    what = f"{_KINDS[offer.role]}, {shown(offer.certificate.subject) or '(no name)'}"
+    what = f"{_KINDS[offer.role]}, {display(offer.certificate.subject) or '(no name)'}"
     compared = "after comparing its fingerprint with one from the backend's operator"
     if offer.instead and len(terms.aliases) == 1:
         return f"Replace {terms.aliases[0]} with {what}, {compared}. Imported in addition, it would not help."
     if offer.instead:
         return f"Import {what}, {compared}, and delete the other certificates of this endpoint, which get in its way."
     if cause is Cause.CHAIN_INCOMPLETE and path.sent == 1:
-        issuer = shown(path.top.issuer) or "(no name)"
+        issuer = display(path.top.issuer) or "(no name)"
         return (
             f"Let the backend send the certificate of {issuer} if a trusted CA issued it, or import {what}, {compared}."
         )

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.choices import Role, choices
-from holdfast.certificates.trust import TrustSet, indistinguishable, unique
+from holdfast.certificates.choices import Role, list_choices
+from holdfast.certificates.trust import TrustSet, deduplicate, find_indistinguishable
 from holdfast.certificates.validity import Status, status_of
 from holdfast.gateway.failures.causes import Cause
 from holdfast.services.probing.faults import Fault
@@ -46,9 +46,9 @@ def possible_offers(
         return
     for instead in (False, True) if terms.aliases else (False,):
         kept = () if instead else terms.trust.anchors
-        for choice in choices(chain):
+        for choice in list_choices(chain):
             if not why_not_imported(choice.certificate, kept, now):
-                trust = replace(terms.trust, anchors=unique([*kept, choice.certificate]))
+                trust = replace(terms.trust, anchors=deduplicate([*kept, choice.certificate]))
                 yield Offer(choice.kind, choice.certificate, instead), trust
 
 
@@ -56,7 +56,7 @@ def why_not_imported(certificate: Certificate, anchors: Sequence[Certificate], n
     """Say why Holdfast would refuse to import *certificate* in addition to *anchors*; empty if it would not."""
     if _is_over(certificate, now):
         return "It can't be imported, because it has expired. Renew it at the backend."
-    if any(certificate in pair for pair in indistinguishable([*anchors, certificate])):
+    if any(certificate in pair for pair in find_indistinguishable([*anchors, certificate])):
         return "It can't be imported: gateways couldn't tell it from a trusted one of this name. Replace that one."
     return ""
 

@@ -13,7 +13,7 @@ from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
-from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings, trust_by
+from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
 from holdfast.services.access.permissions import Permission
@@ -107,7 +107,7 @@ def terms_to_test(
     settings = decided.get(origin) or TrustSettings(who.organization, origin)
     stored = _stored([entry for entry in entries if entry != before], after)
     rest = [certificate for each in stored for certificate in each.certificates]
-    make = partial(trust_by, settings, reference=target.origin.reference, now=now)
+    make = partial(build_trust_set, settings, reference=target.origin.reference, now=now)
     trust = make([*uploaded, *rest])
     return Terms(
         trust,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Origin
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
-from holdfast.apis.trust.trust_settings import TrustSettings, trust_by
+from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
 from holdfast.services.catalog.http1_fallback import with_fallback
@@ -143,6 +143,8 @@ def _trust_sets(session: Session, organization: str, origins: Sequence[Origin]) 
     settings = trust_settings.of_origins(session, organization, names)
     now = datetime.now(UTC)
     return {
-        origin: trust_by(settings.get(name) or TrustSettings(organization, name), imported[name], origin.reference, now)
+        origin: build_trust_set(
+            settings.get(name) or TrustSettings(organization, name), imported[name], origin.reference, now
+        )
         for origin, name in zip(origins, names, strict=True)
     }

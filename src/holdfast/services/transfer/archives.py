@@ -15,7 +15,7 @@ from holdfast.apis.catalog.members import check_members, merge_members
 from holdfast.apis.definitions.documents import write_json
 from holdfast.apis.definitions.openapi import Definition
 from holdfast.apis.errors import InvalidField
-from holdfast.apis.identities.caller_certificate import check_tier, requiring_certificate
+from holdfast.apis.identities.caller_certificate import check_tier, require_certificate
 from holdfast.apis.transfer.archive import Archive, ArchivedCaller, ArchivedCertificate
 from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.certificates.certificate import Certificate
@@ -111,7 +111,7 @@ def import_api(
         who.require(Permission.PUBLISH_APIS)
     if callers:
         who.require(Permission.ADD_CALLER_CERTIFICATES)
-        draft = replace(draft, members=requiring_certificate(draft.members))
+        draft = replace(draft, members=require_certificate(draft.members))
     described = check_draft(draft, who, now)
     if definition:
         described = replace(

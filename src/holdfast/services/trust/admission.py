@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.endpoint import Endpoint
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.trust import indistinguishable
+from holdfast.certificates.trust import find_indistinguishable
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import (
@@ -67,7 +67,7 @@ def refuse_indistinguishable(session: Session, entry: EndpointCertificate) -> No
     aliases = {certificate.fingerprint: alias for alias, certificate in beside}
     own = {certificate.fingerprint for certificate in entry.trusted}
     current = {certificate.fingerprint for certificate in entry.certificates}
-    for pair in indistinguishable([*entry.trusted, *(certificate for _, certificate in beside)]):
+    for pair in find_indistinguishable([*entry.trusted, *(certificate for _, certificate in beside)]):
         prints = {certificate.fingerprint for certificate in pair}
         if prints <= own:
             overlap = not prints <= current

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Endpoint, Origin, parse_endpoint
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Removal, check_alias
-from holdfast.apis.trust.trust_settings import TrustSettings, trust_by
+from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.examination import Finding, examine_all, judge_revocation
 from holdfast.certificates.formats.parsing import Ignored, Upload, Used
@@ -244,13 +244,13 @@ def _judge(
     decided = trust_settings.of_origins(session, organization, [str(origin)])
     settings = decided.get(str(origin)) or TrustSettings(organization, str(origin))
     # Of which one must be presented; none where no name is looked at.
-    names = trust_by(settings, (), origin.reference, now).accepted_names
+    names = build_trust_set(settings, (), origin.reference, now).accepted_names
     elsewhere = endpoint_certificates.aliases_with(session, organization, str(origin), certificates, but=alias)
     findings = examine_all(certificates, names, now, elsewhere)
     if settings.revocation:
         entries = endpoint_certificates.of_origins(session, organization, [str(origin)])
         others = [certificate for entry in entries if entry.alias != alias for certificate in entry.trusted]
-        trust = trust_by(settings, [*others, *certificates], origin.reference, now)
+        trust = build_trust_set(settings, [*others, *certificates], origin.reference, now)
         own = _prints(certificates)
         findings += [each for each in judge_revocation(trust, now) if each.fingerprint in own]
     return findings

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.endpoint import Endpoint
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.trust.trust_draft import TrustDraft, check_draft
-from holdfast.apis.trust.trust_settings import TrustSettings, check_exception, trust_by
+from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set, check_exception
 from holdfast.certificates.findings.examination import Finding, Severity, judge_revocation
 from holdfast.certificates.revocation import RevocationList
 from holdfast.certificates.trust import TrustSet
@@ -166,7 +166,7 @@ def _decided(before: TrustSettings, checked: TrustSettings, draft: TrustDraft) -
 def _trust(session: Session, settings: TrustSettings, target: Endpoint, now: datetime) -> EndpointTrust:
     entries = endpoint_certificates.of_origins(session, settings.organization, [settings.origin])
     imported = [certificate for entry in entries for certificate in entry.trusted]
-    trust = trust_by(settings, imported, target.origin.reference, now)
+    trust = build_trust_set(settings, imported, target.origin.reference, now)
     return EndpointTrust(settings, trust, tuple(judge_revocation(trust, now)))
 
 

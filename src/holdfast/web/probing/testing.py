@@ -13,7 +13,7 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.connection_settings import ConnectionSettings
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.errors import InvalidField
-from holdfast.certificates.choices import choices
+from holdfast.certificates.choices import list_choices
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.findings.examination import examine_presented
 from holdfast.network.backend import Presentation
@@ -140,7 +140,7 @@ async def fetch(
         seen = await runtime.probes.fetch(who, endpoint, terms.trust)
     except _REFUSALS as refusal:
         error = str(refusal)
-    offered = choices(seen.chain) if isinstance(seen, Presentation) else ()
+    offered = list_choices(seen.chain) if isinstance(seen, Presentation) else ()
     findings = examine_presented(seen.chain, terms.trust.accepted_names, now) if isinstance(seen, Presentation) else []
     refused = {
         each.certificate.fingerprint: why_not

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
-from holdfast.apis.trust.trust_settings import trust_by
+from holdfast.apis.trust.trust_settings import build_trust_set
 from holdfast.certificates.effect import effect
 from holdfast.services.errors import NotFound
 from holdfast.services.trust import unused_trust
@@ -65,4 +65,4 @@ def _effect(unused: UnusedTrust, now: datetime) -> tuple[str, ...]:
     if unused.settings is None:
         return ()
     imported = [certificate for entry in unused.certificates for certificate in entry.trusted]
-    return effect(trust_by(unused.settings, imported, parse_endpoint(unused.origin).origin.reference, now))
+    return effect(build_trust_set(unused.settings, imported, parse_endpoint(unused.origin).origin.reference, now))
