@@ -126,16 +126,11 @@ def otto(store: Store) -> Principal:
     return enter(store, "other", "otto")
 
 
-async def nothing_warms() -> set[str]:
-    """Say what an Envoy would that uses all that it has."""
-    return set()
-
-
 def run(store: Store, now: Callable[[], datetime]) -> Runtime:
     """Put a control plane together that no gateway has called yet."""
     cache = Cache()
-    enforcements, failures = Enforcements(store, cache, {}), Failures(cache.tell_observers)
-    probes = Probes(cache, "embedded", Path("/nonexistent"), nothing_warms, now=now)
+    enforcements, failures = Enforcements(store, cache), Failures(cache.tell_observers)
+    probes = Probes(cache, "embedded", Path("/nonexistent"), now=now)
     accounts_of = Accounts(store)
     return Runtime(store, accounts_of, enforcements, failures, cache, probes, SEALING, GATEWAYS, TLS_GATEWAYS, now)
 

@@ -138,10 +138,7 @@ def test_an_alias_must_be_one_of_the_organization_and_of_the_endpoint(client, st
 
 
 def test_who_comes_when_too_many_wait_is_told_to_come_again(shared_runtime, connect, berta):
-    async def warming():
-        return set()
-
-    probes = Probes(shared_runtime.cache, "embedded", Path("/nonexistent"), warming, seconds=0.3)
+    probes = Probes(shared_runtime.cache, "embedded", Path("/nonexistent"), seconds=0.3)
     client = connect(replace(shared_runtime, probes=probes))
     client.cookies.set(SESSION_COOKIE, shared_runtime.accounts.start_session(berta, shared_runtime.now()))
     count = PLACES_OF_USER + 4

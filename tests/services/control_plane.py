@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from holdfast.apis.enforcement import Enforcement, Progress
-from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.discovery.cache import NO_WARMING, Cache, Warming
 from holdfast.gateway.discovery.subscription import Subscription, Update
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 from holdfast.services.background import Background
 from holdfast.services.publishing.distribution import Distributor
-from holdfast.services.publishing.enforcement import Enforcements, Warming
+from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
 
@@ -140,11 +140,11 @@ class ControlPlane:
 
 @asynccontextmanager
 async def control_plane(
-    store: Store, *, drain: float = 60.0, warming: Mapping[str, Warming] | None = None
+    store: Store, *, drain: float = 60.0, warming: Mapping[str, Warming] = NO_WARMING
 ) -> AsyncIterator[ControlPlane]:
     """Run a distributor on *store* until the block ends."""
-    cache = Cache()
-    enforcements = Enforcements(store, cache, warming or {})
+    cache = Cache(warming)
+    enforcements = Enforcements(store, cache)
     distributor = Distributor(store, cache, enforcements, LISTENERS, drain, sealing=SEALING)
     await distributor.begin()
     async with Background() as background:

@@ -133,7 +133,7 @@ def test_a_change_is_enforced_although_following_it_failed_once(store, believe_m
 def test_between_commit_and_rebuild_nothing_is_called_enforced(store, believe_more):
     """Here nobody follows the database, so the time between the two never ends."""
     cache = Cache()
-    enforcements = Enforcements(store, cache, {})
+    enforcements = Enforcements(store, cache)
     ListeningGateway(cache, "edge").answer()
     believe_more()
     assert enforcements.of_origins("default", [ORIGIN])[ORIGIN].progress is Progress.WAITING

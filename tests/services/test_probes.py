@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,12 +40,8 @@ NOTHING = trust_set((), reference_identifier(HOST))
 TERMS = Terms(NOTHING)
 
 
-async def all_in_use() -> set[str]:
-    return set()
-
-
-def probes(plane, warming: Callable[[], Awaitable[set[str] | None]] = all_in_use, **options) -> Probes:
-    return Probes(plane.cache, "embedded", Path("/nonexistent"), warming, resolver=lambda _: [V4], **options)
+def probes(plane, **options) -> Probes:
+    return Probes(plane.cache, "embedded", Path("/nonexistent"), resolver=lambda _: [V4], **options)
 
 
 def of_tests(plane) -> list[tuple[str, str]]:
@@ -103,10 +99,10 @@ def test_a_gateway_is_asked_when_it_uses_what_it_was_given_and_not_before(store)
 
     async def story():
         nonlocal name
-        async with control_plane(store) as plane:
+        async with control_plane(store, warming={"embedded": warming}) as plane:
             gateway = plane.connect("embedded")
             gateway.answer()
-            asking = asyncio.create_task(probes(plane, warming).probe(ANNA, url(backend), TERMS))
+            asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), TERMS))
             await until(lambda: of_tests(plane))
             (_, name), _ = of_tests(plane)
             assert not looked
@@ -219,7 +215,7 @@ def test_only_so_many_are_tested_at_once_and_one_user_leaves_turns_and_places_to
 def test_a_name_without_an_address_is_told_and_nobody_is_asked(store):
     async def story():
         async with control_plane(store) as plane:
-            nowhere = Probes(plane.cache, "embedded", Path("/nonexistent"), all_in_use, resolver=lambda _: [])
+            nowhere = Probes(plane.cache, "embedded", Path("/nonexistent"), resolver=lambda _: [])
             return await nowhere.probe(ANNA, f"https://{HOST}", TERMS), await nowhere.fetch(
                 ANNA, f"https://{HOST}", NOTHING
             )
@@ -232,9 +228,7 @@ def test_a_name_without_an_address_is_told_and_nobody_is_asked(store):
 def test_a_name_at_a_refused_address_is_refused_without_saying_which(store):
     async def story():
         async with control_plane(store) as plane:
-            inside = Probes(
-                plane.cache, "embedded", Path("/nonexistent"), all_in_use, resolver=lambda _: ["169.254.169.254"]
-            )
+            inside = Probes(plane.cache, "embedded", Path("/nonexistent"), resolver=lambda _: ["169.254.169.254"])
             for asking in (
                 inside.probe(ANNA, f"https://{HOST}", TERMS),
                 inside.fetch(ANNA, f"https://{HOST}", NOTHING),

@@ -153,11 +153,11 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
         store = Store(database_in(data))
         accounts = Accounts(store)
         password = ensure_admin(accounts, settings, data)
-        cache = Cache()
         process = EnvoyProcess(envoy, EMBEDDED, sockets, data / ENVOY_LOG, limits.gateway)
+        cache = Cache({EMBEDDED: process.warming})
         to_backends = backend_limits(settings)
         failures = Failures(cache.tell_observers_soon, partial(_presents_identity, cache), to_backends)
-        enforcements = Enforcements(store, cache, {EMBEDDED: process.warming}, failures.forget)
+        enforcements = Enforcements(store, cache, failures.forget)
         distributor = Distributor(
             store,
             cache,
@@ -175,7 +175,6 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             cache,
             EMBEDDED,
             process.probe_socket,
-            process.warming,
             settings.probe_networks,
             limits=to_backends,
             rejects_http2=partial(remember_http1, store, utc_now),

@@ -6,13 +6,23 @@ All of it lives on one event loop: a change is made in one step, so that no gate
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from holdfast.gateway.resources.resource import Resource
 
 ResourceKey = tuple[str, str]  # type URL, name
+Warming = Callable[[], Awaitable[Collection[str] | None]]
 SOON = 0.1  # seconds
+
+
+async def nothing_warming() -> Collection[str]:
+    """Name the clusters that are warming at a gateway that uses at once what it acknowledges."""
+    return ()
+
+
+NO_WARMING: Mapping[str, Warming] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +35,15 @@ class Rejection:
 
 @dataclass(slots=True)
 class Gateway:
-    """One connected Envoy: what it has acknowledged and refused, by type URL and name."""
+    """
+    One connected Envoy: what it has acknowledged and refused, by type URL and name.
+
+    *warming* names the clusters of which it has acknowledged a version that it does not use yet; None when it cannot.
+    """
 
     id: str
     connected_at: float
+    warming: Warming = nothing_warming
     acknowledged: dict[ResourceKey, str] = field(default_factory=dict)
     rejected: dict[ResourceKey, Rejection] = field(default_factory=dict)
     unanswered: dict[ResourceKey, str] = field(default_factory=dict)  # the nonce of what was sent last
@@ -41,7 +56,9 @@ class Gateway:
 class Cache:
     """The current resources by type and name, and the connected gateways."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, warming: Mapping[str, Warming] = NO_WARMING, clock: Callable[[], float] = time.time) -> None:
+        """*warming* has, by a gateway's id, what names its warming clusters."""
+        self._warming = warming
         self._clock = clock
         self._resources: dict[str, dict[str, Resource]] = {}
         self._gateways: dict[int, Gateway] = {}
@@ -70,7 +87,8 @@ class Cache:
 
     def connect(self, gateway_id: str) -> tuple[Gateway, asyncio.Event]:
         """Register a stream; its event is set whenever resources have changed."""
-        gateway, watch = Gateway(gateway_id, self._clock()), asyncio.Event()
+        warming = self._warming.get(gateway_id, nothing_warming)
+        gateway, watch = Gateway(gateway_id, self._clock(), warming), asyncio.Event()
         self._gateways[id(gateway)] = gateway
         self._watches.add(watch)
         self.tell_observers()

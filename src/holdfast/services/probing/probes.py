@@ -59,7 +59,6 @@ from holdfast.services.probing.verdicts import (
     refined,
 )
 from holdfast.services.publishing.embedded_gateway import EmbeddedGateway, ProbeRefused
-from holdfast.services.publishing.enforcement import Warming
 from holdfast.work.shares import Shares
 
 T = TypeVar("T")
@@ -84,7 +83,6 @@ class Probes:
         cache: Cache,
         gateway: str,
         socket: Path,
-        warming: Warming,
         networks: Sequence[Network] = EVERYWHERE,
         *,
         limits: BackendLimits = DEFAULT_LIMITS,
@@ -100,7 +98,7 @@ class Probes:
         *rejects_http2* is called, in a thread, with organization and endpoint for a backend that answers a check over
         HTTP/1.1 only, though it agreed on HTTP/2.
         """
-        self._gateway = EmbeddedGateway(cache, gateway, socket, warming)
+        self._gateway = EmbeddedGateway(cache, gateway, socket)
         self._networks = networks
         self._limits = limits
         self._resolver = resolver

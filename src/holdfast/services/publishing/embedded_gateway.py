@@ -17,7 +17,7 @@ from holdfast.gateway.probing.connection import (
     probe_head,
 )
 from holdfast.gateway.probing.resources import ProbeResources
-from holdfast.services.publishing.enforcement import FIRST_LOOK, LONGEST_LOOK, Warming
+from holdfast.services.publishing.enforcement import FIRST_LOOK, LONGEST_LOOK
 
 T = TypeVar("T")
 
@@ -33,11 +33,10 @@ class EmbeddedGateway:
     What a question needs is at the gateways only while it is asked.
     """
 
-    def __init__(self, cache: Cache, gateway: str, socket: Path, warming: Warming) -> None:
+    def __init__(self, cache: Cache, gateway: str, socket: Path) -> None:
         self._cache = cache
         self._gateway = gateway
         self._socket = socket
-        self._warming = warming
 
     async def probe(self, probe: ProbeResources, judge: Callable[[Connection], Awaitable[T]]) -> T:
         """
@@ -81,10 +80,14 @@ class EmbeddedGateway:
         finally:
             self._cache.stop_observing(observer)
         pause = FIRST_LOOK
-        while (warming := await self._warming()) is None or probe.cluster.name in warming:
+        while await self._is_warming(probe):
             self._raise_refusal(probe)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_LOOK)
+
+    async def _is_warming(self, probe: ProbeResources) -> bool:
+        answers = [await gateway.warming() for gateway in self._gateways]
+        return any(names is None or probe.cluster.name in names for names in answers)
 
     def _acknowledged(self, probe: ProbeResources) -> bool:
         if not self._gateways:

@@ -3,7 +3,7 @@ Whether a change of trust is in force: only when every connected gateway has sai
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,7 +19,6 @@ from holdfast.store.database import Store
 from holdfast.store.journal import Change
 
 OriginKey = tuple[str, str]  # organization, origin; or the id of an API whose callers need a certificate
-Warming = Callable[[], Awaitable[Collection[str] | None]]
 FIRST_LOOK, LONGEST_LOOK = 0.002, 0.2  # seconds between looks at clusters that are still warming
 
 
@@ -38,14 +37,12 @@ class Enforcements:
         self,
         store: Store,
         cache: Cache,
-        warming: Mapping[str, Warming],
         on_enforced: Callable[[str, str, datetime], None] = lambda *_: None,
     ) -> None:
-        """*warming* tells for a gateway's id the clusters whose old versions still serve; None when it cannot."""
+        """*on_enforced* is called with the organization and id of an API, and the time."""
         self._store = store
         self._cache = cache
-        self._warming = warming
-        self._on_enforced = on_enforced  # of an API, by organization and id
+        self._on_enforced = on_enforced
         self._sequence = 0
         self._parts: dict[OriginKey, dict[ApiKey, frozenset[ResourceKey]]] = {}
         self._changes: dict[OriginKey, _Change] = {}
@@ -156,11 +153,10 @@ class Enforcements:
         """Leave out the origins of which a gateway has acknowledged a cluster but does not use it yet."""
         if not origins:
             return []
-        looks = [self._warming[gateway.id]() for gateway in self._cache.gateways if gateway.id in self._warming]
-        seen = await asyncio.gather(*looks)
-        if None in seen:
+        answers = await asyncio.gather(*(gateway.warming() for gateway in self._cache.gateways))
+        if None in answers:
             return []
-        warming = {(CLUSTER, name) for names in seen for name in names or ()}
+        warming = {(CLUSTER, name) for names in answers for name in names or ()}
         return [origin for origin in origins if not self._keys(origin) & warming and self._everywhere(origin)]
 
     def _settle(self, origins: Collection[OriginKey]) -> None:
