@@ -21,7 +21,7 @@ for (const box of document.querySelectorAll("[data-enables]")) {
   const button = input.parentElement.querySelector("button:not([aria-disabled])");
   const settings = box.closest("fieldset")?.querySelector(".connection");
   const follow = () => {
-    for (const each of [input, button]) each?.toggleAttribute("disabled", !box.checked);
+    for (const control of [input, button]) control?.toggleAttribute("disabled", !box.checked);
     settings?.toggleAttribute("hidden", !box.checked);
   };
   follow();

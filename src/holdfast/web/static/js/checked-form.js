@@ -3,7 +3,7 @@ customElements.define("checked-form", class extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
     this.save = this.querySelector("[data-save]");
-    this.told = [];
+    this.messages = [];
     this.form.addEventListener("input", (event) => this.edit(event.target));
     this.form.addEventListener("htmx:before:request", () => this.busy(true));
     this.form.addEventListener("htmx:finally:request", () => this.busy(false));
@@ -30,10 +30,10 @@ customElements.define("checked-form", class extends HTMLElement {
   mark() {
     const errors = [...this.form.querySelectorAll(".invalid-feedback")];
     const wrong = errors.filter((error) => error.textContent.trim());
-    const told = wrong.map((error) => error.id + error.textContent);
-    if (told.join() === this.told.join()) return;
-    const fresh = wrong.find((error) => !this.told.includes(error.id + error.textContent));
-    this.told = told;
+    const messages = wrong.map((error) => error.id + error.textContent);
+    if (messages.join() === this.messages.join()) return;
+    const fresh = wrong.find((error) => !this.messages.includes(error.id + error.textContent));
+    this.messages = messages;
     for (const error of errors) {
       const input = this.form.elements[error.id.replace("-error", "")];
       input.setAttribute("aria-invalid", wrong.includes(error));

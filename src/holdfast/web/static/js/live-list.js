@@ -27,17 +27,17 @@ customElements.define("live-list", class extends HTMLElement {
   }
 
   take(html) {
-    const told = new DOMParser().parseFromString(html, "text/html").body;
-    const [before, after] = [this, told].map((root) => root.querySelector("[data-list]"));
+    const latest = new DOMParser().parseFromString(html, "text/html").body;
+    const [before, after] = [this, latest].map((root) => root.querySelector("[data-list]"));
     if (before && after) {
       this.merge(before, after);
-      this.exchange("nav", told);
-    } else if (before || after || this.count(told) !== this.count(this)) {
+      this.exchange("nav", latest);
+    } else if (before || after || this.count(latest) !== this.count(this)) {
       this.keepFocus(this);
-      this.replaceChildren(...told.childNodes);
+      this.replaceChildren(...latest.childNodes);
       return;
     }
-    if (this.count(told) !== this.count(this)) this.exchange("[data-count]", told);
+    if (this.count(latest) !== this.count(this)) this.exchange("[data-count]", latest);
   }
 
   count(root) {
@@ -63,17 +63,17 @@ customElements.define("live-list", class extends HTMLElement {
     }
   }
 
-  update(item, told) {
+  update(item, latest) {
     for (const part of item.querySelectorAll("[data-part]")) {
-      const fresh = told.querySelector(`[data-part="${part.dataset.part}"]`);
+      const fresh = latest.querySelector(`[data-part="${part.dataset.part}"]`);
       if (!fresh || fresh.dataset.value === part.dataset.value) continue;
       this.keepFocus(part);
       part.replaceWith(fresh);
     }
   }
 
-  exchange(selector, told) {
-    const [before, after] = [this, told].map((root) => root.querySelector(selector));
+  exchange(selector, latest) {
+    const [before, after] = [this, latest].map((root) => root.querySelector(selector));
     if (before && after && before.textContent !== after.textContent) before.replaceWith(after);
     else if (before && !after) before.remove();
     else if (after && !before) this.querySelector("[data-list]").after(after);

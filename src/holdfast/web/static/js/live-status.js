@@ -64,10 +64,10 @@ customElements.define("live-status", class extends HTMLElement {
 
   show() {
     for (const element of this.querySelectorAll("[data-origin]")) {
-      const told = this.state.enforcement?.[element.dataset.origin];
-      if (!told || element.textContent === told.text) continue;
-      element.textContent = told.text;
-      element.dataset.progress = told.progress;
+      const status = this.state.enforcement?.[element.dataset.origin];
+      if (!status || element.textContent === status.text) continue;
+      element.textContent = status.text;
+      element.dataset.progress = status.progress;
     }
     for (const element of this.state.failures ? this.querySelectorAll("[data-failure]") : []) {
       const failure = this.state.failures[element.dataset.failure];

@@ -3,7 +3,7 @@ customElements.define("upload-form", class extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
     this.save = this.querySelector("[data-save]");
-    this.told = [];
+    this.messages = [];
     this.form.addEventListener("input", (event) => this.edit(event.target));
     this.form.addEventListener("change", (event) => this.choose(event.target));
     this.form.addEventListener("htmx:before:request", (event) => event.target === this.form && this.busy(true));
@@ -66,10 +66,10 @@ customElements.define("upload-form", class extends HTMLElement {
     // A file that is locked asks for its password, and others are not asked.
     if (this.form.querySelector("[data-locked]")) this.form.querySelector(".password-field").hidden = false;
     const wrong = [...this.form.querySelectorAll(".invalid-feedback")].filter((error) => error.textContent.trim());
-    const told = wrong.map((error) => error.id + error.textContent);
-    const fresh = wrong.find((error) => !this.told.includes(error.id + error.textContent));
-    if (told.join() === this.told.join()) return;
-    this.told = told;
+    const messages = wrong.map((error) => error.id + error.textContent);
+    const fresh = wrong.find((error) => !this.messages.includes(error.id + error.textContent));
+    if (messages.join() === this.messages.join()) return;
+    this.messages = messages;
     for (const name of ["endpoint", "alias", "certificate"]) {
       const input = this.form.querySelector(`#${name}`);
       const refused = wrong.some((error) => error.id === `${name}-error`);
