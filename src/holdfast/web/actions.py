@@ -1,13 +1,14 @@
 """
-The one button beside a failure: what it is called, and where it leads.
+The button next to a failure: its label, and where it leads.
 """
 
+from dataclasses import dataclass
 from urllib.parse import quote
 
-from holdfast.apis.catalog.endpoint import Environment
 from holdfast.gateway.failures.explanations import Action
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
+from holdfast.services.failures.failures import FailedCall
 
 _TARGETS: dict[Action, tuple[Permission, str, str]] = {
     Action.IMPORT_CERTIFICATE: (
@@ -35,11 +36,21 @@ _TARGETS: dict[Action, tuple[Permission, str, str]] = {
 }
 
 
-def action_target(
-    action: Action, who: Principal, api_id: str, environment: Environment, endpoint: str
-) -> tuple[str, str] | None:
-    """Give the label of the button and the path that it leads to; None to who may not do it."""
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A link that looks like a button."""
+
+    label: str
+    path: str
+
+
+def find_button(call: FailedCall, endpoint: str, who: Principal) -> Button | None:
+    """Find the button that can help with a failed request to *endpoint*; None if there is none, or *who* may not."""
+    action = call.explanation.action
+    if action is None or call.environment is None:
+        return None
     permission, label, path = _TARGETS[action]
     if not who.may(permission):
         return None
-    return label, f"/apis/{api_id}/{path.format(environment=environment, endpoint=quote(endpoint, safe=''))}"
+    path = path.format(environment=call.environment, endpoint=quote(endpoint, safe=""))
+    return Button(label, f"/apis/{call.api_id}/{path}")

@@ -21,7 +21,7 @@ from holdfast.services.access.principal import Principal
 from holdfast.services.failures.failures import Failure
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import trust_settings
-from holdfast.web.actions import action_target
+from holdfast.web.actions import find_button
 from holdfast.web.commands import as_commands
 from holdfast.web.static_files import static_url
 
@@ -159,14 +159,6 @@ def with_grouped_fingerprints(text: str) -> str:
     return re.sub(r"\b[0-9a-f]{64}\b", lambda match: _grouped(match[0]), text)
 
 
-def action(failure: Failure, endpoint: str, who: Principal) -> tuple[str, str] | None:
-    """Give the one button that can help, and that they may use: its label and where it leads."""
-    wanted, call = failure.explanation.action, failure.latest
-    if wanted is None or call.environment is None:
-        return None
-    return action_target(wanted, who, call.api_id, call.environment, endpoint)
-
-
 def _segment(text: str) -> str:
     return quote(text, safe="")
 
@@ -185,7 +177,7 @@ _environment.globals |= {
     "status_icons": _STATUS_ICONS,
     "example_endpoint": EXAMPLE_ENDPOINT,
     "restorable": RESTORABLE,
-    "action_target": action_target,
+    "find_button": find_button,
     "as_commands": as_commands,
 }
 _environment.filters |= {
@@ -199,5 +191,4 @@ _environment.filters |= {
     "seen": seen,
     "difference": difference,
     "with_grouped_fingerprints": with_grouped_fingerprints,
-    "action": action,
 }

@@ -19,7 +19,8 @@ from holdfast.services.errors import Busy, NotFound
 from holdfast.services.failures.failures import Failure
 from holdfast.services.runtime import Runtime
 from holdfast.web.access.session import CurrentRuntime, NotSignedIn, Visitor, visitor_of_request
-from holdfast.web.rendering import action, difference, seen
+from holdfast.web.actions import find_button
+from holdfast.web.rendering import difference, seen
 
 router = APIRouter(prefix="/apis/{api_id}")
 # A comment now and then finds out that the browser has gone, and that the session has ended.
@@ -87,12 +88,12 @@ def _state(runtime: Runtime, who: Principal, api: Api) -> dict[str, dict[str, di
 
 
 def _failure(failure: Failure, endpoint: Endpoint | None, who: Principal) -> dict[str, str]:
-    label, target = action(failure, endpoint.url if endpoint else "", who) or ("", "")
+    button = find_button(failure.latest, endpoint.url if endpoint else "", who)
     return {
         "sentence": failure.explanation.sentence,
         "remedy": failure.explanation.remedy,
         "difference": difference(failure),
         "seen": seen(failure),
-        "action": label,
-        "target": target,
+        "action": button.label if button else "",
+        "target": button.path if button else "",
     }
