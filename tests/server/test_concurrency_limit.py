@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
+from holdfast.refusals import Busy
 from holdfast.server.concurrency_limit import ConcurrencyLimit, Lines
 from holdfast.services.access.accounts import SESSION_COOKIE
-from holdfast.services.errors import Busy
 
 
 class Door:

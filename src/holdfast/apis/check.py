@@ -25,6 +25,10 @@ class Check:
             self._errors.append(error)
             return None
 
+    def add(self, field: str, message: str) -> None:
+        """Note what is wrong with *field* beside other values."""
+        self._errors.append(InvalidField(field, message))
+
     def finish(self) -> None:
         """Raise InvalidFields when anything was wrong."""
         if self._errors:

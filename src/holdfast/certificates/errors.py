@@ -2,13 +2,16 @@
 Why an upload is not accepted as certificates. Each error says where it went wrong and what to do.
 """
 
+from holdfast.refusals import Refusal
 
-class CertificateError(ValueError):
+
+class CertificateError(Refusal):
     """
     An upload that cannot be used as certificates; `code` is stable, the text is for people.
     """
 
     code = "certificate-error"
+    field = "certificate"
 
 
 class EmptyUpload(CertificateError):

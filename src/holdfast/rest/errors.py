@@ -22,10 +22,10 @@ from holdfast.apis.errors import (
     UnreadableArchive,
 )
 from holdfast.certificates.errors import CertificateError
+from holdfast.refusals import Busy, Refusal, TryLater
 from holdfast.rest.challenges import challenges
 from holdfast.rest.prefixes import PREFIX as PREFIX
 from holdfast.services.errors import (
-    Busy,
     CertificateExpired,
     Conflict,
     ContentChanged,
@@ -44,7 +44,7 @@ from holdfast.services.errors import (
     TooManyCallers,
     TooManyTests,
 )
-from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly, unwritable
+from holdfast.store.errors import StoreFull, StoreReadOnly, unwritable
 from holdfast.store.sealing import CannotUnseal
 
 log = structlog.get_logger()
@@ -84,7 +84,6 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NotPermitted: Problem(403, "not-permitted", "Forbidden"),
     CredentialsMissing: Problem(401, "unauthorized", "Unauthorized"),
     ScopeMissing: Problem(403, "scope-missing", "Forbidden"),
-    StoreBusy: BUSY,
     StoreFull: Problem(507, "storage-full", "Insufficient Storage"),
     StoreReadOnly: Problem(507, "storage-read-only", "Insufficient Storage"),
     SignInRefused: Problem(401, "unauthorized", "Unauthorized"),
@@ -146,9 +145,10 @@ async def domain_error(request: Request, error: Exception) -> JSONResponse:
     """Answer an error of the floors below, of one of the kinds in PROBLEMS."""
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     headers = {}
-    if isinstance(error, Busy | StoreBusy | TooManyAttempts | TooManyTests):
+    if isinstance(error, TryLater):
         headers["Retry-After"] = str(error.seconds)
-    said = answer(request, problem, str(error), _details(error), headers)
+    details = error.fields() if isinstance(error, Refusal) else {}
+    said = answer(request, problem, str(error), details, headers)
     for challenge in challenges(request, error):
         said.headers.append("WWW-Authenticate", challenge)
     return said
@@ -160,24 +160,6 @@ async def _not_saved(request: Request, error: Exception) -> JSONResponse:
         raise error
     log.error("nothing can be saved", reason=str(failure))
     return answer(request, PROBLEMS[type(failure)], failure.public, {})
-
-
-def _details(error: Exception) -> dict[str, str]:
-    match error:
-        case InvalidFields():
-            return {each.field: str(each) for each in error.errors}
-        case InvalidDefinition():
-            return {"definition": str(error)}
-        case UnreadableArchive():
-            return {"file": str(error)}
-        case InvalidField() | Conflict():
-            return {error.field: str(error)}
-        case CertificateError() | CertificateExpired() | IndistinguishableCertificates():
-            return {"certificate": str(error)}
-        case EndpointNeedsNoCertificate():
-            return {"endpoint": str(error)}
-        case _:
-            return {}
 
 
 async def _invalid_request(request: Request, error: Exception) -> JSONResponse:

@@ -12,9 +12,9 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from holdfast.refusals import Busy
 from holdfast.rest.errors import BUSY, answer
 from holdfast.server.rate_limit import MAX_KEYS, address_of, shown_by
-from holdfast.services.errors import Busy
 
 # Handlers share 40 threads (anyio's default), so no user and no address gets all of them.
 OF_USER = 10

@@ -5,6 +5,8 @@ Why a use case ended without doing anything. The texts are for people; the doors
 from collections.abc import Sequence
 from datetime import datetime
 
+from holdfast.refusals import Refusal, TryLater
+
 
 class NotFound(LookupError):
     """There is no *kind* called *name* in this organization."""
@@ -22,8 +24,10 @@ class NoPersonalToken(LookupError):
         super().__init__("The request bears no personal token. Send one as Authorization: Bearer.")
 
 
-class Conflict(ValueError):
+class Conflict(Refusal):
     """The value of *field* is taken."""
+
+    field: str
 
     def __init__(self, field: str, message: str) -> None:
         self.field = field
@@ -37,7 +41,7 @@ class ContentChanged(RuntimeError):
         super().__init__("It was changed since you read it. Read it again, then change it.")
 
 
-class MutualTlsMissing(ValueError):
+class MutualTlsMissing(Refusal):
     """Certificates of callers are to be checked, and no gateway asks for any."""
 
     def __init__(self) -> None:
@@ -48,7 +52,7 @@ class MutualTlsMissing(ValueError):
         )
 
 
-class TooManyCallers(ValueError):
+class TooManyCallers(Refusal):
     """An API has as many certificates of callers as it can have."""
 
     def __init__(self, limit: int) -> None:
@@ -56,8 +60,10 @@ class TooManyCallers(ValueError):
         super().__init__(f"The API has {limit} client certificates, and no more are possible. Delete one first.")
 
 
-class CertificateExpired(ValueError):
+class CertificateExpired(Refusal):
     """The only certificate of an upload has expired, so *refused_by* would refuse it."""
+
+    field = "certificate"
 
     def __init__(self, not_after: datetime, refused_by: str = "every gateway") -> None:
         self.not_after = not_after
@@ -67,12 +73,14 @@ class CertificateExpired(ValueError):
         )
 
 
-class IndistinguishableCertificates(ValueError):
+class IndistinguishableCertificates(Refusal):
     """
     Of two certificates for one origin a gateway would believe only one; *alias* holds the other, empty: the file.
 
     With *overlap*, they are the current and the previous certificates of *alias*.
     """
+
+    field = "certificate"
 
     def __init__(self, subject: str, alias: str, *, overlap: bool = False) -> None:
         self.subject = subject
@@ -88,7 +96,7 @@ class IndistinguishableCertificates(ValueError):
         )
 
 
-class NothingBefore(ValueError):
+class NothingBefore(Refusal):
     """There are no certificates before those of *alias*: none to retire, or, for *undo*, none to go back to."""
 
     def __init__(self, alias: str, *, undo: bool) -> None:
@@ -101,8 +109,10 @@ class NothingBefore(ValueError):
         )
 
 
-class EndpointNeedsNoCertificate(ValueError):
+class EndpointNeedsNoCertificate(Refusal):
     """A certificate was meant for an endpoint that is not reached with TLS."""
+
+    field = "endpoint"
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -112,21 +122,13 @@ class EndpointNeedsNoCertificate(ValueError):
         )
 
 
-class TooManyTests(RuntimeError):
+class TooManyTests(TryLater):
     """So many backends are being tested that there is no place left to wait."""
 
     seconds = 5
 
     def __init__(self) -> None:
         super().__init__(f"Too many backends are being tested. Try again in {self.seconds} seconds.")
-
-
-class Busy(RuntimeError):
-    """There is no place left to wait for what *text* says; the next attempt may succeed in *seconds*."""
-
-    def __init__(self, text: str, seconds: int) -> None:
-        self.seconds = seconds
-        super().__init__(f"{text} Try again in {seconds} seconds.")
 
 
 class NotPermitted(PermissionError):
@@ -172,7 +174,7 @@ class ProviderSignInRefused(PermissionError):
     """Somebody who came by way of the identity provider does not get in; the text is for them."""
 
 
-class TooManyAttempts(PermissionError):
+class TooManyAttempts(TryLater):
     """After failed attempts, the next one is possible in *seconds*."""
 
     def __init__(self, seconds: int) -> None:

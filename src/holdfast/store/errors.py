@@ -5,6 +5,8 @@ Why the database did not do what it was asked: what happened, and what to do abo
 import errno
 from pathlib import Path
 
+from holdfast.refusals import Busy
+
 RESTORE = "Stop Holdfast and restore a backup with `holdfast restore FILE`."
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -19,7 +21,7 @@ class StoreFailure(RuntimeError):
         super().__init__(f"{text} {advice}")
 
 
-class StoreBusy(StoreFailure):
+class StoreBusy(StoreFailure, Busy):
     """Others wrote for so long that a writer gave up; *seconds* is how long to wait before the next attempt."""
 
     seconds = 5

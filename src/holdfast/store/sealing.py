@@ -16,12 +16,14 @@ from collections.abc import Callable, Sequence
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from holdfast.refusals import Refusal
+
 MAX_KEYS = 16
 _KEY_SIZE, _ID_SIZE, _NONCE_SIZE = 32, 8, 12
 _FORMAT = b"\1"  # before the id of the key, the nonce, and what AES-GCM made
 
 
-class CannotUnseal(ValueError):
+class CannotUnseal(Refusal):
     """None of the keys opens what was sealed: it was changed or moved, or its key is gone; *why* says which."""
 
     def __init__(self, why: str) -> None:

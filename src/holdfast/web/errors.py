@@ -15,9 +15,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from holdfast.apis.errors import InvalidField
-from holdfast.services.errors import Busy, EndpointNeedsNoCertificate, NotFound, NotPermitted
-from holdfast.store.errors import StoreBusy, StoreFailure, StoreFull, StoreReadOnly, unwritable
+from holdfast.refusals import Refusal, TryLater
+from holdfast.services.errors import NotFound, NotPermitted
+from holdfast.store.errors import StoreFailure, StoreFull, StoreReadOnly, unwritable
 from holdfast.web.access.session import NotSignedIn, visitor_if_known
 from holdfast.web.rendering import render, wants_part
 
@@ -29,10 +29,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(NotSignedIn, sign_in_first)
     app.add_exception_handler(NotFound, _not_found)
     app.add_exception_handler(NotPermitted, _not_permitted)
-    app.add_exception_handler(InvalidField, _invalid)
-    app.add_exception_handler(EndpointNeedsNoCertificate, _invalid)
-    app.add_exception_handler(StoreBusy, _busy)
-    app.add_exception_handler(Busy, _busy)
+    app.add_exception_handler(Refusal, _invalid)
+    app.add_exception_handler(TryLater, _try_later)
     for kind in (StoreFull, StoreReadOnly, OSError):
         app.add_exception_handler(kind, _not_saved)
     app.add_exception_handler(HTTPException, _http_error)
@@ -62,10 +60,10 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return await _page(request, 400, "Bad request", str(error))
 
 
-async def _busy(request: Request, error: Exception) -> Response:
-    title = "Not saved" if isinstance(error, StoreBusy) else "Try again"
-    page = await _page(request, 503, title, str(error))
-    page.headers["Retry-After"] = str(error.seconds if isinstance(error, StoreBusy | Busy) else 1)
+async def _try_later(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TryLater)  # noqa: S101 - it is installed for nothing else
+    page = await _page(request, 503, "Not saved" if isinstance(error, StoreFailure) else "Try again", str(error))
+    page.headers["Retry-After"] = str(error.seconds)
     return page
 
 

@@ -2,11 +2,12 @@
 What a person writes about the trust of an origin, before it is checked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
 
-from holdfast.apis.errors import InvalidField, InvalidFields
+from holdfast.apis.check import Check
+from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.trust_settings import (
     AnchorMode,
     TrustSettings,
@@ -17,8 +18,6 @@ from holdfast.apis.trust.trust_settings import (
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.revocation import RevocationList, read_revocation_lists
 from holdfast.certificates.trust import TlsVersion
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +38,32 @@ class TrustDraft:
 
 def check_draft(draft: TrustDraft) -> TrustSettings:
     """Give the decisions as they are stored, of no organization and origin yet, or raise InvalidFields."""
-    errors: list[InvalidField] = []
-
-    def check(read: Callable[[], T], otherwise: T) -> T:
-        try:
-            return read()
-        except InvalidField as error:
-            errors.append(error)
-            return otherwise
-
-    certificate_pins: tuple[str, ...] = check(lambda: check_pins(draft.certificate_pins, "certificatePins"), ())
+    check = Check()
+    certificate_pins = check(partial(check_pins, field="certificatePins"), draft.certificate_pins)
     if draft.any_name and not draft.certificate_pins:
-        text = "Only a certificate that is pinned needs no name. Pin its SHA-256 fingerprint, or check a name."
-        errors.append(InvalidField("anyName", text))
-    low = check(lambda: _version(draft.tls_minimum, "tlsMinimum"), TlsVersion.TLS_1_2)
-    high = check(lambda: _version(draft.tls_maximum, "tlsMaximum"), TlsVersion.TLS_1_3)
+        check.add(
+            "anyName", "Only a certificate that is pinned needs no name. Pin its SHA-256 fingerprint, or check a name."
+        )
+    low = check(partial(_version, field="tlsMinimum"), draft.tls_minimum) or TlsVersion.TLS_1_2
+    high = check(partial(_version, field="tlsMaximum"), draft.tls_maximum) or TlsVersion.TLS_1_3
     if low > high:
-        errors.append(InvalidField("tlsMinimum", "The least TLS version is above the highest."))
-    checked = TrustSettings(
+        check.add("tlsMinimum", "The least TLS version is above the highest.")
+    settings = TrustSettings(
         organization="",
         origin="",
-        anchors=check(lambda: _anchors(draft.anchors), AnchorMode.IMPORTED),
-        names=check(lambda: check_names(draft.names), ()),
+        anchors=check(_anchors, draft.anchors) or AnchorMode.IMPORTED,
+        names=check(check_names, draft.names) or (),
         any_name=draft.any_name,
-        sni=check(lambda: check_sni(draft.sni), None),
-        certificate_pins=certificate_pins,
-        spki_pins=check(lambda: check_pins(draft.spki_pins, "spkiPins"), ()),
-        revocation=check(lambda: _revocation(draft.revocation), ()),
+        sni=check(check_sni, draft.sni),
+        certificate_pins=certificate_pins or (),
+        spki_pins=check(partial(check_pins, field="spkiPins"), draft.spki_pins) or (),
+        revocation=check(_revocation, draft.revocation) or (),
         revocation_of_path=draft.revocation_of_path,
         tls_minimum=low,
         tls_maximum=high,
     )
-    if errors:
-        raise InvalidFields(errors)
-    return checked
+    check.finish()
+    return settings
 
 
 def _anchors(mode: str) -> AnchorMode:

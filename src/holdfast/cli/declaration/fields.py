@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from holdfast.apis.definitions.core_schema import is_null, read_boolean
 from holdfast.apis.definitions.nodes import Mapping, Node, Scalar, Sequence
-from holdfast.apis.errors import InvalidField, InvalidFields
-from holdfast.certificates.errors import CertificateError
+from holdfast.apis.errors import InvalidFields
 from holdfast.cli.failures import WrongFile
+from holdfast.refusals import Refusal
 
 T = TypeVar("T")
 MAX_PROBLEMS = 50
@@ -135,7 +135,7 @@ class Fields:
         except InvalidFields as error:
             for each in error.errors:
                 self.wrong(renamed.get(each.field, each.field), str(each))
-        except (InvalidField, CertificateError, WrongFile) as error:
+        except (Refusal, WrongFile) as error:
             self.wrong(name, str(error))
         return None
 

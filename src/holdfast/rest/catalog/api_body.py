@@ -2,6 +2,7 @@
 The description of an API as callers send it: what Holdfast obeys, and what it keeps for others.
 """
 
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool
@@ -14,6 +15,7 @@ from holdfast.apis.catalog.connection_settings import (
     read_connection,
 )
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.apis.check import Check
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.rest.pages import Pagination
 from holdfast.services.catalog.apis import ApiDraft
@@ -120,17 +122,14 @@ class ApiChange(BaseModel):
     @property
     def connections(self) -> dict[Environment, ConnectionSettings]:
         """The connection settings of the endpoints. Raises InvalidFields."""
-        config, found, errors = self.endpoint_config, {}, []
+        config, settings, check = self.endpoint_config, {}, Check()
         bodies = (config.production_endpoints, config.sandbox_endpoints) if config else ()
         for environment, body in zip(ENVIRONMENTS, bodies, strict=False):
-            try:
-                values = body.config.model_dump() if body and body.config else {}
-                found[environment] = read_connection(values, f"endpointConfig.{environment}_endpoints.config.")
-            except InvalidField as error:
-                errors.append(error)
-        if errors:
-            raise InvalidFields(errors)
-        return found
+            values = body.config.model_dump() if body and body.config else {}
+            read = partial(read_connection, field=f"endpointConfig.{environment}_endpoints.config.")
+            settings[environment] = check(read, values) or ConnectionSettings()
+        check.finish()
+        return settings
 
     @property
     def members(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
-from holdfast.services.errors import Busy
+from holdfast.refusals import Busy
 
 THREADS = 8  # more than hashes at once: some wait for the database
 MAX_WAITING = 64

@@ -9,8 +9,8 @@ from holdfast.certificates.formats import credentials, parsing
 from holdfast.certificates.formats.credentials import Credential
 from holdfast.certificates.formats.derivation import Work
 from holdfast.certificates.formats.parsing import Upload
+from holdfast.refusals import Busy
 from holdfast.services.access.principal import Principal
-from holdfast.services.errors import Busy
 from holdfast.work.slow_derivation import SlowDerivation, TooManyFiles
 
 T = TypeVar("T")

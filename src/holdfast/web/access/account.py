@@ -8,8 +8,8 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
-from holdfast.apis.errors import InvalidField
 from holdfast.network.forwarded import address_of
+from holdfast.refusals import Refusal
 from holdfast.services.access import own_account
 from holdfast.services.access.accounts import SESSION_COOKIE, hash_token
 from holdfast.services.access.password_threads import on_password_threads
@@ -44,8 +44,8 @@ def change_password(
     address = address_of(request)
     try:
         user = own_account.change_password(runtime.store, runtime.accounts, who, current, new, address, runtime.now())
-    except InvalidField as error:
-        return _page(request, runtime, who, {error.field: str(error)}, 422)
+    except Refusal as error:
+        return _page(request, runtime, who, error.fields("current"), 422)
     except TooManyAttempts as error:
         return _page(request, runtime, who, {"current": str(error)}, 429)
     response = RedirectResponse("/account?done=password-changed", 303)

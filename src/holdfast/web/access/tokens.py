@@ -9,12 +9,11 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
-from holdfast.apis.errors import InvalidField
+from holdfast.refusals import Refusal
 from holdfast.services.access import own_account, tokens
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
 from holdfast.services.access.scopes import DEFAULT_SCOPE, grantable
-from holdfast.services.errors import Conflict
 from holdfast.services.runtime import Runtime
 from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.rendering import render
@@ -42,8 +41,8 @@ def create_token(
     chosen, now = scopes or [], runtime.now()
     try:
         made, secret = tokens.create_token(runtime.store, who, name, chosen, now + timedelta(days=days), now)
-    except (InvalidField, Conflict) as error:
-        return _page(request, runtime, who, (name, chosen, days), {error.field: str(error)}, 422)
+    except Refusal as error:
+        return _page(request, runtime, who, (name, chosen, days), error.fields("name"), 422)
     return render(request, "tokens/made.html", who=who, section="account", token=made, secret=secret)
 
 

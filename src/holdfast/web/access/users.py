@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
-from holdfast.apis.errors import InvalidField
+from holdfast.refusals import Refusal
 from holdfast.services.access import users
 from holdfast.services.access.password_threads import on_password_threads
 from holdfast.services.access.passwords import MIN_PASSWORD
@@ -61,8 +61,8 @@ def create_user(
     passwords = runtime.accounts.passwords
     try:
         users.create_user(runtime.store, passwords, who, name, password, roles or [], runtime.now())
-    except (InvalidField, Conflict) as error:
-        return _form(request, who, name, roles or [], {error.field: str(error)}, 422)
+    except Refusal as error:
+        return _form(request, who, name, roles or [], error.fields("name"), 422)
     return RedirectResponse("/users?done=user-created", 303)
 
 
@@ -86,8 +86,8 @@ def change_user(
         # Without the fields, who has a password has no role; of others, the provider decides.
         chosen = None if users.get_user(runtime.store, who, name).identity else roles or []
         users.change_user(runtime.store, who, name, runtime.now(), roles=chosen, disabled=disabled)
-    except (InvalidField, Conflict) as error:
-        return _page(request, runtime, who, name, {error.field: str(error)}, 422)
+    except Refusal as error:
+        return _page(request, runtime, who, name, error.fields("name"), 422)
     return RedirectResponse("/users?done=user-changed", 303)
 
 
@@ -99,8 +99,8 @@ def set_password(
     """Give a user another password."""
     try:
         users.set_password(runtime.store, runtime.accounts.passwords, who, name, password, runtime.now())
-    except (InvalidField, Conflict) as error:
-        return _page(request, runtime, who, name, {error.field: str(error)}, 422)
+    except Refusal as error:
+        return _page(request, runtime, who, name, error.fields("name"), 422)
     return RedirectResponse("/users?done=user-password", 303)
 
 

@@ -8,10 +8,9 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
-from holdfast.apis.errors import InvalidFields
+from holdfast.refusals import Refusal
 from holdfast.services.catalog import apis, deletion
 from holdfast.services.catalog.apis import ApiDraft
-from holdfast.services.errors import Conflict
 from holdfast.services.trust import endpoint_certificates, unused_trust
 from holdfast.store.catalog.apis import ApiFilter
 from holdfast.web import dialog
@@ -64,10 +63,8 @@ def create_api(
     draft = ApiDraft(name, context, version, endpoint)
     try:
         api = apis.create_api(runtime.store, who, draft, runtime.now())
-    except InvalidFields as error:
-        errors = {each.field: str(each) for each in error.errors}
-    except Conflict as error:
-        errors = {error.field: str(error)}
+    except Refusal as error:
+        errors = error.fields("name")
     else:
         return RedirectResponse(f"/apis/{api.id}?done=api-created", 303)
     return render(request, "apis/new.html", who=who, status=422, draft=draft, errors=errors)

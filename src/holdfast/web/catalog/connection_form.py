@@ -52,7 +52,7 @@ def read_typed(typed: Values) -> tuple[dict[Environment, ConnectionSettings], di
         try:
             found[environment] = read_connection(values, f"{environment}.")
         except InvalidField as error:
-            errors[error.field] = str(error)
+            errors |= error.fields()
     return found, errors
 
 

@@ -72,7 +72,7 @@ def save(
         if not errors:
             left = apis.change_endpoints(runtime.store, who, api_id, *chosen, runtime.now(), connections).left.kept
     except InvalidFields as error:
-        errors = {each.field: str(each) for each in error.errors}
+        errors = error.fields()
     if errors:
         api = apis.get_api(runtime.store, who, api_id)
         typed = {"production": production, "sandbox": sandbox}

@@ -16,23 +16,22 @@ from holdfast.apis.identities.gateway_identity import (
     GatewayIdentity,
     RequestDraft,
 )
-from holdfast.certificates.errors import CertificateError, PasswordNeeded, WrongPassword
+from holdfast.certificates.errors import PasswordNeeded, WrongPassword
 from holdfast.certificates.formats import parsing
 from holdfast.certificates.formats.private_keys import KeyType
 from holdfast.certificates.validity import Status, status_of
+from holdfast.refusals import Refusal
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis
-from holdfast.services.errors import CertificateExpired, NotFound
+from holdfast.services.errors import NotFound
 from holdfast.services.identities import gateway_identities
 from holdfast.services.runtime import Runtime
-from holdfast.store.sealing import CannotUnseal
 from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, Visitor
 from holdfast.web.dialog import Section
 
 router = APIRouter(prefix="/apis/{api_id}/client-certificate")
-_REFUSALS = (InvalidField, CertificateError, CertificateExpired, CannotUnseal)
 _KEY_TYPES = {KeyType.P256: "EC P-256", KeyType.RSA_2048: "RSA 2048", KeyType.RSA_3072: "RSA 3072"}
 _FIELDS = ("certificate", "password", "subject", "dnsNames", "keyType")
 
@@ -100,7 +99,7 @@ def import_files(
             runtime.now(),
             key.file.read(parsing.MAX_BYTES + 1) if key else b"",
         )
-    except _REFUSALS as error:
+    except Refusal as error:
         return _dialog(request, runtime, who, api_id, endpoint, "import", errors=_by_field(error))
     return dialog.done(request, runtime, who, api, "client-certificate-imported", _CHANGED)
 
@@ -129,7 +128,7 @@ def make_request(
     draft = RequestDraft(subject, dns_names.replace(",", " ").split(), key_type)
     try:
         entry = gateway_identities.make_request(runtime.store, runtime.sealing, who, endpoint, draft, runtime.now())
-    except InvalidField as error:
+    except Refusal as error:
         typed = {"subject": subject, "dnsNames": dns_names, "keyType": key_type}
         return _dialog(request, runtime, who, api_id, endpoint, "request", typed=typed, errors=_by_field(error))
     waiting = "client_certificate/_waiting.html"
@@ -177,7 +176,7 @@ def import_answer(
     try:
         data = _read_file(certificate)
         gateway_identities.import_answer(runtime.store, runtime.sealing, who, endpoint, data, runtime.now())
-    except _REFUSALS as error:
+    except Refusal as error:
         return _dialog(request, runtime, who, api_id, endpoint, "answer", errors=_by_field(error))
     return dialog.done(request, runtime, who, api, "client-certificate-imported", _CHANGED)
 
@@ -218,10 +217,10 @@ def _read_file(certificate: UploadFile | None) -> bytes:
     return certificate.file.read(parsing.MAX_BYTES + 1)
 
 
-def _by_field(error: Exception) -> dict[str, str]:
-    if isinstance(error, InvalidField):
-        return {error.field if error.field in _FIELDS else "certificate": str(error)}
-    return {"password" if isinstance(error, PasswordNeeded | WrongPassword) else "certificate": str(error)}
+def _by_field(error: Refusal) -> dict[str, str]:
+    if isinstance(error, PasswordNeeded | WrongPassword):
+        return {"password": str(error)}
+    return {field if field in _FIELDS else "certificate": text for field, text in error.fields("certificate").items()}
 
 
 def _own_endpoint(runtime: Runtime, who: Principal, api_id: str, endpoint: str) -> Api:

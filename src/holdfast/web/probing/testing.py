@@ -12,21 +12,14 @@ from starlette.responses import Response
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.connection_settings import ConnectionSettings
 from holdfast.apis.catalog.endpoint import Environment
-from holdfast.apis.errors import InvalidField
 from holdfast.certificates.choices import list_choices
-from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.findings.examination import examine_presented
 from holdfast.network.backend import Presentation
+from holdfast.refusals import Refusal, TryLater
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.http1_fallback import connection_to
-from holdfast.services.errors import (
-    CertificateExpired,
-    Conflict,
-    IndistinguishableCertificates,
-    NotFound,
-    TooManyTests,
-)
+from holdfast.services.errors import NotFound
 from holdfast.services.probing.offers import why_not_imported
 from holdfast.services.probing.outcomes import Checked, Probed
 from holdfast.services.probing.terms import UNCHANGED, Change, terms_to_call, terms_to_test
@@ -38,15 +31,7 @@ from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.upload_form import read_upload, upload_form
 
 router = APIRouter(prefix="/apis/{api_id}")
-_REFUSALS = (
-    InvalidField,
-    CertificateError,
-    CertificateExpired,
-    IndistinguishableCertificates,
-    Conflict,
-    NotFound,
-    TooManyTests,
-)
+_REASONS = (Refusal, TryLater, NotFound)  # that a test wasn't made, for the page that asked for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +59,7 @@ async def check_endpoint(
         terms = await run_in_threadpool(terms_to_call, runtime.store, runtime.sealing, who, url, runtime.now())
         used = await run_in_threadpool(connection_to, runtime.store, who, url, connection)
         return HeadAnswer(await runtime.probes.check(who, url, terms, used))
-    except _REFUSALS as error:
+    except _REASONS as error:
         return HeadAnswer(error=str(error))
 
 
@@ -138,7 +123,7 @@ async def fetch(
         change = Change(instead_of=replaced or None)
         terms = await run_in_threadpool(terms_to_test, runtime.store, runtime.sealing, who, endpoint, now, change)
         seen = await runtime.probes.fetch(who, endpoint, terms.trust)
-    except _REFUSALS as refusal:
+    except _REASONS as refusal:
         error = str(refusal)
     offered = list_choices(seen.chain) if isinstance(seen, Presentation) else ()
     findings = examine_presented(seen.chain, terms.trust.accepted_names, now) if isinstance(seen, Presentation) else []
@@ -186,5 +171,5 @@ async def _test(runtime: Runtime, who: Principal, api: Api, endpoint: str, chang
             change,
         )
         return Outcome(await runtime.probes.probe(who, endpoint, terms), terms.with_upload)
-    except _REFUSALS as error:
+    except _REASONS as error:
         return Outcome(error=str(error))

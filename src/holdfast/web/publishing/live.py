@@ -13,9 +13,10 @@ from starlette.responses import JSONResponse, Response
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Endpoint
+from holdfast.refusals import Busy
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis
-from holdfast.services.errors import Busy, NotFound
+from holdfast.services.errors import NotFound
 from holdfast.services.failures.failures import Failure
 from holdfast.services.runtime import Runtime
 from holdfast.web.access.session import CurrentRuntime, NotSignedIn, Visitor, visitor_of_request

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, UploadFile
 from starlette.responses import Response
 
-from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import check_alias
+from holdfast.refusals import Refusal
 from holdfast.services.catalog import apis
 from holdfast.services.trust import endpoint_certificates, rotation
 from holdfast.web import dialog
@@ -18,8 +18,6 @@ from holdfast.web.rendering import render
 from holdfast.web.trust.certificate_rows import CHANGED
 from holdfast.web.trust.upload_form import (
     LOCKED,
-    REFUSALS,
-    by_field,
     read_upload,
     upload_form,
 )
@@ -53,18 +51,18 @@ def upload(
     locked = False
     try:
         check_alias(alias)
-    except InvalidField as error:
-        errors = by_field(error)
+    except Refusal as error:
+        errors = error.fields("certificate")
     try:
         require_origin_of(api, endpoint)
-    except InvalidField as error:
-        errors |= by_field(error)
+    except Refusal as error:
+        errors |= error.fields("certificate")
     try:
         data = read_upload(certificate, pem or fetched)
         if not errors:
             endpoint_certificates.import_certificate(runtime.store, who, alias, endpoint, data, runtime.now(), password)
-    except REFUSALS as error:
-        errors |= by_field(error)
+    except Refusal as error:
+        errors |= error.fields("certificate")
         locked = isinstance(error, LOCKED)
     if errors:
         typed = {"endpoint": endpoint, "alias": alias, "pem": pem}
@@ -93,7 +91,7 @@ def inspect(
             require_origin_of(api, endpoint)
         data = read_upload(certificate, pem or fetched)
         found = endpoint_certificates.inspect(runtime.store, who, data, endpoint, runtime.now(), password, replaced)
-    except REFUSALS as refusal:
+    except Refusal as refusal:
         error, locked = str(refusal), isinstance(refusal, LOCKED)
     return render(
         request, "certificates/_inspection.html", who=who, found=found, error=error, locked=locked, now=runtime.now()

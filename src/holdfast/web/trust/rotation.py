@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request, UploadFile
 from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
+from holdfast.refusals import Refusal
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis
 from holdfast.services.errors import NotFound
@@ -20,8 +21,6 @@ from holdfast.web.rendering import render
 from holdfast.web.trust.certificate_rows import CHANGED, certificate_rows, removed_rows
 from holdfast.web.trust.upload_form import (
     LOCKED,
-    REFUSALS,
-    by_field,
     read_upload,
     upload_form,
 )
@@ -55,10 +54,10 @@ def replace(
     try:
         data = read_upload(certificate, pem or fetched)
         endpoint_certificates.replace_certificate(runtime.store, who, alias, data, now, password, keep=keep)
-    except REFUSALS as error:
+    except Refusal as error:
         typed = {"alias": entry.alias, "endpoint": entry.endpoint, "pem": pem, "keep": "true" if keep else ""}
         locked = isinstance(error, LOCKED)
-        return upload_form(request, who, api, "replace", typed, by_field(error), locked=locked)
+        return upload_form(request, who, api, "replace", typed, error.fields("certificate"), locked=locked)
     return dialog.done(request, runtime, who, api, "certificate-replaced", CHANGED)
 
 
@@ -78,7 +77,7 @@ def undo(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, a
     api, _ = get_certificate_of(runtime, who, api_id, alias)
     try:
         rotation.undo_replacement(runtime.store, who, alias, runtime.now())
-    except REFUSALS as error:
+    except Refusal as error:
         return _refused(request, who, api, error)
     return dialog.done(request, runtime, who, api, "certificate-undone", CHANGED)
 
@@ -89,7 +88,7 @@ def retire(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str,
     api, _ = get_certificate_of(runtime, who, api_id, alias)
     try:
         rotation.retire_previous(runtime.store, who, alias, runtime.now())
-    except REFUSALS as error:
+    except Refusal as error:
         return _refused(request, who, api, error)
     return dialog.done(request, runtime, who, api, "certificate-retired", CHANGED)
 
@@ -115,7 +114,7 @@ def restore(
         raise NotFound("removed certificate", removed_id)
     try:
         removal.restore_certificate(runtime.store, who, removed_id, runtime.now(), alias or None)
-    except REFUSALS as error:
+    except Refusal as error:
         return _removed(request, runtime, who, api, str(error), removed_id)
     return dialog.done(request, runtime, who, api, "certificate-restored", CHANGED)
 

@@ -118,7 +118,7 @@ def save(
     try:
         trust_settings.change_settings(runtime.store, who, endpoint.url, draft, runtime.now())
     except InvalidFields as error:
-        errors = {each.field: str(each) for each in error.errors}
+        errors = error.fields()
         found = trust_settings.get_settings(runtime.store, who, endpoint.url, runtime.now())
         return _form(request, runtime, who, api, environment, found, errors)
     return dialog.done(request, runtime, who, api, "trust-saved", [TRUST])
@@ -168,7 +168,7 @@ def grant_exception(
         until = now + timedelta(hours=min(max(hours, 1), 1000))
         trust_settings.grant_exception(runtime.store, who, endpoint.url, reason, until, now)
     except InvalidField as error:
-        errors = {error.field: str(error)}
+        errors = error.fields()
         return _exception_form(request, who, api, environment, endpoint, reason, errors)
     return dialog.done(request, runtime, who, api, "exception-granted", [TRUST])
 

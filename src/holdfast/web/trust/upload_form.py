@@ -10,33 +10,12 @@ from starlette.responses import Response
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import MAX_ALIAS
-from holdfast.certificates.errors import (
-    CertificateError,
-    EmptyUpload,
-    PasswordNeeded,
-    WrongPassword,
-)
+from holdfast.certificates.errors import EmptyUpload, PasswordNeeded, WrongPassword
 from holdfast.certificates.formats import parsing
 from holdfast.services.access.principal import Principal
-from holdfast.services.errors import (
-    CertificateExpired,
-    Conflict,
-    EndpointNeedsNoCertificate,
-    IndistinguishableCertificates,
-    NothingBefore,
-)
 from holdfast.web import dialog
 
 LOCKED = (PasswordNeeded, WrongPassword)
-REFUSALS = (
-    InvalidField,
-    Conflict,
-    EndpointNeedsNoCertificate,
-    CertificateError,
-    CertificateExpired,
-    IndistinguishableCertificates,
-    NothingBefore,
-)
 _TYPED = {"endpoint": "", "alias": "", "pem": "", "keep": "true"}
 _NOTHING_FETCHED: dict[str, Any] = {
     "choices": (),
@@ -64,17 +43,6 @@ def read_upload(certificate: UploadFile | None, pem: str) -> bytes:
     if not pem.strip():
         raise EmptyUpload
     return pem.encode()
-
-
-def by_field(error: Exception) -> dict[str, str]:
-    """Say at which field of the form *error* is shown."""
-    match error:
-        case InvalidField() | Conflict():
-            return {error.field: str(error)}
-        case EndpointNeedsNoCertificate():
-            return {"endpoint": str(error)}
-        case _:
-            return {"certificate": str(error)}
 
 
 def upload_form(
