@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from rich.console import Console
 
+from acting import context_of
 from holdfast.demo.backend import RENEWED_BEFORE, VALID_FOR, Backend, ensure_certificate
 from holdfast.demo.story import Story
 from holdfast.demo.tour import CONTEXT, NAME, VERSION, Tour
@@ -173,19 +174,19 @@ def _said(console: Console) -> str:
 
 def test_an_api_of_somebody_else_at_its_place_is_left_alone(runtime, anna, tmp_path):
     mine = ApiDraft("Mine", CONTEXT, VERSION, "https://mine.example")
-    apis.create_api(runtime.store, anna, mine, runtime.now())
+    apis.create_api(context_of(runtime.store, anna, runtime.now()), mine)
     assert "The demonstration is left out: The context /pizzashack is already used by Mine 1.0.0." in _tour(
         runtime, anna, tmp_path
     )
-    (api,), _ = apis.list_apis(runtime.store, anna)
+    (api,), _ = apis.list_apis(context_of(runtime.store, anna))
     assert api.name == "Mine"
 
 
 def test_an_api_that_was_retired_is_left_alone(runtime, anna, tmp_path):
     draft = ApiDraft(NAME, CONTEXT, VERSION, "https://localhost:9443")
-    api = apis.create_api(runtime.store, anna, draft, runtime.now())
+    api = apis.create_api(context_of(runtime.store, anna, runtime.now()), draft)
     for action in ("Publish", "Deprecate", "Retire"):
-        lifecycle.change_lifecycle(runtime.store, anna, api.id, action, runtime.now())
+        lifecycle.change_lifecycle(context_of(runtime.store, anna, runtime.now()), api.id, action)
     assert "The demonstration is left out: 'Publish' is not possible from RETIRED" in _tour(runtime, anna, tmp_path)
 
 

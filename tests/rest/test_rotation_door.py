@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from acting import context_of
 from holdfast.apis.trust.endpoint_certificate import Generation
 from holdfast.services.access.principal import Principal
 from holdfast.services.trust import endpoint_certificates, rotation
@@ -187,7 +188,7 @@ def test_what_the_backend_uses_is_said_and_retiring_proposed(client, certificate
     who, store = Principal(berta.organization, berta.name), shared_runtime.store
 
     def observe(generation, **ago):
-        entry = endpoint_certificates.get_certificate(store, who, "pizza-backend")
+        entry = endpoint_certificates.get_certificate(context_of(store, who), "pizza-backend")
         rotation.observe(store, entry, generation, shared_runtime.now() - timedelta(**ago))
         body = client.get(PLACE).json()
         return body["inUse"], body["retireProposed"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from acting import context_of
 from disk_space import largest_file
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.network.sockets import CannotStart
@@ -68,7 +69,7 @@ def opens(accounts, password):
 
 def change(store, accounts, _directory):
     who = Principal(DEFAULT_ORGANIZATION, ADMIN, permissions_of([Role.ADMIN]))
-    set_password(store, accounts.passwords, who, ADMIN, CHANGED, utc_now())
+    set_password(context_of(store, who, utc_now()), accounts.passwords, ADMIN, CHANGED)
 
 
 def delete(store, _accounts, _directory):

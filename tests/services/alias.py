@@ -7,6 +7,7 @@ One alias in the life of its organization: certificates have names there.
     assert a.state == ("new", "old")
 """
 
+from acting import context_of
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.trust import endpoint_certificates, removal, rotation
@@ -23,7 +24,7 @@ class Alias:
     def __init__(self, store, who, clock):
         self.store, self.who, self.clock = store, who, clock
         self.names = {}
-        apis.create_api(store, who, ApiDraft("Pizza", "/pizza", "1.0.0", URL), clock())
+        apis.create_api(context_of(store, who, clock()), ApiDraft("Pizza", "/pizza", "1.0.0", URL))
 
     def issue(self, name, **options):
         made = issue("pizza.test", **options)
@@ -32,24 +33,24 @@ class Alias:
 
     def begin(self, name, **options):
         endpoint_certificates.import_certificate(
-            self.store, self.who, "a", URL, self.issue(name, **options), self.clock()
+            context_of(self.store, self.who, self.clock()), "a", URL, self.issue(name, **options)
         )
 
     def replace(self, name, *, keep=False, **options):
         data = self.issue(name, **options)
         endpoint_certificates.replace_certificate(
-            self.store, self.who, "a", data, self.clock.advance(seconds=1), keep=keep
+            context_of(self.store, self.who, self.clock.advance(seconds=1)), "a", data, keep=keep
         )
 
     def undo(self):
-        return rotation.undo_replacement(self.store, self.who, "a", self.clock.advance(seconds=1))
+        return rotation.undo_replacement(context_of(self.store, self.who, self.clock.advance(seconds=1)), "a")
 
     def retire(self):
-        return rotation.retire_previous(self.store, self.who, "a", self.clock.advance(seconds=1))
+        return rotation.retire_previous(context_of(self.store, self.who, self.clock.advance(seconds=1)), "a")
 
     @property
     def entry(self):
-        return endpoint_certificates.get_certificate(self.store, self.who, "a")
+        return endpoint_certificates.get_certificate(context_of(self.store, self.who), "a")
 
     def said(self, certificates):
         return " ".join(self.names[each.fingerprint] for each in certificates)
@@ -62,7 +63,7 @@ class Alias:
     @property
     def removed(self):
         """Why and what, newest first."""
-        found, _ = removal.list_removed(self.store, self.who, self.clock())
+        found, _ = removal.list_removed(context_of(self.store, self.who, self.clock()))
         return [(each.why, self.said(each.certificates), self.said(each.previous)) for each in found]
 
     @property

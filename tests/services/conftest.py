@@ -2,6 +2,7 @@
 
 import pytest
 
+from acting import context_of
 from holdfast.services.catalog import apis, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.trust import endpoint_certificates
@@ -15,8 +16,10 @@ def publish(store, clock):
     """Create an API and publish it."""
 
     def make(who, name, production=PIZZA, sandbox=None):
-        api = apis.create_api(store, who, ApiDraft(name, f"/{name.lower()}", "1", production, sandbox), clock())
-        return lifecycle.change_lifecycle(store, who, api.id, "Publish", clock())
+        api = apis.create_api(
+            context_of(store, who, clock()), ApiDraft(name, f"/{name.lower()}", "1", production, sandbox)
+        )
+        return lifecycle.change_lifecycle(context_of(store, who, clock()), api.id, "Publish")
 
     return make
 
@@ -25,7 +28,7 @@ def publish(store, clock):
 def believe(store, clock):
     """Import a certificate."""
     return lambda who, alias, endpoint, data: endpoint_certificates.import_certificate(
-        store, who, alias, endpoint, data, clock()
+        context_of(store, who, clock()), alias, endpoint, data
     )
 
 

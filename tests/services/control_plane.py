@@ -14,10 +14,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from acting import context_of
 from holdfast.apis.enforcement import Enforcement, Progress
 from holdfast.gateway.discovery.cache import NO_WARMING, Cache, Warming
 from holdfast.gateway.discovery.subscription import Subscription, Update
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
+from holdfast.services.access.principal import Principal
 from holdfast.services.background import Background
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.enforcement import Enforcements
@@ -123,7 +125,7 @@ class ControlPlane:
 
     def enforcement(self, origin: str, organization: str = "default") -> Enforcement:
         """How far the trust of an origin has come."""
-        return self.enforcements.of_origins(organization, [origin])[origin]
+        return self.enforcements.of_origins(context_of(self.store, Principal(organization, "anna")), [origin])[origin]
 
     async def until(self, origin: str, progress: Progress) -> Enforcement:
         """Wait until the trust of an origin has come so far."""
@@ -144,7 +146,7 @@ async def control_plane(
 ) -> AsyncIterator[ControlPlane]:
     """Run a distributor on *store* until the block ends."""
     cache = Cache(warming)
-    enforcements = Enforcements(store, cache)
+    enforcements = Enforcements(cache)
     distributor = Distributor(store, cache, enforcements, LISTENERS, drain, sealing=SEALING)
     await distributor.begin()
     async with Background() as background:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from acting import context_of
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import (
     MAX_CALLERS,
@@ -35,7 +36,7 @@ ANNA = issue(common_name="anna")
 def accept(store, clock):
     """Let callers present a certificate."""
     return lambda who, api, data=ANNA.pem, alias="partner": caller_certificates.accept_certificate(
-        store, who, api.id, alias, "Gold", data, clock(), may_require_certificate=True
+        context_of(store, who, clock(), asks_callers=True), api.id, alias, "Gold", data
     )
 
 
@@ -62,7 +63,7 @@ def test_gateways_are_told_who_may_call_and_nothing_of_apis_that_are_open(store,
     changed = read_changed(store, SEALING, before)
     assert changed.callers == {(anna.organization, served.id): {entry.certificate.fingerprint}}
     assert changed.apis[anna.organization, served.id].requires_certificate
-    caller_certificates.delete_certificate(store, anna, served.id, "partner", entry.created_at)
+    caller_certificates.delete_certificate(context_of(store, anna, entry.created_at), served.id, "partner")
     assert callers(store, anna, served) == frozenset()
 
 
@@ -116,24 +117,26 @@ def test_an_api_takes_a_bounded_number(store, anna, served, accept):
 def test_another_organization_finds_nothing(store, anna, otto, served, accept, clock):
     accept(anna, served)
     with pytest.raises(NotFound):
-        caller_certificates.list_certificates(store, otto, served.id)
+        caller_certificates.list_certificates(context_of(store, otto), served.id)
     with pytest.raises(NotFound):
         accept(otto, served, issue().pem)
     with pytest.raises(NotFound):
-        caller_certificates.replace_certificate(store, otto, served.id, "partner", None, "x", clock())
+        caller_certificates.replace_certificate(context_of(store, otto, clock()), served.id, "partner", None, "x")
     with pytest.raises(NotFound):
-        caller_certificates.delete_certificate(store, otto, served.id, "partner", clock())
+        caller_certificates.delete_certificate(context_of(store, otto, clock()), served.id, "partner")
 
 
 def test_each_use_case_needs_its_permission(store, served, accept, anna, clock):
     accept(anna, served)
     nobody = Principal(anna.organization, "nobody", frozenset())
     for ask in (
-        lambda: caller_certificates.list_certificates(store, nobody, served.id),
-        lambda: caller_certificates.get_certificate(store, nobody, served.id, "partner"),
+        lambda: caller_certificates.list_certificates(context_of(store, nobody), served.id),
+        lambda: caller_certificates.get_certificate(context_of(store, nobody), served.id, "partner"),
         lambda: accept(nobody, served, issue().pem, "other"),
-        lambda: caller_certificates.replace_certificate(store, nobody, served.id, "partner", None, "x", clock()),
-        lambda: caller_certificates.delete_certificate(store, nobody, served.id, "partner", clock()),
+        lambda: caller_certificates.replace_certificate(
+            context_of(store, nobody, clock()), served.id, "partner", None, "x"
+        ),
+        lambda: caller_certificates.delete_certificate(context_of(store, nobody, clock()), served.id, "partner"),
     ):
         with pytest.raises(NotPermitted):
             ask()
@@ -142,24 +145,24 @@ def test_each_use_case_needs_its_permission(store, served, accept, anna, clock):
 def test_what_nobody_said_is_denied(store, anna, served, clock):
     """Whoever calls a use case without saying that gateways ask for certificates gets no API that requires them."""
     with pytest.raises(MutualTlsMissing):
-        apis.change_api(store, anna, served.id, clock(), members={"securityScheme": ["mutualssl"]})
+        apis.change_api(context_of(store, anna, clock()), served.id, members={"securityScheme": ["mutualssl"]})
     draft = apis.ApiDraft("New", "/new", "1", members={"securityScheme": ["mutualssl"]})
     with pytest.raises(MutualTlsMissing):
-        apis.create_api(store, anna, draft, clock())
+        apis.create_api(context_of(store, anna, clock()), draft)
 
 
 def test_an_api_is_never_opened_around_its_certificates(store, anna, served, accept, clock):
     accept(anna, served)
     with pytest.raises(InvalidField):
-        apis.change_api(store, anna, served.id, clock(), members={"securityScheme": None})
+        apis.change_api(context_of(store, anna, clock()), served.id, members={"securityScheme": None})
     with pytest.raises(Conflict):
         accept(anna, served, alias="again")
-    assert apis.get_api(store, anna, served.id).requires_certificate
+    assert apis.get_api(context_of(store, anna), served.id).requires_certificate
 
 
 def test_a_deleted_api_takes_its_certificates_along(store, anna, served, accept, clock):
     accept(anna, served)
-    deletion.delete_api(store, anna, served.id, clock())
+    deletion.delete_api(context_of(store, anna, clock()), served.id)
     with store.read() as session:
         assert stored.find(session, anna.organization, served.id) == ([], 0)
         assert stored.next_boundary(session, clock()) is None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from acting import context_of
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.errors import InvalidFields, TransitionRefused
 from holdfast.services.access.principal import Principal
@@ -32,7 +33,7 @@ def otto(join):
 
 @pytest.fixture
 def pizza(store, anna, clock):
-    return apis.create_api(store, anna, PIZZA, clock())
+    return apis.create_api(context_of(store, anna, clock()), PIZZA)
 
 
 def events_of(store, who):
@@ -45,14 +46,14 @@ def test_a_new_api_is_created_and_not_served(store, anna, clock, pizza):
     assert (pizza.state, pizza.provider, pizza.organization) == (State.CREATED, "anna", anna.organization)
     assert (pizza.production.url, pizza.sandbox.url) == ("https://pizza.test", "http://sandbox.test")
     assert pizza.created_at == pizza.updated_at == clock()
-    assert apis.get_api(store, anna, pizza.id) == pizza
+    assert apis.get_api(context_of(store, anna), pizza.id) == pizza
 
 
 def test_all_that_is_wrong_is_said_at_once_and_nothing_is_stored(store, anna, clock):
     before = contents(store, anna.organization)
     draft = ApiDraft("", "/t/x", "1/0", "ftp://x", "https://x?y", "x" * 20_001)
     with pytest.raises(InvalidFields) as refusal:
-        apis.create_api(store, anna, draft, clock())
+        apis.create_api(context_of(store, anna, clock()), draft)
     fields = [error.field for error in refusal.value.errors]
     assert fields == ["name", "context", "version", "description", "production", "sandbox"]
     assert contents(store, anna.organization) == before
@@ -74,58 +75,58 @@ def test_all_that_is_wrong_is_said_at_once_and_nothing_is_stored(store, anna, cl
 def test_a_taken_name_or_context_is_refused(store, anna, clock, name, context, version, field):
     before = contents(store, anna.organization)
     with pytest.raises(Conflict, match="already") as refusal:
-        apis.create_api(store, anna, ApiDraft(name, context, version), clock())
+        apis.create_api(context_of(store, anna, clock()), ApiDraft(name, context, version))
     assert refusal.value.field == field
     assert contents(store, anna.organization) == before
 
 
 @pytest.mark.parametrize("other", ["Äpfel", "ÄPFEL", "äpfel"])
 def test_a_taken_name_is_refused_in_any_case_of_any_letter(store, anna, clock, other):
-    apis.create_api(store, anna, ApiDraft("Äpfel", "/a", "1"), clock())
+    apis.create_api(context_of(store, anna, clock()), ApiDraft("Äpfel", "/a", "1"))
     with pytest.raises(Conflict) as refusal:
-        apis.create_api(store, anna, ApiDraft(other, "/b", "1"), clock())
+        apis.create_api(context_of(store, anna, clock()), ApiDraft(other, "/b", "1"))
     assert refusal.value.field == "name"
 
 
 def test_a_new_version_of_an_api_has_its_name_and_context(store, anna, clock, pizza):
-    second = apis.create_api(store, anna, ApiDraft("Pizza", "/pizza", "2.0.0"), clock())
-    assert apis.list_apis(store, anna) == ([pizza, second], 2)
+    second = apis.create_api(context_of(store, anna, clock()), ApiDraft("Pizza", "/pizza", "2.0.0"))
+    assert apis.list_apis(context_of(store, anna)) == ([pizza, second], 2)
 
 
 def test_another_organization_has_the_same_api_as_its_own(store, anna, otto, clock, pizza):
-    theirs = apis.create_api(store, otto, PIZZA, clock())
-    assert apis.list_apis(store, anna) == ([pizza], 1)
-    assert apis.list_apis(store, otto) == ([theirs], 1)
+    theirs = apis.create_api(context_of(store, otto, clock()), PIZZA)
+    assert apis.list_apis(context_of(store, anna)) == ([pizza], 1)
+    assert apis.list_apis(context_of(store, otto)) == ([theirs], 1)
     for use_case in (
-        lambda: apis.get_api(store, otto, pizza.id),
-        lambda: deletion.delete_api(store, otto, pizza.id, clock()),
-        lambda: lifecycle.change_lifecycle(store, otto, pizza.id, "Publish", clock()),
-        lambda: apis.change_endpoints(store, otto, pizza.id, None, None, clock()),
+        lambda: apis.get_api(context_of(store, otto), pizza.id),
+        lambda: deletion.delete_api(context_of(store, otto, clock()), pizza.id),
+        lambda: lifecycle.change_lifecycle(context_of(store, otto, clock()), pizza.id, "Publish"),
+        lambda: apis.change_endpoints(context_of(store, otto, clock()), pizza.id, None, None),
     ):
         with pytest.raises(NotFound):
             use_case()
-    assert apis.get_api(store, anna, pizza.id) == pizza
+    assert apis.get_api(context_of(store, anna), pizza.id) == pizza
 
 
 def test_endpoints_are_changed_and_taken_away(store, anna, clock, pizza):
     changed = apis.change_endpoints(
-        store, anna, pizza.id, "https://new.test", None, clock.advance(hours=1)
+        context_of(store, anna, clock.advance(hours=1)), pizza.id, "https://new.test", None
     ).described.api
     assert (changed.production.url, changed.sandbox, changed.updated_at) == ("https://new.test", None, clock())
     assert (changed.description, changed.created_at) == ("Thin", pizza.created_at)
-    assert apis.get_api(store, anna, pizza.id) == changed
+    assert apis.get_api(context_of(store, anna), pizza.id) == changed
 
 
 def test_a_description_is_changed_only_when_there_is_a_new_one(store, anna, clock, pizza):
-    made = apis.change_api(store, anna, pizza.id, clock(), endpoints=("https://pizza.test", None)).described
+    made = apis.change_api(context_of(store, anna, clock()), pizza.id, endpoints=("https://pizza.test", None)).described
     assert made.api.description == "Thin"
-    assert apis.change_api(store, anna, pizza.id, clock(), description="").described.api.description == ""
+    assert apis.change_api(context_of(store, anna, clock()), pizza.id, description="").described.api.description == ""
 
 
 def test_an_endpoint_that_cannot_be_used_changes_nothing(store, anna, clock, pizza):
     before = contents(store, anna.organization)
     with pytest.raises(InvalidFields) as refusal:
-        apis.change_endpoints(store, anna, pizza.id, "https://", "nowhere", clock())
+        apis.change_endpoints(context_of(store, anna, clock()), pizza.id, "https://", "nowhere")
     assert [error.field for error in refusal.value.errors] == ["production", "sandbox"]
     assert contents(store, anna.organization) == before
 
@@ -138,26 +139,26 @@ def test_an_api_moves_through_its_lifecycle(store, anna, clock, pizza):
         ("Deprecate", State.DEPRECATED),
         ("Retire", State.RETIRED),
     ):
-        assert lifecycle.change_lifecycle(store, anna, pizza.id, action, clock()).state is state
+        assert lifecycle.change_lifecycle(context_of(store, anna, clock()), pizza.id, action).state is state
     before = contents(store, anna.organization)
     with pytest.raises(TransitionRefused):
-        lifecycle.change_lifecycle(store, anna, pizza.id, "Publish", clock())
+        lifecycle.change_lifecycle(context_of(store, anna, clock()), pizza.id, "Publish")
     assert contents(store, anna.organization) == before
 
 
 def test_a_deleted_api_is_gone_and_its_name_is_free(store, anna, clock, pizza):
-    deletion.delete_api(store, anna, pizza.id, clock())
+    deletion.delete_api(context_of(store, anna, clock()), pizza.id)
     with pytest.raises(NotFound):
-        apis.get_api(store, anna, pizza.id)
+        apis.get_api(context_of(store, anna), pizza.id)
     with pytest.raises(NotFound):
-        deletion.delete_api(store, anna, pizza.id, clock())
-    apis.create_api(store, anna, PIZZA, clock())
+        deletion.delete_api(context_of(store, anna, clock()), pizza.id)
+    apis.create_api(context_of(store, anna, clock()), PIZZA)
 
 
 def test_every_change_has_its_event_and_its_change_row(store, anna, clock, pizza):
-    apis.change_endpoints(store, anna, pizza.id, "https://new.test", None, clock())
-    lifecycle.change_lifecycle(store, anna, pizza.id, "Publish", clock())
-    deletion.delete_api(store, anna, pizza.id, clock())
+    apis.change_endpoints(context_of(store, anna, clock()), pizza.id, "https://new.test", None)
+    lifecycle.change_lifecycle(context_of(store, anna, clock()), pizza.id, "Publish")
+    deletion.delete_api(context_of(store, anna, clock()), pizza.id)
     actions = ["create API", "change API", "change lifecycle", "delete API"]
     assert events_of(store, anna) == [("anna", action) for action in actions]
     with store.read() as session:
@@ -166,7 +167,7 @@ def test_every_change_has_its_event_and_its_change_row(store, anna, clock, pizza
 
 
 def test_apis_are_searched_and_paged(store, anna, clock, pizza):
-    pasta = apis.create_api(store, anna, ApiDraft("Pasta", "/pasta", "1"), clock())
-    assert apis.list_apis(store, anna, ApiFilter(name="p")) == ([pasta, pizza], 2)
-    assert apis.list_apis(store, anna, ApiFilter(context="/pi")) == ([pizza], 1)
-    assert apis.list_apis(store, anna, offset=1, limit=1) == ([pizza], 2)
+    pasta = apis.create_api(context_of(store, anna, clock()), ApiDraft("Pasta", "/pasta", "1"))
+    assert apis.list_apis(context_of(store, anna), ApiFilter(name="p")) == ([pasta, pizza], 2)
+    assert apis.list_apis(context_of(store, anna), ApiFilter(context="/pi")) == ([pizza], 1)
+    assert apis.list_apis(context_of(store, anna), offset=1, limit=1) == ([pizza], 2)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from acting import context_of
 from holdfast.apis.errors import InvalidFields
 from holdfast.apis.trust.trust_draft import TrustDraft
 from holdfast.services.trust.endpoint_certificates import inspect
@@ -26,28 +27,38 @@ def codes(found):
 
 def test_an_expired_crl_is_refused_only_if_it_is_new(store, anna, clock):
     draft = TrustDraft(revocation=revoke(ROOT))
-    assert codes(change_settings(store, anna, URL, draft, clock())) == set()
+    assert codes(change_settings(context_of(store, anna, clock()), URL, draft)) == set()
     later = clock.advance(days=31)
-    assert codes(get_settings(store, anna, URL, later)) == {"crl-expired"}
+    assert codes(get_settings(context_of(store, anna, later), URL)) == {"crl-expired"}
     renamed = replace(draft, names=["a.internal"])
-    assert codes(change_settings(store, anna, URL, renamed, later)) == {"crl-expired"}
+    assert codes(change_settings(context_of(store, anna, later), URL, renamed)) == {"crl-expired"}
+    other = TrustDraft(revocation=revoke(issue(ca=True, common_name="other")))
     for decide in (change_settings, preview_settings):
         with pytest.raises(InvalidFields, match="The CRL of CN=other expired on"):
-            decide(store, anna, URL, TrustDraft(revocation=revoke(issue(ca=True, common_name="other"))), later)
+            decide(context_of(store, anna, later), URL, other)
 
 
 def test_an_imported_ca_without_a_crl_is_named(store, anna, clock):
-    found = preview_settings(store, anna, URL, TrustDraft(revocation=revoke(issue(ca=True, common_name="b"))), clock())
+    found = preview_settings(
+        context_of(store, anna, clock()), URL, TrustDraft(revocation=revoke(issue(ca=True, common_name="b")))
+    )
     assert codes(found) == {"crl-missing", "crl-of-another-ca"}
     (missing,) = [each.message for each in found.findings if each.code == "crl-missing"]
     assert missing == "There is no CRL of CN=root. The gateway rejects it and what it issued."
 
 
 def test_a_ca_that_is_imported_beside_crls_and_has_none_is_reported(store, anna, clock, believe):
-    change_settings(store, anna, URL, TrustDraft(revocation=revoke(ROOT)), clock())
+    change_settings(context_of(store, anna, clock()), URL, TrustDraft(revocation=revoke(ROOT)))
     other, leaf = issue(ca=True, common_name="other"), issue("pizza.test", by=ROOT)
-    for look in (lambda pem: believe(anna, "other", URL, pem), lambda pem: inspect(store, anna, pem, URL, clock())):
+    for look in (
+        lambda pem: believe(anna, "other", URL, pem),
+        lambda pem: inspect(context_of(store, anna, clock()), pem, URL),
+    ):
         assert "crl-missing" in {each.code for each in look(other.pem).findings}
-    assert "crl-missing" not in {each.code for each in inspect(store, anna, leaf.pem, URL, clock()).findings}
-    change_settings(store, anna, URL, TrustDraft(revocation=b""), clock())
-    assert "crl-missing" not in {each.code for each in inspect(store, anna, other.pem, URL, clock()).findings}
+    assert "crl-missing" not in {
+        each.code for each in inspect(context_of(store, anna, clock()), leaf.pem, URL).findings
+    }
+    change_settings(context_of(store, anna, clock()), URL, TrustDraft(revocation=b""))
+    assert "crl-missing" not in {
+        each.code for each in inspect(context_of(store, anna, clock()), other.pem, URL).findings
+    }

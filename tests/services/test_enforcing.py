@@ -4,6 +4,7 @@ import asyncio
 
 from structlog.testing import capture_logs
 
+from acting import context_of
 from holdfast.apis.enforcement import Enforcement, Progress
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
@@ -18,7 +19,7 @@ URL = ORIGIN = "https://pizza.test"
 
 
 def test_an_api_that_is_not_published_is_not_served(store, anna, clock, served, believe_more):
-    lifecycle.change_lifecycle(store, anna, served.id, "Demote to Created", clock())
+    lifecycle.change_lifecycle(context_of(store, anna, clock()), served.id, "Demote to Created")
 
     async def story():
         async with control_plane(store) as plane:
@@ -130,13 +131,13 @@ def test_a_change_is_enforced_although_following_it_failed_once(store, believe_m
     assert play(story()) == ["enforcement"]
 
 
-def test_between_commit_and_rebuild_nothing_is_called_enforced(store, believe_more):
+def test_between_commit_and_rebuild_nothing_is_called_enforced(store, anna, believe_more):
     """Here nobody follows the database, so the time between the two never ends."""
     cache = Cache()
-    enforcements = Enforcements(store, cache)
+    enforcements = Enforcements(cache)
     ListeningGateway(cache, "edge").answer()
     believe_more()
-    assert enforcements.of_origins("default", [ORIGIN])[ORIGIN].progress is Progress.WAITING
+    assert enforcements.of_origins(context_of(store, anna), [ORIGIN])[ORIGIN].progress is Progress.WAITING
 
 
 def test_a_change_is_never_called_enforced_before_the_gateway_has_it(store, anna, clock, believe_more):
@@ -148,7 +149,10 @@ def test_a_change_is_never_called_enforced_before_the_gateway_has_it(store, anna
             gateway.answer()
             for _ in range(5):
                 await asyncio.to_thread(
-                    endpoint_certificates.replace_certificate, store, anna, "a", issue("pizza.test").pem, clock()
+                    endpoint_certificates.replace_certificate,
+                    context_of(store, anna, clock()),
+                    "a",
+                    issue("pizza.test").pem,
                 )
                 assert plane.enforcement(ORIGIN).progress is Progress.WAITING
                 await plane.published()
@@ -166,7 +170,7 @@ def test_a_deletion_is_enforced_too(store, anna, clock, believe_more):
         async with control_plane(store) as plane:
             gateway = plane.connect("edge")
             gateway.answer()
-            endpoint_certificates.delete_certificate(store, anna, "a", clock())
+            endpoint_certificates.delete_certificate(context_of(store, anna, clock()), "a")
             await plane.published()
             assert plane.enforcement(ORIGIN).progress is Progress.WAITING
             gateway.answer()
@@ -176,8 +180,8 @@ def test_a_deletion_is_enforced_too(store, anna, clock, believe_more):
 
 
 def test_organizations_are_told_about_their_own_trust(store, otto, clock, believe_more):
-    theirs = apis.create_api(store, otto, ApiDraft("Pizza", "/pizza", "1", URL), clock())
-    lifecycle.change_lifecycle(store, otto, theirs.id, "Publish", clock())
+    theirs = apis.create_api(context_of(store, otto, clock()), ApiDraft("Pizza", "/pizza", "1", URL))
+    lifecycle.change_lifecycle(context_of(store, otto, clock()), theirs.id, "Publish")
 
     async def story():
         async with control_plane(store) as plane:

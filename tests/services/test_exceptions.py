@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from acting import context_of
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.trust_draft import TrustDraft
 from holdfast.services.publishing.snapshot import read_everything
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("served")
 def grant(store, clock):
     """Switch verification of PIZZA off for some hours."""
     return lambda who, hours: trust_settings.grant_exception(
-        store, who, PIZZA, REASON, clock() + timedelta(hours=hours), clock()
+        context_of(store, who, clock()), PIZZA, REASON, clock() + timedelta(hours=hours)
     )
 
 
@@ -35,9 +36,9 @@ def test_an_exception_ends_at_its_time_with_an_event_and_a_change(store, anna, c
     with store.read() as session:
         before = journal.last_change(session)
     assert trust_settings.end_exceptions(store, clock.advance(hours=1)) == clock() + timedelta(hours=1)
-    assert trust_settings.list_exceptions(store, anna, clock()) != []
+    assert trust_settings.list_exceptions(context_of(store, anna, clock())) != []
     assert trust_settings.end_exceptions(store, clock.advance(hours=1)) is None
-    assert trust_settings.list_exceptions(store, anna, clock()) == []
+    assert trust_settings.list_exceptions(context_of(store, anna, clock())) == []
     assert actions(store, anna)[-2:] == [("grant trust exception", "anna"), ("end trust exception", "holdfast")]
     with store.read() as session:
         (change,) = journal.changes_after(session, before)
@@ -47,7 +48,7 @@ def test_an_exception_ends_at_its_time_with_an_event_and_a_change(store, anna, c
 def test_an_exception_that_has_ended_is_not_in_force_even_before_it_is_cleared_away(store, anna, clock, grant):
     grant(anna, 2)
     clock.advance(hours=3)
-    assert trust_settings.get_settings(store, anna, PIZZA, clock()).trust.unverified_until is None
+    assert trust_settings.get_settings(context_of(store, anna, clock()), PIZZA).trust.unverified_until is None
 
 
 def test_the_trust_of_gateways_is_off_only_for_the_origin_of_the_exception(store, anna, grant, publish):
@@ -61,9 +62,9 @@ def test_the_trust_of_gateways_is_off_only_for_the_origin_of_the_exception(store
 def test_an_exception_of_one_organization_says_nothing_about_another(store, anna, otto, clock, grant, publish):
     publish(otto, "Pizza")
     grant(anna, 2)
-    assert trust_settings.list_exceptions(store, otto, clock()) == []
+    assert trust_settings.list_exceptions(context_of(store, otto, clock())) == []
     with pytest.raises(InvalidField):
-        trust_settings.grant_exception(store, otto, "https://anna.test", REASON, clock(), clock())
+        trust_settings.grant_exception(context_of(store, otto, clock()), "https://anna.test", REASON, clock())
     assert [each.unverified_until for each in read_everything(store, SEALING).trust[otto.organization].values()] == [
         None
     ]
@@ -72,7 +73,7 @@ def test_an_exception_of_one_organization_says_nothing_about_another(store, anna
 def test_what_is_decided_reaches_the_gateways_as_it_was_decided(store, anna, clock, believe):
     believe(anna, "a", PIZZA, issue("pizza.test").pem)
     draft = TrustDraft(names=["other.test"], spki_pins=["ab" * 32], sni="", tls_minimum="1.3")
-    decided = trust_settings.change_settings(store, anna, PIZZA, draft, clock())
+    decided = trust_settings.change_settings(context_of(store, anna, clock()), PIZZA, draft)
     (trust,) = read_everything(store, SEALING).trust[anna.organization].values()
     assert trust == decided.trust
     assert trust.names[0].value == "other.test"

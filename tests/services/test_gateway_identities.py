@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 import structlog
 
+from acting import context_of
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.gateway_identity import RequestDraft
 from holdfast.certificates.errors import KeyMismatch
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
+from holdfast.services.access.accounts import session_principal
 from holdfast.services.access.permissions import ROLES, Permission, Role
 from holdfast.services.errors import (
     CertificateExpired,
@@ -44,18 +46,18 @@ def both(issued):
 @pytest.fixture
 def present(store, clock):
     return lambda who, issued=OWN, url=PIZZA: (
-        use.import_gateway_identity(store, SEALING, who, url, both(issued), None, clock()).entry
+        use.import_gateway_identity(context_of(store, who, clock()), SEALING, url, both(issued), None).entry
     )
 
 
 @pytest.fixture
 def ask(store, clock):
-    return lambda who, name="me": use.make_request(store, SEALING, who, PIZZA, RequestDraft(name), clock())
+    return lambda who, name="me": use.make_request(context_of(store, who, clock()), SEALING, PIZZA, RequestDraft(name))
 
 
 @pytest.fixture
 def import_answer(store, clock):
-    return lambda who, data: use.import_answer(store, SEALING, who, PIZZA, data, clock()).entry
+    return lambda who, data: use.import_answer(context_of(store, who, clock()), SEALING, PIZZA, data).entry
 
 
 def identities(store, organization="default"):
@@ -75,11 +77,11 @@ def test_another_organization_neither_sees_nor_presents_nor_changes_it(store, cl
     publish(anna, "Pizza")
     publish(otto, "Pizza")
     present(anna)
-    assert use.get_gateway_identity(store, otto, PIZZA) is None
+    assert use.get_gateway_identity(context_of(store, otto), PIZZA) is None
     assert identities(store, "other") == {}
     for change in (use.remove_gateway_identity, use.discard_request):
         with pytest.raises(NotFound):
-            change(store, otto, PIZZA, clock())
+            change(context_of(store, otto, clock()), PIZZA)
     mine, theirs = identities(store)[ORIGIN], present(otto)
     assert identities(store)[ORIGIN] == mine
     assert identities(store, "other")[ORIGIN].hash != mine.hash
@@ -91,17 +93,17 @@ def test_the_permission_is_asked_for_first_of_all(store, clock, anna, served, pr
     present(anna)
     ask(anna)
     nobody = replace(anna, permissions=frozenset(Permission) - {Permission.MANAGE_GATEWAY_IDENTITIES})
-    before = contents(store), use.get_gateway_identity(store, anna, PIZZA)
+    before = contents(store), use.get_gateway_identity(context_of(store, anna), PIZZA)
     for refused in (
-        lambda: use.import_gateway_identity(store, SEALING, nobody, "no url", b"", None, clock()),
-        lambda: use.make_request(store, SEALING, nobody, "no url", RequestDraft(""), clock()),
-        lambda: use.import_answer(store, SEALING, nobody, "no url", b"", clock()),
-        lambda: use.discard_request(store, nobody, "no url", clock()),
-        lambda: use.remove_gateway_identity(store, nobody, "no url", clock()),
+        lambda: use.import_gateway_identity(context_of(store, nobody, clock()), SEALING, "no url", b"", None),
+        lambda: use.make_request(context_of(store, nobody, clock()), SEALING, "no url", RequestDraft("")),
+        lambda: use.import_answer(context_of(store, nobody, clock()), SEALING, "no url", b""),
+        lambda: use.discard_request(context_of(store, nobody, clock()), "no url"),
+        lambda: use.remove_gateway_identity(context_of(store, nobody, clock()), "no url"),
     ):
         with pytest.raises(NotPermitted, match="client_certificates"):
             refused()
-    assert (contents(store), use.get_gateway_identity(store, nobody, PIZZA)) == before
+    assert (contents(store), use.get_gateway_identity(context_of(store, nobody), PIZZA)) == before
 
 
 def test_users_have_the_roles_that_the_database_says(runtime, store, clock, anna):
@@ -111,8 +113,8 @@ def test_users_have_the_roles_that_the_database_says(runtime, store, clock, anna
     with store.read() as session:
         few, every = (accounts.user_named(session, name) for name in ("few", "all"))
     token = {user.name: runtime.accounts.start_session(user, clock()) for user in (few, every)}
-    assert runtime.accounts.session_principal(token["few"], clock()).permissions == frozenset()
-    assert runtime.accounts.session_principal(token["all"], clock()).permissions == ROLES[Role.VIEWER]
+    assert session_principal(runtime.store, token["few"], clock()).permissions == frozenset()
+    assert session_principal(runtime.store, token["all"], clock()).permissions == ROLES[Role.VIEWER]
 
 
 @pytest.mark.parametrize(
@@ -160,14 +162,14 @@ def test_the_answer_to_another_request_is_refused(anna, served, ask, import_answ
 def test_a_discarded_request_is_gone_and_what_is_in_force_stays(store, clock, anna, served, present, ask):
     del served
     ask(anna)
-    use.discard_request(store, anna, PIZZA, clock())
-    assert use.get_gateway_identity(store, anna, PIZZA) is None
+    use.discard_request(context_of(store, anna, clock()), PIZZA)
+    assert use.get_gateway_identity(context_of(store, anna), PIZZA) is None
     present(anna)
     ask(anna)
-    use.discard_request(store, anna, PIZZA, clock())
-    assert use.get_gateway_identity(store, anna, PIZZA).own.subject == "CN=own"
+    use.discard_request(context_of(store, anna, clock()), PIZZA)
+    assert use.get_gateway_identity(context_of(store, anna), PIZZA).own.subject == "CN=own"
     with pytest.raises(NotFound):
-        use.discard_request(store, anna, PIZZA, clock())
+        use.discard_request(context_of(store, anna, clock()), PIZZA)
 
 
 @pytest.mark.parametrize(
@@ -185,8 +187,8 @@ def test_a_discarded_request_is_gone_and_what_is_in_force_stays(store, clock, an
 def test_a_request_that_says_what_cannot_be_is_refused(store, clock, anna, served, draft):
     del served
     with pytest.raises(InvalidField):
-        use.make_request(store, SEALING, anna, PIZZA, draft, clock())
-    assert use.get_gateway_identity(store, anna, PIZZA) is None
+        use.make_request(context_of(store, anna, clock()), SEALING, PIZZA, draft)
+    assert use.get_gateway_identity(context_of(store, anna), PIZZA) is None
 
 
 def test_a_key_that_cannot_be_unsealed_leaves_its_origin_alone_out(store, anna, publish, present):
@@ -225,14 +227,14 @@ def test_all_keys_are_sealed_anew_in_one_step(store, clock, anna, otto, publish,
     ask(anna)
     present(otto)
     assert use.seal_anew(store, Sealing(lambda: (NEW, KEY)), clock()) == (3, 0)
-    after = use.get_gateway_identity(store, anna, PIZZA)
+    after = use.get_gateway_identity(context_of(store, anna), PIZZA)
     new = Sealing(lambda: (NEW,))
     assert new.open(after.sealed_key, "default", after.id) == SEALING.open(first.sealed_key, "default", first.id)
     assert new.open(after.pending.sealed_key, "default", after.id)
     with pytest.raises(CannotUnseal):
         SEALING.open(after.sealed_key, "default", after.id)
     assert use.seal_anew(store, SEALING, clock()) == (0, 3)
-    assert use.get_gateway_identity(store, anna, PIZZA) == after
+    assert use.get_gateway_identity(context_of(store, anna), PIZZA) == after
 
 
 def test_a_rotation_that_breaks_off_changes_nothing(store, clock, anna, publish, present):
@@ -251,7 +253,9 @@ def test_a_rotation_that_breaks_off_changes_nothing(store, clock, anna, publish,
 
     with pytest.raises(KeyboardInterrupt):
         use.seal_anew(store, PowerCut(lambda: (NEW, KEY)), clock())
-    assert tuple(use.get_gateway_identity(store, anna, url) for url in (PIZZA, "https://pasta.test")) == before
+    assert (
+        tuple(use.get_gateway_identity(context_of(store, anna), url) for url in (PIZZA, "https://pasta.test")) == before
+    )
 
 
 def test_no_key_is_in_the_audit_log_the_logs_or_the_files_of_the_database(store, database, anna, served, present, ask):
@@ -260,7 +264,7 @@ def test_no_key_is_in_the_audit_log_the_logs_or_the_files_of_the_database(store,
         present(anna)
         pending = ask(anna).pending
         identities(store)
-    opened = SEALING.open(pending.sealed_key, "default", use.get_gateway_identity(store, anna, PIZZA).id)
+    opened = SEALING.open(pending.sealed_key, "default", use.get_gateway_identity(context_of(store, anna), PIZZA).id)
     number = OWN.key.private_numbers().private_value.to_bytes(32, "big")
     with store.read() as session:
         told = repr(journal.audit_events(session, "default")) + repr(logs)
@@ -279,11 +283,13 @@ def test_a_change_of_the_certificate_is_a_change_of_cluster_and_secret(store, cl
     async def story():
         async with control_plane(store) as plane:
             before = await plane.published()
-            use.import_gateway_identity(store, OF_PLANE, anna, PIZZA, both(OWN), None, clock())
+            use.import_gateway_identity(context_of(store, anna, clock()), OF_PLANE, PIZZA, both(OWN), None)
             one = await plane.published()
-            use.import_gateway_identity(store, OF_PLANE, anna, PIZZA, both(issue(common_name="b")), None, clock())
+            use.import_gateway_identity(
+                context_of(store, anna, clock()), OF_PLANE, PIZZA, both(issue(common_name="b")), None
+            )
             two = await plane.published()
-            use.remove_gateway_identity(store, anna, PIZZA, clock())
+            use.remove_gateway_identity(context_of(store, anna, clock()), PIZZA)
             return before, one, two, await plane.published()
 
     before, one, two, after = play(story())

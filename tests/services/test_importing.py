@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from acting import context_of
 from holdfast.certificates.validity import Status
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis, deletion
@@ -36,7 +37,7 @@ def otto(join):
 @pytest.fixture
 def api(store, anna, clock):
     draft = ApiDraft("Pizza", "/pizza", "1.0.0", URL, "http://sandbox.test")
-    return apis.create_api(store, anna, draft, clock())
+    return apis.create_api(context_of(store, anna, clock()), draft)
 
 
 def changes_of(store, who):
@@ -53,13 +54,13 @@ def last_event(store, who):
 def test_an_import_is_stored_with_its_event_and_its_change(store, anna, clock, api):
     backend = issue("pizza.test")
     made = endpoint_certificates.import_certificate(
-        store, anna, " pizza-backend ", URL, backend.pem, clock.advance(minutes=1)
+        context_of(store, anna, clock.advance(minutes=1)), " pizza-backend ", URL, backend.pem
     )
     entry = made.entry
     assert (entry.alias, entry.endpoint, entry.origin) == ("pizza-backend", URL, "https://pizza.test:8443")
     assert (entry.created_at, entry.updated_at) == (clock(), clock())
     assert entry.certificates == (read(backend),)
-    assert endpoint_certificates.get_certificate(store, anna, "pizza-backend") == entry
+    assert endpoint_certificates.get_certificate(context_of(store, anna), "pizza-backend") == entry
     event = last_event(store, anna)
     assert (event.user, event.action, event.subject, event.at) == (
         "anna",
@@ -76,8 +77,8 @@ def test_an_import_is_stored_with_its_event_and_its_change(store, anna, clock, a
 def test_der_and_pem_are_stored_alike(store, anna, clock):
     backend = issue("pizza.test")
     for alias, data in (("pem", backend.pem), ("der", backend.der)):
-        endpoint_certificates.import_certificate(store, anna, alias, URL, data, clock())
-    pem, der = endpoint_certificates.list_certificates(store, anna)[0]
+        endpoint_certificates.import_certificate(context_of(store, anna, clock()), alias, URL, data)
+    pem, der = endpoint_certificates.list_certificates(context_of(store, anna))[0]
     assert pem.certificates == der.certificates
 
 
@@ -85,7 +86,7 @@ def test_der_and_pem_are_stored_alike(store, anna, clock):
 def test_all_certificates_of_a_file_are_kept_and_what_was_left_out_is_said(store, anna, clock):
     root, backend = issue(ca=True), issue("pizza.test")
     data = b"notes\n" + backend.pem + root.pem + backend.pem
-    made = endpoint_certificates.import_certificate(store, anna, "bundle", URL, data, clock())
+    made = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "bundle", URL, data)
     assert made.entry.certificates == (read(backend), read(root))
     assert [ignored.what for ignored in made.ignored] == ["Block 3"]
     for kept in made.entry.certificates:
@@ -95,8 +96,10 @@ def test_all_certificates_of_a_file_are_kept_and_what_was_left_out_is_said(store
 @pytest.mark.usefixtures("api")
 def test_a_bundle_of_which_one_has_expired_is_kept_with_a_finding(store, anna, clock):
     expired, good = issue("pizza.test", start=-9 * DAY, end=-3 * DAY), issue("pizza.test")
-    entry = endpoint_certificates.import_certificate(store, anna, "bundle", URL, expired.pem + good.pem, clock()).entry
-    findings = endpoint_certificates.examine_entry(store, entry, clock())
+    entry = endpoint_certificates.import_certificate(
+        context_of(store, anna, clock()), "bundle", URL, expired.pem + good.pem
+    ).entry
+    findings = endpoint_certificates.examine_entry(context_of(store, anna, clock()), entry)
     assert [(found.code, found.fingerprint) for found in findings] == [("expired", read(expired).fingerprint)]
     assert endpoint_certificates.entry_status(entry.certificates, clock()) is Status.ACTIVE
 
@@ -104,8 +107,10 @@ def test_a_bundle_of_which_one_has_expired_is_kept_with_a_finding(store, anna, c
 @pytest.mark.usefixtures("api")
 def test_a_certificate_that_begins_tomorrow_is_kept_with_a_finding(store, anna, clock):
     tomorrow = issue("pizza.test", start=DAY)
-    entry = endpoint_certificates.import_certificate(store, anna, "next", URL, tomorrow.pem, clock()).entry
-    assert [found.code for found in endpoint_certificates.examine_entry(store, entry, clock())] == ["not-yet-valid"]
+    entry = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "next", URL, tomorrow.pem).entry
+    assert [found.code for found in endpoint_certificates.examine_entry(context_of(store, anna, clock()), entry)] == [
+        "not-yet-valid"
+    ]
     assert endpoint_certificates.entry_status(entry.certificates, clock()) is Status.NOT_YET_VALID
 
 
@@ -123,7 +128,7 @@ def test_the_status_of_several_certificates_is_that_of_the_best(clock):
 @pytest.mark.usefixtures("api")
 def test_any_url_of_the_endpoints_origin_will_do(store, anna, clock):
     entry = endpoint_certificates.import_certificate(
-        store, anna, "a", "HTTPS://PIZZA.test:8443/else", issue().pem, clock()
+        context_of(store, anna, clock()), "a", "HTTPS://PIZZA.test:8443/else", issue().pem
     ).entry
     assert entry.origin == "https://pizza.test:8443"
 
@@ -131,10 +136,12 @@ def test_any_url_of_the_endpoints_origin_will_do(store, anna, clock):
 @pytest.mark.usefixtures("api")
 def test_a_replacement_keeps_alias_endpoint_and_birth(store, anna, clock):
     old, new = issue("pizza.test"), issue("pizza.test")
-    before = endpoint_certificates.import_certificate(store, anna, "a", URL, old.pem, clock()).entry
-    after = endpoint_certificates.replace_certificate(store, anna, "a", new.der, clock.advance(hours=1)).entry
+    before = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "a", URL, old.pem).entry
+    after = endpoint_certificates.replace_certificate(
+        context_of(store, anna, clock.advance(hours=1)), "a", new.der
+    ).entry
     assert after == replace(before, certificates=(read(new),), updated_at=clock(), replaced_at=clock())
-    assert endpoint_certificates.get_certificate(store, anna, "a") == after
+    assert endpoint_certificates.get_certificate(context_of(store, anna), "a") == after
     event = last_event(store, anna)
     assert (event.action, event.subject) == ("replace certificate", "a")
     assert read(new).fingerprint in event.detail
@@ -142,31 +149,33 @@ def test_a_replacement_keeps_alias_endpoint_and_birth(store, anna, clock):
 
 
 def test_a_replacement_is_possible_when_no_api_uses_the_endpoint_any_longer(store, anna, clock, api):
-    endpoint_certificates.import_certificate(store, anna, "a", URL, issue().pem, clock())
-    deletion.delete_api(store, anna, api.id, clock())
-    endpoint_certificates.replace_certificate(store, anna, "a", issue("new.test").pem, clock())
-    assert endpoint_certificates.get_certificate(store, anna, "a").certificates[0].dns_names == ("new.test",)
+    endpoint_certificates.import_certificate(context_of(store, anna, clock()), "a", URL, issue().pem)
+    deletion.delete_api(context_of(store, anna, clock()), api.id)
+    endpoint_certificates.replace_certificate(context_of(store, anna, clock()), "a", issue("new.test").pem)
+    assert endpoint_certificates.get_certificate(context_of(store, anna), "a").certificates[0].dns_names == (
+        "new.test",
+    )
 
 
 @pytest.mark.usefixtures("api")
 def test_a_deletion_says_what_it_was_and_frees_the_alias(store, anna, clock):
-    entry = endpoint_certificates.import_certificate(store, anna, "a", URL, issue().pem, clock()).entry
-    assert endpoint_certificates.delete_certificate(store, anna, "a", clock.advance(seconds=1)) == entry
+    entry = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "a", URL, issue().pem).entry
+    assert endpoint_certificates.delete_certificate(context_of(store, anna, clock.advance(seconds=1)), "a") == entry
     event = last_event(store, anna)
     assert (event.action, event.subject, event.at) == ("delete certificate", "a", clock())
     assert entry.certificates[0].fingerprint in event.detail
     assert changes_of(store, anna)[-1] == ("origin", entry.origin)
     with pytest.raises(NotFound):
-        endpoint_certificates.get_certificate(store, anna, "a")
-    endpoint_certificates.import_certificate(store, anna, "a", URL, issue().pem, clock())
+        endpoint_certificates.get_certificate(context_of(store, anna), "a")
+    endpoint_certificates.import_certificate(context_of(store, anna, clock()), "a", URL, issue().pem)
 
 
 @pytest.mark.usefixtures("api")
 def test_every_change_has_one_event_and_one_change_row(store, anna, clock):
     steps = (
-        lambda: endpoint_certificates.import_certificate(store, anna, "a", URL, issue().pem, clock()),
-        lambda: endpoint_certificates.replace_certificate(store, anna, "a", issue().pem, clock()),
-        lambda: endpoint_certificates.delete_certificate(store, anna, "a", clock()),
+        lambda: endpoint_certificates.import_certificate(context_of(store, anna, clock()), "a", URL, issue().pem),
+        lambda: endpoint_certificates.replace_certificate(context_of(store, anna, clock()), "a", issue().pem),
+        lambda: endpoint_certificates.delete_certificate(context_of(store, anna, clock()), "a"),
     )
     for step in steps:
         before = contents(store, anna.organization)
@@ -177,21 +186,30 @@ def test_every_change_has_one_event_and_one_change_row(store, anna, clock):
 
 
 def test_the_certificates_of_an_api_are_those_of_its_origins(store, anna, clock, api):
-    endpoint_certificates.import_certificate(store, anna, "b", URL, issue().pem, clock())
-    endpoint_certificates.import_certificate(store, anna, "a", "https://pizza.test:8443", issue().pem, clock())
-    other = apis.create_api(store, anna, ApiDraft("Pasta", "/pasta", "1", "https://pasta.test"), clock())
-    endpoint_certificates.import_certificate(store, anna, "c", "https://pasta.test", issue().pem, clock())
-    assert [entry.alias for entry in endpoint_certificates.certificates_of_api(store, anna, api)] == ["a", "b"]
-    assert [entry.alias for entry in endpoint_certificates.certificates_of_api(store, anna, other)] == ["c"]
-    assert endpoint_certificates.apis_using(store, anna, endpoint_certificates.get_certificate(store, anna, "a")) == [
-        api
+    endpoint_certificates.import_certificate(context_of(store, anna, clock()), "b", URL, issue().pem)
+    endpoint_certificates.import_certificate(
+        context_of(store, anna, clock()), "a", "https://pizza.test:8443", issue().pem
+    )
+    other = apis.create_api(context_of(store, anna, clock()), ApiDraft("Pasta", "/pasta", "1", "https://pasta.test"))
+    endpoint_certificates.import_certificate(context_of(store, anna, clock()), "c", "https://pasta.test", issue().pem)
+    assert [entry.alias for entry in endpoint_certificates.certificates_of_api(context_of(store, anna), api)] == [
+        "a",
+        "b",
     ]
+    assert [entry.alias for entry in endpoint_certificates.certificates_of_api(context_of(store, anna), other)] == ["c"]
+    assert endpoint_certificates.apis_using(
+        context_of(store, anna), endpoint_certificates.get_certificate(context_of(store, anna), "a")
+    ) == [api]
 
 
 @pytest.mark.usefixtures("api")
 def test_organizations_use_the_same_alias_for_the_same_endpoint_without_meeting(store, anna, otto, clock):
-    apis.create_api(store, otto, ApiDraft("Pizza", "/pizza", "1.0.0", URL), clock())
-    mine = endpoint_certificates.import_certificate(store, anna, "a", URL, issue("pizza.test").pem, clock()).entry
-    theirs = endpoint_certificates.import_certificate(store, otto, "a", URL, issue("pizza.test").pem, clock()).entry
-    endpoint_certificates.delete_certificate(store, otto, "a", clock() + timedelta(seconds=1))
-    assert endpoint_certificates.get_certificate(store, anna, "a") == mine != theirs
+    apis.create_api(context_of(store, otto, clock()), ApiDraft("Pizza", "/pizza", "1.0.0", URL))
+    mine = endpoint_certificates.import_certificate(
+        context_of(store, anna, clock()), "a", URL, issue("pizza.test").pem
+    ).entry
+    theirs = endpoint_certificates.import_certificate(
+        context_of(store, otto, clock()), "a", URL, issue("pizza.test").pem
+    ).entry
+    endpoint_certificates.delete_certificate(context_of(store, otto, clock() + timedelta(seconds=1)), "a")
+    assert endpoint_certificates.get_certificate(context_of(store, anna), "a") == mine != theirs

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from acting import context_of
 from backends import V4, Backend, closed_port
 from holdfast.apis.enforcement import Progress
 from holdfast.apis.errors import InvalidField
@@ -275,7 +276,10 @@ def fingerprints(*issued) -> set[str]:
 
 def anchors(store, who, data: bytes | None = None, instead_of: str | None = None, *, keep: bool = False) -> set[str]:
     change = Change(data, None, instead_of, keep)
-    return {anchor.fingerprint for anchor in terms_to_test(store, SEALING, who, PIZZA, NOW, change).trust.anchors}
+    return {
+        anchor.fingerprint
+        for anchor in terms_to_test(context_of(store, who, NOW), SEALING, PIZZA, change).trust.anchors
+    }
 
 
 @pytest.mark.usefixtures("served")
@@ -289,7 +293,7 @@ def test_the_upload_is_tested_beside_what_is_trusted_or_in_the_place_of_an_alias
     assert anchors(store, anna, new.pem, "one") == fingerprints(two, new)
     assert anchors(store, anna, None, "one") == fingerprints(two)
     assert anchors(store, anna, new.pem, "one", keep=True) == fingerprints(one, two, new)
-    tested = terms_to_test(store, SEALING, anna, PIZZA, NOW, Change(new.pem + one.pem)).trust
+    tested = terms_to_test(context_of(store, anna, NOW), SEALING, PIZZA, Change(new.pem + one.pem)).trust
     assert [each.fingerprint for each in tested.anchors] == sorted(fingerprints(one, two, new))
     assert tested.reference == reference_identifier("pizza.test")
 
@@ -319,6 +323,6 @@ def test_the_trust_of_others_is_neither_used_nor_told(store, anna, otto, believe
 def test_what_cannot_be_tested_is_refused(store, anna):
     for endpoint in ("http://pizza.test", "nonsense", ""):
         with pytest.raises(InvalidField):
-            terms_to_test(store, SEALING, anna, endpoint, NOW)
+            terms_to_test(context_of(store, anna, NOW), SEALING, endpoint)
     with pytest.raises(CertificateError):
-        terms_to_test(store, SEALING, anna, PIZZA, NOW, Change(b"nonsense"))
+        terms_to_test(context_of(store, anna, NOW), SEALING, PIZZA, Change(b"nonsense"))

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from acting import context_of
 from holdfast.apis.trust.endpoint_certificate import Generation
 from holdfast.services.access.principal import Principal
 from holdfast.services.trust import endpoint_certificates, rotation
@@ -102,8 +103,10 @@ def test_retiring_is_not_proposed_when_the_current_certificate_has_expired(a):
 
 def test_the_chain_says_which_generation_is_used(a):
     old_root, new_root = (issue(ca=True, common_name=name) for name in ("old", "new"))
-    endpoint_certificates.import_certificate(a.store, a.who, "a", URL, old_root.pem, a.clock())
-    made = endpoint_certificates.replace_certificate(a.store, a.who, "a", new_root.pem, a.clock(), keep=True).entry
+    endpoint_certificates.import_certificate(context_of(a.store, a.who, a.clock()), "a", URL, old_root.pem)
+    made = endpoint_certificates.replace_certificate(
+        context_of(a.store, a.who, a.clock()), "a", new_root.pem, keep=True
+    ).entry
     old, new = issue("pizza.test", by=old_root), issue("pizza.test", by=new_root)
     assert rotation.uses(made, [read(old)]) is Generation.PREVIOUS
     assert rotation.uses(made, [read(new)]) is Generation.CURRENT

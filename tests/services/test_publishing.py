@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 from structlog.testing import capture_logs
 
+from acting import context_of
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET
 from holdfast.services.background import FIRST_PAUSE, Background
 from holdfast.services.catalog import apis, deletion, lifecycle
@@ -27,7 +28,7 @@ PIZZA, PASTA = "https://pizza.test", "https://pasta.test:8443"
 
 def test_a_start_gives_everything_that_is_served(store, anna, otto, clock, publish):
     pizza, theirs = publish(anna, "Pizza", PIZZA, "http://sandbox.test"), publish(otto, "Pizza")
-    apis.create_api(store, anna, ApiDraft("Draft", "/draft", "1", PASTA), clock())
+    apis.create_api(context_of(store, anna, clock()), ApiDraft("Draft", "/draft", "1", PASTA))
 
     async def story():
         async with control_plane(store) as plane:
@@ -111,7 +112,7 @@ def test_an_api_that_cannot_be_built_is_not_served_and_stops_nobody(store, anna,
         async with control_plane(store) as plane:
             at_first = plane.resources
             believe(anna, "better", PASTA, issue("pasta.test").pem)
-            apis.change_endpoints(store, anna, broken.id, PIZZA, PIZZA, clock())
+            apis.change_endpoints(context_of(store, anna, clock()), broken.id, PIZZA, PIZZA)
             return at_first, await plane.published()
 
     at_first, after = play(story())
@@ -135,7 +136,7 @@ def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, databas
         async with control_plane(store) as plane:
             rename("certificate", "gone")
             with capture_logs() as logs:
-                apis.change_endpoints(store, anna, pizza.id, PIZZA, PIZZA, clock())
+                apis.change_endpoints(context_of(store, anna, clock()), pizza.id, PIZZA, PIZZA)
                 while not logs:  # noqa: ASYNC110 - a log has no event
                     await asyncio.sleep(0)
             rename("gone", "certificate")
@@ -174,13 +175,15 @@ def test_everything_stays_consistent_through_a_life(store, anna, clock, publish,
             pizza = publish(anna, "Pizza", PIZZA, PASTA)
             steps = (
                 lambda: believe(anna, "a", PIZZA, issue("pizza.test").pem),
-                lambda: endpoint_certificates.replace_certificate(store, anna, "a", issue("pizza.test").pem, clock()),
-                lambda: apis.change_endpoints(store, anna, pizza.id, PASTA, None, clock()),
-                lambda: lifecycle.change_lifecycle(store, anna, pizza.id, "Demote to Created", clock()),
-                lambda: lifecycle.change_lifecycle(store, anna, pizza.id, "Publish", clock()),
-                lambda: endpoint_certificates.delete_certificate(store, anna, "a", clock()),
-                lambda: apis.change_endpoints(store, anna, pizza.id, "http://plain.test", PIZZA, clock()),
-                lambda: deletion.delete_api(store, anna, pizza.id, clock()),
+                lambda: endpoint_certificates.replace_certificate(
+                    context_of(store, anna, clock()), "a", issue("pizza.test").pem
+                ),
+                lambda: apis.change_endpoints(context_of(store, anna, clock()), pizza.id, PASTA, None),
+                lambda: lifecycle.change_lifecycle(context_of(store, anna, clock()), pizza.id, "Demote to Created"),
+                lambda: lifecycle.change_lifecycle(context_of(store, anna, clock()), pizza.id, "Publish"),
+                lambda: endpoint_certificates.delete_certificate(context_of(store, anna, clock()), "a"),
+                lambda: apis.change_endpoints(context_of(store, anna, clock()), pizza.id, "http://plain.test", PIZZA),
+                lambda: deletion.delete_api(context_of(store, anna, clock()), pizza.id),
             )
             for step in steps:
                 step()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from acting import context_of
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.errors import CertificateError, PrivateKeyRefused
 from holdfast.services.access.principal import Principal
@@ -44,9 +45,9 @@ def otto(join):
 def kept(store, anna, otto):
     """An API with a certificate under the alias "kept", and another organization with an API of its own."""
     now = datetime.now(UTC)
-    apis.create_api(store, anna, ApiDraft("Pizza", "/pizza", "1.0.0", URL, "http://sandbox.test:8080"), now)
-    endpoint_certificates.import_certificate(store, anna, "kept", URL, BACKEND.pem, now)
-    apis.create_api(store, otto, ApiDraft("Pasta", "/pasta", "1.0.0", "https://pasta.test"), now)
+    apis.create_api(context_of(store, anna, now), ApiDraft("Pizza", "/pizza", "1.0.0", URL, "http://sandbox.test:8080"))
+    endpoint_certificates.import_certificate(context_of(store, anna, now), "kept", URL, BACKEND.pem)
+    apis.create_api(context_of(store, otto, now), ApiDraft("Pasta", "/pasta", "1.0.0", "https://pasta.test"))
 
 
 @pytest.fixture
@@ -56,10 +57,10 @@ def refused(store, anna, otto, clock):
     def everything():
         return contents(store, anna.organization), contents(store, otto.organization)
 
-    def attempt(error, match, use_case, *arguments):
+    def attempt(error, match, use_case, who, *arguments):
         before = everything()
         with pytest.raises(error, match=match) as refusal:
-            use_case(store, *arguments, clock())
+            use_case(context_of(store, who, clock()), *arguments)
         assert everything() == before
         return refusal.value
 
@@ -160,7 +161,7 @@ def test_certificates_of_which_a_gateway_would_believe_only_one_are_refused(refu
         "kept",
         both,
     )
-    endpoint_certificates.import_certificate(store, anna, "one", URL, one.pem, clock())
+    endpoint_certificates.import_certificate(context_of(store, anna, clock()), "one", URL, one.pem)
     error = refused(
         IndistinguishableCertificates, "one holds", endpoint_certificates.import_certificate, anna, "a", URL, other.pem
     )
@@ -169,10 +170,10 @@ def test_certificates_of_which_a_gateway_would_believe_only_one_are_refused(refu
         IndistinguishableCertificates, "one holds", endpoint_certificates.replace_certificate, anna, "kept", other.pem
     )
     # Its own successor is no second one, nor is the same again.
-    endpoint_certificates.replace_certificate(store, anna, "one", other.pem, clock())
-    endpoint_certificates.import_certificate(store, anna, "again", URL, other.pem, clock())
+    endpoint_certificates.replace_certificate(context_of(store, anna, clock()), "one", other.pem)
+    endpoint_certificates.import_certificate(context_of(store, anna, clock()), "again", URL, other.pem)
     for alias in ("one", "again"):
-        endpoint_certificates.delete_certificate(store, anna, alias, clock())
+        endpoint_certificates.delete_certificate(context_of(store, anna, clock()), alias)
 
 
 def test_a_private_key_is_refused_and_nothing_of_it_is_kept(refused, anna, shared_files):
@@ -188,7 +189,7 @@ def test_an_unknown_alias_is_said(refused, anna, otto, store):
     refused(NotFound, "'nobody'", endpoint_certificates.replace_certificate, anna, "nobody", BACKEND.pem)
     refused(NotFound, "'nobody'", endpoint_certificates.delete_certificate, anna, "nobody")
     with pytest.raises(NotFound):
-        endpoint_certificates.get_certificate(store, anna, "nobody")
+        endpoint_certificates.get_certificate(context_of(store, anna), "nobody")
     # What another organization has does not exist either.
     refused(NotFound, "'kept'", endpoint_certificates.replace_certificate, otto, "kept", BACKEND.pem)
     refused(NotFound, "'kept'", endpoint_certificates.delete_certificate, otto, "kept")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from acting import context_of
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import Removal
 from holdfast.services.access.principal import Principal
@@ -46,8 +47,8 @@ def restore(store, anna, a):
     """Restore what was removed last, or one before."""
 
     def restore(alias=None, number=0, who=anna):
-        found, _ = removal.list_removed(store, anna, a.clock())
-        return removal.restore_certificate(store, who, found[number].id, a.clock.advance(seconds=1), alias)
+        found, _ = removal.list_removed(context_of(store, anna, a.clock()))
+        return removal.restore_certificate(context_of(store, who, a.clock.advance(seconds=1)), found[number].id, alias)
 
     return restore
 
@@ -67,14 +68,14 @@ def refused(store, anna, restore):
 
 
 def delete(a, alias="a"):
-    return endpoint_certificates.delete_certificate(a.store, a.who, alias, a.clock.advance(seconds=1))
+    return endpoint_certificates.delete_certificate(context_of(a.store, a.who, a.clock.advance(seconds=1)), alias)
 
 
 def test_what_was_deleted_is_listed_and_comes_back_as_it_was(a, restore):
     a.begin("1")
     a.replace("2", keep=True)
     entry = delete(a)
-    (listed,), total = removal.list_removed(a.store, a.who, a.clock())
+    (listed,), total = removal.list_removed(context_of(a.store, a.who, a.clock()))
     assert (total, listed.alias, listed.endpoint, listed.why) == (1, "a", URL, Removal.DELETED)
     assert (listed.removed_by, listed.removed_at) == ("anna", a.clock())
     assert removal.restorable_until(listed) == a.clock() + KEEP_REMOVED
@@ -120,9 +121,9 @@ def test_too_many_do_not_come_back_beside_each_other(a, refused):
     files = [b"".join(issue("pizza.test").pem for _ in range(60)) for _ in range(2)]
     a.begin("1")
     for data in (*files, issue("pizza.test").pem):
-        endpoint_certificates.replace_certificate(a.store, a.who, "a", data, a.clock.advance(seconds=1))
-    found, _ = removal.list_removed(a.store, a.who, a.clock())
-    removal.restore_certificate(a.store, a.who, found[0].id, a.clock())
+        endpoint_certificates.replace_certificate(context_of(a.store, a.who, a.clock.advance(seconds=1)), "a", data)
+    found, _ = removal.list_removed(context_of(a.store, a.who, a.clock()))
+    removal.restore_certificate(context_of(a.store, a.who, a.clock()), found[0].id)
     refused(Conflict, "more than 100 previous")
 
 
@@ -157,19 +158,19 @@ def test_a_taken_alias_is_refused_and_another_one_is_not(a, restore, refused):
 def test_what_was_restored_is_not_restored_again(a, restore):
     a.begin("1")
     delete(a)
-    (listed,), _ = removal.list_removed(a.store, a.who, a.clock())
+    (listed,), _ = removal.list_removed(context_of(a.store, a.who, a.clock()))
     restore()
     with pytest.raises(NotFound, match="removed certificate"):
-        removal.restore_certificate(a.store, a.who, listed.id, a.clock(), "b")
+        removal.restore_certificate(context_of(a.store, a.who, a.clock()), listed.id, "b")
 
 
 def test_after_30_days_nothing_is_listed_or_restored(a):
     a.begin("1")
     delete(a)
-    (listed,), _ = removal.list_removed(a.store, a.who, a.clock.advance(days=30, seconds=-1))
-    assert removal.list_removed(a.store, a.who, a.clock.advance(seconds=1)) == ([], 0)
+    (listed,), _ = removal.list_removed(context_of(a.store, a.who, a.clock.advance(days=30, seconds=-1)))
+    assert removal.list_removed(context_of(a.store, a.who, a.clock.advance(seconds=1))) == ([], 0)
     with pytest.raises(NotFound):
-        removal.restore_certificate(a.store, a.who, listed.id, a.clock())
+        removal.restore_certificate(context_of(a.store, a.who, a.clock()), listed.id)
 
 
 def test_what_another_organization_removed_is_not_there(a, otto, refused):
@@ -183,10 +184,10 @@ def test_what_another_organization_removed_is_not_there(a, otto, refused):
 def test_an_endpoint_that_no_api_has_any_longer_is_refused(a, restore, refused):
     a.begin("1")
     delete(a)
-    (api,), _ = apis.list_apis(a.store, a.who)
-    deletion.delete_api(a.store, a.who, api.id, a.clock())
+    (api,), _ = apis.list_apis(context_of(a.store, a.who))
+    deletion.delete_api(context_of(a.store, a.who, a.clock()), api.id)
     assert refused(InvalidField, "No API has an endpoint").field == "endpoint"
-    apis.create_api(a.store, a.who, apis.ApiDraft("New", "/new", "1", URL), a.clock())
+    apis.create_api(context_of(a.store, a.who, a.clock()), apis.ApiDraft("New", "/new", "1", URL))
     restore()
     assert a.state == ("1", "")
 
@@ -203,7 +204,7 @@ def test_what_a_gateway_could_not_tell_apart_is_refused(a, refused, store, anna)
     a.begin("1", identified=False)
     a.replace("2", identified=False)
     assert refused(IndistinguishableCertificates, "a holds another").overlap
-    rotation.undo_replacement(store, anna, "a", a.clock.advance(seconds=1))
+    rotation.undo_replacement(context_of(store, anna, a.clock.advance(seconds=1)), "a")
     assert a.state == ("1", "")
     refused(IndistinguishableCertificates, "a holds another", alias="b")
 
@@ -220,6 +221,6 @@ def test_what_could_not_be_told_apart_from_what_is_previous_is_refused(a, restor
 def test_a_restored_certificate_is_what_it_was_to_the_byte(a, restore):
     bundle = [issue("pizza.test"), issue("pizza.test", ca=True), issue("else.test")]
     data = b"".join(each.pem for each in bundle)
-    endpoint_certificates.import_certificate(a.store, a.who, "a", URL, data, a.clock())
+    endpoint_certificates.import_certificate(context_of(a.store, a.who, a.clock()), "a", URL, data)
     delete(a)
     assert restore().certificates == tuple(read(each) for each in bundle)

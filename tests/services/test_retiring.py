@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from acting import context_of
 from holdfast.gateway.resources.resource import CLUSTER, ROUTES, SECRET
 from holdfast.services.catalog import apis, deletion, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
@@ -17,7 +18,7 @@ DRAIN = 60.0
 
 @pytest.fixture
 def move(store, anna, clock, served):
-    return lambda action: lifecycle.change_lifecycle(store, anna, served.id, action, clock())
+    return lambda action: lifecycle.change_lifecycle(context_of(store, anna, clock()), served.id, action)
 
 
 def count(plane, kind):
@@ -111,23 +112,23 @@ def test_what_is_used_again_and_dropped_again_has_its_whole_drain_again(store, m
 
 def test_a_replaced_secret_goes_and_one_that_others_use_stays(store, anna, clock, served):
     del served
-    pasta = apis.create_api(store, anna, ApiDraft("Pasta", "/pasta", "1", "https://pasta.test"), clock())
-    lifecycle.change_lifecycle(store, anna, pasta.id, "Publish", clock())
+    pasta = apis.create_api(context_of(store, anna, clock()), ApiDraft("Pasta", "/pasta", "1", "https://pasta.test"))
+    lifecycle.change_lifecycle(context_of(store, anna, clock()), pasta.id, "Publish")
     shared, new = issue("pizza.test", "pasta.test"), issue("pizza.test")
-    endpoint_certificates.import_certificate(store, anna, "a", URL, shared.pem, clock())
-    endpoint_certificates.import_certificate(store, anna, "b", "https://pasta.test", shared.pem, clock())
+    endpoint_certificates.import_certificate(context_of(store, anna, clock()), "a", URL, shared.pem)
+    endpoint_certificates.import_certificate(context_of(store, anna, clock()), "b", "https://pasta.test", shared.pem)
 
     async def story():
         async with control_plane(store, drain=DRAIN) as plane:
             assert count(plane, SECRET) == 1
-            endpoint_certificates.replace_certificate(store, anna, "a", new.pem, clock())
+            endpoint_certificates.replace_certificate(context_of(store, anna, clock()), "a", new.pem)
             await plane.published()
             gateway = plane.connect("edge")
             advance(DRAIN)
             await turn()
             assert count(plane, SECRET) == 2
             gateway.watch.clear()
-            deletion.delete_api(store, anna, pasta.id, clock())
+            deletion.delete_api(context_of(store, anna, clock()), pasta.id)
             await plane.published()
             assert count(plane, SECRET) == 2
             gateway.watch.clear()

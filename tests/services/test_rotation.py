@@ -2,6 +2,7 @@
 
 import pytest
 
+from acting import context_of
 from holdfast.apis.trust.endpoint_certificate import Removal
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import (
@@ -62,7 +63,9 @@ def test_the_same_replacement_again_does_not_end_the_overlap(a):
     a.begin("old")
     a.replace("new", keep=True)
     new = a.entry.certificates[0].der
-    endpoint_certificates.replace_certificate(a.store, a.who, "a", new, a.clock.advance(seconds=1), keep=True)
+    endpoint_certificates.replace_certificate(
+        context_of(a.store, a.who, a.clock.advance(seconds=1)), "a", new, keep=True
+    )
     assert (a.state, a.removed) == (("new", "old"), [])
 
 
@@ -78,10 +81,10 @@ def test_a_replacement_without_overlap_takes_everything_away_and_keeps_how_it_wa
 def test_the_same_certificate_again_without_overlap_leaves_nothing_to_restore(a):
     a.begin("1")
     data = a.entry.certificates[0].der
-    endpoint_certificates.replace_certificate(a.store, a.who, "a", data, a.clock())
+    endpoint_certificates.replace_certificate(context_of(a.store, a.who, a.clock()), "a", data)
     assert (a.state, a.removed) == (("1", ""), [])
     a.replace("2", keep=True)
-    endpoint_certificates.replace_certificate(a.store, a.who, "a", a.entry.certificates[0].der, a.clock())
+    endpoint_certificates.replace_certificate(context_of(a.store, a.who, a.clock()), "a", a.entry.certificates[0].der)
     assert (a.state, a.removed) == (("2", ""), [(Removal.REPLACED, "2", "1")])
 
 
@@ -153,7 +156,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(a, otto):
     for use_case in (rotation.undo_replacement, rotation.retire_previous):
         for who, alias in ((a.who, "b"), (otto, "a")):
             with pytest.raises(NotFound):
-                use_case(a.store, who, alias, a.clock())
+                use_case(context_of(a.store, who, a.clock()), alias)
     assert contents(a.store, a.who.organization) == before
 
 
@@ -171,7 +174,7 @@ def test_another_organizations_replacements_are_not_undone(a, otto):
 def test_what_an_alias_of_the_same_name_trusted_before_is_not_gone_back_to(a):
     a.begin("1")
     a.replace("2")
-    endpoint_certificates.delete_certificate(a.store, a.who, "a", a.clock())
+    endpoint_certificates.delete_certificate(context_of(a.store, a.who, a.clock()), "a")
     a.begin("3")
     with pytest.raises(NothingBefore):
         a.undo()
@@ -208,10 +211,10 @@ def test_previous_certificates_are_told_apart_from_those_of_other_aliases_too(a)
     a.replace("2", keep=True, common_name="else")
     twin = issue("pizza.test", identified=False).pem
     with pytest.raises(IndistinguishableCertificates, match="a holds another") as refusal:
-        endpoint_certificates.import_certificate(a.store, a.who, "b", URL, twin, a.clock())
+        endpoint_certificates.import_certificate(context_of(a.store, a.who, a.clock()), "b", URL, twin)
     assert not refusal.value.overlap
     a.retire()
-    endpoint_certificates.import_certificate(a.store, a.who, "b", URL, twin, a.clock())
+    endpoint_certificates.import_certificate(context_of(a.store, a.who, a.clock()), "b", URL, twin)
     with pytest.raises(IndistinguishableCertificates, match="b holds another"):
         a.undo()
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from structlog.testing import capture_logs
 
+from acting import context_of
 from backends import Backend
 from holdfast.apis.trust.endpoint_certificate import Generation
 from holdfast.certificates.certificate import read_certificate
@@ -47,9 +48,9 @@ def rotate(store, clock):
     def begin(who, alias, url=""):
         url = url or f"https://{alias}"
         old, new = issue(alias), issue(alias)
-        apis.create_api(store, who, ApiDraft(alias.replace(".", ""), f"/{alias}", "1", url), clock())
-        endpoint_certificates.import_certificate(store, who, alias, url, old.pem, clock())
-        endpoint_certificates.replace_certificate(store, who, alias, new.pem, clock(), keep=True)
+        apis.create_api(context_of(store, who, clock()), ApiDraft(alias.replace(".", ""), f"/{alias}", "1", url))
+        endpoint_certificates.import_certificate(context_of(store, who, clock()), alias, url, old.pem)
+        endpoint_certificates.replace_certificate(context_of(store, who, clock()), alias, new.pem, keep=True)
         return old, new
 
     return begin
@@ -58,13 +59,15 @@ def rotate(store, clock):
 @pytest.fixture
 def seen(store):
     """Say which generation an alias was seen to use."""
-    return lambda who, alias: endpoint_certificates.get_certificate(store, who, alias).observation.generation
+    return lambda who, alias: (
+        endpoint_certificates.get_certificate(context_of(store, who), alias).observation.generation
+    )
 
 
 def test_every_backend_in_rotation_is_looked_at_and_what_it_uses_is_kept(store, anna, otto, clock, rotate, seen):
     one, two, theirs = rotate(anna, "one.test"), rotate(anna, "two.test"), rotate(otto, "two.test")
     rotate(anna, "done.test")
-    rotation.retire_previous(store, anna, "done.test", clock())
+    rotation.retire_previous(context_of(store, anna, clock()), "done.test")
 
     async def story():
         backends = Backends()
@@ -86,7 +89,7 @@ def test_what_shows_nothing_has_had_its_turn_and_is_not_known(store, anna, clock
         await RotationProbes(store, Backends().look, clock).probe_once()
 
     play(story())
-    entry = endpoint_certificates.get_certificate(store, anna, "a.test")
+    entry = endpoint_certificates.get_certificate(context_of(store, anna), "a.test")
     assert (entry.observation.looked_at, entry.observation.at, seen(anna, "a.test")) == (clock(), None, None)
 
 
@@ -122,7 +125,7 @@ def test_a_look_that_fails_does_not_hinder_the_others(store, anna, clock, rotate
 
     assert [entry["event"] for entry in play(story())] == ["looking at a backend failed"]
     assert seen(anna, "good.test") is Generation.CURRENT
-    assert endpoint_certificates.get_certificate(store, anna, "bad.test").observation.looked_at == clock()
+    assert endpoint_certificates.get_certificate(context_of(store, anna), "bad.test").observation.looked_at == clock()
 
 
 def test_a_backend_that_never_answers_is_given_up(store, anna, clock, rotate, seen):
@@ -151,7 +154,7 @@ def test_what_was_changed_while_it_was_looked_at_is_not_written(store, anna, clo
 
     async def look(organization, endpoint):
         del organization, endpoint
-        rotation.undo_replacement(store, anna, "a.test", clock.advance(seconds=1))
+        rotation.undo_replacement(context_of(store, anna, clock.advance(seconds=1)), "a.test")
         return [read(new)]
 
     async def story():

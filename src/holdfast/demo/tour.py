@@ -16,6 +16,7 @@ from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidFields, TransitionRefused
 from holdfast.demo.backend import PORT, Backend, serving
 from holdfast.demo.caller import ask
+from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
@@ -52,6 +53,10 @@ class Tour:
                 self.console.print(f"The demonstration is left out: {error}")
             yield
 
+    @property
+    def _context(self) -> Context:
+        return Context(self.runtime.store, self.who, self.runtime.now())
+
     def _ports(self) -> list[int]:
         # The port that the API has comes first: what was imported is trusted for that one alone.
         api = self._find_api()
@@ -59,19 +64,18 @@ class Tour:
         return [endpoint.origin.port, PORT] if endpoint and endpoint.origin.host == "localhost" else [PORT]
 
     def _find_api(self) -> Api | None:
-        found, _ = apis.list_apis(self.runtime.store, self.who, ApiFilter(name=NAME))
+        found, _ = apis.list_apis(self._context, ApiFilter(name=NAME))
         return next((api for api in found if (api.name, api.context, api.version) == (NAME, CONTEXT, VERSION)), None)
 
     def _ensure_api(self, backend: Backend) -> Api:
-        store, who, now = self.runtime.store, self.who, self.runtime.now
         api = self._find_api()
         if api is None:
-            api = apis.create_api(store, who, ApiDraft(NAME, CONTEXT, VERSION, backend.url), now())
+            api = apis.create_api(self._context, ApiDraft(NAME, CONTEXT, VERSION, backend.url))
         if api.production is None or api.production.origin != parse_endpoint(backend.url).origin:
             sandbox = api.sandbox.url if api.sandbox else None
-            api = apis.change_endpoints(store, who, api.id, backend.url, sandbox, now()).described.api
+            api = apis.change_endpoints(self._context, api.id, backend.url, sandbox).described.api
         if not api.state.is_served:
-            api = lifecycle.change_lifecycle(store, who, api.id, "Publish", now())
+            api = lifecycle.change_lifecycle(self._context, api.id, "Publish")
         return api
 
     async def _show(self, api: Api, backend: Backend) -> None:

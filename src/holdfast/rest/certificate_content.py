@@ -9,7 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.services.errors import NotFound
 from holdfast.services.trust import endpoint_certificates
@@ -24,11 +24,9 @@ _PEM_TYPES = ("application/x-pem-file", "application/pem-certificate-chain")
     response_class=Response,
     responses={200: {"content": {kind: {} for kind in ("application/octet-stream", *_PEM_TYPES)}}},
 )
-def get_content(
-    runtime: CurrentRuntime, caller: Caller, alias: str, request: Request, previous: Previous = False
-) -> Response:
+def get_content(context: RequestContext, alias: str, request: Request, previous: Previous = False) -> Response:
     """Download what is under *alias*: DER for one certificate, PEM for several or when the client accepts only that."""
-    entry = endpoint_certificates.get_certificate(runtime.store, caller, alias)
+    entry = endpoint_certificates.get_certificate(context, alias)
     if previous and not entry.previous:
         raise NotFound("previous certificate of", alias)
     return download(request, entry.alias, entry.previous if previous else entry.certificates)

@@ -5,12 +5,13 @@ How far the trust of an origin, or who may call an API, has come at the gateways
 from typing import Any
 
 from holdfast.apis.enforcement import Enforcement
+from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 
 
-def enforced(runtime: Runtime, organization: str, subject: str) -> dict[str, Any]:
+def enforced(runtime: Runtime, context: Context, subject: str) -> dict[str, Any]:
     """Make the member `enforcement` for an origin, or for the id of an API whose callers need a certificate."""
-    return {"enforcement": write_enforcement(runtime.enforcements.of_origins(organization, [subject])[subject])}
+    return {"enforcement": write_enforcement(runtime.enforcements.of_origins(context, [subject])[subject])}
 
 
 def write_enforcement(found: Enforcement) -> dict[str, Any]:

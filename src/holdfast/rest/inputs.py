@@ -11,7 +11,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from holdfast.rest.access.authentication import Caller
+from holdfast.rest.access.authentication import RequestContext
 
 MAX_PROBLEMS = 20  # of thousands of parameters, each with a sentence
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -31,14 +31,14 @@ def ignores(**parameters: str) -> dict[str, Any]:
     return {"parameters": described}
 
 
-async def refuse_unknown_inputs(request: Request, caller: Caller) -> None:
+async def refuse_unknown_inputs(request: Request, context: RequestContext) -> None:
     """
     Reject what the operation of *request* doesn't take, one value sent twice, and a boolean without a value.
 
     Raises:
         RequestValidationError: It names each of them, at most MAX_PROBLEMS.
     """
-    del caller  # whoever isn't signed in learns only that
+    del context  # whoever isn't signed in learns only that
     route = request.scope["route"]
     if not isinstance(route, APIRoute):
         return

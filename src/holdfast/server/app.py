@@ -157,7 +157,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
         cache = Cache({EMBEDDED: process.warming})
         to_backends = backend_limits(settings)
         failures = Failures(cache.tell_observers_soon, partial(_presents_identity, cache), to_backends)
-        enforcements = Enforcements(store, cache, failures.forget)
+        enforcements = Enforcements(cache, failures.forget)
         distributor = Distributor(
             store,
             cache,

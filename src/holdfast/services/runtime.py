@@ -3,13 +3,16 @@ The running parts that REST and web handlers use.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.services.access.accounts import Accounts
+from holdfast.services.access.context import Context
+from holdfast.services.access.principal import Principal
 from holdfast.services.access.single_sign_on import SingleSignOn
 from holdfast.services.background import Background
 from holdfast.services.failures.failures import Failures
@@ -18,6 +21,7 @@ from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.listeners import Listeners, ListenerState
 from holdfast.services.server_certificates import ServerCertificates, nothing_presented
 from holdfast.store.database import Store
+from holdfast.store.request_store import RequestStore
 from holdfast.store.sealing import Sealing
 
 
@@ -46,6 +50,24 @@ class Runtime:
     server_certificates: ServerCertificates = nothing_presented
     live_pages: Counter[str] = field(default_factory=Counter)  # streams of events that are open, by account
     retire_after: timedelta = timedelta(days=1)  # without use, until retiring previous certificates is proposed
+
+    @asynccontextmanager
+    async def context(
+        self,
+        identify: Callable[[RequestStore], Awaitable[Principal]],
+        count_as: Callable[[str], Awaitable[None]],
+    ) -> AsyncIterator[Context]:
+        """
+        Give the context of a request until the block ends.
+
+        *identify* finds who has signed in, *count_as* waits for a turn of their account (concurrency_limit.py); both
+        may raise.
+        """
+        with RequestStore(self.store) as store:
+            user = await identify(store)
+            store.release_if_crowded()
+            await count_as(user.account)
+            yield Context(store, user, self.now(), self.asks_callers)
 
     @property
     def asks_callers(self) -> bool:

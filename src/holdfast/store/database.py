@@ -3,9 +3,10 @@ The database itself: opened, brought up to date, read and written in transaction
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 from alembic import command
@@ -31,6 +32,19 @@ from holdfast.store.sqlite import SqliteEngine, reading
 log = structlog.get_logger()
 
 
+class Transactions(Protocol):
+    """What use cases read and write with: a Store, or a RequestStore."""
+
+    def read(self) -> AbstractContextManager[Session]:
+        """Run queries that see one state of the database. Raises StoreFailure."""
+
+    def write(self) -> AbstractContextManager[Session]:
+        """Run one transaction: all of it is kept, or, after an exception, nothing. Raises StoreFailure."""
+
+    def release(self) -> None:
+        """End the read transaction that is open, if any, so that nobody waits with it; the next read begins another."""
+
+
 class Store:
     """A database that has been brought up to date."""
 
@@ -53,7 +67,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Run queries that see one state of the database. Raises StoreFailure."""
-        with Session(self._database.engine, expire_on_commit=False) as session:
+        with Session(self._database.engine, expire_on_commit=False, close_resets_only=False) as session:
             yield session
 
     @contextmanager
@@ -72,6 +86,14 @@ class Store:
             session.commit()
         for listener in self._listeners:
             listener()
+
+    def release(self) -> None:
+        """Do nothing: each read has ended with its block."""
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many transactions are open that nobody should keep one open while waiting."""
+        return self._database.is_crowded
 
     def on_write(self, listener: Callable[[], object]) -> None:
         """Call *listener*, in the writer's thread, after each transaction that was kept."""

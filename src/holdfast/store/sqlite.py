@@ -26,6 +26,7 @@ from holdfast.store.turns import Turns
 
 PATIENCE = 10.0  # seconds that a writer waits, for others of this process and for other processes together
 MOST_WAITING = 200  # writers of this process
+KEPT = 20  # connections that stay open; more are opened as needed, so that nobody who has one waits for another
 _LEFT = "holdfast_seconds_left"  # the execution option of a writer
 _NO_SPACE = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}  # a quota or a limit; a full disk has a code
 _MEANINGS: dict[int, type[StoreFull | StoreReadOnly | StoreDamaged | StoreUnreadable]] = {
@@ -51,12 +52,23 @@ class SqliteEngine:
         url = URL.create("sqlite", database=str(path))
         # A traceback must never show a value: some are hashes of passwords.
         self.engine = create_engine(
-            url, poolclass=QueuePool, connect_args={"isolation_level": None}, hide_parameters=True
+            url,
+            poolclass=QueuePool,
+            pool_size=KEPT,
+            max_overflow=-1,
+            connect_args={"isolation_level": None},
+            hide_parameters=True,
         )
         event.listen(self.engine, "connect", _configure)
         event.listen(self.engine, "begin", _begin)
         event.listen(self.engine, "handle_error", self._explain)
         self._turns = Turns(MOST_WAITING, PATIENCE)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether as many connections are in use as stay open."""
+        pool = self.engine.pool
+        return isinstance(pool, QueuePool) and pool.checkedout() >= KEPT
 
     @contextmanager
     def writing(self) -> Iterator[Engine]:

@@ -6,17 +6,16 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.errors import NotFound
-from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates
 
 
-def get_certificate_of(runtime: Runtime, who: Principal, api_id: str, alias: str) -> tuple[Api, EndpointCertificate]:
+def get_certificate_of(context: Context, api_id: str, alias: str) -> tuple[Api, EndpointCertificate]:
     """Find an API and an endpoint certificate for one of its origins. Raises NotFound, as for one that isn't there."""
-    api = apis.get_api(runtime.store, who, api_id)
-    entry = endpoint_certificates.get_certificate(runtime.store, who, alias)
+    api = apis.get_api(context, api_id)
+    entry = endpoint_certificates.get_certificate(context, alias)
     if entry.origin not in _origins(api):
         raise NotFound("endpoint certificate", alias)
     return api, entry

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 from holdfast.web.rendering import NOTICES, render, wants_part
 
@@ -21,12 +21,12 @@ class Section:
     """A section of the Endpoints page: the template that redraws it after a change, and what reads its values."""
 
     template: str
-    read: Callable[[Runtime, Principal, Api], dict[str, Any]]
+    read: Callable[[Runtime, Context, Api], dict[str, Any]]
 
 
 def show(
     request: Request,
-    who: Principal,
+    context: Context,
     dialog: str,
     *,
     part: str = "",
@@ -34,12 +34,12 @@ def show(
     fields: Sequence[str] = (),
     errors: Mapping[str, str] | None = None,
     status: int = 200,
-    **context: Any,
+    **values: Any,
 ) -> Response:
     """
     Show the template *dialog*, or *part* of it: the part that htmx asks for, or the page around the dialog.
 
-    *context* has the `api` whose page it is; a dialog without one has a *title*. An open dialog keeps what was typed
+    *values* have the `api` whose page it is; a dialog without one has a *title*. An open dialog keeps what was typed
     and chosen: if there are *errors*, by name of its *fields*, it gets only these, with status 422.
     """
     by_field = dict.fromkeys(fields, "") | dict(errors or {})
@@ -49,45 +49,45 @@ def show(
     return render(
         request,
         template,
-        who=who,
+        context=context,
         status=422 if errors else status,
         dialog=dialog,
         title=title,
         errors=by_field,
-        **({"page": "endpoints"} | context),
+        **({"page": "endpoints"} | values),
     )
 
 
 def done(
     request: Request,
     runtime: Runtime,
-    who: Principal,
+    context: Context,
     api: Api,
     notice: str,
     sections: Sequence[Section],
     *,
     then: str = "",
-    **context: Any,
+    **values: Any,
 ) -> Response:
     """
     Answer a change with the Endpoints page; for an open dialog, only with the *sections* of it that may have changed.
 
-    The dialog closes, or shows the template *then*, which has *context*.
+    The dialog closes, or shows the template *then*, which has *values*.
     """
     if not wants_part(request):
         return RedirectResponse(f"/apis/{api.id}/endpoints?done={notice}", 303)
     for section in sections:
-        context |= section.read(runtime, who, api)
+        values |= section.read(runtime, context, api)
     response = render(
         request,
         "dialog/_done.html",
-        who=who,
+        context=context,
         api=api,
         done=NOTICES[notice],
-        now=runtime.now(),
+        now=context.now,
         sections=[section.template for section in sections],
         then=then,
-        **context,
+        **values,
     )
     if not then:
         response.headers["HX-Trigger"] = "dialog-done"

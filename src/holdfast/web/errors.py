@@ -18,7 +18,8 @@ from starlette.responses import Response
 from holdfast.refusals import Refusal, TryLater
 from holdfast.services.errors import NotFound, NotPermitted
 from holdfast.store.errors import StoreFailure, StoreFull, StoreReadOnly, unwritable
-from holdfast.web.access.session import NotSignedIn, visitor_if_known
+from holdfast.store.request_store import RequestStore
+from holdfast.web.access.session import NotSignedIn, context_if_signed_in, get_runtime
 from holdfast.web.rendering import render, wants_part
 
 log = structlog.get_logger()
@@ -98,13 +99,14 @@ async def _page(request: Request, status: int, title: str, message: str, request
         render, request, "error.html", status=status, title=title, message=message, request_id=request_id, section=""
     )
 
-    def write_for_visitor() -> Response:
-        return write(who=visitor_if_known(request))
+    def write_for_user() -> Response:
+        with RequestStore(get_runtime(request).store) as store:
+            return write(context=context_if_signed_in(request, store))
 
     if wants_part(request):  # of a page that has the menu already
         return write()
     try:
-        return await run_in_threadpool(write_for_visitor)
+        return await run_in_threadpool(write_for_user)
     except (StoreFailure, SQLAlchemyError):
         return write()
 

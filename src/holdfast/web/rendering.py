@@ -16,8 +16,8 @@ from markupsafe import Markup
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.validity import Status, status_of
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.failures.failures import Failure
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import trust_settings
@@ -71,29 +71,27 @@ def wants_part(request: Request) -> bool:
 
 
 def render(
-    request: Request, template: str, *, who: Principal | None = None, status: int = 200, **context: Any
+    request: Request, template: str, context: Context | None = None, *, status: int = 200, **values: Any
 ) -> HTMLResponse:
-    """Make an answer of *template*; *who* is signed in."""
-    runtime: Runtime = request.app.state.runtime
+    """Make an answer of *template*; *context* is missing where nobody has signed in."""
     text = _environment.get_template(template).render(
         request=request,
-        who=who,
+        who=context.user if context else None,
         notice=NOTICES.get(request.query_params.get("done", "")),
         # Asked only by what shows them: verification that is off is never out of sight.
-        exceptions=lambda: trust_settings.list_exceptions(runtime.store, who, runtime.now()) if who else [],
-        server_warnings=lambda: _server_warnings(runtime, who),
-        **context,
+        exceptions=lambda: trust_settings.list_exceptions(context) if context else [],
+        server_warnings=lambda: _server_warnings(request.app.state.runtime, context) if context else [],
+        **values,
     )
     # The same address answers whole pages and parts of them.
     return HTMLResponse(text, status, {"Vary": "HX-Request"})
 
 
-def _server_warnings(runtime: Runtime, who: Principal | None) -> list[str]:
+def _server_warnings(runtime: Runtime, context: Context) -> list[str]:
     """Say what is wrong with Holdfast's own certificates, to those who can do something about it."""
-    if who is None or who.organization != DEFAULT_ORGANIZATION or not who.may(Permission.MANAGE_USERS):
+    if context.user.organization != DEFAULT_ORGANIZATION or not context.user.may(Permission.MANAGE_USERS):
         return []
-    now = runtime.now()
-    warnings = (each.warning(now) for each in runtime.server_certificates(now))
+    warnings = (each.warning(context.now) for each in runtime.server_certificates(context.now))
     return [warning for warning in warnings if warning]
 
 

@@ -3,6 +3,7 @@ Who calls: HTTP Basic (RFC 7617), a token (RFC 6750) or the session of a browser
 """
 
 import base64
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated
 
@@ -10,13 +11,15 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.network.forwarded import address_of
-from holdfast.services.access.accounts import SESSION_COOKIE, principal_of
+from holdfast.services.access.accounts import SESSION_COOKIE, principal_of, session_principal
+from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.access.principal import Principal
 from holdfast.services.access.tokens import refused_user, token_principal
 from holdfast.services.errors import CredentialsMissing, SignInRefused, TokenRefused
 from holdfast.services.runtime import Runtime
 from holdfast.store.access.accounts import User
+from holdfast.store.database import Transactions
 
 
 def get_runtime(request: Request) -> Runtime:
@@ -25,44 +28,48 @@ def get_runtime(request: Request) -> Runtime:
     return found
 
 
-async def principal(request: Request) -> Principal:
-    """Find on whose behalf the request is made; raise what says why that is not known, or Busy."""
-    found = await principal_of_request(get_runtime(request), request)
-    await request.state.count_as(found.account)  # concurrency_limit.py
-    return found
+async def context(request: Request) -> AsyncIterator[Context]:
+    """Give the context of the request; raise what says why its user is not known, or Busy."""
+    runtime = get_runtime(request)
+
+    async def identify(store: Transactions) -> Principal:
+        return await user_of_request(runtime, store, request)
+
+    async with runtime.context(identify, request.state.count_as) as of_request:
+        yield of_request
 
 
-async def principal_of_request(runtime: Runtime, request: Request) -> Principal:
-    """Find on whose behalf *request* is made, also before it has reached a door; raise as `principal`."""
+async def user_of_request(runtime: Runtime, store: Transactions, request: Request) -> Principal:
+    """Find on whose behalf *request* is made, also before it has reached a door; raise as `context`."""
     address = address_of(request)
     if request.headers.get("authorization", "").partition(" ")[0].lower() == "basic":
-        return principal_of(await _user_by_password(runtime, request, address), address)
-    found = await run_in_threadpool(_principal_of_token, runtime, request)
-    return replace(found, address=address)
+        return principal_of(await _user_by_password(runtime, store, request, address), address)
+    user = await run_in_threadpool(_user_of_token, runtime, store, request)
+    return replace(user, address=address)
 
 
-async def _user_by_password(runtime: Runtime, request: Request, address: str) -> User:
+async def _user_by_password(runtime: Runtime, store: Transactions, request: Request, address: str) -> User:
     failures = runtime.accounts.failures
     with failures.watch(Way.BASIC, address):
         name, password = _basic(request.headers["authorization"].partition(" ")[2])
     with failures.watch(Way.BASIC, address, name):
-        return await runtime.accounts.sign_in(name, password, address, runtime.now())
+        return await runtime.accounts.sign_in(store, name, password, address, runtime.now())
 
 
-def _principal_of_token(runtime: Runtime, request: Request) -> Principal:
+def _user_of_token(runtime: Runtime, store: Transactions, request: Request) -> Principal:
     scheme = request.headers.get("authorization", "").partition(" ")[0]
     if scheme.lower() == "bearer":
-        script = token_principal(runtime.store, bearer(request), runtime.now())
+        script = token_principal(store, bearer(request), runtime.now())
         if script is None:
-            name = refused_user(runtime.store, bearer(request))
+            name = refused_user(store, bearer(request))
             runtime.accounts.failures.add(Way.TOKEN, address_of(request), name)
             raise TokenRefused
         return script
     token = request.cookies.get(SESSION_COOKIE)
-    found = runtime.accounts.session_principal(token, runtime.now()) if token and not scheme else None
-    if found is None:
+    user = session_principal(store, token, runtime.now()) if token and not scheme else None
+    if user is None:
         raise CredentialsMissing
-    return found
+    return user
 
 
 def bearer(request: Request) -> str:
@@ -83,4 +90,5 @@ def _basic(credentials: str) -> tuple[str, str]:
 
 CurrentRuntime = Annotated[Runtime, Depends(get_runtime)]
 Bearer = Annotated[str, Depends(bearer)]
-Caller = Annotated[Principal, Depends(principal)]
+# The transaction that a request reads in ends before its response is sent, however slowly that is read.
+RequestContext = Annotated[Context, Depends(context, scope="function")]

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from holdfast.apis.errors import InvalidField
 from holdfast.network.forwarded import address_of
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.services.access import oauth
 from holdfast.services.access.oauth import ACCESS_LASTS, Grant, Granted, GrantRefused, TokenRequest
 from holdfast.services.errors import TooManyAttempts
@@ -76,13 +76,11 @@ class TokenAnswer(BaseModel):
 
 
 @registration.post(REGISTRATION)
-def register(runtime: CurrentRuntime, caller: Caller, body: RegistrationBody) -> Registered:
+def register(context: RequestContext, body: RegistrationBody) -> Registered:
     """Register an application of the caller; it gets tokens for users of their organization alone."""
-    if body.owner and body.owner != caller.user:
-        raise InvalidField("owner", f"You are {caller.user}, and can register applications of your own only.")
-    made, secret = oauth.register_application(
-        runtime.store, caller, body.client_name, body.grant_type.split(), runtime.now()
-    )
+    if body.owner and body.owner != context.user.user:
+        raise InvalidField("owner", f"You are {context.user.user}, and can register applications of your own only.")
+    made, secret = oauth.register_application(context, body.client_name, body.grant_type.split())
     grants = " ".join(made.grants)
     said = {"grant_types": grants, "redirect_uris": body.callback_url, "client_name": made.name}
     return Registered(

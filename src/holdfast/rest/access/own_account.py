@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from holdfast.network.forwarded import address_of
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.access.users import described_user
 from holdfast.rest.prefixes import PREFIX
 from holdfast.services.access import own_account
@@ -26,26 +26,28 @@ class OwnPasswordBody(BaseModel):
 
 
 @router.get("")
-def get_account(runtime: CurrentRuntime, caller: Caller) -> dict[str, Any]:
+def get_account(context: RequestContext) -> dict[str, Any]:
     """Say who one is, and what the credentials of this request permit."""
-    found = own_account.get_account(runtime.store, caller)
-    may = sorted(permission.value for permission in caller.permissions)
+    found = own_account.get_account(context)
+    may = sorted(permission.value for permission in context.user.permissions)
     return described_user(found) | {"organization": found.organization, "permissions": may}
 
 
 @router.put("/password", status_code=204)
 @on_password_threads
-def change_password(request: Request, runtime: CurrentRuntime, caller: Caller, body: OwnPasswordBody) -> Response:
+def change_password(
+    request: Request, runtime: CurrentRuntime, context: RequestContext, body: OwnPasswordBody
+) -> Response:
     """Change one's password; all sessions end, personal tokens stay."""
     address = address_of(request)
-    own_account.change_password(runtime.store, runtime.accounts, caller, body.current, body.new, address, runtime.now())
+    own_account.change_password(context, runtime.accounts, body.current, body.new, address)
     return Response(status_code=204)
 
 
 @router.get("/sessions")
-def list_sessions(runtime: CurrentRuntime, caller: Caller) -> dict[str, Any]:
+def list_sessions(context: RequestContext) -> dict[str, Any]:
     """List the sessions of one's browsers, newest first."""
-    found = own_account.list_sessions(runtime.store, caller, runtime.now())
+    found = own_account.list_sessions(context)
     return {
         "count": len(found),
         "list": [
@@ -62,7 +64,7 @@ def list_sessions(runtime: CurrentRuntime, caller: Caller) -> dict[str, Any]:
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
-def revoke_session(runtime: CurrentRuntime, caller: Caller, session_id: str) -> Response:
+def revoke_session(context: RequestContext, session_id: str) -> Response:
     """End one of one's sessions."""
-    own_account.revoke_session(runtime.store, caller, session_id, runtime.now())
+    own_account.revoke_session(context, session_id)
     return Response(status_code=204)

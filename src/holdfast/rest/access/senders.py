@@ -5,7 +5,7 @@ Who sends a large body to this door: asked before it is read.
 from fastapi import Request
 from starlette.responses import Response
 
-from holdfast.rest.access.authentication import principal_of_request
+from holdfast.rest.access.authentication import user_of_request
 from holdfast.rest.errors import PROBLEMS, domain_error
 from holdfast.services.runtime import Runtime
 
@@ -13,7 +13,7 @@ from holdfast.services.runtime import Runtime
 async def sender(runtime: Runtime, request: Request) -> str | Response:
     """Name the user who makes the request, or give the answer that the door would give to somebody who is none."""
     try:
-        who = await principal_of_request(runtime, request)
+        user = await user_of_request(runtime, runtime.store, request)
     except tuple(PROBLEMS) as error:
         return await domain_error(request, error)
-    return who.account
+    return user.account

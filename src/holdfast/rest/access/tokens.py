@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from holdfast.rest.access.authentication import Bearer, Caller, CurrentRuntime
+from holdfast.rest.access.authentication import Bearer, RequestContext
 from holdfast.rest.prefixes import PREFIX
 from holdfast.services.access import tokens
 from holdfast.services.access.scopes import grantable
@@ -27,36 +27,40 @@ class TokenBody(BaseModel):
 
 
 @router.get("")
-def list_tokens(runtime: CurrentRuntime, caller: Caller) -> dict[str, Any]:
+def list_tokens(context: RequestContext) -> dict[str, Any]:
     """List one's personal tokens, and the scopes that one can give; secrets are not told again."""
-    found = tokens.list_tokens(runtime.store, caller, runtime.now())
-    return {"count": len(found), "list": [_described(each) for each in found], "scopes": grantable(caller.permissions)}
+    found = tokens.list_tokens(context)
+    return {
+        "count": len(found),
+        "list": [_described(each) for each in found],
+        "scopes": grantable(context.user.permissions),
+    }
 
 
 @router.post("", status_code=201)
-def create_token(runtime: CurrentRuntime, caller: Caller, body: TokenBody) -> dict[str, Any]:
+def create_token(context: RequestContext, body: TokenBody) -> dict[str, Any]:
     """Make a personal token; `token` is what a script sends as `Authorization: Bearer`, and is told this once."""
-    made, secret = tokens.create_token(runtime.store, caller, body.name, body.scopes, body.expires_time, runtime.now())
+    made, secret = tokens.create_token(context, body.name, body.scopes, body.expires_time)
     return _described(made) | {"token": secret}
 
 
 @router.get("/current")
-def get_current_token(runtime: CurrentRuntime, caller: Caller, secret: Bearer) -> dict[str, Any]:
+def get_current_token(context: RequestContext, secret: Bearer) -> dict[str, Any]:
     """Describe the personal token that the request bears; 404 where it bears none."""
-    return _described(tokens.borne_token(runtime.store, caller, secret, runtime.now()))
+    return _described(tokens.borne_token(context, secret))
 
 
 @router.delete("/current", status_code=204)
-def revoke_current_token(runtime: CurrentRuntime, caller: Caller, secret: Bearer) -> Response:
+def revoke_current_token(context: RequestContext, secret: Bearer) -> Response:
     """End the personal token that the request bears, whatever its scopes; 404 where it bears none."""
-    tokens.end_borne_token(runtime.store, caller, secret, runtime.now())
+    tokens.end_borne_token(context, secret)
     return Response(status_code=204)
 
 
 @router.delete("/{token_id}", status_code=204)
-def revoke_token(runtime: CurrentRuntime, caller: Caller, token_id: str) -> Response:
+def revoke_token(context: RequestContext, token_id: str) -> Response:
     """Revoke a personal token."""
-    tokens.revoke_token(runtime.store, caller, token_id, runtime.now())
+    tokens.revoke_token(context, token_id)
     return Response(status_code=204)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.prefixes import PREFIX
 from holdfast.services.access import users
@@ -51,11 +51,9 @@ class OrganizationBody(BaseModel):
 
 
 @router.get("/users")
-def list_users(
-    runtime: CurrentRuntime, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
-) -> dict[str, Any]:
+def list_users(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> dict[str, Any]:
     """List the users of one's organization by name."""
-    found, total = users.list_users(runtime.store, caller, offset, limit)
+    found, total = users.list_users(context, offset, limit)
     return {
         "count": len(found),
         "list": [described_user(each) for each in found],
@@ -65,57 +63,55 @@ def list_users(
 
 @router.post("/users", status_code=201)
 @on_password_threads
-def create_user(runtime: CurrentRuntime, caller: Caller, body: UserBody) -> dict[str, Any]:
+def create_user(runtime: CurrentRuntime, context: RequestContext, body: UserBody) -> dict[str, Any]:
     """Make a user; outside of the default organization, the name that they sign in with ends with @ORGANIZATION."""
     passwords = runtime.accounts.passwords
-    made = users.create_user(runtime.store, passwords, caller, body.name, body.password, body.roles, runtime.now())
+    made = users.create_user(context, passwords, body.name, body.password, body.roles)
     return described_user(made)
 
 
 @router.get("/users/{name}")
-def get_user(runtime: CurrentRuntime, caller: Caller, name: str) -> dict[str, Any]:
+def get_user(context: RequestContext, name: str) -> dict[str, Any]:
     """Find a user by the name that they sign in with."""
-    return described_user(users.get_user(runtime.store, caller, name))
+    return described_user(users.get_user(context, name))
 
 
 @router.put("/users/{name}")
-def change_user(runtime: CurrentRuntime, caller: Caller, name: str, body: UserChange) -> dict[str, Any]:
+def change_user(context: RequestContext, name: str, body: UserChange) -> dict[str, Any]:
     """Give a user other roles, disable or enable them."""
-    changed = users.change_user(runtime.store, caller, name, runtime.now(), roles=body.roles, disabled=body.disabled)
+    changed = users.change_user(context, name, roles=body.roles, disabled=body.disabled)
     return described_user(changed)
 
 
 @router.put("/users/{name}/password", status_code=204)
 @on_password_threads
-def set_password(runtime: CurrentRuntime, caller: Caller, name: str, body: PasswordBody) -> Response:
+def set_password(runtime: CurrentRuntime, context: RequestContext, name: str, body: PasswordBody) -> Response:
     """Give a user another password; their sessions, tokens and applications end."""
     passwords = runtime.accounts.passwords
-    users.set_password(runtime.store, passwords, caller, name, body.password, runtime.now())
+    users.set_password(context, passwords, name, body.password)
     return Response(status_code=204)
 
 
 @router.delete("/users/{name}", status_code=204)
-def delete_user(runtime: CurrentRuntime, caller: Caller, name: str) -> Response:
+def delete_user(context: RequestContext, name: str) -> Response:
     """Delete a user; never the last admin."""
-    users.delete_user(runtime.store, caller, name, runtime.now())
+    users.delete_user(context, name)
     return Response(status_code=204)
 
 
 @router.get("/organizations")
-def list_organizations(runtime: CurrentRuntime, caller: Caller) -> dict[str, Any]:
+def list_organizations(context: RequestContext) -> dict[str, Any]:
     """List the organizations: for admins of the default one."""
-    found = users.list_organizations(runtime.store, caller)
+    found = users.list_organizations(context)
     return {"count": len(found), "list": [{"organization": each} for each in found]}
 
 
 @router.post("/organizations", status_code=201)
 @on_password_threads
-def create_organization(runtime: CurrentRuntime, caller: Caller, body: OrganizationBody) -> dict[str, Any]:
+def create_organization(runtime: CurrentRuntime, context: RequestContext, body: OrganizationBody) -> dict[str, Any]:
     """Make an organization with its first admin: for admins of the default one."""
     passwords = runtime.accounts.passwords
-    made = users.create_organization(
-        runtime.store, passwords, caller, body.organization, body.admin, body.password, runtime.now()
-    )
+    made = users.create_organization(context, passwords, body.organization, body.admin, body.password)
     return {"organization": made.organization, "admin": described_user(made)}
 
 

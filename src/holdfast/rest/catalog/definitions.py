@@ -12,7 +12,7 @@ from holdfast.apis.definitions.documents import MAX_BYTES, read_document
 from holdfast.apis.definitions.openapi import read_definition
 from holdfast.apis.definitions.servers import Unused
 from holdfast.apis.errors import InvalidDefinition, InvalidField, InvalidFields, UnreadableDocument
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.api_body import ApiAnswer, ImportBody, in_rest_words
 from holdfast.rest.catalog.apis import created
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
@@ -28,8 +28,7 @@ Address = Annotated[str, Form(description="Not offered: Holdfast fetches nothing
 
 @router.post("/import-openapi", status_code=201, responses={201: {"model": ApiAnswer}})
 def import_openapi(
-    runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     response: Response,
     file: Definition = None,
     url: Address = "",
@@ -45,24 +44,21 @@ def import_openapi(
     body = _properties(additional_properties)
     definition = read_definition(_sent(file, "", url))
     try:
-        draft, may = body.draft(), runtime.asks_callers
-        made = definitions.import_definition(
-            runtime.store, caller, definition, draft, runtime.now(), may_require_certificate=may
-        )
+        made = definitions.import_definition(context, definition, body.draft())
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    return created(runtime, made.described, response) | _unused(made.unused)
+    return created(context, made.described, response) | _unused(made.unused)
 
 
 @router.post("/validate-openapi", tags=["Validation"])
 def validate_openapi(
-    caller: Caller,
+    context: RequestContext,
     file: Definition = None,
     url: Address = "",
     return_content: Annotated[bool, Query(alias="returnContent", description="Send the definition back.")] = False,
 ) -> dict[str, Any]:
     """Say whether a definition is valid, and what it describes."""
-    del caller
+    del context
     data = _sent(file, "", url)
     try:
         definition = read_definition(data)
@@ -81,9 +77,9 @@ def validate_openapi(
 
 
 @router.get("/{api_id}/swagger")
-def get_swagger(runtime: CurrentRuntime, caller: Caller, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
+def get_swagger(runtime: CurrentRuntime, context: RequestContext, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
     """Get the definition of an API: the one that was put, else one that is made of its operations."""
-    text = definitions.get_definition(runtime.store, caller, api_id, list(runtime.gateways.values()))
+    text = definitions.get_definition(context, api_id, list(runtime.gateways.values()))
     unless.known(tag_of_text(text))
     return definitions.definition_value(text)
 
@@ -91,7 +87,7 @@ def get_swagger(runtime: CurrentRuntime, caller: Caller, api_id: str, unless: If
 @router.put("/{api_id}/swagger")
 def put_swagger(
     runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     api_id: str,
     expected: IfMatch,
     response: Response,
@@ -105,7 +101,7 @@ def put_swagger(
     `x-holdfast-unused` of the answer says which of its servers and endpoints have no effect; it is not kept.
     """
     data, gateways = _sent(file, definition, url), list(runtime.gateways.values())
-    kept = definitions.put_definition(runtime.store, caller, api_id, data, gateways, runtime.now(), expected)
+    kept = definitions.put_definition(context, api_id, data, gateways, expected)
     response.headers["ETag"] = quote_tag(tag_of_text(kept.text))
     return definitions.definition_value(kept.text) | _unused(kept.unused, definitions.UNUSED)
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from holdfast.apis.catalog.lifecycle import State, transitions_from
 from holdfast.apis.definitions.documents import write_json
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.catalog.apis import ApiId
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
@@ -22,8 +22,7 @@ _DEPRECATE_OTHERS = "deprecate old versions after publishing the api"
 
 @router.post("/change-lifecycle")
 def change_lifecycle(
-    runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     action: str,
     api_id: ApiId,
     expected: IfMatch,
@@ -36,11 +35,9 @@ def change_lifecycle(
     """Move an API through its lifecycle: Publish, Demote to Created, Deprecate, Retire."""
     items = {name.strip().lower(): value.strip().lower() for name, _, value in _items(checklist)}
     moved = lifecycle.move_described(
-        runtime.store,
-        caller,
-        api_names.resolve_id(runtime.store, caller, api_id),
+        context,
+        api_names.resolve_id(context, api_id),
         action,
-        runtime.now(),
         deprecate_others=items.get(_DEPRECATE_OTHERS) == "true",
         expected=expected,
     )
@@ -49,25 +46,25 @@ def change_lifecycle(
 
 
 @router.get("/{api_id}/lifecycle-state")
-def get_lifecycle_state(runtime: CurrentRuntime, caller: Caller, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
+def get_lifecycle_state(context: RequestContext, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
     """Say in which state an API is, and where it can go from there."""
-    state = _state(lifecycle.state_of(runtime.store, caller, api_id))
+    state = _state(lifecycle.state_of(context, api_id))
     unless.known(tag_of_text(write_json(state)))
     return state
 
 
 @router.get("/{api_id}/lifecycle-history")
-def get_lifecycle_history(runtime: CurrentRuntime, caller: Caller, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
+def get_lifecycle_history(context: RequestContext, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
     """Tell the states of an API since it was created, oldest first."""
-    steps = [_step(step) for step in lifecycle.history(runtime.store, caller, api_id)]
+    steps = [_step(step) for step in lifecycle.history(context, api_id)]
     unless.known(tag_of_text(write_json(steps)))
     return {"count": len(steps), "list": steps}
 
 
 @router.delete("/{api_id}/lifecycle-state/pending-tasks", response_class=Response)
-def delete_pending_tasks(runtime: CurrentRuntime, caller: Caller, api_id: str) -> Response:
+def delete_pending_tasks(context: RequestContext, api_id: str) -> Response:
     """Take back changes of the state that wait for an approval: there are none, as each is made at once."""
-    lifecycle.state_of(runtime.store, caller, api_id)
+    lifecycle.state_of(context, api_id)
     return Response()
 
 

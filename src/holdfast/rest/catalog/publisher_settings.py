@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.services.access.scopes import SCOPES
 from holdfast.services.catalog.environments import list_environments
@@ -15,7 +15,7 @@ router = APIRouter(prefix=f"{PREFIX}/settings", tags=["Settings"])
 
 
 @router.get("")
-def get_settings(runtime: CurrentRuntime, caller: Caller) -> dict[str, Any]:
+def get_settings(runtime: CurrentRuntime, context: RequestContext) -> dict[str, Any]:
     """Name the environments of the gateways, and say of the rest that there is none."""
     return {
         "storeUrl": "",
@@ -27,7 +27,7 @@ def get_settings(runtime: CurrentRuntime, caller: Caller) -> dict[str, Any]:
                 "showInApiConsole": True,
                 "endpoints": {"http": url} | ({"https": secure} if (secure := runtime.tls_gateways.get(name)) else {}),
             }
-            for name, url in list_environments(runtime.gateways, caller)
+            for name, url in list_environments(runtime.gateways, context)
         ],
         "scopes": list(SCOPES),
         "monetizationAttributes": [],

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from holdfast.apis.catalog.description import found
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.catalog.queries import read_search
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
@@ -18,15 +18,14 @@ router = APIRouter(prefix=f"{PREFIX}/search", tags=["Unified Search"])
 
 @router.get("")
 def search(
-    runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
     query: Annotated[str, Query(description="Words of an API, or name:, context:, version: and so on.")] = "",
 ) -> dict[str, Any]:
     """Find APIs by words of their name, context, version, state, provider or description."""
-    page, total = apis.list_apis(runtime.store, caller, read_search(query), offset, limit)
-    types = apis.types_of(runtime.store, caller, page)
+    page, total = apis.list_apis(context, read_search(query), offset, limit)
+    types = apis.types_of(context, page)
     return {
         "count": len(page),
         "list": [found(api, types.get(api.id)) for api in page],

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.apis.errors import InvalidField
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.apis import ApiId
 from holdfast.rest.catalog.queries import read_question
 from holdfast.rest.errors import PREFIX
@@ -24,12 +24,12 @@ Question = Annotated[str, Query(description="A name, or name:, context: and vers
 
 @router.post("/validate", response_class=Response)
 @router.head("/validate", response_class=Response)
-def validate_api(runtime: CurrentRuntime, caller: Caller, query: Question) -> Response:
+def validate_api(context: RequestContext, query: Question) -> Response:
     """Answer 200 when there is such an API, 404 when there is none."""
     wanted = read_question(query)
     if not (wanted.name or wanted.context or wanted.version):
         raise InvalidField("query", "The question is empty. Ask for name:, context: or version: with a value.")
-    if not api_names.is_there(runtime.store, caller, wanted):
+    if not api_names.is_there(context, wanted):
         raise NotFound("API", query)
     return Response()
 
@@ -37,17 +37,17 @@ def validate_api(runtime: CurrentRuntime, caller: Caller, query: Question) -> Re
 @router.post("/validate-endpoint")
 async def validate_endpoint(
     runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     endpoint: Annotated[str, Query(alias="endpointUrl", description="An http or https URL; no API needs to have it.")],
     api_id: ApiId = "",
 ) -> dict[str, Any]:
     """Let the gateway send one HEAD request to a backend, and say what status it answers, or why it does not."""
     try:
-        terms = await run_in_threadpool(terms_to_call, runtime.store, runtime.sealing, caller, endpoint, runtime.now())
+        terms = await run_in_threadpool(terms_to_call, context, runtime.sealing, endpoint)
         if api_id:
-            await run_in_threadpool(api_names.resolve_id, runtime.store, caller, api_id)
-        connection = await run_in_threadpool(connection_to, runtime.store, caller, endpoint)
-        checked = await runtime.probes.check(caller, endpoint, terms, connection)
+            await run_in_threadpool(api_names.resolve_id, context, api_id)
+        connection = await run_in_threadpool(connection_to, context, endpoint)
+        checked = await runtime.probes.check(context.user, endpoint, terms, connection)
     except InvalidField as error:
         raise InvalidField("endpointUrl", str(error)) from error
     return _said(checked)

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from holdfast.certificates.description import described
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.certificates import describe_unreadable
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
@@ -20,10 +20,10 @@ router = APIRouter(prefix=f"{PREFIX}/failures", tags=["Failures"])
 
 @router.get("")
 def list_failures(
-    runtime: CurrentRuntime, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
+    runtime: CurrentRuntime, context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
 ) -> dict[str, Any]:
     """List why backends were not reached since `startedTime`, that which began last first; successes are not told."""
-    found, total = diagnosis.list_failures(runtime.store, runtime.failures, caller, offset, limit)
+    found, total = diagnosis.list_failures(context, runtime.failures, offset, limit)
     return {
         "count": len(found),
         "list": [
@@ -42,9 +42,9 @@ def list_failures(
 
 
 @router.get("/{request_id}")
-def get_failed_request(runtime: CurrentRuntime, caller: Caller, request_id: str) -> dict[str, Any]:
+def get_failed_request(runtime: CurrentRuntime, context: RequestContext, request_id: str) -> dict[str, Any]:
     """Say why one of the last failed requests failed; members about an API are null if there is none."""
-    found = diagnosis.find_request(runtime.store, runtime.failures, caller, request_id)
+    found = diagnosis.find_request(context, runtime.failures, request_id)
     return _describe_call(found.call) | {
         "time": found.call.at.isoformat(),
         "apiId": found.call.api_id or None,

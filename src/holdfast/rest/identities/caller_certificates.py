@@ -13,15 +13,15 @@ from holdfast.apis.identities.caller_certificate import CallerCertificate
 from holdfast.certificates.description import described
 from holdfast.certificates.findings.examination import examine_caller
 from holdfast.certificates.validity import Status, status_of
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.certificate_content import download
 from holdfast.rest.certificates import findings_of, read
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.services.access.context import Context
 from holdfast.services.identities import caller_certificates
-from holdfast.services.runtime import Runtime
 from holdfast.services.versions import tag_of_caller
 
 router = APIRouter(prefix=f"{PREFIX}/apis/{{api_id}}/client-certificates", tags=["Client Certificates"])
@@ -30,26 +30,24 @@ Tier = Annotated[str, Form(description="Kept and given back; nothing of it is do
 
 @router.get("")
 def list_caller_certificates(
-    runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     api_id: str,
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
     alias: str = "",
 ) -> dict[str, Any]:
     """List the certificates that callers of an API may present, by alias."""
-    found, total = caller_certificates.list_certificates(runtime.store, caller, api_id, alias, offset, limit)
+    found, total = caller_certificates.list_certificates(context, api_id, alias, offset, limit)
     return {
         "count": len(found),
-        "certificates": [_summary(runtime, entry) for entry in found],
+        "certificates": [_summary(context, entry) for entry in found],
         "pagination": pagination(_path(api_id), {"alias": alias}, offset, limit, total),
     }
 
 
 @router.post("", status_code=201)
 def upload_caller_certificate(
-    runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     api_id: str,
     certificate: UploadFile,
     alias: Annotated[str, Form()],
@@ -58,42 +56,36 @@ def upload_caller_certificate(
 ) -> dict[str, Any]:
     """Let callers of an API present a certificate; from then on, nobody calls it without one."""
     entry = caller_certificates.accept_certificate(
-        runtime.store,
-        caller,
+        context,
         api_id,
         alias,
         tier,
         read(certificate),
-        runtime.now(),
-        may_require_certificate=runtime.asks_callers,
     )
     response.headers["Location"] = f"{_path(api_id)}/{quote(entry.alias, safe='')}"
-    return _answer(runtime, entry, response)
+    return _answer(context, entry, response)
 
 
 @router.get("/{alias}")
 def get_caller_certificate(
-    runtime: CurrentRuntime, caller: Caller, api_id: str, alias: str, unless: IfNoneMatch
+    runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str, unless: IfNoneMatch
 ) -> dict[str, Any]:
     """Say which certificate is under *alias*, and how far it has come at the gateways."""
-    entry = caller_certificates.get_certificate(runtime.store, caller, api_id, alias)
+    entry = caller_certificates.get_certificate(context, api_id, alias)
     unless.known(tag_of_caller(entry))
-    return _described(runtime, entry) | enforced(runtime, entry.organization, entry.api_id)
+    return _described(context, entry) | enforced(runtime, context, entry.api_id)
 
 
 @router.get("/{alias}/content", response_class=Response, responses={200: {"content": {"application/octet-stream": {}}}})
-def get_caller_certificate_content(
-    runtime: CurrentRuntime, caller: Caller, api_id: str, alias: str, request: Request
-) -> Response:
+def get_caller_certificate_content(context: RequestContext, api_id: str, alias: str, request: Request) -> Response:
     """Download the certificate under *alias*: DER, or PEM when the client accepts only that."""
-    entry = caller_certificates.get_certificate(runtime.store, caller, api_id, alias)
+    entry = caller_certificates.get_certificate(context, api_id, alias)
     return download(request, entry.alias, [entry.certificate])
 
 
 @router.put("/{alias}")
 def replace_caller_certificate(
-    runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     api_id: str,
     alias: str,
     expected: IfMatch,
@@ -103,18 +95,14 @@ def replace_caller_certificate(
 ) -> dict[str, Any]:
     """Accept another certificate under *alias*, or give it another tier; what is left out stays."""
     data = read(certificate) if certificate else None
-    entry = caller_certificates.replace_certificate(
-        runtime.store, caller, api_id, alias, data, tier, runtime.now(), expected
-    )
-    return _answer(runtime, entry, response)
+    entry = caller_certificates.replace_certificate(context, api_id, alias, data, tier, expected)
+    return _answer(context, entry, response)
 
 
 @router.delete("/{alias}", response_class=Response)
-def delete_caller_certificate(
-    runtime: CurrentRuntime, caller: Caller, api_id: str, alias: str, expected: IfMatch
-) -> Response:
+def delete_caller_certificate(context: RequestContext, api_id: str, alias: str, expected: IfMatch) -> Response:
     """Accept the certificate under *alias* no longer; after the last one, nobody can call the API."""
-    caller_certificates.delete_certificate(runtime.store, caller, api_id, alias, runtime.now(), expected)
+    caller_certificates.delete_certificate(context, api_id, alias, expected)
     return Response()
 
 
@@ -122,28 +110,28 @@ def _path(api_id: str) -> str:
     return f"{PREFIX}/apis/{quote(api_id, safe='')}/client-certificates"
 
 
-def _answer(runtime: Runtime, entry: CallerCertificate, response: Response) -> dict[str, Any]:
+def _answer(context: Context, entry: CallerCertificate, response: Response) -> dict[str, Any]:
     response.headers["ETag"] = quote_tag(tag_of_caller(entry))
-    return _described(runtime, entry)
+    return _described(context, entry)
 
 
-def _summary(runtime: Runtime, entry: CallerCertificate) -> dict[str, Any]:
+def _summary(context: Context, entry: CallerCertificate) -> dict[str, Any]:
     return {
         "alias": entry.alias,
         "apiId": entry.api_id,
         "tier": entry.tier,
         "fingerprint": entry.certificate.fingerprint,
-        "expiryStatus": status_of(entry.certificate, runtime.now()).value,
+        "expiryStatus": status_of(entry.certificate, context.now).value,
         "notAfter": entry.certificate.not_after.isoformat(),
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),
     }
 
 
-def _described(runtime: Runtime, entry: CallerCertificate) -> dict[str, Any]:
-    now, found = runtime.now(), entry.certificate
+def _described(context: Context, entry: CallerCertificate) -> dict[str, Any]:
+    now, found = context.now, entry.certificate
     state = status_of(found, now)
-    return _summary(runtime, entry) | {
+    return _summary(context, entry) | {
         # Scripts written for WSO2 test for "Active"; that it ends soon stands in expiryStatus.
         "status": (Status.ACTIVE if state is Status.EXPIRING else state).value,
         "validity": {"from": found.not_before.isoformat(), "to": found.not_after.isoformat()},

@@ -19,10 +19,11 @@ from holdfast.apis.identities.gateway_identity import (
 from holdfast.certificates.description import described
 from holdfast.certificates.formats.parsing import Ignored
 from holdfast.certificates.formats.private_keys import KeyType
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.certificates import read
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
+from holdfast.services.access.context import Context
 from holdfast.services.errors import NotFound
 from holdfast.services.identities import gateway_identities
 from holdfast.services.runtime import Runtime
@@ -42,18 +43,18 @@ class RequestBody(BaseModel):
 
 
 @router.get("")
-def get_gateway_identity(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl) -> dict[str, Any]:
+def get_gateway_identity(runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl) -> dict[str, Any]:
     """Say what gateways present at the origin of *endpoint*, and which request waits."""
-    found = gateway_identities.get_gateway_identity(runtime.store, caller, endpoint)
+    found = gateway_identities.get_gateway_identity(context, endpoint)
     if found is None:
         raise NotFound("client certificate", str(parse_endpoint(endpoint).origin))
-    return _described(runtime, found)
+    return _described(runtime, context, found)
 
 
 @router.put("")
 def put_gateway_identity(
     runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     endpoint: EndpointUrl,
     certificate: UploadFile,
     key: UploadFile | None = None,
@@ -61,53 +62,51 @@ def put_gateway_identity(
 ) -> dict[str, Any]:
     """Present the chain in *certificate*, with the key that is in it or in *key*."""
     made = gateway_identities.import_gateway_identity(
-        runtime.store,
+        context,
         runtime.sealing,
-        caller,
         endpoint,
         read(certificate),
         password,
-        runtime.now(),
         read(key) if key else b"",
     )
-    return _described(runtime, made.entry) | _left_out(made.ignored)
+    return _described(runtime, context, made.entry) | _left_out(made.ignored)
 
 
 @router.delete("")
-def delete_gateway_identity(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl) -> Response:
+def delete_gateway_identity(context: RequestContext, endpoint: EndpointUrl) -> Response:
     """Present nothing any more, and forget the keys."""
-    gateway_identities.remove_gateway_identity(runtime.store, caller, endpoint, runtime.now())
+    gateway_identities.remove_gateway_identity(context, endpoint)
     return Response()
 
 
 @router.post("/request", status_code=201)
-def make_request(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl, body: RequestBody) -> dict[str, Any]:
+def make_request(
+    runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, body: RequestBody
+) -> dict[str, Any]:
     """Make a key and a request for a CA."""
     draft = RequestDraft(body.subject, body.dns_names, body.key_type)
-    made = gateway_identities.make_request(runtime.store, runtime.sealing, caller, endpoint, draft, runtime.now())
+    made = gateway_identities.make_request(context, runtime.sealing, endpoint, draft)
     return _pending(made.pending) or {}
 
 
 @router.delete("/request")
-def discard_request(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl) -> Response:
+def discard_request(context: RequestContext, endpoint: EndpointUrl) -> Response:
     """Forget the request that waits, with its key."""
-    gateway_identities.discard_request(runtime.store, caller, endpoint, runtime.now())
+    gateway_identities.discard_request(context, endpoint)
     return Response()
 
 
 @router.put("/answer")
 def put_answer(
-    runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl, certificate: UploadFile
+    runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, certificate: UploadFile
 ) -> dict[str, Any]:
     """Present what a CA made from the request that waits."""
-    made = gateway_identities.import_answer(
-        runtime.store, runtime.sealing, caller, endpoint, read(certificate), runtime.now()
-    )
-    return _described(runtime, made.entry) | _left_out(made.ignored)
+    made = gateway_identities.import_answer(context, runtime.sealing, endpoint, read(certificate))
+    return _described(runtime, context, made.entry) | _left_out(made.ignored)
 
 
-def _described(runtime: Runtime, entry: GatewayIdentity) -> dict[str, Any]:
-    now = runtime.now()
+def _described(runtime: Runtime, context: Context, entry: GatewayIdentity) -> dict[str, Any]:
+    now = context.now
     return {
         "endpoint": entry.endpoint,
         "origin": entry.origin,
@@ -115,7 +114,7 @@ def _described(runtime: Runtime, entry: GatewayIdentity) -> dict[str, Any]:
         "request": _pending(entry.pending),
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),
-    } | enforced(runtime, entry.organization, entry.origin)
+    } | enforced(runtime, context, entry.origin)
 
 
 def _pending(pending: PendingRequest | None) -> dict[str, Any] | None:

@@ -10,16 +10,16 @@ from starlette.concurrency import run_in_threadpool
 from holdfast.certificates.choices import list_choices
 from holdfast.certificates.description import described
 from holdfast.network.backend import Presentation, Unseen
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.certificates import describe_unreadable, findings_of, read
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.probing.verdicts import causes_of, suggestion_of
 from holdfast.rest.trust.endpoint_certificates import Password
+from holdfast.services.access.context import Context
 from holdfast.services.probing.acceptance import Acceptance
 from holdfast.services.probing.offers import why_not_imported
 from holdfast.services.probing.outcomes import Probed
 from holdfast.services.probing.terms import Change, terms_to_test
-from holdfast.services.runtime import Runtime
 
 router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Endpoints"])
 Url = Annotated[str, Form(description="An https URL; no API needs to have it.")]
@@ -28,7 +28,7 @@ Url = Annotated[str, Form(description="An https URL; no API needs to have it.")]
 @router.post("/probe")
 async def probe_endpoint(
     runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     endpoint: Url,
     certificate: UploadFile | None = None,
     password: Password = "",
@@ -42,24 +42,22 @@ async def probe_endpoint(
     """Say whether the gateway would accept a backend with what is trusted now and the uploaded certificates."""
     data = None if certificate is None else await run_in_threadpool(read, certificate)
     change = Change(data, password or None, alias or None, keep)
-    terms = await run_in_threadpool(
-        terms_to_test, runtime.store, runtime.sealing, caller, endpoint, runtime.now(), change
-    )
-    probed = await runtime.probes.probe(caller, endpoint, terms)
-    return _presented(runtime, endpoint, probed.presented) | {
+    terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
+    probed = await runtime.probes.probe(context.user, endpoint, terms)
+    return _presented(context, endpoint, probed.presented) | {
         "verdict": _verdict(probed),
         "findings": findings_of(probed.findings),
     }
 
 
 @router.post("/fetch")
-async def fetch_certificates(runtime: CurrentRuntime, caller: Caller, endpoint: Url) -> dict[str, Any]:
+async def fetch_certificates(runtime: CurrentRuntime, context: RequestContext, endpoint: Url) -> dict[str, Any]:
     """Give the certificates that a backend presents, without judging them, and say what trusting each would mean."""
-    terms = await run_in_threadpool(terms_to_test, runtime.store, runtime.sealing, caller, endpoint, runtime.now())
-    seen = await runtime.probes.fetch(caller, endpoint, terms.trust)
+    terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint)
+    seen = await runtime.probes.fetch(context.user, endpoint, terms.trust)
     chain = seen.chain if isinstance(seen, Presentation) else ()
     readable = [each for each, _ in seen.presented.with_roles] if isinstance(seen, Presentation) else []
-    answer = _presented(runtime, endpoint, seen)
+    answer = _presented(context, endpoint, seen)
     for description, each in zip(answer["presented"], readable, strict=True):
         description["pem"] = each.pem
     offered = [
@@ -67,7 +65,7 @@ async def fetch_certificates(runtime: CurrentRuntime, caller: Caller, endpoint: 
             "kind": choice.kind.value,
             "fingerprint": choice.certificate.fingerprint,
             "sentence": choice.sentence,
-            "importable": not (why_not := why_not_imported(choice.certificate, terms.trust.anchors, runtime.now())),
+            "importable": not (why_not := why_not_imported(choice.certificate, terms.trust.anchors, context.now)),
             "reason": why_not,
         }
         for choice in list_choices(chain)
@@ -75,7 +73,7 @@ async def fetch_certificates(runtime: CurrentRuntime, caller: Caller, endpoint: 
     return answer | {"choices": offered}
 
 
-def _presented(runtime: Runtime, endpoint: str, seen: Presentation | Unseen) -> dict[str, Any]:
+def _presented(context: Context, endpoint: str, seen: Presentation | Unseen) -> dict[str, Any]:
     answer: dict[str, Any] = {"endpoint": endpoint.strip(), "address": seen.address}
     if isinstance(seen, Unseen):
         return answer | {
@@ -89,7 +87,7 @@ def _presented(runtime: Runtime, endpoint: str, seen: Presentation | Unseen) -> 
             "clientCertificateRequested": False,
             "problem": {"code": seen.obstacle.value, "message": seen.text},
         }
-    now = runtime.now()
+    now = context.now
     presented = [described(each, now) | {"role": role.value} for each, role in seen.presented.with_roles]
     return answer | {
         "presented": presented,

@@ -9,8 +9,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
-from holdfast.services.access.principal import Principal
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, trust_settings
 
@@ -18,17 +18,17 @@ router = APIRouter(tags=["Metrics"])
 
 
 @router.get("/metrics", response_class=Response)
-def get_metrics(runtime: CurrentRuntime, caller: Caller) -> Response:
+def get_metrics(runtime: CurrentRuntime, context: RequestContext) -> Response:
     """Give certificates, exceptions and gateways as numbers."""
     registry = CollectorRegistry()
-    registry.register(_Numbers(runtime, caller))
+    registry.register(_Numbers(runtime, context))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 class _Numbers(Collector):
-    def __init__(self, runtime: Runtime, who: Principal) -> None:
+    def __init__(self, runtime: Runtime, context: Context) -> None:
         self._runtime = runtime
-        self._who = who
+        self._context = context
 
     def describe(self) -> Iterable[Metric]:
         """Collect nothing at registration."""
@@ -53,7 +53,7 @@ class _Numbers(Collector):
             "When verification of an origin, which is off, is on again.",
             labels=["origin", "owner"],
         )
-        for settings in trust_settings.list_exceptions(runtime.store, self._who, runtime.now()):
+        for settings in trust_settings.list_exceptions(self._context):
             if settings.exception:
                 exceptions.add_metric(
                     [settings.origin, settings.exception.owner], settings.exception.ends_at.timestamp()
@@ -64,7 +64,7 @@ class _Numbers(Collector):
             "The end of the certificate that works longest, by alias.",
             labels=["alias", "endpoint"],
         )
-        for entry in endpoint_certificates.list_certificates(runtime.store, self._who)[0]:
+        for entry in endpoint_certificates.list_certificates(self._context)[0]:
             last = max(certificate.not_after for certificate in entry.certificates)
             ends.add_metric([entry.alias, entry.endpoint], last.timestamp())
         yield ends
@@ -82,7 +82,7 @@ class _Numbers(Collector):
         yield failures
 
     def _server_certificates(self) -> Iterator[Metric]:
-        now = self._runtime.now()
+        now = self._context.now
         ends = GaugeMetricFamily(
             "holdfast_server_certificate_not_after_timestamp_seconds",
             "The end of what the publisher or the gateway presents to its clients.",

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from holdfast.apis.definitions.openapi import parse_definition
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.transfer.archive import pack, unpack
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.api_body import ApiAnswer, ApiBody, in_rest_words
 from holdfast.rest.catalog.apis import created
 from holdfast.rest.errors import PREFIX, invalid_body
@@ -34,7 +34,7 @@ _NO_REVISIONS = "there are no revisions, only the API as it is."
 )
 def export_api(
     runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     api_id: Annotated[str, Query(alias="apiId")] = "",
     name: str = "",
     version: str = "",
@@ -43,9 +43,9 @@ def export_api(
     keep_state: Annotated[bool, Query(alias="preserveStatus")] = True,
 ) -> Response:
     """Download an API, named by apiId or by name and version, as a zip file."""
-    wanted = api_id or api_names.find_id(runtime.store, caller, name, version, provider)
+    wanted = api_id or api_names.find_id(context, name, version, provider)
     servers = list(runtime.gateways.values())
-    archive = archives.export_api(runtime.store, caller, wanted, servers, keep_state=keep_state)
+    archive = archives.export_api(context, wanted, servers, keep_state=keep_state)
     file = f"{archive.description['name']}-{archive.description['version']}.zip"
     disposition = f"attachment; filename*=UTF-8''{quote(file, safe='')}"
     if file.isascii():
@@ -58,8 +58,7 @@ def export_api(
     "/import", responses={200: {"model": ApiAnswer}}, openapi_extra=ignores(rotateRevision="there are no revisions.")
 )
 def import_api(
-    runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     response: Response,
     file: UploadFile,
     overwrite: Annotated[bool, Query(description="Change the API of that name and version, if there is one.")] = False,
@@ -81,17 +80,14 @@ def import_api(
     state = str(archive.description.get("lifeCycleStatus", ""))
     try:
         made = archives.import_api(
-            runtime.store,
-            caller,
+            context,
             body.draft(),
             state,
             definition,
             archive.certificates,
-            runtime.now(),
             archive.callers,
             overwrite=overwrite,
-            may_require_certificate=runtime.asks_callers,
         )
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    return created(runtime, made, response)
+    return created(context, made, response)

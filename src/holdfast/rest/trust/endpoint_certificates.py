@@ -11,12 +11,13 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.certificates.description import described
 from holdfast.certificates.validity import Status
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.certificates import findings_of, read
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, rotation
 from holdfast.services.trust.endpoint_certificates import Import, Inspection
@@ -31,8 +32,7 @@ KeepInForm = Annotated[bool | None, Form(**_KEEP)]
 
 @router.get("")
 def list_certificates(
-    runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
     alias: str = "",
@@ -40,13 +40,11 @@ def list_certificates(
     unused: Annotated[bool, Query(description="Only those for endpoints that no API has.")] = False,
 ) -> dict[str, Any]:
     """List endpoint certificates by alias."""
-    found, total = endpoint_certificates.list_certificates(
-        runtime.store, caller, alias, endpoint, offset, limit, unused=unused
-    )
+    found, total = endpoint_certificates.list_certificates(context, alias, endpoint, offset, limit, unused=unused)
     filters = {"alias": alias, "endpoint": endpoint} | ({"unused": "true"} if unused else {})
     return {
         "count": len(found),
-        "certificates": [_summary(runtime, entry) for entry in found],
+        "certificates": [_summary(context, entry) for entry in found],
         "pagination": pagination(router.prefix, filters, offset, limit, total),
     }
 
@@ -54,7 +52,7 @@ def list_certificates(
 @router.post("", status_code=201)
 def upload_certificate(
     runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     certificate: UploadFile,
     alias: Annotated[str, Form()],
     endpoint: Annotated[str, Form()],
@@ -62,41 +60,40 @@ def upload_certificate(
     password: Password = "",
 ) -> dict[str, Any]:
     """Trust the uploaded certificates for the origin of *endpoint*."""
-    made = endpoint_certificates.import_certificate(
-        runtime.store, caller, alias, endpoint, read(certificate), runtime.now(), password
-    )
+    made = endpoint_certificates.import_certificate(context, alias, endpoint, read(certificate), password)
     response.headers["Location"] = f"{router.prefix}/{quote(made.entry.alias, safe='')}"
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return described_entry(runtime, made.entry) | _of_file(made)
+    return described_entry(runtime, context, made.entry) | _of_file(made)
 
 
 @router.post("/inspect")
 def inspect_certificate(
-    runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     certificate: UploadFile,
     endpoint: Annotated[str, Form()] = "",
     password: Password = "",
     alias: Annotated[str, Form(description="The alias that the file would replace.")] = "",
 ) -> dict[str, Any]:
     """Say what a file holds and what is noticed about it, without storing anything."""
-    now = runtime.now()
-    found = endpoint_certificates.inspect(runtime.store, caller, read(certificate), endpoint, now, password, alias)
+    now = context.now
+    found = endpoint_certificates.inspect(context, read(certificate), endpoint, password, alias)
     return {"certificates": [described(each, now) for each in found.certificates]} | _of_file(found)
 
 
 @router.get("/{alias}")
-def get_certificate(runtime: CurrentRuntime, caller: Caller, alias: str, unless: IfNoneMatch) -> dict[str, Any]:
+def get_certificate(
+    runtime: CurrentRuntime, context: RequestContext, alias: str, unless: IfNoneMatch
+) -> dict[str, Any]:
     """Say what is under *alias*."""
-    entry = endpoint_certificates.get_certificate(runtime.store, caller, alias)
+    entry = endpoint_certificates.get_certificate(context, alias)
     unless.known(tag_of_certificate(entry))
-    return described_entry(runtime, entry) | enforced(runtime, entry.organization, entry.origin)
+    return described_entry(runtime, context, entry) | enforced(runtime, context, entry.origin)
 
 
 @router.put("/{alias}")
 def replace_certificate(
     runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     alias: str,
     certificate: UploadFile,
     expected: IfMatch,
@@ -107,29 +104,23 @@ def replace_certificate(
 ) -> dict[str, Any]:
     """Trust the uploaded certificates instead of those under *alias*, or beside them."""
     keep = keep_previous(keep_in_query, keep_in_form)
-    data, now = read(certificate), runtime.now()
-    made = endpoint_certificates.replace_certificate(
-        runtime.store, caller, alias, data, now, password, expected, keep=keep
-    )
+    data = read(certificate)
+    made = endpoint_certificates.replace_certificate(context, alias, data, password, expected, keep=keep)
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return described_entry(runtime, made.entry) | _of_file(made)
+    return described_entry(runtime, context, made.entry) | _of_file(made)
 
 
 @router.delete("/{alias}", response_class=Response)
-def delete_certificate(runtime: CurrentRuntime, caller: Caller, alias: str, expected: IfMatch) -> Response:
+def delete_certificate(context: RequestContext, alias: str, expected: IfMatch) -> Response:
     """End the trust in what is under *alias*."""
-    endpoint_certificates.delete_certificate(runtime.store, caller, alias, runtime.now(), expected)
+    endpoint_certificates.delete_certificate(context, alias, expected)
     return Response()
 
 
 @router.get("/{alias}/usage")
-def get_usage(
-    runtime: CurrentRuntime, caller: Caller, alias: str, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
-) -> dict[str, Any]:
+def get_usage(context: RequestContext, alias: str, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> dict[str, Any]:
     """List the APIs with an endpoint of the origin that *alias* is trusted for, by name."""
-    every = endpoint_certificates.apis_using(
-        runtime.store, caller, endpoint_certificates.get_certificate(runtime.store, caller, alias)
-    )
+    every = endpoint_certificates.apis_using(context, endpoint_certificates.get_certificate(context, alias))
     found = every[offset : offset + limit]
     path = f"{router.prefix}/{quote(alias, safe='')}/usage"
     return {
@@ -149,13 +140,13 @@ def keep_previous(in_query: bool | None, in_form: bool | None) -> bool:
     return bool(in_query or in_form)
 
 
-def described_entry(runtime: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
+def described_entry(runtime: Runtime, context: Context, entry: EndpointCertificate) -> dict[str, Any]:
     """Say all that is known of *entry*, but for how far it has come at the gateways."""
-    return _summary(runtime, entry) | _information(runtime, entry)
+    return _summary(context, entry) | _information(runtime, context, entry)
 
 
-def _summary(runtime: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
-    state = endpoint_certificates.entry_status(entry.certificates, runtime.now())
+def _summary(context: Context, entry: EndpointCertificate) -> dict[str, Any]:
+    state = endpoint_certificates.entry_status(entry.certificates, context.now)
     return {
         "alias": entry.alias,
         "endpoint": entry.endpoint,
@@ -174,8 +165,8 @@ def _of_file(found: Import | Inspection) -> dict[str, Any]:
     }
 
 
-def _information(runtime: Runtime, entry: EndpointCertificate) -> dict[str, Any]:
-    now = runtime.now()
+def _information(runtime: Runtime, context: Context, entry: EndpointCertificate) -> dict[str, Any]:
+    now = context.now
     first = entry.certificates[0]
     state = endpoint_certificates.entry_status(entry.certificates, now)
     return {
@@ -185,7 +176,7 @@ def _information(runtime: Runtime, entry: EndpointCertificate) -> dict[str, Any]
         "version": first.version,
         "subject": first.subject,
         "certificates": [described(certificate, now) for certificate in entry.certificates],
-        "findings": findings_of(endpoint_certificates.examine_entry(runtime.store, entry, now)),
+        "findings": findings_of(endpoint_certificates.examine_entry(context, entry)),
         "previous": [described(certificate, now) for certificate in entry.previous],
         "replacedTime": entry.replaced_at.isoformat() if entry.replaced_at else None,
         "inUse": rotation.in_use(entry, now) or "unknown",

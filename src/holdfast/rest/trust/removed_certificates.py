@@ -12,11 +12,11 @@ from starlette.exceptions import HTTPException
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import RemovedCertificate
 from holdfast.certificates.description import described
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.trust.endpoint_certificates import described_entry
-from holdfast.services.runtime import Runtime
+from holdfast.services.access.context import Context
 from holdfast.services.trust import removal
 
 router = APIRouter(prefix=f"{PREFIX}/removed-endpoint-certificates", tags=["Endpoint Certificates"])
@@ -25,14 +25,12 @@ _ALIAS = {"schema": {"type": "object", "properties": {"alias": {"type": "string"
 
 
 @router.get("")
-def list_removed(
-    runtime: CurrentRuntime, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
-) -> dict[str, Any]:
+def list_removed(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> dict[str, Any]:
     """List what was deleted, retired or replaced in the last 30 days, newest first."""
-    found, total = removal.list_removed(runtime.store, caller, runtime.now(), offset, limit)
+    found, total = removal.list_removed(context, offset, limit)
     return {
         "count": len(found),
-        "list": [_removed(runtime, each) for each in found],
+        "list": [_removed(context, each) for each in found],
         "pagination": pagination(router.prefix, {}, offset, limit, total),
     }
 
@@ -62,12 +60,13 @@ async def alias_in_body(request: Request) -> str | None:
     openapi_extra={"requestBody": {"content": dict.fromkeys(("application/json", *_FORMS), _ALIAS)}},
 )
 def restore_certificate(
-    runtime: CurrentRuntime, caller: Caller, removed_id: str, alias: Annotated[str | None, Depends(alias_in_body)]
+    runtime: CurrentRuntime,
+    context: RequestContext,
+    removed_id: str,
+    alias: Annotated[str | None, Depends(alias_in_body)],
 ) -> dict[str, Any]:
     """Trust again what was removed, under its alias or another one."""
-    return described_entry(
-        runtime, removal.restore_certificate(runtime.store, caller, removed_id, runtime.now(), alias)
-    )
+    return described_entry(runtime, context, removal.restore_certificate(context, removed_id, alias))
 
 
 async def _form(request: Request) -> dict[str, Any]:
@@ -75,8 +74,8 @@ async def _form(request: Request) -> dict[str, Any]:
         return dict(fields)
 
 
-def _removed(runtime: Runtime, removed: RemovedCertificate) -> dict[str, Any]:
-    now = runtime.now()
+def _removed(context: Context, removed: RemovedCertificate) -> dict[str, Any]:
+    now = context.now
     return {
         "id": removed.id,
         "alias": removed.alias,

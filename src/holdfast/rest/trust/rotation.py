@@ -7,10 +7,11 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.conditions import IfMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.trust.endpoint_certificates import described_entry
+from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import rotation
 from holdfast.services.versions import tag_of_certificate
@@ -20,21 +21,21 @@ router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Cer
 
 @router.post("/{alias}/undo")
 def undo_replacement(
-    runtime: CurrentRuntime, caller: Caller, alias: str, expected: IfMatch, response: Response
+    runtime: CurrentRuntime, context: RequestContext, alias: str, expected: IfMatch, response: Response
 ) -> dict[str, Any]:
     """Trust again what was under *alias* before it was replaced, instead of what is there now."""
-    after = rotation.undo_replacement(runtime.store, caller, alias, runtime.now(), expected)
-    return _tagged(runtime, after, response)
+    after = rotation.undo_replacement(context, alias, expected)
+    return _tagged(runtime, context, after, response)
 
 
 @router.post("/{alias}/retire")
 def retire_previous(
-    runtime: CurrentRuntime, caller: Caller, alias: str, expected: IfMatch, response: Response
+    runtime: CurrentRuntime, context: RequestContext, alias: str, expected: IfMatch, response: Response
 ) -> dict[str, Any]:
     """End the trust in the previous certificates of *alias*."""
-    return _tagged(runtime, rotation.retire_previous(runtime.store, caller, alias, runtime.now(), expected), response)
+    return _tagged(runtime, context, rotation.retire_previous(context, alias, expected), response)
 
 
-def _tagged(runtime: Runtime, entry: EndpointCertificate, response: Response) -> dict[str, Any]:
+def _tagged(runtime: Runtime, context: Context, entry: EndpointCertificate, response: Response) -> dict[str, Any]:
     response.headers["ETag"] = quote_tag(tag_of_certificate(entry))
-    return described_entry(runtime, entry)
+    return described_entry(runtime, context, entry)

@@ -12,12 +12,13 @@ from holdfast.apis.trust.trust_draft import TrustDraft
 from holdfast.apis.trust.trust_settings import TrustException
 from holdfast.certificates.effect import effect
 from holdfast.certificates.revocation import RevocationList
-from holdfast.rest.access.authentication import Caller, CurrentRuntime
+from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.certificates import findings_of
 from holdfast.rest.conditions import IfMatch, quote_tag
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import trust_settings
 from holdfast.services.trust.trust_settings import EndpointTrust
@@ -68,36 +69,34 @@ class ExceptionBody(BaseModel):
 
 @router.get("/trust-settings")
 def get_trust_settings(
-    runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl, response: Response
+    runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, response: Response
 ) -> dict[str, Any]:
     """Say how the backend of *endpoint* is verified, in values and in words."""
-    found = trust_settings.get_settings(runtime.store, caller, endpoint, runtime.now())
+    found = trust_settings.get_settings(context, endpoint)
     response.headers["ETag"] = quote_tag(tag_of_trust_settings(found.settings))
-    return _described(runtime, found)
+    return _described(runtime, context, found)
 
 
 @router.put("/trust-settings")
 def put_trust_settings(
     runtime: CurrentRuntime,
-    caller: Caller,
+    context: RequestContext,
     endpoint: EndpointUrl,
     body: TrustSettingsBody,
     expected: IfMatch,
     response: Response,
 ) -> dict[str, Any]:
     """Decide how the backend of *endpoint* is verified."""
-    made = trust_settings.change_settings(runtime.store, caller, endpoint, body.draft(), runtime.now(), expected)
+    made = trust_settings.change_settings(context, endpoint, body.draft(), expected)
     response.headers["ETag"] = quote_tag(tag_of_trust_settings(made.settings))
-    return _described(runtime, made)
+    return _described(runtime, context, made)
 
 
 @router.post("/trust-settings/inspect")
-def inspect_trust_settings(
-    runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl, body: TrustSettingsBody
-) -> dict[str, Any]:
+def inspect_trust_settings(context: RequestContext, endpoint: EndpointUrl, body: TrustSettingsBody) -> dict[str, Any]:
     """Say what these settings would mean for *endpoint*, and what is wrong with their CRLs; nothing is saved."""
-    now = runtime.now()
-    found = trust_settings.preview_settings(runtime.store, caller, endpoint, body.draft(), now)
+    now = context.now
+    found = trust_settings.preview_settings(context, endpoint, body.draft())
     return {
         "origin": found.settings.origin,
         "crls": [_crl(crl, now) for crl in found.settings.revocation],
@@ -111,34 +110,32 @@ def inspect_trust_settings(
     response_class=Response,
     responses={200: {"content": {PEM: {}}, "description": "PEM; nothing where there are no CRLs."}},
 )
-def get_crls(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl) -> Response:
+def get_crls(context: RequestContext, endpoint: EndpointUrl) -> Response:
     """Download the CRLs of *endpoint* as PEM, as `crls` of trust settings takes them."""
-    found = trust_settings.get_settings(runtime.store, caller, endpoint, runtime.now())
+    found = trust_settings.get_settings(context, endpoint)
     content = "".join(crl.pem for crl in found.settings.revocation)
     return Response(content, media_type=PEM, headers={"Content-Disposition": 'attachment; filename="crls.pem"'})
 
 
 @router.put("/trust-exception")
 def put_exception(
-    runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl, body: ExceptionBody
+    runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, body: ExceptionBody
 ) -> dict[str, Any]:
     """Switch verification off for at most 7 days, with a reason."""
-    made = trust_settings.grant_exception(runtime.store, caller, endpoint, body.reason, body.until, runtime.now())
-    return _described(runtime, made)
+    made = trust_settings.grant_exception(context, endpoint, body.reason, body.until)
+    return _described(runtime, context, made)
 
 
 @router.delete("/trust-exception")
-def delete_exception(runtime: CurrentRuntime, caller: Caller, endpoint: EndpointUrl) -> dict[str, Any]:
+def delete_exception(runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl) -> dict[str, Any]:
     """Switch verification on again."""
-    return _described(runtime, trust_settings.end_exception(runtime.store, caller, endpoint, runtime.now()))
+    return _described(runtime, context, trust_settings.end_exception(context, endpoint))
 
 
 @router.get("/trust-exceptions")
-def list_exceptions(
-    runtime: CurrentRuntime, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
-) -> dict[str, Any]:
+def list_exceptions(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> dict[str, Any]:
     """List the origins whose verification is off, the first to end first."""
-    every = trust_settings.list_exceptions(runtime.store, caller, runtime.now())
+    every = trust_settings.list_exceptions(context)
     found = every[offset : offset + limit]
     return {
         "count": len(found),
@@ -147,7 +144,7 @@ def list_exceptions(
     }
 
 
-def _described(runtime: Runtime, found: EndpointTrust) -> dict[str, Any]:
+def _described(runtime: Runtime, context: Context, found: EndpointTrust) -> dict[str, Any]:
     settings = found.settings
     exception = settings.exception if found.trust.unverified_until else None
     return {
@@ -158,14 +155,14 @@ def _described(runtime: Runtime, found: EndpointTrust) -> dict[str, Any]:
         "sni": settings.sni,
         "certificatePins": list(settings.certificate_pins),
         "spkiPins": list(settings.spki_pins),
-        "crls": [_crl(crl, runtime.now()) for crl in settings.revocation],
+        "crls": [_crl(crl, context.now) for crl in settings.revocation],
         "revocationOfPath": settings.revocation_of_path,
         "tlsMinimum": str(settings.tls_minimum).removeprefix("TLS "),
         "tlsMaximum": str(settings.tls_maximum).removeprefix("TLS "),
         "exception": _exception(exception) if exception else None,
         "effect": list(effect(found.trust)),
         "findings": findings_of(found.findings),
-    } | enforced(runtime, settings.organization, settings.origin)
+    } | enforced(runtime, context, settings.origin)
 
 
 def _exception(exception: TrustException) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from holdfast.services.errors import SignInRefused
 from holdfast.store import journal
 from holdfast.store.access import accounts
 from holdfast.store.access.accounts import User
-from holdfast.store.database import Store
+from holdfast.store.database import Store, Transactions
 from holdfast.store.journal import AuditEvent
 
 ADMIN = "admin"  # the first user, whom who runs the machine can always give a password
@@ -43,6 +43,13 @@ def principal_of(user: User, address: str = "") -> Principal:
 def hash_token(token: str) -> str:
     """Make of a token of 32 random bytes what is stored of it; nobody can guess so much, so a quick hash is enough."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def session_principal(store: Transactions, token: str, now: datetime) -> Principal | None:
+    """Find on whose behalf the bearer of *token* acts, if the session has not ended."""
+    with store.read() as session:
+        user = accounts.session_user(session, hash_token(token), now)
+    return principal_of(user) if user else None
 
 
 class Accounts:
@@ -102,15 +109,16 @@ class Accounts:
             user = accounts.user_named(session, name)
         return user is not None and self.passwords.matches(user.password_hash, password)
 
-    async def sign_in(self, name: str, password: str, client: str, now: datetime) -> User:
+    async def sign_in(self, store: Transactions, name: str, password: str, client: str, now: datetime) -> User:
         """
         Find the user as `authenticate` does, without keeping one of the threads that others work in.
 
         Raises Busy, SignInRefused, TooManyAttempts.
         """
-        known = await run_in_threadpool(self._recall, name, password, now)
+        known = await run_in_threadpool(self._recall, store, name, password, now)
         if known:
             return known
+        store.release()
         self.attempts.refuse_early(_keys(name, client), now)
         return await self.threads.run(self.authenticate, name, password, client, now)
 
@@ -125,7 +133,7 @@ class Accounts:
         """
         keys = _keys(name, client)
         with self._turn:
-            user, stored, digest = self._found(name, password)
+            user, stored, digest = self._found(self._store, name, password)
             if user and self._is_verified(digest, now):
                 return user
             self.attempts.begin(keys, now)
@@ -135,13 +143,13 @@ class Accounts:
                 return user
         raise SignInRefused
 
-    def _recall(self, name: str, password: str, now: datetime) -> User | None:
-        user, _, digest = self._found(name, password)
+    def _recall(self, store: Transactions, name: str, password: str, now: datetime) -> User | None:
+        user, _, digest = self._found(store, name, password)
         return user if user and self._is_verified(digest, now) else None
 
-    def _found(self, name: str, password: str) -> tuple[User | None, str, bytes]:
+    def _found(self, store: Transactions, name: str, password: str) -> tuple[User | None, str, bytes]:
         """Find who may have this password, the hash to compare it with, and what it is remembered by."""
-        with self._store.read() as session:
+        with store.read() as session:
             user = accounts.user_named(session, name)
         user = None if user and (user.disabled or user.identity) else user
         stored = user.password_hash if user else self.passwords.nobody
@@ -164,12 +172,6 @@ class Accounts:
             accounts.keep_newest_sessions(session, user, MAX_SESSIONS)
             journal.record(session, principal_of(user, address).event(now, "sign in", user.name, ""))
         return token
-
-    def session_principal(self, token: str, now: datetime) -> Principal | None:
-        """Find on whose behalf the bearer of *token* acts, if the session has not ended."""
-        with self._store.read() as session:
-            user = accounts.session_user(session, hash_token(token), now)
-        return principal_of(user) if user else None
 
     def end_session(self, token: str, now: datetime, address: str = "") -> None:
         """Sign out from *address*; the token is worth nothing afterwards."""

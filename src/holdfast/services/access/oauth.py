@@ -14,9 +14,9 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
 from holdfast.services.access.accounts import Accounts, hash_token
 from holdfast.services.access.attempts import client_key
+from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.access.permissions import Permission, permissions_of
-from holdfast.services.access.principal import Principal
 from holdfast.services.access.scopes import granted
 from holdfast.services.access.tokens import MAX_NAME, new_secret, refused_user
 from holdfast.services.access.users import account_of
@@ -70,15 +70,13 @@ class TokenRequest:
     scope: str = ""
 
 
-def register_application(
-    store: Store, who: Principal, name: str, grants: Collection[str], now: datetime
-) -> tuple[Application, str]:
+def register_application(context: Context, name: str, grants: Collection[str]) -> tuple[Application, str]:
     """
     Make an application of *who*, and its secret, which is known to nobody afterwards.
 
     Grants that are not offered are left out. Raises NotPermitted, InvalidField.
     """
-    who.require(Permission.MANAGE_OWN_ACCOUNT)
+    context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     check_visible(name, "clientName", "The name")
     if not 0 < len(name) <= MAX_NAME:
         raise InvalidField("clientName", f"Give it a name of 1 to {MAX_NAME} characters.")
@@ -86,13 +84,15 @@ def register_application(
     if not offered:
         raise InvalidField("grantType", f"Ask for one or more of {', '.join(Grant)}, with spaces between them.")
     secret = secrets.token_urlsafe(32)
-    with store.write() as session:
-        owner = account_of(session, who)
-        made = Application(secrets.token_urlsafe(18), who.organization, owner, name, hash_token(secret), offered)
-        tokens.insert_application(session, made, now)
+    with context.write() as session:
+        owner = account_of(session, context)
+        made = Application(
+            secrets.token_urlsafe(18), context.user.organization, owner, name, hash_token(secret), offered
+        )
+        tokens.insert_application(session, made, context.now)
         tokens.keep_latest_applications(session, owner, MAX_APPLICATIONS)
         detail = f"{name}: {' '.join(offered)}"
-        journal.record(session, who.event(now, "register application", made.id, detail))
+        journal.record(session, context.user.event(context.now, "register application", made.id, detail))
     return made, secret
 
 

@@ -2,32 +2,27 @@
 What users do about themselves: their password, and the sessions of their browsers.
 """
 
-from datetime import datetime
-
 from holdfast.apis.errors import InvalidField
 from holdfast.services.access.accounts import Accounts
+from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.access.passwords import check_password
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.access.users import account_of
 from holdfast.services.errors import NotFound, SignInRefused
 from holdfast.store import journal
 from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import BrowserSession, User
 from holdfast.store.access.tokens import Kind
-from holdfast.store.database import Store
 
 
-def get_account(store: Store, who: Principal) -> User:
+def get_account(context: Context) -> User:
     """Find oneself. Raises NotFound: the account was deleted meanwhile."""
-    with store.read() as session:
-        return account_of(session, who)
+    with context.read() as session:
+        return account_of(session, context)
 
 
-def change_password(
-    store: Store, sign_ins: Accounts, who: Principal, current: str, new: str, address: str, now: datetime
-) -> User:
+def change_password(context: Context, sign_ins: Accounts, current: str, new: str, address: str) -> User:
     """
     Give oneself another password, and end all sessions and the tokens of applications; personal tokens stay.
 
@@ -36,36 +31,36 @@ def change_password(
         InvalidField: *current* is wrong, they have no password, or *new* cannot be chosen.
         TooManyAttempts: *current* was wrong too often.
     """
-    who.require(Permission.MANAGE_OWN_ACCOUNT)
-    if get_account(store, who).identity:
+    context.user.require(Permission.MANAGE_OWN_ACCOUNT)
+    if get_account(context).identity:
         raise InvalidField("current", "You sign in by the identity provider, and have no password here.")
     try:
-        with sign_ins.failures.watch(Way.PASSWORD_CHANGE, address, who.user):
-            sign_ins.authenticate(who.user, current, address, now)
+        with sign_ins.failures.watch(Way.PASSWORD_CHANGE, address, context.user.user):
+            sign_ins.authenticate(context.user.user, current, address, context.now)
     except SignInRefused as error:
         raise InvalidField("current", "It is not your password.") from error
     if new == current:
         raise InvalidField("new", "It is the password that you have. Choose another.")
-    password_hash = sign_ins.passwords.hash(check_password(new, who.user, "new"))
-    with store.write() as session:
-        user = account_of(session, who)
+    password_hash = sign_ins.passwords.hash(check_password(new, context.user.user, "new"))
+    with context.write() as session:
+        user = account_of(session, context)
         accounts.set_password_hash(session, user, password_hash)
         tokens.remove_tokens(session, user, (Kind.ACCESS, Kind.REFRESH))
-        journal.record(session, who.event(now, "change password", who.user, ""))
+        journal.record(session, context.user.event(context.now, "change password", context.user.user, ""))
     return user
 
 
-def list_sessions(store: Store, who: Principal, now: datetime) -> list[BrowserSession]:
+def list_sessions(context: Context) -> list[BrowserSession]:
     """List one's sessions, newest first. Raises NotPermitted."""
-    who.require(Permission.MANAGE_OWN_ACCOUNT)
-    with store.read() as session:
-        return accounts.sessions_of(session, account_of(session, who), now)
+    context.user.require(Permission.MANAGE_OWN_ACCOUNT)
+    with context.read() as session:
+        return accounts.sessions_of(session, account_of(session, context), context.now)
 
 
-def revoke_session(store: Store, who: Principal, session_id: str, now: datetime) -> None:
+def revoke_session(context: Context, session_id: str) -> None:
     """End one of one's sessions. Raises NotPermitted, NotFound."""
-    who.require(Permission.MANAGE_OWN_ACCOUNT)
-    with store.write() as session:
-        if not accounts.remove_session_of(session, account_of(session, who), session_id):
+    context.user.require(Permission.MANAGE_OWN_ACCOUNT)
+    with context.write() as session:
+        if not accounts.remove_session_of(session, account_of(session, context), session_id):
             raise NotFound("session", session_id)
-        journal.record(session, who.event(now, "revoke session", who.user, ""))
+        journal.record(session, context.user.event(context.now, "revoke session", context.user.user, ""))

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
 from holdfast.services.access.accounts import hash_token
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission, permissions_of
 from holdfast.services.access.principal import Principal
 from holdfast.services.access.scopes import check_scopes, permissions_of_scopes
@@ -20,7 +21,7 @@ from holdfast.services.errors import Conflict, NoPersonalToken, NotFound
 from holdfast.store import journal
 from holdfast.store.access import tokens
 from holdfast.store.access.tokens import Kind, Token
-from holdfast.store.database import Store
+from holdfast.store.database import Transactions
 from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly
 
 MAX_TOKENS = 100  # personal ones of one user
@@ -36,7 +37,7 @@ def new_secret(kind: Kind) -> str:
     return _PREFIXES[kind] + secrets.token_urlsafe(32)
 
 
-def token_principal(store: Store, secret: str, now: datetime) -> Principal | None:
+def token_principal(store: Transactions, secret: str, now: datetime) -> Principal | None:
     """Find on whose behalf the bearer of *secret* acts: with what its scopes and the roles of its user permit."""
     with store.read() as session:
         found = tokens.token_with_hash(session, hash_token(secret), now)
@@ -53,15 +54,13 @@ def token_principal(store: Store, secret: str, now: datetime) -> Principal | Non
     return Principal(user.organization, user.name, may & scoped, beyond_scopes=may - scoped)
 
 
-def refused_user(store: Store, secret: str) -> str:
+def refused_user(store: Transactions, secret: str) -> str:
     """Name the user of a token that opens nothing any more, because it expired or they are disabled; empty: unknown."""
     with store.read() as session:
         return tokens.owner_of_hash(session, hash_token(secret))
 
 
-def create_token(
-    store: Store, who: Principal, name: str, scopes: list[str], expires_at: datetime, now: datetime
-) -> tuple[Token, str]:
+def create_token(context: Context, name: str, scopes: list[str], expires_at: datetime) -> tuple[Token, str]:
     """
     Make a personal token, and its secret, which is known to nobody afterwards; *expires_at* is aware.
 
@@ -70,67 +69,73 @@ def create_token(
         InvalidField: The name is empty or too long, a scope is none that they can give, or it lasts over a year.
         Conflict: They have a token of this name, or too many.
     """
-    who.require(Permission.MANAGE_OWN_ACCOUNT)
+    context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     name = check_visible(" ".join(name.split()), "name", "The name")
     if not 0 < len(name) <= MAX_NAME:
         raise InvalidField("name", f"Give it a name of 1 to {MAX_NAME} characters, like the script that will use it.")
-    checked = check_scopes(scopes, who.permissions)
-    if not now < expires_at <= now + LONGEST:
+    checked = check_scopes(scopes, context.user.permissions)
+    if not context.now < expires_at <= context.now + LONGEST:
         raise InvalidField("expires", f"It must end in the future, within {LONGEST.days} days.")
     secret = new_secret(Kind.PERSONAL)
-    with store.write() as session:
-        user = account_of(session, who)
-        present = tokens.personal_tokens(session, user, now)
+    with context.write() as session:
+        user = account_of(session, context)
+        present = tokens.personal_tokens(session, user, context.now)
         if name in {token.name for token in present}:
             raise Conflict("name", f"You have a token called {name} already. Revoke it, or choose another name.")
         if len(present) >= MAX_TOKENS:
             raise Conflict("name", f"You have {MAX_TOKENS} tokens. Revoke those that nobody uses.")
         grant = str(uuid.uuid4())
-        token = Token(grant, user.organization, user.id, grant, Kind.PERSONAL, name, tuple(checked), now, expires_at)
-        tokens.insert_token(session, token, hash_token(secret), now)
+        token = Token(
+            grant, user.organization, user.id, grant, Kind.PERSONAL, name, tuple(checked), context.now, expires_at
+        )
+        tokens.insert_token(session, token, hash_token(secret), context.now)
         detail = f"{' '.join(checked)} until {expires_at:%Y-%m-%d %H:%M} UTC"
-        journal.record(session, who.event(now, "create token", name, detail))
+        journal.record(session, context.user.event(context.now, "create token", name, detail))
     return token, secret
 
 
-def list_tokens(store: Store, who: Principal, now: datetime) -> list[Token]:
+def list_tokens(context: Context) -> list[Token]:
     """List one's personal tokens, newest first. Raises NotPermitted."""
-    who.require(Permission.MANAGE_OWN_ACCOUNT)
-    with store.read() as session:
-        return tokens.personal_tokens(session, account_of(session, who), now)
+    context.user.require(Permission.MANAGE_OWN_ACCOUNT)
+    with context.read() as session:
+        return tokens.personal_tokens(session, account_of(session, context), context.now)
 
 
-def revoke_token(store: Store, who: Principal, token_id: str, now: datetime) -> None:
+def revoke_token(context: Context, token_id: str) -> None:
     """End one's personal token. Raises NotPermitted, NotFound."""
-    who.require(Permission.MANAGE_OWN_ACCOUNT)
-    with store.write() as session:
-        found = [each for each in tokens.personal_tokens(session, account_of(session, who), now) if each.id == token_id]
+    context.user.require(Permission.MANAGE_OWN_ACCOUNT)
+    with context.write() as session:
+        found = [
+            each
+            for each in tokens.personal_tokens(session, account_of(session, context), context.now)
+            if each.id == token_id
+        ]
         if not found:
             raise NotFound("token", token_id)
         tokens.remove_grant(session, found[0])
-        journal.record(session, who.event(now, "revoke token", found[0].name, ""))
+        journal.record(session, context.user.event(context.now, "revoke token", found[0].name, ""))
 
 
-def borne_token(store: Store, who: Principal, secret: str, now: datetime) -> Token:
+def borne_token(context: Context, secret: str) -> Token:
     """Find the personal token that *who* is here by; it needs no permission. Raises NoPersonalToken."""
-    with store.read() as session:
-        return _borne(session, who, secret, now)
+    with context.read() as session:
+        return _borne(session, context, secret)
 
 
-def end_borne_token(store: Store, who: Principal, secret: str, now: datetime) -> None:
+def end_borne_token(context: Context, secret: str) -> None:
     """
     End the personal token that *who* is here by, and no other. Raises NoPersonalToken.
 
     It needs no permission, so that who signs out can always do so: it only takes away.
     """
-    with store.write() as session:
-        token = _borne(session, who, secret, now)
+    with context.write() as session:
+        token = _borne(session, context, secret)
         tokens.remove_grant(session, token)
-        journal.record(session, who.event(now, "revoke token", token.name, "by itself"))
+        journal.record(session, context.user.event(context.now, "revoke token", token.name, "by itself"))
 
 
-def _borne(session: Session, who: Principal, secret: str, now: datetime) -> Token:
-    found = tokens.token_with_hash(session, hash_token(secret), now)
-    if found is None or found[0].kind is not Kind.PERSONAL or found[0].organization != who.organization:
+def _borne(session: Session, context: Context, secret: str) -> Token:
+    found = tokens.token_with_hash(session, hash_token(secret), context.now)
+    if found is None or found[0].kind is not Kind.PERSONAL or found[0].organization != context.user.organization:
         raise NoPersonalToken
     return found[0]

@@ -5,7 +5,6 @@ The APIs of an organization: create, find, change, delete.
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -16,8 +15,8 @@ from holdfast.apis.catalog.description import Described
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.catalog.members import check_members, merge_members
 from holdfast.apis.check import Check
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.catalog.caller_requirements import obeyed
 from holdfast.services.catalog.contexts import refuse_conflict
 from holdfast.services.catalog.endpoints import (
@@ -34,7 +33,6 @@ from holdfast.services.versions import Expected, check_expected, tag_of_api
 from holdfast.store import journal
 from holdfast.store.catalog import api_documents, apis
 from holdfast.store.catalog.apis import ApiFilter
-from holdfast.store.database import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,130 +57,121 @@ class Changed:
     left: LeftBehind
 
 
-def create_api(
-    store: Store, who: Principal, draft: ApiDraft, now: datetime, *, may_require_certificate: bool = False
-) -> Api:
+def create_api(context: Context, draft: ApiDraft) -> Api:
     """Create an API in the state Created. Raises as `create_described`."""
-    return create_described(store, who, draft, now, may_require_certificate=may_require_certificate).api
+    return create_described(context, draft).api
 
 
-def create_described(
-    store: Store, who: Principal, draft: ApiDraft, now: datetime, *, may_require_certificate: bool = False
-) -> Described:
+def create_described(context: Context, draft: ApiDraft) -> Described:
     """
     Create an API in the state Created, and give it with all members of its description.
-
-    *may_require_certificate* says whether gateways ask callers for certificates.
 
     Raises:
         InvalidFields: Some values cannot be used.
         Conflict: Its context or name is taken.
         MutualTlsMissing: It requires certificates of its callers, and no gateway asks for them.
     """
-    who.require(Permission.CHANGE_APIS)
-    described = check_draft(draft, who, now)
-    with store.write() as session:
-        return add_api(session, who, described, now, may_require_certificate=may_require_certificate)
+    context.user.require(Permission.CHANGE_APIS)
+    described = check_draft(context, draft)
+    with context.write() as session:
+        return add_api(session, context, described)
 
 
 def add_api(
     session: Session,
-    who: Principal,
+    context: Context,
     checked: Described,
-    now: datetime,
     action: str = "create API",
-    *,
-    may_require_certificate: bool = False,
+    original: Described | None = None,
 ) -> Described:
-    """Add an API that was checked, in the caller's transaction; give it as it is. Raises Conflict, MutualTlsMissing."""
+    """
+    Add an API that was checked, a copy of *original* or a new one, in the caller's transaction; give it as it is.
+
+    Raises Conflict, MutualTlsMissing.
+    """
     refuse_conflict(session, checked.api)
-    described = obeyed(session, None, checked, may_require=may_require_certificate)
+    described = obeyed(session, context, original, checked)
     api = described.api
     apis.insert(session, api)
     if described.members:
         api_documents.save_members(session, api, described.members)
-    record(session, who, action, api, f"endpoints {written_urls(api)}", now)
+    record(session, context, action, api, f"endpoints {written_urls(api)}")
     return described
 
 
-def get_described(store: Store, who: Principal, api_id: str) -> Described:
+def get_described(context: Context, api_id: str) -> Described:
     """Find an API with all members of its description. Raises NotFound."""
-    who.require(Permission.VIEW_APIS)
-    with store.read() as session:
-        return find_described(session, who, api_id)
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        return find_described(session, context, api_id)
 
 
-def find_described(session: Session, who: Principal, api_id: str) -> Described:
+def find_described(session: Session, context: Context, api_id: str) -> Described:
     """Find an API with all members of its description, in the caller's transaction. Raises NotFound."""
-    api = find_api(session, who, api_id)
-    return Described(api, api_documents.members_of(session, who.organization, [api_id]).get(api_id, {}))
+    api = find_api(session, context, api_id)
+    return Described(api, api_documents.members_of(session, context.user.organization, [api_id]).get(api_id, {}))
 
 
-def describe(store: Store, who: Principal, found: Collection[Api]) -> list[Described]:
+def describe(context: Context, found: Collection[Api]) -> list[Described]:
     """Add the members of their descriptions to APIs that were found."""
-    who.require(Permission.VIEW_APIS)
-    with store.read() as session:
-        members = api_documents.members_of(session, who.organization, [api.id for api in found])
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        members = api_documents.members_of(session, context.user.organization, [api.id for api in found])
     return [Described(api, members.get(api.id, {})) for api in found]
 
 
-def types_of(store: Store, who: Principal, found: Collection[Api]) -> dict[str, str]:
+def types_of(context: Context, found: Collection[Api]) -> dict[str, str]:
     """Say of what type APIs are, by id; those that never said are left out."""
-    who.require(Permission.VIEW_APIS)
-    with store.read() as session:
-        return api_documents.types_of(session, who.organization, [api.id for api in found])
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        return api_documents.types_of(session, context.user.organization, [api.id for api in found])
 
 
-def get_api(store: Store, who: Principal, api_id: str) -> Api:
+def get_api(context: Context, api_id: str) -> Api:
     """Find an API. Raises NotFound."""
-    who.require(Permission.VIEW_APIS)
-    with store.read() as session:
-        return find_api(session, who, api_id)
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        return find_api(session, context, api_id)
 
 
-def find_api(session: Session, who: Principal, api_id: str) -> Api:
+def find_api(session: Session, context: Context, api_id: str) -> Api:
     """Find an API, in the caller's transaction. Raises NotFound."""
-    api = apis.get(session, who.organization, api_id)
+    api = apis.get(session, context.user.organization, api_id)
     if api is None:
         raise NotFound("API", api_id)
     return api
 
 
 def list_apis(
-    store: Store, who: Principal, wanted: ApiFilter | None = None, offset: int = 0, limit: int | None = None
+    context: Context, wanted: ApiFilter | None = None, offset: int = 0, limit: int | None = None
 ) -> tuple[list[Api], int]:
     """List APIs by name, with the number of all that fit."""
-    who.require(Permission.VIEW_APIS)
-    with store.read() as session:
-        return apis.find(session, who.organization, wanted or ApiFilter(), offset, limit)
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        return apis.find(session, context.user.organization, wanted or ApiFilter(), offset, limit)
 
 
 def change_endpoints(
-    store: Store,
-    who: Principal,
+    context: Context,
     api_id: str,
     production: str | None,
     sandbox: str | None,
-    now: datetime,
     connections: Connections = NO_CONNECTIONS,
 ) -> Changed:
     """Give an API other endpoints; None takes one away. Raises InvalidFields, NotFound."""
-    who.require(Permission.CHANGE_APIS)
-    return change_api(store, who, api_id, now, endpoints=(production, sandbox), connections=connections)
+    context.user.require(Permission.CHANGE_APIS)
+    return change_api(context, api_id, endpoints=(production, sandbox), connections=connections)
 
 
 def change_api(
-    store: Store,
-    who: Principal,
+    context: Context,
     api_id: str,
-    now: datetime,
     *,
     description: str | None = None,
     endpoints: tuple[str | None, str | None] | None = None,
     connections: Connections = NO_CONNECTIONS,
     members: Mapping[str, Any] | None = None,
     expected: Expected = None,
-    may_require_certificate: bool = False,
     delete_unused: bool = False,
 ) -> Changed:
     """
@@ -201,14 +190,14 @@ def change_api(
         ContentChanged: It is not as *expected*.
         MutualTlsMissing: It would require certificates of its callers, and no gateway asks for them.
     """
-    who.require(Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
+    context.user.require(Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     check = Check()
     checked = read_endpoints(check, *endpoints) if endpoints else None
     text = check(rules.check_description, description) if description is not None else None
     kept = check(check_members, members or {}) or {}
     check.finish()
-    with store.write() as session:
-        before = find_described(session, who, api_id)
+    with context.write() as session:
+        before = find_described(session, context, api_id)
         check_expected(expected, tag_of_api(before))
         api = replace(
             before.api,
@@ -217,27 +206,24 @@ def change_api(
                 checked[0] if checked else before.api.production, before.api, connections, "production"
             ),
             sandbox=connected(checked[1] if checked else before.api.sandbox, before.api, connections, "sandbox"),
-            updated_at=now,
+            updated_at=context.now,
         )
         if (api.production, api.sandbox) != (before.api.production, before.api.sandbox):
-            who.require(Permission.CHANGE_APIS)
+            context.user.require(Permission.CHANGE_APIS)
         # Checked again: what was small twice need not be small together.
         after = Described(api, check_members(merge_members(before.members, kept)))
-        saved = save_described(session, who, before, after, now, may_require_certificate=may_require_certificate)
+        saved = save_described(session, context, before, after)
         if saved.api.requires_certificate != before.api.requires_certificate:
-            who.require(Permission.CHANGE_APIS)
+            context.user.require(Permission.CHANGE_APIS)
         gone = origins_of(before.api) - origins_of(saved.api)
-        return Changed(saved, settle(session, who, gone, now, delete=delete_unused))
+        return Changed(saved, settle(session, context, gone, delete=delete_unused))
 
 
 def save_described(
     session: Session,
-    who: Principal,
+    context: Context,
     before: Described,
     checked: Described,
-    now: datetime,
-    *,
-    may_require_certificate: bool = False,
 ) -> Described:
     """
     Write an API that was changed and checked, in the caller's transaction, and give it as it is.
@@ -246,23 +232,23 @@ def save_described(
         InvalidField: Certificates of its callers would protect nothing any longer.
         MutualTlsMissing: It would require them, and no gateway asks for them.
     """
-    after = obeyed(session, before, checked, may_require=may_require_certificate)
+    after = obeyed(session, context, before, checked)
     apis.update(session, after.api)
-    forget_http1(session, before.api, after.api, now)
+    forget_http1(session, before.api, after.api, context.now)
     if after.members != before.members:
         api_documents.save_members(session, after.api, after.members)
     detail = f"endpoints {written_urls(before.api)} -> {written_urls(after.api)}"
     if after.api.requires_certificate != before.api.requires_certificate:
         detail += ", callers need a certificate" if after.api.requires_certificate else ", everybody may call"
-    record(session, who, "change API", after.api, detail, now)
+    record(session, context, "change API", after.api, detail)
     return after
 
 
-def check_draft(draft: ApiDraft, who: Principal, now: datetime) -> Described:
+def check_draft(context: Context, draft: ApiDraft) -> Described:
     """Make a new API of *draft*. Raises InvalidFields."""
     check = Check()
     name = check(rules.check_name, draft.name)
-    context = check(rules.check_context, draft.context)
+    path = check(rules.check_context, draft.context)
     version = check(rules.check_version, draft.version)
     description = check(rules.check_description, draft.description)
     production, sandbox = read_endpoints(check, draft.production, draft.sandbox)
@@ -270,17 +256,17 @@ def check_draft(draft: ApiDraft, who: Principal, now: datetime) -> Described:
     check.finish()
     api = Api(
         id=str(uuid.uuid4()),
-        organization=who.organization,
+        organization=context.user.organization,
         name=name or "",
-        context=context or "",
+        context=path or "",
         version=version or "",
         description=description or "",
-        provider=who.user,
+        provider=context.user.user,
         state=State.CREATED,
         production=connected(production, None, draft.connections, "production"),
         sandbox=connected(sandbox, None, draft.connections, "sandbox"),
-        created_at=now,
-        updated_at=now,
+        created_at=context.now,
+        updated_at=context.now,
     )
     return Described(api, merge_members({}, members))
 
@@ -290,7 +276,7 @@ def audit_subject(api: Api) -> str:
     return f"{api.name} {api.version} ({api.id})"
 
 
-def record(session: Session, who: Principal, action: str, api: Api, detail: str, now: datetime) -> None:
+def record(session: Session, context: Context, action: str, api: Api, detail: str) -> None:
     """Write down what was done to *api*, and wake the distributor, in the caller's transaction."""
-    journal.record(session, who.event(now, action, audit_subject(api), detail))
-    journal.announce(session, who.organization, "api", api.id, now)
+    journal.record(session, context.user.event(context.now, action, audit_subject(api), detail))
+    journal.announce(session, context.user.organization, "api", api.id, context.now)

@@ -9,15 +9,16 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.description import Described
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import MUTUAL_TLS, requires_certificate
+from holdfast.services.access.context import Context
 from holdfast.services.errors import MutualTlsMissing
 from holdfast.store.identities import caller_certificates
 
 
-def obeyed(session: Session, before: Described | None, after: Described, *, may_require: bool) -> Described:
+def obeyed(session: Session, context: Context, before: Described | None, after: Described) -> Described:
     """
     Give *after* as it will be obeyed: whether it requires a certificate of its callers, its members say.
 
-    *may_require* says whether an API that did not require one before may do so: gateways must ask for it.
+    An API that did not require one *before* may do so only where gateways ask for it.
 
     Raises:
         MutualTlsMissing: It would require a certificate, and no gateway asks for any.
@@ -25,7 +26,7 @@ def obeyed(session: Session, before: Described | None, after: Described, *, may_
     """
     required = before is not None and before.api.requires_certificate
     requires = requires_certificate(after.members)
-    if requires and not required and not may_require:
+    if requires and not required and not context.asks_callers:
         raise MutualTlsMissing
     if required and not requires and before:
         _, count = caller_certificates.find(session, before.api.organization, before.api.id, limit=0)

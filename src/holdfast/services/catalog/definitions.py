@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from holdfast.apis.catalog.description import Described
@@ -22,14 +21,13 @@ from holdfast.apis.definitions.openapi import (
 )
 from holdfast.apis.definitions.servers import MAX_UNUSED, Servers, Unused, list_unused
 from holdfast.apis.errors import InvalidField
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.catalog.contexts import with_free_context
 from holdfast.services.versions import Expected, check_expected, tag_of_text
 from holdfast.store.catalog import api_documents
-from holdfast.store.database import Store
 
 _VERBS_OF_ALL = ("GET", "POST", "PUT", "DELETE", "PATCH")
 _NOTHING: tuple[Unused, ...] = ()
@@ -53,17 +51,17 @@ class Imported:
     unused: tuple[Unused, ...]
 
 
-def get_definition(store: Store, who: Principal, api_id: str, servers: list[str]) -> str:
+def get_definition(context: Context, api_id: str, servers: list[str]) -> str:
     """
     Give the definition of an API, as JSON: what was put, or one made of its operations, found at *servers*.
 
     Raises:
         NotFound: There is no such API.
     """
-    who.require(Permission.VIEW_APIS)
-    with store.read() as session:
-        described = apis.find_described(session, who, api_id)
-        stored = api_documents.definition_of(session, who.organization, api_id)
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        described = apis.find_described(session, context, api_id)
+        stored = api_documents.definition_of(session, context.user.organization, api_id)
     return stored or write_json(default_definition(described, servers))
 
 
@@ -75,9 +73,7 @@ def default_definition(described: Described, servers: list[str]) -> dict[str, An
     return make_definition(api.name, api.version, api.description, operations, addresses)
 
 
-def put_definition(
-    store: Store, who: Principal, api_id: str, data: bytes, servers: list[str], now: datetime, expected: Expected = None
-) -> Kept:
+def put_definition(context: Context, api_id: str, data: bytes, servers: list[str], expected: Expected = None) -> Kept:
     """
     Keep a definition for an API, and take the operations of its description from there; its endpoints stay.
 
@@ -88,17 +84,17 @@ def put_definition(
         NotFound: There is no such API.
         ContentChanged: The definition is not as *expected*.
     """
-    who.require(Permission.CHANGE_APIS)
+    context.user.require(Permission.CHANGE_APIS)
     definition = read_definition(data)  # before the lock: some are work
     text = write_json({name: value for name, value in definition.content.items() if name != UNUSED})
-    with store.write() as session:
-        before = apis.find_described(session, who, api_id)
-        stored = api_documents.definition_of(session, who.organization, api_id)
+    with context.write() as session:
+        before = apis.find_described(session, context, api_id)
+        stored = api_documents.definition_of(session, context.user.organization, api_id)
         present = stored or write_json(default_definition(before, servers))
         check_expected(expected, tag_of_text(present))
         members = {**before.members, "operations": operations_of(definition, before)}
-        after = Described(replace(before.api, updated_at=now), check_members(members))
-        apis.save_described(session, who, before, after, now)
+        after = Described(replace(before.api, updated_at=context.now), check_members(members))
+        apis.save_described(session, context, before, after)
         api_documents.save_definition(session, after.api, text)
     own = [endpoint.url for environment in ENVIRONMENTS if (endpoint := after.api.endpoint(environment))]
     addresses = [f"{server}{after.api.path}" for server in servers]
@@ -111,13 +107,9 @@ def unused_of(definition: Definition) -> tuple[Unused, ...]:
 
 
 def import_definition(
-    store: Store,
-    who: Principal,
+    context: Context,
     definition: Definition,
     draft: ApiDraft,
-    now: datetime,
-    *,
-    may_require_certificate: bool = False,
 ) -> Imported:
     """
     Create an API of a definition; what *draft* leaves empty is taken from there, and made so that it can be used.
@@ -127,7 +119,7 @@ def import_definition(
         Conflict: Its context or name is taken.
         MutualTlsMissing: It requires certificates of its callers, and no gateway asks for them.
     """
-    who.require(Permission.CHANGE_APIS)
+    context.user.require(Permission.CHANGE_APIS)
     name = draft.name or " ".join(_NO_NAME.sub(" ", definition.name).split())[:60]
     if draft.production or draft.sandbox:
         production, sandbox, unused = draft.production, draft.sandbox, _NOTHING
@@ -143,14 +135,12 @@ def import_definition(
         description=draft.description or suggest_description(definition.description),
         members={"operations": operations_of(definition)} | dict(draft.members),
     )
-    described = apis.check_draft(filled, who, now)
+    described = apis.check_draft(context, filled)
     text = write_json(definition.content)
-    with store.write() as session:
+    with context.write() as session:
         if not draft.context:
             described = replace(described, api=with_free_context(session, described.api))
-        made = apis.add_api(
-            session, who, described, now, "import definition", may_require_certificate=may_require_certificate
-        )
+        made = apis.add_api(session, context, described, "import definition")
         api_documents.save_definition(session, made.api, text)
     return Imported(made, unused)
 

@@ -2,23 +2,18 @@
 The end of an API, and what it leaves behind.
 """
 
-from datetime import datetime
-
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.catalog.apis import find_described, record
 from holdfast.services.catalog.endpoints import written_urls
 from holdfast.services.trust.unused_trust import LeftBehind, origins_of, settle
 from holdfast.services.versions import Expected, check_expected, tag_of_api
 from holdfast.store.catalog import apis
-from holdfast.store.database import Store
 
 
 def delete_api(
-    store: Store,
-    who: Principal,
+    context: Context,
     api_id: str,
-    now: datetime,
     expected: Expected = None,
     *,
     delete_unused: bool = False,
@@ -28,10 +23,10 @@ def delete_api(
 
     That stays in force, for it belongs to the endpoint, unless *delete_unused*. Raises NotFound, ContentChanged.
     """
-    who.require(Permission.DELETE_APIS)
-    with store.write() as session:
-        found = find_described(session, who, api_id)
+    context.user.require(Permission.DELETE_APIS)
+    with context.write() as session:
+        found = find_described(session, context, api_id)
         check_expected(expected, tag_of_api(found))
         apis.remove(session, found.api)
-        record(session, who, "delete API", found.api, f"endpoints {written_urls(found.api)}", now)
-        return settle(session, who, origins_of(found.api), now, delete=delete_unused)
+        record(session, context, "delete API", found.api, f"endpoints {written_urls(found.api)}")
+        return settle(session, context, origins_of(found.api), delete=delete_unused)

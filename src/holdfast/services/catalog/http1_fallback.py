@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protocol
 from holdfast.apis.catalog.endpoint import Endpoint, Environment, parse_endpoint
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.store import journal
 from holdfast.store.catalog import apis, http1_origins
 from holdfast.store.database import Store
@@ -35,10 +35,10 @@ def _falls_back(endpoint: Endpoint, origins: Mapping[str, datetime]) -> bool:
     return endpoint.connection.protocol is Protocol.AUTO and str(endpoint.origin) in origins
 
 
-def fallback_since(store: Store, api: Api) -> dict[Environment, datetime]:
+def fallback_since(context: Context, api: Api) -> dict[Environment, datetime]:
     """Since when gateways speak HTTP/1.1 with endpoints of *api* because the backend rejected HTTP/2."""
-    with store.read() as session:
-        origins = http1_origins.all_of(session, api.organization)
+    with context.read() as session:
+        origins = http1_origins.all_of(session, context.user.organization)
     found: dict[Environment, Endpoint | None] = {"production": api.production, "sandbox": api.sandbox}
     return {
         environment: origins[str(endpoint.origin)]
@@ -67,9 +67,7 @@ def forget_http1(session: Session, before: Api, after: Api, now: datetime) -> No
         journal.announce(session, after.organization, "origin", origin, now)
 
 
-def connection_to(
-    store: Store, who: Principal, url: str, typed: ConnectionSettings | None = None
-) -> ConnectionSettings:
+def connection_to(context: Context, url: str, typed: ConnectionSettings | None = None) -> ConnectionSettings:
     """
     Find the settings that traffic uses for *url*: *typed*, or those of an API with this endpoint, or the defaults.
 
@@ -78,9 +76,9 @@ def connection_to(
     """
     endpoint = parse_endpoint(url)
     origin = str(endpoint.origin)
-    with store.read() as session:
-        origins = http1_origins.all_of(session, who.organization)
-        users = apis.using_origins(session, who.organization, {origin}) if typed is None else []
+    with context.read() as session:
+        origins = http1_origins.all_of(session, context.user.organization)
+        users = apis.using_origins(session, context.user.organization, {origin}) if typed is None else []
     saved = (each for api in users for each in (api.production, api.sandbox) if each and each.url == endpoint.url)
     connection = typed or next(saved, endpoint).connection
     older = _older(replace(endpoint, connection=connection), origins)

@@ -10,13 +10,12 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.description import Described
 from holdfast.apis.catalog.lifecycle import State, transit
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.catalog.apis import audit_subject, find_api, find_described, record
 from holdfast.services.versions import Expected, check_expected, tag_of_api
 from holdfast.store import journal
 from holdfast.store.catalog import apis
-from holdfast.store.database import Store
 
 LIFECYCLE = "change lifecycle"  # what audit events call it
 
@@ -31,20 +30,20 @@ class Step:
     at: datetime
 
 
-def state_of(store: Store, who: Principal, api_id: str) -> State:
+def state_of(context: Context, api_id: str) -> State:
     """Say in which state an API is. Raises NotFound."""
-    who.require(Permission.VIEW_APIS, Permission.PUBLISH_APIS, Permission.CHANGE_APIS)
-    with store.read() as session:
-        return find_api(session, who, api_id).state
+    context.user.require(Permission.VIEW_APIS, Permission.PUBLISH_APIS, Permission.CHANGE_APIS)
+    with context.read() as session:
+        return find_api(session, context, api_id).state
 
 
-def history(store: Store, who: Principal, api_id: str) -> list[Step]:
+def history(context: Context, api_id: str) -> list[Step]:
     """Tell the states of an API since it was created, oldest first, from the audit events. Raises NotFound."""
-    who.require(Permission.VIEW_APIS, Permission.PUBLISH_APIS)
-    with store.read() as session:
-        api = find_api(session, who, api_id)
+    context.user.require(Permission.VIEW_APIS, Permission.PUBLISH_APIS)
+    with context.read() as session:
+        api = find_api(session, context, api_id)
         subject = audit_subject(api)
-        events = journal.audit_events_of(session, who.organization, subject, LIFECYCLE)
+        events = journal.audit_events_of(session, context.user.organization, subject, LIFECYCLE)
     steps = [Step(None, State.CREATED, api.provider, api.created_at)]
     for event in events:
         before, _, after = event.detail.partition(" -> ")
@@ -52,17 +51,15 @@ def history(store: Store, who: Principal, api_id: str) -> list[Step]:
     return steps
 
 
-def change_lifecycle(store: Store, who: Principal, api_id: str, action: str, now: datetime) -> Api:
+def change_lifecycle(context: Context, api_id: str, action: str) -> Api:
     """Move an API through its lifecycle. Raises as `move_described`."""
-    return move_described(store, who, api_id, action, now).api
+    return move_described(context, api_id, action).api
 
 
 def move_described(
-    store: Store,
-    who: Principal,
+    context: Context,
     api_id: str,
     action: str,
-    now: datetime,
     *,
     deprecate_others: bool = False,
     expected: Expected = None,
@@ -75,21 +72,21 @@ def move_described(
         NotFound: There is no such API.
         ContentChanged: It is not as *expected*.
     """
-    who.require(Permission.PUBLISH_APIS)
-    with store.write() as session:
-        before = find_described(session, who, api_id)
+    context.user.require(Permission.PUBLISH_APIS)
+    with context.write() as session:
+        before = find_described(session, context, api_id)
         check_expected(expected, tag_of_api(before))
-        after = move(session, who, before.api, action, now)
+        after = move(session, context, before.api, action)
         if deprecate_others and after.state is State.PUBLISHED:
-            for other in apis.sharing_name_or_context(session, who.organization, after.name, after.context):
+            for other in apis.sharing_name_or_context(session, context.user.organization, after.name, after.context):
                 if other.id != after.id and other.name == after.name and other.state is State.PUBLISHED:
-                    move(session, who, other, "Deprecate", now)
+                    move(session, context, other, "Deprecate")
     return replace(before, api=after)
 
 
-def move(session: Session, who: Principal, before: Api, action: str, now: datetime) -> Api:
+def move(session: Session, context: Context, before: Api, action: str) -> Api:
     """Take *action* of the lifecycle, in the caller's transaction. Raises TransitionRefused."""
-    after = replace(before, state=transit(before.state, action), updated_at=now)
+    after = replace(before, state=transit(before.state, action), updated_at=context.now)
     apis.update(session, after)
-    record(session, who, LIFECYCLE, after, f"{before.state} -> {after.state}", now)
+    record(session, context, LIFECYCLE, after, f"{before.state} -> {after.state}")
     return after

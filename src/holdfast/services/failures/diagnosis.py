@@ -5,13 +5,12 @@ Which backends of an organization fail and why, and why one request did: what ga
 from dataclasses import dataclass
 
 from holdfast.apis.catalog.endpoint import Environment
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.errors import NotFound
 from holdfast.services.failures.failures import FailedCall, Failure, Failures
 from holdfast.store.catalog import apis
 from holdfast.store.catalog.apis import ApiNames
-from holdfast.store.database import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +32,13 @@ class DiagnosedRequest:
 
 
 def list_failures(
-    store: Store, failures: Failures, who: Principal, offset: int = 0, limit: int | None = None
+    context: Context, failures: Failures, offset: int = 0, limit: int | None = None
 ) -> tuple[list[FailingBackend], int]:
     """List what fails at an endpoint that there still is, that which began last first, with the number of all."""
-    who.require(Permission.VIEW_APIS)
-    seen = failures.of_organization(who.organization)
-    with store.read() as session:
-        named = apis.names(session, who.organization, {failure.latest.api_id for failure in seen})
+    context.user.require(Permission.VIEW_APIS)
+    seen = failures.of_organization(context.user.organization)
+    with context.read() as session:
+        named = apis.names(session, context.user.organization, {failure.latest.api_id for failure in seen})
     found = [
         FailingBackend(api, endpoint, failure)
         for failure in seen
@@ -48,14 +47,14 @@ def list_failures(
     return found[offset:][:limit], len(found)
 
 
-def find_request(store: Store, failures: Failures, who: Principal, request_id: str) -> DiagnosedRequest:
+def find_request(context: Context, failures: Failures, request_id: str) -> DiagnosedRequest:
     """Find one of the last failed requests. Raises NotFound."""
-    who.require(Permission.VIEW_APIS)
-    call = failures.request(who.organization, request_id)
+    context.user.require(Permission.VIEW_APIS)
+    call = failures.request(context.user.organization, request_id)
     if call is None:
         raise NotFound("failed request", request_id)
-    with store.read() as session:
-        api = apis.names(session, who.organization, {call.api_id}).get(call.api_id)
+    with context.read() as session:
+        api = apis.names(session, context.user.organization, {call.api_id}).get(call.api_id)
     return DiagnosedRequest(call, api, _endpoint(api, call.environment) if api else "")
 
 

@@ -13,6 +13,7 @@ from holdfast.apis.catalog.connection_settings import Protocol
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.errors import InvalidField
 from holdfast.gateway.failures.causes import Cause
+from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog.http1_fallback import connection_to
 from holdfast.services.errors import Conflict, TooManyTests
@@ -108,16 +109,17 @@ class FailureProbes:
     async def _examine(
         self, organization: str, api_id: str, environment: Environment, told: Cause
     ) -> BackendProbe | None:
-        who = Principal(organization, "holdfast")
+        user = Principal(organization, "holdfast")
+        context = Context(self._store, user, self._now())
         url = await asyncio.to_thread(self._endpoint, organization, api_id, environment)
         if url is None:
             return None
-        terms = await asyncio.to_thread(terms_to_test, self._store, self._sealing, who, url, self._now())
-        probed = await self._probes.probe(who, url, terms)
+        terms = await asyncio.to_thread(terms_to_test, context, self._sealing, url)
+        probed = await self._probes.probe(user, url, terms)
         if probed.verdict.accepted and told in _MAY_REJECT_HTTP2:
-            connection = await asyncio.to_thread(connection_to, self._store, who, url)
+            connection = await asyncio.to_thread(connection_to, context, url)
             if connection.protocol is Protocol.AUTO:
-                await self._probes.check(who, url, terms, connection)
+                await self._probes.check(user, url, terms, connection)
         return record_probe(probed, self._now())
 
     def _endpoint(self, organization: str, api_id: str, environment: Environment) -> str | None:

@@ -20,8 +20,8 @@ from holdfast.apis.identities.caller_certificate import (
 )
 from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.certificates.certificate import Certificate
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.catalog.apis import audit_subject, find_described, save_described
 from holdfast.services.errors import Conflict, MutualTlsMissing, NotFound, TooManyCallers
 from holdfast.services.trust.admission import refuse_expired
@@ -37,33 +37,29 @@ _TICK = timedelta(microseconds=1)  # a certificate is valid at its last moment, 
 
 
 def list_certificates(
-    store: Store, who: Principal, api_id: str, alias: str = "", offset: int = 0, limit: int | None = None
+    context: Context, api_id: str, alias: str = "", offset: int = 0, limit: int | None = None
 ) -> tuple[list[CallerCertificate], int]:
     """List the certificates that callers of an API may present, with the number of all that fit. Raises NotFound."""
-    who.require(Permission.VIEW_CALLER_CERTIFICATES)
-    with store.read() as session:
-        _api(session, who, api_id)
-        return caller_certificates.find(session, who.organization, api_id, alias, offset, limit)
+    context.user.require(Permission.VIEW_CALLER_CERTIFICATES)
+    with context.read() as session:
+        _api(session, context, api_id)
+        return caller_certificates.find(session, context.user.organization, api_id, alias, offset, limit)
 
 
-def get_certificate(store: Store, who: Principal, api_id: str, alias: str) -> CallerCertificate:
+def get_certificate(context: Context, api_id: str, alias: str) -> CallerCertificate:
     """Find a certificate that callers of an API may present. Raises NotFound."""
-    who.require(Permission.VIEW_CALLER_CERTIFICATES)
-    with store.read() as session:
-        _api(session, who, api_id)
-        return _found(session, who, api_id, alias)
+    context.user.require(Permission.VIEW_CALLER_CERTIFICATES)
+    with context.read() as session:
+        _api(session, context, api_id)
+        return _found(session, context, api_id, alias)
 
 
 def accept_certificate(
-    store: Store,
-    who: Principal,
+    context: Context,
     api_id: str,
     alias: str,
     tier: str,
     data: bytes,
-    now: datetime,
-    *,
-    may_require_certificate: bool,
 ) -> CallerCertificate:
     """
     Let callers of an API present the certificate in *data*; from now on, nobody calls it without one.
@@ -76,42 +72,42 @@ def accept_certificate(
         Conflict: The API has this alias, or this certificate, already.
         TooManyCallers: The API has as many as it can have.
     """
-    who.require(Permission.ADD_CALLER_CERTIFICATES)
-    with store.read() as session:
-        _api(session, who, api_id)
-    if not may_require_certificate:
+    context.user.require(Permission.ADD_CALLER_CERTIFICATES)
+    with context.read() as session:
+        _api(session, context, api_id)
+    if not context.asks_callers:
         raise MutualTlsMissing
     alias, tier = check_alias(alias), check_tier(tier)
-    certificate = read_caller(who, data, now)
-    with store.write() as session:
-        entry = add_certificate(session, who, _api(session, who, api_id), alias, tier, certificate, now)
-        _require(session, who, api_id, now)
+    certificate = read_caller(context, data)
+    with context.write() as session:
+        entry = add_certificate(session, context, _api(session, context, api_id), alias, tier, certificate)
+        _require(session, context, api_id)
     return entry
 
 
 def add_certificate(
-    session: Session, who: Principal, api: Api, alias: str, tier: str, certificate: Certificate, now: datetime
+    session: Session, context: Context, api: Api, alias: str, tier: str, certificate: Certificate
 ) -> CallerCertificate:
     """Accept what was read and checked, in the caller's transaction. Raises Conflict, TooManyCallers."""
-    if caller_certificates.get(session, who.organization, api.id, alias):
+    if caller_certificates.get(session, context.user.organization, api.id, alias):
         raise Conflict("alias", f"The alias {alias} exists already. Choose another, or replace its certificate.")
-    if caller_certificates.find(session, who.organization, api.id, limit=0)[1] >= MAX_CALLERS:
+    if caller_certificates.find(session, context.user.organization, api.id, limit=0)[1] >= MAX_CALLERS:
         raise TooManyCallers(MAX_CALLERS)
-    entry = CallerCertificate(str(uuid.uuid4()), who.organization, api.id, alias, tier, certificate, now, now)
+    entry = CallerCertificate(
+        str(uuid.uuid4()), context.user.organization, api.id, alias, tier, certificate, context.now, context.now
+    )
     _refuse_second(session, entry)
     caller_certificates.insert(session, entry)
-    _written(session, who, "accept client certificate", api, _told(entry), now)
+    _written(session, context, "accept client certificate", api, _told(entry))
     return entry
 
 
 def replace_certificate(
-    store: Store,
-    who: Principal,
+    context: Context,
     api_id: str,
     alias: str,
     data: bytes | None,
     tier: str | None,
-    now: datetime,
     expected: Expected = None,
 ) -> CallerCertificate:
     """
@@ -124,51 +120,49 @@ def replace_certificate(
         Conflict: The API has this certificate under another alias.
         ContentChanged: What is under *alias* is not as *expected*.
     """
-    who.require(Permission.CHANGE_CALLER_CERTIFICATES)
-    with store.read() as session:
-        _found(session, who, _api(session, who, api_id).id, alias)
-    certificate = None if data is None else read_caller(who, data, now)
+    context.user.require(Permission.CHANGE_CALLER_CERTIFICATES)
+    with context.read() as session:
+        _found(session, context, _api(session, context, api_id).id, alias)
+    certificate = None if data is None else read_caller(context, data)
     given = None if tier is None else check_tier(tier)
-    with store.write() as session:
-        api = _api(session, who, api_id)
-        before = _found(session, who, api_id, alias)
+    with context.write() as session:
+        api = _api(session, context, api_id)
+        before = _found(session, context, api_id, alias)
         check_expected(expected, tag_of_caller(before))
         after = replace(
             before,
             certificate=certificate or before.certificate,
             tier=before.tier if given is None else given,
-            updated_at=now,
+            updated_at=context.now,
         )
         _refuse_second(session, after)
         caller_certificates.update(session, after)
         detail = _told(after)
         if after.certificate != before.certificate:
             detail += f", no longer {before.certificate.fingerprint}"
-        _written(session, who, "replace client certificate", api, detail, now)
+        _written(session, context, "replace client certificate", api, detail)
     return after
 
 
-def delete_certificate(
-    store: Store, who: Principal, api_id: str, alias: str, now: datetime, expected: Expected = None
-) -> None:
+def delete_certificate(context: Context, api_id: str, alias: str, expected: Expected = None) -> None:
     """
     Accept the certificate under *alias* no longer; after the last one, nobody can call the API.
 
     Raises NotFound, and ContentChanged when none of the tags in *expected* is that of what is there.
     """
-    who.require(Permission.CHANGE_CALLER_CERTIFICATES)
-    with store.write() as session:
-        api = _api(session, who, api_id)
-        entry = _found(session, who, api_id, alias)
+    context.user.require(Permission.CHANGE_CALLER_CERTIFICATES)
+    with context.write() as session:
+        api = _api(session, context, api_id)
+        entry = _found(session, context, api_id, alias)
         check_expected(expected, tag_of_caller(entry))
         caller_certificates.remove(session, entry)
-        _written(session, who, "delete client certificate", api, _told(entry), now)
+        _written(session, context, "delete client certificate", api, _told(entry))
 
 
-def read_caller(who: Principal, data: bytes, now: datetime) -> Certificate:
+def read_caller(context: Context, data: bytes) -> Certificate:
     """Read the certificate of a caller. Raises InvalidField, CertificateError, CertificateExpired."""
-    certificates = open_upload(who, data).certificates
-    refuse_expired(certificates, now)
+    certificates = open_upload(context, data).certificates
+    refuse_expired(certificates, context.now)
     if len(certificates) > 1:
         message = (
             f"The file holds {len(certificates)} certificates, and an alias stands for one. Upload the caller's own "
@@ -215,15 +209,15 @@ class Boundaries:
         ]
 
 
-def _api(session: Session, who: Principal, api_id: str) -> Api:
-    found = apis.get(session, who.organization, api_id)
+def _api(session: Session, context: Context, api_id: str) -> Api:
+    found = apis.get(session, context.user.organization, api_id)
     if found is None:
         raise NotFound("API", api_id)
     return found
 
 
-def _found(session: Session, who: Principal, api_id: str, alias: str) -> CallerCertificate:
-    found = caller_certificates.get(session, who.organization, api_id, alias)
+def _found(session: Session, context: Context, api_id: str, alias: str) -> CallerCertificate:
+    found = caller_certificates.get(session, context.user.organization, api_id, alias)
     if found is None:
         raise NotFound("client certificate", alias)
     return found
@@ -237,19 +231,19 @@ def _refuse_second(session: Session, entry: CallerCertificate) -> None:
         raise Conflict("certificate", f"The certificate is accepted as {other} already. Replace that one.")
 
 
-def _require(session: Session, who: Principal, api_id: str, now: datetime) -> None:
+def _require(session: Session, context: Context, api_id: str) -> None:
     """Make the description say that callers need a certificate: an upload must not only look like a protection."""
-    before = find_described(session, who, api_id)
+    before = find_described(session, context, api_id)
     if not before.api.requires_certificate:
         members = check_members(require_certificate(before.members))
-        after = Described(replace(before.api, updated_at=now), members)
-        save_described(session, who, before, after, now, may_require_certificate=True)
+        after = Described(replace(before.api, updated_at=context.now), members)
+        save_described(session, context, before, after)
 
 
 def _told(entry: CallerCertificate) -> str:
     return f"{entry.alias} SHA-256 {entry.certificate.fingerprint}"
 
 
-def _written(session: Session, who: Principal, action: str, api: Api, detail: str, now: datetime) -> None:
-    journal.record(session, who.event(now, action, audit_subject(api), detail))
-    journal.announce(session, who.organization, "api", api.id, now)
+def _written(session: Session, context: Context, action: str, api: Api, detail: str) -> None:
+    journal.record(session, context.user.event(context.now, action, audit_subject(api), detail))
+    journal.announce(session, context.user.organization, "api", api.id, context.now)

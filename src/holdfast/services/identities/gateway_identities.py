@@ -25,8 +25,8 @@ from holdfast.certificates.formats.parsing import Ignored
 from holdfast.certificates.formats.private_keys import make_key, open_key
 from holdfast.certificates.signing_requests import make_signing_request
 from holdfast.certificates.validity import Status, status_of
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.errors import CertificateExpired, NotFound
 from holdfast.services.trust.endpoints import refuse_foreign, secure_endpoint
 from holdfast.services.trust.uploads import open_credential, open_upload
@@ -50,27 +50,25 @@ class IdentityImport:
     ignored: tuple[Ignored, ...]
 
 
-def get_gateway_identity(store: Store, who: Principal, endpoint: str) -> GatewayIdentity | None:
+def get_gateway_identity(context: Context, endpoint: str) -> GatewayIdentity | None:
     """
     Say what gateways present at the origin of *endpoint*, None for nothing. Everybody of the organization may ask.
 
     Raises InvalidField, EndpointNeedsNoCertificate.
     """
-    who.require(Permission.VIEW_APIS)
+    context.user.require(Permission.VIEW_APIS)
     target = secure_endpoint(endpoint)
-    with store.read() as session:
-        refuse_foreign(session, who, target)
-        return gateway_identities.get(session, who.organization, str(target.origin))
+    with context.read() as session:
+        refuse_foreign(session, context, target)
+        return gateway_identities.get(session, context.user.organization, str(target.origin))
 
 
 def import_gateway_identity(
-    store: Store,
+    context: Context,
     sealing: Sealing,
-    who: Principal,
     endpoint: str,
     data: bytes,
     password: str | None,
-    now: datetime,
     key: bytes = b"",
 ) -> IdentityImport:
     """
@@ -84,24 +82,22 @@ def import_gateway_identity(
         CertificateError: The files cannot be used, or do not belong together.
         CertificateExpired: Backends would refuse it.
     """
-    who.require(Permission.MANAGE_GATEWAY_IDENTITIES)
+    context.user.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
-    _refuse_foreign_first(store, who, target)
-    credential = open_credential(who, data, password, key)  # before the lock: some files are work
-    _refuse_expired(credential.chain[0], now)
-    with store.write() as session:
-        refuse_foreign(session, who, target)
-        before = _found_or_new(session, who, target, now)
-        sealed = sealing.seal(credential.key.der, who.organization, before.id)
-        after = replace(before, endpoint=target.url, chain=credential.chain, sealed_key=sealed, updated_at=now)
+    _refuse_foreign_first(context, target)
+    credential = open_credential(context, data, password, key)  # before the lock: some files are work
+    _refuse_expired(credential.chain[0], context.now)
+    with context.write() as session:
+        refuse_foreign(session, context, target)
+        before = _found_or_new(session, context, target)
+        sealed = sealing.seal(credential.key.der, context.user.organization, before.id)
+        after = replace(before, endpoint=target.url, chain=credential.chain, sealed_key=sealed, updated_at=context.now)
         gateway_identities.save(session, after)
-        _written(session, who, "import client certificate", after, now)
+        _written(session, context, "import client certificate", after)
         return IdentityImport(after, credential.ignored)
 
 
-def make_request(
-    store: Store, sealing: Sealing, who: Principal, endpoint: str, draft: RequestDraft, now: datetime
-) -> GatewayIdentity:
+def make_request(context: Context, sealing: Sealing, endpoint: str, draft: RequestDraft) -> GatewayIdentity:
     """
     Make a key and a request for a certificate, which then waits for the answer of a CA, in place of one that waits.
 
@@ -110,26 +106,24 @@ def make_request(
     Raises:
         NotPermitted, InvalidField, EndpointNeedsNoCertificate
     """
-    who.require(Permission.MANAGE_GATEWAY_IDENTITIES)
+    context.user.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
     subject = check_request(draft)
-    _refuse_foreign_first(store, who, target)
+    _refuse_foreign_first(context, target)
     key = make_key(subject.key_type)
     request = make_signing_request(key, subject.common_name, subject.dns_names)
-    with store.write() as session:
-        refuse_foreign(session, who, target)
-        before = _found_or_new(session, who, target, now)
-        pending = PendingRequest(request, sealing.seal(key.der, who.organization, before.id), now)
-        after = replace(before, endpoint=target.url, pending=pending, updated_at=now)
+    with context.write() as session:
+        refuse_foreign(session, context, target)
+        before = _found_or_new(session, context, target)
+        pending = PendingRequest(request, sealing.seal(key.der, context.user.organization, before.id), context.now)
+        after = replace(before, endpoint=target.url, pending=pending, updated_at=context.now)
         gateway_identities.save(session, after)
         detail = f"{target.url} {request.subject} {key.kind}"
-        _recorded(session, who, "request client certificate", after, detail, now)
+        _recorded(session, context, "request client certificate", after, detail)
         return after
 
 
-def import_answer(
-    store: Store, sealing: Sealing, who: Principal, endpoint: str, data: bytes, now: datetime
-) -> IdentityImport:
+def import_answer(context: Context, sealing: Sealing, endpoint: str, data: bytes) -> IdentityImport:
     """
     Present the chain in *data* from now on, which a CA made from the request that waits.
 
@@ -140,54 +134,54 @@ def import_answer(
         CertificateExpired: Backends would refuse it.
         CannotUnseal: The key of the request cannot be opened any more.
     """
-    who.require(Permission.MANAGE_GATEWAY_IDENTITIES)
+    context.user.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
-    _refuse_foreign_first(store, who, target)
-    upload = open_upload(who, data)
-    with store.write() as session:
-        before = _found(session, who, target)
+    _refuse_foreign_first(context, target)
+    upload = open_upload(context, data)
+    with context.write() as session:
+        before = _found(session, context, target)
         if before.pending is None:
             raise NotFound(_REQUEST_KIND, str(target.origin))
-        key = open_key(sealing.open(before.pending.sealed_key, who.organization, before.id))
+        key = open_key(sealing.open(before.pending.sealed_key, context.user.organization, before.id))
         chain, ignored = build_chain(key.spki_fingerprint, upload)
-        _refuse_expired(chain[0], now)
-        after = replace(before, chain=chain, sealed_key=before.pending.sealed_key, pending=None, updated_at=now)
+        _refuse_expired(chain[0], context.now)
+        after = replace(before, chain=chain, sealed_key=before.pending.sealed_key, pending=None, updated_at=context.now)
         gateway_identities.save(session, after)
-        _written(session, who, "import answer to request", after, now)
+        _written(session, context, "import answer to request", after)
         return IdentityImport(after, ignored)
 
 
-def discard_request(store: Store, who: Principal, endpoint: str, now: datetime) -> None:
+def discard_request(context: Context, endpoint: str) -> None:
     """Forget the request that waits, with its key. Raises NotPermitted, NotFound, InvalidField."""
-    who.require(Permission.MANAGE_GATEWAY_IDENTITIES)
+    context.user.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
-    with store.write() as session:
-        before = _found(session, who, target)
+    with context.write() as session:
+        before = _found(session, context, target)
         if before.pending is None:
             raise NotFound(_REQUEST_KIND, str(target.origin))
-        after = replace(before, pending=None, updated_at=now)
+        after = replace(before, pending=None, updated_at=context.now)
         if after.chain:
             gateway_identities.save(session, after)
         else:
             gateway_identities.remove(session, after)
-        _recorded(session, who, "discard request", after, target.url, now)
+        _recorded(session, context, "discard request", after, target.url)
 
 
-def remove_gateway_identity(store: Store, who: Principal, endpoint: str, now: datetime) -> None:
+def remove_gateway_identity(context: Context, endpoint: str) -> None:
     """Present nothing any more at the origin of *endpoint*, and forget its keys. Raises as `discard_request` does."""
-    who.require(Permission.MANAGE_GATEWAY_IDENTITIES)
+    context.user.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
-    with store.write() as session:
-        before = _found(session, who, target)
+    with context.write() as session:
+        before = _found(session, context, target)
         gateway_identities.remove(session, before)
-        _written(session, who, "remove client certificate", before, now)
+        _written(session, context, "remove client certificate", before)
 
 
-def apis_presenting(store: Store, who: Principal, entry: GatewayIdentity) -> list[Api]:
+def apis_presenting(context: Context, entry: GatewayIdentity) -> list[Api]:
     """Find the APIs with an endpoint of the entry's origin."""
-    who.require(Permission.VIEW_APIS)
-    with store.read() as session:
-        return apis.using_origins(session, who.organization, {entry.origin})
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        return apis.using_origins(session, context.user.organization, {entry.origin})
 
 
 def seal_anew(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int]:
@@ -217,10 +211,10 @@ def seal_anew(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int]:
     return sealed, lost
 
 
-def _refuse_foreign_first(store: Store, who: Principal, target: Endpoint) -> None:
+def _refuse_foreign_first(context: Context, target: Endpoint) -> None:
     # Work is done only for those who could use it.
-    with store.read() as session:
-        refuse_foreign(session, who, target)
+    with context.read() as session:
+        refuse_foreign(session, context, target)
 
 
 def _refuse_expired(certificate: Certificate, now: datetime) -> None:
@@ -228,35 +222,33 @@ def _refuse_expired(certificate: Certificate, now: datetime) -> None:
         raise CertificateExpired(certificate.not_after, "every backend")
 
 
-def _found(session: Session, who: Principal, target: Endpoint) -> GatewayIdentity:
-    found = gateway_identities.get(session, who.organization, str(target.origin))
+def _found(session: Session, context: Context, target: Endpoint) -> GatewayIdentity:
+    found = gateway_identities.get(session, context.user.organization, str(target.origin))
     if found is None:
         raise NotFound(_KIND, str(target.origin))
     return found
 
 
-def _found_or_new(session: Session, who: Principal, target: Endpoint, now: datetime) -> GatewayIdentity:
+def _found_or_new(session: Session, context: Context, target: Endpoint) -> GatewayIdentity:
     origin = str(target.origin)
-    return gateway_identities.get(session, who.organization, origin) or GatewayIdentity(
+    return gateway_identities.get(session, context.user.organization, origin) or GatewayIdentity(
         id=str(uuid.uuid4()),
-        organization=who.organization,
+        organization=context.user.organization,
         origin=origin,
         endpoint=target.url,
         chain=(),
         sealed_key=None,
         pending=None,
-        created_at=now,
-        updated_at=now,
+        created_at=context.now,
+        updated_at=context.now,
     )
 
 
-def _written(session: Session, who: Principal, action: str, entry: GatewayIdentity, now: datetime) -> None:
+def _written(session: Session, context: Context, action: str, entry: GatewayIdentity) -> None:
     prints = " ".join(certificate.fingerprint for certificate in entry.chain)
-    _recorded(session, who, action, entry, f"{entry.endpoint} SHA-256 {prints}", now)
-    journal.announce(session, who.organization, "origin", entry.origin, now)
+    _recorded(session, context, action, entry, f"{entry.endpoint} SHA-256 {prints}")
+    journal.announce(session, context.user.organization, "origin", entry.origin, context.now)
 
 
-def _recorded(
-    session: Session, who: Principal, action: str, entry: GatewayIdentity, detail: str, now: datetime
-) -> None:
-    journal.record(session, who.event(now, action, entry.origin, detail))
+def _recorded(session: Session, context: Context, action: str, entry: GatewayIdentity, detail: str) -> None:
+    journal.record(session, context.user.event(context.now, action, entry.origin, detail))

@@ -12,6 +12,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Generation
 from holdfast.certificates.certificate import Certificate
 from holdfast.network.backend import Presentation
+from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
 from holdfast.services.background import wake_on_write
 from holdfast.services.errors import Conflict, TooManyTests
@@ -123,10 +124,10 @@ async def fetch_accepted_chain(
 
     None when it does not, cannot be asked, or saw another certificate than the one that was looked at.
     """
-    who = Principal(organization, "holdfast")
+    context = Context(store, Principal(organization, "holdfast"), now())
     try:
-        terms = await asyncio.to_thread(terms_to_test, store, sealing, who, endpoint, now())
-        probed = await probes.probe(who, endpoint, terms)
+        terms = await asyncio.to_thread(terms_to_test, context, sealing, endpoint)
+        probed = await probes.probe(context.user, endpoint, terms)
     except (Conflict, InvalidField, TooManyTests) as error:
         log.info("backend cannot be observed", organization=organization, endpoint=endpoint, reason=str(error))
         return None

@@ -4,7 +4,6 @@ On which terms a backend is tested: what would be trusted if an upload were save
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 from sqlalchemy.orm import Session
@@ -16,13 +15,12 @@ from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.identities.unsealing import identity_of
 from holdfast.services.trust import admission
 from holdfast.services.trust.uploads import open_upload
-from holdfast.store.database import Store
 from holdfast.store.sealing import CannotUnseal, Sealing, UnusableSealingKey
 from holdfast.store.trust import endpoint_certificates, trust_settings
 
@@ -72,9 +70,7 @@ class Change:
 UNCHANGED = Change()
 
 
-def terms_to_test(
-    store: Store, sealing: Sealing, who: Principal, endpoint: str, now: datetime, change: Change = UNCHANGED
-) -> Terms:
+def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Change = UNCHANGED) -> Terms:
     """
     Make the terms of what is trusted for the origin of *endpoint* once *change* is saved.
 
@@ -84,30 +80,30 @@ def terms_to_test(
         Conflict: What is trusted now cannot be read.
         CertificateError, CertificateExpired, IndistinguishableCertificates: The change could not be saved.
     """
-    who.require(Permission.TEST_ENDPOINTS)
+    context.user.require(Permission.TEST_ENDPOINTS)
     target = read_https_endpoint(endpoint)
     if change.keep and not (change.instead_of and change.data is not None):
         raise InvalidField("keepPrevious", "Nothing is replaced. Send the alias and the certificate that replaces it.")
-    uploaded = open_upload(who, change.data, change.password).certificates if change.data is not None else ()
+    uploaded = open_upload(context, change.data, change.password).certificates if change.data is not None else ()
     origin = str(target.origin)
-    with store.read() as session:
+    with context.read() as session:
         try:
-            entries = endpoint_certificates.of_origins(session, who.organization, [origin])
-            decided = trust_settings.of_origins(session, who.organization, [origin])
-            identity = identity_of(session, sealing, who.organization, target.origin)
+            entries = endpoint_certificates.of_origins(session, context.user.organization, [origin])
+            decided = trust_settings.of_origins(session, context.user.organization, [origin])
+            identity = identity_of(session, sealing, context.user.organization, target.origin)
         except (ValueError, CannotUnseal, UnusableSealingKey) as error:
             message = f"What is trusted for {origin}, or presented to it, cannot be read. Import it again."
             raise Conflict("endpoint", message) from error
-        before = _replaced(session, who, entries, change.instead_of, origin)
+        before = _replaced(session, context, entries, change.instead_of, origin)
         after = None
         if uploaded:
-            after = _saved(who, target, before, uploaded, now, keep=change.keep)
-            admission.refuse_expired(uploaded, now)
+            after = _saved(context, target, before, uploaded, keep=change.keep)
+            admission.refuse_expired(uploaded, context.now)
             admission.refuse_indistinguishable(session, after)
-    settings = decided.get(origin) or TrustSettings(who.organization, origin)
+    settings = decided.get(origin) or TrustSettings(context.user.organization, origin)
     stored = _stored([entry for entry in entries if entry != before], after)
     rest = [certificate for each in stored for certificate in each.certificates]
-    make = partial(build_trust_set, settings, reference=target.origin.reference, now=now)
+    make = partial(build_trust_set, settings, reference=target.origin.reference, now=context.now)
     trust = make([*uploaded, *rest])
     return Terms(
         trust,
@@ -122,7 +118,7 @@ def terms_to_test(
 
 
 def _replaced(
-    session: Session, who: Principal, entries: Sequence[EndpointCertificate], alias: str | None, origin: str
+    session: Session, context: Context, entries: Sequence[EndpointCertificate], alias: str | None, origin: str
 ) -> EndpointCertificate | None:
     """Find what is under *alias* among the *entries* of *origin*; raises as `terms_to_test`."""
     if not alias:
@@ -130,25 +126,24 @@ def _replaced(
     for entry in entries:
         if entry.alias == alias:
             return entry
-    elsewhere = endpoint_certificates.get(session, who.organization, alias)
+    elsewhere = endpoint_certificates.get(session, context.user.organization, alias)
     if elsewhere is None:
         raise NotFound("endpoint certificate", alias)
     raise InvalidField("alias", f"{alias} is for {elsewhere.origin}, not for {origin}.")
 
 
 def _saved(
-    who: Principal,
+    context: Context,
     target: Endpoint,
     before: EndpointCertificate | None,
     uploaded: tuple[Certificate, ...],
-    now: datetime,
     *,
     keep: bool,
 ) -> EndpointCertificate:
     """Make what would be stored."""
     if before:
-        return before.replaced_by(uploaded, now, keep=keep)
-    return admission.new_entry(who.organization, "", target, uploaded, now)
+        return before.replaced_by(uploaded, context.now, keep=keep)
+    return admission.new_entry(context.user.organization, "", target, uploaded, context.now)
 
 
 def _stored(others: Sequence[EndpointCertificate], after: EndpointCertificate | None) -> tuple[Stored, ...]:
@@ -159,7 +154,7 @@ def _stored(others: Sequence[EndpointCertificate], after: EndpointCertificate | 
     )
 
 
-def terms_to_call(store: Store, sealing: Sealing, who: Principal, endpoint: str, now: datetime) -> Terms | None:
+def terms_to_call(context: Context, sealing: Sealing, endpoint: str) -> Terms | None:
     """
     Make the terms of what is trusted now for the origin of *endpoint*; an http endpoint has none.
 
@@ -167,10 +162,10 @@ def terms_to_call(store: Store, sealing: Sealing, who: Principal, endpoint: str,
         InvalidField: *endpoint* is no URL of an endpoint.
         Conflict: What is trusted now cannot be read.
     """
-    who.require(Permission.TEST_ENDPOINTS)
+    context.user.require(Permission.TEST_ENDPOINTS)
     if not parse_endpoint(endpoint).origin.is_secure:
         return None
-    return terms_to_test(store, sealing, who, endpoint, now)
+    return terms_to_test(context, sealing, endpoint)
 
 
 def read_https_endpoint(url: str) -> Endpoint:

@@ -13,9 +13,9 @@ from holdfast.gateway.discovery.cache import Cache, Gateway, ResourceKey
 from holdfast.gateway.resources.apis import ApiResources
 from holdfast.gateway.resources.resource import CLUSTER, ROUTES
 from holdfast.gateway.resources.routes import scope_name
+from holdfast.services.access.context import Context
 from holdfast.services.publishing.snapshot import ApiKey, Snapshot
 from holdfast.store import journal
-from holdfast.store.database import Store
 from holdfast.store.journal import Change
 
 OriginKey = tuple[str, str]  # organization, origin; or the id of an API whose callers need a certificate
@@ -35,12 +35,10 @@ class Enforcements:
 
     def __init__(
         self,
-        store: Store,
         cache: Cache,
         on_enforced: Callable[[str, str, datetime], None] = lambda *_: None,
     ) -> None:
         """*on_enforced* is called with the organization and id of an API, and the time."""
-        self._store = store
         self._cache = cache
         self._on_enforced = on_enforced
         self._sequence = 0
@@ -87,21 +85,18 @@ class Enforcements:
                 self._pending.add((change.organization, origin))
         self._sequence = snapshot.sequence
 
-    def of_origins(self, organization: str, origins: Collection[str]) -> dict[str, Enforcement]:
+    def of_origins(self, context: Context, origins: Collection[str]) -> dict[str, Enforcement]:
         """
         Say for each origin whether its trust, as the database has it now, is in force at every connected gateway.
 
         The id of an API that requires certificates of its callers stands for who may call it.
         """
-        with self._store.read() as session:
-            behind = journal.last_change(session) > self._sequence
-        return {origin: self._of((organization, origin), behind=behind) for origin in origins}
+        behind = self._is_behind(context)
+        return {origin: self._of((context.user.organization, origin), behind=behind) for origin in origins}
 
-    def of_path(self, path: str) -> Enforcement:
+    def of_path(self, context: Context, path: str) -> Enforcement:
         """Say whether every connected gateway routes what is below *path* as the database has it now, or not at all."""
-        with self._store.read() as session:
-            behind = journal.last_change(session) > self._sequence
-        gateways = self._cache.gateways
+        behind, gateways = self._is_behind(context), self._cache.gateways
         keys = [(ROUTES, scope_name(environment, path.split("/")[1])) for environment in ENVIRONMENTS]
         follow = [each for each in gateways if not behind and all(self._follows(each, key) for key in keys)]
         refused = [reason for each in gateways for key in keys if (reason := self._refused(each, key))]
@@ -111,6 +106,11 @@ class Enforcements:
             return Enforcement(Progress.REFUSED, len(gateways), len(follow), reason=refused[0])
         progress = Progress.ENFORCED if len(follow) == len(gateways) else Progress.WAITING
         return Enforcement(progress, len(gateways), len(follow))
+
+    def _is_behind(self, context: Context) -> bool:
+        """Say whether the database, as *context* sees it, has changes that the publisher has not sent."""
+        with context.read() as session:
+            return journal.last_change(session) > self._sequence
 
     def _follows(self, gateway: Gateway, key: ResourceKey) -> bool:
         version = self._version(key)

@@ -3,7 +3,6 @@ Export APIs to archives and import them, from Holdfast or from WSO2 API Manager.
 """
 
 from dataclasses import replace
-from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -20,8 +19,8 @@ from holdfast.apis.transfer.archive import Archive, ArchivedCaller, ArchivedCert
 from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats.parsing import Upload
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import definitions, lifecycle
 from holdfast.services.catalog.apis import (
     ApiDraft,
@@ -39,7 +38,6 @@ from holdfast.services.trust.endpoint_certificates import (
     read_upload,
 )
 from holdfast.store.catalog import api_documents, apis
-from holdfast.store.database import Store
 from holdfast.store.identities import caller_certificates as callers_of
 from holdfast.store.trust import endpoint_certificates
 
@@ -52,22 +50,22 @@ _WAYS = {
 }
 
 
-def export_api(store: Store, who: Principal, api_id: str, servers: list[str], *, keep_state: bool = True) -> Archive:
+def export_api(context: Context, api_id: str, servers: list[str], *, keep_state: bool = True) -> Archive:
     """
     Give an API with its definition, the endpoint certificates of its origins and those of its callers.
 
     Raises:
         NotFound: There is no such API.
     """
-    who.require(Permission.VIEW_APIS, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
-    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
-    who.require(Permission.VIEW_CALLER_CERTIFICATES, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
+    context.user.require(Permission.VIEW_APIS, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
+    context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
+    context.user.require(Permission.VIEW_CALLER_CERTIFICATES, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     # As in WSO2, who may take an API along may read what goes with it, here and nowhere else.
-    who = replace(who, permissions=who.permissions | _GO_WITH_IT)
-    described = get_described(store, who, api_id)
-    definition = definitions.get_definition(store, who, api_id, servers)
-    entries = certificates_of_api(store, who, described.api)
-    callers, _ = caller_certificates.list_certificates(store, who, api_id)
+    context = replace(context, user=replace(context.user, permissions=context.user.permissions | _GO_WITH_IT))
+    described = get_described(context, api_id)
+    definition = definitions.get_definition(context, api_id, servers)
+    entries = certificates_of_api(context, described.api)
+    callers, _ = caller_certificates.list_certificates(context, api_id)
     state = {} if keep_state else {"lifeCycleStatus": State.CREATED.value}
     return Archive(
         full(described) | state,
@@ -80,17 +78,14 @@ def export_api(store: Store, who: Principal, api_id: str, servers: list[str], *,
 
 
 def import_api(
-    store: Store,
-    who: Principal,
+    context: Context,
     draft: ApiDraft,
     state: str,
     definition: Definition | None,
     certificates: tuple[ArchivedCertificate, ...],
-    now: datetime,
     callers: tuple[ArchivedCaller, ...] = (),
     *,
     overwrite: bool = False,
-    may_require_certificate: bool = False,
 ) -> Described:
     """
     Create an API with its certificates, or give the one of its name and version what the archive says: all or nothing.
@@ -104,74 +99,70 @@ def import_api(
         Conflict: There is such an API and it is not to be overwritten, or an alias has other certificates already.
         MutualTlsMissing: It would require certificates of its callers, and no gateway asks for them.
     """
-    who.require(Permission.CHANGE_APIS)
+    context.user.require(Permission.CHANGE_APIS)
     if certificates:
-        who.require(Permission.ADD_ENDPOINT_CERTIFICATES)
+        context.user.require(Permission.ADD_ENDPOINT_CERTIFICATES)
     if state in _WAYS:
-        who.require(Permission.PUBLISH_APIS)
+        context.user.require(Permission.PUBLISH_APIS)
     if callers:
-        who.require(Permission.ADD_CALLER_CERTIFICATES)
+        context.user.require(Permission.ADD_CALLER_CERTIFICATES)
         draft = replace(draft, members=require_certificate(draft.members))
-    described = check_draft(draft, who, now)
+    described = check_draft(context, draft)
     if definition:
         described = replace(
             described, members={"operations": definitions.operations_of(definition)} | dict(described.members)
         )
-    read = [_read(who, each, now) for each in certificates]  # before the lock: some are work
-    calling = [_read_caller(who, each, now) for each in callers]
+    read = [_read(context, each) for each in certificates]  # before the lock: some are work
+    calling = [_read_caller(context, each) for each in callers]
     text = write_json(definition.content) if definition else ""
-    with store.write() as session:
-        present = _present(session, who, described)
+    with context.write() as session:
+        present = _present(session, context, described)
         if present and not overwrite:
             api = present.api
             raise Conflict("name", f"There is {api.name} {api.version} already. Say overwrite=true to change it.")
-        may = may_require_certificate
         if present:
-            made = _overwritten(session, who, present, described, now, may_require_certificate=may)
+            made = _overwritten(session, context, present, described)
         else:
-            made = add_api(session, who, described, now, "import API", may_require_certificate=may)
+            made = add_api(session, context, described, "import API")
         if text:
             api_documents.save_definition(session, made.api, text)
         for alias, target, upload in read:
-            _add_certificate(session, who, alias, target, upload, now)
+            _add_certificate(session, context, alias, target, upload)
         for alias, tier, certificate in calling:
-            _add_caller(session, who, made.api, alias, tier, certificate, now)
+            _add_caller(session, context, made.api, alias, tier, certificate)
         if not present:
             for action in _WAYS.get(State(state), ()) if state in set(State) else ():
-                made = replace(made, api=lifecycle.move(session, who, made.api, action, now))
+                made = replace(made, api=lifecycle.move(session, context, made.api, action))
     return made
 
 
-def _read(who: Principal, certificate: ArchivedCertificate, now: datetime) -> tuple[str, Endpoint, Upload]:
+def _read(context: Context, certificate: ArchivedCertificate) -> tuple[str, Endpoint, Upload]:
     endpoint = certificate.endpoint if "://" in certificate.endpoint else f"https://{certificate.endpoint}"
     return (
         check_alias(certificate.alias),
         parse_endpoint(endpoint),
-        read_upload(who, certificate.data, now),
+        read_upload(context, certificate.data),
     )
 
 
-def _read_caller(who: Principal, caller: ArchivedCaller, now: datetime) -> tuple[str, str, Certificate]:
-    certificate = caller_certificates.read_caller(who, caller.data, now)
+def _read_caller(context: Context, caller: ArchivedCaller) -> tuple[str, str, Certificate]:
+    certificate = caller_certificates.read_caller(context, caller.data)
     return check_alias(caller.alias), check_tier(caller.tier), certificate
 
 
-def _present(session: Session, who: Principal, described: Described) -> Described | None:
+def _present(session: Session, context: Context, described: Described) -> Described | None:
     wanted = described.api
-    for api in apis.sharing_name_or_context(session, who.organization, wanted.name, wanted.context):
+    for api in apis.sharing_name_or_context(session, context.user.organization, wanted.name, wanted.context):
         if (api.name, api.version) == (wanted.name, wanted.version):
-            return find_described(session, who, api.id)
+            return find_described(session, context, api.id)
     return None
 
 
 def _overwritten(
     session: Session,
-    who: Principal,
+    context: Context,
     before: Described,
     wanted: Described,
-    now: datetime,
-    *,
-    may_require_certificate: bool,
 ) -> Described:
     if wanted.api.context != before.api.context:
         raise InvalidField("context", f"The context of {before.api.name} is {before.api.context} and cannot change.")
@@ -180,29 +171,25 @@ def _overwritten(
         description=wanted.api.description,
         production=wanted.api.production,
         sandbox=wanted.api.sandbox,
-        updated_at=now,
+        updated_at=context.now,
     )
     after = Described(api, check_members(merge_members(before.members, wanted.members)))
-    return save_described(session, who, before, after, now, may_require_certificate=may_require_certificate)
+    return save_described(session, context, before, after)
 
 
-def _add_certificate(
-    session: Session, who: Principal, alias: str, target: Endpoint, upload: Upload, now: datetime
-) -> None:
-    present = endpoint_certificates.get(session, who.organization, alias)
+def _add_certificate(session: Session, context: Context, alias: str, target: Endpoint, upload: Upload) -> None:
+    present = endpoint_certificates.get(session, context.user.organization, alias)
     if present is None:
-        add_certificate(session, who, alias, target, upload, now)
+        add_certificate(session, context, alias, target, upload)
     elif (present.origin, _prints(present.certificates)) != (str(target.origin), _prints(upload.certificates)):
         message = f"The alias {alias} has other certificates already. Replace them there, or rename it in the archive."
         raise Conflict("alias", message)
 
 
-def _add_caller(
-    session: Session, who: Principal, api: Api, alias: str, tier: str, certificate: Certificate, now: datetime
-) -> None:
-    present = callers_of.get(session, who.organization, api.id, alias)
+def _add_caller(session: Session, context: Context, api: Api, alias: str, tier: str, certificate: Certificate) -> None:
+    present = callers_of.get(session, context.user.organization, api.id, alias)
     if present is None:
-        caller_certificates.add_certificate(session, who, api, alias, tier, certificate, now)
+        caller_certificates.add_certificate(session, context, api, alias, tier, certificate)
     elif present.certificate != certificate:
         message = f"The alias {alias} has another certificate already. Replace it there, or rename it in the archive."
         raise Conflict("alias", message)

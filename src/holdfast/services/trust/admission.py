@@ -14,7 +14,7 @@ from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import find_indistinguishable
 from holdfast.certificates.validity import Status, status_of
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.services.errors import (
     CertificateExpired,
     Conflict,
@@ -41,9 +41,9 @@ def new_entry(
     )
 
 
-def found(session: Session, who: Principal, alias: str) -> EndpointCertificate:
+def found(session: Session, context: Context, alias: str) -> EndpointCertificate:
     """Find an endpoint certificate. Raises NotFound."""
-    entry = endpoint_certificates.get(session, who.organization, alias)
+    entry = endpoint_certificates.get(session, context.user.organization, alias)
     if entry is None:
         raise NotFound("endpoint certificate", alias)
     return entry
@@ -55,9 +55,9 @@ def refuse_expired(certificates: Sequence[Certificate], now: datetime) -> None:
         raise CertificateExpired(max(certificate.not_after for certificate in certificates))
 
 
-def refuse_taken_alias(session: Session, who: Principal, alias: str, remedy: str) -> None:
+def refuse_taken_alias(session: Session, context: Context, alias: str, remedy: str) -> None:
     """Raise Conflict if there is something under *alias*; *remedy* says what to do."""
-    if endpoint_certificates.get(session, who.organization, alias):
+    if endpoint_certificates.get(session, context.user.organization, alias):
         raise Conflict("alias", f"The alias {alias} exists already. {remedy}")
 
 
@@ -78,10 +78,9 @@ def refuse_indistinguishable(session: Session, entry: EndpointCertificate) -> No
 
 def write_down(
     session: Session,
-    who: Principal,
+    context: Context,
     action: str,
     entry: EndpointCertificate,
-    now: datetime,
     removed: Sequence[Certificate] = (),
 ) -> None:
     """Write the audit event and the change row of a change of *entry*; *removed* are trusted no longer."""
@@ -90,8 +89,8 @@ def write_down(
         detail += f", previous {_prints(entry.previous)}"
     if removed:
         detail += f", no longer {_prints(removed)}"
-    journal.record(session, who.event(now, action, entry.alias, detail))
-    journal.announce(session, who.organization, "origin", entry.origin, now)
+    journal.record(session, context.user.event(context.now, action, entry.alias, detail))
+    journal.announce(session, context.user.organization, "origin", entry.origin, context.now)
 
 
 def _prints(certificates: Sequence[Certificate]) -> str:

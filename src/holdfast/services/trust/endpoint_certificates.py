@@ -16,14 +16,13 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.examination import Finding, examine_all, judge_revocation
 from holdfast.certificates.formats.parsing import Ignored, Upload, Used
 from holdfast.certificates.validity import Status, status_of
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.trust import admission, removal
 from holdfast.services.trust.endpoints import refuse_foreign, refuse_insecure
 from holdfast.services.trust.uploads import open_upload
 from holdfast.services.versions import Expected, check_expected, tag_of_certificate
 from holdfast.store.catalog import apis
-from holdfast.store.database import Store
 from holdfast.store.trust import endpoint_certificates, trust_settings
 
 
@@ -51,11 +50,9 @@ class Inspection:
 
 
 def inspect(
-    store: Store,
-    who: Principal,
+    context: Context,
     data: bytes,
     endpoint: str,
-    now: datetime,
     password: str | None = None,
     alias: str = "",
 ) -> Inspection:
@@ -71,20 +68,18 @@ def inspect(
         CertificateError: *data* cannot be used as certificates.
         InvalidField: *endpoint* is not a URL.
     """
-    upload = open_upload(who, data, password)
+    upload = open_upload(context, data, password)
     everything = [*upload.certificates, *upload.repeated]
     if endpoint:
         origin = parse_endpoint(endpoint).origin
-        with store.read() as session:
-            findings = _judge(session, who.organization, origin, alias, everything, now)
+        with context.read() as session:
+            findings = _judge(session, context.user.organization, origin, alias, everything, context.now)
     else:
-        findings = examine_all(everything, (), now)
+        findings = examine_all(everything, (), context.now)
     return Inspection(upload.certificates, tuple(findings), upload.ignored, upload.used)
 
 
-def import_certificate(
-    store: Store, who: Principal, alias: str, endpoint: str, data: bytes, now: datetime, password: str | None = None
-) -> Import:
+def import_certificate(context: Context, alias: str, endpoint: str, data: bytes, password: str | None = None) -> Import:
     """
     Trust the certificates in *data* for the origin of *endpoint*.
 
@@ -96,38 +91,41 @@ def import_certificate(
         IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
         Conflict: The alias is taken.
     """
-    who.require(Permission.ADD_ENDPOINT_CERTIFICATES)
+    context.user.require(Permission.ADD_ENDPOINT_CERTIFICATES)
     alias = check_alias(alias)
     target = parse_endpoint(endpoint)
-    upload = read_upload(who, data, now, password)  # before the lock: some files are work
-    with store.write() as session:
-        entry = add_certificate(session, who, alias, target, upload, now)
+    upload = read_upload(context, data, password)  # before the lock: some files are work
+    with context.write() as session:
+        entry = add_certificate(session, context, alias, target, upload)
         findings = _judge(
-            session, who.organization, target.origin, alias, [*upload.certificates, *upload.repeated], now
+            session,
+            context.user.organization,
+            target.origin,
+            alias,
+            [*upload.certificates, *upload.repeated],
+            context.now,
         )
     return Import(entry, tuple(findings), upload.ignored, upload.used)
 
 
 def add_certificate(
-    session: Session, who: Principal, alias: str, target: Endpoint, upload: Upload, now: datetime
+    session: Session, context: Context, alias: str, target: Endpoint, upload: Upload
 ) -> EndpointCertificate:
     """Trust what was read and checked for the origin of *target*, in the caller's transaction; raises as above."""
-    refuse_foreign(session, who, target)
+    refuse_foreign(session, context, target)
     refuse_insecure(target)
-    admission.refuse_taken_alias(session, who, alias, "Choose another, or replace its certificate.")
-    entry = admission.new_entry(who.organization, alias, target, upload.certificates, now)
+    admission.refuse_taken_alias(session, context, alias, "Choose another, or replace its certificate.")
+    entry = admission.new_entry(context.user.organization, alias, target, upload.certificates, context.now)
     admission.refuse_indistinguishable(session, entry)
     endpoint_certificates.insert(session, entry)
-    admission.write_down(session, who, "import certificate", entry, now)
+    admission.write_down(session, context, "import certificate", entry)
     return entry
 
 
 def replace_certificate(
-    store: Store,
-    who: Principal,
+    context: Context,
     alias: str,
     data: bytes,
-    now: datetime,
     password: str | None = None,
     expected: Expected = None,
     *,
@@ -146,49 +144,48 @@ def replace_certificate(
         IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
         ContentChanged: What is under *alias* is not as *expected*.
     """
-    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
-    upload = read_upload(who, data, now, password)
-    with store.write() as session:
-        before = admission.found(session, who, alias)
+    context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
+    upload = read_upload(context, data, password)
+    with context.write() as session:
+        before = admission.found(session, context, alias)
         check_expected(expected, tag_of_certificate(before))
-        after = before.replaced_by(upload.certificates, now, keep=keep)
+        after = before.replaced_by(upload.certificates, context.now, keep=keep)
         admission.refuse_indistinguishable(session, after)
-        _keep_replaced(session, who, before, after, now)
+        _keep_replaced(session, context, before, after)
         endpoint_certificates.update(session, after)
         removed = [each for each in before.trusted if each.fingerprint not in _prints(after.trusted)]
         action = "replace certificate with overlap" if keep else "replace certificate"
-        admission.write_down(session, who, action, after, now, removed)
+        admission.write_down(session, context, action, after, removed)
         origin = parse_endpoint(after.origin).origin
-        findings = _judge(session, who.organization, origin, alias, [*upload.certificates, *upload.repeated], now)
+        findings = _judge(
+            session, context.user.organization, origin, alias, [*upload.certificates, *upload.repeated], context.now
+        )
     return Import(after, tuple(findings), upload.ignored, upload.used)
 
 
-def delete_certificate(
-    store: Store, who: Principal, alias: str, now: datetime, expected: Expected = None
-) -> EndpointCertificate:
+def delete_certificate(context: Context, alias: str, expected: Expected = None) -> EndpointCertificate:
     """
     End the trust in the certificates under *alias* and say what they were; they can be restored.
 
     Raises NotFound, and ContentChanged when none of the tags in *expected* is that of what is there.
     """
-    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
-    with store.write() as session:
-        entry = admission.found(session, who, alias)
+    context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
+    with context.write() as session:
+        entry = admission.found(session, context, alias)
         check_expected(expected, tag_of_certificate(entry))
-        removal.delete_entry(session, who, entry, now)
+        removal.delete_entry(session, context, entry)
     return entry
 
 
-def get_certificate(store: Store, who: Principal, alias: str) -> EndpointCertificate:
+def get_certificate(context: Context, alias: str) -> EndpointCertificate:
     """Find an endpoint certificate. Raises NotFound."""
-    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
-    with store.read() as session:
-        return admission.found(session, who, alias)
+    context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    with context.read() as session:
+        return admission.found(session, context, alias)
 
 
 def list_certificates(
-    store: Store,
-    who: Principal,
+    context: Context,
     alias: str = "",
     endpoint: str = "",
     offset: int = 0,
@@ -197,31 +194,33 @@ def list_certificates(
     unused: bool = False,
 ) -> tuple[list[EndpointCertificate], int]:
     """List endpoint certificates by alias, *unused* ones or all, with the number of all that fit the filters."""
-    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
-    with store.read() as session:
-        return endpoint_certificates.find(session, who.organization, alias, endpoint, offset, limit, unused=unused)
+    context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    with context.read() as session:
+        return endpoint_certificates.find(
+            session, context.user.organization, alias, endpoint, offset, limit, unused=unused
+        )
 
 
-def certificates_of_api(store: Store, who: Principal, api: Api) -> list[EndpointCertificate]:
+def certificates_of_api(context: Context, api: Api) -> list[EndpointCertificate]:
     """All that the endpoints of *api* trust beyond nothing, by alias."""
-    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
-    with store.read() as session:
-        return endpoint_certificates.of_origins(session, who.organization, origins)
+    with context.read() as session:
+        return endpoint_certificates.of_origins(session, context.user.organization, origins)
 
 
-def apis_using(store: Store, who: Principal, entry: EndpointCertificate) -> list[Api]:
+def apis_using(context: Context, entry: EndpointCertificate) -> list[Api]:
     """Find the APIs with an endpoint of the entry's origin."""
-    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
-    with store.read() as session:
-        return apis.using_origins(session, who.organization, {entry.origin})
+    context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    with context.read() as session:
+        return apis.using_origins(session, context.user.organization, {entry.origin})
 
 
-def examine_entry(store: Store, entry: EndpointCertificate, now: datetime) -> list[Finding]:
+def examine_entry(context: Context, entry: EndpointCertificate) -> list[Finding]:
     """Judge all certificates of *entry* by the names that the backend of its endpoint must present."""
     origin = parse_endpoint(entry.origin).origin
-    with store.read() as session:
-        return _judge(session, entry.organization, origin, entry.alias, entry.certificates, now)
+    with context.read() as session:
+        return _judge(session, entry.organization, origin, entry.alias, entry.certificates, context.now)
 
 
 def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:
@@ -230,10 +229,10 @@ def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:
     return min((status_of(certificate, now) for certificate in certificates), key=order.index)
 
 
-def read_upload(who: Principal, data: bytes, now: datetime, password: str | None = None) -> Upload:
+def read_upload(context: Context, data: bytes, password: str | None = None) -> Upload:
     """Read a file of certificates. Raises CertificateError, CertificateExpired when all of them have expired."""
-    upload = open_upload(who, data, password)
-    admission.refuse_expired(upload.certificates, now)
+    upload = open_upload(context, data, password)
+    admission.refuse_expired(upload.certificates, context.now)
     return upload
 
 
@@ -256,17 +255,15 @@ def _judge(
     return findings
 
 
-def _keep_replaced(
-    session: Session, who: Principal, before: EndpointCertificate, after: EndpointCertificate, now: datetime
-) -> None:
+def _keep_replaced(session: Session, context: Context, before: EndpointCertificate, after: EndpointCertificate) -> None:
     """Keep what *before* was; only its previous certificates where its current ones are trusted on."""
     if after.previous == before.previous and _prints(after.certificates) == _prints(before.certificates):
         return
     if not after.previous:
         of = {"certificates": before.certificates, "previous": before.previous}
-        removal.keep(session, who, before, Removal.REPLACED, now, **of)
+        removal.keep(session, context, before, Removal.REPLACED, **of)
     elif before.previous:
-        removal.keep(session, who, before, Removal.REPLACED, now, certificates=before.previous)
+        removal.keep(session, context, before, Removal.REPLACED, certificates=before.previous)
 
 
 def _prints(certificates: Sequence[Certificate]) -> set[str]:

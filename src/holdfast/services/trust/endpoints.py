@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.errors import InvalidField
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.services.errors import EndpointNeedsNoCertificate
 from holdfast.store.catalog import apis
 
@@ -24,8 +24,8 @@ def refuse_insecure(endpoint: Endpoint) -> None:
         raise EndpointNeedsNoCertificate(endpoint.url)
 
 
-def refuse_foreign(session: Session, who: Principal, endpoint: Endpoint) -> None:
+def refuse_foreign(session: Session, context: Context, endpoint: Endpoint) -> None:
     """Raise InvalidField for an origin that no API of the organization has an endpoint at."""
-    if not apis.has_origin(session, who.organization, str(endpoint.origin)):
+    if not apis.has_origin(session, context.user.organization, str(endpoint.origin)):
         message = f"No API has an endpoint at {endpoint.origin}. Save the endpoint of the API first."
         raise InvalidField("endpoint", message)

@@ -19,22 +19,19 @@ from holdfast.apis.trust.endpoint_certificate import (
 )
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats.parts import MAX_CERTIFICATES
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.trust import admission
 from holdfast.services.trust.endpoints import refuse_foreign, refuse_insecure
-from holdfast.store.database import Store
 from holdfast.store.trust import endpoint_certificates, removed_certificates
 
 
-def list_removed(
-    store: Store, who: Principal, now: datetime, offset: int = 0, limit: int | None = None
-) -> tuple[list[RemovedCertificate], int]:
+def list_removed(context: Context, offset: int = 0, limit: int | None = None) -> tuple[list[RemovedCertificate], int]:
     """List what can be restored, newest first, with the number of all."""
-    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
-    with store.read() as session:
-        return removed_certificates.find(session, who.organization, now, offset, limit)
+    context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    with context.read() as session:
+        return removed_certificates.find(session, context.user.organization, context.now, offset, limit)
 
 
 def restorable_until(removed: RemovedCertificate) -> datetime:
@@ -42,9 +39,7 @@ def restorable_until(removed: RemovedCertificate) -> datetime:
     return removed.removed_at + removed_certificates.KEEP_REMOVED
 
 
-def restore_certificate(
-    store: Store, who: Principal, removed_id: str, now: datetime, alias: str | None = None
-) -> EndpointCertificate:
+def restore_certificate(context: Context, removed_id: str, alias: str | None = None) -> EndpointCertificate:
     """
     Trust again what was removed, and say what is under its alias now.
 
@@ -58,45 +53,44 @@ def restore_certificate(
         CertificateExpired: All that would come back has expired.
         IndistinguishableCertificates: A gateway would believe only one of them and of those that are trusted.
     """
-    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
+    context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     alias = check_alias(alias) if alias is not None else None
-    with store.write() as session:
-        removed = removed_certificates.get(session, who.organization, removed_id, now)
+    with context.write() as session:
+        removed = removed_certificates.get(session, context.user.organization, removed_id, context.now)
         if removed is None:
             raise NotFound("removed certificate", removed_id)
-        admission.refuse_expired(removed.certificates, now)
+        admission.refuse_expired(removed.certificates, context.now)
         target = parse_endpoint(removed.endpoint)
-        refuse_foreign(session, who, target)
+        refuse_foreign(session, context, target)
         refuse_insecure(target)
-        current = endpoint_certificates.with_id(session, who.organization, removed.entry_id)
+        current = endpoint_certificates.with_id(session, context.user.organization, removed.entry_id)
         if current and alias is None:
-            after = _beside(current, removed, now)
+            after = _beside(current, removed, context.now)
             admission.refuse_indistinguishable(session, after)
             endpoint_certificates.update(session, after)
         else:
-            after = _anew(removed, alias or removed.alias, now)
-            admission.refuse_taken_alias(session, who, after.alias, "Restore under another one.")
+            after = _anew(removed, alias or removed.alias, context.now)
+            admission.refuse_taken_alias(session, context, after.alias, "Restore under another one.")
             admission.refuse_indistinguishable(session, after)
             endpoint_certificates.insert(session, after)
         removed_certificates.remove(session, removed)
-        admission.write_down(session, who, "restore certificate", after, now)
+        admission.write_down(session, context, "restore certificate", after)
     return after
 
 
-def delete_entry(session: Session, who: Principal, entry: EndpointCertificate, now: datetime) -> None:
+def delete_entry(session: Session, context: Context, entry: EndpointCertificate) -> None:
     """End the trust in *entry*, in the caller's transaction; it can be restored."""
     endpoint_certificates.remove(session, entry)
     of = {"certificates": entry.certificates, "previous": entry.previous}
-    keep(session, who, entry, Removal.DELETED, now, **of)
-    admission.write_down(session, who, "delete certificate", entry, now)
+    keep(session, context, entry, Removal.DELETED, **of)
+    admission.write_down(session, context, "delete certificate", entry)
 
 
 def keep(
     session: Session,
-    who: Principal,
+    context: Context,
     before: EndpointCertificate,
     why: Removal,
-    now: datetime,
     *,
     certificates: Sequence[Certificate],
     previous: Sequence[Certificate] = (),
@@ -114,8 +108,8 @@ def keep(
         previous=tuple(previous),
         created_at=before.created_at,
         replaced_at=before.replaced_at,
-        removed_at=now,
-        removed_by=who.user,
+        removed_at=context.now,
+        removed_by=context.user.user,
     )
     removed_certificates.insert(session, removed)
 

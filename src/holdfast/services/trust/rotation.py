@@ -18,8 +18,8 @@ from holdfast.apis.trust.endpoint_certificate import (
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.path import leads_to
 from holdfast.certificates.validity import Status, status_of
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.errors import NothingBefore
 from holdfast.services.trust import admission, removal
 from holdfast.services.versions import Expected, check_expected, tag_of_certificate
@@ -29,9 +29,7 @@ from holdfast.store.trust import endpoint_certificates, removed_certificates
 SEEN_WITHIN = timedelta(hours=1)  # an observation that is older says nothing of today
 
 
-def undo_replacement(
-    store: Store, who: Principal, alias: str, now: datetime, expected: Expected = None
-) -> EndpointCertificate:
+def undo_replacement(context: Context, alias: str, expected: Expected = None) -> EndpointCertificate:
     """
     Trust again, instead of the current certificates of *alias*, those that were current before; say what there is now.
 
@@ -45,22 +43,20 @@ def undo_replacement(
         IndistinguishableCertificates: A gateway would believe only one of them and of those imported since.
         ContentChanged: What is under *alias* is not as *expected*.
     """
-    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
-    with store.write() as session:
-        before = admission.found(session, who, alias)
+    context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
+    with context.write() as session:
+        before = admission.found(session, context, alias)
         check_expected(expected, tag_of_certificate(before))
-        after = _undone(session, before, now)
-        admission.refuse_expired(after.certificates, now)
+        after = _undone(session, before, context.now)
+        admission.refuse_expired(after.certificates, context.now)
         admission.refuse_indistinguishable(session, after)
-        removal.keep(session, who, before, Removal.REPLACED, now, certificates=before.certificates)
+        removal.keep(session, context, before, Removal.REPLACED, certificates=before.certificates)
         endpoint_certificates.update(session, after)
-        admission.write_down(session, who, "undo replacement", after, now, before.certificates)
+        admission.write_down(session, context, "undo replacement", after, before.certificates)
     return after
 
 
-def retire_previous(
-    store: Store, who: Principal, alias: str, now: datetime, expected: Expected = None
-) -> EndpointCertificate:
+def retire_previous(context: Context, alias: str, expected: Expected = None) -> EndpointCertificate:
     """
     End the trust in the previous certificates of *alias*; say what there is now.
 
@@ -69,16 +65,16 @@ def retire_previous(
         NothingBefore: It has no previous certificates.
         ContentChanged: What is under *alias* is not as *expected*.
     """
-    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
-    with store.write() as session:
-        before = admission.found(session, who, alias)
+    context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
+    with context.write() as session:
+        before = admission.found(session, context, alias)
         check_expected(expected, tag_of_certificate(before))
         if not before.previous:
             raise NothingBefore(alias, undo=False)
-        after = replace(before, previous=(), updated_at=now, observation=Observation())
-        removal.keep(session, who, before, Removal.RETIRED, now, certificates=before.previous)
+        after = replace(before, previous=(), updated_at=context.now, observation=Observation())
+        removal.keep(session, context, before, Removal.RETIRED, certificates=before.previous)
         endpoint_certificates.update(session, after)
-        admission.write_down(session, who, "retire previous certificates", after, now, before.previous)
+        admission.write_down(session, context, "retire previous certificates", after, before.previous)
     return after
 
 

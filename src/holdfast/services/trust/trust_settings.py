@@ -15,6 +15,7 @@ from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set, c
 from holdfast.certificates.findings.examination import Finding, Severity, judge_revocation
 from holdfast.certificates.revocation import RevocationList
 from holdfast.certificates.trust import TrustSet
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
 from holdfast.services.trust.endpoints import refuse_foreign, secure_endpoint
@@ -40,18 +41,16 @@ class EndpointTrust:
     findings: tuple[Finding, ...] = ()
 
 
-def get_settings(store: Store, who: Principal, endpoint: str, now: datetime) -> EndpointTrust:
+def get_settings(context: Context, endpoint: str) -> EndpointTrust:
     """Say what is decided about the origin of *endpoint*. Raises InvalidField, EndpointNeedsNoCertificate."""
-    who.require(Permission.VIEW_APIS)
+    context.user.require(Permission.VIEW_APIS)
     target = secure_endpoint(endpoint)
-    with store.read() as session:
-        refuse_foreign(session, who, target)
-        return _trust(session, _found(session, who, target), target, now)
+    with context.read() as session:
+        refuse_foreign(session, context, target)
+        return _trust(session, _found(session, context, target), target, context.now)
 
 
-def change_settings(
-    store: Store, who: Principal, endpoint: str, draft: TrustDraft, now: datetime, expected: Expected = None
-) -> EndpointTrust:
+def change_settings(context: Context, endpoint: str, draft: TrustDraft, expected: Expected = None) -> EndpointTrust:
     """
     Decide about the trust of the origin of *endpoint*; an exception stays as it is.
 
@@ -61,37 +60,35 @@ def change_settings(
         EndpointNeedsNoCertificate: It is an http endpoint.
         ContentChanged: The settings are not as *expected*.
     """
-    who.require(Permission.CHANGE_TRUST_SETTINGS)
+    context.user.require(Permission.CHANGE_TRUST_SETTINGS)
     target = secure_endpoint(endpoint)
     checked = check_draft(draft)
-    with store.write() as session:
-        refuse_foreign(session, who, target)
-        before = _found(session, who, target)
+    with context.write() as session:
+        refuse_foreign(session, context, target)
+        before = _found(session, context, target)
         check_expected(expected, tag_of_trust_settings(before))
         after = _decided(before, checked, draft)
-        found = _trust(session, after, target, now)
+        found = _trust(session, after, target, context.now)
         _refuse_rejecting(before, found)
         trust_settings.save(session, after)
-        _written(session, who, "change trust settings", after, _difference(before, after), now)
+        _written(session, context, "change trust settings", after, _difference(before, after))
         return found
 
 
-def preview_settings(store: Store, who: Principal, endpoint: str, draft: TrustDraft, now: datetime) -> EndpointTrust:
+def preview_settings(context: Context, endpoint: str, draft: TrustDraft) -> EndpointTrust:
     """Say what *draft* would mean for the origin of *endpoint*, and keep nothing. Raises as `change_settings` does."""
-    who.require(Permission.VIEW_APIS)
+    context.user.require(Permission.VIEW_APIS)
     target = secure_endpoint(endpoint)
     checked = check_draft(draft)
-    with store.read() as session:
-        refuse_foreign(session, who, target)
-        before = _found(session, who, target)
-        found = _trust(session, _decided(before, checked, draft), target, now)
+    with context.read() as session:
+        refuse_foreign(session, context, target)
+        before = _found(session, context, target)
+        found = _trust(session, _decided(before, checked, draft), target, context.now)
     _refuse_rejecting(before, found)
     return found
 
 
-def grant_exception(
-    store: Store, who: Principal, endpoint: str, reason: str, ends_at: datetime, now: datetime
-) -> EndpointTrust:
+def grant_exception(context: Context, endpoint: str, reason: str, ends_at: datetime) -> EndpointTrust:
     """
     Switch the verification of the origin of *endpoint* off until *ends_at* (aware), for at most 7 days.
 
@@ -99,36 +96,36 @@ def grant_exception(
         InvalidField: There is no reason, the end is not within 7 days, or *endpoint* is not an endpoint of any API.
         EndpointNeedsNoCertificate: It is an http endpoint.
     """
-    who.require(Permission.GRANT_TRUST_EXCEPTIONS)
+    context.user.require(Permission.GRANT_TRUST_EXCEPTIONS)
     target = secure_endpoint(endpoint)
-    exception = check_exception(reason, who.user, ends_at, now)
-    with store.write() as session:
-        refuse_foreign(session, who, target)
-        after = replace(_found(session, who, target), exception=exception)
+    exception = check_exception(reason, context.user.user, ends_at, context.now)
+    with context.write() as session:
+        refuse_foreign(session, context, target)
+        after = replace(_found(session, context, target), exception=exception)
         trust_settings.save(session, after)
         detail = f"verification is off until {ends_at:%Y-%m-%d %H:%M} UTC: {exception.reason}"
-        _written(session, who, "grant trust exception", after, detail, now)
-        return _trust(session, after, target, now)
+        _written(session, context, "grant trust exception", after, detail)
+        return _trust(session, after, target, context.now)
 
 
-def end_exception(store: Store, who: Principal, endpoint: str, now: datetime) -> EndpointTrust:
+def end_exception(context: Context, endpoint: str) -> EndpointTrust:
     """Switch verification on again before the exception ends; nothing happens where it is on."""
-    who.require(Permission.CHANGE_TRUST_SETTINGS)
+    context.user.require(Permission.CHANGE_TRUST_SETTINGS)
     target = secure_endpoint(endpoint)
-    with store.write() as session:
-        before = _found(session, who, target)
+    with context.write() as session:
+        before = _found(session, context, target)
         after = replace(before, exception=None)
         if before.exception:
             trust_settings.save(session, after)
-            _written(session, who, "end trust exception", after, "verification is on", now)
-        return _trust(session, after, target, now)
+            _written(session, context, "end trust exception", after, "verification is on")
+        return _trust(session, after, target, context.now)
 
 
-def list_exceptions(store: Store, who: Principal, now: datetime) -> list[TrustSettings]:
+def list_exceptions(context: Context) -> list[TrustSettings]:
     """The origins whose verification is off, the first to end first."""
-    who.require(Permission.VIEW_APIS)
-    with store.read() as session:
-        return trust_settings.with_exception(session, who.organization, now)
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        return trust_settings.with_exception(session, context.user.organization, context.now)
 
 
 def end_exceptions(store: Store, now: datetime) -> datetime | None:
@@ -141,16 +138,16 @@ def end_exceptions(store: Store, now: datetime) -> datetime | None:
         for organization in accounts.organizations(session):
             for settings in trust_settings.with_ended_exception(session, organization, now):
                 trust_settings.save(session, replace(settings, exception=None))
-                owner = Principal(organization, "holdfast")
-                _written(session, owner, "end trust exception", settings, "its time is over", now)
+                context = Context(store, Principal(organization, "holdfast"), now)
+                _written(session, context, "end trust exception", settings, "its time is over")
                 log.warning("trust exception ended", organization=organization, origin=settings.origin)
         return trust_settings.next_end(session)
 
 
-def _found(session: Session, who: Principal, target: Endpoint) -> TrustSettings:
+def _found(session: Session, context: Context, target: Endpoint) -> TrustSettings:
     origin = str(target.origin)
-    found = trust_settings.of_origins(session, who.organization, [origin])
-    return found.get(origin) or TrustSettings(who.organization, origin)
+    found = trust_settings.of_origins(session, context.user.organization, [origin])
+    return found.get(origin) or TrustSettings(context.user.organization, origin)
 
 
 def _decided(before: TrustSettings, checked: TrustSettings, draft: TrustDraft) -> TrustSettings:
@@ -193,8 +190,6 @@ def _shown(value: object) -> str:
     return "none" if value in {None, ""} else str(value)
 
 
-def _written(
-    session: Session, who: Principal, action: str, settings: TrustSettings, detail: str, now: datetime
-) -> None:
-    journal.record(session, who.event(now, action, settings.origin, detail))
-    journal.announce(session, who.organization, "origin", settings.origin, now)
+def _written(session: Session, context: Context, action: str, settings: TrustSettings, detail: str) -> None:
+    journal.record(session, context.user.event(context.now, action, settings.origin, detail))
+    journal.announce(session, context.user.organization, "origin", settings.origin, context.now)

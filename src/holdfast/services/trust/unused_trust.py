@@ -4,7 +4,6 @@ Trust that no API uses: what is left behind when an API goes or changes its endp
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -12,13 +11,12 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.identities.gateway_identity import GatewayIdentity
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.apis.trust.trust_settings import TrustSettings
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.errors import NotFound
 from holdfast.services.trust import removal
 from holdfast.store import journal
 from holdfast.store.catalog import apis
-from holdfast.store.database import Store
 from holdfast.store.identities import gateway_identities
 from holdfast.store.trust import endpoint_certificates, trust_settings, unused_origins
 
@@ -46,22 +44,26 @@ def origins_of(api: Api) -> set[str]:
     return {str(endpoint.origin) for endpoint in api.endpoints}
 
 
-def find_unused(store: Store, who: Principal, origins: Collection[str] | None = None) -> list[UnusedTrust]:
+def find_unused(context: Context, origins: Collection[str] | None = None) -> list[UnusedTrust]:
     """List the trust that no API uses, by origin; with *origins*, only of these."""
-    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
-    with store.read() as session:
-        return _decided(session, who, unused_origins.find(session, who.organization, origins))
+    context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    with context.read() as session:
+        return _decided(session, context, unused_origins.find(session, context.user.organization, origins))
 
 
-def find_used_only_by(store: Store, who: Principal, api: Api) -> list[UnusedTrust]:
+def find_used_only_by(context: Context, api: Api) -> list[UnusedTrust]:
     """List the trust that no API would use if *api* were gone, by origin."""
-    who.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
-    with store.read() as session:
-        others = [each for each in apis.using_origins(session, who.organization, origins_of(api)) if each.id != api.id]
-        return _decided(session, who, sorted(origins_of(api).difference(*map(origins_of, others))))
+    context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    with context.read() as session:
+        others = [
+            each
+            for each in apis.using_origins(session, context.user.organization, origins_of(api))
+            if each.id != api.id
+        ]
+        return _decided(session, context, sorted(origins_of(api).difference(*map(origins_of, others))))
 
 
-def delete_unused(store: Store, who: Principal, origins: Collection[str], now: datetime) -> LeftBehind:
+def delete_unused(context: Context, origins: Collection[str]) -> LeftBehind:
     """
     Delete the trust of *origins* that no API uses. Certificates can be restored for 30 days, the rest can't.
 
@@ -69,36 +71,36 @@ def delete_unused(store: Store, who: Principal, origins: Collection[str], now: d
         NotPermitted: They may not delete certificates.
         NotFound: Nothing is decided for these origins, or APIs use them.
     """
-    who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
-    with store.write() as session:
-        found = settle(session, who, origins, now, delete=True)
+    context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
+    with context.write() as session:
+        found = settle(session, context, origins, delete=True)
     if not (found.deleted or found.kept):
         raise NotFound("unused trust for", ", ".join(sorted(origins)))
     return found
 
 
-def settle(session: Session, who: Principal, origins: Collection[str], now: datetime, *, delete: bool) -> LeftBehind:
+def settle(session: Session, context: Context, origins: Collection[str], *, delete: bool) -> LeftBehind:
     """
     Say which trust of *origins* no API uses, in the caller's transaction, and *delete* what they may.
 
     Client certificates stay with those who may not manage them. Raises NotPermitted.
     """
     if delete:
-        who.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
-    elif not who.may(Permission.VIEW_ENDPOINT_CERTIFICATES):
+        context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
+    elif not context.user.may(Permission.VIEW_ENDPOINT_CERTIFICATES):
         return LeftBehind()  # a token that may delete APIs, and not look at certificates
-    found = _decided(session, who, unused_origins.find(session, who.organization, origins))
+    found = _decided(session, context, unused_origins.find(session, context.user.organization, origins))
     if not delete:
         return LeftBehind(kept=tuple(found))
-    deleted = [_delete(session, who, each, now) for each in found]
-    kept = _decided(session, who, [each.origin for each in found])
+    deleted = [_delete(session, context, each) for each in found]
+    kept = _decided(session, context, [each.origin for each in found])
     return LeftBehind(
         tuple(kept), tuple(each for each in deleted if each.certificates or each.settings or each.identity)
     )
 
 
-def _decided(session: Session, who: Principal, origins: Collection[str]) -> list[UnusedTrust]:
-    organization = who.organization
+def _decided(session: Session, context: Context, origins: Collection[str]) -> list[UnusedTrust]:
+    organization = context.user.organization
     certificates = endpoint_certificates.of_origins(session, organization, origins)
     settings = trust_settings.of_origins(session, organization, origins)
     found = []
@@ -115,21 +117,21 @@ def _decided(session: Session, who: Principal, origins: Collection[str]) -> list
     return found
 
 
-def _delete(session: Session, who: Principal, unused: UnusedTrust, now: datetime) -> UnusedTrust:
+def _delete(session: Session, context: Context, unused: UnusedTrust) -> UnusedTrust:
     """Delete of *unused* what they may, and say what that was."""
     for entry in unused.certificates:
-        removal.delete_entry(session, who, entry, now)
-    settings = unused.settings if who.may(Permission.CHANGE_TRUST_SETTINGS) else None
-    identity = unused.identity if who.may(Permission.MANAGE_GATEWAY_IDENTITIES) else None
+        removal.delete_entry(session, context, entry)
+    settings = unused.settings if context.user.may(Permission.CHANGE_TRUST_SETTINGS) else None
+    identity = unused.identity if context.user.may(Permission.MANAGE_GATEWAY_IDENTITIES) else None
     if settings:
-        trust_settings.remove(session, who.organization, unused.origin)
-        _record(session, who, "delete trust settings", unused.origin, now)
+        trust_settings.remove(session, context.user.organization, unused.origin)
+        _record(session, context, "delete trust settings", unused.origin)
     if identity:
         gateway_identities.remove(session, identity)
-        _record(session, who, "remove client certificate", unused.origin, now)
+        _record(session, context, "remove client certificate", unused.origin)
     return replace(unused, settings=settings, identity=identity)
 
 
-def _record(session: Session, who: Principal, action: str, origin: str, now: datetime) -> None:
-    journal.record(session, who.event(now, action, origin, "no API uses it"))
-    journal.announce(session, who.organization, "origin", origin, now)
+def _record(session: Session, context: Context, action: str, origin: str) -> None:
+    journal.record(session, context.user.event(context.now, action, origin, "no API uses it"))
+    journal.announce(session, context.user.organization, "origin", origin, context.now)

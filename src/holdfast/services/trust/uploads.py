@@ -10,7 +10,7 @@ from holdfast.certificates.formats.credentials import Credential
 from holdfast.certificates.formats.derivation import Work
 from holdfast.certificates.formats.parsing import Upload
 from holdfast.refusals import Busy
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.work.slow_derivation import SlowDerivation, TooManyFiles
 
 T = TypeVar("T")
@@ -18,19 +18,19 @@ BUSY = 5  # seconds until the next attempt
 _SLOW = SlowDerivation()  # one for all users, of which each has a share: it is the machine that is limited
 
 
-def open_upload(who: Principal, data: bytes, password: str | None = None) -> Upload:
+def open_upload(context: Context, data: bytes, password: str | None = None) -> Upload:
     """Read certificates. Raises CertificateError, Busy."""
-    return _open(who, lambda work: parsing.parse(data, password, work))
+    return _open(context, lambda work: parsing.parse(data, password, work))
 
 
-def open_credential(who: Principal, data: bytes, password: str | None, key: bytes) -> Credential:
+def open_credential(context: Context, data: bytes, password: str | None, key: bytes) -> Credential:
     """Read a private key and its chain. Raises CertificateError, Busy."""
-    return _open(who, lambda work: credentials.read_credential(data, password, key, work))
+    return _open(context, lambda work: credentials.read_credential(data, password, key, work))
 
 
-def _open(who: Principal, read: Callable[[Work], T]) -> T:
+def _open(context: Context, read: Callable[[Work], T]) -> T:
     try:
-        with _SLOW.work(who.account) as work:
+        with _SLOW.work(context.user.account) as work:
             return read(work)
     except TooManyFiles:
         raise Busy("Too many files that need a lot of hashing are being opened.", BUSY) from None

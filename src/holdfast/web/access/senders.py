@@ -7,14 +7,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from holdfast.services.runtime import Runtime
-from holdfast.web.access.session import NotSignedIn, visitor_of_request
+from holdfast.web.access.session import NotSignedIn, user_of_request
 from holdfast.web.errors import sign_in_first
 
 
 async def sender(runtime: Runtime, request: Request) -> str | Response:
-    """Name the user who makes the request, or give the answer that the door would give to somebody who is none."""
+    """Name the user user makes the request, or give the answer that the door would give to somebody user is none."""
     try:
-        who = await run_in_threadpool(visitor_of_request, runtime, request)
+        user = await run_in_threadpool(user_of_request, runtime, runtime.store, request)
     except NotSignedIn as error:
         return await sign_in_first(request, error)
-    return who.account
+    return user.account

@@ -2,6 +2,7 @@
 Who looks at a page: the principal of the session, or the way to the sign-in page.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated
 
@@ -9,9 +10,11 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.network.forwarded import address_of
-from holdfast.services.access.accounts import SESSION_COOKIE
+from holdfast.services.access.accounts import SESSION_COOKIE, session_principal
+from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
 from holdfast.services.runtime import Runtime
+from holdfast.store.database import Transactions
 
 
 class NotSignedIn(PermissionError):
@@ -24,30 +27,38 @@ def get_runtime(request: Request) -> Runtime:
     return found
 
 
-async def visitor(request: Request) -> Principal:
-    """Find who has signed in; raise NotSignedIn, or Busy if they have too many requests in work."""
-    found = await run_in_threadpool(visitor_of_request, get_runtime(request), request)
-    request.state.visitor = found
-    await request.state.count_as(found.account)  # concurrency_limit.py
-    return found
+async def context(request: Request) -> AsyncIterator[Context]:
+    """Give the context of the request; raise NotSignedIn, or Busy if its user has too many requests in work."""
+    runtime = get_runtime(request)
+
+    async def identify(store: Transactions) -> Principal:
+        user = await run_in_threadpool(user_of_request, runtime, store, request)
+        request.state.user = user
+        return user
+
+    async with runtime.context(identify, request.state.count_as) as of_request:
+        yield of_request
 
 
-def visitor_of_request(runtime: Runtime, request: Request) -> Principal:
+def user_of_request(runtime: Runtime, store: Transactions, request: Request) -> Principal:
     """Find who has signed in, also before *request* has reached a door; raise NotSignedIn."""
     token = request.cookies.get(SESSION_COOKIE)
-    found = runtime.accounts.session_principal(token, runtime.now()) if token else None
-    if found is None:
+    user = session_principal(store, token, runtime.now()) if token else None
+    if user is None:
         raise NotSignedIn
-    return replace(found, address=address_of(request))
+    return replace(user, address=address_of(request))
 
 
-def visitor_if_known(request: Request) -> Principal | None:
-    """Find who has signed in, for a page that others see, too. Raises what reading the database raises."""
+def context_if_signed_in(request: Request, store: Transactions) -> Context | None:
+    """Give a context for a page that others see, too. Raises what reading the database raises."""
+    runtime = get_runtime(request)
     try:
-        return getattr(request.state, "visitor", None) or visitor_of_request(get_runtime(request), request)
+        user = getattr(request.state, "user", None) or user_of_request(runtime, store, request)
     except NotSignedIn:
         return None
+    return Context(store, user, runtime.now(), runtime.asks_callers)
 
 
 CurrentRuntime = Annotated[Runtime, Depends(get_runtime)]
-Visitor = Annotated[Principal, Depends(visitor)]
+# The transaction that a request reads in ends before its response is sent, however slowly that is read.
+RequestContext = Annotated[Context, Depends(context, scope="function")]

@@ -14,7 +14,7 @@ from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.trust import endpoint_certificates, unused_trust
 from holdfast.store.catalog.apis import ApiFilter
 from holdfast.web import dialog
-from holdfast.web.access.session import CurrentRuntime, Visitor
+from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.identities.caller_certificates import callers_of, commands_of
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.trust_settings import trust_rows
@@ -30,82 +30,79 @@ def home() -> Response:
 
 
 @router.get("/apis")
-def list_apis(request: Request, runtime: CurrentRuntime, who: Visitor, query: str = "", page: int = 1) -> Response:
+def list_apis(request: Request, context: RequestContext, query: str = "", page: int = 1) -> Response:
     """List the APIs, all or those whose name contains *query*."""
     page = max(page, 1)
     wanted = ApiFilter(name=query.strip())
-    found, total = apis.list_apis(runtime.store, who, wanted, (page - 1) * PAGE, PAGE)
+    found, total = apis.list_apis(context, wanted, (page - 1) * PAGE, PAGE)
     template = "apis/_table.html" if wants_part(request) else "apis/list.html"
     pages = max(1, -(-total // PAGE))
-    unused = 0 if wants_part(request) else len(unused_trust.find_unused(runtime.store, who))
+    unused = 0 if wants_part(request) else len(unused_trust.find_unused(context))
     return render(
-        request, template, who=who, apis=found, total=total, query=query, page=page, pages=pages, unused=unused
+        request, template, context=context, apis=found, total=total, query=query, page=page, pages=pages, unused=unused
     )
 
 
 @router.get("/apis/new")
-def new_api(request: Request, who: Visitor) -> Response:
+def new_api(request: Request, context: RequestContext) -> Response:
     """Ask for a new API."""
-    return render(request, "apis/new.html", who=who, draft=ApiDraft("", "", "", ""), errors={})
+    return render(request, "apis/new.html", context=context, draft=ApiDraft("", "", "", ""), errors={})
 
 
 @router.post("/apis/new")
 def create_api(
     request: Request,
-    runtime: CurrentRuntime,
-    who: Visitor,
+    context: RequestContext,
     name: Annotated[str, Form()] = "",
-    context: Annotated[str, Form()] = "",
+    path: Annotated[str, Form(alias="context")] = "",
     version: Annotated[str, Form()] = "",
     endpoint: Annotated[str, Form()] = "",
 ) -> Response:
     """Create an API and show it."""
-    draft = ApiDraft(name, context, version, endpoint)
+    draft = ApiDraft(name, path, version, endpoint)
     try:
-        api = apis.create_api(runtime.store, who, draft, runtime.now())
+        api = apis.create_api(context, draft)
     except Refusal as error:
         errors = error.fields("name")
     else:
         return RedirectResponse(f"/apis/{api.id}?done=api-created", 303)
-    return render(request, "apis/new.html", who=who, status=422, draft=draft, errors=errors)
+    return render(request, "apis/new.html", context=context, status=422, draft=draft, errors=errors)
 
 
 @router.get("/apis/{api_id}")
-def overview(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str) -> Response:
+def overview(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str) -> Response:
     """Show what the API is and how to call it."""
-    api = apis.get_api(runtime.store, who, api_id)
-    certificates = endpoint_certificates.certificates_of_api(runtime.store, who, api)
+    api = apis.get_api(context, api_id)
+    certificates = endpoint_certificates.certificates_of_api(context, api)
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     return render(
         request,
         "api/overview.html",
-        who=who,
+        context=context,
         api=api,
         page="overview",
         certificates=certificates,
-        trust_rows=trust_rows(runtime, who, api),
-        enforcements=runtime.enforcements.of_origins(who.organization, origins),
+        trust_rows=trust_rows(runtime, context, api),
+        enforcements=runtime.enforcements.of_origins(context, origins),
         failures=runtime.failures.of(api),
         gateways=runtime.gateways,
         refused_listeners=[each for each in runtime.listeners if each.is_refused],
-        callers=callers_of(runtime, who, api),
+        callers=callers_of(runtime, context, api),
         commands=commands_of(runtime, api),
     )
 
 
 @router.get("/apis/{api_id}/delete")
-def ask_to_delete(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str) -> Response:
+def ask_to_delete(request: Request, context: RequestContext, api_id: str) -> Response:
     """Ask whether the API is really to go."""
-    api = apis.get_api(runtime.store, who, api_id)
-    unused = unused_trust.find_used_only_by(runtime.store, who, api)
-    return dialog.show(request, who, "api/_delete.html", api=api, page="overview", unused=unused)
+    api = apis.get_api(context, api_id)
+    unused = unused_trust.find_used_only_by(context, api)
+    return dialog.show(request, context, "api/_delete.html", api=api, page="overview", unused=unused)
 
 
 @router.post("/apis/{api_id}/delete")
-def delete_api(
-    runtime: CurrentRuntime, who: Visitor, api_id: str, delete_unused: Annotated[bool, Form()] = False
-) -> Response:
+def delete_api(context: RequestContext, api_id: str, delete_unused: Annotated[bool, Form()] = False) -> Response:
     """Delete the API and, if that is wanted, the trust that no other uses."""
-    left = deletion.delete_api(runtime.store, who, api_id, runtime.now(), delete_unused=delete_unused)
+    left = deletion.delete_api(context, api_id, delete_unused=delete_unused)
     done = "api-deleted-unused" if left.kept else "api-deleted-with-trust" if left.deleted else "api-deleted"
     return RedirectResponse(f"/apis?done={done}", 303)

@@ -16,13 +16,12 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.description import endpoint_config
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.errors import InvalidFields
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.http1_fallback import fallback_since
-from holdfast.services.runtime import Runtime
 from holdfast.services.trust import unused_trust
 from holdfast.services.trust.unused_trust import UnusedTrust
-from holdfast.web.access.session import CurrentRuntime, Visitor
+from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.catalog.connection_form import (
     NOTHING_TYPED,
     TypedConnections,
@@ -43,19 +42,19 @@ router = APIRouter()
 def show(
     request: Request,
     runtime: CurrentRuntime,
-    who: Visitor,
+    context: RequestContext,
     api_id: str,
     left: Annotated[list[str] | None, Query()] = None,
 ) -> Response:
     """Show the endpoints; *left* are origins that the API had until now, whose trust may be unused."""
-    return _page(request, runtime, who, apis.get_api(runtime.store, who, api_id), left=left)
+    return _page(request, runtime, context, apis.get_api(context, api_id), left=left)
 
 
 @router.post("/apis/{api_id}/endpoints")
 def save(
     request: Request,
     runtime: CurrentRuntime,
-    who: Visitor,
+    context: RequestContext,
     api_id: str,
     settings: TypedConnections,
     production: Annotated[str, Form()] = "",
@@ -70,14 +69,14 @@ def save(
     left: tuple[UnusedTrust, ...] = ()
     try:
         if not errors:
-            left = apis.change_endpoints(runtime.store, who, api_id, *chosen, runtime.now(), connections).left.kept
+            left = apis.change_endpoints(context, api_id, *chosen, connections).left.kept
     except InvalidFields as error:
         errors = error.fields()
     if errors:
-        api = apis.get_api(runtime.store, who, api_id)
+        api = apis.get_api(context, api_id)
         typed = {"production": production, "sandbox": sandbox}
         checked = {"production": with_production, "sandbox": with_sandbox}
-        return _page(request, runtime, who, api, 422, typed, checked, errors, settings=settings)
+        return _page(request, runtime, context, api, 422, typed, checked, errors, settings=settings)
     query = urlencode({"done": "endpoints-saved", "left": [each.origin for each in left]}, doseq=True)
     return RedirectResponse(f"/apis/{api_id}/endpoints?{query}", 303)
 
@@ -86,7 +85,7 @@ def save(
 async def check(
     request: Request,
     runtime: CurrentRuntime,
-    who: Visitor,
+    context: RequestContext,
     api_id: str,
     environment: Environment,
     settings: TypedConnections,
@@ -96,15 +95,15 @@ async def check(
     with_sandbox: Annotated[bool, Form()] = False,
 ) -> Response:
     """Show what the backend at an address answers, whether it is saved or not."""
-    api = await run_in_threadpool(apis.get_api, runtime.store, who, api_id)
+    api = await run_in_threadpool(apis.get_api, context, api_id)
     typed = {"production": production, "sandbox": sandbox}
     connections, _ = read_typed(settings)
-    answer = await check_endpoint(runtime, who, typed[environment], connections.get(environment))
+    answer = await check_endpoint(runtime, context, typed[environment], connections.get(environment))
     if wants_part(request):
-        return await run_in_threadpool(lambda: render(request, "testing/_answer.html", who=who, answer=answer))
+        return await run_in_threadpool(lambda: render(request, "testing/_answer.html", context=context, answer=answer))
     checked = {"production": with_production, "sandbox": with_sandbox}
     show = partial(
-        _page, request, runtime, who, api, 200, typed, checked, answers={environment: answer}, settings=settings
+        _page, request, runtime, context, api, 200, typed, checked, answers={environment: answer}, settings=settings
     )
     return await run_in_threadpool(show)
 
@@ -112,7 +111,7 @@ async def check(
 def _page(
     request: Request,
     runtime: CurrentRuntime,
-    who: Visitor,
+    context: Context,
     api: Api,
     status: int = 200,
     typed: dict[str, str] | None = None,
@@ -129,7 +128,7 @@ def _page(
     return render(
         request,
         "api/endpoints.html",
-        who=who,
+        context=context,
         status=status,
         api=api,
         page="endpoints",
@@ -138,22 +137,22 @@ def _page(
         errors=errors or {},
         answers=answers or {},
         connections=shown_connections(api, settings),
-        fallback=fallback_since(runtime.store, api),
-        as_json=_as_json(runtime, who, api),
-        unused=unused_trust.find_unused(runtime.store, who, left) if left else [],
-        now=runtime.now(),
-        rows=certificate_rows(runtime, who, api),
-        removed=removed_rows(runtime, who, api),
-        trust_rows=trust_rows(runtime, who, api),
-        client_rows=client_rows(runtime, who, api),
+        fallback=fallback_since(context, api),
+        as_json=_as_json(context, api),
+        unused=unused_trust.find_unused(context, left) if left else [],
+        now=context.now,
+        rows=certificate_rows(runtime, context, api),
+        removed=removed_rows(context, api),
+        trust_rows=trust_rows(runtime, context, api),
+        client_rows=client_rows(runtime, context, api),
         failures=runtime.failures.of(api),
         expanded=_is_about_certificates(request),
     )
 
 
-def _as_json(runtime: Runtime, who: Principal, api: Api) -> str:
+def _as_json(context: Context, api: Api) -> str:
     """Write what a `PUT` sends to keep the endpoints of *api* with all their settings."""
-    config = endpoint_config(apis.get_described(runtime.store, who, api.id))
+    config = endpoint_config(apis.get_described(context, api.id))
     if not api.endpoints:
         config["production_endpoints"] = {"url": "PRODUCTION"}
     return json.dumps({"endpointConfig": config}, ensure_ascii=False)

@@ -10,37 +10,36 @@ from starlette.responses import Response
 
 from holdfast.apis.catalog.lifecycle import State, transitions_from
 from holdfast.apis.errors import TransitionRefused
+from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis, lifecycle
-from holdfast.web.access.session import CurrentRuntime, Visitor
+from holdfast.web.access.session import RequestContext
 from holdfast.web.rendering import render
 
 router = APIRouter()
 
 
 @router.get("/apis/{api_id}/lifecycle")
-def show(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str) -> Response:
+def show(request: Request, context: RequestContext, api_id: str) -> Response:
     """Show the state and what leads on."""
-    return _page(request, runtime, who, api_id)
+    return _page(request, context, api_id)
 
 
 @router.post("/apis/{api_id}/lifecycle")
-def change(
-    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, action: Annotated[str, Form()] = ""
-) -> Response:
+def change(request: Request, context: RequestContext, api_id: str, action: Annotated[str, Form()] = "") -> Response:
     """Take an action."""
     try:
-        lifecycle.change_lifecycle(runtime.store, who, api_id, action, runtime.now())
+        lifecycle.change_lifecycle(context, api_id, action)
     except TransitionRefused as error:
-        return _page(request, runtime, who, api_id, str(error))
+        return _page(request, context, api_id, str(error))
     return RedirectResponse(f"/apis/{api_id}/lifecycle?done=lifecycle-changed", 303)
 
 
-def _page(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, error: str = "") -> Response:
-    api = apis.get_api(runtime.store, who, api_id)
+def _page(request: Request, context: Context, api_id: str, error: str = "") -> Response:
+    api = apis.get_api(context, api_id)
     return render(
         request,
         "api/lifecycle.html",
-        who=who,
+        context=context,
         status=422 if error else 200,
         api=api,
         page="lifecycle",

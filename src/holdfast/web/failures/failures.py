@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from holdfast.gateway.failures.access_log import MAX_ID
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.services.errors import NotFound
 from holdfast.services.failures import diagnosis
 from holdfast.services.failures.diagnosis import DiagnosedRequest
@@ -16,7 +16,7 @@ from holdfast.services.failures.failures import (
     MAX_REQUESTS_OF_BACKEND,
 )
 from holdfast.services.runtime import Runtime
-from holdfast.web.access.session import CurrentRuntime, Visitor
+from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.rendering import render, wants_part
 
 router = APIRouter()
@@ -24,26 +24,28 @@ PAGE = 50
 
 
 @router.get("/failures")
-def show(request: Request, runtime: CurrentRuntime, who: Visitor, request_id: str = "", page: int = 1) -> Response:
+def show(
+    request: Request, runtime: CurrentRuntime, context: RequestContext, request_id: str = "", page: int = 1
+) -> Response:
     """Show what fails, or, when *request_id* is given, why that request did."""
     wanted = request_id.strip()[:MAX_ID]
     if wanted:
         return render(
             request,
             "failures/request.html",
-            who=who,
+            context=context,
             section="failures",
             request_id=wanted,
-            found=_find(runtime, who, wanted),
+            found=_find(runtime, context, wanted),
             started_at=runtime.failures.started_at,
             kept=(MAX_REQUESTS_OF_BACKEND, MAX_REQUESTS, MAX_REJECTIONS_WITHOUT_API),
         )
     page = max(page, 1)
-    found, total = diagnosis.list_failures(runtime.store, runtime.failures, who, (page - 1) * PAGE, PAGE)
+    found, total = diagnosis.list_failures(context, runtime.failures, (page - 1) * PAGE, PAGE)
     return render(
         request,
         "failures/_list.html" if wants_part(request) else "failures/list.html",
-        who=who,
+        context=context,
         section="failures",
         request_id="",
         failing=found,
@@ -54,8 +56,8 @@ def show(request: Request, runtime: CurrentRuntime, who: Visitor, request_id: st
     )
 
 
-def _find(runtime: Runtime, who: Principal, request_id: str) -> DiagnosedRequest | None:
+def _find(runtime: Runtime, context: Context, request_id: str) -> DiagnosedRequest | None:
     try:
-        return diagnosis.find_request(runtime.store, runtime.failures, who, request_id)
+        return diagnosis.find_request(context, runtime.failures, request_id)
     except NotFound:
         return None

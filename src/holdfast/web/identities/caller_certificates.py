@@ -10,7 +10,7 @@ from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.enforcement import Enforcement
 from holdfast.apis.identities.caller_certificate import CallerCertificate
 from holdfast.certificates.validity import Status, status_of
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.services.identities import caller_certificates
 from holdfast.services.runtime import Runtime
 
@@ -34,15 +34,15 @@ class Callers:
     enforcement: Enforcement | None  # None: everybody may
 
 
-def callers_of(runtime: Runtime, who: Principal, api: Api) -> Callers:
+def callers_of(runtime: Runtime, context: Context, api: Api) -> Callers:
     """Say who may call *api*."""
-    found, _ = caller_certificates.list_certificates(runtime.store, who, api.id)
-    rows = [CallerRow(entry, status_of(entry.certificate, runtime.now())) for entry in found]
+    found, _ = caller_certificates.list_certificates(context, api.id)
+    rows = [CallerRow(entry, status_of(entry.certificate, context.now)) for entry in found]
     accepted = sum(row.status in _ACCEPTED for row in rows)
     if not api.requires_certificate:
         return Callers("Everybody who reaches the gateway may call it.", rows, None)
-    enforcement = runtime.enforcements.of_origins(who.organization, [api.id])[api.id]
-    return Callers(_sentence(accepted, asks=runtime.asks_callers), rows, enforcement)
+    enforcement = runtime.enforcements.of_origins(context, [api.id])[api.id]
+    return Callers(_sentence(accepted, asks=context.asks_callers), rows, enforcement)
 
 
 def _sentence(accepted: int, *, asks: bool) -> str:

@@ -21,14 +21,14 @@ from holdfast.certificates.formats import parsing
 from holdfast.certificates.formats.private_keys import KeyType
 from holdfast.certificates.validity import Status, status_of
 from holdfast.refusals import Refusal
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis
 from holdfast.services.errors import NotFound
 from holdfast.services.identities import gateway_identities
 from holdfast.services.runtime import Runtime
 from holdfast.web import dialog
-from holdfast.web.access.session import CurrentRuntime, Visitor
+from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.dialog import Section
 
 router = APIRouter(prefix="/apis/{api_id}/client-certificate")
@@ -47,39 +47,39 @@ class ClientRow:
     enforcement: Enforcement
 
 
-def client_rows(runtime: Runtime, who: Principal, api: Api) -> list[ClientRow]:
+def client_rows(runtime: Runtime, context: Context, api: Api) -> list[ClientRow]:
     """Make the rows for the https origins of *api*, production first."""
     urls: dict[str, str] = {}
     for endpoint in api.endpoints:
         if endpoint.origin.is_secure:
             urls.setdefault(str(endpoint.origin), endpoint.url)
-    enforcements = runtime.enforcements.of_origins(who.organization, urls)
+    enforcements = runtime.enforcements.of_origins(context, urls)
     rows = []
     for origin, url in urls.items():
-        entry = gateway_identities.get_gateway_identity(runtime.store, who, url)
-        status = status_of(entry.own, runtime.now()) if entry and entry.own else None
+        entry = gateway_identities.get_gateway_identity(context, url)
+        status = status_of(entry.own, context.now) if entry and entry.own else None
         rows.append(ClientRow(url, origin, entry, status, enforcements[origin]))
     return rows
 
 
-def _read(runtime: Runtime, who: Principal, api: Api) -> dict[str, Any]:
-    return {"client_rows": client_rows(runtime, who, api)}
+def _read(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:
+    return {"client_rows": client_rows(runtime, context, api)}
 
 
 _CHANGED = (Section("client_certificate/_changed.html", _read),)
 
 
 @router.get("/import")
-def ask_to_import(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def ask_to_import(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
     """Ask for key and chain."""
-    return _dialog(request, runtime, who, api_id, endpoint, "import")
+    return _dialog(request, context, api_id, endpoint, "import")
 
 
 @router.post("/import")
 def import_files(
     request: Request,
     runtime: CurrentRuntime,
-    who: Visitor,
+    context: RequestContext,
     api_id: str,
     endpoint: str = "",
     password: Annotated[str, Form()] = "",
@@ -87,36 +87,32 @@ def import_files(
     key: UploadFile | None = None,
 ) -> Response:
     """Present what was chosen."""
-    api = _own_endpoint(runtime, who, api_id, endpoint)
+    api = _own_endpoint(context, api_id, endpoint)
     try:
         gateway_identities.import_gateway_identity(
-            runtime.store,
+            context,
             runtime.sealing,
-            who,
             endpoint,
             _read_file(certificate),
             password,
-            runtime.now(),
             key.file.read(parsing.MAX_BYTES + 1) if key else b"",
         )
     except Refusal as error:
-        return _dialog(request, runtime, who, api_id, endpoint, "import", errors=_by_field(error))
-    return dialog.done(request, runtime, who, api, "client-certificate-imported", _CHANGED)
+        return _dialog(request, context, api_id, endpoint, "import", errors=_by_field(error))
+    return dialog.done(request, runtime, context, api, "client-certificate-imported", _CHANGED)
 
 
 @router.get("/request/new")
-def ask_for_request(
-    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = ""
-) -> Response:
+def ask_for_request(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
     """Ask what the request is to say."""
-    return _dialog(request, runtime, who, api_id, endpoint, "request")
+    return _dialog(request, context, api_id, endpoint, "request")
 
 
 @router.post("/request/new")
 def make_request(
     request: Request,
     runtime: CurrentRuntime,
-    who: Visitor,
+    context: RequestContext,
     api_id: str,
     endpoint: str = "",
     subject: Annotated[str, Form()] = "",
@@ -124,30 +120,30 @@ def make_request(
     key_type: Annotated[str, Form(alias="keyType")] = KeyType.P256.value,
 ) -> Response:
     """Make key and request, and show the request."""
-    api = _own_endpoint(runtime, who, api_id, endpoint)
+    api = _own_endpoint(context, api_id, endpoint)
     draft = RequestDraft(subject, dns_names.replace(",", " ").split(), key_type)
     try:
-        entry = gateway_identities.make_request(runtime.store, runtime.sealing, who, endpoint, draft, runtime.now())
+        entry = gateway_identities.make_request(context, runtime.sealing, endpoint, draft)
     except Refusal as error:
         typed = {"subject": subject, "dnsNames": dns_names, "keyType": key_type}
-        return _dialog(request, runtime, who, api_id, endpoint, "request", typed=typed, errors=_by_field(error))
+        return _dialog(request, context, api_id, endpoint, "request", typed=typed, errors=_by_field(error))
     waiting = "client_certificate/_waiting.html"
     return dialog.done(
-        request, runtime, who, api, "client-request-made", _CHANGED, then=waiting, endpoint=endpoint, entry=entry
+        request, runtime, context, api, "client-request-made", _CHANGED, then=waiting, endpoint=endpoint, entry=entry
     )
 
 
 @router.get("/request")
-def show_request(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def show_request(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
     """Show the request that waits."""
-    return _dialog(request, runtime, who, api_id, endpoint, "waiting")
+    return _dialog(request, context, api_id, endpoint, "waiting")
 
 
 @router.get("/request/content")
-def download_request(runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def download_request(context: RequestContext, api_id: str, endpoint: str = "") -> Response:
     """Give the request as a file."""
-    _own_endpoint(runtime, who, api_id, endpoint)
-    entry = gateway_identities.get_gateway_identity(runtime.store, who, endpoint)
+    _own_endpoint(context, api_id, endpoint)
+    entry = gateway_identities.get_gateway_identity(context, endpoint)
     if entry is None or entry.pending is None:
         raise NotFound("certificate signing request", endpoint)
     disposition = {"Content-Disposition": 'attachment; filename="request.csr"'}
@@ -155,60 +151,60 @@ def download_request(runtime: CurrentRuntime, who: Visitor, api_id: str, endpoin
 
 
 @router.get("/answer")
-def ask_for_answer(
-    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = ""
-) -> Response:
+def ask_for_answer(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
     """Ask for what the CA made."""
-    return _dialog(request, runtime, who, api_id, endpoint, "answer")
+    return _dialog(request, context, api_id, endpoint, "answer")
 
 
 @router.post("/answer")
 def import_answer(
     request: Request,
     runtime: CurrentRuntime,
-    who: Visitor,
+    context: RequestContext,
     api_id: str,
     endpoint: str = "",
     certificate: UploadFile | None = None,
 ) -> Response:
     """Present what the CA made."""
-    api = _own_endpoint(runtime, who, api_id, endpoint)
+    api = _own_endpoint(context, api_id, endpoint)
     try:
         data = _read_file(certificate)
-        gateway_identities.import_answer(runtime.store, runtime.sealing, who, endpoint, data, runtime.now())
+        gateway_identities.import_answer(context, runtime.sealing, endpoint, data)
     except Refusal as error:
-        return _dialog(request, runtime, who, api_id, endpoint, "answer", errors=_by_field(error))
-    return dialog.done(request, runtime, who, api, "client-certificate-imported", _CHANGED)
+        return _dialog(request, context, api_id, endpoint, "answer", errors=_by_field(error))
+    return dialog.done(request, runtime, context, api, "client-certificate-imported", _CHANGED)
 
 
 @router.get("/discard")
-def ask_to_discard(
-    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = ""
-) -> Response:
+def ask_to_discard(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
     """Ask whether the request is really to be forgotten."""
-    return _dialog(request, runtime, who, api_id, endpoint, "discard")
+    return _dialog(request, context, api_id, endpoint, "discard")
 
 
 @router.post("/discard")
-def discard(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def discard(
+    request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, endpoint: str = ""
+) -> Response:
     """Forget the request."""
-    api = _own_endpoint(runtime, who, api_id, endpoint)
-    gateway_identities.discard_request(runtime.store, who, endpoint, runtime.now())
-    return dialog.done(request, runtime, who, api, "client-request-discarded", _CHANGED)
+    api = _own_endpoint(context, api_id, endpoint)
+    gateway_identities.discard_request(context, endpoint)
+    return dialog.done(request, runtime, context, api, "client-request-discarded", _CHANGED)
 
 
 @router.get("/remove")
-def ask_to_remove(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def ask_to_remove(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
     """Ask whether it is really to be removed, and say whom it concerns."""
-    return _dialog(request, runtime, who, api_id, endpoint, "remove")
+    return _dialog(request, context, api_id, endpoint, "remove")
 
 
 @router.post("/remove")
-def remove(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, endpoint: str = "") -> Response:
+def remove(
+    request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, endpoint: str = ""
+) -> Response:
     """Present nothing any more."""
-    api = _own_endpoint(runtime, who, api_id, endpoint)
-    gateway_identities.remove_gateway_identity(runtime.store, who, endpoint, runtime.now())
-    return dialog.done(request, runtime, who, api, "client-certificate-removed", _CHANGED)
+    api = _own_endpoint(context, api_id, endpoint)
+    gateway_identities.remove_gateway_identity(context, endpoint)
+    return dialog.done(request, runtime, context, api, "client-certificate-removed", _CHANGED)
 
 
 def _read_file(certificate: UploadFile | None) -> bytes:
@@ -223,9 +219,9 @@ def _by_field(error: Refusal) -> dict[str, str]:
     return {field if field in _FIELDS else "certificate": text for field, text in error.fields("certificate").items()}
 
 
-def _own_endpoint(runtime: Runtime, who: Principal, api_id: str, endpoint: str) -> Api:
+def _own_endpoint(context: Context, api_id: str, endpoint: str) -> Api:
     """Find the API, whose endpoint *endpoint* must be. Raises NotFound."""
-    api = apis.get_api(runtime.store, who, api_id)
+    api = apis.get_api(context, api_id)
     if endpoint not in {each.url for each in api.endpoints if each.origin.is_secure}:
         raise NotFound("https endpoint", endpoint)
     return api
@@ -233,25 +229,24 @@ def _own_endpoint(runtime: Runtime, who: Principal, api_id: str, endpoint: str) 
 
 def _dialog(
     request: Request,
-    runtime: Runtime,
-    who: Principal,
+    context: Context,
     api_id: str,
     endpoint: str,
     part: str,
     typed: dict[str, str] | None = None,
     errors: dict[str, str] | None = None,
 ) -> Response:
-    who.require(Permission.MANAGE_GATEWAY_IDENTITIES)
-    api = _own_endpoint(runtime, who, api_id, endpoint)
-    entry = gateway_identities.get_gateway_identity(runtime.store, who, endpoint)
+    context.user.require(Permission.MANAGE_GATEWAY_IDENTITIES)
+    api = _own_endpoint(context, api_id, endpoint)
+    entry = gateway_identities.get_gateway_identity(context, endpoint)
     if part in {"waiting", "answer", "discard"} and (entry is None or entry.pending is None):
         raise NotFound("certificate signing request", endpoint)
     if part == "remove" and entry is None:
         raise NotFound("client certificate", endpoint)
-    users = gateway_identities.apis_presenting(runtime.store, who, entry) if part == "remove" and entry else []
+    users = gateway_identities.apis_presenting(context, entry) if part == "remove" and entry else []
     return dialog.show(
         request,
-        who,
+        context,
         f"client_certificate/_{part}.html",
         fields=_FIELDS,
         errors=errors,

@@ -16,7 +16,7 @@ from holdfast.certificates.choices import list_choices
 from holdfast.certificates.findings.examination import examine_presented
 from holdfast.network.backend import Presentation
 from holdfast.refusals import Refusal, TryLater
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.http1_fallback import connection_to
 from holdfast.services.errors import NotFound
@@ -25,7 +25,7 @@ from holdfast.services.probing.outcomes import Checked, Probed
 from holdfast.services.probing.terms import UNCHANGED, Change, terms_to_call, terms_to_test
 from holdfast.services.runtime import Runtime
 from holdfast.web import dialog
-from holdfast.web.access.session import CurrentRuntime, Visitor
+from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.belonging import get_certificate_of, require_origin_of
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.upload_form import read_upload, upload_form
@@ -52,13 +52,13 @@ class HeadAnswer:
 
 
 async def check_endpoint(
-    runtime: Runtime, who: Principal, url: str, connection: ConnectionSettings | None = None
+    runtime: Runtime, context: Context, url: str, connection: ConnectionSettings | None = None
 ) -> HeadAnswer:
     """Let the gateway ask a backend for its status, by one HEAD request; *connection* is what the form says."""
     try:
-        terms = await run_in_threadpool(terms_to_call, runtime.store, runtime.sealing, who, url, runtime.now())
-        used = await run_in_threadpool(connection_to, runtime.store, who, url, connection)
-        return HeadAnswer(await runtime.probes.check(who, url, terms, used))
+        terms = await run_in_threadpool(terms_to_call, context, runtime.sealing, url)
+        used = await run_in_threadpool(connection_to, context, url, connection)
+        return HeadAnswer(await runtime.probes.check(context.user, url, terms, used))
     except _REASONS as error:
         return HeadAnswer(error=str(error))
 
@@ -82,31 +82,33 @@ Upload = Annotated[tuple[str, Change], Depends(_upload)]
 
 
 @router.post("/certificates/test")
-async def test_upload(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, upload: Upload) -> Response:
+async def test_upload(
+    request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, upload: Upload
+) -> Response:
     """Ask the gateway about an endpoint, with a file that is not saved."""
-    api = await run_in_threadpool(apis.get_api, runtime.store, who, api_id)
-    outcome = await _test(runtime, who, api, *upload)
-    return await _show(request, who, api, outcome, upload[0], part="testing/_outcome.html")
+    api = await run_in_threadpool(apis.get_api, context, api_id)
+    outcome = await _test(runtime, context, api, *upload)
+    return await _show(request, context, api, outcome, upload[0], part="testing/_outcome.html")
 
 
 @router.get("/trust/{environment}/test")
 async def test_endpoint(
-    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, environment: Environment
+    request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, environment: Environment
 ) -> Response:
     """Ask the gateway about an endpoint as it is trusted now."""
-    api = await run_in_threadpool(apis.get_api, runtime.store, who, api_id)
+    api = await run_in_threadpool(apis.get_api, context, api_id)
     endpoint = api.endpoint(environment)
     if endpoint is None:
         raise NotFound("endpoint", environment)
-    outcome = await _test(runtime, who, api, endpoint.url)
-    return await _show(request, who, api, outcome, str(endpoint.origin))
+    outcome = await _test(runtime, context, api, endpoint.url)
+    return await _show(request, context, api, outcome, str(endpoint.origin))
 
 
 @router.post("/certificates/fetch")
 async def fetch(
     request: Request,
     runtime: CurrentRuntime,
-    who: Visitor,
+    context: RequestContext,
     api_id: str,
     endpoint: Annotated[str, Form()] = "",
     alias: Annotated[str, Form()] = "",
@@ -114,15 +116,15 @@ async def fetch(
 ) -> Response:
     """Show what a backend presents, to be chosen from."""
     if replaced:
-        api, _ = await run_in_threadpool(get_certificate_of, runtime, who, api_id, replaced)
+        api, _ = await run_in_threadpool(get_certificate_of, context, api_id, replaced)
     else:
-        api = await run_in_threadpool(apis.get_api, runtime.store, who, api_id)
-    error, seen, now = "", None, runtime.now()
+        api = await run_in_threadpool(apis.get_api, context, api_id)
+    error, seen, now = "", None, context.now
     try:
         require_origin_of(api, endpoint)
         change = Change(instead_of=replaced or None)
-        terms = await run_in_threadpool(terms_to_test, runtime.store, runtime.sealing, who, endpoint, now, change)
-        seen = await runtime.probes.fetch(who, endpoint, terms.trust)
+        terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
+        seen = await runtime.probes.fetch(context.user, endpoint, terms.trust)
     except _REASONS as refusal:
         error = str(refusal)
     offered = list_choices(seen.chain) if isinstance(seen, Presentation) else ()
@@ -136,7 +138,7 @@ async def fetch(
         error = "The backend presented no certificate that can be read."
         if seen is not None and not isinstance(seen, Presentation):
             error = f"The backend could not be looked at ({seen.obstacle}): {seen.text}"
-    context: dict[str, Any] = {
+    values: dict[str, Any] = {
         "choices": offered,
         "refused": refused,
         "findings": findings,
@@ -145,31 +147,31 @@ async def fetch(
         "seen": seen,
     }
     if wants_part(request):
-        return await run_in_threadpool(lambda: render(request, "testing/_fetched.html", who=who, **context))
+        return await run_in_threadpool(lambda: render(request, "testing/_fetched.html", context=context, **values))
     # Without scripts it is the whole form again, with what was typed.
     typed = {"endpoint": endpoint, "alias": replaced or alias}
     purpose = "replace" if replaced else "upload"
-    return await run_in_threadpool(lambda: upload_form(request, who, api, purpose, typed, {}, fetched=context))
+    return await run_in_threadpool(lambda: upload_form(request, context, api, purpose, typed, {}, fetched=values))
 
 
-async def _show(request: Request, who: Principal, api: Api, outcome: Outcome, origin: str, part: str = "") -> Response:
+async def _show(
+    request: Request, context: Context, api: Api, outcome: Outcome, origin: str, part: str = ""
+) -> Response:
     return await run_in_threadpool(
-        lambda: dialog.show(request, who, "testing/_test.html", part=part, api=api, outcome=outcome, origin=origin)
+        lambda: dialog.show(request, context, "testing/_test.html", part=part, api=api, outcome=outcome, origin=origin)
     )
 
 
-async def _test(runtime: Runtime, who: Principal, api: Api, endpoint: str, change: Change = UNCHANGED) -> Outcome:
+async def _test(runtime: Runtime, context: Context, api: Api, endpoint: str, change: Change = UNCHANGED) -> Outcome:
     try:
         require_origin_of(api, endpoint)
         terms = await run_in_threadpool(
             terms_to_test,
-            runtime.store,
+            context,
             runtime.sealing,
-            who,
             endpoint,
-            runtime.now(),
             change,
         )
-        return Outcome(await runtime.probes.probe(who, endpoint, terms), terms.with_upload)
+        return Outcome(await runtime.probes.probe(context.user, endpoint, terms), terms.with_upload)
     except _REASONS as error:
         return Outcome(error=str(error))

@@ -14,12 +14,12 @@ from starlette.responses import JSONResponse, Response
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Endpoint
 from holdfast.refusals import Busy
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.errors import NotFound
 from holdfast.services.failures.failures import Failure
 from holdfast.services.runtime import Runtime
-from holdfast.web.access.session import CurrentRuntime, NotSignedIn, Visitor, visitor_of_request
+from holdfast.web.access.session import CurrentRuntime, NotSignedIn, RequestContext, user_of_request
 from holdfast.web.actions import find_button
 from holdfast.web.rendering import difference, seen
 
@@ -31,29 +31,29 @@ SECONDS = 30  # until the next attempt
 
 
 @router.get("/enforcement")
-def enforcement(runtime: CurrentRuntime, who: Visitor, api_id: str) -> Response:
+def enforcement(runtime: CurrentRuntime, context: RequestContext, api_id: str) -> Response:
     """Say it once: for browsers that get no events."""
-    return JSONResponse(_state(runtime, who, apis.get_api(runtime.store, who, api_id)))
+    return JSONResponse(_state(runtime, context, apis.get_api(context, api_id)))
 
 
 @router.get("/enforcement/live")
-async def live(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str) -> Response:
+async def live(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str) -> Response:
     """Say it now and after every change, until the browser goes or the session ends."""
-    if runtime.live_pages[who.account] >= MAX_STREAMS:
+    if runtime.live_pages[context.user.account] >= MAX_STREAMS:
         raise Busy(f"You have {MAX_STREAMS} pages open that show changes as they happen.", SECONDS)
-    await asyncio.to_thread(apis.get_api, runtime.store, who, api_id)
-    return StreamingResponse(_events(request, runtime, who, api_id), media_type="text/event-stream")
+    await asyncio.to_thread(apis.get_api, context, api_id)
+    return StreamingResponse(_events(request, runtime, context, api_id), media_type="text/event-stream")
 
 
-async def _events(request: Request, runtime: Runtime, who: Principal, api_id: str) -> AsyncIterator[str]:
+async def _events(request: Request, runtime: Runtime, context: Context, api_id: str) -> AsyncIterator[str]:
     observer = runtime.cache.observe()
-    runtime.live_pages[who.account] += 1
+    runtime.live_pages[context.user.account] += 1
     told = None
     try:
         while True:
             observer.clear()
-            api = await asyncio.to_thread(apis.get_api, runtime.store, who, api_id)
-            state = await asyncio.to_thread(_state, runtime, who, api)
+            api = await asyncio.to_thread(apis.get_api, context, api_id)
+            state = await asyncio.to_thread(_state, runtime, context, api)
             if state != told:
                 told = state
                 yield f"data: {json.dumps(state)}\n\n"
@@ -61,35 +61,35 @@ async def _events(request: Request, runtime: Runtime, who: Principal, api_id: st
                 async with asyncio.timeout(HEARTBEAT):
                     await observer.wait()
             except TimeoutError:
-                await asyncio.to_thread(visitor_of_request, runtime, request)
+                await asyncio.to_thread(user_of_request, runtime, context.store, request)
                 yield ": still here\n\n"
     except (NotSignedIn, NotFound):
         return  # the session has ended, or the API is gone
     finally:
         runtime.cache.stop_observing(observer)
-        runtime.live_pages[who.account] -= 1
-        if not runtime.live_pages[who.account]:
-            del runtime.live_pages[who.account]
+        runtime.live_pages[context.user.account] -= 1
+        if not runtime.live_pages[context.user.account]:
+            del runtime.live_pages[context.user.account]
 
 
-def _state(runtime: Runtime, who: Principal, api: Api) -> dict[str, dict[str, dict[str, str]]]:
+def _state(runtime: Runtime, context: Context, api: Api) -> dict[str, dict[str, dict[str, str]]]:
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     calling = {api.id} if api.requires_certificate else set()
-    found = runtime.enforcements.of_origins(who.organization, origins | calling)
+    found = runtime.enforcements.of_origins(context, origins | calling)
     return {
         "enforcement": {
             origin: {"progress": enforcement.progress, "text": str(enforcement)}
             for origin, enforcement in found.items()
         },
         "failures": {
-            environment: _failure(failure, api.endpoint(environment), who)
+            environment: _failure(failure, api.endpoint(environment), context)
             for environment, failure in runtime.failures.of(api).items()
         },
     }
 
 
-def _failure(failure: Failure, endpoint: Endpoint | None, who: Principal) -> dict[str, str]:
-    button = find_button(failure.latest, endpoint.url if endpoint else "", who)
+def _failure(failure: Failure, endpoint: Endpoint | None, context: Context) -> dict[str, str]:
+    button = find_button(failure.latest, endpoint.url if endpoint else "", context.user)
     return {
         "sentence": failure.explanation.sentence,
         "remedy": failure.explanation.remedy,

@@ -14,7 +14,7 @@ from holdfast.apis.trust.endpoint_certificate import (
     RemovedCertificate,
 )
 from holdfast.certificates.validity import Status
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, removal, rotation
 from holdfast.web.dialog import Section
@@ -40,12 +40,12 @@ class RemovedRow:
     until: datetime
 
 
-def certificate_rows(runtime: Runtime, who: Principal, api: Api) -> list[CertificateRow]:
+def certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[CertificateRow]:
     """Make the rows for the endpoints of *api*, by alias."""
-    entries = endpoint_certificates.certificates_of_api(runtime.store, who, api)
+    entries = endpoint_certificates.certificates_of_api(context, api)
     origins = {entry.origin for entry in entries}
-    enforcements = runtime.enforcements.of_origins(who.organization, origins)
-    now = runtime.now()
+    enforcements = runtime.enforcements.of_origins(context, origins)
+    now = context.now
     return [
         CertificateRow(
             entry,
@@ -58,15 +58,15 @@ def certificate_rows(runtime: Runtime, who: Principal, api: Api) -> list[Certifi
     ]
 
 
-def removed_rows(runtime: Runtime, who: Principal, api: Api) -> list[RemovedRow]:
+def removed_rows(context: Context, api: Api) -> list[RemovedRow]:
     """Make the rows of what can be restored for the endpoints of *api*, newest first."""
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
-    found, _ = removal.list_removed(runtime.store, who, runtime.now())
+    found, _ = removal.list_removed(context)
     return [RemovedRow(each, removal.restorable_until(each)) for each in found if each.origin in origins]
 
 
-def _read(runtime: Runtime, who: Principal, api: Api) -> dict[str, Any]:
-    return {"rows": certificate_rows(runtime, who, api), "removed": removed_rows(runtime, who, api)}
+def _read(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:
+    return {"rows": certificate_rows(runtime, context, api), "removed": removed_rows(context, api)}
 
 
 # What a change of certificates changes on the Endpoints page.

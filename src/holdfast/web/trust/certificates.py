@@ -12,7 +12,7 @@ from holdfast.refusals import Refusal
 from holdfast.services.catalog import apis
 from holdfast.services.trust import endpoint_certificates, rotation
 from holdfast.web import dialog
-from holdfast.web.access.session import CurrentRuntime, Visitor
+from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.belonging import get_certificate_of, require_origin_of
 from holdfast.web.rendering import render
 from holdfast.web.trust.certificate_rows import CHANGED
@@ -26,17 +26,17 @@ router = APIRouter(prefix="/apis/{api_id}/certificates")
 
 
 @router.get("/new")
-def ask_to_upload(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str) -> Response:
+def ask_to_upload(request: Request, context: RequestContext, api_id: str) -> Response:
     """Ask for a certificate."""
-    api = apis.get_api(runtime.store, who, api_id)
-    return upload_form(request, who, api, "upload", {}, {})
+    api = apis.get_api(context, api_id)
+    return upload_form(request, context, api, "upload", {}, {})
 
 
 @router.post("/new")
 def upload(
     request: Request,
     runtime: CurrentRuntime,
-    who: Visitor,
+    context: RequestContext,
     api_id: str,
     endpoint: Annotated[str, Form()] = "",
     alias: Annotated[str, Form()] = "",
@@ -46,7 +46,7 @@ def upload(
     certificate: UploadFile | None = None,
 ) -> Response:
     """Import a certificate."""
-    api = apis.get_api(runtime.store, who, api_id)
+    api = apis.get_api(context, api_id)
     errors: dict[str, str] = {}
     locked = False
     try:
@@ -60,21 +60,20 @@ def upload(
     try:
         data = read_upload(certificate, pem or fetched)
         if not errors:
-            endpoint_certificates.import_certificate(runtime.store, who, alias, endpoint, data, runtime.now(), password)
+            endpoint_certificates.import_certificate(context, alias, endpoint, data, password)
     except Refusal as error:
         errors |= error.fields("certificate")
         locked = isinstance(error, LOCKED)
     if errors:
         typed = {"endpoint": endpoint, "alias": alias, "pem": pem}
-        return upload_form(request, who, api, "upload", typed, errors, locked=locked)
-    return dialog.done(request, runtime, who, api, "certificate-added", CHANGED)
+        return upload_form(request, context, api, "upload", typed, errors, locked=locked)
+    return dialog.done(request, runtime, context, api, "certificate-added", CHANGED)
 
 
 @router.post("/inspect")
 def inspect(
     request: Request,
-    runtime: CurrentRuntime,
-    who: Visitor,
+    context: RequestContext,
     api_id: str,
     endpoint: Annotated[str, Form()] = "",
     pem: Annotated[str, Form()] = "",
@@ -84,47 +83,53 @@ def inspect(
     certificate: UploadFile | None = None,
 ) -> Response:
     """Show what a file holds before it is saved."""
-    api = apis.get_api(runtime.store, who, api_id)
+    api = apis.get_api(context, api_id)
     error, found, locked = "", None, False
     try:
         if endpoint:
             require_origin_of(api, endpoint)
         data = read_upload(certificate, pem or fetched)
-        found = endpoint_certificates.inspect(runtime.store, who, data, endpoint, runtime.now(), password, replaced)
+        found = endpoint_certificates.inspect(context, data, endpoint, password, replaced)
     except Refusal as refusal:
         error, locked = str(refusal), isinstance(refusal, LOCKED)
     return render(
-        request, "certificates/_inspection.html", who=who, found=found, error=error, locked=locked, now=runtime.now()
+        request,
+        "certificates/_inspection.html",
+        context=context,
+        found=found,
+        error=error,
+        locked=locked,
+        now=context.now,
     )
 
 
 @router.get("/{alias}")
-def details(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
+def details(request: Request, context: RequestContext, api_id: str, alias: str) -> Response:
     """Show all that the certificates of *alias* say."""
-    api, entry = get_certificate_of(runtime, who, api_id, alias)
+    api, entry = get_certificate_of(context, api_id, alias)
     return dialog.show(
         request,
-        who,
+        context,
         "certificates/_details.html",
         api=api,
         entry=entry,
-        findings=endpoint_certificates.examine_entry(runtime.store, entry, runtime.now()),
-        in_use=rotation.in_use(entry, runtime.now()),
-        now=runtime.now(),
+        findings=endpoint_certificates.examine_entry(context, entry),
+        in_use=rotation.in_use(entry, context.now),
+        now=context.now,
     )
 
 
 @router.get("/{alias}/delete")
-def ask_to_delete(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
+def ask_to_delete(request: Request, context: RequestContext, api_id: str, alias: str) -> Response:
     """Ask whether the trust is really to end, and say whom it concerns."""
-    api, entry = get_certificate_of(runtime, who, api_id, alias)
-    users = endpoint_certificates.apis_using(runtime.store, who, entry)
-    return dialog.show(request, who, "certificates/_delete.html", api=api, entry=entry, users=users)
+    api, entry = get_certificate_of(context, api_id, alias)
+    users = endpoint_certificates.apis_using(context, entry)
+    return dialog.show(request, context, "certificates/_delete.html", api=api, entry=entry, users=users)
 
 
 @router.post("/{alias}/delete")
-def delete(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
+def delete(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str) -> Response:
     """End the trust."""
-    api, _ = get_certificate_of(runtime, who, api_id, alias)
-    endpoint_certificates.delete_certificate(runtime.store, who, alias, runtime.now())
-    return dialog.done(request, runtime, who, api, "certificate-deleted", CHANGED)
+    api, _ = get_certificate_of(context, api_id, alias)
+    endpoint_certificates.delete_certificate(context, alias)
+    return dialog.done(request, runtime, context, api, "certificate-deleted", CHANGED)

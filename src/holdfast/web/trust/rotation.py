@@ -9,13 +9,12 @@ from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
 from holdfast.refusals import Refusal
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.errors import NotFound
-from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, removal, rotation
 from holdfast.web import dialog
-from holdfast.web.access.session import CurrentRuntime, Visitor
+from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.belonging import get_certificate_of
 from holdfast.web.rendering import render
 from holdfast.web.trust.certificate_rows import CHANGED, certificate_rows, removed_rows
@@ -29,17 +28,17 @@ router = APIRouter(prefix="/apis/{api_id}")
 
 
 @router.get("/certificates/{alias}/replace")
-def ask_to_replace(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
+def ask_to_replace(request: Request, context: RequestContext, api_id: str, alias: str) -> Response:
     """Ask for the file that comes instead."""
-    api, entry = get_certificate_of(runtime, who, api_id, alias)
-    return upload_form(request, who, api, "replace", {"alias": entry.alias, "endpoint": entry.endpoint}, {})
+    api, entry = get_certificate_of(context, api_id, alias)
+    return upload_form(request, context, api, "replace", {"alias": entry.alias, "endpoint": entry.endpoint}, {})
 
 
 @router.post("/certificates/{alias}/replace")
 def replace(
     request: Request,
     runtime: CurrentRuntime,
-    who: Visitor,
+    context: RequestContext,
     api_id: str,
     alias: str,
     pem: Annotated[str, Form()] = "",
@@ -49,91 +48,88 @@ def replace(
     certificate: UploadFile | None = None,
 ) -> Response:
     """Replace the certificates of *alias*; with *keep* the old ones are trusted beside the new."""
-    api, entry = get_certificate_of(runtime, who, api_id, alias)
-    now = runtime.now()
+    api, entry = get_certificate_of(context, api_id, alias)
     try:
         data = read_upload(certificate, pem or fetched)
-        endpoint_certificates.replace_certificate(runtime.store, who, alias, data, now, password, keep=keep)
+        endpoint_certificates.replace_certificate(context, alias, data, password, keep=keep)
     except Refusal as error:
         typed = {"alias": entry.alias, "endpoint": entry.endpoint, "pem": pem, "keep": "true" if keep else ""}
         locked = isinstance(error, LOCKED)
-        return upload_form(request, who, api, "replace", typed, error.fields("certificate"), locked=locked)
-    return dialog.done(request, runtime, who, api, "certificate-replaced", CHANGED)
+        return upload_form(request, context, api, "replace", typed, error.fields("certificate"), locked=locked)
+    return dialog.done(request, runtime, context, api, "certificate-replaced", CHANGED)
 
 
 @router.get("/certificates/{alias}/in-use")
-def show_use(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
+def show_use(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str) -> Response:
     """Say which of the two certificates the backend was seen to use: a part of the list, asked for again and again."""
-    api = apis.get_api(runtime.store, who, api_id)
-    row = next((row for row in certificate_rows(runtime, who, api) if row.entry.alias == alias), None)
+    api = apis.get_api(context, api_id)
+    row = next((row for row in certificate_rows(runtime, context, api) if row.entry.alias == alias), None)
     if row is None:
         raise NotFound("endpoint certificate", alias)
-    return render(request, "certificates/_in_use.html", who=who, api=api, row=row)
+    return render(request, "certificates/_in_use.html", context=context, api=api, row=row)
 
 
 @router.post("/certificates/{alias}/undo")
-def undo(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
+def undo(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str) -> Response:
     """Make the certificates current again that were so before the last replacement."""
-    api, _ = get_certificate_of(runtime, who, api_id, alias)
+    api, _ = get_certificate_of(context, api_id, alias)
     try:
-        rotation.undo_replacement(runtime.store, who, alias, runtime.now())
+        rotation.undo_replacement(context, alias)
     except Refusal as error:
-        return _refused(request, who, api, error)
-    return dialog.done(request, runtime, who, api, "certificate-undone", CHANGED)
+        return _refused(request, context, api, error)
+    return dialog.done(request, runtime, context, api, "certificate-undone", CHANGED)
 
 
 @router.post("/certificates/{alias}/retire")
-def retire(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, alias: str) -> Response:
+def retire(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str) -> Response:
     """End the trust in the previous certificates."""
-    api, _ = get_certificate_of(runtime, who, api_id, alias)
+    api, _ = get_certificate_of(context, api_id, alias)
     try:
-        rotation.retire_previous(runtime.store, who, alias, runtime.now())
+        rotation.retire_previous(context, alias)
     except Refusal as error:
-        return _refused(request, who, api, error)
-    return dialog.done(request, runtime, who, api, "certificate-retired", CHANGED)
+        return _refused(request, context, api, error)
+    return dialog.done(request, runtime, context, api, "certificate-retired", CHANGED)
 
 
 @router.get("/removed-certificates")
-def show_removed(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str) -> Response:
+def show_removed(request: Request, context: RequestContext, api_id: str) -> Response:
     """List what can be restored for the endpoints of an API."""
-    return _removed(request, runtime, who, apis.get_api(runtime.store, who, api_id))
+    return _removed(request, context, apis.get_api(context, api_id))
 
 
 @router.post("/removed-certificates/{removed_id}/restore")
 def restore(
     request: Request,
     runtime: CurrentRuntime,
-    who: Visitor,
+    context: RequestContext,
     api_id: str,
     removed_id: str,
     alias: Annotated[str, Form()] = "",
 ) -> Response:
     """Trust again what was removed."""
-    api = apis.get_api(runtime.store, who, api_id)
-    if removed_id not in {row.removed.id for row in removed_rows(runtime, who, api)}:
+    api = apis.get_api(context, api_id)
+    if removed_id not in {row.removed.id for row in removed_rows(context, api)}:
         raise NotFound("removed certificate", removed_id)
     try:
-        removal.restore_certificate(runtime.store, who, removed_id, runtime.now(), alias or None)
+        removal.restore_certificate(context, removed_id, alias or None)
     except Refusal as error:
-        return _removed(request, runtime, who, api, str(error), removed_id)
-    return dialog.done(request, runtime, who, api, "certificate-restored", CHANGED)
+        return _removed(request, context, api, str(error), removed_id)
+    return dialog.done(request, runtime, context, api, "certificate-restored", CHANGED)
 
 
-def _removed(
-    request: Request, runtime: Runtime, who: Principal, api: Api, error: str = "", refused: str = ""
-) -> Response:
+def _removed(request: Request, context: Context, api: Api, error: str = "", refused: str = "") -> Response:
     return dialog.show(
         request,
-        who,
+        context,
         "certificates/_removed.html",
         status=422 if error else 200,
         api=api,
-        removed=removed_rows(runtime, who, api),
-        now=runtime.now(),
+        removed=removed_rows(context, api),
+        now=context.now,
         error=error,
         refused=refused,
     )
 
 
-def _refused(request: Request, who: Principal, api: Api, error: Exception) -> Response:
-    return dialog.show(request, who, "certificates/_refused.html", status=422, api=api, error=str(error))
+def _refused(request: Request, context: Context, api: Api, error: Exception) -> Response:
+    return dialog.show(request, context, "certificates/_refused.html", status=422, api=api, error=str(error))

@@ -17,14 +17,14 @@ from holdfast.apis.trust.trust_draft import TrustDraft
 from holdfast.apis.trust.trust_settings import AnchorMode
 from holdfast.certificates.effect import effect
 from holdfast.certificates.revocation import MAX_BYTES
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.errors import NotFound
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import trust_settings
 from holdfast.services.trust.trust_settings import EndpointTrust
 from holdfast.web import dialog
-from holdfast.web.access.session import CurrentRuntime, Visitor
+from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.dialog import Section
 from holdfast.web.rendering import render
 
@@ -49,21 +49,21 @@ class TrustRow:
     enforcement: Enforcement
 
 
-def trust_rows(runtime: Runtime, who: Principal, api: Api) -> list[TrustRow]:
+def trust_rows(runtime: Runtime, context: Context, api: Api) -> list[TrustRow]:
     """Make the rows for the https endpoints of *api*, one per origin."""
     rows: dict[str, TrustRow] = {}
     secure = {e: endpoint for e in ENVIRONMENTS if (endpoint := api.endpoint(e)) and endpoint.origin.is_secure}
-    enforcements = runtime.enforcements.of_origins(who.organization, {str(each.origin) for each in secure.values()})
+    enforcements = runtime.enforcements.of_origins(context, {str(each.origin) for each in secure.values()})
     for environment, endpoint in secure.items():
         origin = str(endpoint.origin)
-        found = trust_settings.get_settings(runtime.store, who, endpoint.url, runtime.now())
+        found = trust_settings.get_settings(context, endpoint.url)
         before = rows[origin].environments if origin in rows else ()
         rows[origin] = TrustRow((*before, environment), endpoint, found, effect(found.trust), enforcements[origin])
     return list(rows.values())
 
 
-def _read(runtime: Runtime, who: Principal, api: Api) -> dict[str, Any]:
-    return {"trust_rows": trust_rows(runtime, who, api)}
+def _read(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:
+    return {"trust_rows": trust_rows(runtime, context, api)}
 
 
 TRUST = Section("trust/_changed.html", _read)
@@ -102,89 +102,92 @@ Draft = Annotated[TrustDraft, Depends(_draft)]
 
 
 @router.get("")
-def ask(request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, environment: Environment) -> Response:
+def ask(request: Request, context: RequestContext, api_id: str, environment: Environment) -> Response:
     """Show what is decided, to be changed."""
-    api, endpoint = _endpoint(runtime, who, api_id, environment)
-    found = trust_settings.get_settings(runtime.store, who, endpoint.url, runtime.now())
-    return _form(request, runtime, who, api, environment, found)
+    api, endpoint = _endpoint(context, api_id, environment)
+    found = trust_settings.get_settings(context, endpoint.url)
+    return _form(request, context, api, environment, found)
 
 
 @router.post("")
 def save(
-    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, environment: Environment, draft: Draft
+    request: Request,
+    runtime: CurrentRuntime,
+    context: RequestContext,
+    api_id: str,
+    environment: Environment,
+    draft: Draft,
 ) -> Response:
     """Decide."""
-    api, endpoint = _endpoint(runtime, who, api_id, environment)
+    api, endpoint = _endpoint(context, api_id, environment)
     try:
-        trust_settings.change_settings(runtime.store, who, endpoint.url, draft, runtime.now())
+        trust_settings.change_settings(context, endpoint.url, draft)
     except InvalidFields as error:
         errors = error.fields()
-        found = trust_settings.get_settings(runtime.store, who, endpoint.url, runtime.now())
-        return _form(request, runtime, who, api, environment, found, errors)
-    return dialog.done(request, runtime, who, api, "trust-saved", [TRUST])
+        found = trust_settings.get_settings(context, endpoint.url)
+        return _form(request, context, api, environment, found, errors)
+    return dialog.done(request, runtime, context, api, "trust-saved", [TRUST])
 
 
 @router.post("/preview")
-def preview(
-    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, environment: Environment, draft: Draft
-) -> Response:
+def preview(request: Request, context: RequestContext, api_id: str, environment: Environment, draft: Draft) -> Response:
     """Say what the values of the form would mean, without keeping them."""
-    _, endpoint = _endpoint(runtime, who, api_id, environment)
+    _, endpoint = _endpoint(context, api_id, environment)
     try:
-        found = trust_settings.preview_settings(runtime.store, who, endpoint.url, draft, runtime.now())
+        found = trust_settings.preview_settings(context, endpoint.url, draft)
     except InvalidFields as error:
         first = error.errors[0]
         of_crls = first.field == "crls"
         return render(
-            request, "trust/_effect.html", who=who, sentences=(), findings=(), error=str(first), of_crls=of_crls
+            request, "trust/_effect.html", context=context, sentences=(), findings=(), error=str(first), of_crls=of_crls
         )
     sentences = effect(found.trust)
-    return render(request, "trust/_effect.html", who=who, sentences=sentences, findings=found.findings, error="")
+    return render(
+        request, "trust/_effect.html", context=context, sentences=sentences, findings=found.findings, error=""
+    )
 
 
 @router.get("/exception")
-def ask_for_exception(
-    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, environment: Environment
-) -> Response:
+def ask_for_exception(request: Request, context: RequestContext, api_id: str, environment: Environment) -> Response:
     """Ask why verification is to be off, and for how long."""
-    api, endpoint = _endpoint(runtime, who, api_id, environment)
-    return _exception_form(request, who, api, environment, endpoint)
+    api, endpoint = _endpoint(context, api_id, environment)
+    return _exception_form(request, context, api, environment, endpoint)
 
 
 @router.post("/exception")
 def grant_exception(
     request: Request,
     runtime: CurrentRuntime,
-    who: Visitor,
+    context: RequestContext,
     api_id: str,
     environment: Environment,
     reason: Annotated[str, Form()] = "",
     hours: Annotated[int, Form()] = 1,
 ) -> Response:
     """Switch verification off for a time."""
-    api, endpoint = _endpoint(runtime, who, api_id, environment)
-    now = runtime.now()
+    api, endpoint = _endpoint(context, api_id, environment)
+    now = context.now
     try:
         until = now + timedelta(hours=min(max(hours, 1), 1000))
-        trust_settings.grant_exception(runtime.store, who, endpoint.url, reason, until, now)
+        trust_settings.grant_exception(context, endpoint.url, reason, until)
     except InvalidField as error:
         errors = error.fields()
-        return _exception_form(request, who, api, environment, endpoint, reason, errors)
-    return dialog.done(request, runtime, who, api, "exception-granted", [TRUST])
+        return _exception_form(request, context, api, environment, endpoint, reason, errors)
+    return dialog.done(request, runtime, context, api, "exception-granted", [TRUST])
 
 
 @router.post("/exception/end")
 def end_exception(
-    request: Request, runtime: CurrentRuntime, who: Visitor, api_id: str, environment: Environment
+    request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, environment: Environment
 ) -> Response:
     """Switch verification on again."""
-    api, endpoint = _endpoint(runtime, who, api_id, environment)
-    trust_settings.end_exception(runtime.store, who, endpoint.url, runtime.now())
-    return dialog.done(request, runtime, who, api, "exception-ended", [TRUST])
+    api, endpoint = _endpoint(context, api_id, environment)
+    trust_settings.end_exception(context, endpoint.url)
+    return dialog.done(request, runtime, context, api, "exception-ended", [TRUST])
 
 
-def _endpoint(runtime: Runtime, who: Principal, api_id: str, environment: Environment) -> tuple[Api, Endpoint]:
-    api = apis.get_api(runtime.store, who, api_id)
+def _endpoint(context: Context, api_id: str, environment: Environment) -> tuple[Api, Endpoint]:
+    api = apis.get_api(context, api_id)
     endpoint = api.endpoint(environment)
     if endpoint is None or not endpoint.origin.is_secure:
         raise NotFound("https endpoint", environment)
@@ -193,8 +196,7 @@ def _endpoint(runtime: Runtime, who: Principal, api_id: str, environment: Enviro
 
 def _form(
     request: Request,
-    runtime: Runtime,
-    who: Principal,
+    context: Context,
     api: Api,
     environment: Environment,
     found: EndpointTrust,
@@ -202,7 +204,7 @@ def _form(
 ) -> Response:
     return dialog.show(
         request,
-        who,
+        context,
         "trust/_form.html",
         fields=_FIELDS,
         errors=errors,
@@ -214,13 +216,13 @@ def _form(
         findings=found.findings,
         anchors=ANCHORS,
         error="",
-        now=runtime.now(),
+        now=context.now,
     )
 
 
 def _exception_form(
     request: Request,
-    who: Principal,
+    context: Context,
     api: Api,
     environment: Environment,
     endpoint: Endpoint,
@@ -229,7 +231,7 @@ def _exception_form(
 ) -> Response:
     return dialog.show(
         request,
-        who,
+        context,
         "trust/_exception.html",
         fields=_FIELDS,
         errors=errors,

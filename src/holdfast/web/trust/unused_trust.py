@@ -19,44 +19,43 @@ from holdfast.services.trust import unused_trust
 from holdfast.services.trust.endpoint_certificates import entry_status
 from holdfast.services.trust.unused_trust import UnusedTrust
 from holdfast.web import dialog
-from holdfast.web.access.session import CurrentRuntime, Visitor
+from holdfast.web.access.session import RequestContext
 from holdfast.web.rendering import render
 
 router = APIRouter(prefix="/unused-certificates")
 
 
 @router.get("")
-def show(request: Request, runtime: CurrentRuntime, who: Visitor) -> Response:
+def show(request: Request, context: RequestContext) -> Response:
     """List it by origin."""
     return render(
         request,
         "unused/list.html",
-        who=who,
-        unused=unused_trust.find_unused(runtime.store, who),
+        context=context,
+        unused=unused_trust.find_unused(context),
         entry_status=entry_status,
-        effect_of=partial(_effect, now=runtime.now()),
-        now=runtime.now(),
+        effect_of=partial(_effect, now=context.now),
+        now=context.now,
     )
 
 
 @router.get("/delete")
-def ask_to_delete(request: Request, runtime: CurrentRuntime, who: Visitor, origin: str = "") -> Response:
+def ask_to_delete(request: Request, context: RequestContext, origin: str = "") -> Response:
     """Ask whether all that is kept for an origin is really to go."""
-    found = unused_trust.find_unused(runtime.store, who, [origin])
+    found = unused_trust.find_unused(context, [origin])
     if not found:
         raise NotFound("unused endpoint", origin)
-    return dialog.show(request, who, "unused/_delete.html", title="Delete unused certificates", unused=found)
+    return dialog.show(request, context, "unused/_delete.html", title="Delete unused certificates", unused=found)
 
 
 @router.post("/delete")
 def delete(
-    runtime: CurrentRuntime,
-    who: Visitor,
+    context: RequestContext,
     origin: Annotated[list[str] | None, Form()] = None,
     api_id: Annotated[str, Form()] = "",
 ) -> Response:
     """Delete what is kept for origins that no API uses, and go back to the API that was shown or to the list."""
-    unused_trust.delete_unused(runtime.store, who, origin or [], runtime.now())
+    unused_trust.delete_unused(context, origin or [])
     page = f"/apis/{quote(api_id, safe='')}/endpoints" if api_id else "/unused-certificates"
     return RedirectResponse(f"{page}?done=unused-deleted", 303)
 

@@ -12,7 +12,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import MAX_ALIAS
 from holdfast.certificates.errors import EmptyUpload, PasswordNeeded, WrongPassword
 from holdfast.certificates.formats import parsing
-from holdfast.services.access.principal import Principal
+from holdfast.services.access.context import Context
 from holdfast.web import dialog
 
 LOCKED = (PasswordNeeded, WrongPassword)
@@ -47,7 +47,7 @@ def read_upload(certificate: UploadFile | None, pem: str) -> bytes:
 
 def upload_form(
     request: Request,
-    who: Principal,
+    context: Context,
     api: Api,
     purpose: str,
     typed: dict[str, str],
@@ -59,7 +59,7 @@ def upload_form(
     """Show the form to upload or, by *purpose*, to replace; *fetched* is what a backend presents, to be chosen from."""
     return dialog.show(
         request,
-        who,
+        context,
         "certificates/_upload.html",
         fields=("endpoint", "alias", "certificate"),
         errors=errors,

@@ -1,0 +1,70 @@
+"""
+The database as one request sees it: all that it reads is of one state, until it writes.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy.orm import Session
+
+from holdfast.store.database import Store
+
+
+class RequestStore:
+    """
+    Reads in one transaction, which begins with the first read and lasts until a write, `release`, or the block's end.
+
+    What is read within a write is read in its transaction, and what is read afterwards sees what it wrote. The threads
+    of a request take turns. A transaction that reads holds a connection, and the write-ahead log cannot be emptied
+    beyond it: whoever waits for something else (a backend, a stream of events) releases it before.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.RLock()
+        self._open = ExitStack()
+        self._reading: Session | None = None
+        self._writing: Session | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.release()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Run queries that see the state that this request sees. Raises StoreFailure."""
+        with self._lock:
+            session = self._writing or self._reading
+            if session is None:
+                session = self._reading = self._open.enter_context(self._store.read())
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Run one transaction: all of it is kept, or, after an exception, nothing. Raises as Store.write does."""
+        with self._lock:
+            self.release()
+            with self._store.write() as session:
+                self._writing = session
+                try:
+                    yield session
+                finally:
+                    self._writing = None
+
+    def release(self) -> None:
+        """End the read transaction that is open, if any; the next read begins another."""
+        with self._lock:
+            self._reading = None
+            self._open.close()
+
+    def release_if_crowded(self) -> None:
+        """End the read transaction before a short wait, if many others are open."""
+        if self._store.is_crowded:
+            self.release()
