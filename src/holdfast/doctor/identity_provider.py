@@ -24,7 +24,7 @@ def check(settings: Settings, now: datetime) -> Iterator[Check]:
     if found is None:
         return
     try:
-        found.provider.metadata(now)
+        found.provider.get_metadata(now)
     except ProviderUnusable as error:
         yield Check.failed(NAME, str(error), "Nobody can sign in by it until that is mended. Passwords still work.")
     else:

@@ -52,9 +52,9 @@ class Identity:
     groups: frozenset[str] | None
 
 
-def verified_claims(id_token: str, keys: KeySet, expected: Expected, now: datetime) -> dict[str, Any]:
+def verify_claims(id_token: str, keys: KeySet, expected: Expected, now: datetime) -> dict[str, Any]:
     """
-    Give the claims of an ID token that is proof (OpenID Connect Core 1.0, section 3.1.3.7).
+    Verify an ID token and return its claims (OpenID Connect Core 1.0, section 3.1.3.7).
 
     Raises:
         UnknownKey: None of *keys* is the one that it names.
@@ -66,7 +66,7 @@ def verified_claims(id_token: str, keys: KeySet, expected: Expected, now: dateti
     except InvalidKeyIdError as error:
         raise UnknownKey("the ID token is signed by a key that the provider does not publish") from error
     except (JoseError, ValueError) as error:
-        raise IdentityRefused(f"the ID token is not signed as it must be ({_words(error)})") from error
+        raise IdentityRefused(f"the ID token is not signed as it must be ({_describe(error)})") from error
     options = {
         "iss": {"essential": True, "values": [expected.issuer]},
         "aud": {"essential": True, "values": [expected.client_id]},
@@ -80,7 +80,7 @@ def verified_claims(id_token: str, keys: KeySet, expected: Expected, now: dateti
     try:
         claims.validate(int(now.timestamp()), int(LEEWAY.total_seconds()))
     except (JoseError, ValueError, TypeError) as error:
-        raise IdentityRefused(f"the ID token cannot be accepted ({_words(error)})") from error
+        raise IdentityRefused(f"the ID token cannot be accepted ({_describe(error)})") from error
     if not 0 < len(claims["sub"]) <= MAX_SUBJECT:
         raise IdentityRefused("the ID token names nobody")
     return dict(claims)
@@ -88,34 +88,34 @@ def verified_claims(id_token: str, keys: KeySet, expected: Expected, now: dateti
 
 def read_identity(claims: Mapping[str, Any], name_claim: str, groups_claim: str) -> Identity:
     """Read who somebody is from claims that are verified."""
-    name = claim(claims, name_claim)
+    name = find_claim(claims, name_claim)
     return Identity(
         issuer=claims["iss"],
         subject=claims["sub"],
         name=name if isinstance(name, str) and name else None,
-        groups=_groups(claim(claims, groups_claim)),
+        groups=_read_groups(find_claim(claims, groups_claim)),
     )
 
 
-def claim(claims: Mapping[str, Any], path: str) -> Any:
-    """Find a claim by its name, or by names with dots between them where claims are in each other; None: missing."""
+def find_claim(claims: Mapping[str, Any], path: str) -> Any:
+    """Find a claim by its name, or by names with dots between them where claims are nested; None if it is missing."""
     if path in claims:  # names may be URLs, which have dots
         return claims[path]
-    found: Any = claims
+    value: Any = claims
     for part in path.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
-def _groups(value: Any) -> frozenset[str] | None:
+def _read_groups(value: Any) -> frozenset[str] | None:
     if isinstance(value, str):
         return frozenset({value})
     if not isinstance(value, list):
         return None
-    return frozenset(each for each in value[:MAX_GROUPS] if isinstance(each, str))
+    return frozenset(group for group in value[:MAX_GROUPS] if isinstance(group, str))
 
 
-def _words(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     """Say what kind of error it is; its text may hold what the provider wrote."""
     code = getattr(error, "error", "") or type(error).__name__
     return f"{code} {error.claim}" if isinstance(error, ClaimError) else code

@@ -28,36 +28,36 @@ class Metadata:
     takes_basic: bool
 
 
-def metadata_url(issuer: str) -> str:
-    """Say where the provider describes itself (section 4)."""
+def get_metadata_url(issuer: str) -> str:
+    """Return the URL at which the provider describes itself (section 4)."""
     return f"{issuer.rstrip('/')}/.well-known/openid-configuration"
 
 
-def read_metadata(found: Mapping[str, Any], issuer: str) -> Metadata:
+def read_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:
     """Read what is at the metadata URL of *issuer*. Raises ProviderUnusable."""
-    if found.get("issuer") != issuer:
+    if document.get("issuer") != issuer:
         # Section 4.3: without this, one provider could speak for another.
-        raise ProviderUnusable(f"{metadata_url(issuer)} speaks for another issuer than {issuer}, to the letter.")
+        raise ProviderUnusable(f"{get_metadata_url(issuer)} speaks for another issuer than {issuer}, to the letter.")
     for name in _NEEDED:
-        if not is_private(found.get(name)):
-            raise ProviderUnusable(f"{metadata_url(issuer)} has no {name} with https.")
-    userinfo = found.get("userinfo_endpoint")
-    methods = found.get("token_endpoint_auth_methods_supported")
+        if not is_private(document.get(name)):
+            raise ProviderUnusable(f"{get_metadata_url(issuer)} has no {name} with https.")
+    userinfo = document.get("userinfo_endpoint")
+    methods = document.get("token_endpoint_auth_methods_supported")
     return Metadata(
-        authorization_endpoint=found["authorization_endpoint"],
-        token_endpoint=found["token_endpoint"],
-        jwks_uri=found["jwks_uri"],
+        authorization_endpoint=document["authorization_endpoint"],
+        token_endpoint=document["token_endpoint"],
+        jwks_uri=document["jwks_uri"],
         userinfo_endpoint=userinfo if is_private(userinfo) else None,
         # Section 3: without the member, Basic is what it takes.
         takes_basic=not isinstance(methods, list) or "client_secret_basic" in methods,
     )
 
 
-def read_keys(found: Mapping[str, Any]) -> KeySet:
+def read_keys(document: Mapping[str, Any]) -> KeySet:
     """Read the public keys of a JWK set (RFC 7517); those of kinds that nobody here knows are left out."""
-    keys = found.get("keys")
-    read = [_key(each) for each in keys[:MAX_KEYS]] if isinstance(keys, list) else []
-    return KeySet([key for key in read if key])
+    keys = document.get("keys")
+    public_keys = [_import_key(key) for key in keys[:MAX_KEYS]] if isinstance(keys, list) else []
+    return KeySet([key for key in public_keys if key])
 
 
 def is_private(url: object) -> bool:
@@ -69,15 +69,15 @@ def is_private(url: object) -> bool:
     return parts is not None and (parts.scheme == "https" or parts.host in _LOOPBACK)
 
 
-def _key(written: Any) -> RSAKey | ECKey | OKPKey | None:
+def _import_key(key: Any) -> RSAKey | ECKey | OKPKey | None:
     try:
-        match written:
+        match key:
             case {"kty": "RSA"}:
-                return RSAKey.import_key(written)
+                return RSAKey.import_key(key)
             case {"kty": "EC"}:
-                return ECKey.import_key(written)
+                return ECKey.import_key(key)
             case {"kty": "OKP"}:
-                return OKPKey.import_key(written)
+                return OKPKey.import_key(key)
     except (JoseError, ValueError, TypeError, KeyError):
         return None
     return None

@@ -23,11 +23,11 @@ from holdfast.openid.identity import (
     Expected,
     Identity,
     UnknownKey,
-    claim,
+    find_claim,
     read_identity,
-    verified_claims,
+    verify_claims,
 )
-from holdfast.openid.metadata import Metadata, metadata_url, read_keys, read_metadata
+from holdfast.openid.metadata import Metadata, get_metadata_url, read_keys, read_metadata
 
 WITHIN = 10.0  # seconds for each thing that is asked
 MAX_ANSWER = 1024 * 1024  # bytes
@@ -65,7 +65,7 @@ class Provider:
         """*tls* verifies its certificate; True: by the public certification authorities."""
         self.issuer = settings.issuer
         self._settings = settings
-        self._http = _client(tls)
+        self._http = _open_client(tls)
         self._turns = threading.BoundedSemaphore(AT_ONCE)
         self._metadata: tuple[datetime, Metadata] | None = None
         self._keys: tuple[datetime, KeySet] | None = None
@@ -82,12 +82,12 @@ class Provider:
     def change(self, client_secret: str, tls: ssl.SSLContext | bool) -> None:
         """Use this secret, and *tls* for new connections; what is being asked at this moment goes on."""
         self._settings = replace(self._settings, client_secret=client_secret)
-        self._http = _client(tls)
+        self._http = _open_client(tls)
 
-    def authorization_url(self, sign_in: SignIn, now: datetime) -> str:
-        """Say where somebody goes to sign in. Raises ProviderUnusable."""
+    def get_authorization_url(self, sign_in: SignIn, now: datetime) -> str:
+        """Return the URL at which a person signs in. Raises ProviderUnusable."""
         url: str = prepare_grant_uri(
-            self.metadata(now).authorization_endpoint,
+            self.get_metadata(now).authorization_endpoint,
             self._settings.client_id,
             "code",
             redirect_uri=sign_in.redirect_uri,
@@ -107,29 +107,29 @@ class Provider:
             IdentityRefused: The provider does not take the code, or what it gives for it is no proof.
             ProviderUnusable: It cannot be asked, or its answers cannot be read.
         """
-        metadata = self.metadata(now)
+        metadata = self.get_metadata(now)
         tokens = self._redeem(metadata, sign_in, code)
         access_token = str(tokens.get("access_token") or "")
         expected = Expected(self.issuer, self._settings.client_id, sign_in.nonce, access_token)
         id_token = str(tokens.get("id_token") or "")
         try:
-            claims = verified_claims(id_token, self._key_set(metadata, now), expected, now)
+            claims = verify_claims(id_token, self._get_keys(metadata, now), expected, now)
         except UnknownKey:
-            claims = verified_claims(id_token, self._key_set(metadata, now, KEYS_LAST), expected, now)
+            claims = verify_claims(id_token, self._get_keys(metadata, now, KEYS_LAST), expected, now)
         wanted = (self._settings.name_claim, self._settings.groups_claim)
-        if metadata.userinfo_endpoint and any(claim(claims, each) is None for each in wanted):
-            claims = self._user_info(metadata.userinfo_endpoint, access_token, claims) | claims
+        if metadata.userinfo_endpoint and any(find_claim(claims, name) is None for name in wanted):
+            claims = self._read_user_info(metadata.userinfo_endpoint, access_token, claims) | claims
         return read_identity(claims, *wanted)
 
-    def metadata(self, now: datetime) -> Metadata:
-        """Say what the provider says of itself, at most an hour ago. Raises ProviderUnusable."""
+    def get_metadata(self, now: datetime) -> Metadata:
+        """Return what the provider publishes about itself, at most an hour old. Raises ProviderUnusable."""
         kept = self._metadata
         if kept is None or now - kept[0] > METADATA_LASTS:
             kept = self._metadata = (now, self._discover())
         return kept[1]
 
     def _discover(self) -> Metadata:
-        return read_metadata(self._asked("GET", metadata_url(self.issuer)), self.issuer)
+        return read_metadata(self._ask("GET", get_metadata_url(self.issuer)), self.issuer)
 
     def _redeem(self, metadata: Metadata, sign_in: SignIn, code: str) -> Mapping[str, Any]:
         body = prepare_token_request(
@@ -139,22 +139,22 @@ class Provider:
         client = ClientAuth(self._settings.client_id, self.client_secret, method)
         headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
         uri, headers, body = client.prepare("POST", metadata.token_endpoint, headers, body)
-        return self._asked("POST", uri, headers, body)
+        return self._ask("POST", uri, headers, body)
 
-    def _key_set(self, metadata: Metadata, now: datetime, lasts: timedelta = METADATA_LASTS) -> KeySet:
+    def _get_keys(self, metadata: Metadata, now: datetime, lasts: timedelta = METADATA_LASTS) -> KeySet:
         kept = self._keys
         if kept is None or now - kept[0] > lasts:
-            kept = self._keys = (now, read_keys(self._asked("GET", metadata.jwks_uri)))
+            kept = self._keys = (now, read_keys(self._ask("GET", metadata.jwks_uri)))
         return kept[1]
 
-    def _user_info(self, url: str, access_token: str, claims: Mapping[str, Any]) -> dict[str, Any]:
-        found = self._asked("GET", url, {"authorization": f"Bearer {access_token}"})
-        if found.get("sub") != claims["sub"]:
+    def _read_user_info(self, url: str, access_token: str, claims: Mapping[str, Any]) -> dict[str, Any]:
+        user_info = self._ask("GET", url, {"authorization": f"Bearer {access_token}"})
+        if user_info.get("sub") != claims["sub"]:
             # OpenID Connect Core 1.0, section 5.3.2: it may be about somebody else.
             raise IdentityRefused("the provider's user info is about somebody else")
-        return dict(found)
+        return dict(user_info)
 
-    def _asked(
+    def _ask(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, body: str | None = None
     ) -> Mapping[str, Any]:
         if not self._turns.acquire(timeout=WITHIN):
@@ -165,17 +165,17 @@ class Provider:
                     raise IdentityRefused(f"the provider does not take the code (status {answer.status_code})")
                 if answer.status_code != 200:
                     raise ProviderUnusable(f"{url} answers with status {answer.status_code}.")
-                found = _read_json(answer)
+                document = _read_json(answer)
         except httpx.HTTPError as error:
             raise ProviderUnusable(f"{url} cannot be reached ({error}).") from error
         finally:
             self._turns.release()
-        if not isinstance(found, dict):
+        if not isinstance(document, dict):
             raise ProviderUnusable(f"{url} does not answer with JSON that can be read.")
-        return found
+        return document
 
 
-def _client(tls: ssl.SSLContext | bool) -> httpx.Client:
+def _open_client(tls: ssl.SSLContext | bool) -> httpx.Client:
     return httpx.Client(verify=tls, timeout=WITHIN, follow_redirects=False)
 
 

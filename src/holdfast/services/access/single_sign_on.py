@@ -73,7 +73,7 @@ def begin(sso: SingleSignOn, secret: str, redirect_uri: str, now: datetime) -> s
         ProviderSignInRefused: The provider cannot be asked.
     """
     try:
-        return sso.provider.authorization_url(_sign_in(secret, redirect_uri), now)
+        return sso.provider.get_authorization_url(_sign_in(secret, redirect_uri), now)
     except ProviderUnusable as error:
         raise _unusable(sso, error) from error
 
