@@ -64,6 +64,11 @@ def test_there_is_one_line_of_migrations():
     assert len(scripts.get_bases()) == 1
 
 
+def test_revisions_are_known_by_the_names_of_their_files():
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    assert known_revisions() == tuple(script.revision for script in scripts.walk_revisions())
+
+
 def test_opening_a_database_twice_changes_nothing(database):
     before = schema(database)
     Store(database).close()

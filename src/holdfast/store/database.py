@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Protocol
 
 import structlog
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -21,7 +18,6 @@ from holdfast.store.recovery.integrity import check_before_start
 from holdfast.store.recovery.restoring import finish
 from holdfast.store.recovery.write_ahead_log import check_log, count_transaction
 from holdfast.store.revisions import (
-    MIGRATIONS,
     is_foreign,
     known_revisions,
     newest_revision,
@@ -60,7 +56,10 @@ class Store:
         try:
             with self._database.engine.connect() as connection:
                 if revision != newest_revision():
-                    _migrate(connection)
+                    # Most starts change no table, and Alembic takes longer to load than all that they do here.
+                    from holdfast.store.migrating import migrate
+
+                    migrate(connection)
         except DBAPIError as error:
             raise StoreUnreadable(path, str(error.orig)) from error
 
@@ -123,10 +122,3 @@ def _prepare(path: Path) -> str | None:
     copy = copy_before_migration(path, newest_revision(), datetime.now(UTC))
     log.warning("database copied before its tables change", copy=str(copy), before=revision, after=newest_revision())
     return revision
-
-
-def _migrate(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")

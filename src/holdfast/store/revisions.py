@@ -6,16 +6,15 @@ import sqlite3
 from functools import cache
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
-
 MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSIONS = "alembic_version"  # the table that holds the revision; it is made before all others
 
 
 @cache
 def known_revisions() -> tuple[str, ...]:
-    """List the revisions of this version, newest first."""
-    return tuple(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+    """List the revisions of this version, newest first; the names of their files begin with them, like `v0013_`."""
+    files = (MIGRATIONS / "versions").glob("v[0-9]*_*.py")
+    return tuple(sorted((file.name[1:].partition("_")[0] for file in files), reverse=True))
 
 
 def newest_revision() -> str:
