@@ -1,8 +1,11 @@
 # What one does here. `make help` lists it.
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests start hundreds of Python processes; without bytecode, each of them compiles all of Holdfast again.
+unexport PYTHONDONTWRITEBYTECODE
+IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install run test fuzz picture tables check bench lock vendor
+.PHONY: help install run test quick fuzz picture tables check bench lock vendor
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,7 +22,11 @@ run: install ## start Holdfast with a demonstration backend
 test: check ## everything: checks, and all tests with real Envoy and a real browser
 	@sh tools/browser.sh $(BIN)
 	@sh tools/nginx.sh
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest $(IN_PARALLEL) --durations 20
+
+quick: install ## the tests of everything that needs no process of its own, such as Envoy or a browser
+	$(BIN)/python -m pytest $(IN_PARALLEL) -m "not envoy and not browser" \
+	  $(addprefix tests/,certificates apis network gateway store services rest web work)
 
 fuzz: install ## send 200 random requests to each REST operation
 	HOLDFAST_FUZZ=200 $(BIN)/python -m pytest tests/rest/test_schemathesis.py --timeout=1800

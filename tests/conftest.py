@@ -63,8 +63,17 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the quick tests first, and last those in the browser: Playwright keeps the event loop of this thread."""
-    items.sort(key=lambda item: 2 if "/browser/" in str(item.path) else bool(item.get_closest_marker("envoy")))
+    """
+    Run the quick tests first, and last those in the browser: Playwright keeps the event loop of this thread.
+
+    Among each of these, what takes long comes first, so that in the end no process waits for another.
+    """
+    items.sort(
+        key=lambda item: (
+            2 if "/browser/" in str(item.path) else bool(item.get_closest_marker("envoy")),
+            not item.get_closest_marker("long"),
+        )
+    )
 
 
 class Clock:

@@ -2,7 +2,10 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.long
 
 
 def test_the_operations_are_shown_and_can_be_tried(signed_in: Page):

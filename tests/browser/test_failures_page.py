@@ -11,6 +11,8 @@ from browser.conftest import sign_in, violations
 from issuing import DAY, Issued, issue
 from running import Holdfast, PublishedApi, wait_until
 
+pytestmark = pytest.mark.long
+
 THEMES = ("light", "dark")
 
 

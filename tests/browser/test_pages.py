@@ -8,6 +8,8 @@ from browser.conftest import sign_in, violations
 from issuing import Issued
 from running import Holdfast, PublishedApi
 
+pytestmark = pytest.mark.long
+
 THEMES = ("light", "dark")
 ALIAS = "shown"
 

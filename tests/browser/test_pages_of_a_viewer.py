@@ -11,6 +11,8 @@ from browser.conftest import violations
 from issuing import Issued, issue
 from running import Holdfast, PublishedApi
 
+pytestmark = pytest.mark.long
+
 NAME, PASSWORD, REASON = "vera", "several quite new words", "Your roles do not permit this"
 
 

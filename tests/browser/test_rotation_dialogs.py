@@ -11,6 +11,8 @@ from damaged import damaged_backend
 from issuing import Issued, issue
 from running import Holdfast, PublishedApi, wait_until
 
+pytestmark = pytest.mark.long
+
 ROOT = issue(ca=True, common_name="Root CA")
 ISSUER = issue(by=ROOT, ca=True, common_name="Issuing CA")
 

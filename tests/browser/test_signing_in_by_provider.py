@@ -10,6 +10,8 @@ from browser.conftest import violations
 from identity_provider import IdentityProvider
 from running import REST, Holdfast
 
+pytestmark = pytest.mark.long
+
 ROLES = {"platform": "admin", "api-team": "creator", "on-call": "publisher"}
 PEOPLE = {"dora": ["api-team", "on-call"], "emil": ["gardening"], "frida": ["platform"]}
 

@@ -12,6 +12,8 @@ from issuing import DAY, issue, revoke
 from revoking import write_crl
 from running import Holdfast, PublishedApi, wait_until
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def own() -> Iterator[Backend]:

@@ -17,7 +17,7 @@ from cli.commanding import Command
 from issuing import ed25519_key, issue, p521, rsa_key
 from running import REST, Holdfast, PublishedApi, refusal, wait_until, write_identity
 
-pytestmark = pytest.mark.envoy
+pytestmark = [pytest.mark.envoy, pytest.mark.long]
 ANNA, BERTA = issue(common_name="anna"), issue(common_name="berta")
 CALLER, FORWARDED = "x-holdfast-caller", "x-forwarded-client-cert"
 

@@ -50,7 +50,7 @@ from ports import free_addresses
 from running import Holdfast, PublishedApi, refusal, wait_until
 from store.values import make_api
 
-pytestmark = pytest.mark.envoy
+pytestmark = [pytest.mark.envoy, pytest.mark.long]
 HOST = "127.0.0.1"
 SERVER, CLIENT_CA = issue(HOST), issue(ca=True, common_name="client CA")
 STRANGER = issue(common_name="stranger", by=issue(ca=True, common_name="another client CA"))

@@ -19,7 +19,7 @@ from holdfast.server.settings import Settings
 from issuing import issue
 from running import Holdfast, PublishedApi, is_running, refusal, wait_until
 
-pytestmark = pytest.mark.envoy
+pytestmark = [pytest.mark.envoy, pytest.mark.long]
 HOST = "127.0.0.1"
 NOT_TRUSTED = "503 backend_not_trusted"
 PRESENTED = issue(HOST)

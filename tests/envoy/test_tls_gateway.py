@@ -20,7 +20,7 @@ from issuing import DAY, Issued, issue, speak_only
 from ports import free_addresses
 from running import Holdfast, refusal, wait_until, write_identity
 
-pytestmark = pytest.mark.envoy
+pytestmark = [pytest.mark.envoy, pytest.mark.long]
 ANNA, BERTA = issue(common_name="anna"), issue(common_name="berta")
 
 

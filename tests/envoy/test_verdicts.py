@@ -14,7 +14,7 @@ from kinds import BELIEVED, STILL_REFUSED, Kind
 from presented import SEVERAL
 from running import Holdfast, PublishedApi, refusal, wait_until
 
-pytestmark = pytest.mark.envoy
+pytestmark = [pytest.mark.envoy, pytest.mark.long]
 EVERY = BELIEVED | STILL_REFUSED | OTHERWISE | SEVERAL
 PAGE = Path(__file__).parents[2] / "docs/verdicts.md"
 HEAD = """\

@@ -20,6 +20,8 @@ from holdfast.services.access.accounts import SESSION_COOKIE
 from issuing import issue
 from rest.calls import APIS, create_api, upload
 
+pytestmark = pytest.mark.long
+
 DESCRIPTION = rest.create_door(SimpleNamespace()).openapi()
 OPERATIONS = [(path, method) for path, operations in DESCRIPTION["paths"].items() for method in operations]
 FUZZING = int(os.environ.get("HOLDFAST_FUZZ", "0"))  # requests for each operation, other ones each time
