@@ -4,6 +4,7 @@ import pytest
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import trust_set
 from holdfast.gateway.resources.apis import build_api
@@ -40,24 +41,24 @@ def test_two_environments_at_one_origin_share_its_secret():
     api = make_api(production="https://pizza.test/a", sandbox="https://pizza.test/b")
     built = build(api, issue("pizza.test"))
     assert len(built.secrets) == 1
-    assert {kind for kind, _ in built.by_origin["https://pizza.test"]} == {CLUSTER, SECRET}
-    assert len(built.by_origin["https://pizza.test"]) == 5
+    assert {kind for kind, _ in built.by_policy[OriginTrust("https://pizza.test")]} == {CLUSTER, SECRET}
+    assert len(built.by_policy[OriginTrust("https://pizza.test")]) == 5
 
 
 def test_each_origin_knows_what_its_trust_is_made_of():
     built = build(make_api(production="https://a.test", sandbox="http://b.test"))
-    assert built.by_origin.keys() == {"https://a.test", "http://b.test"}
-    assert built.by_origin["https://a.test"] == {
+    assert built.by_policy.keys() == {OriginTrust("https://a.test"), OriginTrust("http://b.test")}
+    assert built.by_policy[OriginTrust("https://a.test")] == {
         *((CLUSTER, cluster.name) for cluster in built.clusters[:2]),
         (SECRET, built.secrets[0].name),
     }
-    assert built.by_origin["http://b.test"] == {(CLUSTER, cluster.name) for cluster in built.clusters[2:]}
+    assert built.by_policy[OriginTrust("http://b.test")] == {(CLUSTER, cluster.name) for cluster in built.clusters[2:]}
 
 
 @pytest.mark.parametrize("state", [State.CREATED, State.RETIRED])
 def test_an_api_that_is_not_served_is_nothing_at_all(state):
     built = build(make_api(state=state, sandbox="https://sandbox.test"))
-    assert (built.all, built.by_origin, built.routes) == ((), {}, {"production": [], "sandbox": []})
+    assert (built.all, built.by_policy, built.routes) == ((), {}, {"production": [], "sandbox": []})
 
 
 def test_a_change_of_trust_is_a_change_of_the_cluster():
@@ -87,7 +88,9 @@ def test_a_client_certificate_goes_to_its_origin_alone_by_reference():
         assert b"PRIVATE KEY" not in cluster.body
         assert presents_identity(cluster) == ("/production" in cluster.name)
         assert (secret.name.encode() in cluster.body) == ("/production" in cluster.name)
-    assert {origin for origin, keys in built.by_origin.items() if (SECRET, secret.name) in keys} == {"https://a.test"}
+    assert {policy for policy, keys in built.by_policy.items() if (SECRET, secret.name) in keys} == {
+        OriginTrust("https://a.test")
+    }
 
 
 def test_an_http_endpoint_is_presented_nothing():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.enforcement import ApiCallers
 from holdfast.certificates.trust import trust_set
 from holdfast.gateway.resources.apis import build_api
 from holdfast.gateway.resources.resource import ROUTES
@@ -112,7 +113,7 @@ def test_the_routes_of_a_protected_api_are_what_its_enforcement_waits_for():
     assert api.production
     trust = {api.production.origin: trust_set([], api.production.origin.reference)}
     made = build_api(api, trust, callers={ANNA, BERTA})
-    assert made.by_origin[api.id] == {(ROUTES, scope_name(each, scope_of(api))) for each in ENVIRONMENTS}
+    assert made.by_policy[ApiCallers(api.id)] == {(ROUTES, scope_name(each, scope_of(api))) for each in ENVIRONMENTS}
     open_one = make_api()
     assert open_one.production
-    assert open_one.id not in build_api(open_one, trust).by_origin
+    assert ApiCallers(open_one.id) not in build_api(open_one, trust).by_policy

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from acting import context_of
-from holdfast.apis.enforcement import Enforcement, Progress
+from holdfast.apis.enforcement import Enforcement, OriginTrust, Progress
 from holdfast.gateway.discovery.cache import NO_WARMING, Cache, Warming
 from holdfast.gateway.discovery.subscription import Subscription, Update
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
@@ -125,7 +125,7 @@ class ControlPlane:
 
     def enforcement(self, origin: str, organization: str = "default") -> Enforcement:
         """How far the trust of an origin has come."""
-        return self.enforcements.of_origins(context_of(self.store, Principal(organization, "anna")), [origin])[origin]
+        return self.enforcements.of(context_of(self.store, Principal(organization, "anna")), OriginTrust(origin))
 
     async def until(self, origin: str, progress: Progress) -> Enforcement:
         """Wait until the trust of an origin has come so far."""

@@ -6,8 +6,25 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+@dataclass(frozen=True, slots=True)
+class OriginTrust:
+    """What gateways trust for an origin."""
+
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCallers:
+    """Who may call an API that requires a certificate of its callers."""
+
+    api_id: str
+
+
+Policy = OriginTrust | ApiCallers  # what gateways enforce, in an organization
+
+
 class Progress(StrEnum):
-    """How far the trust of an origin has come."""
+    """How far a policy has come."""
 
     NOT_SERVED = "not-served"
     NO_GATEWAY = "no-gateway"
@@ -25,7 +42,7 @@ class Progress(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Enforcement:
     """
-    The state of an origin's trust at the gateways.
+    The state of a policy at the gateways.
 
     *milliseconds* is the time from the last change to its enforcement, None when this process did not see it.
     """

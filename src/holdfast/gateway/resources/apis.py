@@ -10,6 +10,7 @@ from envoy.config.route.v3.route_components_pb2 import Route
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment, Origin
+from holdfast.apis.enforcement import ApiCallers, OriginTrust, Policy
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
@@ -29,8 +30,8 @@ class ApiResources:
     secrets: tuple[Resource, ...]
     scope: str  # where its routes are
     routes: Mapping[Environment, list[Route]]
-    # Origin -> its clusters and secrets, as type URL and name; the API's id -> its routes, where they say who may call.
-    by_origin: Mapping[str, frozenset[tuple[str, str]]]
+    # What enforces a policy, as type URL and name: clusters and secrets of an origin, or the routes that name callers.
+    by_policy: Mapping[Policy, frozenset[tuple[str, str]]]
 
     @property
     def all(self) -> tuple[Resource, ...]:
@@ -53,7 +54,7 @@ def build_api(
     """
     made: list[Resource] = []
     secrets: dict[str, Resource] = {}
-    by_origin: dict[str, frozenset[tuple[str, str]]] = {}
+    by_policy: dict[Policy, frozenset[tuple[str, str]]] = {}
     for environment in ENVIRONMENTS:
         endpoint = api.endpoint(environment)
         if endpoint is None or not api.state.is_served:
@@ -72,9 +73,11 @@ def build_api(
             secrets[key_secret.name] = key_secret
             own = [*own, key_secret]
         keys = frozenset((resource.type_url, resource.name) for resource in own)
-        by_origin[str(origin)] = by_origin.get(str(origin), frozenset()) | keys
+        policy = OriginTrust(str(origin))
+        by_policy[policy] = by_policy.get(policy, frozenset()) | keys
     routes = {environment: routes_of(api, environment, callers) for environment in ENVIRONMENTS}
     if api.requires_certificate and made:
         served = [environment for environment in ENVIRONMENTS if routes[environment]]
-        by_origin[api.id] = frozenset((ROUTES, scope_name(environment, scope_of(api))) for environment in served)
-    return ApiResources(tuple(made), tuple(secrets.values()), scope_of(api), routes, by_origin)
+        keys = frozenset((ROUTES, scope_name(environment, scope_of(api))) for environment in served)
+        by_policy[ApiCallers(api.id)] = keys
+    return ApiResources(tuple(made), tuple(secrets.values()), scope_of(api), routes, by_policy)

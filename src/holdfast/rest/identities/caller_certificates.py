@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request, Response, UploadFile
 
+from holdfast.apis.enforcement import ApiCallers
 from holdfast.apis.identities.caller_certificate import CallerCertificate
 from holdfast.certificates.description import described
 from holdfast.certificates.findings.examination import examine_caller
@@ -73,7 +74,7 @@ def get_caller_certificate(
     """Say which certificate is under *alias*, and how far it has come at the gateways."""
     entry = caller_certificates.get_certificate(context, api_id, alias)
     unless.known(tag_of_caller(entry))
-    return _described(context, entry) | enforced(runtime, context, entry.api_id)
+    return _described(context, entry) | enforced(runtime, context, ApiCallers(entry.api_id))
 
 
 @router.get("/{alias}/content", response_class=Response, responses={200: {"content": {"application/octet-stream": {}}}})

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Form, Query, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.identities.gateway_identity import (
     GatewayIdentity,
     PendingRequest,
@@ -114,7 +115,7 @@ def _described(runtime: Runtime, context: Context, entry: GatewayIdentity) -> di
         "request": _pending(entry.pending),
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),
-    } | enforced(runtime, context, entry.origin)
+    } | enforced(runtime, context, OriginTrust(entry.origin))
 
 
 def _pending(pending: PendingRequest | None) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query, Response, UploadFile
 
+from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.certificates.description import described
@@ -87,7 +88,7 @@ def get_certificate(
     """Say what is under *alias*."""
     entry = endpoint_certificates.get_certificate(context, alias)
     unless.known(tag_of_certificate(entry))
-    return described_entry(runtime, context, entry) | enforced(runtime, context, entry.origin)
+    return described_entry(runtime, context, entry) | enforced(runtime, context, OriginTrust(entry.origin))
 
 
 @router.put("/{alias}")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.trust.trust_draft import TrustDraft
 from holdfast.apis.trust.trust_settings import TrustException
 from holdfast.certificates.effect import effect
@@ -162,7 +163,7 @@ def _described(runtime: Runtime, context: Context, found: EndpointTrust) -> dict
         "exception": _exception(exception) if exception else None,
         "effect": list(effect(found.trust)),
         "findings": findings_of(found.findings),
-    } | enforced(runtime, context, settings.origin)
+    } | enforced(runtime, context, OriginTrust(settings.origin))
 
 
 def _exception(exception: TrustException) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """
-Whether a change of trust is in force: only when every connected gateway has said so.
+Whether a policy, as it was changed last, is in force: only when every connected gateway has said so.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
-from holdfast.apis.enforcement import Enforcement, Progress
+from holdfast.apis.enforcement import Enforcement, OriginTrust, Policy, Progress
 from holdfast.gateway.discovery.cache import Cache, Gateway, ResourceKey
 from holdfast.gateway.resources.apis import ApiResources
 from holdfast.gateway.resources.resource import CLUSTER, ROUTES
@@ -18,20 +18,20 @@ from holdfast.services.publishing.snapshot import ApiKey, Snapshot
 from holdfast.store import journal
 from holdfast.store.journal import Change
 
-OriginKey = tuple[str, str]  # organization, origin; or the id of an API whose callers need a certificate
+PolicyKey = tuple[str, Policy]  # organization, policy
 FIRST_LOOK, LONGEST_LOOK = 0.002, 0.2  # seconds between looks at clusters that are still warming
 
 
 @dataclass(slots=True)
 class _Change:
-    """The last change of an origin's trust; *milliseconds* is None while it is on its way."""
+    """The last change of a policy; *milliseconds* is None while it is on its way."""
 
     at: datetime
     milliseconds: int | None = None
 
 
 class Enforcements:
-    """Knows, for each origin, which resources its trust is made of, and who has put them in force."""
+    """Knows, for each policy, which resources enforce it, and who has put them in force."""
 
     def __init__(
         self,
@@ -42,10 +42,10 @@ class Enforcements:
         self._cache = cache
         self._on_enforced = on_enforced
         self._sequence = 0
-        self._parts: dict[OriginKey, dict[ApiKey, frozenset[ResourceKey]]] = {}
-        self._changes: dict[OriginKey, _Change] = {}
-        self._pending: set[OriginKey] = set()
-        self._unverified: set[OriginKey] = set()
+        self._parts: dict[PolicyKey, dict[ApiKey, frozenset[ResourceKey]]] = {}
+        self._changes: dict[PolicyKey, _Change] = {}
+        self._pending: set[PolicyKey] = set()
+        self._unverified: set[PolicyKey] = set()
 
     async def follow(self) -> None:
         """Follow what gateways acknowledge, until cancelled."""
@@ -54,7 +54,7 @@ class Enforcements:
         try:
             while True:
                 observer.clear()
-                acknowledged = [origin for origin in self._pending if self._everywhere(origin)]
+                acknowledged = [key for key in self._pending if self._everywhere(key)]
                 settled = await self._without_warming(acknowledged)
                 self._settle(settled)
                 look = FIRST_LOOK if len(settled) == len(acknowledged) else min(look * 2, LONGEST_LOOK)
@@ -69,30 +69,31 @@ class Enforcements:
     ) -> None:
         """Take in what the distributor is about to send: the resources of the APIs in *snapshot*."""
         for api in snapshot.apis:
-            for origin in before[api].by_origin if api in before else ():
-                parts = dict(self._parts.pop((api[0], origin), {}))
+            for policy in before[api].by_policy if api in before else ():
+                parts = dict(self._parts.pop((api[0], policy), {}))
                 parts.pop(api, None)
                 if parts:
-                    self._parts[api[0], origin] = parts
-            for origin, keys in after[api].by_origin.items() if api in after else ():
-                self._parts[api[0], origin] = self._parts.get((api[0], origin), {}) | {api: keys}
+                    self._parts[api[0], policy] = parts
+            for policy, keys in after[api].by_policy.items() if api in after else ():
+                self._parts[api[0], policy] = self._parts.get((api[0], policy), {}) | {api: keys}
         for organization, sets in snapshot.trust.items():
-            every = {(organization, str(origin)): trust.unverified_until is not None for origin, trust in sets.items()}
-            self._unverified = (self._unverified - every.keys()) | {origin for origin, off in every.items() if off}
+            policies = {(organization, OriginTrust(str(origin))): trust for origin, trust in sets.items()}
+            unverified = {key for key, trust in policies.items() if trust.unverified_until is not None}
+            self._unverified = (self._unverified - policies.keys()) | unverified
         for change in snapshot.changes:
-            for origin in _origins(change, before, after):
-                self._changes[change.organization, origin] = _Change(change.at)
-                self._pending.add((change.organization, origin))
+            for policy in _policies(change, before, after):
+                self._changes[change.organization, policy] = _Change(change.at)
+                self._pending.add((change.organization, policy))
         self._sequence = snapshot.sequence
 
     def of_origins(self, context: Context, origins: Collection[str]) -> dict[str, Enforcement]:
-        """
-        Say for each origin whether its trust, as the database has it now, is in force at every connected gateway.
+        """Say for each origin whether its trust, as the database has it now, is in force at every connected gateway."""
+        behind, organization = self._is_behind(context), context.user.organization
+        return {origin: self._of((organization, OriginTrust(origin)), behind=behind) for origin in origins}
 
-        The id of an API that requires certificates of its callers stands for who may call it.
-        """
-        behind = self._is_behind(context)
-        return {origin: self._of((context.user.organization, origin), behind=behind) for origin in origins}
+    def of(self, context: Context, policy: Policy) -> Enforcement:
+        """Say whether *policy*, as the database has it now, is in force at every connected gateway."""
+        return self._of((context.user.organization, policy), behind=self._is_behind(context))
 
     def of_path(self, context: Context, path: str) -> Enforcement:
         """Say whether every connected gateway routes what is below *path* as the database has it now, or not at all."""
@@ -108,7 +109,7 @@ class Enforcements:
         return Enforcement(progress, len(gateways), len(follow))
 
     def _is_behind(self, context: Context) -> bool:
-        """Say whether the database, as *context* sees it, has changes that the publisher has not sent."""
+        """Say whether the database, as *context* sees it, has changes that the distributor has not sent."""
         with context.read() as session:
             return journal.last_change(session) > self._sequence
 
@@ -116,23 +117,23 @@ class Enforcements:
         version = self._version(key)
         return gateway.has(key, version) if version else key not in gateway.acknowledged
 
-    def _of(self, origin: OriginKey, *, behind: bool) -> Enforcement:
-        keys, gateways, change = self._keys(origin), self._cache.gateways, self._changes.get(origin)
-        has = [gateway for gateway in gateways if self._acknowledged(gateway, keys)]
-        refused = [reason for gateway in gateways for key in keys if (reason := self._refused(gateway, key))]
-        if not keys and not behind:
+    def _of(self, key: PolicyKey, *, behind: bool) -> Enforcement:
+        resources, gateways, change = self._resources(key), self._cache.gateways, self._changes.get(key)
+        has = [gateway for gateway in gateways if self._acknowledged(gateway, resources)]
+        refused = [reason for gateway in gateways for part in resources if (reason := self._refused(gateway, part))]
+        if not resources and not behind:
             return Enforcement(Progress.NOT_SERVED)
         if not gateways:
             return Enforcement(Progress.NO_GATEWAY)
         if refused:
             return Enforcement(Progress.REFUSED, len(gateways), len(has), reason=refused[0])
-        if behind or origin in self._pending or len(has) < len(gateways):
+        if behind or key in self._pending or len(has) < len(gateways):
             return Enforcement(Progress.WAITING, len(gateways), 0 if behind else len(has))
-        progress = Progress.UNVERIFIED if origin in self._unverified else Progress.ENFORCED
+        progress = Progress.UNVERIFIED if key in self._unverified else Progress.ENFORCED
         return Enforcement(progress, len(gateways), len(has), change.milliseconds if change else None)
 
-    def _keys(self, origin: OriginKey) -> frozenset[ResourceKey]:
-        return frozenset().union(*self._parts.get(origin, {}).values())
+    def _resources(self, key: PolicyKey) -> frozenset[ResourceKey]:
+        return frozenset().union(*self._parts.get(key, {}).values())
 
     def _acknowledged(self, gateway: Gateway, keys: Iterable[ResourceKey]) -> bool:
         return all((version := self._version(key)) and gateway.has(key, version) for key in keys)
@@ -145,34 +146,34 @@ class Enforcements:
         resource = self._cache.get(*key)
         return resource.version if resource else None
 
-    def _everywhere(self, origin: OriginKey) -> bool:
-        gateways, keys = self._cache.gateways, self._keys(origin)
+    def _everywhere(self, key: PolicyKey) -> bool:
+        gateways, keys = self._cache.gateways, self._resources(key)
         return not keys or (bool(gateways) and all(self._acknowledged(gateway, keys) for gateway in gateways))
 
-    async def _without_warming(self, origins: Collection[OriginKey]) -> list[OriginKey]:
-        """Leave out the origins of which a gateway has acknowledged a cluster but does not use it yet."""
-        if not origins:
+    async def _without_warming(self, policies: Collection[PolicyKey]) -> list[PolicyKey]:
+        """Leave out the policies of which a gateway has acknowledged a cluster but does not use it yet."""
+        if not policies:
             return []
         answers = await asyncio.gather(*(gateway.warming() for gateway in self._cache.gateways))
         if None in answers:
             return []
         warming = {(CLUSTER, name) for names in answers for name in names or ()}
-        return [origin for origin in origins if not self._keys(origin) & warming and self._everywhere(origin)]
+        return [key for key in policies if not self._resources(key) & warming and self._everywhere(key)]
 
-    def _settle(self, origins: Collection[OriginKey]) -> None:
+    def _settle(self, policies: Collection[PolicyKey]) -> None:
         now = datetime.now(UTC)
-        for origin in origins:
-            self._pending.discard(origin)
-            change = self._changes[origin]
-            for organization, api_id in self._parts.get(origin, {}):
+        for key in policies:
+            self._pending.discard(key)
+            change = self._changes[key]
+            for organization, api_id in self._parts.get(key, {}):
                 self._on_enforced(organization, api_id, now)
             change.milliseconds = max(1, round((now - change.at).total_seconds() * 1000))
-        if origins:
+        if policies:
             self._cache.tell_observers()
 
 
-def _origins(change: Change, *built: Mapping[ApiKey, ApiResources]) -> set[str]:
+def _policies(change: Change, *built: Mapping[ApiKey, ApiResources]) -> set[Policy]:
     if change.kind == "origin":
-        return {change.key}
+        return {OriginTrust(change.key)}
     api = (change.organization, change.key)
-    return {origin for resources in built if api in resources for origin in resources[api].by_origin}
+    return {policy for resources in built if api in resources for policy in resources[api].by_policy}

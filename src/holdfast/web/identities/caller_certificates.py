@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
-from holdfast.apis.enforcement import Enforcement
+from holdfast.apis.enforcement import ApiCallers, Enforcement
 from holdfast.apis.identities.caller_certificate import CallerCertificate
 from holdfast.certificates.validity import Status, status_of
 from holdfast.services.access.context import Context
@@ -41,7 +41,7 @@ def callers_of(runtime: Runtime, context: Context, api: Api) -> Callers:
     accepted = sum(row.status in _ACCEPTED for row in rows)
     if not api.requires_certificate:
         return Callers("Everybody who reaches the gateway may call it.", rows, None)
-    enforcement = runtime.enforcements.of_origins(context, [api.id])[api.id]
+    enforcement = runtime.enforcements.of(context, ApiCallers(api.id))
     return Callers(_sentence(accepted, asks=context.asks_callers), rows, enforcement)
 
 

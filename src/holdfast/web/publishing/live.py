@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Endpoint
+from holdfast.apis.enforcement import ApiCallers
 from holdfast.refusals import Busy
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
@@ -74,12 +75,13 @@ async def _events(request: Request, runtime: Runtime, context: Context, api_id: 
 
 def _state(runtime: Runtime, context: Context, api: Api) -> dict[str, dict[str, dict[str, str]]]:
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
-    calling = {api.id} if api.requires_certificate else set()
-    found = runtime.enforcements.of_origins(context, origins | calling)
+    enforcements = runtime.enforcements.of_origins(context, origins)
+    if api.requires_certificate:
+        enforcements[api.id] = runtime.enforcements.of(context, ApiCallers(api.id))
     return {
         "enforcement": {
             origin: {"progress": enforcement.progress, "text": str(enforcement)}
-            for origin, enforcement in found.items()
+            for origin, enforcement in enforcements.items()
         },
         "failures": {
             environment: _failure(failure, api.endpoint(environment), context)
