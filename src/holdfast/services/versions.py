@@ -5,8 +5,10 @@ Versions of what is stored: a tag that changes exactly when the content does, an
 import hashlib
 import json
 from dataclasses import asdict, replace
+from typing import Any
 
-from holdfast.apis.catalog.description import Described, full
+from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint
 from holdfast.apis.definitions.documents import write_json
 from holdfast.apis.identities.caller_certificate import CallerCertificate
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
@@ -17,8 +19,20 @@ Expected = frozenset[str] | None  # the tags of which one must be the present on
 
 
 def tag_of_api(described: Described) -> str:
-    """The tag of an API with all of its description."""
-    return tag_of_text(write_json(full(described)))
+    """
+    The tag of an API with all of its description.
+
+    It is made of what is stored, not of what REST writes, so that it outlives new members and defaults of REST.
+    """
+    api = described.api
+    endpoints = {name: _endpoint_fields(api.endpoint(name)) for name in ENVIRONMENTS}
+    fields = [api.id, api.name, api.context, api.version, api.state.value, api.description, api.provider]
+    times = [api.created_at.isoformat(), api.updated_at.isoformat()]
+    return tag_of_text(write_json([fields, endpoints, times, dict(described.members)]))
+
+
+def _endpoint_fields(endpoint: Endpoint | None) -> list[Any]:
+    return [endpoint.url, endpoint.connection.members] if endpoint else []
 
 
 def tag_of_certificate(entry: EndpointCertificate) -> str:

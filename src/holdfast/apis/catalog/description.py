@@ -1,5 +1,5 @@
 """
-An API in the words of the publisher's REST API, with all members that it was given.
+An API with the members of its description that are kept for others.
 """
 
 from collections.abc import Mapping
@@ -9,27 +9,6 @@ from typing import Any
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint
 from holdfast.apis.definitions.openapi import Operation
-
-# As publisher-v1.yaml has them; a list that is empty means that nothing of the kind is done.
-_DEFAULTS: dict[str, Any] = {
-    "type": "HTTP",
-    "isDefaultVersion": False,
-    "transport": ["http"],
-    "tags": [],
-    "policies": [],
-    "securityScheme": [],
-    "visibility": "PUBLIC",
-    "visibleRoles": [],
-    "gatewayEnvironments": [],
-    "labels": [],
-    "additionalProperties": {},
-    "accessControl": "NONE",
-    "accessControlRoles": [],
-    "endpointImplementationType": "ENDPOINT",
-    "scopes": [],
-    "operations": [],
-    "categories": [],
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,48 +28,8 @@ class Described:
         ]
 
 
-def summary(api: Api, kind: str | None = None) -> dict[str, Any]:
-    """What lists say of an API: `APIInfo`."""
-    return {
-        "id": api.id,
-        "name": api.name,
-        "description": api.description,
-        "context": api.context,
-        "version": api.version,
-        "provider": api.provider,
-        "type": kind or _DEFAULTS["type"],
-        "lifeCycleStatus": api.state.value,
-        "workflowStatus": "",
-        "hasThumbnail": False,
-        "createdTime": api.created_at.isoformat(),
-        "updatedTime": api.updated_at.isoformat(),
-    }
-
-
-def full(described: Described) -> dict[str, Any]:
-    """All of an API: `API`."""
-    api, members = described.api, described.members
-    own = summary(api, members.get("type")) | {"lastUpdatedTime": api.updated_at.isoformat()}
-    return {**_DEFAULTS, **members, **own, "endpointConfig": endpoint_config(described)}
-
-
-def found(api: Api, kind: str | None = None) -> dict[str, Any]:
-    """What a search says of an API: `APISearchResult`."""
-    return {
-        "id": api.id,
-        "name": api.name,
-        "type": "API",
-        "transportType": kind or _DEFAULTS["type"],
-        "description": api.description,
-        "context": api.context,
-        "version": api.version,
-        "provider": api.provider,
-        "status": api.state.value,
-    }
-
-
-def endpoint_config(described: Described) -> dict[str, Any]:
-    """The member `endpointConfig` of an API."""
+def complete_endpoint_config(described: Described) -> dict[str, Any]:
+    """Complete the member `endpointConfig` that an API was given with its endpoints and their connection settings."""
     api, kept = described.api, described.members.get("endpointConfig") or {}
     config = {"endpoint_type": "http"} | kept
     for environment in ENVIRONMENTS:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
-from holdfast.apis.catalog.description import Described, full, summary
+from holdfast.apis.catalog.description import Described
 from holdfast.apis.errors import InvalidFields
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.api_body import (
@@ -19,6 +19,7 @@ from holdfast.rest.catalog.api_body import (
     ApiListAnswer,
     in_rest_words,
 )
+from holdfast.rest.catalog.description import describe_api, summarize_api
 from holdfast.rest.catalog.queries import read_query
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
@@ -64,7 +65,7 @@ def list_apis(
         listed = [_answer(context, each) for each in apis.describe(context, page)]
     else:
         types = apis.types_of(context, page)
-        listed = [summary(api, types.get(api.id)) for api in page]
+        listed = [summarize_api(api, types.get(api.id)) for api in page]
     return {
         "count": len(page),
         "list": listed,
@@ -168,7 +169,7 @@ def created(context: Context, made: Described, response: Response) -> dict[str, 
 
 def _answer(context: Context, described: Described) -> dict[str, Any]:
     """Describe an API, with what Holdfast has learned about its backends."""
-    answer = full(described)
+    answer = describe_api(described)
     for environment, since in fallback_since(context, described.api).items():
         answer["endpointConfig"][f"{environment}_endpoints"][FALLBACK] = since.isoformat()
     return answer

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from holdfast.apis.catalog.description import found
 from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.catalog.description import to_search_result
 from holdfast.rest.catalog.queries import read_search
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
@@ -28,6 +28,6 @@ def search(
     types = apis.types_of(context, page)
     return {
         "count": len(page),
-        "list": [found(api, types.get(api.id)) for api in page],
+        "list": [to_search_result(api, types.get(api.id)) for api in page],
         "pagination": pagination(router.prefix, {"query": query}, offset, limit, total),
     }

@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from holdfast.apis.definitions.openapi import parse_definition
 from holdfast.apis.errors import InvalidField, InvalidFields
-from holdfast.apis.transfer.archive import pack, unpack
+from holdfast.apis.transfer.archive import Archive, pack, unpack
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.api_body import ApiAnswer, ApiBody, in_rest_words
 from holdfast.rest.catalog.apis import created
+from holdfast.rest.catalog.description import describe_api
 from holdfast.rest.errors import PREFIX, invalid_body
 from holdfast.rest.inputs import ignores
 from holdfast.services.catalog import api_names
@@ -45,7 +46,8 @@ def export_api(
     """Download an API, named by apiId or by name and version, as a zip file."""
     wanted = api_id or api_names.find_id(context, name, version, provider)
     servers = list(runtime.gateways.values())
-    archive = archives.export_api(context, wanted, servers, keep_state=keep_state)
+    export = archives.export_api(context, wanted, servers, keep_state=keep_state)
+    archive = Archive(describe_api(export.described), export.definition, export.certificates, export.callers)
     file = f"{archive.description['name']}-{archive.description['version']}.zip"
     disposition = f"attachment; filename*=UTF-8''{quote(file, safe='')}"
     if file.isascii():

@@ -2,12 +2,13 @@
 Export APIs to archives and import them, from Holdfast or from WSO2 API Manager.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.description import Described, full
+from holdfast.apis.catalog.description import Described
 from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.catalog.members import check_members, merge_members
@@ -15,7 +16,7 @@ from holdfast.apis.definitions.documents import write_json
 from holdfast.apis.definitions.openapi import Definition
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import check_tier, require_certificate
-from holdfast.apis.transfer.archive import Archive, ArchivedCaller, ArchivedCertificate
+from holdfast.apis.transfer.archive import ArchivedCaller, ArchivedCertificate
 from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats.parsing import Upload
@@ -50,7 +51,17 @@ _WAYS = {
 }
 
 
-def export_api(context: Context, api_id: str, servers: list[str], *, keep_state: bool = True) -> Archive:
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What an archive of an API is made of."""
+
+    described: Described
+    definition: dict[str, Any]
+    certificates: tuple[ArchivedCertificate, ...]
+    callers: tuple[ArchivedCaller, ...]
+
+
+def export_api(context: Context, api_id: str, servers: list[str], *, keep_state: bool = True) -> Export:
     """
     Give an API with its definition, the endpoint certificates of its origins and those of its callers.
 
@@ -66,9 +77,10 @@ def export_api(context: Context, api_id: str, servers: list[str], *, keep_state:
     definition = definitions.get_definition(context, api_id, servers)
     entries = certificates_of_api(context, described.api)
     callers, _ = caller_certificates.list_certificates(context, api_id)
-    state = {} if keep_state else {"lifeCycleStatus": State.CREATED.value}
-    return Archive(
-        full(described) | state,
+    if not keep_state:
+        described = replace(described, api=replace(described.api, state=State.CREATED))
+    return Export(
+        described,
         definitions.definition_value(definition),
         tuple(
             ArchivedCertificate(e.alias, e.endpoint, "".join(c.pem for c in e.certificates).encode()) for e in entries

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.description import endpoint_config
+from holdfast.apis.catalog.description import complete_endpoint_config
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.errors import InvalidFields
 from holdfast.services.access.context import Context
@@ -152,7 +152,7 @@ def _page(
 
 def _as_json(context: Context, api: Api) -> str:
     """Write what a `PUT` sends to keep the endpoints of *api* with all their settings."""
-    config = endpoint_config(apis.get_described(context, api.id))
+    config = complete_endpoint_config(apis.get_described(context, api.id))
     if not api.endpoints:
         config["production_endpoints"] = {"url": "PRODUCTION"}
     return json.dumps({"endpointConfig": config}, ensure_ascii=False)

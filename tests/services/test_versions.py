@@ -1,0 +1,47 @@
+"""Entity tags: made of what is stored, whatever REST makes of it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protocol
+from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.catalog.lifecycle import State
+from holdfast.services.versions import tag_of_api
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ENDPOINT = parse_endpoint("https://pizza.test")
+API = Api("1", "default", "Pizza", "/pizza", "1.0.0", State.CREATED, ENDPOINT, None, "", "anna", NOW, NOW)
+DESCRIBED = Described(API, {"tags": ["food"]})
+
+
+def test_the_tag_of_an_api_survives_an_upgrade_that_gives_rest_another_default():
+    """Clients keep tags; one that changes without the content refuses their next change."""
+    assert tag_of_api(DESCRIBED) == "8bf77c47e29551291fd91c8f323399d5"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "Pasta"},
+        {"context": "/pasta"},
+        {"version": "2"},
+        {"state": State.PUBLISHED},
+        {"description": "good"},
+        {"provider": "otto"},
+        {"production": None},
+        {"production": None, "sandbox": ENDPOINT},
+        {"production": replace(ENDPOINT, connection=ConnectionSettings(protocol=Protocol.HTTP1))},
+        {"updated_at": NOW + timedelta(seconds=1)},
+    ],
+    ids="-".join,
+)
+def test_each_field_of_an_api_changes_its_tag(change):
+    assert tag_of_api(replace(DESCRIBED, api=replace(API, **change))) != tag_of_api(DESCRIBED)
+
+
+def test_each_kept_member_changes_the_tag():
+    assert tag_of_api(replace(DESCRIBED, members={"tags": ["food", "new"]})) != tag_of_api(DESCRIBED)
