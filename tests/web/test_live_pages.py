@@ -1,8 +1,12 @@
 """Pages that show changes as they happen keep a connection each, and so are counted."""
 
+import asyncio
+
 from holdfast.services.access.accounts import principal_of
-from holdfast.web.publishing.live import MAX_STREAMS
-from rest.calls import create_api
+from holdfast.web.publishing.live import MAX_STREAMS, _events
+from rest.calls import APIS, api_body, create_api
+
+OTHER = "https://other.test"
 
 
 def test_a_user_has_so_many_pages_that_show_changes_and_no_more(client, berta, shared_runtime):
@@ -12,3 +16,22 @@ def test_a_user_has_so_many_pages_that_show_changes_and_no_more(client, berta, s
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
     assert "You have 20 pages open" in refused.text
     assert client.get(url).status_code == 200
+
+
+def test_between_changes_a_page_keeps_nothing_of_the_database_open(client, berta, shared_runtime):
+    """A transaction that reads for as long as a page is open would show it nothing new, and hinder checkpoints."""
+    api, user = create_api(client), principal_of(berta)
+
+    async def story():
+        events = _events(None, shared_runtime, user, api["id"])
+        try:
+            before = await anext(events)
+            connections = shared_runtime.store.connections
+            await asyncio.to_thread(client.put, f"{APIS}/{api['id']}", json=api_body(production=OTHER))
+            shared_runtime.cache.tell_observers()
+            return before, connections, await anext(events)
+        finally:
+            await events.aclose()
+
+    before, connections, after = asyncio.run(story())
+    assert ("pizza.test" in before, connections, OTHER in after) == (True, 0, True)

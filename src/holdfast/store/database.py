@@ -90,9 +90,9 @@ class Store:
         """Do nothing: each read has ended with its block."""
 
     @property
-    def is_crowded(self) -> bool:
-        """Whether so many transactions are open that nobody should keep one open while waiting."""
-        return self._database.is_crowded
+    def connections(self) -> int:
+        """How many connections are in use: one for each transaction that is open."""
+        return self._database.connections
 
     def on_write(self, listener: Callable[[], object]) -> None:
         """Call *listener*, in the writer's thread, after each transaction that was kept."""

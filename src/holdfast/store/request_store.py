@@ -11,6 +11,7 @@ from typing import Self
 from sqlalchemy.orm import Session
 
 from holdfast.store.database import Store
+from holdfast.store.sqlite import KEPT
 
 
 class RequestStore:
@@ -65,6 +66,6 @@ class RequestStore:
             self._open.close()
 
     def release_if_crowded(self) -> None:
-        """End the read transaction before a short wait, if many others are open."""
-        if self._store.is_crowded:
+        """End the read transaction before a short wait, if as many connections are in use as stay open."""
+        if self._store.connections >= KEPT:
             self.release()

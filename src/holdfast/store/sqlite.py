@@ -65,10 +65,10 @@ class SqliteEngine:
         self._turns = Turns(MOST_WAITING, PATIENCE)
 
     @property
-    def is_crowded(self) -> bool:
-        """Whether as many connections are in use as stay open."""
+    def connections(self) -> int:
+        """How many connections are in use."""
         pool = self.engine.pool
-        return isinstance(pool, QueuePool) and pool.checkedout() >= KEPT
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     @contextmanager
     def writing(self) -> Iterator[Engine]:

@@ -47,6 +47,7 @@ async def validate_endpoint(
         if api_id:
             await run_in_threadpool(api_names.resolve_id, context, api_id)
         connection = await run_in_threadpool(connection_to, context, endpoint)
+        context.release()
         checked = await runtime.probes.check(context.user, endpoint, terms, connection)
     except InvalidField as error:
         raise InvalidField("endpointUrl", str(error)) from error

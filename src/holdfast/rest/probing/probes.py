@@ -43,6 +43,7 @@ async def probe_endpoint(
     data = None if certificate is None else await run_in_threadpool(read, certificate)
     change = Change(data, password or None, alias or None, keep)
     terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
+    context.release()
     probed = await runtime.probes.probe(context.user, endpoint, terms)
     return _presented(context, endpoint, probed.presented) | {
         "verdict": _verdict(probed),
@@ -54,6 +55,7 @@ async def probe_endpoint(
 async def fetch_certificates(runtime: CurrentRuntime, context: RequestContext, endpoint: Url) -> dict[str, Any]:
     """Give the certificates that a backend presents, without judging them, and say what trusting each would mean."""
     terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint)
+    context.release()
     seen = await runtime.probes.fetch(context.user, endpoint, terms.trust)
     chain = seen.chain if isinstance(seen, Presentation) else ()
     readable = [each for each, _ in seen.presented.with_roles] if isinstance(seen, Presentation) else []

@@ -58,6 +58,7 @@ async def check_endpoint(
     try:
         terms = await run_in_threadpool(terms_to_call, context, runtime.sealing, url)
         used = await run_in_threadpool(connection_to, context, url, connection)
+        context.release()
         return HeadAnswer(await runtime.probes.check(context.user, url, terms, used))
     except _REASONS as error:
         return HeadAnswer(error=str(error))
@@ -124,6 +125,7 @@ async def fetch(
         require_origin_of(api, endpoint)
         change = Change(instead_of=replaced or None)
         terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
+        context.release()
         seen = await runtime.probes.fetch(context.user, endpoint, terms.trust)
     except _REASONS as refusal:
         error = str(refusal)
@@ -165,13 +167,8 @@ async def _show(
 async def _test(runtime: Runtime, context: Context, api: Api, endpoint: str, change: Change = UNCHANGED) -> Outcome:
     try:
         require_origin_of(api, endpoint)
-        terms = await run_in_threadpool(
-            terms_to_test,
-            context,
-            runtime.sealing,
-            endpoint,
-            change,
-        )
+        terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
+        context.release()
         return Outcome(await runtime.probes.probe(context.user, endpoint, terms), terms.with_upload)
     except _REASONS as error:
         return Outcome(error=str(error))

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from holdfast.apis.catalog.api import Api
@@ -16,10 +17,12 @@ from holdfast.apis.catalog.endpoint import Endpoint
 from holdfast.apis.enforcement import ApiCallers
 from holdfast.refusals import Busy
 from holdfast.services.access.context import Context
+from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis
 from holdfast.services.errors import NotFound
 from holdfast.services.failures.failures import Failure
 from holdfast.services.runtime import Runtime
+from holdfast.store.request_store import RequestStore
 from holdfast.web.access.session import CurrentRuntime, NotSignedIn, RequestContext, user_of_request
 from holdfast.web.actions import find_button
 from holdfast.web.rendering import difference, seen
@@ -42,19 +45,18 @@ async def live(request: Request, runtime: CurrentRuntime, context: RequestContex
     """Say it now and after every change, until the browser goes or the session ends."""
     if runtime.live_pages[context.user.account] >= MAX_STREAMS:
         raise Busy(f"You have {MAX_STREAMS} pages open that show changes as they happen.", SECONDS)
-    await asyncio.to_thread(apis.get_api, context, api_id)
-    return StreamingResponse(_events(request, runtime, context, api_id), media_type="text/event-stream")
+    await run_in_threadpool(apis.get_api, context, api_id)
+    return StreamingResponse(_events(request, runtime, context.user, api_id), media_type="text/event-stream")
 
 
-async def _events(request: Request, runtime: Runtime, context: Context, api_id: str) -> AsyncIterator[str]:
+async def _events(request: Request, runtime: Runtime, user: Principal, api_id: str) -> AsyncIterator[str]:
     observer = runtime.cache.observe()
-    runtime.live_pages[context.user.account] += 1
+    runtime.live_pages[user.account] += 1
     told = None
     try:
         while True:
             observer.clear()
-            api = await asyncio.to_thread(apis.get_api, context, api_id)
-            state = await asyncio.to_thread(_state, runtime, context, api)
+            state = await asyncio.to_thread(_read_state, runtime, user, api_id)
             if state != told:
                 told = state
                 yield f"data: {json.dumps(state)}\n\n"
@@ -62,15 +64,22 @@ async def _events(request: Request, runtime: Runtime, context: Context, api_id: 
                 async with asyncio.timeout(HEARTBEAT):
                     await observer.wait()
             except TimeoutError:
-                await asyncio.to_thread(user_of_request, runtime, context.store, request)
+                await asyncio.to_thread(user_of_request, runtime, runtime.store, request)
                 yield ": still here\n\n"
     except (NotSignedIn, NotFound):
         return  # the session has ended, or the API is gone
     finally:
         runtime.cache.stop_observing(observer)
-        runtime.live_pages[context.user.account] -= 1
-        if not runtime.live_pages[context.user.account]:
-            del runtime.live_pages[context.user.account]
+        runtime.live_pages[user.account] -= 1
+        if not runtime.live_pages[user.account]:
+            del runtime.live_pages[user.account]
+
+
+def _read_state(runtime: Runtime, user: Principal, api_id: str) -> dict[str, dict[str, dict[str, str]]]:
+    """Read how it is now; nothing stays open until the next change."""
+    with RequestStore(runtime.store) as store:
+        context = Context(store, user, runtime.now(), runtime.asks_callers)
+        return _state(runtime, context, apis.get_api(context, api_id))
 
 
 def _state(runtime: Runtime, context: Context, api: Api) -> dict[str, dict[str, dict[str, str]]]:

@@ -1,0 +1,143 @@
+"""A request sees one state of the database: it reads in one transaction, and in another one after it has written."""
+
+import re
+import socket
+import threading
+import uuid
+from contextlib import contextmanager
+
+import pytest
+from fastapi.routing import APIRoute
+
+from holdfast.services.access.permissions import Role
+from holdfast.store.database import Store
+from holdfast.web import create_door
+from issuing import issue
+from rest.calls import APIS, ENDPOINTS, URL, create_api, replace, upload
+from rest.operations import REQUESTS, House
+from web.crawling import crawl
+
+# Nothing is read for these, or for as long as they are open: the latter has a test of its own.
+FOR_NOBODY = {"/", "/docs", "/sign-in", "/sign-in/callback", "/sign-in/provider", "/apis/{api_id}/enforcement/live"}
+LINKED_NOWHERE = (
+    "/failures?request_id=x",
+    "/unused-certificates",
+    "{api}/client-certificate/request/new?endpoint=https%3A%2F%2Fpizza.test%3A8443%2Fbase",
+    "{api}/enforcement",
+    "{api}/trust/production/exception",
+)
+# The current password is compared, which takes a while, between the two.
+TWO_READS = {"PUT /account/password"}
+NEW = issue("pizza.test")
+
+
+class Transactions:
+    """What is asked of `Store`, in order: r for a read, w for a write."""
+
+    def __init__(self, monkeypatch):
+        self.begun = ""
+        for kind in ("read", "write"):
+            monkeypatch.setattr(Store, kind, self._counted(kind[0], getattr(Store, kind)))
+
+    def _counted(self, letter, begin):
+        @contextmanager
+        def counted(store):
+            self.begun += letter
+            with begin(store) as session:
+                yield session
+
+        return counted
+
+    def of(self, call, *arguments, **options):
+        """Give the transactions that *call* begins, and what it gives."""
+        self.begun = ""
+        answer = call(*arguments, **options)
+        return self.begun, answer
+
+
+@pytest.fixture
+def transactions(monkeypatch):
+    return Transactions(monkeypatch)
+
+
+@pytest.fixture
+def house(shared_runtime, enlist, sign_in):
+    """An organization with something of everything."""
+    organization = str(uuid.uuid4())
+    admin, clara = (enlist(organization, f"{name} of {organization}", Role.ADMIN) for name in ("admin", "clara"))
+    return House(shared_runtime, sign_in(admin), clara)
+
+
+def in_order(operations):
+    """What only reads comes first, what takes away the ground for the rest last."""
+    last = ("DELETE /apis/{api_id}", "DELETE /account/sessions/{session_id}", "PUT /account/password")
+    return sorted(operations, key=lambda name: (name in last, name.startswith("DELETE"), not name.startswith("GET")))
+
+
+def test_every_page_reads_in_one_transaction(house, transactions):
+    api = f"/apis/{house.ids['api_id']}"
+    gone = create_api(house.owner, "Gone", "https://gone.test")
+    upload(house.owner, NEW.pem, "left", "https://gone.test")
+    assert house.owner.delete(f"{APIS}/{gone['id']}").status_code == 200
+    page = f"{api}/endpoints?certificates"
+    pages, others = crawl(house.owner, "/apis", page, "/account", *(path.format(api=api) for path in LINKED_NOWHERE))
+    begun = {path: transactions.of(house.owner.get, path)[0] for path in pages | others}
+    paths = {path.partition("?")[0] for path in begun}
+    included = [each.original_router for each in create_door(house.runtime).routes if hasattr(each, "original_router")]
+    routes = [each for router in included for each in router.routes if isinstance(each, APIRoute)]
+    routes = [each for each in routes if "GET" in each.methods]
+    missing = {each.path for each in routes if not any(each.path_regex.match(path) for path in paths)}
+    assert missing == FOR_NOBODY
+    beyond = {path: kinds for path, kinds in begun.items() if kinds != "r"}
+    assert beyond == {"/openapi.json": "", f"{api}/trust/production/test": "rr"}, "the latter asks the backend between"
+
+
+def test_every_operation_reads_in_one_transaction_and_in_one_more_after_it_has_written(house, transactions):
+    begun, statuses = {}, []
+    for operation in in_order(REQUESTS):
+        begun[operation], answer = transactions.of(house.ask, house.owner, operation)
+        statuses.append(answer.status_code)
+    reads = {operation: kinds for operation, kinds in begun.items() if operation.startswith("GET")}
+    assert set(reads.values()) == {"r"}
+    beyond = {operation: kinds for operation, kinds in begun.items() if not re.fullmatch("r?(wr?)?", kinds)}
+    assert beyond.keys() == TWO_READS
+    assert sum(status < 300 for status in statuses) > len(statuses) * 0.8
+
+
+def test_an_upload_writes_once_and_reads_once_afterwards(client, api, transactions):
+    page = f"/apis/{api['id']}/certificates"
+    fields = {"alias": "a", "endpoint": URL, "pem": NEW.pem}
+    part = {"HX-Request": "true"}
+    uploads = (
+        (201, upload, (client, NEW.pem, "rest"), {}),
+        (200, replace, (client, NEW.pem, "rest"), {}),
+        (200, client.post, (f"{page}/new",), {"data": fields, "headers": part}),
+        (200, client.post, (f"{page}/a/replace",), {"data": fields, "headers": part}),
+    )
+    for status, call, arguments, options in uploads:
+        begun, answer = transactions.of(call, *arguments, **options)
+        assert (begun, answer.status_code) == ("rwr", status), arguments
+    begun, answer = transactions.of(client.post, f"{page}/a/replace", data=fields)
+    assert (begun, answer.status_code) == ("rw", 303)
+    begun, answer = transactions.of(client.post, f"{page}/new", data=fields)
+    assert (begun, answer.status_code) == ("rwr", 422)
+
+
+def test_while_a_backend_is_asked_no_transaction_is_open(client, shared_runtime):
+    connections = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept():
+            for _ in range(2):
+                backend, _ = server.accept()
+                connections.append(shared_runtime.store.connections)
+                backend.close()
+
+        answering = threading.Thread(target=accept)
+        answering.start()
+        url = f"https://127.0.0.1:{server.getsockname()[1]}"
+        mine = create_api(client, "Local", url)
+        assert client.post(f"{ENDPOINTS}/fetch", data={"endpoint": url}).status_code == 200
+        assert client.post(f"/apis/{mine['id']}/certificates/fetch", data={"endpoint": url}).status_code == 200
+        answering.join(10)
+    assert connections == [0, 0]
