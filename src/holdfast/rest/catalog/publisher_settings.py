@@ -8,8 +8,8 @@ from fastapi import APIRouter
 
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
+from holdfast.services.access.permissions import Permission
 from holdfast.services.access.scopes import SCOPES
-from holdfast.services.catalog.environments import list_environments
 
 router = APIRouter(prefix=f"{PREFIX}/settings", tags=["Settings"])
 
@@ -17,6 +17,7 @@ router = APIRouter(prefix=f"{PREFIX}/settings", tags=["Settings"])
 @router.get("")
 def get_settings(runtime: CurrentRuntime, context: RequestContext) -> dict[str, Any]:
     """Name the environments of the gateways, and say of the rest that there is none."""
+    context.user.require(Permission.VIEW_SETTINGS)
     return {
         "storeUrl": "",
         "environment": [
@@ -27,7 +28,7 @@ def get_settings(runtime: CurrentRuntime, context: RequestContext) -> dict[str, 
                 "showInApiConsole": True,
                 "endpoints": {"http": url} | ({"https": secure} if (secure := runtime.tls_gateways.get(name)) else {}),
             }
-            for name, url in list_environments(runtime.gateways, context)
+            for name, url in runtime.gateways.items()
         ],
         "scopes": list(SCOPES),
         "monetizationAttributes": [],

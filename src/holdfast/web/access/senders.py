@@ -12,7 +12,7 @@ from holdfast.web.errors import sign_in_first
 
 
 async def sender(runtime: Runtime, request: Request) -> str | Response:
-    """Name the user user makes the request, or give the answer that the door would give to somebody user is none."""
+    """Name the user who makes the request, or give the answer that the door would give to somebody who is none."""
     try:
         user = await run_in_threadpool(user_of_request, runtime, runtime.store, request)
     except NotSignedIn as error:
