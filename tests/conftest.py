@@ -1,5 +1,6 @@
 """What the tests start from: a clock, a database on disk, a running control plane, a client of it."""
 
+import gc
 import logging
 import os
 import shutil
@@ -38,6 +39,8 @@ with warnings.catch_warnings():
 # Where bytecode isn't kept, each process that the tests start spends half of its time compiling the same modules.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Modules and tests that are loaded stay: until all are, looking for garbage among them is in vain.
+gc.disable()
 # pytest-xdist sets these; a command whose output goes to a pipe must not wrap its lines.
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
@@ -74,6 +77,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             not item.get_closest_marker("long"),
         )
     )
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from here on, but no longer among what was loaded."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 class Clock:

@@ -4,7 +4,7 @@ A backend that sends certificates as they are given, also what no TLS library wo
     with damaged_backend([b"not a certificate"]) as url:
         look(url)
 
-It ends each handshake after its certificates: a client that can read them waits for the rest in vain.
+It ends each connection after its certificates.
 """
 
 import contextlib
@@ -38,6 +38,7 @@ def damaged_backend(certificates: Sequence[bytes], version: str = "TLSv1.3") -> 
                 hello = _read_record(connection)
                 answer = _tls13(hello, certificates) if version == "TLSv1.3" else _tls12(hello, certificates)
                 connection.sendall(answer)
+                connection.shutdown(socket.SHUT_WR)  # or a client that can read them would wait for the rest
                 connection.recv(1024)  # the alert of the client
 
     class _Server(socketserver.ThreadingTCPServer):

@@ -38,10 +38,12 @@ _numbers = itertools.count(1)
 def wait_until(condition: Callable[[], T], within: float = 5.0) -> T:
     """Ask *condition* until what it says is true, and give that; fail after *within* seconds."""
     end = time.monotonic() + within
+    pause = 0.005
     while not (said := condition()):
         if time.monotonic() > end:
             raise AssertionError(f"after {within} seconds it still says {said!r}")
-        time.sleep(0.005)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)  # asking costs time, too, of those who are to answer
     return said
 
 

@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from ssl import TLSVersion
 
@@ -176,6 +176,7 @@ def unrecognizing(holdfast: Holdfast) -> Told:
     return of_backend(holdfast, SERVER, SERVER, tls, sni="unknown.test")
 
 
+@cache
 def producers() -> dict[Cause, Failing]:
     """By cause, a real backend of which the real gateway says it."""
     root = issue(ca=True)

@@ -108,13 +108,19 @@ def test_a_trusted_proxy_that_says_nothing_is_taken_for_the_caller(holdfast, api
 
 
 def exchange(address: tuple[str, int], *lines: str, source: str = CALLER) -> str:
-    """Send one request as it is and return the answer."""
+    """Send one request as it is and return the answer; the gateway waits for a second before it closes on its own."""
     with closing(socket.create_connection(address, timeout=10, source_address=(source, 0))) as connection:
         connection.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1"))
         received = b""
-        while data := connection.recv(65536):
+        while not _is_whole(received) and (data := connection.recv(65536)):
             received += data
     return received.decode()
+
+
+def _is_whole(received: bytes) -> bool:
+    head, end, body = received.partition(b"\r\n\r\n")
+    size = re.search(rb"\r\ncontent-length: (\d+)", head, re.IGNORECASE)
+    return bool(end and size) and len(body) >= int(size[1])
 
 
 def gateway(holdfast: Holdfast) -> tuple[str, int]:
