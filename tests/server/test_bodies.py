@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from starlette.responses import PlainTextResponse
 
+from holdfast.rest.errors import refuse
 from holdfast.server.bodies import MAX_BODY, SMALL_BODY, BodyLimit
 from holdfast.work.shares import Shares
 from issuing import issue
@@ -34,7 +35,7 @@ class Door:
 
     def __init__(self, identify=nobody, large=None, **options):
         self.came = []
-        self.limited = BodyLimit(self, identify, large or Shares(1, 1), **options)
+        self.limited = BodyLimit(self, refuse, identify, large or Shares(1, 1), **options)
 
     async def __call__(self, _scope, receive, send):
         self.came.append(await receive())

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from holdfast.refusals import Busy
+from holdfast.rest.errors import refuse
 from holdfast.server.concurrency_limit import ConcurrencyLimit, Lines
 from holdfast.services.access.accounts import SESSION_COOKIE
 
@@ -17,7 +18,7 @@ class Door:
         self.working = Counter()
         self.ends = asyncio.Event()
         self.content_type = content_type
-        self.limit = ConcurrencyLimit(self.app, of_user, of_address, waiting)
+        self.limit = ConcurrencyLimit(self.app, refuse, of_user, of_address, waiting)
 
     async def app(self, scope, receive, send):
         del receive

@@ -2,10 +2,12 @@
 
 import asyncio
 
+from holdfast.rest.errors import refuse
 from holdfast.server import rate_limit
 from holdfast.server.host_cookie import PREFIX
 from holdfast.server.rate_limit import BURST, USERS_OF_AN_ADDRESS, Buckets, RateLimit
 from holdfast.services.access.accounts import SESSION_COOKIE
+from rest.calls import APIS
 
 RATE = 2.0
 AT_ONCE = int(RATE * BURST)
@@ -41,7 +43,7 @@ def make(clock):
     async def app(_scope, _receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    return RateLimit(app, RATE, clock)
+    return RateLimit(app, refuse, RATE, clock)
 
 
 def test_a_user_may_make_many_requests_at_once_and_then_so_many_a_second():
@@ -99,10 +101,12 @@ def test_what_is_remembered_is_bounded(monkeypatch):
 
 
 def test_a_door_with_a_limit_answers_as_it_does_to_all_errors(runtime, connect):
-
     client = connect(runtime, requests_per_second=1 / BURST / USERS_OF_AN_ADDRESS)
     assert client.get("/sign-in").status_code == 200
-    refused = client.get("/sign-in")
+    refused = client.get(APIS)
     assert (refused.status_code, refused.json()["type"]) == (429, "/problems/too-many-requests")
     assert int(refused.headers["retry-after"]) > 1
     assert refused.headers["cache-control"] == "no-store"
+    page = client.get("/sign-in")
+    assert (page.status_code, "<h1>Too Many Requests</h1>" in page.text) == (429, True)
+    assert int(page.headers["retry-after"]) > 1

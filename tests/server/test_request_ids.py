@@ -8,6 +8,7 @@ import pytest
 import structlog
 from starlette.requests import Request
 
+from holdfast.rest.errors import unexpected_error
 from holdfast.server.request_ids import RequestIds
 from rest.calls import PREFIX
 from serving import GET, publisher, until
@@ -105,7 +106,7 @@ async def read_the_body(scope, receive, _send):
 )
 def test_a_failure_outside_the_doors_is_one_event(app, status, ours, of_server, caplog):
     async def run():
-        async with publisher(RequestIds(app)) as server:
+        async with publisher(RequestIds(app, unexpected_error)) as server:
             return await server.ask(CLOSING)
 
     with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logs:
@@ -120,7 +121,7 @@ def test_a_failure_outside_the_doors_is_one_event(app, status, ours, of_server, 
 
 def test_a_client_that_goes_away_is_not_an_error(caplog):
     async def run():
-        async with publisher(RequestIds(read_the_body)) as server:
+        async with publisher(RequestIds(read_the_body, unexpected_error)) as server:
             _, writer = await server.connect()
             writer.write(CLOSING.replace(b"\r\n\r\n", b"\r\nContent-Length: 9\r\n\r\nhalf"))
             await until(lambda: server.server.acceptor.open)

@@ -15,6 +15,8 @@ from holdfast.rest.catalog import (
     searching,
     validation,
 )
+from holdfast.rest.errors import refuse as refuse
+from holdfast.rest.errors import unexpected_error as unexpected_error
 from holdfast.rest.failures import failures
 from holdfast.rest.identities import caller_certificates, gateway_identities
 from holdfast.rest.inputs import refuse_unknown_inputs

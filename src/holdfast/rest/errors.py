@@ -2,7 +2,7 @@
 Errors of the floors below -> answers in WSO2's shape with RFC 9457's members beside it. Only this module knows both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
@@ -120,6 +120,11 @@ def answer(
     accepts_problem = "application/problem+json" in request.headers.get("accept", "")
     media_type = "application/problem+json" if accepts_problem else "application/json"
     return JSONResponse(body, problem.status, headers, media_type)
+
+
+async def refuse(request: Request, problem: Problem, text: str, headers: Mapping[str, str]) -> JSONResponse:
+    """Answer a request that never gets to this door."""
+    return answer(request, problem, text, {}, dict(headers))
 
 
 def install(app: FastAPI) -> None:

@@ -11,9 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from holdfast import rest, web
 from holdfast.gateway.discovery.ads import keep_serving
@@ -29,6 +27,7 @@ from holdfast.server.admin_password import ensure_admin
 from holdfast.server.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
 from holdfast.server.concurrency_limit import ConcurrencyLimit
 from holdfast.server.directories import data_directory, database_in, temporary_directory
+from holdfast.server.doors import Door, Doors
 from holdfast.server.health import Health, Readiness
 from holdfast.server.host_cookie import HostCookie
 from holdfast.server.http_server import serving
@@ -64,7 +63,6 @@ from holdfast.work.shares import Shares
 EMBEDDED = "embedded"
 ENVOY_LOG = "envoy.log"
 FORGET_EVERY = 3600.0  # seconds between looks for rows that nobody needs any more
-JSON_PATHS = ("/api/", "/client-registration/", "/oauth2/", "/openapi.json", "/metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +87,17 @@ def create_asgi(
     *requests_per_second* is what one user may ask for in the long run; 0 is without a limit. *trusted_proxies* are
     believed when they say for whom they ask.
     """
-    json_door, html_door = rest.create_door(runtime), web.create_door(runtime)
-
-    async def doors(scope: Scope, receive: Receive, send: Send) -> None:
-        door = json_door if scope["path"].startswith(JSON_PATHS) else html_door
-        await door(scope, receive, send)
-
-    async def identify(request: Request) -> str | Response:
-        sender = rest.sender if request.scope["path"].startswith(JSON_PATHS) else web.sender
-        return await sender(runtime, request)
-
+    pages = web.create_door(runtime)
+    doors = Doors(
+        Door(rest.create_door(runtime), rest.refuse, rest.unexpected_error, partial(rest.sender, runtime)),
+        Door(pages, partial(web.refuse, pages), partial(web.fail, pages), partial(web.sender, runtime)),
+    )
     large = Shares(LARGE_BODIES, LARGE_BODIES_OF_A_USER)
-
-    inner = CrossOriginProtection(HostCookie(BodyLimit(ConcurrencyLimit(doors), identify, large)))
-    limited = RateLimit(inner, requests_per_second) if requests_per_second else inner
+    bounded = BodyLimit(ConcurrencyLimit(doors, doors.refuse), doors.refuse, doors.identify, large)
+    inner = CrossOriginProtection(HostCookie(bounded), doors.refuse)
+    limited = RateLimit(inner, doors.refuse, requests_per_second) if requests_per_second else inner
     healthy = Health(limited, readiness or Readiness())
-    return ForwardedClient(SecurityHeaders(RequestIds(healthy)), trusted_proxies)
+    return ForwardedClient(SecurityHeaders(RequestIds(healthy, doors.fail)), trusted_proxies)
 
 
 def rotate_sealing_key(settings: Settings) -> tuple[int, int]:

@@ -4,13 +4,13 @@ The bodies of requests: bounded in size and time, and read only from users once 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from holdfast.rest.errors import Problem, answer
+from holdfast.rest.errors import Problem
+from holdfast.server.doors import Identify, Refuse
 from holdfast.work.shares import Shares
 
 TOO_SLOW = Problem(408, "request-timeout", "Request Timeout")
@@ -27,9 +27,6 @@ REFUSED_BODY_WITHIN = 10.0  # seconds; then the client gets its answer whether i
 RETRY_AFTER = 1  # seconds
 CLOSE = {"connection": "close"}
 
-# Who sends a request, by a name that nobody else has, or the answer for somebody who doesn't prove it.
-Identify = Callable[[Request], Awaitable[str | Response]]
-
 
 class BodyLimit:
     """
@@ -39,9 +36,15 @@ class BodyLimit:
     """
 
     def __init__(
-        self, app: ASGIApp, identify: Identify, large: Shares, limit: int = MAX_BODY, within: float = BODY_WITHIN
+        self,
+        app: ASGIApp,
+        refuse: Refuse,
+        identify: Identify,
+        large: Shares,
+        limit: int = MAX_BODY,
+        within: float = BODY_WITHIN,
     ) -> None:
-        self._app, self._identify, self._large = app, identify, large
+        self._app, self._refuse, self._identify, self._large = app, refuse, identify, large
         self._limit, self._within = limit, within
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +63,7 @@ class BodyLimit:
 
     async def _read(self, request: Request, receive: Receive, held: contextlib.ExitStack) -> bytes | None:
         """Read the body, or None if the client went; raise _Refused. *held* is closed when its memory is free again."""
-        length = self._declared_length(request)
+        length = await self._declared_length(request)
         body, more, admitted = bytearray(), True, False
         try:
             async with asyncio.timeout(self._within):
@@ -76,21 +79,21 @@ class BodyLimit:
                     body += message.get("body", b"")
                     more = message.get("more_body", False)
                     if len(body) > self._limit:
-                        raise self._too_large(request)
+                        raise await self._too_large(request)
         except TimeoutError as error:
             text = f"The body did not arrive within {self._within:.0f} seconds. Send it again."
-            raise _Refused(answer(request, TOO_SLOW, text, {}, CLOSE)) from error
+            raise _Refused(await self._refuse(request, TOO_SLOW, text, CLOSE)) from error
 
-    def _declared_length(self, request: Request) -> int:
+    async def _declared_length(self, request: Request) -> int:
         declared = request.headers.get("content-length", "0")
         # The length is compared as text first: to read a number of a million digits would take long.
         if not declared.isdigit() or len(declared) >= MAX_DIGITS or int(declared) > self._limit:
-            raise self._too_large(request)
+            raise await self._too_large(request)
         return int(declared)
 
-    def _too_large(self, request: Request) -> "_Refused":
+    async def _too_large(self, request: Request) -> "_Refused":
         text = f"The request is larger than {self._limit // 1024} KiB. Send less."
-        return _Refused(answer(request, TOO_LARGE, text, {}, CLOSE))
+        return _Refused(await self._refuse(request, TOO_LARGE, text, CLOSE))
 
     async def _admit(self, request: Request, receive: Receive | None, held: contextlib.ExitStack) -> None:
         """Make room for a large body if its sender is a user; raise _Refused. *receive* is None at the body's end."""
@@ -99,7 +102,7 @@ class BodyLimit:
             raise _Refused(await _after_the_body(request, receive, sender))
         if not self._large.take(sender):
             text = f"Too many uploads at once. Try again in {RETRY_AFTER} s."
-            refusal = answer(request, TOO_MANY_BODIES, text, {}, {"Retry-After": str(RETRY_AFTER)})
+            refusal = await self._refuse(request, TOO_MANY_BODIES, text, {"Retry-After": str(RETRY_AFTER)})
             raise _Refused(await _after_the_body(request, receive, refusal))
         held.callback(self._large.give_back, sender)
 

@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.refusals import Busy
-from holdfast.rest.errors import BUSY, answer
+from holdfast.rest.errors import BUSY
+from holdfast.server.doors import Refuse
 from holdfast.server.rate_limit import MAX_KEYS, address_of, shown_by
 
 # Handlers share 40 threads (anyio's default), so no user and no address gets all of them.
@@ -75,9 +76,14 @@ class ConcurrencyLimit:
     """
 
     def __init__(
-        self, app: ASGIApp, of_user: int = OF_USER, of_address: int = OF_ADDRESS, waiting: int = MAX_WAITING
+        self,
+        app: ASGIApp,
+        refuse: Refuse,
+        of_user: int = OF_USER,
+        of_address: int = OF_ADDRESS,
+        waiting: int = MAX_WAITING,
     ) -> None:
-        self._app = app
+        self._app, self._refuse = app, refuse
         self._users = Lines(of_user, waiting)
         self._addresses = Lines(of_address, waiting)
         self._accounts: OrderedDict[str, str] = OrderedDict()  # by what was shown
@@ -96,7 +102,8 @@ class ConcurrencyLimit:
                 await turns.enter_async_context(self._addresses.turn(address_of(scope)))
             except Busy as error:
                 headers = {"Retry-After": str(error.seconds)}
-                await answer(Request(scope), BUSY, str(error), {}, headers)(scope, receive, send)
+                refusal = await self._refuse(Request(scope), BUSY, str(error), headers)
+                await refusal(scope, receive, send)
                 return
 
             async def count_as(account: str) -> None:

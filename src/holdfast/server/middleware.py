@@ -6,7 +6,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from holdfast.rest.errors import Problem, answer
+from holdfast.rest.errors import Problem
+from holdfast.server.doors import Refuse
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 FOREIGN = Problem(403, "foreign-origin", "Forbidden")
@@ -67,13 +68,13 @@ class CrossOriginProtection:
     Browsers say so in Sec-Fetch-Site; old ones only in Origin. Who sends neither is no browser and carries no cookie.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, refuse: Refuse) -> None:
+        self._app, self._refuse = app, refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 403 or pass the request on."""
         if scope["type"] == "http" and scope["method"] not in SAFE_METHODS and _is_cross_origin(Headers(scope=scope)):
-            refusal = answer(Request(scope), FOREIGN, "The request came from a foreign page.", {})
+            refusal = await self._refuse(Request(scope), FOREIGN, "The request came from a foreign page.", {})
             await refusal(scope, receive, send)
             return
         await self._app(scope, receive, send)

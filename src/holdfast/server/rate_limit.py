@@ -13,7 +13,8 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from holdfast.rest.errors import Problem, answer
+from holdfast.rest.errors import Problem
+from holdfast.server.doors import Refuse
 from holdfast.server.host_cookie import PREFIX
 from holdfast.services.access.accounts import SESSION_COOKIE
 from holdfast.services.access.attempts import client_key
@@ -59,8 +60,8 @@ class RateLimit:
     A user is known here by what they show: a session, a password, a token. So nobody can use up what is another's.
     """
 
-    def __init__(self, app: ASGIApp, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, refuse: Refuse, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._app, self._refuse = app, refuse
         self._users = Buckets(rate, rate * BURST, clock)
         of_address = rate * USERS_OF_AN_ADDRESS
         self._addresses = Buckets(of_address, of_address * BURST, clock)
@@ -76,7 +77,8 @@ class RateLimit:
                 seconds = ceil(wait)
                 text = f"These are more requests than one may make. Try again in {seconds} s."
                 headers = {"Retry-After": str(seconds)}
-                await answer(Request(scope), TOO_MANY, text, {}, headers)(scope, receive, send)
+                refusal = await self._refuse(Request(scope), TOO_MANY, text, headers)
+                await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

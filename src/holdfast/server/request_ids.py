@@ -9,7 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from holdfast.rest.errors import unexpected_error
+from holdfast.server.doors import Fail
 
 log = structlog.get_logger()
 MAX_PATH = 500  # characters of a path in the log
@@ -22,8 +22,8 @@ class RequestIds:
     What clients send as their ID is ignored: nobody may write into our log under the ID of another request.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, fail: Fail) -> None:
+        self._app, self._fail = app, fail
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; answer 500 if it failed and nothing was answered."""
@@ -54,5 +54,5 @@ class RequestIds:
                 raise  # the server logs it, under this ID, and ends the connection
             log.exception("request failed", method=scope["method"], path=scope["path"][:MAX_PATH], status=500)
             if not started:
-                response = await unexpected_error(Request(scope), error)
+                response = await self._fail(Request(scope), error)
                 await response(scope, receive, follow)

@@ -9,6 +9,8 @@ from holdfast.web import api_docs, errors
 from holdfast.web.access import account, sign_in, single_sign_on, tokens, users
 from holdfast.web.access.senders import sender as sender
 from holdfast.web.catalog import apis, endpoints, lifecycle
+from holdfast.web.errors import fail as fail
+from holdfast.web.errors import refuse as refuse
 from holdfast.web.failures import failures
 from holdfast.web.identities import gateway_identities
 from holdfast.web.probing import testing

@@ -2,8 +2,10 @@
 Errors -> pages.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import structlog
@@ -16,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from holdfast.refusals import Refusal, TryLater
+from holdfast.services.access.context import Context
 from holdfast.services.errors import NotFound, NotPermitted
 from holdfast.store.errors import StoreFailure, StoreFull, StoreReadOnly, unwritable
 from holdfast.store.request_store import RequestStore
@@ -23,6 +26,7 @@ from holdfast.web.access.session import NotSignedIn, context_if_signed_in, get_r
 from holdfast.web.rendering import render, wants_part
 
 log = structlog.get_logger()
+DIALOG = "dialog"  # the id of the element that dialogs are shown in
 
 
 def install(app: FastAPI) -> None:
@@ -37,6 +41,34 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(Exception, _unexpected)
+
+
+class Refused(Protocol):
+    """What is wrong with a request that never gets to this door."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def title(self) -> str:
+        """A short phrase."""
+
+
+async def refuse(door: FastAPI, request: Request, refused: Refused, text: str, headers: Mapping[str, str]) -> Response:
+    """Answer a request that never gets to *door*, without asking the database who has signed in."""
+    page = _write(_at(door, request), refused.status, refused.title, text)
+    page.headers.update(headers)
+    return page
+
+
+async def fail(door: FastAPI, request: Request, error: Exception) -> Response:
+    """Answer a request that failed on its way to *door*."""
+    return await _unexpected(_at(door, request), error)
+
+
+def _at(door: FastAPI, request: Request) -> Request:
+    return Request({**request.scope, "app": door})
 
 
 async def sign_in_first(request: Request, error: Exception) -> Response:
@@ -95,9 +127,7 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 async def _page(request: Request, status: int, title: str, message: str, request_id: str = "") -> Response:
     """Write an error as a page, with the menu of who has signed in, if the database can say so."""
-    write = partial(
-        render, request, "error.html", status=status, title=title, message=message, request_id=request_id, section=""
-    )
+    write = partial(_write, request, status, title, message, request_id)
 
     def write_for_user() -> Response:
         with RequestStore(get_runtime(request).store) as store:
@@ -109,6 +139,23 @@ async def _page(request: Request, status: int, title: str, message: str, request
         return await run_in_threadpool(write_for_user)
     except (StoreFailure, SQLAlchemyError):
         return write()
+
+
+def _write(
+    request: Request, status: int, title: str, message: str, request_id: str = "", context: Context | None = None
+) -> Response:
+    """Write an error as a page, or as a part of the page that asks with htmx: nothing typed there gets lost."""
+    values: dict[str, Any] = {"title": title, "message": message, "request_id": request_id}
+    if not wants_part(request):
+        return render(request, "error.html", context, status=status, section="", **values)
+    target = request.headers.get("hx-target", "")
+    for_dialog = target.endswith(f"#{DIALOG}")
+    if request.method == "GET" and not for_dialog and status in {429, 503}:
+        return Response(status_code=status, headers={"HX-Reswap": "none"})  # the page asks again by itself
+    part = render(request, "_error.html", status=status, for_dialog=for_dialog, **values)
+    if "#" not in target:  # the form of a dialog, which shows only errors of its fields
+        part.headers["HX-Retarget"], part.headers["HX-Reswap"] = ".dialog-body", "beforeend"
+    return part
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:

@@ -1,0 +1,94 @@
+"""What is refused before it gets to a door is answered as that door answers: problems to programs, pages to people."""
+
+import pytest
+from starlette.requests import Request
+
+from holdfast.rest.errors import BUSY
+from holdfast.server.bodies import MAX_BODY
+from holdfast.server.concurrency_limit import ConcurrencyLimit
+from rest.calls import APIS, assert_problem
+
+UPLOAD = "/apis/1/certificates/new"
+FOREIGN = {"sec-fetch-site": "cross-site"}
+HTMX = {"hx-request": "true"}
+
+
+def send_too_much(client, path, headers=None):
+    return client.post(path, content=bytes(MAX_BODY + 1), headers=headers)
+
+
+def send_from_a_foreign_page(client, path, headers=None):
+    return client.post(path, headers=FOREIGN | (headers or {}))
+
+
+def refuse_all(monkeypatch):
+    async def refuse(self, scope, receive, send):
+        response = await self._refuse(Request(scope), BUSY, "Too many.", {"Retry-After": "2"})
+        await response(scope, receive, send)
+
+    monkeypatch.setattr(ConcurrencyLimit, "__call__", refuse)
+
+
+def fail_all(monkeypatch):
+    async def fail(*_):
+        raise ValueError("secret")
+
+    monkeypatch.setattr(ConcurrencyLimit, "__call__", fail)
+
+
+REFUSALS = {
+    send_too_much: (413, "Content Too Large", "The request is larger than 2048 KiB. Send less."),
+    send_from_a_foreign_page: (403, "Forbidden", "The request came from a foreign page."),
+}
+
+
+@pytest.mark.parametrize(("send", "expected"), REFUSALS.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_programs_get_problems_and_people_get_pages(client, send, expected):
+    status, title, text = expected
+    assert_problem(send(client, APIS), status, says=text)
+    assert_page(send(client, UPLOAD), status, title, text)
+
+
+def assert_page(response, status, title, text):
+    """Check that *response* is a whole page about an error."""
+    assert response.status_code == status
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert response.text.startswith("<!doctype html>")
+    assert f"<h1>{title}</h1>" in response.text
+    assert text in response.text
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_too_many_at_once_are_a_page_with_retry_after(client, monkeypatch):
+    refuse_all(monkeypatch)
+    assert_problem(client.get(APIS), 503, says="Too many.")
+    refused = client.get("/apis")
+    assert_page(refused, 503, "Service Unavailable", "Too many.")
+    assert refused.headers["retry-after"] == "2"
+
+
+def test_what_nobody_foresaw_is_a_page_with_the_request_id(client, monkeypatch):
+    fail_all(monkeypatch)
+    failed = client.get("/apis")
+    assert_page(failed, 500, "Unexpected error", failed.headers["x-request-id"])
+    assert "secret" not in failed.text
+    problem = client.get(APIS)
+    assert problem.json()["request_id"] == problem.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("target", "retarget"),
+    [("form", ".dialog-body"), ("div#inspection", None), ("dialog#dialog", None)],
+)
+def test_a_dialog_shows_why_it_was_refused_and_keeps_what_was_typed(client, target, retarget):
+    refused = send_too_much(client, UPLOAD, HTMX | {"hx-target": target})
+    assert (refused.status_code, refused.headers.get("hx-retarget")) == (413, retarget)
+    assert "<html" not in refused.text
+    assert 'role="alert"' in refused.text
+    assert ("dialog-title" in refused.text) == (target == "dialog#dialog")
+
+
+def test_a_part_that_is_asked_for_again_and_again_stays_as_it_is(client, monkeypatch):
+    refuse_all(monkeypatch)
+    refused = client.get("/apis", headers=HTMX | {"hx-target": "span"})
+    assert (refused.status_code, refused.headers["hx-reswap"], refused.text) == (503, "none", "")
