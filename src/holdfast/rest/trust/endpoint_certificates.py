@@ -2,6 +2,7 @@
 `/endpoint-certificates`: list, upload, look at, replace, delete.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.certificates.description import described
+from holdfast.certificates.findings.examination import Finding
 from holdfast.certificates.validity import Status
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.certificates import findings_of, read
@@ -64,7 +66,7 @@ def upload_certificate(
     made = endpoint_certificates.import_certificate(context, alias, endpoint, read(certificate), password)
     response.headers["Location"] = f"{router.prefix}/{quote(made.entry.alias, safe='')}"
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return described_entry(runtime, context, made.entry) | _of_file(made)
+    return described_entry(runtime, context, made.entry, made.findings) | _of_file(made)
 
 
 @router.post("/inspect")
@@ -108,7 +110,7 @@ def replace_certificate(
     data = read(certificate)
     made = endpoint_certificates.replace_certificate(context, alias, data, password, expected, keep=keep)
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return described_entry(runtime, context, made.entry) | _of_file(made)
+    return described_entry(runtime, context, made.entry, made.findings) | _of_file(made)
 
 
 @router.delete("/{alias}", response_class=Response)
@@ -141,9 +143,13 @@ def keep_previous(in_query: bool | None, in_form: bool | None) -> bool:
     return bool(in_query or in_form)
 
 
-def described_entry(runtime: Runtime, context: Context, entry: EndpointCertificate) -> dict[str, Any]:
-    """Say all that is known of *entry*, but for how far it has come at the gateways."""
-    return _summary(context, entry) | _information(runtime, context, entry)
+def described_entry(
+    runtime: Runtime, context: Context, entry: EndpointCertificate, findings: Sequence[Finding] | None = None
+) -> dict[str, Any]:
+    """Say all that is known of *entry* with its *findings*, None: look now; but not how far it is at the gateways."""
+    if findings is None:
+        findings = endpoint_certificates.examine_entry(context, entry)
+    return _summary(context, entry) | _information(runtime, context, entry) | {"findings": findings_of(findings)}
 
 
 def _summary(context: Context, entry: EndpointCertificate) -> dict[str, Any]:
@@ -177,7 +183,6 @@ def _information(runtime: Runtime, context: Context, entry: EndpointCertificate)
         "version": first.version,
         "subject": first.subject,
         "certificates": [described(certificate, now) for certificate in entry.certificates],
-        "findings": findings_of(endpoint_certificates.examine_entry(context, entry)),
         "previous": [described(certificate, now) for certificate in entry.previous],
         "replacedTime": entry.replaced_at.isoformat() if entry.replaced_at else None,
         "inUse": rotation.in_use(entry, now) or "unknown",
