@@ -35,7 +35,7 @@ def wait(attempts, now, keys=KEYS):
 
 def fail(attempts, times, now=NOW, keys=KEYS):
     for _ in range(times):
-        attempts.failed(keys, now)
+        attempts.count_failure(keys, now)
 
 
 def test_people_who_mistype_do_not_wait(attempts):
@@ -73,20 +73,20 @@ def test_failures_are_forgotten_after_a_while(attempts):
 
 def test_success_forgets_the_failures(attempts):
     fail(attempts, FREE + 4)
-    attempts.succeeded(KEYS)
+    attempts.forget(KEYS)
     assert wait(attempts, NOW) == 0
 
 
 def test_names_and_addresses_are_counted_each_on_its_own(attempts):
     for number in range(FREE + 1):
-        attempts.failed(("name anna", f"client 10.0.0.{number}"), NOW)
+        attempts.count_failure(("name anna", f"client 10.0.0.{number}"), NOW)
     assert wait(attempts, NOW, ("name anna", "client 10.0.0.99")) == 1
     assert wait(attempts, NOW, ("name otto", "client 10.0.0.1")) == 0
 
 
 def test_an_endless_list_of_names_does_not_fill_the_memory_and_spares_who_failed_last(attempts):
     for number in range(MAX_KEYS + 10):
-        attempts.failed((f"name {number}",), NOW)
+        attempts.count_failure((f"name {number}",), NOW)
     fail(attempts, FREE + 1, keys=("name anna",))
     assert wait(attempts, NOW, ("name anna",)) == 1
 
@@ -101,7 +101,7 @@ def test_attempts_at_once_are_no_more_than_attempts_in_a_row(attempts):
 
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(begun, range(200))) == FREE + 1
-    attempts.succeeded(KEYS)
+    attempts.forget(KEYS)
     assert begun(0)
 
 

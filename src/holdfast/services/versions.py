@@ -37,7 +37,7 @@ def _endpoint_fields(endpoint: Endpoint | None) -> list[Any]:
 
 def tag_of_certificate(entry: EndpointCertificate) -> str:
     """The tag of an endpoint certificate."""
-    prints = [[each.fingerprint for each in every] for every in (entry.certificates, entry.previous)]
+    prints = [[certificate.fingerprint for certificate in chain] for chain in (entry.certificates, entry.previous)]
     times = [entry.created_at.isoformat(), entry.updated_at.isoformat()]
     return tag_of_text(write_json([entry.id, entry.alias, entry.endpoint, prints, times]))
 

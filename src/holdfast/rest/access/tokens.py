@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from holdfast.rest.access.authentication import Bearer, RequestContext
 from holdfast.rest.prefixes import PREFIX
 from holdfast.services.access import tokens
-from holdfast.services.access.scopes import grantable
+from holdfast.services.access.scopes import grantable_scopes
 from holdfast.store.access.tokens import Token
 
 router = APIRouter(prefix=f"{PREFIX}/tokens", tags=["Tokens"])
@@ -33,7 +33,7 @@ def list_tokens(context: RequestContext) -> dict[str, Any]:
     return {
         "count": len(found),
         "list": [_described(each) for each in found],
-        "scopes": grantable(context.user.permissions),
+        "scopes": grantable_scopes(context.user.permissions),
     }
 
 
@@ -47,13 +47,13 @@ def create_token(context: RequestContext, body: TokenBody) -> dict[str, Any]:
 @router.get("/current")
 def get_current_token(context: RequestContext, secret: Bearer) -> dict[str, Any]:
     """Describe the personal token that the request bears; 404 where it bears none."""
-    return _described(tokens.borne_token(context, secret))
+    return _described(tokens.get_current_token(context, secret))
 
 
 @router.delete("/current", status_code=204)
 def revoke_current_token(context: RequestContext, secret: Bearer) -> Response:
     """End the personal token that the request bears, whatever its scopes; 404 where it bears none."""
-    tokens.end_borne_token(context, secret)
+    tokens.revoke_current_token(context, secret)
     return Response(status_code=204)
 
 

@@ -133,21 +133,21 @@ class Accounts:
         """
         keys = _keys(name, client)
         with self._turn:
-            user, stored, digest = self._found(self._store, name, password)
+            user, stored, digest = self._find_candidate(self._store, name, password)
             if user and self._is_verified(digest, now):
                 return user
             self.attempts.begin(keys, now)
             if self.passwords.matches(stored, password) and user:
                 self._remember(digest, now)
-                self.attempts.succeeded(keys)
+                self.attempts.forget(keys)
                 return user
         raise SignInRefused
 
     def _recall(self, store: Transactions, name: str, password: str, now: datetime) -> User | None:
-        user, _, digest = self._found(store, name, password)
+        user, _, digest = self._find_candidate(store, name, password)
         return user if user and self._is_verified(digest, now) else None
 
-    def _found(self, store: Transactions, name: str, password: str) -> tuple[User | None, str, bytes]:
+    def _find_candidate(self, store: Transactions, name: str, password: str) -> tuple[User | None, str, bytes]:
         """Find who may have this password, the hash to compare it with, and what it is remembered by."""
         with store.read() as session:
             user = accounts.user_named(session, name)

@@ -73,11 +73,11 @@ class Attempts:
         """
         Count an attempt as failed before it is judged, so that many at once are no more than many in a row.
 
-        `succeeded` takes it back. Raises TooManyAttempts and counts nothing when it is too early.
+        `forget` takes it back. Raises TooManyAttempts and counts nothing when it is too early.
         """
         with self._lock:
             self.refuse_early(keys, now)
-            self.failed(keys, now)
+            self.count_failure(keys, now)
 
     def judge(self, keys: Sequence[str], now: datetime, *, right: bool) -> None:
         """
@@ -88,11 +88,11 @@ class Attempts:
         with self._lock:
             self.refuse_early(keys, now)
             if right:
-                self.succeeded(keys[:1])
+                self.forget(keys[:1])
             else:
-                self.failed(keys, now)
+                self.count_failure(keys, now)
 
-    def failed(self, keys: Iterable[str], now: datetime) -> None:
+    def count_failure(self, keys: Iterable[str], now: datetime) -> None:
         """Count a failure for each of *keys*."""
         with self._lock:
             for key in keys:
@@ -104,7 +104,7 @@ class Attempts:
             while len(self._failures) > MAX_KEYS:
                 self._failures.pop(next(iter(self._failures)))
 
-    def succeeded(self, keys: Iterable[str]) -> None:
+    def forget(self, keys: Iterable[str]) -> None:
         """Forget the failures of *keys*."""
         with self._lock:
             for key in keys:

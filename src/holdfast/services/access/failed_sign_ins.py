@@ -129,7 +129,7 @@ class FailedSignIns:
                 for attempt, count in attempts.items():
                     self._count(session, attempt, count, now)
         # Whoever has waited longest is first: otherwise those who fail all the time would hide everybody else.
-        waiting = sorted(self._windows.items(), key=lambda each: each[1].next_at)
+        waiting = sorted(self._windows.items(), key=lambda item: item[1].next_at)
         due = {
             kind: window
             for kind, window in waiting

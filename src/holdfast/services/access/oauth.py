@@ -17,7 +17,7 @@ from holdfast.services.access.attempts import client_key
 from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.access.permissions import Permission, permissions_of
-from holdfast.services.access.scopes import granted
+from holdfast.services.access.scopes import grant_scopes
 from holdfast.services.access.tokens import MAX_NAME, new_secret, refused_user
 from holdfast.services.access.users import account_of
 from holdfast.services.errors import SignInRefused, TokenRefused
@@ -86,14 +86,14 @@ def register_application(context: Context, name: str, grants: Collection[str]) -
     secret = secrets.token_urlsafe(32)
     with context.write() as session:
         owner = account_of(session, context)
-        made = Application(
+        application = Application(
             secrets.token_urlsafe(18), context.user.organization, owner, name, hash_token(secret), offered
         )
-        tokens.insert_application(session, made, context.now)
+        tokens.insert_application(session, application, context.now)
         tokens.keep_latest_applications(session, owner, MAX_APPLICATIONS)
         detail = f"{name}: {' '.join(offered)}"
-        journal.record(session, context.user.event(context.now, "register application", made.id, detail))
-    return made, secret
+        journal.record(session, context.user.event(context.now, "register application", application.id, detail))
+    return application, secret
 
 
 def authenticate_application(
@@ -101,54 +101,54 @@ def authenticate_application(
 ) -> Application:
     """Find the application that asks. Raises GrantRefused, TooManyAttempts."""
     with store.read() as session:
-        found = tokens.application_with_id(session, application_id)
+        application = tokens.application_with_id(session, application_id)
     keys = (f"application {application_id}", f"client {client_key(address)}")
-    right = hmac.compare_digest(found.secret_hash if found else _NOBODY, hash_token(secret))
-    owner = found.owner.name if found else ""
+    right = hmac.compare_digest(application.secret_hash if application else _NOBODY, hash_token(secret))
+    owner = application.owner.name if application else ""
     with accounts.failures.watch(Way.APPLICATION, address, owner):
         accounts.attempts.judge(keys, now, right=right)
-    if right and found:
-        return found
+    if right and application:
+        return application
     accounts.failures.add(Way.APPLICATION, address, owner, "unknown or wrong secret")
     raise GrantRefused("invalid_client", "There is no client with this id and this secret.")
 
 
 def grant_token(
-    store: Store, accounts: Accounts, application: Application, asked: TokenRequest, address: str, now: datetime
+    store: Store, accounts: Accounts, application: Application, request: TokenRequest, address: str, now: datetime
 ) -> Granted:
-    """Answer what an application *asked* the token endpoint. Raises GrantRefused, TooManyAttempts."""
-    if asked.grant not in set(Grant):
+    """Answer the *request* of an application to the token endpoint. Raises GrantRefused, TooManyAttempts."""
+    if request.grant not in set(Grant):
         raise GrantRefused("unsupported_grant_type", f"Ask for one of {', '.join(Grant)}.")
-    if asked.grant not in application.grants:
-        raise GrantRefused("unauthorized_client", f"The client was not registered for {asked.grant}.")
-    match Grant(asked.grant):
+    if request.grant not in application.grants:
+        raise GrantRefused("unauthorized_client", f"The client was not registered for {request.grant}.")
+    match Grant(request.grant):
         case Grant.REFRESH_TOKEN:
             try:
-                return _refresh(store, application, asked, now)
+                return _refresh(store, application, request, now)
             except TokenRefused as error:
-                accounts.failures.add(Way.REFRESH_TOKEN, address, refused_user(store, asked.refresh))
+                accounts.failures.add(Way.REFRESH_TOKEN, address, refused_user(store, request.refresh))
                 text = "The refresh token is unknown, used, or has expired. Ask for another one."
                 raise GrantRefused("invalid_grant", text) from error
         case Grant.CLIENT_CREDENTIALS:
-            return _issue(store, application, application.owner, asked.scope.split(), now, refreshable=False)
+            return _issue(store, application, application.owner, request.scope.split(), now, refreshable=False)
         case Grant.PASSWORD:
-            user = _user(accounts, application, asked, address, now)
+            user = _user(accounts, application, request, address, now)
             refreshable = Grant.REFRESH_TOKEN in application.grants
-            return _issue(store, application, user, asked.scope.split(), now, refreshable=refreshable)
+            return _issue(store, application, user, request.scope.split(), now, refreshable=refreshable)
 
 
 def revoke(store: Store, application: Application, secret: str, now: datetime) -> None:
     """End a token of *application*, and those that were given with it; others are none of its business (RFC 7009)."""
     with store.write() as session:
-        found = tokens.token_with_hash(session, hash_token(secret), now)
-        if found and _belongs(found[0], application):
-            tokens.remove_grant(session, found[0])
+        bearer = tokens.token_with_hash(session, hash_token(secret), now)
+        if bearer and _belongs(bearer[0], application):
+            tokens.remove_grant(session, bearer[0])
 
 
-def _user(accounts: Accounts, application: Application, asked: TokenRequest, address: str, now: datetime) -> User:
+def _user(accounts: Accounts, application: Application, request: TokenRequest, address: str, now: datetime) -> User:
     try:
-        with accounts.failures.watch(Way.PASSWORD_GRANT, address, asked.name):
-            user = accounts.authenticate(asked.name, asked.password, address, now)
+        with accounts.failures.watch(Way.PASSWORD_GRANT, address, request.name):
+            user = accounts.authenticate(request.name, request.password, address, now)
             if user.organization != application.organization:
                 raise SignInRefused  # as for a wrong password: who is a user elsewhere is not told here
     except SignInRefused as error:
@@ -156,13 +156,13 @@ def _user(accounts: Accounts, application: Application, asked: TokenRequest, add
     return user
 
 
-def _refresh(store: Store, application: Application, asked: TokenRequest, now: datetime) -> Granted:
+def _refresh(store: Store, application: Application, request: TokenRequest, now: datetime) -> Granted:
     with store.read() as session:
-        found = tokens.token_with_hash(session, hash_token(asked.refresh), now)
-    if found is None or found[0].kind is not Kind.REFRESH or not _belongs(found[0], application):
+        bearer = tokens.token_with_hash(session, hash_token(request.refresh), now)
+    if bearer is None or bearer[0].kind is not Kind.REFRESH or not _belongs(bearer[0], application):
         raise TokenRefused
-    token, user = found
-    scopes = asked.scope.split() or token.scopes
+    token, user = bearer
+    scopes = request.scope.split() or token.scopes
     if set(scopes) - set(token.scopes):
         raise GrantRefused("invalid_scope", "The refresh token was not given for all of these scopes.")
     return _issue(store, application, user, scopes, now, refreshable=True, used=token)
@@ -172,14 +172,14 @@ def _issue(
     store: Store,
     application: Application,
     user: User,
-    asked: Collection[str],
+    requested: Collection[str],
     now: datetime,
     *,
     refreshable: bool,
     used: Token | None = None,
 ) -> Granted:
     """Make the tokens of a grant; *used* is the refresh token that it was bought with, which is worth nothing then."""
-    scopes = tuple(granted(asked, permissions_of(user.roles)))
+    scopes = tuple(grant_scopes(requested, permissions_of(user.roles)))
     if not scopes:
         raise GrantRefused("invalid_scope", "None of these scopes permits this user anything.")
     grant_id = str(uuid.uuid4())

@@ -2,7 +2,7 @@
 Scopes of tokens, named as in WSO2, and what each permits.
 
 A token may do what both its scopes and the roles of its user permit. No scope permits to change an account, so that
-no token can make another. Any personal token may end itself (`tokens.end_borne_token`), for that only takes away.
+no token can make another. Any personal token may end itself (`tokens.revoke_current_token`), for that only takes away.
 """
 
 from collections.abc import Iterable
@@ -63,15 +63,15 @@ def scopes_permitting(either: Iterable[Permission]) -> list[str]:
     return [scope for scope, permitted in SCOPES.items() if permitted & wanted]
 
 
-def grantable(permissions: frozenset[Permission]) -> list[str]:
+def grantable_scopes(permissions: frozenset[Permission]) -> list[str]:
     """List the scopes that would permit anything to somebody with these permissions."""
     return scopes_permitting(permissions)
 
 
-def granted(asked: Iterable[str], permissions: frozenset[Permission]) -> list[str]:
-    """Choose from the scopes that were *asked* for those that there are and that permit the user anything."""
-    wanted = set(asked) or {DEFAULT_SCOPE}
-    return [scope for scope in grantable(permissions) if scope in wanted]
+def grant_scopes(requested: Iterable[str], permissions: frozenset[Permission]) -> list[str]:
+    """Choose from the *requested* scopes those that there are and that permit the user anything."""
+    wanted = set(requested) or {DEFAULT_SCOPE}
+    return [scope for scope in grantable_scopes(permissions) if scope in wanted]
 
 
 def check_scopes(scopes: Iterable[str], permissions: frozenset[Permission]) -> list[str]:
@@ -79,7 +79,7 @@ def check_scopes(scopes: Iterable[str], permissions: frozenset[Permission]) -> l
     wanted = set(scopes)
     if not wanted:
         raise InvalidField("scopes", "There is none. Choose what the token may do.")
-    can = grantable(permissions)
+    can = grantable_scopes(permissions)
     if wrong := sorted(wanted - set(can)):
         raise InvalidField("scopes", f"{wrong[0]!r} is no scope that your roles permit. Choose among {', '.join(can)}.")
     return [scope for scope in can if scope in wanted]

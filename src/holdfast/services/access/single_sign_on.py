@@ -75,7 +75,7 @@ def begin(sso: SingleSignOn, secret: str, redirect_uri: str, now: datetime) -> s
     try:
         return sso.provider.get_authorization_url(_sign_in(secret, redirect_uri), now)
     except ProviderUnusable as error:
-        raise _unusable(sso, error) from error
+        raise _to_refusal(sso, error) from error
 
 
 def finish(
@@ -102,13 +102,13 @@ def finish(
             raise IdentityRefused("the answer comes from another issuer (RFC 9207)")
         identity = sso.provider.identify(sign_in, returned.code, now)
     except IdentityRefused as error:
-        attempts.failed(keys, now)
+        attempts.count_failure(keys, now)
         log.warning("identity refused", issuer=sso.provider.issuer, reason=str(error))
         raise ProviderSignInRefused(
             "What the identity provider said is no proof of who you are. Begin again."
         ) from error
     except ProviderUnusable as error:
-        raise _unusable(sso, error) from error
+        raise _to_refusal(sso, error) from error
     return admit(store, sso, identity, now, address)
 
 
@@ -132,8 +132,8 @@ def admit(store: Store, sso: SingleSignOn, identity: Identity, now: datetime, ad
         else:
             user = _update(session, replace(known, roles=roles, identity=confirmed), known, now, address)
     if user is None or not user.roles:
-        told = "no groups" if identity.groups is None else f"{len(identity.groups)} groups"
-        log.warning("no role by single sign-on", issuer=identity.issuer, subject=identity.subject, told=told)
+        groups = "no groups" if identity.groups is None else f"{len(identity.groups)} groups"
+        log.warning("no role by single sign-on", issuer=identity.issuer, subject=identity.subject, told=groups)
         raise ProviderSignInRefused("None of your groups gives you a role in Holdfast. Ask who manages it.")
     if user.disabled:
         raise ProviderSignInRefused("Your account here is disabled. Ask an admin of your organization.")
@@ -197,13 +197,13 @@ def _free_name(session: Session, organization: str, wanted: str) -> str:
 def _sign_in(secret: str, redirect_uri: str) -> SignIn:
     """Derive what the provider is told from what only the browser knows, so that nothing need be remembered here."""
 
-    def derived(purpose: str) -> str:
+    def derive(purpose: str) -> str:
         return hashlib.sha256(f"{purpose} {secret}".encode()).hexdigest()
 
-    return SignIn(redirect_uri, derived("state"), derived("nonce"), derived("verifier"))
+    return SignIn(redirect_uri, derive("state"), derive("nonce"), derive("verifier"))
 
 
-def _unusable(sso: SingleSignOn, error: ProviderUnusable) -> ProviderSignInRefused:
+def _to_refusal(sso: SingleSignOn, error: ProviderUnusable) -> ProviderSignInRefused:
     log.error("identity provider unusable", issuer=sso.provider.issuer, reason=str(error))
     return ProviderSignInRefused(
         "The identity provider cannot be used at this moment. Try again; the log of Holdfast says why."

@@ -40,10 +40,10 @@ def new_secret(kind: Kind) -> str:
 def token_principal(store: Transactions, secret: str, now: datetime) -> Principal | None:
     """Find on whose behalf the bearer of *secret* acts: with what its scopes and the roles of its user permit."""
     with store.read() as session:
-        found = tokens.token_with_hash(session, hash_token(secret), now)
-    if found is None or found[0].kind is Kind.REFRESH:
+        bearer = tokens.token_with_hash(session, hash_token(secret), now)
+    if bearer is None or bearer[0].kind is Kind.REFRESH:
         return None
-    token, user = found
+    token, user = bearer
     if user.identity and now - user.identity.confirmed_at > CONFIRMED_FOR:
         return None
     if token.used_on != tokens.day_of(now):
@@ -105,37 +105,34 @@ def revoke_token(context: Context, token_id: str) -> None:
     """End one's personal token. Raises NotPermitted, NotFound."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.write() as session:
-        found = [
-            each
-            for each in tokens.personal_tokens(session, account_of(session, context), context.now)
-            if each.id == token_id
-        ]
-        if not found:
+        own = tokens.personal_tokens(session, account_of(session, context), context.now)
+        token = next((token for token in own if token.id == token_id), None)
+        if token is None:
             raise NotFound("token", token_id)
-        tokens.remove_grant(session, found[0])
-        journal.record(session, context.user.event(context.now, "revoke token", found[0].name, ""))
+        tokens.remove_grant(session, token)
+        journal.record(session, context.user.event(context.now, "revoke token", token.name, ""))
 
 
-def borne_token(context: Context, secret: str) -> Token:
-    """Find the personal token that *who* is here by; it needs no permission. Raises NoPersonalToken."""
+def get_current_token(context: Context, secret: str) -> Token:
+    """Find the personal token that the user is signed in with; it needs no permission. Raises NoPersonalToken."""
     with context.read() as session:
-        return _borne(session, context, secret)
+        return _find_current(session, context, secret)
 
 
-def end_borne_token(context: Context, secret: str) -> None:
+def revoke_current_token(context: Context, secret: str) -> None:
     """
-    End the personal token that *who* is here by, and no other. Raises NoPersonalToken.
+    Revoke the personal token that the user is signed in with, and no other. Raises NoPersonalToken.
 
     It needs no permission, so that who signs out can always do so: it only takes away.
     """
     with context.write() as session:
-        token = _borne(session, context, secret)
+        token = _find_current(session, context, secret)
         tokens.remove_grant(session, token)
         journal.record(session, context.user.event(context.now, "revoke token", token.name, "by itself"))
 
 
-def _borne(session: Session, context: Context, secret: str) -> Token:
-    found = tokens.token_with_hash(session, hash_token(secret), context.now)
-    if found is None or found[0].kind is not Kind.PERSONAL or found[0].organization != context.user.organization:
+def _find_current(session: Session, context: Context, secret: str) -> Token:
+    bearer = tokens.token_with_hash(session, hash_token(secret), context.now)
+    if bearer is None or bearer[0].kind is not Kind.PERSONAL or bearer[0].organization != context.user.organization:
         raise NoPersonalToken
-    return found[0]
+    return bearer[0]

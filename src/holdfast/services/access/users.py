@@ -30,7 +30,7 @@ _ORGANIZATION = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 def account_of(session: Session, context: Context) -> User:
     """Find the user that *who* is. Raises NotFound."""
-    return _found(session, context, context.user.user)
+    return _get_or_raise(session, context, context.user.user)
 
 
 def sign_in_name(organization: str, name: str) -> str:
@@ -56,7 +56,7 @@ def get_user(context: Context, name: str) -> User:
     """Find a user by the name that they sign in with. Raises NotPermitted, NotFound."""
     context.user.require(Permission.MANAGE_USERS)
     with context.read() as session:
-        return _found(session, context, name)
+        return _get_or_raise(session, context, name)
 
 
 def create_user(context: Context, passwords: Passwords, name: str, password: str, roles: Collection[str]) -> User:
@@ -78,7 +78,7 @@ def create_user(context: Context, passwords: Passwords, name: str, password: str
             raise Conflict("name", f"There are {MAX_USERS} users. Delete those who have left.")
         user = User(str(uuid.uuid4()), context.user.organization, name, password_hash, checked)
         accounts.insert_user(session, user, context.now)
-        _written(session, context, "create user", user, f"roles {' '.join(sorted(checked))}")
+        _record(session, context, "create user", user, f"roles {' '.join(sorted(checked))}")
     return user
 
 
@@ -93,7 +93,7 @@ def change_user(context: Context, name: str, *, roles: Collection[str] | None, d
     context.user.require(Permission.MANAGE_USERS)
     checked = None if roles is None else check_roles(roles)
     with context.write() as session:
-        before = _found(session, context, name)
+        before = _get_or_raise(session, context, name)
         if before.identity and checked not in {None, before.roles}:
             raise Conflict("roles", "Their groups at the identity provider decide about their roles.")
         after = replace(
@@ -106,7 +106,7 @@ def change_user(context: Context, name: str, *, roles: Collection[str] | None, d
         if after.disabled:
             tokens.remove_tokens(session, after, (Kind.ACCESS, Kind.REFRESH))
         detail = f"roles {' '.join(sorted(after.roles))}{', disabled' if after.disabled else ''}"
-        _written(session, context, "change user", after, detail)
+        _record(session, context, "change user", after, detail)
     return after
 
 
@@ -119,23 +119,23 @@ def set_password(context: Context, passwords: Passwords, name: str, password: st
     context.user.require(Permission.MANAGE_USERS)
     password_hash = passwords.hash(check_password(password, name))
     with context.write() as session:
-        user = _found(session, context, name)
+        user = _get_or_raise(session, context, name)
         if user.identity:
             raise Conflict("password", "They sign in by the identity provider, and have no password here.")
         accounts.set_password_hash(session, user, password_hash)
         tokens.remove_tokens(session, user, tuple(Kind))
         tokens.remove_applications(session, user)
-        _written(session, context, "set password", user, "")
+        _record(session, context, "set password", user, "")
 
 
 def delete_user(context: Context, name: str) -> None:
     """Delete a user. Raises NotPermitted, NotFound; Conflict when no admin with a password would be left."""
     context.user.require(Permission.MANAGE_USERS)
     with context.write() as session:
-        user = _found(session, context, name)
+        user = _get_or_raise(session, context, name)
         accounts.remove_user(session, user)
         _refuse_no_admin(session, context)
-        _written(session, context, "delete user", user, "")
+        _record(session, context, "delete user", user, "")
 
 
 def list_organizations(context: Context) -> list[str]:
@@ -172,7 +172,7 @@ def create_organization(context: Context, passwords: Passwords, organization: st
         accounts.insert_organization(session, organization, context.now)
         user = User(str(uuid.uuid4()), organization, name, password_hash, frozenset({Role.ADMIN}))
         accounts.insert_user(session, user, context.now)
-        _written(session, context, "create organization", user, f"organization {organization}")
+        _record(session, context, "create organization", user, f"organization {organization}")
         event = AuditEvent(
             organization, context.now, "holdfast", "create user", name, f"roles {Role.ADMIN}", context.user.address
         )
@@ -194,7 +194,7 @@ def _require_default(context: Context) -> None:
         raise NotPermitted(Permission.MANAGE_ORGANIZATIONS)
 
 
-def _found(session: Session, context: Context, name: str) -> User:
+def _get_or_raise(session: Session, context: Context, name: str) -> User:
     user = accounts.user_in(session, context.user.organization, name)
     if user is None:
         raise NotFound("user", name)
@@ -211,5 +211,5 @@ def _refuse_no_admin(session: Session, context: Context) -> None:
         raise Conflict("roles", "No admin would be left who signs in with a password. Make somebody else one first.")
 
 
-def _written(session: Session, context: Context, action: str, user: User, detail: str) -> None:
+def _record(session: Session, context: Context, action: str, user: User, detail: str) -> None:
     journal.record(session, context.user.event(context.now, action, user.name, detail))

@@ -16,8 +16,8 @@ def resolve_id(context: Context, text: str) -> str:
     """Give the id of the API that *text* means: an id, or provider-name-version. Raises NotFound."""
     context.user.require(*_EITHER)
     with context.read() as session:
-        found = apis.get(session, context.user.organization, text)
-        api_id = found.id if found else apis.id_of(session, context.user.organization, text)
+        api = apis.get(session, context.user.organization, text)
+        api_id = api.id if api else apis.id_of(session, context.user.organization, text)
     if api_id is None:
         raise NotFound("API", text)
     return api_id
@@ -28,10 +28,10 @@ def find_id(context: Context, name: str, version: str, provider: str = "") -> st
     context.user.require(*_EITHER)
     wanted = ApiFilter(name=name, version=version, provider=provider, exact=frozenset({"name", "version", "provider"}))
     with context.read() as session:
-        found, _ = apis.find(session, context.user.organization, wanted, 0, 1) if name and version else ([], 0)
-    if not found:
+        matches, _ = apis.find(session, context.user.organization, wanted, 0, 1) if name and version else ([], 0)
+    if not matches:
         raise NotFound("API", f"{name} {version}".strip())
-    return found[0].id
+    return matches[0].id
 
 
 def is_there(context: Context, wanted: ApiFilter) -> bool:

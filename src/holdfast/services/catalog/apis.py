@@ -17,14 +17,14 @@ from holdfast.apis.catalog.members import check_members, merge_members
 from holdfast.apis.check import Check
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.catalog.caller_requirements import obeyed
+from holdfast.services.catalog.caller_requirements import apply_requirements
 from holdfast.services.catalog.contexts import refuse_conflict
 from holdfast.services.catalog.endpoints import (
     NO_CONNECTIONS,
     Connections,
-    connected,
     read_endpoints,
-    written_urls,
+    with_connection,
+    write_urls,
 )
 from holdfast.services.catalog.http1_fallback import forget_http1
 from holdfast.services.errors import NotFound
@@ -90,12 +90,12 @@ def add_api(
     Raises Conflict, MutualTlsMissing.
     """
     refuse_conflict(session, checked.api)
-    described = obeyed(session, context, original, checked)
+    described = apply_requirements(session, context, original, checked)
     api = described.api
     apis.insert(session, api)
     if described.members:
         api_documents.save_members(session, api, described.members)
-    record(session, context, action, api, f"endpoints {written_urls(api)}")
+    record(session, context, action, api, f"endpoints {write_urls(api)}")
     return described
 
 
@@ -112,19 +112,19 @@ def find_described(session: Session, context: Context, api_id: str) -> Described
     return Described(api, api_documents.members_of(session, context.user.organization, [api_id]).get(api_id, {}))
 
 
-def describe(context: Context, found: Collection[Api]) -> list[Described]:
+def describe(context: Context, page: Collection[Api]) -> list[Described]:
     """Add the members of their descriptions to APIs that were found."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        members = api_documents.members_of(session, context.user.organization, [api.id for api in found])
-    return [Described(api, members.get(api.id, {})) for api in found]
+        members = api_documents.members_of(session, context.user.organization, [api.id for api in page])
+    return [Described(api, members.get(api.id, {})) for api in page]
 
 
-def types_of(context: Context, found: Collection[Api]) -> dict[str, str]:
+def types_of(context: Context, page: Collection[Api]) -> dict[str, str]:
     """Say of what type APIs are, by id; those that never said are left out."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        return api_documents.types_of(session, context.user.organization, [api.id for api in found])
+        return api_documents.types_of(session, context.user.organization, [api.id for api in page])
 
 
 def get_api(context: Context, api_id: str) -> Api:
@@ -202,10 +202,10 @@ def change_api(
         api = replace(
             before.api,
             description=before.api.description if text is None else text,
-            production=connected(
+            production=with_connection(
                 checked[0] if checked else before.api.production, before.api, connections, "production"
             ),
-            sandbox=connected(checked[1] if checked else before.api.sandbox, before.api, connections, "sandbox"),
+            sandbox=with_connection(checked[1] if checked else before.api.sandbox, before.api, connections, "sandbox"),
             updated_at=context.now,
         )
         if (api.production, api.sandbox) != (before.api.production, before.api.sandbox):
@@ -232,12 +232,12 @@ def save_described(
         InvalidField: Certificates of its callers would protect nothing any longer.
         MutualTlsMissing: It would require them, and no gateway asks for them.
     """
-    after = obeyed(session, context, before, checked)
+    after = apply_requirements(session, context, before, checked)
     apis.update(session, after.api)
     forget_http1(session, before.api, after.api, context.now)
     if after.members != before.members:
         api_documents.save_members(session, after.api, after.members)
-    detail = f"endpoints {written_urls(before.api)} -> {written_urls(after.api)}"
+    detail = f"endpoints {write_urls(before.api)} -> {write_urls(after.api)}"
     if after.api.requires_certificate != before.api.requires_certificate:
         detail += ", callers need a certificate" if after.api.requires_certificate else ", everybody may call"
     record(session, context, "change API", after.api, detail)
@@ -263,8 +263,8 @@ def check_draft(context: Context, draft: ApiDraft) -> Described:
         description=description or "",
         provider=context.user.user,
         state=State.CREATED,
-        production=connected(production, None, draft.connections, "production"),
-        sandbox=connected(sandbox, None, draft.connections, "sandbox"),
+        production=with_connection(production, None, draft.connections, "production"),
+        sandbox=with_connection(sandbox, None, draft.connections, "sandbox"),
         created_at=context.now,
         updated_at=context.now,
     )

@@ -1,5 +1,5 @@
 """
-Who may call an API: what its description says of that is obeyed, or refused.
+Who may call an API: what its description says of that is applied, or refused.
 """
 
 from dataclasses import replace
@@ -14,9 +14,9 @@ from holdfast.services.errors import MutualTlsMissing
 from holdfast.store.identities import caller_certificates
 
 
-def obeyed(session: Session, context: Context, before: Described | None, after: Described) -> Described:
+def apply_requirements(session: Session, context: Context, before: Described | None, after: Described) -> Described:
     """
-    Give *after* as it will be obeyed: whether it requires a certificate of its callers, its members say.
+    Give *after* as it will be applied: whether it requires a certificate of its callers, its members say.
 
     An API that did not require one *before* may do so only where gateways ask for it.
 

@@ -38,8 +38,8 @@ def copy_api(context: Context, api_id: str, version: str, *, is_default: bool = 
             updated_at=context.now,
         )
         copy = Described(api, {**before.members, "isDefaultVersion": is_default})
-        made = apis.add_api(session, context, copy, "copy API", original=before)
-        caller_certificates.copy(session, before.api, made.api)
+        described = apis.add_api(session, context, copy, "copy API", original=before)
+        caller_certificates.copy(session, before.api, described.api)
         definition = api_documents.definition_of(session, context.user.organization, api_id)
         api_documents.save_definition(session, api, definition)
-    return made
+    return described

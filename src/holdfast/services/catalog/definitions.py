@@ -140,9 +140,9 @@ def import_definition(
     with context.write() as session:
         if not draft.context:
             described = replace(described, api=with_free_context(session, described.api))
-        made = apis.add_api(session, context, described, "import definition")
-        api_documents.save_definition(session, made.api, text)
-    return Imported(made, unused)
+        described = apis.add_api(session, context, described, "import definition")
+        api_documents.save_definition(session, described.api, text)
+    return Imported(described, unused)
 
 
 def _endpoints(servers: Servers) -> tuple[str | None, str | None, tuple[Unused, ...]]:
@@ -167,10 +167,10 @@ def _first_usable(urls: Sequence[str]) -> tuple[str | None, list[Unused]]:
 def operations_of(definition: Definition, before: Described | None = None) -> list[dict[str, Any]]:
     """Write the operations of a definition as a description has them, with what was said about them *before*."""
     said: list[dict[str, Any]] = before.members.get("operations") or [] if before else []
-    known = {(each.get("target"), each.get("verb")): each for each in said}
+    known = {(operation.get("target"), operation.get("verb")): operation for operation in said}
     return [
-        known.get((each.target, each.verb)) or {"target": each.target, "verb": each.verb}
-        for each in definition.operations
+        known.get((operation.target, operation.verb)) or {"target": operation.target, "verb": operation.verb}
+        for operation in definition.operations
     ]
 
 

@@ -5,7 +5,7 @@ The end of an API, and what it leaves behind.
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import find_described, record
-from holdfast.services.catalog.endpoints import written_urls
+from holdfast.services.catalog.endpoints import write_urls
 from holdfast.services.trust.unused_trust import LeftBehind, origins_of, settle
 from holdfast.services.versions import Expected, check_expected, tag_of_api
 from holdfast.store.catalog import apis
@@ -25,8 +25,8 @@ def delete_api(
     """
     context.user.require(Permission.DELETE_APIS)
     with context.write() as session:
-        found = find_described(session, context, api_id)
-        check_expected(expected, tag_of_api(found))
-        apis.remove(session, found.api)
-        record(session, context, "delete API", found.api, f"endpoints {written_urls(found.api)}")
-        return settle(session, context, origins_of(found.api), delete=delete_unused)
+        described = find_described(session, context, api_id)
+        check_expected(expected, tag_of_api(described))
+        apis.remove(session, described.api)
+        record(session, context, "delete API", described.api, f"endpoints {write_urls(described.api)}")
+        return settle(session, context, origins_of(described.api), delete=delete_unused)

@@ -24,7 +24,7 @@ def read_endpoints(
     return first, second
 
 
-def connected(
+def with_connection(
     endpoint: Endpoint | None, before: Api | None, connections: Connections, environment: Environment
 ) -> Endpoint | None:
     """Give *endpoint* the settings of *connections*, or else those that its environment had *before*."""
@@ -34,12 +34,12 @@ def connected(
     return replace(endpoint, connection=connections.get(environment) or (old or endpoint).connection)
 
 
-def written_urls(api: Api) -> str:
+def write_urls(api: Api) -> str:
     """Write the endpoints of *api* for the audit log, with the connection settings that differ from the defaults."""
     endpoints = filter(None, (api.endpoint(environment) for environment in ENVIRONMENTS))
-    return " and ".join(dict.fromkeys(map(_written, endpoints))) or "none"
+    return " and ".join(dict.fromkeys(map(_write_endpoint, endpoints))) or "none"
 
 
-def _written(endpoint: Endpoint) -> str:
+def _write_endpoint(endpoint: Endpoint) -> str:
     settings = ", ".join(f"{name} {value}" for name, value in endpoint.connection.members.items())
     return f"{endpoint.url} ({settings})" if settings else endpoint.url

@@ -39,10 +39,10 @@ def fallback_since(context: Context, api: Api) -> dict[Environment, datetime]:
     """Since when gateways speak HTTP/1.1 with endpoints of *api* because the backend rejected HTTP/2."""
     with context.read() as session:
         origins = http1_origins.all_of(session, context.user.organization)
-    found: dict[Environment, Endpoint | None] = {"production": api.production, "sandbox": api.sandbox}
+    endpoints: dict[Environment, Endpoint | None] = {"production": api.production, "sandbox": api.sandbox}
     return {
         environment: origins[str(endpoint.origin)]
-        for environment, endpoint in found.items()
+        for environment, endpoint in endpoints.items()
         if endpoint and _falls_back(endpoint, origins)
     }
 

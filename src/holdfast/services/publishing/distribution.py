@@ -110,7 +110,7 @@ class Distributor:
             self._scopes.replace(key, before, after)
         routes, routeless = self._scopes.take_changes()
         self._sequence = snapshot.sequence
-        self._enforcements.rebuilt(snapshot, old, self._built)
+        self._enforcements.take_resources(snapshot, old, self._built)
         self._cache.apply(upserts + routes, routeless)
         self._cache.tell_observers()
         log.info("published", apis=len(snapshot.apis), resources=len(upserts), sequence=snapshot.sequence)

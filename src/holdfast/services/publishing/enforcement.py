@@ -54,7 +54,7 @@ class Enforcements:
         try:
             while True:
                 observer.clear()
-                acknowledged = [key for key in self._pending if self._everywhere(key)]
+                acknowledged = [key for key in self._pending if self._is_everywhere(key)]
                 settled = await self._without_warming(acknowledged)
                 self._settle(settled)
                 look = FIRST_LOOK if len(settled) == len(acknowledged) else min(look * 2, LONGEST_LOOK)
@@ -64,7 +64,7 @@ class Enforcements:
         finally:
             self._cache.stop_observing(observer)
 
-    def rebuilt(
+    def take_resources(
         self, snapshot: Snapshot, before: Mapping[ApiKey, ApiResources], after: Mapping[ApiKey, ApiResources]
     ) -> None:
         """Take in what the distributor is about to send: the resources of the APIs in *snapshot*."""
@@ -99,14 +99,14 @@ class Enforcements:
         """Say whether every connected gateway routes what is below *path* as the database has it now, or not at all."""
         behind, gateways = self._is_behind(context), self._cache.gateways
         keys = [(ROUTES, scope_name(environment, path.split("/")[1])) for environment in ENVIRONMENTS]
-        follow = [each for each in gateways if not behind and all(self._follows(each, key) for key in keys)]
-        refused = [reason for each in gateways for key in keys if (reason := self._refused(each, key))]
+        following = [gateway for gateway in gateways if not behind and all(self._follows(gateway, key) for key in keys)]
+        refused = [reason for gateway in gateways for key in keys if (reason := self._read_rejection(gateway, key))]
         if not gateways:
             return Enforcement(Progress.NO_GATEWAY)
         if refused:
-            return Enforcement(Progress.REFUSED, len(gateways), len(follow), reason=refused[0])
-        progress = Progress.ENFORCED if len(follow) == len(gateways) else Progress.WAITING
-        return Enforcement(progress, len(gateways), len(follow))
+            return Enforcement(Progress.REFUSED, len(gateways), len(following), reason=refused[0])
+        progress = Progress.ENFORCED if len(following) == len(gateways) else Progress.WAITING
+        return Enforcement(progress, len(gateways), len(following))
 
     def _is_behind(self, context: Context) -> bool:
         """Say whether the database, as *context* sees it, has changes that the distributor has not sent."""
@@ -119,8 +119,10 @@ class Enforcements:
 
     def _of(self, key: PolicyKey, *, behind: bool) -> Enforcement:
         resources, gateways, change = self._resources(key), self._cache.gateways, self._changes.get(key)
-        has = [gateway for gateway in gateways if self._acknowledged(gateway, resources)]
-        refused = [reason for gateway in gateways for part in resources if (reason := self._refused(gateway, part))]
+        has = [gateway for gateway in gateways if self._has_acknowledged(gateway, resources)]
+        refused = [
+            reason for gateway in gateways for part in resources if (reason := self._read_rejection(gateway, part))
+        ]
         if not resources and not behind:
             return Enforcement(Progress.NOT_SERVED)
         if not gateways:
@@ -135,10 +137,10 @@ class Enforcements:
     def _resources(self, key: PolicyKey) -> frozenset[ResourceKey]:
         return frozenset().union(*self._parts.get(key, {}).values())
 
-    def _acknowledged(self, gateway: Gateway, keys: Iterable[ResourceKey]) -> bool:
+    def _has_acknowledged(self, gateway: Gateway, keys: Iterable[ResourceKey]) -> bool:
         return all((version := self._version(key)) and gateway.has(key, version) for key in keys)
 
-    def _refused(self, gateway: Gateway, key: ResourceKey) -> str | None:
+    def _read_rejection(self, gateway: Gateway, key: ResourceKey) -> str | None:
         rejection = gateway.rejected.get(key)
         return rejection.message if rejection and rejection.version == self._version(key) else None
 
@@ -146,9 +148,9 @@ class Enforcements:
         resource = self._cache.get(*key)
         return resource.version if resource else None
 
-    def _everywhere(self, key: PolicyKey) -> bool:
+    def _is_everywhere(self, key: PolicyKey) -> bool:
         gateways, keys = self._cache.gateways, self._resources(key)
-        return not keys or (bool(gateways) and all(self._acknowledged(gateway, keys) for gateway in gateways))
+        return not keys or (bool(gateways) and all(self._has_acknowledged(gateway, keys) for gateway in gateways))
 
     async def _without_warming(self, policies: Collection[PolicyKey]) -> list[PolicyKey]:
         """Leave out the policies of which a gateway has acknowledged a cluster but does not use it yet."""
@@ -158,7 +160,7 @@ class Enforcements:
         if None in answers:
             return []
         warming = {(CLUSTER, name) for names in answers for name in names or ()}
-        return [key for key in policies if not self._resources(key) & warming and self._everywhere(key)]
+        return [key for key in policies if not self._resources(key) & warming and self._is_everywhere(key)]
 
     def _settle(self, policies: Collection[PolicyKey]) -> None:
         now = datetime.now(UTC)

@@ -25,8 +25,10 @@ def enforcement_of(context: Context, enforcements: Enforcements, path: str, vers
     path, version = check_context(path), check_version(version)
     routes = enforcements.of_path(context, path_of(context.user.organization, path, version))
     with context.read() as session:
-        found = apis.sharing_name_or_context(session, context.user.organization, "", path)
-    served = [api for api in found if api.version == version and api.state.is_served]
+        candidates = apis.sharing_name_or_context(session, context.user.organization, "", path)
+    served = [api for api in candidates if api.version == version and api.state.is_served]
     origins = {str(endpoint.origin) for api in served for endpoint in api.endpoints}
-    every = [routes, *enforcements.of_origins(context, origins).values()]
-    return next((each for progress in _WORST_FIRST for each in every if each.progress is progress), routes)
+    parts = [routes, *enforcements.of_origins(context, origins).values()]
+    return next(
+        (enforcement for progress in _WORST_FIRST for enforcement in parts if enforcement.progress is progress), routes
+    )

@@ -85,7 +85,7 @@ def export_api(context: Context, api_id: str, servers: list[str], *, keep_state:
         tuple(
             ArchivedCertificate(e.alias, e.endpoint, "".join(c.pem for c in e.certificates).encode()) for e in entries
         ),
-        tuple(ArchivedCaller(each.alias, each.tier, each.certificate.pem.encode()) for each in callers),
+        tuple(ArchivedCaller(caller.alias, caller.tier, caller.certificate.pem.encode()) for caller in callers),
     )
 
 
@@ -128,24 +128,24 @@ def import_api(
     calling = [_read_caller(context, each) for each in callers]
     text = write_json(definition.content) if definition else ""
     with context.write() as session:
-        present = _present(session, context, described)
+        present = _find_present(session, context, described)
         if present and not overwrite:
             api = present.api
             raise Conflict("name", f"There is {api.name} {api.version} already. Say overwrite=true to change it.")
         if present:
-            made = _overwritten(session, context, present, described)
+            described = _overwrite(session, context, present, described)
         else:
-            made = add_api(session, context, described, "import API")
+            described = add_api(session, context, described, "import API")
         if text:
-            api_documents.save_definition(session, made.api, text)
+            api_documents.save_definition(session, described.api, text)
         for alias, target, upload in read:
             _add_certificate(session, context, alias, target, upload)
         for alias, tier, certificate in calling:
-            _add_caller(session, context, made.api, alias, tier, certificate)
+            _add_caller(session, context, described.api, alias, tier, certificate)
         if not present:
             for action in _WAYS.get(State(state), ()) if state in set(State) else ():
-                made = replace(made, api=lifecycle.move(session, context, made.api, action))
-    return made
+                described = replace(described, api=lifecycle.move(session, context, described.api, action))
+    return described
 
 
 def _read(context: Context, certificate: ArchivedCertificate) -> tuple[str, Endpoint, Upload]:
@@ -162,7 +162,7 @@ def _read_caller(context: Context, caller: ArchivedCaller) -> tuple[str, str, Ce
     return check_alias(caller.alias), check_tier(caller.tier), certificate
 
 
-def _present(session: Session, context: Context, described: Described) -> Described | None:
+def _find_present(session: Session, context: Context, described: Described) -> Described | None:
     wanted = described.api
     for api in apis.sharing_name_or_context(session, context.user.organization, wanted.name, wanted.context):
         if (api.name, api.version) == (wanted.name, wanted.version):
@@ -170,7 +170,7 @@ def _present(session: Session, context: Context, described: Described) -> Descri
     return None
 
 
-def _overwritten(
+def _overwrite(
     session: Session,
     context: Context,
     before: Described,
@@ -193,7 +193,10 @@ def _add_certificate(session: Session, context: Context, alias: str, target: End
     present = endpoint_certificates.get(session, context.user.organization, alias)
     if present is None:
         add_certificate(session, context, alias, target, upload)
-    elif (present.origin, _prints(present.certificates)) != (str(target.origin), _prints(upload.certificates)):
+    elif (present.origin, _fingerprints(present.certificates)) != (
+        str(target.origin),
+        _fingerprints(upload.certificates),
+    ):
         message = f"The alias {alias} has other certificates already. Replace them there, or rename it in the archive."
         raise Conflict("alias", message)
 
@@ -207,5 +210,5 @@ def _add_caller(session: Session, context: Context, api: Api, alias: str, tier: 
         raise Conflict("alias", message)
 
 
-def _prints(certificates: tuple[Certificate, ...]) -> set[str]:
+def _fingerprints(certificates: tuple[Certificate, ...]) -> set[str]:
     return {certificate.fingerprint for certificate in certificates}

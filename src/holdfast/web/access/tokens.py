@@ -13,7 +13,7 @@ from holdfast.refusals import Refusal
 from holdfast.services.access import own_account, tokens
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.scopes import DEFAULT_SCOPE, grantable
+from holdfast.services.access.scopes import DEFAULT_SCOPE, grantable_scopes
 from holdfast.web.access.session import RequestContext
 from holdfast.web.rendering import render
 
@@ -68,7 +68,7 @@ def _page(
         user=own_account.get_account(context),
         confirmed_days=tokens.CONFIRMED_FOR.days,
         tokens=tokens.list_tokens(context),
-        offered=grantable(context.user.permissions),
+        offered=grantable_scopes(context.user.permissions),
         typed=typed,
         days=_DAYS,
         errors=errors or {},
