@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from holdfast import cli
 from holdfast.apis.catalog.lifecycle import State, transitions_from
-from holdfast.web.commands import _ACTIONS, PREFIX, as_commands  # the list itself is what every line is tried from
+from holdfast.web.commands import _ACTIONS, PREFIX, build_commands  # the list itself is what every line is tried from
 
 REQUEST = Request({"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"127.0.0.1:9080")]})
 HOSTILE = "https://a.test/$(touch x)';|&`id`"
@@ -21,7 +21,7 @@ CURL_LINES = {action: curl for action, (_, curl) in _ACTIONS.items() if curl}
 
 
 def lines(action, value="x"):
-    return as_commands(REQUEST, action, **dict.fromkeys(VALUES, value))
+    return build_commands(REQUEST, action, **dict.fromkeys(VALUES, value))
 
 
 @pytest.mark.parametrize("action", list(_ACTIONS))
@@ -34,7 +34,7 @@ def test_every_value_is_one_word_of_a_shell(action):
 
 
 def test_curl_goes_to_the_publisher_that_was_asked():
-    _, curl = as_commands(REQUEST, "delete", alias="a")
+    _, curl = build_commands(REQUEST, "delete", alias="a")
     assert shlex.split(curl)[-1] == "http://127.0.0.1:9080/api/am/publisher/v4/endpoint-certificates/a"
 
 

@@ -72,7 +72,7 @@ def test_an_open_dialog_gets_only_the_errors_of_its_fields(client, pizza, path, 
     [
         ("/certificates/pizza-backend/delete", {}, {"certificate-list", "trust-settings"}),
         ("/trust/production", {"tls_minimum": "1.3"}, {"trust-settings"}),
-        (f"/client-certificate/request/new?{ENDPOINT}", {"subject": "gateway"}, {"client-certificates", "dialog"}),
+        (f"/client-certificate/request/new?{ENDPOINT}", {"subject": "gateway"}, {"gateway-identities", "dialog"}),
     ],
 )
 def test_after_a_change_htmx_gets_the_sections_that_changed(client, pizza, path, data, changes):

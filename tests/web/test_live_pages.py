@@ -3,7 +3,7 @@
 import asyncio
 
 from holdfast.services.access.accounts import principal_of
-from holdfast.web.publishing.live import MAX_STREAMS, _events
+from holdfast.web.publishing.live import MAX_STREAMS, _write_events
 from rest.calls import APIS, api_body, create_api
 
 OTHER = "https://other.test"
@@ -23,7 +23,7 @@ def test_between_changes_a_page_keeps_nothing_of_the_database_open(client, berta
     api, user = create_api(client), principal_of(berta)
 
     async def story():
-        events = _events(None, shared_runtime, user, api["id"])
+        events = _write_events(None, shared_runtime, user, api["id"])
         try:
             before = await anext(events)
             connections = shared_runtime.store.connections

@@ -99,6 +99,6 @@ def test_who_may_not_change_anything_sees_the_same_in_the_same_places(enter):
 
 def test_templates_name_permissions_that_there_are():
     texts = [path.read_text() for path in TEMPLATES.rglob("*.html")]
-    named = {name for text in texts for name in re.findall(r"(?:who\.may|control)\(['\"]([a-z_]+)['\"]", text)}
+    named = {name for text in texts for name in re.findall(r"(?:user\.may|control)\(['\"]([a-z_]+)['\"]", text)}
     assert len(named) > 8
     assert named <= set(Permission)

@@ -16,17 +16,17 @@ def get_certificate_of(context: Context, api_id: str, alias: str) -> tuple[Api, 
     """Find an API and an endpoint certificate for one of its origins. Raises NotFound, as for one that isn't there."""
     api = apis.get_api(context, api_id)
     entry = endpoint_certificates.get_certificate(context, alias)
-    if entry.origin not in _origins(api):
+    if entry.origin not in _list_origins(api):
         raise NotFound("endpoint certificate", alias)
     return api, entry
 
 
 def require_origin_of(api: Api, url: str) -> None:
     """Raise InvalidField unless *url* is of an origin that *api* has an endpoint at."""
-    if str(parse_endpoint(url).origin) not in _origins(api):
+    if str(parse_endpoint(url).origin) not in _list_origins(api):
         message = f"{api.name} {api.version} has no endpoint there. Choose one of its endpoints, or save it first."
         raise InvalidField("endpoint", message)
 
 
-def _origins(api: Api) -> set[str]:
+def _list_origins(api: Api) -> set[str]:
     return {str(endpoint.origin) for endpoint in api.endpoints}

@@ -10,7 +10,7 @@ from fastapi import Request
 PREFIX = "/api/am/publisher/v4"
 
 
-def as_commands(request: Request, action: str, **values: str) -> tuple[str, str]:
+def build_commands(request: Request, action: str, **values: str) -> tuple[str, str]:
     """
     Give the command and the `curl` line for *action*; words in capitals are for the reader to fill in.
 

@@ -58,7 +58,7 @@ def show(
     )
 
 
-def done(
+def finish(
     request: Request,
     runtime: Runtime,
     context: Context,

@@ -32,15 +32,15 @@ DIALOG = "dialog"  # the id of the element that dialogs are shown in
 def install(app: FastAPI) -> None:
     """Make *app* answer errors with pages."""
     app.add_exception_handler(NotSignedIn, sign_in_first)
-    app.add_exception_handler(NotFound, _not_found)
-    app.add_exception_handler(NotPermitted, _not_permitted)
-    app.add_exception_handler(Refusal, _invalid)
-    app.add_exception_handler(TryLater, _try_later)
+    app.add_exception_handler(NotFound, _answer_not_found)
+    app.add_exception_handler(NotPermitted, _answer_not_permitted)
+    app.add_exception_handler(Refusal, _answer_invalid)
+    app.add_exception_handler(TryLater, _answer_try_later)
     for kind in (StoreFull, StoreReadOnly, OSError):
-        app.add_exception_handler(kind, _not_saved)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(RequestValidationError, _bad_request)
-    app.add_exception_handler(Exception, _unexpected)
+        app.add_exception_handler(kind, _answer_not_saved)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(RequestValidationError, _answer_bad_request)
+    app.add_exception_handler(Exception, _answer_unexpected)
 
 
 class Refused(Protocol):
@@ -57,17 +57,17 @@ class Refused(Protocol):
 
 async def refuse(door: FastAPI, request: Request, refused: Refused, text: str, headers: Mapping[str, str]) -> Response:
     """Answer a request that never gets to *door*, without asking the database who has signed in."""
-    page = _write(_at(door, request), refused.status, refused.title, text)
+    page = _write(_enter(door, request), refused.status, refused.title, text)
     page.headers.update(headers)
     return page
 
 
 async def fail(door: FastAPI, request: Request, error: Exception) -> Response:
     """Answer a request that failed on its way to *door*."""
-    return await _unexpected(_at(door, request), error)
+    return await _answer_unexpected(_enter(door, request), error)
 
 
-def _at(door: FastAPI, request: Request) -> Request:
+def _enter(door: FastAPI, request: Request) -> Request:
     return Request({**request.scope, "app": door})
 
 
@@ -81,51 +81,51 @@ async def sign_in_first(request: Request, error: Exception) -> Response:
     return RedirectResponse(address, 303)
 
 
-async def _not_found(request: Request, error: Exception) -> Response:
-    return await _page(request, 404, "Not found", str(error))
+async def _answer_not_found(request: Request, error: Exception) -> Response:
+    return await _show_page(request, 404, "Not found", str(error))
 
 
-async def _not_permitted(request: Request, error: Exception) -> Response:
-    return await _page(request, 403, "Not permitted", str(error))
+async def _answer_not_permitted(request: Request, error: Exception) -> Response:
+    return await _show_page(request, 403, "Not permitted", str(error))
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
-    return await _page(request, 400, "Bad request", str(error))
+async def _answer_invalid(request: Request, error: Exception) -> Response:
+    return await _show_page(request, 400, "Bad request", str(error))
 
 
-async def _try_later(request: Request, error: Exception) -> Response:
+async def _answer_try_later(request: Request, error: Exception) -> Response:
     assert isinstance(error, TryLater)  # noqa: S101 - it is installed for nothing else
-    page = await _page(request, 503, "Not saved" if isinstance(error, StoreFailure) else "Try again", str(error))
+    page = await _show_page(request, 503, "Not saved" if isinstance(error, StoreFailure) else "Try again", str(error))
     page.headers["Retry-After"] = str(error.seconds)
     return page
 
 
-async def _not_saved(request: Request, error: Exception) -> Response:
+async def _answer_not_saved(request: Request, error: Exception) -> Response:
     failure = unwritable(error)
     if failure is None:
         raise error
     log.error("nothing can be saved", reason=str(failure))
-    return await _page(request, 507, "Not saved", failure.public)
+    return await _show_page(request, 507, "Not saved", failure.public)
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def _answer_http_error(request: Request, error: Exception) -> Response:
     if isinstance(error.__cause__, OSError):  # a body that did not fit into memory goes to a file
-        return await _not_saved(request, error.__cause__)
+        return await _answer_not_saved(request, error.__cause__)
     status = error.status_code if isinstance(error, HTTPException) else 500
     title, message = HTTPStatus(status).phrase, HTTPStatus(status).description
     if status == 404:
         title, message = "Page not found", "Check the address, or start from the list of APIs."
-    return await _page(request, status, title, message)
+    return await _show_page(request, status, title, message)
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
+async def _answer_unexpected(request: Request, error: Exception) -> Response:
     """Show the ID under which it is logged (`request_ids`)."""
     del error
     message = "Try again. If it still fails, give this request ID to Holdfast's operator: the log has the cause."
-    return await _page(request, 500, "Unexpected error", message, request.state.request_id)
+    return await _show_page(request, 500, "Unexpected error", message, request.state.request_id)
 
 
-async def _page(request: Request, status: int, title: str, message: str, request_id: str = "") -> Response:
+async def _show_page(request: Request, status: int, title: str, message: str, request_id: str = "") -> Response:
     """Write an error as a page, with the menu of who has signed in, if the database can say so."""
     write = partial(_write, request, status, title, message, request_id)
 
@@ -158,7 +158,7 @@ def _write(
     return part
 
 
-async def _bad_request(request: Request, error: Exception) -> Response:
+async def _answer_bad_request(request: Request, error: Exception) -> Response:
     del error
     message = "The form was not filled in as this page sends it. Go back and try again."
-    return await _page(request, 400, "Bad request", message)
+    return await _show_page(request, 400, "Bad request", message)

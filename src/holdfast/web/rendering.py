@@ -22,8 +22,8 @@ from holdfast.services.failures.failures import Failure
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import trust_settings
 from holdfast.web.actions import find_button
-from holdfast.web.commands import as_commands
-from holdfast.web.static_files import static_url
+from holdfast.web.commands import build_commands
+from holdfast.web.static_files import get_static_url
 
 # What a redirect may say it has done, by the word in its query.
 NOTICES = {
@@ -76,88 +76,88 @@ def render(
     """Make an answer of *template*; *context* is missing where nobody has signed in."""
     text = _environment.get_template(template).render(
         request=request,
-        who=context.user if context else None,
+        user=context.user if context else None,
         notice=NOTICES.get(request.query_params.get("done", "")),
         # Asked only by what shows them: verification that is off is never out of sight.
         exceptions=lambda: trust_settings.list_exceptions(context) if context else [],
-        server_warnings=lambda: _server_warnings(request.app.state.runtime, context) if context else [],
+        server_warnings=lambda: _list_server_warnings(request.app.state.runtime, context) if context else [],
         **values,
     )
     # The same address answers whole pages and parts of them.
     return HTMLResponse(text, status, {"Vary": "HX-Request"})
 
 
-def _server_warnings(runtime: Runtime, context: Context) -> list[str]:
+def _list_server_warnings(runtime: Runtime, context: Context) -> list[str]:
     """Say what is wrong with Holdfast's own certificates, to those who can do something about it."""
     if context.user.organization != DEFAULT_ORGANIZATION or not context.user.may(Permission.MANAGE_USERS):
         return []
-    warnings = (each.warning(context.now) for each in runtime.server_certificates(context.now))
+    warnings = (certificate.warning(context.now) for certificate in runtime.server_certificates(context.now))
     return [warning for warning in warnings if warning]
 
 
-def _icon(name: str) -> Markup:
+def _draw_icon(name: str) -> Markup:
     return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
-        static_url("icons.svg"), name
+        get_static_url("icons.svg"), name
     )
 
 
-def _time(moment: datetime) -> Markup:
+def _write_time(moment: datetime) -> Markup:
     utc = moment.astimezone(UTC)
     return Markup('<local-time datetime="{}">{}</local-time>').format(
         utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M UTC")
     )
 
 
-def _day(moment: datetime) -> str:
+def _write_day(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d}"
 
 
-def _precise(moment: datetime) -> Markup:
+def _write_precise_time(moment: datetime) -> Markup:
     utc = moment.astimezone(UTC)
     return Markup('<local-time datetime="{}" precise>{}</local-time>').format(
         utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M:%S UTC")
     )
 
 
-def _until(certificate: Certificate, now: datetime) -> str:
+def _describe_rest(certificate: Certificate, now: datetime) -> str:
     days = (certificate.not_after - now).days
     if days < 0:
         return f"{-days - 1} days ago" if days < -2 else "less than 2 days ago"
     return "today" if days == 0 else f"in {days} day{'' if days == 1 else 's'}"
 
 
-def _grouped(value: str) -> str:
+def _group_digits(value: str) -> str:
     """Hex digits in pairs, as certificates are usually compared."""
     return ":".join(value[i : i + 2] for i in range(0, len(value), 2)).upper()
 
 
-def _hex(number: int) -> str:
+def _write_hex(number: int) -> str:
     text = f"{number:x}"
-    return _grouped(text if len(text) % 2 == 0 else f"0{text}")
+    return _group_digits(text if len(text) % 2 == 0 else f"0{text}")
 
 
-def seen(failure: Failure) -> str:
+def describe_sightings(failure: Failure) -> str:
     """Say how often a failure was seen, and when."""
     times = "once" if failure.count == 1 else f"{failure.count} times since {failure.since:%Y-%m-%d %H:%M:%S} UTC, last"
     return f"{failure.cause}: seen {times} at {failure.last:%H:%M:%S} UTC, request id {failure.request_id}."
 
 
-def difference(failure: Failure) -> str:
+def describe_difference(failure: Failure) -> str:
     """Say which field differs from what is expected; empty when that is not known."""
-    found = failure.latest.probe
-    if found is None or found.difference is None:
+    probe = failure.latest.probe
+    if probe is None or probe.difference is None:
         return ""
-    differs = found.difference
-    expected, presented = with_grouped_fingerprints(differs.expected), with_grouped_fingerprints(differs.presented)
-    return f"{differs.field}: expected {expected}, presented {presented}."
+    difference = probe.difference
+    expected, presented = group_fingerprints(difference.expected), group_fingerprints(difference.presented)
+    return f"{difference.field}: expected {expected}, presented {presented}."
 
 
-def with_grouped_fingerprints(text: str) -> str:
+def group_fingerprints(text: str) -> str:
     """Write the SHA-256 fingerprints within *text* as other pages and openssl do: A1:B2:..."""
-    return re.sub(r"\b[0-9a-f]{64}\b", lambda match: _grouped(match[0]), text)
+    return re.sub(r"\b[0-9a-f]{64}\b", lambda match: _group_digits(match[0]), text)
 
 
-def _segment(text: str) -> str:
+def _escape_segment(text: str) -> str:
     return quote(text, safe="")
 
 
@@ -169,24 +169,24 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.globals |= {
-    "icon": _icon,
-    "static": static_url,
+    "icon": _draw_icon,
+    "static": get_static_url,
     "status_of": status_of,
     "status_icons": _STATUS_ICONS,
     "example_endpoint": EXAMPLE_ENDPOINT,
     "restorable": RESTORABLE,
     "find_button": find_button,
-    "as_commands": as_commands,
+    "as_commands": build_commands,
 }
 _environment.filters |= {
-    "time": _time,
-    "precise": _precise,
-    "day": _day,
-    "until": _until,
-    "grouped": _grouped,
-    "hex": _hex,
-    "segment": _segment,
-    "seen": seen,
-    "difference": difference,
-    "with_grouped_fingerprints": with_grouped_fingerprints,
+    "time": _write_time,
+    "precise": _write_precise_time,
+    "day": _write_day,
+    "until": _describe_rest,
+    "grouped": _group_digits,
+    "hex": _write_hex,
+    "segment": _escape_segment,
+    "seen": describe_sightings,
+    "difference": describe_difference,
+    "with_grouped_fingerprints": group_fingerprints,
 }

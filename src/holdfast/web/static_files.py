@@ -29,7 +29,7 @@ def mount_static_files(app: FastAPI) -> None:
 
 
 @cache
-def static_url(path: str) -> str:
+def get_static_url(path: str) -> str:
     """Give the address of a static file, with a version that follows its content."""
     digest = hashlib.sha256((DIRECTORY / path).read_bytes()).hexdigest()[:12]
     return f"/static/{path}?v={digest}"

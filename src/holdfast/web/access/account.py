@@ -27,7 +27,7 @@ router = APIRouter(prefix="/account")
 @router.get("")
 def show(request: Request, context: RequestContext) -> Response:
     """Show who one is, and where one has signed in."""
-    return _page(request, context, {})
+    return _show_page(request, context, {})
 
 
 @router.post("/password")
@@ -44,9 +44,9 @@ def change_password(
     try:
         user = own_account.change_password(context, runtime.accounts, current, new, address)
     except Refusal as error:
-        return _page(request, context, error.fields("current"), 422)
+        return _show_page(request, context, error.fields("current"), 422)
     except TooManyAttempts as error:
-        return _page(request, context, {"current": str(error)}, 429)
+        return _show_page(request, context, {"current": str(error)}, 429)
     response = RedirectResponse("/account?done=password-changed", 303)
     start_session(request, runtime, user, response)
     return response
@@ -59,14 +59,14 @@ def revoke_session(context: RequestContext, session_id: str) -> Response:
     return RedirectResponse("/account?done=session-ended", 303)
 
 
-def _page(request: Request, context: Context, errors: dict[str, str], status: int = 200) -> Response:
+def _show_page(request: Request, context: Context, errors: dict[str, str], status: int = 200) -> Response:
     return render(
         request,
         "account/page.html",
         context=context,
         status=status,
         section="account",
-        user=own_account.get_account(context),
+        account=own_account.get_account(context),
         sessions=own_account.list_sessions(context),
         here=hash_token(request.cookies.get(SESSION_COOKIE, ""))[:SESSION_ID],
         errors=errors,

@@ -26,10 +26,10 @@ router = APIRouter()
 @router.get("/sign-in/provider")
 def begin(request: Request, runtime: CurrentRuntime, next: str = "/apis") -> Response:  # noqa: A002 - the name in the address
     """Send the browser to the provider, with a cookie that it alone can show when it comes back."""
-    sso = _offered(runtime)
+    sso = _get_provider(runtime)
     secret = single_sign_on.new_secret()
     try:
-        url = single_sign_on.begin(sso, secret, _redirect_uri(request), runtime.now())
+        url = single_sign_on.begin(sso, secret, _build_redirect_uri(request), runtime.now())
     except ProviderSignInRefused as error:
         return ask(request, next, error=str(error), status=503)
     response = RedirectResponse(url, 303)
@@ -50,11 +50,11 @@ def finish(
     iss: str = "",
 ) -> Response:
     """Start a session for who comes back from the provider, and go where they wanted to go."""
-    sso = _offered(runtime)
+    sso = _get_provider(runtime)
     secret, _, wanted = request.cookies.get(SIGN_IN_COOKIE, "").partition(".")
     wanted = own_path(unquote(wanted))
     address = address_of(request)
-    returned = Returned(_redirect_uri(request), state, code, error, iss)
+    returned = Returned(_build_redirect_uri(request), state, code, error, iss)
     attempts = runtime.accounts.attempts
     response: Response
     try:
@@ -71,11 +71,11 @@ def finish(
     return response
 
 
-def _offered(runtime: Runtime) -> SingleSignOn:
+def _get_provider(runtime: Runtime) -> SingleSignOn:
     if runtime.single_sign_on is None:
         raise NotFound("identity provider", "of this Holdfast")
     return runtime.single_sign_on
 
 
-def _redirect_uri(request: Request) -> str:
+def _build_redirect_uri(request: Request) -> str:
     return str(request.url.replace(path=CALLBACK, query="", fragment=""))

@@ -24,7 +24,7 @@ _DAYS = (7, 30, 90, 365)
 @router.get("")
 def show(request: Request, context: RequestContext) -> Response:
     """List tokens and ask for a new one."""
-    return _page(request, context)
+    return _show_page(request, context)
 
 
 @router.post("")
@@ -38,10 +38,10 @@ def create_token(
     """Make a token and show it this once."""
     chosen, now = scopes or [], context.now
     try:
-        made, secret = tokens.create_token(context, name, chosen, now + timedelta(days=days))
+        token, secret = tokens.create_token(context, name, chosen, now + timedelta(days=days))
     except Refusal as error:
-        return _page(request, context, (name, chosen, days), error.fields("name"), 422)
-    return render(request, "tokens/made.html", context=context, section="account", token=made, secret=secret)
+        return _show_page(request, context, (name, chosen, days), error.fields("name"), 422)
+    return render(request, "tokens/created.html", context=context, section="account", token=token, secret=secret)
 
 
 @router.post("/{token_id}/revoke")
@@ -51,7 +51,7 @@ def revoke_token(context: RequestContext, token_id: str) -> Response:
     return RedirectResponse("/tokens?done=token-revoked", 303)
 
 
-def _page(
+def _show_page(
     request: Request,
     context: Context,
     typed: tuple[str, list[str], int] = ("", [DEFAULT_SCOPE], 30),
@@ -65,7 +65,7 @@ def _page(
         context=context,
         status=status,
         section="account",
-        user=own_account.get_account(context),
+        account=own_account.get_account(context),
         confirmed_days=tokens.CONFIRMED_FOR.days,
         tokens=tokens.list_tokens(context),
         offered=grantable_scopes(context.user.permissions),

@@ -34,16 +34,16 @@ Chosen = Annotated[list[str] | None, Form()]
 def list_users(request: Request, context: RequestContext, page: int = 1) -> Response:
     """List users by name."""
     page = max(page, 1)
-    found, total = users.list_users(context, (page - 1) * PAGE, PAGE)
+    entries, total = users.list_users(context, (page - 1) * PAGE, PAGE)
     pages = max(1, -(-total // PAGE))
-    return render(request, "users/list.html", context=context, section="users", users=found, page=page, pages=pages)
+    return render(request, "users/list.html", context=context, section="users", users=entries, page=page, pages=pages)
 
 
 @router.get("/new")
-def new_user(request: Request, context: RequestContext) -> Response:
+def ask_for_user(request: Request, context: RequestContext) -> Response:
     """Ask for a new user."""
     context.user.require(Permission.MANAGE_USERS)
-    return _form(request, context, "", [Role.VIEWER], {})
+    return _show_form(request, context, "", [Role.VIEWER], {})
 
 
 @router.post("/new")
@@ -61,14 +61,14 @@ def create_user(
     try:
         users.create_user(context, passwords, name, password, roles or [])
     except Refusal as error:
-        return _form(request, context, name, roles or [], error.fields("name"), 422)
+        return _show_form(request, context, name, roles or [], error.fields("name"), 422)
     return RedirectResponse("/users?done=user-created", 303)
 
 
 @router.get("/{name}")
 def show(request: Request, context: RequestContext, name: str) -> Response:
     """Show a user."""
-    return _page(request, context, name, {})
+    return _show_page(request, context, name, {})
 
 
 @router.post("/{name}")
@@ -85,7 +85,7 @@ def change_user(
         chosen = None if users.get_user(context, name).identity else roles or []
         users.change_user(context, name, roles=chosen, disabled=disabled)
     except Refusal as error:
-        return _page(request, context, name, error.fields("name"), 422)
+        return _show_page(request, context, name, error.fields("name"), 422)
     return RedirectResponse("/users?done=user-changed", 303)
 
 
@@ -98,7 +98,7 @@ def set_password(
     try:
         users.set_password(context, runtime.accounts.passwords, name, password)
     except Refusal as error:
-        return _page(request, context, name, error.fields("name"), 422)
+        return _show_page(request, context, name, error.fields("name"), 422)
     return RedirectResponse("/users?done=user-password", 303)
 
 
@@ -108,11 +108,11 @@ def delete_user(request: Request, context: RequestContext, name: str) -> Respons
     try:
         users.delete_user(context, name)
     except Conflict as error:
-        return _page(request, context, name, {"delete": str(error)}, 422)
+        return _show_page(request, context, name, {"delete": str(error)}, 422)
     return RedirectResponse("/users?done=user-deleted", 303)
 
 
-def _form(
+def _show_form(
     request: Request,
     context: Context,
     name: str,
@@ -134,14 +134,14 @@ def _form(
     )
 
 
-def _page(request: Request, context: Context, name: str, errors: dict[str, str], status: int = 200) -> Response:
+def _show_page(request: Request, context: Context, name: str, errors: dict[str, str], status: int = 200) -> Response:
     return render(
         request,
         "users/user.html",
         context=context,
         status=status,
         section="users",
-        user=users.get_user(context, name),
+        account=users.get_user(context, name),
         roles=_ROLES,
         errors=errors,
         shortest=MIN_PASSWORD,

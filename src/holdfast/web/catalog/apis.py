@@ -15,16 +15,16 @@ from holdfast.services.trust import endpoint_certificates, unused_trust
 from holdfast.store.catalog.apis import ApiFilter
 from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, RequestContext
-from holdfast.web.identities.caller_certificates import callers_of, commands_of
+from holdfast.web.identities.caller_certificates import build_call_commands, find_callers
 from holdfast.web.rendering import render, wants_part
-from holdfast.web.trust.trust_settings import trust_rows
+from holdfast.web.trust.trust_settings import read_trust_rows
 
 router = APIRouter()
 PAGE = 50
 
 
 @router.get("/")
-def home() -> Response:
+def go_to_apis() -> Response:
     """Go to the APIs."""
     return RedirectResponse("/apis", 303)
 
@@ -34,17 +34,25 @@ def list_apis(request: Request, context: RequestContext, query: str = "", page: 
     """List the APIs, all or those whose name contains *query*."""
     page = max(page, 1)
     wanted = ApiFilter(name=query.strip())
-    found, total = apis.list_apis(context, wanted, (page - 1) * PAGE, PAGE)
+    entries, total = apis.list_apis(context, wanted, (page - 1) * PAGE, PAGE)
     template = "apis/_table.html" if wants_part(request) else "apis/list.html"
     pages = max(1, -(-total // PAGE))
     unused = 0 if wants_part(request) else len(unused_trust.find_unused(context))
     return render(
-        request, template, context=context, apis=found, total=total, query=query, page=page, pages=pages, unused=unused
+        request,
+        template,
+        context=context,
+        apis=entries,
+        total=total,
+        query=query,
+        page=page,
+        pages=pages,
+        unused=unused,
     )
 
 
 @router.get("/apis/new")
-def new_api(request: Request, context: RequestContext) -> Response:
+def ask_for_api(request: Request, context: RequestContext) -> Response:
     """Ask for a new API."""
     return render(request, "apis/new.html", context=context, draft=ApiDraft("", "", "", ""), errors={})
 
@@ -70,7 +78,7 @@ def create_api(
 
 
 @router.get("/apis/{api_id}")
-def overview(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str) -> Response:
+def show_overview(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str) -> Response:
     """Show what the API is and how to call it."""
     api = apis.get_api(context, api_id)
     certificates = endpoint_certificates.certificates_of_api(context, api)
@@ -82,13 +90,13 @@ def overview(request: Request, runtime: CurrentRuntime, context: RequestContext,
         api=api,
         page="overview",
         certificates=certificates,
-        trust_rows=trust_rows(runtime, context, api),
+        trust_rows=read_trust_rows(runtime, context, api),
         enforcements=runtime.enforcements.of_origins(context, origins),
         failures=runtime.failures.of(api),
         gateways=runtime.gateways,
-        refused_listeners=[each for each in runtime.listeners if each.is_refused],
-        callers=callers_of(runtime, context, api),
-        commands=commands_of(runtime, api),
+        refused_listeners=[listener for listener in runtime.listeners if listener.is_refused],
+        callers=find_callers(runtime, context, api),
+        commands=build_call_commands(runtime, api),
     )
 
 

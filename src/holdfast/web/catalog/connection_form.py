@@ -17,7 +17,7 @@ Values = Mapping[Environment, dict[str, Any]]  # by field of ConnectionSettings
 NOTHING_TYPED: Values = MappingProxyType({})
 
 
-def _typed(
+def _read_form(
     production_protocol: Annotated[str, Form()] = "",
     production_connection_per_caller: Annotated[bool, Form()] = False,
     production_rewrite_responses: Annotated[bool, Form()] = False,
@@ -25,7 +25,7 @@ def _typed(
     sandbox_connection_per_caller: Annotated[bool, Form()] = False,
     sandbox_rewrite_responses: Annotated[bool, Form()] = False,
 ) -> Values:
-    every: dict[Environment, dict[str, Any]] = {
+    connections: dict[Environment, dict[str, Any]] = {
         "production": {
             "protocol": production_protocol,
             "connection_per_caller": production_connection_per_caller,
@@ -38,27 +38,28 @@ def _typed(
         },
     }
     # A box that isn't checked isn't sent; without a protocol, none of them was in the form.
-    return {environment: values for environment, values in every.items() if values["protocol"]}
+    return {environment: values for environment, values in connections.items() if values["protocol"]}
 
 
-TypedConnections = Annotated[Values, Depends(_typed)]
+TypedConnections = Annotated[Values, Depends(_read_form)]
 
 
 def read_typed(typed: Values) -> tuple[dict[Environment, ConnectionSettings], dict[str, str]]:
     """Give the settings that can be used, and what is wrong with the others, by environment and REST name."""
-    found: dict[Environment, ConnectionSettings] = {}
+    connections: dict[Environment, ConnectionSettings] = {}
     errors: dict[str, str] = {}
     for environment, values in typed.items():
         try:
-            found[environment] = read_connection(values, f"{environment}.")
+            connections[environment] = read_connection(values, f"{environment}.")
         except InvalidField as error:
             errors |= error.fields()
-    return found, errors
+    return connections, errors
 
 
-def shown_connections(api: Api, typed: Values) -> Values:
+def choose_connections(api: Api, typed: Values) -> Values:
     """Give what the form shows: what was typed, otherwise what is saved, otherwise the defaults."""
     saved = {
-        each: endpoint.connection if (endpoint := api.endpoint(each)) else ConnectionSettings() for each in ENVIRONMENTS
+        environment: endpoint.connection if (endpoint := api.endpoint(environment)) else ConnectionSettings()
+        for environment in ENVIRONMENTS
     }
-    return {each: typed.get(each) or saved[each].values for each in ENVIRONMENTS}
+    return {environment: typed.get(environment) or saved[environment].values for environment in ENVIRONMENTS}

@@ -26,14 +26,14 @@ from holdfast.web.catalog.connection_form import (
     NOTHING_TYPED,
     TypedConnections,
     Values,
+    choose_connections,
     read_typed,
-    shown_connections,
 )
-from holdfast.web.identities.gateway_identities import client_rows
+from holdfast.web.identities.gateway_identities import read_identity_rows
 from holdfast.web.probing.testing import HeadAnswer, check_endpoint
 from holdfast.web.rendering import render, wants_part
-from holdfast.web.trust.certificate_rows import certificate_rows, removed_rows
-from holdfast.web.trust.trust_settings import trust_rows
+from holdfast.web.trust.certificate_rows import read_certificate_rows, read_removed_rows
+from holdfast.web.trust.trust_settings import read_trust_rows
 
 router = APIRouter()
 
@@ -47,7 +47,7 @@ def show(
     left: Annotated[list[str] | None, Query()] = None,
 ) -> Response:
     """Show the endpoints; *left* are origins that the API had until now, whose trust may be unused."""
-    return _page(request, runtime, context, apis.get_api(context, api_id), left=left)
+    return _show_page(request, runtime, context, apis.get_api(context, api_id), left=left)
 
 
 @router.post("/apis/{api_id}/endpoints")
@@ -65,7 +65,7 @@ def save(
     """Keep the endpoints whose boxes are checked."""
     with_endpoint = {name for name, kept in (("production", with_production), ("sandbox", with_sandbox)) if kept}
     chosen = (production if with_production else None, sandbox if with_sandbox else None)
-    connections, errors = read_typed({name: each for name, each in settings.items() if name in with_endpoint})
+    connections, errors = read_typed({name: values for name, values in settings.items() if name in with_endpoint})
     left: tuple[UnusedTrust, ...] = ()
     try:
         if not errors:
@@ -76,8 +76,8 @@ def save(
         api = apis.get_api(context, api_id)
         typed = {"production": production, "sandbox": sandbox}
         checked = {"production": with_production, "sandbox": with_sandbox}
-        return _page(request, runtime, context, api, 422, typed, checked, errors, settings=settings)
-    query = urlencode({"done": "endpoints-saved", "left": [each.origin for each in left]}, doseq=True)
+        return _show_page(request, runtime, context, api, 422, typed, checked, errors, settings=settings)
+    query = urlencode({"done": "endpoints-saved", "left": [trust.origin for trust in left]}, doseq=True)
     return RedirectResponse(f"/apis/{api_id}/endpoints?{query}", 303)
 
 
@@ -102,13 +102,11 @@ async def check(
     if wants_part(request):
         return await run_in_threadpool(lambda: render(request, "testing/_answer.html", context=context, answer=answer))
     checked = {"production": with_production, "sandbox": with_sandbox}
-    show = partial(
-        _page, request, runtime, context, api, 200, typed, checked, answers={environment: answer}, settings=settings
-    )
-    return await run_in_threadpool(show)
+    show = partial(_show_page, answers={environment: answer}, settings=settings)
+    return await run_in_threadpool(show, request, runtime, context, api, 200, typed, checked)
 
 
-def _page(
+def _show_page(
     request: Request,
     runtime: CurrentRuntime,
     context: Context,
@@ -136,21 +134,21 @@ def _page(
         checked=checked or {name: bool(url) for name, url in saved.items()},
         errors=errors or {},
         answers=answers or {},
-        connections=shown_connections(api, settings),
+        connections=choose_connections(api, settings),
         fallback=fallback_since(context, api),
-        as_json=_as_json(context, api),
+        as_json=_write_json(context, api),
         unused=unused_trust.find_unused(context, left) if left else [],
         now=context.now,
-        rows=certificate_rows(runtime, context, api),
-        removed=removed_rows(context, api),
-        trust_rows=trust_rows(runtime, context, api),
-        client_rows=client_rows(runtime, context, api),
+        rows=read_certificate_rows(runtime, context, api),
+        removed=read_removed_rows(context, api),
+        trust_rows=read_trust_rows(runtime, context, api),
+        identity_rows=read_identity_rows(runtime, context, api),
         failures=runtime.failures.of(api),
         expanded=_is_about_certificates(request),
     )
 
 
-def _as_json(context: Context, api: Api) -> str:
+def _write_json(context: Context, api: Api) -> str:
     """Write what a `PUT` sends to keep the endpoints of *api* with all their settings."""
     config = complete_endpoint_config(apis.get_described(context, api.id))
     if not api.endpoints:

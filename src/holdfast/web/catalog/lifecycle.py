@@ -21,7 +21,7 @@ router = APIRouter()
 @router.get("/apis/{api_id}/lifecycle")
 def show(request: Request, context: RequestContext, api_id: str) -> Response:
     """Show the state and what leads on."""
-    return _page(request, context, api_id)
+    return _show_page(request, context, api_id)
 
 
 @router.post("/apis/{api_id}/lifecycle")
@@ -30,11 +30,11 @@ def change(request: Request, context: RequestContext, api_id: str, action: Annot
     try:
         lifecycle.change_lifecycle(context, api_id, action)
     except TransitionRefused as error:
-        return _page(request, context, api_id, str(error))
+        return _show_page(request, context, api_id, str(error))
     return RedirectResponse(f"/apis/{api_id}/lifecycle?done=lifecycle-changed", 303)
 
 
-def _page(request: Request, context: Context, api_id: str, error: str = "") -> Response:
+def _show_page(request: Request, context: Context, api_id: str, error: str = "") -> Response:
     api = apis.get_api(context, api_id)
     return render(
         request,

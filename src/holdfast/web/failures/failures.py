@@ -36,19 +36,19 @@ def show(
             context=context,
             section="failures",
             request_id=wanted,
-            found=_find(runtime, context, wanted),
+            failure=_find(runtime, context, wanted),
             started_at=runtime.failures.started_at,
             kept=(MAX_REQUESTS_OF_BACKEND, MAX_REQUESTS, MAX_REJECTIONS_WITHOUT_API),
         )
     page = max(page, 1)
-    found, total = diagnosis.list_failures(context, runtime.failures, (page - 1) * PAGE, PAGE)
+    failing, total = diagnosis.list_failures(context, runtime.failures, (page - 1) * PAGE, PAGE)
     return render(
         request,
         "failures/_list.html" if wants_part(request) else "failures/list.html",
         context=context,
         section="failures",
         request_id="",
-        failing=found,
+        failing=failing,
         total=total,
         page=page,
         pages=max(1, -(-total // PAGE)),

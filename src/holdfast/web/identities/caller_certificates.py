@@ -34,18 +34,18 @@ class Callers:
     enforcement: Enforcement | None  # None: everybody may
 
 
-def callers_of(runtime: Runtime, context: Context, api: Api) -> Callers:
+def find_callers(runtime: Runtime, context: Context, api: Api) -> Callers:
     """Say who may call *api*."""
-    found, _ = caller_certificates.list_certificates(context, api.id)
-    rows = [CallerRow(entry, status_of(entry.certificate, context.now)) for entry in found]
+    entries, _ = caller_certificates.list_certificates(context, api.id)
+    rows = [CallerRow(entry, status_of(entry.certificate, context.now)) for entry in entries]
     accepted = sum(row.status in _ACCEPTED for row in rows)
     if not api.requires_certificate:
         return Callers("Everybody who reaches the gateway may call it.", rows, None)
     enforcement = runtime.enforcements.of(context, ApiCallers(api.id))
-    return Callers(_sentence(accepted, asks=context.asks_callers), rows, enforcement)
+    return Callers(_describe_callers(accepted, asks=context.asks_callers), rows, enforcement)
 
 
-def _sentence(accepted: int, *, asks: bool) -> str:
+def _describe_callers(accepted: int, *, asks: bool) -> str:
     if not asks:
         return (
             "Nobody can call it: it requires a client certificate, and the gateways speak http alone. "
@@ -60,16 +60,16 @@ def _sentence(accepted: int, *, asks: bool) -> str:
             return f"Callers must present one of {accepted} client certificates."
 
 
-def commands_of(runtime: Runtime, api: Api) -> list[tuple[str, str]]:
+def build_call_commands(runtime: Runtime, api: Api) -> list[tuple[str, str]]:
     """Write how to call *api*, as a label and a command: over TLS where that is needed or there."""
-    made = []
+    commands = []
     for environment in ENVIRONMENTS:
         if api.endpoint(environment) is None:
             continue
         label, secure = environment.title(), runtime.tls_gateways.get(environment)
         if not api.requires_certificate:
-            made.append((label, f"curl {runtime.gateways[environment]}{api.path}/"))
+            commands.append((label, f"curl {runtime.gateways[environment]}{api.path}/"))
         if secure:
             presented = "--cert caller.pem --key caller.key " if api.requires_certificate else ""
-            made.append((f"{label} over TLS", f"curl {presented}{secure}{api.path}/"))
-    return made
+            commands.append((f"{label} over TLS", f"curl {presented}{secure}{api.path}/"))
+    return commands

@@ -1,5 +1,5 @@
 """
-The client certificate section of the Endpoints page, and its dialogs: import, request, answer, remove.
+The gateway identity section of the Endpoints page, and its dialogs: import, request, answer, remove.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ _FIELDS = ("certificate", "password", "subject", "dnsNames", "keyType")
 
 
 @dataclass(frozen=True, slots=True)
-class ClientRow:
+class IdentityRow:
     """What gateways present at one origin; *endpoint* is a URL of it."""
 
     endpoint: str
@@ -47,7 +47,7 @@ class ClientRow:
     enforcement: Enforcement
 
 
-def client_rows(runtime: Runtime, context: Context, api: Api) -> list[ClientRow]:
+def read_identity_rows(runtime: Runtime, context: Context, api: Api) -> list[IdentityRow]:
     """Make the rows for the https origins of *api*, production first."""
     urls: dict[str, str] = {}
     for endpoint in api.endpoints:
@@ -58,21 +58,21 @@ def client_rows(runtime: Runtime, context: Context, api: Api) -> list[ClientRow]
     for origin, url in urls.items():
         entry = gateway_identities.get_gateway_identity(context, url)
         status = status_of(entry.own, context.now) if entry and entry.own else None
-        rows.append(ClientRow(url, origin, entry, status, enforcements[origin]))
+        rows.append(IdentityRow(url, origin, entry, status, enforcements[origin]))
     return rows
 
 
-def _read(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:
-    return {"client_rows": client_rows(runtime, context, api)}
+def _read_section(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:
+    return {"identity_rows": read_identity_rows(runtime, context, api)}
 
 
-_CHANGED = (Section("client_certificate/_changed.html", _read),)
+_CHANGED = (Section("gateway_identity/_changed.html", _read_section),)
 
 
 @router.get("/import")
 def ask_to_import(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
     """Ask for key and chain."""
-    return _dialog(request, context, api_id, endpoint, "import")
+    return _show_dialog(request, context, api_id, endpoint, "import")
 
 
 @router.post("/import")
@@ -87,7 +87,7 @@ def import_files(
     key: UploadFile | None = None,
 ) -> Response:
     """Present what was chosen."""
-    api = _own_endpoint(context, api_id, endpoint)
+    api = _get_api_of(context, api_id, endpoint)
     try:
         gateway_identities.import_gateway_identity(
             context,
@@ -98,14 +98,14 @@ def import_files(
             key.file.read(parsing.MAX_BYTES + 1) if key else b"",
         )
     except Refusal as error:
-        return _dialog(request, context, api_id, endpoint, "import", errors=_by_field(error))
-    return dialog.done(request, runtime, context, api, "client-certificate-imported", _CHANGED)
+        return _show_dialog(request, context, api_id, endpoint, "import", errors=_by_field(error))
+    return dialog.finish(request, runtime, context, api, "client-certificate-imported", _CHANGED)
 
 
 @router.get("/request/new")
 def ask_for_request(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
     """Ask what the request is to say."""
-    return _dialog(request, context, api_id, endpoint, "request")
+    return _show_dialog(request, context, api_id, endpoint, "request")
 
 
 @router.post("/request/new")
@@ -120,15 +120,15 @@ def make_request(
     key_type: Annotated[str, Form(alias="keyType")] = KeyType.P256.value,
 ) -> Response:
     """Make key and request, and show the request."""
-    api = _own_endpoint(context, api_id, endpoint)
+    api = _get_api_of(context, api_id, endpoint)
     draft = RequestDraft(subject, dns_names.replace(",", " ").split(), key_type)
     try:
         entry = gateway_identities.make_request(context, runtime.sealing, endpoint, draft)
     except Refusal as error:
         typed = {"subject": subject, "dnsNames": dns_names, "keyType": key_type}
-        return _dialog(request, context, api_id, endpoint, "request", typed=typed, errors=_by_field(error))
-    waiting = "client_certificate/_waiting.html"
-    return dialog.done(
+        return _show_dialog(request, context, api_id, endpoint, "request", typed=typed, errors=_by_field(error))
+    waiting = "gateway_identity/_waiting.html"
+    return dialog.finish(
         request, runtime, context, api, "client-request-made", _CHANGED, then=waiting, endpoint=endpoint, entry=entry
     )
 
@@ -136,13 +136,13 @@ def make_request(
 @router.get("/request")
 def show_request(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
     """Show the request that waits."""
-    return _dialog(request, context, api_id, endpoint, "waiting")
+    return _show_dialog(request, context, api_id, endpoint, "waiting")
 
 
 @router.get("/request/content")
 def download_request(context: RequestContext, api_id: str, endpoint: str = "") -> Response:
     """Give the request as a file."""
-    _own_endpoint(context, api_id, endpoint)
+    _get_api_of(context, api_id, endpoint)
     entry = gateway_identities.get_gateway_identity(context, endpoint)
     if entry is None or entry.pending is None:
         raise NotFound("certificate signing request", endpoint)
@@ -153,7 +153,7 @@ def download_request(context: RequestContext, api_id: str, endpoint: str = "") -
 @router.get("/answer")
 def ask_for_answer(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
     """Ask for what the CA made."""
-    return _dialog(request, context, api_id, endpoint, "answer")
+    return _show_dialog(request, context, api_id, endpoint, "answer")
 
 
 @router.post("/answer")
@@ -166,19 +166,19 @@ def import_answer(
     certificate: UploadFile | None = None,
 ) -> Response:
     """Present what the CA made."""
-    api = _own_endpoint(context, api_id, endpoint)
+    api = _get_api_of(context, api_id, endpoint)
     try:
         data = _read_file(certificate)
         gateway_identities.import_answer(context, runtime.sealing, endpoint, data)
     except Refusal as error:
-        return _dialog(request, context, api_id, endpoint, "answer", errors=_by_field(error))
-    return dialog.done(request, runtime, context, api, "client-certificate-imported", _CHANGED)
+        return _show_dialog(request, context, api_id, endpoint, "answer", errors=_by_field(error))
+    return dialog.finish(request, runtime, context, api, "client-certificate-imported", _CHANGED)
 
 
 @router.get("/discard")
 def ask_to_discard(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
     """Ask whether the request is really to be forgotten."""
-    return _dialog(request, context, api_id, endpoint, "discard")
+    return _show_dialog(request, context, api_id, endpoint, "discard")
 
 
 @router.post("/discard")
@@ -186,15 +186,15 @@ def discard(
     request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, endpoint: str = ""
 ) -> Response:
     """Forget the request."""
-    api = _own_endpoint(context, api_id, endpoint)
+    api = _get_api_of(context, api_id, endpoint)
     gateway_identities.discard_request(context, endpoint)
-    return dialog.done(request, runtime, context, api, "client-request-discarded", _CHANGED)
+    return dialog.finish(request, runtime, context, api, "client-request-discarded", _CHANGED)
 
 
 @router.get("/remove")
 def ask_to_remove(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
     """Ask whether it is really to be removed, and say whom it concerns."""
-    return _dialog(request, context, api_id, endpoint, "remove")
+    return _show_dialog(request, context, api_id, endpoint, "remove")
 
 
 @router.post("/remove")
@@ -202,9 +202,9 @@ def remove(
     request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, endpoint: str = ""
 ) -> Response:
     """Present nothing any more."""
-    api = _own_endpoint(context, api_id, endpoint)
+    api = _get_api_of(context, api_id, endpoint)
     gateway_identities.remove_gateway_identity(context, endpoint)
-    return dialog.done(request, runtime, context, api, "client-certificate-removed", _CHANGED)
+    return dialog.finish(request, runtime, context, api, "client-certificate-removed", _CHANGED)
 
 
 def _read_file(certificate: UploadFile | None) -> bytes:
@@ -219,15 +219,15 @@ def _by_field(error: Refusal) -> dict[str, str]:
     return {field if field in _FIELDS else "certificate": text for field, text in error.fields("certificate").items()}
 
 
-def _own_endpoint(context: Context, api_id: str, endpoint: str) -> Api:
+def _get_api_of(context: Context, api_id: str, endpoint: str) -> Api:
     """Find the API, whose endpoint *endpoint* must be. Raises NotFound."""
     api = apis.get_api(context, api_id)
-    if endpoint not in {each.url for each in api.endpoints if each.origin.is_secure}:
+    if endpoint not in {own.url for own in api.endpoints if own.origin.is_secure}:
         raise NotFound("https endpoint", endpoint)
     return api
 
 
-def _dialog(
+def _show_dialog(
     request: Request,
     context: Context,
     api_id: str,
@@ -237,7 +237,7 @@ def _dialog(
     errors: dict[str, str] | None = None,
 ) -> Response:
     context.user.require(Permission.MANAGE_GATEWAY_IDENTITIES)
-    api = _own_endpoint(context, api_id, endpoint)
+    api = _get_api_of(context, api_id, endpoint)
     entry = gateway_identities.get_gateway_identity(context, endpoint)
     if part in {"waiting", "answer", "discard"} and (entry is None or entry.pending is None):
         raise NotFound("certificate signing request", endpoint)
@@ -247,7 +247,7 @@ def _dialog(
     return dialog.show(
         request,
         context,
-        f"client_certificate/_{part}.html",
+        f"gateway_identity/_{part}.html",
         fields=_FIELDS,
         errors=errors,
         api=api,

@@ -28,7 +28,7 @@ from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.belonging import get_certificate_of, require_origin_of
 from holdfast.web.rendering import render, wants_part
-from holdfast.web.trust.upload_form import read_upload, upload_form
+from holdfast.web.trust.upload_form import read_upload, show_upload_form
 
 router = APIRouter(prefix="/apis/{api_id}")
 _REASONS = (Refusal, TryLater, NotFound)  # that a test wasn't made, for the page that asked for it
@@ -64,7 +64,7 @@ async def check_endpoint(
         return HeadAnswer(error=str(error))
 
 
-def _upload(
+def _read_change(
     endpoint: Annotated[str, Form()] = "",
     pem: Annotated[str, Form()] = "",
     fetched: Annotated[str, Form()] = "",
@@ -79,7 +79,7 @@ def _upload(
     return endpoint, Change(data, password or None, replaced or None, keep and bool(replaced))
 
 
-Upload = Annotated[tuple[str, Change], Depends(_upload)]
+Upload = Annotated[tuple[str, Change], Depends(_read_change)]
 
 
 @router.post("/certificates/test")
@@ -129,19 +129,19 @@ async def fetch(
         seen = await runtime.probes.fetch(context.user, endpoint, terms.trust)
     except _REASONS as refusal:
         error = str(refusal)
-    offered = list_choices(seen.chain) if isinstance(seen, Presentation) else ()
+    choices = list_choices(seen.chain) if isinstance(seen, Presentation) else ()
     findings = examine_presented(seen.chain, terms.trust.accepted_names, now) if isinstance(seen, Presentation) else []
     refused = {
-        each.certificate.fingerprint: why_not
-        for each in offered
-        if (why_not := why_not_imported(each.certificate, terms.trust.anchors, now))
+        choice.certificate.fingerprint: why_not
+        for choice in choices
+        if (why_not := why_not_imported(choice.certificate, terms.trust.anchors, now))
     }
-    if not offered and not error:
+    if not choices and not error:
         error = "The backend presented no certificate that can be read."
         if seen is not None and not isinstance(seen, Presentation):
             error = f"The backend could not be looked at ({seen.obstacle}): {seen.text}"
     values: dict[str, Any] = {
-        "choices": offered,
+        "choices": choices,
         "refused": refused,
         "findings": findings,
         "now": now,
@@ -153,7 +153,7 @@ async def fetch(
     # Without scripts it is the whole form again, with what was typed.
     typed = {"endpoint": endpoint, "alias": replaced or alias}
     purpose = "replace" if replaced else "upload"
-    return await run_in_threadpool(lambda: upload_form(request, context, api, purpose, typed, {}, fetched=values))
+    return await run_in_threadpool(lambda: show_upload_form(request, context, api, purpose, typed, {}, fetched=values))
 
 
 async def _show(

@@ -25,7 +25,7 @@ from holdfast.services.runtime import Runtime
 from holdfast.store.request_store import RequestStore
 from holdfast.web.access.session import CurrentRuntime, NotSignedIn, RequestContext, user_of_request
 from holdfast.web.actions import find_button
-from holdfast.web.rendering import difference, seen
+from holdfast.web.rendering import describe_difference, describe_sightings
 
 router = APIRouter(prefix="/apis/{api_id}")
 # A comment now and then finds out that the browser has gone, and that the session has ended.
@@ -35,30 +35,32 @@ SECONDS = 30  # until the next attempt
 
 
 @router.get("/enforcement")
-def enforcement(runtime: CurrentRuntime, context: RequestContext, api_id: str) -> Response:
+def show_enforcement(runtime: CurrentRuntime, context: RequestContext, api_id: str) -> Response:
     """Say it once: for browsers that get no events."""
-    return JSONResponse(_state(runtime, context, apis.get_api(context, api_id)))
+    return JSONResponse(_collect_state(runtime, context, apis.get_api(context, api_id)))
 
 
 @router.get("/enforcement/live")
-async def live(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str) -> Response:
+async def stream_enforcement(
+    request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str
+) -> Response:
     """Say it now and after every change, until the browser goes or the session ends."""
     if runtime.live_pages[context.user.account] >= MAX_STREAMS:
         raise Busy(f"You have {MAX_STREAMS} pages open that show changes as they happen.", SECONDS)
     await run_in_threadpool(apis.get_api, context, api_id)
-    return StreamingResponse(_events(request, runtime, context.user, api_id), media_type="text/event-stream")
+    return StreamingResponse(_write_events(request, runtime, context.user, api_id), media_type="text/event-stream")
 
 
-async def _events(request: Request, runtime: Runtime, user: Principal, api_id: str) -> AsyncIterator[str]:
+async def _write_events(request: Request, runtime: Runtime, user: Principal, api_id: str) -> AsyncIterator[str]:
     observer = runtime.cache.observe()
     runtime.live_pages[user.account] += 1
-    told = None
+    latest = None
     try:
         while True:
             observer.clear()
             state = await asyncio.to_thread(_read_state, runtime, user, api_id)
-            if state != told:
-                told = state
+            if state != latest:
+                latest = state
                 yield f"data: {json.dumps(state)}\n\n"
             try:
                 async with asyncio.timeout(HEARTBEAT):
@@ -79,10 +81,10 @@ def _read_state(runtime: Runtime, user: Principal, api_id: str) -> dict[str, dic
     """Read how it is now; nothing stays open until the next change."""
     with RequestStore(runtime.store) as store:
         context = Context(store, user, runtime.now(), runtime.asks_callers)
-        return _state(runtime, context, apis.get_api(context, api_id))
+        return _collect_state(runtime, context, apis.get_api(context, api_id))
 
 
-def _state(runtime: Runtime, context: Context, api: Api) -> dict[str, dict[str, dict[str, str]]]:
+def _collect_state(runtime: Runtime, context: Context, api: Api) -> dict[str, dict[str, dict[str, str]]]:
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     enforcements = runtime.enforcements.of_origins(context, origins)
     if api.requires_certificate:
@@ -93,19 +95,19 @@ def _state(runtime: Runtime, context: Context, api: Api) -> dict[str, dict[str, 
             for origin, enforcement in enforcements.items()
         },
         "failures": {
-            environment: _failure(failure, api.endpoint(environment), context)
+            environment: _write_failure(failure, api.endpoint(environment), context)
             for environment, failure in runtime.failures.of(api).items()
         },
     }
 
 
-def _failure(failure: Failure, endpoint: Endpoint | None, context: Context) -> dict[str, str]:
+def _write_failure(failure: Failure, endpoint: Endpoint | None, context: Context) -> dict[str, str]:
     button = find_button(failure.latest, endpoint.url if endpoint else "", context.user)
     return {
         "sentence": failure.explanation.sentence,
         "remedy": failure.explanation.remedy,
-        "difference": difference(failure),
-        "seen": seen(failure),
+        "difference": describe_difference(failure),
+        "seen": describe_sightings(failure),
         "action": button.label if button else "",
         "target": button.path if button else "",
     }

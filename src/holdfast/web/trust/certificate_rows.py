@@ -40,7 +40,7 @@ class RemovedRow:
     until: datetime
 
 
-def certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[CertificateRow]:
+def read_certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[CertificateRow]:
     """Make the rows for the endpoints of *api*, by alias."""
     entries = endpoint_certificates.certificates_of_api(context, api)
     origins = {entry.origin for entry in entries}
@@ -58,16 +58,20 @@ def certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[Certi
     ]
 
 
-def removed_rows(context: Context, api: Api) -> list[RemovedRow]:
+def read_removed_rows(context: Context, api: Api) -> list[RemovedRow]:
     """Make the rows of what can be restored for the endpoints of *api*, newest first."""
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
-    found, _ = removal.list_removed(context)
-    return [RemovedRow(each, removal.restorable_until(each)) for each in found if each.origin in origins]
+    certificates, _ = removal.list_removed(context)
+    return [
+        RemovedRow(certificate, removal.restorable_until(certificate))
+        for certificate in certificates
+        if certificate.origin in origins
+    ]
 
 
-def _read(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:
-    return {"rows": certificate_rows(runtime, context, api), "removed": removed_rows(context, api)}
+def _read_section(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:
+    return {"rows": read_certificate_rows(runtime, context, api), "removed": read_removed_rows(context, api)}
 
 
 # What a change of certificates changes on the Endpoints page.
-CHANGED = (Section("certificates/_changed.html", _read), TRUST)
+CHANGED = (Section("certificates/_changed.html", _read_section), TRUST)

@@ -19,7 +19,7 @@ from holdfast.web.trust.certificate_rows import CHANGED
 from holdfast.web.trust.upload_form import (
     LOCKED,
     read_upload,
-    upload_form,
+    show_upload_form,
 )
 
 router = APIRouter(prefix="/apis/{api_id}/certificates")
@@ -29,7 +29,7 @@ router = APIRouter(prefix="/apis/{api_id}/certificates")
 def ask_to_upload(request: Request, context: RequestContext, api_id: str) -> Response:
     """Ask for a certificate."""
     api = apis.get_api(context, api_id)
-    return upload_form(request, context, api, "upload", {}, {})
+    return show_upload_form(request, context, api, "upload", {}, {})
 
 
 @router.post("/new")
@@ -66,8 +66,8 @@ def upload(
         locked = isinstance(error, LOCKED)
     if errors:
         typed = {"endpoint": endpoint, "alias": alias, "pem": pem}
-        return upload_form(request, context, api, "upload", typed, errors, locked=locked)
-    return dialog.done(request, runtime, context, api, "certificate-added", CHANGED)
+        return show_upload_form(request, context, api, "upload", typed, errors, locked=locked)
+    return dialog.finish(request, runtime, context, api, "certificate-added", CHANGED)
 
 
 @router.post("/inspect")
@@ -84,19 +84,19 @@ def inspect(
 ) -> Response:
     """Show what a file holds before it is saved."""
     api = apis.get_api(context, api_id)
-    error, found, locked = "", None, False
+    error, inspection, locked = "", None, False
     try:
         if endpoint:
             require_origin_of(api, endpoint)
         data = read_upload(certificate, pem or fetched)
-        found = endpoint_certificates.inspect(context, data, endpoint, password, replaced)
+        inspection = endpoint_certificates.inspect(context, data, endpoint, password, replaced)
     except Refusal as refusal:
         error, locked = str(refusal), isinstance(refusal, LOCKED)
     return render(
         request,
         "certificates/_inspection.html",
         context=context,
-        found=found,
+        inspection=inspection,
         error=error,
         locked=locked,
         now=context.now,
@@ -104,7 +104,7 @@ def inspect(
 
 
 @router.get("/{alias}")
-def details(request: Request, context: RequestContext, api_id: str, alias: str) -> Response:
+def show_details(request: Request, context: RequestContext, api_id: str, alias: str) -> Response:
     """Show all that the certificates of *alias* say."""
     api, entry = get_certificate_of(context, api_id, alias)
     return dialog.show(
@@ -132,4 +132,4 @@ def delete(request: Request, runtime: CurrentRuntime, context: RequestContext, a
     """End the trust."""
     api, _ = get_certificate_of(context, api_id, alias)
     endpoint_certificates.delete_certificate(context, alias)
-    return dialog.done(request, runtime, context, api, "certificate-deleted", CHANGED)
+    return dialog.finish(request, runtime, context, api, "certificate-deleted", CHANGED)

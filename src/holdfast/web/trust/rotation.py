@@ -17,11 +17,11 @@ from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.belonging import get_certificate_of
 from holdfast.web.rendering import render
-from holdfast.web.trust.certificate_rows import CHANGED, certificate_rows, removed_rows
+from holdfast.web.trust.certificate_rows import CHANGED, read_certificate_rows, read_removed_rows
 from holdfast.web.trust.upload_form import (
     LOCKED,
     read_upload,
-    upload_form,
+    show_upload_form,
 )
 
 router = APIRouter(prefix="/apis/{api_id}")
@@ -31,7 +31,7 @@ router = APIRouter(prefix="/apis/{api_id}")
 def ask_to_replace(request: Request, context: RequestContext, api_id: str, alias: str) -> Response:
     """Ask for the file that comes instead."""
     api, entry = get_certificate_of(context, api_id, alias)
-    return upload_form(request, context, api, "replace", {"alias": entry.alias, "endpoint": entry.endpoint}, {})
+    return show_upload_form(request, context, api, "replace", {"alias": entry.alias, "endpoint": entry.endpoint}, {})
 
 
 @router.post("/certificates/{alias}/replace")
@@ -55,15 +55,15 @@ def replace(
     except Refusal as error:
         typed = {"alias": entry.alias, "endpoint": entry.endpoint, "pem": pem, "keep": "true" if keep else ""}
         locked = isinstance(error, LOCKED)
-        return upload_form(request, context, api, "replace", typed, error.fields("certificate"), locked=locked)
-    return dialog.done(request, runtime, context, api, "certificate-replaced", CHANGED)
+        return show_upload_form(request, context, api, "replace", typed, error.fields("certificate"), locked=locked)
+    return dialog.finish(request, runtime, context, api, "certificate-replaced", CHANGED)
 
 
 @router.get("/certificates/{alias}/in-use")
 def show_use(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str) -> Response:
     """Say which of the two certificates the backend was seen to use: a part of the list, asked for again and again."""
     api = apis.get_api(context, api_id)
-    row = next((row for row in certificate_rows(runtime, context, api) if row.entry.alias == alias), None)
+    row = next((row for row in read_certificate_rows(runtime, context, api) if row.entry.alias == alias), None)
     if row is None:
         raise NotFound("endpoint certificate", alias)
     return render(request, "certificates/_in_use.html", context=context, api=api, row=row)
@@ -76,8 +76,8 @@ def undo(request: Request, runtime: CurrentRuntime, context: RequestContext, api
     try:
         rotation.undo_replacement(context, alias)
     except Refusal as error:
-        return _refused(request, context, api, error)
-    return dialog.done(request, runtime, context, api, "certificate-undone", CHANGED)
+        return _show_refusal(request, context, api, error)
+    return dialog.finish(request, runtime, context, api, "certificate-undone", CHANGED)
 
 
 @router.post("/certificates/{alias}/retire")
@@ -87,14 +87,14 @@ def retire(request: Request, runtime: CurrentRuntime, context: RequestContext, a
     try:
         rotation.retire_previous(context, alias)
     except Refusal as error:
-        return _refused(request, context, api, error)
-    return dialog.done(request, runtime, context, api, "certificate-retired", CHANGED)
+        return _show_refusal(request, context, api, error)
+    return dialog.finish(request, runtime, context, api, "certificate-retired", CHANGED)
 
 
 @router.get("/removed-certificates")
 def show_removed(request: Request, context: RequestContext, api_id: str) -> Response:
     """List what can be restored for the endpoints of an API."""
-    return _removed(request, context, apis.get_api(context, api_id))
+    return _show_removed(request, context, apis.get_api(context, api_id))
 
 
 @router.post("/removed-certificates/{removed_id}/restore")
@@ -108,28 +108,28 @@ def restore(
 ) -> Response:
     """Trust again what was removed."""
     api = apis.get_api(context, api_id)
-    if removed_id not in {row.removed.id for row in removed_rows(context, api)}:
+    if removed_id not in {row.removed.id for row in read_removed_rows(context, api)}:
         raise NotFound("removed certificate", removed_id)
     try:
         removal.restore_certificate(context, removed_id, alias or None)
     except Refusal as error:
-        return _removed(request, context, api, str(error), removed_id)
-    return dialog.done(request, runtime, context, api, "certificate-restored", CHANGED)
+        return _show_removed(request, context, api, str(error), removed_id)
+    return dialog.finish(request, runtime, context, api, "certificate-restored", CHANGED)
 
 
-def _removed(request: Request, context: Context, api: Api, error: str = "", refused: str = "") -> Response:
+def _show_removed(request: Request, context: Context, api: Api, error: str = "", refused: str = "") -> Response:
     return dialog.show(
         request,
         context,
         "certificates/_removed.html",
         status=422 if error else 200,
         api=api,
-        removed=removed_rows(context, api),
+        removed=read_removed_rows(context, api),
         now=context.now,
         error=error,
         refused=refused,
     )
 
 
-def _refused(request: Request, context: Context, api: Api, error: Exception) -> Response:
+def _show_refusal(request: Request, context: Context, api: Api, error: Exception) -> Response:
     return dialog.show(request, context, "certificates/_refused.html", status=422, api=api, error=str(error))

@@ -44,32 +44,32 @@ class TrustRow:
 
     environments: tuple[Environment, ...]
     endpoint: Endpoint
-    found: EndpointTrust
+    trust: EndpointTrust
     sentences: tuple[str, ...]
     enforcement: Enforcement
 
 
-def trust_rows(runtime: Runtime, context: Context, api: Api) -> list[TrustRow]:
+def read_trust_rows(runtime: Runtime, context: Context, api: Api) -> list[TrustRow]:
     """Make the rows for the https endpoints of *api*, one per origin."""
     rows: dict[str, TrustRow] = {}
     secure = {e: endpoint for e in ENVIRONMENTS if (endpoint := api.endpoint(e)) and endpoint.origin.is_secure}
-    enforcements = runtime.enforcements.of_origins(context, {str(each.origin) for each in secure.values()})
+    enforcements = runtime.enforcements.of_origins(context, {str(endpoint.origin) for endpoint in secure.values()})
     for environment, endpoint in secure.items():
         origin = str(endpoint.origin)
-        found = trust_settings.get_settings(context, endpoint.url)
+        trust = trust_settings.get_settings(context, endpoint.url)
         before = rows[origin].environments if origin in rows else ()
-        rows[origin] = TrustRow((*before, environment), endpoint, found, effect(found.trust), enforcements[origin])
+        rows[origin] = TrustRow((*before, environment), endpoint, trust, effect(trust.trust), enforcements[origin])
     return list(rows.values())
 
 
-def _read(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:
-    return {"trust_rows": trust_rows(runtime, context, api)}
+def _read_section(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:
+    return {"trust_rows": read_trust_rows(runtime, context, api)}
 
 
-TRUST = Section("trust/_changed.html", _read)
+TRUST = Section("trust/_changed.html", _read_section)
 
 
-def _draft(
+def _read_draft(
     anchors: Annotated[str, Form()] = AnchorMode.IMPORTED.value,
     names: Annotated[str, Form()] = "",
     any_name: Annotated[bool, Form()] = False,
@@ -98,15 +98,15 @@ def _draft(
     )
 
 
-Draft = Annotated[TrustDraft, Depends(_draft)]
+Draft = Annotated[TrustDraft, Depends(_read_draft)]
 
 
 @router.get("")
 def ask(request: Request, context: RequestContext, api_id: str, environment: Environment) -> Response:
     """Show what is decided, to be changed."""
-    api, endpoint = _endpoint(context, api_id, environment)
-    found = trust_settings.get_settings(context, endpoint.url)
-    return _form(request, context, api, environment, found)
+    api, endpoint = _get_endpoint(context, api_id, environment)
+    trust = trust_settings.get_settings(context, endpoint.url)
+    return _show_form(request, context, api, environment, trust)
 
 
 @router.post("")
@@ -119,39 +119,39 @@ def save(
     draft: Draft,
 ) -> Response:
     """Decide."""
-    api, endpoint = _endpoint(context, api_id, environment)
+    api, endpoint = _get_endpoint(context, api_id, environment)
     try:
         trust_settings.change_settings(context, endpoint.url, draft)
     except InvalidFields as error:
         errors = error.fields()
-        found = trust_settings.get_settings(context, endpoint.url)
-        return _form(request, context, api, environment, found, errors)
-    return dialog.done(request, runtime, context, api, "trust-saved", [TRUST])
+        trust = trust_settings.get_settings(context, endpoint.url)
+        return _show_form(request, context, api, environment, trust, errors)
+    return dialog.finish(request, runtime, context, api, "trust-saved", [TRUST])
 
 
 @router.post("/preview")
 def preview(request: Request, context: RequestContext, api_id: str, environment: Environment, draft: Draft) -> Response:
     """Say what the values of the form would mean, without keeping them."""
-    _, endpoint = _endpoint(context, api_id, environment)
+    _, endpoint = _get_endpoint(context, api_id, environment)
     try:
-        found = trust_settings.preview_settings(context, endpoint.url, draft)
+        trust = trust_settings.preview_settings(context, endpoint.url, draft)
     except InvalidFields as error:
         first = error.errors[0]
         of_crls = first.field == "crls"
         return render(
             request, "trust/_effect.html", context=context, sentences=(), findings=(), error=str(first), of_crls=of_crls
         )
-    sentences = effect(found.trust)
+    sentences = effect(trust.trust)
     return render(
-        request, "trust/_effect.html", context=context, sentences=sentences, findings=found.findings, error=""
+        request, "trust/_effect.html", context=context, sentences=sentences, findings=trust.findings, error=""
     )
 
 
 @router.get("/exception")
 def ask_for_exception(request: Request, context: RequestContext, api_id: str, environment: Environment) -> Response:
     """Ask why verification is to be off, and for how long."""
-    api, endpoint = _endpoint(context, api_id, environment)
-    return _exception_form(request, context, api, environment, endpoint)
+    api, endpoint = _get_endpoint(context, api_id, environment)
+    return _show_exception_form(request, context, api, environment, endpoint)
 
 
 @router.post("/exception")
@@ -165,15 +165,15 @@ def grant_exception(
     hours: Annotated[int, Form()] = 1,
 ) -> Response:
     """Switch verification off for a time."""
-    api, endpoint = _endpoint(context, api_id, environment)
+    api, endpoint = _get_endpoint(context, api_id, environment)
     now = context.now
     try:
         until = now + timedelta(hours=min(max(hours, 1), 1000))
         trust_settings.grant_exception(context, endpoint.url, reason, until)
     except InvalidField as error:
         errors = error.fields()
-        return _exception_form(request, context, api, environment, endpoint, reason, errors)
-    return dialog.done(request, runtime, context, api, "exception-granted", [TRUST])
+        return _show_exception_form(request, context, api, environment, endpoint, reason, errors)
+    return dialog.finish(request, runtime, context, api, "exception-granted", [TRUST])
 
 
 @router.post("/exception/end")
@@ -181,12 +181,12 @@ def end_exception(
     request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, environment: Environment
 ) -> Response:
     """Switch verification on again."""
-    api, endpoint = _endpoint(context, api_id, environment)
+    api, endpoint = _get_endpoint(context, api_id, environment)
     trust_settings.end_exception(context, endpoint.url)
-    return dialog.done(request, runtime, context, api, "exception-ended", [TRUST])
+    return dialog.finish(request, runtime, context, api, "exception-ended", [TRUST])
 
 
-def _endpoint(context: Context, api_id: str, environment: Environment) -> tuple[Api, Endpoint]:
+def _get_endpoint(context: Context, api_id: str, environment: Environment) -> tuple[Api, Endpoint]:
     api = apis.get_api(context, api_id)
     endpoint = api.endpoint(environment)
     if endpoint is None or not endpoint.origin.is_secure:
@@ -194,12 +194,12 @@ def _endpoint(context: Context, api_id: str, environment: Environment) -> tuple[
     return api, endpoint
 
 
-def _form(
+def _show_form(
     request: Request,
     context: Context,
     api: Api,
     environment: Environment,
-    found: EndpointTrust,
+    trust: EndpointTrust,
     errors: dict[str, str] | None = None,
 ) -> Response:
     return dialog.show(
@@ -211,16 +211,16 @@ def _form(
         api=api,
         environment=environment,
         endpoint=api.endpoint(environment),
-        settings=found.settings,
-        sentences=effect(found.trust),
-        findings=found.findings,
+        settings=trust.settings,
+        sentences=effect(trust.trust),
+        findings=trust.findings,
         anchors=ANCHORS,
         error="",
         now=context.now,
     )
 
 
-def _exception_form(
+def _show_exception_form(
     request: Request,
     context: Context,
     api: Api,

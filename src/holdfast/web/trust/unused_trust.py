@@ -34,7 +34,7 @@ def show(request: Request, context: RequestContext) -> Response:
         context=context,
         unused=unused_trust.find_unused(context),
         entry_status=entry_status,
-        effect_of=partial(_effect, now=context.now),
+        effect_of=partial(_describe_effect, now=context.now),
         now=context.now,
     )
 
@@ -42,10 +42,10 @@ def show(request: Request, context: RequestContext) -> Response:
 @router.get("/delete")
 def ask_to_delete(request: Request, context: RequestContext, origin: str = "") -> Response:
     """Ask whether all that is kept for an origin is really to go."""
-    found = unused_trust.find_unused(context, [origin])
-    if not found:
+    unused = unused_trust.find_unused(context, [origin])
+    if not unused:
         raise NotFound("unused endpoint", origin)
-    return dialog.show(request, context, "unused/_delete.html", title="Delete unused certificates", unused=found)
+    return dialog.show(request, context, "unused/_delete.html", title="Delete unused certificates", unused=unused)
 
 
 @router.post("/delete")
@@ -60,7 +60,7 @@ def delete(
     return RedirectResponse(f"{page}?done=unused-deleted", 303)
 
 
-def _effect(unused: UnusedTrust, now: datetime) -> tuple[str, ...]:
+def _describe_effect(unused: UnusedTrust, now: datetime) -> tuple[str, ...]:
     if unused.settings is None:
         return ()
     imported = [certificate for entry in unused.certificates for certificate in entry.trusted]

@@ -45,7 +45,7 @@ def read_upload(certificate: UploadFile | None, pem: str) -> bytes:
     return pem.encode()
 
 
-def upload_form(
+def show_upload_form(
     request: Request,
     context: Context,
     api: Api,
