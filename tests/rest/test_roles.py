@@ -6,9 +6,11 @@ import uuid
 from contextlib import closing
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
 from holdfast.services.access.permissions import ROLES, Role
+from rest.calls import PREFIX
 from rest.operations import REQUESTS, House, operations_of
 
 PAGE = Path(__file__).parents[2] / "docs/roles.md"
@@ -38,8 +40,8 @@ def save(shared_runtime, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def answers(shared_runtime, enlist, sign_in, save):
-    """The status of every operation, by operation and role; each finds everything as it was at the beginning."""
+def responses(shared_runtime, enlist, sign_in, save):
+    """The response of every operation, by operation and role; each finds everything as it was at the beginning."""
     organization = str(uuid.uuid4())
     admin, clara = (enlist(organization, f"{name} of {organization}", Role.ADMIN) for name in ("admin", "clara"))
     house = House(shared_runtime, sign_in(admin), clara)
@@ -51,10 +53,16 @@ def answers(shared_runtime, enlist, sign_in, save):
         put_back = save()
         for operation in OPERATIONS:
             client = by_organization["default" if operation.endswith("/organizations") else organization]
-            status = found[operation, role] = house.ask(client, operation).status_code
-            if status != 403 and not operation.startswith("GET"):
+            response = found[operation, role] = house.ask(client, operation)
+            if response.status_code != 403 and not operation.startswith("GET"):
                 put_back()
     return found
+
+
+@pytest.fixture(scope="module")
+def answers(responses):
+    """The status of every operation, by operation and role."""
+    return {key: response.status_code for key, response in responses.items()}
 
 
 def test_every_operation_is_among_those_that_are_tried(client):
@@ -94,3 +102,17 @@ def test_the_page_says_what_each_role_may(answers):
     if os.environ.get("HOLDFAST_TABLES") == "docs":
         PAGE.write_text(expected)
     assert PAGE.read_text() == expected
+
+
+def test_what_an_admin_gets_is_as_it_is_described(responses, client):
+    description = client.get("/openapi.json").json()
+    described = {
+        f"{method.upper()} {path.removeprefix(PREFIX)}": operation["responses"]
+        for path, operations in description["paths"].items()
+        for method, operation in operations.items()
+    }
+    for (operation, role), response in responses.items():
+        if role is Role.ADMIN and response.content and response.headers["content-type"] == "application/json":
+            answer = described[operation].get(str(response.status_code), described[operation]["default"])
+            schema = answer["content"]["application/json"]["schema"] | {"components": description["components"]}
+            jsonschema_rs.validator_for(schema).validate(response.json())

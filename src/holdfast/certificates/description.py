@@ -3,16 +3,36 @@ A certificate as the value that REST and the command line write as JSON.
 """
 
 from datetime import datetime
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.validity import status_of
+from holdfast.certificates.validity import Status, status_of
+
+# `from` is no name in Python.
+Validity = TypedDict("Validity", {"from": str, "to": str})
 
 
-def described(certificate: Certificate, now: datetime) -> dict[str, Any]:
+class CertificateDescription(TypedDict):
+    """A certificate; times are those of RFC 3339, `fingerprint` is the SHA-256 of its DER."""
+
+    status: Status
+    subject: str
+    issuer: str
+    serialNumber: str
+    validity: Validity
+    version: str
+    subjectAltNames: list[str]
+    fingerprint: str
+    key: str
+    signatureAlgorithm: str
+    isCa: bool
+
+
+def described(certificate: Certificate, now: datetime) -> CertificateDescription:
     """Describe a certificate, with its status at the time *now*."""
     return {
-        "status": status_of(certificate, now).value,
+        "status": status_of(certificate, now),
         "subject": certificate.subject,
         "issuer": certificate.issuer,
         "serialNumber": f"{certificate.serial_number:x}",

@@ -11,18 +11,20 @@ from fastapi import APIRouter, Query, Request, Response
 from holdfast.certificates.certificate import Certificate
 from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.errors import PREFIX
+from holdfast.rest.responses import files
 from holdfast.services.errors import NotFound
 from holdfast.services.trust import endpoint_certificates
 
 router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
 Previous = Annotated[bool, Query(description="The previous certificates, which are trusted until they are retired.")]
 _PEM_TYPES = ("application/x-pem-file", "application/pem-certificate-chain")
+CERTIFICATE_TYPES = ("application/octet-stream", *_PEM_TYPES)
 
 
 @router.get(
     "/{alias}/content",
     response_class=Response,
-    responses={200: {"content": {kind: {} for kind in ("application/octet-stream", *_PEM_TYPES)}}},
+    responses=files(*CERTIFICATE_TYPES),
 )
 def get_content(context: RequestContext, alias: str, request: Request, previous: Previous = False) -> Response:
     """Download what is under *alias*: DER for one certificate, PEM for several or when the client accepts only that."""

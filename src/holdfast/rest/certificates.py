@@ -9,14 +9,15 @@ from fastapi import UploadFile
 from holdfast.certificates.findings.examination import Finding
 from holdfast.certificates.formats import parsing
 from holdfast.certificates.presented import Unreadable
+from holdfast.rest import responses
 
 
-def findings_of(findings: Iterable[Finding]) -> list[dict[str, str]]:
+def findings_of(findings: Iterable[Finding]) -> list[responses.Finding]:
     """Write findings."""
     return [
         {
             "code": finding.code,
-            "severity": finding.severity.value,
+            "severity": finding.severity,
             "message": finding.message,
             "remedy": finding.remedy,
             "fingerprint": finding.fingerprint,
@@ -25,7 +26,7 @@ def findings_of(findings: Iterable[Finding]) -> list[dict[str, str]]:
     ]
 
 
-def describe_unreadable(certificate: Unreadable) -> dict[str, str | int]:
+def describe_unreadable(certificate: Unreadable) -> responses.UnreadableCertificate:
     """Write a certificate that a backend presents and that can't be read."""
     return {
         "position": certificate.position,

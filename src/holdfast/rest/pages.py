@@ -2,13 +2,13 @@
 Lists in pages: how many, from where, and where the next page is.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Query
-from pydantic import BaseModel
 
 from holdfast.rest.prefixes import link as as_called
+from holdfast.rest.responses import Pagination
 
 MAX_OFFSET = 1_000_000_000  # far beyond any list, and far below what a database cannot count
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many are wanted.")]
@@ -16,17 +16,7 @@ Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET, description="How many are lef
 DEFAULT_LIMIT = 25
 
 
-class Pagination(BaseModel):
-    """Where a page is in its list; `next` and `previous` are empty where there is no such page."""
-
-    offset: int
-    limit: int
-    total: int
-    next: str
-    previous: str
-
-
-def pagination(path: str, filters: dict[str, str], offset: int, limit: int, total: int) -> dict[str, Any]:
+def pagination(path: str, filters: dict[str, str], offset: int, limit: int, total: int) -> Pagination:
     """Make the `pagination` member of a list; `next` and `previous` are empty where there is no such page."""
 
     def link(start: int) -> str:

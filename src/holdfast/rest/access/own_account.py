@@ -2,13 +2,12 @@
 `/account`: who one is, one's password, and one's sessions.
 """
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from holdfast.network.forwarded import address_of
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.access.responses import Account, Sessions
 from holdfast.rest.access.users import described_user
 from holdfast.rest.prefixes import PREFIX
 from holdfast.services.access import own_account
@@ -26,11 +25,11 @@ class OwnPasswordBody(BaseModel):
 
 
 @router.get("")
-def get_account(context: RequestContext) -> dict[str, Any]:
+def get_account(context: RequestContext) -> Account:
     """Say who one is, and what the credentials of this request permit."""
     found = own_account.get_account(context)
     may = sorted(permission.value for permission in context.user.permissions)
-    return described_user(found) | {"organization": found.organization, "permissions": may}
+    return {**described_user(found), "organization": found.organization, "permissions": may}
 
 
 @router.put("/password", status_code=204)
@@ -45,7 +44,7 @@ def change_password(
 
 
 @router.get("/sessions")
-def list_sessions(context: RequestContext) -> dict[str, Any]:
+def list_sessions(context: RequestContext) -> Sessions:
     """List the sessions of one's browsers, newest first."""
     found = own_account.list_sessions(context)
     return {

@@ -3,12 +3,13 @@
 """
 
 from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from holdfast.rest.access import responses
 from holdfast.rest.access.authentication import Bearer, RequestContext
+from holdfast.rest.access.responses import NewToken, Tokens
 from holdfast.rest.prefixes import PREFIX
 from holdfast.services.access import tokens
 from holdfast.services.access.scopes import grantable_scopes
@@ -27,7 +28,7 @@ class TokenBody(BaseModel):
 
 
 @router.get("")
-def list_tokens(context: RequestContext) -> dict[str, Any]:
+def list_tokens(context: RequestContext) -> Tokens:
     """List one's personal tokens, and the scopes that one can give; secrets are not told again."""
     found = tokens.list_tokens(context)
     return {
@@ -38,14 +39,14 @@ def list_tokens(context: RequestContext) -> dict[str, Any]:
 
 
 @router.post("", status_code=201)
-def create_token(context: RequestContext, body: TokenBody) -> dict[str, Any]:
+def create_token(context: RequestContext, body: TokenBody) -> NewToken:
     """Make a personal token; `token` is what a script sends as `Authorization: Bearer`, and is told this once."""
     made, secret = tokens.create_token(context, body.name, body.scopes, body.expires_time)
-    return _described(made) | {"token": secret}
+    return {**_described(made), "token": secret}
 
 
 @router.get("/current")
-def get_current_token(context: RequestContext, secret: Bearer) -> dict[str, Any]:
+def get_current_token(context: RequestContext, secret: Bearer) -> responses.Token:
     """Describe the personal token that the request bears; 404 where it bears none."""
     return _described(tokens.get_current_token(context, secret))
 
@@ -64,7 +65,7 @@ def revoke_token(context: RequestContext, token_id: str) -> Response:
     return Response(status_code=204)
 
 
-def _described(token: Token) -> dict[str, Any]:
+def _described(token: Token) -> responses.Token:
     return {
         "id": token.id,
         "name": token.name,

@@ -2,12 +2,12 @@
 `/users` and `/organizations`: for admins.
 """
 
-from typing import Any
-
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 
+from holdfast.rest.access import responses
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.access.responses import NewOrganization, Organizations, Users
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.prefixes import PREFIX
 from holdfast.services.access import users
@@ -51,7 +51,7 @@ class OrganizationBody(BaseModel):
 
 
 @router.get("/users")
-def list_users(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> dict[str, Any]:
+def list_users(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> Users:
     """List the users of one's organization by name."""
     found, total = users.list_users(context, offset, limit)
     return {
@@ -63,7 +63,7 @@ def list_users(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Of
 
 @router.post("/users", status_code=201)
 @on_password_threads
-def create_user(runtime: CurrentRuntime, context: RequestContext, body: UserBody) -> dict[str, Any]:
+def create_user(runtime: CurrentRuntime, context: RequestContext, body: UserBody) -> responses.User:
     """Make a user; outside of the default organization, the name that they sign in with ends with @ORGANIZATION."""
     passwords = runtime.accounts.passwords
     made = users.create_user(context, passwords, body.name, body.password, body.roles)
@@ -71,13 +71,13 @@ def create_user(runtime: CurrentRuntime, context: RequestContext, body: UserBody
 
 
 @router.get("/users/{name}")
-def get_user(context: RequestContext, name: str) -> dict[str, Any]:
+def get_user(context: RequestContext, name: str) -> responses.User:
     """Find a user by the name that they sign in with."""
     return described_user(users.get_user(context, name))
 
 
 @router.put("/users/{name}")
-def change_user(context: RequestContext, name: str, body: UserChange) -> dict[str, Any]:
+def change_user(context: RequestContext, name: str, body: UserChange) -> responses.User:
     """Give a user other roles, disable or enable them."""
     changed = users.change_user(context, name, roles=body.roles, disabled=body.disabled)
     return described_user(changed)
@@ -100,7 +100,7 @@ def delete_user(context: RequestContext, name: str) -> Response:
 
 
 @router.get("/organizations")
-def list_organizations(context: RequestContext) -> dict[str, Any]:
+def list_organizations(context: RequestContext) -> Organizations:
     """List the organizations: for admins of the default one."""
     found = users.list_organizations(context)
     return {"count": len(found), "list": [{"organization": each} for each in found]}
@@ -108,14 +108,14 @@ def list_organizations(context: RequestContext) -> dict[str, Any]:
 
 @router.post("/organizations", status_code=201)
 @on_password_threads
-def create_organization(runtime: CurrentRuntime, context: RequestContext, body: OrganizationBody) -> dict[str, Any]:
+def create_organization(runtime: CurrentRuntime, context: RequestContext, body: OrganizationBody) -> NewOrganization:
     """Make an organization with its first admin: for admins of the default one."""
     passwords = runtime.accounts.passwords
     made = users.create_organization(context, passwords, body.organization, body.admin, body.password)
     return {"organization": made.organization, "admin": described_user(made)}
 
 
-def described_user(user: User) -> dict[str, Any]:
+def described_user(user: User) -> responses.User:
     """Write a user."""
     issuer = user.identity.issuer if user.identity else None
     return {"name": user.name, "roles": sorted(user.roles), "disabled": user.disabled, "identityProvider": issuer}

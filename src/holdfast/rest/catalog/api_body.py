@@ -17,7 +17,8 @@ from holdfast.apis.catalog.connection_settings import (
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.check import Check
 from holdfast.apis.errors import InvalidField, InvalidFields
-from holdfast.rest.pages import Pagination
+from holdfast.rest.catalog.responses import UnusedPart, UnusedTrust
+from holdfast.rest.responses import Pagination
 from holdfast.services.catalog.apis import ApiDraft
 
 FALLBACK = "http1FallbackSince"  # of an endpoint, read-only
@@ -209,6 +210,19 @@ class ApiAnswer(ApiBody):
     created_time: AwareDatetime
     updated_time: AwareDatetime
     last_updated_time: AwareDatetime
+
+
+class ApiChangeAnswer(ApiAnswer):
+    """All of an API after a change, and the trust that no API uses any more because of it, if there is any."""
+
+    unused_trust: list[UnusedTrust] | None = None
+    deleted_trust: list[UnusedTrust] | None = None
+
+
+class ImportAnswer(ApiAnswer):
+    """An API that was made of a definition, and what of the definition has no effect, if there is anything."""
+
+    unused_in_definition: list[UnusedPart] | None = None
 
 
 class ApiListAnswer(BaseModel):

@@ -11,11 +11,13 @@ from fastapi.responses import JSONResponse
 from holdfast.apis.catalog.description import Described
 from holdfast.apis.errors import InvalidFields
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.catalog import responses
 from holdfast.rest.catalog.api_body import (
     FALLBACK,
     ApiAnswer,
     ApiBody,
     ApiChange,
+    ApiChangeAnswer,
     ApiListAnswer,
     in_rest_words,
 )
@@ -24,6 +26,7 @@ from holdfast.rest.catalog.queries import read_query
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.failures.failures import describe_failure
+from holdfast.rest.failures.responses import FailuresOfApi
 from holdfast.rest.inputs import ignores
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.services.access.context import Context
@@ -43,6 +46,10 @@ DeleteUnused = Annotated[
     ),
 ]
 Search = Annotated[str, Query(description="A part of the name, or name:, context:, version:, status: and so on.")]
+
+_MAYBE_LEFT: dict[int | str, dict[str, Any]] = {
+    200: {"model": responses.LeftBehind, "description": "Empty, or the trust that no API uses any more."}
+}
 
 
 @router.get(
@@ -116,14 +123,14 @@ def get_api(context: RequestContext, api_id: str, unless: IfNoneMatch) -> dict[s
 
 
 @router.get("/{api_id}/failures")
-def get_failures(runtime: CurrentRuntime, context: RequestContext, api_id: str) -> dict[str, Any]:
+def get_failures(runtime: CurrentRuntime, context: RequestContext, api_id: str) -> FailuresOfApi:
     """Say why requests to the backends of an API failed last at each gateway: for operators, never for callers."""
     api = apis.get_api(context, api_id)
     found = [describe_failure(failure) for each in runtime.failures.of_api(api).values() for failure in each]
     return {"count": len(found), "list": found}
 
 
-@router.put("/{api_id}", responses={200: {"model": ApiAnswer}})
+@router.put("/{api_id}", responses={200: {"model": ApiChangeAnswer}})
 def update_api(
     context: RequestContext,
     api_id: str,
@@ -148,10 +155,11 @@ def update_api(
     except InvalidFields as error:
         raise in_rest_words(error) from error
     response.headers["ETag"] = quote_tag(tag_of_api(changed.described))
-    return _answer(context, changed.described) | (_left(changed.left) if changed.left != LeftBehind() else {})
+    answer = _answer(context, changed.described)
+    return answer if changed.left == LeftBehind() else {**answer, **_left(changed.left)}
 
 
-@router.delete("/{api_id}", response_class=Response)
+@router.delete("/{api_id}", response_class=Response, responses=_MAYBE_LEFT)
 def delete_api(
     context: RequestContext, api_id: str, expected: IfMatch, delete_unused: DeleteUnused = False
 ) -> Response:
@@ -175,11 +183,11 @@ def _answer(context: Context, described: Described) -> dict[str, Any]:
     return answer
 
 
-def _left(left: LeftBehind) -> dict[str, Any]:
+def _left(left: LeftBehind) -> responses.LeftBehind:
     return {"unusedTrust": _described_trust(left.kept), "deletedTrust": _described_trust(left.deleted)}
 
 
-def _described_trust(found: Sequence[UnusedTrust]) -> list[dict[str, Any]]:
+def _described_trust(found: Sequence[UnusedTrust]) -> list[responses.UnusedTrust]:
     return [
         {
             "origin": each.origin,

@@ -13,8 +13,9 @@ from holdfast.apis.definitions.openapi import read_definition
 from holdfast.apis.definitions.servers import Unused
 from holdfast.apis.errors import InvalidDefinition, InvalidField, InvalidFields, UnreadableDocument
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
-from holdfast.rest.catalog.api_body import ApiAnswer, ImportBody, in_rest_words
+from holdfast.rest.catalog.api_body import ImportAnswer, ImportBody, in_rest_words
 from holdfast.rest.catalog.apis import created
+from holdfast.rest.catalog.responses import UnusedPart, ValidatedDefinition
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX, invalid_body
 from holdfast.services.catalog import definitions
@@ -26,7 +27,7 @@ Definition = Annotated[UploadFile | None, File(description="The definition, in J
 Address = Annotated[str, Form(description="Not offered: Holdfast fetches nothing. Send the file.")]
 
 
-@router.post("/import-openapi", status_code=201, responses={201: {"model": ApiAnswer}})
+@router.post("/import-openapi", status_code=201, responses={201: {"model": ImportAnswer}})
 def import_openapi(
     context: RequestContext,
     response: Response,
@@ -47,7 +48,9 @@ def import_openapi(
         made = definitions.import_definition(context, definition, body.draft())
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    return created(context, made.described, response) | _unused(made.unused)
+    answer = created(context, made.described, response)
+    unused = _unused(made.unused)
+    return answer | {"unusedInDefinition": unused} if unused else answer
 
 
 @router.post("/validate-openapi", tags=["Validation"])
@@ -56,7 +59,7 @@ def validate_openapi(
     file: Definition = None,
     url: Address = "",
     return_content: Annotated[bool, Query(alias="returnContent", description="Send the definition back.")] = False,
-) -> dict[str, Any]:
+) -> ValidatedDefinition:
     """Say whether a definition is valid, and what it describes."""
     del context
     data = _sent(file, "", url)
@@ -64,16 +67,23 @@ def validate_openapi(
         definition = read_definition(data)
     except InvalidDefinition as error:
         return {"isValid": False, "errors": [{"code": "definition", "message": each} for each in error.problems]}
-    info = {
-        "name": definition.name,
-        "version": definition.version,
-        "context": definition.context,
-        "description": definition.description,
-        "openAPIVersion": definition.openapi,
-        "endpoints": list(definition.servers.production),
+    validated: ValidatedDefinition = {
+        "isValid": True,
+        "info": {
+            "name": definition.name,
+            "version": definition.version,
+            "context": definition.context,
+            "description": definition.description,
+            "openAPIVersion": definition.openapi,
+            "endpoints": list(definition.servers.production),
+        },
+        "errors": [],
     }
-    content = {"content": data.decode("utf-8-sig")} if return_content else {}
-    return {"isValid": True, "info": info, "errors": []} | _unused(definitions.unused_of(definition)) | content
+    if unused := _unused(definitions.unused_of(definition)):
+        validated["unusedInDefinition"] = unused
+    if return_content:
+        validated["content"] = data.decode("utf-8-sig")
+    return validated
 
 
 @router.get("/{api_id}/swagger")
@@ -103,12 +113,12 @@ def put_swagger(
     data, gateways = _sent(file, definition, url), list(runtime.gateways.values())
     kept = definitions.put_definition(context, api_id, data, gateways, expected)
     response.headers["ETag"] = quote_tag(tag_of_text(kept.text))
-    return definitions.definition_value(kept.text) | _unused(kept.unused, definitions.UNUSED)
+    definition_as_kept, unused = definitions.definition_value(kept.text), _unused(kept.unused)
+    return definition_as_kept | {definitions.UNUSED: unused} if unused else definition_as_kept
 
 
-def _unused(unused: Iterable[Unused], name: str = "unusedInDefinition") -> dict[str, Any]:
-    found = [{"what": each.what, "why": each.why} for each in unused]
-    return {name: found} if found else {}
+def _unused(unused: Iterable[Unused]) -> list[UnusedPart]:
+    return [{"what": part.what, "why": part.why} for part in unused]
 
 
 def _sent(file: UploadFile | None, text: TextOrFile, url: str) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.description import Described, complete_endpoint_config
+from holdfast.rest.catalog.responses import SearchResult
 
 # As publisher-v1.yaml has them; a list that is empty means that nothing of the kind is done.
 _DEFAULTS: dict[str, Any] = {
@@ -54,7 +55,7 @@ def describe_api(described: Described) -> dict[str, Any]:
     return {**_DEFAULTS, **members, **own, "endpointConfig": complete_endpoint_config(described)}
 
 
-def to_search_result(api: Api, kind: str | None = None) -> dict[str, Any]:
+def to_search_result(api: Api, kind: str | None = None) -> SearchResult:
     """Write what a search says of an API: `APISearchResult`."""
     return {
         "id": api.id,
@@ -65,5 +66,5 @@ def to_search_result(api: Api, kind: str | None = None) -> dict[str, Any]:
         "context": api.context,
         "version": api.version,
         "provider": api.provider,
-        "status": api.state.value,
+        "status": api.state,
     }

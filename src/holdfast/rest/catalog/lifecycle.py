@@ -2,7 +2,7 @@
 The lifecycle of APIs: change it, where it is, how it got there.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
@@ -10,6 +10,7 @@ from holdfast.apis.catalog.lifecycle import State, transitions_from
 from holdfast.apis.definitions.documents import write_json
 from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.catalog.apis import ApiId
+from holdfast.rest.catalog.responses import LifecycleHistory, LifecycleState, LifecycleStep, WorkflowResponse
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.services.catalog import api_names, lifecycle
@@ -31,7 +32,7 @@ def change_lifecycle(
         str,
         Query(alias="lifecycleChecklist", description="Deprecate old versions after publishing the API:true, or not."),
     ] = "",
-) -> dict[str, Any]:
+) -> WorkflowResponse:
     """Move an API through its lifecycle: Publish, Demote to Created, Deprecate, Retire."""
     items = {name.strip().lower(): value.strip().lower() for name, _, value in _items(checklist)}
     moved = lifecycle.move_described(
@@ -46,7 +47,7 @@ def change_lifecycle(
 
 
 @router.get("/{api_id}/lifecycle-state")
-def get_lifecycle_state(context: RequestContext, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
+def get_lifecycle_state(context: RequestContext, api_id: str, unless: IfNoneMatch) -> LifecycleState:
     """Say in which state an API is, and where it can go from there."""
     state = _state(lifecycle.state_of(context, api_id))
     unless.known(tag_of_text(write_json(state)))
@@ -54,7 +55,7 @@ def get_lifecycle_state(context: RequestContext, api_id: str, unless: IfNoneMatc
 
 
 @router.get("/{api_id}/lifecycle-history")
-def get_lifecycle_history(context: RequestContext, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
+def get_lifecycle_history(context: RequestContext, api_id: str, unless: IfNoneMatch) -> LifecycleHistory:
     """Tell the states of an API since it was created, oldest first."""
     steps = [_step(step) for step in lifecycle.history(context, api_id)]
     unless.known(tag_of_text(write_json(steps)))
@@ -72,13 +73,20 @@ def _items(checklist: str) -> list[tuple[str, str, str]]:
     return [item.rpartition(":") for item in checklist.split(",")]
 
 
-def _state(current: State) -> dict[str, Any]:
-    transitions = [
-        {"event": event, "targetState": state.value.title()} for event, state in transitions_from(current).items()
-    ]
-    return {"state": current.value.title(), "checkItems": [], "availableTransitions": transitions}
+def _state(current: State) -> LifecycleState:
+    return {
+        "state": current.value.title(),
+        "checkItems": [],
+        "availableTransitions": [
+            {"event": event, "targetState": state.value.title()} for event, state in transitions_from(current).items()
+        ],
+    }
 
 
-def _step(step: Step) -> dict[str, Any]:
-    said = {"previousState": step.before.value.title()} if step.before else {}
-    return said | {"postState": step.after.value.title(), "user": step.user, "updatedTime": step.at.isoformat()}
+def _step(step: Step) -> LifecycleStep:
+    after: LifecycleStep = {
+        "postState": step.after.value.title(),
+        "user": step.user,
+        "updatedTime": step.at.isoformat(),
+    }
+    return {"previousState": step.before.value.title(), **after} if step.before else after

@@ -2,11 +2,10 @@
 `/settings`: what scripts ask about a publisher before they begin.
 """
 
-from typing import Any
-
 from fastapi import APIRouter
 
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.catalog import responses
 from holdfast.rest.errors import PREFIX
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.scopes import SCOPES
@@ -15,7 +14,7 @@ router = APIRouter(prefix=f"{PREFIX}/settings", tags=["Settings"])
 
 
 @router.get("")
-def get_settings(runtime: CurrentRuntime, context: RequestContext) -> dict[str, Any]:
+def get_settings(runtime: CurrentRuntime, context: RequestContext) -> responses.Settings:
     """Name the environments of the gateways, and say of the rest that there is none."""
     context.user.require(Permission.VIEW_SETTINGS)
     return {
@@ -26,7 +25,7 @@ def get_settings(runtime: CurrentRuntime, context: RequestContext) -> dict[str, 
                 "type": name,
                 "serverUrl": url,
                 "showInApiConsole": True,
-                "endpoints": {"http": url} | ({"https": secure} if (secure := runtime.tls_gateways.get(name)) else {}),
+                "endpoints": _urls(url, runtime.tls_gateways.get(name)),
             }
             for name, url in runtime.gateways.items()
         ],
@@ -38,3 +37,7 @@ def get_settings(runtime: CurrentRuntime, context: RequestContext) -> dict[str, 
         "crossTenantSubscriptionEnabled": False,
         "deployments": [],
     }
+
+
+def _urls(plain: str, secure: str | None) -> responses.EnvironmentUrls:
+    return {"http": plain, "https": secure} if secure else {"http": plain}

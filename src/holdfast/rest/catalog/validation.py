@@ -2,7 +2,7 @@
 `/apis/validate`: whether a name or context is taken; `/apis/validate-endpoint`: what a backend answers.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from starlette.concurrency import run_in_threadpool
@@ -11,6 +11,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.apis import ApiId
 from holdfast.rest.catalog.queries import read_question
+from holdfast.rest.catalog.responses import EndpointValidation
 from holdfast.rest.errors import PREFIX
 from holdfast.services.catalog import api_names
 from holdfast.services.catalog.http1_fallback import connection_to
@@ -40,7 +41,7 @@ async def validate_endpoint(
     context: RequestContext,
     endpoint: Annotated[str, Query(alias="endpointUrl", description="An http or https URL; no API needs to have it.")],
     api_id: ApiId = "",
-) -> dict[str, Any]:
+) -> EndpointValidation:
     """Let the gateway send one HEAD request to a backend, and say what status it answers, or why it does not."""
     try:
         terms = await run_in_threadpool(terms_to_call, context, runtime.sealing, endpoint)
@@ -54,7 +55,7 @@ async def validate_endpoint(
     return _said(checked)
 
 
-def _said(checked: Checked) -> dict[str, Any]:
+def _said(checked: Checked) -> EndpointValidation:
     if checked.refusal is None:
         return {"statusCode": checked.status, "statusMessage": checked.phrase, "error": None}
     code, why = checked.refusal.cause or "no_gateway", checked.refusal.explanation

@@ -2,14 +2,14 @@
 `/failures`: why backends are not reached, over all APIs, and why one request failed.
 """
 
-from typing import Any
-
 from fastapi import APIRouter
 
 from holdfast.certificates.description import described
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.certificates import describe_unreadable
 from holdfast.rest.errors import PREFIX
+from holdfast.rest.failures import responses
+from holdfast.rest.failures.responses import ExaminedBackend, FailedRequest, FailureCause, Failures
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.probing.verdicts import causes_of, suggestion_of, write_difference
 from holdfast.services.failures import diagnosis
@@ -21,14 +21,14 @@ router = APIRouter(prefix=f"{PREFIX}/failures", tags=["Failures"])
 @router.get("")
 def list_failures(
     runtime: CurrentRuntime, context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
-) -> dict[str, Any]:
+) -> Failures:
     """List why backends were not reached since `startedTime`, that which began last first; successes are not told."""
     found, total = diagnosis.list_failures(context, runtime.failures, offset, limit)
     return {
         "count": len(found),
         "list": [
-            describe_failure(each.failure)
-            | {
+            {
+                **describe_failure(each.failure),
                 "apiId": each.api.id,
                 "apiName": each.api.name,
                 "apiVersion": each.api.version,
@@ -42,10 +42,11 @@ def list_failures(
 
 
 @router.get("/{request_id}")
-def get_failed_request(runtime: CurrentRuntime, context: RequestContext, request_id: str) -> dict[str, Any]:
+def get_failed_request(runtime: CurrentRuntime, context: RequestContext, request_id: str) -> FailedRequest:
     """Say why one of the last failed requests failed; members about an API are null if there is none."""
     found = diagnosis.find_request(context, runtime.failures, request_id)
-    return _describe_call(found.call) | {
+    return {
+        **_describe_call(found.call),
         "time": found.call.at.isoformat(),
         "apiId": found.call.api_id or None,
         "apiName": found.api.name if found.api else None,
@@ -54,32 +55,34 @@ def get_failed_request(runtime: CurrentRuntime, context: RequestContext, request
     }
 
 
-def describe_failure(failure: Failure) -> dict[str, Any]:
+def describe_failure(failure: Failure) -> responses.Failure:
     """Write the last failure of a backend at a gateway."""
-    return _describe_call(failure.latest) | {
+    return {
+        **_describe_call(failure.latest),
         "since": failure.since.isoformat(),
         "last": failure.last.isoformat(),
         "times": failure.count,
     }
 
 
-def _describe_call(call: FailedCall) -> dict[str, Any]:
+def _describe_call(call: FailedCall) -> FailureCause:
     explanation = call.explanation
     return {
         "environment": call.environment,
         "gateway": call.gateway,
         "upstream": call.upstream,
-        "code": call.cause.value,
+        "code": call.cause,
         "message": explanation.sentence,
         "remedy": explanation.remedy,
-        "action": explanation.action.value if explanation.action else None,
+        "action": explanation.action,
         "reason": call.reason,
         "flags": sorted(call.evidence.flags),
         "requestId": call.request_id,
-    } | _examined(call)
+        **_examined(call),
+    }
 
 
-def _examined(call: FailedCall) -> dict[str, Any]:
+def _examined(call: FailedCall) -> ExaminedBackend:
     """Write what a test of the backend showed; members are null until there was one."""
     found = call.probe
     agrees = found is not None and found.explains(call.told)
@@ -88,6 +91,6 @@ def _examined(call: FailedCall) -> dict[str, Any]:
         "presented": [described(each, found.at) for each in found.presented] if found else None,
         "unreadable": [describe_unreadable(each) for each in found.unreadable] if found else None,
         "difference": write_difference(found.difference) if found else None,
-        "causes": causes_of(found.verdict) if found and agrees else [{"code": call.cause.value, "difference": None}],
+        "causes": causes_of(found.verdict) if found and agrees else [{"code": call.cause, "difference": None}],
         "suggestedCertificate": suggestion_of(found.verdict) if found and agrees else None,
     }

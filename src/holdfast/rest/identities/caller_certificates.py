@@ -4,7 +4,7 @@
 What gateways present to backends is something else: `/endpoints/client-certificate`.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request, Response, UploadFile
@@ -15,12 +15,15 @@ from holdfast.certificates.description import described
 from holdfast.certificates.findings.examination import examine_caller
 from holdfast.certificates.validity import Status, status_of
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
-from holdfast.rest.certificate_content import download
+from holdfast.rest.certificate_content import CERTIFICATE_TYPES, download
 from holdfast.rest.certificates import findings_of, read
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
+from holdfast.rest.identities import responses
+from holdfast.rest.identities.responses import CallerCertificates, CallerCertificateSummary, EnforcedCallerCertificate
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.responses import files
 from holdfast.services.access.context import Context
 from holdfast.services.identities import caller_certificates
 from holdfast.services.versions import tag_of_caller
@@ -36,7 +39,7 @@ def list_caller_certificates(
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
     alias: str = "",
-) -> dict[str, Any]:
+) -> CallerCertificates:
     """List the certificates that callers of an API may present, by alias."""
     found, total = caller_certificates.list_certificates(context, api_id, alias, offset, limit)
     return {
@@ -54,7 +57,7 @@ def upload_caller_certificate(
     alias: Annotated[str, Form()],
     tier: Tier,
     response: Response,
-) -> dict[str, Any]:
+) -> responses.CallerCertificate:
     """Let callers of an API present a certificate; from then on, nobody calls it without one."""
     entry = caller_certificates.accept_certificate(
         context,
@@ -70,14 +73,14 @@ def upload_caller_certificate(
 @router.get("/{alias}")
 def get_caller_certificate(
     runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str, unless: IfNoneMatch
-) -> dict[str, Any]:
+) -> EnforcedCallerCertificate:
     """Say which certificate is under *alias*, and how far it has come at the gateways."""
     entry = caller_certificates.get_certificate(context, api_id, alias)
     unless.known(tag_of_caller(entry))
-    return _described(context, entry) | enforced(runtime, context, ApiCallers(entry.api_id))
+    return {**_described(context, entry), **enforced(runtime, context, ApiCallers(entry.api_id))}
 
 
-@router.get("/{alias}/content", response_class=Response, responses={200: {"content": {"application/octet-stream": {}}}})
+@router.get("/{alias}/content", response_class=Response, responses=files(*CERTIFICATE_TYPES))
 def get_caller_certificate_content(context: RequestContext, api_id: str, alias: str, request: Request) -> Response:
     """Download the certificate under *alias*: DER, or PEM when the client accepts only that."""
     entry = caller_certificates.get_certificate(context, api_id, alias)
@@ -93,7 +96,7 @@ def replace_caller_certificate(
     response: Response,
     certificate: UploadFile | None = None,
     tier: Annotated[str | None, Form()] = None,
-) -> dict[str, Any]:
+) -> responses.CallerCertificate:
     """Accept another certificate under *alias*, or give it another tier; what is left out stays."""
     data = read(certificate) if certificate else None
     entry = caller_certificates.replace_certificate(context, api_id, alias, data, tier, expected)
@@ -111,30 +114,31 @@ def _path(api_id: str) -> str:
     return f"{PREFIX}/apis/{quote(api_id, safe='')}/client-certificates"
 
 
-def _answer(context: Context, entry: CallerCertificate, response: Response) -> dict[str, Any]:
+def _answer(context: Context, entry: CallerCertificate, response: Response) -> responses.CallerCertificate:
     response.headers["ETag"] = quote_tag(tag_of_caller(entry))
     return _described(context, entry)
 
 
-def _summary(context: Context, entry: CallerCertificate) -> dict[str, Any]:
+def _summary(context: Context, entry: CallerCertificate) -> CallerCertificateSummary:
     return {
         "alias": entry.alias,
         "apiId": entry.api_id,
         "tier": entry.tier,
         "fingerprint": entry.certificate.fingerprint,
-        "expiryStatus": status_of(entry.certificate, context.now).value,
+        "expiryStatus": status_of(entry.certificate, context.now),
         "notAfter": entry.certificate.not_after.isoformat(),
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),
     }
 
 
-def _described(context: Context, entry: CallerCertificate) -> dict[str, Any]:
+def _described(context: Context, entry: CallerCertificate) -> responses.CallerCertificate:
     now, found = context.now, entry.certificate
     state = status_of(found, now)
-    return _summary(context, entry) | {
+    return {
+        **_summary(context, entry),
         # Scripts written for WSO2 test for "Active"; that it ends soon stands in expiryStatus.
-        "status": (Status.ACTIVE if state is Status.EXPIRING else state).value,
+        "status": Status.ACTIVE if state is Status.EXPIRING else state,
         "validity": {"from": found.not_before.isoformat(), "to": found.not_after.isoformat()},
         "version": found.version,
         "subject": found.subject,

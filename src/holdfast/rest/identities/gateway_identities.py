@@ -5,7 +5,7 @@ WSO2's `/apis/{apiId}/client-certificates` is something else: what callers prese
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Form, Query, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,6 +24,9 @@ from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.certificates import read
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
+from holdfast.rest.identities import responses
+from holdfast.rest.identities.responses import ImportedIdentity, SigningRequest
+from holdfast.rest.responses import IgnoredPart
 from holdfast.services.access.context import Context
 from holdfast.services.errors import NotFound
 from holdfast.services.identities import gateway_identities
@@ -44,7 +47,9 @@ class RequestBody(BaseModel):
 
 
 @router.get("")
-def get_gateway_identity(runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl) -> dict[str, Any]:
+def get_gateway_identity(
+    runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl
+) -> responses.GatewayIdentity:
     """Say what gateways present at the origin of *endpoint*, and which request waits."""
     found = gateway_identities.get_gateway_identity(context, endpoint)
     if found is None:
@@ -60,7 +65,7 @@ def put_gateway_identity(
     certificate: UploadFile,
     key: UploadFile | None = None,
     password: Password = "",
-) -> dict[str, Any]:
+) -> ImportedIdentity:
     """Present the chain in *certificate*, with the key that is in it or in *key*."""
     made = gateway_identities.import_gateway_identity(
         context,
@@ -70,10 +75,10 @@ def put_gateway_identity(
         password,
         read(key) if key else b"",
     )
-    return _described(runtime, context, made.entry) | _left_out(made.ignored)
+    return {**_described(runtime, context, made.entry), "ignored": _left_out(made.ignored)}
 
 
-@router.delete("")
+@router.delete("", response_class=Response)
 def delete_gateway_identity(context: RequestContext, endpoint: EndpointUrl) -> Response:
     """Present nothing any more, and forget the keys."""
     gateway_identities.remove_gateway_identity(context, endpoint)
@@ -83,14 +88,14 @@ def delete_gateway_identity(context: RequestContext, endpoint: EndpointUrl) -> R
 @router.post("/request", status_code=201)
 def make_request(
     runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, body: RequestBody
-) -> dict[str, Any]:
+) -> SigningRequest:
     """Make a key and a request for a CA."""
     draft = RequestDraft(body.subject, body.dns_names, body.key_type)
-    made = gateway_identities.make_request(context, runtime.sealing, endpoint, draft)
-    return _pending(made.pending) or {}
+    entry = gateway_identities.make_request(context, runtime.sealing, endpoint, draft)
+    return _request(cast(PendingRequest, entry.pending))  # there is one, as it was just made
 
 
-@router.delete("/request")
+@router.delete("/request", response_class=Response)
 def discard_request(context: RequestContext, endpoint: EndpointUrl) -> Response:
     """Forget the request that waits, with its key."""
     gateway_identities.discard_request(context, endpoint)
@@ -100,27 +105,26 @@ def discard_request(context: RequestContext, endpoint: EndpointUrl) -> Response:
 @router.put("/answer")
 def put_answer(
     runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, certificate: UploadFile
-) -> dict[str, Any]:
+) -> ImportedIdentity:
     """Present what a CA made from the request that waits."""
     made = gateway_identities.import_answer(context, runtime.sealing, endpoint, read(certificate))
-    return _described(runtime, context, made.entry) | _left_out(made.ignored)
+    return {**_described(runtime, context, made.entry), "ignored": _left_out(made.ignored)}
 
 
-def _described(runtime: Runtime, context: Context, entry: GatewayIdentity) -> dict[str, Any]:
+def _described(runtime: Runtime, context: Context, entry: GatewayIdentity) -> responses.GatewayIdentity:
     now = context.now
     return {
         "endpoint": entry.endpoint,
         "origin": entry.origin,
         "certificates": [described(each, now) for each in entry.chain],
-        "request": _pending(entry.pending),
+        "request": _request(entry.pending) if entry.pending else None,
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),
-    } | enforced(runtime, context, OriginTrust(entry.origin))
+        **enforced(runtime, context, OriginTrust(entry.origin)),
+    }
 
 
-def _pending(pending: PendingRequest | None) -> dict[str, Any] | None:
-    if pending is None:
-        return None
+def _request(pending: PendingRequest) -> SigningRequest:
     request = pending.request
     return {
         "csr": request.pem,
@@ -130,5 +134,5 @@ def _pending(pending: PendingRequest | None) -> dict[str, Any] | None:
     }
 
 
-def _left_out(ignored: Sequence[Ignored]) -> dict[str, Any]:
-    return {"ignored": [{"what": part.what, "why": part.why} for part in ignored]}
+def _left_out(ignored: Sequence[Ignored]) -> list[IgnoredPart]:
+    return [{"what": part.what, "why": part.why} for part in ignored]

@@ -2,20 +2,22 @@
 `/endpoints`: look at a backend, and ask the gateway whether it would accept it. Nothing is stored.
 """
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 from fastapi import APIRouter, Form, UploadFile
 from starlette.concurrency import run_in_threadpool
 
-from holdfast.certificates.choices import list_choices
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.choices import Role, list_choices
 from holdfast.certificates.description import described
 from holdfast.network.backend import Presentation, Unseen
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.certificates import describe_unreadable, findings_of, read
 from holdfast.rest.errors import PREFIX
+from holdfast.rest.probing.responses import AcceptanceReason, Connection, FetchedChain, Probe, ProbeVerdict, TrustChoice
 from holdfast.rest.probing.verdicts import causes_of, suggestion_of
 from holdfast.rest.trust.endpoint_certificates import Password
-from holdfast.services.access.context import Context
 from holdfast.services.probing.acceptance import Acceptance
 from holdfast.services.probing.offers import why_not_imported
 from holdfast.services.probing.outcomes import Probed
@@ -38,33 +40,33 @@ async def probe_endpoint(
     keep: Annotated[
         bool, Form(alias="keepPrevious", description="Replace as with keepPrevious: what is under the alias is kept.")
     ] = False,
-) -> dict[str, Any]:
+) -> Probe:
     """Say whether the gateway would accept a backend with what is trusted now and the uploaded certificates."""
     data = None if certificate is None else await run_in_threadpool(read, certificate)
     change = Change(data, password or None, alias or None, keep)
     terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
     context.release()
     probed = await runtime.probes.probe(context.user, endpoint, terms)
-    return _presented(context, endpoint, probed.presented) | {
+    return {
+        **_connection(endpoint, probed.presented),
+        "presented": [
+            {**described(certificate, context.now), "role": role} for certificate, role in _with_roles(probed.presented)
+        ],
         "verdict": _verdict(probed),
         "findings": findings_of(probed.findings),
     }
 
 
 @router.post("/fetch")
-async def fetch_certificates(runtime: CurrentRuntime, context: RequestContext, endpoint: Url) -> dict[str, Any]:
+async def fetch_certificates(runtime: CurrentRuntime, context: RequestContext, endpoint: Url) -> FetchedChain:
     """Give the certificates that a backend presents, without judging them, and say what trusting each would mean."""
     terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint)
     context.release()
     seen = await runtime.probes.fetch(context.user, endpoint, terms.trust)
     chain = seen.chain if isinstance(seen, Presentation) else ()
-    readable = [each for each, _ in seen.presented.with_roles] if isinstance(seen, Presentation) else []
-    answer = _presented(context, endpoint, seen)
-    for description, each in zip(answer["presented"], readable, strict=True):
-        description["pem"] = each.pem
-    offered = [
+    choices: list[TrustChoice] = [
         {
-            "kind": choice.kind.value,
+            "kind": choice.kind,
             "fingerprint": choice.certificate.fingerprint,
             "sentence": choice.sentence,
             "importable": not (why_not := why_not_imported(choice.certificate, terms.trust.anchors, context.now)),
@@ -72,14 +74,25 @@ async def fetch_certificates(runtime: CurrentRuntime, context: RequestContext, e
         }
         for choice in list_choices(chain)
     ]
-    return answer | {"choices": offered}
+    return {
+        **_connection(endpoint, seen),
+        "presented": [
+            {**described(certificate, context.now), "role": role, "pem": certificate.pem}
+            for certificate, role in _with_roles(seen)
+        ],
+        "choices": choices,
+    }
 
 
-def _presented(context: Context, endpoint: str, seen: Presentation | Unseen) -> dict[str, Any]:
-    answer: dict[str, Any] = {"endpoint": endpoint.strip(), "address": seen.address}
+def _with_roles(seen: Presentation | Unseen) -> Sequence[tuple[Certificate, Role]]:
+    return seen.presented.with_roles if isinstance(seen, Presentation) else ()
+
+
+def _connection(endpoint: str, seen: Presentation | Unseen) -> Connection:
     if isinstance(seen, Unseen):
-        return answer | {
-            "presented": [],
+        return {
+            "endpoint": endpoint.strip(),
+            "address": seen.address,
             "unreadable": [],
             "sent": 0,
             "leftOut": 0,
@@ -89,13 +102,13 @@ def _presented(context: Context, endpoint: str, seen: Presentation | Unseen) -> 
             "clientCertificateRequested": False,
             "problem": {"code": seen.obstacle.value, "message": seen.text},
         }
-    now = context.now
-    presented = [described(each, now) | {"role": role.value} for each, role in seen.presented.with_roles]
-    return answer | {
-        "presented": presented,
-        "unreadable": [describe_unreadable(each) for each in seen.presented.unreadable],
-        "sent": seen.presented.count,
-        "leftOut": len(seen.presented.unreadable) + seen.presented.beyond,
+    chain = seen.presented
+    return {
+        "endpoint": endpoint.strip(),
+        "address": seen.address,
+        "unreadable": [describe_unreadable(certificate) for certificate in chain.unreadable],
+        "sent": chain.count,
+        "leftOut": len(chain.unreadable) + chain.beyond,
         "tlsVersion": seen.tls_version,
         "cipher": seen.cipher,
         "alpn": seen.alpn,
@@ -104,18 +117,18 @@ def _presented(context: Context, endpoint: str, seen: Presentation | Unseen) -> 
     }
 
 
-def _verdict(probed: Probed) -> dict[str, Any]:
+def _verdict(probed: Probed) -> ProbeVerdict:
     verdict, acceptance, explanation = probed.verdict, probed.acceptance, probed.explanation
     return {
         "accepted": verdict.accepted,
-        "result": acceptance.result.value,
+        "result": acceptance.result,
         "because": _reasons(acceptance),
         "replacedStillPresented": acceptance.needs_ended,
         "answeredBy": verdict.by,
-        "code": verdict.cause.value if verdict.cause else None,
+        "code": verdict.cause,
         "message": explanation.sentence,
         "remedy": explanation.remedy,
-        "action": explanation.action.value if explanation.action else None,
+        "action": explanation.action,
         "causes": causes_of(verdict),
         "suggestedCertificate": suggestion_of(verdict) if explanation.action else None,
         "reason": verdict.reason,
@@ -126,13 +139,13 @@ def _verdict(probed: Probed) -> dict[str, Any]:
     }
 
 
-def _reasons(acceptance: Acceptance) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [
-        {"kind": "endpoint_certificate", "alias": each.alias, "previous": each.is_previous}
-        for each in acceptance.stored
+def _reasons(acceptance: Acceptance) -> list[AcceptanceReason]:
+    reasons: list[AcceptanceReason] = [
+        {"kind": "endpoint_certificate", "alias": certificate.alias, "previous": certificate.is_previous}
+        for certificate in acceptance.stored
     ]
     if acceptance.by_public_roots:
-        found.append({"kind": "public_roots"})
+        reasons.append({"kind": "public_roots"})
     if acceptance.unverified_until:
-        found.append({"kind": "exception", "until": acceptance.unverified_until.isoformat()})
-    return found
+        reasons.append({"kind": "exception", "until": acceptance.unverified_until.isoformat()})
+    return reasons

@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.responses import files
 from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, trust_settings
@@ -17,7 +18,7 @@ from holdfast.services.trust import endpoint_certificates, trust_settings
 router = APIRouter(tags=["Metrics"])
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, responses=files("text/plain"))
 def get_metrics(runtime: CurrentRuntime, context: RequestContext) -> Response:
     """Give certificates, exceptions and gateways as numbers."""
     registry = CollectorRegistry()

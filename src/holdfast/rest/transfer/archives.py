@@ -17,6 +17,7 @@ from holdfast.rest.catalog.apis import created
 from holdfast.rest.catalog.description import describe_api
 from holdfast.rest.errors import PREFIX, invalid_body
 from holdfast.rest.inputs import ignores
+from holdfast.rest.responses import files
 from holdfast.services.catalog import api_names
 from holdfast.services.transfer import archives
 
@@ -30,7 +31,7 @@ _NO_REVISIONS = "there are no revisions, only the API as it is."
 @router.get(
     "/export",
     response_class=Response,
-    responses={200: {"content": {"application/zip": {}}}},
+    responses=files("application/zip"),
     openapi_extra=ignores(revisionNumber=_NO_REVISIONS, latestRevision=_NO_REVISIONS),
 )
 def export_api(

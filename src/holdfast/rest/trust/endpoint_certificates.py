@@ -3,7 +3,7 @@
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query, Response, UploadFile
@@ -20,6 +20,16 @@ from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.responses import FileParts
+from holdfast.rest.trust import responses
+from holdfast.rest.trust.responses import (
+    CertificateUsage,
+    EndpointCertificates,
+    EndpointCertificateSummary,
+    EnforcedCertificate,
+    ImportedCertificate,
+    InspectedFile,
+)
 from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, rotation
@@ -41,7 +51,7 @@ def list_certificates(
     alias: str = "",
     endpoint: str = "",
     unused: Annotated[bool, Query(description="Only those for endpoints that no API has.")] = False,
-) -> dict[str, Any]:
+) -> EndpointCertificates:
     """List endpoint certificates by alias."""
     found, total = endpoint_certificates.list_certificates(context, alias, endpoint, offset, limit, unused=unused)
     filters = {"alias": alias, "endpoint": endpoint} | ({"unused": "true"} if unused else {})
@@ -61,12 +71,12 @@ def upload_certificate(
     endpoint: Annotated[str, Form()],
     response: Response,
     password: Password = "",
-) -> dict[str, Any]:
+) -> ImportedCertificate:
     """Trust the uploaded certificates for the origin of *endpoint*."""
     made = endpoint_certificates.import_certificate(context, alias, endpoint, read(certificate), password)
     response.headers["Location"] = f"{router.prefix}/{quote(made.entry.alias, safe='')}"
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return described_entry(runtime, context, made.entry, made.findings) | _of_file(made)
+    return {**described_entry(runtime, context, made.entry, made.findings), **_of_file(made)}
 
 
 @router.post("/inspect")
@@ -76,21 +86,21 @@ def inspect_certificate(
     endpoint: Annotated[str, Form()] = "",
     password: Password = "",
     alias: Annotated[str, Form(description="The alias that the file would replace.")] = "",
-) -> dict[str, Any]:
+) -> InspectedFile:
     """Say what a file holds and what is noticed about it, without storing anything."""
     now = context.now
     found = endpoint_certificates.inspect(context, read(certificate), endpoint, password, alias)
-    return {"certificates": [described(each, now) for each in found.certificates]} | _of_file(found)
+    return {"certificates": [described(each, now) for each in found.certificates], **_of_file(found)}
 
 
 @router.get("/{alias}")
 def get_certificate(
     runtime: CurrentRuntime, context: RequestContext, alias: str, unless: IfNoneMatch
-) -> dict[str, Any]:
+) -> EnforcedCertificate:
     """Say what is under *alias*."""
     entry = endpoint_certificates.get_certificate(context, alias)
     unless.known(tag_of_certificate(entry))
-    return described_entry(runtime, context, entry) | enforced(runtime, context, OriginTrust(entry.origin))
+    return {**described_entry(runtime, context, entry), **enforced(runtime, context, OriginTrust(entry.origin))}
 
 
 @router.put("/{alias}")
@@ -104,13 +114,13 @@ def replace_certificate(
     password: Password = "",
     keep_in_query: KeepInQuery = None,
     keep_in_form: KeepInForm = None,
-) -> dict[str, Any]:
+) -> ImportedCertificate:
     """Trust the uploaded certificates instead of those under *alias*, or beside them."""
     keep = keep_previous(keep_in_query, keep_in_form)
     data = read(certificate)
     made = endpoint_certificates.replace_certificate(context, alias, data, password, expected, keep=keep)
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return described_entry(runtime, context, made.entry, made.findings) | _of_file(made)
+    return {**described_entry(runtime, context, made.entry, made.findings), **_of_file(made)}
 
 
 @router.delete("/{alias}", response_class=Response)
@@ -121,7 +131,9 @@ def delete_certificate(context: RequestContext, alias: str, expected: IfMatch) -
 
 
 @router.get("/{alias}/usage")
-def get_usage(context: RequestContext, alias: str, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> dict[str, Any]:
+def get_usage(
+    context: RequestContext, alias: str, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
+) -> CertificateUsage:
     """List the APIs with an endpoint of the origin that *alias* is trusted for, by name."""
     every = endpoint_certificates.apis_using(context, endpoint_certificates.get_certificate(context, alias))
     found = every[offset : offset + limit]
@@ -145,46 +157,45 @@ def keep_previous(in_query: bool | None, in_form: bool | None) -> bool:
 
 def described_entry(
     runtime: Runtime, context: Context, entry: EndpointCertificate, findings: Sequence[Finding] | None = None
-) -> dict[str, Any]:
+) -> responses.EndpointCertificate:
     """Say all that is known of *entry* with its *findings*, None: look now; but not how far it is at the gateways."""
     if findings is None:
         findings = endpoint_certificates.examine_entry(context, entry)
-    return _summary(context, entry) | _information(runtime, context, entry) | {"findings": findings_of(findings)}
+    now = context.now
+    first = entry.certificates[0]
+    summary = _summary(context, entry)
+    state = summary["expiryStatus"]
+    return {
+        **summary,
+        # Scripts written for WSO2 test for "Active"; that it ends soon stands in expiryStatus.
+        "status": Status.ACTIVE if state is Status.EXPIRING else state,
+        "validity": {"from": first.not_before.isoformat(), "to": first.not_after.isoformat()},
+        "version": first.version,
+        "subject": first.subject,
+        "certificates": [described(certificate, now) for certificate in entry.certificates],
+        "findings": findings_of(findings),
+        "previous": [described(certificate, now) for certificate in entry.previous],
+        "replacedTime": entry.replaced_at.isoformat() if entry.replaced_at else None,
+        "inUse": rotation.in_use(entry, now) or "unknown",
+        "retireProposed": rotation.should_retire(entry, now, runtime.retire_after),
+    }
 
 
-def _summary(context: Context, entry: EndpointCertificate) -> dict[str, Any]:
+def _summary(context: Context, entry: EndpointCertificate) -> EndpointCertificateSummary:
     state = endpoint_certificates.entry_status(entry.certificates, context.now)
     return {
         "alias": entry.alias,
         "endpoint": entry.endpoint,
-        "expiryStatus": state.value,
+        "expiryStatus": state,
         "notAfter": max(certificate.not_after for certificate in entry.certificates).isoformat(),
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),
     }
 
 
-def _of_file(found: Import | Inspection) -> dict[str, Any]:
+def _of_file(found: Import | Inspection) -> FileParts:
     return {
         "findings": findings_of(found.findings),
         "used": [{"what": part.what, "fingerprint": part.fingerprint} for part in found.used],
         "ignored": [{"what": part.what, "why": part.why} for part in found.ignored],
-    }
-
-
-def _information(runtime: Runtime, context: Context, entry: EndpointCertificate) -> dict[str, Any]:
-    now = context.now
-    first = entry.certificates[0]
-    state = endpoint_certificates.entry_status(entry.certificates, now)
-    return {
-        # Scripts written for WSO2 test for "Active"; that it ends soon stands in expiryStatus.
-        "status": (Status.ACTIVE if state is Status.EXPIRING else state).value,
-        "validity": {"from": first.not_before.isoformat(), "to": first.not_after.isoformat()},
-        "version": first.version,
-        "subject": first.subject,
-        "certificates": [described(certificate, now) for certificate in entry.certificates],
-        "previous": [described(certificate, now) for certificate in entry.previous],
-        "replacedTime": entry.replaced_at.isoformat() if entry.replaced_at else None,
-        "inUse": rotation.in_use(entry, now) or "unknown",
-        "retireProposed": rotation.should_retire(entry, now, runtime.retire_after),
     }

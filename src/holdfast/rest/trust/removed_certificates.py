@@ -15,7 +15,9 @@ from holdfast.certificates.description import described
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.trust import responses
 from holdfast.rest.trust.endpoint_certificates import described_entry
+from holdfast.rest.trust.responses import EndpointCertificate, RemovedCertificates
 from holdfast.services.access.context import Context
 from holdfast.services.trust import removal
 
@@ -25,7 +27,7 @@ _ALIAS = {"schema": {"type": "object", "properties": {"alias": {"type": "string"
 
 
 @router.get("")
-def list_removed(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> dict[str, Any]:
+def list_removed(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> RemovedCertificates:
     """List what was deleted, retired or replaced in the last 30 days, newest first."""
     found, total = removal.list_removed(context, offset, limit)
     return {
@@ -64,7 +66,7 @@ def restore_certificate(
     context: RequestContext,
     removed_id: str,
     alias: Annotated[str | None, Depends(alias_in_body)],
-) -> dict[str, Any]:
+) -> EndpointCertificate:
     """Trust again what was removed, under its alias or another one."""
     return described_entry(runtime, context, removal.restore_certificate(context, removed_id, alias))
 
@@ -74,7 +76,7 @@ async def _form(request: Request) -> dict[str, Any]:
         return dict(fields)
 
 
-def _removed(context: Context, removed: RemovedCertificate) -> dict[str, Any]:
+def _removed(context: Context, removed: RemovedCertificate) -> responses.RemovedCertificate:
     now = context.now
     return {
         "id": removed.id,

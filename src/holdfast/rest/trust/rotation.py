@@ -2,8 +2,6 @@
 `/endpoint-certificates/{alias}/undo` and `/retire`: the two ends of a replacement.
 """
 
-from typing import Any
-
 from fastapi import APIRouter, Response
 
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
@@ -11,6 +9,7 @@ from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.conditions import IfMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.trust.endpoint_certificates import described_entry
+from holdfast.rest.trust.responses import EndpointCertificate as Described
 from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import rotation
@@ -22,7 +21,7 @@ router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Cer
 @router.post("/{alias}/undo")
 def undo_replacement(
     runtime: CurrentRuntime, context: RequestContext, alias: str, expected: IfMatch, response: Response
-) -> dict[str, Any]:
+) -> Described:
     """Trust again what was under *alias* before it was replaced, instead of what is there now."""
     after = rotation.undo_replacement(context, alias, expected)
     return _tagged(runtime, context, after, response)
@@ -31,11 +30,11 @@ def undo_replacement(
 @router.post("/{alias}/retire")
 def retire_previous(
     runtime: CurrentRuntime, context: RequestContext, alias: str, expected: IfMatch, response: Response
-) -> dict[str, Any]:
+) -> Described:
     """End the trust in the previous certificates of *alias*."""
     return _tagged(runtime, context, rotation.retire_previous(context, alias, expected), response)
 
 
-def _tagged(runtime: Runtime, context: Context, entry: EndpointCertificate, response: Response) -> dict[str, Any]:
+def _tagged(runtime: Runtime, context: Context, entry: EndpointCertificate, response: Response) -> Described:
     response.headers["ETag"] = quote_tag(tag_of_certificate(entry))
     return described_entry(runtime, context, entry)

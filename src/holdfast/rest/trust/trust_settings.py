@@ -3,7 +3,7 @@
 """
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -19,6 +19,9 @@ from holdfast.rest.conditions import IfMatch, quote_tag
 from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.responses import files
+from holdfast.rest.trust import responses
+from holdfast.rest.trust.responses import Crl, InspectedTrustSettings, TrustExceptions, TrustSettings
 from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import trust_settings
@@ -71,7 +74,7 @@ class ExceptionBody(BaseModel):
 @router.get("/trust-settings")
 def get_trust_settings(
     runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, response: Response
-) -> dict[str, Any]:
+) -> TrustSettings:
     """Say how the backend of *endpoint* is verified, in values and in words."""
     found = trust_settings.get_settings(context, endpoint)
     response.headers["ETag"] = quote_tag(tag_of_trust_settings(found.settings))
@@ -86,7 +89,7 @@ def put_trust_settings(
     body: TrustSettingsBody,
     expected: IfMatch,
     response: Response,
-) -> dict[str, Any]:
+) -> TrustSettings:
     """Decide how the backend of *endpoint* is verified."""
     made = trust_settings.change_settings(context, endpoint, body.draft(), expected)
     response.headers["ETag"] = quote_tag(tag_of_trust_settings(made.settings))
@@ -94,7 +97,9 @@ def put_trust_settings(
 
 
 @router.post("/trust-settings/inspect")
-def inspect_trust_settings(context: RequestContext, endpoint: EndpointUrl, body: TrustSettingsBody) -> dict[str, Any]:
+def inspect_trust_settings(
+    context: RequestContext, endpoint: EndpointUrl, body: TrustSettingsBody
+) -> InspectedTrustSettings:
     """Say what these settings would mean for *endpoint*, and what is wrong with their CRLs; nothing is saved."""
     now = context.now
     found = trust_settings.preview_settings(context, endpoint, body.draft())
@@ -109,7 +114,7 @@ def inspect_trust_settings(context: RequestContext, endpoint: EndpointUrl, body:
 @router.get(
     "/trust-settings/crls",
     response_class=Response,
-    responses={200: {"content": {PEM: {}}, "description": "PEM; nothing where there are no CRLs."}},
+    responses=files(PEM, description="PEM; nothing where there are no CRLs."),
 )
 def get_crls(context: RequestContext, endpoint: EndpointUrl) -> Response:
     """Download the CRLs of *endpoint* as PEM, as `crls` of trust settings takes them."""
@@ -121,36 +126,36 @@ def get_crls(context: RequestContext, endpoint: EndpointUrl) -> Response:
 @router.put("/trust-exception")
 def put_exception(
     runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, body: ExceptionBody
-) -> dict[str, Any]:
+) -> TrustSettings:
     """Switch verification off for at most 7 days, with a reason."""
     made = trust_settings.grant_exception(context, endpoint, body.reason, body.until)
     return _described(runtime, context, made)
 
 
 @router.delete("/trust-exception")
-def delete_exception(runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl) -> dict[str, Any]:
+def delete_exception(runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl) -> TrustSettings:
     """Switch verification on again."""
     return _described(runtime, context, trust_settings.end_exception(context, endpoint))
 
 
 @router.get("/trust-exceptions")
-def list_exceptions(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> dict[str, Any]:
+def list_exceptions(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> TrustExceptions:
     """List the origins whose verification is off, the first to end first."""
     every = trust_settings.list_exceptions(context)
     found = every[offset : offset + limit]
     return {
         "count": len(found),
-        "list": [{"origin": each.origin} | _exception(each.exception) for each in found if each.exception],
+        "list": [{"origin": each.origin, **_exception(each.exception)} for each in found if each.exception],
         "pagination": pagination(f"{router.prefix}/trust-exceptions", {}, offset, limit, len(every)),
     }
 
 
-def _described(runtime: Runtime, context: Context, found: EndpointTrust) -> dict[str, Any]:
+def _described(runtime: Runtime, context: Context, found: EndpointTrust) -> TrustSettings:
     settings = found.settings
     exception = settings.exception if found.trust.unverified_until else None
     return {
         "origin": settings.origin,
-        "anchors": settings.anchors.value,
+        "anchors": settings.anchors,
         "names": list(settings.names),
         "anyName": settings.any_name,
         "sni": settings.sni,
@@ -163,14 +168,15 @@ def _described(runtime: Runtime, context: Context, found: EndpointTrust) -> dict
         "exception": _exception(exception) if exception else None,
         "effect": list(effect(found.trust)),
         "findings": findings_of(found.findings),
-    } | enforced(runtime, context, OriginTrust(settings.origin))
+        **enforced(runtime, context, OriginTrust(settings.origin)),
+    }
 
 
-def _exception(exception: TrustException) -> dict[str, Any]:
+def _exception(exception: TrustException) -> responses.TrustException:
     return {"reason": exception.reason, "owner": exception.owner, "until": exception.ends_at.isoformat()}
 
 
-def _crl(crl: RevocationList, now: datetime) -> dict[str, Any]:
+def _crl(crl: RevocationList, now: datetime) -> Crl:
     return {
         "issuer": crl.issuer,
         "thisUpdate": crl.this_update.isoformat(),

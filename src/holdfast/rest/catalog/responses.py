@@ -1,0 +1,165 @@
+"""
+What operations on APIs answer, beside the API itself (`api_body`).
+"""
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import WithJsonSchema
+from typing_extensions import TypedDict
+
+from holdfast.apis.catalog.lifecycle import State
+from holdfast.rest.responses import Pagination, Timestamp
+
+# As WSO2 writes them here; an API has them in capitals.
+StateName = Annotated[str, WithJsonSchema({"type": "string", "enum": [state.value.title() for state in State]})]
+
+
+class UnusedPart(TypedDict):
+    """A server or endpoint of a definition that has no effect."""
+
+    what: str
+    why: str
+
+
+class DefinitionInfo(TypedDict):
+    """What a definition describes."""
+
+    name: str
+    version: str
+    context: str
+    description: str
+    openAPIVersion: str
+    endpoints: list[str]
+
+
+class DefinitionError(TypedDict):
+    """What is wrong with a definition."""
+
+    code: str
+    message: str
+
+
+class ValidatedDefinition(TypedDict):
+    """Whether a definition is valid, and what it describes; WSO2's `OpenAPIDefinitionValidationResponse`."""
+
+    isValid: bool
+    errors: list[DefinitionError]
+    info: NotRequired[DefinitionInfo]
+    unusedInDefinition: NotRequired[list[UnusedPart]]
+    content: NotRequired[str]
+
+
+class Transition(TypedDict):
+    """A state that an API can go to, and by which action."""
+
+    event: str
+    targetState: StateName
+
+
+class LifecycleState(TypedDict):
+    """In which state an API is, and where it can go from there."""
+
+    state: StateName
+    checkItems: list[Any]
+    availableTransitions: list[Transition]
+
+
+class LifecycleStep(TypedDict):
+    """A change of the state; the first has no `previousState`."""
+
+    previousState: NotRequired[StateName]
+    postState: StateName
+    user: str
+    updatedTime: Timestamp
+
+
+class LifecycleHistory(TypedDict):
+    """The states of an API since it was created, oldest first."""
+
+    count: int
+    list: list[LifecycleStep]
+
+
+class WorkflowResponse(TypedDict):
+    """A change of the state, which is made at once."""
+
+    workflowStatus: Literal["APPROVED"]
+    jsonPayload: None
+    lifecycleState: LifecycleState
+
+
+class EndpointValidation(TypedDict):
+    """The status that a backend answers; 0 and an `error` where it does not."""
+
+    statusCode: int
+    statusMessage: str
+    error: str | None
+
+
+class SearchResult(TypedDict):
+    """An API that a search has come to; WSO2's `APISearchResult`."""
+
+    id: str
+    name: str
+    type: Literal["API"]
+    transportType: str
+    description: str
+    context: str
+    version: str
+    provider: str
+    status: State
+
+
+class SearchResults(TypedDict):
+    """A page of search results."""
+
+    count: int
+    list: list[SearchResult]
+    pagination: Pagination
+
+
+class EnvironmentUrls(TypedDict):
+    """Where callers reach a gateway."""
+
+    http: str
+    https: NotRequired[str]
+
+
+class Environment(TypedDict):
+    """An environment of the gateways."""
+
+    name: str
+    type: str
+    serverUrl: str
+    showInApiConsole: bool
+    endpoints: EnvironmentUrls
+
+
+class Settings(TypedDict):
+    """The environments of the gateways; of the rest there is none."""
+
+    storeUrl: str
+    environment: list[Environment]
+    scopes: list[str]
+    monetizationAttributes: list[Any]
+    securityAuditProperties: dict[str, Any]
+    externalStoresEnabled: bool
+    docVisibilityEnabled: bool
+    crossTenantSubscriptionEnabled: bool
+    deployments: list[Any]
+
+
+class UnusedTrust(TypedDict):
+    """What is decided for an origin that no API has an endpoint at."""
+
+    origin: str
+    certificates: list[str]
+    trustSettings: bool
+    clientCertificate: bool
+
+
+class LeftBehind(TypedDict):
+    """The trust that no API uses any more: what stays in force, and what was deleted."""
+
+    unusedTrust: list[UnusedTrust]
+    deletedTrust: list[UnusedTrust]

@@ -1,0 +1,87 @@
+"""
+What operations on failed requests answer.
+"""
+
+from typing_extensions import TypedDict
+
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.certificates.description import CertificateDescription
+from holdfast.gateway.failures.causes import Cause
+from holdfast.gateway.failures.explanations import Action
+from holdfast.rest.responses import (
+    Difference,
+    Pagination,
+    RejectionCause,
+    Suggestion,
+    Timestamp,
+    UnreadableCertificate,
+)
+
+
+class ExaminedBackend(TypedDict):
+    """What a probe of the backend showed; members are null until there was one."""
+
+    examinedTime: Timestamp | None
+    presented: list[CertificateDescription] | None
+    unreadable: list[UnreadableCertificate] | None
+    difference: Difference | None
+    causes: list[RejectionCause]
+    suggestedCertificate: Suggestion | None
+
+
+class FailureCause(ExaminedBackend):
+    """Why a request failed at a gateway."""
+
+    environment: Environment | None
+    gateway: str
+    upstream: str
+    code: Cause
+    message: str
+    remedy: str
+    action: Action | None
+    reason: str
+    flags: list[str]
+    requestId: str
+
+
+class Failure(FailureCause):
+    """The last failure of a backend at a gateway."""
+
+    since: Timestamp
+    last: Timestamp
+    times: int
+
+
+class FailureOfApi(Failure):
+    """The last failure of a backend, with its API."""
+
+    apiId: str
+    apiName: str
+    apiVersion: str
+    endpoint: str
+
+
+class Failures(TypedDict):
+    """A page of failures since `startedTime`, that which began last first."""
+
+    count: int
+    startedTime: Timestamp
+    list: list[FailureOfApi]
+    pagination: Pagination
+
+
+class FailuresOfApi(TypedDict):
+    """Why requests to the backends of an API failed last."""
+
+    count: int
+    list: list[Failure]
+
+
+class FailedRequest(FailureCause):
+    """Why one request failed; members about an API are null if there is none."""
+
+    time: Timestamp
+    apiId: str | None
+    apiName: str | None
+    apiVersion: str | None
+    endpoint: str | None

@@ -1,0 +1,71 @@
+"""
+What operations on caller certificates and gateway identities answer.
+"""
+
+from typing_extensions import TypedDict
+
+from holdfast.certificates.description import CertificateDescription, Validity
+from holdfast.certificates.validity import Status
+from holdfast.rest.responses import Enforced, Finding, IgnoredPart, Pagination, Timestamp
+
+
+class CallerCertificateSummary(TypedDict):
+    """What lists say of a caller certificate; WSO2's `ClientCertMetadata`."""
+
+    alias: str
+    apiId: str
+    tier: str
+    fingerprint: str
+    expiryStatus: Status
+    notAfter: Timestamp
+    createdTime: Timestamp
+    lastUpdatedTime: Timestamp
+
+
+class CallerCertificates(TypedDict):
+    """A page of caller certificates; WSO2's `ClientCertificates`."""
+
+    count: int
+    certificates: list[CallerCertificateSummary]
+    pagination: Pagination
+
+
+class CallerCertificate(CallerCertificateSummary):
+    """All of a caller certificate; `status` is Active until it ends, `expiryStatus` says that it ends soon."""
+
+    status: Status
+    validity: Validity
+    version: str
+    subject: str
+    certificates: list[CertificateDescription]
+    findings: list[Finding]
+
+
+class EnforcedCallerCertificate(CallerCertificate, Enforced):
+    """A caller certificate, and how far it has come at the gateways."""
+
+
+class SigningRequest(TypedDict):
+    """A certificate signing request that waits for its certificate."""
+
+    csr: str
+    subject: str
+    dnsNames: list[str]
+    createdTime: Timestamp
+
+
+class GatewayIdentity(Enforced):
+    """What gateways present to the backends of an origin: never a key."""
+
+    endpoint: str
+    origin: str
+    certificates: list[CertificateDescription]
+    request: SigningRequest | None
+    createdTime: Timestamp
+    lastUpdatedTime: Timestamp
+
+
+class ImportedIdentity(GatewayIdentity):
+    """A gateway identity, and the parts of its file that were left out."""
+
+    ignored: list[IgnoredPart]

@@ -1,0 +1,12 @@
+"""
+What operations on gateways answer.
+"""
+
+from holdfast.rest.responses import Enforced
+
+
+class RouteEnforcement(Enforced):
+    """How far the API at a context has come at the gateways."""
+
+    context: str
+    version: str

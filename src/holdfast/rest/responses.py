@@ -1,0 +1,125 @@
+"""
+Members of answers that several subjects share. Each answer is a TypedDict: mypy compares it with the code that writes
+it, FastAPI describes it in `/openapi.json`, and Schemathesis compares it with what is answered.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import WithJsonSchema
+from typing_extensions import TypedDict
+
+from holdfast.apis.enforcement import Progress
+from holdfast.certificates.choices import Role
+from holdfast.certificates.description import CertificateDescription
+from holdfast.certificates.findings.finding import Severity
+from holdfast.gateway.failures.causes import Cause
+
+Timestamp = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]  # RFC 3339
+Date = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
+ProgressWords = Annotated[str, WithJsonSchema({"type": "string", "enum": [progress.words for progress in Progress]})]
+
+
+def files(*media_types: str, description: str = "The file.") -> dict[int | str, dict[str, Any]]:
+    """Describe answers that are files, as the `responses` of a route."""
+    schema = {"type": "string", "format": "binary"}
+    return {200: {"description": description, "content": {kind: {"schema": schema} for kind in media_types}}}
+
+
+class Pagination(TypedDict):
+    """Where a page is in its list; `next` and `previous` are empty where there is no such page."""
+
+    offset: int
+    limit: int
+    total: int
+    next: str
+    previous: str
+
+
+class Finding(TypedDict):
+    """What is noticed about a certificate, and what to do."""
+
+    code: str
+    severity: Severity
+    message: str
+    remedy: str
+    fingerprint: str
+
+
+class UsedPart(TypedDict):
+    """A part of a file that is used."""
+
+    what: str
+    fingerprint: str
+
+
+class IgnoredPart(TypedDict):
+    """A part of a file that is left out, and why."""
+
+    what: str
+    why: str
+
+
+class FileParts(TypedDict):
+    """What is noticed about a file."""
+
+    findings: list[Finding]
+    used: list[UsedPart]
+    ignored: list[IgnoredPart]
+
+
+class UnreadableCertificate(TypedDict):
+    """A certificate that a backend presents and that can't be read."""
+
+    position: int
+    fingerprint: str
+    size: int
+    reason: str
+
+
+class Enforcement(TypedDict):
+    """
+    How far a change has come at the gateways.
+
+    `milliseconds` is the time from the last change to its enforcement, null if this process did not see it.
+    """
+
+    progress: ProgressWords
+    gateways: int
+    enforcedOn: int
+    milliseconds: int | None
+    reason: str
+
+
+class Difference(TypedDict):
+    """The field of a presented certificate that differs from what is expected."""
+
+    field: str
+    expected: str
+    presented: str
+
+
+class RejectionCause(TypedDict):
+    """Why a gateway rejects a backend."""
+
+    code: Cause
+    difference: Difference | None
+
+
+class Suggestion(TypedDict):
+    """The presented certificate whose import helps: in addition to what is trusted, or `instead` of it."""
+
+    role: Role
+    fingerprint: str
+    instead: bool
+
+
+class PresentedCertificate(CertificateDescription):
+    """A certificate that a backend presents."""
+
+    role: Role
+
+
+class Enforced(TypedDict):
+    """How far a change has come at the gateways, as a member."""
+
+    enforcement: Enforcement

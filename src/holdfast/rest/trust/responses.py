@@ -1,0 +1,165 @@
+"""
+What operations on endpoint certificates and trust settings answer.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import WithJsonSchema
+from typing_extensions import TypedDict
+
+from holdfast.apis.trust.endpoint_certificate import Generation, Removal
+from holdfast.apis.trust.trust_settings import AnchorMode
+from holdfast.certificates.description import CertificateDescription, Validity
+from holdfast.certificates.validity import Status
+from holdfast.rest.responses import Enforced, FileParts, Finding, Pagination, Timestamp
+
+TlsVersion = Annotated[str, WithJsonSchema({"type": "string", "enum": ["1.2", "1.3"]})]
+
+
+class EndpointCertificateSummary(TypedDict):
+    """What lists say of an endpoint certificate; WSO2's `CertMetadata`."""
+
+    alias: str
+    endpoint: str
+    expiryStatus: Status
+    notAfter: Timestamp
+    createdTime: Timestamp
+    lastUpdatedTime: Timestamp
+
+
+class EndpointCertificates(TypedDict):
+    """A page of endpoint certificates; WSO2's `Certificates`."""
+
+    count: int
+    certificates: list[EndpointCertificateSummary]
+    pagination: Pagination
+
+
+class EndpointCertificate(EndpointCertificateSummary):
+    """All of an endpoint certificate; `status` is Active until it ends, `expiryStatus` says that it ends soon."""
+
+    status: Status
+    validity: Validity
+    version: str
+    subject: str
+    certificates: list[CertificateDescription]
+    findings: list[Finding]
+    previous: list[CertificateDescription]
+    replacedTime: Timestamp | None
+    inUse: Generation | Literal["unknown"]
+    retireProposed: bool
+
+
+class ImportedCertificate(EndpointCertificate, FileParts):
+    """An endpoint certificate, and what is noticed about the file that it was in."""
+
+
+class EnforcedCertificate(EndpointCertificate, Enforced):
+    """An endpoint certificate, and how far it has come at the gateways."""
+
+
+class InspectedFile(FileParts):
+    """What a file holds; nothing is stored."""
+
+    certificates: list[CertificateDescription]
+
+
+class ApiUsingCertificate(TypedDict):
+    """An API that has an endpoint which a certificate is trusted for."""
+
+    id: str
+    name: str
+    context: str
+    version: str
+    provider: str
+
+
+class CertificateUsage(TypedDict):
+    """A page of the APIs that use a certificate."""
+
+    count: int
+    list: list[ApiUsingCertificate]
+    pagination: Pagination
+
+
+class RemovedCertificate(TypedDict):
+    """A certificate that is no longer trusted, and can be restored."""
+
+    id: str
+    alias: str
+    endpoint: str
+    why: Removal
+    removedTime: Timestamp
+    removedBy: str
+    restorableUntil: Timestamp
+    certificates: list[CertificateDescription]
+    previous: list[CertificateDescription]
+
+
+class RemovedCertificates(TypedDict):
+    """A page of removed certificates, newest first."""
+
+    count: int
+    list: list[RemovedCertificate]
+    pagination: Pagination
+
+
+class Crl(TypedDict):
+    """A certificate revocation list."""
+
+    issuer: str
+    thisUpdate: Timestamp
+    nextUpdate: Timestamp | None
+    stale: bool
+    entries: int
+    fingerprint: str
+
+
+class TrustException(TypedDict):
+    """Why verification is off, who says so, and until when."""
+
+    reason: str
+    owner: str
+    until: Timestamp
+
+
+class TrustExceptionOfOrigin(TrustException):
+    """An exception, with the origin that it is for."""
+
+    origin: str
+
+
+class TrustExceptions(TypedDict):
+    """A page of exceptions, the first to end first."""
+
+    count: int
+    list: list[TrustExceptionOfOrigin]
+    pagination: Pagination
+
+
+class TrustSettings(Enforced):
+    """How the backends of an origin are verified, in values and (`effect`) in words."""
+
+    origin: str
+    anchors: AnchorMode
+    names: list[str]
+    anyName: bool
+    sni: str | None
+    certificatePins: list[str]
+    spkiPins: list[str]
+    crls: list[Crl]
+    revocationOfPath: bool
+    tlsMinimum: TlsVersion
+    tlsMaximum: TlsVersion
+    exception: TrustException | None
+    effect: list[str]
+    findings: list[Finding]
+
+
+class InspectedTrustSettings(TypedDict):
+    """What trust settings would mean; nothing is saved."""
+
+    origin: str
+    crls: list[Crl]
+    effect: list[str]
+    findings: list[Finding]
