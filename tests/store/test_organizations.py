@@ -37,10 +37,10 @@ def both(store, anna, otto):
             entry=make_entry(**of),
             removed=make_removed(**of),
             members={"of": who.organization, "type": who.organization},
-            event=AuditEvent(who.organization, NOW, who.user, "create API", "Pizza", "", None),
-            user=(user := User(f"id of {who.user}", who.organization, who.user, "hash", frozenset({"admin"}))),
-            application=Application(who.user, who.organization, user, "script", "hash", ()),
-            token=Token(who.user, who.organization, user.id, who.user, Kind.PERSONAL, "script", (), NOW, LATER),
+            event=AuditEvent(who.organization, NOW, who.name, "create API", "Pizza", "", None),
+            user=(user := User(f"id of {who.name}", who.organization, who.name, "hash", frozenset({"admin"}))),
+            application=Application(who.name, who.organization, user, "script", "hash", ()),
+            token=Token(who.name, who.organization, user.id, who.name, Kind.PERSONAL, "script", (), NOW, LATER),
         )
     with store.write() as session:
         for each in made.values():

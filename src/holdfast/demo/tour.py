@@ -30,11 +30,11 @@ SETTLES_WITHIN = 10.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Tour:
-    """Shows *who* what the gateway makes of a backend with a self-signed certificate."""
+    """Shows *user* what the gateway makes of a backend with a self-signed certificate."""
 
     console: Console
     runtime: Runtime
-    who: Principal
+    user: Principal
     publisher_url: str
     data: Path
     password_file: Path
@@ -55,7 +55,7 @@ class Tour:
 
     @property
     def _context(self) -> Context:
-        return Context(self.runtime.store, self.who, self.runtime.now())
+        return Context(self.runtime.store, self.user, self.runtime.now())
 
     def _ports(self) -> list[int]:
         # The port that the API has comes first: what was imported is trusted for that one alone.
@@ -101,7 +101,7 @@ class Tour:
         self._print("\nMake it work", style="bold")
         self._print(f"  Certificate  {backend.certificate.resolve()}")
         kept = f" (the password is in {self.password_file.resolve()})" if self.password_file.exists() else ""
-        self._print(f"  1            Open {self.publisher_url} and sign in as {self.who.user}{kept}.")
+        self._print(f"  1            Open {self.publisher_url} and sign in as {self.user.name}{kept}.")
         self._print(f"  2            Open {api.name}, Endpoints, General Endpoint Configurations, Add Certificate.")
         self._print(f"  3            Choose the endpoint {backend.url}, give an alias, drop the file, Save.")
         self._print(f"  4            curl {url}")

@@ -44,13 +44,13 @@ class Button:
     path: str
 
 
-def find_button(call: FailedCall, endpoint: str, who: Principal) -> Button | None:
-    """Find the button that can help with a failed request to *endpoint*; None if there is none, or *who* may not."""
+def find_button(call: FailedCall, endpoint: str, user: Principal) -> Button | None:
+    """Find the button that can help with a failed request to *endpoint*; None if there is none, or *user* may not."""
     action = call.explanation.action
     if action is None or call.environment is None:
         return None
     permission, label, path = _TARGETS[action]
-    if not who.may(permission):
+    if not user.may(permission):
         return None
     path = path.format(environment=call.environment, endpoint=quote(endpoint, safe=""))
     return Button(label, f"/apis/{call.api_id}/{path}")

@@ -141,12 +141,12 @@ async def _reload_at(hangup: asyncio.Event, reload: Reload) -> None:
 
 
 async def _up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
-    data, who = settings.data.expanduser(), Principal(DEFAULT_ORGANIZATION, ADMIN)
+    data, user = settings.data.expanduser(), Principal(DEFAULT_ORGANIZATION, ADMIN)
     async with run(settings) as holdfast:
         _tell_ready(holdfast, data)
         reloading = partial(_reload_at, hangup, holdfast.reload)
         holdfast.runtime.background.start("reading files again", reloading)
-        tour = Tour(console, holdfast.runtime, who, holdfast.publisher_url, data, data / PASSWORD_FILE)
+        tour = Tour(console, holdfast.runtime, user, holdfast.publisher_url, data, data / PASSWORD_FILE)
         async with tour.begin() if demo else nullcontext():
             # What was made until now stays; to look through it again and again would stop everything for 0.1 s.
             gc.collect()

@@ -78,8 +78,8 @@ class TokenAnswer(BaseModel):
 @registration.post(REGISTRATION)
 def register(context: RequestContext, body: RegistrationBody) -> Registered:
     """Register an application of the caller; it gets tokens for users of their organization alone."""
-    if body.owner and body.owner != context.user.user:
-        raise InvalidField("owner", f"You are {context.user.user}, and can register applications of your own only.")
+    if body.owner and body.owner != context.user.name:
+        raise InvalidField("owner", f"You are {context.user.name}, and can register applications of your own only.")
     made, secret = oauth.register_application(context, body.client_name, body.grant_type.split())
     grants = " ".join(made.grants)
     said = {"grant_types": grants, "redirect_uris": body.callback_url, "client_name": made.name}

@@ -72,7 +72,7 @@ class TokenRequest:
 
 def register_application(context: Context, name: str, grants: Collection[str]) -> tuple[Application, str]:
     """
-    Make an application of *who*, and its secret, which is known to nobody afterwards.
+    Make an application of the user, and its secret, which is known to nobody afterwards.
 
     Grants that are not offered are left out. Raises NotPermitted, InvalidField.
     """

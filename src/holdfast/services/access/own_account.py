@@ -35,18 +35,18 @@ def change_password(context: Context, sign_ins: Accounts, current: str, new: str
     if get_account(context).identity:
         raise InvalidField("current", "You sign in by the identity provider, and have no password here.")
     try:
-        with sign_ins.failures.watch(Way.PASSWORD_CHANGE, address, context.user.user):
-            sign_ins.authenticate(context.user.user, current, address, context.now)
+        with sign_ins.failures.watch(Way.PASSWORD_CHANGE, address, context.user.name):
+            sign_ins.authenticate(context.user.name, current, address, context.now)
     except SignInRefused as error:
         raise InvalidField("current", "It is not your password.") from error
     if new == current:
         raise InvalidField("new", "It is the password that you have. Choose another.")
-    password_hash = sign_ins.passwords.hash(check_password(new, context.user.user, "new"))
+    password_hash = sign_ins.passwords.hash(check_password(new, context.user.name, "new"))
     with context.write() as session:
         user = account_of(session, context)
         accounts.set_password_hash(session, user, password_hash)
         tokens.remove_tokens(session, user, (Kind.ACCESS, Kind.REFRESH))
-        journal.record(session, context.user.event(context.now, "change password", context.user.user, ""))
+        journal.record(session, context.user.event(context.now, "change password", context.user.name, ""))
     return user
 
 
@@ -63,4 +63,4 @@ def revoke_session(context: Context, session_id: str) -> None:
     with context.write() as session:
         if not accounts.remove_session_of(session, account_of(session, context), session_id):
             raise NotFound("session", session_id)
-        journal.record(session, context.user.event(context.now, "revoke session", context.user.user, ""))
+        journal.record(session, context.user.event(context.now, "revoke session", context.user.name, ""))

@@ -16,7 +16,7 @@ class Principal:
     """A user who has signed in, and the organization that everything they do is bound to."""
 
     organization: str
-    user: str
+    name: str
     permissions: frozenset[Permission] = EVERY_PERMISSION
     beyond_scopes: frozenset[Permission] = frozenset()  # what the user may, and the token that they show may not
     address: str | None = None  # where the request comes from, behind trusted proxies; None: not from a request
@@ -24,11 +24,11 @@ class Principal:
     @property
     def account(self) -> str:
         """Who it is, among the users of all organizations."""
-        return f"{self.organization}\n{self.user}"
+        return f"{self.organization}\n{self.name}"
 
     def event(self, now: datetime, action: str, subject: str, detail: str) -> AuditEvent:
         """Make the audit event of what they do."""
-        return AuditEvent(self.organization, now, self.user, action, subject, detail, self.address)
+        return AuditEvent(self.organization, now, self.name, action, subject, detail, self.address)
 
     def may(self, permission: Permission) -> bool:
         """Say whether they are allowed it."""

@@ -29,8 +29,8 @@ _ORGANIZATION = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 
 def account_of(session: Session, context: Context) -> User:
-    """Find the user that *who* is. Raises NotFound."""
-    return _get_or_raise(session, context, context.user.user)
+    """Find the account of the user in *context*. Raises NotFound."""
+    return _get_or_raise(session, context, context.user.name)
 
 
 def sign_in_name(organization: str, name: str) -> str:

@@ -261,7 +261,7 @@ def check_draft(context: Context, draft: ApiDraft) -> Described:
         context=path or "",
         version=version or "",
         description=description or "",
-        provider=context.user.user,
+        provider=context.user.name,
         state=State.CREATED,
         production=with_connection(production, None, draft.connections, "production"),
         sandbox=with_connection(sandbox, None, draft.connections, "sandbox"),

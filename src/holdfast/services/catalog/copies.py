@@ -32,7 +32,7 @@ def copy_api(context: Context, api_id: str, version: str, *, is_default: bool = 
             before.api,
             id=str(uuid.uuid4()),
             version=version,
-            provider=context.user.user,
+            provider=context.user.name,
             state=State.CREATED,
             created_at=context.now,
             updated_at=context.now,

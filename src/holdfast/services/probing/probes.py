@@ -111,7 +111,7 @@ class Probes:
         # Threads of its own, also for looks that were given up: slow backends must not take those of everything else.
         self._threads = ThreadPoolExecutor(2 * AT_ONCE, "probe")
 
-    async def probe(self, who: Principal, endpoint: str, terms: Terms) -> Probed:
+    async def probe(self, user: Principal, endpoint: str, terms: Terms) -> Probed:
         """
         Look at the backend of *endpoint* and ask the gateway whether it would accept it on these *terms*.
 
@@ -120,7 +120,7 @@ class Probes:
             TooManyTests: Too many wait for their turn.
         """
         target = read_https_endpoint(endpoint)
-        async with self._turn(who):
+        async with self._turn(user):
             end = asyncio.get_running_loop().time() + WITHIN
             addresses = await self._resolve(target)
             if isinstance(addresses, Unseen):
@@ -142,11 +142,11 @@ class Probes:
                 looking.cancel()
             verdict = await self._refine(end, verdict, presented, target, terms, addresses)
             acceptance = await self._in_thread(partial(accept, verdict, without, presented, terms))
-            log.info("backend tested", organization=who.organization, user=who.user, origin=str(target.origin))
+            log.info("backend tested", organization=user.organization, user=user.name, origin=str(target.origin))
             findings = findings_about(presented, terms.trust, self._now())
             return Probed(target, presented, verdict, findings, acceptance)
 
-    async def fetch(self, who: Principal, endpoint: str, trust: TrustSet) -> Presentation | Unseen:
+    async def fetch(self, user: Principal, endpoint: str, trust: TrustSet) -> Presentation | Unseen:
         """
         Look at the backend of *endpoint* without judging it; *trust* says which server name it is asked for.
 
@@ -155,15 +155,15 @@ class Probes:
             TooManyTests: Too many wait for their turn.
         """
         target = read_https_endpoint(endpoint)
-        async with self._turn(who):
+        async with self._turn(user):
             addresses = await self._resolve(target)
             if isinstance(addresses, Unseen):
                 return addresses
-            log.info("backend looked at", organization=who.organization, user=who.user, origin=str(target.origin))
+            log.info("backend looked at", organization=user.organization, user=user.name, origin=str(target.origin))
             return await self._look(addresses, target, trust.server_name)
 
     async def check(
-        self, who: Principal, endpoint: str, terms: Terms | None, connection: ConnectionSettings = DEFAULT_CONNECTION
+        self, user: Principal, endpoint: str, terms: Terms | None, connection: ConnectionSettings = DEFAULT_CONNECTION
     ) -> Checked:
         """
         Let the gateway send one HEAD request to the backend of *endpoint* on these *terms*, None exactly for http.
@@ -176,7 +176,7 @@ class Probes:
             TooManyTests: Too many wait for their turn.
         """
         target = replace(parse_endpoint(endpoint), connection=connection)
-        async with self._turn(who):
+        async with self._turn(user):
             end = asyncio.get_running_loop().time() + WITHIN
             addresses = await self._resolve(target)
             if isinstance(addresses, Unseen):
@@ -190,9 +190,9 @@ class Probes:
                     # A backend that was just starting fails once; one that rejects HTTP/2 does so again.
                     answer = await self._head(end, target, terms, addresses)
                 if not isinstance(again, Verdict) and isinstance(answer, Verdict):
-                    await asyncio.to_thread(self._rejects_http2, who.organization, target)
+                    await asyncio.to_thread(self._rejects_http2, user.organization, target)
                     answer, rejects_http2 = again, True
-            log.info("endpoint checked", organization=who.organization, user=who.user, origin=str(target.origin))
+            log.info("endpoint checked", organization=user.organization, user=user.name, origin=str(target.origin))
             if not isinstance(answer, Verdict):
                 return Checked(target, answer, rejects_http2=rejects_http2)
             if terms and answer.cause in UNCLEAR:
@@ -219,15 +219,15 @@ class Probes:
         return await self._probe_until(end, probe, partial(judge_refusal, presents=identity is not None))
 
     @asynccontextmanager
-    async def _turn(self, who: Principal) -> AsyncIterator[None]:
-        if not self._places.take(who.account):
+    async def _turn(self, user: Principal) -> AsyncIterator[None]:
+        if not self._places.take(user.account):
             raise TooManyTests
         try:
-            of_user = self._turns_of.setdefault(who.account, asyncio.Semaphore(AT_ONCE_OF_USER))
+            of_user = self._turns_of.setdefault(user.account, asyncio.Semaphore(AT_ONCE_OF_USER))
             async with of_user, self._turns:
                 yield
         finally:
-            self._places.give_back(who.account)
+            self._places.give_back(user.account)
 
     async def _resolve(self, target: Endpoint) -> list[str] | Unseen:
         found = partial(resolve, target.origin.host, self._networks, RESOLVED_WITHIN, self._resolver)

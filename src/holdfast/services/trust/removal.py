@@ -109,7 +109,7 @@ def keep(
         created_at=before.created_at,
         replaced_at=before.replaced_at,
         removed_at=context.now,
-        removed_by=context.user.user,
+        removed_by=context.user.name,
     )
     removed_certificates.insert(session, removed)
 

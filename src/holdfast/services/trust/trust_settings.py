@@ -98,7 +98,7 @@ def grant_exception(context: Context, endpoint: str, reason: str, ends_at: datet
     """
     context.user.require(Permission.GRANT_TRUST_EXCEPTIONS)
     target = secure_endpoint(endpoint)
-    exception = check_exception(reason, context.user.user, ends_at, context.now)
+    exception = check_exception(reason, context.user.name, ends_at, context.now)
     with context.write() as session:
         refuse_foreign(session, context, target)
         after = replace(_found(session, context, target), exception=exception)
