@@ -25,7 +25,7 @@ from sqlalchemy import insert
 from holdfast.server.directories import DATABASE_FILE
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
-from holdfast.store.tables import ApiRow, CertificateRow, EndpointCertificateRow
+from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertificateRow
 from measuring import Noise, free_ports, holdfast_up, machine, percentile, write
 
 APIS, CERTIFICATES = 10_000, 100_000
@@ -69,7 +69,7 @@ def fill(path: Path) -> str:
             }
             for number, each in enumerate(entries)
         ]
-        session.execute(insert(CertificateRow), certificates)
+        session.execute(insert(TrustedCertificateRow), certificates)
     store.close()
     return str(apis[0]["id"])
 

@@ -110,7 +110,7 @@ def test_every_background_task_is_in_the_operations_page():
 
 
 def test_every_field_that_apply_reads_is_in_its_page():
-    source = (SOURCE / "cli/declaration/reading.py").read_text()
+    source = (SOURCE / "cli/declaration/reader.py").read_text()
     known = re.findall(r'fields\.(?:value|text|texts|flag)\("(\w+)"', source)
     assert len(known) > 15
     assert {field for field in known if f"`{field}`" not in page("apply.md")} == set()

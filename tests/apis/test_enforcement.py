@@ -3,7 +3,7 @@
 import pytest
 
 from holdfast.apis.enforcement import Enforcement, Progress
-from holdfast.cli.requests.waiting import describe_enforcement
+from holdfast.cli.requests.enforcement import describe_enforcement
 
 
 @pytest.mark.parametrize(

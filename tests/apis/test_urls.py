@@ -13,7 +13,7 @@ from urllib3.util import parse_url as parse_by_urllib3
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.url import DEFAULT_PORTS, Url, parse_url
-from holdfast.gateway.resources.clusters import clusters
+from holdfast.gateway.resources.clusters import build_clusters
 
 HOSTS = (
     st.sampled_from(
@@ -77,7 +77,7 @@ def test_envoy_gets_the_host_and_port_that_were_read(text):
         endpoint = parse_endpoint(text.replace("https://", "http://").replace("HTTPS://", "http://"))
     except InvalidField:
         return
-    resource, *_ = clusters("c", endpoint, None)
+    resource, *_ = build_clusters("c", endpoint, None)
     [locality] = Cluster.FromString(resource.body).load_assignment.endpoints
     address = locality.lb_endpoints[0].endpoint.address.socket_address
     assert (address.address, address.port_value) == (endpoint.origin.host, endpoint.origin.port)

@@ -3,7 +3,7 @@
 import pytest
 
 from holdfast.certificates.certificate import read_certificate
-from holdfast.certificates.choices import Role, list_choices, role_of
+from holdfast.certificates.choices import ChainRole, list_choices, role_of
 from issuing import issue
 
 HOST = "backend.test"
@@ -75,5 +75,9 @@ def test_each_choice_says_in_one_sentence_what_it_means():
 
 def test_each_certificate_has_a_role():
     chain = [read_certificate(each.der) for each in (LEAF, LOWER, ROOT)]
-    assert [role_of(chain, position) for position in range(3)] == [Role.LEAF, Role.INTERMEDIATE, Role.ROOT]
-    assert role_of([read_certificate(ROOT.der)], 0) is Role.LEAF
+    assert [role_of(chain, position) for position in range(3)] == [
+        ChainRole.LEAF,
+        ChainRole.INTERMEDIATE,
+        ChainRole.ROOT,
+    ]
+    assert role_of([read_certificate(ROOT.der)], 0) is ChainRole.LEAF

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from holdfast import cli
-from holdfast.cli.server import local, serving, up
+from holdfast.cli.server import local, process, up
 from holdfast.server.directories import data_directory
 from issuing import alter, issue, tlv
 from ports import free_addresses
@@ -33,7 +33,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(local, "configure_logging", str)
-    monkeypatch.setattr(serving, "log_everything", lambda: None)
+    monkeypatch.setattr(process, "log_everything", lambda: None)
     monkeypatch.setattr(up, "_prepare_process", lambda: None)
 
 
@@ -193,5 +193,5 @@ def test_a_server_that_has_ended_ends_no_process_that_it_was_a_part_of():
     async def work() -> str:
         return "done"
 
-    assert serving._run(work()) == "done"  # noqa: SLF001 - `up` would need a signal to end
+    assert process._run(work()) == "done"  # noqa: SLF001 - `up` would need a signal to end
     wait_until(lambda: not any(isinstance(thread, threading.Timer) for thread in threading.enumerate()))

@@ -12,8 +12,8 @@ import pytest
 
 from cli.answering import answering
 from holdfast.apis.trust.trust_settings import AnchorMode
-from holdfast.cli.requests import completing
-from holdfast.cli.requests.contexts import Context, keep_context
+from holdfast.cli.requests import completion
+from holdfast.cli.requests.contexts import PublisherContext, keep_context
 from holdfast.cli.requests.publisher import Credentials, Publisher
 from holdfast.services.access.permissions import Role
 from issuing import issue
@@ -84,9 +84,11 @@ SHELLS = {
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_every_shell_is_offered_words_of_every_kind(alone, known, shell, monkeypatch):
-    monkeypatch.setattr(completing, "WITHIN", 30.0)
+    monkeypatch.setattr(completion, "WITHIN", 30.0)
     keep_context(
-        "staging", Context(Publisher("https://a"), Credentials("b", token="c", expires_at=LATER)), alone.environment
+        "staging",
+        PublisherContext(Publisher("https://a"), Credentials("b", token="c", expires_at=LATER)),
+        alone.environment,
     )
     for line, words in {
         "holdfast certi": ["certificate"],
@@ -143,20 +145,20 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 
 def test_the_roles_that_are_offered_are_those_that_there_are():
-    assert set(completing.ROLES) == {role.value for role in Role}
-    assert set(completing.ANCHORS) == {mode.value for mode in AnchorMode}
+    assert set(completion.ROLES) == {role.value for role in Role}
+    assert set(completion.ANCHORS) == {mode.value for mode in AnchorMode}
 
 
 @pytest.fixture
 def offered(monkeypatch):
     """Which aliases are offered where the publisher answers with a body, however long that takes."""
-    monkeypatch.setattr(completing, "WITHIN", 30.0)
+    monkeypatch.setattr(completion, "WITHIN", 30.0)
 
     def offered(body):
         with answering(body=body) as server:
             monkeypatch.setenv("HOLDFAST_URL", server.url)
             monkeypatch.setenv("HOLDFAST_TOKEN", "abc")
-            found = completing.aliases("a")
+            found = completion.aliases("a")
             assert server.asked != []
         return found
 

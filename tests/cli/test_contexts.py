@@ -9,8 +9,8 @@ import pytest
 
 from cli.answering import answering
 from holdfast.cli.requests.contexts import (
-    Context,
     Contexts,
+    PublisherContext,
     credentials_file,
     keep_context,
     name_from_url,
@@ -163,7 +163,7 @@ def test_logins_at_once_are_all_kept(alone):
     who = Credentials("berta", token="hfp_x", expires_at=LATER, by_login=True)
 
     def keep(name):
-        keep_context(name, Context(Publisher(f"https://{name}.example"), who), alone.environment)
+        keep_context(name, PublisherContext(Publisher(f"https://{name}.example"), who), alone.environment)
 
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(keep, names))
@@ -190,6 +190,6 @@ def test_a_context_is_named_after_its_host(url, name):
 
 
 def test_a_context_of_a_publisher_is_found_by_its_url():
-    a, b = (Context(Publisher(f"https://{name}"), Credentials(name)) for name in "ab")
+    a, b = (PublisherContext(Publisher(f"https://{name}"), Credentials(name)) for name in "ab")
     contexts = Contexts({"1": a, "2": a, "3": b}, current="2")
     assert [contexts.named_for(f"https://{name}") for name in "abc"] == ["2", "3", ""]

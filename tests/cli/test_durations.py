@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import typer
 
-from holdfast.cli.requests.waiting import parse_within
+from holdfast.cli.requests.enforcement import parse_within
 from holdfast.cli.terminal.durations import parse_duration, parse_seconds
 
 

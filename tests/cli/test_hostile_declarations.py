@@ -9,7 +9,7 @@ from cli.answering import answering
 from holdfast.apis.definitions import nodes
 from holdfast.apis.definitions.core_schema import is_null
 from holdfast.apis.definitions.nodes import Bounds, Mapping, Scalar, Unreadable, read_nodes
-from holdfast.cli.declaration.exporting import written
+from holdfast.cli.declaration.export import write_document
 from issuing import issue
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -201,6 +201,6 @@ def test_whatever_a_file_holds_is_read_or_refused_with_a_line(data):
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 def test_every_text_that_is_exported_is_read_as_it_was(text):
-    read = read_nodes(written({"description": text, "pem": text}).encode(), BOUNDS)
+    read = read_nodes(write_document({"description": text, "pem": text}).encode(), BOUNDS)
     assert isinstance(read, Mapping)
     assert [each.text for each in read.entries.values() if isinstance(each, Scalar)] == [text, text]

@@ -10,16 +10,16 @@ import yaml
 
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.certificates.formats.parsing import parse
-from holdfast.cli.declaration.existing import (
-    Existing,
+from holdfast.cli.declaration.certificate_summary import from_certificate
+from holdfast.cli.declaration.current_state import (
+    CurrentState,
     ExistingApi,
     ExistingCertificate,
     ExistingTrust,
 )
 from holdfast.cli.declaration.plan import plan
-from holdfast.cli.declaration.reading import read_wanted
+from holdfast.cli.declaration.reader import read_desired_state
 from holdfast.cli.declaration.report import say_plan
-from holdfast.cli.declaration.trusted import from_certificate
 from holdfast.cli.failures import WrongFile
 from issuing import issue
 
@@ -39,13 +39,13 @@ def wanted(tmp_path):
         lines += ["certificates:" if certificates else "certificates: []"]
         lines += [f"- {{alias: {alias}, endpoint: '{endpoint}', file: a.pem}}" for alias, endpoint in certificates]
         Path(tmp_path / "a.yaml").write_text("\n".join(lines))
-        return read_wanted([str(tmp_path / "a.yaml")])
+        return read_desired_state([str(tmp_path / "a.yaml")])
 
     return read
 
 
 def existing(*apis, aliases=(), origins=()):
-    found = Existing()
+    found = CurrentState()
     for name, state, production in apis:
         found.apis[name, "1"] = ExistingApi(f"id of {name}", name, f"/{name}", "1", state, "", production)
     for alias, endpoint in aliases:
@@ -108,12 +108,12 @@ def refusals(tmp_path):
 
     def refusals(text, *apis, prune=False):
         (tmp_path / "b.yaml").write_text(f"holdfast: 1\n{text}")
-        before = Existing()
+        before = CurrentState()
         for name, context, version in apis:
             before.apis[name.lower(), version] = ExistingApi(name, name, context, version, "CREATED", production=OLD)
         before.trust = {NEW: None, OLD: SETTINGS if apis else None}
         try:
-            plan(read_wanted([str(tmp_path / "b.yaml")]), before, NOW, prune=prune)
+            plan(read_desired_state([str(tmp_path / "b.yaml")]), before, NOW, prune=prune)
         except WrongFile as error:
             return [line.strip().removeprefix(f"{tmp_path}/") for line in str(error).splitlines()[1:]]
         return []
@@ -198,7 +198,7 @@ def test_a_subject_cannot_look_like_a_line_of_the_plan(wanted):
     text = "x\n- delete api Pizza:1\x1b[2J" + "y" * 20
     evil = parse(issue(common_name=text).pem).certificates[0]
     entry = ExistingCertificate("old", OLD, (from_certificate(evil),))
-    before = Existing(certificates={"old": entry})
+    before = CurrentState(certificates={"old": entry})
     lines = []
     say_plan(plan(wanted([], []), before, NOW, prune=True), lines.append)
     assert lines[0] == "- delete certificate old"

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.certificates.formats.parsing import parse
-from holdfast.cli.declaration.existing import ExistingCertificate
+from holdfast.cli.declaration.certificate_summary import fingerprints, from_certificate
+from holdfast.cli.declaration.current_state import ExistingCertificate
+from holdfast.cli.declaration.desired_state import WantedCertificate
 from holdfast.cli.declaration.fields import Place
-from holdfast.cli.declaration.rotation import rotate
-from holdfast.cli.declaration.trusted import fingerprints, from_certificate
-from holdfast.cli.declaration.wanted import WantedCertificate
+from holdfast.cli.declaration.rotation import plan_rotation
 from issuing import DAY, issue
 
 NOW = datetime.now(UTC)
@@ -35,7 +35,7 @@ def test_every_way_ends_at_what_is_wanted_and_never_drops_what_is_trusted_before
     before = tuple(each for each in before if each not in current)
     wanted = WantedCertificate(Place("", 1, ""), Place("", 1, ""), "a", parse_endpoint(URL), after, listed, keep)
     unused = unused and bool(before)
-    rotation = rotate(wanted, existing(current, before, retire_proposed=unused), CONTENTS, NOW)
+    rotation = plan_rotation(wanted, existing(current, before, retire_proposed=unused), CONTENTS, NOW)
     if rotation is None:
         assert fingerprints(current) == fingerprints(after)
         return
@@ -53,4 +53,4 @@ def test_every_way_ends_at_what_is_wanted_and_never_drops_what_is_trusted_before
         assert now_current | now_previous >= stays - {EXPIRED.fingerprint}
     assert (now_current, now_previous) == (fingerprints(after), expected)
     reached = existing(after, [CONTENTS[each] for each in now_previous], retire_proposed=False)
-    assert rotate(wanted, reached, CONTENTS, NOW) is None
+    assert plan_rotation(wanted, reached, CONTENTS, NOW) is None

@@ -10,7 +10,7 @@ import pytest
 from cli.answering import answering
 from cli.commanding import Command
 from holdfast.cli.access import tokens as tokens_kept
-from holdfast.cli.requests.contexts import Context, credentials_file, keep_context, name_from_url
+from holdfast.cli.requests.contexts import PublisherContext, credentials_file, keep_context, name_from_url
 from holdfast.cli.requests.publisher import Credentials, Publisher
 from issuing import issue, server_context
 from ports import free_addresses
@@ -31,7 +31,7 @@ def token(shown="hfp_kept", expires_at=LATER, by_login=True):
 
 
 def keep(publisher, who, environment):
-    keep_context(name_from_url(publisher.url), Context(publisher, who), environment)
+    keep_context(name_from_url(publisher.url), PublisherContext(publisher, who), environment)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from holdfast.store.catalog import apis
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure
 from holdfast.store.recovery.copies import copy_database
-from holdfast.store.recovery.restoring import stage
+from holdfast.store.recovery.replacement import stage
 from holdfast.store.revisions import known_revisions
 from store.earlier import database_at
 from store.left_behind import begin_new_log, log_of, write

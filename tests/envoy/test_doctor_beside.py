@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from holdfast.doctor.check import Outcome
+from holdfast.doctor.check import CheckResult
 from running import COMMAND
 
 pytestmark = pytest.mark.envoy
@@ -20,10 +20,10 @@ def test_a_holdfast_that_runs_is_well(holdfast):
     done = doctor(holdfast, "--json")
     found = {each["name"]: each for each in json.loads(done.stdout)["list"]}
     assert (done.returncode, done.stderr) == (0, "")
-    assert Outcome.FAILED not in {each["outcome"] for each in found.values()}
-    assert found["database"]["outcome"] == found["sealing key"]["outcome"] == Outcome.OK
+    assert CheckResult.FAILED not in {each["outcome"] for each in found.values()}
+    assert found["database"]["outcome"] == found["sealing key"]["outcome"] == CheckResult.OK
     assert found["running"]["text"] == f"A Holdfast runs on {holdfast.data}."
-    assert found["health"]["outcome"] == Outcome.OK
+    assert found["health"]["outcome"] == CheckResult.OK
     assert found["publisher"]["text"].endswith("is in use, and a Holdfast runs.")
     assert holdfast.rest.get("/apis").status_code == 200
 

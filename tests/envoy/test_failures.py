@@ -26,10 +26,10 @@ from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.failures.causes import NOT_OF_BACKENDS, Cause
 from holdfast.gateway.failures.explanations import EXPLANATIONS
 from holdfast.gateway.process.envoy import EnvoyProcess, find_envoy
-from holdfast.gateway.resources.clusters import clusters
-from holdfast.gateway.resources.listeners import listener
+from holdfast.gateway.resources.clusters import build_clusters
+from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.resource import CLUSTER, Resource, make_resource
-from holdfast.gateway.resources.routes import cluster_name, routes_of, scope_of, scoped_routes
+from holdfast.gateway.resources.routes import build_routes, build_scoped_routes, cluster_name, scope_of
 from holdfast.services.failures.failures import Failure, Failures
 from issuing import (
     CLIENTS_ONLY,
@@ -351,9 +351,9 @@ async def failure_at_edge(
     failures, cache, endpoint = Failures(lambda: None), Cache(), api.endpoints[0]
     trust = trust_set([read_certificate(issue(HOST).der)], endpoint.origin.reference)
     name = cluster_name(api.organization, api.id, "production")
-    routes = scoped_routes("production", scope_of(api), [routes_of(api, "production")])
-    served = [*(change(each) for each in clusters(name, endpoint, trust)), routes]
-    cache.apply([listener("production", [(HOST, port)]), *([] if running else served)])
+    routes = build_scoped_routes("production", scope_of(api), [build_routes(api, "production")])
+    served = [*(change(each) for each in build_clusters(name, endpoint, trust)), routes]
+    cache.apply([build_listener("production", [(HOST, port)]), *([] if running else served)])
     server = await serve(cache, f"unix:{directory / 'ads'}", failures.record)
     process = EnvoyProcess(find_envoy(), "edge", directory, directory / "envoy.log", 1000)
     await process.start()

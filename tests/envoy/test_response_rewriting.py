@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
-from holdfast.gateway.resources.response_rewriting import mapping
+from holdfast.gateway.resources.response_rewriting import build_mapping
 from issuing import issue
 from running import Holdfast, PublishedApi, wait_until
 from scripted import V4, Message, ScriptedBackend, exchange
@@ -154,7 +154,7 @@ def test_an_endpoint_below_a_path_like_the_apis_own_is_mapped_too(holdfast: Hold
 )
 def test_a_cookies_domain_is_compared_with_the_whole_host(url: str, host: str):
     """A host can end with digits that are no port."""
-    metadata = mapping("/pizza/1.0", parse_endpoint(url))
+    metadata = build_mapping("/pizza/1.0", parse_endpoint(url))
     assert metadata
     assert metadata.filter_metadata["envoy.filters.http.lua"]["host"] == host
 

@@ -1,6 +1,6 @@
 """Which listeners Envoy couldn't bind, and why, from the text of one NACK."""
 
-from holdfast.gateway.discovery.bind_failure import BindFailure, bind_failures
+from holdfast.gateway.discovery.bind_failure import BindFailure, read_bind_failures
 
 MEASURED = (
     "Error adding/updating listener(s) production: cannot bind '127.0.0.1:41047': Address already in use\n"
@@ -11,7 +11,7 @@ MEASURED = (
 
 
 def test_each_listener_has_its_own_address_and_reason():
-    assert bind_failures(MEASURED) == {
+    assert read_bind_failures(MEASURED) == {
         "production": BindFailure("127.0.0.1:41047", "Address already in use"),
         "sandbox": BindFailure("127.0.0.1:39161", "Permission denied"),
         "production/tls": BindFailure("[::1]:40301", "Address already in use"),
@@ -21,4 +21,4 @@ def test_each_listener_has_its_own_address_and_reason():
 
 def test_other_reasons_are_no_failures_to_bind():
     text = "Error adding/updating listener(s) production: no filter chains\nsandbox: cannot bind '[::]:1': Why\n"
-    assert bind_failures(text) == {"sandbox": BindFailure("[::]:1", "Why")}
+    assert read_bind_failures(text) == {"sandbox": BindFailure("[::]:1", "Why")}

@@ -8,11 +8,11 @@ from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2  # noqa: F401 - ParseDict looks for it
 from google.protobuf.json_format import ParseDict
 
-from holdfast.gateway.process.envoy import EnvoyMissing, EnvoyProcess, bootstrap, find_envoy
+from holdfast.gateway.process.envoy import EnvoyMissing, EnvoyProcess, find_envoy, write_bootstrap
 
 
 def test_the_bootstrap_is_one_that_envoy_knows_and_has_no_tcp_port(tmp_path):
-    written = bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe", 1000)
+    written = write_bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe", 1000)
     made = ParseDict(json.loads(written), Bootstrap())
     assert made.node.id == "edge"
     assert made.admin.address.pipe.path == str(tmp_path / "admin")
@@ -25,7 +25,7 @@ def test_the_bootstrap_is_one_that_envoy_knows_and_has_no_tcp_port(tmp_path):
 
 def test_everything_comes_over_one_incremental_stream(tmp_path):
     made = ParseDict(
-        json.loads(bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe", 1000)), Bootstrap()
+        json.loads(write_bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe", 1000)), Bootstrap()
     )
     dynamic = made.dynamic_resources
     assert dynamic.ads_config.api_type == dynamic.ads_config.DELTA_GRPC
@@ -37,7 +37,7 @@ def test_everything_comes_over_one_incremental_stream(tmp_path):
 
 def test_a_path_with_odd_characters_is_only_a_path(tmp_path):
     odd = tmp_path / 'a"b\\c\n{ü}'
-    made = ParseDict(json.loads(bootstrap('ed"ge', odd / "ads", odd / "admin", odd / "probe", 1000)), Bootstrap())
+    made = ParseDict(json.loads(write_bootstrap('ed"ge', odd / "ads", odd / "admin", odd / "probe", 1000)), Bootstrap())
     assert (made.node.id, made.admin.address.pipe.path) == ('ed"ge', str(odd / "admin"))
 
 

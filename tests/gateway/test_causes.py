@@ -2,8 +2,8 @@
 
 import pytest
 
-from holdfast.gateway.failures.causes import Cause, cause_of
-from holdfast.gateway.failures.explanations import EXPLANATIONS, Action, explain, presented_names
+from holdfast.gateway.failures.causes import Cause, classify_reason
+from holdfast.gateway.failures.explanations import EXPLANATIONS, SuggestedAction, explain, read_presented_names
 from holdfast.gateway.resources.backend_limits import BackendLimits
 
 TLS, ROUTINES = "TLS_error:|", "SSL_routines:OPENSSL_internal:"
@@ -123,32 +123,37 @@ def other_library(reason: str, depth: int = 0, failure: str = "certificate_signa
     ],
 )
 def test_each_text_has_its_code(reason, cause):
-    assert cause_of(reason) is cause
-    assert cause_of(reason.replace("_", " ")) is cause
+    assert classify_reason(reason) is cause
+    assert classify_reason(reason.replace("_", " ")) is cause
 
 
 @pytest.mark.parametrize("alert", [REFUSED, "SSLV3_ALERT_BAD_CERTIFICATE"])
 def test_what_is_said_to_no_client_certificate_and_to_a_wrong_one_depends_on_whether_there_is_one(alert):
     reason = f"{TLS}268436496:{ROUTINES}{alert}:TLS_error_end"
-    assert cause_of(reason) is Cause.CLIENT_CERTIFICATE_REQUIRED
-    assert cause_of(reason, presents_identity=True) is Cause.CLIENT_CERTIFICATE_REJECTED
+    assert classify_reason(reason) is Cause.CLIENT_CERTIFICATE_REQUIRED
+    assert classify_reason(reason, presents_identity=True) is Cause.CLIENT_CERTIFICATE_REJECTED
 
 
 def test_flags_decide_where_envoy_gives_no_reason():
-    assert cause_of("", timed_out=True) is Cause.TIMEOUT
-    assert cause_of("", without_host=True) is Cause.DNS_FAILURE
-    assert cause_of("delayed_connect_error:_Connection_refused", timed_out=True) is Cause.CONNECTION_REFUSED
+    assert classify_reason("", timed_out=True) is Cause.TIMEOUT
+    assert classify_reason("", without_host=True) is Cause.DNS_FAILURE
+    assert classify_reason("delayed_connect_error:_Connection_refused", timed_out=True) is Cause.CONNECTION_REFUSED
 
 
 def test_the_names_of_the_backend_are_read():
     names = VERIFY + "SAN_matcher,_certificate_SANs_are_["
-    assert presented_names(names + "a.test,_b.test]:TLS_error_end") == "dNSName a.test, dNSName b.test"
-    assert presented_names(names + "a.test]") == "dNSName a.test"
-    assert presented_names(names + "a,_b,_c,_d,_e,_f,_g]:TLS_error_end").endswith("dNSName d, dNSName e and others")
-    assert presented_names(names + "127.0.0.1,_urn:a,_b@c.test]") == "127.0.0.1 (dNSName or iPAddress), urn:a, b@c.test"
-    assert presented_names(names + "cut.te") == "dNSName cut.te"
-    assert presented_names(names + "]:TLS_error_end") == ""
-    assert presented_names("connection_timeout") == ""
+    assert read_presented_names(names + "a.test,_b.test]:TLS_error_end") == "dNSName a.test, dNSName b.test"
+    assert read_presented_names(names + "a.test]") == "dNSName a.test"
+    assert read_presented_names(names + "a,_b,_c,_d,_e,_f,_g]:TLS_error_end").endswith(
+        "dNSName d, dNSName e and others"
+    )
+    assert (
+        read_presented_names(names + "127.0.0.1,_urn:a,_b@c.test]")
+        == "127.0.0.1 (dNSName or iPAddress), urn:a, b@c.test"
+    )
+    assert read_presented_names(names + "cut.te") == "dNSName cut.te"
+    assert read_presented_names(names + "]:TLS_error_end") == ""
+    assert read_presented_names("connection_timeout") == ""
 
 
 def test_the_names_of_the_backend_are_a_part_of_the_explanation():
@@ -176,4 +181,4 @@ def test_limits_are_named_with_the_setting_that_changes_them():
 def test_every_cause_is_explained_with_a_remedy():
     assert set(EXPLANATIONS) == set(Cause)
     assert all(each.sentence.endswith(".") and each.remedy.endswith(".") for each in EXPLANATIONS.values())
-    assert {each.action for each in EXPLANATIONS.values()} == {*Action, None}
+    assert {each.action for each in EXPLANATIONS.values()} == {*SuggestedAction, None}

@@ -11,7 +11,7 @@ from holdfast.apis.catalog.connection_settings import read_connection
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.certificates.trust import trust_set
 from holdfast.gateway.resources.backend_limits import BackendLimits
-from holdfast.gateway.resources.clusters import clusters, upgrade_cluster_name
+from holdfast.gateway.resources.clusters import build_clusters, upgrade_cluster_name
 
 OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -19,7 +19,7 @@ OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 def make(url, **settings):
     endpoint = replace(parse_endpoint(url), connection=read_connection(settings))
     trust = trust_set((), endpoint.origin.reference) if endpoint.origin.is_secure else None
-    return [Cluster.FromString(resource.body) for resource in clusters("name", endpoint, trust)]
+    return [Cluster.FromString(resource.body) for resource in build_clusters("name", endpoint, trust)]
 
 
 def tls(cluster):
@@ -86,7 +86,7 @@ def test_the_clusters_of_an_http_backend_have_no_tls():
 
 def test_requests_and_websockets_have_limits_of_their_own():
     limits = BackendLimits(requests=1, connections=2, pending=3, websockets=4, header_fields=5, header_kib=6)
-    made = clusters("name", parse_endpoint("http://backend.test"), None, None, limits)
+    made = build_clusters("name", parse_endpoint("http://backend.test"), None, None, limits)
     plain, upgrade = (Cluster.FromString(resource.body) for resource in made)
     for cluster, requests in ((plain, 1), (upgrade, 4)):
         (thresholds,) = cluster.circuit_breakers.thresholds
@@ -130,14 +130,14 @@ def test_only_a_connection_per_caller_gives_callers_connections_of_their_own():
 def test_an_endpoint_is_never_built_with_the_wrong_kind_of_trust():
     secure, plain = parse_endpoint("https://backend.test"), parse_endpoint("http://backend.test")
     with pytest.raises(ValueError, match="needs a trust set"):
-        clusters("name", secure, None)
+        build_clusters("name", secure, None)
     with pytest.raises(ValueError, match="has none"):
-        clusters("name", plain, trust_set((), plain.origin.reference))
+        build_clusters("name", plain, trust_set((), plain.origin.reference))
 
 
 def test_the_same_endpoint_makes_the_same_versions():
     endpoint = parse_endpoint("https://backend.test")
-    one, same = (clusters("name", endpoint, trust_set((), endpoint.origin.reference)) for _ in range(2))
+    one, same = (build_clusters("name", endpoint, trust_set((), endpoint.origin.reference)) for _ in range(2))
     assert one == same
 
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.gateway.resources.caller_http import http1
+from holdfast.gateway.resources.caller_http import build_http1_options
 
 
 def ignored(protocol: str) -> bool:
-    matchers = http1("127.0.0.1", 8280).ignore_http_11_upgrade
+    matchers = build_http1_options("127.0.0.1", 8280).ignore_http_11_upgrade
     return any(re.fullmatch(each.safe_regex.regex, protocol) for each in matchers)
 
 
@@ -26,4 +26,4 @@ def test_websockets_pass_in_any_case(protocol: str):
 
 @pytest.mark.parametrize(("host", "authority"), [("192.0.2.1", "192.0.2.1:80"), ("::1", "[::1]:80")])
 def test_http_1_0_without_a_host_header_is_for_the_listeners_address(host: str, authority: str):
-    assert http1(host, 80).default_host_for_http_10 == authority
+    assert build_http1_options(host, 80).default_host_for_http_10 == authority

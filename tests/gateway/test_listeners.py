@@ -16,8 +16,8 @@ from google.protobuf.json_format import MessageToDict
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.certificates.formats.credentials import read_credential
-from holdfast.gateway.resources.downstream import GATEWAY_SECRET, gateway_secret
-from holdfast.gateway.resources.listeners import listener
+from holdfast.gateway.resources.downstream import GATEWAY_SECRET, build_gateway_secret
+from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.local_replies import REPLIES
 from holdfast.gateway.resources.resource import LISTENER, SECRET
 from holdfast.gateway.resources.routes import CALLER_HEADER, ENVIRONMENT_HEADER
@@ -25,7 +25,7 @@ from issuing import issue
 
 
 def read(environment="production", host="127.0.0.1", port=8280, *, others=(), tls=False, proxies=()):
-    resource = listener(environment, [(host, port), *others], tls=tls, trusted_proxies=proxies)
+    resource = build_listener(environment, [(host, port), *others], tls=tls, trusted_proxies=proxies)
     assert (resource.type_url, resource.name) == (LISTENER, f"{environment}/tls" if tls else environment)
     made = Listener.FromString(resource.body)
     (network,) = made.filter_chains[-1].filters
@@ -93,7 +93,7 @@ def test_a_listener_speaks_tls_only_when_it_is_to_and_takes_any_certificate_with
 def test_the_secret_of_the_gateway_keeps_its_name_so_that_open_connections_stay():
     made = []
     for issued in (issue("127.0.0.1"), issue("127.0.0.1")):
-        resource = gateway_secret(read_credential(issued.chain_pem, None, issued.key_pem))
+        resource = build_gateway_secret(read_credential(issued.chain_pem, None, issued.key_pem))
         assert (resource.type_url, resource.name) == (SECRET, GATEWAY_SECRET)
         certificate = Secret.FromString(resource.body).tls_certificate
         assert certificate.certificate_chain.inline_string == issued.pem.decode()

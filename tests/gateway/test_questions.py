@@ -14,9 +14,9 @@ from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protoc
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.trust import trust_set
-from holdfast.gateway.probing.resources import build_probe, listener
-from holdfast.gateway.resources.clusters import clusters
-from holdfast.gateway.resources.tls import secret
+from holdfast.gateway.probing.resources import build_probe, build_probe_listener
+from holdfast.gateway.resources.clusters import build_clusters
+from holdfast.gateway.resources.tls import build_trust_secret
 from issuing import issue
 
 ANCHORS = [read_certificate(issue("backend.test").der)]
@@ -44,7 +44,7 @@ def secret_config(context):
 @pytest.mark.parametrize("url", URLS)
 def test_backends_are_verified_in_the_words_of_traffic_but_for_the_name_of_the_secret(url, anchors):
     endpoint, trust, made, cluster = asked(url, anchors)
-    real = Cluster.FromString(clusters("real", endpoint, trust)[0].body)
+    real = Cluster.FromString(build_clusters("real", endpoint, trust)[0].body)
     ours, theirs = tls(cluster), tls(real)
     assert made.server_name == theirs.sni
     assert secret_config(ours).name == made.secrets[0].name == "probe/1"
@@ -52,7 +52,7 @@ def test_backends_are_verified_in_the_words_of_traffic_but_for_the_name_of_the_s
     assert ours == theirs
     assert cluster.typed_extension_protocol_options == real.typed_extension_protocol_options
     assert cluster.connect_timeout == real.connect_timeout
-    held, used = Secret.FromString(made.secrets[0].body), Secret.FromString(secret(trust).body)
+    held, used = Secret.FromString(made.secrets[0].body), Secret.FromString(build_trust_secret(trust).body)
     assert held.name == "probe/1"
     assert held.validation_context == used.validation_context
 
@@ -62,7 +62,7 @@ def test_a_question_is_asked_over_the_protocol_of_traffic(protocol):
     endpoint = replace(parse_endpoint("https://backend.test:8443"), connection=ConnectionSettings(protocol))
     trust = trust_set(ANCHORS, endpoint.origin.reference)
     cluster = Cluster.FromString(build_probe("probe/1", endpoint, trust, ["192.0.2.1"]).cluster.body)
-    real = Cluster.FromString(clusters("probe/1", endpoint, trust)[0].body)
+    real = Cluster.FromString(build_clusters("probe/1", endpoint, trust)[0].body)
     assert cluster.name == cluster.load_assignment.cluster_name == "probe/1"
     assert tls(cluster).common_tls_context.alpn_protocols == tls(real).common_tls_context.alpn_protocols
     assert cluster.typed_extension_protocol_options == real.typed_extension_protocol_options
@@ -92,7 +92,7 @@ def test_what_is_given_is_what_is_taken_away():
 
 
 def test_only_this_user_can_ask_and_no_question_is_told_as_a_failed_request(tmp_path):
-    made = listener(tmp_path / "probe")
+    made = build_probe_listener(tmp_path / "probe")
     assert (made.address.pipe.path, made.address.pipe.mode) == (str(tmp_path / "probe"), 0o600)
     manager = HttpConnectionManager()
     assert made.filter_chains[0].filters[0].typed_config.Unpack(manager)

@@ -12,9 +12,9 @@ from holdfast.gateway.resources.resource import ROUTES
 from holdfast.gateway.resources.routes import (
     CALLER_HEADER,
     ENVIRONMENT_HEADER,
-    routes_of,
+    build_routes,
+    build_scoped_routes,
     scope_of,
-    scoped_routes,
 )
 from store.values import make_api
 
@@ -28,7 +28,7 @@ def matched(api, environment="production"):
             route.route.prefix_rewrite,
             route.route.cluster.removeprefix(f"{api.organization}/{api.id}/"),
         )
-        for route in routes_of(api, environment)
+        for route in build_routes(api, environment)
     ]
 
 
@@ -73,13 +73,13 @@ def test_another_organizations_api_lies_below_its_own_prefix():
 
 def test_the_backend_is_called_by_its_own_name_and_told_the_callers():
     for url, authority in (("https://pizza.test:8443", "pizza.test:8443"), ("https://[::1]", "[::1]")):
-        for route in routes_of(make_api(production=url), "production"):
+        for route in build_routes(make_api(production=url), "production"):
             assert route.route.host_rewrite_literal == authority
             assert route.route.append_x_forwarded_host
 
 
 def test_a_long_answer_is_not_cut_off_and_silence_is():
-    for route in routes_of(make_api(), "production"):
+    for route in build_routes(make_api(), "production"):
         assert route.route.timeout.ToTimedelta().total_seconds() == 0
         assert route.route.idle_timeout.ToTimedelta().total_seconds() == 60
 
@@ -87,7 +87,7 @@ def test_a_long_answer_is_not_cut_off_and_silence_is():
 def test_the_longest_context_goes_first():
     contexts = ["/a", "/a/1/b", "/a/1", "/a-c"]
     apis = [make_api(f"Api{n}", context=context, version="1") for n, context in enumerate(contexts)]
-    resource = scoped_routes("production", "a", (routes_of(api, "production") for api in apis))
+    resource = build_scoped_routes("production", "a", (build_routes(api, "production") for api in apis))
     assert (resource.type_url, resource.name) == (ROUTES, "production/a")
     (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
     assert list(host.domains) == ["*"]
@@ -96,7 +96,7 @@ def test_the_longest_context_goes_first():
 
 
 def test_a_scope_is_found_by_environment_and_first_segment_and_the_header_goes_no_further():
-    made = ScopedRouteConfiguration.FromString(scoped_routes("sandbox", "pizza", []).body)
+    made = ScopedRouteConfiguration.FromString(build_scoped_routes("sandbox", "pizza", []).body)
     assert [fragment.string_key for fragment in made.key.fragments] == ["sandbox", "pizza"]
     assert list(made.route_configuration.request_headers_to_remove) == [ENVIRONMENT_HEADER, CALLER_HEADER]
 
@@ -110,9 +110,9 @@ def test_every_route_to_a_backend_says_which_urls_become_which_unless_that_is_tu
     endpoint = parse_endpoint("https://Pizza.test:443/a/b/")
     quiet = replace(endpoint, connection=ConnectionSettings(rewrite_responses=False))
     api = replace(make_api(context="/pizza", version="1"), production=endpoint, sandbox=quiet)
-    for route in routes_of(api, "production"):
+    for route in build_routes(api, "production"):
         (fields,) = route.metadata.filter_metadata.values()
         url = {"origin": "https://pizza.test", "host": "pizza.test", "base": "/a/b"}
         assert dict(fields) == url | {"public": "/pizza/1"}
-    assert routes_of(api, "sandbox")
-    assert not any(route.HasField("metadata") for route in routes_of(api, "sandbox"))
+    assert build_routes(api, "sandbox")
+    assert not any(route.HasField("metadata") for route in build_routes(api, "sandbox"))

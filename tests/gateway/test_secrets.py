@@ -13,7 +13,7 @@ from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.trust import trust_set
 from holdfast.gateway.resources.public_roots import public_roots, public_roots_pem
 from holdfast.gateway.resources.resource import SECRET
-from holdfast.gateway.resources.tls import secret, secret_name, upstream_tls
+from holdfast.gateway.resources.tls import build_trust_secret, build_upstream_tls, secret_name
 from issuing import issue
 
 HOST = reference_identifier("backend.test")
@@ -40,7 +40,7 @@ def pem_of(resource):
 )
 def test_envoy_gets_pem_that_was_written_from_der(written):
     backend = issue("backend.test")
-    resource = secret(trust_set(anchors(written(backend)), HOST))
+    resource = build_trust_secret(trust_set(anchors(written(backend)), HOST))
     assert pem_of(resource).encode() == backend.pem
     assert resource.type_url == SECRET
 
@@ -55,9 +55,9 @@ def test_equal_content_has_one_name_and_one_version_in_whatever_order():
             ((two.pem + one.pem + two.pem,), "else.test"),
         )
     ]
-    assert len({secret(trust) for trust in made}) == 1
-    assert secret(made[0]).name == secret_name(made[0])
-    assert Secret.FromString(secret(made[0]).body).name == secret_name(made[0])
+    assert len({build_trust_secret(trust) for trust in made}) == 1
+    assert build_trust_secret(made[0]).name == secret_name(made[0])
+    assert Secret.FromString(build_trust_secret(made[0]).body).name == secret_name(made[0])
 
 
 def test_other_content_has_another_name():
@@ -67,7 +67,7 @@ def test_other_content_has_another_name():
 
 
 def test_without_anchors_the_public_roots_are_trusted_and_nothing_is_left_to_envoy():
-    resource = secret(trust_set((), HOST))
+    resource = build_trust_secret(trust_set((), HOST))
     assert pem_of(resource) == Path(certifi.where()).read_text("ascii")
     assert not Secret.FromString(resource.body).validation_context.HasField("system_root_certs")
 
@@ -76,7 +76,7 @@ def test_a_context_names_its_secret_and_the_name_to_present():
     trust = trust_set(anchors(issue("backend.test").pem), HOST)
     for alpn in (["h2", "http/1.1"], ["http/1.1"], ["h2"]):
         context = UpstreamTlsContext()
-        assert upstream_tls(trust, None, alpn).typed_config.Unpack(context)
+        assert build_upstream_tls(trust, None, alpn).typed_config.Unpack(context)
         common = context.common_tls_context
         assert common.alpn_protocols == alpn
         validation = common.combined_validation_context
@@ -93,7 +93,7 @@ def test_a_context_names_its_secret_and_the_name_to_present():
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_an_address_is_looked_for_as_an_address(host):
     context = UpstreamTlsContext()
-    upstream_tls(trust_set((), reference_identifier(host)), None, ["h2"]).typed_config.Unpack(context)
+    build_upstream_tls(trust_set((), reference_identifier(host)), None, ["h2"]).typed_config.Unpack(context)
     (match,) = (
         context.common_tls_context.combined_validation_context.default_validation_context.match_typed_subject_alt_names
     )

@@ -16,10 +16,10 @@ from holdfast.gateway.resources.apis import build_api
 from holdfast.gateway.resources.resource import ROUTES
 from holdfast.gateway.resources.routes import (
     CALLER_HEADER,
-    routes_of,
+    build_routes,
+    build_scoped_routes,
     scope_name,
     scope_of,
-    scoped_routes,
 )
 from store.values import make_api
 
@@ -54,7 +54,7 @@ def place(route: Route) -> str:
 @given(apis(requires=True), fingerprints)
 def test_a_protected_api_has_no_route_to_a_cluster_without_exactly_one_accepted_certificate(api, accepted):
     for environment in ENVIRONMENTS:
-        routes = routes_of(api, environment, accepted)
+        routes = build_routes(api, environment, accepted)
         for route in routes:
             (action,) = [each for each in ("route", "direct_response") if route.HasField(each)]
             if action == "route":
@@ -73,7 +73,7 @@ def test_a_protected_api_has_no_route_to_a_cluster_without_exactly_one_accepted_
 @given(apis(), fingerprints)
 def test_every_place_of_a_protected_api_ends_in_a_refusal_and_no_other_api_has_one(api, accepted):
     for environment in ENVIRONMENTS:
-        routes = routes_of(api, environment, accepted)
+        routes = build_routes(api, environment, accepted)
         last = {place(route): route for route in routes}
         refused = {where for where, route in last.items() if route.HasField("direct_response")}
         assert refused == (set(last) if api.requires_certificate else set())
@@ -84,7 +84,7 @@ def test_every_place_of_a_protected_api_ends_in_a_refusal_and_no_other_api_has_o
 @given(st.lists(apis(), min_size=2, max_size=4, unique_by=lambda api: api.path), fingerprints)
 def test_no_neighbour_in_a_scope_leads_around_a_refusal(every, accepted):
     for environment in ENVIRONMENTS:
-        made = scoped_routes(environment, "a", [routes_of(api, environment, accepted) for api in every])
+        made = build_scoped_routes(environment, "a", [build_routes(api, environment, accepted) for api in every])
         (host,) = ScopedRouteConfiguration.FromString(made.body).route_configuration.virtual_hosts
         for api in every:
             if not (api.requires_certificate and api.state.is_served and api.endpoint(environment)):
@@ -100,11 +100,11 @@ def covers(route: Route, path: str) -> bool:
 
 def test_certificates_open_an_api_only_where_it_requires_them():
     api = make_api(requires_certificate=False)
-    assert routes_of(api, "production", {ANNA}) == routes_of(api, "production")
+    assert build_routes(api, "production", {ANNA}) == build_routes(api, "production")
 
 
 def test_a_protected_api_without_certificates_is_there_and_refuses_everybody():
-    (exact, below) = routes_of(make_api(requires_certificate=True), "production")
+    (exact, below) = build_routes(make_api(requires_certificate=True), "production")
     assert (exact.direct_response.status, below.direct_response.status) == (403, 403)
 
 

@@ -9,7 +9,7 @@ from OpenSSL import SSL
 from damaged import damaged_backend
 from holdfast.certificates.presented import read_presented
 from holdfast.network.backend import Presentation, probe_backend
-from holdfast.network.handshake import certificates_in
+from holdfast.network.handshake import read_certificates
 from issuing import altered, issue, tlv
 
 V4 = "127.0.0.1"
@@ -89,21 +89,21 @@ def shake_hands(suite: str) -> tuple[bytes, list[bytes]]:
 
 @pytest.mark.parametrize("suite", ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"])
 def test_certificates_are_decrypted_whatever_the_cipher(suite):
-    assert certificates_in(*shake_hands(suite)) == [LEAF.der]
+    assert read_certificates(*shake_hands(suite)) == [LEAF.der]
 
 
 def test_a_handshake_that_is_damaged_anywhere_breaks_nothing():
     received, log = shake_hands("TLS_AES_128_GCM_SHA256")
     for at in range(len(received)):
         for octet in (0, 1, 0xFF):
-            certificates_in(received[:at] + bytes([octet]) + received[at + 1 :], log)
-        certificates_in(received[:at], log)
+            read_certificates(received[:at] + bytes([octet]) + received[at + 1 :], log)
+        read_certificates(received[:at], log)
     certificates = tlv(0x30) * 3  # what nobody encrypts can be damaged in its own lengths, too
     plain = b"\x0b" + len(certificates).to_bytes(3) + certificates
     for at in range(len(plain)):
         for octet in range(256):
             said = plain[:at] + bytes([octet]) + plain[at + 1 :]
-            certificates_in(b"\x16\x03\x03" + len(said).to_bytes(2) + said, [])
+            read_certificates(b"\x16\x03\x03" + len(said).to_bytes(2) + said, [])
 
 
 def test_nothing_that_a_server_says_breaks_the_reader():
@@ -118,4 +118,4 @@ def test_nothing_that_a_server_says_breaks_the_reader():
         b"\x17\x03\x03\x00\x01a",
     ):
         for log in ([], [line], [b"SERVER_HANDSHAKE_TRAFFIC_SECRET"], [b"SERVER_HANDSHAKE_TRAFFIC_SECRET a zz"]):
-            assert certificates_in(received, log) == []
+            assert read_certificates(received, log) == []

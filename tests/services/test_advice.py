@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from holdfast.certificates.certificate import read_certificate
-from holdfast.certificates.choices import Role
+from holdfast.certificates.choices import ChainRole
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.trust import trust_set
 from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause
-from holdfast.gateway.failures.explanations import EXPLANATIONS, Action, Explanation
+from holdfast.gateway.failures.explanations import EXPLANATIONS, Explanation, SuggestedAction
 from holdfast.services.probing.advice import advise
 from holdfast.services.probing.faults import find_faults
 from holdfast.services.probing.offers import Offer, possible_offers
@@ -51,19 +51,19 @@ def test_names_are_said_with_their_kind():
 
 def test_the_path_that_was_tried_is_shown_with_its_end():
     presented = issue(HOST, by=BY_FIRST).followed_by(BY_FIRST, BY_SECOND)
-    offer = Offer(Role.INTERMEDIATE, read_certificate(BY_FIRST.der))
+    offer = Offer(ChainRole.INTERMEDIATE, read_certificate(BY_FIRST.der))
     said = advice(Cause.UNKNOWN_ISSUER, presented, terms(SECOND), offer)
     path = f"The gateway tried the path CN={HOST} -> CN=cross-signed, whose issuer, CN=first root, is neither sent"
     assert path in said.sentence
     assert "a certificate of CN=cross-signed that was issued by CN=second root, which is trusted" in said.sentence
     assert said.remedy.startswith("Import the CA certificate that the backend sends, CN=cross-signed")
-    assert said.action is Action.IMPORT_CERTIFICATE
+    assert said.action is SuggestedAction.IMPORT_CERTIFICATE
 
 
 def test_an_intermediate_is_asked_for_only_where_it_is_not_chain_of():
     intermediate = issue(by=ROOT, ca=True, common_name="intermediate")
     alone = issue(HOST, by=intermediate).alone
-    offer = Offer(Role.LEAF, read_certificate(alone.der))
+    offer = Offer(ChainRole.LEAF, read_certificate(alone.der))
     said = advice(Cause.UNKNOWN_ISSUER, alone, terms(ROOT), offer)
     assert said.remedy.startswith("Let the backend send the certificate of CN=intermediate if a trusted CA issued it")
     whole = issue(HOST, by=intermediate).followed_by(intermediate)
@@ -72,7 +72,7 @@ def test_an_intermediate_is_asked_for_only_where_it_is_not_chain_of():
 
 def test_what_no_gateway_has_confirmed_is_tested_and_not_imported():
     said = advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), terms(), asked=False)
-    assert said.action is Action.TEST_ENDPOINT
+    assert said.action is SuggestedAction.TEST_ENDPOINT
     assert advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), terms()).action is None
 
 
@@ -94,7 +94,7 @@ def test_only_what_holdfast_would_import_is_asked_about():
     old = issue(ca=True, common_name="old", **EXPIRED)
     chain = chain_of(issue(HOST, by=old).followed_by(old))
     faults = find_faults(Cause.UNKNOWN_ISSUER, chain, terms().trust, NOW)
-    assert [offer.role for offer, _ in possible_offers(faults, chain, terms(), NOW)] == [Role.LEAF]
+    assert [offer.role for offer, _ in possible_offers(faults, chain, terms(), NOW)] == [ChainRole.LEAF]
     expired = chain_of(issue(HOST, **EXPIRED))
     faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, expired, terms().trust, NOW)
     assert not list(possible_offers(faults, expired, terms(), NOW))

@@ -16,7 +16,7 @@ from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import User
 from holdfast.store.access.tokens import Kind, Token
 from holdfast.store.journal import AuditEvent
-from holdfast.store.old_rows import BATCH, old_rows
+from holdfast.store.old_rows import BATCH, find_old_rows
 from holdfast.store.tables import (
     AuditEventRow,
     ChangeRow,
@@ -127,7 +127,7 @@ def plan(session, query):
 def test_no_table_is_read_as_a_whole_to_find_old_rows(store):
     by_key = {"change", "audit_event"}  # whose first rows are read, by a scan that ends after a batch of them
     with store.read() as session:
-        for rows in old_rows(NOW, DAY):
+        for rows in find_old_rows(NOW, DAY):
             steps = plan(session, rows.query)
             assert f" LIMIT {BATCH}" in str(rows.query.compile(compile_kwargs={"literal_binds": True}))
             assert any(step.startswith(f"SEARCH {rows.table} USING ") for step in steps), steps

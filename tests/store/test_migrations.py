@@ -20,7 +20,7 @@ from holdfast.store.database import Store
 from holdfast.store.errors import StoreFull
 from holdfast.store.recovery.copies import copy_before_migration
 from holdfast.store.revisions import MIGRATIONS, known_revisions, newest_revision, revision_of
-from holdfast.store.sqlite import reading
+from holdfast.store.sqlite import open_to_read
 from holdfast.store.tables import Table
 from holdfast.store.trust import endpoint_certificates
 from store.earlier import database_at
@@ -109,7 +109,7 @@ def copies(path):
 
 
 def revision(path):
-    with reading(path) as connection:
+    with open_to_read(path) as connection:
         return revision_of(connection)
 
 

@@ -129,10 +129,10 @@ READS = {
         session, org, "pizza-backend", BACKEND
     )[0],
     endpoint_certificates.of_origins: lambda session, org, _: endpoint_certificates.of_origins(session, org, {ORIGIN}),
-    endpoint_certificates.beside: lambda session, org, both: [
+    endpoint_certificates.trusted_besides: lambda session, org, both: [
         each.entry
         for each in (both.default, both.other)
-        if endpoint_certificates.beside(session, replace(make_entry(), organization=org))
+        if endpoint_certificates.trusted_besides(session, replace(make_entry(), organization=org))
         == [(each.entry.alias, each.entry.certificates[0])]
     ],
     endpoint_certificates.aliases_with: lambda session, org, both: [

@@ -9,7 +9,7 @@ import pytest
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from holdfast.store.recovery.copies import copy_database
-from holdfast.store.recovery.restoring import is_unfinished, replace_database, stage
+from holdfast.store.recovery.replacement import is_unfinished, replace_database, stage
 from store.left_behind import begin_new_log, kill, log_of, write
 
 STEPS = ((os, "fsync"), (os, "open"), (Path, "replace"), (Path, "unlink"))

@@ -12,7 +12,7 @@ from holdfast.store import journal
 from holdfast.store.access import accounts
 from holdfast.store.access.accounts import User
 from holdfast.store.catalog import apis
-from holdfast.store.tables import ApiRow, CertificateRow
+from holdfast.store.tables import ApiRow, TrustedCertificateRow
 from holdfast.store.trust import endpoint_certificates
 from issuing import issue
 from store.values import NOW, make_api, make_entry, read
@@ -22,7 +22,7 @@ HOUR = timedelta(hours=1)
 
 
 def certificate_rows(session):
-    return session.scalar(select(func.count()).select_from(CertificateRow))
+    return session.scalar(select(func.count()).select_from(TrustedCertificateRow))
 
 
 def test_an_api_comes_back_as_it_went_in(store):

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from holdfast.network.sockets import CannotStart
-from holdfast.server.sealing_keys import KEY_FILE, KeyFile, key_rotation, open_sealing
+from holdfast.server.sealing_keys import KEY_FILE, KeyFile, open_sealing, rotate_key
 from holdfast.server.settings import Settings
 from holdfast.store.sealing import CannotUnseal, Sealing, UnusableSealingKey, new_key, read_keys
 
@@ -121,7 +121,7 @@ def test_a_file_that_is_missing_or_damaged_is_said_at_the_start(tmp_path):
 def test_a_rotation_holds_both_keys_until_it_is_through(tmp_path):
     file = KeyFile(tmp_path / KEY_FILE)
     (old,) = file.read_or_make()
-    with key_rotation(Settings(), tmp_path):
+    with rotate_key(Settings(), tmp_path):
         new, kept = file.read()
         assert kept == old
     assert file.read() == (new,)
@@ -130,10 +130,10 @@ def test_a_rotation_holds_both_keys_until_it_is_through(tmp_path):
 def test_a_rotation_that_broke_off_leaves_both_keys_and_the_next_one_ends_well(tmp_path):
     file = KeyFile(tmp_path / KEY_FILE)
     (old,) = file.read_or_make()
-    with pytest.raises(RuntimeError), key_rotation(Settings(), tmp_path):
+    with pytest.raises(RuntimeError), rotate_key(Settings(), tmp_path):
         raise RuntimeError
     assert len(file.read()) == 2
-    with key_rotation(Settings(), tmp_path) as own:
+    with rotate_key(Settings(), tmp_path) as own:
         assert len(file.read()) == 3
         assert own.open(sealing(old).seal(SECRET, "default", "row"), "default", "row") == SECRET
     assert len(file.read()) == 1
@@ -141,9 +141,9 @@ def test_a_rotation_that_broke_off_leaves_both_keys_and_the_next_one_ends_well(t
 
 def test_a_key_in_a_variable_is_rotated_by_setting_the_new_one_before_the_old(tmp_path):
     old, new = new_key(), new_key()
-    with pytest.raises(CannotStart, match="Set it to NEW,OLD"), key_rotation(Settings(sealing_key=text(old)), tmp_path):
+    with pytest.raises(CannotStart, match="Set it to NEW,OLD"), rotate_key(Settings(sealing_key=text(old)), tmp_path):
         pass
-    with key_rotation(Settings(sealing_key=text(new, old)), tmp_path) as own:
+    with rotate_key(Settings(sealing_key=text(new, old)), tmp_path) as own:
         anew = own.seal(own.open(sealing(old).seal(SECRET, "o", "r"), "o", "r"), "o", "r")
     assert sealing(new).open(anew, "o", "r") == SECRET
     assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ from enum import StrEnum
 from holdfast.certificates.certificate import Certificate
 
 
-class Role(StrEnum):
+class ChainRole(StrEnum):
     """The place of a certificate in what a backend presents."""
 
     LEAF = "leaf"
@@ -21,7 +21,7 @@ class Role(StrEnum):
 class Choice:
     """A certificate that could be the trust anchor, and what would follow from it."""
 
-    kind: Role
+    kind: ChainRole
     certificate: Certificate
     sentence: str
 
@@ -44,11 +44,11 @@ _SELF_SIGNED = (
 )
 
 
-def role_of(chain: Sequence[Certificate], position: int) -> Role:
+def role_of(chain: Sequence[Certificate], position: int) -> ChainRole:
     """Say which role the certificate at *position* has in what a backend presents, its own certificate first."""
     if position == 0:
-        return Role.LEAF
-    return Role.ROOT if chain[position].is_self_issued else Role.INTERMEDIATE
+        return ChainRole.LEAF
+    return ChainRole.ROOT if chain[position].is_self_issued else ChainRole.INTERMEDIATE
 
 
 def list_choices(chain: Sequence[Certificate]) -> tuple[Choice, ...]:
@@ -62,11 +62,13 @@ def list_choices(chain: Sequence[Certificate]) -> tuple[Choice, ...]:
         return ()
     leaf, *above = follow_issuers(chain)
     if leaf.is_self_issued:
-        return (Choice(Role.LEAF, leaf, _SELF_SIGNED),)
-    chosen_cas = [Choice(Role.ROOT, certificate, _ROOT) for certificate in above[-1:] if certificate.is_self_issued]
+        return (Choice(ChainRole.LEAF, leaf, _SELF_SIGNED),)
+    chosen_cas = [
+        Choice(ChainRole.ROOT, certificate, _ROOT) for certificate in above[-1:] if certificate.is_self_issued
+    ]
     intermediates = [certificate for certificate in above if not certificate.is_self_issued]
-    chosen_cas += [Choice(Role.INTERMEDIATE, certificate, _INTERMEDIATE) for certificate in intermediates[-1:]]
-    return (*chosen_cas, Choice(Role.LEAF, leaf, _LEAF))
+    chosen_cas += [Choice(ChainRole.INTERMEDIATE, certificate, _INTERMEDIATE) for certificate in intermediates[-1:]]
+    return (*chosen_cas, Choice(ChainRole.LEAF, leaf, _LEAF))
 
 
 def follow_issuers(chain: Sequence[Certificate]) -> list[Certificate]:

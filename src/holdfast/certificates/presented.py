@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from holdfast.certificates.certificate import Certificate, read_certificate
-from holdfast.certificates.choices import Role, role_of
+from holdfast.certificates.choices import ChainRole, role_of
 from holdfast.certificates.extensions import extension_name
 from holdfast.certificates.formats.der import NotDer
 
@@ -51,14 +51,15 @@ class PresentedChain:
         return len(self.chain) + len(self.above) + len(self.unreadable) + self.beyond
 
     @property
-    def with_roles(self) -> tuple[tuple[Certificate, Role], ...]:
+    def with_roles(self) -> tuple[tuple[Certificate, ChainRole], ...]:
         """What can be read, each with its role."""
         if self.chain:
             return tuple(
                 (certificate, role_of(self.chain, position)) for position, certificate in enumerate(self.chain)
             )
         return tuple(
-            (certificate, Role.ROOT if certificate.is_self_issued else Role.INTERMEDIATE) for certificate in self.above
+            (certificate, ChainRole.ROOT if certificate.is_self_issued else ChainRole.INTERMEDIATE)
+            for certificate in self.above
         )
 
 

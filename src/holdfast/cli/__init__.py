@@ -11,8 +11,8 @@ import typer
 from typer import Option
 
 from holdfast.cli.commands import Commands
-from holdfast.cli.ending import exit_timer
 from holdfast.cli.exit_codes import ExitCode, describe_codes
+from holdfast.cli.exit_timer import exit_timer
 from holdfast.cli.terminal.streams import repair_streams
 
 # Tracebacks stay plain: those that show the values of variables could show a password.

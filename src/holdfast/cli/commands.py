@@ -19,7 +19,7 @@ from holdfast.cli.failures import CommandFailed, Interrupted, Misused
 from holdfast.cli.requests.context_choice import context_choice
 from holdfast.cli.terminal.completion_scripts import use_own_scripts
 from holdfast.cli.terminal.streams import discard_output
-from holdfast.cli.terminal.text import plain
+from holdfast.cli.terminal.text import make_plain
 
 if TYPE_CHECKING:
     from typer._click import Command  # Typer has a Click of its own
@@ -58,9 +58,9 @@ COMMANDS = {
     "backup": Source("server.backups", "Back up the database."),
     "restore": Source("server.backups", "Restore a backup."),
     "rotate-sealing-key": Source("server.up", "Seal the private keys with a new key."),
-    "login": Source("access.signing_in", "Sign in, and keep a token for the next commands."),
-    "logout": Source("access.signing_in", "End the token that login kept, and forget it."),
-    "whoami": Source("access.signing_in", "Say who asks which publisher, and until when."),
+    "login": Source("access.sign_in", "Sign in, and keep a token for the next commands."),
+    "logout": Source("access.sign_in", "End the token that login kept, and forget it."),
+    "whoami": Source("access.sign_in", "Say who asks which publisher, and until when."),
     "context": Source("access.context_commands", "The publishers that you are signed in to.", is_group=True),
     "api": Source("catalog.apis", "APIs and their lifecycle.", is_group=True, also=("catalog.api_changes",)),
     "certificate": Source(
@@ -98,7 +98,7 @@ def _choose(name: str) -> None:
 
 def _context_option() -> Any:
     """Make the option --context, for a command that has been made already."""
-    from holdfast.cli.requests import completing
+    from holdfast.cli.requests import completion
 
     commands = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -111,7 +111,7 @@ def _context_option() -> Any:
                 metavar="NAME",
                 callback=_choose,
                 expose_value=False,
-                autocompletion=completing.contexts,
+                autocompletion=completion.contexts,
                 help="Ask the publisher of this context [default: HOLDFAST_CONTEXT, or the current one].",
             ),
         ] = "",
@@ -122,7 +122,7 @@ def _context_option() -> Any:
 
 def _exit(failure: CommandFailed) -> typer.Exit:
     """Say what failed, and give what ends the command with its code."""
-    typer.echo(f"holdfast: {plain(str(failure), lines=True)}", err=True)
+    typer.echo(f"holdfast: {make_plain(str(failure), lines=True)}", err=True)
     return typer.Exit(int(failure.code))
 
 
@@ -151,8 +151,8 @@ class LoadedWhenNeeded(MutableMapping[str, "Command"]):
 
     def outlines(self) -> dict[str, "Command"]:
         """Give commands that can be listed but not run, without loading any."""
-        outlines = {name: TyperCommand(name, short_help=each.summary) for name, each in self._sources.items()}
-        return {**outlines, **{name: each for name, each in self._loaded.items() if name not in outlines}}
+        outlines = {name: TyperCommand(name, short_help=source.summary) for name, source in self._sources.items()}
+        return {**outlines, **{name: command for name, command in self._loaded.items() if name not in outlines}}
 
 
 class Commands(TyperGroup):

@@ -29,19 +29,19 @@ class CannotConnect(CommandFailed):
     code = ExitCode.UNREACHABLE
 
 
-class NotSignedIn(CommandFailed):
+class SignInRequired(CommandFailed):
     """Nobody is signed in, or the publisher does not believe it."""
 
     code = ExitCode.NOT_SIGNED_IN
 
 
 class NotEnforced(CommandFailed):
-    """It is saved, but gateways have not put it in force; *found* is how REST described it last."""
+    """It is saved, but gateways have not put it in force; *answer* is how REST described it last."""
 
     code = ExitCode.NOT_ENFORCED
 
-    def __init__(self, text: str, found: dict[str, Any] | None = None) -> None:
-        self.found = found
+    def __init__(self, text: str, answer: dict[str, Any] | None = None) -> None:
+        self.answer = answer
         super().__init__(text)
 
 

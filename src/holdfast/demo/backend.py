@@ -87,13 +87,13 @@ def ensure_certificate(directory: Path, now: datetime) -> tuple[Path, Path]:
 
 def _is_usable(certificate: Path, key: Path, now: datetime) -> bool:
     try:
-        made = x509.load_pem_x509_certificate(certificate.read_bytes())
+        loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
         private = load_pem_private_key(key.read_bytes(), None)
     except (FileNotFoundError, ValueError):
         return False
     as_bytes = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    fits = made.public_key().public_bytes(*as_bytes) == private.public_key().public_bytes(*as_bytes)
-    return fits and made.not_valid_before_utc <= now < made.not_valid_after_utc - RENEWED_BEFORE
+    fits = loaded.public_key().public_bytes(*as_bytes) == private.public_key().public_bytes(*as_bytes)
+    return fits and loaded.not_valid_before_utc <= now < loaded.not_valid_after_utc - RENEWED_BEFORE
 
 
 def _write(file: Path, content: bytes, mode: int) -> None:

@@ -39,9 +39,9 @@ class Seen:
 async def ask(client: httpx.AsyncClient, url: str, wanted: Callable[[Seen], bool], within: float) -> Seen:
     """Ask until an answer is *wanted* and give it, or the last one when *within* seconds brought none."""
     until = time.monotonic() + within
-    while not wanted(seen := await _ask_once(client, url)) and time.monotonic() < until:  # noqa: ASYNC110 - no event
+    while not wanted(answer := await _ask_once(client, url)) and time.monotonic() < until:  # noqa: ASYNC110 - no event
         await asyncio.sleep(PAUSE)
-    return seen
+    return answer
 
 
 async def _ask_once(client: httpx.AsyncClient, url: str) -> Seen:

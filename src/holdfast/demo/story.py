@@ -34,7 +34,7 @@ def stage() -> Iterator[dict[str, Any]]:
     with ExitStack() as stack:
         # All are held until all are found, so that they differ.
         held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
-        addresses = [(each.getsockname(),) for each in held]
+        addresses = [(listener.getsockname(),) for listener in held]
     named = dict(zip(("publisher", "gateway", "sandbox"), addresses, strict=True))
     with temporary_directory() as directory:
         yield named | {"data": directory / "data", "admin_password": secrets.token_urlsafe()}
@@ -76,11 +76,11 @@ class Story:
     async def _play(self) -> None:
         self._step = 1
         endpoints = {"endpoint_type": "http", "production_endpoints": {"url": self.backend.url}}
-        made = await self._rest("POST", "/apis", 201, json=API | {"endpointConfig": endpoints})
-        query = {"action": "Publish", "apiId": made.json()["id"]}
+        response = await self._rest("POST", "/apis", 201, json=API | {"endpointConfig": endpoints})
+        query = {"action": "Publish", "apiId": response.json()["id"]}
         started = time.perf_counter()
         await self._rest("POST", "/apis/change-lifecycle", 200, params=query)
-        await self._gateway("refused", started, lambda seen: seen.is_refused, "503 backend_not_trusted")
+        await self._gateway("refused", started, lambda answer: answer.is_refused, "503 backend_not_trusted")
 
         self._step = 2
         started = time.perf_counter()
@@ -90,7 +90,7 @@ class Story:
         self._say("import", started, f"{answer.status_code} {ALIAS}")
 
         self._step = 3
-        await self._gateway("served", started, lambda seen: seen.is_served, "200")
+        await self._gateway("served", started, lambda answer: answer.is_served, "200")
 
         self._step = 4
         started = time.perf_counter()
@@ -98,7 +98,7 @@ class Story:
         self._say("delete", started, f"{answer.status_code} {ALIAS}")
 
         self._step = 5
-        await self._gateway("refused", started, lambda seen: seen.is_refused, "503 backend_not_trusted")
+        await self._gateway("refused", started, lambda answer: answer.is_refused, "503 backend_not_trusted")
 
     async def _rest(self, method: str, path: str, status: int, **content: Any) -> httpx.Response:
         answer = await self.publisher.request(method, REST + path, **content)
@@ -108,11 +108,11 @@ class Story:
 
     async def _gateway(self, step: str, started: float, wanted: Callable[[Seen], bool], expected: str) -> None:
         url = f"{API['context']}/{API['version']}/menu"
-        seen = await ask(self.gateway, url, wanted, self.within)
-        if not wanted(seen):
-            raise StepFailed(f"within {self.within:g} s the gateway answered {seen}, not {expected}")
-        self._say(step, started, str(seen))
+        answer = await ask(self.gateway, url, wanted, self.within)
+        if not wanted(answer):
+            raise StepFailed(f"within {self.within:g} s the gateway answered {answer}, not {expected}")
+        self._say(step, started, str(answer))
 
-    def _say(self, step: str, started: float, seen: str) -> None:
+    def _say(self, step: str, started: float, outcome: str) -> None:
         milliseconds = (time.perf_counter() - started) * 1000
-        self.console.print(f"{self._step}  {step:<8} {milliseconds:7.1f} ms   {seen}")
+        self.console.print(f"{self._step}  {step:<8} {milliseconds:7.1f} ms   {outcome}")

@@ -64,8 +64,8 @@ class Tour:
         return [endpoint.origin.port, PORT] if endpoint and endpoint.origin.host == "localhost" else [PORT]
 
     def _find_api(self) -> Api | None:
-        found, _ = apis.list_apis(self._context, ApiFilter(name=NAME))
-        return next((api for api in found if (api.name, api.context, api.version) == (NAME, CONTEXT, VERSION)), None)
+        matches, _ = apis.list_apis(self._context, ApiFilter(name=NAME))
+        return next((api for api in matches if (api.name, api.context, api.version) == (NAME, CONTEXT, VERSION)), None)
 
     def _ensure_api(self, backend: Backend) -> Api:
         api = self._find_api()
@@ -82,15 +82,15 @@ class Tour:
         url = f"{self.runtime.gateways['production']}{api.path}/menu"
         async with httpx.AsyncClient(trust_env=False) as client:
             # Other answers mean that the API is on its way to the gateway.
-            seen = await ask(client, url, lambda seen: seen.is_served or seen.is_refused, SETTLES_WITHIN)
+            answer = await ask(client, url, lambda attempt: attempt.is_served or attempt.is_refused, SETTLES_WITHIN)
         self._print("\nDemonstration", style="bold")
         self._print(f"  API          {api.name} {api.version}, {api.state.value.lower()}")
         self._print(f"  Backend      {backend.url}, with a self-signed certificate")
         self._print(f"  Call         curl {url}")
-        self._print(f"  Answer       {seen.status} {seen.body}", style="green" if seen.is_served else "red")
-        if seen.is_served:
+        self._print(f"  Answer       {answer.status} {answer.body}", style="green" if answer.is_served else "red")
+        if answer.is_served:
             self._print("  Why          The certificate has been imported, so the gateway trusts the backend.")
-        elif seen.is_refused:
+        elif answer.is_refused:
             self._print("  Why          The backend signed its certificate itself, so no public authority vouches")
             self._print("               for it, and nobody has imported it: the gateway refuses the backend.")
             self._tell_what_to_do(api, backend, url)

@@ -5,7 +5,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from holdfast.doctor import environment, envoy, files, health, identity_provider, network, stored
+from holdfast.doctor import database, environment, envoy, files, health, identity_provider, network
 from holdfast.doctor.check import Check
 from holdfast.network.sockets import CannotStart
 from holdfast.server.directories import is_held
@@ -32,7 +32,7 @@ def examine(settings: Settings, now: datetime) -> Iterator[Check]:
     yield envoy.check(settings)
     yield envoy.log_file(data)
     yield envoy.sockets()
-    yield from stored.database(settings, data, now)
+    yield from database.check_database(settings, data, now)
 
 
 def _listening(settings: Settings, now: datetime, *, running: bool) -> Iterator[Check]:

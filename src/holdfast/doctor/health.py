@@ -9,7 +9,7 @@ import httpx
 
 from holdfast.doctor.check import Check
 from holdfast.network.addresses import Addresses
-from holdfast.network.sockets import url_of
+from holdfast.network.sockets import make_url
 from holdfast.server.health import READY
 from holdfast.server.settings import Settings
 
@@ -31,7 +31,7 @@ class Answer:
 def ask(settings: Settings, publisher: Addresses) -> Answer:
     """Ask the Holdfast that runs on the *publisher* addresses whether it is ready."""
     host, port = publisher[0]
-    url = url_of((_UNSPECIFIED.get(host, host), port), "https" if settings.tls_cert else "http") + READY
+    url = make_url((_UNSPECIFIED.get(host, host), port), "https" if settings.tls_cert else "http") + READY
     try:
         trusted = _own_certificate(settings)
     except OSError as error:

@@ -17,17 +17,17 @@ NAME = "identity provider"
 def check(settings: Settings, now: datetime) -> Iterator[Check]:
     """Ask it what it says of itself; nothing where there is none."""
     try:
-        found = open_single_sign_on(settings)
+        single_sign_on = open_single_sign_on(settings)
     except CannotStart as error:
         yield Check.failed(NAME, str(error), "Correct it before the next start.")
         return
-    if found is None:
+    if single_sign_on is None:
         return
     try:
-        found.provider.get_metadata(now)
+        single_sign_on.provider.get_metadata(now)
     except ProviderUnusable as error:
         yield Check.failed(NAME, str(error), "Nobody can sign in by it until that is mended. Passwords still work.")
     else:
-        yield Check.ok(NAME, f"{found.provider.issuer} says where people sign in.")
+        yield Check.ok(NAME, f"{single_sign_on.provider.issuer} says where people sign in.")
     finally:
-        found.provider.close()
+        single_sign_on.provider.close()

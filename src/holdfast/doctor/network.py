@@ -7,7 +7,7 @@ from datetime import datetime
 
 from holdfast.doctor.check import Check
 from holdfast.network.addresses import Address, Addresses, is_loopback
-from holdfast.network.sockets import CannotStart, listen_problem, url_of, written
+from holdfast.network.sockets import CannotStart, format_address, listen_problem, make_url
 from holdfast.server.limits import FEWEST_FILES, allowed_files, connection_limits
 from holdfast.server.listen_addresses import PUBLISHER, ListenAddresses
 from holdfast.server.settings import Settings
@@ -30,7 +30,7 @@ def tls(settings: Settings, publisher: Addresses, now: datetime) -> Check:
         return Check.ok("TLS", "The publisher speaks http on this machine alone.")
     return Check.warning(
         "TLS",
-        f"{url_of(exposed[0])} can be reached from elsewhere without TLS.",
+        f"{make_url(exposed[0])} can be reached from elsewhere without TLS.",
         "Let only a TLS proxy reach it, or give --tls-cert and --tls-key.",
     )
 
@@ -89,8 +89,8 @@ def ports(
 
     *failing* is what that one says isn't ready; *presents* whether gateways have a certificate for their https ports.
     """
-    closed = {each.option for each in addresses.gateway if each.tls and not presents}
-    every = {PUBLISHER: addresses.publisher} | {each.option: each.addresses for each in addresses.gateway}
+    closed = {listener.option for listener in addresses.gateway if listener.tls and not presents}
+    every = {PUBLISHER: addresses.publisher} | {listener.option: listener.addresses for listener in addresses.gateway}
     for option, several in every.items():
         for address in several:
             problem = listen_problem(address, option)
@@ -99,19 +99,21 @@ def ports(
             elif f"listener {option}" in failing:
                 yield _refused(option, address, problem)
             elif problem:
-                yield Check.ok(option, f"{written(address)} is in use, and a Holdfast runs.")
+                yield Check.ok(option, f"{format_address(address)} is in use, and a Holdfast runs.")
             elif option in closed:
-                text = f"Nothing listens on {written(address)}, because the gateway has no certificate to present."
+                text = (
+                    f"Nothing listens on {format_address(address)}, because the gateway has no certificate to present."
+                )
                 yield Check.warning(option, text, "Repair its files; the port opens by itself then.")
             else:
-                text = f"A Holdfast runs, but nothing listens on {written(address)}."
+                text = f"A Holdfast runs, but nothing listens on {format_address(address)}."
                 yield Check.warning(option, text, "It was started with other settings: give the same to this command.")
 
 
 def _before_a_start(option: str, address: Address, problem: tuple[str, str] | None) -> Check:
     if problem:
         return Check.failed(option, *problem)
-    return Check.ok(option, f"{written(address)} is free.")
+    return Check.ok(option, f"{format_address(address)} is free.")
 
 
 def _refused(option: str, address: Address, problem: tuple[str, str] | None) -> Check:
@@ -119,5 +121,5 @@ def _refused(option: str, address: Address, problem: tuple[str, str] | None) -> 
     if problem:
         advice = "End the program that uses it. The gateway tries again every few seconds, without a restart."
         return Check.failed(option, problem[0], advice)
-    text = f"The gateway doesn't listen on {written(address)} yet."
+    text = f"The gateway doesn't listen on {format_address(address)} yet."
     return Check.warning(option, text, "It tries again every few seconds; the log says why it couldn't.")

@@ -79,9 +79,9 @@ def resolve(host: str, networks: Iterable[Network], seconds: float, resolver: Re
         AddressRefused: There are some, and none may be connected to.
     """
     allowed = tuple(networks)
-    found = [ip_address(text.partition("%")[0]) for text in _look_up(host, seconds, resolver or _by_system)]
-    kept = [address for address in dict.fromkeys(found) if may_be_reached(address, allowed)]
-    if not found:
+    addresses = [ip_address(text.partition("%")[0]) for text in _look_up(host, seconds, resolver or _by_system)]
+    kept = [address for address in dict.fromkeys(addresses) if may_be_reached(address, allowed)]
+    if not addresses:
         raise NoAddress(f"{host} has no address.")
     if not kept:
         raise AddressRefused(host)
@@ -95,7 +95,7 @@ def may_be_reached(address: IpAddress, networks: Sequence[Network]) -> bool:
     meant: list[IpAddress] = [address]
     if isinstance(address, IPv6Address):
         meant += _embedded(address)
-    if not all(is_in(each, networks) and not is_in(each, _NEVER) for each in meant):
+    if not all(is_in(target, networks) and not is_in(target, _NEVER) for target in meant):
         return False
     # Other NAT64 prefixes look like any network; most are /96, which have the IPv4 address last.
     return isinstance(address, IPv4Address) or not is_in(_at(address, _LAST), _METADATA)
@@ -132,12 +132,12 @@ def _embedded(address: IPv6Address) -> list[IPv4Address]:
     """Find the IPv4 addresses that *address* may lead to, through a translator or a tunnel."""
     if address.is_loopback:
         return []
-    found = [_at(address, first) for network, first in _EMBEDDINGS if address in network]
+    embedded = [_at(address, first) for network, first in _EMBEDDINGS if address in network]
     if address in _TEREDO:
-        found.append(IPv4Address(~int(_at(address, _LAST)) & 0xFFFFFFFF))  # the client, its bits inverted
+        embedded.append(IPv4Address(~int(_at(address, _LAST)) & 0xFFFFFFFF))  # the client, its bits inverted
     if address.packed[8:12] in _ISATAP:
-        found.append(_at(address, _LAST))
-    return found
+        embedded.append(_at(address, _LAST))
+    return embedded
 
 
 def _at(address: IPv6Address, first: int) -> IPv4Address:
@@ -167,7 +167,7 @@ def _look_up(host: str, seconds: float, resolver: Resolver) -> Sequence[str]:
 
 def _by_system(host: str) -> Sequence[str]:
     try:
-        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+        return [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
     except OSError:
         # Gateways resolve these to this machine (RFC 6761, section 6.3); the system's resolver need not.
         if host.endswith(".localhost"):

@@ -15,7 +15,7 @@ from OpenSSL import SSL, crypto
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.presented import PresentedChain, read_presented
-from holdfast.network.handshake import certificates_in
+from holdfast.network.handshake import read_certificates
 
 SECONDS = 5.0  # for one look, at all addresses
 MOMENT = 0.5  # seconds: who wants a client certificate says so after the handshake (RFC 8446, section 4.4.2)
@@ -76,10 +76,10 @@ def probe_backend(
     for number, address in enumerate(addresses):
         now = time.monotonic()
         share = (end - now) / (len(addresses) - number)
-        seen = _Handshake(address, port, server_name, now + share).take()
-        if isinstance(seen, Presentation):
-            return seen
-        furthest = max(furthest, seen, key=lambda each: list(Obstacle).index(each.obstacle))
+        outcome = _Handshake(address, port, server_name, now + share).take()
+        if isinstance(outcome, Presentation):
+            return outcome
+        furthest = max(furthest, outcome, key=lambda unseen: list(Obstacle).index(unseen.obstacle))
     return furthest
 
 
@@ -112,11 +112,11 @@ class _Handshake:
         context.set_alpn_protos([b"h2", b"http/1.1"])
         context.set_info_callback(self._notice)
         context.set_keylog_callback(lambda _, line: self._key_log.append(line))
-        made = SSL.Connection(context, None)
+        connection = SSL.Connection(context, None)
         if server_name:
-            made.set_tlsext_host_name(server_name.encode("ascii"))
-        made.set_connect_state()
-        return made
+            connection.set_tlsext_host_name(server_name.encode("ascii"))
+        connection.set_connect_state()
+        return connection
 
     def _notice(self, connection: SSL.Connection, where: int, code: int) -> None:
         del where, code
@@ -212,8 +212,8 @@ class _Handshake:
 
     def _sent(self) -> list[bytes]:
         read = self._tls.get_peer_cert_chain() or []
-        return certificates_in(bytes(self._received), self._key_log) or [
-            crypto.dump_certificate(crypto.FILETYPE_ASN1, each) for each in read
+        return read_certificates(bytes(self._received), self._key_log) or [
+            crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate) for certificate in read
         ]
 
     def _left(self) -> float:

@@ -23,7 +23,7 @@ _SUITES: dict[int, tuple[HashAlgorithm, type[AESGCM | ChaCha20Poly1305], int]] =
 }
 
 
-def certificates_in(received: bytes, key_log: Iterable[bytes]) -> list[bytes]:
+def read_certificates(received: bytes, key_log: Iterable[bytes]) -> list[bytes]:
     """Find the certificates, as they were sent, in all that was *received* from a server; empty if there are none."""
     try:
         return _certificates(received, key_log)
@@ -44,8 +44,8 @@ def _certificates(received: bytes, key_log: Iterable[bytes]) -> list[bytes]:
     if not secret or not hellos:
         return next((_list(body) for kind, body in _messages(plain) if kind == _CERTIFICATE), [])
     opened = _open(secret, _suite(hellos[-1]), protected)
-    found = next((body for kind, body in _messages(opened) if kind == _CERTIFICATE), None)
-    return [] if found is None else _list(found[1 + found[0] :], with_extensions=True)
+    message = next((body for kind, body in _messages(opened) if kind == _CERTIFICATE), None)
+    return [] if message is None else _list(message[1 + message[0] :], with_extensions=True)
 
 
 def _records(received: bytes) -> Iterator[tuple[int, bytes, bytes]]:
@@ -100,11 +100,11 @@ def _expand(digest: HashAlgorithm, secret: bytes, label: bytes, length: int) -> 
 
 
 def _list(content: bytes, *, with_extensions: bool = False) -> list[bytes]:
-    found, at, end = [], 3, 3 + int.from_bytes(content[:3])
+    certificates, at, end = [], 3, 3 + int.from_bytes(content[:3])
     while at < min(end, len(content)):
         size = int.from_bytes(content[at : at + 3])
-        found.append(content[at + 3 : at + 3 + size])
+        certificates.append(content[at + 3 : at + 3 + size])
         at += 3 + size
         if with_extensions:
             at += 2 + int.from_bytes(content[at : at + 2])
-    return found
+    return certificates

@@ -32,13 +32,13 @@ class CannotStart(RuntimeError):
 
 
 @contextmanager
-def listening(addresses: Addresses, option: str) -> Iterator[list[socket.socket]]:
+def listen(addresses: Addresses, option: str) -> Iterator[list[socket.socket]]:
     """Listen on all *addresses*, which `--option` set; raise CannotStart."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(_listen(address, option)) for address in addresses]
-        for each in sockets:
+        for listener in sockets:
             # asyncio does this only for sockets that it makes itself; without it, an answer can wait 40 ms for an ACK.
-            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield sockets
 
 
@@ -74,23 +74,23 @@ def _advice(option: str, error: OSError) -> str:
 
 
 def _sentence(address: Address, error: OSError) -> str:
-    return cannot_listen(written(address), os.strerror(error.errno or 0))
+    return explain_failed_listen(format_address(address), os.strerror(error.errno or 0))
 
 
-def cannot_listen(where: str, why: str) -> str:
+def explain_failed_listen(where: str, why: str) -> str:
     """Say in a sentence that HOST:PORT can't be listened on; *why* is the system's word for it."""
     return f"Can't listen on {where}: {why[:1].lower()}{why[1:]}."
 
 
-def written(address: Address) -> str:
+def format_address(address: Address) -> str:
     """Write an address as HOST:PORT."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def url_of(address: Address, scheme: str = "http") -> str:
+def make_url(address: Address, scheme: str = "http") -> str:
     """Write an address as a URL."""
-    return f"{scheme}://{written(address)}"
+    return f"{scheme}://{format_address(address)}"
 
 
 def refuse_open_http(publisher: Addresses, *, allowed: bool) -> None:
@@ -98,12 +98,12 @@ def refuse_open_http(publisher: Addresses, *, allowed: bool) -> None:
     exposed = [address for address in publisher if not is_loopback(address[0])]
     if exposed and not allowed:
         raise CannotStart(
-            f"{url_of(exposed[0])} can be reached from elsewhere, and passwords would travel in the clear: "
+            f"{make_url(exposed[0])} can be reached from elsewhere, and passwords would travel in the clear: "
             "give --tls-cert and --tls-key, or --insecure-http if a TLS proxy stands before it."
         )
 
 
-async def answers(address: Address) -> bool:
+async def does_answer(address: Address) -> bool:
     """Say whether something accepts connections on *address*."""
     try:
         _, writer = await asyncio.open_connection(*address)

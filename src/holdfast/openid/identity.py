@@ -29,7 +29,7 @@ class UnknownKey(IdentityRefused):
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedIdentity:
     """What an ID token must have been made for."""
 
     issuer: str
@@ -52,7 +52,7 @@ class Identity:
     groups: frozenset[str] | None
 
 
-def verify_claims(id_token: str, keys: KeySet, expected: Expected, now: datetime) -> dict[str, Any]:
+def verify_claims(id_token: str, keys: KeySet, expected: ExpectedIdentity, now: datetime) -> dict[str, Any]:
     """
     Verify an ID token and return its claims (OpenID Connect Core 1.0, section 3.1.3.7).
 

@@ -20,7 +20,7 @@ from joserfc.jwk import KeySet
 
 from holdfast.openid.errors import IdentityRefused, ProviderUnusable
 from holdfast.openid.identity import (
-    Expected,
+    ExpectedIdentity,
     Identity,
     UnknownKey,
     find_claim,
@@ -110,7 +110,7 @@ class Provider:
         metadata = self.get_metadata(now)
         tokens = self._redeem(metadata, sign_in, code)
         access_token = str(tokens.get("access_token") or "")
-        expected = Expected(self.issuer, self._settings.client_id, sign_in.nonce, access_token)
+        expected = ExpectedIdentity(self.issuer, self._settings.client_id, sign_in.nonce, access_token)
         id_token = str(tokens.get("id_token") or "")
         try:
             claims = verify_claims(id_token, self._get_keys(metadata, now), expected, now)

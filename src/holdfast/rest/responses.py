@@ -9,7 +9,7 @@ from pydantic import WithJsonSchema
 from typing_extensions import TypedDict
 
 from holdfast.apis.enforcement import Progress
-from holdfast.certificates.choices import Role
+from holdfast.certificates.choices import ChainRole
 from holdfast.certificates.description import CertificateDescription
 from holdfast.certificates.findings.finding import Severity
 from holdfast.gateway.failures.causes import Cause
@@ -108,7 +108,7 @@ class RejectionCause(TypedDict):
 class Suggestion(TypedDict):
     """The presented certificate whose import helps: in addition to what is trusted, or `instead` of it."""
 
-    role: Role
+    role: ChainRole
     fingerprint: str
     instead: bool
 
@@ -116,7 +116,7 @@ class Suggestion(TypedDict):
 class PresentedCertificate(CertificateDescription):
     """A certificate that a backend presents."""
 
-    role: Role
+    role: ChainRole
 
 
 class Enforced(TypedDict):

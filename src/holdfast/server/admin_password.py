@@ -30,9 +30,9 @@ def ensure_admin(accounts: Accounts, settings: Settings, data: Path) -> str | No
         CannotStart: The variable or the file holds no password, or one that can't be chosen.
         OSError: The file can't be read or written.
     """
-    given, file = given_password(settings), data / PASSWORD_FILE
-    if given is not None:
-        accounts.ensure_user(DEFAULT_ORGANIZATION, ADMIN, given, utc_now(), reset=True)
+    password, file = given_password(settings), data / PASSWORD_FILE
+    if password is not None:
+        accounts.ensure_user(DEFAULT_ORGANIZATION, ADMIN, password, utc_now(), reset=True)
         file.unlink(missing_ok=True)
         return None
     if not accounts.lacks_first_user(DEFAULT_ORGANIZATION, ADMIN):
@@ -47,10 +47,10 @@ def given_password(settings: Settings) -> str | None:
     """Return the password that HOLDFAST_ADMIN_PASSWORD gives admin, None if it isn't set. Raises CannotStart."""
     if settings.admin_password is None:
         return None
-    given = settings.admin_password.get_secret_value()
-    if not given:
+    password = settings.admin_password.get_secret_value()
+    if not password:
         raise CannotStart("HOLDFAST_ADMIN_PASSWORD is empty. Set it to a password, or unset it.")
-    return _checked(given, "HOLDFAST_ADMIN_PASSWORD can't be used.")
+    return _checked(password, "HOLDFAST_ADMIN_PASSWORD can't be used.")
 
 
 def _checked(password: str, refusal: str) -> str:

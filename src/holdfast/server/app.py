@@ -22,7 +22,7 @@ from holdfast.gateway.resources.resource import CLUSTER
 from holdfast.gateway.resources.tls import presents_identity
 from holdfast.network.addresses import Network
 from holdfast.network.forwarded import ForwardedClient
-from holdfast.network.sockets import CannotStart, listening, url_of
+from holdfast.network.sockets import CannotStart, listen, make_url
 from holdfast.server.admin_password import ensure_admin
 from holdfast.server.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
 from holdfast.server.concurrency_limit import ConcurrencyLimit
@@ -39,7 +39,7 @@ from holdfast.server.oidc import open_single_sign_on
 from holdfast.server.rate_limit import RateLimit
 from holdfast.server.reload import Reload
 from holdfast.server.request_ids import RequestIds
-from holdfast.server.sealing_keys import key_rotation, open_sealing
+from holdfast.server.sealing_keys import open_sealing, rotate_key
 from holdfast.server.settings import Settings
 from holdfast.server.tls_settings import gateway_certificate, publisher_certificate
 from holdfast.services.access.accounts import Accounts
@@ -110,7 +110,7 @@ def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
     data = settings.data.expanduser()
     if not database_in(data).is_file():
         raise CannotStart(f"There is no Holdfast in {data}. Choose its directory with --data.")
-    with data_directory(data), key_rotation(settings, data) as sealing:
+    with data_directory(data), rotate_key(settings, data) as sealing:
         store = Store(database_in(data))
         try:
             return seal_anew(store, sealing, utc_now())
@@ -131,7 +131,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
     """
     addresses = listen_addresses(settings)
     of_publisher, of_gateways = publisher_certificate(settings, addresses.publisher), gateway_certificate(settings)
-    presented = [each for each in (of_publisher, of_gateways) if each]
+    presented = [files for files in (of_publisher, of_gateways) if files]
     envoy = find_envoy(settings.envoy)
     sso = open_single_sign_on(settings)
     data = settings.data.expanduser()
@@ -139,7 +139,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
     with (
         data_directory(data),
         temporary_directory() as sockets,
-        listening(addresses.publisher, PUBLISHER) as publisher_sockets,
+        listen(addresses.publisher, PUBLISHER) as publisher_sockets,
     ):
         addresses.check_free()
         sealing = open_sealing(settings, data)
@@ -184,7 +184,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             addresses.urls(tls=True),
             single_sign_on=sso,
             listening=gateway_listeners,
-            server_certificates=lambda now: [each.presented(now) for each in presented],
+            server_certificates=lambda now: [files.presented(now) for files in presented],
             retire_after=quiet,
         )
 
@@ -217,8 +217,8 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             background.start("listeners", gateway_listeners.follow)
             await process.start()
             background.start("gateway process", process.keep)
-            for each in presented:
-                background.start(f"certificate of the {each.whose}", each.watch)
+            for files in presented:
+                background.start(f"certificate of the {files.whose}", files.watch)
             conditions = {"gateway": lambda: bool(cache.gateways), "background tasks": lambda: not background.failing}
             options = [listener.option for listener in addresses.gateway]
             conditions |= {f"listener {option}": partial(gateway_listeners.holds, option) for option in options}
@@ -229,7 +229,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
                 serving(app, publisher_sockets, tls, limits, settings.trusted_proxies)
             )
             await gateway_listeners.wait(data / ENVOY_LOG)
-            url = url_of(settings.publisher[0], "https" if of_publisher else "http")
+            url = make_url(settings.publisher[0], "https" if of_publisher else "http")
             try:
                 yield Instance(runtime, url, password, Reload(settings, presented, sso))
             finally:
@@ -253,9 +253,9 @@ def backend_limits(settings: Settings) -> BackendLimits:
 
 
 def _degraded(presented: Sequence[CertificateFiles[Any]]) -> list[str]:
-    return [f"{each.whose} certificate" for each in presented if each.presented(utc_now()).problem]
+    return [f"{files.whose} certificate" for files in presented if files.presented(utc_now()).problem]
 
 
 def _presents_identity(cache: Cache, cluster: str) -> bool:
-    found = cache.get(CLUSTER, cluster)
-    return found is not None and presents_identity(found)
+    resource = cache.get(CLUSTER, cluster)
+    return resource is not None and presents_identity(resource)

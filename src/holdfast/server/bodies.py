@@ -137,13 +137,13 @@ async def _after_the_body(request: Request, receive: Receive | None, refusal: Re
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    given = False
+    is_replayed = False
 
     async def again() -> Message:
-        nonlocal given
-        if given:
+        nonlocal is_replayed
+        if is_replayed:
             return await receive()
-        given = True
+        is_replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again

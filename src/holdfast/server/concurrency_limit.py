@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from holdfast.refusals import Busy
 from holdfast.rest.errors import BUSY
 from holdfast.server.doors import Refuse
-from holdfast.server.rate_limit import MAX_KEYS, address_of, shown_by
+from holdfast.server.rate_limit import MAX_KEYS, address_of, identify_client
 
 # Handlers share 40 threads (anyio's default), so no user and no address gets all of them.
 OF_USER = 10
@@ -93,7 +93,7 @@ class ConcurrencyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        shown = shown_by(scope)
+        shown = identify_client(scope)
         user = self._accounts.get(shown, shown)
         async with AsyncExitStack() as turns:
             try:

@@ -119,10 +119,10 @@ class Acceptor:
 
     def start(self) -> None:
         """Accept connections from now on."""
-        for each in self._listening:
+        for listener in self._listening:
             # What the kernel takes from a client is bounded before anybody reads it; accepted sockets inherit this.
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-            each.setblocking(False)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            listener.setblocking(False)
         self._listen()
 
     def close(self) -> None:
@@ -130,18 +130,18 @@ class Acceptor:
         self._listen_no_longer()
         if self._retry:
             self._retry.cancel()
-        for each in self._listening:
-            each.close()
+        for listener in self._listening:
+            listener.close()
 
     def _listen(self) -> None:
         self._retry = None
-        for each in self._listening:
-            self._loop.add_reader(each, self._accept, each)
+        for listener in self._listening:
+            self._loop.add_reader(listener, self._accept, listener)
 
     def _listen_no_longer(self) -> None:
-        for each in self._listening:
-            if each.fileno() >= 0:
-                self._loop.remove_reader(each)
+        for listener in self._listening:
+            if listener.fileno() >= 0:
+                self._loop.remove_reader(listener)
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(ACCEPT_AT_ONCE):

@@ -87,13 +87,13 @@ def owner_problem(data: Path) -> str | None:
 
 def open_files(data: Path) -> list[Path]:
     """Find the files directly in a directory that belong to this user and that others may read or write."""
-    found = []
+    paths = []
     for entry in os.scandir(data):
         if entry.is_file(follow_symlinks=False):
             status = entry.stat(follow_symlinks=False)
             if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & OTHERS:
-                found.append(Path(entry.path))
-    return sorted(found)
+                paths.append(Path(entry.path))
+    return sorted(paths)
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -197,7 +197,7 @@ def _is_own(data: Path, mode: int) -> bool:
     """Say whether a directory is Holdfast's to close: it was used before, or is empty and nobody's home."""
     if mode & stat.S_ISVTX or data.resolve() in {Path("/"), Path.home().resolve()}:
         return False
-    names = {each.name for each in data.iterdir()} - _OF_FILE_SYSTEMS
+    names = {entry.name for entry in data.iterdir()} - _OF_FILE_SYSTEMS
     return not names or any(name in names for name in _OWN)
 
 

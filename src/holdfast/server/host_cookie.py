@@ -10,7 +10,7 @@ from holdfast.services.access.single_sign_on import SIGN_IN_COOKIE
 
 PREFIX = "__Host-"  # RFC 6265bis, section 4.1.3.2: Secure, Path=/ and no Domain
 _OURS = (f"{SESSION_COOKIE}=", f"{SIGN_IN_COOKIE}=")
-_PREFIXED = tuple(f"{PREFIX}{each}" for each in _OURS)
+_PREFIXED = tuple(f"{PREFIX}{name}" for name in _OURS)
 
 
 class HostCookie:
@@ -47,7 +47,7 @@ def _prefixed(cookie: str) -> str:
 def _plain(scope: Scope) -> list[tuple[bytes, bytes]]:
     """Take the prefix away; what came under the plain name may be anybody's, and is not believed."""
     others = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
-    given = "; ".join(Headers(scope=scope).getlist("cookie")).split(";")
-    cookies = [each.strip() for each in given if not each.strip().startswith(_OURS)]
-    kept = "; ".join(each.removeprefix(PREFIX) if each.startswith(_PREFIXED) else each for each in cookies)
+    pairs = "; ".join(Headers(scope=scope).getlist("cookie")).split(";")
+    cookies = [pair.strip() for pair in pairs if not pair.strip().startswith(_OURS)]
+    kept = "; ".join(cookie.removeprefix(PREFIX) if cookie.startswith(_PREFIXED) else cookie for cookie in cookies)
     return [*others, (b"cookie", kept.encode("latin-1"))] if kept else others

@@ -9,7 +9,7 @@ from itertools import combinations
 
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.network.addresses import Address, Addresses, read_ip
-from holdfast.network.sockets import CannotStart, check_free, url_of, written
+from holdfast.network.sockets import CannotStart, check_free, format_address, make_url
 from holdfast.server.settings import Settings
 from holdfast.services.publishing.listeners import GatewayListener
 
@@ -60,10 +60,10 @@ def _gateway(settings: Settings) -> Iterator[GatewayListener]:
         ("gateway-tls", "production", True, settings.gateway_tls),
         ("sandbox-tls", "sandbox", True, settings.sandbox_tls),
     )
-    for option, environment, tls, given in rows:
-        if given:
-            url = url_of(given[0], "https" if tls else "http")
-            yield GatewayListener(option, environment, tls, _resolve(option, given), url)
+    for option, environment, tls, addresses in rows:
+        if addresses:
+            url = make_url(addresses[0], "https" if tls else "http")
+            yield GatewayListener(option, environment, tls, _resolve(option, addresses), url)
 
 
 def _resolve(option: str, addresses: Addresses) -> Addresses:
@@ -73,7 +73,7 @@ def _resolve(option: str, addresses: Addresses) -> Addresses:
             answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise CannotStart(
-                f"--{option} {written((host, port))}: {host} has no address ({error.strerror}). "
+                f"--{option} {format_address((host, port))}: {host} has no address ({error.strerror}). "
                 "Correct the name, or give an IP address."
             ) from error
         resolved |= dict.fromkeys((_plain(str(answer[4][0])), port) for answer in answers)
@@ -88,9 +88,9 @@ def _plain(host: str) -> str:
 def _refuse_overlap(one: tuple[str, Address], other: tuple[str, Address]) -> None:
     (option, address), (second_option, second) = one, other
     if address == second:
-        text = f"--{option} and --{second_option} both listen on {written(address)}."
+        text = f"--{option} and --{second_option} both listen on {format_address(address)}."
     elif _overlap(address, second):
-        text = f"--{option} {written(address)} and --{second_option} {written(second)} overlap."
+        text = f"--{option} {format_address(address)} and --{second_option} {format_address(second)} overlap."
     else:
         return
     raise CannotStart(f"{text} {'Leave out the narrower one' if option == second_option else 'Choose another port'}.")

@@ -93,7 +93,7 @@ class _Forwarder(logging.Handler):
             message = record.getMessage()
         except (KeyError, TypeError, ValueError):  # arguments that don't match must not fail who logs
             message = str(record.msg)
-        level = next((each for each in _LEVELS if each <= record.levelno), logging.DEBUG)
+        level = next((candidate for candidate in _LEVELS if candidate <= record.levelno), logging.DEBUG)
         error = record.exc_info if record.exc_info and record.exc_info[0] else None
         log.log(level, message.strip(), logger=record.name, exc_info=error)
 

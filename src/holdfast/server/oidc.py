@@ -44,11 +44,11 @@ def read_again(settings: Settings, provider: Provider) -> None:
 
 
 def _secret(settings: Settings) -> str:
-    given, file = settings.oidc_client_secret, settings.oidc_client_secret_file
-    if (given is None) == (file is None):
+    secret_setting, file = settings.oidc_client_secret, settings.oidc_client_secret_file
+    if (secret_setting is None) == (file is None):
         raise CannotStart("Give one of HOLDFAST_OIDC_CLIENT_SECRET and HOLDFAST_OIDC_CLIENT_SECRET_FILE.")
     if file is None:
-        secret = given.get_secret_value() if given else ""
+        secret = secret_setting.get_secret_value() if secret_setting else ""
     else:
         try:
             with file.expanduser().open(encoding="utf-8") as opened:

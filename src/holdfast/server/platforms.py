@@ -40,31 +40,31 @@ def this_platform() -> Platform:
     return Platform(system, platform.machine(), version)
 
 
-def platform_problem(seen: Platform, *, own_envoy: bool = False) -> str | None:
+def platform_problem(platform: Platform, *, own_envoy: bool = False) -> str | None:
     """
-    Say in one sentence why Holdfast doesn't run on *seen*; None: it does.
+    Say in one sentence why Holdfast doesn't run on *platform*; None: it does.
 
     With *own_envoy*, somebody provides an Envoy themselves, so Linux and macOS are enough.
     """
-    if seen.system in {"Linux", "Darwin"}:
-        described = None if own_envoy else _unsupported(seen)
+    if platform.system in {"Linux", "Darwin"}:
+        described = None if own_envoy else _unsupported(platform)
     else:
-        described = seen.system or "this system"
+        described = platform.system or "this system"
     return f"Holdfast doesn't run on {described}. It needs {SUPPORTED}." if described else None
 
 
-def _unsupported(seen: Platform) -> str | None:
+def _unsupported(platform: Platform) -> str | None:
     """Name what is wrong with a Linux or macOS."""
-    architecture = _SAME.get(seen.machine.lower(), seen.machine)
-    if seen.system == "Darwin":
+    architecture = _SAME.get(platform.machine.lower(), platform.machine)
+    if platform.system == "Darwin":
         if architecture != "aarch64":
-            return f"macOS with a Python for {seen.machine}"
-        return f"macOS {seen.version}" if _numbers(seen.version) < OLDEST_MACOS else None
-    if not seen.version:
+            return f"macOS with a Python for {platform.machine}"
+        return f"macOS {platform.version}" if _numbers(platform.version) < OLDEST_MACOS else None
+    if not platform.version:
         return "Linux without glibc (such as Alpine, which has musl)"
-    if _numbers(seen.version) < OLDEST_GLIBC:
-        return f"Linux with glibc {seen.version}"
-    return None if architecture in _ARCHITECTURES else f"Linux on {seen.machine}"
+    if _numbers(platform.version) < OLDEST_GLIBC:
+        return f"Linux with glibc {platform.version}"
+    return None if architecture in _ARCHITECTURES else f"Linux on {platform.machine}"
 
 
 def _glibc() -> str:

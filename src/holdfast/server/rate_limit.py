@@ -70,7 +70,7 @@ class RateLimit:
         """Answer 429 or pass the request on."""
         if scope["type"] == "http":
             wait = self._addresses.take(address_of(scope))
-            shown = shown_by(scope)
+            shown = identify_client(scope)
             if not wait and shown:
                 wait = self._users.take(shown)
             if wait:
@@ -88,10 +88,10 @@ def address_of(scope: Scope) -> str:
     return client_key(scope["client"][0]) if scope.get("client") else "unknown"
 
 
-def shown_by(scope: Scope) -> str:
+def identify_client(scope: Scope) -> str:
     """Name what the request shows of its user by a hash; empty when it shows nothing."""
     scheme, _, credentials = Headers(scope=scope).get("authorization", "").partition(" ")
     cookies = Request(scope).cookies
     session = cookies.get(f"{PREFIX}{SESSION_COOKIE}") or cookies.get(SESSION_COOKIE, "")
-    found = f"{scheme.lower()} {credentials}" if scheme else session
-    return hashlib.sha256(found.encode()).hexdigest() if found else ""
+    credential = f"{scheme.lower()} {credentials}" if scheme else session
+    return hashlib.sha256(credential.encode()).hexdigest() if credential else ""

@@ -19,10 +19,10 @@ from holdfast.server.settings import Settings
 from holdfast.store.errors import BackupUnusable, StoreDamaged, StoreForeign, StoreMixed
 from holdfast.store.recovery.contents import Contents, read_contents, sealed_keys
 from holdfast.store.recovery.copies import copy_database, flush_directory
-from holdfast.store.recovery.restoring import finish, is_unfinished, replace_database, stage
+from holdfast.store.recovery.replacement import finish, is_unfinished, replace_database, stage
 from holdfast.store.recovery.write_ahead_log import check_log
 from holdfast.store.sealing import CannotUnseal, UnusableSealingKey
-from holdfast.store.sqlite import make_file, reading
+from holdfast.store.sqlite import make_file, open_to_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _lost_keys(settings: Settings, data: Path, database: Path) -> tuple[int, str
     """Count the private keys that the sealing key at hand doesn't open, and say why the last one doesn't."""
     count, why = 0, ""
     sealing = open_sealing(settings, data)
-    with reading(database) as connection:
+    with open_to_read(database) as connection:
         for key in sealed_keys(connection):
             try:
                 sealing.open(key.sealed, key.organization, key.row)

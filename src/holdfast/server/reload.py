@@ -28,15 +28,15 @@ class Reload:
 
     def run(self) -> None:
         """Use from now on what the files hold; what can't be used is logged, and what was before stays."""
-        for each in self.certificates:
-            each.read_again()
-        files = [str(path) for each in self.certificates for path in each.paths]
+        for certificate in self.certificates:
+            certificate.read_again()
+        files = [str(path) for certificate in self.certificates for path in certificate.paths]
         if self.single_sign_on:
             try:
                 read_again(self.settings, self.single_sign_on.provider)
             except CannotStart as error:
                 log.error("files of the identity provider can't be used", why=str(error))
-            given = (self.settings.oidc_client_secret_file, self.settings.oidc_ca_file)
-            files += [str(path) for path in given if path]
+            oidc_files = (self.settings.oidc_client_secret_file, self.settings.oidc_ca_file)
+            files += [str(path) for path in oidc_files if path]
         # An answer to a signal, so it must be seen at the default level.
         log.warning("files read again after SIGHUP", files=list(dict.fromkeys(files)), restart_for=NEEDS_RESTART)

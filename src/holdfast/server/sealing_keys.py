@@ -35,7 +35,7 @@ def open_sealing(settings: Settings, data: Path) -> Sealing:
 
 
 @contextmanager
-def key_rotation(settings: Settings, data: Path) -> Iterator[Sealing]:
+def rotate_key(settings: Settings, data: Path) -> Iterator[Sealing]:
     """
     Give what opens with the old keys and seals with a new one; when the block has ended well, the old ones are gone.
 
@@ -44,7 +44,7 @@ def key_rotation(settings: Settings, data: Path) -> Iterator[Sealing]:
     Raises:
         CannotStart: The key comes from a variable, which nobody can change from here, or the file cannot be written.
     """
-    given = open_sealing(settings, data)
+    sealing = open_sealing(settings, data)
     variable = _from_variable(settings)
     if variable:
         if len(variable) == 1:
@@ -52,7 +52,7 @@ def key_rotation(settings: Settings, data: Path) -> Iterator[Sealing]:
                 "HOLDFAST_SEALING_KEY holds one key, and a variable cannot be changed from here. Set it to NEW,OLD, "
                 "where NEW is what `openssl rand -base64 32` writes, run this again, then set it to NEW."
             )
-        yield given
+        yield sealing
         return
     file = KeyFile(settings.sealing_key_file or data / KEY_FILE)
     try:

@@ -75,8 +75,8 @@ def read_group_roles(value: object) -> object:
     pairs = [part.rpartition("=") for part in value.split(";") if part.strip()]
     for group, _, role in pairs:
         if not group.strip() or role.strip() not in set(Role):
-            given = f"{group}={role}" if group else role
-            raise ValueError(f"{given.strip()!r} is not GROUP=ROLE, the role one of {', '.join(Role)}")
+            entry = f"{group}={role}" if group else role
+            raise ValueError(f"{entry.strip()!r} is not GROUP=ROLE, the role one of {', '.join(Role)}")
     return tuple((group.strip(), Role(role.strip())) for group, _, role in pairs)
 
 

@@ -8,7 +8,7 @@ import structlog
 
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreBusy
-from holdfast.store.old_rows import BATCH, OldRows, delete_rows, find_old, old_rows
+from holdfast.store.old_rows import BATCH, OldRows, delete_rows, find_old, find_old_rows
 
 log = structlog.get_logger()
 
@@ -20,7 +20,7 @@ def forget_old_rows(store: Store, now: datetime | None = None, *, audit_days: in
     Audit events are deleted after *audit_days*, 0: never. If the database is busy, the rest is left for the next time.
     """
     retention = timedelta(days=audit_days) if audit_days else None
-    for rows in old_rows(now or datetime.now(UTC), retention):
+    for rows in find_old_rows(now or datetime.now(UTC), retention):
         try:
             count = _delete_all(store, rows)
         except StoreBusy:

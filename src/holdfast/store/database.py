@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from holdfast.store.errors import StoreForeign, StoreTooNew, StoreUnreadable
 from holdfast.store.recovery.copies import copy_before_migration
 from holdfast.store.recovery.integrity import check_before_start
-from holdfast.store.recovery.restoring import finish
+from holdfast.store.recovery.replacement import finish
 from holdfast.store.recovery.write_ahead_log import check_log, count_transaction
 from holdfast.store.revisions import (
     is_foreign,
@@ -23,7 +23,7 @@ from holdfast.store.revisions import (
     newest_revision,
     revision_of,
 )
-from holdfast.store.sqlite import SqliteEngine, reading
+from holdfast.store.sqlite import SqliteEngine, open_to_read
 
 log = structlog.get_logger()
 
@@ -111,7 +111,7 @@ def _prepare(path: Path) -> str | None:
     if not path.exists() or not path.stat().st_size:
         return None
     check_before_start(path)
-    with reading(path) as connection:
+    with open_to_read(path) as connection:
         revision = revision_of(connection)
         if is_foreign(connection):
             raise StoreForeign(path)

@@ -16,10 +16,10 @@ from holdfast.store.sqlite import connect_to_read
 from holdfast.store.tables import (
     ApiRow,
     CallerCertificateRow,
-    CertificateRow,
     EndpointCertificateRow,
     GatewayIdentityRow,
     IdentityChainRow,
+    TrustedCertificateRow,
     TrustSettingsRow,
 )
 
@@ -27,7 +27,7 @@ _AT_ONCE = 1_000
 
 
 @contextmanager
-def looking_at(path: Path) -> Iterator[Session]:
+def open_to_inspect(path: Path) -> Iterator[Session]:
     """Open a database to read it, whether a Holdfast runs on it or not. Raises sqlalchemy.exc.DatabaseError."""
     engine = create_engine(
         "sqlite://", creator=partial(connect_to_read, path), poolclass=NullPool, hide_parameters=True
@@ -49,9 +49,11 @@ def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
 def trusted_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
     """Each certificate that is trusted now: organization, alias, DER."""
     table = EndpointCertificateRow
-    query = select(table.organization_id, table.alias, CertificateRow.der)
-    query = query.join(CertificateRow, CertificateRow.endpoint_certificate_id == table.id).order_by(table.alias)
-    for row in session.execute(query.where(~CertificateRow.previous).execution_options(yield_per=_AT_ONCE)):
+    query = select(table.organization_id, table.alias, TrustedCertificateRow.der)
+    query = query.join(TrustedCertificateRow, TrustedCertificateRow.endpoint_certificate_id == table.id).order_by(
+        table.alias
+    )
+    for row in session.execute(query.where(~TrustedCertificateRow.previous).execution_options(yield_per=_AT_ONCE)):
         yield row[0], row[1], row[2]
 
 

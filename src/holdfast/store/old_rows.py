@@ -40,7 +40,7 @@ class OldRows:
         return str(self.key.class_.__tablename__)
 
 
-def old_rows(now: datetime, audit_retention: timedelta | None) -> list[OldRows]:
+def find_old_rows(now: datetime, audit_retention: timedelta | None) -> list[OldRows]:
     """List what can be deleted, of all organizations; audit events only after *audit_retention* (None: never)."""
     removed = RemovedCertificateRow
     every_organization = removed.organization_id.in_(select(OrganizationRow.id))  # the index begins with it
@@ -52,7 +52,7 @@ def old_rows(now: datetime, audit_retention: timedelta | None) -> list[OldRows]:
     past = [_before(ChangeRow.sequence, ChangeRow.at, now - KEEP_CHANGES)]
     if audit_retention is not None:
         past.append(_before(AuditEventRow.id, AuditEventRow.at, now - audit_retention))
-    return [*past, *(OldRows(each.key, each.query.limit(BATCH)) for each in ended)]
+    return [*past, *(OldRows(rows.key, rows.query.limit(BATCH)) for rows in ended)]
 
 
 def find_old(session: Session, rows: OldRows) -> Sequence[Any]:

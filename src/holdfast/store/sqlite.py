@@ -113,7 +113,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[sqlite3.Connection]:
+def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a database to read it until the block ends; an error of SQLite within it is a StoreFailure."""
     try:
         with closing(connect_to_read(path)) as connection:

@@ -198,8 +198,8 @@ class EndpointCertificateRow(Table):
     observed: Mapped[str | None]  # a Generation
     current_first_seen_at: Mapped[datetime | None]
     previous_last_needed_at: Mapped[datetime | None]
-    certificates: Mapped[list["CertificateRow"]] = relationship(
-        order_by="CertificateRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
+    certificates: Mapped[list["TrustedCertificateRow"]] = relationship(
+        order_by="TrustedCertificateRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
     )
     __table_args__ = (
         UniqueConstraint("organization_id", "alias"),
@@ -208,7 +208,7 @@ class EndpointCertificateRow(Table):
     )
 
 
-class CertificateRow(Table):
+class TrustedCertificateRow(Table):
     """One X.509 certificate of an endpoint certificate."""
 
     __tablename__ = "certificate"

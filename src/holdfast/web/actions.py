@@ -5,34 +5,34 @@ The button next to a failure: its label, and where it leads.
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from holdfast.gateway.failures.explanations import Action
+from holdfast.gateway.failures.explanations import SuggestedAction
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
 from holdfast.services.failures.failures import FailedCall
 
-_TARGETS: dict[Action, tuple[Permission, str, str]] = {
-    Action.IMPORT_CERTIFICATE: (
+_TARGETS: dict[SuggestedAction, tuple[Permission, str, str]] = {
+    SuggestedAction.IMPORT_CERTIFICATE: (
         Permission.ADD_ENDPOINT_CERTIFICATES,
         "Import the certificate",
         "certificates/new",
     ),
-    Action.REPLACE_CERTIFICATE: (
+    SuggestedAction.REPLACE_CERTIFICATE: (
         Permission.CHANGE_ENDPOINT_CERTIFICATES,
         "Replace the certificate",
         "endpoints?certificates",
     ),
-    Action.CHANGE_ENDPOINT: (Permission.CHANGE_APIS, "Change the endpoint", "endpoints"),
-    Action.ADD_GATEWAY_IDENTITY: (
+    SuggestedAction.CHANGE_ENDPOINT: (Permission.CHANGE_APIS, "Change the endpoint", "endpoints"),
+    SuggestedAction.ADD_GATEWAY_IDENTITY: (
         Permission.MANAGE_GATEWAY_IDENTITIES,
         "Add a client certificate",
         "client-certificate/import?endpoint={endpoint}",
     ),
-    Action.CHANGE_TRUST_SETTINGS: (
+    SuggestedAction.CHANGE_TRUST_SETTINGS: (
         Permission.CHANGE_TRUST_SETTINGS,
         "Change what is trusted",
         "trust/{environment}",
     ),
-    Action.TEST_ENDPOINT: (Permission.TEST_ENDPOINTS, "Test against the endpoint", "trust/{environment}/test"),
+    SuggestedAction.TEST_ENDPOINT: (Permission.TEST_ENDPOINTS, "Test against the endpoint", "trust/{environment}/test"),
 }
 
 

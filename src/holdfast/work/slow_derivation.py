@@ -92,14 +92,14 @@ class _File:
             self._places.give_back(self._user)
 
     def _run(self, how: Derivation, purpose: int, size: int, password: str | None) -> bytes:
-        asked = {"digest": how.digest, "salt": how.salt.hex(), "iterations": how.iterations, "pbkdf2": how.pbkdf2}
-        asked |= {"purpose": purpose, "size": size, "password": password}
+        request = {"digest": how.digest, "salt": how.salt.hex(), "iterations": how.iterations, "pbkdf2": how.pbkdf2}
+        request |= {"purpose": purpose, "size": size, "password": password}
         # Without the site's packages and the environment's paths it starts in 40 ms and runs nothing else.
         command = [sys.executable, "-I", "-S", hashing.__file__]
         try:
             done = subprocess.run(  # noqa: S603 - nothing in it comes from outside
                 command,
-                input=json.dumps(asked).encode(),
+                input=json.dumps(request).encode(),
                 capture_output=True,
                 check=True,
                 timeout=max(0.0, self._end - time.monotonic()),

@@ -50,8 +50,8 @@ class Api:
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The backends, production first, each URL once."""
-        found = [self.endpoint(environment) for environment in reversed(ENVIRONMENTS)]
-        by_url = {endpoint.url: endpoint for endpoint in found if endpoint}
+        endpoints = [self.endpoint(environment) for environment in reversed(ENVIRONMENTS)]
+        by_url = {endpoint.url: endpoint for endpoint in endpoints if endpoint}
         return tuple(reversed(by_url.values()))
 
 

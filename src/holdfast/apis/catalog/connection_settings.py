@@ -59,13 +59,13 @@ def read_connection(values: Mapping[str, Any], field: str = "") -> ConnectionSet
     Raises:
         InvalidField: A value has the wrong type, or two settings contradict each other; *field* comes before its name.
     """
-    known = {each.name for each in fields(ConnectionSettings)}
-    given = {name: value for name, value in values.items() if name in known and value is not None}
-    protocol = _protocol(given.pop("protocol", Protocol.AUTO), field)
-    for name, value in given.items():
+    known = {setting.name for setting in fields(ConnectionSettings)}
+    members = {name: value for name, value in values.items() if name in known and value is not None}
+    protocol = _protocol(members.pop("protocol", Protocol.AUTO), field)
+    for name, value in members.items():
         if not isinstance(value, bool):
             raise InvalidField(f"{field}{REST_NAMES[name]}", "Use true or false.")
-    settings = ConnectionSettings(protocol, **given)
+    settings = ConnectionSettings(protocol, **members)
     if settings.connection_per_caller and settings.protocol is Protocol.HTTP2:
         # RFC 9113, section 9.2, has no authentication of connections; backends ask for HTTP/1.1 instead.
         message = "One connection per caller needs HTTP/1.1. Choose HTTP/1.1 or automatic as the protocol."

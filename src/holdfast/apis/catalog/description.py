@@ -22,9 +22,11 @@ class Described:
     def operations(self) -> list[Operation]:
         """The operations that its description names."""
         return [
-            Operation(each["target"], each["verb"].upper())
-            for each in self.members.get("operations") or []
-            if isinstance(each, dict) and isinstance(each.get("target"), str) and isinstance(each.get("verb"), str)
+            Operation(operation["target"], operation["verb"].upper())
+            for operation in self.members.get("operations") or []
+            if isinstance(operation, dict)
+            and isinstance(operation.get("target"), str)
+            and isinstance(operation.get("verb"), str)
         ]
 
 

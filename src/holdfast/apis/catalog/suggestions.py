@@ -17,10 +17,10 @@ _NOT_IN_VERSION = re.compile(r"[^A-Za-z0-9._-]+")
 
 def suggest_context(path: str, name: str) -> str:
     """Make a context of the base *path* of a definition or, where nothing of that can be used, of the API's *name*."""
-    found = _context(path) or _context(name.lower().replace("/", " ")) or _OTHERWISE
-    if f"/{found}/".startswith(f"{TENANT_PREFIX}/"):  # the gateways keep it for themselves
-        found = f"{_OTHERWISE}/{found}"
-    return f"/{found}"
+    context = _context(path) or _context(name.lower().replace("/", " ")) or _OTHERWISE
+    if f"/{context}/".startswith(f"{TENANT_PREFIX}/"):  # the gateways keep it for themselves
+        context = f"{_OTHERWISE}/{context}"
+    return f"/{context}"
 
 
 def number_context(context: str) -> Iterator[str]:
@@ -56,7 +56,9 @@ def _context(path: str) -> str:
 
 def _plain(text: str) -> str:
     """Take the accents off."""
-    return "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+    return "".join(
+        character for character in unicodedata.normalize("NFKD", text) if not unicodedata.combining(character)
+    )
 
 
 def _is_kept(character: str) -> bool:

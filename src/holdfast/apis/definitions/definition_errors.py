@@ -50,10 +50,10 @@ def _validator(version: str) -> jsonschema_rs.Validator:
 def _has_more_values(content: Any, most: int) -> bool:
     rest, count = [content], 0
     while rest and count <= most:
-        each = rest.pop()
+        value = rest.pop()
         count += 1
-        if isinstance(each, dict | list):
-            rest += each.values() if isinstance(each, dict) else each
+        if isinstance(value, dict | list):
+            rest += value.values() if isinstance(value, dict) else value
     return count > most
 
 

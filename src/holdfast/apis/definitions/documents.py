@@ -56,16 +56,16 @@ def check_values(value: Any, max_depth: int = MAX_DEPTH) -> None:
     """Raise UnreadableDocument for what is too deep, or cannot be written as JSON in UTF-8 without null characters."""
     rest = [(value, 1)]
     while rest:
-        each, depth = rest.pop()
+        part, depth = rest.pop()
         if depth > max_depth:
             raise UnreadableDocument(f"It is nested more than {max_depth} deep. Make it flatter.")
-        if isinstance(each, dict):
-            rest += [(part, depth + 1) for pair in each.items() for part in pair]
-        elif isinstance(each, list):
-            rest += [(part, depth + 1) for part in each]
-        elif isinstance(each, str) and ("\0" in each or not _is_text(each)):
+        if isinstance(part, dict):
+            rest += [(member, depth + 1) for pair in part.items() for member in pair]
+        elif isinstance(part, list):
+            rest += [(element, depth + 1) for element in part]
+        elif isinstance(part, str) and ("\0" in part or not _is_text(part)):
             raise UnreadableDocument(_NOT_TEXT)
-        elif isinstance(each, float) and each - each != 0:
+        elif isinstance(part, float) and part - part != 0:
             raise UnreadableDocument("It holds a number that is infinite or none. JSON has no such numbers.")
 
 
@@ -105,17 +105,17 @@ def _value(node: Node) -> Any:
         case Sequence():
             return [_value(item) for item in node.items]
         case Mapping():
-            return _merged(node) | {name: _value(each) for name, each in node.entries.items()}
+            return _merged(node) | {name: _value(entry) for name, entry in node.entries.items()}
 
 
 def _merged(node: Mapping) -> dict[str, Any]:
     """Give what a mapping takes over by its merge key: of several mappings, the first wins."""
     merged = node.merged.items if isinstance(node.merged, Sequence) else [node.merged] if node.merged else []
     values: dict[str, Any] = {}
-    for each in reversed(merged):
-        if not isinstance(each, Mapping):
-            raise Unreadable(each.line, "<< merges mappings, and this is something else. Write it out.")
-        values |= _value(each)
+    for mapping in reversed(merged):
+        if not isinstance(mapping, Mapping):
+            raise Unreadable(mapping.line, "<< merges mappings, and this is something else. Write it out.")
+        values |= _value(mapping)
     return values
 
 

@@ -188,15 +188,15 @@ class _Builder:
         anchor = alias or ""
         if not self._bounds.allows_references:
             raise Unreadable(line, f"*{anchor[:60]} is an alias, and these are not read. Write it out.")
-        if any(each.anchor == anchor for each in self._open) and anchor not in self._anchored:
+        if any(node.anchor == anchor for node in self._open) and anchor not in self._anchored:
             raise Unreadable(line, f"*{anchor[:60]} refers to itself. Write it out.")
         if anchor not in self._anchored:
             raise Unreadable(line, f"*{anchor[:60]} is an alias, and nothing before it has this anchor.")
-        found = self._anchored[anchor]
-        self._check_depth(line, found.height)
+        anchored_node = self._anchored[anchor]
+        self._check_depth(line, anchored_node.height)
         if self._open:
-            self._open[-1].height = max(self._open[-1].height, found.height + 1)
-        self._add(found.node, found.nodes, found.characters)
+            self._open[-1].height = max(self._open[-1].height, anchored_node.height + 1)
+        self._add(anchored_node.node, anchored_node.nodes, anchored_node.characters)
 
     def _check_depth(self, line: int, height: int) -> None:
         if len(self._open) + height > self._bounds.depth:

@@ -80,34 +80,34 @@ def make_definition(
 ) -> dict[str, Any]:
     """Make the definition of an API that has none: OpenAPI 3.0.1, with nothing but its operations."""
     paths: dict[str, Any] = {}
-    for each in operations:
-        names = [part[1:-1] for part in each.target.split("/") if part.startswith("{") and part.endswith("}")]
+    for operation in operations:
+        names = [part[1:-1] for part in operation.target.split("/") if part.startswith("{") and part.endswith("}")]
         parameters = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
         described: dict[str, Any] = {"responses": {"200": {"description": "OK"}}}
         if parameters:
             described["parameters"] = parameters
-        if each.verb.lower() in VERBS:
-            paths.setdefault(each.target, {})[each.verb.lower()] = described
+        if operation.verb.lower() in VERBS:
+            paths.setdefault(operation.target, {})[operation.verb.lower()] = described
     info = {"title": name, "version": version} | ({"description": description} if description else {})
     return {"openapi": "3.0.1", "info": info, "servers": [{"url": server} for server in servers], "paths": paths}
 
 
 def _specification(content: Any) -> str:
     """Read the version of the specification; one without its third number is written with a 0 there."""
-    found = content if isinstance(content, dict) else {}
-    version = found.get("openapi", found.get("swagger"))
+    specification = content if isinstance(content, dict) else {}
+    version = specification.get("openapi", specification.get("swagger"))
     written = str(version)  # YAML reads an unquoted 2.0 as a number
-    if "swagger" in found and written == "2.0":
-        found["swagger"] = "2.0"
+    if "swagger" in specification and written == "2.0":
+        specification["swagger"] = "2.0"
         return "2.0"
-    if "openapi" in found and written in _WITHOUT_PATCH:
-        found["openapi"] = f"{written}.0"
+    if "openapi" in specification and written in _WITHOUT_PATCH:
+        specification["openapi"] = f"{written}.0"
         return f"{written}.0"
-    if isinstance(version, str) and "openapi" in found and _VERSION.fullmatch(version):
+    if isinstance(version, str) and "openapi" in specification and _VERSION.fullmatch(version):
         return version
     if version is None:
         raise InvalidDefinition(["It is not a definition of an API: it has neither 'openapi' nor 'swagger'."])
-    which, use = "OpenAPI" if "openapi" in found else "Swagger", "Use Swagger 2.0 or OpenAPI 3.0, 3.1 or 3.2"
+    which, use = "OpenAPI" if "openapi" in specification else "Swagger", "Use Swagger 2.0 or OpenAPI 3.0, 3.1 or 3.2"
     if not isinstance(version, str | int | float) or written.startswith(tuple(f"{v}." for v in _WITHOUT_PATCH)):
         shown = repr(version[:20]) if isinstance(version, str) else "this"
         raise InvalidDefinition([f"{which.lower()}: {shown} is not a version. {use}, and write for example 3.0.3."])
@@ -118,14 +118,14 @@ def _dangling(content: dict[str, Any]) -> Iterable[str]:
     """Name the references into the definition itself that lead nowhere."""
     rest: list[Any] = [content]
     while rest:
-        each = rest.pop()
-        if isinstance(each, list):
-            rest += each
-        elif isinstance(each, dict):
-            reference = each.get("$ref")
+        value = rest.pop()
+        if isinstance(value, list):
+            rest += value
+        elif isinstance(value, dict):
+            reference = value.get("$ref")
             if isinstance(reference, str) and reference.startswith("#/") and not _resolves(content, reference):
                 yield f"{reference[:MAX_MESSAGE]} is referred to and not there."
-            rest += [part for key, part in each.items() if key not in _DATA]
+            rest += [part for key, part in value.items() if key not in _DATA]
 
 
 def _resolves(content: Any, reference: str) -> bool:

@@ -40,21 +40,23 @@ def _explain(error: ValidationError, depth: int) -> Iterator[str]:
 
 def _explain_forms(error: ValidationError, forms: list[list[ValidationError]], depth: int) -> Iterator[str]:
     """Explain what is wrong in all forms, or else in the form that is the nearest."""
-    missing = [[name for each in form if (name := _missing(each))] for form in forms]
+    missing = [[name for mismatch in form if (name := _missing(mismatch))] for form in forms]
     common = [name for name in missing[0] if all(name in names for names in missing)]
-    kinds = [[each for each in form if each.kind.name in _DISTINGUISHING] for form in forms]
+    kinds = [[mismatch for mismatch in form if mismatch.kind.name in _DISTINGUISHING] for form in forms]
     if common:
         for name in common:
             yield _sentence(error, f"{name!r} is missing.")
     elif all(len(form) == 1 and names for form, names in zip(forms, missing, strict=True)):
         *before, last = dict.fromkeys(repr(name) for names in missing for name in names)
         yield _sentence(error, f"{', '.join(before)} or {last} is missing.")
-    elif all(kinds) and len({tuple(found[0].instance_path) for found in kinds}) == 1:
+    elif all(kinds) and len({tuple(mismatches[0].instance_path) for mismatches in kinds}) == 1:
         first = kinds[0][0]
-        allowed = dict.fromkeys(str(value) for found in kinds for value in _allowed(found[0]))
+        allowed = dict.fromkeys(str(value) for mismatches in kinds for value in _allowed(mismatches[0]))
         yield _sentence(first, f"{str(first.instance)[:MAX_MESSAGE]!r} is none of {', '.join(allowed)}.")
     else:
-        yield from (said for each in min(forms, key=_distance) for said in _explain(each, depth + 1))
+        yield from (
+            explanation for mismatch in min(forms, key=_distance) for explanation in _explain(mismatch, depth + 1)
+        )
 
 
 def _allowed(error: ValidationError) -> list[Any]:
@@ -66,8 +68,8 @@ def _forms(error: ValidationError) -> list[list[ValidationError]]:
     if error.kind.name not in _ALTERNATIVES:
         return []
     forms = [list(form) for form in getattr(error.kind, "context", None) or [] if form]
-    forms = [form for form in forms if not any(_missing(each) == "$ref" for each in form)] or forms
-    return [[each for each in form if each.kind.name not in _SUBSEQUENT] or form for form in forms]
+    forms = [form for form in forms if not any(_missing(mismatch) == "$ref" for mismatch in form)] or forms
+    return [[mismatch for mismatch in form if mismatch.kind.name not in _SUBSEQUENT] or form for form in forms]
 
 
 def _missing(error: ValidationError) -> str:

@@ -50,7 +50,7 @@ def read_servers(content: Mapping[str, Any]) -> Servers:
     absolute = [url for server in servers if (url := _backend_url(server))]
     every = tuple(dict.fromkeys([*production, *absolute]))
     unused = [*of_production, *of_sandbox, *_of_paths(content.get("paths") or {})]
-    unused += [Unused(each, _NOT_FIRST) for each in every[1:] if each not in production]
+    unused += [Unused(url, _NOT_FIRST) for url in every[1:] if url not in production]
     if not every and servers:
         unused.append(Unused(servers[0][:MAX_URL], "It isn't an absolute http, https, ws or wss URL."))
     return Servers(every, tuple(dict.fromkeys(sandbox)), tuple(unused[:MAX_UNUSED]))
@@ -60,7 +60,7 @@ def list_unused(servers: Servers, endpoints: Collection[str]) -> tuple[Unused, .
     """List what has no effect in a definition that is put for an API which has *endpoints*, or is called by them."""
     known = {url.rstrip("/") for url in endpoints}
     urls = dict.fromkeys((*servers.production, *servers.sandbox))
-    others = [each for each in servers.unused if each.why not in {_NOT_FIRST, _SECOND}]
+    others = [server for server in servers.unused if server.why not in {_NOT_FIRST, _SECOND}]
     return (*(Unused(url, _KEPT) for url in urls if url.rstrip("/") not in known), *others)[:MAX_UNUSED]
 
 
@@ -73,8 +73,8 @@ def _own_endpoints(content: Mapping[str, Any], name: str) -> tuple[list[str], li
     if not isinstance(written, list):
         return [], [Unused(name, "It has no list `urls`.")]
     urls, unused = [], []
-    for each in written[:MAX_SERVERS]:
-        for url in _named(content, each) if _is_name(each) else [each]:
+    for entry in written[:MAX_SERVERS]:
+        for url in _named(content, entry) if _is_name(entry) else [entry]:
             read = _backend_url(url) if isinstance(url, str) else ""
             why = "`x-wso2-endpoints` has no such entry." if _is_name(url) else "It isn't an http or https URL."
             urls += [read] if read else []
@@ -90,8 +90,8 @@ def _is_name(value: Any) -> bool:
 def _named(content: Mapping[str, Any], reference: str) -> Sequence[Any]:
     """Find the URLs of an entry of `x-wso2-endpoints`, which is a list of mappings from a name to a group."""
     groups = content.get("x-wso2-endpoints")
-    for each in groups if isinstance(groups, list) else []:
-        group = each.get(reference.removeprefix(_NAMED)) if isinstance(each, dict) else None
+    for entry in groups if isinstance(groups, list) else []:
+        group = entry.get(reference.removeprefix(_NAMED)) if isinstance(entry, dict) else None
         if isinstance(group, dict) and isinstance(group.get("urls"), list):
             return list(group["urls"][:MAX_SERVERS])
     return [reference]
@@ -104,7 +104,7 @@ def _of_paths(paths: Mapping[str, Any]) -> Iterable[Unused]:
         operations = {verb: operation for verb, operation in item.items() if verb in _VERBS}
         for where, holder in {
             path: item,
-            **{f"{verb.upper()} {path}": each for verb, each in operations.items()},
+            **{f"{verb.upper()} {path}": definition for verb, definition in operations.items()},
         }.items():
             if isinstance(holder, dict):
                 own = [name for name in ("servers", *_OWN.values()) if name in holder]
@@ -120,18 +120,18 @@ def _backend_url(server: str) -> str:
 
 
 def _servers(servers: Sequence[Mapping[str, Any]]) -> list[str]:
-    found = []
+    urls = []
     for server in servers[:MAX_SERVERS]:
         url, variables = server["url"][:MAX_URL], server.get("variables", {})
         # In one pass: what a value says is no variable, or a few of them could stand for gigabytes.
-        url = _VARIABLE.sub(lambda found, known=variables: _default(known, found), url)  # type: ignore[misc]
-        found.append(url[:MAX_URL])
-    return found
+        url = _VARIABLE.sub(lambda match, known=variables: _default(known, match), url)  # type: ignore[misc]
+        urls.append(url[:MAX_URL])
+    return urls
 
 
-def _default(variables: Mapping[str, Any], found: re.Match[str]) -> str:
-    variable = variables.get(found[1])
-    return str(variable.get("default", ""))[:MAX_URL] if variable else found[0]
+def _default(variables: Mapping[str, Any], match: re.Match[str]) -> str:
+    variable = variables.get(match[1])
+    return str(variable.get("default", ""))[:MAX_URL] if variable else match[0]
 
 
 def _servers_of_swagger(content: Mapping[str, Any]) -> list[str]:

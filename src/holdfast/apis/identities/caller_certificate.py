@@ -33,7 +33,7 @@ class CallerCertificate:
 
 def requires_certificate(members: Mapping[str, Any]) -> bool:
     """Say whether an API with these members of its description is for callers with a certificate alone."""
-    return any(isinstance(each, str) and each.strip().lower() in _SCHEMES for each in _schemes(members))
+    return any(isinstance(scheme, str) and scheme.strip().lower() in _SCHEMES for scheme in _schemes(members))
 
 
 def require_certificate(members: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,5 +51,5 @@ def check_tier(tier: str) -> str:
 
 
 def _schemes(members: Mapping[str, Any]) -> Sequence[Any]:
-    found = members.get("securityScheme")
-    return found if isinstance(found, list) else []
+    schemes = members.get("securityScheme")
+    return schemes if isinstance(schemes, list) else []

@@ -59,7 +59,9 @@ class UnsealedIdentity:
     @property
     def hash(self) -> str:
         """SHA-256 over whose it is and the chain, lower-case hex: another certificate is another hash."""
-        return hashlib.sha256("\n".join([self.id, *(each.fingerprint for each in self.chain)]).encode()).hexdigest()
+        return hashlib.sha256(
+            "\n".join([self.id, *(certificate.fingerprint for certificate in self.chain)]).encode()
+        ).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +96,14 @@ def check_request(draft: RequestDraft) -> Subject:
     except ValueError as error:
         kinds = ", ".join(KeyType)
         raise InvalidField("keyType", f"{draft.key_type[:40]!r} is not made here; choose one of {kinds}.") from error
-    return Subject(name, tuple(dict.fromkeys(_dns_name(each) for each in draft.dns_names)), key_type)
+    return Subject(name, tuple(dict.fromkeys(_dns_name(name) for name in draft.dns_names)), key_type)
 
 
 def _dns_name(name: str) -> str:
     try:
-        found = parse_host(name.strip())
+        host = parse_host(name.strip())
     except ValueError as error:
         raise InvalidField("dnsNames", f"{error} Write each name like gateway.example.") from error
-    if reference_identifier(found).is_ip:
-        raise InvalidField("dnsNames", f"{found} is an address; write names like gateway.example.")
-    return found
+    if reference_identifier(host).is_ip:
+        raise InvalidField("dnsNames", f"{host} is an address; write names like gateway.example.")
+    return host

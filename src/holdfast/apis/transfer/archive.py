@@ -110,8 +110,8 @@ def unpack(data: bytes) -> Archive:
     return Archive(
         _modern(_unwrapped(description)),
         _document(files, _DEFINITIONS),
-        tuple(_certificate(each, files) for each in _listed(files, _CERTIFICATES)),
-        tuple(_caller(each, files) for each in _listed(files, _CALLERS)),
+        tuple(_certificate(entry, files) for entry in _listed(files, _CERTIFICATES)),
+        tuple(_caller(entry, files) for entry in _listed(files, _CALLERS)),
     )
 
 
@@ -120,7 +120,7 @@ def _listed(files: dict[str, bytes], names: Sequence[str]) -> list[dict[str, Any
     if not isinstance(certificates, list) or len(certificates) > MAX_CERTIFICATES:
         name = names[0].partition("/")[2]
         raise UnreadableArchive(f"{name}.yaml is no list of at most {MAX_CERTIFICATES} certificates.")
-    return [each if isinstance(each, dict) else {} for each in certificates]
+    return [certificate if isinstance(certificate, dict) else {} for certificate in certificates]
 
 
 def _json(value: Any) -> str:
@@ -141,12 +141,12 @@ def _files(data: bytes) -> dict[str, bytes]:
             entries = [entry for entry in packed.infolist() if not entry.filename.endswith("/")]
             if len(entries) > MAX_FILES:
                 raise UnreadableArchive(f"The archive holds {len(entries)} files; at most {MAX_FILES} are read.")
-            found: dict[str, bytes] = {}
+            contents: dict[str, bytes] = {}
             left = MAX_BYTES
             for entry in entries:
-                found[_name(entry)] = content = _content(packed, entry, left)
+                contents[_name(entry)] = content = _content(packed, entry, left)
                 left -= len(content)
-            return found
+            return contents
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, RuntimeError, OSError) as error:
         if isinstance(error, UnreadableArchive):
             raise
@@ -218,23 +218,23 @@ def _modern(description: Any) -> dict[str, Any]:
     }
 
 
-def _certificate(said: dict[str, Any], files: dict[str, bytes]) -> ArchivedCertificate:
+def _certificate(entry: dict[str, Any], files: dict[str, bytes]) -> ArchivedCertificate:
     what = "endpoint_certificates.yaml must say alias, endpoint and certificate of each."
-    alias = _text(said.get("alias"), what)
-    endpoint = _text(said.get("endpoint", said.get("hostName")), what)
-    return ArchivedCertificate(alias, endpoint, _file("Endpoint-certificates", alias, said, files, what))
+    alias = _text(entry.get("alias"), what)
+    endpoint = _text(entry.get("endpoint", entry.get("hostName")), what)
+    return ArchivedCertificate(alias, endpoint, _file("Endpoint-certificates", alias, entry, files, what))
 
 
-def _caller(said: dict[str, Any], files: dict[str, bytes]) -> ArchivedCaller:
+def _caller(entry: dict[str, Any], files: dict[str, bytes]) -> ArchivedCaller:
     what = "client_certificates.yaml must say alias and certificate of each."
-    alias = _text(said.get("alias"), what)
-    tier = _text(said.get("tierName") or "", what)
-    return ArchivedCaller(alias, tier, _file("Client-certificates", alias, said, files, what))
+    alias = _text(entry.get("alias"), what)
+    tier = _text(entry.get("tierName") or "", what)
+    return ArchivedCaller(alias, tier, _file("Client-certificates", alias, entry, files, what))
 
 
-def _file(folder: str, alias: str, said: dict[str, Any], files: dict[str, bytes], what: str) -> bytes:
+def _file(folder: str, alias: str, entry: dict[str, Any], files: dict[str, bytes], what: str) -> bytes:
     """Give the certificate of an alias: from its file, or from the list itself, in PEM or base64."""
-    certificate = _text(said.get("certificate"), what)
+    certificate = _text(entry.get("certificate"), what)
     path = f"{folder}/{certificate}"
     if path in files:
         return files[path]

@@ -73,7 +73,9 @@ class EndpointCertificate:
         certificates again change nothing of that.
         """
         after = replace(self, certificates=certificates, updated_at=now)
-        same = {each.fingerprint for each in certificates} == {each.fingerprint for each in self.certificates}
+        same = {certificate.fingerprint for certificate in certificates} == {
+            certificate.fingerprint for certificate in self.certificates
+        }
         if keep and same:
             return after  # the same request again, or of somebody else
         return replace(after, previous=self.certificates if keep else (), replaced_at=now, observation=Observation())

@@ -87,13 +87,13 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
     """Give *names* as they are stored, each once, or raise InvalidField."""
     if len(names) > MAX_NAMES:
         raise InvalidField("names", f"There are {len(names)} names; at most {MAX_NAMES} are possible.")
-    found = []
+    hosts = []
     for name in names:
         try:
-            found.append(parse_host(name.strip().strip("[]")))
+            hosts.append(parse_host(name.strip().strip("[]")))
         except ValueError as error:
             raise InvalidField("names", f"{error} Write each name like backend.example or 192.0.2.1.") from error
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(hosts))
 
 
 def check_sni(sni: str | None) -> str | None:

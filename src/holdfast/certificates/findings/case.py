@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.choices import Role
+from holdfast.certificates.choices import ChainRole
 from holdfast.certificates.findings.finding import Code, Finding, Severity, display
 from holdfast.certificates.identity import ReferenceIdentifier, presents
 from holdfast.certificates.trust import could_have_issued
@@ -31,13 +31,13 @@ class Case:
     references: tuple[ReferenceIdentifier, ...]
     now: datetime
     times: int = 1
-    role: Role | None = None
+    role: ChainRole | None = None
 
     @property
     def is_authority(self) -> bool:
         """It is a CA, or it says so in its key usage, or it has issued another one of the file."""
         if self.role is not None:
-            return self.role is not Role.LEAF
+            return self.role is not ChainRole.LEAF
         usage = self.certificate.extensions.key_usage
         return self.certificate.is_ca or bool(self.issued) or (usage is not None and usage.key_cert_sign)
 
@@ -45,7 +45,7 @@ class Case:
     def may_be_presented(self) -> bool:
         """A backend may present it as its own; many self-signed server certificates say that they are CAs."""
         if self.role is not None:
-            return self.role is Role.LEAF
+            return self.role is ChainRole.LEAF
         return not self.is_authority or (self.certificate.is_self_issued and not self.issued)
 
     @property

@@ -9,7 +9,7 @@ from datetime import datetime
 from cryptography.x509.oid import ExtensionOID
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.choices import Role, role_of
+from holdfast.certificates.choices import ChainRole, role_of
 from holdfast.certificates.findings.case import Case, build_cases
 from holdfast.certificates.findings.finding import Code, Finding, Severity, display
 from holdfast.certificates.identity import ReferenceIdentifier
@@ -39,7 +39,7 @@ def adapt_finding(case: Case, findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 def _rejected(case: Case) -> str:
-    return "the backend" if case.role is Role.LEAF else "chains through it"
+    return "the backend" if case.role is ChainRole.LEAF else "chains through it"
 
 
 def _expired(case: Case, finding: Finding) -> Finding:
@@ -78,7 +78,7 @@ def _unknown_critical(case: Case, finding: Finding) -> Finding:
 
 
 def _no_ca(case: Case, finding: Finding) -> Finding | None:
-    if case.role is Role.LEAF:
+    if case.role is ChainRole.LEAF:
         return None
     message = "It is sent as a CA, but its basicConstraints do not say CA:TRUE. "
     message += f"The gateway rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
@@ -118,7 +118,7 @@ def _repeated(case: Case, finding: Finding) -> Finding:
 
 
 def _version(case: Case, finding: Finding) -> Finding | None:
-    return finding if case.role is Role.LEAF else None
+    return finding if case.role is ChainRole.LEAF else None
 
 
 # What follows from a certificate that is sent and not imported; all other findings mean the same for both.

@@ -10,9 +10,9 @@ from typer import Argument
 from holdfast.cli.access.tokens import end_token
 from holdfast.cli.exit_codes import LOCAL, ExitCode
 from holdfast.cli.failures import CommandFailed
-from holdfast.cli.requests import completing
+from holdfast.cli.requests import completion
 from holdfast.cli.requests.contexts import (
-    Context,
+    PublisherContext,
     find_context,
     forget_context,
     read_contexts,
@@ -24,7 +24,7 @@ from holdfast.cli.terminal.output import AsJson, say, tell, write_json, write_ta
 
 commands = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str, Argument(metavar="NAME", autocompletion=completing.contexts)]
+Name = Annotated[str, Argument(metavar="NAME", autocompletion=completion.contexts)]
 
 
 @commands.command("list", epilog=ending("holdfast context list", "holdfast context list --json", codes=LOCAL))
@@ -32,22 +32,28 @@ def list_contexts(as_json: AsJson = False) -> None:
     """List contexts; * marks the one that commands use."""
     contexts = read_contexts()
     current = context_name(contexts)
-    found = [
+    entries = [
         {
             "name": name,
             "current": name == current,
-            "url": each.publisher.url,
-            "user": each.who.user,
-            "expiresTime": each.who.expires_at.isoformat() if each.who.expires_at else None,
+            "url": context.publisher.url,
+            "user": context.who.user,
+            "expiresTime": context.who.expires_at.isoformat() if context.who.expires_at else None,
         }
-        for name, each in contexts.by_name.items()
+        for name, context in contexts.by_name.items()
     ]
     if as_json:
-        write_json({"count": len(found), "list": found})
+        write_json({"count": len(entries), "list": entries})
         return
     rows = [
-        ("*" if name == current else "", name, each.publisher.url, each.who.user, f"{each.who.expires_at:%Y-%m-%d}")
-        for name, each in contexts.by_name.items()
+        (
+            "*" if name == current else "",
+            name,
+            context.publisher.url,
+            context.who.user,
+            f"{context.who.expires_at:%Y-%m-%d}",
+        )
+        for name, context in contexts.by_name.items()
     ]
     write_table(["", "NAME", "PUBLISHER", "USER", "UNTIL"], rows, "No contexts. `holdfast login URL` adds one.")
 
@@ -65,7 +71,7 @@ def delete_context(name: Name) -> None:
     end_context(name, find_context(read_contexts(exposed=True), name))
 
 
-def end_context(name: str, context: Context) -> None:
+def end_context(name: str, context: PublisherContext) -> None:
     """Forget a context, end its token if login made it, and say so; raise CommandFailed if that isn't possible."""
     failed, ended = None, False
     try:

@@ -20,11 +20,13 @@ commands = typer.Typer(no_args_is_help=True)
 def list_organizations(as_json: AsJson = False) -> None:
     """List organizations by name."""
     with connect() as client:
-        found = client.get(PATH)
+        answer = client.get(PATH)
     if as_json:
-        write_json(found)
+        write_json(answer)
     else:
-        write_table(["ORGANIZATION"], [(each["organization"],) for each in found["list"]], "There are none.")
+        write_table(
+            ["ORGANIZATION"], [(organization["organization"],) for organization in answer["list"]], "There are none."
+        )
 
 
 @commands.command(
@@ -43,8 +45,8 @@ def create_organization(
     """Make an organization with its first admin, whose password is asked for."""
     password = read_password(f"Password of {admin}", stdin=password_stdin, new=True)
     with connect() as client:
-        made = client.call("POST", PATH, json={"organization": name, "admin": admin, "password": password})
+        created = client.call("POST", PATH, json={"organization": name, "admin": admin, "password": password})
     if as_json:
-        write_json(made)
+        write_json(created)
     else:
-        say(f"Created {made['organization']}; its admin signs in as {made['admin']['name']}.")
+        say(f"Created {created['organization']}; its admin signs in as {created['admin']['name']}.")

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from holdfast.cli.failures import CannotConnect, CommandFailed, NotSignedIn, Refused
+from holdfast.cli.failures import CannotConnect, CommandFailed, Refused, SignInRequired
 from holdfast.cli.requests.client import Client
-from holdfast.cli.requests.contexts import moment
+from holdfast.cli.requests.contexts import read_time
 from holdfast.cli.requests.publisher import Credentials, Publisher
 
 MADE_BY = "holdfast login, "  # how the names of tokens begin that login makes
@@ -22,9 +22,9 @@ CURRENT = f"{PATH}/current"
 
 def make_token(client: Client, now: datetime) -> dict[str, Any]:
     """Make a token with all that whoever *client* signs in may grant; its member `token` is the secret."""
-    found = client.get(PATH)
-    name = _name({each["name"] for each in found["list"]}, now)
-    body = {"name": name, "scopes": found["scopes"], "expiresTime": (now + LASTS).isoformat()}
+    answer = client.get(PATH)
+    name = _name({token["name"] for token in answer["list"]}, now)
+    body = {"name": name, "scopes": answer["scopes"], "expiresTime": (now + LASTS).isoformat()}
     return client.call("POST", PATH, json=body)
 
 
@@ -38,10 +38,10 @@ def current_token(client: Client) -> dict[str, Any] | None:
         raise
 
 
-def kept_as(user: str, secret: str, described: dict[str, Any], publisher: Publisher, *, by_login: bool) -> Credentials:
+def keep_as(user: str, secret: str, described: dict[str, Any], publisher: Publisher, *, by_login: bool) -> Credentials:
     """Give the token *secret* of *user*, which REST has *described*, as it is kept."""
     try:
-        return Credentials(user, token=secret, expires_at=moment(described["expiresTime"]), by_login=by_login)
+        return Credentials(user, token=secret, expires_at=read_time(described["expiresTime"]), by_login=by_login)
     except (TypeError, ValueError) as error:
         raise CannotConnect(f"{publisher.url} does not say when its token ends. Look at its URL.") from error
 
@@ -63,7 +63,7 @@ def end_token(publisher: Publisher, who: Credentials) -> bool:
             if who.by_login is None and not str((current_token(client) or {}).get("name", "")).startswith(MADE_BY):
                 return False
             client.call("DELETE", CURRENT)
-    except NotSignedIn:
+    except SignInRequired:
         return False
     except CommandFailed as error:
         until = f"It stays valid until {who.expires_at:%Y-%m-%d %H:%M} UTC; revoke it on the page Tokens."
@@ -76,4 +76,4 @@ def end_token(publisher: Publisher, who: Credentials) -> bool:
 def _name(taken: set[str], now: datetime) -> str:
     host = "".join(letter for letter in platform.node() if letter.isprintable())[:MAX_HOST].strip() or "unknown host"
     name = f"{MADE_BY}{host}, {now.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-    return name if name not in taken else next(each for n in count(2) if (each := f"{name} {n}") not in taken)
+    return name if name not in taken else next(candidate for n in count(2) if (candidate := f"{name} {n}") not in taken)

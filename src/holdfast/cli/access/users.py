@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from holdfast.cli.access.passwords import PasswordStdin, read_password
 from holdfast.cli.failures import Misused
-from holdfast.cli.requests import completing
+from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import connect, segment
 from holdfast.cli.terminal.help import ending
 from holdfast.cli.terminal.output import (
@@ -25,7 +25,7 @@ from holdfast.cli.terminal.output import (
 PATH = "/users"
 commands = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str, Argument(metavar="NAME", help="As they sign in.", autocompletion=completing.users)]
+Name = Annotated[str, Argument(metavar="NAME", help="As they sign in.", autocompletion=completion.users)]
 NewName = Annotated[str, Argument(metavar="NAME", help="As they sign in.")]
 Roles = Annotated[
     list[str],
@@ -33,7 +33,7 @@ Roles = Annotated[
         "--role",
         metavar="ROLE",
         help="admin, creator, publisher or viewer. Repeatable.",
-        autocompletion=completing.roles,
+        autocompletion=completion.roles,
     ),
 ]
 NewRoles = Annotated[
@@ -42,7 +42,7 @@ NewRoles = Annotated[
         "--role",
         metavar="ROLE",
         help="Instead of the roles that they have. Repeatable.",
-        autocompletion=completing.roles,
+        autocompletion=completion.roles,
     ),
 ]
 Enabled = Annotated[bool | None, Option("--enable/--disable", help="Who is disabled is signed out, and stays out.")]
@@ -52,11 +52,11 @@ Enabled = Annotated[bool | None, Option("--enable/--disable", help="Who is disab
 def list_users(as_json: AsJson = False) -> None:
     """List users by name."""
     with connect() as client:
-        found = list(client.listed(PATH, "list"))
+        users = list(client.listed(PATH, "list"))
     if as_json:
-        write_json({"count": len(found), "list": found})
+        write_json({"count": len(users), "list": users})
         return
-    rows = [(each["name"], ", ".join(each["roles"]), _state(each)) for each in found]
+    rows = [(user["name"], ", ".join(user["roles"]), _state(user)) for user in users]
     write_table(["NAME", "ROLES", "STATE"], rows, "There are no users.")
 
 
@@ -71,19 +71,19 @@ def create_user(name: NewName, role: Roles, password_stdin: PasswordStdin = Fals
     """Make a user, whose password is asked for."""
     password = read_password(f"Password of {name}", stdin=password_stdin, new=True)
     with connect() as client:
-        made = client.call("POST", PATH, json={"name": name, "password": password, "roles": role})
-    _written(made, f"Created {made['name']}, who is {', '.join(made['roles'])}.", as_json)
+        created = client.call("POST", PATH, json={"name": name, "password": password, "roles": role})
+    _written(created, f"Created {created['name']}, who is {', '.join(created['roles'])}.", as_json)
 
 
 @commands.command("show", epilog=ending("holdfast user show anna"))
 def show_user(name: Name, as_json: AsJson = False) -> None:
     """Show the roles of a user, and whether they can sign in."""
     with connect() as client:
-        found = client.get(_path(name))
+        user = client.get(_path(name))
     if as_json:
-        write_json(found)
+        write_json(user)
     else:
-        write_facts([("Name", found["name"]), ("Roles", ", ".join(found["roles"])), ("State", _state(found))])
+        write_facts([("Name", user["name"]), ("Roles", ", ".join(user["roles"])), ("State", _state(user))])
 
 
 @commands.command(
@@ -96,11 +96,11 @@ def show_user(name: Name, as_json: AsJson = False) -> None:
 def change_user(name: Name, role: NewRoles = None, enable: Enabled = None, as_json: AsJson = False) -> None:
     """Give a user other roles, disable or enable them. What no option names stays as it is."""
     body = {"roles": role or None, "disabled": None if enable is None else not enable}
-    given = {member: value for member, value in body.items() if value is not None}
-    if not given:
+    changes = {member: value for member, value in body.items() if value is not None}
+    if not changes:
         raise Misused("Nothing to change. Add an option; --help lists them.")
     with connect() as client:
-        after = client.call("PUT", _path(name), json=given)
+        after = client.call("PUT", _path(name), json=changes)
     _written(after, f"{after['name']} is {', '.join(after['roles'])}, {_state(after)}.", as_json)
 
 
@@ -120,10 +120,10 @@ def set_password(name: Name, password_stdin: PasswordStdin = False) -> None:
 def delete_user(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete a user with their tokens; what they made stays."""
     with connect() as client:
-        found = client.get(_path(name))
-        confirm(f"Delete {found['name']}, who is {', '.join(found['roles'])}?", yes=yes)
+        user = client.get(_path(name))
+        confirm(f"Delete {user['name']}, who is {', '.join(user['roles'])}?", yes=yes)
         client.call("DELETE", _path(name))
-    _written(found, f"Deleted {found['name']}.", as_json)
+    _written(user, f"Deleted {user['name']}.", as_json)
 
 
 def _state(user: dict[str, Any]) -> str:

@@ -19,9 +19,9 @@ from holdfast.cli.catalog.apis import (
 )
 from holdfast.cli.exit_codes import WAITING
 from holdfast.cli.failures import Misused
-from holdfast.cli.requests import completing
+from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import Client, connect
-from holdfast.cli.requests.waiting import Wait, Within, describe_enforcement, write_when_settled
+from holdfast.cli.requests.enforcement import Wait, Within, describe_enforcement, write_when_settled
 from holdfast.cli.terminal.help import ending
 from holdfast.cli.terminal.output import AsJson, Yes, confirm, say
 
@@ -30,7 +30,7 @@ commands = typer.Typer()
 
 Url = Annotated[
     str | None,
-    Option(metavar="URL", help="Another backend; none: no backend.", autocompletion=completing.endpoints),
+    Option(metavar="URL", help="Another backend; none: no backend.", autocompletion=completion.endpoints),
 ]
 DeleteUnused = Annotated[
     bool, Option("--delete-unused-certificates", help="Delete the trust that no other API uses, too.")
@@ -61,20 +61,22 @@ def set_api(
 
     Refused if somebody else changes the API meanwhile.
     """
-    given: dict[str, Any] = {} if description is None else {"description": description}
+    changes: dict[str, Any] = {} if description is None else {"description": description}
     if tags:
-        given["tags"] = [] if tags == ["none"] else tags
+        changes["tags"] = [] if tags == ["none"] else tags
     urls = {"production": production, "sandbox": sandbox}
-    if not given and production is None and sandbox is None:
+    if not changes and production is None and sandbox is None:
         raise Misused("Nothing to change. Add an option, such as --description TEXT; --help lists them.")
     with connect() as client:
         api, tag = client.read(api_path(find_api(client, wanted)))
         if production is not None or sandbox is not None:
-            kept = {each: endpoint_url(api, each) if url is None else url for each, url in urls.items()}
-            backends = {each: None if url == "none" else url for each, url in kept.items()}
-            given["endpointConfig"] = endpoint_config(api.get("endpointConfig") or {}, **backends)
+            kept = {
+                environment: endpoint_url(api, environment) if url is None else url for environment, url in urls.items()
+            }
+            backends = {environment: None if url == "none" else url for environment, url in kept.items()}
+            changes["endpointConfig"] = endpoint_config(api.get("endpointConfig") or {}, **backends)
         query = {"deleteUnusedCertificates": "true"} if delete_unused else {}
-        after = client.call("PUT", api_path(api), json=given, params=query, headers={"If-Match": tag})
+        after = client.call("PUT", api_path(api), json=changes, params=query, headers={"If-Match": tag})
     write_api(after, f"Changed {title(after)}.", as_json)
     if not as_json:
         _say_left(after)
@@ -157,9 +159,9 @@ def _write_settled(
     def read() -> dict[str, Any]:
         return client.get(ENFORCEMENT, context=api["context"], version=api["version"]) if wait else {}
 
-    def write(found: dict[str, Any]) -> None:
-        state = f": {describe_enforcement(found['enforcement'])}" if found else ""
-        shown = {"enforcement": found["enforcement"]} if found else {}
+    def write(answer: dict[str, Any]) -> None:
+        state = f": {describe_enforcement(answer['enforcement'])}" if answer else ""
+        shown = {"enforcement": answer["enforcement"]} if answer else {}
         write_api(api | shown, f"{sentence}{state}.", as_json)
         if not as_json:
             _say_left(api)
@@ -168,10 +170,10 @@ def _write_settled(
 
 
 def _say_left(answer: dict[str, Any]) -> None:
-    for each in answer.get("deletedTrust", []):
-        say(f"Deleted for {each['origin']}: {_trust(each)}.")
-    for each in answer.get("unusedTrust", []):
-        say(f"Still kept for {each['origin']}, which no API uses: {_trust(each)}.")
+    for trust in answer.get("deletedTrust", []):
+        say(f"Deleted for {trust['origin']}: {_trust(trust)}.")
+    for trust in answer.get("unusedTrust", []):
+        say(f"Still kept for {trust['origin']}, which no API uses: {_trust(trust)}.")
 
 
 def _trust(unused: dict[str, Any]) -> str:

@@ -11,10 +11,10 @@ from typer import Argument, Option
 
 from holdfast.apis.catalog.connection_settings import REST_NAMES
 from holdfast.cli.failures import CommandFailed, Misused
-from holdfast.cli.requests import completing
+from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import Client, connect, segment
 from holdfast.cli.terminal.help import ending
-from holdfast.cli.terminal.output import AsJson, date, say, write_facts, write_json, write_table
+from holdfast.cli.terminal.output import AsJson, format_date, say, write_facts, write_json, write_table
 from holdfast.cli.trust.trust_exceptions import describe_exception, list_exceptions
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 commands = typer.Typer(no_args_is_help=True)
 
-Wanted = Annotated[str, Argument(metavar="API", help="NAME, NAME:VERSION or the id.", autocompletion=completing.apis)]
+Wanted = Annotated[str, Argument(metavar="API", help="NAME, NAME:VERSION or the id.", autocompletion=completion.apis)]
 
 
 @commands.command(
@@ -35,11 +35,11 @@ def list_apis(
 ) -> None:
     """List APIs by name."""
     with connect() as client:
-        found = list(client.listed("/apis", "list", query=query))
+        entries = list(client.listed("/apis", "list", query=query))
     if as_json:
-        write_json({"count": len(found), "list": found})
+        write_json({"count": len(entries), "list": entries})
         return
-    rows = [(each["name"], each["version"], each["context"], each["lifeCycleStatus"], each["id"]) for each in found]
+    rows = [(api["name"], api["version"], api["context"], api["lifeCycleStatus"], api["id"]) for api in entries]
     write_table(["NAME", "VERSION", "CONTEXT", "STATE", "ID"], rows, "There are no APIs.")
 
 
@@ -64,9 +64,11 @@ def create_api(
         "endpointConfig": endpoint_config({}, production, sandbox),
     }
     with connect() as client:
-        made = client.call("POST", "/apis", json=body)
+        created = client.call("POST", "/apis", json=body)
     write_api(
-        made, f"Created {title(made)}. `holdfast api publish {made['name']}:{made['version']}` serves it.", as_json
+        created,
+        f"Created {title(created)}. `holdfast api publish {created['name']}:{created['version']}` serves it.",
+        as_json,
     )
 
 
@@ -89,15 +91,15 @@ def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
             ("Production", _backend(api, "production")),
             ("Sandbox", _backend(api, "sandbox")),
             ("Provider", api["provider"]),
-            ("Created", date(api["createdTime"])),
-            ("Changed", date(api["updatedTime"])),
+            ("Created", format_date(api["createdTime"])),
+            ("Changed", format_date(api["updatedTime"])),
             ("Id", api["id"]),
-            ("Not verified", [describe_exception(each) for each in exceptions or []]),
+            ("Not verified", [describe_exception(exception) for exception in exceptions or []]),
         ]
-        for each in failures:
-            times = "once" if each["times"] == 1 else f"{each['times']} times"
-            failed = f"{each['code']} ({times}, last {date(each['last'])})"
-            facts.append((f"Failing in {each['environment']}", [failed, each["message"], each["remedy"]]))
+        for failure in failures:
+            times = "once" if failure["times"] == 1 else f"{failure['times']} times"
+            failed = f"{failure['code']} ({times}, last {format_date(failure['last'])})"
+            facts.append((f"Failing in {failure['environment']}", [failed, failure["message"], failure["remedy"]]))
         write_facts(facts)
 
 
@@ -109,17 +111,17 @@ def find_api(client: Client, wanted: str) -> dict[str, Any]:
     if not name or '"' in wanted:
         raise Misused(f"{wanted!r} is neither NAME, NAME:VERSION nor an id.")
     query = f'name:"{name}"' + (f' version:"{version}"' if version else "")
-    found = [
-        each
-        for each in client.listed("/apis", "list", query=query)
-        if each["name"].lower() == name.lower() and version in ("", each["version"])
+    matches = [
+        api
+        for api in client.listed("/apis", "list", query=query)
+        if api["name"].lower() == name.lower() and version in ("", api["version"])
     ]
-    if not found:
+    if not matches:
         raise CommandFailed(f"There is no API {wanted}. `holdfast api list` lists those that there are.")
-    if len(found) > 1:
-        versions = ", ".join(f"{each['name']}:{each['version']}" for each in found)
+    if len(matches) > 1:
+        versions = ", ".join(f"{match['name']}:{match['version']}" for match in matches)
         raise Misused(f"There are several: {versions}. Write one of these.")
-    return client.get(api_path(found[0]))
+    return client.get(api_path(matches[0]))
 
 
 def api_path(api: dict[str, Any]) -> str:
@@ -162,7 +164,7 @@ def _backend(api: dict[str, Any], environment: str) -> list[str | None]:
         lines.append(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
     since = ((api.get("endpointConfig") or {}).get(f"{environment}_endpoints") or {}).get("http1FallbackSince")
     if since:
-        lines.append(f"uses HTTP/1.1 since {date(since)} UTC, because the backend rejected HTTP/2")
+        lines.append(f"uses HTTP/1.1 since {format_date(since)} UTC, because the backend rejected HTTP/2")
     return lines
 
 

@@ -13,10 +13,10 @@ from holdfast.cli.access.passwords import PasswordStdin
 from holdfast.cli.catalog.apis import Wanted, api_path, find_api
 from holdfast.cli.exit_codes import CLIENT, ExitCode
 from holdfast.cli.failures import CommandFailed, Misused
-from holdfast.cli.requests import completing
+from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import connect
 from holdfast.cli.terminal.help import ending
-from holdfast.cli.terminal.output import AsJson, date, grouped, say, write_facts, write_json
+from holdfast.cli.terminal.output import AsJson, format_date, group_fingerprint, say, write_facts, write_json
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -33,14 +33,14 @@ commands = typer.Typer(no_args_is_help=True)
 def look_at_endpoint(
     url: Annotated[
         str,
-        Argument(metavar="URL", help="Like https://backend.example:8443.", autocompletion=completing.endpoints),
+        Argument(metavar="URL", help="Like https://backend.example:8443.", autocompletion=completion.endpoints),
     ],
     certificate: Annotated[
         str | None, Option(metavar="FILE", help="Trust these certificates too, as if they were imported.")
     ] = None,
     replaces: Annotated[
         str,
-        Option(metavar="ALIAS", help="The certificates replace those under ALIAS.", autocompletion=completing.aliases),
+        Option(metavar="ALIAS", help="The certificates replace those under ALIAS.", autocompletion=completion.aliases),
     ] = "",
     keep_previous: Annotated[
         bool, Option("--keep-previous", help="With --replaces: keep trusting what is replaced.")
@@ -64,12 +64,12 @@ def look_at_endpoint(
 
         parts["certificate"] = as_part(open_upload(certificate, password_stdin=password_stdin))
     with connect() as client:
-        found = client.call("POST", "/endpoints/probe", files=parts)
-    verdict = found["verdict"]
+        probe = client.call("POST", "/endpoints/probe", files=parts)
+    verdict = probe["verdict"]
     if as_json:
-        write_json(found)
+        write_json(probe)
     else:
-        _show(found)
+        _show(probe)
     if not verdict["accepted"]:
         raise typer.Exit(int(ExitCode.REJECTED if verdict["code"] else ExitCode.FAILED))
 
@@ -96,8 +96,12 @@ def set_connection(
     as_json: AsJson = False,
 ) -> None:
     """Change how the gateway connects to an endpoint of an API. Settings without an option stay as they are."""
-    given = {"protocol": protocol, "connectionPerCaller": connection_per_caller, "rewriteResponses": rewrite_responses}
-    changes = {name: value for name, value in given.items() if value is not None}
+    settings = {
+        "protocol": protocol,
+        "connectionPerCaller": connection_per_caller,
+        "rewriteResponses": rewrite_responses,
+    }
+    changes = {name: value for name, value in settings.items() if value is not None}
     if not changes:
         raise Misused("Nothing to change. Add an option, such as --protocol http1; --help lists them.")
     with connect() as client:
@@ -115,8 +119,8 @@ def set_connection(
         say(f"Changed the {environment} endpoint of {after['name']} {after['version']}.")
 
 
-def _show(found: dict[str, Any]) -> None:
-    verdict = found["verdict"]
+def _show(probe: dict[str, Any]) -> None:
+    verdict = probe["verdict"]
     if verdict["accepted"]:
         say(f"Accepted: {verdict.get('message') or 'a gateway would call this backend.'}")
     else:
@@ -124,42 +128,48 @@ def _show(found: dict[str, Any]) -> None:
         say(f"{result}: {verdict['message']} {verdict.get('remedy') or ''}".rstrip())
     write_facts(
         [
-            ("Endpoint", found["endpoint"]),
-            ("Address", found.get("address")),
-            ("TLS", " ".join(each for each in (found.get("tlsVersion"), found.get("cipher")) if each)),
-            ("Client certificate", "asked for" if found.get("clientCertificateRequested") else ""),
+            ("Endpoint", probe["endpoint"]),
+            ("Address", probe.get("address")),
+            ("TLS", " ".join(value for value in (probe.get("tlsVersion"), probe.get("cipher")) if value)),
+            ("Client certificate", "asked for" if probe.get("clientCertificateRequested") else ""),
             ("Answered by", verdict.get("answeredBy")),
             ("Reason", verdict.get("reason")),
-            ("Problem", (found.get("problem") or {}).get("message")),
+            ("Problem", (probe.get("problem") or {}).get("message")),
         ]
     )
-    for each in found.get("presented") or []:
+    for certificate in probe.get("presented") or []:
         say("")
-        validity = each.get("validity") or {}
+        validity = certificate.get("validity") or {}
         write_facts(
             [
-                ("Presents", each.get("role")),
-                ("Subject", each.get("subject")),
-                ("Issuer", each.get("issuer")),
-                ("Valid", f"{date(validity['from'])} to {date(validity['to'])} UTC" if validity else ""),
-                ("SHA-256", grouped(each["fingerprint"])),
+                ("Presents", certificate.get("role")),
+                ("Subject", certificate.get("subject")),
+                ("Issuer", certificate.get("issuer")),
+                ("Valid", f"{format_date(validity['from'])} to {format_date(validity['to'])} UTC" if validity else ""),
+                ("SHA-256", group_fingerprint(certificate["fingerprint"])),
             ]
         )
-        _say_findings(found, each["fingerprint"])
-    _show_unreadable(found)
+        _say_findings(probe, certificate["fingerprint"])
+    _show_unreadable(probe)
 
 
-def _say_findings(found: dict[str, Any], fingerprint: str) -> None:
-    for each in found.get("findings") or []:
-        if each["fingerprint"] == fingerprint:
-            say(f"{each['severity']}: {each['message']} {each['remedy']} [{each['code']}]")
+def _say_findings(probe: dict[str, Any], fingerprint: str) -> None:
+    for finding in probe.get("findings") or []:
+        if finding["fingerprint"] == fingerprint:
+            say(f"{finding['severity']}: {finding['message']} {finding['remedy']} [{finding['code']}]")
 
 
-def _show_unreadable(found: dict[str, Any]) -> None:
-    unreadable, sent = found.get("unreadable") or [], found.get("sent")
-    for each in unreadable:
+def _show_unreadable(probe: dict[str, Any]) -> None:
+    unreadable, sent = probe.get("unreadable") or [], probe.get("sent")
+    for certificate in unreadable:
         say("")
-        place = f"Certificate {each['position']} of {sent} can't be read: {each['reason']}."
-        write_facts([("Problem", place), ("Size", f"{each['size']} bytes"), ("SHA-256", grouped(each["fingerprint"]))])
-    if beyond := found.get("leftOut", 0) - len(unreadable):
+        place = f"Certificate {certificate['position']} of {sent} can't be read: {certificate['reason']}."
+        write_facts(
+            [
+                ("Problem", place),
+                ("Size", f"{certificate['size']} bytes"),
+                ("SHA-256", group_fingerprint(certificate["fingerprint"])),
+            ]
+        )
+    if beyond := probe.get("leftOut", 0) - len(unreadable):
         say(f"The backend sends {sent} certificates; Holdfast reads the first {sent - beyond}.")

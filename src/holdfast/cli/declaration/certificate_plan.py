@@ -8,56 +8,60 @@ from dataclasses import replace
 from datetime import datetime
 
 from holdfast.certificates.validity import Status, status_of
-from holdfast.cli.declaration.existing import Existing, ExistingCertificate
+from holdfast.cli.declaration.certificate_summary import CertificateSummary, fingerprints, from_certificate
+from holdfast.cli.declaration.current_state import CurrentState, ExistingCertificate
+from holdfast.cli.declaration.desired_state import DesiredState, WantedCertificate
 from holdfast.cli.declaration.fields import Problems
-from holdfast.cli.declaration.rotation import Rotation, rotate
-from holdfast.cli.declaration.steps import Action, CertificateStep, Detail
-from holdfast.cli.declaration.trusted import Trusted, fingerprints, from_certificate
-from holdfast.cli.declaration.wanted import Wanted, WantedCertificate
+from holdfast.cli.declaration.rotation import Rotation, plan_rotation
+from holdfast.cli.declaration.steps import CertificateStep, ChangeKind, Detail
 
 
 def plan_certificates(
-    wanted: Wanted, existing: Existing, problems: Problems, now: datetime
+    wanted: DesiredState, existing: CurrentState, problems: Problems, now: datetime
 ) -> Iterator[CertificateStep]:
     """Find the steps of aliases that are not as they are wanted; note those that nothing can be done about."""
     for alias, certificate in wanted.certificates.items():
-        found = existing.certificates.get(alias)
-        moves = found is not None and found.origin != certificate.origin
-        rotation = rotate(certificate, None if moves else found, existing.contents, now)
+        before = existing.certificates.get(alias)
+        moves = before is not None and before.origin != certificate.origin
+        rotation = plan_rotation(certificate, None if moves else before, existing.contents, now)
         if rotation is None:
             continue
-        if rotation.uploads and all(status_of(each, now) is Status.EXPIRED for each in certificate.certificates):
+        if rotation.uploads and all(
+            status_of(uploaded, now) is Status.EXPIRED for uploaded in certificate.certificates
+        ):
             text = "All of its certificates have expired. Write the one that replaced it."
             problems.add(certificate.content_place, text)
-        yield _step(certificate, found, rotation, moves=moves)
+        yield _step(certificate, before, rotation, moves=moves)
 
 
-def prune_certificates(wanted: Wanted, existing: Existing) -> list[CertificateStep]:
+def prune_certificates(wanted: DesiredState, existing: CurrentState) -> list[CertificateStep]:
     """Find the aliases that no file has; none where no file has a list of certificates."""
     if not wanted.has_certificates:
         return []
     return [
-        CertificateStep(Action.DELETE, None, entry, (Detail("endpoint", entry.endpoint, None),), loses=entry.trusted)
+        CertificateStep(
+            ChangeKind.DELETE, None, entry, (Detail("endpoint", entry.endpoint, None),), loses=entry.trusted
+        )
         for alias, entry in existing.certificates.items()
         if alias not in wanted.certificates
     ]
 
 
-def previous_notes(wanted: Wanted, existing: Existing) -> Iterator[str]:
+def previous_notes(wanted: DesiredState, existing: CurrentState) -> Iterator[str]:
     """Name the previous certificates that only a file keeps."""
-    for alias, each in wanted.certificates.items():
+    for alias, certificate in wanted.certificates.items():
         before = existing.certificates.get(alias)
-        if before and before.retire_proposed and fingerprints(before.previous) & fingerprints(each.previous):
+        if before and before.retire_proposed and fingerprints(before.previous) & fingerprints(certificate.previous):
             yield (
                 f"The backend of {alias} no longer uses the previous certificates. They stay trusted as long as "
-                f"{each.place.file} lists them."
+                f"{certificate.place.file} lists them."
             )
 
 
 class Ends:
     """What origins trust when all steps are taken: a certificate may be trusted under another alias, too."""
 
-    def __init__(self, existing: Existing, steps: Iterable[CertificateStep]) -> None:
+    def __init__(self, existing: CurrentState, steps: Iterable[CertificateStep]) -> None:
         self._steps = tuple(steps)
         self._trusted: dict[str, set[str]] = defaultdict(set)
         changed = {step.name for step in self._steps}
@@ -73,7 +77,9 @@ class Ends:
         if not step.existing:
             return step
         trusted = self._trusted[step.existing.origin]
-        return replace(step, loses=tuple(each for each in step.loses if each.fingerprint not in trusted))
+        return replace(
+            step, loses=tuple(certificate for certificate in step.loses if certificate.fingerprint not in trusted)
+        )
 
     def notes(self) -> Iterator[str]:
         """Name the origins that trust no imported certificate any more."""
@@ -86,33 +92,37 @@ class Ends:
 
 
 def _step(
-    certificate: WantedCertificate, found: ExistingCertificate | None, rotation: Rotation, *, moves: bool
+    certificate: WantedCertificate, known_entry: ExistingCertificate | None, rotation: Rotation, *, moves: bool
 ) -> CertificateStep:
-    current, previous = (tuple(map(from_certificate, each)) for each in (certificate.certificates, rotation.previous))
-    before = found.trusted if found else ()
+    current, previous = (tuple(map(from_certificate, side)) for side in (certificate.certificates, rotation.previous))
+    before = known_entry.trusted if known_entry else ()
     known = fingerprints(() if moves else before)
     after = fingerprints(() if moves else current + previous)
     details = (
-        [Detail("endpoint", found.endpoint if found else None, certificate.endpoint.url)] if moves or not found else []
+        [Detail("endpoint", known_entry.endpoint if known_entry else None, certificate.endpoint.url)]
+        if moves or not known_entry
+        else []
     )
-    details += _difference("certificates", found.current if found else None, current)
-    details += _difference("previous", found.previous if found else (), previous)
+    details += _difference("certificates", known_entry.current if known_entry else None, current)
+    details += _difference("previous", known_entry.previous if known_entry else (), previous)
     return CertificateStep(
-        Action.CHANGE if found else Action.CREATE,
+        ChangeKind.CHANGE if known_entry else ChangeKind.CREATE,
         certificate,
-        found,
+        known_entry,
         tuple(details),
         moves,
         rotation.uploads,
         rotation.retires,
         after=current + previous,
-        gains=tuple(each for each in current + previous if each.fingerprint not in known),
-        keeps=tuple(each for each in previous if each.fingerprint in known),
-        loses=tuple(each for each in before if each.fingerprint not in after),
+        gains=tuple(gained for gained in current + previous if gained.fingerprint not in known),
+        keeps=tuple(kept for kept in previous if kept.fingerprint in known),
+        loses=tuple(lost for lost in before if lost.fingerprint not in after),
     )
 
 
-def _difference(name: str, before: tuple[Trusted, ...] | None, after: tuple[Trusted, ...]) -> list[Detail]:
+def _difference(
+    name: str, before: tuple[CertificateSummary, ...] | None, after: tuple[CertificateSummary, ...]
+) -> list[Detail]:
     if fingerprints(before or ()) == fingerprints(after):
         return []
     return [Detail(name, None if before is None else sorted(fingerprints(before)), sorted(fingerprints(after)))]

@@ -12,18 +12,18 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from holdfast.cli.declaration.applying import Outcome, apply_steps
-from holdfast.cli.declaration.existing import read_existing
-from holdfast.cli.declaration.exporting import export, write_export
+from holdfast.cli.declaration.current_state import read_current_state
+from holdfast.cli.declaration.desired_state import DesiredState
+from holdfast.cli.declaration.execution import ApplyOutcome, apply_steps
+from holdfast.cli.declaration.export import export, write_export
 from holdfast.cli.declaration.plan import plan
-from holdfast.cli.declaration.reading import read_wanted
+from holdfast.cli.declaration.reader import read_desired_state
 from holdfast.cli.declaration.report import describe_plan, explain_outcome, say_plan
-from holdfast.cli.declaration.steps import Action, Plan, Step
-from holdfast.cli.declaration.wanted import Wanted
+from holdfast.cli.declaration.steps import ChangeKind, Plan, Step
 from holdfast.cli.exit_codes import CLIENT, WAITING, ExitCode
 from holdfast.cli.failures import CommandFailed, Interrupted, Misused
 from holdfast.cli.requests.client import Client, connect
-from holdfast.cli.requests.waiting import Wait, Within, wait_until_enforced
+from holdfast.cli.requests.enforcement import Wait, Within, wait_until_enforced
 from holdfast.cli.terminal.help import ending
 from holdfast.cli.terminal.output import AsJson, Yes, confirm, say, tell, write_json
 from holdfast.cli.terminal.progress import counted
@@ -64,28 +64,28 @@ def apply_files(
     """
     if "-" in file and not yes:
         raise Misused("Standard input holds the file, so nobody can answer there. Add --yes.")
-    wanted = read_wanted(file)
+    wanted = read_desired_state(file)
     with connect() as client:
-        found = _compare(client, wanted, prune=prune)
+        plan = _compare(client, wanted, prune=prune)
         if not (as_json and yes):
-            say_plan(found, tell if as_json else say)
-        if found.steps:
+            say_plan(plan, tell if as_json else say)
+        if plan.steps:
             try:
-                confirm(f"Make {_count(found.steps)}{_deletions(found.steps)}?", yes=yes)
+                confirm(f"Make {_count(plan.steps)}{_deletions(plan.steps)}?", yes=yes)
             except KeyboardInterrupt as error:
                 raise Interrupted("Interrupted. Nothing was done.") from error
-        outcome = apply_steps(client, found.steps)
+        outcome = apply_steps(client, plan.steps)
         try:
             if not outcome.failure:
-                _finish(client, wanted, found.steps, within if wait else None)
+                _finish(client, wanted, plan.steps, within if wait else None)
         except (CommandFailed, KeyboardInterrupt) as error:
             outcome.failure = error if isinstance(error, CommandFailed) else Interrupted("Interrupted.")
     if as_json:
-        write_json(describe_plan(found, outcome))
+        write_json(describe_plan(plan, outcome))
     if outcome.failure:
         raise _failure_of(outcome) from outcome.failure
     if not as_json:
-        say(f"Made {_count(found.steps)}." if found.steps else NOTHING)
+        say(f"Made {_count(plan.steps)}." if plan.steps else NOTHING)
 
 
 @commands.command(
@@ -98,16 +98,16 @@ def compare_files(file: Files, prune: Prune = False, as_json: AsJson = False) ->
     """
     Show what apply would change.
     """
-    wanted = read_wanted(file)
+    wanted = read_desired_state(file)
     with connect() as client:
-        found = _compare(client, wanted, prune=prune)
+        plan = _compare(client, wanted, prune=prune)
     if as_json:
-        write_json(describe_plan(found))
+        write_json(describe_plan(plan))
     else:
-        if not found.steps:
+        if not plan.steps:
             say(NOTHING)
-        say_plan(found, say)
-    if found.steps:
+        say_plan(plan, say)
+    if plan.steps:
         raise typer.Exit(int(ExitCode.DIFFERENT))
 
 
@@ -129,25 +129,25 @@ def export_files(
             tell(f"Wrote {write_export(client, output)}.")
 
 
-def _compare(client: Client, wanted: Wanted, *, prune: bool) -> Plan:
-    return plan(wanted, read_existing(client, wanted, prune=prune), datetime.now(UTC), prune=prune)
+def _compare(client: Client, wanted: DesiredState, *, prune: bool) -> Plan:
+    return plan(wanted, read_current_state(client, wanted, prune=prune), datetime.now(UTC), prune=prune)
 
 
-def _failure_of(outcome: Outcome) -> CommandFailed:
+def _failure_of(outcome: ApplyOutcome) -> CommandFailed:
     """Give the failure with how far the steps got."""
     failure = CommandFailed(explain_outcome(outcome))
     failure.code = outcome.failure.code if outcome.failure else failure.code
     return failure
 
 
-def _finish(client: Client, wanted: Wanted, steps: Sequence[Step], within: float | None) -> None:
+def _finish(client: Client, wanted: DesiredState, steps: Sequence[Step], within: float | None) -> None:
     """Say what no API uses any more; wait at most *within* seconds until gateways have all of it, None: don't wait."""
     _tell_unused(client, steps)
     if within is not None:
         _wait(client, wanted, within)
 
 
-def _wait(client: Client, wanted: Wanted, within: float) -> None:
+def _wait(client: Client, wanted: DesiredState, within: float) -> None:
     end = time.monotonic() + within
     origins = {certificate.origin for certificate in wanted.certificates.values()} | wanted.trust.keys()
     origins |= {origin for api in wanted.apis.values() for origin in api.origins if origin.startswith("https:")}
@@ -157,9 +157,9 @@ def _wait(client: Client, wanted: Wanted, within: float) -> None:
 
 
 def _tell_unused(client: Client, steps: Sequence[Step]) -> None:
-    if not any(step.kind == "api" and step.action in {Action.CHANGE, Action.DELETE} for step in steps):
+    if not any(step.kind == "api" and step.action in {ChangeKind.CHANGE, ChangeKind.DELETE} for step in steps):
         return
-    aliases = [each["alias"] for each in client.listed(CERTIFICATES, "certificates", unused="true")]
+    aliases = [entry["alias"] for entry in client.listed(CERTIFICATES, "certificates", unused="true")]
     if aliases:
         tell(
             f"No API uses these certificates, which are still trusted: {', '.join(aliases)}. "
@@ -172,5 +172,5 @@ def _count(steps: Sequence[Step]) -> str:
 
 
 def _deletions(steps: Sequence[Step]) -> str:
-    count = sum(step.action is Action.DELETE for step in steps)
+    count = sum(step.action is ChangeKind.DELETE for step in steps)
     return f", {count} of them {'a deletion' if count == 1 else 'deletions'}" if count else ""

@@ -35,17 +35,17 @@ class Place:
 class Problems:
     """What is wrong, to be said at once."""
 
-    found: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     def add(self, place: Place, text: str) -> None:
         """Note that something is wrong at *place*."""
-        self.found.append(f"{place}: {text}")
+        self.lines.append(f"{place}: {text}")
 
     def finish(self) -> None:
         """Raise WrongFile if anything is wrong."""
-        if self.found:
-            more = len(self.found) - MAX_PROBLEMS
-            lines = [*self.found[:MAX_PROBLEMS], *([f"and {more} more."] if more > 0 else [])]
+        if self.lines:
+            more = len(self.lines) - MAX_PROBLEMS
+            lines = [*self.lines[:MAX_PROBLEMS], *([f"and {more} more."] if more > 0 else [])]
             raise WrongFile("Nothing was done.\n" + "\n".join(f"  {line}" for line in lines))
 
 
@@ -62,7 +62,7 @@ class Fields:
         if not self._is_mapping:
             self.wrong("", "A mapping of fields is needed here.")
         lines = node.lines if isinstance(node, Mapping) else {}
-        self._places = {each: self._place(each, line) for each, line in lines.items()}
+        self._places = {name: self._place(name, line) for name, line in lines.items()}
 
     def text(self, name: str) -> str | None:
         """Read a text; numbers are texts, too, just as they are written."""
@@ -76,11 +76,11 @@ class Fields:
 
     def value(self, name: str, check: Callable[[str], T], *, optional: bool = False) -> T | None:
         """Read a text and give what *check* makes of it; None where it is left out or wrong."""
-        known = len(self._problems.found)
-        found = self.text(name)
-        if found is not None:
-            return self.checked(name, lambda: check(found))
-        if not optional and self._is_mapping and known == len(self._problems.found):
+        known = len(self._problems.lines)
+        text = self.text(name)
+        if text is not None:
+            return self.checked(name, lambda: check(text))
+        if not optional and self._is_mapping and known == len(self._problems.lines):
             self.wrong(name, "It is missing.")
         return None
 
@@ -133,8 +133,8 @@ class Fields:
         try:
             return check()
         except InvalidFields as error:
-            for each in error.errors:
-                self.wrong(renamed.get(each.field, each.field), str(each))
+            for problem in error.errors:
+                self.wrong(renamed.get(problem.field, problem.field), str(problem))
         except (Refusal, WrongFile) as error:
             self.wrong(name, str(error))
         return None

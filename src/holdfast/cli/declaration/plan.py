@@ -15,20 +15,20 @@ from holdfast.cli.declaration.certificate_plan import (
     previous_notes,
     prune_certificates,
 )
-from holdfast.cli.declaration.existing import Existing, ExistingApi
+from holdfast.cli.declaration.current_state import CurrentState, ExistingApi
+from holdfast.cli.declaration.desired_state import ApiKey, DesiredState, WantedApi
 from holdfast.cli.declaration.fields import Problems
 from holdfast.cli.declaration.refusals import refuse_indistinguishable, refuse_taken
 from holdfast.cli.declaration.steps import (
-    Action,
     ApiStep,
     CertificateStep,
+    ChangeKind,
     Detail,
     Plan,
     Step,
     TrustingStep,
     TrustStep,
 )
-from holdfast.cli.declaration.wanted import ApiKey, Wanted, WantedApi
 
 DEFAULTS: dict[str, Any] = {
     "anchors": "imported",
@@ -44,7 +44,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def plan(wanted: Wanted, existing: Existing, now: datetime, *, prune: bool) -> Plan:
+def plan(wanted: DesiredState, existing: CurrentState, now: datetime, *, prune: bool) -> Plan:
     """
     Find the steps that lead from *existing* to *wanted*; none when all is as it is wanted.
 
@@ -87,7 +87,7 @@ def _is_possible(step: TrustingStep, known: Collection[str]) -> bool:
     return replaces or _origin(step) in known
 
 
-def _known_origins(wanted: Wanted, existing: Existing, in_the_way: list[ApiStep], *, prune: bool) -> set[str]:
+def _known_origins(wanted: DesiredState, existing: CurrentState, in_the_way: list[ApiStep], *, prune: bool) -> set[str]:
     """Find the origins that APIs have before any endpoint is changed: their trust can be decided at once."""
     known = {origin for origin, settings in existing.trust.items() if settings is not None}
     if prune and wanted.has_apis:  # then all APIs are known, and those in the way are gone
@@ -97,14 +97,14 @@ def _known_origins(wanted: Wanted, existing: Existing, in_the_way: list[ApiStep]
     return known | {origin for api in new for origin in api.origins}
 
 
-def _created(wanted: Wanted, existing: Existing) -> Iterator[ApiStep]:
+def _created(wanted: DesiredState, existing: CurrentState) -> Iterator[ApiStep]:
     for key, api in wanted.apis.items():
         if key not in existing.apis:
-            yield ApiStep(Action.CREATE, api, None, _new(api))
+            yield ApiStep(ChangeKind.CREATE, api, None, _new(api))
 
 
 def _new(api: WantedApi) -> tuple[Detail, ...]:
-    production, sandbox = (each.url if each else "" for each in (api.production, api.sandbox))
+    production, sandbox = (endpoint.url if endpoint else "" for endpoint in (api.production, api.sandbox))
     values: dict[str, Any] = {
         "context": api.context,
         "description": api.description,
@@ -116,7 +116,7 @@ def _new(api: WantedApi) -> tuple[Detail, ...]:
     return tuple(Detail(name, None, value) for name, value in values.items() if value)
 
 
-def _changed(wanted: Wanted, existing: Existing, problems: Problems) -> Iterator[ApiStep]:
+def _changed(wanted: DesiredState, existing: CurrentState, problems: Problems) -> Iterator[ApiStep]:
     for key, api in wanted.apis.items():
         before = existing.apis.get(key)
         if before is None:
@@ -140,25 +140,25 @@ def _changed(wanted: Wanted, existing: Existing, problems: Problems) -> Iterator
         if api.requires_certificate is False and before.caller_certificates:
             text = f"{api.name} {api.version} has client certificates of callers ({before.caller_certificates}), which "
             problems.add(api.place, f"{text}would protect nothing without requireCallerCertificate. Delete them first.")
-        details = tuple(Detail(*each) for each in values if each[1] != each[2])
+        details = tuple(Detail(*triple) for triple in values if triple[1] != triple[2])
         if details:
-            yield ApiStep(Action.CHANGE, api, before, details)
+            yield ApiStep(ChangeKind.CHANGE, api, before, details)
 
 
 def _connections(api: WantedApi) -> dict[str, ConnectionSettings]:
     """Give the connection settings that are wanted, by their field."""
-    found = {
+    settings_by_member = {
         "productionConnection": api.production_connection if api.production else None,
         "sandboxConnection": api.sandbox_connection if api.sandbox else None,
     }
-    return {name: settings for name, settings in found.items() if settings}
+    return {name: settings for name, settings in settings_by_member.items() if settings}
 
 
 def _shown(settings: dict[str, Any]) -> str:
     return ", ".join(f"{name}: {str(value).lower()}" for name, value in sorted(settings.items())) or "defaults"
 
 
-def _moves(wanted: Wanted, existing: Existing, problems: Problems) -> Iterator[ApiStep]:
+def _moves(wanted: DesiredState, existing: CurrentState, problems: Problems) -> Iterator[ApiStep]:
     for key, api in wanted.apis.items():
         before = existing.apis.get(key)
         state = before.state if before else State.CREATED.value
@@ -169,7 +169,7 @@ def _moves(wanted: Wanted, existing: Existing, problems: Problems) -> Iterator[A
             text = f"{api.name} {api.version} is {state.lower()}, and nothing leads from there to {api.state.lower()}."
             problems.add(api.place, text)
             continue
-        yield ApiStep(Action.MOVE, api, before, (Detail("state", state, api.state.value),), actions)
+        yield ApiStep(ChangeKind.MOVE, api, before, (Detail("state", state, api.state.value),), actions)
 
 
 def _way(start: str, end: State) -> tuple[str, ...] | None:
@@ -177,35 +177,35 @@ def _way(start: str, end: State) -> tuple[str, ...] | None:
     if start not in State.__members__:
         return None
     ways: deque[tuple[State, tuple[str, ...]]] = deque([(State(start), ())])
-    seen = {State(start)}
+    visited = {State(start)}
     while ways:
         state, way = ways.popleft()
         for action, following in transitions_from(state).items():
             if following is end:
                 return (*way, action)
-            if following not in seen:
-                seen.add(following)
+            if following not in visited:
+                visited.add(following)
                 ways.append((following, (*way, action)))
     return None
 
 
-def _trust(wanted: Wanted, existing: Existing) -> Iterator[TrustStep]:
+def _trust(wanted: DesiredState, existing: CurrentState) -> Iterator[TrustStep]:
     for origin, trust in wanted.trust.items():
-        found = existing.trust.get(origin)
+        current = existing.trust.get(origin)
         after = dict(trust.settings)
         if trust.crls is not None:
             after["crls"] = [crl.fingerprint for crl in trust.crls]
-        if found is None:
+        if current is None:
             # What was decided when an API had an endpoint here is kept, and can't be read until one has again.
             different = {name: value for name, value in after.items() if value != DEFAULTS[name]}
             details = [Detail(name, None, value) for name, value in different.items()]
-            yield TrustStep(Action.CHANGE, trust, None, tuple(details) or (Detail("settings", None, "defaults"),))
+            yield TrustStep(ChangeKind.CHANGE, trust, None, tuple(details) or (Detail("settings", None, "defaults"),))
             continue
-        before = DEFAULTS | found.settings
+        before = DEFAULTS | current.settings
         before["crls"] = [crl["fingerprint"] for crl in before["crls"]]
         names = [name for name in after if _unordered(after[name]) != _unordered(before[name])]
         if names:
-            yield TrustStep(Action.CHANGE, trust, found, tuple(Detail(n, before[n], after[n]) for n in names))
+            yield TrustStep(ChangeKind.CHANGE, trust, current, tuple(Detail(n, before[n], after[n]) for n in names))
 
 
 def _unordered(value: Any) -> Any:
@@ -213,7 +213,7 @@ def _unordered(value: Any) -> Any:
 
 
 def _refuse_foreign_origins(
-    late: Iterable[TrustingStep], wanted: Wanted, existing: Existing, problems: Problems, *, prune: bool
+    late: Iterable[TrustingStep], wanted: DesiredState, existing: CurrentState, problems: Problems, *, prune: bool
 ) -> None:
     """Note what is wanted for origins that no API has, or will have when all steps are taken."""
     served = wanted.origins
@@ -232,25 +232,25 @@ def _changes_with_their_trust(changed: Iterable[ApiStep], late: list[TrustingSte
     for step in changed:
         yield step
         origins = step.wanted.origins if step.wanted else set()
-        yield from (each for each in late if _origin(each) in origins)
-        late = [each for each in late if _origin(each) not in origins]
+        yield from (step for step in late if _origin(step) in origins)
+        late = [step for step in late if _origin(step) not in origins]
 
 
 def _origin(step: TrustingStep) -> str:
     return step.wanted.origin if step.wanted else ""
 
 
-def _pruned_apis(wanted: Wanted, existing: Existing) -> list[ApiStep]:
+def _pruned_apis(wanted: DesiredState, existing: CurrentState) -> list[ApiStep]:
     if not wanted.has_apis:
         return []
-    gone: list[tuple[ApiKey, ExistingApi]] = [each for each in existing.apis.items() if each[0] not in wanted.apis]
-    return [ApiStep(Action.DELETE, None, api, (Detail("state", api.state, None),)) for _, api in gone]
+    gone: list[tuple[ApiKey, ExistingApi]] = [entry for entry in existing.apis.items() if entry[0] not in wanted.apis]
+    return [ApiStep(ChangeKind.DELETE, None, api, (Detail("state", api.state, None),)) for _, api in gone]
 
 
 def _is_in_the_way(step: ApiStep, created: Iterable[ApiStep]) -> bool:
     """Whether an API that goes has the name or the context of one that comes, which only one of them can have."""
     old = step.existing
-    new = [each.wanted for each in created if each.wanted]
+    new = [step.wanted for step in created if step.wanted]
     return old is not None and any(
         (api.context == old.context) != (api.name.lower() == old.name.lower()) for api in new
     )

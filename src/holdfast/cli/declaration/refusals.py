@@ -9,10 +9,10 @@ from itertools import islice
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats.parsing import MAX_CERTIFICATES
 from holdfast.certificates.trust import find_indistinguishable
-from holdfast.cli.declaration.existing import Existing, ExistingApi
+from holdfast.cli.declaration.current_state import CurrentState, ExistingApi
+from holdfast.cli.declaration.desired_state import WantedApi
 from holdfast.cli.declaration.fields import Problems
-from holdfast.cli.declaration.steps import Action, ApiStep, CertificateStep
-from holdfast.cli.declaration.wanted import WantedApi
+from holdfast.cli.declaration.steps import ApiStep, CertificateStep, ChangeKind
 from holdfast.cli.declaration.wording import show_text
 
 MAX_COMPARED = 100  # certificates of one subject and origin; what is beyond them, the publisher compares
@@ -28,8 +28,8 @@ def refuse_taken(created: Iterable[ApiStep], remaining: Iterable[ExistingApi], p
     """
     names: dict[str, ExistingApi | WantedApi] = {}
     contexts: dict[str, ExistingApi | WantedApi] = {}
-    for each in remaining:
-        names[each.name.lower()] = contexts[each.context] = each
+    for known in remaining:
+        names[known.name.lower()] = contexts[known.context] = known
     for api in (step.wanted for step in created if step.wanted):
         same_name, same_context = names.get(api.name.lower()), contexts.get(api.context)
         if same_context and same_context.name.lower() != api.name.lower():
@@ -42,12 +42,12 @@ def refuse_taken(created: Iterable[ApiStep], remaining: Iterable[ExistingApi], p
             names[api.name.lower()] = contexts[api.context] = api
 
 
-def refuse_indistinguishable(steps: Iterable[CertificateStep], existing: Existing, problems: Problems) -> None:
+def refuse_indistinguishable(steps: Iterable[CertificateStep], existing: CurrentState, problems: Problems) -> None:
     """Note certificates that a gateway would mistake for each other, after each upload of *steps*."""
     trusted = _Trusted(existing)
     for step in steps:
         before = step.existing
-        if before and (step.moves or step.action is Action.DELETE):
+        if before and (step.moves or step.action is ChangeKind.DELETE):
             trusted.replace(before.origin, before.alias, ())
         if step.wanted is None:
             continue
@@ -71,22 +71,24 @@ def refuse_indistinguishable(steps: Iterable[CertificateStep], existing: Existin
                 break
 
 
-def _current(step: CertificateStep, existing: Existing) -> tuple[Certificate, ...]:
+def _current(step: CertificateStep, existing: CurrentState) -> tuple[Certificate, ...]:
     before = step.existing
     if before is None or step.moves:
         return ()
-    return tuple(existing.contents[each.fingerprint] for each in before.current)
+    return tuple(existing.contents[certificate.fingerprint] for certificate in before.current)
 
 
 class _Trusted:
     """What each origin trusts as a plan goes on, by subject: only certificates of one subject are mistaken."""
 
-    def __init__(self, existing: Existing) -> None:
+    def __init__(self, existing: CurrentState) -> None:
         self._found: dict[Key, dict[str, tuple[Certificate, ...]]] = defaultdict(dict)
         self._subjects: dict[tuple[str, str], set[str]] = {}  # of an origin and alias
         for entry in existing.certificates.values():
             known = [
-                existing.contents[each.fingerprint] for each in entry.trusted if each.fingerprint in existing.contents
+                existing.contents[certificate.fingerprint]
+                for certificate in entry.trusted
+                if certificate.fingerprint in existing.contents
             ]
             self.replace(entry.origin, entry.alias, known)
 
@@ -96,8 +98,8 @@ class _Trusted:
             del self._found[origin, subject][alias]
         by_subject = _by_subject(certificates)
         self._subjects[origin, alias] = set(by_subject)
-        for subject, each in by_subject.items():
-            self._found[origin, subject][alias] = each
+        for subject, group in by_subject.items():
+            self._found[origin, subject][alias] = group
 
     def mistaken(self, origin: str, alias: str, certificates: Collection[Certificate]) -> str:
         """Say which of *certificates* a gateway would mistake; empty for none."""
@@ -108,9 +110,14 @@ class _Trusted:
                     f"{_NOT_TOLD_APART} Write keepPrevious: false and apply it when the backend switches."
                 )
             held = self._found[origin, subject]
-            others = ((name, each) for name, certificates in held.items() if name != alias for each in certificates)
+            others = (
+                (name, certificate)
+                for name, certificates in held.items()
+                if name != alias
+                for certificate in certificates
+            )
             for name, other in islice(others, MAX_COMPARED):
-                if any(find_indistinguishable([each, other]) for each in own):
+                if any(find_indistinguishable([certificate, other]) for certificate in own):
                     return (
                         f"{name} holds another certificate with the subject {show_text(subject)}, {_NOT_TOLD_APART} "
                         f"Change the certificate of {name} instead."
@@ -119,10 +126,10 @@ class _Trusted:
 
 
 def _by_subject(certificates: Iterable[Certificate]) -> Mapping[str, tuple[Certificate, ...]]:
-    found: dict[str, tuple[Certificate, ...]] = {}
-    for each in certificates:
-        found[each.subject] = (*found.get(each.subject, ()), each)
-    return found
+    groups: dict[str, tuple[Certificate, ...]] = {}
+    for certificate in certificates:
+        groups[certificate.subject] = (*groups.get(certificate.subject, ()), certificate)
+    return groups
 
 
 def _title(api: ExistingApi | WantedApi) -> str:

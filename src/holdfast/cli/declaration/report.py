@@ -9,14 +9,14 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from holdfast.cli.declaration.applying import Outcome, Result
-from holdfast.cli.declaration.steps import Action, CertificateStep, Detail, Plan, Step, TrustStep
+from holdfast.cli.declaration.execution import ApplyOutcome, StepResult
+from holdfast.cli.declaration.steps import CertificateStep, ChangeKind, Detail, Plan, Step, TrustStep
 from holdfast.cli.declaration.wording import show_text, show_value
-from holdfast.cli.terminal.output import date
+from holdfast.cli.terminal.output import format_date
 
 MAX_NAMED = 20  # steps that a message lists
 _WIDE = 10_000  # columns where no terminal wraps lines
-_MARKS = {Action.CREATE: "+", Action.CHANGE: "~", Action.MOVE: "~", Action.DELETE: "-"}
+_MARKS = {ChangeKind.CREATE: "+", ChangeKind.CHANGE: "~", ChangeKind.MOVE: "~", ChangeKind.DELETE: "-"}
 
 
 def say_plan(plan: Plan, say: Callable[[str], None]) -> None:
@@ -30,7 +30,7 @@ def say_plan(plan: Plan, say: Callable[[str], None]) -> None:
         say(_wrap(f"! {note}", "  ", width))
 
 
-def describe_plan(plan: Plan, outcome: Outcome | None = None) -> dict[str, Any]:
+def describe_plan(plan: Plan, outcome: ApplyOutcome | None = None) -> dict[str, Any]:
     """Write what will change for machines; with *outcome*, what became of each change, and the error that ended it."""
     results = outcome.results if outcome else [None] * len(plan.steps)
     body: dict[str, Any] = {
@@ -44,10 +44,10 @@ def describe_plan(plan: Plan, outcome: Outcome | None = None) -> dict[str, Any]:
     return body
 
 
-def explain_outcome(outcome: Outcome) -> str:
+def explain_outcome(outcome: ApplyOutcome) -> str:
     """Write why steps were not all taken, which were, and which were not."""
     failure, number = str(outcome.failure), outcome.done
-    if outcome.last is not Result.NOT_TRIED and number < len(outcome.steps):
+    if outcome.last is not StepResult.NOT_TRIED and number < len(outcome.steps):
         failure = f"{_title(outcome.steps[number])}: {failure}"
     done, left = outcome.steps[:number], outcome.steps[number:]
     if not left:
@@ -57,47 +57,47 @@ def explain_outcome(outcome: Outcome) -> str:
     return "\n".join([*lines, "What is applied stays applied. To go on, apply again."])
 
 
-def _described(step: Step, result: Result | None) -> dict[str, Any]:
+def _described(step: Step, result: StepResult | None) -> dict[str, Any]:
     described: dict[str, Any] = {
         "action": step.action.value,
         "kind": step.kind,
         "name": step.name,
-        "details": [{"field": each.field, "before": each.before, "after": each.after} for each in step.details],
+        "details": [{"field": detail.field, "before": detail.before, "after": detail.after} for detail in step.details],
     }
     if isinstance(step, CertificateStep):
         for name, certificates in (("trusts", step.gains), ("keeps", step.keeps), ("loses", step.loses)):
-            described[name] = [each.members for each in certificates]
+            described[name] = [certificate.members for certificate in certificates]
     return described | ({"result": result.value} if result else {})
 
 
 def _lines(step: Step) -> Iterator[str]:
-    for each in step.details:
-        if isinstance(step, CertificateStep) and each.field != "endpoint":
+    for detail in step.details:
+        if isinstance(step, CertificateStep) and detail.field != "endpoint":
             continue  # named below, in words
-        yield f"{each.field}: {_change(step, each)}"
+        yield f"{detail.field}: {_change(step, detail)}"
     if isinstance(step, CertificateStep):
-        yield from (f"trusts: {each}" for each in step.gains)
-        yield from (f"keeps as previous: {each}" for each in step.keeps)
-        yield from (f"no longer trusts: {each}" for each in step.loses)
+        yield from (f"trusts: {certificate}" for certificate in step.gains)
+        yield from (f"keeps as previous: {certificate}" for certificate in step.keeps)
+        yield from (f"no longer trusts: {certificate}" for certificate in step.loses)
 
 
 def _change(step: Step, detail: Detail) -> str:
-    if step.action is Action.DELETE:
+    if step.action is ChangeKind.DELETE:
         return show_value(detail.before)
-    if step.action is Action.CREATE or (isinstance(step, TrustStep) and step.existing is None):
+    if step.action is ChangeKind.CREATE or (isinstance(step, TrustStep) and step.existing is None):
         return show_value(detail.after)
     return f"{show_value(detail.before)} -> {show_value(detail.after)}"
 
 
 def _exception(exception: dict[str, Any]) -> str:
-    until = date(exception["until"])
+    until = format_date(exception["until"])
     return (
         f"Verification of {exception['origin']} is off until {until} UTC, by {exception['owner']}: "
         f"{show_text(exception['reason'])}"
     )
 
 
-def _list_steps(steps: Sequence[Step], results: Iterable[Result] = ()) -> list[str]:
+def _list_steps(steps: Sequence[Step], results: Iterable[StepResult] = ()) -> list[str]:
     known = list(results)
     named = [f"  {_title(step)}{f' ({known[n]})' if known else ''}" for n, step in enumerate(steps[:MAX_NAMED])]
     return [*named, *([f"  and {len(steps) - MAX_NAMED} more"] if len(steps) > MAX_NAMED else [])]

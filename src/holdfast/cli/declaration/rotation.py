@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.cli.declaration.existing import ExistingCertificate
-from holdfast.cli.declaration.steps import Upload
-from holdfast.cli.declaration.trusted import Trusted, fingerprints
-from holdfast.cli.declaration.wanted import WantedCertificate
+from holdfast.cli.declaration.certificate_summary import CertificateSummary, fingerprints
+from holdfast.cli.declaration.current_state import ExistingCertificate
+from holdfast.cli.declaration.desired_state import WantedCertificate
+from holdfast.cli.declaration.steps import CertificateUpload
 
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
     """The uploads that lead there, or *retires*; *previous* are what is trusted then beside what is current."""
 
-    uploads: tuple[Upload, ...] = ()
+    uploads: tuple[CertificateUpload, ...] = ()
     retires: bool = False
     previous: tuple[Certificate, ...] = ()
 
 
-def rotate(
+def plan_rotation(
     wanted: WantedCertificate,
     before: ExistingCertificate | None,
     contents: Mapping[str, Certificate],
@@ -37,20 +37,22 @@ def rotate(
     if before is None:
         previous = _usable(wanted.previous, wanted, now)
         return Rotation(_uploads(previous, wanted), previous=previous)
-    kept = [contents[each.fingerprint] for each in _kept(wanted, before)]
+    kept = [contents[certificate.fingerprint] for certificate in _kept(wanted, before)]
     previous = _usable([*wanted.previous, *kept], wanted, now)
     if fingerprints(before.current) != fingerprints(wanted.certificates):
         if fingerprints(previous) == fingerprints(before.current):
-            return Rotation((Upload(wanted.certificates, keep=True),), previous=previous)
+            return Rotation((CertificateUpload(wanted.certificates, keep=True),), previous=previous)
         return Rotation(_uploads(previous, wanted, before), previous=previous)
     if not previous and before.previous and (before.retire_proposed or not wanted.keep_previous):
         return Rotation(retires=True)
-    if fingerprints(previous) == fingerprints(each for each in before.previous if each.not_after > now):
+    if fingerprints(previous) == fingerprints(
+        certificate for certificate in before.previous if certificate.not_after > now
+    ):
         return None
     return Rotation(_uploads(previous, wanted, before), previous=previous)
 
 
-def _kept(wanted: WantedCertificate, before: ExistingCertificate) -> Iterable[Trusted]:
+def _kept(wanted: WantedCertificate, before: ExistingCertificate) -> Iterable[CertificateSummary]:
     """Give what *before* trusts and the backend may use, although *wanted* does not list it."""
     if not wanted.keep_previous:
         return ()
@@ -61,16 +63,20 @@ def _kept(wanted: WantedCertificate, before: ExistingCertificate) -> Iterable[Tr
 def _usable(previous: Collection[Certificate], wanted: WantedCertificate, now: datetime) -> tuple[Certificate, ...]:
     """Leave out what is current and what has expired, which no gateway accepts; each once, in their order."""
     current = fingerprints(wanted.certificates)
-    found = {each.fingerprint: each for each in previous if each.fingerprint not in current and each.not_after > now}
-    return tuple(found.values())
+    usable = {
+        certificate.fingerprint: certificate
+        for certificate in previous
+        if certificate.fingerprint not in current and certificate.not_after > now
+    }
+    return tuple(usable.values())
 
 
 def _uploads(
     previous: tuple[Certificate, ...], wanted: WantedCertificate, before: ExistingCertificate | None = None
-) -> tuple[Upload, ...]:
+) -> tuple[CertificateUpload, ...]:
     if not previous:
-        return (Upload(wanted.certificates),)
-    last = Upload(previous, keep=True), Upload(wanted.certificates, keep=True)
+        return (CertificateUpload(wanted.certificates),)
+    last = CertificateUpload(previous, keep=True), CertificateUpload(wanted.certificates, keep=True)
     comes_back = before and fingerprints(before.previous) & fingerprints(wanted.certificates)
     # The first of the two would end the trust in what is previous now and becomes current again.
-    return (Upload(wanted.certificates + previous, keep=True), *last) if comes_back else last
+    return (CertificateUpload(wanted.certificates + previous, keep=True), *last) if comes_back else last

@@ -7,12 +7,12 @@ from enum import StrEnum
 from typing import Any
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.cli.declaration.existing import ExistingApi, ExistingCertificate, ExistingTrust
-from holdfast.cli.declaration.trusted import Trusted
-from holdfast.cli.declaration.wanted import WantedApi, WantedCertificate, WantedTrust
+from holdfast.cli.declaration.certificate_summary import CertificateSummary
+from holdfast.cli.declaration.current_state import ExistingApi, ExistingCertificate, ExistingTrust
+from holdfast.cli.declaration.desired_state import WantedApi, WantedCertificate, WantedTrust
 
 
-class Action(StrEnum):
+class ChangeKind(StrEnum):
     """What a step does."""
 
     CREATE = "create"
@@ -34,7 +34,7 @@ class Detail:
 class ApiStep:
     """A step of an API; *wanted* is None where it goes, *existing* where it comes; *actions* move it."""
 
-    action: Action
+    action: ChangeKind
     wanted: WantedApi | None
     existing: ExistingApi | None
     details: tuple[Detail, ...] = ()
@@ -45,13 +45,13 @@ class ApiStep:
     @property
     def name(self) -> str:
         """What people call it."""
-        found = self.wanted or self.existing
-        assert found  # noqa: S101 - one of the two is there
-        return f"{found.name}:{found.version}"
+        api = self.wanted or self.existing
+        assert api  # noqa: S101 - one of the two is there
+        return f"{api.name}:{api.version}"
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class CertificateUpload:
     """Certificates that become the current ones of an alias; with *keep*, those before stay trusted as previous."""
 
     certificates: tuple[Certificate, ...]
@@ -68,33 +68,33 @@ class CertificateStep:
     people.
     """
 
-    action: Action
+    action: ChangeKind
     wanted: WantedCertificate | None
     existing: ExistingCertificate | None
     details: tuple[Detail, ...] = ()
     moves: bool = False
-    uploads: tuple[Upload, ...] = ()
+    uploads: tuple[CertificateUpload, ...] = ()
     retires: bool = False
-    after: tuple[Trusted, ...] = ()
-    gains: tuple[Trusted, ...] = ()
-    keeps: tuple[Trusted, ...] = ()
-    loses: tuple[Trusted, ...] = ()
+    after: tuple[CertificateSummary, ...] = ()
+    gains: tuple[CertificateSummary, ...] = ()
+    keeps: tuple[CertificateSummary, ...] = ()
+    loses: tuple[CertificateSummary, ...] = ()
 
     kind = "certificate"
 
     @property
     def name(self) -> str:
         """The alias."""
-        found = self.wanted or self.existing
-        assert found  # noqa: S101 - one of the two is there
-        return found.alias
+        certificate = self.wanted or self.existing
+        assert certificate  # noqa: S101 - one of the two is there
+        return certificate.alias
 
 
 @dataclass(frozen=True, slots=True)
 class TrustStep:
     """A change of an origin's trust settings; *existing* is None where they can be read only once an API is there."""
 
-    action: Action
+    action: ChangeKind
     wanted: WantedTrust
     existing: ExistingTrust | None
     details: tuple[Detail, ...] = ()

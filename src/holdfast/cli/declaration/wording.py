@@ -4,7 +4,7 @@ Values as a plan shows them, each on one line: what others wrote can't look like
 
 from typing import Any
 
-from holdfast.cli.terminal.text import plain
+from holdfast.cli.terminal.text import make_plain
 
 LONGEST = 200  # characters of a text that others wrote
 NOTHING = "nothing"
@@ -24,4 +24,4 @@ def show_value(value: Any) -> str:
 
 def show_text(text: str) -> str:
     """Write a text that may come from anybody, like a certificate's subject: its beginning, and no line end."""
-    return plain(text if len(text) <= LONGEST else f"{text[:LONGEST]}...")
+    return make_plain(text if len(text) <= LONGEST else f"{text[:LONGEST]}...")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from holdfast.cli.failures import CannotConnect, CommandFailed, Misused, NotSignedIn, Refused
+from holdfast.cli.failures import CannotConnect, CommandFailed, Misused, Refused, SignInRequired
 from holdfast.cli.requests import credentials
 from holdfast.cli.requests.publisher import Credentials, Publisher
 
@@ -65,9 +65,9 @@ class Client:
     def listed(self, path: str, member: Literal["list", "certificates"], **query: Any) -> Iterator[dict[str, Any]]:
         """List everything below *path*, page by page."""
         for offset in range(0, MAX_LISTED, PAGE):
-            found = _entries(self.get(path, limit=PAGE, offset=offset, **query), member, self.url)
-            yield from found
-            if len(found) < PAGE:
+            entries = _entries(self.get(path, limit=PAGE, offset=offset, **query), member, self.url)
+            yield from entries
+            if len(entries) < PAGE:
                 return
         raise CommandFailed(f"{self.url} lists more than {MAX_LISTED} entries. Narrow the list with a query.")
 
@@ -78,10 +78,10 @@ def connect() -> Client:
 
 
 def _entries(page: dict[str, Any], member: str, url: str) -> list[dict[str, Any]]:
-    found = page.get(member)
-    if not isinstance(found, list):
+    entries = page.get(member)
+    if not isinstance(entries, list):
         raise _no_holdfast(url)
-    return found
+    return entries
 
 
 def _no_holdfast(url: str) -> CannotConnect:
@@ -115,19 +115,19 @@ def _refusal(answer: "httpx.Response", where: str, url: str, who: Credentials) -
         if answer.is_redirect:
             return CannotConnect(f"{url} sends us elsewhere. Sign in with the URL that it really has.")
         text = f"{url} answered {answer.status_code} to {where}, and not as a Holdfast does. Look at its URL."
-        return NotSignedIn(text) if answer.status_code == 401 else CannotConnect(text)
+        return SignInRequired(text) if answer.status_code == 401 else CannotConnect(text)
     if answer.status_code == 401 and who.token:
-        return NotSignedIn(_why_no_token(url, who))
-    said = _text(body, "description") or _text(body, "message") or answer.reason_phrase
-    text = f"{said} ({where}: {answer.status_code})"
+        return SignInRequired(_why_no_token(url, who))
+    description = _text(body, "description") or _text(body, "message") or answer.reason_phrase
+    text = f"{description} ({where}: {answer.status_code})"
     if answer.status_code == 401:
-        return NotSignedIn(
+        return SignInRequired(
             f"{text}\nRun `holdfast login`, or look at HOLDFAST_USER, HOLDFAST_PASSWORD, HOLDFAST_TOKEN."
         )
     details = body.get("error")
-    for each in details if isinstance(details, list) else []:
-        if isinstance(each, dict) and _text(each, "message") not in said:
-            text += f"\n  {_text(each, 'code')}: {_text(each, 'message')}"
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict) and _text(detail, "message") not in description:
+            text += f"\n  {_text(detail, 'code')}: {_text(detail, 'message')}"
     return Refused(text, answer.status_code, _text(body, "type").rpartition("/")[2])
 
 
@@ -138,7 +138,7 @@ def _text(body: dict[str, Any], member: str) -> str:
 
 def _json(answer: "httpx.Response", url: str) -> dict[str, Any]:
     try:
-        body = json.loads(answer.content, object_hook=lambda found: _Answer(found, url))
+        body = json.loads(answer.content, object_hook=lambda members: _Answer(members, url))
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
@@ -149,8 +149,8 @@ def _json(answer: "httpx.Response", url: str) -> dict[str, Any]:
 class _Answer(dict[str, Any]):
     """An object of an answer; what it should have and has not is said in words."""
 
-    def __init__(self, found: dict[str, Any], url: str) -> None:
-        super().__init__(found)
+    def __init__(self, members: dict[str, Any], url: str) -> None:
+        super().__init__(members)
         self._url = url
 
     def __missing__(self, member: str) -> Any:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.apis.url import DEFAULT_PORTS, parse_url
-from holdfast.cli.failures import CommandFailed, Misused, NotSignedIn
+from holdfast.cli.failures import CommandFailed, Misused, SignInRequired
 from holdfast.cli.requests.publisher import Credentials, Publisher
 from holdfast.cli.terminal.files import expand_home
 
@@ -26,7 +26,7 @@ _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class PublisherContext:
     """A publisher, and on whose behalf it is asked."""
 
     publisher: Publisher
@@ -37,7 +37,7 @@ class Context:
 class Contexts:
     """All contexts by name, and which of them commands use; *current* is empty or the name of one."""
 
-    by_name: Mapping[str, Context] = field(default_factory=dict)
+    by_name: Mapping[str, PublisherContext] = field(default_factory=dict)
     current: str = ""
 
     def named_for(self, url: str) -> str:
@@ -45,13 +45,13 @@ class Contexts:
         names = [self.current, *self.by_name]
         return next((name for name in names if name in self.by_name and self.by_name[name].publisher.url == url), "")
 
-    def with_context(self, name: str, context: Context) -> "Contexts":
+    def with_context(self, name: str, context: PublisherContext) -> "Contexts":
         """Add or replace a context, and make it the current one."""
         return Contexts({**self.by_name, name: context}, name)
 
     def without(self, name: str) -> "Contexts":
         """Remove a context; no other takes its place as the current one."""
-        others = {each: context for each, context in self.by_name.items() if each != name}
+        others = {other: context for other, context in self.by_name.items() if other != name}
         return Contexts(others, self.current if self.current in others else "")
 
 
@@ -101,7 +101,7 @@ def read_contexts(environment: Mapping[str, str] = os.environ, *, exposed: bool 
     except ValueError as error:  # no UTF-8, no TOML
         raise _damaged(file) from error
     if values.get("password"):
-        raise NotSignedIn(f"{file} holds a password, as earlier versions kept it. Run `holdfast login` again.")
+        raise SignInRequired(f"{file} holds a password, as earlier versions kept it. Run `holdfast login` again.")
     try:
         return _contexts(values)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -115,7 +115,7 @@ def is_exposed(environment: Mapping[str, str] = os.environ) -> bool:
     return False
 
 
-def keep_context(name: str, context: Context, environment: Mapping[str, str] = os.environ) -> Path:
+def keep_context(name: str, context: PublisherContext, environment: Mapping[str, str] = os.environ) -> Path:
     """Add or replace a context, make it the current one, and give the file. What can't be read is given up."""
     with _changing(environment):
         try:
@@ -134,7 +134,7 @@ def write_contexts(contexts: Contexts, environment: Mapping[str, str] = os.envir
         lines += [
             "\n",
             f"[contexts.{_toml(name)}]\n",
-            *(f"{each} = {_toml(value)}\n" for each, value in values.items()),
+            *(f"{key} = {_toml(value)}\n" for key, value in values.items()),
         ]
     try:
         if not contexts.by_name:
@@ -170,7 +170,7 @@ def use_context(name: str, environment: Mapping[str, str] = os.environ) -> None:
         write_contexts(replace(contexts, current=name), environment)
 
 
-def find_context(contexts: Contexts, name: str) -> Context:
+def find_context(contexts: Contexts, name: str) -> PublisherContext:
     """Give the context *name*; raise CommandFailed where there is none."""
     if name not in contexts.by_name:
         known = ", ".join(contexts.by_name) or "none"
@@ -179,10 +179,10 @@ def find_context(contexts: Contexts, name: str) -> Context:
     return contexts.by_name[name]
 
 
-def moment(text: str) -> datetime:
+def read_time(text: str) -> datetime:
     """Read a time of REST; one without a zone is of UTC. Raises ValueError."""
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @contextmanager
@@ -206,23 +206,23 @@ def _contexts(values: dict[str, Any]) -> Contexts:
         context = _context(values)
         name = name_from_url(context.publisher.url)
         return Contexts({name: context}, name)
-    every = {check_context_name(name): _context(each) for name, each in values["contexts"].items()}
+    every = {check_context_name(name): _context(members) for name, members in values["contexts"].items()}
     current = values.get("current", "")
     return Contexts(every, current if current in every else "")
 
 
-def _context(values: dict[str, Any]) -> Context:
-    given = {name: value for name, value in values.items() if isinstance(value, str)}
-    if not (given["url"] and given["user"] and given["token"]):
+def _context(values: dict[str, Any]) -> PublisherContext:
+    texts = {name: value for name, value in values.items() if isinstance(value, str)}
+    if not (texts["url"] and texts["user"] and texts["token"]):
         raise ValueError("A context has a URL, a user and a token.")
     by_login = values.get("by_login")  # earlier versions did not write it
     by_login = by_login if isinstance(by_login, bool) else None
-    who = Credentials(given["user"], token=given["token"], expires_at=moment(given["expires"]), by_login=by_login)
-    ca_file = Path(given["ca_file"]) if given.get("ca_file") else None
-    return Context(Publisher(given["url"], ca_file, values.get("insecure_http") is True), who)
+    who = Credentials(texts["user"], token=texts["token"], expires_at=read_time(texts["expires"]), by_login=by_login)
+    ca_file = Path(texts["ca_file"]) if texts.get("ca_file") else None
+    return PublisherContext(Publisher(texts["url"], ca_file, values.get("insecure_http") is True), who)
 
 
-def _values(context: Context) -> dict[str, object]:
+def _values(context: PublisherContext) -> dict[str, object]:
     publisher, who = context.publisher, context.who
     values = {
         "url": publisher.url,

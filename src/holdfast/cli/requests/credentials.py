@@ -5,9 +5,9 @@ Which Holdfast is asked, and on whose behalf: by --context, else from the enviro
 import os
 from collections.abc import Mapping
 
-from holdfast.cli.failures import Misused, NotSignedIn
+from holdfast.cli.failures import Misused, SignInRequired
 from holdfast.cli.requests.context_choice import context_choice
-from holdfast.cli.requests.contexts import Context, Contexts, find_context, read_contexts
+from holdfast.cli.requests.contexts import Contexts, PublisherContext, find_context, read_contexts
 from holdfast.cli.requests.publisher import (
     DEFAULT_URL,
     Credentials,
@@ -30,25 +30,25 @@ def find(environment: Mapping[str, str] = os.environ) -> tuple[Publisher, Creden
     """
     if name := context_choice.get():
         return _of_context(find_context(read_contexts(environment), name), environment)
-    given = _of_environment(environment)
+    credentials = _of_environment(environment)
     url = environment.get("HOLDFAST_URL", "")
-    is_complete = bool(given and url) and not environment.get("HOLDFAST_CONTEXT")
+    is_complete = bool(credentials and url) and not environment.get("HOLDFAST_CONTEXT")
     contexts = Contexts() if is_complete else read_contexts(environment)
     kept = None if is_complete else _kept(contexts, environment)
-    if kept is None and given is None and not url:
+    if kept is None and credentials is None and not url:
         if contexts.by_name:
             names = ", ".join(contexts.by_name)
-            raise NotSignedIn(f"No context is chosen. `holdfast context use NAME` chooses one of these: {names}.")
-        raise NotSignedIn("Nobody is signed in. Run `holdfast login`, or set HOLDFAST_URL and HOLDFAST_TOKEN.")
+            raise SignInRequired(f"No context is chosen. `holdfast context use NAME` chooses one of these: {names}.")
+        raise SignInRequired("Nobody is signed in. Run `holdfast login`, or set HOLDFAST_URL and HOLDFAST_TOKEN.")
     if kept:
         publisher, who = _of_context(kept, environment)
-        return publisher, given or who
+        return publisher, credentials or who
     insecure = environment.get("HOLDFAST_INSECURE_HTTP", "") == "1"
     ca_file = environment.get("HOLDFAST_CA_FILE") or None
     publisher = check_publisher(url or DEFAULT_URL, ca_file, insecure_http=insecure)
-    if given is None:
-        raise NotSignedIn(f"Nobody is signed in to {publisher.url}. Run `holdfast login {publisher.url}`.")
-    return publisher, given
+    if credentials is None:
+        raise SignInRequired(f"Nobody is signed in to {publisher.url}. Run `holdfast login {publisher.url}`.")
+    return publisher, credentials
 
 
 def context_name(contexts: Contexts, environment: Mapping[str, str] = os.environ) -> str:
@@ -56,7 +56,7 @@ def context_name(contexts: Contexts, environment: Mapping[str, str] = os.environ
     return context_choice.get() or environment.get("HOLDFAST_CONTEXT", "") or contexts.current
 
 
-def _kept(contexts: Contexts, environment: Mapping[str, str]) -> Context | None:
+def _kept(contexts: Contexts, environment: Mapping[str, str]) -> PublisherContext | None:
     url, name = strip_url(environment.get("HOLDFAST_URL", "")), environment.get("HOLDFAST_CONTEXT", "")
     if not name:
         return contexts.by_name.get(contexts.named_for(url) if url else contexts.current)
@@ -68,7 +68,7 @@ def _kept(contexts: Contexts, environment: Mapping[str, str]) -> Context | None:
     return context
 
 
-def _of_context(context: Context, environment: Mapping[str, str]) -> tuple[Publisher, Credentials]:
+def _of_context(context: PublisherContext, environment: Mapping[str, str]) -> tuple[Publisher, Credentials]:
     kept = context.publisher
     ca_file = environment.get("HOLDFAST_CA_FILE") or (str(kept.ca_file) if kept.ca_file else None)
     insecure = kept.insecure_http or environment.get("HOLDFAST_INSECURE_HTTP", "") == "1"

@@ -41,7 +41,7 @@ def backup(file: Target = None, data: Data = None) -> None:
     """
     if file == "-" and sys.stdout.isatty():
         raise Misused("A backup isn't text for a terminal. Redirect standard output, or name a file.")
-    from holdfast.cli.server.recovering import back_up
+    from holdfast.cli.server.recovery import back_up
 
     back_up(data, file)
 
@@ -55,6 +55,6 @@ def restore(file: Source, data: Data = None, without_keys: WithoutKeys = False) 
 
     The backup may be of an earlier version: the next start brings it up to date.
     """
-    from holdfast.cli.server.recovering import restore as run
+    from holdfast.cli.server.recovery import restore as run
 
     run(data, file, without_keys=without_keys)

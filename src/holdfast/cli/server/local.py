@@ -38,10 +38,10 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
         settings.data.expanduser()
     except ValidationError as error:
         first = error.errors()[0]
-        name, given = str(first["loc"][0]), str(first["input"])
-        told = f"HOLDFAST_{name.upper()}" if options.get(name) is None else f"--{name.replace('_', '-')}"
-        reason = str(first["msg"]).removeprefix("Value error, ").replace("Input should", f"{given!r} should")
-        raise CannotStart(f"{told}: {reason}.") from error
+        name, text = str(first["loc"][0]), str(first["input"])
+        source = f"HOLDFAST_{name.upper()}" if options.get(name) is None else f"--{name.replace('_', '-')}"
+        reason = str(first["msg"]).removeprefix("Value error, ").replace("Input should", f"{text!r} should")
+        raise CannotStart(f"{source}: {reason}.") from error
     except RuntimeError as error:
         raise CannotStart(f"There is no home directory for {settings.data}. Choose another with --data.") from error
     configure_logging(settings.log_level)

@@ -102,7 +102,7 @@ def up(
     _prepare_process()
     # The server is large; a command that only asks one does not load it.
     with _loading():
-        from holdfast.cli.server.serving import serve
+        from holdfast.cli.server.process import serve
 
     addresses: dict[str, list[str] | None] = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
     addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls}
@@ -128,7 +128,7 @@ def demo(once: Once = False) -> None:
     _require_platform()
     _prepare_process()
     with _loading():
-        from holdfast.cli.server.serving import demonstrate
+        from holdfast.cli.server.process import demonstrate
 
     if not demonstrate():
         raise typer.Exit(int(ExitCode.FAILED))
@@ -161,7 +161,7 @@ def doctor(
     """
     _require_platform()
     with _loading():
-        from holdfast.cli.server.serving import diagnose
+        from holdfast.cli.server.process import diagnose
 
     addresses: dict[str, list[str] | None] = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
     addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls}
@@ -189,7 +189,7 @@ def rotate(data: Data = None) -> None:
     When HOLDFAST_SEALING_KEY holds the key, set it to NEW,OLD before and to NEW after.
     """
     with _loading():
-        from holdfast.cli.server.serving import seal_anew
+        from holdfast.cli.server.process import seal_anew
 
     if not seal_anew({"data": data}):
         raise typer.Exit(int(ExitCode.FAILED))

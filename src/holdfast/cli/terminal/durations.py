@@ -14,10 +14,10 @@ MAX = timedelta(days=36_500)
 
 def parse_duration(text: str) -> timedelta:
     """Read a duration longer than 0; a number without a unit is none. Raises BadParameter."""
-    found = _PARTS.fullmatch(text.strip())
-    if not found or len(text) > 40:
+    match = _PARTS.fullmatch(text.strip())
+    if not match or len(text) > 40:
         raise typer.BadParameter(f"{text!r} is not a duration. Write it like 30s, 15m, 8h, 90d or 1h30m.")
-    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
     try:
         duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     except OverflowError:

@@ -28,11 +28,11 @@ def show_help(
     ] = None,
 ) -> None:
     """Show the help of a command, as --help and -h do."""
-    found = context.find_root()
+    root = context.find_root()
     for word in words or []:
-        if not isinstance(found.command, TyperGroup):
-            found.fail(f"{found.command_path} has no commands of its own.")
-        name, command, _ = found.command.resolve_command(found, [word])
+        if not isinstance(root.command, TyperGroup):
+            root.fail(f"{root.command_path} has no commands of its own.")
+        name, command, _ = root.command.resolve_command(root, [word])
         if command:
-            found = typer.Context(command, info_name=name, parent=found)
-    typer.echo(found.get_help())
+            root = typer.Context(command, info_name=name, parent=root)
+    typer.echo(root.get_help())

@@ -14,7 +14,7 @@ import typer
 from typer import Option
 
 from holdfast.cli.failures import CommandFailed
-from holdfast.cli.terminal.text import plain, plain_json
+from holdfast.cli.terminal.text import make_plain, make_plain_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,17 +49,17 @@ def write_json(value: Any) -> None:
     """Write *value* as indented JSON."""
     # Where the output has another encoding, JSON has to do without its characters: it is UTF-8 (RFC 8259, 8.1).
     is_utf8 = sys.stdout.encoding.lower() in {"utf-8", "utf8"}
-    typer.echo(plain_json(json.dumps(value, indent=2, ensure_ascii=not is_utf8)))
+    typer.echo(make_plain_json(json.dumps(value, indent=2, ensure_ascii=not is_utf8)))
 
 
 def say(text: str) -> None:
     """Write a sentence, or several lines, for people."""
-    typer.echo(plain(text, lines=True))
+    typer.echo(make_plain(text, lines=True))
 
 
 def tell(text: str) -> None:
     """Write a sentence on standard error, beside what a machine reads."""
-    typer.echo(plain(text, lines=True), err=True)
+    typer.echo(make_plain(text, lines=True), err=True)
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str) -> None:
@@ -99,10 +99,10 @@ def write_facts(facts: Iterable[tuple[str, object]]) -> None:
     from rich.text import Text
 
     rows = [
-        (name if number == 0 else "", _cell(each))
+        (name if number == 0 else "", _cell(line))
         for name, value in facts
-        for number, each in enumerate(value if isinstance(value, list) else [value])
-        if each not in (None, "")
+        for number, line in enumerate(value if isinstance(value, list) else [value])
+        if line not in (None, "")
     ]
     console, indent = _console(), max((cell_len(name) for name, _ in rows), default=0) + GAP
     lines = []
@@ -116,7 +116,7 @@ def write_facts(facts: Iterable[tuple[str, object]]) -> None:
     _write(console, *lines)
 
 
-def date(moment: str) -> str:
+def format_date(moment: str) -> str:
     """Write an ISO 8601 time as people read it, in UTC."""
     try:
         return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M}"
@@ -124,7 +124,7 @@ def date(moment: str) -> str:
         return moment
 
 
-def grouped(fingerprint: str) -> str:
+def group_fingerprint(fingerprint: str) -> str:
     """Write hexadecimal digits as pages and openssl do: A1:B2:..."""
     return ":".join(fingerprint[i : i + 2] for i in range(0, len(fingerprint), 2)).upper()
 
@@ -137,7 +137,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
 def ask(question: str) -> str:
     """Ask on standard error, so that standard output stays what it is; raise CommandFailed when nobody answers."""
-    typer.echo(f"{plain(question, lines=True)} ", nl=False, err=True)
+    typer.echo(f"{make_plain(question, lines=True)} ", nl=False, err=True)
     line = sys.stdin.readline(MAX_ANSWER)
     if not line:
         tell("")
@@ -160,7 +160,7 @@ def _cell(value: object) -> "Text":
 
     if isinstance(value, Text):
         return value
-    text = plain(str(value))
+    text = make_plain(str(value))
     return Text(text, style=STYLES.get(text, ""))
 
 

@@ -10,20 +10,20 @@ _SUSPICIOUS = re.compile(r"[^\x20-\x7e]")
 _COMMANDS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-def plain(text: str, *, lines: bool = False) -> str:
+def make_plain(text: str, *, lines: bool = False) -> str:
     """
     Replace what would command a terminal or turn the direction of text; with *lines*, keep tabs and line ends.
 
     A certificate's subject, for instance, is whatever somebody wrote into it.
     """
     kept = "\t\n" if lines else ""
-    return _SUSPICIOUS.sub(lambda each: each[0] if each[0] in kept or _is_harmless(each[0]) else "\ufffd", text)
+    return _SUSPICIOUS.sub(lambda match: match[0] if match[0] in kept or _is_harmless(match[0]) else "\ufffd", text)
 
 
-def plain_json(text: str) -> str:
+def make_plain_json(text: str) -> str:
     """Escape the same in JSON, which then means what it meant."""
     return _SUSPICIOUS.sub(
-        lambda each: each[0] if each[0] == "\n" or _is_harmless(each[0]) else _escaped(each[0]), text
+        lambda match: match[0] if match[0] == "\n" or _is_harmless(match[0]) else _escaped(match[0]), text
     )
 
 

@@ -11,9 +11,9 @@ from typer import Argument, Option
 from holdfast.cli.access.passwords import PasswordStdin
 from holdfast.cli.exit_codes import WAITING
 from holdfast.cli.failures import CommandFailed, Misused, Refused
-from holdfast.cli.requests import completing
+from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import Client, connect
-from holdfast.cli.requests.waiting import (
+from holdfast.cli.requests.enforcement import (
     Wait,
     Within,
     describe_enforcement,
@@ -47,7 +47,7 @@ def add_certificate(
     alias: NewAlias,
     endpoint: Annotated[
         str,
-        Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.", autocompletion=completing.endpoints),
+        Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.", autocompletion=completion.endpoints),
     ],
     file: File,
     replace: Annotated[bool, Option("--replace", help="If ALIAS exists, replace its certificates.")] = False,
@@ -126,12 +126,12 @@ def delete_certificate(
 ) -> None:
     """End the trust in what is under ALIAS, for open connections too."""
     with connect() as client:
-        found = client.get(certificate_path(alias))
-        confirm(f"Delete {alias}, trusted for {found['endpoint']}?", yes=yes)
+        entry = client.get(certificate_path(alias))
+        confirm(f"Delete {alias}, trusted for {entry['endpoint']}?", yes=yes)
         client.call("DELETE", certificate_path(alias))
-        state = _wait_for_origin(client, found["endpoint"], within) if wait else ""
+        state = _wait_for_origin(client, entry["endpoint"], within) if wait else ""
     if as_json:
-        write_json(found)
+        write_json(entry)
     else:
         say(f"Deleted {alias}{state}.")
 
@@ -139,12 +139,16 @@ def delete_certificate(
 def _wait_for_origin(client: Client, endpoint: str, within: float) -> str:
     """Wait until gateways have what is left of an origin's trust, and say so; no gateway needs it where no API does."""
     try:
-        found = wait_until_enforced(partial(client.get, SETTINGS, endpoint=endpoint), within, also_unserved=True)
+        settings = wait_until_enforced(partial(client.get, SETTINGS, endpoint=endpoint), within, also_unserved=True)
     except Refused as error:
         if error.status == 400:
             return ""  # no API has such an endpoint
         raise
-    return "" if found["enforcement"]["progress"] == "not served" else f": {describe_enforcement(found['enforcement'])}"
+    return (
+        ""
+        if settings["enforcement"]["progress"] == "not served"
+        else f": {describe_enforcement(settings['enforcement'])}"
+    )
 
 
 def _open(file: str, password_stdin: bool) -> "Upload":
@@ -169,8 +173,8 @@ def _is_same(before: dict[str, Any], endpoint: str, upload: "Upload") -> bool:
     if origin_of(before["endpoint"]) != origin_of(endpoint):
         text = f"{before['alias']} is for {before['endpoint']}, and stays so. Choose another alias, or delete it first."
         raise CommandFailed(text)
-    present = [each["fingerprint"] for each in before["certificates"]]
-    return present == list(dict.fromkeys(each.fingerprint for each in upload.certificates))
+    present = [certificate["fingerprint"] for certificate in before["certificates"]]
+    return present == list(dict.fromkeys(certificate.fingerprint for certificate in upload.certificates))
 
 
 def _put(client: Client, alias: str, upload: "Upload", *, keep: bool) -> None:
@@ -188,12 +192,12 @@ def _written(client: Client, alias: str, verb: str, *, wait: bool, within: float
     def read() -> dict[str, Any]:
         return client.get(certificate_path(alias))
 
-    def write(found: dict[str, Any]) -> None:
+    def write(entry: dict[str, Any]) -> None:
         if as_json:
-            write_json(found)
+            write_json(entry)
             return
-        say(f"{verb} {alias} for {found['endpoint']}: {describe_enforcement(found['enforcement'])}.")
-        for each in found["findings"]:
-            tell(f"{each['severity']} {each['code']}: {each['message']} {each['remedy']}")
+        say(f"{verb} {alias} for {entry['endpoint']}: {describe_enforcement(entry['enforcement'])}.")
+        for finding in entry["findings"]:
+            tell(f"{finding['severity']} {finding['code']}: {finding['message']} {finding['remedy']}")
 
     write_when_settled(read, write, wait=wait, within=within, as_json=as_json)

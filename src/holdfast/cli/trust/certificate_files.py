@@ -46,7 +46,7 @@ def read_upload(data: bytes, name: str, password: str | None = None) -> Upload:
 
 def as_part(upload: Upload) -> tuple[str, bytes]:
     """Write the certificates of *upload* as a part of a form: its file name, and PEM."""
-    return "certificate.pem", "".join(each.pem for each in upload.certificates).encode()
+    return "certificate.pem", "".join(certificate.pem for certificate in upload.certificates).encode()
 
 
 def tell_ignored(upload: Upload) -> None:
@@ -66,9 +66,9 @@ def names_for(endpoint: str) -> tuple[ReferenceIdentifier, ...]:
 def describe_upload(upload: Upload, names: tuple[ReferenceIdentifier, ...], now: datetime) -> dict[str, Any]:
     """Describe what *upload* holds and what is noticed about it, as REST does."""
     findings = [
-        {"code": each.code, "severity": each.severity.value, "message": each.message, "remedy": each.remedy}
-        | {"fingerprint": each.fingerprint}
-        for each in examine_all(upload.certificates, names, now)
+        {"code": finding.code, "severity": finding.severity.value, "message": finding.message, "remedy": finding.remedy}
+        | {"fingerprint": finding.fingerprint}
+        for finding in examine_all(upload.certificates, names, now)
     ]
     return {
         "certificates": [described(certificate, now) for certificate in upload.certificates],

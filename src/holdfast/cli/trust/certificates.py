@@ -11,15 +11,15 @@ from typer import Argument, Option
 
 from holdfast.cli.access.passwords import PasswordStdin
 from holdfast.cli.exit_codes import LOCAL, ExitCode
-from holdfast.cli.requests import completing
+from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import connect, segment
-from holdfast.cli.requests.waiting import describe_enforcement
+from holdfast.cli.requests.enforcement import describe_enforcement
 from holdfast.cli.terminal.files import write_file
 from holdfast.cli.terminal.help import ending
 from holdfast.cli.terminal.output import (
     AsJson,
-    date,
-    grouped,
+    format_date,
+    group_fingerprint,
     say,
     tell,
     write_facts,
@@ -31,14 +31,14 @@ from holdfast.cli.trust.trust_exceptions import describe_exception, list_excepti
 PATH = "/endpoint-certificates"
 commands = typer.Typer(no_args_is_help=True)
 
-Alias = Annotated[str, Argument(metavar="ALIAS", autocompletion=completing.aliases)]
+Alias = Annotated[str, Argument(metavar="ALIAS", autocompletion=completion.aliases)]
 File = Annotated[str, Argument(metavar="FILE", help="PEM, DER, PKCS#7, or a PKCS#12 or Java truststore; - for stdin.")]
 OfEndpoint = Annotated[
     str,
     Option(
         metavar="URL",
         help="The endpoint whose host the certificate must name.",
-        autocompletion=completing.endpoints,
+        autocompletion=completion.endpoints,
     ),
 ]
 
@@ -54,7 +54,7 @@ OfEndpoint = Annotated[
 def list_certificates(
     endpoint: Annotated[
         str,
-        Option(metavar="URL", help="Only those trusted for this URL's origin.", autocompletion=completing.endpoints),
+        Option(metavar="URL", help="Only those trusted for this URL's origin.", autocompletion=completion.endpoints),
     ] = "",
     unused: Annotated[bool, Option("--unused", help="Only those for endpoints that no API has.")] = False,
     as_json: AsJson = False,
@@ -65,45 +65,50 @@ def list_certificates(
     wanted = {origin_of(endpoint)} if endpoint else None
     with connect() as client:
         every = client.listed(PATH, "certificates", **({"unused": "true"} if unused else {}))
-        found = [each for each in every if wanted is None or origins_of([each["endpoint"]]) == wanted]
+        entries = [entry for entry in every if wanted is None or origins_of([entry["endpoint"]]) == wanted]
         exceptions = list_exceptions(client, wanted)
     if as_json:
-        write_json({"count": len(found), "list": found, "exceptions": exceptions})
+        write_json({"count": len(entries), "list": entries, "exceptions": exceptions})
         return
-    rows = [(each["alias"], each["endpoint"], each["expiryStatus"], date(each["notAfter"])) for each in found]
+    rows = [
+        (entry["alias"], entry["endpoint"], entry["expiryStatus"], format_date(entry["notAfter"])) for entry in entries
+    ]
     nothing = "No endpoint certificate is unused." if unused else "There are no endpoint certificates."
     if wanted:
         (origin,) = wanted
         nothing = f"No {'unused ' if unused else ''}certificate is imported for {origin}."
     write_table(["ALIAS", "ENDPOINT", "STATUS", "NOT AFTER (UTC)"], rows, nothing)
-    for each in exceptions or []:
-        say(describe_exception(each))
+    for exception in exceptions or []:
+        say(describe_exception(exception))
 
 
 @commands.command("show", epilog=ending("holdfast certificate show pizza", "holdfast certificate show pizza --json"))
 def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
     """Show what is under ALIAS, what is noticed about it, and whether it is in force."""
     with connect() as client:
-        found = client.get(certificate_path(alias))
+        entry = client.get(certificate_path(alias))
         usage = list(client.listed(f"{certificate_path(alias)}/usage", "list"))
         if as_json:
-            write_json(found | {"usage": usage})
+            write_json(entry | {"usage": usage})
             return
         write_facts(
             [
-                ("Alias", found["alias"]),
-                ("Endpoint", found["endpoint"]),
-                ("Status", found["expiryStatus"]),
-                ("In force", describe_enforcement(found["enforcement"])),
+                ("Alias", entry["alias"]),
+                ("Endpoint", entry["endpoint"]),
+                ("Status", entry["expiryStatus"]),
+                ("In force", describe_enforcement(entry["enforcement"])),
                 (
                     "Beside it",
-                    [f"{each['subject']}, SHA-256 {grouped(each['fingerprint'])}" for each in found["previous"]],
+                    [
+                        f"{certificate['subject']}, SHA-256 {group_fingerprint(certificate['fingerprint'])}"
+                        for certificate in entry["previous"]
+                    ],
                 ),
-                ("Used by", [f"{each['name']} {each['version']}" for each in usage] or "no API"),
+                ("Used by", [f"{api['name']} {api['version']}" for api in usage] or "no API"),
             ]
         )
         say("")
-        _show(found["certificates"], found["findings"])
+        _show(entry["certificates"], entry["findings"])
 
 
 @commands.command(
@@ -154,11 +159,11 @@ def inspect_certificate(
     )
 
     upload, names, now = open_upload(file, password_stdin=password_stdin), names_for(endpoint), datetime.now(UTC)
-    found = describe_upload(upload, names, now)
+    description = describe_upload(upload, names, now)
     if as_json:
-        write_json(found)
+        write_json(description)
     else:
-        _show(found["certificates"], found["findings"])
+        _show(description["certificates"], description["findings"])
         tell_ignored(upload)
     if reasons := reasons_to_reject(upload.certificates, names, now):
         tell(f"A gateway would reject a backend with this certificate: {reasons[0].message} [{reasons[0].code}]")
@@ -169,19 +174,23 @@ def _show(certificates: list[dict[str, Any]], findings: list[dict[str, Any]]) ->
     for number, certificate in enumerate(certificates):
         if number:
             say("")
-        of_it = [each for each in findings if each["fingerprint"] == certificate["fingerprint"]]
+        of_it = [finding for finding in findings if finding["fingerprint"] == certificate["fingerprint"]]
+        validity = certificate["validity"]
         write_facts(
             [
                 ("Subject", certificate["subject"]),
                 ("Issuer", certificate["issuer"]),
                 ("Names", certificate["subjectAltNames"]),
                 ("Status", certificate["status"]),
-                ("Valid", f"{date(certificate['validity']['from'])} to {date(certificate['validity']['to'])} UTC"),
+                ("Valid", f"{format_date(validity['from'])} to {format_date(validity['to'])} UTC"),
                 ("Key", certificate["key"]),
                 ("Signature", certificate["signatureAlgorithm"]),
                 ("CA", "yes" if certificate["isCa"] else "no"),
-                ("SHA-256", grouped(certificate["fingerprint"])),
-                *((each["severity"], f"{each['message']} {each['remedy']} [{each['code']}]") for each in of_it),
+                ("SHA-256", group_fingerprint(certificate["fingerprint"])),
+                *(
+                    (finding["severity"], f"{finding['message']} {finding['remedy']} [{finding['code']}]")
+                    for finding in of_it
+                ),
             ]
         )
 

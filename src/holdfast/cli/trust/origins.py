@@ -20,9 +20,9 @@ def origin_of(url: str) -> Origin:
 
 def origins_of(urls: Iterable[str | None]) -> set[Origin]:
     """Give the origins of those of *urls* that can be read; an earlier version may have stored others."""
-    found = set()
+    origins = set()
     for url in urls:
         if url:
             with suppress(InvalidField):
-                found.add(parse_endpoint(url).origin)
-    return found
+                origins.add(parse_endpoint(url).origin)
+    return origins

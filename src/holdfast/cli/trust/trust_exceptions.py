@@ -12,11 +12,11 @@ from typer import Option
 from holdfast.cli.exit_codes import WAITING
 from holdfast.cli.failures import Refused
 from holdfast.cli.requests.client import Client, connect
-from holdfast.cli.requests.waiting import Wait, Within
+from holdfast.cli.requests.enforcement import Wait, Within
 from holdfast.cli.terminal.durations import parse_duration
 from holdfast.cli.terminal.help import ending
-from holdfast.cli.terminal.output import AsJson, date, write_json, write_table
-from holdfast.cli.trust.trust_settings import Endpoint, show_when_settled
+from holdfast.cli.terminal.output import AsJson, format_date, write_json, write_table
+from holdfast.cli.trust.trust_settings import EndpointArgument, show_when_settled
 
 if TYPE_CHECKING:
     from holdfast.apis.catalog.endpoint import Origin
@@ -30,11 +30,14 @@ commands = typer.Typer()
 def show_exceptions(as_json: AsJson = False) -> None:
     """List all endpoints whose backends aren't verified: why, who decided it, and until when."""
     with connect() as client:
-        found = list(client.listed(EXCEPTIONS, "list"))
+        exceptions = list(client.listed(EXCEPTIONS, "list"))
     if as_json:
-        write_json({"count": len(found), "list": found})
+        write_json({"count": len(exceptions), "list": exceptions})
         return
-    rows = [(each["origin"], date(each["until"]), each["owner"], each["reason"]) for each in found]
+    rows = [
+        (exception["origin"], format_date(exception["until"]), exception["owner"], exception["reason"])
+        for exception in exceptions
+    ]
     write_table(["ORIGIN", "UNTIL (UTC)", "BY", "REASON"], rows, "No exceptions: every backend is verified.")
 
 
@@ -45,7 +48,7 @@ def show_exceptions(as_json: AsJson = False) -> None:
     ),
 )
 def grant_exception(
-    endpoint: Endpoint,
+    endpoint: EndpointArgument,
     reason: Annotated[str, Option(metavar="TEXT", help="Why nothing else is possible.")],
     for_: Annotated[
         timedelta, Option("--for", parser=parse_duration, metavar="DURATION", help="Like 30m, 8h or 2d; at most 7d.")
@@ -63,7 +66,9 @@ def grant_exception(
 
 
 @commands.command("verify", epilog=ending("holdfast trust verify https://backend.example:8443 --wait", codes=WAITING))
-def end_exception(endpoint: Endpoint, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+def end_exception(
+    endpoint: EndpointArgument, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False
+) -> None:
     """Switch the verification of an endpoint on again."""
     with connect() as client:
         client.call("DELETE", EXCEPTION, params={"endpoint": endpoint})
@@ -75,15 +80,19 @@ def list_exceptions(client: Client, origins: "Collection[Origin] | None" = None)
     from holdfast.cli.trust.origins import origins_of
 
     try:
-        found = list(client.listed(EXCEPTIONS, "list"))
+        exceptions = list(client.listed(EXCEPTIONS, "list"))
     except Refused as error:
         if error.status == 403:
             return None
         raise
-    return [each for each in found if origins is None or not origins_of([each["origin"]]).isdisjoint(origins)]
+    return [
+        exception
+        for exception in exceptions
+        if origins is None or not origins_of([exception["origin"]]).isdisjoint(origins)
+    ]
 
 
 def describe_exception(exception: dict[str, Any]) -> str:
     """Write an exception as one line."""
-    until = f"until {date(exception['until'])} UTC, by {exception['owner']}: {exception['reason']}"
+    until = f"until {format_date(exception['until'])} UTC, by {exception['owner']}: {exception['reason']}"
     return f"Verification is off for {exception['origin']} {until}"

@@ -10,11 +10,11 @@ from typer import Argument, Option
 
 from holdfast.cli.exit_codes import WAITING
 from holdfast.cli.failures import Misused, WrongFile
-from holdfast.cli.requests import completing
+from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import Client, connect
-from holdfast.cli.requests.waiting import Wait, Within, describe_enforcement, write_when_settled
+from holdfast.cli.requests.enforcement import Wait, Within, describe_enforcement, write_when_settled
 from holdfast.cli.terminal.help import ending
-from holdfast.cli.terminal.output import AsJson, date, grouped, say, tell, write_facts, write_json
+from holdfast.cli.terminal.output import AsJson, format_date, group_fingerprint, say, tell, write_facts, write_json
 
 SETTINGS = "/endpoints/trust-settings"
 MEMBERS = (
@@ -30,15 +30,15 @@ MEMBERS = (
 )
 commands = typer.Typer(no_args_is_help=True)
 
-Endpoint = Annotated[
+EndpointArgument = Annotated[
     str,
-    Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.", autocompletion=completing.endpoints),
+    Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.", autocompletion=completion.endpoints),
 ]
 _NONE = " The word none takes all away."
 
 
 @commands.command("show", epilog=ending("holdfast trust show https://backend.example:8443"))
-def show_trust(endpoint: Endpoint, as_json: AsJson = False) -> None:
+def show_trust(endpoint: EndpointArgument, as_json: AsJson = False) -> None:
     """Show what is decided for an endpoint, and what it means in words."""
     with connect() as client:
         _show(client.get(SETTINGS, endpoint=endpoint), as_json=as_json)
@@ -54,10 +54,10 @@ def show_trust(endpoint: Endpoint, as_json: AsJson = False) -> None:
     ),
 )
 def set_trust(
-    endpoint: Endpoint,
+    endpoint: EndpointArgument,
     anchors: Annotated[
         str | None,
-        Option(metavar="ANCHORS", help="imported, imported-and-public or public.", autocompletion=completing.anchors),
+        Option(metavar="ANCHORS", help="imported, imported-and-public or public.", autocompletion=completion.anchors),
     ] = None,
     names: Annotated[list[str] | None, Option(metavar="NAME", help="Instead of the URL's host." + _NONE)] = None,
     any_name: Annotated[bool | None, Option(help="Look at no name; only with a certificate pin.")] = None,
@@ -66,8 +66,8 @@ def set_trust(
     spki_pin: Annotated[list[str] | None, Option(metavar="SHA256", help="Of the public key." + _NONE)] = None,
     crls: Annotated[str | None, Option(metavar="FILE", help="CRLs." + _NONE)] = None,
     crls_of_path: Annotated[bool | None, Option(help="CRLs for all CAs of the path.")] = None,
-    tls_minimum: Annotated[str | None, Option(metavar="1.2|1.3", autocompletion=completing.tls_versions)] = None,
-    tls_maximum: Annotated[str | None, Option(metavar="1.2|1.3", autocompletion=completing.tls_versions)] = None,
+    tls_minimum: Annotated[str | None, Option(metavar="1.2|1.3", autocompletion=completion.tls_versions)] = None,
+    tls_maximum: Annotated[str | None, Option(metavar="1.2|1.3", autocompletion=completion.tls_versions)] = None,
     wait: Wait = False,
     within: Within = 30.0,
     as_json: AsJson = False,
@@ -88,14 +88,14 @@ def set_trust(
         "tlsMinimum": tls_minimum,
         "tlsMaximum": tls_maximum,
     }
-    given: dict[str, Any] = {member: value for member, value in changes.items() if value is not None}
+    body: dict[str, Any] = {member: value for member, value in changes.items() if value is not None}
     if sni is not None:
-        given["sni"] = {"host": None, "none": ""}.get(sni, sni)
-    if not given:
+        body["sni"] = {"host": None, "none": ""}.get(sni, sni)
+    if not body:
         raise Misused("Nothing to change. Add an option; --help lists them.")
     with connect() as client:
         before, tag = client.read(SETTINGS, endpoint=endpoint)
-        put_trust(client, endpoint, {member: before[member] for member in MEMBERS} | given, tag)
+        put_trust(client, endpoint, {member: before[member] for member in MEMBERS} | body, tag)
         show_when_settled(client, endpoint, wait=wait, within=within, as_json=as_json)
 
 
@@ -118,28 +118,32 @@ def show_when_settled(client: Client, endpoint: str, *, wait: bool, within: floa
     write_when_settled(read, partial(_show, as_json=as_json), wait=wait, within=within, as_json=as_json)
 
 
-def _show(found: dict[str, Any], *, as_json: bool) -> None:
+def _show(settings: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        write_json(found)
+        write_json(settings)
         return
-    for sentence in found["effect"]:
+    for sentence in settings["effect"]:
         say(sentence)
-    for each in found.get("findings") or []:
-        tell(f"{each['severity']} {each['code']}: {each['message']} {each['remedy']}")
-    exception = found["exception"]
-    off = f"until {date(exception['until'])} UTC, by {exception['owner']}: {exception['reason']}" if exception else ""
+    for finding in settings.get("findings") or []:
+        tell(f"{finding['severity']} {finding['code']}: {finding['message']} {finding['remedy']}")
+    exception = settings["exception"]
+    off = (
+        f"until {format_date(exception['until'])} UTC, by {exception['owner']}: {exception['reason']}"
+        if exception
+        else ""
+    )
     write_facts(
         [
-            ("Origin", found["origin"]),
+            ("Origin", settings["origin"]),
             ("Verification off", off),
-            ("Anchors", found["anchors"]),
-            ("Names", "any" if found["anyName"] else found["names"] or "the URL's host"),
-            ("Server name", {None: "the URL's host", "": "none"}.get(found["sni"], found["sni"])),
-            ("Certificate pins", found["certificatePins"]),
-            ("Public key pins", found["spkiPins"]),
-            ("CRLs", [f"{each['issuer']}, SHA-256 {grouped(each['fingerprint'])}" for each in found["crls"]]),
-            ("TLS", f"{found['tlsMinimum']} to {found['tlsMaximum']}"),
-            ("In force", describe_enforcement(found["enforcement"])),
+            ("Anchors", settings["anchors"]),
+            ("Names", "any" if settings["anyName"] else settings["names"] or "the URL's host"),
+            ("Server name", {None: "the URL's host", "": "none"}.get(settings["sni"], settings["sni"])),
+            ("Certificate pins", settings["certificatePins"]),
+            ("Public key pins", settings["spkiPins"]),
+            ("CRLs", [f"{crl['issuer']}, SHA-256 {group_fingerprint(crl['fingerprint'])}" for crl in settings["crls"]]),
+            ("TLS", f"{settings['tlsMinimum']} to {settings['tlsMaximum']}"),
+            ("In force", describe_enforcement(settings["enforcement"])),
         ]
     )
 

@@ -129,13 +129,13 @@ def _response(type_url: str, update: Update) -> DeltaDiscoveryResponse:
 
 
 def _wire(type_url: str, resource: Resource) -> WireResource:
-    made = WireResource(
+    message = WireResource(
         name=resource.name, version=resource.version, resource=Any(type_url=type_url, value=resource.body)
     )
     if resource.expires_at is not None:
         left = resource.expires_at - datetime.now(UTC)
-        made.ttl.FromTimedelta(max(left, _SHORTEST_LIFE))
-    return made
+        message.ttl.FromTimedelta(max(left, _SHORTEST_LIFE))
+    return message
 
 
 async def serve(cache: Cache, address: str, take: Callable[[FailedRequest], None] = lambda _: None) -> grpc.aio.Server:

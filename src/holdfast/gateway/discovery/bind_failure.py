@@ -17,6 +17,6 @@ class BindFailure:
     reason: str
 
 
-def bind_failures(message: str) -> dict[str, BindFailure]:
+def read_bind_failures(message: str) -> dict[str, BindFailure]:
     """Find the failures in the text of a NACK by the listener's name; others were refused for other reasons."""
-    return {each["name"]: BindFailure(each["address"], each["reason"].strip()) for each in _TEXT.finditer(message)}
+    return {match["name"]: BindFailure(match["address"], match["reason"].strip()) for match in _TEXT.finditer(message)}

@@ -5,7 +5,7 @@ Listeners that a gateway couldn't bind, because another program has the address:
 import asyncio
 from collections.abc import Callable, Mapping
 
-from holdfast.gateway.discovery.bind_failure import bind_failures
+from holdfast.gateway.discovery.bind_failure import read_bind_failures
 from holdfast.gateway.discovery.cache import Gateway
 from holdfast.gateway.discovery.subscription import Subscription
 from holdfast.gateway.resources.resource import LISTENER, ROUTES
@@ -28,7 +28,7 @@ class ListenerRetry:
         if self._pause > FIRST_PAUSE and self._acknowledged - before:
             # With its last listener Envoy drops the routes, and doesn't ask for them when one comes (measured).
             self._send_again(ROUTES)
-        taken = [name for name in _names(self._gateway.rejected) if name in bind_failures(self._message(name))]
+        taken = [name for name in _names(self._gateway.rejected) if name in read_bind_failures(self._message(name))]
         if not taken:
             self._pause = FIRST_PAUSE
         elif self._timer is None:

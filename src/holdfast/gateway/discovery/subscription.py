@@ -69,12 +69,12 @@ class Subscription:
         changed = [current[name] for name in wanted if self.sent.get(name) != current[name].version]
         gone = [name for name, version in self.sent.items() if version and name not in current]
         gone += [name for name in self.names - current.keys() if name not in self.sent]
-        made = [self._send(tuple(piece), ()) for piece in _pieces(changed)]
+        responses = [self._send(tuple(piece), ()) for piece in _pieces(changed)]
         # Who asked for everything waits for an answer, also when there is nothing: a starting Envoy for two seconds.
-        if gone or (self.wildcard and not made and not self._answered):
-            made.append(self._send((), tuple(gone)))
-        self._answered |= bool(made)
-        return made
+        if gone or (self.wildcard and not responses and not self._answered):
+            responses.append(self._send((), tuple(gone)))
+        self._answered |= bool(responses)
+        return responses
 
     def _send(self, resources: tuple[Resource, ...], removed: tuple[str, ...]) -> Update:
         update = Update(str(next(self._nonces)), resources, removed)
@@ -117,12 +117,12 @@ class Subscription:
 
 def _named(names: Iterable[str], text: str) -> set[str]:
     """Find which of *names* stand in *text*, the longest first: one may be the beginning of another."""
-    found = set()
+    matches = set()
     for name in sorted(names, key=len, reverse=True):
         if name in text:
-            found.add(name)
+            matches.add(name)
             text = text.replace(name, "")
-    return found
+    return matches
 
 
 def _pieces(resources: list[Resource]) -> Iterable[list[Resource]]:

@@ -131,8 +131,8 @@ def _request_id(entry: HTTPAccessLogEntry) -> str:
 def _started(common: AccessLogCommon) -> datetime:
     now = datetime.now(UTC)
     try:
-        told: datetime = common.start_time.ToDatetime(UTC)
-        return min(told, now)
+        start: datetime = common.start_time.ToDatetime(UTC)
+        return min(start, now)
     except (ValueError, OverflowError):  # no time that there is
         return now
 

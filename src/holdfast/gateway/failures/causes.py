@@ -149,7 +149,7 @@ _ABOUT_CLIENT_CERTIFICATE = re.compile(r"alert (handshake failure|bad certificat
 
 
 @lru_cache(maxsize=1024)
-def cause_of(
+def classify_reason(
     reason: str, *, timed_out: bool = False, without_host: bool = False, presents_identity: bool = False
 ) -> Cause:
     """

@@ -50,9 +50,9 @@ class Evidence:
     @property
     def words(self) -> str:
         """Everything that Envoy says in words; empty only if it says nothing."""
-        said = self.reason or self.details
+        text = self.reason or self.details
         flags = ",".join(sorted(self.flags))
-        return f"{said} ({flags})" if said and flags else said or flags
+        return f"{text} ({flags})" if text and flags else text or flags
 
     @property
     def began(self) -> bool:
@@ -62,5 +62,5 @@ class Evidence:
     @property
     def reset(self) -> str:
         """Why Envoy gave up on the response, in its word; empty if it was for another reason."""
-        said, brace, rest = self.details.partition("{")
-        return rest.rstrip("}").partition("|")[0] if brace and said.startswith("upstream_reset_") else ""
+        prefix, brace, rest = self.details.partition("{")
+        return rest.rstrip("}").partition("|")[0] if brace and prefix.startswith("upstream_reset_") else ""

@@ -14,7 +14,7 @@ SHOWN_NAMES = 5
 _NAMES = re.compile(r"certificate[_ ]SANs[_ ]are[_ ]\[(.*)", re.DOTALL)
 
 
-class Action(StrEnum):
+class SuggestedAction(StrEnum):
     """What one button can do about a cause."""
 
     IMPORT_CERTIFICATE = "import_certificate"  # fetched from the endpoint
@@ -31,7 +31,7 @@ class Explanation:
 
     sentence: str
     remedy: str
-    action: Action | None = None
+    action: SuggestedAction | None = None
 
 
 EXPLANATIONS: dict[Cause, Explanation] = {
@@ -47,33 +47,33 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         "The backend's certificate does not lead to a certificate that is trusted for this endpoint.",
         "Import the certificate, or that of the CA that issued it. If the CA is imported already, the backend does not "
         "send its intermediate certificates: import them too, or let the backend send them.",
-        Action.IMPORT_CERTIFICATE,
+        SuggestedAction.IMPORT_CERTIFICATE,
     ),
     Cause.SELF_SIGNED_NOT_TRUSTED: Explanation(
         "The backend presents a self-signed certificate that was not imported for this endpoint.",
         "Import it, after comparing its fingerprint with the backend's operator.",
-        Action.IMPORT_CERTIFICATE,
+        SuggestedAction.IMPORT_CERTIFICATE,
     ),
     Cause.CHAIN_INCOMPLETE: Explanation(
         "The chain that the backend sends ends before it reaches a certificate that is trusted for this endpoint.",
         "Let the backend send its intermediate certificates, or import that of the CA that issued the last one sent.",
-        Action.IMPORT_CERTIFICATE,
+        SuggestedAction.IMPORT_CERTIFICATE,
     ),
     Cause.HOSTNAME_MISMATCH: Explanation(
         "The backend's certificate is for other names than the host of this endpoint.",
         "Accept one of its names in the trust settings, or ask for a certificate with the right name.",
-        Action.CHANGE_TRUST_SETTINGS,
+        SuggestedAction.CHANGE_TRUST_SETTINGS,
     ),
     Cause.NO_SUBJECT_ALT_NAME: Explanation(
         "The backend's certificate names no host in subjectAltName.",
         "Ask for a certificate with the endpoint's host as subjectAltName; the common name does not count. Or pin this "
         "certificate in the trust settings, and skip the check of names there.",
-        Action.CHANGE_TRUST_SETTINGS,
+        SuggestedAction.CHANGE_TRUST_SETTINGS,
     ),
     Cause.PIN_MISMATCH: Explanation(
         "The backend presents another certificate or key than the one that is pinned for this endpoint.",
         "Ask the backend's operator whether it was renewed. If it was, pin the new one; if not, somebody else answers.",
-        Action.CHANGE_TRUST_SETTINGS,
+        SuggestedAction.CHANGE_TRUST_SETTINGS,
     ),
     Cause.REVOKED: Explanation(
         "A certificate that the backend presents, or one above it, was revoked by its CA.",
@@ -83,7 +83,7 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         "A certificate revocation list (CRL) that the gateway needs is missing, out of date, incomplete, or not signed "
         "by its CA.",
         "Upload the current, complete CRL of each CA between the backend's certificate and the trusted one.",
-        Action.CHANGE_TRUST_SETTINGS,
+        SuggestedAction.CHANGE_TRUST_SETTINGS,
     ),
     Cause.WEAK_SIGNATURE: Explanation(
         "A certificate that the backend presents is signed by a method that gateways refuse, like MD5.",
@@ -100,7 +100,7 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     Cause.ISSUER_NOT_A_CA: Explanation(
         "A certificate in the backend's chain was issued by one that is not a CA.",
         "Ask for a certificate of a CA, or replace the imported certificates with the backend's own.",
-        Action.REPLACE_CERTIFICATE,
+        SuggestedAction.REPLACE_CERTIFICATE,
     ),
     Cause.UNREADABLE_CERTIFICATE: Explanation(
         "The backend presents a certificate that can't be read.",
@@ -109,13 +109,13 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     Cause.PATH_LENGTH_EXCEEDED: Explanation(
         "There are more CAs between the backend's certificate and a trusted one than one of them allows.",
         "Ask for a certificate of a CA that may issue it, or replace the imported certificates with the backend's own.",
-        Action.REPLACE_CERTIFICATE,
+        SuggestedAction.REPLACE_CERTIFICATE,
     ),
     Cause.NAME_CONSTRAINT_VIOLATION: Explanation(
         "The backend's certificate has a name that a CA above it must not issue for, or its limits cannot be checked.",
         "Ask for a certificate of a CA that may issue for this host, or replace the imported certificates with the "
         "backend's own.",
-        Action.REPLACE_CERTIFICATE,
+        SuggestedAction.REPLACE_CERTIFICATE,
     ),
     Cause.UNKNOWN_CRITICAL_EXTENSION: Explanation(
         "A certificate that the backend presents holds a critical extension that gateways do not know.",
@@ -132,24 +132,24 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     Cause.CLIENT_CERTIFICATE_REQUIRED: Explanation(
         "The backend asks the gateway for a client certificate, and the gateway has none for this endpoint.",
         "Add the client certificate that the backend's operator gave you.",
-        Action.ADD_GATEWAY_IDENTITY,
+        SuggestedAction.ADD_GATEWAY_IDENTITY,
     ),
     Cause.CLIENT_CERTIFICATE_REJECTED: Explanation(
         "The backend does not accept the gateway's client certificate.",
         "Ask the backend's operator which client certificates are accepted, and add one of them.",
-        Action.ADD_GATEWAY_IDENTITY,
+        SuggestedAction.ADD_GATEWAY_IDENTITY,
     ),
     Cause.NOT_TLS: Explanation(
         "The backend does not speak TLS on this port.",
         "Check the port, or write http:// if that is meant.",
-        Action.CHANGE_ENDPOINT,
+        SuggestedAction.CHANGE_ENDPOINT,
     ),
     Cause.NOT_HTTP: Explanation(
         "The backend's response is not HTTP that the gateway can read: it is another protocol, or its header is cut "
         "off or malformed, for instance with two Content-Length fields.",
         "Check the port and the endpoint's protocol (HTTP/1.1 or HTTP/2). If they are right, look at the response with "
         "`curl -v`, and for errors in the backend's log.",
-        Action.CHANGE_ENDPOINT,
+        SuggestedAction.CHANGE_ENDPOINT,
     ),
     Cause.RESPONSE_HEADERS_TOO_LARGE: Explanation(
         "The header of the backend's response is too large.",
@@ -167,7 +167,7 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         "The backend ended the connection, or its HTTP/2 stream, before it answered.",
         "Read its log. A backend that asks for a client certificate does this too. One that wants HTTP/1.1 for this "
         "path resets the stream: choose HTTP/1.1 for the endpoint.",
-        Action.TEST_ENDPOINT,
+        SuggestedAction.TEST_ENDPOINT,
     ),
     Cause.CLOSED_DURING_RESPONSE: Explanation(
         "The backend's response broke off before it was complete.",
@@ -185,17 +185,17 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     Cause.CONNECTION_REFUSED: Explanation(
         "The backend refuses connections.",
         "Check that it runs and that host and port are right.",
-        Action.CHANGE_ENDPOINT,
+        SuggestedAction.CHANGE_ENDPOINT,
     ),
     Cause.DNS_FAILURE: Explanation(
         "The host of this endpoint has no address.",
         "Check its name, and the DNS servers of the gateway's machine.",
-        Action.CHANGE_ENDPOINT,
+        SuggestedAction.CHANGE_ENDPOINT,
     ),
     Cause.TIMEOUT: Explanation(
         "The backend did not answer in time.",
         "Check that it runs, and that no firewall swallows the connection.",
-        Action.TEST_ENDPOINT,
+        SuggestedAction.TEST_ENDPOINT,
     ),
     Cause.TRUST_NOT_READY: Explanation(
         "The gateway has not yet been given what this endpoint trusts.", "Wait a moment; if it stays, read the logs."
@@ -210,12 +210,12 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         "the backend, so the gateway removed the challenge.",
         "Let the backend use a scheme that authenticates each request, such as Basic or Bearer, or turn on one "
         "connection per caller for this endpoint.",
-        Action.CHANGE_ENDPOINT,
+        SuggestedAction.CHANGE_ENDPOINT,
     ),
     Cause.OTHER: Explanation(
         "The request failed for a reason that has no code.",
         "Compare the time with the backend's log, and test the endpoint.",
-        Action.TEST_ENDPOINT,
+        SuggestedAction.TEST_ENDPOINT,
     ),
     Cause.CALLER_DISCONNECTED: Explanation(
         "The caller ended the connection before the response was complete.",
@@ -273,7 +273,7 @@ def explain(cause: Cause, reason: str, limits: BackendLimits = DEFAULT_LIMITS) -
 def _more(cause: Cause, reason: str, limits: BackendLimits) -> str:
     match cause:
         case Cause.HOSTNAME_MISMATCH:
-            names = presented_names(reason)
+            names = read_presented_names(reason)
             return f"It has {names}." if names else ""
         case Cause.TOO_MANY_OPEN_REQUESTS:
             return (
@@ -287,14 +287,14 @@ def _more(cause: Cause, reason: str, limits: BackendLimits) -> str:
     return ""
 
 
-def presented_names(reason: str) -> str:
+def read_presented_names(reason: str) -> str:
     """
     Give the first names that the backend's certificate has, when Envoy's *reason* says them; empty otherwise.
 
     Envoy doesn't say of which kind they are, and an address can be written as either.
     """
-    found = _NAMES.search(reason)
-    listed = found[1].removesuffix(":TLS_error_end").removesuffix("]") if found else ""
+    match = _NAMES.search(reason)
+    listed = match[1].removesuffix(":TLS_error_end").removesuffix("]") if match else ""
     names = [_typed(name) for name in re.split(r",[_ ]", listed) if name]
     others = " and others" if len(names) > SHOWN_NAMES else ""
     return ", ".join(names[:SHOWN_NAMES]) + others

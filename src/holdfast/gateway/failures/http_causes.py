@@ -12,7 +12,7 @@ Envoy 1.40 has one word, `protocol_error`, for everything in a response that it 
 | Content-Length with Transfer-Encoding           | any      | > 0             | > 0            |
 """
 
-from holdfast.gateway.failures.causes import Cause, cause_of
+from holdfast.gateway.failures.causes import Cause, classify_reason
 from holdfast.gateway.failures.evidence import BACKEND_FLAGS, TIMEOUT_FLAGS, Evidence
 
 _KIB = 1024
@@ -38,61 +38,63 @@ _REJECTED = {
 }
 
 
-def find_cause(seen: Evidence, header_kib: int, *, presents_identity: bool) -> Cause:
+def find_cause(evidence: Evidence, header_kib: int, *, presents_identity: bool) -> Cause:
     """
     Find the code for a failed request; *header_kib* is the limit of a response's header in KiB.
 
     *presents_identity* says whether the gateway has one for this backend.
     """
-    if seen.challenged:
+    if evidence.challenged:
         return Cause.CONNECTION_AUTHENTICATION
-    if by_caller := _caller_cause(seen):
+    if by_caller := _caller_cause(evidence):
         return by_caller
-    connecting = cause_of(
-        seen.reason,
-        timed_out=bool(seen.flags & TIMEOUT_FLAGS) or seen.reset == "connection_timeout",
-        without_host=bool(seen.flags & {"UH", "DF"}),
+    connecting = classify_reason(
+        evidence.reason,
+        timed_out=bool(evidence.flags & TIMEOUT_FLAGS) or evidence.reset == "connection_timeout",
+        without_host=bool(evidence.flags & {"UH", "DF"}),
         presents_identity=presents_identity,
     )
-    return (_http_cause(seen, header_kib) or connecting) if connecting is Cause.OTHER else connecting
+    return (_http_cause(evidence, header_kib) or connecting) if connecting is Cause.OTHER else connecting
 
 
-def _http_cause(seen: Evidence, header_kib: int) -> Cause | None:
+def _http_cause(evidence: Evidence, header_kib: int) -> Cause | None:
     """Find the code for what the backend did after the handshake, or why nobody asked it."""
-    if "NC" in seen.flags:
+    if "NC" in evidence.flags:
         return Cause.BACKEND_NOT_READY
-    if "UO" in seen.flags:
+    if "UO" in evidence.flags:
         return Cause.TOO_MANY_OPEN_REQUESTS
-    if seen.began:
-        return Cause.CONTRADICTORY_LENGTH if seen.http2 and "UPE" in seen.flags else Cause.CLOSED_DURING_RESPONSE
-    if "UPE" in seen.flags:
-        return _unreadable(seen, header_kib)
-    if seen.reset == "remote_refused_stream_reset":
+    if evidence.began:
+        return (
+            Cause.CONTRADICTORY_LENGTH if evidence.http2 and "UPE" in evidence.flags else Cause.CLOSED_DURING_RESPONSE
+        )
+    if "UPE" in evidence.flags:
+        return _unreadable(evidence, header_kib)
+    if evidence.reset == "remote_refused_stream_reset":
         return Cause.STREAM_REFUSED
-    if "UR" in seen.flags and seen.decoded_header:
+    if "UR" in evidence.flags and evidence.decoded_header:
         # Envoy itself resets a stream whose header is over a limit, and says the same as when the backend does.
-        too_large = seen.decoded_header >= seen.attempts * header_kib * _KIB
+        too_large = evidence.decoded_header >= evidence.attempts * header_kib * _KIB
         return Cause.RESPONSE_HEADERS_TOO_LARGE if too_large else Cause.TOO_MANY_RESPONSE_HEADERS
-    return Cause.CLOSED_BEFORE_RESPONSE if seen.flags & {"UC", "UR"} else None
+    return Cause.CLOSED_BEFORE_RESPONSE if evidence.flags & {"UC", "UR"} else None
 
 
-def _caller_cause(seen: Evidence) -> Cause | None:
+def _caller_cause(evidence: Evidence) -> Cause | None:
     """Find the code for what is not the backend's fault; None if it is."""
-    if seen.status == 408:
+    if evidence.status == 408:
         return Cause.CALLER_STOPPED_SENDING
-    if seen.flags & BACKEND_FLAGS or seen.details.startswith("upstream_"):
+    if evidence.flags & BACKEND_FLAGS or evidence.details.startswith("upstream_"):
         return None
-    if "OM" in seen.flags:
+    if "OM" in evidence.flags:
         return Cause.GATEWAY_OVERLOADED
-    if seen.details.startswith("rbac_access_denied"):  # see `refusals`
+    if evidence.details.startswith("rbac_access_denied"):  # see `refusals`
         return Cause.REQUEST_REFUSED
-    if seen.flags & {"DC", "DR"} or seen.details.startswith("downstream_"):
+    if evidence.flags & {"DC", "DR"} or evidence.details.startswith("downstream_"):
         return Cause.CALLER_DISCONNECTED
-    return _REASONS.get(seen.details) or _REJECTED.get(seen.status)
+    return _REASONS.get(evidence.details) or _REJECTED.get(evidence.status)
 
 
-def _unreadable(seen: Evidence, header_kib: int) -> Cause:
-    if seen.http2 or not seen.received_header:
-        too_large = not seen.http2 and seen.received >= seen.attempts * header_kib * _KIB
+def _unreadable(evidence: Evidence, header_kib: int) -> Cause:
+    if evidence.http2 or not evidence.received_header:
+        too_large = not evidence.http2 and evidence.received >= evidence.attempts * header_kib * _KIB
         return Cause.RESPONSE_HEADERS_TOO_LARGE if too_large else Cause.NOT_HTTP
-    return Cause.CONTRADICTORY_LENGTH if seen.decoded_header else Cause.TOO_MANY_RESPONSE_HEADERS
+    return Cause.CONTRADICTORY_LENGTH if evidence.decoded_header else Cause.TOO_MANY_RESPONSE_HEADERS

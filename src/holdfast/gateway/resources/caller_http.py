@@ -11,7 +11,7 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 WEBSOCKET = "websocket"
 
 
-def http1(host: str, port: int) -> Http1ProtocolOptions:
+def build_http1_options(host: str, port: int) -> Http1ProtocolOptions:
     """
     Make the HTTP/1 options of the listener on *host* (an address) and *port*.
 

@@ -24,8 +24,8 @@ from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.resource import CLUSTER, Resource, make_resource
-from holdfast.gateway.resources.retries import retry_budget
-from holdfast.gateway.resources.tls import upstream_tls
+from holdfast.gateway.resources.retries import build_retry_budget
+from holdfast.gateway.resources.tls import build_upstream_tls
 
 CONNECT_TIMEOUT = Duration(seconds=5)
 WEBSOCKET_SUFFIX = "/upgrade"
@@ -46,7 +46,7 @@ _ALPN = {Protocol.AUTO: ("h2", "http/1.1"), Protocol.HTTP1: ("http/1.1",), Proto
 _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
-def clusters(
+def build_clusters(
     name: str,
     endpoint: Endpoint,
     trust: TrustSet | None,
@@ -63,10 +63,10 @@ def clusters(
     if endpoint.origin.is_secure != (trust is not None):
         raise ValueError(f"{endpoint.url}: an https endpoint needs a trust set, an http endpoint has none")
     protocol, upgrades = protocol_of(endpoint), upgrade_cluster_name(name, endpoint)
-    made = [_cluster(name, endpoint, trust, identity, limits, limits.requests, protocol)]
+    resources = [_cluster(name, endpoint, trust, identity, limits, limits.requests, protocol)]
     if upgrades != name:
-        made.append(_cluster(upgrades, endpoint, trust, identity, limits, limits.websockets, Protocol.HTTP1))
-    return made
+        resources.append(_cluster(upgrades, endpoint, trust, identity, limits, limits.websockets, Protocol.HTTP1))
+    return resources
 
 
 def upgrade_cluster_name(name: str, endpoint: Endpoint) -> str:
@@ -106,7 +106,7 @@ def _cluster(
         _resolve_by_dns(cluster)
     cluster.typed_extension_protocol_options[_OPTIONS].Pack(_options(limits, protocol))
     if trust is not None:
-        cluster.transport_socket.CopyFrom(upstream_tls(trust, identity, _ALPN[protocol]))
+        cluster.transport_socket.CopyFrom(build_upstream_tls(trust, identity, _ALPN[protocol]))
     # A cluster that verifies nothing ends by itself, whoever is still there to end it.
     return make_resource(CLUSTER, name, cluster, trust.unverified_until if trust else None)
 
@@ -116,7 +116,7 @@ def _thresholds(limits: BackendLimits, requests: int) -> CircuitBreakers.Thresho
         max_requests=UInt32Value(value=requests),
         max_connections=UInt32Value(value=limits.connections),
         max_pending_requests=UInt32Value(value=limits.pending),
-        retry_budget=retry_budget(),
+        retry_budget=build_retry_budget(),
     )
 
 

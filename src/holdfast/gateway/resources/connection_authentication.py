@@ -32,7 +32,7 @@ _ANY_SCHEME = "(?is).*(ntlm|negotiate|nego2|kerberos|credssp).*"
 _SCRIPT = resources.files("holdfast.gateway.resources").joinpath("connection_authentication.lua").read_text()
 
 
-def connection_filters() -> list[HttpFilter]:
+def build_connection_filters() -> list[HttpFilter]:
     """Make the filters that remove connection-bound credentials from requests and challenges from responses."""
     credentials = [HttpRequestHeaderMatchInput(header_name=name) for name in ("authorization", "proxy-authorization")]
     challenges = [HttpResponseHeaderMatchInput(header_name=name) for name in ("www-authenticate", "proxy-authenticate")]
@@ -48,7 +48,7 @@ def allow_bound_connections(route: Route) -> None:
         route.typed_per_filter_config[name].Pack(FilterConfig(disabled=True))
 
 
-def challenged() -> AccessLogFilter:
+def match_challenge() -> AccessLogFilter:
     """Find the requests whose response held a challenge that was removed."""
     matcher = MetadataMatcher(filter=_NAMESPACE, value=ValueMatcher(bool_match=True))
     matcher.path.add(key=_KEY)
@@ -66,16 +66,17 @@ def _script(name: str, unused: str, inputs: list[Message]) -> HttpFilter:
     lua = Lua(default_source_code=DataSource(inline_string=f"{_SCRIPT}\n{unused} = nil\n"))
     extension = TypedExtensionConfig(name="envoy.filters.http.lua")
     extension.typed_config.Pack(lua)
-    made = HttpFilter(name=name)
-    made.typed_config.Pack(ExtensionWithMatcher(extension_config=extension, xds_matcher=_skip_unless(inputs)))
-    return made
+    http_filter = HttpFilter(name=name)
+    http_filter.typed_config.Pack(ExtensionWithMatcher(extension_config=extension, xds_matcher=_skip_unless(inputs)))
+    return http_filter
 
 
 def _skip_unless(inputs: list[Message]) -> Matcher:
     predicate = Matcher.MatcherList.Predicate
     regex = StringMatcher(safe_regex=RegexMatcher(google_re2={}, regex=_ANY_SCHEME))
     held = [
-        predicate(single_predicate=predicate.SinglePredicate(input=_packed(each), value_match=regex)) for each in inputs
+        predicate(single_predicate=predicate.SinglePredicate(input=_packed(attribute), value_match=regex))
+        for attribute in inputs
     ]
     nowhere = predicate(not_matcher=predicate(or_matcher=predicate.PredicateList(predicate=held)))
     skip = Matcher.OnMatch(action=_packed(SkipFilter()))
@@ -85,6 +86,6 @@ def _skip_unless(inputs: list[Message]) -> Matcher:
 
 
 def _packed(message: Message) -> MatchingExtension:
-    made = MatchingExtension(name=message.DESCRIPTOR.name)
-    made.typed_config.Pack(message)
-    return made
+    extension = MatchingExtension(name=message.DESCRIPTOR.name)
+    extension.typed_config.Pack(message)
+    return extension

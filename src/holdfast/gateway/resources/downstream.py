@@ -14,22 +14,22 @@ from google.protobuf.wrappers_pb2 import BoolValue
 
 from holdfast.certificates.formats.credentials import Credential
 from holdfast.gateway.resources.resource import SECRET, Resource, make_resource
-from holdfast.gateway.resources.tls import CURVES, SIGNATURE_ALGORITHMS, ads, inline
+from holdfast.gateway.resources.tls import CURVES, SIGNATURE_ALGORITHMS, fetch_by_ads, write_inline
 
 # The name stays when the certificate changes: the new one is for new connections, and open ones go on.
 GATEWAY_SECRET = "gateway"  # noqa: S105 - the name of one
 
 
-def gateway_secret(credential: Credential) -> Resource:
+def build_gateway_secret(credential: Credential) -> Resource:
     """Make the SDS secret that holds what gateways present to callers."""
     certificate = TlsCertificate(
-        certificate_chain=inline("".join(each.pem for each in credential.chain)),
-        private_key=inline(credential.key.pem),
+        certificate_chain=write_inline("".join(link.pem for link in credential.chain)),
+        private_key=write_inline(credential.key.pem),
     )
     return make_resource(SECRET, GATEWAY_SECRET, Secret(name=GATEWAY_SECRET, tls_certificate=certificate))
 
 
-def downstream_tls() -> TransportSocket:
+def build_downstream_tls() -> TransportSocket:
     """
     Make the TLS side of a listener: the gateway's certificate by reference, and a certificate of the caller, if any.
 
@@ -49,7 +49,7 @@ def downstream_tls() -> TransportSocket:
             trust_chain_verification=CertificateValidationContext.ACCEPT_UNTRUSTED
         ),
     )
-    common.tls_certificate_sds_secret_configs.add(name=GATEWAY_SECRET, sds_config=ads())
+    common.tls_certificate_sds_secret_configs.add(name=GATEWAY_SECRET, sds_config=fetch_by_ads())
     context = DownstreamTlsContext(common_tls_context=common, require_client_certificate=BoolValue(value=False))
     socket = TransportSocket(name="envoy.transport_sockets.tls")
     socket.typed_config.Pack(context)

@@ -63,9 +63,9 @@ def _mutations(environment: Environment, *, by_proxy: bool) -> TypedExtensionCon
     mutations.append(_add("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"))
     if by_proxy:
         mutations.append(_add("forwarded", _FORWARDED, HeaderValueOption.OVERWRITE_IF_EXISTS))
-    made = TypedExtensionConfig(name="envoy.http.early_header_mutation.header_mutation")
-    made.typed_config.Pack(EarlyHeaderMutation(mutations=mutations))
-    return made
+    extension = TypedExtensionConfig(name="envoy.http.early_header_mutation.header_mutation")
+    extension.typed_config.Pack(EarlyHeaderMutation(mutations=mutations))
+    return extension
 
 
 def _spellings(name: str) -> Iterator[str]:

@@ -28,17 +28,17 @@ from holdfast.gateway.failures.access_log import DECODED_TAG, PROTOCOL_TAG, REJE
 from holdfast.gateway.failures.evidence import BACKEND_FLAGS
 from holdfast.gateway.process.envoy import CONTROL_PLANE
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
-from holdfast.gateway.resources.caller_http import WEBSOCKET, http1
-from holdfast.gateway.resources.connection_authentication import challenged, connection_filters
-from holdfast.gateway.resources.downstream import downstream_tls
+from holdfast.gateway.resources.caller_http import WEBSOCKET, build_http1_options
+from holdfast.gateway.resources.connection_authentication import build_connection_filters, match_challenge
+from holdfast.gateway.resources.downstream import build_downstream_tls
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER, forward
-from holdfast.gateway.resources.local_replies import any_flag, cel, local_replies
-from holdfast.gateway.resources.refusals import refusing
+from holdfast.gateway.resources.local_replies import build_local_replies, match_expression, match_flags
+from holdfast.gateway.resources.refusals import build_refusal_filter
 from holdfast.gateway.resources.resource import LISTENER, Resource, make_resource
-from holdfast.gateway.resources.response_rewriting import rewriting
+from holdfast.gateway.resources.response_rewriting import build_rewriting_filter
 from holdfast.gateway.resources.routes import ENVIRONMENT_HEADER
-from holdfast.gateway.resources.tls import ads
-from holdfast.gateway.resources.trailers import removing_trailers
+from holdfast.gateway.resources.tls import fetch_by_ads
+from holdfast.gateway.resources.trailers import build_trailer_filter
 from holdfast.network.addresses import Network
 
 # How long callers may take, and how much one HTTP/2 connection may ask and send at once. Envoy's own defaults are for
@@ -63,7 +63,7 @@ _REJECTED = (
 _TAGS = {PROTOCOL_TAG: "%UPSTREAM_PROTOCOL%", DECODED_TAG: "%UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED%"}
 
 
-def listener(
+def build_listener(
     environment: Environment,
     addresses: Sequence[tuple[str, int]],
     limits: BackendLimits = DEFAULT_LIMITS,
@@ -78,7 +78,7 @@ def listener(
     *trusted_proxies*.
     """
     name = listener_name(environment, tls=tls)
-    options = http1(*addresses[0])
+    options = build_http1_options(*addresses[0])
     chains = [_chain(environment, options, limits, tls=tls)]
     if trusted_proxies:
         by_proxy = _chain(environment, options, limits, tls=tls, by_proxy=True)
@@ -87,8 +87,8 @@ def listener(
         chains.append(by_proxy)
     first, *others = (Address(socket_address=SocketAddress(address=host, port_value=port)) for host, port in addresses)
     more = [AdditionalAddress(address=address) for address in others]
-    made = Listener(name=name, address=first, additional_addresses=more, filter_chains=chains)
-    return make_resource(LISTENER, name, made)
+    message = Listener(name=name, address=first, additional_addresses=more, filter_chains=chains)
+    return make_resource(LISTENER, name, message)
 
 
 def listener_name(environment: Environment, *, tls: bool) -> str:
@@ -111,7 +111,13 @@ def _chain(
     manager = HttpConnectionManager(
         stat_prefix=environment,
         scoped_routes=_scoped_routes(),
-        http_filters=[refusing(), removing_trailers(), *connection_filters(), rewriting(), _router()],
+        http_filters=[
+            build_refusal_filter(),
+            build_trailer_filter(),
+            *build_connection_filters(),
+            build_rewriting_filter(),
+            _router(),
+        ],
         upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type=WEBSOCKET)],
         http_protocol_options=options,
         http2_protocol_options=_HTTP2,
@@ -121,8 +127,8 @@ def _chain(
         request_headers_timeout=HEAD_WITHIN,
         # The backend decides about a body before it is sent (RFC 9110, section 10.1.1).
         proxy_100_continue=True,
-        local_reply_config=local_replies(),
-        access_log=[_log("failures", _failed()), _log(REJECTIONS, cel(_REJECTED))],
+        local_reply_config=build_local_replies(),
+        access_log=[_log("failures", _failed()), _log(REJECTIONS, match_expression(_REJECTED))],
         max_request_headers_kb=UInt32Value(value=limits.header_kib),
         server_header_transformation=HttpConnectionManager.PASS_THROUGH,
         normalize_path={"value": True},
@@ -133,21 +139,21 @@ def _chain(
     forward(manager, environment, by_proxy=by_proxy)
     chain = FilterChain(name="proxies" if by_proxy else "callers", filters=[_network_filter(manager)])
     if tls:
-        chain.transport_socket.CopyFrom(downstream_tls())
+        chain.transport_socket.CopyFrom(build_downstream_tls())
         chain.transport_socket_connect_timeout.CopyFrom(HANDSHAKE_WITHIN)
     return chain
 
 
 def _network_filter(manager: HttpConnectionManager) -> Filter:
-    made = Filter(name="envoy.filters.network.http_connection_manager")
-    made.typed_config.Pack(manager)
-    return made
+    network_filter = Filter(name="envoy.filters.network.http_connection_manager")
+    network_filter.typed_config.Pack(manager)
+    return network_filter
 
 
 def _router() -> HttpFilter:
-    made = HttpFilter(name="envoy.filters.http.router")
-    made.typed_config.Pack(Router(suppress_envoy_headers=True))
-    return made
+    router = HttpFilter(name="envoy.filters.http.router")
+    router.typed_config.Pack(Router(suppress_envoy_headers=True))
+    return router
 
 
 def _log(name: str, which: AccessLogFilter) -> AccessLog:
@@ -159,15 +165,15 @@ def _log(name: str, which: AccessLogFilter) -> AccessLog:
         buffer_flush_interval=Duration(nanos=200_000_000),
         custom_tags=[CustomTag(tag=tag, value=value) for tag, value in _TAGS.items()],
     )
-    made = AccessLog(name="envoy.access_loggers.http_grpc", filter=which)
+    log = AccessLog(name="envoy.access_loggers.http_grpc", filter=which)
     config = HttpGrpcAccessLogConfig(common_config=common, additional_response_headers_to_log=[REQUEST_ID_HEADER])
-    made.typed_config.Pack(config)
-    return made
+    log.typed_config.Pack(config)
+    return log
 
 
 def _failed() -> AccessLogFilter:
     """Match the requests that a backend failed, and those that met a challenge that is removed."""
-    return AccessLogFilter(or_filter=OrFilter(filters=[any_flag(BACKEND_FLAGS), challenged()]))
+    return AccessLogFilter(or_filter=OrFilter(filters=[match_flags(BACKEND_FLAGS), match_challenge()]))
 
 
 def _scoped_routes() -> ScopedRoutes:
@@ -181,6 +187,6 @@ def _scoped_routes() -> ScopedRoutes:
     return ScopedRoutes(
         name="scopes",
         scope_key_builder=ScopedRoutes.ScopeKeyBuilder(fragments=fragments),
-        rds_config_source=ads(),
-        scoped_rds=ScopedRds(scoped_rds_config_source=ads()),
+        rds_config_source=fetch_by_ads(),
+        scoped_rds=ScopedRds(scoped_rds_config_source=fetch_by_ads()),
     )

@@ -19,7 +19,7 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
-from holdfast.gateway.resources.refusals import ESCAPES, NOT_ASCII, TWO_HOSTS, refused_by
+from holdfast.gateway.resources.refusals import ESCAPES, NOT_ASCII, TWO_HOSTS, name_refusal
 
 _NEW_ID = "%UNIQUE_ID%"
 # The one that backends have seen, and for a request that Envoy rejects before it gives it an id, a new one.
@@ -60,13 +60,13 @@ _STREAM_REFUSED = "response.code_details.contains('{remote_refused_stream_reset'
 REPLIES = (
     # Requests that never reach a backend.
     Reply(
-        refused_by(ESCAPES),
+        name_refusal(ESCAPES),
         400,
         "escaping_path",
         "The path has an encoded '..' segment. Send the path that it leads to.",
     ),
-    Reply(refused_by(TWO_HOSTS), 400, "two_hosts", "The request has more than one Host header. Send one."),
-    Reply(refused_by(NOT_ASCII), 400, "bad_request", "Percent-encode characters that aren't ASCII."),
+    Reply(name_refusal(TWO_HOSTS), 400, "two_hosts", "The request has more than one Host header. Send one."),
+    Reply(name_refusal(NOT_ASCII), 400, "bad_request", "Percent-encode characters that aren't ASCII."),
     Reply(
         _direct(403),  # see `routes.refusals`
         403,
@@ -99,19 +99,19 @@ REPLIES = (
 )
 
 
-def local_replies() -> LocalReplyConfig:
+def build_local_replies() -> LocalReplyConfig:
     """Make what a listener answers itself; each answer carries its request id, as a header too."""
     return LocalReplyConfig(mappers=[_mapper(reply) for reply in REPLIES])
 
 
-def cel(expression: str) -> AccessLogFilter:
+def match_expression(expression: str) -> AccessLogFilter:
     """Match the requests for which a CEL *expression* holds."""
     extension = ExtensionFilter(name="envoy.access_loggers.extension_filters.cel")
     extension.typed_config.Pack(ExpressionFilter(expression=expression))
     return AccessLogFilter(extension_filter=extension)
 
 
-def any_flag(flags: frozenset[str]) -> AccessLogFilter:
+def match_flags(flags: frozenset[str]) -> AccessLogFilter:
     """Match the requests that have one of these response flags."""
     return AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=sorted(flags)))
 
@@ -120,7 +120,7 @@ def _mapper(reply: Reply) -> ResponseMapper:
     body = Struct()
     body.update({"code": reply.code, "message": reply.message, "request_id": f"%RESP({REQUEST_ID_HEADER})%"})
     return ResponseMapper(
-        filter=cel(reply.when) if isinstance(reply.when, str) else any_flag(reply.when),
+        filter=match_expression(reply.when) if isinstance(reply.when, str) else match_flags(reply.when),
         status_code=UInt32Value(value=reply.status) if reply.status else None,
         headers_to_add=[
             HeaderValueOption(

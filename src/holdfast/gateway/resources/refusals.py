@@ -28,16 +28,16 @@ _NOT_ASCII = Permission(
 )
 
 
-def refusing() -> HttpFilter:
+def build_refusal_filter() -> HttpFilter:
     """Make the filter that refuses requests by these rules (`envoy.extensions.filters.http.rbac.v3.RBAC`)."""
     rules = rbac_pb2.RBAC(action=rbac_pb2.RBAC.DENY)
     for name, permission in ((ESCAPES, _ESCAPES), (TWO_HOSTS, _TWO_HOSTS), (NOT_ASCII, _NOT_ASCII)):
         rules.policies[name].CopyFrom(Policy(permissions=[permission], principals=[Principal(any=True)]))
-    made = HttpFilter(name="envoy.filters.http.rbac")
-    made.typed_config.Pack(RBAC(rules=rules))
-    return made
+    http_filter = HttpFilter(name="envoy.filters.http.rbac")
+    http_filter.typed_config.Pack(RBAC(rules=rules))
+    return http_filter
 
 
-def refused_by(rule: str) -> str:
+def name_refusal(rule: str) -> str:
     """Write the condition, in CEL, that a request was refused by *rule*."""
     return f"response.code_details == 'rbac_access_denied_matched_policy[{rule}]'"

@@ -25,19 +25,19 @@ _FIELDS = ("location", "set-cookie", "content-location", "refresh")
 _SOURCE = resources.files("holdfast.gateway.resources").joinpath("response_rewriting.lua").read_text()
 
 
-def mapping(public_path: str, endpoint: Endpoint) -> Metadata | None:
+def build_mapping(public_path: str, endpoint: Endpoint) -> Metadata | None:
     """Make the metadata of a route that maps URLs below *endpoint* to *public_path*; None where that is turned off."""
     if not endpoint.connection.rewrite_responses:
         return None
-    made = Metadata()
+    metadata = Metadata()
     origin = endpoint.origin
-    made.filter_metadata[_LUA].update(
+    metadata.filter_metadata[_LUA].update(
         {"origin": str(origin), "host": origin.host, "base": endpoint.base_path, "public": public_path}
     )
-    return made
+    return metadata
 
 
-def rewriting() -> HttpFilter:
+def build_rewriting_filter() -> HttpFilter:
     """
     Make the filter that rewrites responses according to the metadata of their routes.
 
@@ -52,9 +52,9 @@ def rewriting() -> HttpFilter:
     no_field = predicate(not_matcher=predicate(or_matcher=has_field))
     rule = Matcher.MatcherList.FieldMatcher(predicate=no_field, on_match=Matcher.OnMatch(action=skip))
     matcher = Matcher(matcher_list=Matcher.MatcherList(matchers=[rule]))
-    made = HttpFilter(name="envoy.filters.http.match_delegate")
-    made.typed_config.Pack(ExtensionWithMatcher(xds_matcher=matcher, extension_config=lua))
-    return made
+    http_filter = HttpFilter(name="envoy.filters.http.match_delegate")
+    http_filter.typed_config.Pack(ExtensionWithMatcher(xds_matcher=matcher, extension_config=lua))
+    return http_filter
 
 
 def _is_there(name: str) -> Matcher.MatcherList.Predicate:

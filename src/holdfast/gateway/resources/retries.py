@@ -23,7 +23,7 @@ SHARE = 20.0  # percent of the requests to a backend that may be retries, so tha
 ALWAYS_ALLOWED = 16  # retries at the same time, however few requests there are
 
 
-def retry_policy(*, idempotent: bool) -> RetryPolicy:
+def build_retry_policy(*, idempotent: bool) -> RetryPolicy:
     """
     Retry once, on another connection, only before the backend has sent a byte of its response.
 
@@ -36,7 +36,7 @@ def retry_policy(*, idempotent: bool) -> RetryPolicy:
     )
 
 
-def retry_budget() -> CircuitBreakers.Thresholds.RetryBudget:
+def build_retry_budget() -> CircuitBreakers.Thresholds.RetryBudget:
     """Bound the retries to one backend."""
     return CircuitBreakers.Thresholds.RetryBudget(
         budget_percent=Percent(value=SHARE), min_retry_concurrency=UInt32Value(value=ALWAYS_ALLOWED)

@@ -24,8 +24,8 @@ from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.gateway.resources.clusters import upgrade_cluster_name
 from holdfast.gateway.resources.connection_authentication import allow_bound_connections
 from holdfast.gateway.resources.resource import ROUTES, Resource, make_resource
-from holdfast.gateway.resources.response_rewriting import mapping
-from holdfast.gateway.resources.retries import IDEMPOTENT_METHODS, retry_policy
+from holdfast.gateway.resources.response_rewriting import build_mapping
+from holdfast.gateway.resources.retries import IDEMPOTENT_METHODS, build_retry_policy
 
 # All listeners are given all scopes; by this header, which they set themselves, each finds its own.
 ENVIRONMENT_HEADER = "x-holdfast-environment"
@@ -44,11 +44,11 @@ def cluster_name(organization: str, api_id: str, environment: Environment) -> st
 def read_cluster_name(name: str) -> tuple[str, str, Environment] | None:
     """Say of which organization, API and environment a cluster is; None when it is not named as ours are."""
     organization, _, rest = name.rpartition("/")[0].rpartition("/")
-    found = next((each for each in ENVIRONMENTS if name == f"{organization}/{rest}/{each}"), None)
-    return (organization, rest, found) if organization and rest and found else None
+    environment = next((candidate for candidate in ENVIRONMENTS if name == f"{organization}/{rest}/{candidate}"), None)
+    return (organization, rest, environment) if organization and rest and environment else None
 
 
-def routes_of(api: Api, environment: Environment, callers: Collection[str] = ()) -> list[Route]:
+def build_routes(api: Api, environment: Environment, callers: Collection[str] = ()) -> list[Route]:
     """
     Make the routes of one environment of *api*; none when it is not served or has no backend there.
 
@@ -68,10 +68,10 @@ def routes_of(api: Api, environment: Environment, callers: Collection[str] = ())
             cluster, api, endpoint, [HeaderMatcher(name=CALLER_HEADER, string_match=StringMatcher(exact=caller))]
         )
     ]
-    return accepted + refusals(api, environment)
+    return accepted + build_refusals(api, environment)
 
 
-def refusals(api: Api, environment: Environment) -> list[Route]:
+def build_refusals(api: Api, environment: Environment) -> list[Route]:
     """Make the routes that answer who may not call *api*; the listener's local replies say what."""
     refused = DirectResponseAction(status=403)
     matches = (RouteMatch(path=api.path), RouteMatch(prefix=f"{api.path}/"))
@@ -81,9 +81,9 @@ def refusals(api: Api, environment: Environment) -> list[Route]:
 
 def _routes_to(cluster: str, api: Api, endpoint: Endpoint, who: Sequence[HeaderMatcher]) -> list[Route]:
     kinds = (
-        ([*who, _UPGRADE], upgrade_cluster_name(cluster, endpoint), retry_policy(idempotent=False)),
-        ([*who, IDEMPOTENT_METHODS], cluster, retry_policy(idempotent=True)),
-        (who, cluster, retry_policy(idempotent=False)),
+        ([*who, _UPGRADE], upgrade_cluster_name(cluster, endpoint), build_retry_policy(idempotent=False)),
+        ([*who, IDEMPOTENT_METHODS], cluster, build_retry_policy(idempotent=True)),
+        (who, cluster, build_retry_policy(idempotent=False)),
     )
     below = f"{api.path}/"
     return [
@@ -113,7 +113,7 @@ def _route(name: str, api: Api, match: RouteMatch, endpoint: Endpoint, action: R
     prefix = HeaderValueOption(header=HeaderValue(key="x-forwarded-prefix", value=api.path))
     # A failed request tells its route's name, and not its cluster's when no host of the cluster could be chosen.
     route = Route(name=name, match=match, route=action, request_headers_to_add=[prefix])
-    if metadata := mapping(api.path, endpoint):
+    if metadata := build_mapping(api.path, endpoint):
         route.metadata.CopyFrom(metadata)
     if endpoint.connection.connection_per_caller:
         allow_bound_connections(route)
@@ -130,7 +130,7 @@ def scope_name(environment: Environment, scope: str) -> str:
     return f"{environment}/{scope}"
 
 
-def scoped_routes(environment: Environment, scope: str, routes: Iterable[list[Route]]) -> Resource:
+def build_scoped_routes(environment: Environment, scope: str, routes: Iterable[list[Route]]) -> Resource:
     """
     Make the routes of the APIs in *scope*; the longest path goes first.
 
@@ -143,5 +143,5 @@ def scoped_routes(environment: Environment, scope: str, routes: Iterable[list[Ro
     configuration = RouteConfiguration(name=name, virtual_hosts=[host], request_headers_to_remove=_OWN_HEADERS)
     fragments = [ScopedRouteConfiguration.Key.Fragment(string_key=part) for part in (environment, scope)]
     key = ScopedRouteConfiguration.Key(fragments=fragments)
-    made = ScopedRouteConfiguration(name=name, key=key, route_configuration=configuration)
-    return make_resource(ROUTES, name, made)
+    message = ScopedRouteConfiguration(name=name, key=key, route_configuration=configuration)
+    return make_resource(ROUTES, name, message)

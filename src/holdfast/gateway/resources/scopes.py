@@ -10,7 +10,7 @@ from envoy.config.route.v3.route_components_pb2 import Route
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.gateway.resources.apis import ApiResources
 from holdfast.gateway.resources.resource import ROUTES, Resource
-from holdfast.gateway.resources.routes import scope_name, scoped_routes
+from holdfast.gateway.resources.routes import build_scoped_routes, scope_name
 
 
 class Scopes:
@@ -36,13 +36,13 @@ class Scopes:
 
     def take_changes(self) -> tuple[list[Resource], list[tuple[str, str]]]:
         """Make the scopes that changed since the last time; give them, and the keys of those without routes."""
-        made, gone = [], []
+        changed, gone = [], []
         for environment, scope in sorted(self._changed):
             routes = self._routes[environment, scope]
             if routes:
-                made.append(scoped_routes(environment, scope, routes.values()))
+                changed.append(build_scoped_routes(environment, scope, routes.values()))
             else:
                 del self._routes[environment, scope]
                 gone.append((ROUTES, scope_name(environment, scope)))
         self._changed.clear()
-        return made, gone
+        return changed, gone

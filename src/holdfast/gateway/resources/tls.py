@@ -44,7 +44,7 @@ _VERSIONS = {TlsVersion.TLS_1_2: TlsParameters.TLSv1_2, TlsVersion.TLS_1_3: TlsP
 CURVES = ("X25519", "P-256", "P-384", "P-521")
 
 
-def ads() -> ConfigSource:
+def fetch_by_ads() -> ConfigSource:
     """Say that a resource comes over the one aggregated stream."""
     return ConfigSource(
         ads=AggregatedConfigSource(), resource_api_version=ApiVersion.V3, initial_fetch_timeout=Duration(seconds=2)
@@ -56,7 +56,7 @@ def secret_name(trust: TrustSet) -> str:
     return f"trust/{trust.anchors_hash}"
 
 
-def secret(trust: TrustSet) -> Resource:
+def build_trust_secret(trust: TrustSet) -> Resource:
     """
     Make the SDS secret that holds the anchors of *trust*, the public roots where it believes them, and its CRLs.
 
@@ -66,20 +66,20 @@ def secret(trust: TrustSet) -> Resource:
         return _public_secret(secret_name(trust))
     anchors = "".join(anchor.pem for anchor in trust.anchors)
     context = CertificateValidationContext(
-        trusted_ca=inline(anchors + public_roots_pem() if trust.public_roots else anchors),
+        trusted_ca=write_inline(anchors + public_roots_pem() if trust.public_roots else anchors),
         only_verify_leaf_cert_crl=bool(trust.revocation) and not trust.revocation_of_path,
     )
     if trust.revocation:
-        context.crl.CopyFrom(inline("".join(crl.pem for crl in trust.revocation)))
+        context.crl.CopyFrom(write_inline("".join(crl.pem for crl in trust.revocation)))
     return _secret(secret_name(trust), context)
 
 
 @cache
 def _public_secret(name: str) -> Resource:
-    return _secret(name, CertificateValidationContext(trusted_ca=inline(public_roots_pem())))
+    return _secret(name, CertificateValidationContext(trusted_ca=write_inline(public_roots_pem())))
 
 
-def inline(text: str) -> DataSource:
+def write_inline(text: str) -> DataSource:
     """Send *text* within the resource."""
     return DataSource(inline_string=text)
 
@@ -93,16 +93,17 @@ def identity_secret_name(identity: UnsealedIdentity) -> str:
     return f"client/{identity.hash}"
 
 
-def identity_secret(identity: UnsealedIdentity) -> Resource:
+def build_identity_secret(identity: UnsealedIdentity) -> Resource:
     """Make the SDS secret that holds the chain and the key of *identity*: the only place where a key is given away."""
     name = identity_secret_name(identity)
     certificate = TlsCertificate(
-        certificate_chain=inline("".join(each.pem for each in identity.chain)), private_key=inline(identity.key_pem)
+        certificate_chain=write_inline("".join(link.pem for link in identity.chain)),
+        private_key=write_inline(identity.key_pem),
     )
     return make_resource(SECRET, name, Secret(name=name, tls_certificate=certificate))
 
 
-def upstream_tls(trust: TrustSet, identity: UnsealedIdentity | None, alpn: Sequence[str]) -> TransportSocket:
+def build_upstream_tls(trust: TrustSet, identity: UnsealedIdentity | None, alpn: Sequence[str]) -> TransportSocket:
     """
     Make the TLS side of a cluster: anchors by reference to the secret, and always a name check or a pin beside them.
 
@@ -125,7 +126,7 @@ def upstream_tls(trust: TrustSet, identity: UnsealedIdentity | None, alpn: Seque
     if trust.unverified_until is None:
         common.combined_validation_context.CopyFrom(_validation(trust))
     if identity:
-        common.tls_certificate_sds_secret_configs.add(name=identity_secret_name(identity), sds_config=ads())
+        common.tls_certificate_sds_secret_configs.add(name=identity_secret_name(identity), sds_config=fetch_by_ads())
     context = UpstreamTlsContext(
         common_tls_context=common,
         sni=trust.server_name,
@@ -152,7 +153,7 @@ def _validation(trust: TrustSet) -> CommonTlsContext.CombinedCertificateValidati
     )
     return CommonTlsContext.CombinedCertificateValidationContext(
         default_validation_context=own,
-        validation_context_sds_secret_config=SdsSecretConfig(name=secret_name(trust), sds_config=ads()),
+        validation_context_sds_secret_config=SdsSecretConfig(name=secret_name(trust), sds_config=fetch_by_ads()),
     )
 
 

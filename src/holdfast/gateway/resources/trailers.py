@@ -22,7 +22,7 @@ _NAMES = (
 _HEADER_ONLY = "|".join(_NAMES).replace("-", "[-_]")
 
 
-def removing_trailers() -> HttpFilter:
+def build_trailer_filter() -> HttpFilter:
     """
     Make the filter that removes such trailers from requests.
 
@@ -30,6 +30,6 @@ def removing_trailers() -> HttpFilter:
     """
     matcher = StringMatcher(safe_regex=RegexMatcher(regex=_HEADER_ONLY))
     mutation = Mutation(remove_on_match=Mutation.RemoveOnMatch(key_matcher=matcher))
-    made = HttpFilter(name="envoy.filters.http.header_mutation")
-    made.typed_config.Pack(HeaderMutation(mutations=Mutations(request_trailers_mutations=[mutation])))
-    return made
+    http_filter = HttpFilter(name="envoy.filters.http.header_mutation")
+    http_filter.typed_config.Pack(HeaderMutation(mutations=Mutations(request_trailers_mutations=[mutation])))
+    return http_filter

@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.certificates.description import CertificateDescription
 from holdfast.gateway.failures.causes import Cause
-from holdfast.gateway.failures.explanations import Action
+from holdfast.gateway.failures.explanations import SuggestedAction
 from holdfast.rest.responses import (
     Difference,
     Pagination,
@@ -38,7 +38,7 @@ class FailureCause(ExaminedBackend):
     code: Cause
     message: str
     remedy: str
-    action: Action | None
+    action: SuggestedAction | None
     reason: str
     flags: list[str]
     requestId: str

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.choices import Role, list_choices
+from holdfast.certificates.choices import ChainRole, list_choices
 from holdfast.certificates.description import described
 from holdfast.network.backend import Presentation, Unseen
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
@@ -84,7 +84,7 @@ async def fetch_certificates(runtime: CurrentRuntime, context: RequestContext, e
     }
 
 
-def _with_roles(seen: Presentation | Unseen) -> Sequence[tuple[Certificate, Role]]:
+def _with_roles(seen: Presentation | Unseen) -> Sequence[tuple[Certificate, ChainRole]]:
     return seen.presented.with_roles if isinstance(seen, Presentation) else ()
 
 

@@ -6,9 +6,9 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from holdfast.certificates.choices import Role
+from holdfast.certificates.choices import ChainRole
 from holdfast.gateway.failures.causes import Cause
-from holdfast.gateway.failures.explanations import Action
+from holdfast.gateway.failures.explanations import SuggestedAction
 from holdfast.rest.responses import (
     Finding,
     PresentedCertificate,
@@ -62,7 +62,7 @@ class ProbeVerdict(TypedDict):
     code: Cause | None
     message: str
     remedy: str
-    action: Action | None
+    action: SuggestedAction | None
     causes: list[RejectionCause]
     suggestedCertificate: Suggestion | None
     reason: str
@@ -83,7 +83,7 @@ class Probe(Connection):
 class TrustChoice(TypedDict):
     """A presented certificate that could be imported, and what trusting it would mean."""
 
-    kind: Role
+    kind: ChainRole
     fingerprint: str
     sentence: str
     importable: bool

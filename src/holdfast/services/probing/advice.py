@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from holdfast.apis.url import parse_host
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.choices import Role
+from holdfast.certificates.choices import ChainRole
 from holdfast.certificates.comparison import Path, find_path
 from holdfast.certificates.findings.finding import display
 from holdfast.certificates.identity import presents, reference_identifier, typed_names
 from holdfast.gateway.failures.causes import Cause
-from holdfast.gateway.failures.explanations import EXPLANATIONS, SHOWN_NAMES, Action, Explanation
+from holdfast.gateway.failures.explanations import EXPLANATIONS, SHOWN_NAMES, Explanation, SuggestedAction
 from holdfast.gateway.resources.public_roots import public_roots
 from holdfast.services.probing.faults import Fault
 from holdfast.services.probing.offers import Offer
@@ -19,9 +19,9 @@ from holdfast.services.probing.terms import Terms
 
 _OF_ISSUER = {Cause.SELF_SIGNED_NOT_TRUSTED, Cause.CHAIN_INCOMPLETE, Cause.UNKNOWN_ISSUER}
 _KINDS = {
-    Role.ROOT: "the root CA that the backend sends",
-    Role.INTERMEDIATE: "the CA certificate that the backend sends",
-    Role.LEAF: "the backend's own certificate",
+    ChainRole.ROOT: "the root CA that the backend sends",
+    ChainRole.INTERMEDIATE: "the CA certificate that the backend sends",
+    ChainRole.LEAF: "the backend's own certificate",
 }
 
 
@@ -83,22 +83,22 @@ def _tried(path: Path) -> str:
 
 def _remedy(
     faults: Sequence[Fault], path: Path, terms: Terms, offer: Offer | None, *, asked: bool
-) -> tuple[str, Action | None]:
+) -> tuple[str, SuggestedAction | None]:
     cause = faults[0].cause
     if offer:
-        action = Action.REPLACE_CERTIFICATE if offer.instead else Action.IMPORT_CERTIFICATE
+        action = SuggestedAction.REPLACE_CERTIFICATE if offer.instead else SuggestedAction.IMPORT_CERTIFICATE
         return _by_import(cause, offer, path, terms), action
     if cause in {Cause.EXPIRED, Cause.NOT_YET_VALID}:
         return _by_renewal(faults), None
     if cause in {Cause.HOSTNAME_MISMATCH, Cause.NO_SUBJECT_ALT_NAME}:
-        return _by_name(path, terms), Action.CHANGE_TRUST_SETTINGS
+        return _by_name(path, terms), SuggestedAction.CHANGE_TRUST_SETTINGS
     if cause in _OF_ISSUER and not terms.uses_imported:
         remedy = "The trust settings allow public certification authorities only. Allow imported certificates there."
-        return remedy, Action.CHANGE_TRUST_SETTINGS
-    if EXPLANATIONS[cause].action not in {Action.IMPORT_CERTIFICATE, Action.REPLACE_CERTIFICATE}:
+        return remedy, SuggestedAction.CHANGE_TRUST_SETTINGS
+    if EXPLANATIONS[cause].action not in {SuggestedAction.IMPORT_CERTIFICATE, SuggestedAction.REPLACE_CERTIFICATE}:
         return EXPLANATIONS[cause].remedy, EXPLANATIONS[cause].action
     if not asked:
-        return EXPLANATIONS[cause].remedy, Action.TEST_ENDPOINT
+        return EXPLANATIONS[cause].remedy, SuggestedAction.TEST_ENDPOINT
     return "Ask for another certificate: importing one that the backend presents would not help.", None
 
 

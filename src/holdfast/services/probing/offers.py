@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.choices import Role, list_choices
+from holdfast.certificates.choices import ChainRole, list_choices
 from holdfast.certificates.trust import TrustSet, deduplicate, find_indistinguishable
 from holdfast.certificates.validity import Status, status_of
 from holdfast.gateway.failures.causes import Cause
@@ -28,7 +28,7 @@ _NOT_BY_IMPORT = {
 class Offer:
     """A certificate to import: beside what is trusted, or *instead* of it, where that alone helps."""
 
-    role: Role
+    role: ChainRole
     certificate: Certificate
     instead: bool = False
 

@@ -26,7 +26,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.url import parse_url
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.discovery.cache import Cache
-from holdfast.gateway.failures.causes import Cause, cause_of
+from holdfast.gateway.failures.causes import Cause, classify_reason
 from holdfast.gateway.probing.connection import Connection, NoAnswer
 from holdfast.gateway.probing.resources import ProbeResources, build_probe
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
@@ -283,7 +283,7 @@ class Probes:
 
 def _unasked(error: Exception) -> Verdict:
     if isinstance(error, ProbeRefused):
-        return Verdict(False, cause_of(str(error)), str(error))
+        return Verdict(False, classify_reason(str(error)), str(error))
     return Verdict(False, None, str(error) or "The gateway did not answer in time.", "none")
 
 

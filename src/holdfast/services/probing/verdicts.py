@@ -10,7 +10,7 @@ from typing import Literal
 
 from holdfast.certificates.findings.examination import Finding, examine_presented
 from holdfast.certificates.trust import TrustSet
-from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause, cause_of
+from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause, classify_reason
 from holdfast.gateway.failures.explanations import Explanation, explain
 from holdfast.gateway.probing.connection import Answer, Connection, HeadAnswer
 from holdfast.network.backend import MOMENT, Presentation, Unseen
@@ -127,7 +127,7 @@ def _objection(presented: Presentation | Unseen, *, presents: bool) -> Cause:
 
 def _cause(answer: Answer, *, presents: bool) -> Cause:
     flags = set(answer.flags.split(","))
-    return cause_of(
+    return classify_reason(
         answer.reason,
         timed_out=bool(flags & _TIMED_OUT),
         without_host=bool(flags & _WITHOUT_HOST),

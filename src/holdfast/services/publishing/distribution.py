@@ -16,8 +16,8 @@ from holdfast.certificates.formats.credentials import Credential
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
 from holdfast.gateway.resources.apis import ApiResources, build_api
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
-from holdfast.gateway.resources.downstream import gateway_secret
-from holdfast.gateway.resources.listeners import listener
+from holdfast.gateway.resources.downstream import build_gateway_secret
+from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.resource import CLUSTER, Resource
 from holdfast.gateway.resources.scopes import Scopes
 from holdfast.network.addresses import Network
@@ -61,7 +61,7 @@ class Distributor:
         self._enforcements = enforcements
         self._listeners = listeners
         self._tls_listeners = tls_listeners
-        self._listener = partial(listener, limits=limits, trusted_proxies=trusted_proxies)
+        self._listener = partial(build_listener, limits=limits, trusted_proxies=trusted_proxies)
         self._drain = drain
         self._limits = limits
         self._scopes = Scopes()
@@ -82,7 +82,7 @@ class Distributor:
         every = [
             self._listener(environment, addresses, tls=True) for environment, addresses in self._tls_listeners.items()
         ]
-        self._cache.apply([gateway_secret(credential), *every])
+        self._cache.apply([build_gateway_secret(credential), *every])
 
     async def follow(self) -> None:
         """Publish what has changed since, again and again, until cancelled."""

@@ -10,12 +10,12 @@ from pathlib import Path
 import structlog
 
 from holdfast.apis.catalog.endpoint import Environment
-from holdfast.gateway.discovery.bind_failure import bind_failures
+from holdfast.gateway.discovery.bind_failure import read_bind_failures
 from holdfast.gateway.discovery.cache import Cache, Gateway
 from holdfast.gateway.resources.listeners import listener_name
 from holdfast.gateway.resources.resource import LISTENER
 from holdfast.network.addresses import Addresses
-from holdfast.network.sockets import CannotStart, answers, cannot_listen
+from holdfast.network.sockets import CannotStart, does_answer, explain_failed_listen
 
 log = structlog.get_logger()
 LOOK_AGAIN = 0.02  # seconds, while a gateway that has acknowledged a listener doesn't answer there
@@ -111,8 +111,8 @@ class Listeners:
             return ListenerState(option, "No gateway is connected.")
         for gateway in self._cache.gateways:
             if rejection := gateway.rejected.get((LISTENER, name)):
-                failure = bind_failures(rejection.message).get(name)
-                said = cannot_listen(failure.address, failure.reason) if failure else rejection.message
+                failure = read_bind_failures(rejection.message).get(name)
+                said = explain_failed_listen(failure.address, failure.reason) if failure else rejection.message
                 return ListenerState(option, said, is_refused=True, is_retried=failure is not None)
             if _key(gateway, name, resource.version) not in self._answering:
                 return ListenerState(option, "The gateway isn't listening yet.")
@@ -123,7 +123,7 @@ class Listeners:
         acknowledged = self._acknowledged()
         self._answering &= acknowledged.keys()
         for key, addresses in acknowledged.items():
-            if key not in self._answering and all([await answers(address) for address in addresses]):
+            if key not in self._answering and all([await does_answer(address) for address in addresses]):
                 # While we asked, another program may have come in its place.
                 self._answering |= {key} & self._acknowledged().keys()
                 self._cache.tell_observers()

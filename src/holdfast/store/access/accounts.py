@@ -129,8 +129,8 @@ def find_users(
 ) -> tuple[list[User], int]:
     """List the users of an organization by name, with the number of all."""
     query = select(UserRow).where(UserRow.organization_id == organization).order_by(UserRow.name)
-    found = [user_of(row) for row in session.scalars(query.offset(offset).limit(limit))]
-    return found, count_users(session, organization)
+    users = [user_of(row) for row in session.scalars(query.offset(offset).limit(limit))]
+    return users, count_users(session, organization)
 
 
 def count_users(session: Session, organization: str) -> int:
@@ -195,8 +195,8 @@ def remove_session(session: Session, token_hash: str) -> None:
 def remove_session_of(session: Session, user: User, session_id: str) -> bool:
     """End the session of *user* with this id; say whether there was one."""
     this = func.substr(SessionRow.token_hash, 1, SESSION_ID) == session_id
-    found = session.scalars(delete(SessionRow).where(*_of(user), this).returning(SessionRow.token_hash))
-    return bool(found.all())
+    hashes = session.scalars(delete(SessionRow).where(*_of(user), this).returning(SessionRow.token_hash))
+    return bool(hashes.all())
 
 
 def end_sessions(session: Session, user: User) -> None:

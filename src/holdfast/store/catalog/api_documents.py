@@ -22,9 +22,9 @@ def members_of(session: Session, organization: str, ids: Collection[str]) -> dic
 def types_of(session: Session, organization: str, ids: Collection[str]) -> dict[str, str]:
     """The kept member `type` of the APIs with these ids; those without it are left out, and nothing else is read."""
     table = ApiDocumentRow
-    found = table.members["type"].as_string()
-    query = select(table.api_id, found.label("type")).where(table.organization_id == organization)
-    return {row.api_id: row.type for row in session.execute(query.where(table.api_id.in_(ids), found.is_not(None)))}
+    kind = table.members["type"].as_string()
+    query = select(table.api_id, kind.label("type")).where(table.organization_id == organization)
+    return {row.api_id: row.type for row in session.execute(query.where(table.api_id.in_(ids), kind.is_not(None)))}
 
 
 def definition_of(session: Session, organization: str, api_id: str) -> str | None:

@@ -113,12 +113,12 @@ def with_ids(session: Session, organization: str, ids: Collection[str]) -> list[
 def names(session: Session, organization: str, ids: Collection[str]) -> dict[str, ApiNames]:
     """Find what the APIs with these ids are called; those that are gone are left out."""
     columns = (ApiRow.id, ApiRow.name, ApiRow.version, ApiRow.production_url, ApiRow.sandbox_url)
-    wanted, found = sorted(ids), {}
+    wanted, names_by_id = sorted(ids), {}
     for start in range(0, len(wanted), _CHUNK):
         known = ApiRow.id.in_(wanted[start : start + _CHUNK])
         for row in session.execute(select(*columns).where(ApiRow.organization_id == organization, known)):
-            found[row.id] = ApiNames(*row)
-    return found
+            names_by_id[row.id] = ApiNames(*row)
+    return names_by_id
 
 
 def all_of(session: Session, organization: str) -> Sequence[Api]:
@@ -143,7 +143,9 @@ def _matching(organization: str, wanted: ApiFilter) -> Select[ApiRow]:
         elif text:
             query = query.where(column.icontains(text, autoescape=True))
     if wanted.anywhere:
-        query = query.where(or_(*(each.icontains(wanted.anywhere, autoescape=True) for each in columns.values())))
+        query = query.where(
+            or_(*(column_value.icontains(wanted.anywhere, autoescape=True) for column_value in columns.values()))
+        )
     return query
 
 

@@ -77,13 +77,13 @@ def valid_fingerprints(
 ) -> dict[str, frozenset[str]]:
     """Give the fingerprints of the certificates that are valid at *now* (aware), by API; none for those without."""
     table = CallerCertificateRow
-    wanted, found = sorted(api_ids), {api_id: set[str]() for api_id in api_ids}
+    wanted, fingerprints = sorted(api_ids), {api_id: set[str]() for api_id in api_ids}
     for start in range(0, len(wanted), _CHUNK):
         of = (table.organization_id == organization, table.api_id.in_(wanted[start : start + _CHUNK]))
         valid = (table.not_before <= now, table.not_after >= now)
         for row in session.execute(select(table.api_id, table.fingerprint).where(*of, *valid)):
-            found[row.api_id].add(row.fingerprint)
-    return {api_id: frozenset(prints) for api_id, prints in found.items()}
+            fingerprints[row.api_id].add(row.fingerprint)
+    return {api_id: frozenset(prints) for api_id, prints in fingerprints.items()}
 
 
 def with_boundary(session: Session, organization: str, since: datetime, until: datetime) -> list[str]:
@@ -102,7 +102,7 @@ def next_boundary(session: Session, now: datetime) -> datetime | None:
     table = CallerCertificateRow
     begins = session.scalar(select(func.min(table.not_before)).where(table.not_before > now))
     ends = session.scalar(select(func.min(table.not_after)).where(table.not_after >= now))
-    return min((each for each in (begins, ends) if each), default=None)
+    return min((boundary for boundary in (begins, ends) if boundary), default=None)
 
 
 def _row(entry: CallerCertificate) -> CallerCertificateRow:

@@ -36,13 +36,13 @@ def of_origins(session: Session, organization: str, origins: Collection[str]) ->
     """The client certificates of these origins that have one; None for one that cannot be read."""
     table = GatewayIdentityRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
-    found: dict[str, GatewayIdentity | None] = {}
+    identities: dict[str, GatewayIdentity | None] = {}
     for row in session.scalars(query):
         try:
-            found[row.origin] = _entry(row)
+            identities[row.origin] = _entry(row)
         except ValueError:
-            found[row.origin] = None
-    return found
+            identities[row.origin] = None
+    return identities
 
 
 def replace_sealed_keys(session: Session, organization: str, anew: Callable[[bytes, str], bytes]) -> None:
@@ -82,7 +82,7 @@ def _entry(row: GatewayIdentityRow) -> GatewayIdentity:
         organization=row.organization_id,
         origin=row.origin,
         endpoint=row.endpoint,
-        chain=tuple(read_certificate(each.der) for each in row.chain),
+        chain=tuple(read_certificate(certificate.der) for certificate in row.chain),
         sealed_key=row.sealed_key,
         pending=_pending(row),
         created_at=row.created_at,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from holdfast.store.errors import StoreForeign, StoreTooNew
 from holdfast.store.revisions import known_revisions, revision_of, tables_of
-from holdfast.store.sqlite import reading
+from holdfast.store.sqlite import open_to_read
 
 _ALWAYS = {"organization", "user_account", "api", "certificate", "audit_event", "change"}  # tables since revision 0001
 _KEYS = ("sealed_key", "request_sealed_key")
@@ -40,7 +40,7 @@ def read_contents(path: Path) -> Contents:
     Raises:
         StoreFailure: StoreTooNew, StoreForeign, or it can't be read.
     """
-    with reading(path) as connection:
+    with open_to_read(path) as connection:
         revision = revision_of(connection)
         if revision is None or not tables_of(connection) >= _ALWAYS:
             raise StoreForeign(path)

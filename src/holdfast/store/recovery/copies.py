@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from holdfast.store.errors import StoreDamaged, StoreFull, StoreReadOnly, StoreUnreadable
-from holdfast.store.recovery.integrity import damage_of
-from holdfast.store.sqlite import explain, make_file, reading
+from holdfast.store.recovery.integrity import find_damage
+from holdfast.store.sqlite import explain, make_file, open_to_read
 
 KEPT = 3  # copies of earlier migrations
 _TIME = "%Y%m%dT%H%M%SZ"
@@ -28,7 +28,7 @@ def copy_database(source: Path, target: Path) -> None:
     """
     make_file(target)
     try:
-        with reading(source) as original:
+        with open_to_read(source) as original:
             _copy(original, target, source)
         _flush(target)
     except BaseException:
@@ -43,7 +43,7 @@ def _copy(original: sqlite3.Connection, target: Path, source: Path) -> None:
             original.backup(copy)
         with closing(sqlite3.connect(target, isolation_level=None)) as copy:
             copy.execute("PRAGMA journal_mode = DELETE")  # so that one file is all of it
-            damage = damage_of(copy)
+            damage = find_damage(copy)
     except sqlite3.Error as error:
         failure = explain(error, target)
         if isinstance(failure, StoreFull | StoreReadOnly):
@@ -72,7 +72,7 @@ def copy_before_migration(path: Path, revision: str, now: datetime) -> Path:
     unfinished.replace(copy)
     flush_directory(path.parent)
     earlier = sorted(
-        path.parent.glob(f"{path.name}.before-[0-9]*Z"), key=lambda each: each.name[-len("20260101T000000Z") :]
+        path.parent.glob(f"{path.name}.before-[0-9]*Z"), key=lambda copy: copy.name[-len("20260101T000000Z") :]
     )
     for old in earlier[:-KEPT]:
         old.unlink()

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from holdfast.store.errors import StoreDamaged
-from holdfast.store.sqlite import reading
+from holdfast.store.sqlite import open_to_read
 
 log = structlog.get_logger()
 AT_START = 3.0  # seconds; 5,000 APIs with a certificate each take 0.1
@@ -20,12 +20,12 @@ _CHECKS = ("quick_check(10)", "integrity_check(10)", _REFERENCES)  # each finds 
 _INTERRUPTED = sqlite3.SQLITE_INTERRUPT
 
 
-def damage_of(connection: sqlite3.Connection) -> list[str]:
+def find_damage(connection: sqlite3.Connection) -> list[str]:
     """Let SQLite check all of a database; list what is wrong, in its words."""
     return _problems(connection, _CHECKS[1])
 
 
-def dangling_of(connection: sqlite3.Connection) -> list[str]:
+def find_dangling(connection: sqlite3.Connection) -> list[str]:
     """
     List the tables with rows that refer to others that aren't there.
 
@@ -41,7 +41,7 @@ def check_before_start(path: Path, seconds: float = AT_START) -> None:
     Raises:
         StoreFailure: StoreDamaged, or it can't be read.
     """
-    with reading(path) as connection, _time_limit(connection, seconds):
+    with open_to_read(path) as connection, _time_limit(connection, seconds):
         for check in _CHECKS:
             try:
                 problems = _problems(connection, check)

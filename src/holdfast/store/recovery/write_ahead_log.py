@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from holdfast.store.errors import StoreMixed, StoreUnreadable
-from holdfast.store.sqlite import log_of, reading
+from holdfast.store.sqlite import log_of, open_to_read
 
 MOST = 0x7FFFFFFF  # the largest number; the next one is 0
 _HALF = 0x40000000  # of two numbers, the one within so many steps before the other is the older one
@@ -48,7 +48,7 @@ def check_log(path: Path) -> None:
         return
     if _is_older(own, (first - 1) & MOST):
         raise StoreMixed(path)
-    with reading(path) as connection:
+    with open_to_read(path) as connection:
         latest = connection.execute("PRAGMA user_version").fetchone()[0]
     if _is_older(latest, own):
         raise StoreMixed(path)
@@ -79,12 +79,12 @@ def _first_number(log: Path) -> int | None:
         head = file.read(_HEADER.size)
         if len(head) < _HEADER.size:
             return None
-        magic, _, page_size, _, salt_1, salt_2, *said = _HEADER.unpack(head)
+        magic, _, page_size, _, salt_1, salt_2, *stored_sums = _HEADER.unpack(head)
         order = _MAGIC.get(magic)
         if order is None or page_size < 512 or page_size > 65536 or page_size % 8:
             return None
         sums = _checksum(head[:24], order, (0, 0))
-        if list(sums) != said:
+        if list(sums) != stored_sums:
             return None
         for _ in range(_MOST_FRAMES):
             frame = file.read(_FRAME_HEADER.size + page_size)

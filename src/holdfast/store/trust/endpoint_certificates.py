@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Generation, Observation
 from holdfast.certificates.certificate import Certificate, read_certificate
-from holdfast.store.tables import CertificateRow, EndpointCertificateRow
+from holdfast.store.tables import EndpointCertificateRow, TrustedCertificateRow
 from holdfast.store.trust.unused_origins import is_unused
 
 _REMEMBERED = 4096  # certificates, about 2 KB each
@@ -88,14 +88,14 @@ def of_origins(session: Session, organization: str, origins: Collection[str]) ->
     return [_entry(row) for row in session.scalars(query.order_by(table.alias))]
 
 
-def beside(session: Session, entry: EndpointCertificate) -> list[tuple[str, Certificate]]:
+def trusted_besides(session: Session, entry: EndpointCertificate) -> list[tuple[str, Certificate]]:
     """Find what the origin of *entry* trusts besides *entry*: alias and certificate, by alias."""
     table = EndpointCertificateRow
-    query = select(table.alias, CertificateRow.der).join(
-        CertificateRow, CertificateRow.endpoint_certificate_id == table.id
+    query = select(table.alias, TrustedCertificateRow.der).join(
+        TrustedCertificateRow, TrustedCertificateRow.endpoint_certificate_id == table.id
     )
     query = query.where(table.organization_id == entry.organization, table.origin == entry.origin, table.id != entry.id)
-    rows = session.execute(query.order_by(table.alias, CertificateRow.position))
+    rows = session.execute(query.order_by(table.alias, TrustedCertificateRow.position))
     return [(row.alias, _certificate(row.der)) for row in rows]
 
 
@@ -104,12 +104,12 @@ def aliases_with(
 ) -> dict[str, str]:
     """Find under which alias *origin* trusts each of *certificates*, by fingerprint; *but* is not looked at."""
     table = EndpointCertificateRow
-    query = select(table.alias, CertificateRow.der).join(
-        CertificateRow, CertificateRow.endpoint_certificate_id == table.id
+    query = select(table.alias, TrustedCertificateRow.der).join(
+        TrustedCertificateRow, TrustedCertificateRow.endpoint_certificate_id == table.id
     )
     query = query.where(table.organization_id == organization, table.origin == origin, table.alias != but)
-    query = query.where(CertificateRow.der.in_([each.der for each in certificates]))
-    prints = {each.der: each.fingerprint for each in certificates}
+    query = query.where(TrustedCertificateRow.der.in_([certificate.der for certificate in certificates]))
+    prints = {certificate.der: certificate.fingerprint for certificate in certificates}
     # Of several, the first alias stays.
     return {prints[row.der]: row.alias for row in session.execute(query.order_by(table.alias.desc()))}
 
@@ -121,7 +121,7 @@ def in_rotation(session: Session, limit: int, *, unseen: bool = False) -> list[t
     Those come first that were not looked at for longest; *unseen* are only those that never were.
     """
     table = EndpointCertificateRow
-    previous = exists().where(CertificateRow.endpoint_certificate_id == table.id, CertificateRow.previous)
+    previous = exists().where(TrustedCertificateRow.endpoint_certificate_id == table.id, TrustedCertificateRow.previous)
     query = select(table.organization_id, table.id).where(previous)
     if unseen:
         query = query.where(table.looked_at.is_(None))
@@ -138,7 +138,7 @@ def observe(session: Session, entry: EndpointCertificate) -> None:
 
 def _row(entry: EndpointCertificate) -> EndpointCertificateRow:
     certificates = [
-        CertificateRow(
+        TrustedCertificateRow(
             endpoint_certificate_id=entry.id,
             position=n,
             organization_id=entry.organization,
@@ -162,13 +162,13 @@ def _row(entry: EndpointCertificate) -> EndpointCertificateRow:
 
 
 def _observation(entry: EndpointCertificate) -> dict[str, datetime | str | None]:
-    seen = entry.observation
+    observation = entry.observation
     return {
-        "looked_at": seen.looked_at,
-        "observed_at": seen.at,
-        "observed": seen.generation,
-        "current_first_seen_at": seen.current_first_seen_at,
-        "previous_last_needed_at": seen.previous_last_needed_at,
+        "looked_at": observation.looked_at,
+        "observed_at": observation.at,
+        "observed": observation.generation,
+        "current_first_seen_at": observation.current_first_seen_at,
+        "previous_last_needed_at": observation.previous_last_needed_at,
     }
 
 
@@ -179,10 +179,12 @@ def _entry(row: EndpointCertificateRow) -> EndpointCertificate:
         alias=row.alias,
         endpoint=row.endpoint,
         origin=row.origin,
-        certificates=tuple(_certificate(each.der) for each in row.certificates if not each.previous),
+        certificates=tuple(
+            _certificate(certificate.der) for certificate in row.certificates if not certificate.previous
+        ),
         created_at=row.created_at,
         updated_at=row.updated_at,
-        previous=tuple(_certificate(each.der) for each in row.certificates if each.previous),
+        previous=tuple(_certificate(certificate.der) for certificate in row.certificates if certificate.previous),
         replaced_at=row.replaced_at,
         observation=Observation(
             looked_at=row.looked_at,

@@ -88,7 +88,7 @@ def _settings(row: TrustSettingsRow) -> TrustSettings:
         sni=row.sni,
         certificate_pins=tuple(row.certificate_pins),
         spki_pins=tuple(row.spki_pins),
-        revocation=tuple(read_revocation_list(each.der) for each in row.revocation_lists),
+        revocation=tuple(read_revocation_list(crl.der) for crl in row.revocation_lists),
         revocation_of_path=row.revocation_of_path,
         tls_minimum=TlsVersion(row.tls_minimum),
         tls_maximum=TlsVersion(row.tls_maximum),

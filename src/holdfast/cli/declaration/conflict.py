@@ -5,10 +5,10 @@ What somebody else changed after a plan was made, when the publisher refuses to 
 from collections.abc import Iterator
 from typing import Any
 
-from holdfast.cli.declaration.existing import detailed_api, read_certificate, read_trust
+from holdfast.cli.declaration.certificate_summary import SHORT, CertificateSummary
+from holdfast.cli.declaration.current_state import read_certificate, read_details, read_trust
 from holdfast.cli.declaration.plan import DEFAULTS
 from holdfast.cli.declaration.steps import ApiStep, CertificateStep, Step, TrustStep
-from holdfast.cli.declaration.trusted import SHORT, Trusted
 from holdfast.cli.declaration.wording import show_text, show_value
 from holdfast.cli.failures import CommandFailed, Refused
 from holdfast.cli.requests.client import Client
@@ -27,7 +27,7 @@ _API_FIELDS = (
 )
 
 
-def explain_overtaking(client: Client, step: Step, error: Refused) -> CommandFailed:
+def explain_conflict(client: Client, step: Step, error: Refused) -> CommandFailed:
     """Say what changed of the thing that *step* was to change; give *error* itself when it is about something else."""
     if step.existing is None or error.status not in MOVED:
         return error
@@ -37,21 +37,21 @@ def explain_overtaking(client: Client, step: Step, error: Refused) -> CommandFai
         if not isinstance(again, Refused) or again.status not in MOVED:
             return error
         return CommandFailed(f"Somebody deleted it after the plan was made. {_REMEDY}")
-    lines = "".join(f"\n  {each}" for each in changes or ["something that files don't hold"])
+    lines = "".join(f"\n  {change}" for change in changes or ["something that files don't hold"])
     return CommandFailed(f"Somebody changed it after the plan was made:{lines}\n{_REMEDY}")
 
 
 def _changes(client: Client, step: Step) -> Iterator[str]:
     match step:
         case ApiStep(existing=before) if before:
-            api = detailed_api(client, before.id)
+            api = read_details(client, before.id)
             for name in _API_FIELDS:
                 yield from _change(name.replace("_", " "), getattr(before, name), getattr(api, name))
         case CertificateStep(existing=entry) if entry:
-            found = read_certificate(client, entry.alias)
-            yield from _change("endpoint", entry.endpoint, found.endpoint)
-            yield from _change("certificates", _named(entry.current), _named(found.current))
-            yield from _change("previous certificates", _named(entry.previous), _named(found.previous))
+            current = read_certificate(client, entry.alias)
+            yield from _change("endpoint", entry.endpoint, current.endpoint)
+            yield from _change("certificates", _named(entry.current), _named(current.current))
+            yield from _change("previous certificates", _named(entry.previous), _named(current.previous))
         case TrustStep(existing=trust) if trust:
             now = read_trust(client, step.name)
             known, after = _words(trust.settings), _words(now.settings if now else {})
@@ -66,13 +66,11 @@ def _change(name: str, before: Any, after: Any) -> Iterator[str]:
 
 def _words(settings: dict[str, Any]) -> dict[str, Any]:
     """Write trust settings in words where they are more than values."""
-    crls = [
-        f"{show_text(each['issuer'])}, SHA-256 {each['fingerprint'][:SHORT]}..." for each in settings.get("crls", [])
-    ]
+    crls = [f"{show_text(crl['issuer'])}, SHA-256 {crl['fingerprint'][:SHORT]}..." for crl in settings.get("crls", [])]
     exception = settings.get("exception")
     off = f"verification is off until {exception['until']}: {show_text(exception['reason'])}" if exception else None
     return {name: settings.get(name) for name in DEFAULTS} | {"crls": crls, "exception": off}
 
 
-def _named(certificates: tuple[Trusted, ...]) -> str:
+def _named(certificates: tuple[CertificateSummary, ...]) -> str:
     return "; ".join(map(str, certificates))

@@ -8,16 +8,16 @@ from urllib.parse import quote
 
 import yaml
 
-from holdfast.cli.declaration.existing import (
-    detailed_api,
+from holdfast.cli.declaration.current_state import (
     origin_of,
     read_certificate,
     read_content,
     read_crls,
+    read_details,
     read_trust,
 )
 from holdfast.cli.declaration.plan import DEFAULTS
-from holdfast.cli.declaration.reading import FORMAT
+from holdfast.cli.declaration.reader import FORMAT
 from holdfast.cli.requests.client import Client
 from holdfast.cli.terminal.files import make_folder, write_file
 from holdfast.cli.terminal.output import tell
@@ -54,7 +54,7 @@ def export(client: Client, folder: Path | None) -> str:
     With *folder*, certificates and CRLs are written into files below it and named in the YAML, else they are in it.
     """
     ids = [api["id"] for api in client.listed("/apis", "list")]
-    apis = [detailed_api(client, each) for each in counted(ids, "Reading APIs")]
+    apis = [read_details(client, api_id) for api_id in counted(ids, "Reading APIs")]
     for api in apis:
         if api.requires_certificate:
             tell(
@@ -92,12 +92,12 @@ def export(client: Client, folder: Path | None) -> str:
             for api in apis
         ],
         "certificates": certificates,
-        "trust": [each for each in trust if len(each) > 1],
+        "trust": [entry for entry in trust if len(entry) > 1],
     }
-    return written(document)
+    return write_document(document)
 
 
-def written(document: dict[str, Any]) -> str:
+def write_document(document: dict[str, Any]) -> str:
     """Write YAML that is read again as it was."""
     text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     return text
@@ -125,15 +125,15 @@ def _certificate(client: Client, alias: str, folder: Path | None) -> dict[str, A
 
 def _pem(client: Client, alias: str, *, previous: bool = False) -> str:
     # Written from what was read: nothing but certificates gets into a file that will be kept with others.
-    return "".join(each.pem for each in read_content(client, alias, previous=previous))
+    return "".join(certificate.pem for certificate in read_content(client, alias, previous=previous))
 
 
 def _trust(client: Client, origin: str, folder: Path | None) -> dict[str, Any]:
     trust = read_trust(client, origin)
-    found = trust.settings if trust else {}
-    if found.get("exception"):
+    settings = trust.settings if trust else {}
+    if settings.get("exception"):
         tell(f"The verification of {origin} is off for a time. That is not exported: it ends by itself.")
-    decided = {name: found[name] for name in DEFAULTS if name in found and found[name] != DEFAULTS[name]}
+    decided = {name: settings[name] for name in DEFAULTS if name in settings and settings[name] != DEFAULTS[name]}
     if not decided:
         return {"endpoint": origin}
     has_crls = bool(decided.pop("crls", None))

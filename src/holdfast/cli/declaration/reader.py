@@ -19,8 +19,8 @@ from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats.parsing import MAX_BYTES as MAX_CERTIFICATE_FILE
 from holdfast.certificates.formats.parsing import parse
+from holdfast.cli.declaration.desired_state import DesiredState, WantedApi, WantedCertificate, WantedTrust
 from holdfast.cli.declaration.fields import Fields, Place, Problems
-from holdfast.cli.declaration.wanted import Wanted, WantedApi, WantedCertificate, WantedTrust
 from holdfast.cli.failures import WrongFile
 from holdfast.cli.terminal.files import expand_home, read_file, read_input
 
@@ -31,14 +31,14 @@ MAX_FILES = 1000
 _BOUNDS = Bounds(depth=8, nodes=1_000_000, characters=MAX_FILE)
 
 
-def read_wanted(names: Iterable[str]) -> Wanted:
+def read_desired_state(names: Iterable[str]) -> DesiredState:
     """
     Read files and directories of files (*.yaml, *.yml); `-` is standard input.
 
     Raises:
         WrongFile: Something cannot be used; all of it is said, each with file, line and field.
     """
-    wanted, problems, left = Wanted(), Problems(), MAX_FILE
+    wanted, problems, left = DesiredState(), Problems(), MAX_FILE
     for name in _files(names):
         data = read_input(MAX_FILE) if name == "-" else read_file(Path(name), MAX_FILE)
         left -= len(data)
@@ -58,21 +58,21 @@ def read_wanted(names: Iterable[str]) -> Wanted:
 
 
 def _files(names: Iterable[str]) -> list[str]:
-    found: list[str] = []
+    files: list[str] = []
     for name in names:
         if name != "-" and Path(name).is_dir():
             inside = sorted(str(file) for file in Path(name).iterdir() if file.suffix in {".yaml", ".yml"})
             if not inside:
                 raise WrongFile(f"{name} has no file that ends in .yaml or .yml.")
-            found += inside
+            files += inside
         else:
-            found.append(name)
-    if len(found) > MAX_FILES:
-        raise WrongFile(f"There are {len(found)} files; at most {MAX_FILES} are read.")
-    return found
+            files.append(name)
+    if len(files) > MAX_FILES:
+        raise WrongFile(f"There are {len(files)} files; at most {MAX_FILES} are read.")
+    return files
 
 
-def _read_document(root: Fields, folder: Path, wanted: Wanted, problems: Problems) -> None:
+def _read_document(root: Fields, folder: Path, wanted: DesiredState, problems: Problems) -> None:
     number = root.text("holdfast")
     if number != FORMAT:
         root.wrong("holdfast", f"Each file says holdfast: {FORMAT}, the number of its form.")
@@ -142,9 +142,9 @@ def _connection(fields: Fields | None) -> ConnectionSettings | None:
         "connection_per_caller": fields.flag("connectionPerCaller", otherwise=False),
         "rewrite_responses": fields.flag("rewriteResponses", otherwise=True),
     }
-    found = fields.checked("protocol", lambda: read_connection(values))
+    connection = fields.checked("protocol", lambda: read_connection(values))
     fields.finish("protocol, connectionPerCaller and rewriteResponses")
-    return found
+    return connection
 
 
 def _certificate(fields: Fields, folder: Path) -> WantedCertificate | None:

@@ -53,9 +53,9 @@ def apis(incomplete: str) -> list[str]:
     """Offer names of APIs, with the version where there are several."""
 
     def look(client: Client) -> list[str]:
-        found = client.get("/apis", limit=PAGE)["list"]
-        times = Counter(str(each["name"]) for each in found)
-        return [each["name"] if times[each["name"]] == 1 else f"{each['name']}:{each['version']}" for each in found]
+        apis = client.get("/apis", limit=PAGE)["list"]
+        times = Counter(str(api["name"]) for api in apis)
+        return [api["name"] if times[api["name"]] == 1 else f"{api['name']}:{api['version']}" for api in apis]
 
     return _asked(incomplete, look)
 
@@ -69,8 +69,8 @@ def endpoints(incomplete: str) -> list[str]:
     """Offer the URLs of the endpoints of APIs."""
 
     def look(client: Client) -> list[str]:
-        found = client.get("/apis", limit=PAGE, expand="true")["list"]
-        configs = [each.get("endpointConfig") or {} for each in found]
+        apis = client.get("/apis", limit=PAGE, expand="true")["list"]
+        configs = [api.get("endpointConfig") or {} for api in apis]
         members = ("production_endpoints", "sandbox_endpoints")
         return [config[member]["url"] for config in configs for member in members if config.get(member)]
 
@@ -79,7 +79,7 @@ def endpoints(incomplete: str) -> list[str]:
 
 def _asked(incomplete: str, look: Callable[[Client], list[str]]) -> list[str]:
     """Ask the publisher; offer nothing where that takes too long or cannot be told."""
-    found: list[str] = []
+    words: list[str] = []
     try:
         publisher, who = credentials.find()
     except CommandFailed:
@@ -88,18 +88,18 @@ def _asked(incomplete: str, look: Callable[[Client], list[str]]) -> list[str]:
     def ask() -> None:
         known = (CommandFailed, AttributeError, KeyError, TypeError)
         with suppress(*known), Client(publisher, who, timeout=WITHIN) as client:
-            found.extend(look(client))
+            words.extend(look(client))
 
     # Looking up a host's name has no time limit of its own, so the thread is not waited for.
     asking = Thread(target=ask, daemon=True)
     asking.start()
     asking.join(WITHIN)
-    return _plain(found, incomplete)
+    return _plain(words, incomplete)
 
 
 def _named(answer: dict[str, Any], member: str) -> list[str]:
     entries = answer["certificates" if member == "alias" else "list"]
-    return [each[member] for each in entries]
+    return [entry[member] for entry in entries]
 
 
 def _plain(words: Iterable[Any], incomplete: str) -> list[str]:

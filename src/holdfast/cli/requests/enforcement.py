@@ -49,25 +49,25 @@ def wait_until_enforced(
     """
     end, pause = time.monotonic() + within, FIRST_PAUSE
     while True:
-        found, state = None, ""
+        answer, state = None, ""
         try:
-            found = read()
-            enforcement = found["enforcement"]
+            answer = read()
+            enforcement = answer["enforcement"]
             match enforcement["progress"]:
                 case "enforced" | "unverified":
-                    return found
+                    return answer
                 case "not served" if also_unserved:
-                    return found
+                    return answer
                 case "refused":
-                    raise NotEnforced(f"Saved, but a gateway rejects it: {enforcement['reason']}", found)
+                    raise NotEnforced(f"Saved, but a gateway rejects it: {enforcement['reason']}", answer)
                 case "not served":
                     text = "Saved; it takes effect when an API with this endpoint is published."
-                    raise NotEnforced(text, found)
+                    raise NotEnforced(text, answer)
             state = describe_enforcement(enforcement)
         except CannotConnect as error:
             state = str(error)  # a publisher that restarts is back soon; the change is saved already
         if time.monotonic() + pause > end:
-            raise NotEnforced(f"Saved, but not enforced after {within:g} seconds: {state.rstrip('.')}.", found)
+            raise NotEnforced(f"Saved, but not enforced after {within:g} seconds: {state.rstrip('.')}.", answer)
         time.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -87,12 +87,12 @@ def write_when_settled(
         NotEnforced: As `wait_until_enforced`.
     """
     try:
-        found = wait_until_enforced(read, within) if wait else read()
+        answer = wait_until_enforced(read, within) if wait else read()
     except NotEnforced as error:
-        if as_json and error.found:
-            write(error.found)
+        if as_json and error.answer:
+            write(error.answer)
         raise
-    write(found)
+    write(answer)
 
 
 def describe_enforcement(enforcement: dict[str, Any]) -> str:

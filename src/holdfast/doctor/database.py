@@ -13,12 +13,12 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from holdfast.certificates.validity import EXPIRING_WITHIN
-from holdfast.doctor.check import Check, Outcome, some
+from holdfast.doctor.check import Check, CheckResult, some
 from holdfast.network.sockets import CannotStart
 from holdfast.server.directories import database_in
 from holdfast.server.sealing_keys import open_sealing
 from holdfast.server.settings import Settings
-from holdfast.store import inspection, upgrading
+from holdfast.store import inspection, upgrade
 from holdfast.store.errors import (
     StoreDamaged,
     StoreFailure,
@@ -26,15 +26,15 @@ from holdfast.store.errors import (
     StoreTooNew,
     StoreUnreadable,
 )
-from holdfast.store.recovery.integrity import damage_of, dangling_of
-from holdfast.store.recovery.restoring import is_unfinished
+from holdfast.store.recovery.integrity import find_damage, find_dangling
+from holdfast.store.recovery.replacement import is_unfinished
 from holdfast.store.recovery.write_ahead_log import check_log
 from holdfast.store.revisions import is_foreign, known_revisions, newest_revision, revision_of
 from holdfast.store.sealing import CannotUnseal, UnusableSealingKey
-from holdfast.store.sqlite import explain, reading
+from holdfast.store.sqlite import explain, open_to_read
 
 
-def database(settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
+def check_database(settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
     """Look at all that is kept."""
     path = database_in(data)
     try:
@@ -47,8 +47,8 @@ def database(settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
             yield Check.ok("database", f"There is none at {path} yet; `holdfast up` makes it.")
             return
         yield _writable(path)
-        with reading(path) as connection:
-            if damage := damage_of(connection):
+        with open_to_read(path) as connection:
+            if damage := find_damage(connection):
                 yield _failed(StoreDamaged(path, some(damage)))
                 return
             if is_foreign(connection):
@@ -57,10 +57,10 @@ def database(settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
             yield _references(connection)
             level = _level(connection)
             yield level
-            if level.outcome is not Outcome.FAILED:
+            if level.outcome is not CheckResult.FAILED:
                 yield from _upgrade(connection)
         if not level.advice:
-            with inspection.looking_at(path) as session:
+            with inspection.open_to_inspect(path) as session:
                 yield from _content(session, settings, data, now)
     except DatabaseError as error:
         known = explain(error.orig, path) if isinstance(error.orig, sqlite3.Error) else None
@@ -100,7 +100,7 @@ def _callers(session: Session, now: datetime) -> Check:
 
 
 def _references(connection: sqlite3.Connection) -> Check:
-    if tables := dangling_of(connection):
+    if tables := find_dangling(connection):
         text = f"Rows refer to others that aren't there, in {some(tables)}."
         return Check.warning("references", text, "Were they deleted by another program? Look for what is missing.")
     return Check.ok("references", "No row refers to another that isn't there.")
@@ -130,14 +130,14 @@ def _upgrade(connection: sqlite3.Connection) -> Iterator[Check]:
     revision = revision_of(connection)
     if revision is None:
         return
-    closed = [str(api) for api in upgrading.apis_to_be_closed(connection, revision)]
+    closed = [str(api) for api in upgrade.apis_to_be_closed(connection, revision)]
     if closed:
         text = f"The next `holdfast up` enforces mutualssl in securityScheme, so nobody can call {some(closed)}."
         advice = "Before that, take mutualssl out of securityScheme, or plan to upload the callers' certificates."
         yield Check.warning("upgrade", text, advice)
     elif revision != newest_revision():
         yield Check.ok("upgrade", "It closes no API.")
-    broken = [str(api) for api in upgrading.apis_without_endpoint(connection)]
+    broken = [str(api) for api in upgrade.apis_without_endpoint(connection)]
     if broken:
         text = f"This version doesn't accept the URL of an endpoint of {some(broken)}, so nothing is sent there."
         yield Check.warning("endpoints", text, "Save the API with a URL that is accepted.")
@@ -163,18 +163,22 @@ def _keys(session: Session, settings: Settings, data: Path) -> Check:
     return Check.ok("sealing key", f"It opens all {opened} private keys." if opened else "There is nothing to open.")
 
 
-def _lifetimes(name: str, found: Iterable[tuple[str, str, bytes]], now: datetime, advice: str) -> Check:
+def _lifetimes(name: str, certificates: Iterable[tuple[str, str, bytes]], now: datetime, advice: str) -> Check:
     """Judge by the certificate that works longest where there are several under one name, as pages do."""
     ends: dict[str, datetime] = {}
-    for organization, subject, der in found:
+    for organization, subject, der in certificates:
         end = x509.load_der_x509_certificate(der).not_valid_after_utc
         where = f"{subject} of {organization}"
         ends[where] = max(end, ends.get(where, end))
     expired = [where for where, end in ends.items() if end < now]
     soon = [where for where, end in ends.items() if now <= end <= now + EXPIRING_WITHIN]
-    said = []
+    sentences = []
     if expired:
-        said.append(f"{len(expired)} expired: {some(expired)}.")
+        sentences.append(f"{len(expired)} expired: {some(expired)}.")
     if soon:
-        said.append(f"{len(soon)} will expire within {EXPIRING_WITHIN.days} days: {some(soon)}.")
-    return Check.warning(name, " ".join(said), advice) if said else Check.ok(name, f"None of {len(ends)} expires soon.")
+        sentences.append(f"{len(soon)} will expire within {EXPIRING_WITHIN.days} days: {some(soon)}.")
+    return (
+        Check.warning(name, " ".join(sentences), advice)
+        if sentences
+        else Check.ok(name, f"None of {len(ends)} expires soon.")
+    )

@@ -10,12 +10,12 @@ from typing import Any
 from holdfast.apis.catalog.connection_settings import REST_NAMES
 from holdfast.apis.identities.caller_certificate import require_certificate, requires_certificate
 from holdfast.cli.catalog.apis import endpoint_config
-from holdfast.cli.declaration.existing import read_certificate
+from holdfast.cli.declaration.certificate_summary import fingerprints
+from holdfast.cli.declaration.conflict import explain_conflict
+from holdfast.cli.declaration.current_state import read_certificate
+from holdfast.cli.declaration.desired_state import ApiKey, WantedApi, WantedCertificate
 from holdfast.cli.declaration.interruption import deferred_interrupt
-from holdfast.cli.declaration.overtaken import explain_overtaking
-from holdfast.cli.declaration.steps import Action, ApiStep, CertificateStep, Step, TrustStep
-from holdfast.cli.declaration.trusted import fingerprints
-from holdfast.cli.declaration.wanted import ApiKey, WantedApi, WantedCertificate
+from holdfast.cli.declaration.steps import ApiStep, CertificateStep, ChangeKind, Step, TrustStep
 from holdfast.cli.failures import CannotConnect, CommandFailed, Interrupted, Refused
 from holdfast.cli.requests.client import Client, segment
 from holdfast.cli.terminal.progress import counted
@@ -25,7 +25,7 @@ from holdfast.cli.trust.trust_settings import SETTINGS
 OURS = frozenset(REST_NAMES.values())  # in the config of an endpoint
 
 
-class Result(StrEnum):
+class StepResult(StrEnum):
     """What became of a step."""
 
     APPLIED = "applied"
@@ -36,24 +36,24 @@ class Result(StrEnum):
 
 
 @dataclass(slots=True)
-class Outcome:
+class ApplyOutcome:
     """How far steps got: *done* are applied, *last* is the result of the next, *failure* is why they ended there."""
 
     steps: Sequence[Step]
     done: int = 0
-    last: Result = Result.NOT_TRIED
+    last: StepResult = StepResult.NOT_TRIED
     failure: CommandFailed | None = None
 
     @property
-    def results(self) -> list[Result]:
+    def results(self) -> list[StepResult]:
         """The result of each step."""
         left = len(self.steps) - self.done
-        return [Result.APPLIED] * self.done + ([self.last] + [Result.NOT_TRIED] * (left - 1) if left else [])
+        return [StepResult.APPLIED] * self.done + ([self.last] + [StepResult.NOT_TRIED] * (left - 1) if left else [])
 
 
-def apply_steps(client: Client, steps: Sequence[Step]) -> Outcome:
+def apply_steps(client: Client, steps: Sequence[Step]) -> ApplyOutcome:
     """Carry out *steps*, one after the other, until one fails or somebody presses Ctrl-C."""
-    outcome, publisher = Outcome(steps), _Publisher(client)
+    outcome, publisher = ApplyOutcome(steps), _Publisher(client)
     with deferred_interrupt() as is_interrupted:
         for step in counted(steps, "Applying"):
             publisher.written = 0
@@ -63,16 +63,16 @@ def apply_steps(client: Client, steps: Sequence[Step]) -> Outcome:
                 if is_interrupted():
                     outcome.failure = Interrupted("Interrupted.")
             except KeyboardInterrupt:
-                outcome.failure, outcome.last = Interrupted("Interrupted."), Result.UNKNOWN
+                outcome.failure, outcome.last = Interrupted("Interrupted."), StepResult.UNKNOWN
             except Refused as error:
-                outcome.failure, outcome.last = explain_overtaking(client, step, error), Result.FAILED
+                outcome.failure, outcome.last = explain_conflict(client, step, error), StepResult.FAILED
             except CommandFailed as error:
                 outcome.failure = error
-                outcome.last = Result.UNKNOWN if isinstance(error, CannotConnect) else Result.FAILED
+                outcome.last = StepResult.UNKNOWN if isinstance(error, CannotConnect) else StepResult.FAILED
             if outcome.failure:
                 break
-    if publisher.written and outcome.last is Result.FAILED:
-        outcome.last = Result.PARTLY
+    if publisher.written and outcome.last is StepResult.FAILED:
+        outcome.last = StepResult.PARTLY
     return outcome
 
 
@@ -95,18 +95,18 @@ class _Publisher:
 
 def _carry_out(publisher: _Publisher, step: Step) -> None:
     match step:
-        case ApiStep(action=Action.CREATE, wanted=WantedApi() as api):
+        case ApiStep(action=ChangeKind.CREATE, wanted=WantedApi() as api):
             body, tag = publisher.write("POST", "/apis", json=_new_api(api))
             publisher.ids[api.key] = body["id"]
             publisher.tags[body["id"]] = tag
-        case ApiStep(action=Action.CHANGE, wanted=WantedApi() as api, existing=existing) if existing:
+        case ApiStep(action=ChangeKind.CHANGE, wanted=WantedApi() as api, existing=existing) if existing:
             config = _config(api, existing.body.get("endpointConfig") or {})
             changed = existing.body | {"description": api.description, "endpointConfig": config}
             if api.requires_certificate is not None:
                 changed = _require_certificate(changed, required=api.requires_certificate)
             path = f"/apis/{segment(existing.id)}"
             publisher.tags[existing.id] = publisher.write("PUT", path, existing.tag, json=changed)[1]
-        case ApiStep(action=Action.MOVE, wanted=WantedApi() as api, existing=existing, actions=actions):
+        case ApiStep(action=ChangeKind.MOVE, wanted=WantedApi() as api, existing=existing, actions=actions):
             api_id = existing.id if existing else publisher.ids[api.key]
             for action in actions:
                 tag = publisher.tags.get(api_id) or (existing.tag if existing else "")
@@ -137,7 +137,7 @@ def _change_certificate(publisher: _Publisher, step: CertificateStep, wanted: Wa
         publisher.write("DELETE", path, tag)
     exists = before is not None and not step.moves
     for upload in step.uploads:
-        pem = "".join(each.pem for each in upload.certificates).encode()
+        pem = "".join(certificate.pem for certificate in upload.certificates).encode()
         files = {"certificate": ("certificate.pem", pem)}
         if exists:
             query = {"keepPrevious": "true"} if upload.keep else {}
@@ -171,12 +171,12 @@ def _new_api(api: WantedApi) -> dict[str, Any]:
 def _require_certificate(body: dict[str, Any], *, required: bool) -> dict[str, Any]:
     if required:
         return require_certificate(body)
-    others = [each for each in body["securityScheme"] if not requires_certificate({"securityScheme": [each]})]
+    others = [scheme for scheme in body["securityScheme"] if not requires_certificate({"securityScheme": [scheme]})]
     return body | {"securityScheme": others}
 
 
 def _config(api: WantedApi, before: dict[str, Any]) -> dict[str, Any]:
-    production, sandbox = (each.url if each else None for each in (api.production, api.sandbox))
+    production, sandbox = (endpoint.url if endpoint else None for endpoint in (api.production, api.sandbox))
     config = endpoint_config(before, production, sandbox)
     wanted = {"production_endpoints": api.production_connection, "sandbox_endpoints": api.sandbox_connection}
     for member, connection in wanted.items():

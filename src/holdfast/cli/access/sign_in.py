@@ -12,13 +12,13 @@ from typer import Argument, Option
 
 from holdfast.cli.access.context_commands import end_context
 from holdfast.cli.access.passwords import PasswordStdin, read_first_line, read_password
-from holdfast.cli.access.tokens import current_token, end_token, kept_as, make_token
-from holdfast.cli.failures import CommandFailed, Misused, NotSignedIn
+from holdfast.cli.access.tokens import current_token, end_token, keep_as, make_token
+from holdfast.cli.failures import CommandFailed, Misused, SignInRequired
 from holdfast.cli.requests.client import Client
 from holdfast.cli.requests.context_choice import context_choice
 from holdfast.cli.requests.contexts import (
-    Context,
     Contexts,
+    PublisherContext,
     check_context_name,
     credentials_file,
     find_context,
@@ -31,7 +31,7 @@ from holdfast.cli.requests.contexts import (
 from holdfast.cli.requests.credentials import context_name, find
 from holdfast.cli.requests.publisher import DEFAULT_URL, Credentials, Publisher, check_publisher
 from holdfast.cli.terminal.help import ending
-from holdfast.cli.terminal.output import AsJson, ask, date, say, tell, write_facts, write_json
+from holdfast.cli.terminal.output import AsJson, ask, format_date, say, tell, write_facts, write_json
 
 commands = typer.Typer()
 
@@ -79,7 +79,7 @@ def login(
     before, exposed = contexts.by_name.get(name), is_exposed()
     who = _given_token(publisher) if token_stdin else _new_token(publisher, user, password_stdin)
     try:
-        file = keep_context(name, Context(publisher, who))
+        file = keep_context(name, PublisherContext(publisher, who))
     except CommandFailed:
         end_token(publisher, who)  # nobody else knows one that was just made
         raise
@@ -93,7 +93,7 @@ def login(
         failed = error
     if failed:
         tell(str(failed))
-    others = [each for each in contexts.by_name if each != name]
+    others = [other for other in contexts.by_name if other != name]
     if exposed and others:
         tell(f"Others could read the tokens of {', '.join(others)}, too. Log in to each again to revoke its token.")
     if _is_overruled():
@@ -158,7 +158,7 @@ def whoami(as_json: AsJson = False) -> None:
             ("Roles", ", ".join(account["roles"])),
             ("Token" if who.token else "Password", where),
             ("Called", token and token["name"]),
-            ("Until", token and f"{date(token['expiresTime'])} UTC"),
+            ("Until", token and f"{format_date(token['expiresTime'])} UTC"),
         ]
     )
 
@@ -167,34 +167,36 @@ def _context_of(publisher: Publisher, who: Credentials) -> str | None:
     if not who.is_kept:
         return None
     every = read_contexts().by_name.items()
-    return next((name for name, each in every if each.publisher.url == publisher.url and each.who == who), None)
+    return next(
+        (name for name, context in every if context.publisher.url == publisher.url and context.who == who), None
+    )
 
 
 def _new_token(publisher: Publisher, user: str | None, password_stdin: bool) -> Credentials:
-    given = user or os.environ.get("HOLDFAST_USER")
-    if password_stdin and not given:
+    user_name = user or os.environ.get("HOLDFAST_USER")
+    if password_stdin and not user_name:
         raise Misused("With --password-stdin nobody can be asked for the user. Add --user NAME.")
-    name = given or ask("User [admin]:") or "admin"
+    name = user_name or ask("User [admin]:") or "admin"
     password = read_password(f"Password of {name}", stdin=password_stdin)
     with Client(publisher, Credentials(name, password)) as client:
-        made = make_token(client, datetime.now(UTC))
-    return kept_as(name, made["token"], made, publisher, by_login=True)
+        answer = make_token(client, datetime.now(UTC))
+    return keep_as(name, answer["token"], answer, publisher, by_login=True)
 
 
 def _given_token(publisher: Publisher) -> Credentials:
     token = read_first_line("token")
     with Client(publisher, Credentials(token=token)) as client:
-        name, found = client.get("/account")["name"], current_token(client)
-    if found is None:
+        name, current = client.get("/account")["name"], current_token(client)
+    if current is None:
         raise Misused("It is the token of an application, which ends soon. Make one on the page Tokens.")
-    return kept_as(name, token, found, publisher, by_login=False)
+    return keep_as(name, token, current, publisher, by_login=False)
 
 
 def _read_contexts() -> tuple[Contexts, CommandFailed | None]:
     """Read all contexts, or say why their tokens cannot be ended."""
     try:
         return read_contexts(exposed=True), None
-    except NotSignedIn:
+    except SignInRequired:
         return Contexts(), None  # a password, which does not end
     except CommandFailed as error:
         return Contexts(), CommandFailed(f"The stored token wasn't revoked: {error}")
@@ -226,7 +228,7 @@ def _free_name(contexts: Contexts, url: str) -> str:
     return (
         name
         if name not in contexts.by_name
-        else next(each for number in count(2) if (each := f"{name}-{number}") not in contexts.by_name)
+        else next(candidate for number in count(2) if (candidate := f"{name}-{number}") not in contexts.by_name)
     )
 
 

@@ -14,8 +14,8 @@ from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.formats.parsing import parse
 from holdfast.certificates.revocation import RevocationList, read_revocation_lists
 from holdfast.cli.catalog.apis import endpoint_connection, endpoint_url
-from holdfast.cli.declaration.trusted import Trusted, fingerprints, from_answer
-from holdfast.cli.declaration.wanted import ApiKey, Wanted
+from holdfast.cli.declaration.certificate_summary import CertificateSummary, fingerprints, from_answer
+from holdfast.cli.declaration.desired_state import ApiKey, DesiredState
 from holdfast.cli.failures import CannotConnect, CommandFailed, Refused
 from holdfast.cli.requests.client import Client, segment
 from holdfast.cli.terminal.progress import counted
@@ -61,8 +61,8 @@ class ExistingCertificate:
 
     alias: str
     endpoint: str
-    current: tuple[Trusted, ...] = ()
-    previous: tuple[Trusted, ...] = ()
+    current: tuple[CertificateSummary, ...] = ()
+    previous: tuple[CertificateSummary, ...] = ()
     retire_proposed: bool = False  # the gateway saw the backend do without the previous ones
     tag: str = ""
 
@@ -72,7 +72,7 @@ class ExistingCertificate:
         return origin_of(self.endpoint)
 
     @property
-    def trusted(self) -> tuple[Trusted, ...]:
+    def trusted(self) -> tuple[CertificateSummary, ...]:
         """All that is trusted under it."""
         return self.current + self.previous
 
@@ -86,7 +86,7 @@ class ExistingTrust:
 
 
 @dataclass(slots=True)
-class Existing:
+class CurrentState:
     """
     What there is; *trust* is None for an origin that no API has an endpoint at.
 
@@ -101,14 +101,14 @@ class Existing:
     exceptions: list[dict[str, Any]] = field(default_factory=list)
 
 
-def read_existing(client: Client, wanted: Wanted, *, prune: bool) -> Existing:
+def read_current_state(client: Client, wanted: DesiredState, *, prune: bool) -> CurrentState:
     """Ask for what is wanted or pruned, and for the names of all else."""
-    existing = Existing()
+    existing = CurrentState()
     for api in client.listed("/apis", "list"):
-        existing.apis[api["name"].lower(), api["version"]] = summarized_api(api)
+        existing.apis[api["name"].lower(), api["version"]] = read_summary(api)
     keys = [key for key in existing.apis if key in wanted.apis or (prune and wanted.has_apis)]
     for key in counted(keys, "Reading APIs"):
-        existing.apis[key] = detailed_api(client, existing.apis[key].id)
+        existing.apis[key] = read_details(client, existing.apis[key].id)
     for key, wanted_api in wanted.apis.items():
         before = existing.apis.get(key)
         if before and before.requires_certificate and wanted_api.requires_certificate is False:
@@ -117,49 +117,52 @@ def read_existing(client: Client, wanted: Wanted, *, prune: bool) -> Existing:
     left = {origin for api in existing.apis.values() for origin in api.origins} - wanted.origins
     if left & wanted.trust.keys():  # does another API stay there?
         for key in counted([key for key, api in existing.apis.items() if not api.body], "Reading APIs"):
-            existing.apis[key] = detailed_api(client, existing.apis[key].id)
+            existing.apis[key] = read_details(client, existing.apis[key].id)
     _read_certificates(client, wanted, existing, prune=prune and wanted.has_certificates)
-    origins = wanted.trust.keys() | {each.origin for each in wanted.certificates.values()}
+    origins = wanted.trust.keys() | {certificate.origin for certificate in wanted.certificates.values()}
     for origin in counted(sorted(origins), "Reading trust settings"):
         existing.trust[origin] = read_trust(client, origin)
     existing.exceptions = list(client.listed(EXCEPTIONS, "list"))
     return existing
 
 
-def _read_certificates(client: Client, wanted: Wanted, existing: Existing, *, prune: bool) -> None:
+def _read_certificates(client: Client, wanted: DesiredState, existing: CurrentState, *, prune: bool) -> None:
     for entry in client.listed(CERTIFICATES, "certificates"):
         existing.certificates[entry["alias"]] = ExistingCertificate(entry["alias"], entry["endpoint"])
     aliases = [alias for alias in existing.certificates if prune or alias in wanted.certificates]
     for alias in counted(aliases, "Reading certificates"):
         existing.certificates[alias] = read_certificate(client, alias)
     changing = set()
-    for alias, each in wanted.certificates.items():
+    for alias, certificate in wanted.certificates.items():
         before = existing.certificates.get(alias)
-        stays = before is not None and before.origin == each.origin and not before.previous
-        if not (before and stays and fingerprints(before.current) == fingerprints(each.certificates)):
-            changing.add(each.origin)
+        stays = before is not None and before.origin == certificate.origin and not before.previous
+        if not (before and stays and fingerprints(before.current) == fingerprints(certificate.certificates)):
+            changing.add(certificate.origin)
     _read_contents(client, existing, changing)
 
 
-def _read_contents(client: Client, existing: Existing, origins: Collection[str]) -> None:
+def _read_contents(client: Client, existing: CurrentState, origins: Collection[str]) -> None:
     """Read the certificates themselves that *origins* trust: a gateway may mistake a new one for one of them."""
-    aliases = [alias for alias, each in existing.certificates.items() if each.origin in origins]
+    aliases = [alias for alias, certificate in existing.certificates.items() if certificate.origin in origins]
     for alias in counted(aliases, "Reading certificates"):
         if not existing.certificates[alias].current:
             existing.certificates[alias] = read_certificate(client, alias)
         entry = existing.certificates[alias]
-        found = [*read_content(client, alias), *(read_content(client, alias, previous=True) if entry.previous else ())]
-        existing.contents |= {each.fingerprint: each for each in found}
+        contents = [
+            *read_content(client, alias),
+            *(read_content(client, alias, previous=True) if entry.previous else ()),
+        ]
+        existing.contents |= {certificate.fingerprint: certificate for certificate in contents}
         if not fingerprints(entry.trusted) <= existing.contents.keys():
             raise CommandFailed(f"Somebody changed the certificates of {alias} while they were read. Try again.")
 
 
-def summarized_api(api: dict[str, Any]) -> ExistingApi:
+def read_summary(api: dict[str, Any]) -> ExistingApi:
     """Make an API of an entry of a list."""
     return ExistingApi(api["id"], api["name"], api["context"], api["version"], api["lifeCycleStatus"])
 
 
-def detailed_api(client: Client, api_id: str) -> ExistingApi:
+def read_details(client: Client, api_id: str) -> ExistingApi:
     """Ask for an API with its endpoints."""
     api, tag = client.tagged("GET", f"/apis/{segment(api_id)}")
     return ExistingApi(

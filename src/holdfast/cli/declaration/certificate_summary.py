@@ -9,13 +9,13 @@ from typing import Any
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.cli.declaration.wording import show_text
-from holdfast.cli.terminal.output import grouped
+from holdfast.cli.terminal.output import group_fingerprint
 
 SHORT = 16  # hexadecimal digits of a fingerprint that people compare
 
 
 @dataclass(frozen=True, slots=True)
-class Trusted:
+class CertificateSummary:
     """A certificate: subject, end of validity (aware) and SHA-256 of its DER, lower-case hex."""
 
     subject: str
@@ -24,7 +24,7 @@ class Trusted:
 
     def __str__(self) -> str:
         subject = show_text(self.subject) or "no subject"
-        return f"{subject}, expires {self.not_after:%Y-%m-%d}, SHA-256 {grouped(self.fingerprint[:SHORT])}..."
+        return f"{subject}, expires {self.not_after:%Y-%m-%d}, SHA-256 {group_fingerprint(self.fingerprint[:SHORT])}..."
 
     @property
     def members(self) -> dict[str, str]:
@@ -36,20 +36,20 @@ class Trusted:
         }
 
 
-def from_certificate(certificate: Certificate) -> Trusted:
+def from_certificate(certificate: Certificate) -> CertificateSummary:
     """Name a certificate that was read."""
-    return Trusted(certificate.subject, certificate.not_after, certificate.fingerprint)
+    return CertificateSummary(certificate.subject, certificate.not_after, certificate.fingerprint)
 
 
-def from_answer(described: dict[str, Any]) -> Trusted:
+def from_answer(described: dict[str, Any]) -> CertificateSummary:
     """Name a certificate that the publisher describes. Raises ValueError when it does so wrongly."""
     text = described["validity"]["to"]
     not_after = datetime.fromisoformat(text) if isinstance(text, str) else None
     if not_after is None or not_after.tzinfo is None:
         raise ValueError(text)
-    return Trusted(described["subject"], not_after, described["fingerprint"])
+    return CertificateSummary(described["subject"], not_after, described["fingerprint"])
 
 
-def fingerprints(certificates: Iterable[Trusted | Certificate]) -> frozenset[str]:
+def fingerprints(certificates: Iterable[CertificateSummary | Certificate]) -> frozenset[str]:
     """Give the set that tells whether the same certificates are trusted."""
-    return frozenset(each.fingerprint for each in certificates)
+    return frozenset(certificate.fingerprint for certificate in certificates)

@@ -16,7 +16,7 @@ import structlog
 from rich.console import Console
 
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
-from holdfast.cli.ending import exit_timer
+from holdfast.cli.exit_timer import exit_timer
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server.local import failures_in_words, read_settings
 from holdfast.demo.story import play, stage
@@ -163,9 +163,9 @@ async def _once(settings: Settings, password: str) -> bool:
 def _tell_ready(holdfast: Instance, data: Path) -> None:
     if holdfast.new_password:
         console.print(f"User {ADMIN}, password {holdfast.new_password} (kept in {data / PASSWORD_FILE})")
-    for each in holdfast.runtime.server_certificates(utc_now()):
-        if each.problem:
-            console.print(f"Warning: {each.problem} The files are read again within a minute.")
+    for certificate in holdfast.runtime.server_certificates(utc_now()):
+        if certificate.problem:
+            console.print(f"Warning: {certificate.problem} The files are read again within a minute.")
     urls = holdfast.runtime.gateways
     addresses = f"publisher {holdfast.publisher_url}, gateway {urls['production']}, sandbox {urls['sandbox']}"
     if over_tls := " and ".join(holdfast.runtime.tls_gateways.values()):

@@ -87,7 +87,7 @@ class WantedTrust:
 
 
 @dataclass(slots=True)
-class Wanted:
+class DesiredState:
     """All that is wanted. What is in no file at all, like *has_apis* False, is nobody's business."""
 
     apis: dict[ApiKey, WantedApi] = field(default_factory=dict)
