@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from backends import Backend, closed_port
-from browser.conftest import sign_in, violations
+from browser.conftest import sign_in, violations_by_theme
 from issuing import Issued
 from running import Holdfast, PublishedApi
 
@@ -32,24 +32,22 @@ def check(page: Page, url: str) -> None:
     page.get_by_role("button", name="Check the Production Endpoint").click()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_what_is_typed_is_checked_and_the_answer_goes_when_it_is_changed(
-    signed_in: Page, api: PublishedApi, backend: Backend, theme: str
+    signed_in: Page, api: PublishedApi, backend: Backend
 ):
-    signed_in.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     signed_in.goto(f"/apis/{api.id}/endpoints")
     answer = signed_in.locator("#production-answer")
     for status in ("200 OK", "405 Method Not Allowed"):
         check(signed_in, backend.url(f"/status/{status[:3]}", host="localhost"))
         expect(answer).to_contain_text(status)
-        assert violations(signed_in) == []
+        assert violations_by_theme(signed_in) == []
     url_of(signed_in).press("End")
     url_of(signed_in).type("x")
     expect(answer).to_be_empty()
     with closed_port() as closed:
         check(signed_in, closed)
         expect(answer).to_contain_text("connection_refused")
-    assert violations(signed_in) == []
+    assert violations_by_theme(signed_in) == []
     check(signed_in, "nonsense")
     expect(answer).to_contain_text("must begin with https://")
     signed_in.set_viewport_size({"width": 320, "height": 640})
