@@ -1,11 +1,15 @@
 """
 The process of `identity_provider.py`: Canaille, a server of OpenID Connect, with people and groups of its own.
 
-    python canaille_process.py '{"port": ..., "redirect_uri": ..., "people": {"dora": ["api-team"]}, ...}'
+    python canaille_process.py '{"port": ..., "client_id": ..., ...}'
+
+Each line of its input says who is served from then on: {"redirect_uri": ..., "people": {"dora": ["api-team"]}}.
+It answers with a line when that is so, and ends with its input.
 """
 
 import asyncio
 import json
+import socket
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -19,26 +23,39 @@ from hypercorn.config import Config
 
 
 def main(wanted: dict[str, Any]) -> None:
-    """Serve until the process ends."""
-    address = f"127.0.0.1:{wanted['port']}"
+    """Serve until the input ends."""
     app = create_app(
         {
             "SECRET_KEY": "only for tests",
-            "SERVER_NAME": address,
+            "SERVER_NAME": f"127.0.0.1:{wanted['port']}",
             "PREFERRED_URL_SCHEME": "http",
             "CANAILLE": {"DATABASE": "memory"},
             "CANAILLE_OIDC": {"ACTIVE_JWKS": [wanted["key"]]},
         }
     )
-    with app.app_context():
-        fill(wanted, Backend.instance)
-    config = Config()
-    config.bind = [address]
-    asyncio.run(serve(WsgiToAsgi(app), config))
+    asyncio.run(run(app, wanted))
+
+
+async def run(app: Any, wanted: dict[str, Any]) -> None:
+    """Serve, and obey the lines of the input."""
+    config, ended = Config(), asyncio.Event()
+    # It takes connections from now on, so nobody needs to try whether it does.
+    config.bind = [f"fd://{socket.create_server(('127.0.0.1', wanted['port'])).detach()}"]
+    config.graceful_timeout = 0
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(serve(WsgiToAsgi(app), config, shutdown_trigger=ended.wait))  # type: ignore[arg-type]
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            with app.app_context():
+                fill(wanted | json.loads(line), Backend.instance)
+            print("ready", flush=True)
+        ended.set()
 
 
 def fill(wanted: dict[str, Any], backend: Any) -> None:
-    """Make the people, their groups, and the client that Holdfast is."""
+    """Make the people, their groups, and the client that Holdfast is, in place of those before."""
+    for model in (models.Client, models.Group, models.User):
+        for entry in backend.query(model):
+            backend.delete(entry)
     people = {
         name: models.User(
             user_name=name,
