@@ -56,7 +56,7 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     # 3. Click Endpoints and click General Endpoint Configuration to expand that section.
     menu.get_by_role("link", name="Endpoints").click()
     general = page.get_by_text("General Endpoint Configuration")
-    expect(page.get_by_text("Certificates: 0")).to_be_visible()
+    expect(page.get_by_text("Certificates: 0", exact=True)).to_be_visible()
     general.click()
     expect(page.get_by_text("You do not have any certificates uploaded")).to_be_visible()
 
@@ -75,7 +75,7 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     # The uploaded certificate will be displayed.
     expect(dialog).to_be_hidden()
     expect(page.get_by_text("Certificate added successfully")).to_be_visible()
-    expect(page.get_by_text("Certificates: 1")).to_be_visible()
+    expect(page.get_by_text("Certificates: 1", exact=True)).to_be_visible()
     row = page.get_by_role("listitem").filter(has_text="described-backend")
     expect(row).to_contain_text(backend.url("/base", host="localhost"))
     expect(row).to_contain_text("Active")
