@@ -4,7 +4,7 @@ The JSON door: the paths, fields and status codes of WSO2's publisher REST API, 
 
 from fastapi import Depends, FastAPI
 
-from holdfast.rest import certificate_content, errors, self_description
+from holdfast.rest import errors, self_description
 from holdfast.rest.access import oauth, own_account, tokens, users
 from holdfast.rest.access.senders import sender as sender
 from holdfast.rest.catalog import (
@@ -12,7 +12,7 @@ from holdfast.rest.catalog import (
     definitions,
     lifecycle,
     publisher_settings,
-    searching,
+    searches,
     validation,
 )
 from holdfast.rest.errors import refuse as refuse
@@ -28,7 +28,6 @@ from holdfast.rest.transfer import archives
 from holdfast.rest.trust import (
     endpoint_certificates,
     removed_certificates,
-    rotation,
     trust_settings,
 )
 from holdfast.services.runtime import Runtime
@@ -48,15 +47,13 @@ def create_door(runtime: Runtime) -> FastAPI:
         apis,
         caller_certificates,
         endpoint_certificates,
-        certificate_content,
-        rotation,
         removed_certificates,
         trust_settings,
         probes,
         gateway_identities,
         failures,
         gateways,
-        searching,
+        searches,
         publisher_settings,
         metrics,
         tokens,

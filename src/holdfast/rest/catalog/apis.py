@@ -22,7 +22,7 @@ from holdfast.rest.catalog.api_body import (
     in_rest_words,
 )
 from holdfast.rest.catalog.description import describe_api, summarize_api
-from holdfast.rest.catalog.queries import read_query
+from holdfast.rest.catalog.searches import read_query
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.failures.failures import describe_failure

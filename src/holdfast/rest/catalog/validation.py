@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from holdfast.apis.errors import InvalidField
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.apis import ApiId
-from holdfast.rest.catalog.queries import read_question
 from holdfast.rest.catalog.responses import EndpointValidation
+from holdfast.rest.catalog.searches import read_question
 from holdfast.rest.errors import PREFIX
 from holdfast.services.catalog import api_names
 from holdfast.services.catalog.http1_fallback import connection_to

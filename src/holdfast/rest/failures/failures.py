@@ -6,12 +6,12 @@ from fastapi import APIRouter
 
 from holdfast.certificates.description import described
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
-from holdfast.rest.certificates import describe_unreadable
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.failures import responses
 from holdfast.rest.failures.responses import ExaminedBackend, FailedRequest, FailureCause, Failures
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.probing.verdicts import causes_of, suggestion_of, write_difference
+from holdfast.rest.shapes import describe_unreadable
 from holdfast.services.failures import diagnosis
 from holdfast.services.failures.failures import FailedCall, Failure
 

@@ -15,15 +15,13 @@ from holdfast.certificates.description import described
 from holdfast.certificates.findings.examination import examine_caller
 from holdfast.certificates.validity import Status, status_of
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
-from holdfast.rest.certificate_content import CERTIFICATE_TYPES, download
-from holdfast.rest.certificates import findings_of, read
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
-from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.identities import responses
 from holdfast.rest.identities.responses import CallerCertificates, CallerCertificateSummary, EnforcedCallerCertificate
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.responses import files
+from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_enforcement, download, findings_of, read_upload
 from holdfast.services.access.context import Context
 from holdfast.services.identities import caller_certificates
 from holdfast.services.versions import tag_of_caller
@@ -64,7 +62,7 @@ def upload_caller_certificate(
         api_id,
         alias,
         tier,
-        read(certificate),
+        read_upload(certificate),
     )
     response.headers["Location"] = f"{_path(api_id)}/{quote(entry.alias, safe='')}"
     return _answer(context, entry, response)
@@ -77,7 +75,7 @@ def get_caller_certificate(
     """Say which certificate is under *alias*, and how far it has come at the gateways."""
     entry = caller_certificates.get_certificate(context, api_id, alias)
     unless.known(tag_of_caller(entry))
-    return {**_described(context, entry), **enforced(runtime, context, ApiCallers(entry.api_id))}
+    return {**_described(context, entry), **describe_enforcement(runtime, context, ApiCallers(entry.api_id))}
 
 
 @router.get("/{alias}/content", response_class=Response, responses=files(*CERTIFICATE_TYPES))
@@ -98,7 +96,7 @@ def replace_caller_certificate(
     tier: Annotated[str | None, Form()] = None,
 ) -> responses.CallerCertificate:
     """Accept another certificate under *alias*, or give it another tier; what is left out stays."""
-    data = read(certificate) if certificate else None
+    data = read_upload(certificate) if certificate else None
     entry = caller_certificates.replace_certificate(context, api_id, alias, data, tier, expected)
     return _answer(context, entry, response)
 

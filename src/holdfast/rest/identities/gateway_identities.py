@@ -21,12 +21,11 @@ from holdfast.certificates.description import described
 from holdfast.certificates.formats.parsing import Ignored
 from holdfast.certificates.formats.private_keys import KeyType
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
-from holdfast.rest.certificates import read
-from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.identities import responses
 from holdfast.rest.identities.responses import ImportedIdentity, SigningRequest
 from holdfast.rest.responses import IgnoredPart
+from holdfast.rest.shapes import describe_enforcement, read_upload
 from holdfast.services.access.context import Context
 from holdfast.services.errors import NotFound
 from holdfast.services.identities import gateway_identities
@@ -71,9 +70,9 @@ def put_gateway_identity(
         context,
         runtime.sealing,
         endpoint,
-        read(certificate),
+        read_upload(certificate),
         password,
-        read(key) if key else b"",
+        read_upload(key) if key else b"",
     )
     return {**_described(runtime, context, made.entry), "ignored": _left_out(made.ignored)}
 
@@ -107,7 +106,7 @@ def put_answer(
     runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, certificate: UploadFile
 ) -> ImportedIdentity:
     """Present what a CA made from the request that waits."""
-    made = gateway_identities.import_answer(context, runtime.sealing, endpoint, read(certificate))
+    made = gateway_identities.import_answer(context, runtime.sealing, endpoint, read_upload(certificate))
     return {**_described(runtime, context, made.entry), "ignored": _left_out(made.ignored)}
 
 
@@ -120,7 +119,7 @@ def _described(runtime: Runtime, context: Context, entry: GatewayIdentity) -> re
         "request": _request(entry.pending) if entry.pending else None,
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),
-        **enforced(runtime, context, OriginTrust(entry.origin)),
+        **describe_enforcement(runtime, context, OriginTrust(entry.origin)),
     }
 
 

@@ -13,10 +13,10 @@ from holdfast.certificates.choices import ChainRole, list_choices
 from holdfast.certificates.description import described
 from holdfast.network.backend import Presentation, Unseen
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
-from holdfast.rest.certificates import describe_unreadable, findings_of, read
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.probing.responses import AcceptanceReason, Connection, FetchedChain, Probe, ProbeVerdict, TrustChoice
 from holdfast.rest.probing.verdicts import causes_of, suggestion_of
+from holdfast.rest.shapes import describe_unreadable, findings_of, read_upload
 from holdfast.rest.trust.endpoint_certificates import Password
 from holdfast.services.probing.acceptance import Acceptance
 from holdfast.services.probing.offers import why_not_imported
@@ -42,7 +42,7 @@ async def probe_endpoint(
     ] = False,
 ) -> Probe:
     """Say whether the gateway would accept a backend with what is trusted now and the uploaded certificates."""
-    data = None if certificate is None else await run_in_threadpool(read, certificate)
+    data = None if certificate is None else await run_in_threadpool(read_upload, certificate)
     change = Change(data, password or None, alias or None, keep)
     terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
     context.release()

@@ -1,12 +1,12 @@
 """
-`/endpoint-certificates`: list, upload, look at, replace, delete.
+`/endpoint-certificates`: list, upload, look at, replace, undo, retire, download, delete.
 """
 
 from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Query, Response, UploadFile
+from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 
 from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.errors import InvalidField
@@ -15,12 +15,11 @@ from holdfast.certificates.description import described
 from holdfast.certificates.findings.examination import Finding
 from holdfast.certificates.validity import Status
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
-from holdfast.rest.certificates import findings_of, read
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
-from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
-from holdfast.rest.responses import FileParts
+from holdfast.rest.responses import FileParts, files
+from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_enforcement, download, findings_of, read_upload
 from holdfast.rest.trust import responses
 from holdfast.rest.trust.responses import (
     CertificateUsage,
@@ -31,12 +30,14 @@ from holdfast.rest.trust.responses import (
     InspectedFile,
 )
 from holdfast.services.access.context import Context
+from holdfast.services.errors import NotFound
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, rotation
 from holdfast.services.trust.endpoint_certificates import Import, Inspection
 from holdfast.services.versions import tag_of_certificate
 
 router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
+Previous = Annotated[bool, Query(description="The previous certificates, which are trusted until they are retired.")]
 Password = Annotated[str, Form(description="Opens a PKCS#12 or Java truststore that needs one.")]
 _KEEP = {"alias": "keepPrevious", "description": "Keep trusting what is replaced until it is retired. Default: false."}
 KeepInQuery = Annotated[bool | None, Query(**_KEEP)]
@@ -73,7 +74,7 @@ def upload_certificate(
     password: Password = "",
 ) -> ImportedCertificate:
     """Trust the uploaded certificates for the origin of *endpoint*."""
-    made = endpoint_certificates.import_certificate(context, alias, endpoint, read(certificate), password)
+    made = endpoint_certificates.import_certificate(context, alias, endpoint, read_upload(certificate), password)
     response.headers["Location"] = f"{router.prefix}/{quote(made.entry.alias, safe='')}"
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
     return {**described_entry(runtime, context, made.entry, made.findings), **_of_file(made)}
@@ -89,7 +90,7 @@ def inspect_certificate(
 ) -> InspectedFile:
     """Say what a file holds and what is noticed about it, without storing anything."""
     now = context.now
-    found = endpoint_certificates.inspect(context, read(certificate), endpoint, password, alias)
+    found = endpoint_certificates.inspect(context, read_upload(certificate), endpoint, password, alias)
     return {"certificates": [described(each, now) for each in found.certificates], **_of_file(found)}
 
 
@@ -100,7 +101,10 @@ def get_certificate(
     """Say what is under *alias*."""
     entry = endpoint_certificates.get_certificate(context, alias)
     unless.known(tag_of_certificate(entry))
-    return {**described_entry(runtime, context, entry), **enforced(runtime, context, OriginTrust(entry.origin))}
+    return {
+        **described_entry(runtime, context, entry),
+        **describe_enforcement(runtime, context, OriginTrust(entry.origin)),
+    }
 
 
 @router.put("/{alias}")
@@ -117,7 +121,7 @@ def replace_certificate(
 ) -> ImportedCertificate:
     """Trust the uploaded certificates instead of those under *alias*, or beside them."""
     keep = keep_previous(keep_in_query, keep_in_form)
-    data = read(certificate)
+    data = read_upload(certificate)
     made = endpoint_certificates.replace_certificate(context, alias, data, password, expected, keep=keep)
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
     return {**described_entry(runtime, context, made.entry, made.findings), **_of_file(made)}
@@ -146,6 +150,36 @@ def get_usage(
         ],
         "pagination": pagination(path, {}, offset, limit, len(every)),
     }
+
+
+@router.post("/{alias}/undo")
+def undo_replacement(
+    runtime: CurrentRuntime, context: RequestContext, alias: str, expected: IfMatch, response: Response
+) -> responses.EndpointCertificate:
+    """Trust again what was under *alias* before it was replaced, instead of what is there now."""
+    after = rotation.undo_replacement(context, alias, expected)
+    return _write_with_tag(runtime, context, after, response)
+
+
+@router.post("/{alias}/retire")
+def retire_previous(
+    runtime: CurrentRuntime, context: RequestContext, alias: str, expected: IfMatch, response: Response
+) -> responses.EndpointCertificate:
+    """End the trust in the previous certificates of *alias*."""
+    return _write_with_tag(runtime, context, rotation.retire_previous(context, alias, expected), response)
+
+
+@router.get(
+    "/{alias}/content",
+    response_class=Response,
+    responses=files(*CERTIFICATE_TYPES),
+)
+def get_content(context: RequestContext, alias: str, request: Request, previous: Previous = False) -> Response:
+    """Download what is under *alias*: DER for one certificate, PEM for several or when the client accepts only that."""
+    entry = endpoint_certificates.get_certificate(context, alias)
+    if previous and not entry.previous:
+        raise NotFound("previous certificate of", alias)
+    return download(request, entry.alias, entry.previous if previous else entry.certificates)
 
 
 def keep_previous(in_query: bool | None, in_form: bool | None) -> bool:
@@ -179,6 +213,13 @@ def described_entry(
         "inUse": rotation.in_use(entry, now) or "unknown",
         "retireProposed": rotation.should_retire(entry, now, runtime.retire_after),
     }
+
+
+def _write_with_tag(
+    runtime: Runtime, context: Context, entry: EndpointCertificate, response: Response
+) -> responses.EndpointCertificate:
+    response.headers["ETag"] = quote_tag(tag_of_certificate(entry))
+    return described_entry(runtime, context, entry)
 
 
 def _summary(context: Context, entry: EndpointCertificate) -> EndpointCertificateSummary:

@@ -14,12 +14,11 @@ from holdfast.apis.trust.trust_settings import TrustException
 from holdfast.certificates.effect import effect
 from holdfast.certificates.revocation import RevocationList
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
-from holdfast.rest.certificates import findings_of
 from holdfast.rest.conditions import IfMatch, quote_tag
-from holdfast.rest.enforcement import enforced
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.responses import files
+from holdfast.rest.shapes import describe_enforcement, findings_of
 from holdfast.rest.trust import responses
 from holdfast.rest.trust.responses import Crl, InspectedTrustSettings, TrustExceptions, TrustSettings
 from holdfast.services.access.context import Context
@@ -168,7 +167,7 @@ def _described(runtime: Runtime, context: Context, found: EndpointTrust) -> Trus
         "exception": _exception(exception) if exception else None,
         "effect": list(effect(found.trust)),
         "findings": findings_of(found.findings),
-        **enforced(runtime, context, OriginTrust(settings.origin)),
+        **describe_enforcement(runtime, context, OriginTrust(settings.origin)),
     }
 
 

@@ -1,13 +1,40 @@
 """
-Searches as WSO2's publisher writes them.
+`/search`: APIs by any of their words; and searches as WSO2's publisher writes them.
 """
 
 import re
 from dataclasses import replace
+from typing import Annotated
 
+from fastapi import APIRouter, Query
+
+from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.catalog.description import to_search_result
+from holdfast.rest.catalog.responses import SearchResults
+from holdfast.rest.errors import PREFIX
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.services.catalog import apis
 from holdfast.store.catalog.apis import ApiFilter
 
+router = APIRouter(prefix=f"{PREFIX}/search", tags=["Unified Search"])
 _MODIFIER = re.compile(r'(?<!\S)(name|context|version|status|provider|description):(?:"([^"]*)"|(\S*))', re.IGNORECASE)
+
+
+@router.get("")
+def search(
+    context: RequestContext,
+    limit: Limit = DEFAULT_LIMIT,
+    offset: Offset = 0,
+    query: Annotated[str, Query(description="Words of an API, or name:, context:, version: and so on.")] = "",
+) -> SearchResults:
+    """Find APIs by words of their name, context, version, state, provider or description."""
+    page, total = apis.list_apis(context, read_search(query), offset, limit)
+    types = apis.types_of(context, page)
+    return {
+        "count": len(page),
+        "list": [to_search_result(api, types.get(api.id)) for api in page],
+        "pagination": pagination(router.prefix, {"query": query}, offset, limit, total),
+    }
 
 
 def read_query(query: str) -> ApiFilter:

@@ -1,0 +1,78 @@
+"""
+What operations on several subjects read and write: uploaded files, downloads, findings, and what is enforced.
+"""
+
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+from fastapi import Request, Response, UploadFile
+
+from holdfast.apis.enforcement import Enforcement, Policy
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.findings.examination import Finding
+from holdfast.certificates.formats import parsing
+from holdfast.certificates.presented import Unreadable
+from holdfast.rest import responses
+from holdfast.services.access.context import Context
+from holdfast.services.runtime import Runtime
+
+_PEM_TYPES = ("application/x-pem-file", "application/pem-certificate-chain")
+CERTIFICATE_TYPES = ("application/octet-stream", *_PEM_TYPES)
+
+
+def findings_of(findings: Iterable[Finding]) -> list[responses.Finding]:
+    """Write findings."""
+    return [
+        {
+            "code": finding.code,
+            "severity": finding.severity,
+            "message": finding.message,
+            "remedy": finding.remedy,
+            "fingerprint": finding.fingerprint,
+        }
+        for finding in findings
+    ]
+
+
+def describe_unreadable(certificate: Unreadable) -> responses.UnreadableCertificate:
+    """Write a certificate that a backend presents and that can't be read."""
+    return {
+        "position": certificate.position,
+        "fingerprint": certificate.fingerprint,
+        "size": certificate.size,
+        "reason": certificate.why,
+    }
+
+
+def read_upload(upload: UploadFile) -> bytes:
+    """Read an upload, one byte more than is allowed at most, so that the parser can see that it is too large."""
+    return upload.file.read(parsing.MAX_BYTES + 1)
+
+
+def download(request: Request, alias: str, certificates: Sequence[Certificate]) -> Response:
+    """Answer with a file: DER for one certificate, PEM for several or when the client accepts only that."""
+    accept = request.headers.get("accept", "")
+    wanted = next((kind for kind in _PEM_TYPES if kind in accept), None)
+    as_pem = wanted or len(certificates) > 1
+    content = "".join(certificate.pem for certificate in certificates).encode() if as_pem else certificates[0].der
+    disposition = f"attachment; filename*=UTF-8''{quote(alias, safe='')}.crt"
+    if alias.isascii():
+        disposition = f'attachment; filename="{alias}.crt"'
+    media_type = wanted or "application/octet-stream"
+    return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})
+
+
+def describe_enforcement(runtime: Runtime, context: Context, policy: Policy) -> responses.Enforced:
+    """Make the member `enforcement` for *policy*."""
+    return {"enforcement": write_enforcement(runtime.enforcements.of(context, policy))}
+
+
+def write_enforcement(enforcement: Enforcement) -> responses.Enforcement:
+    """Write how far a change has come."""
+    return {
+        "progress": enforcement.progress.words,
+        "gateways": enforcement.gateways,
+        "enforcedOn": enforcement.enforced_on,
+        "milliseconds": enforcement.milliseconds,
+        "reason": enforcement.reason,
+    }
