@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from sqlalchemy import insert
 
+from holdfast.apis.publisher_paths import PREFIX
 from holdfast.server.directories import DATABASE_FILE
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
@@ -32,17 +33,16 @@ APIS, CERTIFICATES = 10_000, 100_000
 ROUNDS = 300
 WARM_UP = 20
 AIM = 100.0  # milliseconds, the p99 of first pages
-REST = "/api/am/publisher/v4"
 KINDS = 200  # certificates that differ; to make 100,000 would take longer than all else
 LISTS = {
     "APIs, page": "/apis",
     "APIs, page, search": "/apis?query=api-99",
-    "APIs, REST": f"{REST}/apis",
-    "APIs, REST, search": f"{REST}/apis?query=api-99",
-    "APIs, REST, the last 25": f"{REST}/apis?offset={APIS - 25}",
-    "endpoint certificates, REST": f"{REST}/endpoint-certificates",
-    "endpoint certificates, REST, of one endpoint": f"{REST}/endpoint-certificates?endpoint=https://backend-77.test",
-    "endpoint certificates, REST, the last 25": f"{REST}/endpoint-certificates?offset={CERTIFICATES - 25}",
+    "APIs, REST": f"{PREFIX}/apis",
+    "APIs, REST, search": f"{PREFIX}/apis?query=api-99",
+    "APIs, REST, the last 25": f"{PREFIX}/apis?offset={APIS - 25}",
+    "endpoint certificates, REST": f"{PREFIX}/endpoint-certificates",
+    "endpoint certificates, REST, of one endpoint": f"{PREFIX}/endpoint-certificates?endpoint=https://backend-77.test",
+    "endpoint certificates, REST, the last 25": f"{PREFIX}/endpoint-certificates?offset={CERTIFICATES - 25}",
     "endpoint certificates of an API, page": "/apis/{first}/endpoints",
 }
 

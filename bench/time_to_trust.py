@@ -20,6 +20,7 @@ from pathlib import Path
 
 import httpx
 
+from holdfast.apis.publisher_paths import PREFIX
 from holdfast.demo.backend import serving
 from measuring import Noise, free_ports, holdfast_up, machine, percentile, write
 
@@ -28,7 +29,6 @@ AIM = 50.0  # milliseconds, the p99 of the first answer that obeys
 WITHIN = 10.0  # seconds for one change; more is a failure of the program, not a slow one
 SETTLED = 3  # answers that must obey before the next change
 PAUSE = 0.001  # seconds between two calls of the gateway; the resolution of what is measured
-REST = "/api/am/publisher/v4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ async def measure(target: Target, host: str, rounds: int) -> tuple[Measured, Mea
     caller = Caller(target.gateway, f"/{context}/1/menu")
     imports, deletions = Measured(), Measured()
     async with httpx.AsyncClient(
-        base_url=target.publisher + REST, auth=("admin", target.password), trust_env=False
+        base_url=target.publisher + PREFIX, auth=("admin", target.password), trust_env=False
     ) as client:
         config = {"endpoint_type": "http", "production_endpoints": {"url": endpoint}}
         body = {"name": context, "context": context, "version": "1", "endpointConfig": config}

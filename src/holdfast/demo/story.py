@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 from rich.console import Console
 
+from holdfast.apis.publisher_paths import PREFIX
 from holdfast.demo.backend import Backend, serving
 from holdfast.demo.caller import Seen, ask
 from holdfast.server.directories import temporary_directory
 
-REST = "/api/am/publisher/v4"
 ALIAS = "pizza-shack"
 API = {"name": "Pizza Shack", "context": "/pizzashack", "version": "1.0.0"}
 OBEYS_WITHIN = 10.0  # seconds
@@ -101,9 +101,9 @@ class Story:
         await self._gateway("refused", started, lambda answer: answer.is_refused, "503 backend_not_trusted")
 
     async def _rest(self, method: str, path: str, status: int, **content: Any) -> httpx.Response:
-        answer = await self.publisher.request(method, REST + path, **content)
+        answer = await self.publisher.request(method, PREFIX + path, **content)
         if answer.status_code != status:
-            raise StepFailed(f"{method} {REST + path} was answered {answer.status_code} {answer.text}, not {status}")
+            raise StepFailed(f"{method} {PREFIX + path} was answered {answer.status_code} {answer.text}, not {status}")
         return answer
 
     async def _gateway(self, step: str, started: float, wanted: Callable[[Seen], bool], expected: str) -> None:

@@ -7,7 +7,8 @@ from contextvars import ContextVar
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PREFIX = "/api/am/publisher/v4"
+from holdfast.apis.publisher_paths import PREFIX as PREFIX
+
 OTHERS = ("/api/am/publisher/v1", "/api/am/publisher")
 _called: ContextVar[str] = ContextVar("called", default=PREFIX)
 

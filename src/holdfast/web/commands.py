@@ -7,7 +7,7 @@ from urllib.parse import quote as percent_encoded
 
 from fastapi import Request
 
-PREFIX = "/api/am/publisher/v4"
+from holdfast.apis.publisher_paths import PREFIX
 
 
 def build_commands(request: Request, action: str, **values: str) -> tuple[str, str]:

@@ -8,10 +8,9 @@ from typing import Any
 
 import httpx
 
+from holdfast.apis.publisher_paths import PREFIX
 from holdfast.cli.failures import CannotConnect, Misused, WrongFile
 from holdfast.cli.requests.publisher import Credentials, Publisher
-
-PREFIX = "/api/am/publisher/v4"
 
 
 class SignedIn(httpx.Auth):
