@@ -5,6 +5,7 @@ import socket
 import threading
 import uuid
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from fastapi.routing import APIRoute
@@ -13,7 +14,7 @@ from holdfast.services.access.permissions import Role
 from holdfast.store.database import Store
 from holdfast.web import create_door
 from issuing import issue
-from rest.calls import APIS, ENDPOINTS, URL, create_api, replace, upload
+from rest.calls import APIS, ENDPOINTS, PREFIX, URL, create_api, replace, upload
 from rest.operations import REQUESTS, House
 from web.crawling import crawl
 
@@ -121,6 +122,20 @@ def test_an_upload_writes_once_and_reads_afterwards_only_what_a_page_shows(clien
     assert (begun, answer.status_code) == ("rw", 303)
     begun, answer = transactions.of(client.post, f"{page}/new", data=fields)
     assert (begun, answer.status_code) == ("rwr", 422)
+
+
+def test_a_script_reads_in_one_transaction_however_it_says_who_it_is(
+    shared_runtime, connect, berta, client, password, transactions
+):
+    expires = (shared_runtime.now() + timedelta(days=1)).isoformat()
+    body = {"name": "script", "scopes": ["apim:api_view"], "expiresTime": expires}
+    token = client.post(f"{PREFIX}/tokens", json=body).json()["token"]
+    script = connect(shared_runtime)
+    for options in ({"auth": (berta.name, password)}, {"headers": {"Authorization": f"Bearer {token}"}}):
+        # The first request checks the password, or writes down that the token is used; another time it is known.
+        assert script.get(APIS, **options).status_code == 200
+        begun, answer = transactions.of(script.get, APIS, **options)
+        assert (begun, answer.status_code) == ("r", 200)
 
 
 def test_while_a_backend_is_asked_no_transaction_is_open(client, shared_runtime):
