@@ -22,6 +22,7 @@ run: install ## start Holdfast with a demonstration backend
 test: check ## everything: checks, and all tests with real Envoy and a real browser
 	@sh tools/browser.sh $(BIN)
 	@sh tools/nginx.sh
+	@sh tools/client.sh $(VENV)
 	$(BIN)/python -m pytest $(IN_PARALLEL) --durations 20
 
 quick: install ## the tests of everything that needs no process of its own, such as Envoy or a browser
@@ -51,6 +52,7 @@ bench: install ## measure time to trust, long lists and the start of the command
 lock: install ## resolve requirements/*.in into hashed locks
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/run.in -o requirements/run.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/test.in -o requirements/test.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/client.in -o requirements/client.txt
 
 vendor: install ## fetch the vendored page assets again and check their sums
 	$(BIN)/python tools/vendor.py

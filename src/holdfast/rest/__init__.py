@@ -35,7 +35,13 @@ from holdfast.services.runtime import Runtime
 
 def create_door(runtime: Runtime) -> FastAPI:
     """Make the application that answers programs."""
-    door = FastAPI(title="Holdfast", openapi_url=self_description.URL, docs_url=None, redoc_url=None)
+    door = FastAPI(
+        title="Holdfast",
+        openapi_url=self_description.URL,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=self_description.operation_id,
+    )
     door.state.runtime = runtime
     strictly = [Depends(refuse_unknown_inputs)]
     # Those with names below /apis come before /apis/{api_id}, which would take the names for ids.

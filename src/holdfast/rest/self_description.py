@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 
 from holdfast.rest.prefixes import OTHERS, PREFIX
 
@@ -50,6 +51,12 @@ _WITH_BODY = {"409": "A value is taken.", "413": "The body is too large.", "415"
 _WITH_MATCH = {"412": "It was changed since it was read."}
 
 
+def operation_id(route: APIRoute) -> str:
+    """Give the name that generated clients call an operation by: that of its function."""
+    is_second = route.methods == {"HEAD"}  # of a function that answers POST, too
+    return f"head_{route.name}" if is_second else route.name
+
+
 def install(door: FastAPI) -> None:
     """Make *door* describe itself at URL and below PREFIX."""
 
@@ -80,10 +87,20 @@ def _described(door: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas["Problem"] = _PROBLEM_SCHEMA
+    for schema in schemas.values():
+        _mark_files(schema)
     for operations in made["paths"].values():
         for operation in operations.values():
             _complete(operation)
     return made
+
+
+def _mark_files(schema: dict[str, Any]) -> None:
+    """Say of uploads, in the words of OpenAPI 3.0 too, that they are files: generators of clients look for these."""
+    for member in schema.get("properties", {}).values():
+        for kind in (member, *member.get("anyOf", ())):
+            if kind.get("contentMediaType"):
+                kind["format"] = "binary"
 
 
 def _complete(operation: dict[str, Any]) -> None:

@@ -133,7 +133,7 @@ def _grant(request: Request, runtime: Runtime, asked: TokenRequest, client_id: s
 
 
 @router.post(REVOKE, openapi_extra=_OPEN, responses=_ERRORS, response_model=dict[str, Any])
-def revoke_token(
+def end_token(
     request: Request, runtime: CurrentRuntime, token: Text = "", client_id: Text = "", client_secret: Text = ""
 ) -> Any:
     """End a token and those given with it; also one that there is not."""

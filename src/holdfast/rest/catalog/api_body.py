@@ -63,14 +63,25 @@ class OperationBody(BaseModel):
     verb: str | None = Field(None, examples=["POST"])
 
 
+def _hide_additional_properties(schema: dict[str, Any]) -> None:
+    """Leave out a member that clients can't be generated with: theirs keep unlisted members under the same name."""
+    schema["properties"].pop("additionalProperties")
+
+
 class ApiChange(BaseModel):
     """
     What of an API can be changed: description and endpoints.
 
-    All other members, also those that are not listed here, are kept and given back, and not obeyed.
+    All other members, also those that are not listed here (like `additionalProperties`), are kept and given back, and
+    not obeyed.
     """
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="allow",
+        json_schema_extra=_hide_additional_properties,
+    )
     description: str | None = None
     endpoint_config: EndpointConfigBody | None = None
     type: str | None = None

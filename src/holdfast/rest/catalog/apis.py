@@ -47,8 +47,9 @@ DeleteUnused = Annotated[
 ]
 Search = Annotated[str, Query(description="A part of the name, or name:, context:, version:, status: and so on.")]
 
+# Without a schema: generated clients would look for JSON also where there is none.
 _MAYBE_LEFT: dict[int | str, dict[str, Any]] = {
-    200: {"model": responses.LeftBehind, "description": "Empty, or the trust that no API uses any more."}
+    200: {"description": "Empty, or `unusedTrust` and `deletedTrust` as in the answer of a change."}
 }
 
 
