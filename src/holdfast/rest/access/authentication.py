@@ -24,8 +24,8 @@ from holdfast.store.database import Transactions
 
 def get_runtime(request: Request) -> Runtime:
     """Give the running parts of Holdfast."""
-    found: Runtime = request.app.state.runtime
-    return found
+    runtime: Runtime = request.app.state.runtime
+    return runtime
 
 
 async def context(request: Request) -> AsyncIterator[Context]:

@@ -80,17 +80,17 @@ def register(context: RequestContext, body: RegistrationBody) -> Registered:
     """Register an application of the caller; it gets tokens for users of their organization alone."""
     if body.owner and body.owner != context.user.name:
         raise InvalidField("owner", f"You are {context.user.name}, and can register applications of your own only.")
-    made, secret = oauth.register_application(context, body.client_name, body.grant_type.split())
-    grants = " ".join(made.grants)
-    said = {"grant_types": grants, "redirect_uris": body.callback_url, "client_name": made.name}
+    application, secret = oauth.register_application(context, body.client_name, body.grant_type.split())
+    grants = " ".join(application.grants)
+    metadata = {"grant_types": grants, "redirect_uris": body.callback_url, "client_name": application.name}
     return Registered(
-        clientId=made.id,
-        clientName=made.name,
+        clientId=application.id,
+        clientName=application.name,
         callBackURL=body.callback_url,
         clientSecret=secret,
         isSaasApplication=False,
-        appOwner=made.owner.name,
-        jsonString=json.dumps(said),
+        appOwner=application.owner.name,
+        jsonString=json.dumps(metadata),
         jsonAppAttribute="{}",
         tokenType=None,
     )
@@ -111,25 +111,29 @@ async def give_token(
     client_secret: Text = "",
 ) -> Any:
     """Give tokens to an application that says its id and secret by HTTP Basic or in the form."""
-    asked = TokenRequest(grant_type, username, password, refresh_token, scope)
+    token_request = TokenRequest(grant_type, username, password, refresh_token, scope)
     # Only a password is hashed: other grants don't wait for those who sign in.
     run = runtime.accounts.threads.run if grant_type == Grant.PASSWORD else run_in_threadpool
     try:
-        made = await run(_grant, request, runtime, asked, client_id, client_secret)
+        grant = await run(_grant, request, runtime, token_request, client_id, client_secret)
     except (GrantRefused, TooManyAttempts) as error:
-        return _refused(request, error)
+        return _refuse(request, error)
     return TokenAnswer(
-        access_token=made.access,
-        refresh_token=made.refresh or None,
-        scope=" ".join(made.scopes),
+        access_token=grant.access,
+        refresh_token=grant.refresh or None,
+        scope=" ".join(grant.scopes),
         token_type="Bearer",  # noqa: S106 - the kind of token
         expires_in=int(ACCESS_LASTS.total_seconds()),
     )
 
 
-def _grant(request: Request, runtime: Runtime, asked: TokenRequest, client_id: str, client_secret: str) -> Granted:
-    application = _application(request, runtime, client_id, client_secret)
-    return oauth.grant_token(runtime.store, runtime.accounts, application, asked, address_of(request), runtime.now())
+def _grant(
+    request: Request, runtime: Runtime, token_request: TokenRequest, client_id: str, client_secret: str
+) -> Granted:
+    application = _authenticate(request, runtime, client_id, client_secret)
+    return oauth.grant_token(
+        runtime.store, runtime.accounts, application, token_request, address_of(request), runtime.now()
+    )
 
 
 @router.post(REVOKE, openapi_extra=_OPEN, responses=_ERRORS, response_model=dict[str, Any])
@@ -138,16 +142,16 @@ def end_token(
 ) -> Any:
     """End a token and those given with it; also one that there is not."""
     try:
-        application = _application(request, runtime, client_id, client_secret)
+        application = _authenticate(request, runtime, client_id, client_secret)
         if not token:
             raise GrantRefused("invalid_request", "The form has no token.")
     except (GrantRefused, TooManyAttempts) as error:
-        return _refused(request, error)
+        return _refuse(request, error)
     oauth.revoke(runtime.store, application, token, runtime.now())
     return {}
 
 
-def _application(request: Request, runtime: Runtime, client_id: str, client_secret: str) -> Application:
+def _authenticate(request: Request, runtime: Runtime, client_id: str, client_secret: str) -> Application:
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme:
         client_id, client_secret = _basic(credentials) if scheme.lower() == "basic" else ("", "")
@@ -166,7 +170,7 @@ def _basic(credentials: str) -> tuple[str, str]:
     return unquote_plus(name), unquote_plus(password)
 
 
-def _refused(request: Request, error: GrantRefused | TooManyAttempts) -> JSONResponse:
+def _refuse(request: Request, error: GrantRefused | TooManyAttempts) -> JSONResponse:
     if isinstance(error, TooManyAttempts):
         body = {"error": "temporarily_unavailable", "error_description": str(error)}
         return JSONResponse(body, 429, {"Retry-After": str(error.seconds)})

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from holdfast.network.forwarded import address_of
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.access.responses import Account, Sessions
-from holdfast.rest.access.users import described_user
+from holdfast.rest.access.users import describe_user
 from holdfast.rest.prefixes import PREFIX
 from holdfast.services.access import own_account
 from holdfast.services.access.password_threads import on_password_threads
@@ -27,9 +27,9 @@ class OwnPasswordBody(BaseModel):
 @router.get("")
 def get_account(context: RequestContext) -> Account:
     """Say who one is, and what the credentials of this request permit."""
-    found = own_account.get_account(context)
+    account = own_account.get_account(context)
     may = sorted(permission.value for permission in context.user.permissions)
-    return {**described_user(found), "organization": found.organization, "permissions": may}
+    return {**describe_user(account), "organization": account.organization, "permissions": may}
 
 
 @router.put("/password", status_code=204)
@@ -46,18 +46,18 @@ def change_password(
 @router.get("/sessions")
 def list_sessions(context: RequestContext) -> Sessions:
     """List the sessions of one's browsers, newest first."""
-    found = own_account.list_sessions(context)
+    sessions = own_account.list_sessions(context)
     return {
-        "count": len(found),
+        "count": len(sessions),
         "list": [
             {
-                "id": each.id,
-                "createdTime": each.created_at.isoformat(),
-                "expiresTime": each.expires_at.isoformat(),
-                "address": each.address,
-                "agent": each.agent,
+                "id": session.id,
+                "createdTime": session.created_at.isoformat(),
+                "expiresTime": session.expires_at.isoformat(),
+                "address": session.address,
+                "agent": session.agent,
             }
-            for each in found
+            for session in sessions
         ],
     }
 

@@ -30,10 +30,10 @@ class TokenBody(BaseModel):
 @router.get("")
 def list_tokens(context: RequestContext) -> Tokens:
     """List one's personal tokens, and the scopes that one can give; secrets are not told again."""
-    found = tokens.list_tokens(context)
+    personal = tokens.list_tokens(context)
     return {
-        "count": len(found),
-        "list": [_described(each) for each in found],
+        "count": len(personal),
+        "list": [_describe(token) for token in personal],
         "scopes": grantable_scopes(context.user.permissions),
     }
 
@@ -41,14 +41,14 @@ def list_tokens(context: RequestContext) -> Tokens:
 @router.post("", status_code=201)
 def create_token(context: RequestContext, body: TokenBody) -> NewToken:
     """Make a personal token; `token` is what a script sends as `Authorization: Bearer`, and is told this once."""
-    made, secret = tokens.create_token(context, body.name, body.scopes, body.expires_time)
-    return {**_described(made), "token": secret}
+    token, secret = tokens.create_token(context, body.name, body.scopes, body.expires_time)
+    return {**_describe(token), "token": secret}
 
 
 @router.get("/current")
 def get_current_token(context: RequestContext, secret: Bearer) -> responses.Token:
     """Describe the personal token that the request bears; 404 where it bears none."""
-    return _described(tokens.get_current_token(context, secret))
+    return _describe(tokens.get_current_token(context, secret))
 
 
 @router.delete("/current", status_code=204)
@@ -65,7 +65,7 @@ def revoke_token(context: RequestContext, token_id: str) -> Response:
     return Response(status_code=204)
 
 
-def _described(token: Token) -> responses.Token:
+def _describe(token: Token) -> responses.Token:
     return {
         "id": token.id,
         "name": token.name,

@@ -53,10 +53,10 @@ class OrganizationBody(BaseModel):
 @router.get("/users")
 def list_users(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> Users:
     """List the users of one's organization by name."""
-    found, total = users.list_users(context, offset, limit)
+    page, total = users.list_users(context, offset, limit)
     return {
-        "count": len(found),
-        "list": [described_user(each) for each in found],
+        "count": len(page),
+        "list": [describe_user(user) for user in page],
         "pagination": pagination(f"{PREFIX}/users", {}, offset, limit, total),
     }
 
@@ -66,21 +66,21 @@ def list_users(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Of
 def create_user(runtime: CurrentRuntime, context: RequestContext, body: UserBody) -> responses.User:
     """Make a user; outside of the default organization, the name that they sign in with ends with @ORGANIZATION."""
     passwords = runtime.accounts.passwords
-    made = users.create_user(context, passwords, body.name, body.password, body.roles)
-    return described_user(made)
+    user = users.create_user(context, passwords, body.name, body.password, body.roles)
+    return describe_user(user)
 
 
 @router.get("/users/{name}")
 def get_user(context: RequestContext, name: str) -> responses.User:
     """Find a user by the name that they sign in with."""
-    return described_user(users.get_user(context, name))
+    return describe_user(users.get_user(context, name))
 
 
 @router.put("/users/{name}")
 def change_user(context: RequestContext, name: str, body: UserChange) -> responses.User:
     """Give a user other roles, disable or enable them."""
     changed = users.change_user(context, name, roles=body.roles, disabled=body.disabled)
-    return described_user(changed)
+    return describe_user(changed)
 
 
 @router.put("/users/{name}/password", status_code=204)
@@ -102,8 +102,8 @@ def delete_user(context: RequestContext, name: str) -> Response:
 @router.get("/organizations")
 def list_organizations(context: RequestContext) -> Organizations:
     """List the organizations: for admins of the default one."""
-    found = users.list_organizations(context)
-    return {"count": len(found), "list": [{"organization": each} for each in found]}
+    organizations = users.list_organizations(context)
+    return {"count": len(organizations), "list": [{"organization": name} for name in organizations]}
 
 
 @router.post("/organizations", status_code=201)
@@ -111,11 +111,11 @@ def list_organizations(context: RequestContext) -> Organizations:
 def create_organization(runtime: CurrentRuntime, context: RequestContext, body: OrganizationBody) -> NewOrganization:
     """Make an organization with its first admin: for admins of the default one."""
     passwords = runtime.accounts.passwords
-    made = users.create_organization(context, passwords, body.organization, body.admin, body.password)
-    return {"organization": made.organization, "admin": described_user(made)}
+    admin = users.create_organization(context, passwords, body.organization, body.admin, body.password)
+    return {"organization": admin.organization, "admin": describe_user(admin)}
 
 
-def described_user(user: User) -> responses.User:
+def describe_user(user: User) -> responses.User:
     """Write a user."""
     issuer = user.identity.issuer if user.identity else None
     return {"name": user.name, "roles": sorted(user.roles), "disabled": user.disabled, "identityProvider": issuer}

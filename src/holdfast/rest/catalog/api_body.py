@@ -264,4 +264,6 @@ def _remove_connection(endpoint: dict[str, Any]) -> None:
 
 def in_rest_words(error: InvalidFields) -> InvalidFields:
     """Call fields what callers call them."""
-    return InvalidFields([InvalidField(_FIELDS.get(each.field, each.field), str(each)) for each in error.errors])
+    return InvalidFields(
+        [InvalidField(_FIELDS.get(invalid.field, invalid.field), str(invalid)) for invalid in error.errors]
+    )

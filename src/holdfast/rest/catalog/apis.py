@@ -70,13 +70,13 @@ def list_apis(
     page, total = apis.list_apis(context, read_query(query), offset, limit)
     filters = {"query": query} | ({"expand": "true"} if expand else {})
     if expand:
-        listed = [_answer(context, each) for each in apis.describe(context, page)]
+        entries = [_answer(context, described) for described in apis.describe(context, page)]
     else:
         types = apis.types_of(context, page)
-        listed = [summarize_api(api, types.get(api.id)) for api in page]
+        entries = [summarize_api(api, types.get(api.id)) for api in page]
     return {
         "count": len(page),
-        "list": listed,
+        "list": entries,
         "pagination": pagination(f"{PREFIX}/apis", filters, offset, limit, total),
     }
 
@@ -90,10 +90,10 @@ def list_apis(
 def create_api(context: RequestContext, body: ApiBody, response: Response) -> dict[str, Any]:
     """Create an API."""
     try:
-        made = apis.create_described(context, body.draft())
+        described = apis.create_described(context, body.draft())
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    return created(context, made, response)
+    return answer_created(context, described, response)
 
 
 @router.post(
@@ -111,24 +111,26 @@ def copy_api(
 ) -> dict[str, Any]:
     """Create a new version of an API, with all that the old one has."""
     known = api_names.resolve_id(context, api_id)
-    made = copies.copy_api(context, known, new_version, is_default=default_version)
-    return created(context, made, response)
+    described = copies.copy_api(context, known, new_version, is_default=default_version)
+    return answer_created(context, described, response)
 
 
 @router.get("/{api_id}", responses={200: {"model": ApiAnswer}})
 def get_api(context: RequestContext, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
     """Get an API."""
-    found = apis.get_described(context, api_id)
-    unless.known(tag_of_api(found))
-    return _answer(context, found)
+    described = apis.get_described(context, api_id)
+    unless.known(tag_of_api(described))
+    return _answer(context, described)
 
 
 @router.get("/{api_id}/failures")
 def get_failures(runtime: CurrentRuntime, context: RequestContext, api_id: str) -> FailuresOfApi:
     """Say why requests to the backends of an API failed last at each gateway: for operators, never for callers."""
     api = apis.get_api(context, api_id)
-    found = [describe_failure(failure) for each in runtime.failures.of_api(api).values() for failure in each]
-    return {"count": len(found), "list": found}
+    failures = [
+        describe_failure(failure) for by_gateway in runtime.failures.of_api(api).values() for failure in by_gateway
+    ]
+    return {"count": len(failures), "list": failures}
 
 
 @router.put("/{api_id}", responses={200: {"model": ApiChangeAnswer}})
@@ -157,7 +159,7 @@ def update_api(
         raise in_rest_words(error) from error
     response.headers["ETag"] = quote_tag(tag_of_api(changed.described))
     answer = _answer(context, changed.described)
-    return answer if changed.left == LeftBehind() else {**answer, **_left(changed.left)}
+    return answer if changed.left == LeftBehind() else {**answer, **_write_left(changed.left)}
 
 
 @router.delete("/{api_id}", response_class=Response, responses=_MAYBE_LEFT)
@@ -166,14 +168,14 @@ def delete_api(
 ) -> Response:
     """Delete an API; the answer is empty, or says which trust no API uses any more because of it."""
     left = deletion.delete_api(context, api_id, expected, delete_unused=delete_unused)
-    return Response() if left == LeftBehind() else JSONResponse(_left(left))
+    return Response() if left == LeftBehind() else JSONResponse(_write_left(left))
 
 
-def created(context: Context, made: Described, response: Response) -> dict[str, Any]:
+def answer_created(context: Context, described: Described, response: Response) -> dict[str, Any]:
     """Answer with an API that is new, and say where it is."""
-    response.headers["Location"] = f"{PREFIX}/apis/{made.api.id}"
-    response.headers["ETag"] = quote_tag(tag_of_api(made))
-    return _answer(context, made)
+    response.headers["Location"] = f"{PREFIX}/apis/{described.api.id}"
+    response.headers["ETag"] = quote_tag(tag_of_api(described))
+    return _answer(context, described)
 
 
 def _answer(context: Context, described: Described) -> dict[str, Any]:
@@ -184,17 +186,17 @@ def _answer(context: Context, described: Described) -> dict[str, Any]:
     return answer
 
 
-def _left(left: LeftBehind) -> responses.LeftBehind:
-    return {"unusedTrust": _described_trust(left.kept), "deletedTrust": _described_trust(left.deleted)}
+def _write_left(left: LeftBehind) -> responses.LeftBehind:
+    return {"unusedTrust": _write_unused(left.kept), "deletedTrust": _write_unused(left.deleted)}
 
 
-def _described_trust(found: Sequence[UnusedTrust]) -> list[responses.UnusedTrust]:
+def _write_unused(unused: Sequence[UnusedTrust]) -> list[responses.UnusedTrust]:
     return [
         {
-            "origin": each.origin,
-            "certificates": [entry.alias for entry in each.certificates],
-            "trustSettings": each.settings is not None,
-            "clientCertificate": each.identity is not None,
+            "origin": trust.origin,
+            "certificates": [entry.alias for entry in trust.certificates],
+            "trustSettings": trust.settings is not None,
+            "clientCertificate": trust.identity is not None,
         }
-        for each in found
+        for trust in unused
     ]

@@ -14,7 +14,7 @@ from holdfast.apis.definitions.servers import Unused
 from holdfast.apis.errors import InvalidDefinition, InvalidField, InvalidFields, UnreadableDocument
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.api_body import ImportAnswer, ImportBody, in_rest_words
-from holdfast.rest.catalog.apis import created
+from holdfast.rest.catalog.apis import answer_created
 from holdfast.rest.catalog.responses import UnusedPart, ValidatedDefinition
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX, invalid_body
@@ -42,14 +42,14 @@ def import_openapi(
 
     `unusedInDefinition` of the answer says which of its servers and endpoints have no effect.
     """
-    body = _properties(additional_properties)
-    definition = read_definition(_sent(file, "", url))
+    body = _read_properties(additional_properties)
+    definition = read_definition(_read_data(file, "", url))
     try:
-        made = definitions.import_definition(context, definition, body.draft())
+        imported = definitions.import_definition(context, definition, body.draft())
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    answer = created(context, made.described, response)
-    unused = _unused(made.unused)
+    answer = answer_created(context, imported.described, response)
+    unused = _write_unused(imported.unused)
     return answer | {"unusedInDefinition": unused} if unused else answer
 
 
@@ -62,11 +62,11 @@ def validate_openapi(
 ) -> ValidatedDefinition:
     """Say whether a definition is valid, and what it describes."""
     del context
-    data = _sent(file, "", url)
+    data = _read_data(file, "", url)
     try:
         definition = read_definition(data)
     except InvalidDefinition as error:
-        return {"isValid": False, "errors": [{"code": "definition", "message": each} for each in error.problems]}
+        return {"isValid": False, "errors": [{"code": "definition", "message": problem} for problem in error.problems]}
     validated: ValidatedDefinition = {
         "isValid": True,
         "info": {
@@ -79,7 +79,7 @@ def validate_openapi(
         },
         "errors": [],
     }
-    if unused := _unused(definitions.unused_of(definition)):
+    if unused := _write_unused(definitions.unused_of(definition)):
         validated["unusedInDefinition"] = unused
     if return_content:
         validated["content"] = data.decode("utf-8-sig")
@@ -110,34 +110,34 @@ def put_swagger(
 
     `x-holdfast-unused` of the answer says which of its servers and endpoints have no effect; it is not kept.
     """
-    data, gateways = _sent(file, definition, url), list(runtime.gateways.values())
+    data, gateways = _read_data(file, definition, url), list(runtime.gateways.values())
     kept = definitions.put_definition(context, api_id, data, gateways, expected)
     response.headers["ETag"] = quote_tag(tag_of_text(kept.text))
-    definition_as_kept, unused = definitions.definition_value(kept.text), _unused(kept.unused)
+    definition_as_kept, unused = definitions.definition_value(kept.text), _write_unused(kept.unused)
     return definition_as_kept | {definitions.UNUSED: unused} if unused else definition_as_kept
 
 
-def _unused(unused: Iterable[Unused]) -> list[UnusedPart]:
+def _write_unused(unused: Iterable[Unused]) -> list[UnusedPart]:
     return [{"what": part.what, "why": part.why} for part in unused]
 
 
-def _sent(file: UploadFile | None, text: TextOrFile, url: str) -> bytes:
+def _read_data(file: UploadFile | None, text: TextOrFile, url: str) -> bytes:
     if url:
         raise InvalidField("url", "Holdfast fetches nothing from addresses. Download the definition and send the file.")
     if file is not None:
-        return _bytes(file)
-    data = _bytes(text)
+        return _read_bytes(file)
+    data = _read_bytes(text)
     if not data:
         raise InvalidField("file", "The definition is missing. Send it as a file, in JSON or YAML.")
     return data
 
 
-def _bytes(sent: TextOrFile) -> bytes:
+def _read_bytes(sent: TextOrFile) -> bytes:
     return sent.encode(errors="surrogatepass") if isinstance(sent, str) else sent.file.read(MAX_BYTES + 1)
 
 
-def _properties(sent: TextOrFile) -> ImportBody:
-    data = _bytes(sent)
+def _read_properties(sent: TextOrFile) -> ImportBody:
+    data = _read_bytes(sent)
     try:
         return ImportBody.model_validate(read_document(data) if data.strip() else {})
     except UnreadableDocument as error:

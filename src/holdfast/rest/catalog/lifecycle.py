@@ -34,7 +34,7 @@ def change_lifecycle(
     ] = "",
 ) -> WorkflowResponse:
     """Move an API through its lifecycle: Publish, Demote to Created, Deprecate, Retire."""
-    items = {name.strip().lower(): value.strip().lower() for name, _, value in _items(checklist)}
+    items = {name.strip().lower(): value.strip().lower() for name, _, value in _read_checklist(checklist)}
     moved = lifecycle.move_described(
         context,
         api_names.resolve_id(context, api_id),
@@ -43,13 +43,13 @@ def change_lifecycle(
         expected=expected,
     )
     response.headers["ETag"] = quote_tag(tag_of_api(moved))
-    return {"workflowStatus": "APPROVED", "jsonPayload": None, "lifecycleState": _state(moved.api.state)}
+    return {"workflowStatus": "APPROVED", "jsonPayload": None, "lifecycleState": _write_state(moved.api.state)}
 
 
 @router.get("/{api_id}/lifecycle-state")
 def get_lifecycle_state(context: RequestContext, api_id: str, unless: IfNoneMatch) -> LifecycleState:
     """Say in which state an API is, and where it can go from there."""
-    state = _state(lifecycle.state_of(context, api_id))
+    state = _write_state(lifecycle.state_of(context, api_id))
     unless.known(tag_of_text(write_json(state)))
     return state
 
@@ -57,7 +57,7 @@ def get_lifecycle_state(context: RequestContext, api_id: str, unless: IfNoneMatc
 @router.get("/{api_id}/lifecycle-history")
 def get_lifecycle_history(context: RequestContext, api_id: str, unless: IfNoneMatch) -> LifecycleHistory:
     """Tell the states of an API since it was created, oldest first."""
-    steps = [_step(step) for step in lifecycle.history(context, api_id)]
+    steps = [_write_step(step) for step in lifecycle.history(context, api_id)]
     unless.known(tag_of_text(write_json(steps)))
     return {"count": len(steps), "list": steps}
 
@@ -69,11 +69,11 @@ def delete_pending_tasks(context: RequestContext, api_id: str) -> Response:
     return Response()
 
 
-def _items(checklist: str) -> list[tuple[str, str, str]]:
+def _read_checklist(checklist: str) -> list[tuple[str, str, str]]:
     return [item.rpartition(":") for item in checklist.split(",")]
 
 
-def _state(current: State) -> LifecycleState:
+def _write_state(current: State) -> LifecycleState:
     return {
         "state": current.value.title(),
         "checkItems": [],
@@ -83,7 +83,7 @@ def _state(current: State) -> LifecycleState:
     }
 
 
-def _step(step: Step) -> LifecycleStep:
+def _write_step(step: Step) -> LifecycleStep:
     after: LifecycleStep = {
         "postState": step.after.value.title(),
         "user": step.user,

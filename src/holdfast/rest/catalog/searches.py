@@ -43,10 +43,10 @@ def read_query(query: str) -> ApiFilter:
 
     What stands in quotes after a modifier must be all of the value, not a part.
     """
-    found = list(_MODIFIER.finditer(query))
+    modifiers = list(_MODIFIER.finditer(query))
     plain = " ".join(_MODIFIER.sub(" ", query).split())
-    wanted = {"name": plain} | {each[1].lower(): each[2] or each[3] or "" for each in found}
-    return ApiFilter(**wanted, exact=frozenset(each[1].lower() for each in found if each[2]))
+    wanted = {"name": plain} | {modifier[1].lower(): modifier[2] or modifier[3] or "" for modifier in modifiers}
+    return ApiFilter(**wanted, exact=frozenset(modifier[1].lower() for modifier in modifiers if modifier[2]))
 
 
 def read_search(query: str) -> ApiFilter:

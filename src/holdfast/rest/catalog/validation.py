@@ -52,10 +52,10 @@ async def validate_endpoint(
         checked = await runtime.probes.check(context.user, endpoint, terms, connection)
     except InvalidField as error:
         raise InvalidField("endpointUrl", str(error)) from error
-    return _said(checked)
+    return _write_answer(checked)
 
 
-def _said(checked: Checked) -> EndpointValidation:
+def _write_answer(checked: Checked) -> EndpointValidation:
     if checked.refusal is None:
         return {"statusCode": checked.status, "statusMessage": checked.phrase, "error": None}
     code, why = checked.refusal.cause or "no_gateway", checked.refusal.explanation

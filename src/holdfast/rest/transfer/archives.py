@@ -13,7 +13,7 @@ from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.transfer.archive import Archive, pack, unpack
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.api_body import ApiAnswer, ApiBody, in_rest_words
-from holdfast.rest.catalog.apis import created
+from holdfast.rest.catalog.apis import answer_created
 from holdfast.rest.catalog.description import describe_api
 from holdfast.rest.errors import PREFIX, invalid_body
 from holdfast.rest.inputs import ignores
@@ -82,7 +82,7 @@ def import_api(
     definition = parse_definition(archive.definition) if archive.definition else None
     state = str(archive.description.get("lifeCycleStatus", ""))
     try:
-        made = archives.import_api(
+        described = archives.import_api(
             context,
             body.draft(),
             state,
@@ -93,4 +93,4 @@ def import_api(
         )
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    return created(context, made, response)
+    return answer_created(context, described, response)

@@ -77,7 +77,7 @@ def upload_certificate(
     made = endpoint_certificates.import_certificate(context, alias, endpoint, read_upload(certificate), password)
     response.headers["Location"] = f"{router.prefix}/{quote(made.entry.alias, safe='')}"
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return {**described_entry(runtime, context, made.entry, made.findings), **_of_file(made)}
+    return {**describe_entry(runtime, context, made.entry, made.findings), **_of_file(made)}
 
 
 @router.post("/inspect")
@@ -102,7 +102,7 @@ def get_certificate(
     entry = endpoint_certificates.get_certificate(context, alias)
     unless.known(tag_of_certificate(entry))
     return {
-        **described_entry(runtime, context, entry),
+        **describe_entry(runtime, context, entry),
         **describe_enforcement(runtime, context, OriginTrust(entry.origin)),
     }
 
@@ -124,7 +124,7 @@ def replace_certificate(
     data = read_upload(certificate)
     made = endpoint_certificates.replace_certificate(context, alias, data, password, expected, keep=keep)
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return {**described_entry(runtime, context, made.entry, made.findings), **_of_file(made)}
+    return {**describe_entry(runtime, context, made.entry, made.findings), **_of_file(made)}
 
 
 @router.delete("/{alias}", response_class=Response)
@@ -189,7 +189,7 @@ def keep_previous(in_query: bool | None, in_form: bool | None) -> bool:
     return bool(in_query or in_form)
 
 
-def described_entry(
+def describe_entry(
     runtime: Runtime, context: Context, entry: EndpointCertificate, findings: Sequence[Finding] | None = None
 ) -> responses.EndpointCertificate:
     """Say all that is known of *entry* with its *findings*, None: look now; but not how far it is at the gateways."""
@@ -219,7 +219,7 @@ def _write_with_tag(
     runtime: Runtime, context: Context, entry: EndpointCertificate, response: Response
 ) -> responses.EndpointCertificate:
     response.headers["ETag"] = quote_tag(tag_of_certificate(entry))
-    return described_entry(runtime, context, entry)
+    return describe_entry(runtime, context, entry)
 
 
 def _summary(context: Context, entry: EndpointCertificate) -> EndpointCertificateSummary:

@@ -16,7 +16,7 @@ from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.trust import responses
-from holdfast.rest.trust.endpoint_certificates import described_entry
+from holdfast.rest.trust.endpoint_certificates import describe_entry
 from holdfast.rest.trust.responses import EndpointCertificate, RemovedCertificates
 from holdfast.services.access.context import Context
 from holdfast.services.trust import removal
@@ -68,7 +68,7 @@ def restore_certificate(
     alias: Annotated[str | None, Depends(alias_in_body)],
 ) -> EndpointCertificate:
     """Trust again what was removed, under its alias or another one."""
-    return described_entry(runtime, context, removal.restore_certificate(context, removed_id, alias))
+    return describe_entry(runtime, context, removal.restore_certificate(context, removed_id, alias))
 
 
 async def _form(request: Request) -> dict[str, Any]:
