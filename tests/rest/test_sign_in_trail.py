@@ -6,10 +6,11 @@ import pytest
 
 from acting import context_of
 from holdfast.services.access.accounts import principal_of
-from holdfast.services.access.failed_sign_ins import ACTION, UNKNOWN_USER
+from holdfast.services.access.failed_sign_ins import UNKNOWN_USER
 from holdfast.services.access.tokens import create_token
 from holdfast.store import journal
 from holdfast.store.access import accounts
+from holdfast.store.audit import Action
 from rest.calls import APIS, PREFIX
 from rest.operations import House
 
@@ -100,7 +101,7 @@ WAYS = {
 @pytest.mark.parametrize(("attempt", "detail"), WAYS.items(), ids=lambda each: getattr(each, "__name__", ""))
 def test_each_way_to_fail_is_in_the_audit_log_of_the_user(anybody, berta, password, events, attempt, detail):
     attempt(anybody, berta, password)
-    (event,) = [event for event in events() if event.action == ACTION]
+    (event,) = [event for event in events() if event.action == Action.FAIL_TO_SIGN_IN]
     assert (event.user, event.subject, event.detail) == ("", berta.name, detail)
     assert SECRET not in str(events())
 
@@ -113,6 +114,6 @@ def test_an_expired_token_is_told_with_its_user_and_an_unknown_one_without(share
     )
     for secret in (made[1], "hfp_unknown"):
         assert anybody.get(APIS, headers={"authorization": f"Bearer {secret}"}).status_code == 401
-    told = [(event.subject, event.detail) for event in events() if event.action == ACTION]
-    told += [(event.subject, event.detail) for event in events("default") if event.action == ACTION]
+    told = [(event.subject, event.detail) for event in events() if event.action == Action.FAIL_TO_SIGN_IN]
+    told += [(event.subject, event.detail) for event in events("default") if event.action == Action.FAIL_TO_SIGN_IN]
     assert told == [(berta.name, "token: unknown or expired"), (UNKNOWN_USER, "token: unknown or expired")]

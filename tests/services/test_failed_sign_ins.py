@@ -9,7 +9,6 @@ import structlog
 from structlog.testing import capture_logs
 
 from holdfast.services.access.failed_sign_ins import (
-    ACTION,
     MAX_EVENTS,
     MAX_WAITING,
     PAUSE,
@@ -20,6 +19,7 @@ from holdfast.services.errors import SignInRefused, TooManyAttempts
 from holdfast.store import journal
 from holdfast.store.access import accounts
 from holdfast.store.access.accounts import User
+from holdfast.store.audit import Action
 from holdfast.store.errors import StoreFull
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -53,7 +53,7 @@ def write(store, failed):
             failed.write(store, NOW + after, **options)
         with store.read() as session:
             events = [each for name in ("default", "acme") for each in journal.audit_events(session, name)]
-        return [each for each in events if each.action == ACTION and each.at == NOW + after], lines
+        return [each for each in events if each.action == Action.FAIL_TO_SIGN_IN and each.at == NOW + after], lines
 
     return write
 

@@ -12,8 +12,12 @@ from sqlalchemy import create_engine, inspect
 from structlog.testing import CapturingLogger
 
 from disk_space import largest_file
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import EVERY_PERMISSION, permissions_of
+from holdfast.services.access.principal import Principal
+from holdfast.services.catalog.lifecycle import history
 from holdfast.store import database as database_module
+from holdfast.store import journal
 from holdfast.store.access import accounts
 from holdfast.store.catalog import apis
 from holdfast.store.database import Store
@@ -191,3 +195,32 @@ def test_an_api_that_asked_for_certificates_of_its_callers_requires_them_from_no
         required = {api.name for api in apis.all_of(session, "default") if api.requires_certificate}
     store.close()
     assert required == {"asking"}
+
+
+def test_the_history_of_the_lifecycle_is_read_from_old_audit_events_too(tmp_path):
+    path, at = tmp_path / "old.sqlite", "2026-06-01 12:00:00.000000"
+    with database_at(path, "0013") as connection:
+        connection.exec_driver_sql("INSERT INTO organization VALUES ('default', ?)", (at,))
+        columns = "id, organization_id, name, context, version, description, provider, state, created_at, updated_at"
+        values = ("1", "default", "Pizza", "/pizza", "1", "", "anna", "DEPRECATED", at, at)
+        marks = ", ".join("?" * len(values))
+        connection.exec_driver_sql(f"INSERT INTO api ({columns}) VALUES ({marks})", values)  # noqa: S608 - constants
+        for action, detail in (
+            ("create API", "endpoints https://a -> b"),
+            ("change lifecycle", "CREATED -> PUBLISHED"),
+            ("change lifecycle", "PUBLISHED -> DEPRECATED"),
+        ):
+            event = ("default", at, "anna", action, "Pizza 1 (1)", detail)
+            columns = "organization_id, at, user, action, subject, detail"
+            connection.exec_driver_sql(f"INSERT INTO audit_event ({columns}) VALUES (?, ?, ?, ?, ?, ?)", event)  # noqa: S608
+    store = Store(path)
+    context = Context(store, Principal("default", "anna"), datetime(2026, 6, 2, tzinfo=UTC))
+    assert [step.after for step in history(context, "1")] == ["CREATED", "PUBLISHED", "DEPRECATED"]
+    with store.read() as session:
+        events = journal.audit_events(session, "default")
+    assert [(event.detail, event.details) for event in events] == [
+        ("endpoints https://a -> b", {}),
+        ("CREATED -> PUBLISHED", {"before": "CREATED", "after": "PUBLISHED"}),
+        ("PUBLISHED -> DEPRECATED", {"before": "PUBLISHED", "after": "DEPRECATED"}),
+    ]
+    store.close()

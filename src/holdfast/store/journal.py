@@ -2,9 +2,10 @@
 What is written beside every change: the audit event for people, the change row for the distributor.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -34,8 +35,9 @@ class AuditEvent:
     user: str
     action: str
     subject: str
-    detail: str
+    detail: str  # in words
     address: str | None
+    details: Mapping[str, Any] = field(default_factory=dict)  # as `audit.to_json` gives them; empty: not recorded then
 
 
 def record(session: Session, event: AuditEvent) -> None:
@@ -48,6 +50,7 @@ def record(session: Session, event: AuditEvent) -> None:
         subject=event.subject,
         detail=event.detail,
         address=event.address,
+        details=dict(event.details),
     )
     session.add(row)
 
@@ -55,20 +58,20 @@ def record(session: Session, event: AuditEvent) -> None:
 def audit_events(session: Session, organization: str) -> list[AuditEvent]:
     """All audit events of an organization, oldest first."""
     query = select(AuditEventRow).where(AuditEventRow.organization_id == organization).order_by(AuditEventRow.id)
-    return [
-        AuditEvent(row.organization_id, row.at, row.user, row.action, row.subject, row.detail, row.address)
-        for row in session.scalars(query)
-    ]
+    return [_event(row) for row in session.scalars(query)]
 
 
 def audit_events_of(session: Session, organization: str, subject: str, action: str) -> list[AuditEvent]:
     """The audit events of one kind about one *subject*, oldest first."""
     table = AuditEventRow
     about = (table.organization_id == organization, table.subject == subject, table.action == action)
-    return [
-        AuditEvent(row.organization_id, row.at, row.user, row.action, row.subject, row.detail, row.address)
-        for row in session.scalars(select(table).where(*about).order_by(table.id))
-    ]
+    return [_event(row) for row in session.scalars(select(table).where(*about).order_by(table.id))]
+
+
+def _event(row: AuditEventRow) -> AuditEvent:
+    return AuditEvent(
+        row.organization_id, row.at, row.user, row.action, row.subject, row.detail, row.address, row.details or {}
+    )
 
 
 def announce(session: Session, organization: str, kind: ChangeKind, key: str, now: datetime) -> None:

@@ -341,8 +341,9 @@ class AuditEventRow(Table):
     user: Mapped[str]
     action: Mapped[str]
     subject: Mapped[str]
-    detail: Mapped[str]
+    detail: Mapped[str]  # in words
     address: Mapped[str | None]  # where the request came from; None: no request, or before it was written down
+    details: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # None: before 0014
     __table_args__ = (
         Index("audit_event_by_time", "organization_id", "at"),
         Index("audit_event_by_subject", "organization_id", "subject"),

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.services.access.attempts import Attempts, client_key
+from holdfast.services.access.audit import SYSTEM, write_down
 from holdfast.services.access.failed_sign_ins import FailedSignIns
 from holdfast.services.access.password_threads import PasswordThreads
 from holdfast.services.access.passwords import AT_ONCE, Passwords
@@ -20,11 +21,10 @@ from holdfast.services.access.passwords import MAX_PASSWORD as MAX_PASSWORD
 from holdfast.services.access.permissions import Role, permissions_of
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import SignInRefused
-from holdfast.store import journal
 from holdfast.store.access import accounts
 from holdfast.store.access.accounts import User
+from holdfast.store.audit import Action
 from holdfast.store.database import Store, Transactions
-from holdfast.store.journal import AuditEvent
 
 ADMIN = "admin"  # the first user, whom who runs the machine can always give a password
 SESSION_COOKIE = "holdfast_session"
@@ -78,6 +78,7 @@ class Accounts:
         # Hashing is slow, so it is done before the lock.
         keeps = user is not None and (not reset or self.passwords.matches(user.password_hash, password))
         password_hash = None if keeps else self.passwords.hash(password)
+        system = Principal(organization, SYSTEM)
         with self._store.write() as session:
             if organization not in accounts.organizations(session):
                 accounts.insert_organization(session, organization, now)
@@ -87,15 +88,15 @@ class Accounts:
                     return False  # who was deleted stays so
                 user = User(str(uuid.uuid4()), organization, name, password_hash, frozenset({Role.ADMIN}))
                 accounts.insert_user(session, user, now)
-                journal.record(session, AuditEvent(organization, now, "holdfast", "create user", name, "", None))
+                write_down(session, system, now, Action.CREATE_USER, name)
                 return True
             if reset and (user.disabled or Role.ADMIN not in user.roles):
                 user = replace(user, disabled=False, roles=user.roles | {Role.ADMIN})
                 accounts.update_user(session, user)
-                journal.record(session, AuditEvent(organization, now, "holdfast", "make admin", name, "", None))
+                write_down(session, system, now, Action.MAKE_ADMIN, name)
             if reset and password_hash:
                 accounts.set_password_hash(session, user, password_hash)
-                journal.record(session, AuditEvent(organization, now, "holdfast", "set password", name, "", None))
+                write_down(session, system, now, Action.SET_PASSWORD, name)
             return False
 
     def lacks_first_user(self, organization: str, name: str) -> bool:
@@ -170,7 +171,7 @@ class Accounts:
                 session, hash_token(token), user, now, now + SESSION_LASTS, address, agent[:MAX_AGENT]
             )
             accounts.keep_newest_sessions(session, user, MAX_SESSIONS)
-            journal.record(session, principal_of(user, address).event(now, "sign in", user.name, ""))
+            write_down(session, principal_of(user, address), now, Action.SIGN_IN, user.name)
         return token
 
     def end_session(self, token: str, now: datetime, address: str = "") -> None:
@@ -179,7 +180,7 @@ class Accounts:
             user = accounts.session_user(session, hash_token(token), now)
             accounts.remove_session(session, hash_token(token))
             if user:
-                journal.record(session, principal_of(user, address).event(now, "sign out", user.name, ""))
+                write_down(session, principal_of(user, address), now, Action.SIGN_OUT, user.name)
 
     def _remember(self, digest: bytes, now: datetime) -> None:
         # Scripts send the password with each request; argon2id for each would make every request slow.

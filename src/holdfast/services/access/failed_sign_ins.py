@@ -19,20 +19,20 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.services.access.attempts import client_key
+from holdfast.services.access.audit import write_down
+from holdfast.services.access.principal import Principal
 from holdfast.services.errors import (
     ProviderSignInRefused,
     SignInRefused,
     TokenRefused,
     TooManyAttempts,
 )
-from holdfast.store import journal
 from holdfast.store.access import accounts
+from holdfast.store.audit import Action, FailedSignIn
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure
-from holdfast.store.journal import AuditEvent
 
 log = structlog.get_logger()
-ACTION = "fail to sign in"
 UNKNOWN_USER = "unknown user"
 WRITE_EVERY = 1.0  # seconds
 PAUSE = timedelta(minutes=1)  # between events of one way, reason, user and address
@@ -166,9 +166,9 @@ class FailedSignIns:
         with store.write() as session:
             for kind, window in due.items():
                 if kind.organization in accounts.organizations(session):
-                    detail = f"{kind.way}: {kind.reason}{_times(window)}"
-                    subject, address = kind.user or UNKNOWN_USER, window.address or None
-                    journal.record(session, AuditEvent(kind.organization, now, "", ACTION, subject, detail, address))
+                    user = Principal(kind.organization, "", address=window.address or None)
+                    details = FailedSignIn(kind.way, kind.reason, window.count, several=not window.address)
+                    write_down(session, user, now, Action.FAIL_TO_SIGN_IN, kind.user or UNKNOWN_USER, details)
 
 
 def _log(kind: _Kind, window: _Window) -> None:
@@ -180,8 +180,3 @@ def _log(kind: _Kind, window: _Window) -> None:
         address=window.address or "several",
         count=window.count,
     )
-
-
-def _times(window: _Window) -> str:
-    several = "" if window.address else ", from several addresses"
-    return f" ({window.count} times{several})" if window.count > 1 or several else ""

@@ -14,6 +14,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
 from holdfast.services.access.accounts import Accounts, hash_token
 from holdfast.services.access.attempts import client_key
+from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.access.permissions import Permission, permissions_of
@@ -21,10 +22,10 @@ from holdfast.services.access.scopes import grant_scopes
 from holdfast.services.access.tokens import MAX_NAME, new_secret, refused_user
 from holdfast.services.access.users import account_of
 from holdfast.services.errors import SignInRefused, TokenRefused
-from holdfast.store import journal
 from holdfast.store.access import tokens
 from holdfast.store.access.accounts import User
 from holdfast.store.access.tokens import Application, Kind, Token
+from holdfast.store.audit import Action, NewApplication
 from holdfast.store.database import Store
 
 ACCESS_LASTS = timedelta(hours=1)
@@ -91,8 +92,8 @@ def register_application(context: Context, name: str, grants: Collection[str]) -
         )
         tokens.insert_application(session, application, context.now)
         tokens.keep_latest_applications(session, owner, MAX_APPLICATIONS)
-        detail = f"{name}: {' '.join(offered)}"
-        journal.record(session, context.user.event(context.now, "register application", application.id, detail))
+        details = NewApplication(name, offered)
+        write_down(session, context.user, context.now, Action.REGISTER_APPLICATION, application.id, details)
     return application, secret
 
 

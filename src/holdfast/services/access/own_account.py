@@ -4,16 +4,17 @@ What users do about themselves: their password, and the sessions of their browse
 
 from holdfast.apis.errors import InvalidField
 from holdfast.services.access.accounts import Accounts
+from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.access.passwords import check_password
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.users import account_of
 from holdfast.services.errors import NotFound, SignInRefused
-from holdfast.store import journal
 from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import BrowserSession, User
 from holdfast.store.access.tokens import Kind
+from holdfast.store.audit import Action
 
 
 def get_account(context: Context) -> User:
@@ -46,7 +47,7 @@ def change_password(context: Context, sign_ins: Accounts, current: str, new: str
         user = account_of(session, context)
         accounts.set_password_hash(session, user, password_hash)
         tokens.remove_tokens(session, user, (Kind.ACCESS, Kind.REFRESH))
-        journal.record(session, context.user.event(context.now, "change password", context.user.name, ""))
+        write_down(session, context.user, context.now, Action.CHANGE_PASSWORD, context.user.name)
     return user
 
 
@@ -63,4 +64,4 @@ def revoke_session(context: Context, session_id: str) -> None:
     with context.write() as session:
         if not accounts.remove_session_of(session, account_of(session, context), session_id):
             raise NotFound("session", session_id)
-        journal.record(session, context.user.event(context.now, "revoke session", context.user.name, ""))
+        write_down(session, context.user, context.now, Action.REVOKE_SESSION, context.user.name)

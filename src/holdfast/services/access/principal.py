@@ -3,12 +3,10 @@ On whose behalf a use case runs.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from holdfast.services.access.permissions import EVERY_PERMISSION, Permission
 from holdfast.services.access.scopes import scopes_permitting
 from holdfast.services.errors import NotPermitted, ScopeMissing
-from holdfast.store.journal import AuditEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +23,6 @@ class Principal:
     def account(self) -> str:
         """Who it is, among the users of all organizations."""
         return f"{self.organization}\n{self.name}"
-
-    def event(self, now: datetime, action: str, subject: str, detail: str) -> AuditEvent:
-        """Make the audit event of what they do."""
-        return AuditEvent(self.organization, now, self.name, action, subject, detail, self.address)
 
     def may(self, permission: Permission) -> bool:
         """Say whether they are allowed it."""

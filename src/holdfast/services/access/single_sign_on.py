@@ -20,15 +20,16 @@ from holdfast.openid.identity import Identity
 from holdfast.openid.provider import Provider, SignIn
 from holdfast.services.access.accounts import ADMIN
 from holdfast.services.access.attempts import Attempts, client_key
+from holdfast.services.access.audit import SYSTEM, write_down
 from holdfast.services.access.permissions import Role
+from holdfast.services.access.principal import Principal
 from holdfast.services.access.users import MAX_USERS, sign_in_name
 from holdfast.services.errors import ProviderSignInRefused
-from holdfast.store import journal
 from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import ConfirmedIdentity, User
 from holdfast.store.access.tokens import Kind
+from holdfast.store.audit import Action, UserRoles
 from holdfast.store.database import Store
-from holdfast.store.journal import AuditEvent
 
 log = structlog.get_logger()
 SIGN_IN_COOKIE = "holdfast_sign_in"
@@ -162,14 +163,14 @@ def _create(
     name = _free_name(session, sso.organization, identity.name or identity.subject)
     user = User(str(uuid.uuid4()), sso.organization, name, "", roles, identity=confirmed)
     accounts.insert_user(session, user, now)
-    _record(session, "create user", user, now, address)
+    _record(session, Action.CREATE_USER, user, now, address)
     return user
 
 
 def _update(session: Session, user: User, before: User, now: datetime, address: str) -> User:
     accounts.update_user(session, user)
     if user.roles != before.roles:
-        _record(session, "change user", user, now, address)
+        _record(session, Action.CHANGE_USER, user, now, address)
     if not user.roles:
         # Personal tokens stay, and permit nothing.
         accounts.end_sessions(session, user)
@@ -177,9 +178,9 @@ def _update(session: Session, user: User, before: User, now: datetime, address: 
     return user
 
 
-def _record(session: Session, action: str, user: User, now: datetime, address: str) -> None:
-    detail = f"roles {' '.join(sorted(user.roles)) or 'none'}, by the groups at the identity provider"
-    journal.record(session, AuditEvent(user.organization, now, "holdfast", action, user.name, detail, address or None))
+def _record(session: Session, action: Action, user: User, now: datetime, address: str) -> None:
+    system = Principal(user.organization, SYSTEM, address=address or None)
+    write_down(session, system, now, action, user.name, UserRoles(tuple(sorted(user.roles)), by_provider=True))
 
 
 def _free_name(session: Session, organization: str, wanted: str) -> str:

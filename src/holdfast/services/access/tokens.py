@@ -12,15 +12,16 @@ from sqlalchemy.orm import Session
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
 from holdfast.services.access.accounts import hash_token
+from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission, permissions_of
 from holdfast.services.access.principal import Principal
 from holdfast.services.access.scopes import check_scopes, permissions_of_scopes
 from holdfast.services.access.users import account_of
 from holdfast.services.errors import Conflict, NoPersonalToken, NotFound
-from holdfast.store import journal
 from holdfast.store.access import tokens
 from holdfast.store.access.tokens import Kind, Token
+from holdfast.store.audit import Action, NewToken, TokenEnd
 from holdfast.store.database import Transactions
 from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly
 
@@ -89,8 +90,8 @@ def create_token(context: Context, name: str, scopes: list[str], expires_at: dat
             grant, user.organization, user.id, grant, Kind.PERSONAL, name, tuple(checked), context.now, expires_at
         )
         tokens.insert_token(session, token, hash_token(secret), context.now)
-        detail = f"{' '.join(checked)} until {expires_at:%Y-%m-%d %H:%M} UTC"
-        journal.record(session, context.user.event(context.now, "create token", name, detail))
+        details = NewToken(tuple(checked), expires_at)
+        write_down(session, context.user, context.now, Action.CREATE_TOKEN, name, details)
     return token, secret
 
 
@@ -110,7 +111,7 @@ def revoke_token(context: Context, token_id: str) -> None:
         if token is None:
             raise NotFound("token", token_id)
         tokens.remove_grant(session, token)
-        journal.record(session, context.user.event(context.now, "revoke token", token.name, ""))
+        write_down(session, context.user, context.now, Action.REVOKE_TOKEN, token.name, TokenEnd())
 
 
 def get_current_token(context: Context, secret: str) -> Token:
@@ -128,7 +129,7 @@ def revoke_current_token(context: Context, secret: str) -> None:
     with context.write() as session:
         token = _find_current(session, context, secret)
         tokens.remove_grant(session, token)
-        journal.record(session, context.user.event(context.now, "revoke token", token.name, "by itself"))
+        write_down(session, context.user, context.now, Action.REVOKE_TOKEN, token.name, TokenEnd(by_itself=True))
 
 
 def _find_current(session: Session, context: Context, secret: str) -> Token:

@@ -12,15 +12,16 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
+from holdfast.services.access.audit import NOTHING, SYSTEM, write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.passwords import Passwords, check_password
 from holdfast.services.access.permissions import Permission, Role
+from holdfast.services.access.principal import Principal
 from holdfast.services.errors import Conflict, NotFound, NotPermitted
-from holdfast.store import journal
 from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import User
 from holdfast.store.access.tokens import Kind
-from holdfast.store.journal import AuditEvent
+from holdfast.store.audit import Action, Details, NewOrganization, UserRoles
 
 MAX_USERS = 10_000  # of one organization
 MAX_ORGANIZATIONS = 10_000
@@ -78,7 +79,7 @@ def create_user(context: Context, passwords: Passwords, name: str, password: str
             raise Conflict("name", f"There are {MAX_USERS} users. Delete those who have left.")
         user = User(str(uuid.uuid4()), context.user.organization, name, password_hash, checked)
         accounts.insert_user(session, user, context.now)
-        _record(session, context, "create user", user, f"roles {' '.join(sorted(checked))}")
+        _record(session, context, Action.CREATE_USER, user, UserRoles(tuple(sorted(checked))))
     return user
 
 
@@ -105,8 +106,8 @@ def change_user(context: Context, name: str, *, roles: Collection[str] | None, d
         _refuse_no_admin(session, context)
         if after.disabled:
             tokens.remove_tokens(session, after, (Kind.ACCESS, Kind.REFRESH))
-        detail = f"roles {' '.join(sorted(after.roles))}{', disabled' if after.disabled else ''}"
-        _record(session, context, "change user", after, detail)
+        details = UserRoles(tuple(sorted(after.roles)), disabled=after.disabled)
+        _record(session, context, Action.CHANGE_USER, after, details)
     return after
 
 
@@ -125,7 +126,7 @@ def set_password(context: Context, passwords: Passwords, name: str, password: st
         accounts.set_password_hash(session, user, password_hash)
         tokens.remove_tokens(session, user, tuple(Kind))
         tokens.remove_applications(session, user)
-        _record(session, context, "set password", user, "")
+        _record(session, context, Action.SET_PASSWORD, user)
 
 
 def delete_user(context: Context, name: str) -> None:
@@ -135,7 +136,7 @@ def delete_user(context: Context, name: str) -> None:
         user = _get_or_raise(session, context, name)
         accounts.remove_user(session, user)
         _refuse_no_admin(session, context)
-        _record(session, context, "delete user", user, "")
+        _record(session, context, Action.DELETE_USER, user)
 
 
 def list_organizations(context: Context) -> list[str]:
@@ -172,11 +173,9 @@ def create_organization(context: Context, passwords: Passwords, organization: st
         accounts.insert_organization(session, organization, context.now)
         user = User(str(uuid.uuid4()), organization, name, password_hash, frozenset({Role.ADMIN}))
         accounts.insert_user(session, user, context.now)
-        _record(session, context, "create organization", user, f"organization {organization}")
-        event = AuditEvent(
-            organization, context.now, "holdfast", "create user", name, f"roles {Role.ADMIN}", context.user.address
-        )
-        journal.record(session, event)
+        _record(session, context, Action.CREATE_ORGANIZATION, user, NewOrganization(organization))
+        system = Principal(organization, SYSTEM, address=context.user.address)
+        write_down(session, system, context.now, Action.CREATE_USER, name, UserRoles((Role.ADMIN,)))
     return user
 
 
@@ -211,5 +210,5 @@ def _refuse_no_admin(session: Session, context: Context) -> None:
         raise Conflict("roles", "No admin would be left who signs in with a password. Make somebody else one first.")
 
 
-def _record(session: Session, context: Context, action: str, user: User, detail: str) -> None:
-    journal.record(session, context.user.event(context.now, action, user.name, detail))
+def _record(session: Session, context: Context, action: Action, user: User, details: Details = NOTHING) -> None:
+    write_down(session, context.user, context.now, action, user.name, details)

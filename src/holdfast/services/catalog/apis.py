@@ -15,6 +15,7 @@ from holdfast.apis.catalog.description import Described
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.catalog.members import check_members, merge_members
 from holdfast.apis.check import Check
+from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.caller_requirements import apply_requirements
@@ -22,15 +23,15 @@ from holdfast.services.catalog.contexts import refuse_conflict
 from holdfast.services.catalog.endpoints import (
     NO_CONNECTIONS,
     Connections,
+    describe_endpoints,
     read_endpoints,
     with_connection,
-    write_urls,
 )
 from holdfast.services.catalog.http1_fallback import forget_http1
 from holdfast.services.errors import NotFound
 from holdfast.services.trust.unused_trust import LeftBehind, origins_of, settle
 from holdfast.services.versions import Expected, check_expected, tag_of_api
-from holdfast.store import journal
+from holdfast.store.audit import Action, ApiChange, ApiEndpoints, Details
 from holdfast.store.catalog import api_documents, apis
 from holdfast.store.catalog.apis import ApiFilter
 
@@ -81,7 +82,7 @@ def add_api(
     session: Session,
     context: Context,
     checked: Described,
-    action: str = "create API",
+    action: Action = Action.CREATE_API,
     original: Described | None = None,
 ) -> Described:
     """
@@ -95,7 +96,7 @@ def add_api(
     apis.insert(session, api)
     if described.members:
         api_documents.save_members(session, api, described.members)
-    record(session, context, action, api, f"endpoints {write_urls(api)}")
+    record(session, context, action, api, ApiEndpoints(describe_endpoints(api)))
     return described
 
 
@@ -237,10 +238,13 @@ def save_described(
     forget_http1(session, before.api, after.api, context.now)
     if after.members != before.members:
         api_documents.save_members(session, after.api, after.members)
-    detail = f"endpoints {write_urls(before.api)} -> {write_urls(after.api)}"
-    if after.api.requires_certificate != before.api.requires_certificate:
-        detail += ", callers need a certificate" if after.api.requires_certificate else ", everybody may call"
-    record(session, context, "change API", after.api, detail)
+    requires = after.api.requires_certificate
+    details = ApiChange(
+        describe_endpoints(before.api),
+        describe_endpoints(after.api),
+        requires if requires != before.api.requires_certificate else None,
+    )
+    record(session, context, Action.CHANGE_API, after.api, details)
     return after
 
 
@@ -276,7 +280,6 @@ def audit_subject(api: Api) -> str:
     return f"{api.name} {api.version} ({api.id})"
 
 
-def record(session: Session, context: Context, action: str, api: Api, detail: str) -> None:
+def record(session: Session, context: Context, action: Action, api: Api, details: Details) -> None:
     """Write down what was done to *api*, and wake the distributor, in the caller's transaction."""
-    journal.record(session, context.user.event(context.now, action, audit_subject(api), detail))
-    journal.announce(session, context.user.organization, "api", api.id, context.now)
+    write_down(session, context.user, context.now, action, audit_subject(api), details, changed=("api", api.id))

@@ -11,6 +11,7 @@ from holdfast.apis.catalog.lifecycle import State
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import apis
+from holdfast.store.audit import Action
 from holdfast.store.catalog import api_documents
 from holdfast.store.identities import caller_certificates
 
@@ -38,7 +39,7 @@ def copy_api(context: Context, api_id: str, version: str, *, is_default: bool = 
             updated_at=context.now,
         )
         copy = Described(api, {**before.members, "isDefaultVersion": is_default})
-        described = apis.add_api(session, context, copy, "copy API", original=before)
+        described = apis.add_api(session, context, copy, Action.COPY_API, original=before)
         caller_certificates.copy(session, before.api, described.api)
         definition = api_documents.definition_of(session, context.user.organization, api_id)
         api_documents.save_definition(session, api, definition)

@@ -27,6 +27,7 @@ from holdfast.services.catalog import apis
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.catalog.contexts import with_free_context
 from holdfast.services.versions import Expected, check_expected, tag_of_text
+from holdfast.store.audit import Action
 from holdfast.store.catalog import api_documents
 
 _VERBS_OF_ALL = ("GET", "POST", "PUT", "DELETE", "PATCH")
@@ -140,7 +141,7 @@ def import_definition(
     with context.write() as session:
         if not draft.context:
             described = replace(described, api=with_free_context(session, described.api))
-        described = apis.add_api(session, context, described, "import definition")
+        described = apis.add_api(session, context, described, Action.IMPORT_DEFINITION)
         api_documents.save_definition(session, described.api, text)
     return Imported(described, unused)
 

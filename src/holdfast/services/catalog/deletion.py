@@ -5,9 +5,10 @@ The end of an API, and what it leaves behind.
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import find_described, record
-from holdfast.services.catalog.endpoints import write_urls
+from holdfast.services.catalog.endpoints import describe_endpoints
 from holdfast.services.trust.unused_trust import LeftBehind, origins_of, settle
 from holdfast.services.versions import Expected, check_expected, tag_of_api
+from holdfast.store.audit import Action, ApiEndpoints
 from holdfast.store.catalog import apis
 
 
@@ -28,5 +29,5 @@ def delete_api(
         described = find_described(session, context, api_id)
         check_expected(expected, tag_of_api(described))
         apis.remove(session, described.api)
-        record(session, context, "delete API", described.api, f"endpoints {write_urls(described.api)}")
+        record(session, context, Action.DELETE_API, described.api, ApiEndpoints(describe_endpoints(described.api)))
         return settle(session, context, origins_of(described.api), delete=delete_unused)

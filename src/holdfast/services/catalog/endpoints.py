@@ -10,6 +10,7 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.connection_settings import ConnectionSettings
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment, parse_endpoint
 from holdfast.apis.check import Check
+from holdfast.store.audit import EndpointUse
 
 Connections = Mapping[Environment, ConnectionSettings]
 NO_CONNECTIONS: Connections = MappingProxyType({})
@@ -34,12 +35,7 @@ def with_connection(
     return replace(endpoint, connection=connections.get(environment) or (old or endpoint).connection)
 
 
-def write_urls(api: Api) -> str:
-    """Write the endpoints of *api* for the audit log, with the connection settings that differ from the defaults."""
+def describe_endpoints(api: Api) -> tuple[EndpointUse, ...]:
+    """Give the endpoints of *api* for the audit log, with the connection settings that differ from the defaults."""
     endpoints = filter(None, (api.endpoint(environment) for environment in ENVIRONMENTS))
-    return " and ".join(dict.fromkeys(map(_write_endpoint, endpoints))) or "none"
-
-
-def _write_endpoint(endpoint: Endpoint) -> str:
-    settings = ", ".join(f"{name} {value}" for name, value in endpoint.connection.members.items())
-    return f"{endpoint.url} ({settings})" if settings else endpoint.url
+    return tuple(EndpointUse(endpoint.url, endpoint.connection.members) for endpoint in endpoints)

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protocol
 from holdfast.apis.catalog.endpoint import Endpoint, Environment, parse_endpoint
+from holdfast.services.access.audit import SYSTEM, write_down
 from holdfast.services.access.context import Context
+from holdfast.services.access.principal import Principal
 from holdfast.store import journal
+from holdfast.store.audit import Action
 from holdfast.store.catalog import apis, http1_origins
 from holdfast.store.database import Store
-from holdfast.store.journal import AuditEvent
-
-WHO = "holdfast"  # in the audit log
 
 
 def with_fallback(api: Api, origins: Mapping[str, datetime]) -> Api:
@@ -52,9 +52,8 @@ def remember_http1(store: Store, clock: Callable[[], datetime], organization: st
     origin, now = str(endpoint.origin), clock()
     with store.write() as session:
         if apis.has_origin(session, organization, origin) and http1_origins.add(session, organization, origin, now):
-            detail = "the backend rejected HTTP/2 and answered over HTTP/1.1"
-            journal.record(session, AuditEvent(organization, now, WHO, "switch to HTTP/1.1", origin, detail, None))
-            journal.announce(session, organization, "origin", origin, now)
+            user = Principal(organization, SYSTEM)
+            write_down(session, user, now, Action.SWITCH_TO_HTTP1, origin, changed=("origin", origin))
 
 
 def forget_http1(session: Session, before: Api, after: Api, now: datetime) -> None:

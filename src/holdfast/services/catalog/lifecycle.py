@@ -15,9 +15,8 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import audit_subject, find_api, find_described, record
 from holdfast.services.versions import Expected, check_expected, tag_of_api
 from holdfast.store import journal
+from holdfast.store.audit import Action, StateChange
 from holdfast.store.catalog import apis
-
-LIFECYCLE = "change lifecycle"  # what audit events call it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +42,11 @@ def history(context: Context, api_id: str) -> list[Step]:
     with context.read() as session:
         api = find_api(session, context, api_id)
         subject = audit_subject(api)
-        events = journal.audit_events_of(session, context.user.organization, subject, LIFECYCLE)
+        events = journal.audit_events_of(session, context.user.organization, subject, Action.CHANGE_LIFECYCLE)
     steps = [Step(None, State.CREATED, api.provider, api.created_at)]
     for event in events:
-        before, _, after = event.detail.partition(" -> ")
-        steps.append(Step(State(before), State(after), event.user, event.at))
+        change = StateChange(**event.details)
+        steps.append(Step(State(change.before), State(change.after), event.user, event.at))
     return steps
 
 
@@ -88,5 +87,5 @@ def move(session: Session, context: Context, before: Api, action: str) -> Api:
     """Take *action* of the lifecycle, in the caller's transaction. Raises TransitionRefused."""
     after = replace(before, state=transit(before.state, action), updated_at=context.now)
     apis.update(session, after)
-    record(session, context, LIFECYCLE, after, f"{before.state} -> {after.state}")
+    record(session, context, Action.CHANGE_LIFECYCLE, after, StateChange(before.state, after.state))
     return after

@@ -20,6 +20,7 @@ from holdfast.apis.identities.caller_certificate import (
 )
 from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.certificates.certificate import Certificate
+from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import audit_subject, find_described, save_described
@@ -29,6 +30,7 @@ from holdfast.services.trust.uploads import open_upload
 from holdfast.services.versions import Expected, check_expected, tag_of_caller
 from holdfast.store import journal
 from holdfast.store.access import accounts
+from holdfast.store.audit import Action, CallerCertificateOf
 from holdfast.store.catalog import apis
 from holdfast.store.database import Store
 from holdfast.store.identities import caller_certificates
@@ -98,7 +100,7 @@ def add_certificate(
     )
     _refuse_second(session, entry)
     caller_certificates.insert(session, entry)
-    _written(session, context, "accept client certificate", api, _told(entry))
+    _written(session, context, Action.ACCEPT_CALLER, api, CallerCertificateOf(alias, certificate.fingerprint))
     return entry
 
 
@@ -137,10 +139,9 @@ def replace_certificate(
         )
         _refuse_second(session, after)
         caller_certificates.update(session, after)
-        detail = _told(after)
-        if after.certificate != before.certificate:
-            detail += f", no longer {before.certificate.fingerprint}"
-        _written(session, context, "replace client certificate", api, detail)
+        removed = before.certificate.fingerprint if after.certificate != before.certificate else ""
+        details = CallerCertificateOf(alias, after.certificate.fingerprint, removed)
+        _written(session, context, Action.REPLACE_CALLER, api, details)
     return after
 
 
@@ -156,7 +157,7 @@ def delete_certificate(context: Context, api_id: str, alias: str, expected: Expe
         entry = _found(session, context, api_id, alias)
         check_expected(expected, tag_of_caller(entry))
         caller_certificates.remove(session, entry)
-        _written(session, context, "delete client certificate", api, _told(entry))
+        _written(session, context, Action.DELETE_CALLER, api, CallerCertificateOf(alias, entry.certificate.fingerprint))
 
 
 def read_caller(context: Context, data: bytes) -> Certificate:
@@ -240,10 +241,6 @@ def _require(session: Session, context: Context, api_id: str) -> None:
         save_described(session, context, before, after)
 
 
-def _told(entry: CallerCertificate) -> str:
-    return f"{entry.alias} SHA-256 {entry.certificate.fingerprint}"
-
-
-def _written(session: Session, context: Context, action: str, api: Api, detail: str) -> None:
-    journal.record(session, context.user.event(context.now, action, audit_subject(api), detail))
-    journal.announce(session, context.user.organization, "api", api.id, context.now)
+def _written(session: Session, context: Context, action: Action, api: Api, details: CallerCertificateOf) -> None:
+    subject = audit_subject(api)
+    write_down(session, context.user, context.now, action, subject, details, changed=("api", api.id))

@@ -25,17 +25,19 @@ from holdfast.certificates.formats.parsing import Ignored
 from holdfast.certificates.formats.private_keys import make_key, open_key
 from holdfast.certificates.signing_requests import make_signing_request
 from holdfast.certificates.validity import Status, status_of
+from holdfast.services.access.audit import SYSTEM, write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
+from holdfast.services.access.principal import Principal
 from holdfast.services.errors import CertificateExpired, NotFound
 from holdfast.services.trust.endpoints import refuse_foreign, secure_endpoint
 from holdfast.services.trust.uploads import open_credential, open_upload
-from holdfast.store import journal
 from holdfast.store.access import accounts
+from holdfast.store.audit import Action, CertificateRequest, CertificatesOf, DiscardedRequest
 from holdfast.store.catalog import apis
 from holdfast.store.database import Store
 from holdfast.store.identities import gateway_identities
-from holdfast.store.journal import AuditEvent
+from holdfast.store.journal import ChangeKind
 from holdfast.store.sealing import CannotUnseal, Sealing
 
 log = structlog.get_logger()
@@ -93,7 +95,7 @@ def import_gateway_identity(
         sealed = sealing.seal(credential.key.der, context.user.organization, before.id)
         after = replace(before, endpoint=target.url, chain=credential.chain, sealed_key=sealed, updated_at=context.now)
         gateway_identities.save(session, after)
-        _written(session, context, "import client certificate", after)
+        _written(session, context, Action.IMPORT_IDENTITY, after)
         return IdentityImport(after, credential.ignored)
 
 
@@ -118,8 +120,8 @@ def make_request(context: Context, sealing: Sealing, endpoint: str, draft: Reque
         pending = PendingRequest(request, sealing.seal(key.der, context.user.organization, before.id), context.now)
         after = replace(before, endpoint=target.url, pending=pending, updated_at=context.now)
         gateway_identities.save(session, after)
-        detail = f"{target.url} {request.subject} {key.kind}"
-        _recorded(session, context, "request client certificate", after, detail)
+        details = CertificateRequest(target.url, request.subject, key.kind)
+        write_down(session, context.user, context.now, Action.REQUEST_IDENTITY, after.origin, details)
         return after
 
 
@@ -147,7 +149,7 @@ def import_answer(context: Context, sealing: Sealing, endpoint: str, data: bytes
         _refuse_expired(chain[0], context.now)
         after = replace(before, chain=chain, sealed_key=before.pending.sealed_key, pending=None, updated_at=context.now)
         gateway_identities.save(session, after)
-        _written(session, context, "import answer to request", after)
+        _written(session, context, Action.IMPORT_ANSWER, after)
         return IdentityImport(after, ignored)
 
 
@@ -164,7 +166,8 @@ def discard_request(context: Context, endpoint: str) -> None:
             gateway_identities.save(session, after)
         else:
             gateway_identities.remove(session, after)
-        _recorded(session, context, "discard request", after, target.url)
+        details = DiscardedRequest(target.url)
+        write_down(session, context.user, context.now, Action.DISCARD_REQUEST, after.origin, details)
 
 
 def remove_gateway_identity(context: Context, endpoint: str) -> None:
@@ -174,7 +177,7 @@ def remove_gateway_identity(context: Context, endpoint: str) -> None:
     with context.write() as session:
         before = _found(session, context, target)
         gateway_identities.remove(session, before)
-        _written(session, context, "remove client certificate", before)
+        _written(session, context, Action.REMOVE_IDENTITY, before)
 
 
 def apis_presenting(context: Context, entry: GatewayIdentity) -> list[Api]:
@@ -206,8 +209,7 @@ def seal_anew(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int]:
                 return sealing.seal(opened, organization, row)
 
             gateway_identities.replace_sealed_keys(session, organization, anew)
-            event = AuditEvent(organization, now, "holdfast", "rotate sealing key", "", "", None)
-            journal.record(session, event)
+            write_down(session, Principal(organization, SYSTEM), now, Action.ROTATE_SEALING_KEY, "")
     return sealed, lost
 
 
@@ -244,11 +246,7 @@ def _found_or_new(session: Session, context: Context, target: Endpoint) -> Gatew
     )
 
 
-def _written(session: Session, context: Context, action: str, entry: GatewayIdentity) -> None:
-    prints = " ".join(certificate.fingerprint for certificate in entry.chain)
-    _recorded(session, context, action, entry, f"{entry.endpoint} SHA-256 {prints}")
-    journal.announce(session, context.user.organization, "origin", entry.origin, context.now)
-
-
-def _recorded(session: Session, context: Context, action: str, entry: GatewayIdentity, detail: str) -> None:
-    journal.record(session, context.user.event(context.now, action, entry.origin, detail))
+def _written(session: Session, context: Context, action: Action, entry: GatewayIdentity) -> None:
+    details = CertificatesOf(entry.endpoint, tuple(certificate.fingerprint for certificate in entry.chain))
+    changed: tuple[ChangeKind, str] = ("origin", entry.origin)
+    write_down(session, context.user, context.now, action, entry.origin, details, changed=changed)

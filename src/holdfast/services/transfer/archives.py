@@ -38,6 +38,7 @@ from holdfast.services.trust.endpoint_certificates import (
     certificates_of_api,
     read_upload,
 )
+from holdfast.store.audit import Action
 from holdfast.store.catalog import api_documents, apis
 from holdfast.store.identities import caller_certificates as callers_of
 from holdfast.store.trust import endpoint_certificates
@@ -135,7 +136,7 @@ def import_api(
         if present:
             described = _overwrite(session, context, present, described)
         else:
-            described = add_api(session, context, described, "import API")
+            described = add_api(session, context, described, Action.IMPORT_API)
         if text:
             api_documents.save_definition(session, described.api, text)
         for alias, target, upload in read:

@@ -14,6 +14,7 @@ from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import find_indistinguishable
 from holdfast.certificates.validity import Status, status_of
+from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.errors import (
     CertificateExpired,
@@ -21,7 +22,7 @@ from holdfast.services.errors import (
     IndistinguishableCertificates,
     NotFound,
 )
-from holdfast.store import journal
+from holdfast.store.audit import Action, CertificatesOf
 from holdfast.store.trust import endpoint_certificates
 
 
@@ -76,22 +77,18 @@ def refuse_indistinguishable(session: Session, entry: EndpointCertificate) -> No
             raise IndistinguishableCertificates(pair[0].subject, aliases[(prints - own).pop()])
 
 
-def write_down(
+def record_change(
     session: Session,
     context: Context,
-    action: str,
+    action: Action,
     entry: EndpointCertificate,
     removed: Sequence[Certificate] = (),
 ) -> None:
     """Write the audit event and the change row of a change of *entry*; *removed* are trusted no longer."""
-    detail = f"{entry.endpoint} SHA-256 {_prints(entry.certificates)}"
-    if entry.previous:
-        detail += f", previous {_prints(entry.previous)}"
-    if removed:
-        detail += f", no longer {_prints(removed)}"
-    journal.record(session, context.user.event(context.now, action, entry.alias, detail))
-    journal.announce(session, context.user.organization, "origin", entry.origin, context.now)
+    details = CertificatesOf(entry.endpoint, _prints(entry.certificates), _prints(entry.previous), _prints(removed))
+    user, now = context.user, context.now
+    write_down(session, user, now, action, entry.alias, details, changed=("origin", entry.origin))
 
 
-def _prints(certificates: Sequence[Certificate]) -> str:
-    return " ".join(certificate.fingerprint for certificate in certificates)
+def _prints(certificates: Sequence[Certificate]) -> tuple[str, ...]:
+    return tuple(certificate.fingerprint for certificate in certificates)

@@ -22,6 +22,7 @@ from holdfast.services.trust import admission, removal
 from holdfast.services.trust.endpoints import refuse_foreign, refuse_insecure
 from holdfast.services.trust.uploads import open_upload
 from holdfast.services.versions import Expected, check_expected, tag_of_certificate
+from holdfast.store.audit import Action
 from holdfast.store.catalog import apis
 from holdfast.store.trust import endpoint_certificates, trust_settings
 
@@ -118,7 +119,7 @@ def add_certificate(
     entry = admission.new_entry(context.user.organization, alias, target, upload.certificates, context.now)
     admission.refuse_indistinguishable(session, entry)
     endpoint_certificates.insert(session, entry)
-    admission.write_down(session, context, "import certificate", entry)
+    admission.record_change(session, context, Action.IMPORT_CERTIFICATE, entry)
     return entry
 
 
@@ -154,8 +155,8 @@ def replace_certificate(
         _keep_replaced(session, context, before, after)
         endpoint_certificates.update(session, after)
         removed = [each for each in before.trusted if each.fingerprint not in _prints(after.trusted)]
-        action = "replace certificate with overlap" if keep else "replace certificate"
-        admission.write_down(session, context, action, after, removed)
+        action = Action.REPLACE_WITH_OVERLAP if keep else Action.REPLACE_CERTIFICATE
+        admission.record_change(session, context, action, after, removed)
         origin = parse_endpoint(after.origin).origin
         findings = _judge(
             session, context.user.organization, origin, alias, [*upload.certificates, *upload.repeated], context.now

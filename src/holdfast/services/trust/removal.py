@@ -24,6 +24,7 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.trust import admission
 from holdfast.services.trust.endpoints import refuse_foreign, refuse_insecure
+from holdfast.store.audit import Action
 from holdfast.store.trust import endpoint_certificates, removed_certificates
 
 
@@ -74,7 +75,7 @@ def restore_certificate(context: Context, removed_id: str, alias: str | None = N
             admission.refuse_indistinguishable(session, after)
             endpoint_certificates.insert(session, after)
         removed_certificates.remove(session, removed)
-        admission.write_down(session, context, "restore certificate", after)
+        admission.record_change(session, context, Action.RESTORE_CERTIFICATE, after)
     return after
 
 
@@ -83,7 +84,7 @@ def delete_entry(session: Session, context: Context, entry: EndpointCertificate)
     endpoint_certificates.remove(session, entry)
     of = {"certificates": entry.certificates, "previous": entry.previous}
     keep(session, context, entry, Removal.DELETED, **of)
-    admission.write_down(session, context, "delete certificate", entry)
+    admission.record_change(session, context, Action.DELETE_CERTIFICATE, entry)
 
 
 def keep(

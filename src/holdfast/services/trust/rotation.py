@@ -23,6 +23,7 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import NothingBefore
 from holdfast.services.trust import admission, removal
 from holdfast.services.versions import Expected, check_expected, tag_of_certificate
+from holdfast.store.audit import Action
 from holdfast.store.database import Store
 from holdfast.store.trust import endpoint_certificates, removed_certificates
 
@@ -52,7 +53,7 @@ def undo_replacement(context: Context, alias: str, expected: Expected = None) ->
         admission.refuse_indistinguishable(session, after)
         removal.keep(session, context, before, Removal.REPLACED, certificates=before.certificates)
         endpoint_certificates.update(session, after)
-        admission.write_down(session, context, "undo replacement", after, before.certificates)
+        admission.record_change(session, context, Action.UNDO_REPLACEMENT, after, before.certificates)
     return after
 
 
@@ -74,7 +75,7 @@ def retire_previous(context: Context, alias: str, expected: Expected = None) -> 
         after = replace(before, previous=(), updated_at=context.now, observation=Observation())
         removal.keep(session, context, before, Removal.RETIRED, certificates=before.previous)
         endpoint_certificates.update(session, after)
-        admission.write_down(session, context, "retire previous certificates", after, before.previous)
+        admission.record_change(session, context, Action.RETIRE_PREVIOUS, after, before.previous)
     return after
 
 

@@ -15,14 +15,16 @@ from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set, c
 from holdfast.certificates.findings.examination import Finding, Severity, judge_revocation
 from holdfast.certificates.revocation import RevocationList
 from holdfast.certificates.trust import TrustSet
+from holdfast.services.access.audit import SYSTEM, write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
 from holdfast.services.trust.endpoints import refuse_foreign, secure_endpoint
 from holdfast.services.versions import Expected, check_expected, tag_of_trust_settings
-from holdfast.store import journal
 from holdfast.store.access import accounts
+from holdfast.store.audit import Action, ChangedSetting, ChangedSettings, Details, ExceptionEnd, ExceptionGrant
 from holdfast.store.database import Store
+from holdfast.store.journal import ChangeKind
 from holdfast.store.trust import endpoint_certificates, trust_settings
 
 log = structlog.get_logger()
@@ -71,7 +73,7 @@ def change_settings(context: Context, endpoint: str, draft: TrustDraft, expected
         found = _trust(session, after, target, context.now)
         _refuse_rejecting(before, found)
         trust_settings.save(session, after)
-        _written(session, context, "change trust settings", after, _difference(before, after))
+        _written(session, context, Action.CHANGE_TRUST_SETTINGS, after, _difference(before, after))
         return found
 
 
@@ -103,8 +105,7 @@ def grant_exception(context: Context, endpoint: str, reason: str, ends_at: datet
         refuse_foreign(session, context, target)
         after = replace(_found(session, context, target), exception=exception)
         trust_settings.save(session, after)
-        detail = f"verification is off until {ends_at:%Y-%m-%d %H:%M} UTC: {exception.reason}"
-        _written(session, context, "grant trust exception", after, detail)
+        _written(session, context, Action.GRANT_EXCEPTION, after, ExceptionGrant(ends_at, exception.reason))
         return _trust(session, after, target, context.now)
 
 
@@ -117,7 +118,7 @@ def end_exception(context: Context, endpoint: str) -> EndpointTrust:
         after = replace(before, exception=None)
         if before.exception:
             trust_settings.save(session, after)
-            _written(session, context, "end trust exception", after, "verification is on")
+            _written(session, context, Action.END_EXCEPTION, after, ExceptionEnd(expired=False))
         return _trust(session, after, target, context.now)
 
 
@@ -138,8 +139,8 @@ def end_exceptions(store: Store, now: datetime) -> datetime | None:
         for organization in accounts.organizations(session):
             for settings in trust_settings.with_ended_exception(session, organization, now):
                 trust_settings.save(session, replace(settings, exception=None))
-                context = Context(store, Principal(organization, "holdfast"), now)
-                _written(session, context, "end trust exception", settings, "its time is over")
+                context = Context(store, Principal(organization, SYSTEM), now)
+                _written(session, context, Action.END_EXCEPTION, settings, ExceptionEnd(expired=True))
                 log.warning("trust exception ended", organization=organization, origin=settings.origin)
         return trust_settings.next_end(session)
 
@@ -175,21 +176,21 @@ def _refuse_rejecting(before: TrustSettings, found: EndpointTrust) -> None:
         raise InvalidFields([InvalidField("crls", f"{each.message} {each.remedy}") for each in errors])
 
 
-def _difference(before: TrustSettings, after: TrustSettings) -> str:
-    changed = [
-        f"{field.name.replace('_', ' ')}: {_shown(getattr(before, field.name))} -> {_shown(getattr(after, field.name))}"
+def _difference(before: TrustSettings, after: TrustSettings) -> ChangedSettings:
+    changed = (
+        ChangedSetting(field.name.replace("_", " "), _values(old), _values(new))
         for field in fields(TrustSettings)
-        if getattr(before, field.name) != getattr(after, field.name)
-    ]
-    return "; ".join(changed) or "nothing changed"
+        if (old := getattr(before, field.name)) != (new := getattr(after, field.name))
+    )
+    return ChangedSettings(tuple(changed))
 
 
-def _shown(value: object) -> str:
+def _values(value: object) -> tuple[str, ...]:
     if isinstance(value, tuple):
-        return " ".join(f"CRL {v.fingerprint}" if isinstance(v, RevocationList) else str(v) for v in value) or "none"
-    return "none" if value in {None, ""} else str(value)
+        return tuple(f"CRL {each.fingerprint}" if isinstance(each, RevocationList) else str(each) for each in value)
+    return () if value in {None, ""} else (str(value),)
 
 
-def _written(session: Session, context: Context, action: str, settings: TrustSettings, detail: str) -> None:
-    journal.record(session, context.user.event(context.now, action, settings.origin, detail))
-    journal.announce(session, context.user.organization, "origin", settings.origin, context.now)
+def _written(session: Session, context: Context, action: Action, settings: TrustSettings, details: Details) -> None:
+    changed: tuple[ChangeKind, str] = ("origin", settings.origin)
+    write_down(session, context.user, context.now, action, settings.origin, details, changed=changed)

@@ -11,11 +11,12 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.identities.gateway_identity import GatewayIdentity
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.apis.trust.trust_settings import TrustSettings
+from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import NotFound
 from holdfast.services.trust import removal
-from holdfast.store import journal
+from holdfast.store.audit import Action, Unused
 from holdfast.store.catalog import apis
 from holdfast.store.identities import gateway_identities
 from holdfast.store.trust import endpoint_certificates, trust_settings, unused_origins
@@ -125,13 +126,12 @@ def _delete(session: Session, context: Context, unused: UnusedTrust) -> UnusedTr
     identity = unused.identity if context.user.may(Permission.MANAGE_GATEWAY_IDENTITIES) else None
     if settings:
         trust_settings.remove(session, context.user.organization, unused.origin)
-        _record(session, context, "delete trust settings", unused.origin)
+        _record(session, context, Action.DELETE_TRUST_SETTINGS, unused.origin)
     if identity:
         gateway_identities.remove(session, identity)
-        _record(session, context, "remove client certificate", unused.origin)
+        _record(session, context, Action.REMOVE_IDENTITY, unused.origin)
     return replace(unused, settings=settings, identity=identity)
 
 
-def _record(session: Session, context: Context, action: str, origin: str) -> None:
-    journal.record(session, context.user.event(context.now, action, origin, "no API uses it"))
-    journal.announce(session, context.user.organization, "origin", origin, context.now)
+def _record(session: Session, context: Context, action: Action, origin: str) -> None:
+    write_down(session, context.user, context.now, action, origin, Unused(), changed=("origin", origin))

@@ -1,0 +1,118 @@
+"""
+The audit log: each change is written down in its own transaction, as values for programs and as words for people.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from holdfast.services.access.principal import Principal
+from holdfast.store import audit, journal
+from holdfast.store.audit import Action, Details, EndpointUse
+from holdfast.store.journal import AuditEvent, ChangeKind
+
+SYSTEM = "holdfast"  # the user of events that no user caused
+NOTHING = audit.NoDetails()
+_SWITCHED = "the backend rejected HTTP/2 and answered over HTTP/1.1"
+
+
+def write_down(
+    session: Session,
+    user: Principal,
+    now: datetime,
+    action: Action,
+    subject: str,
+    details: Details = NOTHING,
+    *,
+    changed: tuple[ChangeKind, str] | None = None,
+) -> None:
+    """
+    Write the audit event of what *user* did to *subject*, in the caller's transaction.
+
+    With *changed*, an API's id or an origin, the distributor builds anew what it concerns.
+    """
+    event = AuditEvent(
+        organization=user.organization,
+        at=now,
+        user=user.name,
+        action=action,
+        subject=subject,
+        detail=_SWITCHED if action is Action.SWITCH_TO_HTTP1 else in_words(details),
+        address=user.address,
+        details=audit.to_json(details),
+    )
+    journal.record(session, event)
+    if changed:
+        journal.announce(session, user.organization, *changed, now)
+
+
+def in_words(details: Details) -> str:
+    """Write *details* for those who read the audit log."""
+    match details:
+        case audit.NoDetails():
+            return ""
+        case audit.CertificatesOf():
+            return _certificates(details)
+        case audit.Unused():
+            return "no API uses it"
+        case audit.CertificateRequest(endpoint, subject, key):
+            return f"{endpoint} {subject} {key}"
+        case audit.DiscardedRequest(endpoint):
+            return endpoint
+        case audit.CallerCertificateOf(alias, certificate, removed):
+            return f"{alias} SHA-256 {certificate}{f', no longer {removed}' if removed else ''}"
+        case audit.ChangedSettings(settings):
+            changes = (f"{each.name}: {_values(each.before)} -> {_values(each.after)}" for each in settings)
+            return "; ".join(changes) or "nothing changed"
+        case audit.ExceptionGrant(until, reason):
+            return f"verification is off until {until:%Y-%m-%d %H:%M} UTC: {reason}"
+        case audit.ExceptionEnd(expired):
+            return "its time is over" if expired else "verification is on"
+        case audit.ApiEndpoints(endpoints):
+            return f"endpoints {_endpoints(endpoints)}"
+        case audit.ApiChange(before, after, requires):
+            callers = {None: "", True: ", callers need a certificate", False: ", everybody may call"}[requires]
+            return f"endpoints {_endpoints(before)} -> {_endpoints(after)}{callers}"
+        case audit.StateChange(before_state, after_state):
+            return f"{before_state} -> {after_state}"
+        case audit.UserRoles(roles, disabled, by_provider):
+            provider = ", by the groups at the identity provider" if by_provider else ""
+            return f"roles {_values(roles)}{', disabled' if disabled else ''}{provider}"
+        case audit.NewOrganization(organization):
+            return f"organization {organization}"
+        case audit.FailedSignIn():
+            return f"{details.way}: {details.reason}{_times(details)}"
+        case audit.NewToken(scopes, until):
+            return f"{' '.join(scopes)} until {until:%Y-%m-%d %H:%M} UTC"
+        case audit.TokenEnd(by_itself):
+            return "by itself" if by_itself else ""
+        case audit.NewApplication(name, grants):
+            return f"{name}: {' '.join(grants)}"
+
+
+def _certificates(details: audit.CertificatesOf) -> str:
+    text = f"{details.endpoint} SHA-256 {' '.join(details.certificates)}"
+    if details.previous:
+        text += f", previous {' '.join(details.previous)}"
+    if details.removed:
+        text += f", no longer {' '.join(details.removed)}"
+    return text
+
+
+def _endpoints(endpoints: Sequence[EndpointUse]) -> str:
+    return " and ".join(dict.fromkeys(map(_endpoint, endpoints))) or "none"
+
+
+def _endpoint(endpoint: EndpointUse) -> str:
+    settings = ", ".join(f"{name} {value}" for name, value in endpoint.settings.items())
+    return f"{endpoint.url} ({settings})" if settings else endpoint.url
+
+
+def _values(values: Sequence[str]) -> str:
+    return " ".join(values) or "none"
+
+
+def _times(failed: audit.FailedSignIn) -> str:
+    several = ", from several addresses" if failed.several else ""
+    return f" ({failed.count} times{several})" if failed.count > 1 or several else ""

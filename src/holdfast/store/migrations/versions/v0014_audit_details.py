@@ -1,0 +1,26 @@
+"""
+What audit events record, as values. The history of the lifecycle is read from them, so its old events get theirs.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Go forward."""
+    op.add_column("audit_event", sa.Column("details", sa.JSON(), nullable=True))
+    op.execute(
+        """
+        UPDATE audit_event
+        SET details = json_object(
+            'before', substr(detail, 1, instr(detail, ' -> ') - 1),
+            'after', substr(detail, instr(detail, ' -> ') + 4)
+        )
+        WHERE action = 'change lifecycle' AND instr(detail, ' -> ') > 0
+        """
+    )

@@ -1,0 +1,100 @@
+"""The audit log: which actions there are, and what is recorded of each, as values and in words."""
+
+import ast
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import holdfast
+from holdfast.services.access.audit import in_words, write_down
+from holdfast.services.access.principal import Principal
+from holdfast.store import audit, journal
+from holdfast.store.access import accounts
+from holdfast.store.audit import Action, ChangedSetting, EndpointUse
+
+SOURCES = Path(holdfast.__path__[0])
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+URL = "https://pizza.test"
+WORDS = [
+    (audit.NoDetails(), ""),
+    (audit.CertificatesOf(URL, ("aa", "bb")), f"{URL} SHA-256 aa bb"),
+    (audit.CertificatesOf(URL, ("aa",), ("bb",), ("cc",)), f"{URL} SHA-256 aa, previous bb, no longer cc"),
+    (audit.Unused(), "no API uses it"),
+    (audit.CertificateRequest(URL, "CN=holdfast", "EC P-256"), f"{URL} CN=holdfast EC P-256"),
+    (audit.DiscardedRequest(URL), URL),
+    (audit.CallerCertificateOf("partner", "aa"), "partner SHA-256 aa"),
+    (audit.CallerCertificateOf("partner", "aa", "bb"), "partner SHA-256 aa, no longer bb"),
+    (audit.ChangedSettings(()), "nothing changed"),
+    (
+        audit.ChangedSettings((ChangedSetting("names", (), ("a", "b")), ChangedSetting("sni", ("c",), ()))),
+        "names: none -> a b; sni: c -> none",
+    ),
+    (audit.ExceptionGrant(NOW, "Renewal"), "verification is off until 2026-06-01 12:00 UTC: Renewal"),
+    (audit.ExceptionEnd(expired=True), "its time is over"),
+    (audit.ExceptionEnd(expired=False), "verification is on"),
+    (audit.ApiEndpoints(()), "endpoints none"),
+    (
+        audit.ApiEndpoints((EndpointUse(URL), EndpointUse(URL), EndpointUse(URL, {"protocol": "http2"}))),
+        f"endpoints {URL} and {URL} (protocol http2)",
+    ),
+    (audit.ApiChange((), (EndpointUse(URL),)), f"endpoints none -> {URL}"),
+    (audit.ApiChange((), (), requires_certificate=True), "endpoints none -> none, callers need a certificate"),
+    (audit.ApiChange((), (), requires_certificate=False), "endpoints none -> none, everybody may call"),
+    (audit.StateChange("CREATED", "PUBLISHED"), "CREATED -> PUBLISHED"),
+    (audit.UserRoles(("admin", "viewer"), disabled=True), "roles admin viewer, disabled"),
+    (audit.UserRoles((), by_provider=True), "roles none, by the groups at the identity provider"),
+    (audit.NewOrganization("acme"), "organization acme"),
+    (audit.FailedSignIn("page", "refused", 1, several=False), "page: refused"),
+    (audit.FailedSignIn("page", "refused", 3, several=False), "page: refused (3 times)"),
+    (audit.FailedSignIn("page", "refused", 1, several=True), "page: refused (1 times, from several addresses)"),
+    (audit.NewToken(("apim:api_view",), NOW), "apim:api_view until 2026-06-01 12:00 UTC"),
+    (audit.TokenEnd(), ""),
+    (audit.TokenEnd(by_itself=True), "by itself"),
+    (audit.NewApplication("ci", ("password",)), "ci: password"),
+]
+
+
+@pytest.mark.parametrize(("details", "words"), WORDS, ids=lambda value: type(value).__name__)
+def test_words_are_made_of_values(details, words):
+    assert in_words(details) == words
+
+
+def test_events_are_stored_as_values_and_in_words(store):
+    user = Principal("default", "anna", address="192.0.2.1")
+    with store.write() as session:
+        accounts.insert_organization(session, "default", NOW)
+        for details, _ in WORDS:
+            write_down(session, user, NOW, Action.CHANGE_API, "Pizza", details, changed=("api", "id"))
+    with store.read() as session:
+        events = journal.audit_events(session, "default")
+        changes = journal.changes_after(session, 0)
+    assert [(event.detail, event.details) for event in events] == [
+        (words, json.loads(json.dumps(audit.to_json(details)))) for details, words in WORDS
+    ]
+    assert {(event.user, event.action, event.subject, event.address) for event in events} == {
+        ("anna", "change API", "Pizza", "192.0.2.1")
+    }
+    assert [(change.kind, change.key) for change in changes] == [("api", "id")] * len(WORDS)
+
+
+def test_the_words_of_all_kinds_of_details_are_tested():
+    assert {type(details) for details, _ in WORDS} == set(get_args(audit.Details))
+
+
+def attributes():
+    for path in (SOURCES / "services").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                yield path.relative_to(SOURCES), f"{node.value.id}.{node.attr}"
+
+
+def test_every_action_is_written_by_a_use_case():
+    written = {name for path, name in attributes() if name.startswith("Action.")}
+    assert written >= {f"Action.{member}" for member in Action.__members__}
+
+
+def test_audit_events_are_written_in_one_place():
+    assert {str(path) for path, name in attributes() if name == "journal.record"} == {"services/access/audit.py"}
