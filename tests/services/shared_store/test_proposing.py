@@ -6,28 +6,12 @@ import pytest
 
 from acting import context_of
 from holdfast.apis.trust.endpoint_certificate import Generation
-from holdfast.services.access.principal import Principal
 from holdfast.services.trust import endpoint_certificates, rotation
 from issuing import DAY, issue
-from services.alias import URL, Alias
+from services.alias import URL
 from store.values import contents, read
 
 QUIET = timedelta(days=1)
-
-
-@pytest.fixture
-def store(shared_runtime):
-    return shared_runtime.store
-
-
-@pytest.fixture
-def anna(join):
-    return Principal(join("anna").organization, "anna")
-
-
-@pytest.fixture
-def a(store, anna, clock):
-    return Alias(store, anna, clock)
 
 
 def test_what_was_seen_of_the_backend_is_written_without_telling_anybody(a):

@@ -4,7 +4,6 @@ import pytest
 
 from acting import context_of
 from holdfast.apis.trust.endpoint_certificate import Removal
-from holdfast.services.access.principal import Principal
 from holdfast.services.errors import (
     CertificateExpired,
     IndistinguishableCertificates,
@@ -17,26 +16,6 @@ from holdfast.store.trust.removed_certificates import KEEP_REMOVED
 from issuing import DAY, issue
 from services.alias import URL, Alias
 from store.values import contents
-
-
-@pytest.fixture
-def store(shared_runtime):
-    return shared_runtime.store
-
-
-@pytest.fixture
-def anna(join):
-    return Principal(join("anna").organization, "anna")
-
-
-@pytest.fixture
-def otto(join):
-    return Principal(join("otto").organization, "otto")
-
-
-@pytest.fixture
-def a(store, anna, clock):
-    return Alias(store, anna, clock)
 
 
 def test_a_replacement_with_overlap_keeps_what_was_current_as_previous(a):

@@ -7,7 +7,6 @@ import pytest
 
 from acting import context_of
 from holdfast.certificates.validity import Status
-from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis, deletion
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.errors import NotFound
@@ -17,21 +16,6 @@ from issuing import DAY, issue
 from store.values import contents, read
 
 URL = "https://pizza.test:8443/base"
-
-
-@pytest.fixture
-def store(shared_runtime):
-    return shared_runtime.store
-
-
-@pytest.fixture
-def anna(join):
-    return Principal(join("anna").organization, "anna")
-
-
-@pytest.fixture
-def otto(join):
-    return Principal(join("otto").organization, "otto")
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 from acting import context_of
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import Removal
-from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis, deletion
 from holdfast.services.errors import (
     CertificateExpired,
@@ -20,26 +19,6 @@ from holdfast.store.trust.removed_certificates import KEEP_REMOVED
 from issuing import DAY, issue
 from services.alias import URL, Alias
 from store.values import contents, read
-
-
-@pytest.fixture
-def store(shared_runtime):
-    return shared_runtime.store
-
-
-@pytest.fixture
-def anna(join):
-    return Principal(join("anna").organization, "anna")
-
-
-@pytest.fixture
-def otto(join):
-    return Principal(join("otto").organization, "otto")
-
-
-@pytest.fixture
-def a(store, anna, clock):
-    return Alias(store, anna, clock)
 
 
 @pytest.fixture

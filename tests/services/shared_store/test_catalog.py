@@ -5,7 +5,6 @@ import pytest
 from acting import context_of
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.errors import InvalidFields, TransitionRefused
-from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis, deletion, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.errors import Conflict, NotFound
@@ -14,21 +13,6 @@ from holdfast.store.catalog.apis import ApiFilter
 from store.values import contents
 
 PIZZA = ApiDraft("Pizza", "/pizza", "1.0.0", "https://pizza.test", "http://sandbox.test", "Thin")
-
-
-@pytest.fixture
-def store(shared_runtime):
-    return shared_runtime.store
-
-
-@pytest.fixture
-def anna(join):
-    return Principal(join("anna").organization, "anna")
-
-
-@pytest.fixture
-def otto(join):
-    return Principal(join("otto").organization, "otto")
 
 
 @pytest.fixture

@@ -1,0 +1,27 @@
+"""One database for all tests here, and organizations of their own in it."""
+
+import pytest
+
+from holdfast.services.access.principal import Principal
+from services.alias import Alias
+
+
+@pytest.fixture
+def store(shared_runtime):
+    return shared_runtime.store
+
+
+@pytest.fixture
+def anna(join):
+    return Principal(join("anna").organization, "anna")
+
+
+@pytest.fixture
+def otto(join):
+    """Somebody of another organization."""
+    return Principal(join("otto").organization, "otto")
+
+
+@pytest.fixture
+def a(store, anna, clock):
+    return Alias(store, anna, clock)
