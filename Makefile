@@ -4,8 +4,9 @@ BIN := $(VENV)/bin
 # Tests start hundreds of Python processes; without bytecode, each of them compiles all of Holdfast again.
 unexport PYTHONDONTWRITEBYTECODE
 IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
+QUICK := -m "not envoy and not browser" $(addprefix tests/,certificates apis network gateway store services rest web work)
 
-.PHONY: help install run test quick fuzz picture tables check bench lock vendor
+.PHONY: help install run test quick coverage fuzz picture tables check bench lock vendor
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,8 +27,11 @@ test: check ## everything: checks, and all tests with real Envoy and a real brow
 	$(BIN)/python -m pytest $(IN_PARALLEL) --durations 20
 
 quick: install ## the tests of everything that needs no process of its own, such as Envoy or a browser
-	$(BIN)/python -m pytest $(IN_PARALLEL) -m "not envoy and not browser" \
-	  $(addprefix tests/,certificates apis network gateway store services rest web work)
+	$(BIN)/python -m pytest $(IN_PARALLEL) $(QUICK)
+
+coverage: install ## how much of each package of src/holdfast the tests of make quick run
+	$(BIN)/python -m pytest $(IN_PARALLEL) $(QUICK) --cov holdfast --cov-report json:.coverage.json
+	$(BIN)/python tools/coverage_by_package.py .coverage.json
 
 fuzz: install ## send 200 random requests to each REST operation
 	HOLDFAST_FUZZ=200 $(BIN)/python -m pytest tests/rest/test_schemathesis.py --timeout=1800
