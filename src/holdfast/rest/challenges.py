@@ -14,18 +14,18 @@ def challenges(request: Request, error: Exception) -> list[str]:
     """Give the values of `WWW-Authenticate` for *error*, one for each scheme that would help."""
     match error:
         case CredentialsMissing():
-            found = [BASIC, BEARER]
+            values = [BASIC, BEARER]
         case SignInRefused():
-            found = [BASIC]
+            values = [BASIC]
         case TokenRefused():
-            found = [f'{BEARER}, error="invalid_token", error_description="{error}"']
+            values = [f'{BEARER}, error="invalid_token", error_description="{error}"']
         case ScopeMissing(scopes=scopes):
             wanted = f', scope="{" ".join(scopes)}"' if scopes else ""
-            found = [f'{BEARER}, error="insufficient_scope"{wanted}']
+            values = [f'{BEARER}, error="insufficient_scope"{wanted}']
         case _:
             return []
     # A browser that reads "Basic" asks for a password in a window of its own, over the page whose script has called.
-    return [each for each in found if each != BASIC] or [BEARER] if _is_called_by_a_page(request) else found
+    return [value for value in values if value != BASIC] or [BEARER] if _is_called_by_a_page(request) else values
 
 
 def _is_called_by_a_page(request: Request) -> bool:

@@ -143,7 +143,7 @@ def invalid_body(error: ValidationError, *where: str) -> RequestValidationError:
     if error.error_count() > MAX_ERRORS:  # to write them all could take long
         text = f"It has {error.error_count():,} mistakes. Compare it with the description of this operation."
         return RequestValidationError([{"loc": ("body", *where), "type": "too_many", "msg": text}])
-    return RequestValidationError([each | {"loc": ("body", *where, *each["loc"])} for each in error.errors()])
+    return RequestValidationError([mistake | {"loc": ("body", *where, *mistake["loc"])} for mistake in error.errors()])
 
 
 async def domain_error(request: Request, error: Exception) -> JSONResponse:
@@ -153,10 +153,10 @@ async def domain_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, TryLater):
         headers["Retry-After"] = str(error.seconds)
     details = error.fields() if isinstance(error, Refusal) else {}
-    said = answer(request, problem, str(error), details, headers)
+    response = answer(request, problem, str(error), details, headers)
     for challenge in challenges(request, error):
-        said.headers.append("WWW-Authenticate", challenge)
-    return said
+        response.headers.append("WWW-Authenticate", challenge)
+    return response
 
 
 async def _not_saved(request: Request, error: Exception) -> JSONResponse:
@@ -170,13 +170,13 @@ async def _not_saved(request: Request, error: Exception) -> JSONResponse:
 async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
     errors = error.errors() if isinstance(error, RequestValidationError) else []
     media_type = _wanted_media_type(request)
-    if media_type and any(each["loc"][0] == "body" for each in errors):
+    if media_type and any(mistake["loc"][0] == "body" for mistake in errors):
         problem = Problem(415, "unsupported-media-type", "Unsupported Media Type")
         text = f"Send the body as {media_type}."
         return answer(request, problem, text, {"Content-Type": text})
     shown = islice(errors, MAX_ERRORS)
-    details = {_field(each["loc"]): _said(each["type"], each["msg"]) for each in shown}
-    if any(each["type"] == "json_invalid" for each in errors):
+    details = {_field(mistake["loc"]): _write_message(mistake["type"], mistake["msg"]) for mistake in shown}
+    if any(mistake["type"] == "json_invalid" for mistake in errors):
         details = {"body": "It is no JSON. Look for a missing quote, comma or bracket."}
     description = " ".join(f"{field}: {text.rstrip('.')}." for field, text in details.items())
     return answer(request, Problem(400, "invalid-request", "Bad Request"), description, details)
@@ -196,7 +196,7 @@ def _wanted_media_type(request: Request) -> str | None:
     return None if given == "multipart/form-data" else "multipart/form-data"
 
 
-def _said(kind: str, message: str) -> str:
+def _write_message(kind: str, message: str) -> str:
     if kind == "missing":
         return "It is missing. Send it with the request."
     if "UploadFile" in message:

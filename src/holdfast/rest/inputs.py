@@ -43,7 +43,9 @@ async def refuse_unknown_inputs(request: Request, context: RequestContext) -> No
     if not isinstance(route, APIRoute):
         return
     extra = route.openapi_extra or {}
-    query = _declared(route.dependant, "query_params") | {each["name"]: str for each in extra.get("parameters", [])}
+    query = _declared(route.dependant, "query_params") | {
+        parameter["name"]: str for parameter in extra.get("parameters", [])
+    }
     problems = list(_problems("query parameter", request.query_params.multi_items(), query))
     if _is_form(request) and (route.body_field is None or isinstance(route.body_field.field_info, params.Form)):
         problems += _problems("form field", await _sent(request, route), _form_fields(route, extra))
@@ -61,7 +63,7 @@ async def _sent(request: Request, route: APIRoute) -> Sequence[tuple[str, Any]]:
 
 def _form_fields(route: APIRoute, extra: dict[str, Any]) -> Takes:
     contents = extra.get("requestBody", {}).get("content", {})
-    described = [each["schema"]["properties"] for kind, each in contents.items() if kind in _FORMS]
+    described = [media["schema"]["properties"] for kind, media in contents.items() if kind in _FORMS]
     return _declared(route.dependant, "body_params") | {name: str for names in described for name in names}
 
 
@@ -87,7 +89,7 @@ def _is_form(request: Request) -> bool:
 
 def _declared(dependant: Dependant, kind: str) -> Takes:
     """Find what a route and its dependencies declare of a *kind*."""
-    found = {each.alias: each.field_info.annotation for each in getattr(dependant, kind)}
+    declared = {field.alias: field.field_info.annotation for field in getattr(dependant, kind)}
     for dependency in dependant.dependencies:
-        found |= _declared(dependency, kind)
-    return found
+        declared |= _declared(dependency, kind)
+    return declared

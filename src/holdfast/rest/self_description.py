@@ -62,7 +62,7 @@ def install(door: FastAPI) -> None:
 
     def describe() -> dict[str, Any]:
         if not door.openapi_schema:
-            door.openapi_schema = _described(door)
+            door.openapi_schema = _write_document(door)
         return door.openapi_schema
 
     # As FastAPI's documentation says: what `openapi` is replaced by is what it serves.
@@ -72,16 +72,16 @@ def install(door: FastAPI) -> None:
     )
 
 
-def _described(door: FastAPI) -> dict[str, Any]:
-    made = get_openapi(
+def _write_document(door: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
         title="Holdfast",
         version=version("holdfast"),
         summary="An API publisher and gateway that verifies every backend's certificate.",
         description=f"The same operations are answered under {' and '.join(OTHERS)}.",
         routes=door.routes,
     )
-    made["security"] = [{name: []} for name in _SECURITY_SCHEMES]
-    components = made.setdefault("components", {})
+    document["security"] = [{name: []} for name in _SECURITY_SCHEMES]
+    components = document.setdefault("components", {})
     components["securitySchemes"] = _SECURITY_SCHEMES
     schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -89,10 +89,10 @@ def _described(door: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = _PROBLEM_SCHEMA
     for schema in schemas.values():
         _mark_files(schema)
-    for operations in made["paths"].values():
+    for operations in document["paths"].values():
         for operation in operations.values():
             _complete(operation)
-    return made
+    return document
 
 
 def _mark_files(schema: dict[str, Any]) -> None:
@@ -107,9 +107,9 @@ def _complete(operation: dict[str, Any]) -> None:
     responses: dict[str, Any] = operation["responses"]
     responses.pop("422", None)
     parameters = operation.get("parameters", [])
-    headers = {each["name"] for each in parameters if each["in"] == "header"}
+    headers = {parameter["name"] for parameter in parameters if parameter["in"] == "header"}
     errors = dict(_ALWAYS)
-    if any(each["in"] in {"path", "query"} for each in parameters):
+    if any(parameter["in"] in {"path", "query"} for parameter in parameters):
         errors |= _WITH_PATH
     if "requestBody" in operation:
         errors |= _WITH_BODY

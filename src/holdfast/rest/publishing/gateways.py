@@ -20,5 +20,5 @@ def get_enforcement(
     runtime: CurrentRuntime, context: RequestContext, path: Annotated[str, Query(alias="context")], version: str
 ) -> RouteEnforcement:
     """Say whether gateways serve the API at a context as it is now; or no longer, if it is deleted or retired."""
-    found = enforcement_of(context, runtime.enforcements, path, version)
-    return {"context": path, "version": version, "enforcement": write_enforcement(found)}
+    enforcement = enforcement_of(context, runtime.enforcements, path, version)
+    return {"context": path, "version": version, "enforcement": write_enforcement(enforcement)}

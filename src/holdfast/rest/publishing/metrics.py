@@ -94,9 +94,9 @@ class _Numbers(Collector):
             "1 while the publisher or the gateway presents what its files hold, and it is valid.",
             labels=["server"],
         )
-        for each in self._runtime.server_certificates(now):
-            usable.add_metric([each.server], 0 if each.problem else 1)
-            if each.not_after:
-                ends.add_metric([each.server], each.not_after.timestamp())
+        for certificate in self._runtime.server_certificates(now):
+            usable.add_metric([certificate.server], 0 if certificate.problem else 1)
+            if certificate.not_after:
+                ends.add_metric([certificate.server], certificate.not_after.timestamp())
         yield ends
         yield usable

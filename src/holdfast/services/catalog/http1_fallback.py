@@ -78,7 +78,8 @@ def connection_to(context: Context, url: str, typed: ConnectionSettings | None =
     with context.read() as session:
         origins = http1_origins.all_of(session, context.user.organization)
         users = apis.using_origins(session, context.user.organization, {origin}) if typed is None else []
-    saved = (each for api in users for each in (api.production, api.sandbox) if each and each.url == endpoint.url)
+    configured = (endpoint for api in users for endpoint in api.endpoints)
+    saved = (known for known in configured if known.url == endpoint.url)
     connection = typed or next(saved, endpoint).connection
     older = _older(replace(endpoint, connection=connection), origins)
     return older.connection if older else connection

@@ -55,10 +55,10 @@ def read_everything(store: Store, sealing: Sealing) -> Snapshot:
     with store.read() as session:
         sequence = journal.last_change(session)
         organizations = accounts.organizations(session)
-        found = _with_fallback(session, [api for org in organizations for api in apis.all_of(session, org)])
-        trust = _trust(session, found)
+        batch = _with_fallback(session, [api for org in organizations for api in apis.all_of(session, org)])
+        trust = _read_trust(session, batch)
         identities = take_identities(session, sealing, trust)
-        return Snapshot(_by_key(found), trust, identities, _callers(session, found), (), sequence)
+        return Snapshot(_by_key(batch), trust, identities, _read_callers(session, batch), (), sequence)
 
 
 def read_changed(store: Store, sealing: Sealing, after: int) -> Snapshot:
@@ -72,59 +72,59 @@ def read_changed(store: Store, sealing: Sealing, after: int) -> Snapshot:
             wanted |= {(org, api_id): None for api_id in ids}
             wanted |= _by_key(apis.with_ids(session, org, ids))
             wanted |= _by_key(apis.using_origins(session, org, origins))
-        found = _with_fallback(session, [api for api in wanted.values() if api])
-        wanted |= _by_key(found)
-        trust = _trust(session, found)
+        batch = _with_fallback(session, [api for api in wanted.values() if api])
+        wanted |= _by_key(batch)
+        trust = _read_trust(session, batch)
         identities = take_identities(session, sealing, trust)
         last = changes[-1].sequence if changes else after
-        return Snapshot(wanted, trust, identities, _callers(session, found), changes, last)
+        return Snapshot(wanted, trust, identities, _read_callers(session, batch), changes, last)
 
 
-def _by_key(found: Iterable[Api]) -> dict[ApiKey, Api]:
-    return {(api.organization, api.id): api for api in found}
+def _by_key(batch: Iterable[Api]) -> dict[ApiKey, Api]:
+    return {(api.organization, api.id): api for api in batch}
 
 
-def _with_fallback(session: Session, found: Iterable[Api]) -> list[Api]:
+def _with_fallback(session: Session, batch: Iterable[Api]) -> list[Api]:
     origins: dict[str, dict[str, datetime]] = {}
-    made = []
-    for api in found:
+    completed = []
+    for api in batch:
         if api.organization not in origins:
             origins[api.organization] = http1_origins.all_of(session, api.organization)
-        made.append(with_fallback(api, origins[api.organization]))
-    return made
+        completed.append(with_fallback(api, origins[api.organization]))
+    return completed
 
 
-def _callers(session: Session, found: Iterable[Api]) -> dict[ApiKey, frozenset[str]]:
+def _read_callers(session: Session, batch: Iterable[Api]) -> dict[ApiKey, frozenset[str]]:
     ids: dict[str, set[str]] = defaultdict(set)
-    for api in found:
+    for api in batch:
         if api.requires_certificate:
             ids[api.organization].add(api.id)
     now = datetime.now(UTC)
     return {
-        (org, api_id): prints
-        for org, every in ids.items()
-        for api_id, prints in caller_certificates.valid_fingerprints(session, org, every, now).items()
+        (org, api_id): fingerprints
+        for org, api_ids in ids.items()
+        for api_id, fingerprints in caller_certificates.valid_fingerprints(session, org, api_ids, now).items()
     }
 
 
-def _trust(session: Session, found: Sequence[Api]) -> dict[str, dict[Origin, TrustSet]]:
+def _read_trust(session: Session, batch: Sequence[Api]) -> dict[str, dict[Origin, TrustSet]]:
     origins: dict[str, set[Origin]] = defaultdict(set)
-    for api in found:
+    for api in batch:
         origins[api.organization] |= {endpoint.origin for endpoint in api.endpoints if endpoint.origin.is_secure}
-    return {org: _trust_of(session, org, sorted(every)) for org, every in origins.items()}
+    return {org: _read_trust_of(session, org, sorted(of_organization)) for org, of_organization in origins.items()}
 
 
-def _trust_of(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
+def _read_trust_of(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
     chunks = [origins[start : start + _CHUNK] for start in range(0, len(origins), _CHUNK)]
-    found: dict[Origin, TrustSet] = {}
+    trust: dict[Origin, TrustSet] = {}
     for chunk in chunks:
-        found |= _readable(session, organization, chunk)
-    return found
+        trust |= _read_readable(session, organization, chunk)
+    return trust
 
 
-def _readable(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
+def _read_readable(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
     try:
-        return _trust_sets(session, organization, origins)
+        return _read_trust_sets(session, organization, origins)
     except ValueError:
         # A certificate that can no longer be read leaves its own origin without a trust set, so that it is not served
         # (the public roots would be another trust); all other origins have theirs.
@@ -132,10 +132,12 @@ def _readable(session: Session, organization: str, origins: Sequence[Origin]) ->
             log.exception("trust cannot be read", organization=organization, origin=str(origins[0]))
             return {}
         half = len(origins) // 2
-        return _readable(session, organization, origins[:half]) | _readable(session, organization, origins[half:])
+        return _read_readable(session, organization, origins[:half]) | _read_readable(
+            session, organization, origins[half:]
+        )
 
 
-def _trust_sets(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
+def _read_trust_sets(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
     names = [str(origin) for origin in origins]
     imported: dict[str, list[Certificate]] = defaultdict(list)
     for entry in endpoint_certificates.of_origins(session, organization, names):

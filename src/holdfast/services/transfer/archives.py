@@ -125,8 +125,8 @@ def import_api(
         described = replace(
             described, members={"operations": definitions.operations_of(definition)} | dict(described.members)
         )
-    read = [_read(context, each) for each in certificates]  # before the lock: some are work
-    calling = [_read_caller(context, each) for each in callers]
+    read = [_read(context, archived) for archived in certificates]  # before the lock: some are work
+    calling = [_read_caller(context, archived) for archived in callers]
     text = write_json(definition.content) if definition else ""
     with context.write() as session:
         present = _find_present(session, context, described)
