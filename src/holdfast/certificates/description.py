@@ -1,12 +1,16 @@
 """
-A certificate as the value that REST and the command line write as JSON.
+Certificates, findings and files of certificates, as the values that REST and the command line write as JSON.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from typing_extensions import TypedDict
 
 from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.findings.finding import Finding, Severity
+from holdfast.certificates.formats.parsing import Used
+from holdfast.certificates.formats.parts import Ignored
 from holdfast.certificates.validity import Status, status_of
 
 # `from` is no name in Python.
@@ -29,6 +33,38 @@ class CertificateDescription(TypedDict):
     isCa: bool
 
 
+class FindingDescription(TypedDict):
+    """What is noticed about a certificate, and what to do."""
+
+    code: str
+    severity: Severity
+    message: str
+    remedy: str
+    fingerprint: str
+
+
+class UsedPart(TypedDict):
+    """A part of a file that is used."""
+
+    what: str
+    fingerprint: str
+
+
+class IgnoredPart(TypedDict):
+    """A part of a file that is left out, and why."""
+
+    what: str
+    why: str
+
+
+class FileParts(TypedDict):
+    """What is noticed about a file."""
+
+    findings: list[FindingDescription]
+    used: list[UsedPart]
+    ignored: list[IgnoredPart]
+
+
 def described(certificate: Certificate, now: datetime) -> CertificateDescription:
     """Describe a certificate, with its status at the time *now*."""
     return {
@@ -43,4 +79,32 @@ def described(certificate: Certificate, now: datetime) -> CertificateDescription
         "key": str(certificate.public_key),
         "signatureAlgorithm": certificate.signature_algorithm,
         "isCa": certificate.is_ca,
+    }
+
+
+def describe_findings(findings: Iterable[Finding]) -> list[FindingDescription]:
+    """Describe findings."""
+    return [
+        {
+            "code": finding.code,
+            "severity": finding.severity,
+            "message": finding.message,
+            "remedy": finding.remedy,
+            "fingerprint": finding.fingerprint,
+        }
+        for finding in findings
+    ]
+
+
+def describe_ignored(ignored: Iterable[Ignored]) -> list[IgnoredPart]:
+    """Describe the parts of a file that are left out."""
+    return [{"what": part.what, "why": part.why} for part in ignored]
+
+
+def describe_file(findings: Iterable[Finding], used: Iterable[Used], ignored: Iterable[Ignored]) -> FileParts:
+    """Describe what is noticed about a file, and which of its parts are used."""
+    return {
+        "findings": describe_findings(findings),
+        "used": [{"what": part.what, "fingerprint": part.fingerprint} for part in used],
+        "ignored": describe_ignored(ignored),
     }

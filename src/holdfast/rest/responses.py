@@ -11,7 +11,6 @@ from typing_extensions import TypedDict
 from holdfast.apis.enforcement import Progress
 from holdfast.certificates.choices import ChainRole
 from holdfast.certificates.description import CertificateDescription
-from holdfast.certificates.findings.finding import Severity
 from holdfast.gateway.failures.causes import Cause
 
 Timestamp = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]  # RFC 3339
@@ -33,38 +32,6 @@ class Pagination(TypedDict):
     total: int
     next: str
     previous: str
-
-
-class Finding(TypedDict):
-    """What is noticed about a certificate, and what to do."""
-
-    code: str
-    severity: Severity
-    message: str
-    remedy: str
-    fingerprint: str
-
-
-class UsedPart(TypedDict):
-    """A part of a file that is used."""
-
-    what: str
-    fingerprint: str
-
-
-class IgnoredPart(TypedDict):
-    """A part of a file that is left out, and why."""
-
-    what: str
-    why: str
-
-
-class FileParts(TypedDict):
-    """What is noticed about a file."""
-
-    findings: list[Finding]
-    used: list[UsedPart]
-    ignored: list[IgnoredPart]
 
 
 class UnreadableCertificate(TypedDict):

@@ -1,15 +1,14 @@
 """
-What operations on several subjects read and write: uploaded files, downloads, findings, and what is enforced.
+What operations on several subjects read and write: uploaded files, downloads, and what is enforced.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from fastapi import Request, Response, UploadFile
 
 from holdfast.apis.enforcement import Enforcement, Policy
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.findings.examination import Finding
 from holdfast.certificates.formats import parsing
 from holdfast.certificates.presented import Unreadable
 from holdfast.rest import responses
@@ -18,20 +17,6 @@ from holdfast.services.runtime import Runtime
 
 _PEM_TYPES = ("application/x-pem-file", "application/pem-certificate-chain")
 CERTIFICATE_TYPES = ("application/octet-stream", *_PEM_TYPES)
-
-
-def findings_of(findings: Iterable[Finding]) -> list[responses.Finding]:
-    """Write findings."""
-    return [
-        {
-            "code": finding.code,
-            "severity": finding.severity,
-            "message": finding.message,
-            "remedy": finding.remedy,
-            "fingerprint": finding.fingerprint,
-        }
-        for finding in findings
-    ]
 
 
 def describe_unreadable(certificate: Unreadable) -> responses.UnreadableCertificate:

@@ -8,7 +8,7 @@ from typing import Any
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
-from holdfast.certificates.description import described
+from holdfast.certificates.description import describe_file, described
 from holdfast.certificates.errors import CertificateError, PasswordNeeded
 from holdfast.certificates.findings.examination import examine_all
 from holdfast.certificates.formats.parsing import MAX_BYTES, Upload, parse
@@ -65,14 +65,7 @@ def names_for(endpoint: str) -> tuple[ReferenceIdentifier, ...]:
 
 def describe_upload(upload: Upload, names: tuple[ReferenceIdentifier, ...], now: datetime) -> dict[str, Any]:
     """Describe what *upload* holds and what is noticed about it, as REST does."""
-    findings = [
-        {"code": finding.code, "severity": finding.severity.value, "message": finding.message, "remedy": finding.remedy}
-        | {"fingerprint": finding.fingerprint}
-        for finding in examine_all(upload.certificates, names, now)
-    ]
     return {
         "certificates": [described(certificate, now) for certificate in upload.certificates],
-        "findings": findings,
-        "used": [{"what": part.what, "fingerprint": part.fingerprint} for part in upload.used],
-        "ignored": [{"what": part.what, "why": part.why} for part in upload.ignored],
+        **describe_file(examine_all(upload.certificates, names, now), upload.used, upload.ignored),
     }

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, Request, Response, UploadFile
 
 from holdfast.apis.enforcement import ApiCallers
 from holdfast.apis.identities.caller_certificate import CallerCertificate
-from holdfast.certificates.description import described
+from holdfast.certificates.description import describe_findings, described
 from holdfast.certificates.findings.examination import examine_caller
 from holdfast.certificates.validity import Status, status_of
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
@@ -21,7 +21,7 @@ from holdfast.rest.identities import responses
 from holdfast.rest.identities.responses import CallerCertificates, CallerCertificateSummary, EnforcedCallerCertificate
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.responses import files
-from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_enforcement, download, findings_of, read_upload
+from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_enforcement, download, read_upload
 from holdfast.services.access.context import Context
 from holdfast.services.identities import caller_certificates
 from holdfast.services.versions import tag_of_caller
@@ -141,5 +141,5 @@ def _described(context: Context, entry: CallerCertificate) -> responses.CallerCe
         "version": found.version,
         "subject": found.subject,
         "certificates": [described(found, now)],
-        "findings": findings_of(examine_caller(found, now)),
+        "findings": describe_findings(examine_caller(found, now)),
     }

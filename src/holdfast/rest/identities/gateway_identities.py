@@ -4,7 +4,6 @@
 WSO2's `/apis/{apiId}/client-certificates` is something else: what callers present to the gateway.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Form, Query, Response, UploadFile
@@ -17,14 +16,12 @@ from holdfast.apis.identities.gateway_identity import (
     PendingRequest,
     RequestDraft,
 )
-from holdfast.certificates.description import described
-from holdfast.certificates.formats.parsing import Ignored
+from holdfast.certificates.description import describe_ignored, described
 from holdfast.certificates.formats.private_keys import KeyType
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.identities import responses
 from holdfast.rest.identities.responses import ImportedIdentity, SigningRequest
-from holdfast.rest.responses import IgnoredPart
 from holdfast.rest.shapes import describe_enforcement, read_upload
 from holdfast.services.access.context import Context
 from holdfast.services.errors import NotFound
@@ -74,7 +71,7 @@ def put_gateway_identity(
         password,
         read_upload(key) if key else b"",
     )
-    return {**_described(runtime, context, made.entry), "ignored": _left_out(made.ignored)}
+    return {**_described(runtime, context, made.entry), "ignored": describe_ignored(made.ignored)}
 
 
 @router.delete("", response_class=Response)
@@ -107,7 +104,7 @@ def put_answer(
 ) -> ImportedIdentity:
     """Present what a CA made from the request that waits."""
     made = gateway_identities.import_answer(context, runtime.sealing, endpoint, read_upload(certificate))
-    return {**_described(runtime, context, made.entry), "ignored": _left_out(made.ignored)}
+    return {**_described(runtime, context, made.entry), "ignored": describe_ignored(made.ignored)}
 
 
 def _described(runtime: Runtime, context: Context, entry: GatewayIdentity) -> responses.GatewayIdentity:
@@ -131,7 +128,3 @@ def _request(pending: PendingRequest) -> SigningRequest:
         "dnsNames": list(request.dns_names),
         "createdTime": pending.made_at.isoformat(),
     }
-
-
-def _left_out(ignored: Sequence[Ignored]) -> list[IgnoredPart]:
-    return [{"what": part.what, "why": part.why} for part in ignored]

@@ -4,9 +4,9 @@ What operations on caller certificates and gateway identities answer.
 
 from typing_extensions import TypedDict
 
-from holdfast.certificates.description import CertificateDescription, Validity
+from holdfast.certificates.description import CertificateDescription, FindingDescription, IgnoredPart, Validity
 from holdfast.certificates.validity import Status
-from holdfast.rest.responses import Enforced, Finding, IgnoredPart, Pagination, Timestamp
+from holdfast.rest.responses import Enforced, Pagination, Timestamp
 
 
 class CallerCertificateSummary(TypedDict):
@@ -38,7 +38,7 @@ class CallerCertificate(CallerCertificateSummary):
     version: str
     subject: str
     certificates: list[CertificateDescription]
-    findings: list[Finding]
+    findings: list[FindingDescription]
 
 
 class EnforcedCallerCertificate(CallerCertificate, Enforced):

@@ -10,13 +10,13 @@ from starlette.concurrency import run_in_threadpool
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.choices import ChainRole, list_choices
-from holdfast.certificates.description import described
+from holdfast.certificates.description import describe_findings, described
 from holdfast.network.backend import Presentation, Unseen
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.probing.responses import AcceptanceReason, Connection, FetchedChain, Probe, ProbeVerdict, TrustChoice
 from holdfast.rest.probing.verdicts import causes_of, suggestion_of
-from holdfast.rest.shapes import describe_unreadable, findings_of, read_upload
+from holdfast.rest.shapes import describe_unreadable, read_upload
 from holdfast.rest.trust.endpoint_certificates import Password
 from holdfast.services.probing.acceptance import Acceptance
 from holdfast.services.probing.offers import why_not_imported
@@ -53,7 +53,7 @@ async def probe_endpoint(
             {**described(certificate, context.now), "role": role} for certificate, role in _with_roles(probed.presented)
         ],
         "verdict": _verdict(probed),
-        "findings": findings_of(probed.findings),
+        "findings": describe_findings(probed.findings),
     }
 
 

@@ -7,10 +7,10 @@ from typing import Literal, NotRequired
 from typing_extensions import TypedDict
 
 from holdfast.certificates.choices import ChainRole
+from holdfast.certificates.description import FindingDescription
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanations import SuggestedAction
 from holdfast.rest.responses import (
-    Finding,
     PresentedCertificate,
     RejectionCause,
     Suggestion,
@@ -77,7 +77,7 @@ class Probe(Connection):
 
     presented: list[PresentedCertificate]
     verdict: ProbeVerdict
-    findings: list[Finding]
+    findings: list[FindingDescription]
 
 
 class TrustChoice(TypedDict):

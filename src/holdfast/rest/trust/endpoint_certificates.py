@@ -11,15 +11,15 @@ from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
-from holdfast.certificates.description import described
+from holdfast.certificates.description import describe_file, describe_findings, described
 from holdfast.certificates.findings.examination import Finding
 from holdfast.certificates.validity import Status
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
-from holdfast.rest.responses import FileParts, files
-from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_enforcement, download, findings_of, read_upload
+from holdfast.rest.responses import files
+from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_enforcement, download, read_upload
 from holdfast.rest.trust import responses
 from holdfast.rest.trust.responses import (
     CertificateUsage,
@@ -33,7 +33,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.errors import NotFound
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, rotation
-from holdfast.services.trust.endpoint_certificates import Import, Inspection
+from holdfast.services.trust.endpoint_certificates import Import
 from holdfast.services.versions import tag_of_certificate
 
 router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
@@ -77,7 +77,7 @@ def upload_certificate(
     made = endpoint_certificates.import_certificate(context, alias, endpoint, read_upload(certificate), password)
     response.headers["Location"] = f"{router.prefix}/{quote(made.entry.alias, safe='')}"
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return {**describe_entry(runtime, context, made.entry, made.findings), **_of_file(made)}
+    return _describe_import(runtime, context, made)
 
 
 @router.post("/inspect")
@@ -91,7 +91,10 @@ def inspect_certificate(
     """Say what a file holds and what is noticed about it, without storing anything."""
     now = context.now
     found = endpoint_certificates.inspect(context, read_upload(certificate), endpoint, password, alias)
-    return {"certificates": [described(each, now) for each in found.certificates], **_of_file(found)}
+    return {
+        "certificates": [described(each, now) for each in found.certificates],
+        **describe_file(found.findings, found.used, found.ignored),
+    }
 
 
 @router.get("/{alias}")
@@ -124,7 +127,7 @@ def replace_certificate(
     data = read_upload(certificate)
     made = endpoint_certificates.replace_certificate(context, alias, data, password, expected, keep=keep)
     response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return {**describe_entry(runtime, context, made.entry, made.findings), **_of_file(made)}
+    return _describe_import(runtime, context, made)
 
 
 @router.delete("/{alias}", response_class=Response)
@@ -207,7 +210,7 @@ def describe_entry(
         "version": first.version,
         "subject": first.subject,
         "certificates": [described(certificate, now) for certificate in entry.certificates],
-        "findings": findings_of(findings),
+        "findings": describe_findings(findings),
         "previous": [described(certificate, now) for certificate in entry.previous],
         "replacedTime": entry.replaced_at.isoformat() if entry.replaced_at else None,
         "inUse": rotation.in_use(entry, now) or "unknown",
@@ -222,6 +225,11 @@ def _write_with_tag(
     return describe_entry(runtime, context, entry)
 
 
+def _describe_import(runtime: Runtime, context: Context, imported: Import) -> ImportedCertificate:
+    parts = describe_file(imported.findings, imported.used, imported.ignored)
+    return {**describe_entry(runtime, context, imported.entry, imported.findings), **parts}
+
+
 def _summary(context: Context, entry: EndpointCertificate) -> EndpointCertificateSummary:
     state = endpoint_certificates.entry_status(entry.certificates, context.now)
     return {
@@ -231,12 +239,4 @@ def _summary(context: Context, entry: EndpointCertificate) -> EndpointCertificat
         "notAfter": max(certificate.not_after for certificate in entry.certificates).isoformat(),
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),
-    }
-
-
-def _of_file(found: Import | Inspection) -> FileParts:
-    return {
-        "findings": findings_of(found.findings),
-        "used": [{"what": part.what, "fingerprint": part.fingerprint} for part in found.used],
-        "ignored": [{"what": part.what, "why": part.why} for part in found.ignored],
     }

@@ -9,9 +9,9 @@ from typing_extensions import TypedDict
 
 from holdfast.apis.trust.endpoint_certificate import Generation, Removal
 from holdfast.apis.trust.trust_settings import AnchorMode
-from holdfast.certificates.description import CertificateDescription, Validity
+from holdfast.certificates.description import CertificateDescription, FileParts, FindingDescription, Validity
 from holdfast.certificates.validity import Status
-from holdfast.rest.responses import Enforced, FileParts, Finding, Pagination, Timestamp
+from holdfast.rest.responses import Enforced, Pagination, Timestamp
 
 TlsVersion = Annotated[str, WithJsonSchema({"type": "string", "enum": ["1.2", "1.3"]})]
 
@@ -43,7 +43,7 @@ class EndpointCertificate(EndpointCertificateSummary):
     version: str
     subject: str
     certificates: list[CertificateDescription]
-    findings: list[Finding]
+    findings: list[FindingDescription]
     previous: list[CertificateDescription]
     replacedTime: Timestamp | None
     inUse: Generation | Literal["unknown"]
@@ -153,7 +153,7 @@ class TrustSettings(Enforced):
     tlsMaximum: TlsVersion
     exception: TrustException | None
     effect: list[str]
-    findings: list[Finding]
+    findings: list[FindingDescription]
 
 
 class InspectedTrustSettings(TypedDict):
@@ -162,4 +162,4 @@ class InspectedTrustSettings(TypedDict):
     origin: str
     crls: list[Crl]
     effect: list[str]
-    findings: list[Finding]
+    findings: list[FindingDescription]

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.trust.trust_draft import TrustDraft
 from holdfast.apis.trust.trust_settings import TrustException
+from holdfast.certificates.description import describe_findings
 from holdfast.certificates.effect import effect
 from holdfast.certificates.revocation import RevocationList
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
@@ -18,7 +19,7 @@ from holdfast.rest.conditions import IfMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.responses import files
-from holdfast.rest.shapes import describe_enforcement, findings_of
+from holdfast.rest.shapes import describe_enforcement
 from holdfast.rest.trust import responses
 from holdfast.rest.trust.responses import Crl, InspectedTrustSettings, TrustExceptions, TrustSettings
 from holdfast.services.access.context import Context
@@ -106,7 +107,7 @@ def inspect_trust_settings(
         "origin": found.settings.origin,
         "crls": [_crl(crl, now) for crl in found.settings.revocation],
         "effect": list(effect(found.trust)),
-        "findings": findings_of(found.findings),
+        "findings": describe_findings(found.findings),
     }
 
 
@@ -166,7 +167,7 @@ def _described(runtime: Runtime, context: Context, found: EndpointTrust) -> Trus
         "tlsMaximum": str(settings.tls_maximum).removeprefix("TLS "),
         "exception": _exception(exception) if exception else None,
         "effect": list(effect(found.trust)),
-        "findings": findings_of(found.findings),
+        "findings": describe_findings(found.findings),
         **describe_enforcement(runtime, context, OriginTrust(settings.origin)),
     }
 
