@@ -1,4 +1,4 @@
-"""The section and the dialogs of client certificates, with scripts and without."""
+"""The section and the dialogs of gateway identities, with scripts and without."""
 
 from collections.abc import Iterator
 
@@ -33,7 +33,7 @@ def test_a_client_certificate_is_imported_requested_answered_and_removed(
 ):
     own = issue(common_name="gateway", by=CA, purpose=CLIENTS_ONLY)
     signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
-    section = signed_in.get_by_role("region", name="Client certificate")
+    section = signed_in.get_by_role("region", name="Gateway identity")
     expect(section).to_contain_text("The gateways present nothing here")
     assert violations(signed_in) == []
 

@@ -24,7 +24,7 @@ _TARGETS: dict[SuggestedAction, tuple[Permission, str, str]] = {
     SuggestedAction.CHANGE_ENDPOINT: (Permission.CHANGE_APIS, "Change the endpoint", "endpoints"),
     SuggestedAction.ADD_GATEWAY_IDENTITY: (
         Permission.MANAGE_GATEWAY_IDENTITIES,
-        "Add a client certificate",
+        "Add a gateway identity",
         "client-certificate/import?endpoint={endpoint}",
     ),
     SuggestedAction.CHANGE_TRUST_SETTINGS: (

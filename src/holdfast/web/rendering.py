@@ -43,8 +43,8 @@ NOTICES = {
     "trust-saved": "Trust settings saved",
     "exception-granted": "Verification switched off",
     "exception-ended": "Verification switched on",
-    "client-certificate-imported": "Client certificate imported",
-    "client-certificate-removed": "Client certificate removed",
+    "client-certificate-imported": "Gateway identity imported",
+    "client-certificate-removed": "Gateway identity removed",
     "client-request-made": "Request made: send it to your CA",
     "client-request-discarded": "Request discarded",
     "password-changed": "Password changed: all other sessions have ended",
@@ -55,7 +55,7 @@ NOTICES = {
     "user-password": "Password set: the user's sessions and tokens have ended",
     "user-deleted": "User deleted",
 }
-RESTORABLE = "Deleted certificates can be restored for 30 days; trust settings and client certificates can't."
+RESTORABLE = "Deleted certificates can be restored for 30 days; trust settings and gateway identities can't."
 EXAMPLE_ENDPOINT = "https://backend.example:8443/base"
 _STATUS_ICONS = {
     Status.ACTIVE: "circle-check",

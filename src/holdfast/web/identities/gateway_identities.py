@@ -242,7 +242,7 @@ def _show_dialog(
     if part in {"waiting", "answer", "discard"} and (entry is None or entry.pending is None):
         raise NotFound("certificate signing request", endpoint)
     if part == "remove" and entry is None:
-        raise NotFound("client certificate", endpoint)
+        raise NotFound("gateway identity", endpoint)
     users = gateway_identities.apis_presenting(context, entry) if part == "remove" and entry else []
     return dialog.show(
         request,
