@@ -1,50 +1,32 @@
 """What `holdfast apply` says when answers are lost, a step stops halfway, or two of it run at the same time."""
 
 import json
-import os
 import signal
 import subprocess
 import threading
 
 import pytest
 
+from cli.applying import FILE as PUBLISHED
+from cli.applying import start, write_files
 from cli.relaying import relaying
 from holdfast.cli.declaration.interruption import deferred_interrupt
 from issuing import issue
-from running import COMMAND, wait_until
+from running import wait_until
 
 pytestmark = pytest.mark.envoy
 
-URL = "https://127.0.0.1:8443"
-FILE = f"""
-holdfast: 1
-apis:
-  - {{name: Burger, context: /burger, version: 1}}
-  - {{name: Pizza, context: /pizza, version: 1, description: wanted, production: '{URL}', state: deprecated}}
-certificates:
-  - {{alias: pizza, endpoint: '{URL}', file: pizza.pem}}
-trust:
-  - {{endpoint: '{URL}', tlsMinimum: 1.3}}
-"""
+FILE = PUBLISHED.replace("published", "deprecated")  # which takes two steps
 
 
 @pytest.fixture
 def file(tmp_path):
-    (tmp_path / "pizza.pem").write_bytes(issue("pizza.example").pem)
-    (tmp_path / "a.yaml").write_text(FILE)
-    return tmp_path / "a.yaml"
+    return write_files(tmp_path, FILE)
 
 
-def start(command, url, file, *arguments):
-    """Start to apply *file* unattended by way of *url*."""
-    return subprocess.Popen(
-        [str(COMMAND), "apply", "-f", str(file), "--yes", *arguments],
-        env=os.environ | command.environment | {"HOLDFAST_URL": url},
-        text=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+def start_unattended(command, url, file, *arguments):
+    """Start to apply *file* by way of *url*, where nobody can be asked."""
+    return start(command, file, "--yes", *arguments, url=url, stdin=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +71,7 @@ def test_a_second_ctrl_c_ends_apply_at_once_and_says_that_it_does_not_know(comma
             go_on.wait(60)
 
     with relaying(holdfast.publisher_url, decide) as url:
-        applying = start(command, url, file, "--json")
+        applying = start_unattended(command, url, file, "--json")
         assert held.wait(60)
         applying.send_signal(signal.SIGINT)
         said = ""
@@ -135,7 +117,7 @@ def test_of_two_unattended_applies_at_once_one_is_refused(command, holdfast, fil
         (tmp_path / f"{name}.pem").write_bytes(issue(f"{name}.example").pem)
         (tmp_path / f"{name}.yaml").write_text(change(FILE, name))
     with relaying(holdfast.publisher_url, decide) as url:
-        applying = {name: start(command, url, tmp_path / f"{name}.yaml") for name in "ab"}
+        applying = {name: start_unattended(command, url, tmp_path / f"{name}.yaml") for name in "ab"}
         ended = {name: (*each.communicate(timeout=60), each.returncode) for name, each in applying.items()}
     (won,), (lost,) = ([name for name in "ab" if ended[name][2] == code] for code in (0, 1))
     assert f"holdfast: {step}: Somebody changed it after the plan was made:\n" in ended[lost][1]
@@ -150,7 +132,7 @@ def test_two_unattended_applies_at_once_create_what_is_wanted_once(command, hold
             both.wait(60)
 
     with relaying(holdfast.publisher_url, decide) as url:
-        applying = [start(command, url, file) for _ in range(2)]
+        applying = [start_unattended(command, url, file) for _ in range(2)]
         ended = [(*each.communicate(timeout=60), each.returncode) for each in applying]
     assert sorted(code for *_, code in ended) == [0, 1]
     assert command("diff", "-f", file).code == 0

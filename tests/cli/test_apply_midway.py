@@ -1,28 +1,16 @@
 """`holdfast apply` that doesn't get to its end says what is applied and what isn't, and overwrites nobody's changes."""
 
 import json
-import os
 import signal
-import subprocess
 
 import pytest
 
+from cli.applying import FILE, URL, start, write_files
 from issuing import issue
-from running import COMMAND, wait_until
+from running import wait_until
 
 pytestmark = pytest.mark.envoy
 
-URL = "https://127.0.0.1:8443"
-FILE = f"""
-holdfast: 1
-apis:
-  - {{name: Burger, context: /burger, version: 1}}
-  - {{name: Pizza, context: /pizza, version: 1, description: wanted, production: '{URL}', state: published}}
-certificates:
-  - {{alias: pizza, endpoint: '{URL}', file: pizza.pem}}
-trust:
-  - {{endpoint: '{URL}', tlsMinimum: 1.3}}
-"""
 ALL = [
     "create api Burger:1",
     "create api Pizza:1",
@@ -34,16 +22,7 @@ ALL = [
 
 @pytest.fixture
 def file(tmp_path):
-    (tmp_path / "pizza.pem").write_bytes(issue("pizza.example").pem)
-    (tmp_path / "a.yaml").write_text(FILE)
-    return tmp_path / "a.yaml"
-
-
-def start(command, file, *arguments):
-    """Start to apply *file*, in a process that can be interrupted and answered."""
-    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    environment = os.environ | command.environment
-    return subprocess.Popen([str(COMMAND), "apply", "-f", str(file), *arguments], env=environment, text=True, **pipes)
+    return write_files(tmp_path)
 
 
 @pytest.fixture
