@@ -23,11 +23,11 @@ from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.failures.access_log import (
     MAX_ID,
     MAX_REASON,
-    REJECTIONS,
     REJECTIONS_PER_SECOND,
     FailedRequest,
 )
 from holdfast.gateway.failures.evidence import FLAGS, Evidence
+from holdfast.gateway.resources.access_logs import REJECTIONS
 
 CLUSTER = "default/pizza/production"
 

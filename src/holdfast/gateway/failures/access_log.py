@@ -17,15 +17,14 @@ from envoy.service.accesslog.v3.als_pb2_grpc import (
 )
 
 from holdfast.gateway.failures.evidence import FLAGS, Evidence
+from holdfast.gateway.resources.access_logs import DECODED_TAG, PROTOCOL_TAG, REJECTIONS
 from holdfast.gateway.resources.clusters import WEBSOCKET_SUFFIX
 from holdfast.gateway.resources.connection_authentication import was_challenged
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
 
 MAX_REASON = 1000  # characters; it holds what backends say, without a bound
 MAX_ID = 200  # characters of a request's, a gateway's or a cluster's
-REJECTIONS = "rejections"  # the name of the log of requests that no backend failed
 REJECTIONS_PER_SECOND = 500  # of one gateway's thread; Envoy drops what is not read
-PROTOCOL_TAG, DECODED_TAG = "upstream_protocol", "decoded_header"
 _AT_ONCE = 100  # entries of one message, before others have their turn
 
 

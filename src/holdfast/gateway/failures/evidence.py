@@ -26,9 +26,6 @@ FLAGS = {
     "downstream_protocol_error": "DPE",
     "overload_manager": "OM",
 }
-TIMEOUT_FLAGS = frozenset({"UT", "SI", "DT", "UMSDR"})
-# Set only when a request was meant for a backend.
-BACKEND_FLAGS = TIMEOUT_FLAGS | {"UF", "UH", "UC", "UR", "LR", "NC", "URX", "UO", "UPE", "DF"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ Envoy 1.40 has one word, `protocol_error`, for everything in a response that it 
 """
 
 from holdfast.gateway.failures.causes import Cause, classify_reason
-from holdfast.gateway.failures.evidence import BACKEND_FLAGS, TIMEOUT_FLAGS, Evidence
+from holdfast.gateway.failures.evidence import Evidence
+from holdfast.gateway.resources.access_logs import BACKEND_FLAGS, TIMEOUT_FLAGS
 
 _KIB = 1024
 # What the gateway rejects itself, by its reason, which gRPC callers cause too: their answers all have status 200.

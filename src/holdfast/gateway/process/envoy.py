@@ -19,9 +19,9 @@ from google.protobuf.json_format import MessageToDict
 from holdfast.gateway.probing import resources
 from holdfast.gateway.process.draining import drain
 from holdfast.gateway.process.overload import describe_overload_manager
+from holdfast.gateway.resources.access_logs import CONTROL_PLANE
 
 log = structlog.get_logger()
-CONTROL_PLANE = "control-plane"  # the name of our cluster in Envoy's bootstrap
 FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 10.0
 CALM_AFTER = 30.0  # running this long, it is forgiven

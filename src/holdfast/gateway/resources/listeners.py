@@ -4,14 +4,10 @@ Environments -> Envoy listeners.
 
 from collections.abc import Sequence
 
-from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog, AccessLogFilter, OrFilter
 from envoy.config.core.v3.address_pb2 import Address, CidrRange, SocketAddress
-from envoy.config.core.v3.config_source_pb2 import ApiVersion
-from envoy.config.core.v3.grpc_service_pb2 import GrpcService
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
 from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain, FilterChainMatch
 from envoy.config.listener.v3.listener_pb2 import AdditionalAddress, Listener
-from envoy.extensions.access_loggers.grpc.v3.als_pb2 import CommonGrpcAccessLogConfig, HttpGrpcAccessLogConfig
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
@@ -19,20 +15,17 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     ScopedRds,
     ScopedRoutes,
 )
-from envoy.type.tracing.v3.custom_tag_pb2 import CustomTag
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from holdfast.apis.catalog.endpoint import Environment
-from holdfast.gateway.failures.access_log import DECODED_TAG, PROTOCOL_TAG, REJECTIONS
-from holdfast.gateway.failures.evidence import BACKEND_FLAGS
-from holdfast.gateway.process.envoy import CONTROL_PLANE
+from holdfast.gateway.resources.access_logs import report_failures, report_rejections
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.caller_http import WEBSOCKET, build_http1_options
-from holdfast.gateway.resources.connection_authentication import build_connection_filters, match_challenge
+from holdfast.gateway.resources.connection_authentication import build_connection_filters
 from holdfast.gateway.resources.downstream import build_downstream_tls
-from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER, forward
-from holdfast.gateway.resources.local_replies import build_local_replies, match_expression, match_flags
+from holdfast.gateway.resources.forwarding import forward
+from holdfast.gateway.resources.local_replies import build_local_replies
 from holdfast.gateway.resources.refusals import build_refusal_filter
 from holdfast.gateway.resources.resource import LISTENER, Resource, make_resource
 from holdfast.gateway.resources.response_rewriting import build_rewriting_filter
@@ -53,14 +46,6 @@ _HTTP2 = Http2ProtocolOptions(
     # A malformed request fails alone (RFC 9113, section 8.1.1): proxies send many callers' requests on one connection.
     override_stream_error_on_invalid_http_message=BoolValue(value=True),
 )
-# What no backend answered, and no backend flag (see `evidence`) says anything about.
-_REJECTED = (
-    "response.code_details != 'via_upstream' && !response.code_details.startsWith('upstream_') && "
-    "!(response.code_details in ['no_healthy_upstream', 'cluster_not_found', 'stream_idle_timeout', "
-    "'duration_timeout', 'response_timeout', 'dns_resolution_failed'])"
-)
-# What an entry of the log has no field for.
-_TAGS = {PROTOCOL_TAG: "%UPSTREAM_PROTOCOL%", DECODED_TAG: "%UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED%"}
 
 
 def build_listener(
@@ -128,7 +113,7 @@ def _chain(
         # The backend decides about a body before it is sent (RFC 9110, section 10.1.1).
         proxy_100_continue=True,
         local_reply_config=build_local_replies(),
-        access_log=[_log("failures", _failed()), _log(REJECTIONS, match_expression(_REJECTED))],
+        access_log=[report_failures(), report_rejections()],
         max_request_headers_kb=UInt32Value(value=limits.header_kib),
         server_header_transformation=HttpConnectionManager.PASS_THROUGH,
         normalize_path={"value": True},
@@ -154,26 +139,6 @@ def _router() -> HttpFilter:
     router = HttpFilter(name="envoy.filters.http.router")
     router.typed_config.Pack(Router(suppress_envoy_headers=True))
     return router
-
-
-def _log(name: str, which: AccessLogFilter) -> AccessLog:
-    """Report requests to the control plane; each log has a stream and a buffer of its own."""
-    common = CommonGrpcAccessLogConfig(
-        log_name=name,
-        transport_api_version=ApiVersion.V3,
-        grpc_service=GrpcService(envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=CONTROL_PLANE)),
-        buffer_flush_interval=Duration(nanos=200_000_000),
-        custom_tags=[CustomTag(tag=tag, value=value) for tag, value in _TAGS.items()],
-    )
-    log = AccessLog(name="envoy.access_loggers.http_grpc", filter=which)
-    config = HttpGrpcAccessLogConfig(common_config=common, additional_response_headers_to_log=[REQUEST_ID_HEADER])
-    log.typed_config.Pack(config)
-    return log
-
-
-def _failed() -> AccessLogFilter:
-    """Match the requests that a backend failed, and those that met a challenge that is removed."""
-    return AccessLogFilter(or_filter=OrFilter(filters=[match_flags(BACKEND_FLAGS), match_challenge()]))
 
 
 def _scoped_routes() -> ScopedRoutes:
