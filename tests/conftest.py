@@ -148,7 +148,7 @@ def otto(store: Store) -> Principal:
 def run(store: Store, now: Callable[[], datetime]) -> Runtime:
     """Put a control plane together that no gateway has called yet."""
     cache = Cache()
-    enforcements, failures = Enforcements(cache), Failures(cache.tell_observers)
+    enforcements, failures = Enforcements(cache, now), Failures(cache.tell_observers, now)
     probes = Probes(cache, "embedded", Path("/nonexistent"), now=now)
     accounts_of = Accounts(store)
     return Runtime(store, accounts_of, enforcements, failures, cache, probes, SEALING, GATEWAYS, TLS_GATEWAYS, now)

@@ -30,6 +30,7 @@ from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.resource import CLUSTER, Resource, make_resource
 from holdfast.gateway.resources.routes import build_routes, build_scoped_routes, cluster_name, scope_of
+from holdfast.server.clock import utc_now
 from holdfast.services.failures.failures import Failure, Failures
 from issuing import (
     CLIENTS_ONLY,
@@ -348,13 +349,13 @@ async def failure_at_edge(
     """Call an API at a gateway that has no secrets, and is given *change*d clusters at its start or when *running*."""
     api = make_api(context="/pizza", production=url)
     port = int(free_addresses(1)[0].rpartition(":")[2])
-    failures, cache, endpoint = Failures(lambda: None), Cache(), api.endpoints[0]
+    failures, cache, endpoint = Failures(lambda: None, utc_now), Cache(), api.endpoints[0]
     trust = trust_set([read_certificate(issue(HOST).der)], endpoint.origin.reference)
     name = cluster_name(api.organization, api.id, "production")
     routes = build_scoped_routes("production", scope_of(api), [build_routes(api, "production")])
     served = [*(change(each) for each in build_clusters(name, endpoint, trust)), routes]
     cache.apply([build_listener("production", [(HOST, port)]), *([] if running else served)])
-    server = await serve(cache, f"unix:{directory / 'ads'}", failures.record)
+    server = await serve(cache, f"unix:{directory / 'ads'}", utc_now, failures.record)
     process = EnvoyProcess(find_envoy(), "edge", directory, directory / "envoy.log", 1000)
     await process.start()
     try:

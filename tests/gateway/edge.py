@@ -21,6 +21,7 @@ from google.rpc.status_pb2 import Status
 
 from holdfast.gateway.discovery.ads import serve
 from holdfast.gateway.discovery.cache import Cache, Gateway
+from holdfast.server.clock import utc_now
 
 PATIENCE = 10  # seconds until a test that waits for something fails
 
@@ -93,7 +94,7 @@ async def discovery(directory: Path) -> AsyncIterator[tuple[Cache, Callable[[str
     """Serve a cache in *directory* and give the way to connect to it."""
     cache, address = Cache(), f"unix:{directory / 'ads'}"
     async with AsyncExitStack() as stack:
-        server = await serve(cache, address)
+        server = await serve(cache, address, utc_now)
         stack.push_async_callback(server.stop, 0)
 
         async def connect(node: str) -> Edge:

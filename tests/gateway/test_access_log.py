@@ -28,6 +28,7 @@ from holdfast.gateway.failures.access_log import (
 )
 from holdfast.gateway.failures.evidence import FLAGS, Evidence
 from holdfast.gateway.resources.access_logs import REJECTIONS
+from holdfast.server.clock import utc_now
 
 CLUSTER = "default/pizza/production"
 
@@ -62,7 +63,7 @@ def stream(tmp_path, *messages):
     async def story():
         taken: list[FailedRequest] = []
         address = f"unix:{tmp_path / 'ads'}"
-        server = await serve(Cache(), address, taken.append)
+        server = await serve(Cache(), address, utc_now, taken.append)
         async with grpc.aio.insecure_channel(address) as channel:
             call = AccessLogServiceStub(channel).StreamAccessLogs()
             for each in messages:
@@ -156,7 +157,7 @@ def test_what_callers_make_at_will_is_read_slowly_and_failures_are_not(tmp_path)
     async def story():
         taken = []
         address = f"unix:{tmp_path / 'ads'}"
-        server = await serve(Cache(), address, taken.append)
+        server = await serve(Cache(), address, utc_now, taken.append)
         rejections = message(*[entry(f"r{number}", cluster="") for number in range(REJECTIONS_PER_SECOND)])
         rejections.identifier.log_name = REJECTIONS
         async with grpc.aio.insecure_channel(address) as channel:
@@ -192,7 +193,7 @@ def test_a_message_of_many_requests_lets_others_have_their_turn(tmp_path):
             at_beat.append(beats)
 
         address = f"unix:{tmp_path / 'ads'}"
-        server = await serve(Cache(), address, take)
+        server = await serve(Cache(), address, utc_now, take)
         heart = asyncio.create_task(beat())
         async with grpc.aio.insecure_channel(address, options=[("grpc.max_send_message_length", -1)]) as channel:
             call = AccessLogServiceStub(channel).StreamAccessLogs()

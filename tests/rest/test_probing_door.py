@@ -10,6 +10,7 @@ import pytest
 from backends import Backend, closed_port, silent_backend
 from damaged import damaged_backend
 from holdfast.certificates.formats.parsing import MAX_BYTES
+from holdfast.server.clock import utc_now
 from holdfast.services.access.accounts import SESSION_COOKIE
 from holdfast.services.probing.probes import PLACES_OF_USER, Probes
 from issuing import DAY, issue, truststore
@@ -138,7 +139,7 @@ def test_an_alias_must_be_one_of_the_organization_and_of_the_endpoint(client, st
 
 
 def test_who_comes_when_too_many_wait_is_told_to_come_again(shared_runtime, connect, berta):
-    probes = Probes(shared_runtime.cache, "embedded", Path("/nonexistent"), seconds=0.3)
+    probes = Probes(shared_runtime.cache, "embedded", Path("/nonexistent"), seconds=0.3, now=utc_now)
     client = connect(replace(shared_runtime, probes=probes))
     client.cookies.set(SESSION_COOKIE, shared_runtime.accounts.start_session(berta, shared_runtime.now()))
     count = PLACES_OF_USER + 4

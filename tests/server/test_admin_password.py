@@ -7,13 +7,13 @@ from disk_space import largest_file
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.network.sockets import CannotStart
 from holdfast.server.admin_password import PASSWORD_FILE, ensure_admin
+from holdfast.server.clock import utc_now
 from holdfast.server.settings import Settings
 from holdfast.services.access.accounts import ADMIN, Accounts
 from holdfast.services.access.permissions import Role, permissions_of
 from holdfast.services.access.principal import Principal
 from holdfast.services.access.users import set_password
 from holdfast.services.errors import SignInRefused
-from holdfast.services.runtime import utc_now
 from holdfast.store.access import accounts as accounts_rows
 from holdfast.store.database import Store
 from running import Holdfast

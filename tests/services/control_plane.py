@@ -19,6 +19,7 @@ from holdfast.apis.enforcement import Enforcement, OriginTrust, Progress
 from holdfast.gateway.discovery.cache import NO_WARMING, Cache, Warming
 from holdfast.gateway.discovery.subscription import Subscription, Update
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
+from holdfast.server.clock import utc_now
 from holdfast.services.access.principal import Principal
 from holdfast.services.background import Background
 from holdfast.services.publishing.distribution import Distributor
@@ -146,8 +147,8 @@ async def control_plane(
 ) -> AsyncIterator[ControlPlane]:
     """Run a distributor on *store* until the block ends."""
     cache = Cache(warming)
-    enforcements = Enforcements(cache)
-    distributor = Distributor(store, cache, enforcements, LISTENERS, drain, sealing=SEALING)
+    enforcements = Enforcements(cache, utc_now)
+    distributor = Distributor(store, cache, enforcements, LISTENERS, drain, sealing=SEALING, now=utc_now)
     await distributor.begin()
     async with Background() as background:
         background.start("publisher", distributor.follow)

@@ -11,6 +11,7 @@ from holdfast.apis.identities.caller_certificate import (
     require_certificate,
     requires_certificate,
 )
+from holdfast.server.clock import utc_now
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis, deletion
 from holdfast.services.errors import (
@@ -41,7 +42,7 @@ def accept(store, clock):
 
 
 def callers(store, who, api):
-    return read_everything(store, SEALING).callers.get((who.organization, api.id))
+    return read_everything(store, SEALING, utc_now()).callers.get((who.organization, api.id))
 
 
 def announced(store, since):
@@ -60,7 +61,7 @@ def test_gateways_are_told_who_may_call_and_nothing_of_apis_that_are_open(store,
     entry = accept(anna, served)
     assert callers(store, anna, served) == {read(ANNA).fingerprint}
     assert callers(store, anna, open_api) is None
-    changed = read_changed(store, SEALING, before)
+    changed = read_changed(store, SEALING, before, utc_now())
     assert changed.callers == {(anna.organization, served.id): {entry.certificate.fingerprint}}
     assert changed.apis[anna.organization, served.id].requires_certificate
     caller_certificates.delete_certificate(context_of(store, anna, entry.created_at), served.id, "partner")

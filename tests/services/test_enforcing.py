@@ -8,6 +8,7 @@ from acting import context_of
 from holdfast.apis.enforcement import Enforcement, Progress
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
+from holdfast.server.clock import utc_now
 from holdfast.services.catalog import apis, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.publishing.enforcement import Enforcements
@@ -134,7 +135,7 @@ def test_a_change_is_enforced_although_following_it_failed_once(store, believe_m
 def test_between_commit_and_rebuild_nothing_is_called_enforced(store, anna, believe_more):
     """Here nobody follows the database, so the time between the two never ends."""
     cache = Cache()
-    enforcements = Enforcements(cache)
+    enforcements = Enforcements(cache, utc_now)
     ListeningGateway(cache, "edge").answer()
     believe_more()
     assert enforcements.of_origins(context_of(store, anna), [ORIGIN])[ORIGIN].progress is Progress.WAITING

@@ -7,6 +7,7 @@ import pytest
 from acting import context_of
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.trust_draft import TrustDraft
+from holdfast.server.clock import utc_now
 from holdfast.services.publishing.snapshot import read_everything
 from holdfast.services.trust import trust_settings
 from holdfast.store import journal
@@ -54,7 +55,7 @@ def test_an_exception_that_has_ended_is_not_in_force_even_before_it_is_cleared_a
 def test_the_trust_of_gateways_is_off_only_for_the_origin_of_the_exception(store, anna, grant, publish):
     publish(anna, "Pasta", "https://pasta.test")
     granted = grant(anna, 2).settings.exception
-    trust = read_everything(store, SEALING).trust[anna.organization]
+    trust = read_everything(store, SEALING, utc_now()).trust[anna.organization]
     ends = {str(origin): each.unverified_until for origin, each in trust.items()}
     assert ends == {PIZZA: granted.ends_at, "https://pasta.test": None}
 
@@ -65,16 +66,16 @@ def test_an_exception_of_one_organization_says_nothing_about_another(store, anna
     assert trust_settings.list_exceptions(context_of(store, otto, clock())) == []
     with pytest.raises(InvalidField):
         trust_settings.grant_exception(context_of(store, otto, clock()), "https://anna.test", REASON, clock())
-    assert [each.unverified_until for each in read_everything(store, SEALING).trust[otto.organization].values()] == [
-        None
-    ]
+    assert [
+        each.unverified_until for each in read_everything(store, SEALING, utc_now()).trust[otto.organization].values()
+    ] == [None]
 
 
 def test_what_is_decided_reaches_the_gateways_as_it_was_decided(store, anna, clock, believe):
     believe(anna, "a", PIZZA, issue("pizza.test").pem)
     draft = TrustDraft(names=["other.test"], spki_pins=["ab" * 32], sni="", tls_minimum="1.3")
     decided = trust_settings.change_settings(context_of(store, anna, clock()), PIZZA, draft)
-    (trust,) = read_everything(store, SEALING).trust[anna.organization].values()
+    (trust,) = read_everything(store, SEALING, utc_now()).trust[anna.organization].values()
     assert trust == decided.trust
     assert trust.names[0].value == "other.test"
     assert len(trust.anchors) == 1

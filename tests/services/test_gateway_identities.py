@@ -10,6 +10,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.gateway_identity import RequestDraft
 from holdfast.certificates.errors import KeyMismatch
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
+from holdfast.server.clock import utc_now
 from holdfast.services.access.accounts import session_principal
 from holdfast.services.access.permissions import ROLES, Permission, Role
 from holdfast.services.errors import (
@@ -61,7 +62,7 @@ def import_answer(store, clock):
 
 
 def identities(store, organization="default"):
-    return {str(o): i for o, i in read_everything(store, SEALING).identities.get(organization, {}).items()}
+    return {str(o): i for o, i in read_everything(store, SEALING, utc_now()).identities.get(organization, {}).items()}
 
 
 def test_what_is_imported_is_presented_at_its_origin_alone(store, anna, publish, present):
@@ -198,7 +199,7 @@ def test_a_key_that_cannot_be_unsealed_leaves_its_origin_alone_out(store, anna, 
     with store.write() as session:
         gateway_identities.save(session, replace(entry, sealed_key=entry.sealed_key[:-1] + b"x"))
     with structlog.testing.capture_logs() as logs:
-        snapshot = read_everything(store, SEALING)
+        snapshot = read_everything(store, SEALING, utc_now())
     assert {str(origin) for origin in snapshot.trust["default"]} == {"https://pasta.test"} == set(identities(store))
     assert [(log["event"], log["origin"]) for log in logs] == [("client certificate cannot be opened", ORIGIN)]
 

@@ -19,6 +19,7 @@ from holdfast.certificates.trust import trust_set
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
 from holdfast.network.backend import Obstacle, Presentation, Unseen
+from holdfast.server.clock import utc_now
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import Conflict, NotFound, TooManyTests
 from holdfast.services.probing.probes import (
@@ -42,7 +43,7 @@ TERMS = Terms(NOTHING)
 
 
 def probes(plane, **options) -> Probes:
-    return Probes(plane.cache, "embedded", Path("/nonexistent"), resolver=lambda _: [V4], **options)
+    return Probes(plane.cache, "embedded", Path("/nonexistent"), now=utc_now, resolver=lambda _: [V4], **options)
 
 
 def of_tests(plane) -> list[tuple[str, str]]:
@@ -216,7 +217,7 @@ def test_only_so_many_are_tested_at_once_and_one_user_leaves_turns_and_places_to
 def test_a_name_without_an_address_is_told_and_nobody_is_asked(store):
     async def story():
         async with control_plane(store) as plane:
-            nowhere = Probes(plane.cache, "embedded", Path("/nonexistent"), resolver=lambda _: [])
+            nowhere = Probes(plane.cache, "embedded", Path("/nonexistent"), now=utc_now, resolver=lambda _: [])
             return await nowhere.probe(ANNA, f"https://{HOST}", TERMS), await nowhere.fetch(
                 ANNA, f"https://{HOST}", NOTHING
             )
@@ -229,7 +230,9 @@ def test_a_name_without_an_address_is_told_and_nobody_is_asked(store):
 def test_a_name_at_a_refused_address_is_refused_without_saying_which(store):
     async def story():
         async with control_plane(store) as plane:
-            inside = Probes(plane.cache, "embedded", Path("/nonexistent"), resolver=lambda _: ["169.254.169.254"])
+            inside = Probes(
+                plane.cache, "embedded", Path("/nonexistent"), now=utc_now, resolver=lambda _: ["169.254.169.254"]
+            )
             for asking in (
                 inside.probe(ANNA, f"https://{HOST}", TERMS),
                 inside.fetch(ANNA, f"https://{HOST}", NOTHING),

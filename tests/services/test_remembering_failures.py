@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from holdfast.gateway.failures.access_log import FailedRequest
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.evidence import Evidence
+from holdfast.server.clock import utc_now
 from holdfast.services.failures import failures as service
 from holdfast.services.failures.failures import (
     MAX_REJECTIONS_WITHOUT_API,
@@ -29,7 +30,7 @@ def request(request_id="r1", api="default/pizza", environment="production", gate
 
 
 def recorded(*requests):
-    failures = Failures(lambda: None)
+    failures = Failures(lambda: None, utc_now)
     for each in requests:
         failures.record(each)
     return failures
@@ -130,7 +131,7 @@ def test_what_is_named_like_no_backend_is_not_written_down():
         "default//production",
         "default/pizza/elsewhere",
     ):
-        failures = Failures(lambda: None)
+        failures = Failures(lambda: None, utc_now)
         told = request("r1")
         failures.record(FailedRequest(**{name: getattr(told, name) for name in told.__slots__} | {"cluster": cluster}))
         assert failures.request("default", "r1") is None, cluster
@@ -139,7 +140,7 @@ def test_what_is_named_like_no_backend_is_not_written_down():
 
 def test_ten_thousand_failures_a_second_leave_time_for_others():
     """Taking one takes 6 µs on one core; the bound is generous for machines that run other tests too."""
-    failures, told = Failures(lambda: None), [request(f"r{number}") for number in range(10_000)]
+    failures, told = Failures(lambda: None, utc_now), [request(f"r{number}") for number in range(10_000)]
     before = datetime.now(UTC)
     for each in told:
         failures.record(each)
@@ -149,7 +150,7 @@ def test_ten_thousand_failures_a_second_leave_time_for_others():
 def test_an_alert_about_a_client_certificate_means_another_thing_where_one_is_presented():
     def cause(presents):
         asked = []
-        failures = Failures(lambda: None, lambda cluster: bool(asked.append(cluster)) or presents)
+        failures = Failures(lambda: None, utc_now, lambda cluster: bool(asked.append(cluster)) or presents)
         failures.record(request("r1", reason="TLS_error:|268436498:SSL_routines::SSLV3_ALERT_BAD_CERTIFICATE"))
         assert asked == ["default/pizza/production"]
         found = failures.request("default", "r1")

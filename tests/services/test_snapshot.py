@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.server.clock import utc_now
 from holdfast.services.publishing.snapshot import read_changed, read_everything
 from holdfast.store import journal
 from holdfast.store.catalog import apis
@@ -46,12 +47,12 @@ def announce(store, organization, kind, key):
 
 
 def read(store, after=1):
-    snapshot = read_changed(store, SEALING, after)
+    snapshot = read_changed(store, SEALING, after, utc_now())
     return {api.name if api else None for api in snapshot.apis.values()}, snapshot
 
 
 def test_everything_is_read_with_the_number_of_the_last_change(store, kept):
-    snapshot = read_everything(store, SEALING)
+    snapshot = read_everything(store, SEALING, utc_now())
     assert snapshot.apis == {(api.organization, api.id): api for api in kept.values()}
     assert (snapshot.sequence, list(snapshot.changes)) == (1, [])
     assert {org: set(trust) for org, trust in snapshot.trust.items()} == {"default": {PIZZA, PASTA}, "other": {PIZZA}}
@@ -59,7 +60,7 @@ def test_everything_is_read_with_the_number_of_the_last_change(store, kept):
 
 def test_all_certificates_of_an_origin_are_its_anchors_and_no_others(store, kept):
     del kept
-    trust = read_everything(store, SEALING).trust
+    trust = read_everything(store, SEALING, utc_now()).trust
     assert {name for anchor in trust["default"][PIZZA].anchors for name in anchor.dns_names} == {"a.test", "b.test"}
     assert trust["default"][PASTA].anchors == trust["other"][PIZZA].anchors == ()
     assert trust["default"][PIZZA].reference == PIZZA.reference
@@ -70,7 +71,7 @@ def test_previous_certificates_are_anchors_beside_the_current_ones(store, kept):
     entry = make_entry("c", issue("new.test"), endpoint="https://pasta.test")
     with store.write() as session:
         endpoint_certificates.insert(session, replace(entry, previous=(parsed(issue("old.test")),)))
-    anchors = read_everything(store, SEALING).trust["default"][PASTA].anchors
+    anchors = read_everything(store, SEALING, utc_now()).trust["default"][PASTA].anchors
     assert {name for anchor in anchors for name in anchor.dns_names} == {"new.test", "old.test"}
 
 

@@ -10,11 +10,11 @@ import structlog
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.apis.errors import InvalidField
 from holdfast.network.sockets import CannotStart
+from holdfast.server.clock import utc_now
 from holdfast.server.directories import replace_file
 from holdfast.server.settings import Settings
 from holdfast.services.access.accounts import ADMIN, Accounts
 from holdfast.services.access.passwords import check_password
-from holdfast.services.runtime import utc_now
 
 log = structlog.get_logger()
 PASSWORD_FILE = "admin-password"  # noqa: S105 - the name of the file

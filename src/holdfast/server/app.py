@@ -25,6 +25,7 @@ from holdfast.network.forwarded import ForwardedClient
 from holdfast.network.sockets import CannotStart, listen, make_url
 from holdfast.server.admin_password import ensure_admin
 from holdfast.server.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
+from holdfast.server.clock import utc_now
 from holdfast.server.concurrency_limit import ConcurrencyLimit
 from holdfast.server.directories import data_directory, database_in, temporary_directory
 from holdfast.server.doors import Door, Doors
@@ -55,7 +56,7 @@ from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.listeners import Listeners
 from holdfast.services.retention import forget_old_rows
-from holdfast.services.runtime import Runtime, utc_now
+from holdfast.services.runtime import Runtime
 from holdfast.services.trust.trust_settings import end_exceptions
 from holdfast.store.database import Store
 from holdfast.work.shares import Shares
@@ -149,8 +150,8 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
         process = EnvoyProcess(envoy, EMBEDDED, sockets, data / ENVOY_LOG, limits.gateway)
         cache = Cache({EMBEDDED: process.warming})
         to_backends = backend_limits(settings)
-        failures = Failures(cache.tell_observers_soon, partial(_presents_identity, cache), to_backends)
-        enforcements = Enforcements(cache, failures.forget)
+        failures = Failures(cache.tell_observers_soon, utc_now, partial(_presents_identity, cache), to_backends)
+        enforcements = Enforcements(cache, utc_now, failures.forget)
         distributor = Distributor(
             store,
             cache,
@@ -158,6 +159,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             addresses.by_environment(tls=False),
             settings.backend_drain,
             sealing=sealing,
+            now=utc_now,
             tls_listeners=addresses.by_environment(tls=True),
             limits=to_backends,
             trusted_proxies=settings.trusted_proxies,
@@ -171,6 +173,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             settings.probe_networks,
             limits=to_backends,
             rejects_http2=partial(remember_http1, store, utc_now),
+            now=utc_now,
         )
         runtime = Runtime(
             store,
@@ -182,6 +185,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             sealing,
             addresses.urls(tls=False),
             addresses.urls(tls=True),
+            utc_now,
             single_sign_on=sso,
             listening=gateway_listeners,
             server_certificates=lambda now: [files.presented(now) for files in presented],
@@ -211,9 +215,11 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             probe = partial(fetch_accepted_chain, store, sealing, probes, utc_now)
             background.start("observation of rotations", RotationProbes(store, probe, utc_now).follow)
             forget = partial(forget_old_rows, audit_days=settings.audit_retention)
-            background.start("old rows", partial(repeat, store, forget, FORGET_EVERY))
-            background.start("failed sign-ins", partial(accounts.failures.follow, store))
-            background.start("discovery", partial(keep_serving, cache, f"unix:{sockets / 'ads'}", failures.record))
+            background.start("old rows", partial(repeat, store, forget, utc_now, FORGET_EVERY))
+            background.start("failed sign-ins", partial(accounts.failures.follow, store, utc_now))
+            background.start(
+                "discovery", partial(keep_serving, cache, f"unix:{sockets / 'ads'}", utc_now, failures.record)
+            )
             background.start("listeners", gateway_listeners.follow)
             await process.start()
             background.start("gateway process", process.keep)

@@ -39,8 +39,10 @@ class OnTime:
                     await self._wake.wait()
 
 
-async def repeat(store: Store, step: Callable[[Store], object], pause: float) -> None:
+async def repeat(
+    store: Store, step: Callable[[Store, datetime], object], now: Callable[[], datetime], pause: float
+) -> None:
     """Take a step in a thread, again and again with *pause* seconds in between, until cancelled."""
     while True:
-        await asyncio.to_thread(step, store)
+        await asyncio.to_thread(step, store, now())
         await asyncio.sleep(pause)

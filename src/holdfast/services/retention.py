@@ -2,7 +2,7 @@
 Deletes what nobody needs any more.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -13,14 +13,14 @@ from holdfast.store.old_rows import BATCH, OldRows, delete_rows, find_old, find_
 log = structlog.get_logger()
 
 
-def forget_old_rows(store: Store, now: datetime | None = None, *, audit_days: int = 0) -> None:
+def forget_old_rows(store: Store, now: datetime, *, audit_days: int = 0) -> None:
     """
     Delete rows that have ended, in batches between which other writers have their turns.
 
     Audit events are deleted after *audit_days*, 0: never. If the database is busy, the rest is left for the next time.
     """
     retention = timedelta(days=audit_days) if audit_days else None
-    for rows in find_old_rows(now or datetime.now(UTC), retention):
+    for rows in find_old_rows(now, retention):
         try:
             count = _delete_all(store, rows)
         except StoreBusy:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.gateway.discovery.cache import Cache
@@ -25,11 +25,6 @@ from holdfast.store.request_store import RequestStore
 from holdfast.store.sealing import Sealing
 
 
-def utc_now() -> datetime:
-    """The time, aware."""
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """The parts of a running Holdfast that use cases and pages need."""
@@ -42,8 +37,8 @@ class Runtime:
     probes: Probes
     sealing: Sealing
     gateways: dict[Environment, str]  # the URL that callers use
-    tls_gateways: Mapping[Environment, str] = field(default_factory=dict)  # where they can present a certificate
-    now: Callable[[], datetime] = utc_now
+    tls_gateways: Mapping[Environment, str]  # where they can present a certificate
+    now: Callable[[], datetime]
     background: Background = field(default_factory=Background)
     single_sign_on: SingleSignOn | None = None
     listening: Listeners | None = None  # None: nothing listens, as in tests of the store

@@ -27,13 +27,13 @@ from holdfast.gateway.process.envoy import EnvoyLogUnusable, EnvoyMissing
 from holdfast.network.sockets import CannotStart, has_terminal
 from holdfast.server.admin_password import PASSWORD_FILE
 from holdfast.server.app import Instance, rotate_sealing_key, run
+from holdfast.server.clock import utc_now
 from holdfast.server.logs import log_everything, standard_error_as_log
 from holdfast.server.reload import Reload
 from holdfast.server.settings import Settings
 from holdfast.server.variables import unknown_variables
 from holdfast.services.access.accounts import ADMIN
 from holdfast.services.access.principal import Principal
-from holdfast.services.runtime import utc_now
 
 T = TypeVar("T")
 log = structlog.get_logger()

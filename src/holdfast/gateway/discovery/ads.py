@@ -4,7 +4,7 @@ The aggregated discovery service: one incremental stream per gateway.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import grpc.aio
 import structlog
@@ -36,8 +36,9 @@ _ORDER = (SECRET, CLUSTER, LISTENER, ROUTES)
 class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]  # generated without types
     """Serves the cache to gateways and writes down what they make of it."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, now: Callable[[], datetime]) -> None:
         self._cache = cache
+        self._now = now
 
     async def DeltaAggregatedResources(  # noqa: N802 - the name that the protocol gives
         self,
@@ -45,7 +46,7 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
         context: grpc.aio.ServicerContext[DeltaDiscoveryRequest, DeltaDiscoveryResponse],
     ) -> AsyncIterator[DeltaDiscoveryResponse]:
         """Run one stream until the gateway or the server ends it."""
-        stream = _Stream(self._cache, context.peer() or "unknown")
+        stream = _Stream(self._cache, context.peer() or "unknown", self._now)
         reader = asyncio.create_task(stream.read(requests))
         try:
             while not stream.ended:
@@ -60,7 +61,8 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
 
 
 class _Stream:
-    def __init__(self, cache: Cache, peer: str) -> None:
+    def __init__(self, cache: Cache, peer: str, now: Callable[[], datetime]) -> None:
+        self._now = now
         self._cache = cache
         self.gateway: Gateway
         self.gateway, self.watch = cache.connect(peer)
@@ -115,30 +117,32 @@ class _Stream:
             subscription = self._subscriptions.get(type_url)
             for update in subscription.updates(self._cache.resources(type_url)) if subscription else ():
                 self.gateway.unanswered.update(((type_url, r.name), update.nonce) for r in update.resources)
-                responses.append(_response(type_url, update))
+                responses.append(_response(type_url, update, self._now()))
         return responses
 
 
-def _response(type_url: str, update: Update) -> DeltaDiscoveryResponse:
+def _response(type_url: str, update: Update, now: datetime) -> DeltaDiscoveryResponse:
     return DeltaDiscoveryResponse(
         type_url=type_url,
         nonce=update.nonce,
         removed_resources=update.removed,
-        resources=[_wire(type_url, resource) for resource in update.resources],
+        resources=[_wire(type_url, resource, now) for resource in update.resources],
     )
 
 
-def _wire(type_url: str, resource: Resource) -> WireResource:
+def _wire(type_url: str, resource: Resource, now: datetime) -> WireResource:
     message = WireResource(
         name=resource.name, version=resource.version, resource=Any(type_url=type_url, value=resource.body)
     )
     if resource.expires_at is not None:
-        left = resource.expires_at - datetime.now(UTC)
+        left = resource.expires_at - now
         message.ttl.FromTimedelta(max(left, _SHORTEST_LIFE))
     return message
 
 
-async def serve(cache: Cache, address: str, take: Callable[[FailedRequest], None] = lambda _: None) -> grpc.aio.Server:
+async def serve(
+    cache: Cache, address: str, now: Callable[[], datetime], take: Callable[[FailedRequest], None] = lambda _: None
+) -> grpc.aio.Server:
     """
     Start the service on *address* (`unix:PATH`), without a bound on the size of messages; *take* failed requests.
 
@@ -153,16 +157,18 @@ async def serve(cache: Cache, address: str, take: Callable[[FailedRequest], None
         ("grpc.http2.max_pings_without_data", 0),  # as many as needed; by default, two
     ]
     server = grpc.aio.server(options=options)
-    add_AggregatedDiscoveryServiceServicer_to_server(DiscoveryService(cache), server)
-    add_access_log(server, take)
+    add_AggregatedDiscoveryServiceServicer_to_server(DiscoveryService(cache, now), server)
+    add_access_log(server, take, now)
     server.add_insecure_port(address)
     await server.start()
     return server
 
 
-async def keep_serving(cache: Cache, address: str, take: Callable[[FailedRequest], None]) -> None:
+async def keep_serving(
+    cache: Cache, address: str, now: Callable[[], datetime], take: Callable[[FailedRequest], None]
+) -> None:
     """Serve until cancelled, as `serve` does."""
-    server = await serve(cache, address, take)
+    server = await serve(cache, address, now, take)
     try:
         await server.wait_for_termination()
     finally:

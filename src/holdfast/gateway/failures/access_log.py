@@ -43,8 +43,9 @@ class FailedRequest:
 class AccessLog(AccessLogServiceServicer):  # type: ignore[misc]  # generated without types
     """Hands every failed request to *take*."""
 
-    def __init__(self, take: Callable[[FailedRequest], None]) -> None:
+    def __init__(self, take: Callable[[FailedRequest], None], now: Callable[[], datetime]) -> None:
         self._take = take
+        self._now = now
 
     async def StreamAccessLogs(  # noqa: N802 - the name that the protocol gives
         self,
@@ -58,7 +59,7 @@ class AccessLog(AccessLogServiceServicer):  # type: ignore[misc]  # generated wi
             gateway = message.identifier.node.id[:MAX_ID] or gateway
             limited = limited or message.identifier.log_name == REJECTIONS
             for number, entry in enumerate(message.http_logs.log_entry, 1):
-                self._take(_failed_request(gateway, entry))
+                self._take(_failed_request(gateway, entry, self._now()))
                 if number % _AT_ONCE == 0:
                     await asyncio.sleep(0)
             if limited:
@@ -85,19 +86,19 @@ class _Budget:
             await asyncio.sleep(self._ends - now)
 
 
-def add_access_log(server: grpc.aio.Server, take: Callable[[FailedRequest], None]) -> None:
+def add_access_log(server: grpc.aio.Server, take: Callable[[FailedRequest], None], now: Callable[[], datetime]) -> None:
     """Let *server* take access logs."""
-    add_AccessLogServiceServicer_to_server(AccessLog(take), server)
+    add_AccessLogServiceServicer_to_server(AccessLog(take, now), server)
 
 
-def _failed_request(gateway: str, entry: HTTPAccessLogEntry) -> FailedRequest:
+def _failed_request(gateway: str, entry: HTTPAccessLogEntry, now: datetime) -> FailedRequest:
     common = entry.common_properties
     return FailedRequest(
         gateway=gateway,
         cluster=common.route_name[:MAX_ID],
         upstream=_address(common.upstream_remote_address),
         request_id=_request_id(entry)[:MAX_ID],
-        at=_started(common),
+        at=_started(common, now),
         evidence=_evidence(entry),
     )
 
@@ -127,8 +128,7 @@ def _request_id(entry: HTTPAccessLogEntry) -> str:
     return answered or entry.request.request_id
 
 
-def _started(common: AccessLogCommon) -> datetime:
-    now = datetime.now(UTC)
+def _started(common: AccessLogCommon, now: datetime) -> datetime:
     try:
         start: datetime = common.start_time.ToDatetime(UTC)
         return min(start, now)

@@ -8,10 +8,10 @@ exclude"): only names of users who exist are written down. Passwords and tokens 
 import asyncio
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
@@ -114,10 +114,10 @@ class FailedSignIns:
                 attempt = _Attempt(way, reason, "")
             self._attempts[attempt] += 1
 
-    async def follow(self, store: Store) -> None:
+    async def follow(self, store: Store, now: Callable[[], datetime]) -> None:
         """Write what is due, every second, until cancelled."""
         while True:
-            await asyncio.to_thread(self.write, store, datetime.now(UTC))
+            await asyncio.to_thread(self.write, store, now())
             await asyncio.sleep(WRITE_EVERY)
 
     def write(self, store: Store, now: datetime, *, everything: bool = False) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
@@ -107,6 +107,7 @@ class Failures:
     def __init__(
         self,
         tell: Callable[[], None],
+        now: Callable[[], datetime],
         presents_identity: Callable[[str], bool] = lambda _: False,
         limits: BackendLimits = DEFAULT_LIMITS,
     ) -> None:
@@ -116,7 +117,7 @@ class Failures:
         """
         self._presents_identity = presents_identity
         self._limits = limits
-        self.started_at = datetime.now(UTC)
+        self.started_at = now()
         self._tell = tell
         self._lock = threading.Lock()
         # By cluster and gateway, the last to fail last.

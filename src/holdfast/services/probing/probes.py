@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -89,7 +89,7 @@ class Probes:
         resolver: Resolver | None = None,
         seconds: float = SECONDS,
         rejects_http2: Callable[[str, Endpoint], None] = lambda *_: None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         """
         *gateway* is the id of the one that listens on *socket*; *limits* are those of traffic; *seconds* is how long a

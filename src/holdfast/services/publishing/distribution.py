@@ -4,7 +4,8 @@ Distribution: rebuild the resources of what change rows name, nothing else, and 
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 
@@ -46,6 +47,7 @@ class Distributor:
         drain: float = DRAIN,
         *,
         sealing: Sealing,
+        now: Callable[[], datetime],
         tls_listeners: Mapping[Environment, Addresses] = NOWHERE,
         limits: BackendLimits = DEFAULT_LIMITS,
         trusted_proxies: Sequence[Network] = (),
@@ -57,6 +59,7 @@ class Distributor:
         """
         self._store = store
         self._sealing = sealing
+        self._now = now
         self._cache = cache
         self._enforcements = enforcements
         self._listeners = listeners
@@ -73,7 +76,7 @@ class Distributor:
 
     async def begin(self) -> None:
         """Publish everything once."""
-        everything = await asyncio.to_thread(read_everything, self._store, self._sealing)
+        everything = await asyncio.to_thread(read_everything, self._store, self._sealing, self._now())
         fixed = [self._listener(environment, addresses) for environment, addresses in self._listeners.items()]
         self._take(everything, fixed)
 
@@ -88,7 +91,7 @@ class Distributor:
         """Publish what has changed since, again and again, until cancelled."""
         while True:
             self._wake.clear()
-            changed = await asyncio.to_thread(read_changed, self._store, self._sealing, self._sequence)
+            changed = await asyncio.to_thread(read_changed, self._store, self._sealing, self._sequence, self._now())
             self._take(changed)
             await self._wake.wait()
 

@@ -5,7 +5,7 @@ Whether a policy, as it was changed last, is in force: only when every connected
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.enforcement import Enforcement, OriginTrust, Policy, Progress
@@ -36,10 +36,12 @@ class Enforcements:
     def __init__(
         self,
         cache: Cache,
+        now: Callable[[], datetime],
         on_enforced: Callable[[str, str, datetime], None] = lambda *_: None,
     ) -> None:
         """*on_enforced* is called with the organization and id of an API, and the time."""
         self._cache = cache
+        self._now = now
         self._on_enforced = on_enforced
         self._sequence = 0
         self._parts: dict[PolicyKey, dict[ApiKey, frozenset[ResourceKey]]] = {}
@@ -163,7 +165,7 @@ class Enforcements:
         return [key for key in policies if not self._resources(key) & warming and self._is_everywhere(key)]
 
     def _settle(self, policies: Collection[PolicyKey]) -> None:
-        now = datetime.now(UTC)
+        now = self._now()
         for key in policies:
             self._pending.discard(key)
             change = self._changes[key]

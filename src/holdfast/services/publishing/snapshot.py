@@ -5,7 +5,7 @@ What the database says about APIs and the trust of their origins, read in one tr
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 from sqlalchemy.orm import Session
@@ -50,18 +50,18 @@ class Snapshot:
     sequence: int
 
 
-def read_everything(store: Store, sealing: Sealing) -> Snapshot:
+def read_everything(store: Store, sealing: Sealing, now: datetime) -> Snapshot:
     """Read all APIs of all organizations."""
     with store.read() as session:
         sequence = journal.last_change(session)
         organizations = accounts.organizations(session)
         batch = _with_fallback(session, [api for org in organizations for api in apis.all_of(session, org)])
-        trust = _read_trust(session, batch)
+        trust = _read_trust(session, batch, now)
         identities = take_identities(session, sealing, trust)
-        return Snapshot(_by_key(batch), trust, identities, _read_callers(session, batch), (), sequence)
+        return Snapshot(_by_key(batch), trust, identities, _read_callers(session, batch, now), (), sequence)
 
 
-def read_changed(store: Store, sealing: Sealing, after: int) -> Snapshot:
+def read_changed(store: Store, sealing: Sealing, after: int, now: datetime) -> Snapshot:
     """Read only the APIs that the changes after sequence number *after* concern."""
     with store.read() as session:
         changes = journal.changes_after(session, after)
@@ -74,10 +74,10 @@ def read_changed(store: Store, sealing: Sealing, after: int) -> Snapshot:
             wanted |= _by_key(apis.using_origins(session, org, origins))
         batch = _with_fallback(session, [api for api in wanted.values() if api])
         wanted |= _by_key(batch)
-        trust = _read_trust(session, batch)
+        trust = _read_trust(session, batch, now)
         identities = take_identities(session, sealing, trust)
         last = changes[-1].sequence if changes else after
-        return Snapshot(wanted, trust, identities, _read_callers(session, batch), changes, last)
+        return Snapshot(wanted, trust, identities, _read_callers(session, batch, now), changes, last)
 
 
 def _by_key(batch: Iterable[Api]) -> dict[ApiKey, Api]:
@@ -94,12 +94,11 @@ def _with_fallback(session: Session, batch: Iterable[Api]) -> list[Api]:
     return completed
 
 
-def _read_callers(session: Session, batch: Iterable[Api]) -> dict[ApiKey, frozenset[str]]:
+def _read_callers(session: Session, batch: Iterable[Api], now: datetime) -> dict[ApiKey, frozenset[str]]:
     ids: dict[str, set[str]] = defaultdict(set)
     for api in batch:
         if api.requires_certificate:
             ids[api.organization].add(api.id)
-    now = datetime.now(UTC)
     return {
         (org, api_id): fingerprints
         for org, api_ids in ids.items()
@@ -107,24 +106,28 @@ def _read_callers(session: Session, batch: Iterable[Api]) -> dict[ApiKey, frozen
     }
 
 
-def _read_trust(session: Session, batch: Sequence[Api]) -> dict[str, dict[Origin, TrustSet]]:
+def _read_trust(session: Session, batch: Sequence[Api], now: datetime) -> dict[str, dict[Origin, TrustSet]]:
     origins: dict[str, set[Origin]] = defaultdict(set)
     for api in batch:
         origins[api.organization] |= {endpoint.origin for endpoint in api.endpoints if endpoint.origin.is_secure}
-    return {org: _read_trust_of(session, org, sorted(of_organization)) for org, of_organization in origins.items()}
+    return {org: _read_trust_of(session, org, sorted(of_organization), now) for org, of_organization in origins.items()}
 
 
-def _read_trust_of(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
+def _read_trust_of(
+    session: Session, organization: str, origins: Sequence[Origin], now: datetime
+) -> dict[Origin, TrustSet]:
     chunks = [origins[start : start + _CHUNK] for start in range(0, len(origins), _CHUNK)]
     trust: dict[Origin, TrustSet] = {}
     for chunk in chunks:
-        trust |= _read_readable(session, organization, chunk)
+        trust |= _read_readable(session, organization, chunk, now)
     return trust
 
 
-def _read_readable(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
+def _read_readable(
+    session: Session, organization: str, origins: Sequence[Origin], now: datetime
+) -> dict[Origin, TrustSet]:
     try:
-        return _read_trust_sets(session, organization, origins)
+        return _read_trust_sets(session, organization, origins, now)
     except ValueError:
         # A certificate that can no longer be read leaves its own origin without a trust set, so that it is not served
         # (the public roots would be another trust); all other origins have theirs.
@@ -132,18 +135,19 @@ def _read_readable(session: Session, organization: str, origins: Sequence[Origin
             log.exception("trust cannot be read", organization=organization, origin=str(origins[0]))
             return {}
         half = len(origins) // 2
-        return _read_readable(session, organization, origins[:half]) | _read_readable(
-            session, organization, origins[half:]
-        )
+        halves = origins[:half], origins[half:]
+        first, second = (_read_readable(session, organization, some, now) for some in halves)
+        return first | second
 
 
-def _read_trust_sets(session: Session, organization: str, origins: Sequence[Origin]) -> dict[Origin, TrustSet]:
+def _read_trust_sets(
+    session: Session, organization: str, origins: Sequence[Origin], now: datetime
+) -> dict[Origin, TrustSet]:
     names = [str(origin) for origin in origins]
     imported: dict[str, list[Certificate]] = defaultdict(list)
     for entry in endpoint_certificates.of_origins(session, organization, names):
         imported[entry.origin] += entry.trusted
     settings = trust_settings.of_origins(session, organization, names)
-    now = datetime.now(UTC)
     return {
         origin: build_trust_set(
             settings.get(name) or TrustSettings(organization, name), imported[name], origin.reference, now
