@@ -11,9 +11,10 @@ from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.comparison import PUBLIC, Difference, Mismatch, compare, find_path
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.revocation import read_revocation_lists
-from holdfast.certificates.trust import TrustSet, trust_set
+from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES
 from issuing import DAY, Issued, issue, p256, revoke
+from trusting import trust_set
 
 NOW = datetime.now(UTC)
 HOST = "a.test"

@@ -9,8 +9,9 @@ from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.effect import effect
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.revocation import read_revocation_lists
-from holdfast.certificates.trust import TlsVersion, TrustSet, trust_set
+from holdfast.certificates.trust import TlsVersion, TrustSet
 from issuing import DAY, issue, revoke
+from trusting import trust_set
 
 HOST = reference_identifier("a.internal")
 ROOT = issue(ca=True, common_name="root")

@@ -5,8 +5,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.identity import reference_identifier
-from holdfast.certificates.trust import find_indistinguishable, trust_set
+from holdfast.certificates.trust import find_indistinguishable
 from issuing import Issued, issue
+from trusting import trust_set
 
 REFERENCE = reference_identifier("a.test")
 

@@ -20,7 +20,6 @@ from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 impor
 from backends import Backend, closed_port, resetting_backend, silent_backend
 from damaged import damaged_backend
 from holdfast.certificates.certificate import read_certificate
-from holdfast.certificates.trust import trust_set
 from holdfast.gateway.discovery.ads import serve
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.failures.causes import NOT_OF_BACKENDS, Cause
@@ -50,6 +49,7 @@ from issuing import (
 from ports import free_addresses
 from running import Holdfast, PublishedApi, refusal, wait_until
 from store.values import make_api
+from trusting import trust_set
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 HOST = "127.0.0.1"

@@ -6,12 +6,12 @@ from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
-from holdfast.certificates.trust import trust_set
 from holdfast.gateway.resources.apis import build_api
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
 from holdfast.gateway.resources.tls import presents_identity
 from issuing import issue
 from store.values import make_api, read
+from trusting import trust_set
 
 
 def build(api, *anchors):

@@ -9,9 +9,9 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 
 from holdfast.apis.catalog.connection_settings import read_connection
 from holdfast.apis.catalog.endpoint import parse_endpoint
-from holdfast.certificates.trust import trust_set
 from holdfast.gateway.resources.backend_limits import BackendLimits
 from holdfast.gateway.resources.clusters import build_clusters, upgrade_cluster_name
+from trusting import trust_set
 
 OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 

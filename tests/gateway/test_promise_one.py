@@ -27,11 +27,12 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats.parsing import parse
 from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
 from holdfast.certificates.revocation import read_revocation_lists
-from holdfast.certificates.trust import TlsVersion, TrustSet, trust_set
+from holdfast.certificates.trust import TlsVersion, TrustSet
 from holdfast.gateway.resources.apis import ApiResources, build_api
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, make_resource
 from holdfast.gateway.resources.routes import cluster_name
 from issuing import DAY, ed25519_key, issue, revoke
+from trusting import trust_set
 
 NOW = datetime.now(UTC)
 PUBLIC_ROOTS = Path(certifi.where()).read_text("ascii")

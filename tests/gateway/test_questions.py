@@ -13,11 +13,11 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protocol
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.certificates.certificate import read_certificate
-from holdfast.certificates.trust import trust_set
 from holdfast.gateway.probing.resources import build_probe, build_probe_listener
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.tls import build_trust_secret
 from issuing import issue
+from trusting import trust_set
 
 ANCHORS = [read_certificate(issue("backend.test").der)]
 URLS = ["https://backend.test:8443/base", "https://127.0.0.1:8443", "https://[::1]"]

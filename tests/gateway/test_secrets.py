@@ -10,11 +10,11 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 
 from holdfast.certificates.formats.parsing import parse
 from holdfast.certificates.identity import reference_identifier
-from holdfast.certificates.trust import trust_set
 from holdfast.gateway.resources.public_roots import public_roots, public_roots_pem
 from holdfast.gateway.resources.resource import SECRET
 from holdfast.gateway.resources.tls import build_trust_secret, build_upstream_tls, secret_name
 from issuing import issue
+from trusting import trust_set
 
 HOST = reference_identifier("backend.test")
 

@@ -11,7 +11,6 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.enforcement import ApiCallers
-from holdfast.certificates.trust import trust_set
 from holdfast.gateway.resources.apis import build_api
 from holdfast.gateway.resources.resource import ROUTES
 from holdfast.gateway.resources.routes import (
@@ -22,6 +21,7 @@ from holdfast.gateway.resources.routes import (
     scope_of,
 )
 from store.values import make_api
+from trusting import trust_set
 
 ANNA, BERTA = (hashlib.sha256(name).hexdigest() for name in (b"anna", b"berta"))
 fingerprints = st.sets(st.binary(min_size=1).map(lambda data: hashlib.sha256(data).hexdigest()), max_size=5)

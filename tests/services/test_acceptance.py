@@ -8,7 +8,6 @@ import pytest
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.presented import read_presented
-from holdfast.certificates.trust import trust_set
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.resources.public_roots import public_roots
 from holdfast.network.backend import Presentation
@@ -16,6 +15,7 @@ from holdfast.services.probing.acceptance import Result, accept, needs_second_an
 from holdfast.services.probing.terms import Stored, Terms
 from holdfast.services.probing.verdicts import Verdict
 from issuing import issue
+from trusting import trust_set
 
 HOST = reference_identifier("pizza.test")
 NEW, OLD, ROOT = (read_certificate(issue("pizza.test", common_name=name).der) for name in ("new", "old", "root"))

@@ -7,7 +7,6 @@ import pytest
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.choices import ChainRole
 from holdfast.certificates.identity import reference_identifier
-from holdfast.certificates.trust import trust_set
 from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause
 from holdfast.gateway.failures.explanations import EXPLANATIONS, Explanation, SuggestedAction
 from holdfast.services.probing.advice import advise
@@ -17,6 +16,7 @@ from holdfast.services.probing.terms import Terms
 from issuing import DAY, Issued, issue
 from kinds import EXPIRED, HOST, ROOT
 from presented import BY_FIRST, BY_SECOND, SECOND, chain_of, with_dns_name
+from trusting import trust_set
 
 NOW = datetime.now(UTC)
 

@@ -15,7 +15,6 @@ from holdfast.apis.enforcement import Progress
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.identity import reference_identifier
-from holdfast.certificates.trust import trust_set
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
 from holdfast.network.backend import Obstacle, Presentation, Unseen
@@ -33,6 +32,7 @@ from holdfast.services.probing.terms import Change, Terms, terms_to_test
 from issuing import issue
 from services.control_plane import SEALING, ListeningGateway, advance, control_plane, play
 from store.values import read
+from trusting import trust_set
 
 ANNA, BERTA = Principal("default", "anna"), Principal("default", "berta")
 NOW = datetime.now(UTC)

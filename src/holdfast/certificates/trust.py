@@ -85,11 +85,6 @@ class TrustSet:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def trust_set(anchors: Iterable[Certificate], reference: ReferenceIdentifier) -> TrustSet:
-    """Make the trust set of an origin from the certificates that were imported for it."""
-    return TrustSet(deduplicate(anchors), reference)
-
-
 def deduplicate(anchors: Iterable[Certificate]) -> tuple[Certificate, ...]:
     """Put each of *anchors* once, by fingerprint."""
     by_fingerprint = {certificate.fingerprint: certificate for certificate in anchors}

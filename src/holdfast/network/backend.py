@@ -29,7 +29,6 @@ class Obstacle(StrEnum):
     """Why nothing was seen of a backend's certificates; the last to come is the furthest that one got."""
 
     DNS = "dns_failure"
-    NOT_ALLOWED = "address_not_allowed"
     REFUSED = "connection_refused"
     TIMEOUT = "timeout"
     NOT_TLS = "not_tls"

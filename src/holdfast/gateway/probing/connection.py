@@ -54,10 +54,9 @@ class HeadAnswer:
 class Connection:
     """The gateway's answer and, where it connected, its connection to the backend; nothing is sent on it."""
 
-    def __init__(self, answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, answer: Answer, reader: asyncio.StreamReader) -> None:
         self.answer = answer
         self._reader = reader
-        self._writer = writer
 
     async def ends_within(self, seconds: float) -> bool:
         """Say whether the backend ends the connection in that time; what it says meanwhile is thrown away."""
@@ -91,7 +90,7 @@ async def connect(socket: Path, cluster: str) -> AsyncIterator[Connection]:
             answer = await _read_answer(reader)
         except (OSError, EOFError, LookupError, ValueError, asyncio.LimitOverrunError) as error:
             raise NoAnswer("The gateway ended the conversation.") from error
-        yield Connection(answer, reader, writer)
+        yield Connection(answer, reader)
     finally:
         writer.close()
         with contextlib.suppress(OSError):

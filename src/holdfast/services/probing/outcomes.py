@@ -39,7 +39,6 @@ class Checked:
     endpoint: Endpoint
     status: int
     refusal: Verdict | None = None
-    rejects_http2: bool = False  # and answered over HTTP/1.1
 
     @property
     def phrase(self) -> str:

@@ -182,7 +182,6 @@ class Probes:
             if isinstance(addresses, Unseen):
                 return Checked(target, 0, Verdict(False, Cause.DNS_FAILURE, addresses.text, "none"))
             answer = await self._head(end, target, terms, addresses)
-            rejects_http2 = False
             if isinstance(answer, Verdict) and answer.over_http2 and protocol_of(target) is Protocol.AUTO:
                 older = replace(target, connection=replace(connection, protocol=Protocol.HTTP1))
                 again = await self._head(end, older, terms, addresses)
@@ -191,10 +190,10 @@ class Probes:
                     answer = await self._head(end, target, terms, addresses)
                 if not isinstance(again, Verdict) and isinstance(answer, Verdict):
                     await asyncio.to_thread(self._rejects_http2, user.organization, target)
-                    answer, rejects_http2 = again, True
+                    answer = again
             log.info("endpoint checked", organization=user.organization, user=user.name, origin=str(target.origin))
             if not isinstance(answer, Verdict):
-                return Checked(target, answer, rejects_http2=rejects_http2)
+                return Checked(target, answer)
             if terms and answer.cause in UNCLEAR:
                 presented = await self._look(addresses, target, terms.trust.server_name)
                 answer = await self._refine(end, answer, presented, target, terms, addresses)
