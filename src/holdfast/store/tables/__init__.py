@@ -1,0 +1,40 @@
+"""
+The tables, by subject. Every row belongs to an organization.
+
+Others import from here, so that `Table.metadata` is complete: migrations need every table, foreign keys their targets.
+"""
+
+from holdfast.store.tables.access import ApplicationRow, OrganizationRow, SessionRow, TokenRow, UserRow
+from holdfast.store.tables.catalog import ApiDocumentRow, ApiRow, Http1OriginRow
+from holdfast.store.tables.columns import Table
+from holdfast.store.tables.identities import CallerCertificateRow, GatewayIdentityRow, IdentityChainRow
+from holdfast.store.tables.journal import AuditEventRow, ChangeRow
+from holdfast.store.tables.trust import (
+    EndpointCertificateRow,
+    RemovedCertificateRow,
+    RevocationListRow,
+    TrustedCertificateRow,
+    TrustSettingsRow,
+)
+
+__all__ = [
+    "ApiDocumentRow",
+    "ApiRow",
+    "ApplicationRow",
+    "AuditEventRow",
+    "CallerCertificateRow",
+    "ChangeRow",
+    "EndpointCertificateRow",
+    "GatewayIdentityRow",
+    "Http1OriginRow",
+    "IdentityChainRow",
+    "OrganizationRow",
+    "RemovedCertificateRow",
+    "RevocationListRow",
+    "SessionRow",
+    "Table",
+    "TokenRow",
+    "TrustSettingsRow",
+    "TrustedCertificateRow",
+    "UserRow",
+]

@@ -1,0 +1,90 @@
+"""
+Organizations, users, and what they sign in with.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Boolean, ForeignKey, Index, false, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from holdfast.store.tables.columns import Table
+
+
+class OrganizationRow(Table):
+    """A tenant."""
+
+    __tablename__ = "organization"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class UserRow(Table):
+    """A person or script that may sign in."""
+
+    __tablename__ = "user_account"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    name: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    roles: Mapped[list[str]] = mapped_column(server_default="[]")
+    disabled: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    issuer: Mapped[str | None]  # of whom an identity provider says who they are; they have no password
+    subject: Mapped[str | None]
+    confirmed_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    __table_args__ = (Index("user_by_identity", "issuer", "subject", unique=True),)
+
+
+class SessionRow(Table):
+    """A signed-in browser; only the hash of its token is kept."""
+
+    __tablename__ = "session"
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    address: Mapped[str] = mapped_column(server_default=text("''"))
+    agent: Mapped[str] = mapped_column(server_default=text("''"))
+    user: Mapped[UserRow] = relationship(lazy="joined")
+    __table_args__ = (Index("session_by_user", "user_id"), Index("session_by_expiry", "expires_at"))
+
+
+class ApplicationRow(Table):
+    """An OAuth client that a user has registered; only the hash of its secret is kept."""
+
+    __tablename__ = "application"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    secret_hash: Mapped[str]
+    grants: Mapped[list[str]]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime]
+    user: Mapped[UserRow] = relationship(lazy="joined")
+    __table_args__ = (Index("application_by_user", "user_id"),)
+
+
+class TokenRow(Table):
+    """What a script shows instead of a password; only its hash is kept. Tokens of one grant end together."""
+
+    __tablename__ = "token"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"))
+    application_id: Mapped[str | None] = mapped_column(ForeignKey("application.id", ondelete="CASCADE"))
+    grant_id: Mapped[str]
+    kind: Mapped[str]
+    name: Mapped[str]
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    scopes: Mapped[list[str]]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_on: Mapped[datetime | None]
+    user: Mapped[UserRow] = relationship(lazy="joined")
+    __table_args__ = (
+        Index("token_by_user", "user_id"),
+        Index("token_by_grant", "grant_id"),
+        Index("token_by_expiry", "expires_at"),
+    )

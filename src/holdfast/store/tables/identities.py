@@ -1,0 +1,60 @@
+"""
+What gateways present to backends, and callers to gateways.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from holdfast.store.tables.columns import Table
+
+
+class GatewayIdentityRow(Table):
+    """What gateways present to the backends of an origin; keys are sealed."""
+
+    __tablename__ = "client_certificate"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    endpoint: Mapped[str]
+    origin: Mapped[str]
+    sealed_key: Mapped[bytes | None]
+    request_der: Mapped[bytes | None]
+    request_sealed_key: Mapped[bytes | None]
+    request_made_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    chain: Mapped[list["IdentityChainRow"]] = relationship(
+        order_by="IdentityChainRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
+    )
+    __table_args__ = (UniqueConstraint("organization_id", "origin"),)
+
+
+class IdentityChainRow(Table):
+    """One X.509 certificate of a gateway identity's chain, the gateway's own first."""
+
+    __tablename__ = "client_chain"
+    client_certificate_id: Mapped[str] = mapped_column(
+        ForeignKey("client_certificate.id", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    der: Mapped[bytes]
+
+
+class CallerCertificateRow(Table):
+    """A certificate that callers of an API may present; its dates stand beside it to be found by them."""
+
+    __tablename__ = "caller_certificate"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    api_id: Mapped[str] = mapped_column(ForeignKey("api.id", ondelete="CASCADE"))
+    alias: Mapped[str]
+    tier: Mapped[str]
+    der: Mapped[bytes]
+    fingerprint: Mapped[str]
+    not_before: Mapped[datetime] = mapped_column(index=True)
+    not_after: Mapped[datetime] = mapped_column(index=True)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("api_id", "alias"), UniqueConstraint("api_id", "fingerprint"))

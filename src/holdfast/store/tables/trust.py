@@ -1,0 +1,110 @@
+"""
+What is trusted for an origin, and what was.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Boolean, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, false
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from holdfast.store.tables.columns import Table
+
+
+class EndpointCertificateRow(Table):
+    """An alias, the endpoint it was imported for, and that endpoint's origin, which trusts its certificates."""
+
+    __tablename__ = "endpoint_certificate"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    alias: Mapped[str]
+    endpoint: Mapped[str]
+    origin: Mapped[str]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    replaced_at: Mapped[datetime | None]
+    looked_at: Mapped[datetime | None]
+    observed_at: Mapped[datetime | None]
+    observed: Mapped[str | None]  # a Generation
+    current_first_seen_at: Mapped[datetime | None]
+    previous_last_needed_at: Mapped[datetime | None]
+    certificates: Mapped[list["TrustedCertificateRow"]] = relationship(
+        order_by="TrustedCertificateRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
+    )
+    __table_args__ = (
+        UniqueConstraint("organization_id", "alias"),
+        Index("endpoint_certificate_by_origin", "organization_id", "origin"),
+        Index("endpoint_certificate_by_endpoint", "organization_id", "endpoint", "alias"),
+    )
+
+
+class TrustedCertificateRow(Table):
+    """One X.509 certificate of an endpoint certificate."""
+
+    __tablename__ = "certificate"
+    endpoint_certificate_id: Mapped[str] = mapped_column(
+        ForeignKey("endpoint_certificate.id", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    der: Mapped[bytes]
+    previous: Mapped[bool] = mapped_column(Boolean, server_default=false())
+
+
+class RemovedCertificateRow(Table):
+    """What an alias trusted until somebody deleted, retired or replaced it; kept for a while to be restored."""
+
+    __tablename__ = "removed_certificate"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    endpoint_certificate_id: Mapped[str]  # no foreign key: what was deleted is gone
+    alias: Mapped[str]
+    endpoint: Mapped[str]
+    origin: Mapped[str]
+    why: Mapped[str]  # "deleted", "retired" or "replaced"
+    certificates: Mapped[bytes]  # DER, one after the other
+    previous: Mapped[bytes]
+    created_at: Mapped[datetime]
+    replaced_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime]
+    removed_by: Mapped[str]
+    __table_args__ = (Index("removed_certificate_by_time", "organization_id", "removed_at"),)
+
+
+class TrustSettingsRow(Table):
+    """What is decided about the trust of an origin, beside its certificates; without a row, the defaults hold."""
+
+    __tablename__ = "trust_settings"
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    anchors: Mapped[str]
+    names: Mapped[list[str]]
+    any_name: Mapped[bool]
+    sni: Mapped[str | None]
+    certificate_pins: Mapped[list[str]]
+    spki_pins: Mapped[list[str]]
+    revocation_of_path: Mapped[bool]
+    tls_minimum: Mapped[int]
+    tls_maximum: Mapped[int]
+    exception_reason: Mapped[str | None]
+    exception_owner: Mapped[str | None]
+    exception_ends_at: Mapped[datetime | None] = mapped_column(index=True)
+    revocation_lists: Mapped[list["RevocationListRow"]] = relationship(
+        order_by="RevocationListRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
+    )
+
+
+class RevocationListRow(Table):
+    """One CRL of an origin."""
+
+    __tablename__ = "revocation_list"
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    der: Mapped[bytes]
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "origin"],
+            ["trust_settings.organization_id", "trust_settings.origin"],
+            ondelete="CASCADE",
+        ),
+    )
