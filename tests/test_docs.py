@@ -135,6 +135,13 @@ def test_every_address_of_a_file_in_the_documentation_is_right():
     assert missing == []
 
 
+def test_decisions_are_in_one_table_by_date():
+    before, after = (ROOT / "docs/decisions.md").read_text().split("## Dependencies")
+    dates = re.findall(r"^\| (\d{4}-\d\d-\d\d) \|", before, re.MULTILINE)
+    assert dates == sorted(dates)
+    assert "\n| 20" not in after
+
+
 @pytest.mark.parametrize(("name", "module"), [("map.md", r"(?:\w+/)+\w+\.py"), ("security.md", r"(?:\w+/)*\w+\.py")])
 def test_every_module_that_a_page_names_is_there(name, module):
     named = set(re.findall(f"`({module})`", page(name)))
