@@ -122,6 +122,9 @@ class Backend:
         self._server.gate.set()
 
 
+_earlier_ports: set[int] = set()
+
+
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 256
@@ -139,6 +142,16 @@ class _Server(socketserver.ThreadingTCPServer):
         self.lock = threading.Lock()
         self.open: set[Any] = set()
         super().__init__((address, 0), _Exchange)
+
+    def server_bind(self) -> None:
+        """Take a port that no earlier backend had: what was decided for its origin may still be there."""
+        super().server_bind()
+        while (port := self.server_address[1]) in _earlier_ports:
+            self.socket.close()
+            self.socket = socket.socket(self.address_family, self.socket_type)
+            self.server_address = (self.server_address[0], 0)
+            super().server_bind()
+        _earlier_ports.add(port)
 
     def present(self, presented: Issued | None) -> None:
         asked = {"client_ca": self.client_ca, "client_needed": self.client_needed}

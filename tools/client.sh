@@ -4,7 +4,7 @@
 set -eu
 venv=$1
 
-[ requirements/client.txt -nt "$venv/client/installed" ] || exit 0
+[ "$venv/client/installed" -nt requirements/client.txt ] && exit 0
 "$venv/bin/uv" venv -q --clear "$venv/client"
 "$venv/bin/uv" pip install -q --python "$venv/client/bin/python" --require-hashes -r requirements/client.txt
 touch "$venv/client/installed"

@@ -113,6 +113,8 @@ def test_what_an_admin_gets_is_as_it_is_described(responses, client):
     }
     for (operation, role), response in responses.items():
         if role is Role.ADMIN and response.content and response.headers["content-type"] == "application/json":
+            if operation == "DELETE /apis/{api_id}":  # empty or JSON, which is described in words
+                continue
             answer = described[operation].get(str(response.status_code), described[operation]["default"])
             schema = answer["content"]["application/json"]["schema"] | {"components": description["components"]}
             jsonschema_rs.validator_for(schema).validate(response.json())
