@@ -121,6 +121,10 @@ def test_a_head_request_is_sent_to_the_cluster_and_its_status_read(tmp_path):
     )
 
 
+def test_a_switch_of_protocols_that_nobody_asked_for_is_an_answer_of_the_backend(tmp_path):
+    assert head(tmp_path, b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n")[0] == HeadAnswer(101)
+
+
 def test_flags_mean_that_the_backend_did_not_answer(tmp_path):
     answer, _ = head(tmp_path, b"HTTP/1.1 502 Bad Gateway\r\nX-Holdfast-Flags: UPE,URX\r\nserver: envoy\r\n\r\n")
     assert answer == HeadAnswer(flags=frozenset({"UPE", "URX"}))
