@@ -8,13 +8,16 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 from fastapi.routing import APIRoute
 
+from holdfast.services.access.passwords import Passwords
 from holdfast.services.access.permissions import Role
 from holdfast.store.database import Store
 from holdfast.web import create_door
+from holdfast.work import slow_derivation
 from issuing import issue
-from rest.calls import APIS, ENDPOINTS, PREFIX, URL, create_api, replace, upload
+from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, URL, create_api, replace, upload
 from rest.operations import REQUESTS, House
 from web.crawling import crawl
 
@@ -156,3 +159,54 @@ def test_while_a_backend_is_asked_no_transaction_is_open(client, shared_runtime)
         assert client.post(f"/apis/{mine['id']}/certificates/fetch", data={"endpoint": url}).status_code == 200
         answering.join(10)
     assert connections == [0, 0]
+
+
+@pytest.fixture
+def open_during(shared_runtime, monkeypatch):
+    """Make a function note how many transactions are open whenever it begins."""
+
+    def open_during(owner, name):
+        work, noted = getattr(owner, name), []
+
+        def noting(*arguments, **options):
+            noted.append(shared_runtime.store.connections)
+            return work(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, noting)
+        return noted
+
+    return open_during
+
+
+def test_while_passwords_are_hashed_or_compared_no_transaction_is_open(client, berta, password, open_during):
+    hashed, compared = open_during(Passwords, "hash"), open_during(Passwords, "matches")
+    new, other = "a whole new sentence", "another whole sentence"
+    user = client.post(f"{PREFIX}/users", json={"name": "dora", "password": new, "roles": ["viewer"]}).json()["name"]
+    answers = [
+        client.put(f"{PREFIX}/users/{user}/password", json={"password": other}).status_code,
+        client.post(f"/users/{user}/password", data={"password": new}).status_code,
+        client.post("/users/new", data={"name": "emil", "password": new, "roles": ["viewer"]}).status_code,
+        client.post("/account/password", data={"current": password, "new": new}).status_code,
+        client.put(f"{PREFIX}/account/password", json={"current": new, "new": other}).status_code,
+        client.get(APIS, auth=(berta.name, other)).status_code,
+    ]
+    assert answers == [204, 303, 303, 303, 204, 200]
+    assert (len(hashed), len(compared)) == (6, 3)
+    assert set(hashed + compared) == {0}
+
+
+def test_while_a_file_is_opened_slowly_no_transaction_is_open(client, api, open_during):
+    builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(100_001)
+    builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC).build(b"secret")
+    slow = pkcs12.serialize_java_truststore([pkcs12.PKCS12Certificate(NEW.certificate, None)], builder)
+    derived = open_during(slow_derivation.subprocess, "run")
+    page = f"/apis/{api['id']}/certificates/new"
+    fields = {"alias": "b", "endpoint": URL, "password": "secret"}
+    answers = [
+        client.post(CERTIFICATES, data=fields | {"alias": "a"}, files={"certificate": ("slow.p12", slow)}),
+        client.post(f"{CERTIFICATES}/inspect", data=fields, files={"certificate": ("slow.p12", slow)}),
+        client.post(page, data=fields, files={"certificate": ("slow.p12", slow)}),
+    ]
+    assert [answer.status_code for answer in answers] == [201, 200, 303], [answer.text for answer in answers]
+    assert len(derived) >= len(answers)
+    assert set(derived) == {0}

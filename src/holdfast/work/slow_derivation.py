@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore, Lock
 from typing import Final
@@ -41,9 +41,13 @@ class SlowDerivation:
         self._seconds = seconds
 
     @contextmanager
-    def work(self, user: str = "") -> Iterator[Work]:
-        """Give the work of one file of *user*, which takes its place and whose time begins with its first slow key."""
-        file = _File(self._slots, self._places, user, self._seconds)
+    def work(self, user: str = "", begin: Callable[[], object] = lambda: None) -> Iterator[Work]:
+        """
+        Give the work of one file of *user*, which takes its place and whose time begins with its first slow key.
+
+        *begin* is called once it has a place, before it waits.
+        """
+        file = _File(self._slots, self._places, user, self._seconds, begin)
         try:
             yield Work(file.derive)
         finally:
@@ -66,11 +70,14 @@ class _Places:
 
 
 class _File:
-    def __init__(self, slots: BoundedSemaphore, places: _Places, user: str, seconds: float) -> None:
+    def __init__(
+        self, slots: BoundedSemaphore, places: _Places, user: str, seconds: float, begin: Callable[[], object]
+    ) -> None:
         self._slots = slots
         self._places = places
         self._user = user
         self._seconds = seconds
+        self._begin = begin
         self._end = 0.0  # until it has a place
 
     def derive(self, how: Derivation, purpose: int, size: int, password: str | None) -> bytes:
@@ -79,6 +86,7 @@ class _File:
             if not self._places.take(self._user):
                 raise TooManyFiles
             self._end = time.monotonic() + self._seconds
+            self._begin()
         if not self._slots.acquire(timeout=max(0.0, self._end - time.monotonic())):
             raise OpeningTooSlow(self._seconds)
         try:

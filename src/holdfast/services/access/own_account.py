@@ -35,6 +35,7 @@ def change_password(context: Context, sign_ins: Accounts, current: str, new: str
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     if get_account(context).identity:
         raise InvalidField("current", "You sign in by the identity provider, and have no password here.")
+    context.release()  # comparing and hashing take a while
     try:
         with sign_ins.failures.watch(Way.PASSWORD_CHANGE, address, context.user.name):
             sign_ins.authenticate(context.user.name, current, address, context.now)

@@ -32,11 +32,14 @@ class PasswordThreads:
 
 
 def on_password_threads(endpoint: Callable[P, T]) -> Callable[P, Awaitable[T]]:
-    """Let a handler with an argument *runtime* work on the threads for passwords."""
+    """Let a handler with an argument *runtime* work on the threads for passwords; it waits in no transaction."""
 
     @wraps(endpoint)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
         runtime: Any = kwargs["runtime"]  # a Runtime, which this module is a part of
+        context: Any = kwargs.get("context")  # a Context, of those who have signed in
+        if context:
+            context.release()
         threads: PasswordThreads = runtime.accounts.threads
         return await threads.run(endpoint, *args, **kwargs)
 

@@ -30,7 +30,7 @@ def open_credential(context: Context, data: bytes, password: str | None, key: by
 
 def _open(context: Context, read: Callable[[Work], T]) -> T:
     try:
-        with _SLOW.work(context.user.account) as work:
+        with _SLOW.work(context.user.account, context.release) as work:
             return read(work)
     except TooManyFiles:
         raise Busy("Too many files that need a lot of hashing are being opened.", BUSY) from None
