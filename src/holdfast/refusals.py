@@ -1,27 +1,27 @@
 """
-What the doors need to know of an error to answer it: which field it is about, and when to try again.
+Base classes of errors that users can correct or wait out. REST and pages read the field, or the seconds to wait.
 """
 
 
 class Refusal(ValueError):
-    """What somebody sent is not accepted; *field* is the value to blame, by its name at the doors, if it is one."""
+    """The input is rejected; *field* names the wrong value as REST and forms do, if there is one."""
 
     field: str | None = None
 
     def fields(self, otherwise: str = "") -> dict[str, str]:
-        """Give what is wrong by field; *otherwise* is the field of a form that shows what is about none."""
+        """Return the message by field; *otherwise* is the form field that shows errors without one."""
         field = self.field or otherwise
         return {field: str(self)} if field else {}
 
 
 class TryLater(Exception):
-    """Nothing was done now; the next attempt may succeed in *seconds*."""
+    """Nothing was done; a new attempt may succeed in *seconds*."""
 
     seconds: int
 
 
 class Busy(TryLater):
-    """There is no place left to wait for what *text* says."""
+    """The queue is full; *text* says for what."""
 
     def __init__(self, text: str, seconds: int) -> None:
         self.seconds = seconds

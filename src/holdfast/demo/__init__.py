@@ -1,3 +1,3 @@
 """
-The demonstration: a backend that no authority vouches for, and the two ways to see what Holdfast makes of it.
+The demonstration: a backend with a self-signed certificate, for `holdfast up --demo` and `holdfast demo`.
 """

@@ -1,5 +1,5 @@
 """
-`holdfast doctor`: is all as it must be? Reads only, also while a Holdfast runs.
+`holdfast doctor`: check that everything is healthy. It only reads, and can run next to a running Holdfast.
 """
 
 from collections.abc import Iterator

@@ -1,3 +1,3 @@
 """
-Envoy's language: resources, who has which of them, the stream that carries them, and the process itself.
+Envoy: its resources, the stream that delivers them, and the process itself.
 """

@@ -1,3 +1,3 @@
 """
-OpenID Connect Core 1.0, as a relying party: people sign in at an identity provider, which says who they are.
+OpenID Connect Core 1.0, as a relying party: users sign in at an identity provider.
 """

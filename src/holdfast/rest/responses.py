@@ -1,6 +1,6 @@
 """
-Members of answers that several subjects share. Each answer is a TypedDict: mypy compares it with the code that writes
-it, FastAPI describes it in `/openapi.json`, and Schemathesis compares it with what is answered.
+Types that answers of several subjects share. Each answer is a TypedDict: mypy compares it with the code that writes
+it, FastAPI describes it in `/openapi.json`, and Schemathesis compares it with real answers.
 """
 
 from typing import Annotated, Any
@@ -25,7 +25,7 @@ def files(*media_types: str, description: str = "The file.") -> dict[int | str, 
 
 
 class Pagination(TypedDict):
-    """Where a page is in its list; `next` and `previous` are empty where there is no such page."""
+    """Where a page is in its list; `next` and `previous` are empty if there is no such page."""
 
     offset: int
     limit: int

@@ -1,3 +1,3 @@
 """
-The process: settings, HTTP and TLS, what each request passes, and how all parts are put together.
+The process: settings, HTTP and TLS, middleware, and the composition of all parts.
 """

@@ -1,5 +1,5 @@
 """
-The two doors: which paths belong to which, and how each answers what never reaches its application.
+The two doors, REST and pages: the paths of each, and its answers to requests that don't reach its application.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,13 +17,13 @@ JSON_PATHS = ("/api/", "/client-registration/", "/oauth2/", "/openapi.json", "/m
 Refuse = Callable[[Request, Problem, str, Mapping[str, str]], Awaitable[Response]]
 # Answers a request whose handler failed.
 Fail = Callable[[Request, Exception], Awaitable[Response]]
-# Names who sends a request, by a name that nobody else has, or answers somebody who doesn't prove it.
+# Returns a unique name for the sender of a request, or the response if the sender can't be authenticated.
 Identify = Callable[[Request], Awaitable[str | Response]]
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """An application, and what it would say if it were asked."""
+    """An application, and its answers to requests that don't reach it."""
 
     app: ASGIApp
     refuse: Refuse
@@ -33,7 +33,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """The door for programs, and the one for people, who get pages."""
+    """REST (`json`) and pages (`html`)."""
 
     json: Door
     html: Door
@@ -55,5 +55,5 @@ class Doors:
         return await self.of(request.scope).fail(request, error)
 
     async def identify(self, request: Request) -> str | Response:
-        """Name who sends a request, or answer somebody who doesn't prove it, as its door does."""
+        """Return a unique name for the sender, or its door's response if the sender can't be authenticated."""
         return await self.of(request.scope).identify(request)

@@ -1,5 +1,5 @@
 """
-What audit events are about: the actions, and what is recorded of each as values. Words are made elsewhere.
+Actions of audit events, and the details of each as values. `services/access/audit.py` writes the text.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Action(StrEnum):
-    """What was done; the texts are stored, so they stay."""
+    """What the user did. The texts are stored, so they must not change."""
 
     IMPORT_CERTIFICATE = "import certificate"
     REPLACE_CERTIFICATE = "replace certificate"
@@ -58,12 +58,12 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoDetails:
-    """Action and subject say everything."""
+    """No details: action and subject are enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class CertificatesOf:
-    """The certificates of an endpoint or a gateway identity, as SHA-256 fingerprints; *removed* count no longer."""
+    """Certificates of an endpoint or a gateway identity, as SHA-256 fingerprints; *removed* are no longer in use."""
 
     endpoint: str
     certificates: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class CertificatesOf:
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """What was decided for an origin was deleted because no API uses it."""
+    """The trust of an origin was deleted because no API uses it."""
 
     unused: bool = True
 
@@ -89,7 +89,7 @@ class CertificateRequest:
 
 @dataclass(frozen=True, slots=True)
 class DiscardedRequest:
-    """A signing request that nobody waits for any longer."""
+    """A signing request that was discarded."""
 
     endpoint: str
 
@@ -168,7 +168,7 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True)
 class UserRoles:
-    """What a user may do; *by_provider*: because of their groups at the identity provider."""
+    """The roles of a user; *by_provider*: set from the groups at the identity provider."""
 
     roles: tuple[str, ...]
     disabled: bool = False
@@ -184,7 +184,7 @@ class NewOrganization:
 
 @dataclass(frozen=True, slots=True)
 class FailedSignIn:
-    """Sign-ins that failed: how they were tried, why, how often, and whether from *several* addresses."""
+    """Failed sign-ins: the *way* (such as basic), why, how often, and whether from *several* addresses."""
 
     way: str
     reason: str
@@ -194,7 +194,7 @@ class FailedSignIn:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """What a personal token permits, and until when (aware)."""
+    """The scopes of a personal token, and its expiry (aware)."""
 
     scopes: tuple[str, ...]
     until: datetime
@@ -202,7 +202,7 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True)
 class TokenEnd:
-    """A personal token was revoked, *by_itself* or from elsewhere."""
+    """A personal token was revoked; *by_itself*: the request was authenticated with this token."""
 
     by_itself: bool = False
 
@@ -238,7 +238,7 @@ Details = (
 
 
 def to_json(details: Details) -> dict[str, Any]:
-    """Give the members of *details* as JSON has them; times are in ISO 8601."""
+    """Return the JSON members of *details*; times are in ISO 8601."""
     return {
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(details).items()
     }

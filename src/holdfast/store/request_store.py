@@ -1,5 +1,5 @@
 """
-The database as one request sees it: all that it reads is of one state, until it writes.
+Database access of one request: all reads see the same state, until the request writes.
 """
 
 import threading
@@ -18,9 +18,9 @@ class RequestStore:
     """
     Reads in one transaction, which begins with the first read and lasts until a write, `release`, or the block's end.
 
-    What is read within a write is read in its transaction, and what is read afterwards sees what it wrote. The threads
-    of a request take turns. A transaction that reads holds a connection, and the write-ahead log cannot be emptied
-    beyond it: whoever waits for something else (a backend, a stream of events) releases it before.
+    Reads within a write use its transaction; later reads see its changes. The threads of a request take turns. A read
+    transaction holds a connection and keeps the write-ahead log from being emptied, so release it before waiting for
+    anything else (a backend, a stream of events).
     """
 
     def __init__(self, store: Store) -> None:
@@ -40,7 +40,7 @@ class RequestStore:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Run queries that see the state that this request sees. Raises StoreFailure."""
+        """Run queries in the read transaction of the request, or in its write. Raises StoreFailure."""
         with self._lock:
             session = self._writing or self._reading
             if session is None:
@@ -49,7 +49,7 @@ class RequestStore:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Run one transaction: all of it is kept, or, after an exception, nothing. Raises as Store.write does."""
+        """Run one write transaction; an exception rolls it back. Raises as Store.write does."""
         with self._lock:
             self.release()
             with self._store.write() as session:
@@ -66,6 +66,6 @@ class RequestStore:
             self._open.close()
 
     def release_if_crowded(self) -> None:
-        """End the read transaction before a short wait, if as many connections are in use as stay open."""
+        """End the read transaction before a short wait, if at least KEPT connections are in use."""
         if self._store.connections >= KEPT:
             self.release()

@@ -1,5 +1,5 @@
 """
-The HTML door: pages for people, made on the server. All but the drop zone and the live status works without scripts.
+The HTML door: pages rendered on the server. Everything except the drop zone and the live status works without scripts.
 """
 
 from fastapi import FastAPI

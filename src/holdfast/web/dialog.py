@@ -1,5 +1,5 @@
 """
-Dialogs: parts that htmx puts on a page; without scripts, each is a page of its own.
+Dialogs: htmx inserts them into a page; without scripts, each is a page of its own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ from holdfast.web.rendering import NOTICES, render, wants_part
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section of the Endpoints page: the template that redraws it after a change, and what reads its values."""
+    """A section of the Endpoints page: the template that re-renders it after a change, and a reader of its values."""
 
     template: str
     read: Callable[[Runtime, Context, Api], dict[str, Any]]
@@ -39,8 +39,8 @@ def show(
     """
     Show the template *dialog*, or *part* of it: the part that htmx asks for, or the page around the dialog.
 
-    *values* have the `api` whose page it is; a dialog without one has a *title*. An open dialog keeps what was typed
-    and chosen: if there are *errors*, by name of its *fields*, it gets only these, with status 422.
+    *values* include the `api` of the page; a dialog without an API has a *title*. An open dialog keeps its input: if
+    there are *errors* (by name of its *fields*), only these are sent, with status 422.
     """
     by_field = dict.fromkeys(fields, "") | dict(errors or {})
     template = "dialog/page.html"
@@ -70,9 +70,9 @@ def finish(
     **values: Any,
 ) -> Response:
     """
-    Answer a change with the Endpoints page; for an open dialog, only with the *sections* of it that may have changed.
+    Answer a change with the Endpoints page, or, for an open dialog, with the *sections* that may have changed.
 
-    The dialog closes, or shows the template *then*, which has *values*.
+    The dialog closes, or shows the template *then* with *values*.
     """
     if not wants_part(request):
         return RedirectResponse(f"/apis/{api.id}/endpoints?done={notice}", 303)

@@ -1,3 +1,3 @@
 """
-Work that costs a lot: shared fairly among users, and done in other processes.
+Expensive work: shared fairly among users, and done in other processes.
 """

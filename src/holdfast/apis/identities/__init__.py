@@ -1,3 +1,3 @@
 """
-Who callers and gateways are: caller certificates and gateway identities.
+Caller certificates, which identify callers, and gateway identities, which gateways present to backends.
 """

@@ -1,3 +1,3 @@
 """
-What is trusted for an endpoint: endpoint certificates and trust settings.
+Endpoint certificates and trust settings: which backends the gateway accepts.
 """

@@ -1,3 +1,3 @@
 """
-What is noticed about certificates, a module for each topic; what the gateway does was measured on Envoy 1.40.
+Findings about certificates, a module for each topic; all measurements use Envoy 1.40.
 """

@@ -1,3 +1,3 @@
 """
-What an organization wants, written in YAML: read, compared with what there is, applied, exported.
+The desired state of an organization, in YAML files: `apply`, `diff` and `export`.
 """

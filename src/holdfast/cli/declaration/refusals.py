@@ -1,5 +1,5 @@
 """
-What the publisher would refuse of a plan, found before anything is done.
+Detect what the publisher would refuse in a plan, before any change is made.
 """
 
 from collections import defaultdict

@@ -1,3 +1,3 @@
 """
-Options, output and completion: what all commands share.
+Options, output and help that all commands share.
 """

@@ -1,3 +1,3 @@
 """
-Who has which resources: the cache, and the incremental stream that carries them.
+xDS: current resources, the versions that each gateway has acknowledged, and the incremental stream.
 """

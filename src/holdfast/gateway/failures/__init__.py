@@ -1,3 +1,3 @@
 """
-What the gateway reports about failed requests, and what caused them.
+Failed requests: codes for the causes that Envoy reports, and explanations of them.
 """

@@ -1,3 +1,3 @@
 """
-Asking the gateway to connect to a backend, and reading what it says.
+Ask the embedded gateway to connect to a backend, and read its answer.
 """

@@ -1,5 +1,5 @@
 """
-What operations on users, sessions and tokens answer.
+Answers of operations on users, sessions and tokens.
 """
 
 from typing_extensions import TypedDict
@@ -8,7 +8,7 @@ from holdfast.rest.responses import Date, Pagination, Timestamp
 
 
 class User(TypedDict):
-    """A user; `identityProvider` is the issuer of those who have no password here."""
+    """A user; `identityProvider` is the issuer for users without a password in Holdfast, else null."""
 
     name: str
     roles: list[str]
@@ -25,7 +25,7 @@ class Users(TypedDict):
 
 
 class Account(User):
-    """Who one is, and what the credentials of the request permit."""
+    """The current user, and the permissions of the request's credentials."""
 
     organization: str
     permissions: list[str]
@@ -42,7 +42,7 @@ class Session(TypedDict):
 
 
 class Sessions(TypedDict):
-    """One's sessions, newest first."""
+    """The current user's sessions, newest first."""
 
     count: int
     list: list[Session]
@@ -68,7 +68,7 @@ class NewOrganization(Organization):
 
 
 class Token(TypedDict):
-    """A personal token; nobody is told its secret again."""
+    """A personal token, without its secret."""
 
     id: str
     name: str
@@ -85,7 +85,7 @@ class NewToken(Token):
 
 
 class Tokens(TypedDict):
-    """One's personal tokens, and the scopes that one can give."""
+    """The current user's personal tokens, and the scopes that new ones can have."""
 
     count: int
     scopes: list[str]

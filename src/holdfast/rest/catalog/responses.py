@@ -1,5 +1,5 @@
 """
-What operations on APIs answer, beside the API itself (`api_body`).
+Answers of operations on APIs, except the API itself (`api_body`).
 """
 
 from typing import Annotated, Any, Literal, NotRequired
@@ -57,7 +57,7 @@ class Transition(TypedDict):
 
 
 class LifecycleState(TypedDict):
-    """In which state an API is, and where it can go from there."""
+    """The state of an API, and its possible transitions."""
 
     state: StateName
     checkItems: list[Any]
@@ -81,7 +81,7 @@ class LifecycleHistory(TypedDict):
 
 
 class WorkflowResponse(TypedDict):
-    """A change of the state, which is made at once."""
+    """A change of the state; it takes effect at once."""
 
     workflowStatus: Literal["APPROVED"]
     jsonPayload: None
@@ -89,7 +89,7 @@ class WorkflowResponse(TypedDict):
 
 
 class EndpointValidation(TypedDict):
-    """The status that a backend answers; 0 and an `error` where it does not."""
+    """The status of a backend's answer; 0 and an `error` if there is none."""
 
     statusCode: int
     statusMessage: str
@@ -97,7 +97,7 @@ class EndpointValidation(TypedDict):
 
 
 class SearchResult(TypedDict):
-    """An API that a search has come to; WSO2's `APISearchResult`."""
+    """An API that matches a search; WSO2's `APISearchResult`."""
 
     id: str
     name: str
@@ -136,7 +136,7 @@ class Environment(TypedDict):
 
 
 class Settings(TypedDict):
-    """The environments of the gateways; of the rest there is none."""
+    """The environments of the gateways; all other members are empty or false."""
 
     storeUrl: str
     environment: list[Environment]
@@ -150,7 +150,7 @@ class Settings(TypedDict):
 
 
 class UnusedTrust(TypedDict):
-    """What is decided for an origin that no API has an endpoint at."""
+    """The trust of an origin that no API has an endpoint at."""
 
     origin: str
     certificates: list[str]

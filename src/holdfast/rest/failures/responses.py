@@ -1,5 +1,5 @@
 """
-What operations on failed requests answer.
+Answers of operations on failed requests.
 """
 
 from typing_extensions import TypedDict
@@ -19,7 +19,7 @@ from holdfast.rest.responses import (
 
 
 class ExaminedBackend(TypedDict):
-    """What a probe of the backend showed; members are null until there was one."""
+    """What a probe of the backend showed; members are null before the first probe."""
 
     examinedTime: Timestamp | None
     presented: list[CertificateDescription] | None

@@ -1,5 +1,5 @@
 """
-What operations on caller certificates and gateway identities answer.
+Answers of operations on caller certificates and gateway identities.
 """
 
 from typing_extensions import TypedDict
@@ -10,7 +10,7 @@ from holdfast.rest.responses import Enforced, Pagination, Timestamp
 
 
 class CallerCertificateSummary(TypedDict):
-    """What lists say of a caller certificate; WSO2's `ClientCertMetadata`."""
+    """A caller certificate in lists; WSO2's `ClientCertMetadata`."""
 
     alias: str
     apiId: str
@@ -31,7 +31,7 @@ class CallerCertificates(TypedDict):
 
 
 class CallerCertificate(CallerCertificateSummary):
-    """All of a caller certificate; `status` is Active until it ends, `expiryStatus` says that it ends soon."""
+    """A caller certificate; `status` is Active until it expires, `expiryStatus` shows that it expires soon."""
 
     status: Status
     validity: Validity
@@ -55,7 +55,7 @@ class SigningRequest(TypedDict):
 
 
 class GatewayIdentity(Enforced):
-    """What gateways present to the backends of an origin: never a key."""
+    """What gateways present to the backends of an origin; it never contains the private key."""
 
     endpoint: str
     origin: str

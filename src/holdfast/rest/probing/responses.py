@@ -1,5 +1,5 @@
 """
-What operations that probe backends answer.
+Answers of operations that probe backends.
 """
 
 from typing import Literal, NotRequired
@@ -21,14 +21,14 @@ from holdfast.services.probing.acceptance import Result
 
 
 class ProbeProblem(TypedDict):
-    """Why a connection ended, or what kept anything from being seen."""
+    """Why a connection ended, or why nothing could be read."""
 
     code: str
     message: str
 
 
 class Connection(TypedDict):
-    """A connection to a backend, and what was left out of what it presents."""
+    """A connection to a backend, and the certificates that this answer leaves out."""
 
     endpoint: str
     address: str
@@ -52,7 +52,7 @@ class AcceptanceReason(TypedDict):
 
 
 class ProbeVerdict(TypedDict):
-    """What a gateway says about a backend."""
+    """A gateway's verdict on a backend."""
 
     accepted: bool
     result: Result
@@ -73,7 +73,7 @@ class ProbeVerdict(TypedDict):
 
 
 class Probe(Connection):
-    """What a backend presents, and what a gateway says about it."""
+    """What a backend presents, and a gateway's verdict on it."""
 
     presented: list[PresentedCertificate]
     verdict: ProbeVerdict
@@ -91,13 +91,13 @@ class TrustChoice(TypedDict):
 
 
 class FetchedCertificate(PresentedCertificate):
-    """A certificate that a backend presents, as it can be imported."""
+    """A certificate that a backend presents, in PEM for import."""
 
     pem: str
 
 
 class FetchedChain(Connection):
-    """What a backend presents, and what could be imported of it."""
+    """What a backend presents, and which of it could be imported."""
 
     presented: list[FetchedCertificate]
     choices: list[TrustChoice]

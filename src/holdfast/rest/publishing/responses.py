@@ -1,5 +1,5 @@
 """
-What operations on gateways answer.
+Answers of operations on gateways.
 """
 
 from holdfast.rest.responses import Enforced

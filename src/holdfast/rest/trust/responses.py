@@ -1,5 +1,5 @@
 """
-What operations on endpoint certificates and trust settings answer.
+Answers of operations on endpoint certificates and trust settings.
 """
 
 from typing import Annotated, Literal
@@ -17,7 +17,7 @@ TlsVersion = Annotated[str, WithJsonSchema({"type": "string", "enum": ["1.2", "1
 
 
 class EndpointCertificateSummary(TypedDict):
-    """What lists say of an endpoint certificate; WSO2's `CertMetadata`."""
+    """An endpoint certificate in lists; WSO2's `CertMetadata`."""
 
     alias: str
     endpoint: str
@@ -36,7 +36,7 @@ class EndpointCertificates(TypedDict):
 
 
 class EndpointCertificate(EndpointCertificateSummary):
-    """All of an endpoint certificate; `status` is Active until it ends, `expiryStatus` says that it ends soon."""
+    """An endpoint certificate; `status` is Active until it expires, `expiryStatus` shows that it expires soon."""
 
     status: Status
     validity: Validity
@@ -51,7 +51,7 @@ class EndpointCertificate(EndpointCertificateSummary):
 
 
 class ImportedCertificate(EndpointCertificate, FileParts):
-    """An endpoint certificate, and what is noticed about the file that it was in."""
+    """An endpoint certificate, and the parts of its file that were ignored."""
 
 
 class EnforcedCertificate(EndpointCertificate, Enforced):

@@ -1,3 +1,5 @@
 """
-Users and what they may do: signing in, sessions, tokens, OAuth, organizations.
+Users and their permissions: sign-in, sessions, tokens, OAuth, organizations.
+
+Also in here: the context of use cases, and the audit log.
 """

@@ -1,5 +1,5 @@
 """
-The audit log: each change is written down in its own transaction, as values for programs and as words for people.
+The audit log: each event is written in the transaction of its change, as JSON and as text.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def write_down(
     """
     Write the audit event of what *user* did to *subject*, in the caller's transaction.
 
-    With *changed*, an API's id or an origin, the distributor builds anew what it concerns.
+    With *changed* (an API's id or an origin), the distributor rebuilds the APIs concerned.
     """
     event = AuditEvent(
         organization=user.organization,
@@ -48,7 +48,7 @@ def write_down(
 
 
 def in_words(details: Details) -> str:
-    """Write *details* for those who read the audit log."""
+    """Write *details* as text for people who read the audit log."""
     match details:
         case audit.NoDetails():
             return ""

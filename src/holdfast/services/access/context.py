@@ -1,5 +1,5 @@
 """
-What a use case knows of the request that it serves.
+The first argument of every use case: user, time and transactions.
 """
 
 from contextlib import AbstractContextManager
@@ -15,21 +15,21 @@ from holdfast.store.database import Transactions
 @dataclass(frozen=True, slots=True)
 class Context:
     """
-    The first argument of every use case: for whom it runs, when, and in which state of the database.
+    The user on behalf of whom a use case runs, the time, and its access to the database.
 
         def get_api(context: Context, api_id: str) -> Api:
             with context.read() as session:
                 return get_or_raise(session, context.user.organization, api_id)
 
-    Each door makes one for a request (`Runtime.context`), and its handlers take it as `context: RequestContext`. All
-    that a request reads is then of one state: `store` is a RequestStore. What a background task makes, with a Store,
-    begins a transaction with each `read`. What runs within a transaction takes `session, context`.
+    For each request, `Runtime.context` creates one with a RequestStore, so all reads see one state of the database;
+    handlers take it as `context: RequestContext`. Background tasks create one with a Store, and each `read` is a
+    transaction of its own. Functions that run within a transaction take `session, context`.
     """
 
     store: Transactions
     user: Principal
-    now: datetime  # of the request: one moment for all that it does
-    asks_callers: bool = False  # whether gateways ask callers for certificates, so that APIs may require them
+    now: datetime  # when the request began; all steps use the same time
+    asks_callers: bool = False  # whether gateways request caller certificates, so that APIs can require them
 
     def read(self) -> AbstractContextManager[Session]:
         """Run queries, in the transaction of the request. Raises StoreFailure."""
@@ -40,5 +40,5 @@ class Context:
         return self.store.write()
 
     def release(self) -> None:
-        """End the transaction that the request reads in, before it waits for something else than the database."""
+        """End the read transaction of the request; call this before waiting for anything other than the database."""
         self.store.release()

@@ -1,3 +1,3 @@
 """
-Failed requests: remembering, examining and explaining them.
+Failed requests: what gateways report, and probes of the backends that fail.
 """

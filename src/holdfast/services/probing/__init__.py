@@ -1,3 +1,3 @@
 """
-Use cases that connect to a backend and look, and what the gateway's verdict means.
+Use cases that probe a backend, and the meaning of the gateway's verdict.
 """

@@ -1,3 +1,3 @@
 """
-From the database to the gateways: snapshots, their distribution, and what is enforced.
+From the database to the gateways: snapshots, their distribution and their enforcement.
 """

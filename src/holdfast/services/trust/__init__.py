@@ -1,3 +1,3 @@
 """
-Use cases about what is trusted for an endpoint: endpoint certificates and trust settings.
+Use cases about endpoint certificates and trust settings.
 """

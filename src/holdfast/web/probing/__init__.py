@@ -1,3 +1,3 @@
 """
-The pages that probe backends.
+Pages that probe backends.
 """

@@ -1,3 +1,3 @@
 """
-What gateways enforce, live on every page.
+The live enforcement status on pages.
 """
