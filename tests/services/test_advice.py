@@ -71,7 +71,7 @@ def test_an_intermediate_is_asked_for_only_where_it_is_not_chain_of():
 
 
 def test_what_no_gateway_has_confirmed_is_tested_and_not_imported():
-    said = advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), terms(), asked=False)
+    said = advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), terms(), is_complete=False)
     assert said.action is SuggestedAction.TEST_ENDPOINT
     assert advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), terms()).action is None
 

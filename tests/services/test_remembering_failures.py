@@ -170,7 +170,7 @@ def test_a_request_that_reached_no_api_is_found_by_everybody_who_knows_its_id():
     failures = recorded(rejected("r1"))
     for organization in ("default", "other"):
         call = failures.request(organization, "r1")
-        assert (call.told, call.api_id, call.environment) == (Cause.API_NOT_FOUND, "", None)
+        assert (call.reported_cause, call.api_id, call.environment) == (Cause.API_NOT_FOUND, "", None)
     assert failures.of_organization("default") == []
 
 
@@ -193,4 +193,4 @@ def test_rejected_requests_push_out_each_other_and_no_failure():
 
 def test_a_rejected_request_cannot_take_the_id_of_a_failure():
     failures = recorded(rejected("r1"), request("r1"))
-    assert failures.request("default", "r1").told is Cause.CONNECTION_REFUSED
+    assert failures.request("default", "r1").reported_cause is Cause.CONNECTION_REFUSED

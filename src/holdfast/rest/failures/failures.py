@@ -23,18 +23,18 @@ def list_failures(
     runtime: CurrentRuntime, context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
 ) -> Failures:
     """List why backends were not reached since `startedTime`, that which began last first; successes are not told."""
-    found, total = diagnosis.list_failures(context, runtime.failures, offset, limit)
+    backends, total = diagnosis.list_failures(context, runtime.failures, offset, limit)
     return {
-        "count": len(found),
+        "count": len(backends),
         "list": [
             {
-                **describe_failure(each.failure),
-                "apiId": each.api.id,
-                "apiName": each.api.name,
-                "apiVersion": each.api.version,
-                "endpoint": each.endpoint,
+                **describe_failure(backend.failure),
+                "apiId": backend.api.id,
+                "apiName": backend.api.name,
+                "apiVersion": backend.api.version,
+                "endpoint": backend.endpoint,
             }
-            for each in found
+            for backend in backends
         ],
         "startedTime": runtime.failures.started_at.isoformat(),
         "pagination": pagination(f"{PREFIX}/failures", {}, offset, limit, total),
@@ -44,14 +44,14 @@ def list_failures(
 @router.get("/{request_id}")
 def get_failed_request(runtime: CurrentRuntime, context: RequestContext, request_id: str) -> FailedRequest:
     """Say why one of the last failed requests failed; members about an API are null if there is none."""
-    found = diagnosis.find_request(context, runtime.failures, request_id)
+    request = diagnosis.find_request(context, runtime.failures, request_id)
     return {
-        **_describe_call(found.call),
-        "time": found.call.at.isoformat(),
-        "apiId": found.call.api_id or None,
-        "apiName": found.api.name if found.api else None,
-        "apiVersion": found.api.version if found.api else None,
-        "endpoint": found.endpoint or None,
+        **_describe_call(request.call),
+        "time": request.call.at.isoformat(),
+        "apiId": request.call.api_id or None,
+        "apiName": request.api.name if request.api else None,
+        "apiVersion": request.api.version if request.api else None,
+        "endpoint": request.endpoint or None,
     }
 
 
@@ -84,13 +84,13 @@ def _describe_call(call: FailedCall) -> FailureCause:
 
 def _examined(call: FailedCall) -> ExaminedBackend:
     """Write what a test of the backend showed; members are null until there was one."""
-    found = call.probe
-    agrees = found is not None and found.explains(call.told)
+    probe = call.probe
+    agrees = probe is not None and probe.confirms(call.reported_cause)
     return {
-        "examinedTime": found.at.isoformat() if found else None,
-        "presented": [described(each, found.at) for each in found.presented] if found else None,
-        "unreadable": [describe_unreadable(each) for each in found.unreadable] if found else None,
-        "difference": write_difference(found.difference) if found else None,
-        "causes": causes_of(found.verdict) if found and agrees else [{"code": call.cause, "difference": None}],
-        "suggestedCertificate": suggestion_of(found.verdict) if found and agrees else None,
+        "examinedTime": probe.at.isoformat() if probe else None,
+        "presented": [described(certificate, probe.at) for certificate in probe.presented] if probe else None,
+        "unreadable": [describe_unreadable(certificate) for certificate in probe.unreadable] if probe else None,
+        "difference": write_difference(probe.difference) if probe else None,
+        "causes": causes_of(probe.verdict) if probe and agrees else [{"code": call.cause, "difference": None}],
+        "suggestedCertificate": suggestion_of(probe.verdict) if probe and agrees else None,
     }

@@ -39,10 +39,10 @@ def list_caller_certificates(
     alias: str = "",
 ) -> CallerCertificates:
     """List the certificates that callers of an API may present, by alias."""
-    found, total = caller_certificates.list_certificates(context, api_id, alias, offset, limit)
+    entries, total = caller_certificates.list_certificates(context, api_id, alias, offset, limit)
     return {
-        "count": len(found),
-        "certificates": [_summary(context, entry) for entry in found],
+        "count": len(entries),
+        "certificates": [_summary(context, entry) for entry in entries],
         "pagination": pagination(_path(api_id), {"alias": alias}, offset, limit, total),
     }
 
@@ -131,15 +131,15 @@ def _summary(context: Context, entry: CallerCertificate) -> CallerCertificateSum
 
 
 def _described(context: Context, entry: CallerCertificate) -> responses.CallerCertificate:
-    now, found = context.now, entry.certificate
-    state = status_of(found, now)
+    now, certificate = context.now, entry.certificate
+    state = status_of(certificate, now)
     return {
         **_summary(context, entry),
         # Scripts written for WSO2 test for "Active"; that it ends soon stands in expiryStatus.
         "status": Status.ACTIVE if state is Status.EXPIRING else state,
-        "validity": {"from": found.not_before.isoformat(), "to": found.not_after.isoformat()},
-        "version": found.version,
-        "subject": found.subject,
-        "certificates": [described(found, now)],
-        "findings": describe_findings(examine_caller(found, now)),
+        "validity": {"from": certificate.not_before.isoformat(), "to": certificate.not_after.isoformat()},
+        "version": certificate.version,
+        "subject": certificate.subject,
+        "certificates": [described(certificate, now)],
+        "findings": describe_findings(examine_caller(certificate, now)),
     }

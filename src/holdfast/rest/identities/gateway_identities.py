@@ -47,10 +47,10 @@ def get_gateway_identity(
     runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl
 ) -> responses.GatewayIdentity:
     """Say what gateways present at the origin of *endpoint*, and which request waits."""
-    found = gateway_identities.get_gateway_identity(context, endpoint)
-    if found is None:
+    identity = gateway_identities.get_gateway_identity(context, endpoint)
+    if identity is None:
         raise NotFound("client certificate", str(parse_endpoint(endpoint).origin))
-    return _described(runtime, context, found)
+    return _described(runtime, context, identity)
 
 
 @router.put("")
@@ -63,7 +63,7 @@ def put_gateway_identity(
     password: Password = "",
 ) -> ImportedIdentity:
     """Present the chain in *certificate*, with the key that is in it or in *key*."""
-    made = gateway_identities.import_gateway_identity(
+    imported = gateway_identities.import_gateway_identity(
         context,
         runtime.sealing,
         endpoint,
@@ -71,7 +71,7 @@ def put_gateway_identity(
         password,
         read_upload(key) if key else b"",
     )
-    return {**_described(runtime, context, made.entry), "ignored": describe_ignored(made.ignored)}
+    return {**_described(runtime, context, imported.entry), "ignored": describe_ignored(imported.ignored)}
 
 
 @router.delete("", response_class=Response)
@@ -103,8 +103,8 @@ def put_answer(
     runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, certificate: UploadFile
 ) -> ImportedIdentity:
     """Present what a CA made from the request that waits."""
-    made = gateway_identities.import_answer(context, runtime.sealing, endpoint, read_upload(certificate))
-    return {**_described(runtime, context, made.entry), "ignored": describe_ignored(made.ignored)}
+    imported = gateway_identities.import_answer(context, runtime.sealing, endpoint, read_upload(certificate))
+    return {**_described(runtime, context, imported.entry), "ignored": describe_ignored(imported.ignored)}
 
 
 def _described(runtime: Runtime, context: Context, entry: GatewayIdentity) -> responses.GatewayIdentity:
@@ -112,7 +112,7 @@ def _described(runtime: Runtime, context: Context, entry: GatewayIdentity) -> re
     return {
         "endpoint": entry.endpoint,
         "origin": entry.origin,
-        "certificates": [described(each, now) for each in entry.chain],
+        "certificates": [described(certificate, now) for certificate in entry.chain],
         "request": _request(entry.pending) if entry.pending else None,
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),

@@ -62,8 +62,8 @@ async def fetch_certificates(runtime: CurrentRuntime, context: RequestContext, e
     """Give the certificates that a backend presents, without judging them, and say what trusting each would mean."""
     terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint)
     context.release()
-    seen = await runtime.probes.fetch(context.user, endpoint, terms.trust)
-    chain = seen.chain if isinstance(seen, Presentation) else ()
+    presentation = await runtime.probes.fetch(context.user, endpoint, terms.trust)
+    chain = presentation.chain if isinstance(presentation, Presentation) else ()
     choices: list[TrustChoice] = [
         {
             "kind": choice.kind,
@@ -75,24 +75,24 @@ async def fetch_certificates(runtime: CurrentRuntime, context: RequestContext, e
         for choice in list_choices(chain)
     ]
     return {
-        **_connection(endpoint, seen),
+        **_connection(endpoint, presentation),
         "presented": [
             {**described(certificate, context.now), "role": role, "pem": certificate.pem}
-            for certificate, role in _with_roles(seen)
+            for certificate, role in _with_roles(presentation)
         ],
         "choices": choices,
     }
 
 
-def _with_roles(seen: Presentation | Unseen) -> Sequence[tuple[Certificate, ChainRole]]:
-    return seen.presented.with_roles if isinstance(seen, Presentation) else ()
+def _with_roles(presentation: Presentation | Unseen) -> Sequence[tuple[Certificate, ChainRole]]:
+    return presentation.presented.with_roles if isinstance(presentation, Presentation) else ()
 
 
-def _connection(endpoint: str, seen: Presentation | Unseen) -> Connection:
-    if isinstance(seen, Unseen):
+def _connection(endpoint: str, presentation: Presentation | Unseen) -> Connection:
+    if isinstance(presentation, Unseen):
         return {
             "endpoint": endpoint.strip(),
-            "address": seen.address,
+            "address": presentation.address,
             "unreadable": [],
             "sent": 0,
             "leftOut": 0,
@@ -100,20 +100,20 @@ def _connection(endpoint: str, seen: Presentation | Unseen) -> Connection:
             "cipher": "",
             "alpn": "",
             "clientCertificateRequested": False,
-            "problem": {"code": seen.obstacle.value, "message": seen.text},
+            "problem": {"code": presentation.obstacle.value, "message": presentation.text},
         }
-    chain = seen.presented
+    chain = presentation.presented
     return {
         "endpoint": endpoint.strip(),
-        "address": seen.address,
+        "address": presentation.address,
         "unreadable": [describe_unreadable(certificate) for certificate in chain.unreadable],
         "sent": chain.count,
         "leftOut": len(chain.unreadable) + chain.beyond,
-        "tlsVersion": seen.tls_version,
-        "cipher": seen.cipher,
-        "alpn": seen.alpn,
-        "clientCertificateRequested": seen.asks_for_certificate,
-        "problem": {"code": "connection_ended", "message": seen.ended} if seen.ended else None,
+        "tlsVersion": presentation.tls_version,
+        "cipher": presentation.cipher,
+        "alpn": presentation.alpn,
+        "clientCertificateRequested": presentation.asks_for_certificate,
+        "problem": {"code": "connection_ended", "message": presentation.ended} if presentation.ended else None,
     }
 
 

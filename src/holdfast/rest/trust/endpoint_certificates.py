@@ -54,11 +54,11 @@ def list_certificates(
     unused: Annotated[bool, Query(description="Only those for endpoints that no API has.")] = False,
 ) -> EndpointCertificates:
     """List endpoint certificates by alias."""
-    found, total = endpoint_certificates.list_certificates(context, alias, endpoint, offset, limit, unused=unused)
+    entries, total = endpoint_certificates.list_certificates(context, alias, endpoint, offset, limit, unused=unused)
     filters = {"alias": alias, "endpoint": endpoint} | ({"unused": "true"} if unused else {})
     return {
-        "count": len(found),
-        "certificates": [_summary(context, entry) for entry in found],
+        "count": len(entries),
+        "certificates": [_summary(context, entry) for entry in entries],
         "pagination": pagination(router.prefix, filters, offset, limit, total),
     }
 
@@ -74,10 +74,10 @@ def upload_certificate(
     password: Password = "",
 ) -> ImportedCertificate:
     """Trust the uploaded certificates for the origin of *endpoint*."""
-    made = endpoint_certificates.import_certificate(context, alias, endpoint, read_upload(certificate), password)
-    response.headers["Location"] = f"{router.prefix}/{quote(made.entry.alias, safe='')}"
-    response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return _describe_import(runtime, context, made)
+    imported = endpoint_certificates.import_certificate(context, alias, endpoint, read_upload(certificate), password)
+    response.headers["Location"] = f"{router.prefix}/{quote(imported.entry.alias, safe='')}"
+    response.headers["ETag"] = quote_tag(tag_of_certificate(imported.entry))
+    return _describe_import(runtime, context, imported)
 
 
 @router.post("/inspect")
@@ -90,10 +90,10 @@ def inspect_certificate(
 ) -> InspectedFile:
     """Say what a file holds and what is noticed about it, without storing anything."""
     now = context.now
-    found = endpoint_certificates.inspect(context, read_upload(certificate), endpoint, password, alias)
+    inspection = endpoint_certificates.inspect(context, read_upload(certificate), endpoint, password, alias)
     return {
-        "certificates": [described(each, now) for each in found.certificates],
-        **describe_file(found.findings, found.used, found.ignored),
+        "certificates": [described(certificate, now) for certificate in inspection.certificates],
+        **describe_file(inspection.findings, inspection.used, inspection.ignored),
     }
 
 
@@ -125,9 +125,9 @@ def replace_certificate(
     """Trust the uploaded certificates instead of those under *alias*, or beside them."""
     keep = keep_previous(keep_in_query, keep_in_form)
     data = read_upload(certificate)
-    made = endpoint_certificates.replace_certificate(context, alias, data, password, expected, keep=keep)
-    response.headers["ETag"] = quote_tag(tag_of_certificate(made.entry))
-    return _describe_import(runtime, context, made)
+    imported = endpoint_certificates.replace_certificate(context, alias, data, password, expected, keep=keep)
+    response.headers["ETag"] = quote_tag(tag_of_certificate(imported.entry))
+    return _describe_import(runtime, context, imported)
 
 
 @router.delete("/{alias}", response_class=Response)
@@ -143,13 +143,13 @@ def get_usage(
 ) -> CertificateUsage:
     """List the APIs with an endpoint of the origin that *alias* is trusted for, by name."""
     every = endpoint_certificates.apis_using(context, endpoint_certificates.get_certificate(context, alias))
-    found = every[offset : offset + limit]
+    apis = every[offset : offset + limit]
     path = f"{router.prefix}/{quote(alias, safe='')}/usage"
     return {
-        "count": len(found),
+        "count": len(apis),
         "list": [
             {"id": api.id, "name": api.name, "context": api.context, "version": api.version, "provider": api.provider}
-            for api in found
+            for api in apis
         ],
         "pagination": pagination(path, {}, offset, limit, len(every)),
     }

@@ -29,10 +29,10 @@ _ALIAS = {"schema": {"type": "object", "properties": {"alias": {"type": "string"
 @router.get("")
 def list_removed(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> RemovedCertificates:
     """List what was deleted, retired or replaced in the last 30 days, newest first."""
-    found, total = removal.list_removed(context, offset, limit)
+    entries, total = removal.list_removed(context, offset, limit)
     return {
-        "count": len(found),
-        "list": [_removed(context, each) for each in found],
+        "count": len(entries),
+        "list": [_removed(context, entry) for entry in entries],
         "pagination": pagination(router.prefix, {}, offset, limit, total),
     }
 
@@ -86,6 +86,6 @@ def _removed(context: Context, removed: RemovedCertificate) -> responses.Removed
         "removedTime": removed.removed_at.isoformat(),
         "removedBy": removed.removed_by,
         "restorableUntil": removal.restorable_until(removed).isoformat(),
-        "certificates": [described(each, now) for each in removed.certificates],
-        "previous": [described(each, now) for each in removed.previous],
+        "certificates": [described(certificate, now) for certificate in removed.certificates],
+        "previous": [described(certificate, now) for certificate in removed.previous],
     }

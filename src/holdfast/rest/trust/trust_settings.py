@@ -76,9 +76,9 @@ def get_trust_settings(
     runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, response: Response
 ) -> TrustSettings:
     """Say how the backend of *endpoint* is verified, in values and in words."""
-    found = trust_settings.get_settings(context, endpoint)
-    response.headers["ETag"] = quote_tag(tag_of_trust_settings(found.settings))
-    return _described(runtime, context, found)
+    endpoint_trust = trust_settings.get_settings(context, endpoint)
+    response.headers["ETag"] = quote_tag(tag_of_trust_settings(endpoint_trust.settings))
+    return _described(runtime, context, endpoint_trust)
 
 
 @router.put("/trust-settings")
@@ -91,9 +91,9 @@ def put_trust_settings(
     response: Response,
 ) -> TrustSettings:
     """Decide how the backend of *endpoint* is verified."""
-    made = trust_settings.change_settings(context, endpoint, body.draft(), expected)
-    response.headers["ETag"] = quote_tag(tag_of_trust_settings(made.settings))
-    return _described(runtime, context, made)
+    endpoint_trust = trust_settings.change_settings(context, endpoint, body.draft(), expected)
+    response.headers["ETag"] = quote_tag(tag_of_trust_settings(endpoint_trust.settings))
+    return _described(runtime, context, endpoint_trust)
 
 
 @router.post("/trust-settings/inspect")
@@ -102,12 +102,12 @@ def inspect_trust_settings(
 ) -> InspectedTrustSettings:
     """Say what these settings would mean for *endpoint*, and what is wrong with their CRLs; nothing is saved."""
     now = context.now
-    found = trust_settings.preview_settings(context, endpoint, body.draft())
+    endpoint_trust = trust_settings.preview_settings(context, endpoint, body.draft())
     return {
-        "origin": found.settings.origin,
-        "crls": [_crl(crl, now) for crl in found.settings.revocation],
-        "effect": list(effect(found.trust)),
-        "findings": describe_findings(found.findings),
+        "origin": endpoint_trust.settings.origin,
+        "crls": [_crl(crl, now) for crl in endpoint_trust.settings.revocation],
+        "effect": list(effect(endpoint_trust.trust)),
+        "findings": describe_findings(endpoint_trust.findings),
     }
 
 
@@ -118,8 +118,8 @@ def inspect_trust_settings(
 )
 def get_crls(context: RequestContext, endpoint: EndpointUrl) -> Response:
     """Download the CRLs of *endpoint* as PEM, as `crls` of trust settings takes them."""
-    found = trust_settings.get_settings(context, endpoint)
-    content = "".join(crl.pem for crl in found.settings.revocation)
+    endpoint_trust = trust_settings.get_settings(context, endpoint)
+    content = "".join(crl.pem for crl in endpoint_trust.settings.revocation)
     return Response(content, media_type=PEM, headers={"Content-Disposition": 'attachment; filename="crls.pem"'})
 
 
@@ -128,8 +128,8 @@ def put_exception(
     runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, body: ExceptionBody
 ) -> TrustSettings:
     """Switch verification off for at most 7 days, with a reason."""
-    made = trust_settings.grant_exception(context, endpoint, body.reason, body.until)
-    return _described(runtime, context, made)
+    endpoint_trust = trust_settings.grant_exception(context, endpoint, body.reason, body.until)
+    return _described(runtime, context, endpoint_trust)
 
 
 @router.delete("/trust-exception")
@@ -142,17 +142,19 @@ def delete_exception(runtime: CurrentRuntime, context: RequestContext, endpoint:
 def list_exceptions(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> TrustExceptions:
     """List the origins whose verification is off, the first to end first."""
     every = trust_settings.list_exceptions(context)
-    found = every[offset : offset + limit]
+    page = every[offset : offset + limit]
     return {
-        "count": len(found),
-        "list": [{"origin": each.origin, **_exception(each.exception)} for each in found if each.exception],
+        "count": len(page),
+        "list": [
+            {"origin": settings.origin, **_exception(settings.exception)} for settings in page if settings.exception
+        ],
         "pagination": pagination(f"{router.prefix}/trust-exceptions", {}, offset, limit, len(every)),
     }
 
 
-def _described(runtime: Runtime, context: Context, found: EndpointTrust) -> TrustSettings:
-    settings = found.settings
-    exception = settings.exception if found.trust.unverified_until else None
+def _described(runtime: Runtime, context: Context, endpoint_trust: EndpointTrust) -> TrustSettings:
+    settings = endpoint_trust.settings
+    exception = settings.exception if endpoint_trust.trust.unverified_until else None
     return {
         "origin": settings.origin,
         "anchors": settings.anchors,
@@ -166,8 +168,8 @@ def _described(runtime: Runtime, context: Context, found: EndpointTrust) -> Trus
         "tlsMinimum": str(settings.tls_minimum).removeprefix("TLS "),
         "tlsMaximum": str(settings.tls_maximum).removeprefix("TLS "),
         "exception": _exception(exception) if exception else None,
-        "effect": list(effect(found.trust)),
-        "findings": describe_findings(found.findings),
+        "effect": list(effect(endpoint_trust.trust)),
+        "findings": describe_findings(endpoint_trust.findings),
         **describe_enforcement(runtime, context, OriginTrust(settings.origin)),
     }
 

@@ -33,26 +33,26 @@ class BackendProbe:
         """The field for which the gateway rejects the backend; None where no comparison shows it."""
         return self.verdict.faults[0].difference if self.verdict.faults else None
 
-    def refine(self, told: Cause) -> Cause:
-        """Say more than *told*, where the gateway said the same in the test, or stands for several causes."""
+    def refine(self, reported_cause: Cause) -> Cause:
+        """Say more than *reported_cause*, where the gateway said the same in the test, or stands for several causes."""
         cause = self.verdict.cause
-        if cause and (self.explains(told) or (told in _ENDS and cause in _CLIENT_CAUSES)):
+        if cause and (self.confirms(reported_cause) or (reported_cause in _ENDS and cause in _CLIENT_CAUSES)):
             return cause
-        return told
+        return reported_cause
 
-    def explanation(self, told: Cause) -> Explanation | None:
-        """Explain a failure of which the gateway *told*, with what the backend presents; None: not by this test."""
-        return self.verdict.advice if self.explains(told) else None
+    def explain(self, reported_cause: Cause) -> Explanation | None:
+        """Explain a failure with *reported_cause* by what the backend presents; None where this test does not."""
+        return self.verdict.advice if self.confirms(reported_cause) else None
 
-    def explains(self, told: Cause) -> bool:
-        """Say whether the gateway said the same in the test as it *told* of a failure."""
-        return bool(self.verdict.faults) and told is self.verdict.told
+    def confirms(self, reported_cause: Cause) -> bool:
+        """Say whether the test shows *reported_cause*, too, and certificates explain it."""
+        return bool(self.verdict.faults) and reported_cause is self.verdict.reported_cause
 
 
 def record_probe(probed: Probed, now: datetime) -> BackendProbe:
     """Keep what a backend presented in a test, and the verdict."""
-    seen = probed.presented
-    if not isinstance(seen, Presentation):
+    presentation = probed.presented
+    if not isinstance(presentation, Presentation):
         return BackendProbe(now, (), probed.verdict)
-    readable = tuple(certificate for certificate, _ in seen.presented.with_roles)
-    return BackendProbe(now, readable, probed.verdict, seen.presented.unreadable)
+    readable = tuple(certificate for certificate, _ in presentation.presented.with_roles)
+    return BackendProbe(now, readable, probed.verdict, presentation.presented.unreadable)

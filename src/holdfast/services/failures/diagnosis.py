@@ -36,15 +36,15 @@ def list_failures(
 ) -> tuple[list[FailingBackend], int]:
     """List what fails at an endpoint that there still is, that which began last first, with the number of all."""
     context.user.require(Permission.VIEW_APIS)
-    seen = failures.of_organization(context.user.organization)
+    last_failures = failures.of_organization(context.user.organization)
     with context.read() as session:
-        named = apis.names(session, context.user.organization, {failure.latest.api_id for failure in seen})
-    found = [
+        named = apis.names(session, context.user.organization, {failure.latest.api_id for failure in last_failures})
+    backends = [
         FailingBackend(api, endpoint, failure)
-        for failure in seen
+        for failure in last_failures
         if (api := named.get(failure.latest.api_id)) and (endpoint := _endpoint(api, failure.latest.environment))
     ]
-    return found[offset:][:limit], len(found)
+    return backends[offset:][:limit], len(backends)
 
 
 def find_request(context: Context, failures: Failures, request_id: str) -> DiagnosedRequest:

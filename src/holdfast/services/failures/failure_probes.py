@@ -77,13 +77,17 @@ class FailureProbes:
         backend = call.organization, call.api_id, call.environment
         now = asyncio.get_running_loop().time()
         last = self._turns.get(backend)
-        if call.told in _NOTHING_TO_SEE or (last is not None and now - last < AGAIN_AFTER) or self._waiting.full():
+        if (
+            call.reported_cause in _NOTHING_TO_SEE
+            or (last is not None and now - last < AGAIN_AFTER)
+            or self._waiting.full()
+        ):
             return
         self._turns[backend] = now
         self._turns.move_to_end(backend)
         if len(self._turns) > AT_MOST:
             self._turns.popitem(last=False)
-        self._waiting.put_nowait((backend, call.told))
+        self._waiting.put_nowait((backend, call.reported_cause))
 
     def forget(self, organization: str, api_id: str) -> None:
         """Let the backends of an API have a turn at once: a change of it is in force."""
@@ -93,10 +97,10 @@ class FailureProbes:
     async def follow(self) -> None:
         """Test what fails, one backend after the other, until cancelled."""
         while True:
-            (organization, api_id, environment), told = await self._waiting.get()
+            (organization, api_id, environment), reported_cause = await self._waiting.get()
             began = self._now()
             try:
-                examined = await self._examine(organization, api_id, environment, told)
+                examined = await self._examine(organization, api_id, environment, reported_cause)
             except (Conflict, InvalidField, TooManyTests) as error:
                 log.info("backend cannot be examined", organization=organization, api=api_id, reason=str(error))
             except Exception:
@@ -107,7 +111,7 @@ class FailureProbes:
                     self._failures.keep_probe(organization, api_id, environment, examined, began)
 
     async def _examine(
-        self, organization: str, api_id: str, environment: Environment, told: Cause
+        self, organization: str, api_id: str, environment: Environment, reported_cause: Cause
     ) -> BackendProbe | None:
         user = Principal(organization, "holdfast")
         context = Context(self._store, user, self._now())
@@ -116,7 +120,7 @@ class FailureProbes:
             return None
         terms = await asyncio.to_thread(terms_to_test, context, self._sealing, url)
         probed = await self._probes.probe(user, url, terms)
-        if probed.verdict.accepted and told in _MAY_REJECT_HTTP2:
+        if probed.verdict.accepted and reported_cause in _MAY_REJECT_HTTP2:
             connection = await asyncio.to_thread(connection_to, context, url)
             if connection.protocol is Protocol.AUTO:
                 await self._probes.check(user, url, terms, connection)

@@ -37,7 +37,7 @@ class FailedCall:
     environment: Environment | None
     gateway: str
     upstream: str  # address and port of the backend; empty when none was chosen
-    told: Cause  # by the gateway's words alone
+    reported_cause: Cause  # by the gateway's words alone
     evidence: Evidence
     request_id: str
     at: datetime
@@ -47,15 +47,15 @@ class FailedCall:
     @property
     def cause(self) -> Cause:
         """The code, as precise as it is known."""
-        return self.probe.refine(self.told) if self.probe else self.told
+        return self.probe.refine(self.reported_cause) if self.probe else self.reported_cause
 
     @property
     def explanation(self) -> Explanation:
         """What it means and what to do."""
-        if self.probe and (seen := self.probe.explanation(self.told)):
-            return seen
-        said = self.evidence.words if self.cause is Cause.OTHER else self.evidence.reason
-        return explain(self.cause, said, self.limits)
+        if self.probe and (explanation := self.probe.explain(self.reported_cause)):
+            return explanation
+        words = self.evidence.words if self.cause is Cause.OTHER else self.evidence.reason
+        return explain(self.cause, words, self.limits)
 
     @property
     def reason(self) -> str:
@@ -141,7 +141,7 @@ class Failures:
         self._notice, self._notice_change = failed, changed
 
     def keep_probe(
-        self, organization: str, api_id: str, environment: Environment, found: BackendProbe, began: datetime
+        self, organization: str, api_id: str, environment: Environment, probe: BackendProbe, began: datetime
     ) -> None:
         """Write down what a test of a backend showed, unless it was changed since the test *began*."""
         cluster = cluster_name(organization, api_id, environment)
@@ -149,7 +149,7 @@ class Failures:
             forgotten = self._forgotten.get(cluster)
             if cluster not in self._failures or (forgotten is not None and began < forgotten):
                 return
-            self._probes[cluster] = found
+            self._probes[cluster] = probe
             self._probes.move_to_end(cluster)
             if len(self._probes) > MAX_PROBES:
                 self._probes.popitem(last=False)
@@ -164,13 +164,13 @@ class Failures:
         owner = read_cluster_name(request.cluster)
         if request.cluster and owner is None:
             return
-        told = find_cause(
+        reported_cause = find_cause(
             request.evidence,
             self._limits.header_kib,
             presents_identity=self._presents_identity(request.cluster),
         )
-        call = _call(owner, request, told, self._limits)
-        if owner is None or told in NOT_OF_BACKENDS:
+        call = _call(owner, request, reported_cause, self._limits)
+        if owner is None or reported_cause in NOT_OF_BACKENDS:
             with self._lock:
                 (self._rejections if owner else self._rejections_without_api).add(request.cluster, call)
             return
@@ -186,9 +186,9 @@ class Failures:
     def _keep(self, cluster: str, call: FailedCall) -> None:
         gateways = self._failures.pop(cluster, OrderedDict[str, Failure]())
         before = gateways.pop(call.gateway, None)
-        if before and before.latest.told is call.told:
+        if before and before.latest.reported_cause is call.reported_cause:
             # Gateways tell of requests as they end, not as they began.
-            latest = max(call, before.latest, key=lambda each: each.at)
+            latest = max(call, before.latest, key=lambda failed: failed.at)
             gateways[call.gateway] = Failure(latest, before.since, before.count + 1)
         else:
             gateways[call.gateway] = Failure(call, call.at, 1)
@@ -216,22 +216,22 @@ class Failures:
 
     def of(self, api: Api) -> dict[Environment, Failure]:
         """The last failure of each backend of *api* that has one, at whichever gateway."""
-        found = self.of_api(api)
-        return {environment: max(each, key=lambda failure: failure.last) for environment, each in found.items()}
+        failures = self.of_api(api)
+        return {environment: max(latest, key=lambda failure: failure.last) for environment, latest in failures.items()}
 
     def of_api(self, api: Api) -> dict[Environment, list[Failure]]:
         """The last failures of each backend of *api* that has any, one for each gateway."""
         names = {environment: cluster_name(api.organization, api.id, environment) for environment in ENVIRONMENTS}
         with self._lock:
-            found = {environment: self._of_cluster(name) for environment, name in names.items()}
-        return {environment: failures for environment, failures in found.items() if failures}
+            by_environment = {environment: self._of_cluster(name) for environment, name in names.items()}
+        return {environment: failures for environment, failures in by_environment.items() if failures}
 
     def of_organization(self, organization: str) -> list[Failure]:
         """All last failures of an organization, the one that began last first."""
         with self._lock:
             every = [failure for cluster in self._failures for failure in self._of_cluster(cluster)]
-        found = [failure for failure in every if failure.latest.organization == organization]
-        return sorted(found, key=lambda failure: failure.since, reverse=True)
+        own = [failure for failure in every if failure.latest.organization == organization]
+        return sorted(own, key=lambda failure: failure.since, reverse=True)
 
     def request(self, organization: str, request_id: str) -> FailedCall | None:
         """Find one of the last failed requests of an organization, or of those that reached no API."""
@@ -279,8 +279,8 @@ class _Requests:
 
     def find(self, organization: str, request_id: str) -> FailedCall | None:
         """Find the request of an organization with this id."""
-        found = self._calls.get((organization, request_id))
-        return found[1] if found else None
+        entry = self._calls.get((organization, request_id))
+        return entry[1] if entry else None
 
 
 def _cluster(call: FailedCall) -> str:
@@ -288,7 +288,7 @@ def _cluster(call: FailedCall) -> str:
 
 
 def _call(
-    owner: tuple[str, str, Environment] | None, request: FailedRequest, told: Cause, limits: BackendLimits
+    owner: tuple[str, str, Environment] | None, request: FailedRequest, reported_cause: Cause, limits: BackendLimits
 ) -> FailedCall:
     organization, api_id, environment = owner or (NOBODY, "", None)
     return FailedCall(
@@ -297,7 +297,7 @@ def _call(
         environment=environment,
         gateway=request.gateway,
         upstream=request.upstream,
-        told=told,
+        reported_cause=reported_cause,
         evidence=request.evidence,
         request_id=request.request_id,
         at=request.at,

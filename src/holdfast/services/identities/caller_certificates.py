@@ -44,7 +44,7 @@ def list_certificates(
     """List the certificates that callers of an API may present, with the number of all that fit. Raises NotFound."""
     context.user.require(Permission.VIEW_CALLER_CERTIFICATES)
     with context.read() as session:
-        _api(session, context, api_id)
+        _find_api(session, context, api_id)
         return caller_certificates.find(session, context.user.organization, api_id, alias, offset, limit)
 
 
@@ -52,8 +52,8 @@ def get_certificate(context: Context, api_id: str, alias: str) -> CallerCertific
     """Find a certificate that callers of an API may present. Raises NotFound."""
     context.user.require(Permission.VIEW_CALLER_CERTIFICATES)
     with context.read() as session:
-        _api(session, context, api_id)
-        return _found(session, context, api_id, alias)
+        _find_api(session, context, api_id)
+        return _find_certificate(session, context, api_id, alias)
 
 
 def accept_certificate(
@@ -76,13 +76,13 @@ def accept_certificate(
     """
     context.user.require(Permission.ADD_CALLER_CERTIFICATES)
     with context.read() as session:
-        _api(session, context, api_id)
+        _find_api(session, context, api_id)
     if not context.asks_callers:
         raise MutualTlsMissing
     alias, tier = check_alias(alias), check_tier(tier)
     certificate = read_caller(context, data)
     with context.write() as session:
-        entry = add_certificate(session, context, _api(session, context, api_id), alias, tier, certificate)
+        entry = add_certificate(session, context, _find_api(session, context, api_id), alias, tier, certificate)
         _require(session, context, api_id)
     return entry
 
@@ -124,17 +124,17 @@ def replace_certificate(
     """
     context.user.require(Permission.CHANGE_CALLER_CERTIFICATES)
     with context.read() as session:
-        _found(session, context, _api(session, context, api_id).id, alias)
+        _find_certificate(session, context, _find_api(session, context, api_id).id, alias)
     certificate = None if data is None else read_caller(context, data)
-    given = None if tier is None else check_tier(tier)
+    new_tier = None if tier is None else check_tier(tier)
     with context.write() as session:
-        api = _api(session, context, api_id)
-        before = _found(session, context, api_id, alias)
+        api = _find_api(session, context, api_id)
+        before = _find_certificate(session, context, api_id, alias)
         check_expected(expected, tag_of_caller(before))
         after = replace(
             before,
             certificate=certificate or before.certificate,
-            tier=before.tier if given is None else given,
+            tier=before.tier if new_tier is None else new_tier,
             updated_at=context.now,
         )
         _refuse_second(session, after)
@@ -153,8 +153,8 @@ def delete_certificate(context: Context, api_id: str, alias: str, expected: Expe
     """
     context.user.require(Permission.CHANGE_CALLER_CERTIFICATES)
     with context.write() as session:
-        api = _api(session, context, api_id)
-        entry = _found(session, context, api_id, alias)
+        api = _find_api(session, context, api_id)
+        entry = _find_certificate(session, context, api_id, alias)
         check_expected(expected, tag_of_caller(entry))
         caller_certificates.remove(session, entry)
         _written(session, context, Action.DELETE_CALLER, api, CallerCertificateOf(alias, entry.certificate.fingerprint))
@@ -170,15 +170,15 @@ def read_caller(context: Context, data: bytes) -> Certificate:
             "alone; what is above it is not looked at."
         )
         raise InvalidField("certificate", message)
-    (found,) = certificates
-    usage = found.extensions.key_usage
-    if (found.is_ca and not found.is_self_issued) or (usage and usage.key_cert_sign):
+    (certificate,) = certificates
+    usage = certificate.extensions.key_usage
+    if (certificate.is_ca and not certificate.is_self_issued) or (usage and usage.key_cert_sign):
         message = (
-            f"{found.subject} is a certification authority, and the certificates that it issued would not be accepted. "
-            "Upload the callers' own certificates."
+            f"{certificate.subject} is a certification authority, and the certificates that it issued would not be "
+            "accepted. Upload the callers' own certificates."
         )
         raise InvalidField("certificate", message)
-    return found
+    return certificate
 
 
 class Boundaries:
@@ -210,18 +210,18 @@ class Boundaries:
         ]
 
 
-def _api(session: Session, context: Context, api_id: str) -> Api:
-    found = apis.get(session, context.user.organization, api_id)
-    if found is None:
+def _find_api(session: Session, context: Context, api_id: str) -> Api:
+    api = apis.get(session, context.user.organization, api_id)
+    if api is None:
         raise NotFound("API", api_id)
-    return found
+    return api
 
 
-def _found(session: Session, context: Context, api_id: str, alias: str) -> CallerCertificate:
-    found = caller_certificates.get(session, context.user.organization, api_id, alias)
-    if found is None:
+def _find_certificate(session: Session, context: Context, api_id: str, alias: str) -> CallerCertificate:
+    entry = caller_certificates.get(session, context.user.organization, api_id, alias)
+    if entry is None:
         raise NotFound("client certificate", alias)
-    return found
+    return entry
 
 
 def _refuse_second(session: Session, entry: CallerCertificate) -> None:

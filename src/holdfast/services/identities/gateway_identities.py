@@ -141,7 +141,7 @@ def import_answer(context: Context, sealing: Sealing, endpoint: str, data: bytes
     _refuse_foreign_first(context, target)
     upload = open_upload(context, data)
     with context.write() as session:
-        before = _found(session, context, target)
+        before = _find_identity(session, context, target)
         if before.pending is None:
             raise NotFound(_REQUEST_KIND, str(target.origin))
         key = open_key(sealing.open(before.pending.sealed_key, context.user.organization, before.id))
@@ -158,7 +158,7 @@ def discard_request(context: Context, endpoint: str) -> None:
     context.user.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
     with context.write() as session:
-        before = _found(session, context, target)
+        before = _find_identity(session, context, target)
         if before.pending is None:
             raise NotFound(_REQUEST_KIND, str(target.origin))
         after = replace(before, pending=None, updated_at=context.now)
@@ -175,7 +175,7 @@ def remove_gateway_identity(context: Context, endpoint: str) -> None:
     context.user.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
     with context.write() as session:
-        before = _found(session, context, target)
+        before = _find_identity(session, context, target)
         gateway_identities.remove(session, before)
         _written(session, context, Action.REMOVE_IDENTITY, before)
 
@@ -224,11 +224,11 @@ def _refuse_expired(certificate: Certificate, now: datetime) -> None:
         raise CertificateExpired(certificate.not_after, "every backend")
 
 
-def _found(session: Session, context: Context, target: Endpoint) -> GatewayIdentity:
-    found = gateway_identities.get(session, context.user.organization, str(target.origin))
-    if found is None:
+def _find_identity(session: Session, context: Context, target: Endpoint) -> GatewayIdentity:
+    identity = gateway_identities.get(session, context.user.organization, str(target.origin))
+    if identity is None:
         raise NotFound(_KIND, str(target.origin))
-    return found
+    return identity
 
 
 def _found_or_new(session: Session, context: Context, target: Endpoint) -> GatewayIdentity:

@@ -41,7 +41,7 @@ def _of(
 ) -> dict[Origin, UnsealedIdentity]:
     by_name = {str(origin): origin for origin in trust}
     names = list(by_name)
-    found: dict[Origin, UnsealedIdentity] = {}
+    identities: dict[Origin, UnsealedIdentity] = {}
     for start in range(0, len(names), _CHUNK):
         entries = gateway_identities.of_origins(session, organization, names[start : start + _CHUNK])
         for name, entry in entries.items():
@@ -53,8 +53,8 @@ def _of(
                 del trust[by_name[name]]
                 continue
             if identity:
-                found[by_name[name]] = identity
-    return found
+                identities[by_name[name]] = identity
+    return identities
 
 
 def _opened(sealing: Sealing, entry: GatewayIdentity | None) -> UnsealedIdentity | None:

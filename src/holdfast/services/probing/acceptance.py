@@ -62,10 +62,10 @@ class Acceptance:
         if self.only_public_roots:
             return "this endpoint trusts only public roots, so imported certificates aren't used."
         reasons = [
-            f"the previous certificate of {each.alias} stays trusted"
-            if each.is_previous
-            else f"{each.alias} is trusted"
-            for each in self.stored
+            f"the previous certificate of {entry.alias} stays trusted"
+            if entry.is_previous
+            else f"{entry.alias} is trusted"
+            for entry in self.stored
         ]
         if self.by_public_roots:
             reasons.append("public roots are trusted")
@@ -105,6 +105,6 @@ def _reasons(result: Result, chain: Sequence[Certificate], terms: Terms) -> Acce
         return Acceptance(result, unverified_until=terms.trust.unverified_until)
     if not rest.anchors:
         return Acceptance(result, by_public_roots=True, only_public_roots=bool(terms.stored) or terms.with_upload)
-    stored = tuple(each for each in terms.stored if leads_to(chain, each.certificates))
+    stored = tuple(entry for entry in terms.stored if leads_to(chain, entry.certificates))
     by_public = rest.public_roots and (not stored or bool(leads_to(chain, public_roots())))
     return Acceptance(result, stored, by_public_roots=by_public)

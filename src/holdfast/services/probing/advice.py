@@ -26,17 +26,22 @@ _KINDS = {
 
 
 def advise(
-    faults: Sequence[Fault], chain: Sequence[Certificate], terms: Terms, offer: Offer | None, *, asked: bool = True
+    faults: Sequence[Fault],
+    chain: Sequence[Certificate],
+    terms: Terms,
+    offer: Offer | None,
+    *,
+    is_complete: bool = True,
 ) -> Explanation:
     """
     Explain *faults*, of which the first decides what is to be done; *offer* is what helps if it is imported.
 
-    Without *asked*, no gateway has answered whether there is something that helps.
+    Without *is_complete*, no gateway has answered whether there is something that helps.
     """
     path = find_path(chain, terms.trust, public_roots() if terms.trust.public_roots else ())
     first, *others = (_sentence(fault, path) for fault in faults)
     sentence = " ".join((first, *(f"Also: {other}" for other in others)))
-    remedy, action = _remedy(faults, path, terms, offer, asked=asked)
+    remedy, action = _remedy(faults, path, terms, offer, is_complete=is_complete)
     return Explanation(sentence, remedy, action)
 
 
@@ -63,7 +68,7 @@ def _tried(path: Path) -> str:
     """Say which path the gateway tried, and where it ended."""
     if path.is_anchored:
         return ""
-    steps = " -> ".join(display(each.subject) or "(no name)" for each in path.certificates)
+    steps = " -> ".join(display(certificate.subject) or "(no name)" for certificate in path.certificates)
     if path.top.is_self_issued:
         end = "which is self-signed and not trusted"
     elif path.unable:
@@ -82,7 +87,7 @@ def _tried(path: Path) -> str:
 
 
 def _remedy(
-    faults: Sequence[Fault], path: Path, terms: Terms, offer: Offer | None, *, asked: bool
+    faults: Sequence[Fault], path: Path, terms: Terms, offer: Offer | None, *, is_complete: bool
 ) -> tuple[str, SuggestedAction | None]:
     cause = faults[0].cause
     if offer:
@@ -97,7 +102,7 @@ def _remedy(
         return remedy, SuggestedAction.CHANGE_TRUST_SETTINGS
     if EXPLANATIONS[cause].action not in {SuggestedAction.IMPORT_CERTIFICATE, SuggestedAction.REPLACE_CERTIFICATE}:
         return EXPLANATIONS[cause].remedy, EXPLANATIONS[cause].action
-    if not asked:
+    if not is_complete:
         return EXPLANATIONS[cause].remedy, SuggestedAction.TEST_ENDPOINT
     return "Ask for another certificate: importing one that the backend presents would not help.", None
 

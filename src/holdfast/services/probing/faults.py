@@ -34,19 +34,21 @@ class Fault:
     difference: Difference | None = None
 
 
-def find_faults(told: Cause, chain: Sequence[Certificate], trust: TrustSet, now: datetime) -> tuple[Fault, ...]:
+def find_faults(
+    reported_cause: Cause, chain: Sequence[Certificate], trust: TrustSet, now: datetime
+) -> tuple[Fault, ...]:
     """
-    Find what is wrong with *chain* (not empty), of which the gateway has *told* one thing; the first is the code.
+    Find what is wrong with *chain* (not empty), for which the gateway gives *reported_cause*; the first is the code.
 
     What the gateway says is always among them: `chain_incomplete` where it has one word for that and `unknown_issuer`.
     """
     compared = compare(chain, trust, now, public_roots() if trust.public_roots else ())
-    found = {Cause(each.code): each.difference for each in compared}
-    if told is Cause.UNKNOWN_ISSUER and Cause.CHAIN_INCOMPLETE in found:
-        told = Cause.CHAIN_INCOMPLETE
-    later = [cause for cause in found if _stage(cause) >= _stage(told)]
-    causes = {told, *(cause for cause in later if not (told in _OF_ISSUER and cause in _OF_ISSUER))}
-    return tuple(Fault(cause, found.get(cause)) for cause in sorted(causes, key=CERTIFICATE_CAUSES.index))
+    differences = {Cause(difference.code): difference.difference for difference in compared}
+    if reported_cause is Cause.UNKNOWN_ISSUER and Cause.CHAIN_INCOMPLETE in differences:
+        reported_cause = Cause.CHAIN_INCOMPLETE
+    later = [cause for cause in differences if _stage(cause) >= _stage(reported_cause)]
+    causes = {reported_cause, *(cause for cause in later if not (reported_cause in _OF_ISSUER and cause in _OF_ISSUER))}
+    return tuple(Fault(cause, differences.get(cause)) for cause in sorted(causes, key=CERTIFICATE_CAUSES.index))
 
 
 def _stage(cause: Cause) -> float:

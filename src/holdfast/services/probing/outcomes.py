@@ -26,10 +26,10 @@ class Probed:
     @property
     def explanation(self) -> Explanation:
         """What came of the test and what to do."""
-        said = self.verdict.explanation
+        explanation = self.verdict.explanation
         if self.acceptance.needs_ended:
-            return Explanation(said.sentence, STILL_PRESENTED)
-        return Explanation(self.acceptance.sentence or said.sentence, said.remedy, said.action)
+            return Explanation(explanation.sentence, STILL_PRESENTED)
+        return Explanation(self.acceptance.sentence or explanation.sentence, explanation.remedy, explanation.action)
 
 
 @dataclass(frozen=True, slots=True)

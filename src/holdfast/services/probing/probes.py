@@ -56,7 +56,7 @@ from holdfast.services.probing.verdicts import (
     judge_connection,
     judge_head,
     judge_refusal,
-    refined,
+    refine,
 )
 from holdfast.services.publishing.embedded_gateway import EmbeddedGateway, ProbeRefused
 from holdfast.work.shares import Shares
@@ -229,9 +229,9 @@ class Probes:
             self._places.give_back(user.account)
 
     async def _resolve(self, target: Endpoint) -> list[str] | Unseen:
-        found = partial(resolve, target.origin.host, self._networks, RESOLVED_WITHIN, self._resolver)
+        resolve_host = partial(resolve, target.origin.host, self._networks, RESOLVED_WITHIN, self._resolver)
         try:
-            return await self._in_thread(found)
+            return await self._in_thread(resolve_host)
         except NoAddress as error:
             return Unseen(Obstacle.DNS, str(error))
         except AddressRefused as error:
@@ -256,7 +256,7 @@ class Probes:
     ) -> Verdict:
         """Say all that is wrong with what is *presented*, and what helps, as far as the gateway can be asked."""
         now, presents = self._now(), terms.identity is not None
-        verdict = await self._in_thread(partial(refined, verdict, presented, terms.trust, now, presents=presents))
+        verdict = await self._in_thread(partial(refine, verdict, presented, terms.trust, now, presents=presents))
         if not verdict.faults or isinstance(presented, Unseen):
             return verdict
         offer, asked_all = None, True
@@ -267,7 +267,7 @@ class Probes:
                 offer = possible
                 break
             asked_all = asked_all and answer.by == "gateway"
-        advice = advise(verdict.faults, presented.chain, terms, offer, asked=asked_all)
+        advice = advise(verdict.faults, presented.chain, terms, offer, is_complete=asked_all)
         return replace(verdict, offer=offer, advice=advice)
 
     async def _probe_until(

@@ -131,7 +131,7 @@ async def fetch_accepted_chain(
     except (Conflict, InvalidField, TooManyTests) as error:
         log.info("backend cannot be observed", organization=organization, endpoint=endpoint, reason=str(error))
         return None
-    seen, verdict = probed.presented, probed.verdict
-    if not verdict.accepted or not isinstance(seen, Presentation) or not seen.chain:
+    presentation, verdict = probed.presented, probed.verdict
+    if not verdict.accepted or not isinstance(presentation, Presentation) or not presentation.chain:
         return None
-    return seen.chain if seen.chain[0].fingerprint == verdict.fingerprint else None
+    return presentation.chain if presentation.chain[0].fingerprint == verdict.fingerprint else None

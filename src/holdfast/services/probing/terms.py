@@ -102,7 +102,7 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
             admission.refuse_indistinguishable(session, after)
     settings = decided.get(origin) or TrustSettings(context.user.organization, origin)
     stored = _stored([entry for entry in entries if entry != before], after)
-    rest = [certificate for each in stored for certificate in each.certificates]
+    rest = [certificate for entry in stored for certificate in entry.certificates]
     make = partial(build_trust_set, settings, reference=target.origin.reference, now=context.now)
     trust = make([*uploaded, *rest])
     return Terms(
@@ -111,7 +111,9 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
         with_upload=bool(uploaded),
         stored=stored,
         without_upload=make(rest) if rest or settings.anchors is not AnchorMode.IMPORTED else None,
-        ended=tuple(each for each in before.trusted if each not in trust.anchors) if before else (),
+        ended=tuple(certificate for certificate in before.trusted if certificate not in trust.anchors)
+        if before
+        else (),
         aliases=tuple(entry.alias for entry in entries) if change == UNCHANGED else (),
         uses_imported=settings.anchors is not AnchorMode.PUBLIC,
     )
@@ -148,9 +150,9 @@ def _saved(
 
 def _stored(others: Sequence[EndpointCertificate], after: EndpointCertificate | None) -> tuple[Stored, ...]:
     """Find what is trusted besides the current certificates of *after*."""
-    kept = [Stored(each.alias, each.previous, is_previous=True) for each in [*others, *([after] if after else [])]]
+    kept = [Stored(entry.alias, entry.previous, is_previous=True) for entry in [*others, *([after] if after else [])]]
     return tuple(
-        each for each in [*(Stored(each.alias, each.certificates) for each in others), *kept] if each.certificates
+        entry for entry in [*(Stored(entry.alias, entry.certificates) for entry in others), *kept] if entry.certificates
     )
 
 

@@ -46,7 +46,7 @@ class Verdict:
     cipher: str = ""
     fingerprint: str = ""  # SHA-256 of the certificate that the gateway verified; empty: it does not say
     over_http2: bool = False  # the request that the backend did not answer
-    told: Cause | None = None  # by the gateway's words alone
+    reported_cause: Cause | None = None  # by the gateway's words alone
     faults: tuple[Fault, ...] = ()  # of the certificates, where they were seen; the first is the cause
     offer: Offer | None = None  # what helps if it is imported
     advice: Explanation | None = None  # with what the backend presents
@@ -71,15 +71,15 @@ class Verdict:
 
 
 async def judge_connection(
-    made: Connection, looking: "asyncio.Future[Presentation | Unseen]", *, presents: bool
+    connection: Connection, looking: "asyncio.Future[Presentation | Unseen]", *, presents: bool
 ) -> Verdict:
     """Say what the gateway makes of a backend that is being looked at; *presents*: it has a client certificate."""
-    answer = made.answer
+    answer = connection.answer
     if not answer.connected:
         return _refusal(answer, presents=presents)
     presented = await asyncio.shield(looking)
     asks = isinstance(presented, Presentation) and presented.asks_for_certificate
-    if (asks or isinstance(presented, Unseen)) and await made.ends_within(MOMENT):
+    if (asks or isinstance(presented, Unseen)) and await connection.ends_within(MOMENT):
         return Verdict(False, _objection(presented, presents=presents), ENDED)
     return Verdict(
         True,
@@ -90,16 +90,16 @@ async def judge_connection(
     )
 
 
-async def judge_refusal(made: Connection, *, presents: bool) -> Verdict:
+async def judge_refusal(connection: Connection, *, presents: bool) -> Verdict:
     """Say why the gateway makes no connection, or that the backend ended the one before."""
-    if made.answer.connected:
+    if connection.answer.connected:
         return Verdict(False, Cause.CLOSED_BEFORE_RESPONSE, ENDED)
-    return _refusal(made.answer, presents=presents)
+    return _refusal(connection.answer, presents=presents)
 
 
-async def judge_certificates(made: Connection, *, presents: bool) -> Verdict:
+async def judge_certificates(connection: Connection, *, presents: bool) -> Verdict:
     """Say whether the gateway accepts the certificates of a backend, whatever that says after the handshake."""
-    return Verdict(True) if made.answer.connected else _refusal(made.answer, presents=presents)
+    return Verdict(True) if connection.answer.connected else _refusal(connection.answer, presents=presents)
 
 
 def judge_head(answer: HeadAnswer) -> Verdict | None:
@@ -135,7 +135,7 @@ def _cause(answer: Answer, *, presents: bool) -> Cause:
     )
 
 
-def refined(
+def refine(
     verdict: Verdict, presented: Presentation | Unseen, trust: TrustSet, now: datetime, *, presents: bool
 ) -> Verdict:
     """
@@ -144,7 +144,7 @@ def refined(
     All faults of its certificates are found, a missing intermediate is told from an unknown issuer, and an objection to
     the client certificate from other ends.
     """
-    verdict = replace(verdict, told=verdict.cause)
+    verdict = replace(verdict, reported_cause=verdict.cause)
     is_seen = isinstance(presented, Presentation) and bool(presented.presented.unreadable)
     if verdict.cause is Cause.UNREADABLE_CERTIFICATE and is_seen:
         # Which certificate it is has been found out, so nobody is asked to.

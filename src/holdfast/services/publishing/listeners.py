@@ -54,7 +54,7 @@ class Listeners:
 
     def __init__(self, cache: Cache, listeners: Iterable[GatewayListener]) -> None:
         self._cache = cache
-        self._listeners = {listener_name(each.environment, tls=each.tls): each for each in listeners}
+        self._listeners = {listener_name(listener.environment, tls=listener.tls): listener for listener in listeners}
         self._answering: set[_Key] = set()
         self._refused: dict[str, str] = {}
 
@@ -64,12 +64,12 @@ class Listeners:
 
         Nothing is said of one that gateways aren't given, such as one with TLS and no usable certificate.
         """
-        given = self._cache.resources(LISTENER)
-        return [self._state(name, each.option) for name, each in self._listeners.items() if name in given]
+        resources = self._cache.resources(LISTENER)
+        return [self._state(name, listener.option) for name, listener in self._listeners.items() if name in resources]
 
     def holds(self, option: str) -> bool:
         """Say whether no connected gateway fails to listen on the addresses of *option*."""
-        return not self._cache.gateways or not any(each.problem for each in self.states() if each.option == option)
+        return not self._cache.gateways or not any(state.problem for state in self.states() if state.option == option)
 
     async def follow(self) -> None:
         """Look where gateways listen, and log where one can't, until cancelled."""
@@ -93,13 +93,13 @@ class Listeners:
         """
         observer = self._cache.observe()
         try:
-            while any(each.problem for each in self.states()):
+            while any(state.problem for state in self.states()):
                 observer.clear()
                 try:
                     async with asyncio.timeout(READY_WITHIN):
                         await observer.wait()
                 except TimeoutError:
-                    if not any(each.is_retried for each in self.states()):
+                    if not any(state.is_retried for state in self.states()):
                         text = f"The gateway didn't start within {READY_WITHIN:.0f} seconds. {envoy_log} says why."
                         raise CannotStart(text) from None
         finally:
@@ -112,8 +112,8 @@ class Listeners:
         for gateway in self._cache.gateways:
             if rejection := gateway.rejected.get((LISTENER, name)):
                 failure = read_bind_failures(rejection.message).get(name)
-                said = explain_failed_listen(failure.address, failure.reason) if failure else rejection.message
-                return ListenerState(option, said, is_refused=True, is_retried=failure is not None)
+                problem = explain_failed_listen(failure.address, failure.reason) if failure else rejection.message
+                return ListenerState(option, problem, is_refused=True, is_retried=failure is not None)
             if _key(gateway, name, resource.version) not in self._answering:
                 return ListenerState(option, "The gateway isn't listening yet.")
         return ListenerState(option)
@@ -139,11 +139,11 @@ class Listeners:
         }
 
     def _log_changes(self) -> None:
-        refused = {each.option: each.problem for each in self.states() if each.is_refused}
+        refused = {state.option: state.problem for state in self.states() if state.is_refused}
         for option, problem in refused.items():
             if self._refused.get(option) != problem:
                 log.error("gateway can't listen", listener=option, why=problem)
-        for option in self._refused.keys() & {each.option for each in self.states() if not each.problem}:
+        for option in self._refused.keys() & {state.option for state in self.states() if not state.problem}:
             log.warning("gateway listens again", listener=option)
             del self._refused[option]
         self._refused |= refused

@@ -42,7 +42,7 @@ def new_entry(
     )
 
 
-def found(session: Session, context: Context, alias: str) -> EndpointCertificate:
+def find_certificate(session: Session, context: Context, alias: str) -> EndpointCertificate:
     """Find an endpoint certificate. Raises NotFound."""
     entry = endpoint_certificates.get(session, context.user.organization, alias)
     if entry is None:

@@ -148,13 +148,15 @@ def replace_certificate(
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     upload = read_upload(context, data, password)
     with context.write() as session:
-        before = admission.found(session, context, alias)
+        before = admission.find_certificate(session, context, alias)
         check_expected(expected, tag_of_certificate(before))
         after = before.replaced_by(upload.certificates, context.now, keep=keep)
         admission.refuse_indistinguishable(session, after)
         _keep_replaced(session, context, before, after)
         endpoint_certificates.update(session, after)
-        removed = [each for each in before.trusted if each.fingerprint not in _prints(after.trusted)]
+        removed = [
+            certificate for certificate in before.trusted if certificate.fingerprint not in _prints(after.trusted)
+        ]
         action = Action.REPLACE_WITH_OVERLAP if keep else Action.REPLACE_CERTIFICATE
         admission.record_change(session, context, action, after, removed)
         origin = parse_endpoint(after.origin).origin
@@ -172,7 +174,7 @@ def delete_certificate(context: Context, alias: str, expected: Expected = None) 
     """
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with context.write() as session:
-        entry = admission.found(session, context, alias)
+        entry = admission.find_certificate(session, context, alias)
         check_expected(expected, tag_of_certificate(entry))
         removal.delete_entry(session, context, entry)
     return entry
@@ -182,7 +184,7 @@ def get_certificate(context: Context, alias: str) -> EndpointCertificate:
     """Find an endpoint certificate. Raises NotFound."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
-        return admission.found(session, context, alias)
+        return admission.find_certificate(session, context, alias)
 
 
 def list_certificates(
@@ -252,7 +254,7 @@ def _judge(
         others = [certificate for entry in entries if entry.alias != alias for certificate in entry.trusted]
         trust = build_trust_set(settings, [*others, *certificates], origin.reference, now)
         own = _prints(certificates)
-        findings += [each for each in judge_revocation(trust, now) if each.fingerprint in own]
+        findings += [finding for finding in judge_revocation(trust, now) if finding.fingerprint in own]
     return findings
 
 

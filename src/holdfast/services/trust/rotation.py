@@ -46,7 +46,7 @@ def undo_replacement(context: Context, alias: str, expected: Expected = None) ->
     """
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with context.write() as session:
-        before = admission.found(session, context, alias)
+        before = admission.find_certificate(session, context, alias)
         check_expected(expected, tag_of_certificate(before))
         after = _undone(session, before, context.now)
         admission.refuse_expired(after.certificates, context.now)
@@ -68,7 +68,7 @@ def retire_previous(context: Context, alias: str, expected: Expected = None) -> 
     """
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with context.write() as session:
-        before = admission.found(session, context, alias)
+        before = admission.find_certificate(session, context, alias)
         check_expected(expected, tag_of_certificate(before))
         if not before.previous:
             raise NothingBefore(alias, undo=False)
@@ -95,21 +95,21 @@ def observe(store: Store, entry: EndpointCertificate, generation: Generation | N
 
     Nothing is written when the entry has changed since it was read. Gateways are not told: nothing changes for them.
     """
-    seen = replace(entry.observation, looked_at=now)
+    observation = replace(entry.observation, looked_at=now)
     if generation:
-        seen = replace(seen, at=now, generation=generation)
-    if generation in (Generation.CURRENT, Generation.BOTH) and not seen.current_first_seen_at:
-        seen = replace(seen, current_first_seen_at=now)
+        observation = replace(observation, at=now, generation=generation)
+    if generation in (Generation.CURRENT, Generation.BOTH) and not observation.current_first_seen_at:
+        observation = replace(observation, current_first_seen_at=now)
     if generation is Generation.PREVIOUS:
-        seen = replace(seen, previous_last_needed_at=now)
+        observation = replace(observation, previous_last_needed_at=now)
     with store.write() as session:
-        endpoint_certificates.observe(session, replace(entry, observation=seen))
+        endpoint_certificates.observe(session, replace(entry, observation=observation))
 
 
 def in_use(entry: EndpointCertificate, now: datetime) -> Generation | None:
     """Say which certificates the backend uses, None when nobody has seen that within the last hour."""
-    seen = entry.observation
-    return seen.generation if seen.at and now - seen.at <= SEEN_WITHIN else None
+    observation = entry.observation
+    return observation.generation if observation.at and now - observation.at <= SEEN_WITHIN else None
 
 
 def should_retire(entry: EndpointCertificate, now: datetime, quiet: timedelta) -> bool:
@@ -118,12 +118,12 @@ def should_retire(entry: EndpointCertificate, now: datetime, quiet: timedelta) -
 
     It must have been seen so within the last hour, and one of the current certificates must be valid.
     """
-    seen = entry.observation
+    observation = entry.observation
     if not entry.previous or in_use(entry, now) not in (Generation.CURRENT, Generation.BOTH):
         return False
-    if not any(status_of(each, now) in (Status.ACTIVE, Status.EXPIRING) for each in entry.certificates):
+    if not any(status_of(certificate, now) in (Status.ACTIVE, Status.EXPIRING) for certificate in entry.certificates):
         return False
-    since = max(t for t in (seen.current_first_seen_at, seen.previous_last_needed_at) if t)
+    since = max(t for t in (observation.current_first_seen_at, observation.previous_last_needed_at) if t)
     return now - since >= quiet
 
 

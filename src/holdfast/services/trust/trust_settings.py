@@ -49,7 +49,7 @@ def get_settings(context: Context, endpoint: str) -> EndpointTrust:
     target = secure_endpoint(endpoint)
     with context.read() as session:
         refuse_foreign(session, context, target)
-        return _trust(session, _found(session, context, target), target, context.now)
+        return _trust(session, _find_settings(session, context, target), target, context.now)
 
 
 def change_settings(context: Context, endpoint: str, draft: TrustDraft, expected: Expected = None) -> EndpointTrust:
@@ -67,14 +67,14 @@ def change_settings(context: Context, endpoint: str, draft: TrustDraft, expected
     checked = check_draft(draft)
     with context.write() as session:
         refuse_foreign(session, context, target)
-        before = _found(session, context, target)
+        before = _find_settings(session, context, target)
         check_expected(expected, tag_of_trust_settings(before))
         after = _decided(before, checked, draft)
-        found = _trust(session, after, target, context.now)
-        _refuse_rejecting(before, found)
+        trust = _trust(session, after, target, context.now)
+        _refuse_rejecting(before, trust)
         trust_settings.save(session, after)
         _written(session, context, Action.CHANGE_TRUST_SETTINGS, after, _difference(before, after))
-        return found
+        return trust
 
 
 def preview_settings(context: Context, endpoint: str, draft: TrustDraft) -> EndpointTrust:
@@ -84,10 +84,10 @@ def preview_settings(context: Context, endpoint: str, draft: TrustDraft) -> Endp
     checked = check_draft(draft)
     with context.read() as session:
         refuse_foreign(session, context, target)
-        before = _found(session, context, target)
-        found = _trust(session, _decided(before, checked, draft), target, context.now)
-    _refuse_rejecting(before, found)
-    return found
+        before = _find_settings(session, context, target)
+        trust = _trust(session, _decided(before, checked, draft), target, context.now)
+    _refuse_rejecting(before, trust)
+    return trust
 
 
 def grant_exception(context: Context, endpoint: str, reason: str, ends_at: datetime) -> EndpointTrust:
@@ -103,7 +103,7 @@ def grant_exception(context: Context, endpoint: str, reason: str, ends_at: datet
     exception = check_exception(reason, context.user.name, ends_at, context.now)
     with context.write() as session:
         refuse_foreign(session, context, target)
-        after = replace(_found(session, context, target), exception=exception)
+        after = replace(_find_settings(session, context, target), exception=exception)
         trust_settings.save(session, after)
         _written(session, context, Action.GRANT_EXCEPTION, after, ExceptionGrant(ends_at, exception.reason))
         return _trust(session, after, target, context.now)
@@ -114,7 +114,7 @@ def end_exception(context: Context, endpoint: str) -> EndpointTrust:
     context.user.require(Permission.CHANGE_TRUST_SETTINGS)
     target = secure_endpoint(endpoint)
     with context.write() as session:
-        before = _found(session, context, target)
+        before = _find_settings(session, context, target)
         after = replace(before, exception=None)
         if before.exception:
             trust_settings.save(session, after)
@@ -145,10 +145,10 @@ def end_exceptions(store: Store, now: datetime) -> datetime | None:
         return trust_settings.next_end(session)
 
 
-def _found(session: Session, context: Context, target: Endpoint) -> TrustSettings:
+def _find_settings(session: Session, context: Context, target: Endpoint) -> TrustSettings:
     origin = str(target.origin)
-    found = trust_settings.of_origins(session, context.user.organization, [origin])
-    return found.get(origin) or TrustSettings(context.user.organization, origin)
+    settings = trust_settings.of_origins(session, context.user.organization, [origin])
+    return settings.get(origin) or TrustSettings(context.user.organization, origin)
 
 
 def _decided(before: TrustSettings, checked: TrustSettings, draft: TrustDraft) -> TrustSettings:
@@ -168,12 +168,14 @@ def _trust(session: Session, settings: TrustSettings, target: Endpoint, now: dat
     return EndpointTrust(settings, trust, tuple(judge_revocation(trust, now)))
 
 
-def _refuse_rejecting(before: TrustSettings, found: EndpointTrust) -> None:
+def _refuse_rejecting(before: TrustSettings, trust: EndpointTrust) -> None:
     """Raise InvalidFields for new CRLs because of which the gateway would reject every certificate."""
     known = {crl.fingerprint for crl in before.revocation}
-    errors = [each for each in found.findings if each.severity is Severity.ERROR and each.fingerprint not in known]
+    errors = [
+        finding for finding in trust.findings if finding.severity is Severity.ERROR and finding.fingerprint not in known
+    ]
     if errors:
-        raise InvalidFields([InvalidField("crls", f"{each.message} {each.remedy}") for each in errors])
+        raise InvalidFields([InvalidField("crls", f"{error.message} {error.remedy}") for error in errors])
 
 
 def _difference(before: TrustSettings, after: TrustSettings) -> ChangedSettings:
@@ -187,7 +189,7 @@ def _difference(before: TrustSettings, after: TrustSettings) -> ChangedSettings:
 
 def _values(value: object) -> tuple[str, ...]:
     if isinstance(value, tuple):
-        return tuple(f"CRL {each.fingerprint}" if isinstance(each, RevocationList) else str(each) for each in value)
+        return tuple(f"CRL {item.fingerprint}" if isinstance(item, RevocationList) else str(item) for item in value)
     return () if value in {None, ""} else (str(value),)
 
 

@@ -57,9 +57,9 @@ def find_used_only_by(context: Context, api: Api) -> list[UnusedTrust]:
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
         others = [
-            each
-            for each in apis.using_origins(session, context.user.organization, origins_of(api))
-            if each.id != api.id
+            other
+            for other in apis.using_origins(session, context.user.organization, origins_of(api))
+            if other.id != api.id
         ]
         return _decided(session, context, sorted(origins_of(api).difference(*map(origins_of, others))))
 
@@ -74,10 +74,10 @@ def delete_unused(context: Context, origins: Collection[str]) -> LeftBehind:
     """
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with context.write() as session:
-        found = settle(session, context, origins, delete=True)
-    if not (found.deleted or found.kept):
+        outcome = settle(session, context, origins, delete=True)
+    if not (outcome.deleted or outcome.kept):
         raise NotFound("unused trust for", ", ".join(sorted(origins)))
-    return found
+    return outcome
 
 
 def settle(session: Session, context: Context, origins: Collection[str], *, delete: bool) -> LeftBehind:
@@ -90,13 +90,13 @@ def settle(session: Session, context: Context, origins: Collection[str], *, dele
         context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     elif not context.user.may(Permission.VIEW_ENDPOINT_CERTIFICATES):
         return LeftBehind()  # a token that may delete APIs, and not look at certificates
-    found = _decided(session, context, unused_origins.find(session, context.user.organization, origins))
+    unused = _decided(session, context, unused_origins.find(session, context.user.organization, origins))
     if not delete:
-        return LeftBehind(kept=tuple(found))
-    deleted = [_delete(session, context, each) for each in found]
-    kept = _decided(session, context, [each.origin for each in found])
+        return LeftBehind(kept=tuple(unused))
+    deleted = [_delete(session, context, trust) for trust in unused]
+    kept = _decided(session, context, [trust.origin for trust in unused])
     return LeftBehind(
-        tuple(kept), tuple(each for each in deleted if each.certificates or each.settings or each.identity)
+        tuple(kept), tuple(trust for trust in deleted if trust.certificates or trust.settings or trust.identity)
     )
 
 
@@ -104,18 +104,18 @@ def _decided(session: Session, context: Context, origins: Collection[str]) -> li
     organization = context.user.organization
     certificates = endpoint_certificates.of_origins(session, organization, origins)
     settings = trust_settings.of_origins(session, organization, origins)
-    found = []
+    unused = []
     for origin in origins:
         decided = settings.get(origin)
-        each = UnusedTrust(
+        trust = UnusedTrust(
             origin,
             tuple(entry for entry in certificates if entry.origin == origin),
             decided if decided != TrustSettings(organization, origin) else None,
             gateway_identities.get(session, organization, origin),
         )
-        if each.certificates or each.settings or each.identity:
-            found.append(each)
-    return found
+        if trust.certificates or trust.settings or trust.identity:
+            unused.append(trust)
+    return unused
 
 
 def _delete(session: Session, context: Context, unused: UnusedTrust) -> UnusedTrust:

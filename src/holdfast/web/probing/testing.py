@@ -120,17 +120,21 @@ async def fetch(
         api, _ = await run_in_threadpool(get_certificate_of, context, api_id, replaced)
     else:
         api = await run_in_threadpool(apis.get_api, context, api_id)
-    error, seen, now = "", None, context.now
+    error, presentation, now = "", None, context.now
     try:
         require_origin_of(api, endpoint)
         change = Change(instead_of=replaced or None)
         terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
         context.release()
-        seen = await runtime.probes.fetch(context.user, endpoint, terms.trust)
+        presentation = await runtime.probes.fetch(context.user, endpoint, terms.trust)
     except _REASONS as refusal:
         error = str(refusal)
-    choices = list_choices(seen.chain) if isinstance(seen, Presentation) else ()
-    findings = examine_presented(seen.chain, terms.trust.accepted_names, now) if isinstance(seen, Presentation) else []
+    choices = list_choices(presentation.chain) if isinstance(presentation, Presentation) else ()
+    findings = (
+        examine_presented(presentation.chain, terms.trust.accepted_names, now)
+        if isinstance(presentation, Presentation)
+        else []
+    )
     refused = {
         choice.certificate.fingerprint: why_not
         for choice in choices
@@ -138,15 +142,15 @@ async def fetch(
     }
     if not choices and not error:
         error = "The backend presented no certificate that can be read."
-        if seen is not None and not isinstance(seen, Presentation):
-            error = f"The backend could not be looked at ({seen.obstacle}): {seen.text}"
+        if presentation is not None and not isinstance(presentation, Presentation):
+            error = f"The backend could not be looked at ({presentation.obstacle}): {presentation.text}"
     values: dict[str, Any] = {
         "choices": choices,
         "refused": refused,
         "findings": findings,
         "now": now,
         "error": error,
-        "seen": seen,
+        "presentation": presentation,
     }
     if wants_part(request):
         return await run_in_threadpool(lambda: render(request, "testing/_fetched.html", context=context, **values))

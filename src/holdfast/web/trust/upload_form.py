@@ -22,7 +22,7 @@ _NOTHING_FETCHED: dict[str, Any] = {
     "refused": {},
     "findings": (),
     "error": "",
-    "seen": None,
+    "presentation": None,
     "now": None,
 }
 
