@@ -1,4 +1,4 @@
-# What one does here. `make help` lists it.
+# Development tasks. Run `make help` for a list.
 VENV := .venv
 BIN := $(VENV)/bin
 # Tests start hundreds of Python processes; without bytecode, each of them compiles all of Holdfast again.
@@ -39,10 +39,10 @@ fuzz: install ## send 200 random requests to each REST operation
 picture: install ## make the picture of the README again
 	HOLDFAST_PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_wso2_page.py
 
-tables: install ## measure again what is believed; writes docs/verdicts.md
+tables: install ## measure the verdicts again; writes docs/verdicts.md
 	HOLDFAST_TABLES=docs $(BIN)/python -m pytest tests/envoy/test_verdicts.py
 
-check: install ## lint, types, floors
+check: install ## lint, types, layers
 	$(BIN)/ruff check src tests tools bench
 	$(BIN)/ruff format --check src tests tools bench
 	$(BIN)/mypy

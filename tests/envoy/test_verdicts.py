@@ -20,7 +20,7 @@ EVERY = BELIEVED | STILL_REFUSED | OTHERWISE | SEVERAL
 WAITING = ("listens and says nothing", "CRL that has ended")  # measuring these is waiting for some seconds
 PAGE = Path(__file__).parents[2] / "docs/verdicts.md"
 HEAD = """\
-# What is believed, and what is not
+# Verdicts by kind of backend
 
 Each row is a backend that was really there. *Probe* is the verdict of `POST /endpoints/probe` about a file before it is
 saved, *gateway* is what became of a request after it was imported; where they refuse, both give the same *codes*, in
