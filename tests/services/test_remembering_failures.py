@@ -7,12 +7,10 @@ from holdfast.gateway.failures.access_log import FailedRequest
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.evidence import Evidence
 from holdfast.server.clock import utc_now
+from holdfast.services.failures import failed_calls
 from holdfast.services.failures import failures as service
-from holdfast.services.failures.failures import (
-    MAX_REJECTIONS_WITHOUT_API,
-    MAX_REQUESTS_OF_BACKEND,
-    Failures,
-)
+from holdfast.services.failures.failed_calls import MAX_REJECTIONS_WITHOUT_API, MAX_REQUESTS_OF_BACKEND
+from holdfast.services.failures.failures import Failures
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 REFUSED, SELF_SIGNED = "delayed_connect_error:_Connection_refused", "depth_0:_self_signed_certificate"
@@ -85,15 +83,15 @@ def test_nobody_puts_another_request_in_the_place_of_one():
 
 def test_a_backend_that_always_fails_drives_out_no_other_request():
     failures = recorded(request("quiet", "default/quiet"))
-    for number in range(service.MAX_REQUESTS + 1000):
+    for number in range(failed_calls.MAX_REQUESTS + 1000):
         failures.record(request(f"r{number}", "default/loud"))
     assert failures.request("default", "quiet")
-    assert failures.request("default", f"r{service.MAX_REQUESTS + 999}")
-    assert failures.request("default", f"r{service.MAX_REQUESTS + 999 - service.MAX_REQUESTS_OF_BACKEND}") is None
+    assert failures.request("default", f"r{failed_calls.MAX_REQUESTS + 999}")
+    assert failures.request("default", f"r{failed_calls.MAX_REQUESTS + 999 - MAX_REQUESTS_OF_BACKEND}") is None
 
 
 def test_the_oldest_requests_go_when_there_are_too_many(monkeypatch):
-    monkeypatch.setattr(service, "MAX_REQUESTS", 3)
+    monkeypatch.setattr(failed_calls, "MAX_REQUESTS", 3)
     failures = recorded(*[request(f"r{number}", f"default/api{number % 2}") for number in range(5)])
     assert [number for number in range(5) if failures.request("default", f"r{number}")] == [2, 3, 4]
 

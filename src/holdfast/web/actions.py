@@ -8,7 +8,7 @@ from urllib.parse import quote
 from holdfast.gateway.failures.explanations import SuggestedAction
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
-from holdfast.services.failures.failures import FailedCall
+from holdfast.services.failures.failed_calls import FailedCall
 
 _TARGETS: dict[SuggestedAction, tuple[Permission, str, str]] = {
     SuggestedAction.IMPORT_CERTIFICATE: (

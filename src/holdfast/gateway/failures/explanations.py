@@ -2,16 +2,12 @@
 What each cause of a failed request means to those who run the API, and what they can do about it. Pure.
 """
 
-import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from holdfast.certificates.identity import reference_identifier
 from holdfast.gateway.failures.causes import Cause
+from holdfast.gateway.failures.presented_names import read_presented_names
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
-
-SHOWN_NAMES = 5
-_NAMES = re.compile(r"certificate[_ ]SANs[_ ]are[_ ]\[(.*)", re.DOTALL)
 
 
 class SuggestedAction(StrEnum):
@@ -285,22 +281,3 @@ def _more(cause: Cause, reason: str, limits: BackendLimits) -> str:
         case Cause.OTHER:
             return f"The gateway says: {reason}." if reason else ""
     return ""
-
-
-def read_presented_names(reason: str) -> str:
-    """
-    Give the first names that the backend's certificate has, when Envoy's *reason* says them; empty otherwise.
-
-    Envoy doesn't say of which kind they are, and an address can be written as either.
-    """
-    match = _NAMES.search(reason)
-    listed = match[1].removesuffix(":TLS_error_end").removesuffix("]") if match else ""
-    names = [_typed(name) for name in re.split(r",[_ ]", listed) if name]
-    others = " and others" if len(names) > SHOWN_NAMES else ""
-    return ", ".join(names[:SHOWN_NAMES]) + others
-
-
-def _typed(name: str) -> str:
-    if reference_identifier(name).is_ip:
-        return f"{name} (dNSName or iPAddress)"
-    return name if "@" in name or ":" in name else f"dNSName {name}"

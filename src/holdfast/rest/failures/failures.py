@@ -13,7 +13,8 @@ from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.probing.verdicts import causes_of, suggestion_of, write_difference
 from holdfast.rest.shapes import describe_unreadable
 from holdfast.services.failures import diagnosis
-from holdfast.services.failures.failures import FailedCall, Failure
+from holdfast.services.failures.failed_calls import FailedCall
+from holdfast.services.failures.failures import Failure
 
 router = APIRouter(prefix=f"{PREFIX}/failures", tags=["Failures"])
 

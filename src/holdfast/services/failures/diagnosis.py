@@ -8,7 +8,8 @@ from holdfast.apis.catalog.endpoint import Environment
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import NotFound
-from holdfast.services.failures.failures import FailedCall, Failure, Failures
+from holdfast.services.failures.failed_calls import FailedCall
+from holdfast.services.failures.failures import Failure, Failures
 from holdfast.store.catalog import apis
 from holdfast.store.catalog.apis import ApiNames
 

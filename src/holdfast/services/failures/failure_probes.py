@@ -18,7 +18,8 @@ from holdfast.services.access.principal import Principal
 from holdfast.services.catalog.http1_fallback import connection_to
 from holdfast.services.errors import Conflict, TooManyTests
 from holdfast.services.failures.backend_probe import BackendProbe, record_probe
-from holdfast.services.failures.failures import FailedCall, Failures
+from holdfast.services.failures.failed_calls import FailedCall
+from holdfast.services.failures.failures import Failures
 from holdfast.services.probing.probes import Probes
 from holdfast.services.probing.terms import terms_to_test
 from holdfast.store.catalog import apis

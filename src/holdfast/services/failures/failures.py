@@ -1,9 +1,9 @@
 """
-Why requests fail: what the gateways reported, by API, environment and gateway, and request by request.
+Why requests fail: what the gateways reported, by API, environment and gateway.
 """
 
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,55 +12,23 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.gateway.failures.access_log import FailedRequest
 from holdfast.gateway.failures.causes import NOT_OF_BACKENDS, Cause
-from holdfast.gateway.failures.evidence import Evidence
-from holdfast.gateway.failures.explanations import Explanation, explain
+from holdfast.gateway.failures.explanations import Explanation
 from holdfast.gateway.failures.http_causes import find_cause
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.routes import cluster_name, read_cluster_name
 from holdfast.services.failures.backend_probe import BackendProbe
+from holdfast.services.failures.failed_calls import (
+    MAX_REJECTIONS_WITHOUT_API,
+    MAX_REQUESTS_OF_BACKEND,
+    NOBODY,
+    FailedCall,
+    FailedCalls,
+    describe_call,
+)
 
 MAX_FAILURES = 10_000  # of all backends at all gateways
-MAX_REQUESTS = 10_000
-MAX_REQUESTS_OF_BACKEND = 200  # so that one that fails all the time does not drive out all others
-MAX_REJECTIONS_WITHOUT_API = 2_000
 MAX_FORGOTTEN = 10_000
 MAX_PROBES = 1_000
-NOBODY = ""  # the organization of requests that reached no API
-
-
-@dataclass(frozen=True, slots=True)
-class FailedCall:
-    """One request that no backend answered, or not wholly, and why; without a route it belongs to no API."""
-
-    organization: str  # empty: of none, and so are the next two
-    api_id: str
-    environment: Environment | None
-    gateway: str
-    upstream: str  # address and port of the backend; empty when none was chosen
-    reported_cause: Cause  # by the gateway's words alone
-    evidence: Evidence
-    request_id: str
-    at: datetime
-    limits: BackendLimits = DEFAULT_LIMITS
-    probe: BackendProbe | None = None  # what a test of the backend showed since
-
-    @property
-    def cause(self) -> Cause:
-        """The code, as precise as it is known."""
-        return self.probe.refine(self.reported_cause) if self.probe else self.reported_cause
-
-    @property
-    def explanation(self) -> Explanation:
-        """What it means and what to do."""
-        if self.probe and (explanation := self.probe.explain(self.reported_cause)):
-            return explanation
-        words = self.evidence.words if self.cause is Cause.OTHER else self.evidence.reason
-        return explain(self.cause, words, self.limits)
-
-    @property
-    def reason(self) -> str:
-        """Envoy's words; empty only if it has none."""
-        return self.evidence.reason or self.evidence.details
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +95,10 @@ class Failures:
         self._probes: OrderedDict[str, BackendProbe] = OrderedDict()  # by cluster
         self._notice: Callable[[FailedCall], None] = lambda _: None
         self._notice_change: Callable[[str, str], None] = lambda *_: None
-        self._requests = _Requests(MAX_REQUESTS_OF_BACKEND)
+        self._requests = FailedCalls(MAX_REQUESTS_OF_BACKEND)
         # Apart, as callers make them at will: they may push out each other, but no request that a backend failed.
-        self._rejections = _Requests(MAX_REQUESTS_OF_BACKEND)
-        self._rejections_without_api = _Requests(MAX_REJECTIONS_WITHOUT_API)
+        self._rejections = FailedCalls(MAX_REQUESTS_OF_BACKEND)
+        self._rejections_without_api = FailedCalls(MAX_REJECTIONS_WITHOUT_API)
 
     def observe(self, failed: Callable[[FailedCall], None], changed: Callable[[str, str], None]) -> None:
         """
@@ -169,7 +137,7 @@ class Failures:
             self._limits.header_kib,
             presents_identity=self._presents_identity(request.cluster),
         )
-        call = _call(owner, request, reported_cause, self._limits)
+        call = describe_call(owner, request, reported_cause, self._limits)
         if owner is None or reported_cause in NOT_OF_BACKENDS:
             with self._lock:
                 (self._rejections if owner else self._rejections_without_api).add(request.cluster, call)
@@ -251,55 +219,5 @@ class Failures:
         ]
 
 
-class _Requests:
-    """The last failed requests, by organization and request id; of each backend a bounded number."""
-
-    def __init__(self, of_backend: int) -> None:
-        self._max_of_backend = of_backend
-        # With the cluster, the oldest first.
-        self._calls: OrderedDict[tuple[str, str], tuple[str, FailedCall]] = OrderedDict()
-        self._of_cluster: dict[str, deque[tuple[str, str]]] = {}  # keys, the oldest first
-
-    def add(self, cluster: str, call: FailedCall) -> None:
-        """Keep *call*; the first with its id stays, so that nobody puts another in its place."""
-        key = call.organization, call.request_id
-        if not call.request_id or key in self._calls:
-            return
-        self._calls[key] = cluster, call
-        keys = self._of_cluster.setdefault(cluster, deque())
-        keys.append(key)
-        if len(keys) > self._max_of_backend:
-            self._calls.pop(keys.popleft())
-        if len(self._calls) > MAX_REQUESTS:
-            _, (cluster, _) = self._calls.popitem(last=False)
-            # Both are in the order of arrival: the oldest of all is the oldest of its cluster.
-            self._of_cluster[cluster].popleft()
-            if not self._of_cluster[cluster]:
-                self._of_cluster.pop(cluster)
-
-    def find(self, organization: str, request_id: str) -> FailedCall | None:
-        """Find the request of an organization with this id."""
-        entry = self._calls.get((organization, request_id))
-        return entry[1] if entry else None
-
-
 def _cluster(call: FailedCall) -> str:
     return cluster_name(call.organization, call.api_id, call.environment) if call.environment else ""
-
-
-def _call(
-    owner: tuple[str, str, Environment] | None, request: FailedRequest, reported_cause: Cause, limits: BackendLimits
-) -> FailedCall:
-    organization, api_id, environment = owner or (NOBODY, "", None)
-    return FailedCall(
-        organization=organization,
-        api_id=api_id,
-        environment=environment,
-        gateway=request.gateway,
-        upstream=request.upstream,
-        reported_cause=reported_cause,
-        evidence=request.evidence,
-        request_id=request.request_id,
-        at=request.at,
-        limits=limits,
-    )

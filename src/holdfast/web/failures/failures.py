@@ -10,7 +10,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.errors import NotFound
 from holdfast.services.failures import diagnosis
 from holdfast.services.failures.diagnosis import DiagnosedRequest
-from holdfast.services.failures.failures import (
+from holdfast.services.failures.failed_calls import (
     MAX_REJECTIONS_WITHOUT_API,
     MAX_REQUESTS,
     MAX_REQUESTS_OF_BACKEND,
