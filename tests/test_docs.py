@@ -105,7 +105,7 @@ def test_every_check_of_doctor_is_in_its_section():
 
 
 def test_every_background_task_is_in_the_operations_page():
-    tasks = re.findall(r'background\.start\("([^"]+)"', (SOURCE / "server/app.py").read_text())
+    tasks = re.findall(r'background\.start\("([^"]+)"', (SOURCE / "server/tasks.py").read_text())
     assert len(tasks) > 5
     assert {task for task in tasks if f"`{task}`" not in section("operations.md", "## When something dies")} == set()
 

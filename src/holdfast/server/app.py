@@ -1,5 +1,5 @@
 """
-The composition root: settings in, a running Holdfast out. The only place where parts are put together.
+The composition root: settings in, a running Holdfast out.
 """
 
 import asyncio
@@ -7,19 +7,13 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from starlette.types import ASGIApp
 
 from holdfast import rest, web
-from holdfast.gateway.discovery.ads import keep_serving
-from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.process.envoy import EnvoyProcess, find_envoy
-from holdfast.gateway.resources.backend_limits import BackendLimits
-from holdfast.gateway.resources.resource import CLUSTER
-from holdfast.gateway.resources.tls import presents_identity
 from holdfast.network.addresses import Network
 from holdfast.network.forwarded import ForwardedClient
 from holdfast.network.sockets import CannotStart, listen, make_url
@@ -32,38 +26,26 @@ from holdfast.server.doors import Door, Doors
 from holdfast.server.health import Health, Readiness
 from holdfast.server.host_cookie import HostCookie
 from holdfast.server.http_server import serving
-from holdfast.server.https import CertificateFiles
+from holdfast.server.https import CertificateFiles, GatewayCertificate
 from holdfast.server.limits import connection_limits, raise_file_limit
-from holdfast.server.listen_addresses import PUBLISHER, listen_addresses
+from holdfast.server.listen_addresses import PUBLISHER, ListenAddresses, listen_addresses
 from holdfast.server.middleware import CrossOriginProtection, SecurityHeaders
 from holdfast.server.oidc import open_single_sign_on
+from holdfast.server.parts import EMBEDDED, Parts, build_parts
 from holdfast.server.rate_limit import RateLimit
 from holdfast.server.reload import Reload
 from holdfast.server.request_ids import RequestIds
 from holdfast.server.sealing_keys import open_sealing, rotate_key
 from holdfast.server.settings import Settings
+from holdfast.server.tasks import follow_changes, follow_times, keep_books, keep_gateway
 from holdfast.server.tls_settings import gateway_certificate, publisher_certificate
-from holdfast.services.access.accounts import Accounts
-from holdfast.services.catalog.http1_fallback import remember_http1
-from holdfast.services.failures.failure_probes import FailureProbes
-from holdfast.services.failures.failures import Failures
-from holdfast.services.identities.caller_certificates import Boundaries
 from holdfast.services.identities.gateway_identities import seal_anew
-from holdfast.services.on_time import OnTime, repeat
-from holdfast.services.probing.probes import Probes
-from holdfast.services.probing.rotation_probes import RotationProbes, fetch_accepted_chain
 from holdfast.services.publishing.distribution import Distributor
-from holdfast.services.publishing.enforcement import Enforcements
-from holdfast.services.publishing.listeners import Listeners
-from holdfast.services.retention import forget_old_rows
 from holdfast.services.runtime import Runtime
-from holdfast.services.trust.trust_settings import end_exceptions
 from holdfast.store.database import Store
 from holdfast.work.shares import Shares
 
-EMBEDDED = "embedded"
 ENVOY_LOG = "envoy.log"
-FORGET_EVERY = 3600.0  # seconds between looks for rows that nobody needs any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,52 +127,11 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
         addresses.check_free()
         sealing = open_sealing(settings, data)
         store = Store(database_in(data))
-        accounts = Accounts(store)
-        password = ensure_admin(accounts, settings, data)
         process = EnvoyProcess(envoy, EMBEDDED, sockets, data / ENVOY_LOG, limits.gateway)
-        cache = Cache({EMBEDDED: process.warming})
-        to_backends = backend_limits(settings)
-        failures = Failures(cache.tell_observers_soon, utc_now, partial(_presents_identity, cache), to_backends)
-        enforcements = Enforcements(cache, utc_now, failures.forget)
-        distributor = Distributor(
-            store,
-            cache,
-            enforcements,
-            addresses.by_environment(tls=False),
-            settings.backend_drain,
-            sealing=sealing,
-            now=utc_now,
-            tls_listeners=addresses.by_environment(tls=True),
-            limits=to_backends,
-            trusted_proxies=settings.trusted_proxies,
-        )
-        gateway_listeners = Listeners(cache, addresses.gateway)
-        quiet = timedelta(seconds=settings.retire_after)
-        probes = Probes(
-            cache,
-            EMBEDDED,
-            process.probe_socket,
-            settings.probe_networks,
-            limits=to_backends,
-            rejects_http2=partial(remember_http1, store, utc_now),
-            now=utc_now,
-        )
-        runtime = Runtime(
-            store,
-            accounts,
-            enforcements,
-            failures,
-            cache,
-            probes,
-            sealing,
-            addresses.urls(tls=False),
-            addresses.urls(tls=True),
-            utc_now,
-            single_sign_on=sso,
-            listening=gateway_listeners,
-            server_certificates=lambda now: [files.presented(now) for files in presented],
-            retire_after=quiet,
-        )
+        parts = build_parts(settings, addresses, store, sealing, process, sso, presented)
+        runtime = parts.runtime
+        accounts, background = runtime.accounts, runtime.background
+        password = ensure_admin(accounts, settings, data)
 
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(store.close)
@@ -198,43 +139,22 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             if sso:
                 stack.callback(sso.provider.close)
             stack.push_async_callback(process.stop)
-            background = await stack.enter_async_context(runtime.background)
-            steps = {"trust exceptions": end_exceptions, "caller certificates": Boundaries(utc_now()).pass_on}
-            for name, step in steps.items():
-                on_time = OnTime(store, step, utc_now)
-                await on_time.begin()
-                background.start(name, on_time.follow)
-            await distributor.begin()
-            if of_gateways:
-                of_gateways.on_change = distributor.present
-                if of_gateways.current:
-                    distributor.present(of_gateways.current)
-            background.start("publisher", distributor.follow)
-            background.start("enforcement", enforcements.follow)
-            background.start("examination of failures", FailureProbes(store, sealing, probes, failures, utc_now).follow)
-            probe = partial(fetch_accepted_chain, store, sealing, probes, utc_now)
-            background.start("observation of rotations", RotationProbes(store, probe, utc_now).follow)
-            forget = partial(forget_old_rows, audit_days=settings.audit_retention)
-            background.start("old rows", partial(repeat, store, forget, utc_now, FORGET_EVERY))
-            background.start("failed sign-ins", partial(accounts.failures.follow, store, utc_now))
-            background.start(
-                "discovery", partial(keep_serving, cache, f"unix:{sockets / 'ads'}", utc_now, failures.record)
-            )
-            background.start("listeners", gateway_listeners.follow)
-            await process.start()
-            background.start("gateway process", process.keep)
+            await stack.enter_async_context(background)
+            await follow_times(background, store)
+            await parts.distributor.begin()
+            _present(of_gateways, parts.distributor)
+            follow_changes(background, runtime, parts.distributor)
+            keep_books(background, runtime, settings.audit_retention)
+            await keep_gateway(background, parts, f"unix:{sockets / 'ads'}")
             for files in presented:
                 background.start(f"certificate of the {files.whose}", files.watch)
-            conditions = {"gateway": lambda: bool(cache.gateways), "background tasks": lambda: not background.failing}
-            options = [listener.option for listener in addresses.gateway]
-            conditions |= {f"listener {option}": partial(gateway_listeners.holds, option) for option in options}
-            readiness = Readiness(conditions, partial(_degraded, presented))
+            readiness = _readiness(parts, addresses, presented)
             app = create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness)
             tls = of_publisher.context if of_publisher else None
             server = await stack.enter_async_context(
                 serving(app, publisher_sockets, tls, limits, settings.trusted_proxies)
             )
-            await gateway_listeners.wait(data / ENVOY_LOG)
+            await parts.listeners.wait(data / ENVOY_LOG)
             url = make_url(settings.publisher[0], "https" if of_publisher else "http")
             try:
                 yield Instance(runtime, url, password, Reload(settings, presented, sso))
@@ -245,23 +165,21 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
                     draining.create_task(process.drain(settings.drain_timeout))
 
 
-def backend_limits(settings: Settings) -> BackendLimits:
-    """Read what gateways grant each backend."""
-    return BackendLimits(
-        idle=settings.backend_idle,
-        requests=settings.backend_requests,
-        connections=settings.backend_connections,
-        pending=settings.backend_pending,
-        websockets=settings.backend_websockets,
-        header_fields=settings.header_fields,
-        header_kib=settings.header_kib,
-    )
+def _present(of_gateways: GatewayCertificate | None, distributor: Distributor) -> None:
+    """Let gateways present what is in the files, now and after each change of them."""
+    if of_gateways:
+        of_gateways.on_change = distributor.present
+        if of_gateways.current:
+            distributor.present(of_gateways.current)
+
+
+def _readiness(parts: Parts, addresses: ListenAddresses, presented: Sequence[CertificateFiles[Any]]) -> Readiness:
+    cache, background = parts.runtime.cache, parts.runtime.background
+    conditions = {"gateway": lambda: bool(cache.gateways), "background tasks": lambda: not background.failing}
+    options = [listener.option for listener in addresses.gateway]
+    conditions |= {f"listener {option}": partial(parts.listeners.holds, option) for option in options}
+    return Readiness(conditions, partial(_degraded, presented))
 
 
 def _degraded(presented: Sequence[CertificateFiles[Any]]) -> list[str]:
     return [f"{files.whose} certificate" for files in presented if files.presented(utc_now()).problem]
-
-
-def _presents_identity(cache: Cache, cluster: str) -> bool:
-    resource = cache.get(CLUSTER, cluster)
-    return resource is not None and presents_identity(resource)

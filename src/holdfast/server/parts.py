@@ -1,0 +1,115 @@
+"""
+The parts of a Holdfast, connected with each other; none of them runs yet.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.process.envoy import EnvoyProcess
+from holdfast.gateway.resources.backend_limits import BackendLimits
+from holdfast.gateway.resources.resource import CLUSTER
+from holdfast.gateway.resources.tls import presents_identity
+from holdfast.server.clock import utc_now
+from holdfast.server.https import CertificateFiles
+from holdfast.server.listen_addresses import ListenAddresses
+from holdfast.server.settings import Settings
+from holdfast.services.access.accounts import Accounts
+from holdfast.services.access.single_sign_on import SingleSignOn
+from holdfast.services.catalog.http1_fallback import remember_http1
+from holdfast.services.failures.failures import Failures
+from holdfast.services.probing.probes import Probes
+from holdfast.services.publishing.distribution import Distributor
+from holdfast.services.publishing.enforcement import Enforcements
+from holdfast.services.publishing.listeners import Listeners
+from holdfast.services.runtime import Runtime
+from holdfast.store.database import Store
+from holdfast.store.sealing import Sealing
+
+EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What requests use, and what works behind them."""
+
+    runtime: Runtime
+    process: EnvoyProcess
+    distributor: Distributor
+    listeners: Listeners
+
+
+def build_parts(
+    settings: Settings,
+    addresses: ListenAddresses,
+    store: Store,
+    sealing: Sealing,
+    process: EnvoyProcess,
+    sso: SingleSignOn | None,
+    presented: Sequence[CertificateFiles[Any]],
+) -> Parts:
+    """Build what runs on *store* with the gateway of *process*; *presented* is what callers and users are shown."""
+    cache = Cache({EMBEDDED: process.warming})
+    to_backends = backend_limits(settings)
+    failures = Failures(cache.tell_observers_soon, utc_now, partial(_presents_identity, cache), to_backends)
+    enforcements = Enforcements(cache, utc_now, failures.forget)
+    distributor = Distributor(
+        store,
+        cache,
+        enforcements,
+        addresses.by_environment(tls=False),
+        settings.backend_drain,
+        sealing=sealing,
+        now=utc_now,
+        tls_listeners=addresses.by_environment(tls=True),
+        limits=to_backends,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    listeners = Listeners(cache, addresses.gateway)
+    probes = Probes(
+        cache,
+        EMBEDDED,
+        process.probe_socket,
+        settings.probe_networks,
+        limits=to_backends,
+        rejects_http2=partial(remember_http1, store, utc_now),
+        now=utc_now,
+    )
+    runtime = Runtime(
+        store,
+        Accounts(store),
+        enforcements,
+        failures,
+        cache,
+        probes,
+        sealing,
+        addresses.urls(tls=False),
+        addresses.urls(tls=True),
+        utc_now,
+        single_sign_on=sso,
+        listening=listeners,
+        server_certificates=lambda now: [files.presented(now) for files in presented],
+        retire_after=timedelta(seconds=settings.retire_after),
+    )
+    return Parts(runtime, process, distributor, listeners)
+
+
+def backend_limits(settings: Settings) -> BackendLimits:
+    """Read what gateways grant each backend."""
+    return BackendLimits(
+        idle=settings.backend_idle,
+        requests=settings.backend_requests,
+        connections=settings.backend_connections,
+        pending=settings.backend_pending,
+        websockets=settings.backend_websockets,
+        header_fields=settings.header_fields,
+        header_kib=settings.header_kib,
+    )
+
+
+def _presents_identity(cache: Cache, cluster: str) -> bool:
+    resource = cache.get(CLUSTER, cluster)
+    return resource is not None and presents_identity(resource)

@@ -1,0 +1,57 @@
+"""
+What works in the background from a Holdfast's start until its end.
+"""
+
+from functools import partial
+
+from holdfast.gateway.discovery.ads import keep_serving
+from holdfast.server.clock import utc_now
+from holdfast.server.parts import Parts
+from holdfast.services.background import Background
+from holdfast.services.failures.failure_probes import FailureProbes
+from holdfast.services.identities.caller_certificates import Boundaries
+from holdfast.services.on_time import OnTime, repeat
+from holdfast.services.probing.rotation_probes import RotationProbes, fetch_accepted_chain
+from holdfast.services.publishing.distribution import Distributor
+from holdfast.services.retention import forget_old_rows
+from holdfast.services.runtime import Runtime
+from holdfast.services.trust.trust_settings import end_exceptions
+from holdfast.store.database import Store
+
+FORGET_EVERY = 3600.0  # seconds between looks for rows that nobody needs any more
+
+
+async def follow_times(background: Background, store: Store) -> None:
+    """Do what is due, and from now on what becomes due, at the times that rows name."""
+    steps = {"trust exceptions": end_exceptions, "caller certificates": Boundaries(utc_now()).pass_on}
+    for name, step in steps.items():
+        on_time = OnTime(store, step, utc_now)
+        await on_time.begin()
+        background.start(name, on_time.follow)
+
+
+def follow_changes(background: Background, runtime: Runtime, distributor: Distributor) -> None:
+    """Bring changes to the gateways, and look at the backends that changes, failures and rotations concern."""
+    store, sealing, probes = runtime.store, runtime.sealing, runtime.probes
+    background.start("publisher", distributor.follow)
+    background.start("enforcement", runtime.enforcements.follow)
+    examination = FailureProbes(store, sealing, probes, runtime.failures, utc_now)
+    background.start("examination of failures", examination.follow)
+    probe = partial(fetch_accepted_chain, store, sealing, probes, utc_now)
+    background.start("observation of rotations", RotationProbes(store, probe, utc_now).follow)
+
+
+def keep_books(background: Background, runtime: Runtime, audit_days: int) -> None:
+    """Delete rows that are old, audit events after *audit_days* (0: never), and write down failed sign-ins."""
+    forget = partial(forget_old_rows, audit_days=audit_days)
+    background.start("old rows", partial(repeat, runtime.store, forget, utc_now, FORGET_EVERY))
+    background.start("failed sign-ins", partial(runtime.accounts.failures.follow, runtime.store, utc_now))
+
+
+async def keep_gateway(background: Background, parts: Parts, discovery: str) -> None:
+    """Start the gateway, which asks at the address *discovery*, and keep it running."""
+    record = parts.runtime.failures.record
+    background.start("discovery", partial(keep_serving, parts.runtime.cache, discovery, utc_now, record))
+    background.start("listeners", parts.listeners.follow)
+    await parts.process.start()
+    background.start("gateway process", parts.process.keep)
