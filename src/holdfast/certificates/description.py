@@ -58,7 +58,7 @@ class IgnoredPart(TypedDict):
 
 
 class FileParts(TypedDict):
-    """What is noticed about a file."""
+    """Findings about a file, and the parts of it that are used and ignored."""
 
     findings: list[FindingDescription]
     used: list[UsedPart]

@@ -1,5 +1,5 @@
 """
-Errors of the floors below -> answers in WSO2's shape with RFC 9457's members beside it. Only this module knows both.
+Errors of the layers below -> answers in WSO2's shape with RFC 9457's members beside it. Only this module knows both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -128,7 +128,7 @@ async def refuse(request: Request, problem: Problem, text: str, headers: Mapping
 
 
 def install(app: FastAPI) -> None:
-    """Make *app* answer the errors of the floors below."""
+    """Make *app* answer the errors of the layers below."""
     for kind in PROBLEMS:
         app.add_exception_handler(kind, domain_error)
     for kind in (StoreFull, StoreReadOnly, OSError):
@@ -147,7 +147,7 @@ def invalid_body(error: ValidationError, *where: str) -> RequestValidationError:
 
 
 async def domain_error(request: Request, error: Exception) -> JSONResponse:
-    """Answer an error of the floors below, of one of the kinds in PROBLEMS."""
+    """Answer an error of the layers below, of one of the kinds in PROBLEMS."""
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     headers = {}
     if isinstance(error, TryLater):

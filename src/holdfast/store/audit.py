@@ -184,7 +184,7 @@ class NewOrganization:
 
 @dataclass(frozen=True, slots=True)
 class FailedSignIn:
-    """Failed sign-ins: the *way* (such as basic), why, how often, and whether from *several* addresses."""
+    """Failed sign-ins: the *way* (such as `HTTP Basic`), why, how often, and whether from *several* addresses."""
 
     way: str
     reason: str

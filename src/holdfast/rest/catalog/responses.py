@@ -136,7 +136,7 @@ class Environment(TypedDict):
 
 
 class Settings(TypedDict):
-    """The environments of the gateways; all other members are empty or false."""
+    """The environments of the gateways, and the scopes of tokens; all other members are empty or false."""
 
     storeUrl: str
     environment: list[Environment]

@@ -51,7 +51,7 @@ class EndpointCertificate(EndpointCertificateSummary):
 
 
 class ImportedCertificate(EndpointCertificate, FileParts):
-    """An endpoint certificate, and the parts of its file that were ignored."""
+    """An endpoint certificate, with findings about its file and the parts that are used and ignored."""
 
 
 class EnforcedCertificate(EndpointCertificate, Enforced):
