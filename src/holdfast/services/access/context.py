@@ -18,8 +18,9 @@ class Context:
     The user on behalf of whom a use case runs, the time, and its access to the database.
 
         def get_api(context: Context, api_id: str) -> Api:
+            context.user.require(Permission.VIEW_APIS)
             with context.read() as session:
-                return get_or_raise(session, context.user.organization, api_id)
+                return find_api(session, context, api_id)
 
     For each request, `Runtime.context` creates one with a RequestStore, so all reads see one state of the database;
     handlers take it as `context: RequestContext`. Background tasks create one with a Store, and each `read` is a
