@@ -79,11 +79,11 @@ def _describe_call(call: FailedCall) -> FailureCause:
         "reason": call.reason,
         "flags": sorted(call.evidence.flags),
         "requestId": call.request_id,
-        **_examined(call),
+        **_describe_probe(call),
     }
 
 
-def _examined(call: FailedCall) -> ExaminedBackend:
+def _describe_probe(call: FailedCall) -> ExaminedBackend:
     """Write what a test of the backend showed; members are null until there was one."""
     probe = call.probe
     agrees = probe is not None and probe.confirms(call.reported_cause)

@@ -75,7 +75,7 @@ def get_caller_certificate(
     """Say which certificate is under *alias*, and how far it has come at the gateways."""
     entry = caller_certificates.get_certificate(context, api_id, alias)
     unless.known(tag_of_caller(entry))
-    return {**_described(context, entry), **describe_enforcement(runtime, context, ApiCallers(entry.api_id))}
+    return {**_describe(context, entry), **describe_enforcement(runtime, context, ApiCallers(entry.api_id))}
 
 
 @router.get("/{alias}/content", response_class=Response, responses=files(*CERTIFICATE_TYPES))
@@ -114,7 +114,7 @@ def _path(api_id: str) -> str:
 
 def _answer(context: Context, entry: CallerCertificate, response: Response) -> responses.CallerCertificate:
     response.headers["ETag"] = quote_tag(tag_of_caller(entry))
-    return _described(context, entry)
+    return _describe(context, entry)
 
 
 def _summary(context: Context, entry: CallerCertificate) -> CallerCertificateSummary:
@@ -130,7 +130,7 @@ def _summary(context: Context, entry: CallerCertificate) -> CallerCertificateSum
     }
 
 
-def _described(context: Context, entry: CallerCertificate) -> responses.CallerCertificate:
+def _describe(context: Context, entry: CallerCertificate) -> responses.CallerCertificate:
     now, certificate = context.now, entry.certificate
     state = status_of(certificate, now)
     return {

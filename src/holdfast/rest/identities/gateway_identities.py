@@ -50,7 +50,7 @@ def get_gateway_identity(
     identity = gateway_identities.get_gateway_identity(context, endpoint)
     if identity is None:
         raise NotFound("client certificate", str(parse_endpoint(endpoint).origin))
-    return _described(runtime, context, identity)
+    return _describe(runtime, context, identity)
 
 
 @router.put("")
@@ -71,7 +71,7 @@ def put_gateway_identity(
         password,
         read_upload(key) if key else b"",
     )
-    return {**_described(runtime, context, imported.entry), "ignored": describe_ignored(imported.ignored)}
+    return {**_describe(runtime, context, imported.entry), "ignored": describe_ignored(imported.ignored)}
 
 
 @router.delete("", response_class=Response)
@@ -104,10 +104,10 @@ def put_answer(
 ) -> ImportedIdentity:
     """Present what a CA made from the request that waits."""
     imported = gateway_identities.import_answer(context, runtime.sealing, endpoint, read_upload(certificate))
-    return {**_described(runtime, context, imported.entry), "ignored": describe_ignored(imported.ignored)}
+    return {**_describe(runtime, context, imported.entry), "ignored": describe_ignored(imported.ignored)}
 
 
-def _described(runtime: Runtime, context: Context, entry: GatewayIdentity) -> responses.GatewayIdentity:
+def _describe(runtime: Runtime, context: Context, entry: GatewayIdentity) -> responses.GatewayIdentity:
     now = context.now
     return {
         "endpoint": entry.endpoint,

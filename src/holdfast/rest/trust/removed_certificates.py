@@ -32,7 +32,7 @@ def list_removed(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: 
     entries, total = removal.list_removed(context, offset, limit)
     return {
         "count": len(entries),
-        "list": [_removed(context, entry) for entry in entries],
+        "list": [_describe(context, entry) for entry in entries],
         "pagination": pagination(router.prefix, {}, offset, limit, total),
     }
 
@@ -76,7 +76,7 @@ async def _form(request: Request) -> dict[str, Any]:
         return dict(fields)
 
 
-def _removed(context: Context, removed: RemovedCertificate) -> responses.RemovedCertificate:
+def _describe(context: Context, removed: RemovedCertificate) -> responses.RemovedCertificate:
     now = context.now
     return {
         "id": removed.id,

@@ -78,7 +78,7 @@ def get_trust_settings(
     """Say how the backend of *endpoint* is verified, in values and in words."""
     endpoint_trust = trust_settings.get_settings(context, endpoint)
     response.headers["ETag"] = quote_tag(tag_of_trust_settings(endpoint_trust.settings))
-    return _described(runtime, context, endpoint_trust)
+    return _describe(runtime, context, endpoint_trust)
 
 
 @router.put("/trust-settings")
@@ -93,7 +93,7 @@ def put_trust_settings(
     """Decide how the backend of *endpoint* is verified."""
     endpoint_trust = trust_settings.change_settings(context, endpoint, body.draft(), expected)
     response.headers["ETag"] = quote_tag(tag_of_trust_settings(endpoint_trust.settings))
-    return _described(runtime, context, endpoint_trust)
+    return _describe(runtime, context, endpoint_trust)
 
 
 @router.post("/trust-settings/inspect")
@@ -129,13 +129,13 @@ def put_exception(
 ) -> TrustSettings:
     """Switch verification off for at most 7 days, with a reason."""
     endpoint_trust = trust_settings.grant_exception(context, endpoint, body.reason, body.until)
-    return _described(runtime, context, endpoint_trust)
+    return _describe(runtime, context, endpoint_trust)
 
 
 @router.delete("/trust-exception")
 def delete_exception(runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl) -> TrustSettings:
     """Switch verification on again."""
-    return _described(runtime, context, trust_settings.end_exception(context, endpoint))
+    return _describe(runtime, context, trust_settings.end_exception(context, endpoint))
 
 
 @router.get("/trust-exceptions")
@@ -152,7 +152,7 @@ def list_exceptions(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offse
     }
 
 
-def _described(runtime: Runtime, context: Context, endpoint_trust: EndpointTrust) -> TrustSettings:
+def _describe(runtime: Runtime, context: Context, endpoint_trust: EndpointTrust) -> TrustSettings:
     settings = endpoint_trust.settings
     exception = settings.exception if endpoint_trust.trust.unverified_until else None
     return {

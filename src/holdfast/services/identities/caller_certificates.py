@@ -100,7 +100,7 @@ def add_certificate(
     )
     _refuse_second(session, entry)
     caller_certificates.insert(session, entry)
-    _written(session, context, Action.ACCEPT_CALLER, api, CallerCertificateOf(alias, certificate.fingerprint))
+    _record(session, context, Action.ACCEPT_CALLER, api, CallerCertificateOf(alias, certificate.fingerprint))
     return entry
 
 
@@ -141,7 +141,7 @@ def replace_certificate(
         caller_certificates.update(session, after)
         removed = before.certificate.fingerprint if after.certificate != before.certificate else ""
         details = CallerCertificateOf(alias, after.certificate.fingerprint, removed)
-        _written(session, context, Action.REPLACE_CALLER, api, details)
+        _record(session, context, Action.REPLACE_CALLER, api, details)
     return after
 
 
@@ -157,7 +157,7 @@ def delete_certificate(context: Context, api_id: str, alias: str, expected: Expe
         entry = _find_certificate(session, context, api_id, alias)
         check_expected(expected, tag_of_caller(entry))
         caller_certificates.remove(session, entry)
-        _written(session, context, Action.DELETE_CALLER, api, CallerCertificateOf(alias, entry.certificate.fingerprint))
+        _record(session, context, Action.DELETE_CALLER, api, CallerCertificateOf(alias, entry.certificate.fingerprint))
 
 
 def read_caller(context: Context, data: bytes) -> Certificate:
@@ -241,6 +241,6 @@ def _require(session: Session, context: Context, api_id: str) -> None:
         save_described(session, context, before, after)
 
 
-def _written(session: Session, context: Context, action: Action, api: Api, details: CallerCertificateOf) -> None:
+def _record(session: Session, context: Context, action: Action, api: Api, details: CallerCertificateOf) -> None:
     subject = audit_subject(api)
     write_down(session, context.user, context.now, action, subject, details, changed=("api", api.id))

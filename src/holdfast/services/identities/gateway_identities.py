@@ -95,7 +95,7 @@ def import_gateway_identity(
         sealed = sealing.seal(credential.key.der, context.user.organization, before.id)
         after = replace(before, endpoint=target.url, chain=credential.chain, sealed_key=sealed, updated_at=context.now)
         gateway_identities.save(session, after)
-        _written(session, context, Action.IMPORT_IDENTITY, after)
+        _record(session, context, Action.IMPORT_IDENTITY, after)
         return IdentityImport(after, credential.ignored)
 
 
@@ -149,7 +149,7 @@ def import_answer(context: Context, sealing: Sealing, endpoint: str, data: bytes
         _refuse_expired(chain[0], context.now)
         after = replace(before, chain=chain, sealed_key=before.pending.sealed_key, pending=None, updated_at=context.now)
         gateway_identities.save(session, after)
-        _written(session, context, Action.IMPORT_ANSWER, after)
+        _record(session, context, Action.IMPORT_ANSWER, after)
         return IdentityImport(after, ignored)
 
 
@@ -177,7 +177,7 @@ def remove_gateway_identity(context: Context, endpoint: str) -> None:
     with context.write() as session:
         before = _find_identity(session, context, target)
         gateway_identities.remove(session, before)
-        _written(session, context, Action.REMOVE_IDENTITY, before)
+        _record(session, context, Action.REMOVE_IDENTITY, before)
 
 
 def apis_presenting(context: Context, entry: GatewayIdentity) -> list[Api]:
@@ -246,7 +246,7 @@ def _found_or_new(session: Session, context: Context, target: Endpoint) -> Gatew
     )
 
 
-def _written(session: Session, context: Context, action: Action, entry: GatewayIdentity) -> None:
+def _record(session: Session, context: Context, action: Action, entry: GatewayIdentity) -> None:
     details = CertificatesOf(entry.endpoint, tuple(certificate.fingerprint for certificate in entry.chain))
     changed: tuple[ChangeKind, str] = ("origin", entry.origin)
     write_down(session, context.user, context.now, action, entry.origin, details, changed=changed)

@@ -27,16 +27,18 @@ def take_identities(
     An origin whose gateway identity cannot be opened is taken out of *trust*: to present nothing would be another
     identity, so it is not served, and all others are.
     """
-    return {organization: _of(session, sealing, organization, origins) for organization, origins in trust.items()}
+    return {
+        organization: _unseal_all(session, sealing, organization, origins) for organization, origins in trust.items()
+    }
 
 
 def identity_of(session: Session, sealing: Sealing, organization: str, origin: Origin) -> UnsealedIdentity | None:
     """Give what gateways present to one origin. Raises CannotUnseal, UnusableSealingKey."""
     entries = gateway_identities.of_origins(session, organization, [str(origin)])
-    return next((_opened(sealing, entry) for entry in entries.values()), None)
+    return next((_open(sealing, entry) for entry in entries.values()), None)
 
 
-def _of(
+def _unseal_all(
     session: Session, sealing: Sealing, organization: str, trust: MutableMapping[Origin, TrustSet]
 ) -> dict[Origin, UnsealedIdentity]:
     by_name = {str(origin): origin for origin in trust}
@@ -46,7 +48,7 @@ def _of(
         entries = gateway_identities.of_origins(session, organization, names[start : start + _CHUNK])
         for name, entry in entries.items():
             try:
-                identity = _opened(sealing, entry)
+                identity = _open(sealing, entry)
             except (CannotUnseal, UnusableSealingKey) as error:
                 why = str(error)
                 log.error("client certificate cannot be opened", organization=organization, origin=name, why=why)
@@ -57,7 +59,7 @@ def _of(
     return identities
 
 
-def _opened(sealing: Sealing, entry: GatewayIdentity | None) -> UnsealedIdentity | None:
+def _open(sealing: Sealing, entry: GatewayIdentity | None) -> UnsealedIdentity | None:
     if entry is None:
         raise CannotUnseal("one of its certificates cannot be read")
     if not entry.chain or entry.sealed_key is None:

@@ -40,19 +40,19 @@ def advise(
     Without *is_complete*, no gateway has answered whether there is something that helps.
     """
     path = find_path(chain, terms.trust, public_roots() if terms.trust.public_roots else ())
-    first, *others = (_sentence(fault, path) for fault in faults)
+    first, *others = (_write_sentence(fault, path) for fault in faults)
     sentence = " ".join((first, *(f"Also: {other}" for other in others)))
-    remedy, action = _remedy(faults, path, terms, offer, is_complete=is_complete)
+    remedy, action = _choose_remedy(faults, path, terms, offer, is_complete=is_complete)
     return Explanation(sentence, remedy, action)
 
 
-def _sentence(fault: Fault, path: Path) -> str:
-    return " ".join(filter(None, (EXPLANATIONS[fault.cause].sentence, _detail(fault, path))))
+def _write_sentence(fault: Fault, path: Path) -> str:
+    return " ".join(filter(None, (EXPLANATIONS[fault.cause].sentence, _write_detail(fault, path))))
 
 
-def _detail(fault: Fault, path: Path) -> str:
+def _write_detail(fault: Fault, path: Path) -> str:
     if fault.cause in _OF_ISSUER:
-        return _tried(path)
+        return _describe_path(path)
     if fault.cause is Cause.HOSTNAME_MISMATCH and fault.difference:
         names = typed_names(path.leaf)
         more = " and others" if len(names) > SHOWN_NAMES else ""
@@ -65,7 +65,7 @@ def _detail(fault: Fault, path: Path) -> str:
     return ""
 
 
-def _tried(path: Path) -> str:
+def _describe_path(path: Path) -> str:
     """Say which path the gateway tried, and where it ended."""
     if path.is_anchored:
         return ""
@@ -87,7 +87,7 @@ def _tried(path: Path) -> str:
     return tried
 
 
-def _remedy(
+def _choose_remedy(
     faults: Sequence[Fault], path: Path, terms: Terms, offer: Offer | None, *, is_complete: bool
 ) -> tuple[str, SuggestedAction | None]:
     cause = faults[0].cause

@@ -94,14 +94,14 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
         except (ValueError, CannotUnseal, UnusableSealingKey) as error:
             message = f"What is trusted for {origin}, or presented to it, cannot be read. Import it again."
             raise Conflict("endpoint", message) from error
-        before = _replaced(session, context, entries, change.instead_of, origin)
+        before = _find_replaced(session, context, entries, change.instead_of, origin)
         after = None
         if uploaded:
-            after = _saved(context, target, before, uploaded, keep=change.keep)
+            after = _build_entry(context, target, before, uploaded, keep=change.keep)
             admission.refuse_expired(uploaded, context.now)
             admission.refuse_indistinguishable(session, after)
     settings = decided.get(origin) or TrustSettings(context.user.organization, origin)
-    stored = _stored([entry for entry in entries if entry != before], after)
+    stored = _list_stored([entry for entry in entries if entry != before], after)
     rest = [certificate for entry in stored for certificate in entry.certificates]
     make = partial(build_trust_set, settings, reference=target.origin.reference, now=context.now)
     trust = make([*uploaded, *rest])
@@ -119,7 +119,7 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
     )
 
 
-def _replaced(
+def _find_replaced(
     session: Session, context: Context, entries: Sequence[EndpointCertificate], alias: str | None, origin: str
 ) -> EndpointCertificate | None:
     """Find what is under *alias* among the *entries* of *origin*; raises as `terms_to_test`."""
@@ -134,7 +134,7 @@ def _replaced(
     raise InvalidField("alias", f"{alias} is for {elsewhere.origin}, not for {origin}.")
 
 
-def _saved(
+def _build_entry(
     context: Context,
     target: Endpoint,
     before: EndpointCertificate | None,
@@ -148,7 +148,7 @@ def _saved(
     return admission.new_entry(context.user.organization, "", target, uploaded, context.now)
 
 
-def _stored(others: Sequence[EndpointCertificate], after: EndpointCertificate | None) -> tuple[Stored, ...]:
+def _list_stored(others: Sequence[EndpointCertificate], after: EndpointCertificate | None) -> tuple[Stored, ...]:
     """Find what is trusted besides the current certificates of *after*."""
     kept = [Stored(entry.alias, entry.previous, is_previous=True) for entry in [*others, *([after] if after else [])]]
     return tuple(

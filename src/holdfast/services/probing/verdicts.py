@@ -76,11 +76,11 @@ async def judge_connection(
     """Say what the gateway makes of a backend that is being looked at; *presents*: it has a client certificate."""
     answer = connection.answer
     if not answer.connected:
-        return _refusal(answer, presents=presents)
+        return _build_refusal(answer, presents=presents)
     presented = await asyncio.shield(looking)
     asks = isinstance(presented, Presentation) and presented.asks_for_certificate
     if (asks or isinstance(presented, Unseen)) and await connection.ends_within(MOMENT):
-        return Verdict(False, _objection(presented, presents=presents), ENDED)
+        return Verdict(False, _find_objection(presented, presents=presents), ENDED)
     return Verdict(
         True,
         address=answer.address,
@@ -94,12 +94,12 @@ async def judge_refusal(connection: Connection, *, presents: bool) -> Verdict:
     """Say why the gateway makes no connection, or that the backend ended the one before."""
     if connection.answer.connected:
         return Verdict(False, Cause.CLOSED_BEFORE_RESPONSE, ENDED)
-    return _refusal(connection.answer, presents=presents)
+    return _build_refusal(connection.answer, presents=presents)
 
 
 async def judge_certificates(connection: Connection, *, presents: bool) -> Verdict:
     """Say whether the gateway accepts the certificates of a backend, whatever that says after the handshake."""
-    return Verdict(True) if connection.answer.connected else _refusal(connection.answer, presents=presents)
+    return Verdict(True) if connection.answer.connected else _build_refusal(connection.answer, presents=presents)
 
 
 def judge_head(answer: HeadAnswer) -> Verdict | None:
@@ -114,18 +114,18 @@ def judge_head(answer: HeadAnswer) -> Verdict | None:
     return None
 
 
-def _refusal(answer: Answer, *, presents: bool) -> Verdict:
-    return Verdict(False, _cause(answer, presents=presents), answer.reason or answer.flags)
+def _build_refusal(answer: Answer, *, presents: bool) -> Verdict:
+    return Verdict(False, _find_cause(answer, presents=presents), answer.reason or answer.flags)
 
 
-def _objection(presented: Presentation | Unseen, *, presents: bool) -> Cause:
+def _find_objection(presented: Presentation | Unseen, *, presents: bool) -> Cause:
     """Say why a backend ended a connection that the gateway had accepted: in TLS 1.3 it says so after the handshake."""
     if isinstance(presented, Unseen) or not presented.asks_for_certificate:
         return Cause.CLOSED_BEFORE_RESPONSE
     return Cause.CLIENT_CERTIFICATE_REJECTED if presents else Cause.CLIENT_CERTIFICATE_REQUIRED
 
 
-def _cause(answer: Answer, *, presents: bool) -> Cause:
+def _find_cause(answer: Answer, *, presents: bool) -> Cause:
     flags = set(answer.flags.split(","))
     return classify_reason(
         answer.reason,
@@ -150,7 +150,7 @@ def refine(
         # Which certificate it is has been found out, so nobody is asked to.
         return replace(verdict, advice=Explanation(verdict.explanation.sentence, _ASK_FOR_CHAIN))
     if verdict.cause is Cause.CLOSED_BEFORE_RESPONSE and verdict.reason == ENDED:
-        return replace(verdict, cause=_objection(presented, presents=presents))
+        return replace(verdict, cause=_find_objection(presented, presents=presents))
     if verdict.cause not in CERTIFICATE_CAUSES or isinstance(presented, Unseen) or not presented.chain:
         return verdict
     faults = find_faults(verdict.cause, presented.chain, trust, now)

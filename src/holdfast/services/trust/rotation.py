@@ -48,7 +48,7 @@ def undo_replacement(context: Context, alias: str, expected: Expected = None) ->
     with context.write() as session:
         before = admission.find_certificate(session, context, alias)
         check_expected(expected, tag_of_certificate(before))
-        after = _undone(session, before, context.now)
+        after = _undo(session, before, context.now)
         admission.refuse_expired(after.certificates, context.now)
         admission.refuse_indistinguishable(session, after)
         removal.keep(session, context, before, Removal.REPLACED, certificates=before.certificates)
@@ -127,7 +127,7 @@ def should_retire(entry: EndpointCertificate, now: datetime, quiet: timedelta) -
     return now - since >= quiet
 
 
-def _undone(session: Session, before: EndpointCertificate, now: datetime) -> EndpointCertificate:
+def _undo(session: Session, before: EndpointCertificate, now: datetime) -> EndpointCertificate:
     certificates, previous = before.previous, before.previous[:0]
     if not certificates:
         removed = removed_certificates.latest_replaced(session, before.organization, before.id, now)

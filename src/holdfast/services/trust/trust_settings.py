@@ -49,7 +49,7 @@ def get_settings(context: Context, endpoint: str) -> EndpointTrust:
     target = secure_endpoint(endpoint)
     with context.read() as session:
         refuse_foreign(session, context, target)
-        return _trust(session, _find_settings(session, context, target), target, context.now)
+        return _build_trust(session, _find_settings(session, context, target), target, context.now)
 
 
 def change_settings(context: Context, endpoint: str, draft: TrustDraft, expected: Expected = None) -> EndpointTrust:
@@ -69,11 +69,11 @@ def change_settings(context: Context, endpoint: str, draft: TrustDraft, expected
         refuse_foreign(session, context, target)
         before = _find_settings(session, context, target)
         check_expected(expected, tag_of_trust_settings(before))
-        after = _decided(before, checked, draft)
-        trust = _trust(session, after, target, context.now)
+        after = _apply_draft(before, checked, draft)
+        trust = _build_trust(session, after, target, context.now)
         _refuse_rejecting(before, trust)
         trust_settings.save(session, after)
-        _written(session, context, Action.CHANGE_TRUST_SETTINGS, after, _difference(before, after))
+        _record(session, context, Action.CHANGE_TRUST_SETTINGS, after, _compare(before, after))
         return trust
 
 
@@ -85,7 +85,7 @@ def preview_settings(context: Context, endpoint: str, draft: TrustDraft) -> Endp
     with context.read() as session:
         refuse_foreign(session, context, target)
         before = _find_settings(session, context, target)
-        trust = _trust(session, _decided(before, checked, draft), target, context.now)
+        trust = _build_trust(session, _apply_draft(before, checked, draft), target, context.now)
     _refuse_rejecting(before, trust)
     return trust
 
@@ -105,8 +105,8 @@ def grant_exception(context: Context, endpoint: str, reason: str, ends_at: datet
         refuse_foreign(session, context, target)
         after = replace(_find_settings(session, context, target), exception=exception)
         trust_settings.save(session, after)
-        _written(session, context, Action.GRANT_EXCEPTION, after, ExceptionGrant(ends_at, exception.reason))
-        return _trust(session, after, target, context.now)
+        _record(session, context, Action.GRANT_EXCEPTION, after, ExceptionGrant(ends_at, exception.reason))
+        return _build_trust(session, after, target, context.now)
 
 
 def end_exception(context: Context, endpoint: str) -> EndpointTrust:
@@ -118,8 +118,8 @@ def end_exception(context: Context, endpoint: str) -> EndpointTrust:
         after = replace(before, exception=None)
         if before.exception:
             trust_settings.save(session, after)
-            _written(session, context, Action.END_EXCEPTION, after, ExceptionEnd(expired=False))
-        return _trust(session, after, target, context.now)
+            _record(session, context, Action.END_EXCEPTION, after, ExceptionEnd(expired=False))
+        return _build_trust(session, after, target, context.now)
 
 
 def list_exceptions(context: Context) -> list[TrustSettings]:
@@ -140,7 +140,7 @@ def end_exceptions(store: Store, now: datetime) -> datetime | None:
             for settings in trust_settings.with_ended_exception(session, organization, now):
                 trust_settings.save(session, replace(settings, exception=None))
                 context = Context(store, Principal(organization, SYSTEM), now)
-                _written(session, context, Action.END_EXCEPTION, settings, ExceptionEnd(expired=True))
+                _record(session, context, Action.END_EXCEPTION, settings, ExceptionEnd(expired=True))
                 log.warning("trust exception ended", organization=organization, origin=settings.origin)
         return trust_settings.next_end(session)
 
@@ -151,7 +151,7 @@ def _find_settings(session: Session, context: Context, target: Endpoint) -> Trus
     return settings.get(origin) or TrustSettings(context.user.organization, origin)
 
 
-def _decided(before: TrustSettings, checked: TrustSettings, draft: TrustDraft) -> TrustSettings:
+def _apply_draft(before: TrustSettings, checked: TrustSettings, draft: TrustDraft) -> TrustSettings:
     return replace(
         checked,
         organization=before.organization,
@@ -161,7 +161,7 @@ def _decided(before: TrustSettings, checked: TrustSettings, draft: TrustDraft) -
     )
 
 
-def _trust(session: Session, settings: TrustSettings, target: Endpoint, now: datetime) -> EndpointTrust:
+def _build_trust(session: Session, settings: TrustSettings, target: Endpoint, now: datetime) -> EndpointTrust:
     entries = endpoint_certificates.of_origins(session, settings.organization, [settings.origin])
     imported = [certificate for entry in entries for certificate in entry.trusted]
     trust = build_trust_set(settings, imported, target.origin.reference, now)
@@ -178,21 +178,21 @@ def _refuse_rejecting(before: TrustSettings, trust: EndpointTrust) -> None:
         raise InvalidFields([InvalidField("crls", f"{error.message} {error.remedy}") for error in errors])
 
 
-def _difference(before: TrustSettings, after: TrustSettings) -> ChangedSettings:
+def _compare(before: TrustSettings, after: TrustSettings) -> ChangedSettings:
     changed = (
-        ChangedSetting(field.name.replace("_", " "), _values(old), _values(new))
+        ChangedSetting(field.name.replace("_", " "), _list_values(old), _list_values(new))
         for field in fields(TrustSettings)
         if (old := getattr(before, field.name)) != (new := getattr(after, field.name))
     )
     return ChangedSettings(tuple(changed))
 
 
-def _values(value: object) -> tuple[str, ...]:
+def _list_values(value: object) -> tuple[str, ...]:
     if isinstance(value, tuple):
         return tuple(f"CRL {item.fingerprint}" if isinstance(item, RevocationList) else str(item) for item in value)
     return () if value in {None, ""} else (str(value),)
 
 
-def _written(session: Session, context: Context, action: Action, settings: TrustSettings, details: Details) -> None:
+def _record(session: Session, context: Context, action: Action, settings: TrustSettings, details: Details) -> None:
     changed: tuple[ChangeKind, str] = ("origin", settings.origin)
     write_down(session, context.user, context.now, action, settings.origin, details, changed=changed)

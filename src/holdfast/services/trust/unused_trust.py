@@ -49,7 +49,7 @@ def find_unused(context: Context, origins: Collection[str] | None = None) -> lis
     """List the trust that no API uses, by origin; with *origins*, only of these."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
-        return _decided(session, context, unused_origins.find(session, context.user.organization, origins))
+        return _find_trust(session, context, unused_origins.find(session, context.user.organization, origins))
 
 
 def find_used_only_by(context: Context, api: Api) -> list[UnusedTrust]:
@@ -61,7 +61,7 @@ def find_used_only_by(context: Context, api: Api) -> list[UnusedTrust]:
             for other in apis.using_origins(session, context.user.organization, origins_of(api))
             if other.id != api.id
         ]
-        return _decided(session, context, sorted(origins_of(api).difference(*map(origins_of, others))))
+        return _find_trust(session, context, sorted(origins_of(api).difference(*map(origins_of, others))))
 
 
 def delete_unused(context: Context, origins: Collection[str]) -> LeftBehind:
@@ -90,17 +90,17 @@ def settle(session: Session, context: Context, origins: Collection[str], *, dele
         context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     elif not context.user.may(Permission.VIEW_ENDPOINT_CERTIFICATES):
         return LeftBehind()  # a token that may delete APIs, and not look at certificates
-    unused = _decided(session, context, unused_origins.find(session, context.user.organization, origins))
+    unused = _find_trust(session, context, unused_origins.find(session, context.user.organization, origins))
     if not delete:
         return LeftBehind(kept=tuple(unused))
     deleted = [_delete(session, context, trust) for trust in unused]
-    kept = _decided(session, context, [trust.origin for trust in unused])
+    kept = _find_trust(session, context, [trust.origin for trust in unused])
     return LeftBehind(
         tuple(kept), tuple(trust for trust in deleted if trust.certificates or trust.settings or trust.identity)
     )
 
 
-def _decided(session: Session, context: Context, origins: Collection[str]) -> list[UnusedTrust]:
+def _find_trust(session: Session, context: Context, origins: Collection[str]) -> list[UnusedTrust]:
     organization = context.user.organization
     certificates = endpoint_certificates.of_origins(session, organization, origins)
     settings = trust_settings.of_origins(session, organization, origins)
