@@ -2,7 +2,7 @@
 
 import ast
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import get_args
 
@@ -60,6 +60,14 @@ WORDS = [
 @pytest.mark.parametrize(("details", "words"), WORDS, ids=lambda value: type(value).__name__)
 def test_words_are_made_of_values(details, words):
     assert in_words(details) == words
+
+
+def test_times_are_in_utc_whatever_zone_they_are_sent_in():
+    until = datetime(2026, 11, 29, 3, 30, tzinfo=timezone(timedelta(hours=5)))
+    exception, token = audit.ExceptionGrant(until, "renewal"), audit.NewToken(("apim:api_view",), until)
+    assert in_words(exception) == "verification is off until 2026-11-28 22:30 UTC: renewal"
+    assert in_words(token) == "apim:api_view until 2026-11-28 22:30 UTC"
+    assert {audit.to_json(details)["until"] for details in (exception, token)} == {"2026-11-28T22:30:00+00:00"}
 
 
 def test_events_are_stored_as_values_and_in_words(store):

@@ -4,7 +4,7 @@ Actions of audit events, and the details of each as values. `services/access/aud
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -238,7 +238,8 @@ Details = (
 
 
 def to_json(details: Details) -> dict[str, Any]:
-    """Return the JSON members of *details*; times are in ISO 8601."""
+    """Return the JSON members of *details*; times are in ISO 8601, in UTC."""
     return {
-        name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(details).items()
+        name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+        for name, value in asdict(details).items()
     }

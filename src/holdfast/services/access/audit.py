@@ -3,7 +3,7 @@ The audit log: each event is written in the transaction of its change, as JSON a
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
@@ -66,7 +66,7 @@ def in_words(details: Details) -> str:
             changes = (f"{each.name}: {_values(each.before)} -> {_values(each.after)}" for each in settings)
             return "; ".join(changes) or "nothing changed"
         case audit.ExceptionGrant(until, reason):
-            return f"verification is off until {until:%Y-%m-%d %H:%M} UTC: {reason}"
+            return f"verification is off until {_minute(until)}: {reason}"
         case audit.ExceptionEnd(expired):
             return "its time is over" if expired else "verification is on"
         case audit.ApiEndpoints(endpoints):
@@ -84,7 +84,7 @@ def in_words(details: Details) -> str:
         case audit.FailedSignIn():
             return f"{details.way}: {details.reason}{_times(details)}"
         case audit.NewToken(scopes, until):
-            return f"{' '.join(scopes)} until {until:%Y-%m-%d %H:%M} UTC"
+            return f"{' '.join(scopes)} until {_minute(until)}"
         case audit.TokenEnd(by_itself):
             return "by itself" if by_itself else ""
         case audit.NewApplication(name, grants):
@@ -111,6 +111,10 @@ def _endpoint(endpoint: EndpointUse) -> str:
 
 def _values(values: Sequence[str]) -> str:
     return " ".join(values) or "none"
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _times(failed: audit.FailedSignIn) -> str:
