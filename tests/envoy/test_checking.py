@@ -113,8 +113,7 @@ def test_a_protocol_that_the_backend_does_not_speak_fails_in_traffic_and_in_the_
 def test_http2_without_tls_is_spoken_with_prior_knowledge(holdfast: Holdfast):
     with http2_backend(None) as url:
         api = set_protocol(holdfast, url, "http2")
-        wait_until(lambda: holdfast.call(api.path).is_success)
-        assert holdfast.call(api.path).json()["http"] == "2"
+        wait_until(lambda: (answer := holdfast.call(api.path)).is_success and answer.json()["http"] == "2")
         assert check(holdfast, url)["statusCode"] == 200
 
 
