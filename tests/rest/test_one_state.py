@@ -10,14 +10,16 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 from fastapi.routing import APIRoute
+from starlette.requests import Request
 
 from holdfast.services.access.passwords import Passwords
 from holdfast.services.access.permissions import Role
+from holdfast.services.identities import gateway_identities
 from holdfast.store.database import Store
 from holdfast.web import create_door
 from holdfast.work import slow_derivation
 from issuing import issue
-from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, URL, create_api, replace, upload
+from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, REMOVED, URL, create_api, replace, upload
 from rest.operations import REQUESTS, House
 from web.crawling import crawl
 
@@ -210,3 +212,25 @@ def test_while_a_file_is_opened_slowly_no_transaction_is_open(client, api, open_
     assert [answer.status_code for answer in answers] == [201, 200, 303], [answer.text for answer in answers]
     assert len(derived) >= len(answers)
     assert set(derived) == {0}
+
+
+def test_while_a_key_is_made_no_transaction_is_open(client, open_during):
+    create_api(client)
+    made = open_during(gateway_identities, "make_key")
+    body = {"subject": "me", "keyType": "ec-p256"}
+    path = f"{ENDPOINTS}/client-certificate/request"
+    assert client.post(path, params={"endpoint": URL}, json=body).is_success
+    assert made == [0]
+
+
+def test_while_a_body_is_read_no_transaction_is_open(client, open_during):
+    read = open_during(Request, "body")
+    restore = f"{REMOVED}/x/restore"
+    answers = [
+        client.request("GET", APIS, data={"unknown": "x"}),
+        client.post(restore, data={"alias": "a"}),
+        client.post(restore, content="a", headers={"Content-Type": "text/plain"}),
+    ]
+    assert [answer.status_code for answer in answers] == [400, 404, 415]
+    assert len(read) >= len(answers)
+    assert set(read) == {0}

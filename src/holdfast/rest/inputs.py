@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from holdfast.rest.access.authentication import RequestContext
+from holdfast.services.access.context import Context
 
 MAX_PROBLEMS = 20  # of thousands of parameters, each with a sentence
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -38,7 +39,7 @@ async def refuse_unknown_inputs(request: Request, context: RequestContext) -> No
     Raises:
         RequestValidationError: It names each of them, at most MAX_PROBLEMS.
     """
-    del context  # whoever isn't signed in learns only that
+    # Whoever isn't signed in learns only that, as a context comes first.
     route = request.scope["route"]
     if not isinstance(route, APIRoute):
         return
@@ -48,14 +49,15 @@ async def refuse_unknown_inputs(request: Request, context: RequestContext) -> No
     }
     problems = list(_problems("query parameter", request.query_params.multi_items(), query))
     if _is_form(request) and (route.body_field is None or isinstance(route.body_field.field_info, params.Form)):
-        problems += _problems("form field", await _sent(request, route), _form_fields(route, extra))
+        problems += _problems("form field", await _sent(request, context, route), _form_fields(route, extra))
     if problems:
         raise RequestValidationError(problems[:MAX_PROBLEMS])
 
 
-async def _sent(request: Request, route: APIRoute) -> Sequence[tuple[str, Any]]:
+async def _sent(request: Request, context: Context, route: APIRoute) -> Sequence[tuple[str, Any]]:
     if route.body_field:  # FastAPI has read it already
         return (await request.form()).multi_items()
+    context.release()  # it may come slowly
     await request.body()  # is kept, so that the operation can read it, too
     async with request.form() as form:
         return form.multi_items()

@@ -37,9 +37,10 @@ def list_removed(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: 
     }
 
 
-async def alias_in_body(request: Request) -> str | None:
+async def alias_in_body(request: Request, context: RequestContext) -> str | None:
     """Read the member or field `alias` of a body that may be missing. Raises InvalidField, HTTPException."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    context.release()  # the body may come slowly
     body = await request.body()
     if not body:
         return None

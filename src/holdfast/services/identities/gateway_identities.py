@@ -112,6 +112,7 @@ def make_request(context: Context, sealing: Sealing, endpoint: str, draft: Reque
     target = secure_endpoint(endpoint)
     subject = check_request(draft)
     _refuse_foreign_first(context, target)
+    context.release()  # an RSA key takes a while
     key = make_key(subject.key_type)
     request = make_signing_request(key, subject.common_name, subject.dns_names)
     with context.write() as session:
