@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
+import httpx2
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -126,14 +126,14 @@ def certificate(number: int) -> bytes:
 
 
 @contextmanager
-def signed_in(url: str, password: str) -> Iterator[httpx.Client]:
+def signed_in(url: str, password: str) -> Iterator[httpx2.Client]:
     """Give a client with a session, which keeps its connection open."""
-    with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
+    with httpx2.Client(base_url=url, trust_env=False, timeout=30) as client:
         client.post("/sign-in", data={"name": "admin", "password": password})
         yield client
 
 
-def measure(client: httpx.Client, path: str, rounds: int) -> list[float]:
+def measure(client: httpx2.Client, path: str, rounds: int) -> list[float]:
     """Ask for *path* so many times, one after the other; milliseconds until the whole answer was there."""
     took = []
     for number in range(WARM_UP + rounds):

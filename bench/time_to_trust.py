@@ -18,7 +18,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from holdfast.apis.publisher_paths import PREFIX
 from holdfast.demo.backend import serving
@@ -119,7 +119,7 @@ async def measure(target: Target, host: str, rounds: int) -> tuple[Measured, Mea
     context = f"bench-{host}"
     caller = Caller(target.gateway, f"/{context}/1/menu")
     imports, deletions = Measured(), Measured()
-    async with httpx.AsyncClient(
+    async with httpx2.AsyncClient(
         base_url=target.publisher + PREFIX, auth=("admin", target.password), trust_env=False
     ) as client:
         config = {"endpoint_type": "http", "production_endpoints": {"url": endpoint}}
@@ -145,7 +145,7 @@ async def measure(target: Target, host: str, rounds: int) -> tuple[Measured, Mea
 
 
 async def _change(
-    client: httpx.AsyncClient, request: httpx.Request, answered: int, caller: Caller, obeyed: int, into: Measured
+    client: httpx2.AsyncClient, request: httpx2.Request, answered: int, caller: Caller, obeyed: int, into: Measured
 ) -> None:
     async with asyncio.timeout(WITHIN):
         first = caller.expect(obeyed)

@@ -2,7 +2,7 @@
 Real backends on this machine, each in threads of its own until its block ends.
 
     with Backend(issue("127.0.0.1")) as backend:
-        httpx.get(backend.url("/base"))
+        httpx2.get(backend.url("/base"))
 """
 
 import asyncio

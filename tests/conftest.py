@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ import hypothesis
 import pytest
 import structlog
 from argon2 import PasswordHasher
+from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from holdfast.gateway.discovery.cache import Cache
@@ -30,11 +30,6 @@ from holdfast.store.access import accounts
 from holdfast.store.access.accounts import User
 from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
-
-with warnings.catch_warnings():
-    # Starlette would rather use httpx2; the httpx that Holdfast itself runs on does as well.
-    warnings.simplefilter("ignore")
-    from starlette.testclient import TestClient
 
 # Where bytecode isn't kept, each process that the tests start spends half of its time compiling the same modules.
 sys.dont_write_bytecode = False

@@ -2,7 +2,7 @@
 A backend that decodes paths before it looks at them, as many do: a real nginx.
 
     with decoding_backend(tmp_path) as url:
-        assert httpx.get(f"{url}/base/..%2fint").text == "/int"
+        assert httpx2.get(f"{url}/base/..%2fint").text == "/int"
 """
 
 import shutil

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from backends import V4
 from holdfast.gateway.process.envoy import find_envoy
@@ -31,7 +31,7 @@ def statuses_of(clusters: Mapping[str, dict[str, Any]], directory: Path) -> dict
     (directory / "envoy.json").write_text(json.dumps(configuration(address, clusters)))
     with (
         envoy(directory / "envoy.json"),
-        httpx.Client(base_url=f"http://{address}", trust_env=False, timeout=20) as client,
+        httpx2.Client(base_url=f"http://{address}", trust_env=False, timeout=20) as client,
     ):
         wait_until(lambda: answers(client), within=30)
         return {name: client.get(f"/{name}/").status_code for name in clusters}
@@ -82,9 +82,9 @@ def envoy(file: Path) -> Iterator[None]:
         process.wait()
 
 
-def answers(client: httpx.Client) -> bool:
+def answers(client: httpx2.Client) -> bool:
     """Say whether Envoy listens."""
     try:
         return client.get("/").status_code == 404
-    except httpx.TransportError:
+    except httpx2.TransportError:
         return False

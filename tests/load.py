@@ -10,7 +10,7 @@ Callers that go on calling while a test changes something.
 import threading
 from collections import Counter
 
-import httpx
+import httpx2
 
 from running import Holdfast, refusal, wait_until
 
@@ -41,7 +41,7 @@ class Load:
                 try:
                     answer = client.get(self._path)
                     said = "200" if answer.status_code == 200 else refusal(answer)
-                except (httpx.HTTPError, AssertionError) as error:
+                except (httpx2.HTTPError, AssertionError) as error:
                     said = repr(error)
                 self.answers[said] += 1
 

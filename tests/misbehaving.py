@@ -1,7 +1,7 @@
 """
 Backends that break HTTP: the last segment of a request's path says how, over HTTP/1.1 and HTTP/2.
 
-    with misbehaving_backend() as url, httpx.Client() as client:
+    with misbehaving_backend() as url, httpx2.Client() as client:
         client.get(f"{url}/closed")
 """
 

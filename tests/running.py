@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
+import httpx2
 
 from holdfast.server.variables import unknown_variables
 from issuing import Issued
@@ -47,7 +47,7 @@ def wait_until(condition: Callable[[], T], within: float = 5.0) -> T:
     return said
 
 
-def refusal(answer: httpx.Response) -> str:
+def refusal(answer: httpx2.Response) -> str:
     """Give the code of an answer that the gateway made itself, which says nothing else but what everybody may know."""
     body = answer.json()
     assert sorted(body) == ["code", "message", "request_id"], body
@@ -117,7 +117,7 @@ class Holdfast:
         """Pages and REST."""
         return f"{'https' if self._ca else 'http'}://{self._addresses['publisher']}"
 
-    def browser(self, path: str = "", auth: tuple[str, str] | None = None) -> httpx.Client:
+    def browser(self, path: str = "", auth: tuple[str, str] | None = None) -> httpx2.Client:
         """Make a client of the publisher that keeps its cookies and its connection."""
         tls = ssl.create_default_context(cadata=self._ca.decode()) if self._ca else _NO_TLS
         return _client(self.publisher_url + path, auth, tls)
@@ -348,23 +348,23 @@ class Holdfast:
         """Delete it; the gateways follow within milliseconds, but no answer says when."""
         self._rest("DELETE", f"/endpoint-certificates/{alias}")
 
-    def _rest(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def _rest(self, method: str, path: str, **more: Any) -> httpx2.Response:
         answer = self.rest.request(method, path, **more)
         assert answer.is_success, answer.text
         return answer
 
     # What a caller does
 
-    def caller(self, *, sandbox: bool = False) -> httpx.Client:
+    def caller(self, *, sandbox: bool = False) -> httpx2.Client:
         """Make a client of the gateway that keeps its connection open."""
         return _client(self.sandbox_url if sandbox else self.gateway_url)
 
-    def tls_caller(self, tls: ssl.SSLContext, *, sandbox: bool = False, http2: bool = False) -> httpx.Client:
+    def tls_caller(self, tls: ssl.SSLContext, *, sandbox: bool = False, http2: bool = False) -> httpx2.Client:
         """Make a client of the gateway over TLS that keeps its connection open, and presents what *tls* has loaded."""
         url = "https://{}:{}".format(*self.tls_address(sandbox=sandbox))
-        return httpx.Client(base_url=url, verify=tls, trust_env=False, timeout=30, http2=http2)
+        return httpx2.Client(base_url=url, verify=tls, trust_env=False, timeout=30, http2=http2)
 
-    def call(self, path: str, method: str = "GET", *, sandbox: bool = False, **more: Any) -> httpx.Response:
+    def call(self, path: str, method: str = "GET", *, sandbox: bool = False, **more: Any) -> httpx2.Response:
         """Call the gateway over a new connection."""
         with self.caller(sandbox=sandbox) as client:
             return client.request(method, path, **more)
@@ -373,7 +373,7 @@ class Holdfast:
         """Say whether the gateway is there and knows *api* and its backend."""
         try:
             answer = self.call(api.path, sandbox=sandbox)
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return False
         return answer.status_code != 404 and "backend_not_ready" not in answer.text
 
@@ -387,8 +387,8 @@ def _config(production: str | None, sandbox: str | None) -> dict[str, Any]:
     return config
 
 
-def _client(url: str, auth: tuple[str, str] | None = None, tls: ssl.SSLContext = _NO_TLS) -> httpx.Client:
-    return httpx.Client(base_url=url, auth=auth, verify=tls, trust_env=False, timeout=30)
+def _client(url: str, auth: tuple[str, str] | None = None, tls: ssl.SSLContext = _NO_TLS) -> httpx2.Client:
+    return httpx2.Client(base_url=url, auth=auth, verify=tls, trust_env=False, timeout=30)
 
 
 def write_identity(directory: Path, issued: Issued) -> tuple[Path, Path]:

@@ -3,7 +3,7 @@
 import contextlib
 from ipaddress import ip_address
 
-import httpx
+import httpx2
 import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from hypothesis import example, given
@@ -40,7 +40,7 @@ URLS = st.builds(
 
 
 def read_by_httpx(text: str) -> tuple[str, str, int]:
-    url = httpx.URL(text)
+    url = httpx2.URL(text)
     return url.scheme, compared(url.raw_host.decode()), url.port or DEFAULT_PORTS[url.scheme]
 
 

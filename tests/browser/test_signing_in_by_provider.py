@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -120,7 +120,7 @@ def test_people_of_the_provider_have_no_password_and_get_none(
     changed = holdfast.rest.put("/users/hanna", json={"roles": ["admin"]})
     assert (changed.status_code, "decide about their roles" in changed.json()["description"]) == (409, True)
     for password in ("", provider.password):
-        assert httpx.get(f"{holdfast.publisher_url}{REST}/apis", auth=("hanna", password)).status_code == 401
+        assert httpx2.get(f"{holdfast.publisher_url}{REST}/apis", auth=("hanna", password)).status_code == 401
 
 
 def test_axe_finds_nothing_on_the_sign_in_page_with_a_provider(page: Page):

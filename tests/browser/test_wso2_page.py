@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-import httpx
+import httpx2
 from playwright.sync_api import Locator, Page, expect
 
 from backends import Backend
@@ -29,7 +29,7 @@ def drop(page: Page, zone: Locator, name: str, content: bytes) -> None:
         zone.dispatch_event(event, {"dataTransfer": data})
 
 
-def call(holdfast: Holdfast) -> httpx.Response:
+def call(holdfast: Holdfast) -> httpx2.Response:
     return holdfast.call("/described/1.0.0/menu")
 
 

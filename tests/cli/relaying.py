@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
+import httpx2
 
 # The number of a write (from 1) -> the status to refuse it with, 0 to end the connection without an answer once the
 # publisher has answered, or None to pass it on. It may wait.
@@ -32,7 +32,7 @@ def relaying(url: str, decide: Decide, gone: Callable[[], bool] = lambda: False)
                 self._send(status, {"Content-Type": "application/json"}, b'{"description": "Refused by a test."}')
                 return
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-            answer = httpx.request(self.command, url + self.path, headers=headers, content=body, timeout=30)
+            answer = httpx2.request(self.command, url + self.path, headers=headers, content=body, timeout=30)
             if status == 0:
                 self.close_connection = True
                 return

@@ -15,7 +15,7 @@ from holdfast import cli
 from holdfast.cli.commands import COMMANDS
 from holdfast.cli.exit_codes import MEANINGS, ExitCode
 
-HEAVY = {"alembic", "asyncio", "cryptography", "envoy", "fastapi", "grpc", "httpx", "jinja2", "jsonschema_rs"}
+HEAVY = {"alembic", "asyncio", "cryptography", "envoy", "fastapi", "grpc", "httpx", "httpx2", "jinja2", "jsonschema_rs"}
 HEAVY |= {"pydantic_settings", "rich", "sqlalchemy", "ssl", "structlog", "uvicorn", "yaml"}
 LOADED = """
 import json, sys

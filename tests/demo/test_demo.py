@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -27,8 +27,8 @@ from ports import free_addresses
 from running import COMMAND, REST, START_WITHIN, wait_until
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-REFUSED = httpx.Response(503, json={"code": "backend_not_trusted", "message": "-", "request_id": "1"})
-SERVED = httpx.Response(200, json={"menu": []})
+REFUSED = httpx2.Response(503, json={"code": "backend_not_trusted", "message": "-", "request_id": "1"})
+SERVED = httpx2.Response(200, json={"menu": []})
 STEPS = ["refused", "import", "served", "delete", "refused"]
 
 
@@ -109,8 +109,8 @@ def test_the_story_fails_when_the_publisher_refuses(tmp_path):
 
 
 def test_the_story_fails_when_nobody_answers(tmp_path):
-    def unreachable(_: bool) -> httpx.Response:
-        raise httpx.ConnectError("nobody there")
+    def unreachable(_: bool) -> httpx2.Response:
+        raise httpx2.ConnectError("nobody there")
 
     came_out_right, said = _play(tmp_path, unreachable)
     assert not came_out_right
@@ -125,32 +125,34 @@ def test_the_story_comes_out_right_at_a_gateway_that_obeys(tmp_path):
     assert [line.split()[1] for line in said[:5]] == STEPS
 
 
-def _obeys_imports_only() -> Callable[[bool], httpx.Response]:
+def _obeys_imports_only() -> Callable[[bool], httpx2.Response]:
     seen = []
 
-    def answer(trusted: bool) -> httpx.Response:
+    def answer(trusted: bool) -> httpx2.Response:
         seen.append(trusted)
         return SERVED if any(seen) else REFUSED
 
     return answer
 
 
-def _play(tmp_path: Path, answer: Callable[[bool], httpx.Response], import_status: int = 201) -> tuple[bool, list[str]]:
+def _play(
+    tmp_path: Path, answer: Callable[[bool], httpx2.Response], import_status: int = 201
+) -> tuple[bool, list[str]]:
     """Play the story at a gateway that gives *answer*, which knows whether the certificate is imported."""
     trusted = False
 
-    def publisher(request: httpx.Request) -> httpx.Response:
+    def publisher(request: httpx2.Request) -> httpx2.Response:
         nonlocal trusted
         if "endpoint-certificates" not in request.url.path:
-            return httpx.Response(200 if "lifecycle" in request.url.path else 201, json={"id": "1"})
+            return httpx2.Response(200 if "lifecycle" in request.url.path else 201, json={"id": "1"})
         trusted = request.method == "POST"
-        return httpx.Response(import_status if trusted else 200, text="oh")
+        return httpx2.Response(import_status if trusted else 200, text="oh")
 
     async def play() -> bool:
         async with (
-            httpx.AsyncClient(transport=httpx.MockTransport(publisher), base_url="http://publisher") as one,
-            httpx.AsyncClient(
-                transport=httpx.MockTransport(lambda _: answer(trusted)), base_url="http://gateway"
+            httpx2.AsyncClient(transport=httpx2.MockTransport(publisher), base_url="http://publisher") as one,
+            httpx2.AsyncClient(
+                transport=httpx2.MockTransport(lambda _: answer(trusted)), base_url="http://gateway"
             ) as other,
         ):
             return await Story(console, one, other, Backend("https://localhost:1", certificate), within=0.05).play()
@@ -236,7 +238,7 @@ def test_up_demo_shows_the_refusal_and_what_it_says_to_do_works(tmp_path):
         endpoint = _field(said, "Backend").split(",")[0]
 
         password = (data / "admin-password").read_text().strip()
-        answer = httpx.post(
+        answer = httpx2.post(
             f"{publisher}{REST}/endpoint-certificates",
             auth=("admin", password),
             data={"alias": "pizza", "endpoint": endpoint},
@@ -245,9 +247,9 @@ def test_up_demo_shows_the_refusal_and_what_it_says_to_do_works(tmp_path):
         )
         assert answer.status_code == 201
         assert answer.json()["findings"] == []
-        wait_until(lambda: httpx.get(url, trust_env=False).status_code == 200)
-        assert httpx.get(url, trust_env=False).json()["menu"]
-        anything = httpx.post(url.replace("/menu", "/orders/1?x=y"), trust_env=False)
+        wait_until(lambda: httpx2.get(url, trust_env=False).status_code == 200)
+        assert httpx2.get(url, trust_env=False).json()["menu"]
+        anything = httpx2.post(url.replace("/menu", "/orders/1?x=y"), trust_env=False)
         assert anything.json() == {"backend": "Pizza Shack", "method": "POST", "path": "/orders/1"}
 
     with _up_demo(data) as (_, output):
@@ -255,7 +257,7 @@ def test_up_demo_shows_the_refusal_and_what_it_says_to_do_works(tmp_path):
         assert "Answer       200 " in said
         assert "The certificate has been imported, so the gateway trusts the backend." in said
         assert _field(said, "Backend").split(",")[0] == endpoint
-        assert httpx.get(_field(said, "Call").removeprefix("curl "), trust_env=False).status_code == 200
+        assert httpx2.get(_field(said, "Call").removeprefix("curl "), trust_env=False).status_code == 200
 
 
 @contextmanager

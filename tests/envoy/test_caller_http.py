@@ -8,7 +8,7 @@ import socket
 import h2.config
 import h2.connection
 import h2.events
-import httpx
+import httpx2
 import pytest
 
 from backends import V4, Backend
@@ -22,7 +22,7 @@ MB = 1_000_000
 
 
 def address(holdfast: Holdfast) -> tuple[str, int]:
-    url = httpx.URL(holdfast.gateway_url)
+    url = httpx2.URL(holdfast.gateway_url)
     return url.host, url.port or 80
 
 
@@ -92,10 +92,10 @@ def test_methods_are_the_same_over_both_versions_of_http(holdfast: Holdfast):
     with ScriptedBackend(answer()) as backend:
         api = holdfast.publish_api(backend.url)
         for http2 in (False, True):
-            with httpx.Client(http1=not http2, http2=http2, base_url=holdfast.gateway_url, trust_env=False) as client:
+            with httpx2.Client(http1=not http2, http2=http2, base_url=holdfast.gateway_url, trust_env=False) as client:
                 for method in METHODS:
                     request = client.build_request("GET", api.path, headers={"content-type": "a/b"})
-                    request.method = method  # httpx makes it upper case
+                    request.method = method  # httpx2 makes it upper case
                     answered = client.send(request)
                     assert (answered.status_code, answered.http_version) == (200, f"HTTP/{'2' if http2 else '1.1'}")
                     assert backend.requests[-1].line.split()[0] == method
@@ -106,7 +106,7 @@ def test_a_query_without_a_content_type_is_refused_over_both_versions_of_http(ho
         api = holdfast.publish_api(backend.url)
         seen = len(backend.requests)
         for http2 in (False, True):
-            with httpx.Client(http1=not http2, http2=http2, base_url=holdfast.gateway_url, trust_env=False) as client:
+            with httpx2.Client(http1=not http2, http2=http2, base_url=holdfast.gateway_url, trust_env=False) as client:
                 assert client.request("QUERY", api.path, content=b"all").status_code == 400
         assert len(backend.requests) == seen
 

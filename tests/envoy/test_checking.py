@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from backends import V4, Backend, ListeningBackend, closed_port, http2_backend, silent_backend
@@ -19,7 +19,7 @@ PRESENTED = issue(V4)
 CLIENT_CA = issue(ca=True, common_name="CA of clients")
 
 
-def post(holdfast: Holdfast, endpoint: str, **more: str) -> httpx.Response:
+def post(holdfast: Holdfast, endpoint: str, **more: str) -> httpx2.Response:
     return holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": endpoint} | more)
 
 

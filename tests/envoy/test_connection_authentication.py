@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from backends import V4, Backend
@@ -94,9 +94,9 @@ def set_connection(holdfast: Holdfast, api: PublishedApi, url: str, **settings: 
     assert answer.status_code == 200, answer.text
 
 
-def caller(holdfast: Holdfast) -> httpx.Client:
+def caller(holdfast: Holdfast) -> httpx2.Client:
     """A caller with a connection of its own."""
-    return httpx.Client(base_url=holdfast.gateway_url, limits=httpx.Limits(max_connections=1), timeout=10)
+    return httpx2.Client(base_url=holdfast.gateway_url, limits=httpx2.Limits(max_connections=1), timeout=10)
 
 
 def test_no_caller_receives_another_callers_answers(holdfast: Holdfast, shared: PublishedApi):
@@ -162,7 +162,7 @@ def test_only_credentials_that_bind_connections_are_removed(holdfast: Holdfast, 
         api = holdfast.publish_api(echoing.url())
         for field in ("authorization", "proxy-authorization"):
             headers = [(field, value) for value in sent]
-            seen = httpx.get(f"{holdfast.gateway_url}{api.path}", headers=headers).json()["headers"]
+            seen = httpx2.get(f"{holdfast.gateway_url}{api.path}", headers=headers).json()["headers"]
             assert seen.get(field) == arrives
 
 

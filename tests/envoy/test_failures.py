@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from ssl import TLSVersion
 
-import httpx
+import httpx2
 import pytest
 from cryptography import x509
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
@@ -359,9 +359,9 @@ async def failure_at_edge(
     process = EnvoyProcess(find_envoy(), "edge", directory, directory / "envoy.log", 1000)
     await process.start()
     try:
-        async with asyncio.timeout(20), httpx.AsyncClient(trust_env=False) as client:
+        async with asyncio.timeout(20), httpx2.AsyncClient(trust_env=False) as client:
             while not failures.of(api):
-                with contextlib.suppress(httpx.TransportError):
+                with contextlib.suppress(httpx2.TransportError):
                     if (await client.get(f"http://{HOST}:{port}{api.path}")).status_code == 404:
                         cache.apply(served)
                 await asyncio.sleep(0.02)

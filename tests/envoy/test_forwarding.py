@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 
-import httpx
+import httpx2
 import pytest
 
 from backends import Backend, ListeningBackend
@@ -58,14 +58,14 @@ def api(holdfast: Holdfast) -> Iterator[PublishedApi]:
         yield holdfast.publish_api(backend.url("/base"))
 
 
-def client_of(holdfast: Holdfast, address: str, kind: str) -> httpx.Client:
+def client_of(holdfast: Holdfast, address: str, kind: str) -> httpx2.Client:
     """Make a client whose connections come from *address*."""
     tls = kind.startswith("https")
-    transport = httpx.HTTPTransport(
+    transport = httpx2.HTTPTransport(
         local_address=address, verify=tls_of(), http1=kind.endswith("1.1"), http2=kind.endswith("2")
     )
     url = "https://{}:{}".format(*holdfast.tls_address()) if tls else holdfast.gateway_url
-    return httpx.Client(base_url=url, transport=transport, trust_env=False, timeout=30)
+    return httpx2.Client(base_url=url, transport=transport, trust_env=False, timeout=30)
 
 
 def seen(holdfast: Holdfast, api: PublishedApi, address: str, kind: str, headers: dict[str, str]) -> dict[str, str]:
@@ -124,7 +124,7 @@ def _is_whole(received: bytes) -> bool:
 
 
 def gateway(holdfast: Holdfast) -> tuple[str, int]:
-    url = httpx.URL(holdfast.gateway_url)
+    url = httpx2.URL(holdfast.gateway_url)
     return url.host, url.port or 0
 
 
@@ -174,16 +174,16 @@ def test_two_hosts_are_refused(holdfast, api, second: str):
     answer = exchange(gateway(holdfast), f"GET {api.path} HTTP/1.1", "Host: a", f"Host: {second}")
     assert answer.startswith("HTTP/1.1 400")
     assert '"two_hosts"' in answer
-    publisher = httpx.URL(holdfast.publisher_url)
+    publisher = httpx2.URL(holdfast.publisher_url)
     answer = exchange((publisher.host, publisher.port or 0), "GET / HTTP/1.1", "Host: a", f"Host: {second}")
     assert answer.startswith("HTTP/1.1 400")
 
 
 def test_a_failed_sign_in_is_logged_with_the_client_of_a_trusted_proxy(holdfast):
     for source, client in ((PROXY, "203.0.113.77"), (CALLER, CALLER)):
-        transport = httpx.HTTPTransport(local_address=source)
+        transport = httpx2.HTTPTransport(local_address=source)
         headers = {"X-Forwarded-For": "203.0.113.77"}
-        with httpx.Client(base_url=holdfast.publisher_url, transport=transport, trust_env=False) as browser:
+        with httpx2.Client(base_url=holdfast.publisher_url, transport=transport, trust_env=False) as browser:
             assert browser.get(f"{REST}/apis", auth=("admin", "no password"), headers=headers).status_code == 401
 
         def line(client=client):
@@ -198,8 +198,8 @@ def test_a_failed_sign_in_is_logged_with_the_client_of_a_trusted_proxy(holdfast)
 def test_the_publisher_believes_a_trusted_proxy_only(holdfast):
     cookies = []
     for source in (CALLER, PROXY):
-        transport = httpx.HTTPTransport(local_address=source)
-        with httpx.Client(base_url=holdfast.publisher_url, transport=transport, trust_env=False) as client:
+        transport = httpx2.HTTPTransport(local_address=source)
+        with httpx2.Client(base_url=holdfast.publisher_url, transport=transport, trust_env=False) as client:
             form = {"name": "admin", "password": holdfast.admin_password}
             answer = client.post("/sign-in", data=form, headers={"X-Forwarded-Proto": "https"})
             cookies.append(answer.headers["set-cookie"])

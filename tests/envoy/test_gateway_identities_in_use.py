@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import httpx
+import httpx2
 import pytest
 
 from backends import Backend
@@ -78,7 +78,7 @@ def test_another_certificate_is_presented_over_new_connections_at_once_and_no_re
     with mutual(holdfast) as (backend, api), holdfast.caller() as caller:
         holdfast.present(backend.url(), both(client("old")))
         assert caller.get(api.path).json()["client"] == "old"
-        answers: list[httpx.Response] = []
+        answers: list[httpx2.Response] = []
         ended = threading.Event()
 
         def call() -> None:
@@ -158,7 +158,7 @@ def test_the_gateways_admin_interface_does_not_show_the_key(holdfast: Holdfast):
         holdfast.present(backend.url(), both(own))
         assert seen(holdfast, api) == "shown without its key"
         (admin,) = holdfast.data.parent.glob("holdfast-*/admin")
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(admin)), base_url="http://admin") as asking:
+        with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(admin)), base_url="http://admin") as asking:
             said = "".join(asking.get(path).text for path in ("/config_dump", "/certs", "/clusters", "/init_dump"))
         assert own.pem.decode().replace("\n", "\\n") in said
         assert "PRIVATE KEY" not in said

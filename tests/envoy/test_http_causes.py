@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from backends import ListeningBackend
@@ -87,11 +87,11 @@ def published(holdfast: Holdfast) -> Iterator[dict[str, PublishedApi]]:
         yield apis
 
 
-def call(client: httpx.Client, path: str) -> tuple[str, str]:
+def call(client: httpx2.Client, path: str) -> tuple[str, str]:
     """Call and give what became of it, and the request id where the gateway said one."""
     try:
         answer = client.get(path)
-    except httpx.RemoteProtocolError:
+    except httpx2.RemoteProtocolError:
         return CUT, ""
     return (OK, "") if answer.is_success else (refusal(answer), answer.json()["request_id"])
 
@@ -147,7 +147,7 @@ REJECTED = {
 
 @pytest.mark.parametrize(("request_bytes", "cause"), REJECTED.values(), ids=REJECTED)
 def test_a_request_that_reaches_no_api_is_found_by_its_id(holdfast: Holdfast, request_bytes: bytes, cause: Cause):
-    url = httpx.URL(holdfast.gateway_url)
+    url = httpx2.URL(holdfast.gateway_url)
     with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
         connection.sendall(request_bytes)
         answer = http.client.HTTPResponse(connection)
@@ -163,8 +163,8 @@ def test_a_request_that_reaches_no_api_is_found_by_its_id(holdfast: Holdfast, re
 def test_a_caller_that_gives_up_is_found_and_is_not_a_failure_of_the_backend(holdfast: Holdfast):
     with ListeningBackend(server_context(PRESENTED)) as backend:
         api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.get(f"{holdfast.gateway_url}{api.path}", timeout=1, trust_env=False)
+        with pytest.raises(httpx2.ReadTimeout):
+            httpx2.get(f"{holdfast.gateway_url}{api.path}", timeout=1, trust_env=False)
         heard = wait_until(lambda: next((each for each in backend.heard if each), b""))
         request_id = heard.lower().partition(b"x-request-id: ")[2].partition(b"\r\n")[0].decode()
         found = wait_until(lambda: (said := holdfast.rest.get(f"/failures/{request_id}")).is_success and said.json())

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-import httpx
+import httpx2
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -35,7 +35,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
 
 def open_request(holdfast: Holdfast, api: PublishedApi) -> socket.socket:
     """Send a request that the backend of *api* doesn't answer; it ends with the connection."""
-    url = httpx.URL(holdfast.gateway_url)
+    url = httpx2.URL(holdfast.gateway_url)
     connection = socket.create_connection((url.host, url.port or 80))
     connection.sendall(f"GET {api.path}/silent HTTP/1.1\r\nhost: a\r\n\r\n".encode())
     return connection

@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from running import REST, Holdfast, is_running, wait_until
@@ -33,7 +33,7 @@ def events(holdfast: Holdfast) -> list[dict[str, Any]]:
     return [json.loads(line) for line in holdfast.errors.read_text().splitlines()]
 
 
-def ask(holdfast: Holdfast, path: str) -> httpx.Response:
+def ask(holdfast: Holdfast, path: str) -> httpx2.Response:
     with holdfast.browser(auth=("admin", holdfast.admin_password)) as client:
         return client.get(path)
 

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from time import monotonic
 
-import httpx
+import httpx2
 import pytest
 
 from holdfast.server.concurrency_limit import MAX_WAITING, OF_USER
@@ -33,8 +33,8 @@ def client_at(holdfast, address, user="admin", password=""):
     """Make a client of REST that a proxy says is at *address*."""
     shown = base64.b64encode(f"{user}:{password or holdfast.admin_password}".encode()).decode()
     headers = {"X-Forwarded-For": address, "Authorization": f"Basic {shown}"}
-    limits = httpx.Limits(max_connections=None)
-    return httpx.AsyncClient(base_url=holdfast.publisher_url + REST, headers=headers, timeout=60, limits=limits)
+    limits = httpx2.Limits(max_connections=None)
+    return httpx2.AsyncClient(base_url=holdfast.publisher_url + REST, headers=headers, timeout=60, limits=limits)
 
 
 async def most_ahead(holdfast, work, status, is_enough):
@@ -93,7 +93,7 @@ def test_work_at_once_keeps_nobody_waiting_and_does_not_keep_holdfast_from_endin
             return ahead, monotonic() - begin, await asyncio.gather(*work, return_exceptions=True)
 
     ahead, to_end, answers = asyncio.run(occupy())
-    statuses = Counter(answer.status_code for answer in answers if isinstance(answer, httpx.Response))
+    statuses = Counter(answer.status_code for answer in answers if isinstance(answer, httpx2.Response))
     assert ahead <= AHEAD
     assert to_end < 12
     assert statuses[503] >= 20

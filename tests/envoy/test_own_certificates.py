@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from calling import GATEWAYS
@@ -45,12 +45,12 @@ def holdfast(tmp_path_factory: pytest.TempPathFactory, files: tuple[Path, Path])
         yield running
 
 
-def ask(holdfast: Holdfast, path: str) -> httpx.Response:
+def ask(holdfast: Holdfast, path: str) -> httpx2.Response:
     """Ask the publisher, whatever the time of its certificate."""
     context = ssl.create_default_context(cadata=GATEWAYS.pem.decode())
     context.verify_flags |= NO_CHECK_TIME
     auth = ("admin", holdfast.admin_password)
-    return httpx.get(holdfast.publisher_url + path, auth=auth, verify=context, trust_env=False)
+    return httpx2.get(holdfast.publisher_url + path, auth=auth, verify=context, trust_env=False)
 
 
 def handshake(address: tuple[str, int], flags: ssl.VerifyFlags = NO_CHECK_TIME) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 import websockets.sync.client
 from websockets.exceptions import InvalidStatus
@@ -34,13 +34,13 @@ def decoding(holdfast: Holdfast, tmp_path_factory: pytest.TempPathFactory) -> It
         yield {base: holdfast.publish_api(url + base) for base in ("/base", "/twice/base", "")}
 
 
-def ask(client: httpx.Client, target: str) -> httpx.Response:
-    """Send *target* as it is; httpx would normalize it."""
+def ask(client: httpx2.Client, target: str) -> httpx2.Response:
+    """Send *target* as it is; httpx2 would normalize it."""
     return client.get("/", extensions={"target": target.encode()})
 
 
-def callers(holdfast: Holdfast) -> dict[str, httpx.Client]:
-    http2 = httpx.Client(base_url=holdfast.gateway_url, http1=False, http2=True, trust_env=False, timeout=30)
+def callers(holdfast: Holdfast) -> dict[str, httpx2.Client]:
+    http2 = httpx2.Client(base_url=holdfast.gateway_url, http1=False, http2=True, trust_env=False, timeout=30)
     return {"HTTP/1.1": holdfast.caller(), "HTTP/2": http2}
 
 
@@ -73,7 +73,7 @@ def test_what_the_gateway_resolves_itself_stays_inside_too(holdfast, decoding, b
 
 
 def test_the_backend_would_have_followed_them(tmp_path):
-    with decoding_backend(tmp_path) as url, httpx.Client(base_url=url, trust_env=False) as client:
+    with decoding_backend(tmp_path) as url, httpx2.Client(base_url=url, trust_env=False) as client:
         assert ask(client, "/base/..%2fint/x").text == "/int/x"
         assert ask(client, "/twice/base/%252e%252e/%252e%252e/int").text == "/int"
 

@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from backends import V4, Backend, ListeningBackend, closed_port, http2_backend, silent_backend
@@ -50,8 +50,8 @@ def told(holdfast: Holdfast, path: str) -> str:
 def held(holdfast: Holdfast) -> set[str]:
     """Name all clusters, secrets and hosts of tests that the gateway has, in whatever state."""
     (socket,) = Path(holdfast.data.parent).glob("holdfast-*/admin")
-    transport = httpx.HTTPTransport(uds=str(socket), verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    with httpx.Client(transport=transport, base_url="http://admin") as admin:
+    transport = httpx2.HTTPTransport(uds=str(socket), verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    with httpx2.Client(transport=transport, base_url="http://admin") as admin:
         said = admin.get("/config_dump?include_eds").text + admin.get("/clusters").text
     return set(re.findall(r"probe/[0-9a-f]{16}", said))
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -73,7 +73,7 @@ def test_an_envoy_that_cannot_be_started_for_a_moment_serves_again_after(tmp_pat
         running = 'holdfast_background_task_running{task="gateway process"}'
 
         def metrics() -> str:
-            return httpx.get(f"{holdfast.publisher_url}/metrics", auth=holdfast.rest.auth, trust_env=False).text
+            return httpx2.get(f"{holdfast.publisher_url}/metrics", auth=holdfast.rest.auth, trust_env=False).text
 
         assert f"{running} 1.0" in metrics()
         envoy.rename(away)
@@ -157,7 +157,7 @@ def test_a_signal_ends_both_processes_although_streams_and_websockets_are_open(
             assert "hello" in str(websocket.recv(5))
             envoy = own.envoy
             own.stop(number)  # looks at the exit code
-            with pytest.raises(httpx.TransportError):
+            with pytest.raises(httpx2.TransportError):
                 next(lines)
             with pytest.raises(ConnectionClosed):
                 websocket.recv(5)

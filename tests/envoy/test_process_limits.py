@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from backends import Backend
@@ -84,9 +84,9 @@ def test_one_address_leaves_the_publisher_to_the_others(narrow: Holdfast):
     written = len(narrow.output.read_bytes())
     with idle_connections(narrow.publisher_url, LIMITS.publisher) as connections:
         wait_until(lambda: still_open(connections) <= LIMITS.publisher_share)
-        other = httpx.HTTPTransport(local_address=OTHER_ADDRESS)
+        other = httpx2.HTTPTransport(local_address=OTHER_ADDRESS)
         auth = ("admin", narrow.admin_password)
-        with httpx.Client(base_url=narrow.publisher_url + REST, transport=other, auth=auth, timeout=20) as client:
+        with httpx2.Client(base_url=narrow.publisher_url + REST, transport=other, auth=auth, timeout=20) as client:
             assert client.get("/apis").status_code == 200
     assert len(narrow.output.read_bytes()) == written
 

@@ -2,7 +2,7 @@
 
 import hashlib
 
-import httpx
+import httpx2
 import pytest
 
 from backends import V4, Backend
@@ -47,7 +47,7 @@ def test_nobody_leaves_the_base_path(holdfast: Holdfast):
         assert backend.requests == seen
 
 
-def _raw(holdfast: Holdfast, target: str) -> httpx.Response:
+def _raw(holdfast: Holdfast, target: str) -> httpx2.Response:
     with holdfast.caller() as client:
         return client.get("/", extensions={"target": target.encode()})
 

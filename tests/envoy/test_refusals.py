@@ -5,7 +5,7 @@ import json
 import socket
 import uuid
 
-import httpx
+import httpx2
 import pytest
 
 from backends import V4, Backend, closed_port
@@ -39,7 +39,7 @@ def test_the_request_id_of_an_error_is_the_one_in_no_other_answer(holdfast: Hold
 
 def rejected(holdfast: Holdfast, request: bytes) -> tuple[str, str, str]:
     """Send the bytes of a request; give status and code, the request id in the body, and the one in the header."""
-    url = httpx.URL(holdfast.gateway_url)
+    url = httpx2.URL(holdfast.gateway_url)
     with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
         connection.sendall(request)
         answer = http.client.HTTPResponse(connection)

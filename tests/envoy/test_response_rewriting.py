@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
@@ -45,7 +45,7 @@ def below_base(holdfast: Holdfast, site: Site) -> PublishedApi:
 
 def seen(holdfast: Holdfast, api: PublishedApi, name: str, *, sandbox: bool = False) -> list[str]:
     """Call *api* and give the values of a header field of the response."""
-    url = httpx.URL(holdfast.sandbox_url if sandbox else holdfast.gateway_url)
+    url = httpx2.URL(holdfast.sandbox_url if sandbox else holdfast.gateway_url)
     lines = [f"GET {api.path}/x HTTP/1.1", "Host: api.example", "Connection: close"]
     answered = exchange((url.host, url.port or 80), *lines)
     assert answered.status == 302

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-import httpx
+import httpx2
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -27,14 +27,14 @@ def api(holdfast: Holdfast) -> Iterator[PublishedApi]:
         yield holdfast.publish_trusted_api(url, PRESENTED.pem)
 
 
-def read(response: httpx.Response, size: int) -> bool:
+def read(response: httpx2.Response, size: int) -> bool:
     """Read as many bytes of a response; False: it ended before."""
     parts = response.iter_raw(MIB)
     return sum(len(part) for part in itertools.islice(parts, size // MIB)) == size
 
 
 def test_callers_that_do_not_read_their_responses_stall_nobody(holdfast: Holdfast, api: PublishedApi):
-    url = httpx.URL(holdfast.gateway_url)
+    url = httpx2.URL(holdfast.gateway_url)
     with ExitStack() as stack:
         for _ in range(5):
             slow = stack.enter_context(socket.socket())
@@ -64,7 +64,7 @@ MALFORMED = [
 
 
 def test_a_malformed_request_fails_no_other_request(holdfast: Holdfast, api: PublishedApi):
-    url = httpx.URL(holdfast.gateway_url)
+    url = httpx2.URL(holdfast.gateway_url)
     config = H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
     talk, ended = H2Connection(config), dict[int, str]()
     with socket.create_connection((url.host, url.port or 80), timeout=20) as caller:

@@ -3,7 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import httpx2
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
@@ -26,7 +26,7 @@ def slow_truststore() -> bytes:
 def test_many_slow_files_at_once_leave_other_requests_answered(holdfast: Holdfast):
     file = {"certificate": ("slow.p12", slow_truststore())}
 
-    def inspect(_: int) -> httpx.Response:
+    def inspect(_: int) -> httpx2.Response:
         path = "/endpoint-certificates/inspect"
         return holdfast.rest.post(path, data={"password": "secret"}, files=file, timeout=60)
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import h2.config
 import h2.connection
-import httpx
+import httpx2
 import pytest
 from hyperframe.frame import DataFrame, Frame, GoAwayFrame, RstStreamFrame
 
@@ -180,5 +180,5 @@ def test_a_second_signal_ends_both_processes_at_once(started: Holdfast):
             os.kill(process, signal.SIGINT)
             stopping.result(15)  # looks at the exit code, and that no Envoy is left
             assert time.monotonic() - begin < 10
-            with pytest.raises(httpx.TransportError):
+            with pytest.raises(httpx2.TransportError):
                 list(lines)

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 from contextlib import ExitStack
 
-import httpx
+import httpx2
 import pytest
 
 from backends import Backend
@@ -38,8 +38,8 @@ def take(address):
 def failing(holdfast):
     """Name what `/readyz` says isn't ready; empty before anybody answers."""
     try:
-        return httpx.get(f"{holdfast.publisher_url}/readyz", trust_env=False).json().get("failing", [])
-    except httpx.TransportError:
+        return httpx2.get(f"{holdfast.publisher_url}/readyz", trust_env=False).json().get("failing", [])
+    except httpx2.TransportError:
         return []
 
 
@@ -91,7 +91,7 @@ def test_a_port_that_was_taken_for_a_moment_is_served_without_a_restart(holdfast
     problems = [f"Can't listen on {address}: address already in use." for address in addresses]
 
     def metrics():
-        return httpx.get(f"{holdfast.publisher_url}/metrics", auth=holdfast.rest.auth, trust_env=False).text
+        return httpx2.get(f"{holdfast.publisher_url}/metrics", auth=holdfast.rest.auth, trust_env=False).text
 
     def overview():
         with holdfast.browser() as page:
@@ -119,7 +119,7 @@ def test_a_port_that_was_taken_for_a_moment_is_served_without_a_restart(holdfast
     wait_until(lambda: not failing(holdfast), within=20)
     for scheme, address in zip(("http", "http", "https", "https"), addresses, strict=True):
         url = f"{scheme}://{address}{api.path}/menu"
-        assert httpx.get(url, verify=TRUSTING, trust_env=False).status_code == 200, url
+        assert httpx2.get(url, verify=TRUSTING, trust_env=False).status_code == 200, url
     assert "Can't listen" not in overview()
     for listener, why in zip(options, problems, strict=True):
         told = [line for line in holdfast.log_lines() if line.get("listener") == listener]
@@ -148,6 +148,6 @@ def test_all_addresses_of_all_options_are_served(holdfast, api):
     urls = [f"{url}{api.path}/menu" for url in (holdfast.gateway_url, holdfast.sandbox_url)]
     for url in [*urls, f"{holdfast.publisher_url}/readyz"]:
         for host in (HOST, "[::1]", "localhost"):
-            assert httpx.get(url.replace(HOST, host), trust_env=False).status_code == 200, url
+            assert httpx2.get(url.replace(HOST, host), trust_env=False).status_code == 200, url
     told = holdfast.rest.get("/settings").json()["environment"][0]["endpoints"]["http"]
     assert told.startswith("http://localhost:")

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from cryptography import x509
 from websockets.exceptions import InvalidStatus
@@ -95,7 +95,7 @@ def test_a_renewed_certificate_is_presented_without_a_failed_request(holdfast: H
     with mutual(holdfast) as (_, api), holdfast.tls_caller(tls_of(ANNA)) as lasting:
         holdfast.let_call(api, ANNA.pem)
         assert lasting.get(api.path).is_success
-        answers: list[httpx.Response] = []
+        answers: list[httpx2.Response] = []
         ended = threading.Event()
 
         def call() -> None:

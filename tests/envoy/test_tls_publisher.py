@@ -6,7 +6,7 @@ import socket
 import ssl
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 from cryptography import x509
 
@@ -55,8 +55,8 @@ def test_pages_and_rest_are_served_over_tls_alone(holdfast):
     with holdfast.browser() as client:
         answer = client.get("/sign-in")
     assert (answer.status_code, answer.headers["strict-transport-security"]) == (200, "max-age=31536000")
-    with pytest.raises(httpx.TransportError):
-        httpx.get(holdfast.publisher_url.replace("https", "http"), trust_env=False)
+    with pytest.raises(httpx2.TransportError):
+        httpx2.get(holdfast.publisher_url.replace("https", "http"), trust_env=False)
     assert f"publisher {holdfast.publisher_url}," in holdfast.output.read_text()
 
 

@@ -16,7 +16,7 @@ warnings.warn("a warning\\nof two lines")
 logging.getLogger("alembic.runtime").warning("of a %s", "library")
 logging.getLogger("library").error("wrong %d arguments", "x", "y")
 logging.getLogger("library").log(45, "a level of its own")
-logging.getLogger("httpx").info("a request with its headers")
+logging.getLogger("httpx2").info("a request with its headers")
 
 def fail():
     raise ValueError("in a\\nthread")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 
 NOT_TRUSTED = "backend_not_trusted"  # the code in the gateway's answer
 PAUSE = 0.002  # seconds between two requests
@@ -36,7 +36,7 @@ class Seen:
         return self.status == 503 and self.code == NOT_TRUSTED
 
 
-async def ask(client: httpx.AsyncClient, url: str, wanted: Callable[[Seen], bool], within: float) -> Seen:
+async def ask(client: httpx2.AsyncClient, url: str, wanted: Callable[[Seen], bool], within: float) -> Seen:
     """Ask until an answer is *wanted* and give it, or the last one when *within* seconds brought none."""
     until = time.monotonic() + within
     while not wanted(answer := await _ask_once(client, url)) and time.monotonic() < until:  # noqa: ASYNC110 - no event
@@ -44,10 +44,10 @@ async def ask(client: httpx.AsyncClient, url: str, wanted: Callable[[Seen], bool
     return answer
 
 
-async def _ask_once(client: httpx.AsyncClient, url: str) -> Seen:
+async def _ask_once(client: httpx2.AsyncClient, url: str) -> Seen:
     try:
         answer = await client.get(url)
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         return Seen(0, str(error) or type(error).__name__)
     try:
         code = answer.json()["code"]

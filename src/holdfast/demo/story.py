@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from rich.console import Console
 
 from holdfast.apis.publisher_paths import PREFIX
 from holdfast.demo.backend import Backend, serving
 from holdfast.demo.caller import Seen, ask
+from holdfast.network.public_trust import make_public_context
 from holdfast.server.directories import temporary_directory
 
 ALIAS = "pizza-shack"
@@ -44,10 +45,11 @@ async def play(
     console: Console, publisher_url: str, gateway_url: str, credentials: tuple[str, str], data: Path
 ) -> bool:
     """Play the story with a backend of its own, kept below *data*; say whether each step came out right."""
+    tls = make_public_context(trust_env=False)
     async with (
         serving(data / "demo") as backend,
-        httpx.AsyncClient(base_url=publisher_url, auth=credentials, trust_env=False) as publisher,
-        httpx.AsyncClient(base_url=gateway_url, trust_env=False) as gateway,
+        httpx2.AsyncClient(base_url=publisher_url, auth=credentials, trust_env=False, verify=tls) as publisher,
+        httpx2.AsyncClient(base_url=gateway_url, trust_env=False, verify=tls) as gateway,
     ):
         return await Story(console, publisher, gateway, backend).play()
 
@@ -57,8 +59,8 @@ class Story:
     """The five steps. *publisher* is a client of the publisher, signed in; *gateway* one of the gateway."""
 
     console: Console
-    publisher: httpx.AsyncClient
-    gateway: httpx.AsyncClient
+    publisher: httpx2.AsyncClient
+    gateway: httpx2.AsyncClient
     backend: Backend
     within: float = OBEYS_WITHIN
     _step: int = 0
@@ -67,7 +69,7 @@ class Story:
         """Play the story; say whether each step came out right."""
         try:
             await self._play()
-        except (StepFailed, httpx.HTTPError) as error:
+        except (StepFailed, httpx2.HTTPError) as error:
             self.console.print(f"Step {self._step} of 5 failed: {str(error) or type(error).__name__}.", style="red")
             return False
         self.console.print("All five steps came out right.", style="green")
@@ -100,7 +102,7 @@ class Story:
         self._step = 5
         await self._gateway("refused", started, lambda answer: answer.is_refused, "503 backend_not_trusted")
 
-    async def _rest(self, method: str, path: str, status: int, **content: Any) -> httpx.Response:
+    async def _rest(self, method: str, path: str, status: int, **content: Any) -> httpx2.Response:
         answer = await self.publisher.request(method, PREFIX + path, **content)
         if answer.status_code != status:
             raise StepFailed(f"{method} {PREFIX + path} was answered {answer.status_code} {answer.text}, not {status}")

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 from rich.console import Console
 
 from holdfast.apis.catalog.api import Api
@@ -16,6 +16,7 @@ from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidFields, TransitionRefused
 from holdfast.demo.backend import PORT, Backend, serving
 from holdfast.demo.caller import ask
+from holdfast.network.public_trust import make_public_context
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog import apis, lifecycle
@@ -80,7 +81,7 @@ class Tour:
 
     async def _show(self, api: Api, backend: Backend) -> None:
         url = f"{self.runtime.gateways['production']}{api.path}/menu"
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx2.AsyncClient(trust_env=False, verify=make_public_context(trust_env=False)) as client:
             # Other answers mean that the API is on its way to the gateway.
             answer = await ask(client, url, lambda attempt: attempt.is_served or attempt.is_refused, SETTLES_WITHIN)
         self._print("\nDemonstration", style="bold")

@@ -5,7 +5,7 @@ What a running Holdfast says of itself.
 import ssl
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 
 from holdfast.doctor.check import Check
 from holdfast.network.addresses import Addresses
@@ -37,10 +37,10 @@ def ask(settings: Settings, publisher: Addresses) -> Answer:
     except OSError as error:
         return Answer(url, error=f"{settings.tls_cert} has no certificate to verify it by: {error.strerror or error}")
     try:
-        with httpx.Client(verify=trusted, trust_env=False, timeout=ANSWERS_WITHIN) as client:
+        with httpx2.Client(verify=trusted, trust_env=False, timeout=ANSWERS_WITHIN) as client:
             body = client.get(url).json()
             return Answer(url, _names(body.get("failing", [])), _names(body.get("degraded", [])))
-    except (httpx.HTTPError, OSError, ValueError, AttributeError, TypeError) as error:
+    except (httpx2.HTTPError, OSError, ValueError, AttributeError, TypeError) as error:
         return Answer(url, error=str(error) or type(error).__name__)
 
 

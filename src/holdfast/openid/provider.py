@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc.jwk import KeySet
 
+from holdfast.network.public_trust import make_public_context
 from holdfast.openid.errors import IdentityRefused, ProviderUnusable
 from holdfast.openid.identity import (
     ExpectedIdentity,
@@ -61,8 +62,8 @@ class SignIn:
 class Provider:
     """The provider that these settings name. Its methods block, and may be called from several threads."""
 
-    def __init__(self, settings: ProviderSettings, tls: ssl.SSLContext | bool = True) -> None:
-        """*tls* verifies its certificate; True: by the public certification authorities."""
+    def __init__(self, settings: ProviderSettings, tls: ssl.SSLContext | None = None) -> None:
+        """*tls* verifies its certificate; None: by the public certification authorities."""
         self.issuer = settings.issuer
         self._settings = settings
         self._http = _open_client(tls)
@@ -79,7 +80,7 @@ class Provider:
         """What this Holdfast proves with that it is the client."""
         return self._settings.client_secret
 
-    def change(self, client_secret: str, tls: ssl.SSLContext | bool) -> None:
+    def change(self, client_secret: str, tls: ssl.SSLContext | None) -> None:
         """Use this secret, and *tls* for new connections; what is being asked at this moment goes on."""
         self._settings = replace(self._settings, client_secret=client_secret)
         self._http = _open_client(tls)
@@ -166,7 +167,7 @@ class Provider:
                 if answer.status_code != 200:
                     raise ProviderUnusable(f"{url} answers with status {answer.status_code}.")
                 document = _read_json(answer)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise ProviderUnusable(f"{url} cannot be reached ({error}).") from error
         finally:
             self._turns.release()
@@ -175,11 +176,11 @@ class Provider:
         return document
 
 
-def _open_client(tls: ssl.SSLContext | bool) -> httpx.Client:
-    return httpx.Client(verify=tls, timeout=WITHIN, follow_redirects=False)
+def _open_client(tls: ssl.SSLContext | None) -> httpx2.Client:
+    return httpx2.Client(verify=tls or make_public_context(), timeout=WITHIN, follow_redirects=False)
 
 
-def _read_json(answer: httpx.Response) -> Any:
+def _read_json(answer: httpx2.Response) -> Any:
     """Read a body that is not too large; None where it is, or is no JSON."""
     body = b""
     for piece in answer.iter_bytes():

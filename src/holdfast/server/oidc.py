@@ -60,9 +60,9 @@ def _secret(settings: Settings) -> str:
     return secret
 
 
-def _tls(file: Path | None) -> ssl.SSLContext | bool:
+def _tls(file: Path | None) -> ssl.SSLContext | None:
     if file is None:
-        return True
+        return None
     try:
         return ssl.create_default_context(cafile=file.expanduser())
     except OSError as error:  # ssl.SSLError is one

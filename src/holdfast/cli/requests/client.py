@@ -13,7 +13,7 @@ from holdfast.cli.requests import credentials
 from holdfast.cli.requests.publisher import Credentials, Publisher
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 TIMEOUT = 30.0  # seconds without an answer
 PAGE = 500
@@ -25,7 +25,7 @@ class Client:
 
     def __init__(self, publisher: Publisher, who: Credentials, timeout: float = TIMEOUT) -> None:
         """Speak to *publisher* on behalf of *who*; *timeout* is how many seconds may pass without an answer."""
-        from holdfast.cli.requests.transport import Transport  # httpx takes longer to load than all the rest
+        from holdfast.cli.requests.transport import Transport  # httpx2 takes longer to load than all the rest
 
         self.url = publisher.url
         self._who, self._transport = who, Transport(publisher, who, timeout)
@@ -55,7 +55,7 @@ class Client:
         answer = self.answer(method, path, **more)
         return _json(answer, self.url) if answer.content else {}, answer.headers.get("ETag", "")
 
-    def answer(self, method: str, path: str, **more: Any) -> "httpx.Response":
+    def answer(self, method: str, path: str, **more: Any) -> "httpx2.Response":
         """Make a request and give the answer, which is a success."""
         answer = self._transport.send(method, path, **more)
         if answer.is_success:
@@ -106,7 +106,7 @@ def _why_no_token(url: str, who: Credentials) -> str:
     return f"{url} does not accept the token: {why}. Make another on the page Tokens, or run `holdfast login {url}`."
 
 
-def _refusal(answer: "httpx.Response", where: str, url: str, who: Credentials) -> CommandFailed:
+def _refusal(answer: "httpx2.Response", where: str, url: str, who: Credentials) -> CommandFailed:
     try:
         body = answer.json()
     except ValueError:
@@ -136,7 +136,7 @@ def _text(body: dict[str, Any], member: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _json(answer: "httpx.Response", url: str) -> dict[str, Any]:
+def _json(answer: "httpx2.Response", url: str) -> dict[str, Any]:
     try:
         body = json.loads(answer.content, object_hook=lambda members: _Answer(members, url))
     except (ValueError, RecursionError):

@@ -6,14 +6,15 @@ import ssl
 from collections.abc import Generator
 from typing import Any
 
-import httpx
+import httpx2
 
 from holdfast.apis.publisher_paths import PREFIX
 from holdfast.cli.failures import CannotConnect, Misused, WrongFile
 from holdfast.cli.requests.publisher import Credentials, Publisher
+from holdfast.network.public_trust import make_public_context
 
 
-class SignedIn(httpx.Auth):
+class SignedIn(httpx2.Auth):
     """Signs requests: a token as Bearer (RFC 6750), else user and password as Basic (RFC 7617)."""
 
     def __init__(self, who: Credentials) -> None:
@@ -21,15 +22,15 @@ class SignedIn(httpx.Auth):
             raise Misused("User names can't contain colons.")
         if not who.token.isascii() or not who.token.isprintable():
             raise Misused("The token contains characters that tokens can't have. Copy it again.")
-        basic = httpx.BasicAuth(who.user, who.password)
+        basic = httpx2.BasicAuth(who.user, who.password)
         self._flow = basic.auth_flow if not who.token else self._bearer
         self._header = f"Bearer {who.token}"
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Add the header Authorization."""
         return self._flow(request)
 
-    def _bearer(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+    def _bearer(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         request.headers["Authorization"] = self._header
         yield request
 
@@ -42,7 +43,7 @@ class Transport:
         self._url, self._timeout = publisher.url, timeout
         auth, tls = SignedIn(who), _tls(publisher)
         try:
-            self._http = httpx.Client(
+            self._http = httpx2.Client(
                 base_url=publisher.url + PREFIX,
                 auth=auth,
                 verify=tls,
@@ -58,20 +59,21 @@ class Transport:
         """Close all connections."""
         self._http.close()
 
-    def send(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def send(self, method: str, path: str, **more: Any) -> httpx2.Response:
         """Make a request and give the answer, whatever its status; raise CannotConnect where there is none."""
         try:
             return self._http.request(method, path, **more)
-        except httpx.TimeoutException as error:
+        except httpx2.TimeoutException as error:
             text = f"{self._url} didn't answer within {self._timeout:g} seconds. Try again, or check its health."
             raise CannotConnect(text) from error
-        except httpx.RequestError as error:
+        except httpx2.RequestError as error:
             raise CannotConnect(_why_not(self._url, error)) from error
 
 
 def _tls(publisher: Publisher) -> ssl.SSLContext | bool:
     if publisher.ca_file is None:
-        return publisher.url.startswith("https:")  # loading authorities for http would be for nothing
+        # Loading authorities for http would be for nothing.
+        return publisher.url.startswith("https:") and make_public_context(trust_env=not publisher.is_loopback)
     try:
         return ssl.create_default_context(cafile=publisher.ca_file)
     except (OSError, ssl.SSLError) as error:
@@ -80,7 +82,7 @@ def _tls(publisher: Publisher) -> ssl.SSLContext | bool:
         ) from error
 
 
-def _why_not(url: str, error: httpx.RequestError) -> str:
+def _why_not(url: str, error: httpx2.RequestError) -> str:
     reason = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         why = reason.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "it cannot be verified"

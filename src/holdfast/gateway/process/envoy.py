@@ -12,7 +12,7 @@ import ssl
 import time
 from pathlib import Path
 
-import httpx
+import httpx2
 import structlog
 from google.protobuf.json_format import MessageToDict
 
@@ -133,8 +133,8 @@ class EnvoyProcess:
         configuration = write_bootstrap(node, sockets / "ads", sockets / "admin", self.probe_socket, max_connections)
         # Plain http over a socket: the default would load every public root first, for 20 ms.
         no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        transport = httpx.AsyncHTTPTransport(uds=str(sockets / "admin"), verify=no_tls)
-        self._admin = httpx.AsyncClient(transport=transport, base_url="http://admin", timeout=ADMIN_ANSWERS_WITHIN)
+        transport = httpx2.AsyncHTTPTransport(uds=str(sockets / "admin"), verify=no_tls)
+        self._admin = httpx2.AsyncClient(transport=transport, base_url="http://admin", timeout=ADMIN_ANSWERS_WITHIN)
         self._command = [str(binary), "--config-yaml", configuration, "--use-dynamic-base-id", "--log-level", "warn"]
         self._command += ["--drain-strategy", "immediate", "--parent-shutdown-time-s", "0"]
         self._log_file = log_file
@@ -190,7 +190,7 @@ class EnvoyProcess:
             if count.text.strip() == "cluster_manager.warming_clusters: 0":
                 return set()
             dump = await self._admin.get("/config_dump", params={"resource": "dynamic_warming_clusters"})
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             return None
         return {entry["cluster"]["name"] for entry in dump.json().get("configs", [])}
 
