@@ -157,7 +157,7 @@ def test_changes_that_everybody_has_seen_are_forgotten(store):
 
     async def story():
         async with Background() as background, asyncio.timeout(PATIENCE):
-            background.start("old rows", partial(repeat, store, forget_old_rows, 3600.0))
+            background.start("old rows", partial(repeat, store, forget_old_rows, lambda: datetime.now(UTC), 3600.0))
             while "old" in await asyncio.to_thread(changes):  # noqa: ASYNC110 - a deleted row has no event
                 await asyncio.sleep(0)
 
