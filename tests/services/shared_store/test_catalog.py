@@ -9,7 +9,9 @@ from holdfast.services.catalog import apis, deletion, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.store import journal
+from holdfast.store.audit import Action
 from holdfast.store.catalog.apis import ApiFilter
+from holdfast.store.journal import AuditEvent
 from store.values import contents
 
 PIZZA = ApiDraft("Pizza", "/pizza", "1.0.0", "https://pizza.test", "http://sandbox.test", "Thin")
@@ -128,6 +130,23 @@ def test_an_api_moves_through_its_lifecycle(store, anna, clock, pizza):
     with pytest.raises(TransitionRefused):
         lifecycle.change_lifecycle(context_of(store, anna, clock()), pizza.id, "Publish")
     assert contents(store, anna.organization) == before
+
+
+@pytest.mark.parametrize(
+    ("detail", "details"),
+    [("set to published", {}), ("new -> live", {"before": "new", "after": "live"}), ("-> PUBLISHED", {"after": 1})],
+)
+def test_the_history_leaves_out_events_that_do_not_name_two_states(store, anna, clock, pizza, detail, details):
+    lifecycle.change_lifecycle(context_of(store, anna, clock()), pizza.id, "Publish")
+    subject = apis.audit_subject(pizza)
+    with store.write() as session:
+        journal.record(
+            session,
+            AuditEvent(anna.organization, clock(), "anna", Action.CHANGE_LIFECYCLE, subject, detail, None, details),
+        )
+    lifecycle.change_lifecycle(context_of(store, anna, clock()), pizza.id, "Deprecate")
+    steps = lifecycle.list_steps(context_of(store, anna, clock()), pizza.id)
+    assert [step.after for step in steps] == [State.CREATED, State.PUBLISHED, State.DEPRECATED]
 
 
 def test_a_deleted_api_is_gone_and_its_name_is_free(store, anna, clock, pizza):

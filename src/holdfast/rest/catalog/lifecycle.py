@@ -57,7 +57,7 @@ def get_lifecycle_state(context: RequestContext, api_id: str, unless: IfNoneMatc
 @router.get("/{api_id}/lifecycle-history")
 def get_lifecycle_history(context: RequestContext, api_id: str, unless: IfNoneMatch) -> LifecycleHistory:
     """Tell the states of an API since it was created, oldest first."""
-    steps = [_write_step(step) for step in lifecycle.history(context, api_id)]
+    steps = [_write_step(step) for step in lifecycle.list_steps(context, api_id)]
     unless.known(tag_of_text(write_json(steps)))
     return {"count": len(steps), "list": steps}
 

@@ -17,6 +17,7 @@ from holdfast.services.versions import Expected, check_expected, tag_of_api
 from holdfast.store import journal
 from holdfast.store.audit import Action, StateChange
 from holdfast.store.catalog import apis
+from holdfast.store.journal import AuditEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +37,19 @@ def state_of(context: Context, api_id: str) -> State:
         return find_api(session, context, api_id).state
 
 
-def history(context: Context, api_id: str) -> list[Step]:
-    """Tell the states of an API since it was created, oldest first, from the audit events. Raises NotFound."""
+def list_steps(context: Context, api_id: str) -> list[Step]:
+    """
+    Return the changes of state of an API since it was created, oldest first, from its audit events. Raises NotFound.
+
+    Events that don't name two states are left out: early versions stored only text, which may lack them.
+    """
     context.user.require(Permission.VIEW_APIS, Permission.PUBLISH_APIS)
     with context.read() as session:
         api = find_api(session, context, api_id)
         subject = audit_subject(api)
         events = journal.audit_events_of(session, context.user.organization, subject, Action.CHANGE_LIFECYCLE)
-    steps = [Step(None, State.CREATED, api.provider, api.created_at)]
-    for event in events:
-        change = StateChange(**event.details)
-        steps.append(Step(State(change.before), State(change.after), event.user, event.at))
-    return steps
+    created = Step(None, State.CREATED, api.provider, api.created_at)
+    return [created, *filter(None, map(_read_step, events))]
 
 
 def change_lifecycle(context: Context, api_id: str, action: str) -> Api:
@@ -89,3 +91,10 @@ def move(session: Session, context: Context, before: Api, action: str) -> Api:
     apis.update(session, after)
     record(session, context, Action.CHANGE_LIFECYCLE, after, StateChange(before.state, after.state))
     return after
+
+
+def _read_step(event: AuditEvent) -> Step | None:
+    before, after = event.details.get("before"), event.details.get("after")
+    if before not in list(State) or after not in list(State):
+        return None
+    return Step(State(before), State(after), event.user, event.at)
