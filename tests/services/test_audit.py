@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 import holdfast
-from holdfast.services.access.audit import in_words, write_down
+from holdfast.services.access.audit import describe_details, write_down
 from holdfast.services.access.principal import Principal
 from holdfast.store import audit, journal
 from holdfast.store.access import accounts
@@ -59,14 +59,14 @@ WORDS = [
 
 @pytest.mark.parametrize(("details", "words"), WORDS, ids=lambda value: type(value).__name__)
 def test_words_are_made_of_values(details, words):
-    assert in_words(details) == words
+    assert describe_details(details) == words
 
 
 def test_times_are_in_utc_whatever_zone_they_are_sent_in():
     until = datetime(2026, 11, 29, 3, 30, tzinfo=timezone(timedelta(hours=5)))
     exception, token = audit.ExceptionGrant(until, "renewal"), audit.NewToken(("apim:api_view",), until)
-    assert in_words(exception) == "verification is off until 2026-11-28 22:30 UTC: renewal"
-    assert in_words(token) == "apim:api_view until 2026-11-28 22:30 UTC"
+    assert describe_details(exception) == "verification is off until 2026-11-28 22:30 UTC: renewal"
+    assert describe_details(token) == "apim:api_view until 2026-11-28 22:30 UTC"
     assert {audit.to_json(details)["until"] for details in (exception, token)} == {"2026-11-28T22:30:00+00:00"}
 
 

@@ -8,7 +8,7 @@ import pytest
 from holdfast.openid.provider import KEYS_LAST, Provider, ProviderSettings
 from holdfast.services.access.attempts import FREE, Attempts
 from holdfast.services.access.permissions import Role
-from holdfast.services.access.single_sign_on import Returned, SingleSignOn, begin, finish
+from holdfast.services.access.single_sign_on import ProviderResponse, SingleSignOn, begin, finish
 from holdfast.services.errors import ProviderSignInRefused, TooManyAttempts
 from holdfast.store.access import accounts
 from scripted_provider import CLIENT, SECRET, ScriptedProvider, forged, new_key, signed
@@ -53,7 +53,7 @@ def come(store, anna, sso, provider, clock):
         query = parse_qs(urlsplit(begin(sso, secret, BACK, clock())).query)
         provider.nonce = query["nonce"][0]
         returned = {"redirect_uri": BACK, "state": query["state"][0], "code": "c0de"} | said
-        return finish(store, attempts, sso, secret, Returned(**returned), "192.0.2.1", clock())
+        return finish(store, attempts, sso, secret, ProviderResponse(**returned), "192.0.2.1", clock())
 
     return come
 
@@ -272,7 +272,7 @@ def test_a_user_stays_in_the_organization_that_they_came_to_first(come, store, o
     moved = SingleSignOn(sso.provider, sso.label, otto.organization, sso.roles)
     query = parse_qs(urlsplit(begin(moved, "s", BACK, clock())).query)
     provider.nonce = query["nonce"][0]
-    returned = Returned(BACK, query["state"][0], "c0de")
+    returned = ProviderResponse(BACK, query["state"][0], "c0de")
     with pytest.raises(ProviderSignInRefused) as caught:
         finish(store, Attempts(), moved, "s", returned, "192.0.2.1", clock())
     assert str(caught.value) == "You are a user of default here. Ask an admin there to delete you."

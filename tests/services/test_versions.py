@@ -10,7 +10,7 @@ from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protoc
 from holdfast.apis.catalog.description import Described
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.catalog.lifecycle import State
-from holdfast.services.versions import tag_of_api
+from holdfast.services.versions import make_api_tag
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ENDPOINT = parse_endpoint("https://pizza.test")
@@ -20,7 +20,7 @@ DESCRIBED = Described(API, {"tags": ["food"]})
 
 def test_the_tag_of_an_api_survives_an_upgrade_that_gives_rest_another_default():
     """Clients keep tags; one that changes without the content refuses their next change."""
-    assert tag_of_api(DESCRIBED) == "8bf77c47e29551291fd91c8f323399d5"
+    assert make_api_tag(DESCRIBED) == "8bf77c47e29551291fd91c8f323399d5"
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def test_the_tag_of_an_api_survives_an_upgrade_that_gives_rest_another_default()
     ids="-".join,
 )
 def test_each_field_of_an_api_changes_its_tag(change):
-    assert tag_of_api(replace(DESCRIBED, api=replace(API, **change))) != tag_of_api(DESCRIBED)
+    assert make_api_tag(replace(DESCRIBED, api=replace(API, **change))) != make_api_tag(DESCRIBED)
 
 
 def test_each_kept_member_changes_the_tag():
-    assert tag_of_api(replace(DESCRIBED, members={"tags": ["food", "new"]})) != tag_of_api(DESCRIBED)
+    assert make_api_tag(replace(DESCRIBED, members={"tags": ["food", "new"]})) != make_api_tag(DESCRIBED)

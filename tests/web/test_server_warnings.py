@@ -29,14 +29,14 @@ def certificate(now, *, begin=-DAY, end=90 * DAY, problem=""):
     ],
 )
 def test_each_problem_is_one_sentence_without_file_names(clock, changed, said):
-    warning = certificate(clock(), **changed).warning(clock())
+    warning = certificate(clock(), **changed).write_warning(clock())
     assert said in warning
     assert bool(warning) == bool(said)
     assert "/secret" not in warning
 
 
 def test_nothing_presented_is_a_warning(clock):
-    warning = ServerCertificate("gateway", None, None, "There is no file x.").warning(clock())
+    warning = ServerCertificate("gateway", None, None, "There is no file x.").write_warning(clock())
     assert warning == "The gateway's certificate can't be used, so the gateway answers nobody over https."
 
 
@@ -52,4 +52,4 @@ def test_only_admins_of_the_default_organization_see_it_on_every_page(shared_run
         user = enlist(organization, f"{role} of {organization}", role)
         client.cookies.set(SESSION_COOKIE, runtime.accounts.start_session(user, runtime.now()))
         for page in ("/apis", "/account", "/nothing/there"):
-            assert (expiring.warning(runtime.now()) in unescape(client.get(page).text)) == sees
+            assert (expiring.write_warning(runtime.now()) in unescape(client.get(page).text)) == sees

@@ -59,7 +59,7 @@ def _presented(name: str, certificate: ServerCertificate, now: datetime) -> Chec
     if certificate.problem:
         return Check.failed(name, certificate.problem, "Holdfast reads the files again within a minute, or at SIGHUP.")
     text = f"The {certificate.server}'s certificate is valid until {certificate.not_after:%Y-%m-%d}."
-    if certificate.stage(now) is not None:
+    if certificate.find_stage(now) is not None:
         return Check.warning(name, text, "Renew it; Holdfast reads the files again within a minute.")
     return Check.ok(name, text)
 

@@ -110,7 +110,7 @@ class CertificateFiles(ABC, Generic[T]):
     def tell(self, now: datetime) -> None:
         """Log what is wrong at *now*, and an end that is near: each once."""
         presented = self.presented(now)
-        problem, stage = presented.problem, presented.stage(now)
+        problem, stage = presented.problem, presented.find_stage(now)
         told_problem, told_stage = self._logged
         self._logged = (problem, stage)
         if problem and problem != told_problem:

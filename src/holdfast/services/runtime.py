@@ -19,7 +19,7 @@ from holdfast.services.failures.failures import Failures
 from holdfast.services.probing.probes import Probes
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.listeners import Listeners, ListenerState
-from holdfast.services.server_certificates import ServerCertificates, nothing_presented
+from holdfast.services.server_certificates import ServerCertificates, present_nothing
 from holdfast.store.database import Store
 from holdfast.store.request_store import RequestStore
 from holdfast.store.sealing import Sealing
@@ -42,7 +42,7 @@ class Runtime:
     background: Background = field(default_factory=Background)
     single_sign_on: SingleSignOn | None = None
     listening: Listeners | None = None  # None: nothing listens, as in tests of the store
-    server_certificates: ServerCertificates = nothing_presented
+    server_certificates: ServerCertificates = present_nothing
     live_pages: Counter[str] = field(default_factory=Counter)  # streams of events that are open, by account
     retire_after: timedelta = timedelta(days=1)  # without use, until retiring previous certificates is proposed
 

@@ -29,14 +29,14 @@ class ServerCertificate:
         """Whether clients that verify it can connect, as far as its time is concerned."""
         return self.not_before is not None and self.not_after is not None and self.not_before <= now <= self.not_after
 
-    def stage(self, now: datetime) -> timedelta | None:
+    def find_stage(self, now: datetime) -> timedelta | None:
         """Say which of WARN_AT has been passed last, zero after the end; None before the first, or without an end."""
         if self.not_after is None:
             return None
         left = self.not_after - now
-        return next((each for each in (timedelta(), *reversed(WARN_AT)) if left <= each), None)
+        return next((stage for stage in (timedelta(), *reversed(WARN_AT)) if left <= stage), None)
 
-    def warning(self, now: datetime) -> str:
+    def write_warning(self, now: datetime) -> str:
         """Say in a sentence for people who can't see files that something must be done; empty when nothing must."""
         whose = f"The {self.server}'s certificate"
         if self.not_after is None or self.not_before is None:
@@ -49,14 +49,14 @@ class ServerCertificate:
             return f"{whose} isn't valid before {self.not_before:%Y-%m-%d %H:%M} UTC. Check the clock of the machine."
         if self.problem:
             return f"{whose} was replaced by files that can't be used. The previous one is presented until {day}."
-        return f"{whose} expires on {day}. Renew it before then." if self.stage(now) is not None else ""
+        return f"{whose} expires on {day}. Renew it before then." if self.find_stage(now) is not None else ""
 
 
 # What is presented at a moment, by each server that speaks TLS.
 ServerCertificates = Callable[[datetime], Sequence[ServerCertificate]]
 
 
-def nothing_presented(now: datetime) -> Sequence[ServerCertificate]:
+def present_nothing(now: datetime) -> Sequence[ServerCertificate]:
     """Neither server speaks TLS."""
     del now
     return ()

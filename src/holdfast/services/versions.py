@@ -18,7 +18,7 @@ from holdfast.services.errors import ContentChanged
 Expected = frozenset[str] | None  # the tags of which one must be the present one; None: whatever it is
 
 
-def tag_of_api(described: Described) -> str:
+def make_api_tag(described: Described) -> str:
     """
     The tag of an API with all of its description.
 
@@ -28,34 +28,34 @@ def tag_of_api(described: Described) -> str:
     endpoints = {name: _endpoint_fields(api.endpoint(name)) for name in ENVIRONMENTS}
     fields = [api.id, api.name, api.context, api.version, api.state.value, api.description, api.provider]
     times = [api.created_at.isoformat(), api.updated_at.isoformat()]
-    return tag_of_text(write_json([fields, endpoints, times, dict(described.members)]))
+    return make_text_tag(write_json([fields, endpoints, times, dict(described.members)]))
 
 
 def _endpoint_fields(endpoint: Endpoint | None) -> list[Any]:
     return [endpoint.url, endpoint.connection.members] if endpoint else []
 
 
-def tag_of_certificate(entry: EndpointCertificate) -> str:
+def make_certificate_tag(entry: EndpointCertificate) -> str:
     """The tag of an endpoint certificate."""
     prints = [[certificate.fingerprint for certificate in chain] for chain in (entry.certificates, entry.previous)]
     times = [entry.created_at.isoformat(), entry.updated_at.isoformat()]
-    return tag_of_text(write_json([entry.id, entry.alias, entry.endpoint, prints, times]))
+    return make_text_tag(write_json([entry.id, entry.alias, entry.endpoint, prints, times]))
 
 
-def tag_of_caller(entry: CallerCertificate) -> str:
+def make_caller_tag(entry: CallerCertificate) -> str:
     """The tag of a caller's certificate."""
     times = [entry.created_at.isoformat(), entry.updated_at.isoformat()]
-    return tag_of_text(write_json([entry.id, entry.alias, entry.tier, entry.certificate.fingerprint, times]))
+    return make_text_tag(write_json([entry.id, entry.alias, entry.tier, entry.certificate.fingerprint, times]))
 
 
-def tag_of_trust_settings(settings: TrustSettings) -> str:
+def make_settings_tag(settings: TrustSettings) -> str:
     """The tag of the decisions about an origin, including an exception; certificates have tags of their own."""
     values = asdict(replace(settings, revocation=()))
     crls = [crl.fingerprint for crl in settings.revocation]
-    return tag_of_text(json.dumps([values, crls], default=str))
+    return make_text_tag(json.dumps([values, crls], default=str))
 
 
-def tag_of_text(text: str) -> str:
+def make_text_tag(text: str) -> str:
     """The tag of a document."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

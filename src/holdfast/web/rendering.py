@@ -91,7 +91,7 @@ def _list_server_warnings(runtime: Runtime, context: Context) -> list[str]:
     """Say what is wrong with Holdfast's own certificates, to those who can do something about it."""
     if context.user.organization != DEFAULT_ORGANIZATION or not context.user.may(Permission.MANAGE_USERS):
         return []
-    warnings = (certificate.warning(context.now) for certificate in runtime.server_certificates(context.now))
+    warnings = (certificate.write_warning(context.now) for certificate in runtime.server_certificates(context.now))
     return [warning for warning in warnings if warning]
 
 

@@ -20,7 +20,7 @@ def test_what_was_seen_of_the_backend_is_written_without_telling_anybody(a):
     before = contents(a.store, a.who.organization)
     rotation.observe(a.store, a.entry, Generation.PREVIOUS, a.clock.advance(minutes=1))
     first = a.clock()
-    assert rotation.in_use(a.entry, first) is Generation.PREVIOUS
+    assert rotation.recall_generation(a.entry, first) is Generation.PREVIOUS
     rotation.observe(a.store, a.entry, Generation.CURRENT, a.clock.advance(minutes=1))
     rotation.observe(a.store, a.entry, Generation.BOTH, a.clock.advance(minutes=1))
     rotation.observe(a.store, a.entry, None, a.clock.advance(minutes=1))
@@ -32,7 +32,7 @@ def test_what_was_seen_of_the_backend_is_written_without_telling_anybody(a):
         first + timedelta(minutes=3),
     )
     assert contents(a.store, a.who.organization)[2:] == before[2:]
-    assert rotation.in_use(a.entry, a.clock.advance(hours=2)) is None
+    assert rotation.recall_generation(a.entry, a.clock.advance(hours=2)) is None
 
 
 def test_what_was_seen_before_a_change_is_not_written_after_it(a):
@@ -50,7 +50,7 @@ def test_a_change_forgets_what_was_seen_before(a, change):
     a.replace("2", keep=True)
     rotation.observe(a.store, a.entry, Generation.CURRENT, a.clock())
     {"replace": lambda: a.replace("3", keep=True), "undo": a.undo, "retire": a.retire}[change]()
-    assert rotation.in_use(a.entry, a.clock()) is None
+    assert rotation.recall_generation(a.entry, a.clock()) is None
 
 
 def test_retiring_is_proposed_when_the_backend_has_done_without_for_long_enough(a):
@@ -92,11 +92,11 @@ def test_the_chain_says_which_generation_is_used(a):
         context_of(a.store, a.who, a.clock()), "a", new_root.pem, keep=True
     ).entry
     old, new = issue("pizza.test", by=old_root), issue("pizza.test", by=new_root)
-    assert rotation.uses(made, [read(old)]) is Generation.PREVIOUS
-    assert rotation.uses(made, [read(new)]) is Generation.CURRENT
-    assert rotation.uses(made, [read(new), read(old_root)]) is Generation.CURRENT
-    assert rotation.uses(made, [read(issue("pizza.test"))]) is Generation.NEITHER
+    assert rotation.find_generation(made, [read(old)]) is Generation.PREVIOUS
+    assert rotation.find_generation(made, [read(new)]) is Generation.CURRENT
+    assert rotation.find_generation(made, [read(new), read(old_root)]) is Generation.CURRENT
+    assert rotation.find_generation(made, [read(issue("pizza.test"))]) is Generation.NEITHER
     shared = issue(by=old_root, ca=True, common_name="shared")
     crossed = issue(by=new_root, ca=True, common_name="shared", key=shared.key)
     chain = [issue("pizza.test", by=shared), shared, crossed]
-    assert rotation.uses(made, [read(each) for each in chain]) is Generation.BOTH
+    assert rotation.find_generation(made, [read(each) for each in chain]) is Generation.BOTH

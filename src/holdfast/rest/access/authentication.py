@@ -15,7 +15,7 @@ from holdfast.services.access.accounts import SESSION_COOKIE, principal_of, sess
 from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.access.principal import Principal
-from holdfast.services.access.tokens import refused_user, token_principal
+from holdfast.services.access.tokens import find_token_owner, token_principal
 from holdfast.services.errors import CredentialsMissing, SignInRefused, TokenRefused
 from holdfast.services.runtime import Runtime
 from holdfast.store.access.accounts import User
@@ -61,7 +61,7 @@ def _user_of_token(runtime: Runtime, store: Transactions, request: Request) -> P
     if scheme.lower() == "bearer":
         script = token_principal(store, bearer(request), runtime.now())
         if script is None:
-            name = refused_user(store, bearer(request))
+            name = find_token_owner(store, bearer(request))
             runtime.accounts.failures.add(Way.TOKEN, address_of(request), name)
             raise TokenRefused
         return script

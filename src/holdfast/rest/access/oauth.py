@@ -16,7 +16,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.network.forwarded import address_of
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.services.access import oauth
-from holdfast.services.access.oauth import ACCESS_LASTS, Grant, Granted, GrantRefused, TokenRequest
+from holdfast.services.access.oauth import ACCESS_LASTS, Grant, GrantRefused, TokenGrant, TokenRequest
 from holdfast.services.errors import TooManyAttempts
 from holdfast.services.runtime import Runtime
 from holdfast.store.access.tokens import Application
@@ -129,7 +129,7 @@ async def give_token(
 
 def _grant(
     request: Request, runtime: Runtime, token_request: TokenRequest, client_id: str, client_secret: str
-) -> Granted:
+) -> TokenGrant:
     application = _authenticate(request, runtime, client_id, client_secret)
     return oauth.grant_token(
         runtime.store, runtime.accounts, application, token_request, address_of(request), runtime.now()

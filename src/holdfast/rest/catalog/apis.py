@@ -33,7 +33,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.catalog import api_names, apis, copies, deletion
 from holdfast.services.catalog.http1_fallback import fallback_since
 from holdfast.services.trust.unused_trust import LeftBehind, UnusedTrust
-from holdfast.services.versions import tag_of_api
+from holdfast.services.versions import make_api_tag
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["APIs"])
 MAX_EXPANDED = 100  # all of an API can be much
@@ -119,7 +119,7 @@ def copy_api(
 def get_api(context: RequestContext, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
     """Get an API."""
     described = apis.get_described(context, api_id)
-    unless.known(tag_of_api(described))
+    unless.known(make_api_tag(described))
     return _answer(context, described)
 
 
@@ -157,7 +157,7 @@ def update_api(
         )
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    response.headers["ETag"] = quote_tag(tag_of_api(changed.described))
+    response.headers["ETag"] = quote_tag(make_api_tag(changed.described))
     answer = _answer(context, changed.described)
     return answer if changed.left == LeftBehind() else {**answer, **_write_left(changed.left)}
 
@@ -174,7 +174,7 @@ def delete_api(
 def answer_created(context: Context, described: Described, response: Response) -> dict[str, Any]:
     """Answer with an API that is new, and say where it is."""
     response.headers["Location"] = f"{PREFIX}/apis/{described.api.id}"
-    response.headers["ETag"] = quote_tag(tag_of_api(described))
+    response.headers["ETag"] = quote_tag(make_api_tag(described))
     return _answer(context, described)
 
 

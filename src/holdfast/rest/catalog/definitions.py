@@ -19,7 +19,7 @@ from holdfast.rest.catalog.responses import UnusedPart, ValidatedDefinition
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX, invalid_body
 from holdfast.services.catalog import definitions
-from holdfast.services.versions import tag_of_text
+from holdfast.services.versions import make_text_tag
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["APIs"])
 TextOrFile = UploadFile | str
@@ -79,7 +79,7 @@ def validate_openapi(
         },
         "errors": [],
     }
-    if unused := _write_unused(definitions.unused_of(definition)):
+    if unused := _write_unused(definitions.list_unused_servers(definition)):
         validated["unusedInDefinition"] = unused
     if return_content:
         validated["content"] = data.decode("utf-8-sig")
@@ -90,8 +90,8 @@ def validate_openapi(
 def get_swagger(runtime: CurrentRuntime, context: RequestContext, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
     """Get the definition of an API: the one that was put, else one that is made of its operations."""
     text = definitions.get_definition(context, api_id, list(runtime.gateways.values()))
-    unless.known(tag_of_text(text))
-    return definitions.definition_value(text)
+    unless.known(make_text_tag(text))
+    return definitions.load_definition(text)
 
 
 @router.put("/{api_id}/swagger")
@@ -112,8 +112,8 @@ def put_swagger(
     """
     data, gateways = _read_data(file, definition, url), list(runtime.gateways.values())
     kept = definitions.put_definition(context, api_id, data, gateways, expected)
-    response.headers["ETag"] = quote_tag(tag_of_text(kept.text))
-    definition_as_kept, unused = definitions.definition_value(kept.text), _write_unused(kept.unused)
+    response.headers["ETag"] = quote_tag(make_text_tag(kept.text))
+    definition_as_kept, unused = definitions.load_definition(kept.text), _write_unused(kept.unused)
     return definition_as_kept | {definitions.UNUSED: unused} if unused else definition_as_kept
 
 

@@ -15,7 +15,7 @@ from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.services.catalog import api_names, lifecycle
 from holdfast.services.catalog.lifecycle import Step
-from holdfast.services.versions import tag_of_api, tag_of_text
+from holdfast.services.versions import make_api_tag, make_text_tag
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["API Lifecycle"])
 _DEPRECATE_OTHERS = "deprecate old versions after publishing the api"
@@ -42,7 +42,7 @@ def change_lifecycle(
         deprecate_others=items.get(_DEPRECATE_OTHERS) == "true",
         expected=expected,
     )
-    response.headers["ETag"] = quote_tag(tag_of_api(moved))
+    response.headers["ETag"] = quote_tag(make_api_tag(moved))
     return {"workflowStatus": "APPROVED", "jsonPayload": None, "lifecycleState": _write_state(moved.api.state)}
 
 
@@ -50,7 +50,7 @@ def change_lifecycle(
 def get_lifecycle_state(context: RequestContext, api_id: str, unless: IfNoneMatch) -> LifecycleState:
     """Say in which state an API is, and where it can go from there."""
     state = _write_state(lifecycle.state_of(context, api_id))
-    unless.known(tag_of_text(write_json(state)))
+    unless.known(make_text_tag(write_json(state)))
     return state
 
 
@@ -58,7 +58,7 @@ def get_lifecycle_state(context: RequestContext, api_id: str, unless: IfNoneMatc
 def get_lifecycle_history(context: RequestContext, api_id: str, unless: IfNoneMatch) -> LifecycleHistory:
     """Tell the states of an API since it was created, oldest first."""
     steps = [_write_step(step) for step in lifecycle.list_steps(context, api_id)]
-    unless.known(tag_of_text(write_json(steps)))
+    unless.known(make_text_tag(write_json(steps)))
     return {"count": len(steps), "list": steps}
 
 

@@ -24,7 +24,7 @@ from holdfast.rest.responses import files
 from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_enforcement, download, read_upload
 from holdfast.services.access.context import Context
 from holdfast.services.identities import caller_certificates
-from holdfast.services.versions import tag_of_caller
+from holdfast.services.versions import make_caller_tag
 
 router = APIRouter(prefix=f"{PREFIX}/apis/{{api_id}}/client-certificates", tags=["Client Certificates"])
 Tier = Annotated[str, Form(description="Kept and given back; nothing of it is done.")]
@@ -74,7 +74,7 @@ def get_caller_certificate(
 ) -> EnforcedCallerCertificate:
     """Say which certificate is under *alias*, and how far it has come at the gateways."""
     entry = caller_certificates.get_certificate(context, api_id, alias)
-    unless.known(tag_of_caller(entry))
+    unless.known(make_caller_tag(entry))
     return {**_describe(context, entry), **describe_enforcement(runtime, context, ApiCallers(entry.api_id))}
 
 
@@ -113,7 +113,7 @@ def _path(api_id: str) -> str:
 
 
 def _answer(context: Context, entry: CallerCertificate, response: Response) -> responses.CallerCertificate:
-    response.headers["ETag"] = quote_tag(tag_of_caller(entry))
+    response.headers["ETag"] = quote_tag(make_caller_tag(entry))
     return _describe(context, entry)
 
 

@@ -34,7 +34,7 @@ from holdfast.services.errors import NotFound
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, rotation
 from holdfast.services.trust.endpoint_certificates import Import
-from holdfast.services.versions import tag_of_certificate
+from holdfast.services.versions import make_certificate_tag
 
 router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
 Previous = Annotated[bool, Query(description="The previous certificates, which are trusted until they are retired.")]
@@ -76,7 +76,7 @@ def upload_certificate(
     """Trust the uploaded certificates for the origin of *endpoint*."""
     imported = endpoint_certificates.import_certificate(context, alias, endpoint, read_upload(certificate), password)
     response.headers["Location"] = f"{router.prefix}/{quote(imported.entry.alias, safe='')}"
-    response.headers["ETag"] = quote_tag(tag_of_certificate(imported.entry))
+    response.headers["ETag"] = quote_tag(make_certificate_tag(imported.entry))
     return _describe_import(runtime, context, imported)
 
 
@@ -103,7 +103,7 @@ def get_certificate(
 ) -> EnforcedCertificate:
     """Say what is under *alias*."""
     entry = endpoint_certificates.get_certificate(context, alias)
-    unless.known(tag_of_certificate(entry))
+    unless.known(make_certificate_tag(entry))
     return {
         **describe_entry(runtime, context, entry),
         **describe_enforcement(runtime, context, OriginTrust(entry.origin)),
@@ -126,7 +126,7 @@ def replace_certificate(
     keep = keep_previous(keep_in_query, keep_in_form)
     data = read_upload(certificate)
     imported = endpoint_certificates.replace_certificate(context, alias, data, password, expected, keep=keep)
-    response.headers["ETag"] = quote_tag(tag_of_certificate(imported.entry))
+    response.headers["ETag"] = quote_tag(make_certificate_tag(imported.entry))
     return _describe_import(runtime, context, imported)
 
 
@@ -213,7 +213,7 @@ def describe_entry(
         "findings": describe_findings(findings),
         "previous": [described(certificate, now) for certificate in entry.previous],
         "replacedTime": entry.replaced_at.isoformat() if entry.replaced_at else None,
-        "inUse": rotation.in_use(entry, now) or "unknown",
+        "inUse": rotation.recall_generation(entry, now) or "unknown",
         "retireProposed": rotation.should_retire(entry, now, runtime.retire_after),
     }
 
@@ -221,7 +221,7 @@ def describe_entry(
 def _write_with_tag(
     runtime: Runtime, context: Context, entry: EndpointCertificate, response: Response
 ) -> responses.EndpointCertificate:
-    response.headers["ETag"] = quote_tag(tag_of_certificate(entry))
+    response.headers["ETag"] = quote_tag(make_certificate_tag(entry))
     return describe_entry(runtime, context, entry)
 
 

@@ -26,7 +26,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import trust_settings
 from holdfast.services.trust.trust_settings import EndpointTrust
-from holdfast.services.versions import tag_of_trust_settings
+from holdfast.services.versions import make_settings_tag
 
 router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Trust Settings"])
 PEM = "application/x-pem-file"
@@ -77,7 +77,7 @@ def get_trust_settings(
 ) -> TrustSettings:
     """Say how the backend of *endpoint* is verified, in values and in words."""
     endpoint_trust = trust_settings.get_settings(context, endpoint)
-    response.headers["ETag"] = quote_tag(tag_of_trust_settings(endpoint_trust.settings))
+    response.headers["ETag"] = quote_tag(make_settings_tag(endpoint_trust.settings))
     return _describe(runtime, context, endpoint_trust)
 
 
@@ -92,7 +92,7 @@ def put_trust_settings(
 ) -> TrustSettings:
     """Decide how the backend of *endpoint* is verified."""
     endpoint_trust = trust_settings.change_settings(context, endpoint, body.draft(), expected)
-    response.headers["ETag"] = quote_tag(tag_of_trust_settings(endpoint_trust.settings))
+    response.headers["ETag"] = quote_tag(make_settings_tag(endpoint_trust.settings))
     return _describe(runtime, context, endpoint_trust)
 
 

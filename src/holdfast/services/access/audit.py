@@ -38,7 +38,7 @@ def write_down(
         user=user.name,
         action=action,
         subject=subject,
-        detail=_SWITCHED if action is Action.SWITCH_TO_HTTP1 else in_words(details),
+        detail=_SWITCHED if action is Action.SWITCH_TO_HTTP1 else describe_details(details),
         address=user.address,
         details=audit.to_json(details),
     )
@@ -47,7 +47,7 @@ def write_down(
         journal.announce(session, user.organization, *changed, now)
 
 
-def in_words(details: Details) -> str:
+def describe_details(details: Details) -> str:
     """Write *details* as text for people who read the audit log."""
     match details:
         case audit.NoDetails():
@@ -63,7 +63,7 @@ def in_words(details: Details) -> str:
         case audit.CallerCertificateOf(alias, certificate, removed):
             return f"{alias} SHA-256 {certificate}{f', no longer {removed}' if removed else ''}"
         case audit.ChangedSettings(settings):
-            changes = (f"{each.name}: {_values(each.before)} -> {_values(each.after)}" for each in settings)
+            changes = (f"{change.name}: {_values(change.before)} -> {_values(change.after)}" for change in settings)
             return "; ".join(changes) or "nothing changed"
         case audit.ExceptionGrant(until, reason):
             return f"verification is off until {_minute(until)}: {reason}"

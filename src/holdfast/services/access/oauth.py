@@ -19,7 +19,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.access.permissions import Permission, permissions_of
 from holdfast.services.access.scopes import grant_scopes
-from holdfast.services.access.tokens import MAX_NAME, new_secret, refused_user
+from holdfast.services.access.tokens import MAX_NAME, find_token_owner, new_secret
 from holdfast.services.access.users import account_of
 from holdfast.services.errors import SignInRefused, TokenRefused
 from holdfast.store.access import tokens
@@ -52,7 +52,7 @@ class GrantRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class TokenGrant:
     """The secrets of new tokens; *refresh* is empty when there is none."""
 
     access: str
@@ -116,7 +116,7 @@ def authenticate_application(
 
 def grant_token(
     store: Store, accounts: Accounts, application: Application, request: TokenRequest, address: str, now: datetime
-) -> Granted:
+) -> TokenGrant:
     """Answer the *request* of an application to the token endpoint. Raises GrantRefused, TooManyAttempts."""
     if request.grant not in set(Grant):
         raise GrantRefused("unsupported_grant_type", f"Ask for one of {', '.join(Grant)}.")
@@ -127,7 +127,7 @@ def grant_token(
             try:
                 return _refresh(store, application, request, now)
             except TokenRefused as error:
-                accounts.failures.add(Way.REFRESH_TOKEN, address, refused_user(store, request.refresh))
+                accounts.failures.add(Way.REFRESH_TOKEN, address, find_token_owner(store, request.refresh))
                 text = "The refresh token is unknown, used, or has expired. Ask for another one."
                 raise GrantRefused("invalid_grant", text) from error
         case Grant.CLIENT_CREDENTIALS:
@@ -157,7 +157,7 @@ def _user(accounts: Accounts, application: Application, request: TokenRequest, a
     return user
 
 
-def _refresh(store: Store, application: Application, request: TokenRequest, now: datetime) -> Granted:
+def _refresh(store: Store, application: Application, request: TokenRequest, now: datetime) -> TokenGrant:
     with store.read() as session:
         bearer = tokens.token_with_hash(session, hash_token(request.refresh), now)
     if bearer is None or bearer[0].kind is not Kind.REFRESH or not _belongs(bearer[0], application):
@@ -178,7 +178,7 @@ def _issue(
     *,
     refreshable: bool,
     used: Token | None = None,
-) -> Granted:
+) -> TokenGrant:
     """Make the tokens of a grant; *used* is the refresh token that it was bought with, which is worth nothing then."""
     scopes = tuple(grant_scopes(requested, permissions_of(user.roles)))
     if not scopes:
@@ -199,16 +199,16 @@ def _issue(
     # What a refresh token is good for stays: a call with fewer scopes is no reason to lose the others (section 6).
     kept = used.scopes if used else scopes
     refresh = replace(access, id=str(uuid.uuid4()), kind=Kind.REFRESH, expires_at=now + REFRESH_LASTS, scopes=kept)
-    wanted = {Kind.ACCESS: access} | ({Kind.REFRESH: refresh} if refreshable else {})
-    given = {kind: new_secret(kind) for kind in wanted}
+    grant = {Kind.ACCESS: access} | ({Kind.REFRESH: refresh} if refreshable else {})
+    new_secrets = {kind: new_secret(kind) for kind in grant}
     with store.write() as session:
         if used and not tokens.remove_grant(session, used):
             raise GrantRefused("invalid_grant", "The refresh token was used at this moment. Ask for another one.")
-        for kind, token in wanted.items():
-            tokens.insert_token(session, token, hash_token(given[kind]), now)
+        for kind, token in grant.items():
+            tokens.insert_token(session, token, hash_token(new_secrets[kind]), now)
             tokens.keep_newest_tokens(session, user, kind, MAX_GRANTS)
         tokens.mark_application_used(session, application, now)
-    return Granted(given[Kind.ACCESS], given.get(Kind.REFRESH, ""), scopes)
+    return TokenGrant(new_secrets[Kind.ACCESS], new_secrets.get(Kind.REFRESH, ""), scopes)
 
 
 def _belongs(token: Token, application: Application) -> bool:

@@ -51,7 +51,7 @@ class SingleSignOn:
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class ProviderResponse:
     """What somebody comes back with from the provider, to *redirect_uri*; *issuer* is empty when it does not say so."""
 
     redirect_uri: str
@@ -80,7 +80,13 @@ def begin(sso: SingleSignOn, secret: str, redirect_uri: str, now: datetime) -> s
 
 
 def finish(
-    store: Store, attempts: Attempts, sso: SingleSignOn, secret: str, returned: Returned, address: str, now: datetime
+    store: Store,
+    attempts: Attempts,
+    sso: SingleSignOn,
+    secret: str,
+    response: ProviderResponse,
+    address: str,
+    now: datetime,
 ) -> User:
     """
     Find, or make, the user who comes back from the provider; *address* is where they come from.
@@ -92,16 +98,16 @@ def finish(
     """
     keys = (f"client {client_key(address)}",)
     attempts.refuse_early(keys, now)
-    sign_in = _sign_in(secret, returned.redirect_uri)
-    if not secret or not hmac.compare_digest(sign_in.state.encode(), returned.state.encode()):
+    sign_in = _sign_in(secret, response.redirect_uri)
+    if not secret or not hmac.compare_digest(sign_in.state.encode(), response.state.encode()):
         raise ProviderSignInRefused("This sign-in was begun in another browser, or too long ago. Begin again.")
-    if returned.error or not returned.code:
-        code = returned.error if _ERROR_CODE.fullmatch(returned.error) else "no code"
+    if response.error or not response.code:
+        code = response.error if _ERROR_CODE.fullmatch(response.error) else "no code"
         raise ProviderSignInRefused(f"The identity provider did not sign you in ({code}). Begin again, or ask there.")
     try:
-        if returned.issuer not in {"", sso.provider.issuer}:
+        if response.issuer not in {"", sso.provider.issuer}:
             raise IdentityRefused("the answer comes from another issuer (RFC 9207)")
-        identity = sso.provider.identify(sign_in, returned.code, now)
+        identity = sso.provider.identify(sign_in, response.code, now)
     except IdentityRefused as error:
         attempts.count_failure(keys, now)
         log.warning("identity refused", issuer=sso.provider.issuer, reason=str(error))
@@ -134,7 +140,7 @@ def admit(store: Store, sso: SingleSignOn, identity: Identity, now: datetime, ad
             user = _update(session, replace(known, roles=roles, identity=confirmed), known, now, address)
     if user is None or not user.roles:
         groups = "no groups" if identity.groups is None else f"{len(identity.groups)} groups"
-        log.warning("no role by single sign-on", issuer=identity.issuer, subject=identity.subject, told=groups)
+        log.warning("no role by single sign-on", issuer=identity.issuer, subject=identity.subject, groups=groups)
         raise ProviderSignInRefused("None of your groups gives you a role in Holdfast. Ask who manages it.")
     if user.disabled:
         raise ProviderSignInRefused("Your account here is disabled. Ask an admin of your organization.")

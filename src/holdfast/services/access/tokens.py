@@ -55,7 +55,7 @@ def token_principal(store: Transactions, secret: str, now: datetime) -> Principa
     return Principal(user.organization, user.name, may & scoped, beyond_scopes=may - scoped)
 
 
-def refused_user(store: Transactions, secret: str) -> str:
+def find_token_owner(store: Transactions, secret: str) -> str:
     """Name the user of a token that opens nothing any more, because it expired or they are disabled; empty: unknown."""
     with store.read() as session:
         return tokens.owner_of_hash(session, hash_token(secret))

@@ -30,7 +30,7 @@ from holdfast.services.catalog.endpoints import (
 from holdfast.services.catalog.http1_fallback import forget_http1
 from holdfast.services.errors import NotFound
 from holdfast.services.trust.unused_trust import LeftBehind, origins_of, settle
-from holdfast.services.versions import Expected, check_expected, tag_of_api
+from holdfast.services.versions import Expected, check_expected, make_api_tag
 from holdfast.store.audit import Action, ApiChange, ApiEndpoints, Details
 from holdfast.store.catalog import api_documents, apis
 from holdfast.store.catalog.apis import ApiFilter
@@ -199,7 +199,7 @@ def change_api(
     check.finish()
     with context.write() as session:
         before = find_described(session, context, api_id)
-        check_expected(expected, tag_of_api(before))
+        check_expected(expected, make_api_tag(before))
         api = replace(
             before.api,
             description=before.api.description if text is None else text,

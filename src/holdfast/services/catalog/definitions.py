@@ -26,7 +26,7 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.catalog.contexts import with_free_context
-from holdfast.services.versions import Expected, check_expected, tag_of_text
+from holdfast.services.versions import Expected, check_expected, make_text_tag
 from holdfast.store.audit import Action
 from holdfast.store.catalog import api_documents
 
@@ -37,7 +37,7 @@ _NO_NAME = re.compile(r"[^\w .-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SavedDefinition:
     """A definition that was put, as JSON, and the parts of it that have no effect."""
 
     text: str
@@ -45,7 +45,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportedApi:
     """An API that was made of a definition, and the parts of the definition that have no effect."""
 
     described: Described
@@ -63,10 +63,10 @@ def get_definition(context: Context, api_id: str, servers: list[str]) -> str:
     with context.read() as session:
         described = apis.find_described(session, context, api_id)
         stored = api_documents.definition_of(session, context.user.organization, api_id)
-    return stored or write_json(default_definition(described, servers))
+    return stored or write_json(make_default_definition(described, servers))
 
 
-def default_definition(described: Described, servers: list[str]) -> dict[str, Any]:
+def make_default_definition(described: Described, servers: list[str]) -> dict[str, Any]:
     """Make a definition of an API from its description."""
     operations = described.operations or [Operation("/*", verb) for verb in _VERBS_OF_ALL]
     api = described.api
@@ -74,7 +74,9 @@ def default_definition(described: Described, servers: list[str]) -> dict[str, An
     return make_definition(api.name, api.version, api.description, operations, addresses)
 
 
-def put_definition(context: Context, api_id: str, data: bytes, servers: list[str], expected: Expected = None) -> Kept:
+def put_definition(
+    context: Context, api_id: str, data: bytes, servers: list[str], expected: Expected = None
+) -> SavedDefinition:
     """
     Keep a definition for an API, and take the operations of its description from there; its endpoints stay.
 
@@ -91,18 +93,18 @@ def put_definition(context: Context, api_id: str, data: bytes, servers: list[str
     with context.write() as session:
         before = apis.find_described(session, context, api_id)
         stored = api_documents.definition_of(session, context.user.organization, api_id)
-        present = stored or write_json(default_definition(before, servers))
-        check_expected(expected, tag_of_text(present))
-        members = {**before.members, "operations": operations_of(definition, before)}
+        present = stored or write_json(make_default_definition(before, servers))
+        check_expected(expected, make_text_tag(present))
+        members = {**before.members, "operations": write_operations(definition, before)}
         after = Described(replace(before.api, updated_at=context.now), check_members(members))
         apis.save_described(session, context, before, after)
         api_documents.save_definition(session, after.api, text)
     own = [endpoint.url for environment in ENVIRONMENTS if (endpoint := after.api.endpoint(environment))]
     addresses = [f"{server}{after.api.path}" for server in servers]
-    return Kept(text, list_unused(definition.servers, [*own, *addresses]))
+    return SavedDefinition(text, list_unused(definition.servers, [*own, *addresses]))
 
 
-def unused_of(definition: Definition) -> tuple[Unused, ...]:
+def list_unused_servers(definition: Definition) -> tuple[Unused, ...]:
     """List what would have no effect if an API were made of *definition*."""
     return _endpoints(definition.servers)[2]
 
@@ -111,7 +113,7 @@ def import_definition(
     context: Context,
     definition: Definition,
     draft: ApiDraft,
-) -> Imported:
+) -> ImportedApi:
     """
     Create an API of a definition; what *draft* leaves empty is taken from there, and made so that it can be used.
 
@@ -134,7 +136,7 @@ def import_definition(
         production=production,
         sandbox=sandbox,
         description=draft.description or suggest_description(definition.description),
-        members={"operations": operations_of(definition)} | dict(draft.members),
+        members={"operations": write_operations(definition)} | dict(draft.members),
     )
     described = apis.check_draft(context, filled)
     text = write_json(definition.content)
@@ -143,7 +145,7 @@ def import_definition(
             described = replace(described, api=with_free_context(session, described.api))
         described = apis.add_api(session, context, described, Action.IMPORT_DEFINITION)
         api_documents.save_definition(session, described.api, text)
-    return Imported(described, unused)
+    return ImportedApi(described, unused)
 
 
 def _endpoints(servers: Servers) -> tuple[str | None, str | None, tuple[Unused, ...]]:
@@ -165,17 +167,17 @@ def _first_usable(urls: Sequence[str]) -> tuple[str | None, list[Unused]]:
     return None, refused
 
 
-def operations_of(definition: Definition, before: Described | None = None) -> list[dict[str, Any]]:
+def write_operations(definition: Definition, before: Described | None = None) -> list[dict[str, Any]]:
     """Write the operations of a definition as a description has them, with what was said about them *before*."""
-    said: list[dict[str, Any]] = before.members.get("operations") or [] if before else []
-    known = {(operation.get("target"), operation.get("verb")): operation for operation in said}
+    present: list[dict[str, Any]] = before.members.get("operations") or [] if before else []
+    known = {(operation.get("target"), operation.get("verb")): operation for operation in present}
     return [
         known.get((operation.target, operation.verb)) or {"target": operation.target, "verb": operation.verb}
         for operation in definition.operations
     ]
 
 
-def definition_value(text: str) -> dict[str, Any]:
+def load_definition(text: str) -> dict[str, Any]:
     """Read what get_definition gave."""
     value: dict[str, Any] = json.loads(text)
     return value

@@ -7,7 +7,7 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import find_described, record
 from holdfast.services.catalog.endpoints import describe_endpoints
 from holdfast.services.trust.unused_trust import LeftBehind, origins_of, settle
-from holdfast.services.versions import Expected, check_expected, tag_of_api
+from holdfast.services.versions import Expected, check_expected, make_api_tag
 from holdfast.store.audit import Action, ApiEndpoints
 from holdfast.store.catalog import apis
 
@@ -27,7 +27,7 @@ def delete_api(
     context.user.require(Permission.DELETE_APIS)
     with context.write() as session:
         described = find_described(session, context, api_id)
-        check_expected(expected, tag_of_api(described))
+        check_expected(expected, make_api_tag(described))
         apis.remove(session, described.api)
         record(session, context, Action.DELETE_API, described.api, ApiEndpoints(describe_endpoints(described.api)))
         return settle(session, context, origins_of(described.api), delete=delete_unused)

@@ -13,7 +13,7 @@ from holdfast.apis.catalog.lifecycle import State, transit
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import audit_subject, find_api, find_described, record
-from holdfast.services.versions import Expected, check_expected, tag_of_api
+from holdfast.services.versions import Expected, check_expected, make_api_tag
 from holdfast.store import journal
 from holdfast.store.audit import Action, StateChange
 from holdfast.store.catalog import apis
@@ -76,7 +76,7 @@ def move_described(
     context.user.require(Permission.PUBLISH_APIS)
     with context.write() as session:
         before = find_described(session, context, api_id)
-        check_expected(expected, tag_of_api(before))
+        check_expected(expected, make_api_tag(before))
         after = move(session, context, before.api, action)
         if deprecate_others and after.state is State.PUBLISHED:
             for other in apis.sharing_name_or_context(session, context.user.organization, after.name, after.context):

@@ -27,7 +27,7 @@ from holdfast.services.catalog.apis import audit_subject, find_described, save_d
 from holdfast.services.errors import Conflict, MutualTlsMissing, NotFound, TooManyCallers
 from holdfast.services.trust.admission import refuse_expired
 from holdfast.services.trust.uploads import open_upload
-from holdfast.services.versions import Expected, check_expected, tag_of_caller
+from holdfast.services.versions import Expected, check_expected, make_caller_tag
 from holdfast.store import journal
 from holdfast.store.access import accounts
 from holdfast.store.audit import Action, CallerCertificateOf
@@ -130,7 +130,7 @@ def replace_certificate(
     with context.write() as session:
         api = _find_api(session, context, api_id)
         before = _find_certificate(session, context, api_id, alias)
-        check_expected(expected, tag_of_caller(before))
+        check_expected(expected, make_caller_tag(before))
         after = replace(
             before,
             certificate=certificate or before.certificate,
@@ -155,7 +155,7 @@ def delete_certificate(context: Context, api_id: str, alias: str, expected: Expe
     with context.write() as session:
         api = _find_api(session, context, api_id)
         entry = _find_certificate(session, context, api_id, alias)
-        check_expected(expected, tag_of_caller(entry))
+        check_expected(expected, make_caller_tag(entry))
         caller_certificates.remove(session, entry)
         _record(session, context, Action.DELETE_CALLER, api, CallerCertificateOf(alias, entry.certificate.fingerprint))
 

@@ -18,7 +18,7 @@ from holdfast.services.background import wake_on_write
 from holdfast.services.errors import Conflict, TooManyTests
 from holdfast.services.probing.probes import Probes
 from holdfast.services.probing.terms import terms_to_test
-from holdfast.services.trust.rotation import observe, uses
+from holdfast.services.trust.rotation import find_generation, observe
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreBusy
 from holdfast.store.sealing import Sealing
@@ -81,7 +81,7 @@ class RotationProbes:
                 entry = await asyncio.to_thread(_read, self._store, organization, entry_id)
                 if entry and entry.previous:
                     chain = await self._chain(entry)
-                    generation = await asyncio.to_thread(uses, entry, chain) if chain else None
+                    generation = await asyncio.to_thread(find_generation, entry, chain) if chain else None
                     await self._write(entry, generation)
             except Exception:
                 # One backend may not keep the others from being looked at.

@@ -82,7 +82,7 @@ def export_api(context: Context, api_id: str, servers: list[str], *, keep_state:
         described = replace(described, api=replace(described.api, state=State.CREATED))
     return Export(
         described,
-        definitions.definition_value(definition),
+        definitions.load_definition(definition),
         tuple(
             ArchivedCertificate(e.alias, e.endpoint, "".join(c.pem for c in e.certificates).encode()) for e in entries
         ),
@@ -123,7 +123,7 @@ def import_api(
     described = check_draft(context, draft)
     if definition:
         described = replace(
-            described, members={"operations": definitions.operations_of(definition)} | dict(described.members)
+            described, members={"operations": definitions.write_operations(definition)} | dict(described.members)
         )
     read = [_read(context, archived) for archived in certificates]  # before the lock: some are work
     calling = [_read_caller(context, archived) for archived in callers]

@@ -21,7 +21,7 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.trust import admission, removal
 from holdfast.services.trust.endpoints import refuse_foreign, refuse_insecure
 from holdfast.services.trust.uploads import open_upload
-from holdfast.services.versions import Expected, check_expected, tag_of_certificate
+from holdfast.services.versions import Expected, check_expected, make_certificate_tag
 from holdfast.store.audit import Action
 from holdfast.store.catalog import apis
 from holdfast.store.trust import endpoint_certificates, trust_settings
@@ -149,7 +149,7 @@ def replace_certificate(
     upload = read_upload(context, data, password)
     with context.write() as session:
         before = admission.find_certificate(session, context, alias)
-        check_expected(expected, tag_of_certificate(before))
+        check_expected(expected, make_certificate_tag(before))
         after = before.replaced_by(upload.certificates, context.now, keep=keep)
         admission.refuse_indistinguishable(session, after)
         _keep_replaced(session, context, before, after)
@@ -175,7 +175,7 @@ def delete_certificate(context: Context, alias: str, expected: Expected = None) 
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with context.write() as session:
         entry = admission.find_certificate(session, context, alias)
-        check_expected(expected, tag_of_certificate(entry))
+        check_expected(expected, make_certificate_tag(entry))
         removal.delete_entry(session, context, entry)
     return entry
 

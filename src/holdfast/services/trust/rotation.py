@@ -22,7 +22,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import NothingBefore
 from holdfast.services.trust import admission, removal
-from holdfast.services.versions import Expected, check_expected, tag_of_certificate
+from holdfast.services.versions import Expected, check_expected, make_certificate_tag
 from holdfast.store.audit import Action
 from holdfast.store.database import Store
 from holdfast.store.trust import endpoint_certificates, removed_certificates
@@ -47,7 +47,7 @@ def undo_replacement(context: Context, alias: str, expected: Expected = None) ->
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with context.write() as session:
         before = admission.find_certificate(session, context, alias)
-        check_expected(expected, tag_of_certificate(before))
+        check_expected(expected, make_certificate_tag(before))
         after = _undo(session, before, context.now)
         admission.refuse_expired(after.certificates, context.now)
         admission.refuse_indistinguishable(session, after)
@@ -69,7 +69,7 @@ def retire_previous(context: Context, alias: str, expected: Expected = None) -> 
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with context.write() as session:
         before = admission.find_certificate(session, context, alias)
-        check_expected(expected, tag_of_certificate(before))
+        check_expected(expected, make_certificate_tag(before))
         if not before.previous:
             raise NothingBefore(alias, undo=False)
         after = replace(before, previous=(), updated_at=context.now, observation=Observation())
@@ -79,7 +79,7 @@ def retire_previous(context: Context, alias: str, expected: Expected = None) -> 
     return after
 
 
-def uses(entry: EndpointCertificate, presented: Sequence[Certificate]) -> Generation:
+def find_generation(entry: EndpointCertificate, presented: Sequence[Certificate]) -> Generation:
     """Say which certificates of *entry* the chain leads to that its backend presents, its own certificate first."""
     current, previous = (bool(leads_to(presented, anchors)) for anchors in (entry.certificates, entry.previous))
     if current and previous:
@@ -106,7 +106,7 @@ def observe(store: Store, entry: EndpointCertificate, generation: Generation | N
         endpoint_certificates.observe(session, replace(entry, observation=observation))
 
 
-def in_use(entry: EndpointCertificate, now: datetime) -> Generation | None:
+def recall_generation(entry: EndpointCertificate, now: datetime) -> Generation | None:
     """Say which certificates the backend uses, None when nobody has seen that within the last hour."""
     observation = entry.observation
     return observation.generation if observation.at and now - observation.at <= SEEN_WITHIN else None
@@ -119,7 +119,7 @@ def should_retire(entry: EndpointCertificate, now: datetime, quiet: timedelta) -
     It must have been seen so within the last hour, and one of the current certificates must be valid.
     """
     observation = entry.observation
-    if not entry.previous or in_use(entry, now) not in (Generation.CURRENT, Generation.BOTH):
+    if not entry.previous or recall_generation(entry, now) not in (Generation.CURRENT, Generation.BOTH):
         return False
     if not any(status_of(certificate, now) in (Status.ACTIVE, Status.EXPIRING) for certificate in entry.certificates):
         return False

@@ -20,7 +20,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
 from holdfast.services.trust.endpoints import refuse_foreign, secure_endpoint
-from holdfast.services.versions import Expected, check_expected, tag_of_trust_settings
+from holdfast.services.versions import Expected, check_expected, make_settings_tag
 from holdfast.store.access import accounts
 from holdfast.store.audit import Action, ChangedSetting, ChangedSettings, Details, ExceptionEnd, ExceptionGrant
 from holdfast.store.database import Store
@@ -68,7 +68,7 @@ def change_settings(context: Context, endpoint: str, draft: TrustDraft, expected
     with context.write() as session:
         refuse_foreign(session, context, target)
         before = _find_settings(session, context, target)
-        check_expected(expected, tag_of_trust_settings(before))
+        check_expected(expected, make_settings_tag(before))
         after = _apply_draft(before, checked, draft)
         trust = _build_trust(session, after, target, context.now)
         _refuse_rejecting(before, trust)

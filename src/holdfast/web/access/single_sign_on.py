@@ -11,7 +11,7 @@ from starlette.responses import Response
 from holdfast.network.forwarded import address_of
 from holdfast.services.access import single_sign_on
 from holdfast.services.access.failed_sign_ins import Way
-from holdfast.services.access.single_sign_on import SIGN_IN_COOKIE, Returned, SingleSignOn
+from holdfast.services.access.single_sign_on import SIGN_IN_COOKIE, ProviderResponse, SingleSignOn
 from holdfast.services.errors import NotFound, ProviderSignInRefused, TooManyAttempts
 from holdfast.services.runtime import Runtime
 from holdfast.web.access.session import CurrentRuntime
@@ -54,7 +54,7 @@ def finish(
     secret, _, wanted = request.cookies.get(SIGN_IN_COOKIE, "").partition(".")
     wanted = own_path(unquote(wanted))
     address = address_of(request)
-    returned = Returned(_build_redirect_uri(request), state, code, error, iss)
+    returned = ProviderResponse(_build_redirect_uri(request), state, code, error, iss)
     attempts = runtime.accounts.attempts
     response: Response
     try:

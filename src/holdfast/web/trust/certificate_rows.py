@@ -51,7 +51,7 @@ def read_certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[
             entry,
             endpoint_certificates.entry_status(entry.certificates, now),
             enforcements[entry.origin],
-            rotation.in_use(entry, now),
+            rotation.recall_generation(entry, now),
             rotation.should_retire(entry, now, runtime.retire_after),
         )
         for entry in entries

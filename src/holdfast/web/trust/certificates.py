@@ -114,7 +114,7 @@ def show_details(request: Request, context: RequestContext, api_id: str, alias: 
         api=api,
         entry=entry,
         findings=endpoint_certificates.examine_entry(context, entry),
-        in_use=rotation.in_use(entry, context.now),
+        in_use=rotation.recall_generation(entry, context.now),
         now=context.now,
     )
 
