@@ -61,7 +61,7 @@ def test_a_file_is_shown_with_its_findings_before_it_is_saved(dialog: Locator, p
     choose.set_input_files(file(presented.pem + issue("other.test", end=9 * DAY).pem))
     inspection = dialog.locator("#inspection")
     expect(inspection).to_contain_text("CN=localhost")
-    expect(inspection).to_contain_text("It has the dNSName other.test; the gateway looks for the dNSName localhost.")
+    expect(inspection).to_contain_text("It has the dNSName other.test. The gateway requires the dNSName localhost.")
     expect(inspection).to_contain_text(re.compile(r"Expires in [89] days"))
     assert violations(dialog.page) == []
     choose.set_input_files(file(b"no certificate"))

@@ -28,7 +28,7 @@ def test_a_wrong_name_a_missing_one_and_one_in_the_common_name_are_told_apart():
     (finding,) = findings(issue(common_name=HOST))
     assert (finding.code, finding.message) == (
         "no-subject-alt-name",
-        "It names backend.test only as the common name; the gateway looks for it in subjectAltName.",
+        "It has backend.test only as the common name. The gateway requires it in subjectAltName.",
     )
 
 
@@ -36,11 +36,11 @@ def test_one_of_several_names_is_enough_and_all_are_named_where_there_is_none():
     names = f"a.test {HOST} {ADDRESS}"
     assert told(issue(HOST), host=names) == told(issue(ADDRESS), host=names) == {}
     (finding,) = findings(issue("other.test"), host=names)
-    assert finding.message == f"It has the dNSName other.test; the gateway looks for a.test, {HOST} or {ADDRESS}."
+    assert finding.message == f"It has the dNSName other.test. The gateway requires a.test, {HOST} or {ADDRESS}."
     (finding,) = findings(issue("other.test"), host="a b c d e f g")
-    assert finding.message.endswith("looks for the dNSName a, b, c, d, e or 2 more.")
+    assert finding.message.endswith("requires the dNSName a, b, c, d, e or 2 more.")
     (finding,) = findings(issue(common_name=HOST), host=names)
-    assert finding.message.startswith(f"It names {HOST} only as the common name")
+    assert finding.message.startswith(f"It has {HOST} only as the common name")
     assert told(with_dns_names(ADDRESS), host=names) == {"address-as-dns-name": "warning"}
 
 
@@ -116,8 +116,8 @@ def test_a_sentence_stays_short_whatever_a_certificate_says():
 @pytest.mark.parametrize(
     ("presented", "host", "message"),
     [
-        (ADDRESS, HOST, f"It has the iPAddress {ADDRESS}; the gateway looks for the dNSName {HOST}."),
-        ("other.test", ADDRESS, f"It has the dNSName other.test; the gateway looks for the iPAddress {ADDRESS}."),
+        (ADDRESS, HOST, f"It has the iPAddress {ADDRESS}. The gateway requires the dNSName {HOST}."),
+        ("other.test", ADDRESS, f"It has the dNSName other.test. The gateway requires the iPAddress {ADDRESS}."),
     ],
 )
 def test_a_wrong_name_is_told_with_its_kind(presented, host, message):

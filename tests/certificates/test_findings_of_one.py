@@ -43,8 +43,8 @@ OLD = issue(ca=True, start=-9 * DAY, end=-DAY, common_name="old root")
 def test_what_an_expired_ca_issued_is_refused_too_and_that_is_said():
     below = issue(HOST, by=OLD)
     (finding,) = (each for each in findings(below, OLD) if each.code == "expired")
-    assert "refuses what it issued" in finding.message
-    assert "refuses what it issued" not in findings(OLD)[0].message
+    assert "rejects everything that it issued" in finding.message
+    assert "rejects everything that it issued" not in findings(OLD)[0].message
 
 
 def test_dates_in_the_wrong_order_are_said_once():

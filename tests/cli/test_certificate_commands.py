@@ -215,7 +215,7 @@ def test_inspect_says_of_certificates_what_rest_says(command, backend, holdfast)
 @pytest.mark.parametrize(
     ("host", "code", "said"),
     [
-        ("x.example", 7, "It has the dNSName a.example; the gateway looks for the dNSName x.example. [name-mismatch]"),
+        ("x.example", 7, "It has the dNSName a.example. The gateway requires the dNSName x.example. [name-mismatch]"),
         ("127.0.0.1", 7, "[name-mismatch]"),
         ("a.example", 0, ""),
     ],

@@ -76,7 +76,7 @@ def test_without_an_endpoint_names_are_not_judged(client):
     ("extension", "content", "severity", "says"),
     [
         (NAME_CONSTRAINTS, tlv(0x30, b"damaged"), "error", "2.5.29.30 (name constraints)"),
-        (NAME_CONSTRAINTS, THREE_OCTETS, "warning", "An address in its name constraints is malformed."),
+        (NAME_CONSTRAINTS, THREE_OCTETS, "warning", "An IP address in its name constraints is malformed."),
     ],
 )
 def test_a_damaged_extension_is_a_finding(client, extension, content, severity, says):
@@ -117,7 +117,7 @@ def test_a_certificate_that_stands_in_the_file_again_is_told_once(client):
     body = inspect(client, one.pem * 3).json()
     (finding,) = body["findings"]
     assert (finding["code"], finding["severity"]) == ("duplicate", "info")
-    assert finding["message"] == "It stands in the file 3 times. It is trusted once."
+    assert finding["message"] == "It is in the file 3 times. Holdfast imports it once."
     assert [each["what"] for each in body["ignored"]] == ["Block 2", "Block 3"]
 
 

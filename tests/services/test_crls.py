@@ -44,7 +44,7 @@ def test_an_imported_ca_without_a_crl_is_named(store, anna, clock):
     )
     assert codes(found) == {"crl-missing", "crl-of-another-ca"}
     (missing,) = [each.message for each in found.findings if each.code == "crl-missing"]
-    assert missing == "There is no CRL of CN=root. The gateway rejects it and what it issued."
+    assert missing == "There is no CRL for CN=root. The gateway rejects it and everything that it issued."
 
 
 def test_a_ca_that_is_imported_beside_crls_and_has_none_is_reported(store, anna, clock, believe):

@@ -1,3 +1,3 @@
 """
-Findings about certificates, a module for each topic; all measurements use Envoy 1.40.
+Findings about certificates and CRLs, one module per topic. All measurements use Envoy 1.40.
 """

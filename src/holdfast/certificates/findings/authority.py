@@ -1,5 +1,5 @@
 """
-May it vouch for others? The gateway believes an imported certificate more than the standards do.
+Findings about CAs. The gateway trusts an imported certificate in cases in which RFC 5280 does not.
 """
 
 from collections.abc import Iterator
@@ -28,31 +28,32 @@ def _key_cert_sign(case: Case) -> Iterator[Finding]:
         return
     usage = case.certificate.extensions.key_usage
     if case.may_be_presented and usage is not None and usage.digital_signature:
-        message = "It is a CA whose keyUsage lacks keyCertSign. It is believed itself, and nothing that it issued."
-        remedy = "Nothing, if it is the backend's own certificate. Else ask for one whose keyUsage has keyCertSign."
+        message = "Its keyUsage lacks keyCertSign. The gateway accepts this CA certificate, but nothing that it issued."
+        remedy = "This is fine for the backend's own certificate. Otherwise, ask for keyCertSign in its keyUsage."
         yield case.finding(Code.CA_WITHOUT_KEY_CERT_SIGN, Severity.INFO, message, remedy)
         return
-    message = "Its keyUsage lacks keyCertSign. The gateway does not believe what it issued."
-    remedy = "Ask for a CA certificate whose keyUsage has keyCertSign, or import the backend's own certificate."
+    message = "Its keyUsage lacks keyCertSign. The gateway rejects everything that this CA issued."
+    remedy = "Ask for a CA certificate with keyCertSign in its keyUsage, or import the backend's own certificate."
     yield case.finding(Code.CA_WITHOUT_KEY_CERT_SIGN, Severity.ERROR, message, remedy)
 
 
 def _basic_constraints(case: Case) -> Iterator[Finding]:
     certificate = case.certificate
-    remedy = "Ask for a CA certificate whose basicConstraints say CA:TRUE."
+    remedy = "Ask for a CA certificate with CA:TRUE in its basicConstraints."
     if certificate.extensions.basic_constraints is None:
         if certificate.version == "V1":
-            return  # it cannot have any
+            return  # version 1 has no extensions
         if case.is_authority:
-            message = "A CA without basicConstraints. The gateway accepts it because it is imported; others do not."
+            message = "This CA has no basicConstraints. The gateway accepts it because it is imported; others don't."
             yield case.finding(Code.CA_WITHOUT_BASIC_CONSTRAINTS, Severity.WARNING, message, remedy)
         elif certificate.is_self_issued:
-            message = "It does not say whether it is a CA. The gateway believes it, and what it might issue."
-            remedy = "Nothing, if it is the backend's own certificate. CA:FALSE in basicConstraints says so."
+            message = "It doesn't say whether it is a CA. The gateway accepts it, and would accept what it issues."
+            remedy = "This is fine for the backend's own certificate. CA:FALSE in basicConstraints would be clearer."
             yield case.finding(Code.CA_WITHOUT_BASIC_CONSTRAINTS, Severity.INFO, message, remedy)
     elif case.is_authority and not certificate.is_ca:
-        why = "it issued another certificate of the file" if case.issued else "its keyUsage has keyCertSign"
-        message = f"It says that it is no CA, but {why}. The gateway accepts it because it is imported; others do not."
+        why = "it issued another certificate in the file" if case.issued else "its keyUsage has keyCertSign"
+        message = f"It is marked as not a CA, but {why}. "
+        message += "The gateway accepts it because it is imported; other clients don't."
         yield case.finding(Code.NOT_A_CA, Severity.WARNING, message, remedy)
 
 
@@ -60,7 +61,7 @@ def _any_name(case: Case) -> Iterator[Finding]:
     certificate = case.certificate
     if not certificate.is_ca or not certificate.is_self_issued or certificate.extensions.lacks_key_cert_sign:
         return
-    message = "Whoever has its key can vouch for any name, also for this endpoint's."
+    message = "Anyone who has its private key can issue certificates for any name, including this endpoint's host."
     remedy = "To trust less, import the CA below it that issues for the backend, or the backend's own certificate."
     yield case.finding(Code.CA_FOR_ANY_NAME, Severity.INFO, message, remedy)
 
@@ -70,26 +71,26 @@ def _name_constraints(case: Case, constraints: NameConstraints) -> Iterator[Find
         return
     if not all(_forbids(constraints, reference) for reference in case.references):
         return
-    message = f"Its name constraints do not let it vouch for {case.wanted}. The gateway refuses that name below it."
+    message = f"Its name constraints don't permit {case.wanted}. The gateway rejects certificates for it under this CA."
     if all(reference.is_ip for reference in case.references):
-        message = "Its name constraints are about addresses. The gateway cannot check them, and refuses all below it."
-    remedy = f"Import a CA that may issue for {case.wanted}, or the backend's own certificate alone."
+        message = "Its name constraints cover IP addresses. The gateway can't check them, and rejects every address."
+    remedy = f"Import a CA that may issue for {case.wanted}, or only the backend's own certificate."
     yield case.finding(Code.NAME_CONSTRAINTS, Severity.ERROR, message, remedy)
 
 
 def _critical(case: Case, constraints: NameConstraints) -> Iterator[Finding]:
     if constraints.malformed:
-        message = "A part of its name constraints is empty. The gateway ignores that part."
+        message = "Part of its name constraints is empty. The gateway ignores that part."
         if constraints.about_addresses:
             message = (
-                "An address in its name constraints is malformed. The gateway rejects every address below it, and "
-                "checks host names as usual."
+                "An IP address in its name constraints is malformed. The gateway rejects every address under this CA, "
+                "and checks host names as usual."
             )
-        remedy = "Ask for a CA certificate with valid name constraints: other programs may reject what it issued."
+        remedy = "Ask for a CA certificate with valid name constraints. Other clients may reject what this CA issued."
         yield case.finding(Code.UNREADABLE_EXTENSION, Severity.WARNING, message, remedy)
     if not constraints.critical:
-        message = "Its name constraints are not critical, as they must be. The gateway obeys them; others may not."
-        remedy = "Ask for a CA certificate whose name constraints are critical."
+        message = "Its name constraints aren't critical, but must be. The gateway enforces them; other clients may not."
+        remedy = "Ask for a CA certificate with critical name constraints."
         yield case.finding(Code.NAME_CONSTRAINTS_NOT_CRITICAL, Severity.INFO, message, remedy)
 
 
@@ -103,7 +104,7 @@ def _forbids(constraints: NameConstraints, reference: ReferenceIdentifier) -> bo
 
 
 def _is_within(name: str, constraint: str) -> bool:
-    """RFC 5280, section 4.2.1.10; a constraint that begins with a dot is for names below alone, as the gateway does."""
+    """Apply RFC 5280, section 4.2.1.10; like the gateway, match only subdomains if the constraint begins with a dot."""
     if not constraint or constraint.startswith("."):
         return name.endswith(constraint)
     return name == constraint or name.endswith(f".{constraint}")

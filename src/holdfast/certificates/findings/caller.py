@@ -1,5 +1,5 @@
 """
-Is it what a caller presents? The gateway accepts exactly this certificate, and looks at nothing but its dates.
+Findings about caller certificates. The gateway accepts exactly this certificate and checks only its dates.
 """
 
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from holdfast.certificates.findings.finding import Code, Finding, Severity
 
 
 def judge_caller(case: Case) -> Iterator[Finding]:
-    """Say of a CA's certificate that nothing else is accepted because of it."""
+    """Report a CA certificate: certificates that it issued are not accepted because of it."""
     if case.certificate.is_ca:
-        message = "It is marked as a CA. The gateway accepts this very certificate, and none that it issued."
-        remedy = "Nothing, if the caller presents it itself. Else upload the callers' own certificates."
+        message = "It is marked as a CA. The gateway accepts only this certificate, not certificates that it issued."
+        remedy = "This is fine if the caller presents it. Otherwise, upload the callers' own certificates."
         yield case.finding(Code.ONLY_ITSELF, Severity.INFO, message, remedy)

@@ -1,5 +1,5 @@
 """
-One certificate among those that it was uploaded with.
+A certificate in the context of the other certificates in its file.
 """
 
 from collections import Counter
@@ -13,16 +13,16 @@ from holdfast.certificates.findings.finding import Code, Finding, Severity, disp
 from holdfast.certificates.identity import ReferenceIdentifier, presents
 from holdfast.certificates.trust import could_have_issued
 
-NAMED = 5  # of many names only so many are shown
+NAMED = 5  # names listed in one message
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """
-    What is judged: a certificate, those of its file above and below it, and the time.
+    A certificate to examine, its issuers and the certificates that it issued in the same file, and the time.
 
-    Of *references* the backend must present one; none: names are not judged. *times* is how often the file has it.
-    *role* is the place of a certificate in what a backend presents; None: it is in a file.
+    The backend must present one of *references*; if there are none, names are not examined. *times* is how often the
+    certificate occurs in the file. *role* is its role in the chain that a backend presents, or None in a file.
     """
 
     certificate: Certificate
@@ -35,7 +35,7 @@ class Case:
 
     @property
     def is_authority(self) -> bool:
-        """It is a CA, or it says so in its key usage, or it has issued another one of the file."""
+        """Whether it is a CA, has keyCertSign in its key usage, or issued another certificate in the file."""
         if self.role is not None:
             return self.role is not ChainRole.LEAF
         usage = self.certificate.extensions.key_usage
@@ -43,19 +43,19 @@ class Case:
 
     @property
     def may_be_presented(self) -> bool:
-        """A backend may present it as its own; many self-signed server certificates say that they are CAs."""
+        """Whether it may be a backend's own; many self-signed server certificates are marked as CAs."""
         if self.role is not None:
             return self.role is ChainRole.LEAF
         return not self.is_authority or (self.certificate.is_self_issued and not self.issued)
 
     @property
     def is_named(self) -> bool:
-        """It presents one of the names that are asked for."""
+        """Whether it presents one of *references*."""
         return any(presents(self.certificate, reference) for reference in self.references)
 
     @property
     def wanted(self) -> str:
-        """The first names that are asked for, as a sentence has them."""
+        """The first names of *references*, as text for a sentence."""
         names = [display(reference.value) for reference in self.references[:NAMED]]
         if len(self.references) > NAMED:
             names.append(f"{len(self.references) - NAMED} more")
@@ -63,19 +63,19 @@ class Case:
 
     @property
     def checked_by(self) -> str:
-        """The issuer in the file by which the gateway checks it, by name; empty if it is believed as it is."""
+        """The name of the issuer in the file that the gateway checks it with; empty if it is trusted unchecked."""
         able = (issuer for issuer in self.issuers if not issuer.extensions.lacks_key_cert_sign)
         return next((display(issuer.subject) or "without a name" for issuer in able), "")
 
     def finding(self, code: Code, severity: Severity, message: str, remedy: str) -> Finding:
-        """Make a finding about this certificate."""
+        """Return a finding about this certificate."""
         return Finding(code, severity, message, remedy, self.certificate.fingerprint)
 
 
 def build_cases(
     certificates: Sequence[Certificate], references: Sequence[ReferenceIdentifier], now: datetime
 ) -> list[Case]:
-    """Put each of *certificates* among the others, in their order, each once."""
+    """Return a case for each distinct certificate, in the order of *certificates*."""
     times = Counter(certificate.fingerprint for certificate in certificates)
     unique = {certificate.fingerprint: certificate for certificate in certificates}.values()
     return [

@@ -1,8 +1,8 @@
 """
-How the certificates of one file belong together: path lengths, gaps, order, those that are there twice, and those that
-cannot be told apart.
+Findings about the certificates of one file together: path lengths, gaps, order, duplicates, and certificates that the
+gateway can't distinguish.
 
-To the gateway they are a set of trust anchors, not a chain; it needs no root and no order.
+To the gateway they are a set of trust anchors, not a chain: it needs neither a root nor an order.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from holdfast.certificates.trust import find_indistinguishable
 
 
 def judge_chains(cases: Sequence[Case]) -> Iterator[Finding]:
-    """Judge all certificates of a file together."""
+    """Report findings about all certificates of a file together."""
     by_fingerprint = {case.certificate.fingerprint: case for case in cases}
     yield from _path_lengths(by_fingerprint)
     if any(case.issued for case in cases) or any(case.certificate.is_ca for case in cases):
@@ -25,8 +25,8 @@ def judge_chains(cases: Sequence[Case]) -> Iterator[Finding]:
     for fingerprint in dict.fromkeys(other.fingerprint for _, other in pairs):
         case = by_fingerprint[fingerprint]
         subject = display(case.certificate.subject)
-        message = f"A gateway cannot tell it from another {subject} in the file, and would believe only one."
-        remedy = "Import only the one that the backend presents, or ask for certificates with key identifiers."
+        message = f"The gateway can't distinguish it from another {subject} in the file, and would trust only one."
+        remedy = "Import only the certificate that the backend presents, or ask for certificates with key identifiers."
         yield case.finding(Code.INDISTINGUISHABLE, Severity.ERROR, message, remedy)
 
 
@@ -46,14 +46,14 @@ def _too_deep(case: Case, above: Certificate, limit: int) -> Finding:
     allowed = f"at most {limit}" if limit else "no"
     message = (
         f"{display(above.subject)} allows {allowed} CA below it, and this one is deeper. "
-        "The gateway believes it because it is imported; others do not."
+        "The gateway accepts it because it is imported; other clients don't."
     )
-    remedy = "Ask the CA for a chain that keeps its path length, and keep this certificate imported until then."
+    remedy = "Ask the CA for a chain within the path length. Keep this certificate imported until then."
     return case.finding(Code.PATH_LENGTH_EXCEEDED, Severity.WARNING, message, remedy)
 
 
 def _cas_deeper_than(limit: int, case: Case, by_fingerprint: dict[str, Case]) -> Iterator[Certificate]:
-    """Find the CAs to which every way down from *case* is longer than *limit* (RFC 5280, section 4.2.1.9)."""
+    """Yield the CAs more than *limit* levels below *case* on every path (RFC 5280, section 4.2.1.9)."""
     visited = {case.certificate.fingerprint}
     level, depth = [case], 0
     while level:
@@ -74,13 +74,13 @@ def _gaps(cases: Sequence[Case]) -> Iterator[Finding]:
             continue
         issuer = display(certificate.issuer)
         if case.is_authority:
-            message = f"Its issuer, {issuer}, is not in the file. The gateway does not need it."
-            remedy = "Nothing is to be done: what this CA issued is believed."
+            message = f"Its issuer, {issuer}, is not in the file. The gateway doesn't need it."
+            remedy = "No action needed: the gateway accepts what this CA issued."
             yield case.finding(Code.CHAIN_INCOMPLETE, Severity.INFO, message, remedy)
         elif unused:
             message = (
-                f"Its issuer, {issuer}, is not in the file, although a CA is. "
-                "The gateway believes this certificate; its successor it may refuse."
+                f"The file has a CA, but not the issuer of this certificate, {issuer}. "
+                "The gateway accepts this certificate, but may reject its renewal."
             )
             remedy = f"Add {issuer} to the file, unless the backend sends it."
             yield case.finding(Code.CHAIN_INCOMPLETE, Severity.WARNING, message, remedy)
@@ -91,8 +91,8 @@ def _order(cases: Sequence[Case]) -> Iterator[Finding]:
     for case in cases:
         if any(issuer.fingerprint in before for issuer in case.issuers):
             issuer = display(case.certificate.issuer)
-            message = f"It stands after its issuer, {issuer}. The gateway does not mind the order."
-            remedy = "If a server is to send this file: each certificate before its issuer."
+            message = f"Out of order: it comes after its issuer, {issuer}. The gateway accepts any order."
+            remedy = "If a server will send this file, put each certificate before its issuer."
             yield case.finding(Code.CHAIN_OUT_OF_ORDER, Severity.INFO, message, remedy)
             return
         before.add(case.certificate.fingerprint)
@@ -102,6 +102,6 @@ def _repeated(cases: Sequence[Case]) -> Iterator[Finding]:
     for case in cases:
         if case.times > 1:
             times = "twice" if case.times == 2 else f"{case.times} times"
-            message = f"It stands in the file {times}. It is trusted once."
-            remedy = "Nothing is to be done. Was another certificate meant? Then it is missing in the file."
+            message = f"It is in the file {times}. Holdfast imports it once."
+            remedy = "No action needed, unless you meant to include a different certificate: add it to the file."
             yield case.finding(Code.DUPLICATE, Severity.INFO, message, remedy)

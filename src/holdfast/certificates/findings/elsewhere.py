@@ -1,5 +1,5 @@
 """
-Certificates that the endpoint trusts under another alias, too.
+Findings about certificates that the endpoint already trusts under another alias.
 """
 
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from holdfast.certificates.findings.finding import Code, Finding, Severity
 
 
 def judge_elsewhere(case: Case, alias: str) -> Iterator[Finding]:
-    """Report that the endpoint trusts the certificate of *case* under *alias*; an empty one reports nothing."""
+    """Report that the endpoint trusts the certificate of *case* under *alias*; report nothing if that is empty."""
     if alias:
         message = f"This endpoint already trusts it under the alias {alias}."
-        remedy = "Import it once. Otherwise, deleting one of the two doesn't stop the endpoint from trusting it."
+        remedy = "Import it only once. Otherwise, the endpoint still trusts it after you delete one of the two aliases."
         yield case.finding(Code.ALREADY_TRUSTED, Severity.WARNING, message, remedy)

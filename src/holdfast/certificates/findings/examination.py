@@ -1,5 +1,5 @@
 """
-Judgements about certificates, as values: what is noticed, how bad it is, what to do.
+Examine certificates and return findings: what is wrong, how severe it is, and what to do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,15 +36,15 @@ __all__ = [
 
 def examine(certificate: Certificate, references: Sequence[ReferenceIdentifier], now: datetime) -> list[Finding]:
     """
-    Judge *certificate* for a backend that must present one of *references* (none: do not judge names).
+    Return findings about *certificate* for a backend that must present one of *references* (none: any name).
 
-    A CA certificate is not judged by names: the backend presents another one.
+    The names of a CA certificate are not examined, because the backend presents a different certificate.
     """
     return examine_all([certificate], references, now)
 
 
 def examine_caller(certificate: Certificate, now: datetime) -> list[Finding]:
-    """Judge the certificate of a caller, which is accepted itself, whoever issued it."""
+    """Return findings about a caller certificate, which the gateway accepts regardless of its issuer."""
     return [
         finding
         for case in build_cases([certificate], [], now)
@@ -59,11 +59,11 @@ def examine_all(
     elsewhere: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Finding]:
     """
-    Judge the certificates of one file, each and all together, for a backend that must present one of *references*.
+    Return findings about the certificates of one file for a backend that must present one of *references*.
 
-    The findings are in the order of the certificates; one that is there twice is judged once, and told of. What a
-    certificate may be depends on the others: one that issued another one of the file is a CA, whatever it says.
-    *elsewhere* has the aliases under which the endpoint trusts some of them already, by fingerprint.
+    The findings are in the order of the certificates. A duplicate is reported, but examined only once. A certificate
+    that issued another one in the file counts as a CA, whatever its extensions say. *elsewhere* maps fingerprints to
+    the aliases under which the endpoint already trusts them.
     """
     judged = build_cases(certificates, references, now)
     together = list(judge_chains(judged))
@@ -82,9 +82,9 @@ def examine_presented(
     chain: Sequence[Certificate], references: Sequence[ReferenceIdentifier], now: datetime
 ) -> list[Finding]:
     """
-    Judge what a backend presents, its own certificate first: each certificate for its role in the chain.
+    Return findings about the chain that a backend presents, its own certificate first, by each certificate's role.
 
-    Nobody has imported any of them, so what the gateway makes of an imported certificate is not said.
+    The certificates are not imported, so findings that hold only for imported certificates are adapted or left out.
     """
     judged = build_presented_cases(chain, references, now)
     together = list(judge_chains(judged))

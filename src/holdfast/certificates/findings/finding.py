@@ -1,5 +1,5 @@
 """
-A judgement as a value.
+Findings as values, with their stable codes.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ MAX_SHOWN = 100
 
 
 class Severity(StrEnum):
-    """How bad a finding is: the gateway refuses it, it will or may hurt, or it is worth knowing."""
+    """How severe a finding is: rejected by the gateway, unsafe or likely to fail, or worth knowing."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -17,7 +17,7 @@ class Severity(StrEnum):
 
 
 class Code(StrEnum):
-    """The stable names of all findings; docs/findings.md explains each."""
+    """The stable codes of all findings, explained in docs/findings.md."""
 
     EXPIRED = "expired"
     EXPIRING = "expiring"
@@ -75,7 +75,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One judgement about the certificate or CRL with *fingerprint*; *code* is stable."""
+    """An assessment of the certificate or CRL with *fingerprint*; *code* is stable."""
 
     code: Code
     severity: Severity
@@ -85,6 +85,6 @@ class Finding:
 
 
 def display(text: str) -> str:
-    """Make what a certificate says fit into a sentence: not too long, and nothing that cannot be printed."""
+    """Return *text* from a certificate for use in a sentence: shortened, and without unprintable characters."""
     printable = "".join(character if character.isprintable() else "?" for character in text[: MAX_SHOWN + 1])
     return f"{printable[:MAX_SHOWN]}…" if len(printable) > MAX_SHOWN else printable

@@ -1,5 +1,5 @@
 """
-Old and odd forms of a certificate (RFC 5280, section 4.1).
+Findings about damaged, outdated and unusual parts of a certificate (RFC 5280, section 4.1).
 """
 
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from holdfast.certificates.findings.finding import Code, Finding, Severity, disp
 from holdfast.certificates.names import NOT_TEXT
 
 MAX_SERIAL_NUMBER_OCTETS = 20
-# Gateways read these in every certificate, also in one that is imported, and refuse one where they can't (measured on
-# Envoy 1.40); policies they read only in what a backend sends, other extensions not at all.
+# Gateways read these in every certificate, including imported ones, and reject a certificate if they can't (measured on
+# Envoy 1.40). They read policies only in certificates that a backend sends, and other extensions not at all.
 _ALWAYS_READ = {
     oid.dotted_string
     for oid in (
@@ -30,15 +30,15 @@ _ALWAYS_READ = {
 
 
 def judge_form(case: Case) -> Iterator[Finding]:
-    """Judge damaged parts, version, serial number and issuer (RFC 5280, sections 4.2, 4.1.2.1, 4.1.2.2, 4.1.2.4)."""
+    """Examine damaged parts, version, serial number, issuer (RFC 5280, sections 4.2, 4.1.2.1, 4.1.2.2, 4.1.2.4)."""
     yield from _extensions(case)
     yield from _names(case)
     yield from _key_identifiers(case)
     yield from _version(case)
     yield from _serial_number(case)
     if not case.certificate.issuer:
-        message = "Its issuer has no name. The gateway accepts it because it is imported; others may not."
-        remedy = "Ask for a certificate whose issuer is named."
+        message = "Its issuer name is empty. The gateway accepts it because it is imported; other clients may not."
+        remedy = "Ask for a certificate with an issuer name."
         yield case.finding(Code.EMPTY_ISSUER, Severity.INFO, message, remedy)
 
 
@@ -52,22 +52,22 @@ def _extensions(case: Case) -> Iterator[Finding]:
         message = f"{what} The gateway ignores it in an imported certificate."
         yield case.finding(Code.UNREADABLE_EXTENSION, Severity.WARNING, message, remedy)
     else:
-        message = f"{what} The gateway rejects the certificate, and what it issued."
+        message = f"{what} The gateway rejects the certificate and everything that it issued."
         yield case.finding(Code.UNREADABLE_EXTENSION, Severity.ERROR, message, remedy)
 
 
 def _names(case: Case) -> Iterator[Finding]:
     damaged = [name for name in (case.certificate.subject, case.certificate.issuer) if NOT_TEXT in name]
     if damaged:
-        message = f"A part of {display(damaged[0])} isn't text and is shown in hex. The gateway accepts it."
-        remedy = "If other programs reject it, ask for a certificate whose names are text."
+        message = f"Part of {display(damaged[0])} isn't text and is shown in hex. The gateway accepts it."
+        remedy = "If other clients reject it, ask for a certificate with text names."
         yield case.finding(Code.UNREADABLE_NAME, Severity.INFO, message, remedy)
 
 
 def _key_identifiers(case: Case) -> Iterator[Finding]:
     certificate = case.certificate
     if certificate.version == "V1":
-        return  # it cannot have any
+        return  # version 1 has no extensions
     missing = []
     if case.is_authority and not certificate.subject_key_identifier:
         missing.append("subject key identifier")
@@ -75,15 +75,15 @@ def _key_identifiers(case: Case) -> Iterator[Finding]:
         missing.append("authority key identifier")
     if missing:
         message = f"It has no {' and no '.join(missing)}. The gateway accepts it."
-        remedy = "Ask for key identifiers: only they tell a CA from its successor of the same name."
+        remedy = "Ask for key identifiers. Only they distinguish a CA from its successor of the same name."
         yield case.finding(Code.NO_KEY_IDENTIFIER, Severity.INFO, message, remedy)
 
 
 def _version(case: Case) -> Iterator[Finding]:
     if case.certificate.version != "V1":
         return
-    message = "It is of version 1, which has no subjectAltName: a backend that presents it as its own is refused."
-    remedy = "Nothing, if it is an old CA. Else ask for a certificate of version 3."
+    message = "Version 1 has no subjectAltName, so the gateway rejects a backend that presents it as its own."
+    remedy = "This is fine for an old CA. Otherwise, ask for a version 3 certificate."
     yield case.finding(Code.VERSION_1, Severity.INFO, message, remedy)
 
 
@@ -92,6 +92,6 @@ def _serial_number(case: Case) -> Iterator[Finding]:
     if number > 0 and number.bit_length() < 8 * MAX_SERIAL_NUMBER_OCTETS:
         return
     what = "negative" if number < 0 else "zero" if number == 0 else f"longer than {MAX_SERIAL_NUMBER_OCTETS} octets"
-    message = f"Its serial number is {what}. The gateway accepts it; some other clients do not."
+    message = f"Its serial number is {what}. The gateway accepts it; some other clients don't."
     remedy = f"Ask for a certificate with a positive serial number of at most {MAX_SERIAL_NUMBER_OCTETS} octets."
     yield case.finding(Code.UNUSUAL_SERIAL_NUMBER, Severity.INFO, message, remedy)

@@ -1,5 +1,5 @@
 """
-The names in subjectAltName and the one that the gateway looks for (RFC 9525).
+Findings about the names that a certificate presents (RFC 9525).
 """
 
 import re
@@ -11,14 +11,14 @@ from holdfast.certificates.findings.finding import Code, Finding, Severity, disp
 from holdfast.certificates.identity import is_wildcard_for_one_label
 from holdfast.certificates.public_suffixes import Suffix, suffix_of
 
-# An underscore is no part of a host name, but the gateway takes it, and so do resolvers.
+# Host names have no underscores, but the gateway and resolvers accept them.
 _HOST_NAME = re.compile(
     r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*"
 )
 
 
 def judge_names(case: Case) -> Iterator[Finding]:
-    """Judge the wildcards, and whether a name of the backend is there in a certificate that it may present."""
+    """Examine wildcards and names, and whether a certificate that the backend may present names the backend."""
     yield from _wide_wildcards(case)
     yield from _forbidden_wildcards(case)
     yield from _invalid_names(case)
@@ -35,7 +35,7 @@ def _missing(case: Case) -> Finding:
     for address in (reference.value for reference in case.references if reference.is_ip):
         if address in dns_names or address in common_names:
             where = "a dNSName" if address in dns_names else "the common name"
-            message = f"It has the address {address} as {where}; the gateway looks for an iPAddress."
+            message = f"It has the address {address} as {where}. The gateway requires an iPAddress."
             remedy = (
                 f"Ask for a certificate with the subjectAltName {address} as iPAddress "
                 f"(with OpenSSL: subjectAltName=IP:{address})."
@@ -44,16 +44,16 @@ def _missing(case: Case) -> Finding:
     names = certificate.dns_names + certificate.ip_addresses
     named = next((display(identifier.value) for identifier in case.references if identifier.value in common_names), "")
     if named and not names:
-        message = f"It names {named} only as the common name; the gateway looks for it in subjectAltName."
+        message = f"It has {named} only as the common name. The gateway requires it in subjectAltName."
         return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
     if case.is_authority:
-        message = f"It does not name {wanted}. A CA that signed the backend's certificate need not."
+        message = f"It isn't valid for {wanted}. A CA that signed the backend's certificate need not be."
         remedy = f"If it is the backend's own certificate, ask for one with the subjectAltName {wanted}."
         return case.finding(Code.CA_WITHOUT_NAME, Severity.INFO, message, remedy)
     if not names:
-        message = f"It names no host in subjectAltName; the gateway looks for {wanted} there."
+        message = f"It has no host name in subjectAltName. The gateway requires {wanted}."
         return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
-    message = f"It has {_kinds(certificate)}; the gateway looks for {_wanted_kinds(case)}."
+    message = f"It has {_kinds(certificate)}. The gateway requires {_wanted_kinds(case)}."
     remedy = f"Use one of these names in the endpoint's URL, or ask for a certificate for {wanted}."
     return case.finding(Code.NAME_MISMATCH, Severity.WARNING, message, remedy)
 
@@ -62,15 +62,15 @@ def _wide_wildcards(case: Case) -> Iterator[Finding]:
     wildcards = [name for name in case.certificate.dns_names if "*" in name]
     wide = tuple(name for name in wildcards if _is_below_one_label(name) or _is_below(name, Suffix.ICANN))
     if wide:
-        message = f"{_listed(wide)} stands for hosts of many owners."
+        message = f"{_listed(wide)} covers hosts of many owners."
         if "*" in wide:
-            message += " The gateway matches no host with * alone."
-        remedy = "Ask for a certificate that names the backend's hosts, or a wildcard in its own domain."
+            message += " The gateway matches no host with a bare *."
+        remedy = "Ask for a certificate with the backend's host names, or with a wildcard in its own domain."
         yield case.finding(Code.WIDE_WILDCARD, Severity.WARNING, message, remedy)
     shared = tuple(name for name in wildcards if name not in wide and _is_below(name, Suffix.PRIVATE))
     if shared:
-        message = f"{_listed(shared)} stands for the hosts of all customers of one provider. The gateway accepts it."
-        remedy = "Nothing, if the backend runs at this provider and you trust the provider to present it."
+        message = f"{_listed(shared)} covers the hosts of all customers of one provider. The gateway accepts it."
+        remedy = "This is fine if the backend runs at this provider and you trust the provider."
         yield case.finding(Code.WIDE_WILDCARD, Severity.INFO, message, remedy)
 
 
@@ -87,9 +87,9 @@ def _is_below(name: str, suffix: Suffix) -> bool:
 def _forbidden_wildcards(case: Case) -> Iterator[Finding]:
     forbidden = [name for name in case.certificate.dns_names if "*" in name.removeprefix("*.") and name != "*"]
     obeyed = tuple(name for name in forbidden if is_wildcard_for_one_label(name.lower()))
-    remedy = "Ask for a certificate that names the hosts, or with a * for the whole left-most label."
+    remedy = "Ask for a certificate with the host names, or with a * as the whole left-most label."
     if obeyed:
-        message = f"{_listed(obeyed)} has a * for a part of a label, which RFC 9525 forbids. The gateway accepts it."
+        message = f"{_listed(obeyed)} has a * for part of a label, which RFC 9525 forbids. The gateway accepts it."
         yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.WARNING, message, remedy)
     elif forbidden:
         message = f"{_listed(tuple(forbidden))} has a * where RFC 9525 forbids it. The gateway matches no host with it."
@@ -100,8 +100,8 @@ def _invalid_names(case: Case) -> Iterator[Finding]:
     invalid = tuple(name for name in case.certificate.dns_names if "*" not in name and not _HOST_NAME.fullmatch(name))
     if not invalid:
         return
-    message = f"A dNSName is not a host name: {_listed(invalid)}. The gateway matches no host with it."
-    remedy = "Ask for a certificate with host names only: without a scheme, a port or a final dot."
+    message = f"A dNSName isn't a host name: {_listed(invalid)}. The gateway matches no host with it."
+    remedy = "Ask for a certificate with host names only, without schemes, ports or final dots."
     yield case.finding(Code.INVALID_DNS_NAME, Severity.INFO, message, remedy)
 
 
@@ -111,8 +111,8 @@ def _common_name(case: Case) -> Iterator[Finding]:
     ignored = tuple(name for name in certificate.common_names if _is_host(name) and name.lower() not in names)
     if not ignored or not names or case.is_authority:
         return
-    message = f"Its common name, {_listed(ignored)}, is not among its subjectAltNames. The gateway ignores it."
-    remedy = "If the backend is called by that name, ask for a certificate with it as subjectAltName."
+    message = f"Its common name, {_listed(ignored)}, isn't in subjectAltName. The gateway ignores it."
+    remedy = "If endpoints use that name, ask for a certificate with it in subjectAltName."
     yield case.finding(Code.COMMON_NAME_IGNORED, Severity.INFO, message, remedy)
 
 
@@ -121,7 +121,7 @@ def _is_host(text: str) -> bool:
 
 
 def _kinds(certificate: Certificate) -> str:
-    """List the names with their kinds: one text can be a name of either kind, and only one of them counts."""
+    """List the names with their kinds: the same text can be of either kind, and only one kind matches."""
     kinds = (("dNSName", certificate.dns_names), ("iPAddress", certificate.ip_addresses))
     return " and ".join(f"the {kind} {_listed(names)}" for kind, names in kinds if names)
 

@@ -1,5 +1,5 @@
 """
-What is noticed about certificates that a backend presents: nobody has imported them, and each has its place in a chain.
+Findings about certificates that a backend presents: they are not imported, and each has a role in a chain.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ Words = Callable[[Case, Finding], Finding | None]
 def build_presented_cases(
     chain: Sequence[Certificate], references: Sequence[ReferenceIdentifier], now: datetime
 ) -> list[Case]:
-    """Put each certificate of *chain*, the backend's own first, into its place."""
+    """Return a case with its role for each certificate of *chain*, the backend's own first."""
     roles = {
         certificate.fingerprint: role_of(chain, position) for position, certificate in reversed(list(enumerate(chain)))
     }
@@ -30,7 +30,7 @@ def build_presented_cases(
 
 
 def adapt_finding(case: Case, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Say what *findings* about an imported certificate mean for a presented one; some mean nothing."""
+    """Reword *findings* about an imported certificate for a presented one; drop those that don't apply."""
     for finding in findings:
         words = _WORDS.get(finding.code)
         wording = words(case, finding) if words else finding
@@ -72,7 +72,7 @@ def _purposes(case: Case, finding: Finding) -> Finding:
 def _unknown_critical(case: Case, finding: Finding) -> Finding:
     named = display(", ".join(case.certificate.extensions.unknown_critical))
     message = (
-        f"The gateway does not know its critical extension {named}, and rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
+        f"The gateway doesn't know its critical extension {named}. It rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
     )
     return replace(finding, severity=Severity.ERROR, message=message)
 
@@ -80,7 +80,7 @@ def _unknown_critical(case: Case, finding: Finding) -> Finding:
 def _no_ca(case: Case, finding: Finding) -> Finding | None:
     if case.role is ChainRole.LEAF:
         return None
-    message = "It is sent as a CA, but its basicConstraints do not say CA:TRUE. "
+    message = "It is sent as a CA, but its basicConstraints lack CA:TRUE. "
     message += f"The gateway rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
     return replace(finding, severity=Severity.ERROR, message=message)
 
@@ -88,7 +88,7 @@ def _no_ca(case: Case, finding: Finding) -> Finding | None:
 def _path_length(case: Case, finding: Finding) -> Finding:
     del case
     first, _, _ = finding.message.partition(". ")
-    remedy = "Ask the CA for a chain that keeps its path length."
+    remedy = "Ask the CA for a chain within the path length."
     return replace(finding, severity=Severity.ERROR, message=f"{first}. The gateway rejects the chain.", remedy=remedy)
 
 
@@ -103,25 +103,26 @@ def _extension(case: Case, finding: Finding) -> Finding:
 
 
 def _empty_issuer(case: Case, finding: Finding) -> Finding:
-    message = f"Its issuer has no name. The gateway rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
+    message = f"Its issuer name is empty. The gateway rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
     return replace(finding, severity=Severity.WARNING, message=message)
 
 
 def _order(case: Case, finding: Finding) -> Finding:
-    message = f"It is sent after its issuer, {display(case.certificate.issuer)}. The gateway accepts any order."
-    return replace(finding, message=message, remedy="Other clients may not: send each certificate before its issuer.")
+    issuer = display(case.certificate.issuer)
+    message = f"Out of order: it is sent after its issuer, {issuer}. The gateway accepts any order."
+    return replace(finding, message=message, remedy="Other clients may not. Send each certificate before its issuer.")
 
 
 def _repeated(case: Case, finding: Finding) -> Finding:
     times = "twice" if case.times == 2 else f"{case.times} times"
-    return replace(finding, message=f"It is sent {times}.", remedy="The gateway does not mind; send it once.")
+    return replace(finding, message=f"It is sent {times}.", remedy="The gateway accepts this; once is enough.")
 
 
 def _version(case: Case, finding: Finding) -> Finding | None:
     return finding if case.role is ChainRole.LEAF else None
 
 
-# What follows from a certificate that is sent and not imported; all other findings mean the same for both.
+# Findings whose wording differs for presented certificates. All others mean the same for both.
 _WORDS: dict[Code, Words] = {
     Code.EXPIRED: _expired,
     Code.EXPIRING: _to_renew("Renew it at the backend before then."),

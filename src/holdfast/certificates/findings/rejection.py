@@ -1,5 +1,5 @@
 """
-Whether a gateway would reject a backend that presents what is in a file, once that file is imported.
+Decide whether the gateway would reject a backend that presents the certificates of a file once it is imported.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,15 @@ def reasons_to_reject(
     certificates: Sequence[Certificate], references: Sequence[ReferenceIdentifier], now: datetime
 ) -> list[Finding]:
     """
-    Find out why a gateway would reject a backend that presents *certificates* for one of *references* (none: any name).
+    Return why a gateway would reject a backend that presents *certificates* for one of *references* (none: any name).
 
-    What counts are the certificates that issued no other of the file: the backend's own, or a CA that issued it. One of
-    them that would be accepted is enough, because a backend may present any of them. No reason: it would be accepted.
+    An empty list means that it would be accepted. Only certificates that issued no other one in the file are
+    considered: the backend's own, or a CA that issued it. The backend may present any of them, so it is enough if the
+    gateway would accept one.
     """
     findings = examine_all(certificates, references, now)
     if ambiguous := [candidate for candidate in findings if candidate.code is Code.INDISTINGUISHABLE]:
-        return ambiguous  # such a file isn't imported
+        return ambiguous  # Holdfast doesn't import such a file
     judged = build_cases(certificates, references, now)
     reasons = [_reasons(case, judged, findings) for case in judged if not case.issued]
     return [] if not all(reasons) else [finding for findings_of_case in reasons for finding in findings_of_case]
@@ -45,7 +46,7 @@ def _reasons(case: Case, judged: Sequence[Case], findings: Sequence[Finding]) ->
 
 
 def _with_issuers(case: Case, judged: Sequence[Case]) -> set[str]:
-    """Give the fingerprints of a certificate and of all above it in the file."""
+    """Return the fingerprints of a certificate and of all its issuers in the file."""
     by_fingerprint = {judged_case.certificate.fingerprint: judged_case for judged_case in judged}
     path, waiting = set[str](), [case]
     while waiting:
@@ -58,9 +59,9 @@ def _with_issuers(case: Case, judged: Sequence[Case]) -> set[str]:
 
 def _is_meant_to_issue(case: Case) -> bool:
     """
-    Say whether the backend more likely presents what this certificate issued than the certificate itself.
+    Return whether the backend more likely presents a certificate issued by this one than this certificate itself.
 
-    CA:TRUE alone doesn't say so: `openssl req -x509` writes it into every self-signed server certificate.
+    CA:TRUE is not enough to tell: `openssl req -x509` sets it in every self-signed server certificate.
     """
     certificate = case.certificate
     usage = certificate.extensions.key_usage

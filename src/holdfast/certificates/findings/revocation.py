@@ -1,5 +1,5 @@
 """
-CRLs (RFC 5280, section 5): which ones make the gateway reject every certificate, and which are of less use than meant.
+Findings about CRLs (RFC 5280, section 5): which make the gateway reject every certificate, and which cover too little.
 
 Measured on Envoy 1.40 (tests/envoy/test_revocation_kinds.py).
 """
@@ -40,9 +40,9 @@ _REJECTS = "The gateway rejects every certificate of this CA."
 
 def judge_revocation(trust: TrustSet, now: datetime) -> list[Finding]:
     """
-    Judge the CRLs of *trust*, and whether each imported CA has one, at *now* (aware).
+    Return findings about the CRLs of *trust*, and about imported CAs without one, at *now* (aware).
 
-    Findings carry the fingerprint of the CRL, or of the certificate that lacks one; the worst come first.
+    Findings have the fingerprint of the CRL, or of the certificate that lacks one, and are sorted by severity.
     """
     if not trust.revocation:
         return []
@@ -62,7 +62,7 @@ def _is_error(finding: Finding) -> bool:
 
 
 def _softened(finding: Finding) -> Finding:
-    """Say of a CRL beside a good one of the same CA that it is only of no use."""
+    """Reduce an error to a warning, because the gateway uses a good CRL of the same CA."""
     if not _is_error(finding) or not finding.message.endswith(_REJECTS):
         return finding
     message = finding.message.removesuffix(_REJECTS) + "The gateway uses the other CRL of this CA."
@@ -88,17 +88,17 @@ def _finding(code: Code, severity: Severity, about: RevocationList | Certificate
 def _lifetime(crl: RevocationList, now: datetime) -> Iterator[Finding]:
     newer = "Get the CA's current CRL."
     if crl.next_update and crl.next_update < crl.this_update:
-        message = f"ends before it begins. {_REJECTS}"
+        message = f"expires before it becomes valid. {_REJECTS}"
         yield _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, message, newer)
     elif crl.next_update and now > crl.next_update:
         message = f"expired on {_time(crl.next_update)}. {_REJECTS}"
         yield _finding(Code.CRL_EXPIRED, Severity.ERROR, crl, message, newer)
     elif now < crl.this_update:
         message = f"isn't valid before {_time(crl.this_update)}. {_REJECTS}"
-        remedy = "Wait until then, or check the clock of the machine that made it."
+        remedy = "Wait until then, or check the clock of the machine that issued it."
         yield _finding(Code.CRL_NOT_YET_VALID, Severity.ERROR, crl, message, remedy)
     if crl.next_update is None:
-        message = "has no nextUpdate. The gateway uses it forever, however old it is."
+        message = "has no nextUpdate. The gateway never stops using it, however old it gets."
         yield _finding(Code.CRL_WITHOUT_END, Severity.WARNING, crl, message, "Ask the CA for CRLs with a nextUpdate.")
 
 
@@ -110,14 +110,14 @@ def _form(crl: RevocationList, loaded: x509.CertificateRevocationList) -> Iterat
     )
     if unknown:
         message = f"has a critical extension that the gateway doesn't know: {', '.join([*unknown][:_NAMED])}."
-        remedy = "Ask the CA for a CRL in which it isn't critical."
+        remedy = "Ask the CA for a CRL in which this extension isn't critical."
         yield _unusable(crl, message, remedy)
     elif of_entries := _critical_in_entries(crl, loaded):
         message = f"has an entry with a critical extension that the gateway doesn't know: {of_entries}."
-        yield _unusable(crl, message, "Ask the CA for a CRL without it.")
+        yield _unusable(crl, message, "Ask the CA for a CRL without this extension.")
     if loaded.extensions and not _is_version_2(crl):
-        message = "is of version 1 and has extensions, which only version 2 may have. The gateway can't load it."
-        yield _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, message, "Ask the CA for a CRL of version 2.")
+        message = "is version 1 but has extensions, which require version 2. The gateway can't load it."
+        yield _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, message, "Ask the CA for a version 2 CRL.")
 
 
 def _unusable(crl: RevocationList, message: str, remedy: str) -> Finding:
@@ -125,13 +125,13 @@ def _unusable(crl: RevocationList, message: str, remedy: str) -> Finding:
 
 
 def _critical_in_entries(crl: RevocationList, loaded: x509.CertificateRevocationList) -> str:
-    if _TRUE not in crl.der:  # spares looking through 20,000 entries
+    if _TRUE not in crl.der:  # avoids parsing up to 20,000 entries
         return ""
     for entry in loaded:
         try:
             extensions = entry.extensions
         except ValueError:
-            continue  # damaged ones don't matter to the gateway
+            continue  # the gateway ignores damaged ones
         for extension in extensions:
             if extension.critical:
                 return extension_name(extension.oid.dotted_string)
@@ -144,16 +144,16 @@ def _scope(crl: RevocationList, loaded: x509.CertificateRevocationList, *, of_pa
         return
     whole = "Ask the CA for a complete CRL."
     if point.indirect_crl or point.only_some_reasons or point.only_contains_attribute_certs:
-        kind = "is an indirect CRL" if point.indirect_crl else "is about attribute certificates"
-        kind = "is only about some reasons of revocation" if point.only_some_reasons else kind
+        kind = "is an indirect CRL" if point.indirect_crl else "covers attribute certificates"
+        kind = "covers only some revocation reasons" if point.only_some_reasons else kind
         yield _unusable(crl, f"{kind}, which the gateway doesn't support.", whole)
     elif point.full_name or point.relative_name:
-        message = "is for one distribution point. The gateway rejects certificates that don't name this point."
-        remedy = f"{whole} Or test the endpoint with it: certificates name the point in CRL distribution points."
+        message = "covers one distribution point. The gateway rejects certificates that don't name this point."
+        remedy = f"{whole} Or test the endpoint with it: its certificate may name the point in CRL distribution points."
         yield _finding(Code.CRL_PARTIAL, Severity.WARNING, crl, message, remedy)
     elif point.only_contains_ca_certs or (point.only_contains_user_certs and of_path):
         what = "CA certificates" if point.only_contains_ca_certs else "certificates that aren't CAs"
-        message = f"is only about {what}. Without one about the others, the gateway rejects every certificate."
+        message = f"covers only {what}. Without a CRL for the others, the gateway rejects every certificate."
         yield _finding(Code.CRL_PARTIAL, Severity.WARNING, crl, message, f"{whole} Or upload both in one file.")
 
 
@@ -176,13 +176,13 @@ def _signature(crl: RevocationList, loaded: x509.CertificateRevocationList) -> I
 
 def _identification(crl: RevocationList, loaded: x509.CertificateRevocationList) -> Iterator[Finding]:
     if _extension(loaded, x509.CRLNumber) is None:
-        message = "has no number, so nobody can tell which of two CRLs is newer. The gateway accepts it."
-        remedy = "If other programs reject it, ask the CA for CRLs with a cRLNumber."
+        message = "has no number to tell which of two CRLs is newer. The gateway accepts it."
+        remedy = "If other clients reject it, ask the CA for CRLs with a cRLNumber."
         yield _finding(Code.CRL_WITHOUT_NUMBER, Severity.INFO, crl, message, remedy)
     authority = _extension(loaded, x509.AuthorityKeyIdentifier)
     if authority is None or authority.key_identifier is None:
         message = "has no authority key identifier. The gateway accepts it."
-        remedy = "Ask the CA for CRLs with one: only it tells a CA from its successor of the same name."
+        remedy = "Ask the CA for CRLs with one. Only it distinguishes a CA from its successor of the same name."
         yield _finding(Code.CRL_WITHOUT_KEY_IDENTIFIER, Severity.INFO, crl, message, remedy)
 
 
@@ -191,15 +191,15 @@ def _issuer(crl: RevocationList, anchors: Sequence[Certificate]) -> Iterator[Fin
     signers = [anchor for anchor in same_name if crl.is_signed_by(anchor)]
     if signers and not any(_may_sign(signer) for signer in signers):
         message = "is signed by a certificate whose keyUsage lacks cRLSign. The gateway rejects what it issued."
-        remedy = "Ask for a CA certificate whose keyUsage has cRLSign, or don't check revocation for this CA."
+        remedy = "Ask for a CA certificate with cRLSign in its keyUsage, or don't check revocation for this CA."
         yield _finding(Code.CRL_WITHOUT_CRL_SIGN, Severity.ERROR, crl, message, remedy)
     elif not signers and same_name:
-        message = "isn't signed with the key of the imported certificate of this name."
+        message = "isn't signed with the key of the imported CA of that name."
         remedy = "Get the CRL of the imported CA, or import the CA that signed this one."
         yield _finding(Code.CRL_OF_ANOTHER_CA, Severity.WARNING, crl, message, remedy)
     elif not signers:
-        message = "is of a CA that isn't imported. The gateway uses it only if the backend sends this CA's certificate."
-        yield _finding(Code.CRL_OF_ANOTHER_CA, Severity.INFO, crl, message, "Nothing, if the backend sends it.")
+        message = "is for a CA that isn't imported. The gateway uses it only if the backend sends that CA certificate."
+        yield _finding(Code.CRL_OF_ANOTHER_CA, Severity.INFO, crl, message, "This is fine if the backend sends it.")
 
 
 def _missing(trust: TrustSet) -> Iterator[Finding]:
@@ -208,12 +208,12 @@ def _missing(trust: TrustSet) -> Iterator[Finding]:
         is_issuer = anchor.is_self_issued or anchor.is_ca
         is_checked = not anchor.is_self_issued and (trust.revocation_of_path or not anchor.is_ca)
         if is_checked and not any(other.subject == anchor.issuer for other in trust.anchors):
-            message = f"The issuer of {subject} isn't imported, so nothing says whether it is revoked. The gateway "
-            message += "rejects it and what it issued."
-            remedy = f"Import {display(anchor.issuer)} too, with its CRL; or check only the backend's certificate."
+            message = f"The issuer of {subject} isn't imported, so its revocation can't be checked. The gateway "
+            message += "rejects it and everything that it issued."
+            remedy = f"Import {display(anchor.issuer)} and add its CRL, or check only the backend's certificate."
         elif is_issuer and not any(crl.is_signed_by(anchor) for crl in trust.revocation):
-            what = "it and what it issued" if anchor.is_self_issued else "what it issued"
-            message = f"There is no CRL of {subject}. The gateway rejects {what}."
+            what = "it and everything that it issued" if anchor.is_self_issued else "everything that it issued"
+            message = f"There is no CRL for {subject}. The gateway rejects {what}."
             remedy = "Add its CRL to the file."
         else:
             continue

@@ -1,5 +1,5 @@
 """
-Keys and signatures: too weak to be safe, or of a kind that the gateway cannot use.
+Findings about keys and signatures that are too weak, or that the gateway can't use.
 """
 
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from holdfast.certificates.findings.finding import Code, Finding, Severity, disp
 
 MIN_RSA_BITS = 2048
 MIN_EC_BITS = 256
-_STRONGER = "Ask for a certificate with a stronger key: RSA with 2048 bits or more, or EC P-256."
-_ANOTHER = "Ask for a certificate with a key that is RSA, EC P-256, P-384 or P-521."
+_STRONGER = "Ask for a certificate with a stronger key: RSA with at least 2048 bits, or EC P-256."
+_ANOTHER = "Ask for a certificate with an RSA, EC P-256, P-384 or P-521 key."
 _USABLE = {"RSA", "Ed25519", "EC secp256r1", "EC secp384r1", "EC secp521r1"}
 USABLE_ABOVE_A_LEAF = _USABLE | {"EC secp224r1"}
 
 
 def judge_strength(case: Case) -> Iterator[Finding]:
-    """Judge the certificate's key and the way it was signed."""
+    """Examine the certificate's key and signature algorithm."""
     yield from _key(case)
     yield from _signature(case)
 
@@ -25,21 +25,21 @@ def _key(case: Case) -> Iterator[Finding]:
     key = case.certificate.public_key
     if _is_weak(case):
         if _is_usable(case):
-            message = f"The key is {key}, less than what is considered safe. The gateway accepts it."
+            message = f"The key, {key}, is too weak to be safe. The gateway accepts it."
             yield case.finding(Code.WEAK_KEY, Severity.WARNING, message, _STRONGER)
         else:
-            message = f"The key is {key}, which is not considered safe. The gateway refuses it."
+            message = f"The key, {key}, isn't safe. The gateway rejects it."
             yield case.finding(Code.WEAK_KEY, Severity.ERROR, message, _STRONGER)
     elif not _is_usable(case):
-        message = f"The gateway cannot use the key, {display(str(key))}, and refuses what depends on it."
+        message = f"The gateway can't use the key, {display(str(key))}, and rejects everything that depends on it."
         yield case.finding(Code.UNSUPPORTED_KEY, Severity.ERROR, message, _ANOTHER)
     elif key.algorithm == "RSA" and key.size % 8:
-        message = f"The size of the key, {key.size} bits, is not a multiple of 8. The gateway accepts it."
-        remedy = "If other programs reject it, ask for a certificate with an RSA key of 2048, 3072 or 4096 bits."
+        message = f"The key size, {key.size} bits, isn't a multiple of 8. The gateway accepts it."
+        remedy = "If other clients reject it, ask for a certificate with an RSA key of 2048, 3072 or 4096 bits."
         yield case.finding(Code.ODD_KEY_SIZE, Severity.INFO, message, remedy)
     elif key.algorithm == "Ed25519":
-        message = "The key is Ed25519. The gateway accepts it; browsers and many other clients do not."
-        remedy = "If others call the backend too, ask for a certificate with an EC P-256 key."
+        message = "The key is Ed25519. The gateway accepts it; browsers and many other clients don't."
+        remedy = "If other clients call the backend too, ask for a certificate with an EC P-256 key."
         yield case.finding(Code.ED25519_KEY, Severity.INFO, message, remedy)
 
 
@@ -58,14 +58,14 @@ def _is_usable(case: Case) -> bool:
 def _signature(case: Case) -> Iterator[Finding]:
     algorithm = case.certificate.signature_algorithm
     if case.certificate.is_self_issued or not any(weak in algorithm for weak in ("MD2", "MD5", "SHA1")):
-        return  # nobody needs to check what a certificate says about itself
+        return  # the signature of a self-signed certificate proves nothing
     remedy = "Ask the CA for a certificate signed with SHA-256."
     if "SHA1" not in algorithm and case.checked_by:
         message = (
             f"Signed with {algorithm}, which can be forged. "
-            f"As its issuer, {case.checked_by}, is in the file, the gateway checks the signature and refuses it."
+            f"The gateway checks the signature and rejects it, because its issuer, {case.checked_by}, is in the file."
         )
         yield case.finding(Code.WEAK_SIGNATURE, Severity.ERROR, message, remedy)
         return
-    message = f"Signed with {algorithm}, which can be forged. The gateway does not mind."
+    message = f"Signed with {algorithm}, which can be forged. The gateway accepts it."
     yield case.finding(Code.WEAK_SIGNATURE, Severity.WARNING, message, remedy)

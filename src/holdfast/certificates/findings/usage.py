@@ -1,5 +1,5 @@
 """
-What a certificate may be used for: key usage, purposes, and extensions that nobody knows.
+Findings about what a certificate may be used for: key usage, purposes and unknown critical extensions.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string
 
 
 def judge_usage(case: Case) -> Iterator[Finding]:
-    """Judge keyUsage, extKeyUsage and critical extensions (RFC 5280, sections 4.2.1.3, 4.2.1.12 and 4.2)."""
+    """Examine keyUsage, extKeyUsage and critical extensions (RFC 5280, sections 4.2.1.3, 4.2.1.12 and 4.2)."""
     yield from _digital_signature(case)
     yield from _server_auth(case)
     yield from _unusual_purposes(case)
@@ -25,8 +25,8 @@ def _digital_signature(case: Case) -> Iterator[Finding]:
     usage = case.certificate.extensions.key_usage
     if usage is None or usage.digital_signature or case.is_authority:
         return
-    message = "Its keyUsage lacks digitalSignature. The gateway refuses a backend that presents it."
-    remedy = "Ask for a certificate whose keyUsage has digitalSignature, or that has no keyUsage."
+    message = "Its keyUsage lacks digitalSignature. The gateway rejects a backend that presents it."
+    remedy = "Ask for a certificate with digitalSignature in its keyUsage, or without keyUsage."
     yield case.finding(Code.NO_DIGITAL_SIGNATURE, Severity.ERROR, message, remedy)
 
 
@@ -34,20 +34,20 @@ def _server_auth(case: Case) -> Iterator[Finding]:
     purposes = case.certificate.extensions.purposes
     if purposes is None or _SERVER in purposes:
         return
-    remedy = "Ask for a certificate whose extKeyUsage has serverAuth, or that has no extKeyUsage."
+    remedy = "Ask for a certificate with serverAuth in its extKeyUsage, or without extKeyUsage."
     if not case.may_be_presented:
-        message = "Its extKeyUsage says that it is not for servers. The gateway lets it vouch for them all the same."
+        message = "Its extKeyUsage lacks serverAuth. The gateway still accepts server certificates that it issued."
     elif case.checked_by:
         message = (
             "Its extKeyUsage lacks serverAuth. "
-            f"As its issuer, {case.checked_by}, is in the file too, the gateway refuses it."
+            f"The gateway rejects it, because its issuer, {case.checked_by}, is in the file too."
         )
         yield case.finding(Code.NO_SERVER_AUTH, Severity.ERROR, message, remedy)
         return
     else:
         message = (
             "Its extKeyUsage lacks serverAuth. "
-            "The gateway accepts it only as long as no CA above it is imported for this endpoint."
+            "The gateway accepts it only while no CA above it is imported for this endpoint."
         )
     yield case.finding(Code.NO_SERVER_AUTH, Severity.WARNING, message, remedy)
 
@@ -58,8 +58,8 @@ def _unusual_purposes(case: Case) -> Iterator[Finding]:
     if _SERVER not in purposes or not others:
         return
     named = display(", ".join(others))
-    message = f"Its extKeyUsage permits more than TLS: {named}. The gateway accepts it."
-    remedy = "If that is not meant, ask for a certificate for serverAuth only: a stolen key is of less use then."
+    message = f"Its extKeyUsage allows more than TLS: {named}. The gateway accepts it."
+    remedy = "Unless that is intended, ask for a certificate with serverAuth only, to limit what a stolen key can do."
     yield case.finding(Code.UNUSUAL_PURPOSE, Severity.INFO, message, remedy)
 
 
@@ -68,16 +68,16 @@ def _unknown_critical(case: Case) -> Iterator[Finding]:
     if not unknown:
         return
     named = display(", ".join(unknown))
-    remedy = "Ask for a certificate in which this extension is not critical."
+    remedy = "Ask for a certificate in which this extension isn't critical."
     if case.checked_by and case.may_be_presented:
         message = (
-            f"The gateway does not know its critical extension {named}. "
-            f"As its issuer, {case.checked_by}, is in the file too, the gateway refuses it."
+            f"The gateway doesn't know its critical extension {named}. "
+            f"The gateway rejects it, because its issuer, {case.checked_by}, is in the file too."
         )
         yield case.finding(Code.UNKNOWN_CRITICAL_EXTENSION, Severity.ERROR, message, remedy)
         return
     message = (
-        f"The gateway does not know its critical extension {named}, and does not apply it. "
-        "It accepts the certificate because it is imported; others refuse it."
+        f"The gateway doesn't know its critical extension {named}, and ignores it. "
+        "It accepts the certificate because it is imported; other clients reject it."
     )
     yield case.finding(Code.UNKNOWN_CRITICAL_EXTENSION, Severity.WARNING, message, remedy)
