@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 QUICK := -m "not envoy and not browser" $(addprefix tests/,certificates apis network gateway store services rest web work)
 
-.PHONY: help install run test quick coverage fuzz picture tables check bench lock vendor
+.PHONY: help install run test quick coverage fuzz picture tables docs check bench lock vendor
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,8 +39,11 @@ fuzz: install ## send 200 random requests to each REST operation
 picture: install ## make the picture of the README again
 	HOLDFAST_PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_wso2_page.py
 
-tables: install ## measure the verdicts again; writes docs/verdicts.md
-	HOLDFAST_TABLES=docs $(BIN)/python -m pytest tests/envoy/test_verdicts.py
+tables: install ## measure the verdicts again; writes docs/reference/verdicts.md
+	HOLDFAST_TABLES=docs/reference $(BIN)/python -m pytest tests/envoy/test_verdicts.py
+
+docs: install ## build the docs site, which the publisher serves under /help
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 check: install ## lint, types, layers
 	$(BIN)/ruff check src tests tools bench
@@ -48,7 +51,7 @@ check: install ## lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install ## measure time to trust, long lists and the start of the command; writes docs/benchmarks.md
+bench: install ## measure time to trust, long lists and the start of the command; writes docs/reference/benchmarks.md
 	$(BIN)/python bench/time_to_trust.py
 	$(BIN)/python bench/lists.py
 	$(BIN)/python bench/command_start.py

@@ -1,7 +1,7 @@
 """
 How long the command takes to start: what asks nobody, and what a shell waits for at the Tab key.
 
-`make bench` runs it and writes the table into docs/benchmarks.md.
+`make bench` runs it and writes the table into docs/reference/benchmarks.md.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def main() -> None:
     """Measure, print, and write down."""
     parser = argparse.ArgumentParser(description="Measure how long the command takes to start.")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="starts of each command")
-    parser.add_argument("--only-print", action="store_true", help="leave docs/benchmarks.md as it is")
+    parser.add_argument("--only-print", action="store_true", help="leave docs/reference/benchmarks.md as it is")
     options = parser.parse_args()
     noise = Noise()
     measured = {what: measure(*start, options.rounds) for what, start in STARTS.items()}

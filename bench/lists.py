@@ -1,7 +1,7 @@
 """
 How long the first page of long lists takes: 10,000 APIs and 100,000 endpoint certificates of one organization.
 
-A real `holdfast up`. `make bench` runs it and writes the table into docs/benchmarks.md.
+A real `holdfast up`. `make bench` runs it and writes the table into docs/reference/benchmarks.md.
 """
 
 import argparse
@@ -147,7 +147,7 @@ def measure(client: httpx2.Client, path: str, rounds: int) -> list[float]:
 
 
 def report(measured: dict[str, list[float]], others: float, rounds: int) -> str:
-    """Write the section of docs/benchmarks.md."""
+    """Write the section of docs/reference/benchmarks.md."""
     p99 = {what: percentile(values, 0.99) for what, values in measured.items()}
     worst = max(p99[what] for what in FIRST_PAGES)
     slow = [f"{what} ({value:.1f} ms)" for what, value in p99.items() if what not in FIRST_PAGES and value >= AIM]
@@ -177,7 +177,7 @@ def main() -> None:
     """Measure, print, and write down."""
     parser = argparse.ArgumentParser(description="Measure how long the first page of long lists takes.")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="requests for each list")
-    parser.add_argument("--only-print", action="store_true", help="leave docs/benchmarks.md as it is")
+    parser.add_argument("--only-print", action="store_true", help="leave docs/reference/benchmarks.md as it is")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as directory:
         data, password = Path(directory) / "data", secrets.token_urlsafe()

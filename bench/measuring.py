@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-RESULTS = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+RESULTS = Path(__file__).parents[1] / "docs/reference/benchmarks.md"
 
 
 @contextmanager
@@ -99,7 +99,7 @@ def fsync_time() -> float:
 
 
 def write(name: str, section: str) -> None:
-    """Put *section* of docs/benchmarks.md, written by bench/NAME.py, in the place of the last one, or at the end."""
+    """Write *section*, the one of bench/NAME.py, to docs/reference/benchmarks.md, replacing its last version."""
     begin_mark, end_mark = f"<!-- {name}: written by bench/{name}.py -->", f"<!-- end of {name} -->"
     text = RESULTS.read_text() if RESULTS.exists() else "# Benchmarks\n\nMeasured, not promised.\n"
     before, begin, rest = text.partition(begin_mark)

@@ -2,7 +2,7 @@
 How long from the import of a certificate, and from its deletion, to the first answer of the gateway that obeys.
 
 A real `holdfast up` with its Envoy and a real TLS backend, each a process of its own. `make bench` runs it and writes
-the table into docs/benchmarks.md.
+the table into docs/reference/benchmarks.md.
 """
 
 import argparse
@@ -225,7 +225,7 @@ def table(measured: Mapping[tuple[str, str], Measured]) -> list[str]:
 
 
 def report(measured: Mapping[tuple[str, str], Measured], callers: Sequence[Caller], others: float, rounds: int) -> str:
-    """Write the section of docs/benchmarks.md."""
+    """Write the section of docs/reference/benchmarks.md."""
     worst = max(percentile(found.obeyed, 0.99) for found in measured.values())
     verdict = f"The aim, p99 under {AIM:.0f} ms, is {'met' if worst < AIM else 'MISSED'}: {worst:.1f} ms."
     calls, setbacks = sum(caller.calls for caller in callers), sum(caller.setbacks for caller in callers)
@@ -254,7 +254,7 @@ async def main() -> None:
     """Measure, print, and write down."""
     parser = argparse.ArgumentParser(description="Measure the time from the import of a certificate to its effect.")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="imports and deletions for each endpoint")
-    parser.add_argument("--only-print", action="store_true", help="leave docs/benchmarks.md as it is")
+    parser.add_argument("--only-print", action="store_true", help="leave docs/reference/benchmarks.md as it is")
     options = parser.parse_args()
     noise = Noise()
     measured: dict[tuple[str, str], Measured] = {}

@@ -1,5 +1,5 @@
 """
-Kinds of backend, and of what is trusted for them: what the gateway makes of each stands in docs/verdicts.md.
+Kinds of backend, and of what is trusted for them: what the gateway makes of each stands in docs/reference/verdicts.md.
 
     kind = BELIEVED["self-signed with CA:TRUE"]()
     with kind.served() as url:

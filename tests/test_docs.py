@@ -18,7 +18,7 @@ from holdfast.services.access.scopes import SCOPES
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/holdfast"
-DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")]
 
 
 def commands(group: Any, above: str = "") -> dict[str, Any]:
@@ -44,37 +44,35 @@ def section(name: str, heading: str) -> str:
 
 
 def test_the_table_of_settings_has_every_setting_and_option_and_no_other():
-    rows = re.findall(
-        r"^\| (?:`(--[a-z-]+)`)? *\| `HOLDFAST_(\w+)` \|", section("operations.md", "## Settings"), re.MULTILINE
-    )
+    rows = re.findall(r"^\| (?:`(--[a-z-]+)`)? *\| `HOLDFAST_(\w+)` \|", page("reference/settings.md"), re.MULTILINE)
     options = {option for each in COMMANDS["up"].params for option in each.opts} - {"--demo"}  # no setting
     assert {variable.lower() for _, variable in rows} == set(Settings.model_fields)
     assert {option for option, _ in rows if option} == options
 
 
-def test_every_code_that_callers_get_is_in_the_trust_page():
+def test_every_code_that_callers_get_is_in_the_page_of_causes():
     told = {f"| {each.status or ''} | `{each.code}` |".replace("|  |", "| others |") for each in REPLIES}
-    assert {row for row in told if row not in page("trust.md")} == set()
+    assert {row for row in told if row not in page("reference/causes.md")} == set()
 
 
-def test_every_cause_of_a_failure_is_in_the_trust_page():
-    assert {cause for cause in Cause if f"`{cause}`" not in page("trust.md")} == set()
+def test_every_cause_of_a_failure_is_in_the_page_of_causes():
+    assert {cause for cause in Cause if f"`{cause}`" not in page("reference/causes.md")} == set()
 
 
 def test_every_finding_is_in_the_findings_page_and_all_are_told():
     told = "".join(path.read_text() for path in (SOURCE / "certificates/findings").glob("*.py"))
-    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", page("findings.md"), re.MULTILINE)) == set(Code)
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", page("reference/findings.md"), re.MULTILINE)) == set(Code)
     assert {code for code in Code if f"finding(Code.{code.name}, " not in told} == set()
 
 
 def test_the_table_of_exit_codes_has_every_code_and_no_other():
-    rows = re.findall(r"^\| (\d+) \|", section("cli.md", "## In scripts"), re.MULTILINE)
+    rows = re.findall(r"^\| (\d+) \|", section("reference/cli.md", "## In scripts"), re.MULTILINE)
     assert sorted(map(int, rows)) == sorted(map(int, ExitCode))
-    assert {code for code in ExitCode if f"| {int(code)} | {MEANINGS[code]}" not in page("cli.md")} == set()
+    assert {code for code in ExitCode if f"| {int(code)} | {MEANINGS[code]}" not in page("reference/cli.md")} == set()
 
 
 def test_the_table_of_commands_has_every_command_and_no_other():
-    rows = re.findall(r"^\| (`[^|]*) \|", section("cli.md", "## All commands"), re.MULTILINE)
+    rows = re.findall(r"^\| (`[^|]*) \|", section("reference/cli.md", "## All commands"), re.MULTILINE)
     assert {"login", "api list", "trust except", "apply"} <= COMMANDS.keys()
     assert set(re.findall(r"`([^`]+)`", " ".join(rows))) == COMMANDS.keys()
 
@@ -93,36 +91,36 @@ def test_the_table_of_metrics_has_every_metric_and_no_other():
     families = re.findall(r'(Gauge|Counter)\w*\(\s*"(\w+)"', (SOURCE / "rest/publishing/metrics.py").read_text())
     metrics = {name + "_total" * (kind == "Counter") for kind, name in families}
     assert len(metrics) > 5
-    assert set(re.findall(r"^\| `(\w+)` \|", section("operations.md", "## Metrics"), re.MULTILINE)) == metrics
+    assert set(re.findall(r"^\| `(\w+)` \|", page("reference/metrics.md"), re.MULTILINE)) == metrics
 
 
 def test_every_check_of_doctor_is_in_its_section():
     source = "".join(path.read_text() for path in (SOURCE / "doctor").glob("*.py"))
     checks = set(re.findall(r'Check(?:\.(?:ok|warning|failed))?\(\s*"([^"]+)"', source))
-    documented = section("operations.md", "## Find problems with `holdfast doctor`")
+    documented = section("how-to/monitor.md", "## Find problems with `holdfast doctor`")
     assert len(checks) > 15
     assert {check for check in checks if check not in documented} == set()
 
 
-def test_every_background_task_is_in_the_operations_page():
+def test_every_background_task_is_in_the_page_about_running():
     tasks = re.findall(r'background\.start\("([^"]+)"', (SOURCE / "server/tasks.py").read_text())
     assert len(tasks) > 5
-    assert {task for task in tasks if f"`{task}`" not in section("operations.md", "## When something dies")} == set()
+    assert {task for task in tasks if f"`{task}`" not in section("how-to/run.md", "## When something dies")} == set()
 
 
 def test_every_field_that_apply_reads_is_in_its_page():
     source = (SOURCE / "cli/declaration/reader.py").read_text()
     known = re.findall(r'fields\.(?:value|text|texts|flag)\("(\w+)"', source)
     assert len(known) > 15
-    assert {field for field in known if f"`{field}`" not in page("apply.md")} == set()
+    assert {field for field in known if f"`{field}`" not in page("reference/declaration.md")} == set()
 
 
 def test_every_prefix_of_rest_is_in_the_rest_page():
-    assert {prefix for prefix in (PREFIX, *OTHERS) if f"`{prefix}`" not in page("rest.md")} == set()
+    assert {prefix for prefix in (PREFIX, *OTHERS) if f"`{prefix}`" not in page("reference/rest.md")} == set()
 
 
-def test_every_scope_is_in_the_page_about_accounts():
-    assert {scope for scope in SCOPES if f"| `{scope}` |" not in page("accounts.md")} == set()
+def test_every_scope_is_in_the_page_of_scopes():
+    assert {scope for scope in SCOPES if f"| `{scope}` |" not in page("reference/scopes.md")} == set()
 
 
 def test_every_address_of_a_file_in_the_documentation_is_right():
@@ -136,13 +134,16 @@ def test_every_address_of_a_file_in_the_documentation_is_right():
 
 
 def test_decisions_are_in_one_table_by_date():
-    before, after = (ROOT / "docs/decisions.md").read_text().split("## Dependencies")
+    before, after = (ROOT / "docs/concepts/decisions.md").read_text().split("## Dependencies")
     dates = re.findall(r"^\| (\d{4}-\d\d-\d\d) \|", before, re.MULTILINE)
     assert dates == sorted(dates)
     assert "\n| 20" not in after
 
 
-@pytest.mark.parametrize(("name", "module"), [("map.md", r"(?:\w+/)+\w+\.py"), ("security.md", r"(?:\w+/)*\w+\.py")])
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [("concepts/architecture.md", r"(?:\w+/)+\w+\.py"), ("concepts/threat-model.md", r"(?:\w+/)*\w+\.py")],
+)
 def test_every_module_that_a_page_names_is_there(name, module):
     named = set(re.findall(f"`({module})`", page(name)))
     assert len(named) > 10

@@ -76,7 +76,7 @@ def test_the_first_certificate_is_the_backends_own_whatever_it_says():
     ],
 )
 def test_what_a_gateway_rejects_in_a_chain_is_an_error(presented: Issued, code: Code, about: str):
-    """The gateway rejects them below a trusted root, see docs/verdicts.md."""
+    """The gateway rejects them below a trusted root, see docs/reference/verdicts.md."""
     (finding,) = (each for each in found(presented) if each.code is code)
     assert finding.severity is Severity.ERROR
     assert about in finding.message

@@ -11,7 +11,8 @@ from holdfast.certificates.identity import reference_identifier
 from issuing import DAY, issue, key_usage
 from kinds import BELIEVED, HOST, STILL_REFUSED, Kind
 
-# docs/verdicts.md says what real gateways do with these. In others, the file doesn't show what the backend presents.
+# What real gateways do with these is in docs/reference/verdicts.md. In others, the file doesn't show what the
+# backend presents.
 BY_THE_FILE = {
     "name that the root may not issue for",
     "name constraints about addresses",

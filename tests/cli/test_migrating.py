@@ -15,7 +15,7 @@ from issuing import issue, keystore, truststore
 from running import Holdfast
 
 pytestmark = pytest.mark.envoy
-PAGE = Path(__file__).parents[2] / "docs/migrating-from-wso2.md"
+PAGE = Path(__file__).parents[2] / "docs/how-to/migrate-from-wso2.md"
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 EXPORT = "PizzaShackAPI-1.0.0"
 LISTED = """type: endpoint_certificates

@@ -1,4 +1,4 @@
-"""What is said of each kind of backend before its certificate is saved is what the gateway does; docs/verdicts.md."""
+"""Tests predict for each kind of backend what the gateway does; the results are in docs/reference/verdicts.md."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -18,24 +18,22 @@ from running import Holdfast, PublishedApi, refusal, wait_until
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 EVERY = BELIEVED | STILL_REFUSED | OTHERWISE | SEVERAL
 WAITING = ("listens and says nothing", "CRL that has ended")  # measuring these is waiting for some seconds
-PAGE = Path(__file__).parents[2] / "docs/verdicts.md"
+PAGE = Path(__file__).parents[2] / "docs/reference/verdicts.md"
 HEAD = """\
 # Verdicts by kind of backend
 
 Each row is a backend that was really there. *Probe* is the verdict of `POST /endpoints/probe` about a file before it is
 saved, *gateway* is what became of a request after it was imported; where they refuse, both give the same *codes*, in
-[the order of causes](trust.md#order-of-causes). *Findings* are those of the file, not of what the backend presents. A
+[the order of causes](causes.md#order-of-causes). *Findings* are those of the file, not of what the backend presents. A
 chain is the backend's own certificate and what is above it.
 
-The codes are explained in [Why is my backend refused?](trust.md), the findings in [Findings](findings.md).
+The codes are explained in [Causes and error codes](causes.md), the findings in [Findings](findings.md).
 `make tables` writes this page; the tests compare it with what they see.
 
 | kind | what is trusted | probe | gateway | codes | findings |
 |---|---|---|---|---|---|
 """
-DIFFERENT = (
-    "docs/verdicts.md says something else of this kind. If what was measured is meant, make it anew: make tables"
-)
+DIFFERENT = "docs/reference/verdicts.md has another result for this kind. If the new one is right, run make tables"
 
 
 @dataclass(frozen=True, slots=True)

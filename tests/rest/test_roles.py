@@ -1,4 +1,4 @@
-"""What each role may do: every operation of REST is tried as every role; docs/roles.md is what came of it."""
+"""What each role may do: every operation of REST is tried as every role; docs/reference/roles.md is what came of it."""
 
 import os
 import sqlite3
@@ -13,7 +13,7 @@ from holdfast.services.access.permissions import ROLES, Role
 from rest.calls import PREFIX
 from rest.operations import REQUESTS, House, operations_of
 
-PAGE = Path(__file__).parents[2] / "docs/roles.md"
+PAGE = Path(__file__).parents[2] / "docs/reference/roles.md"
 # Applications show an id and a secret of their own here, and no role.
 FOR_APPLICATIONS = {"POST /oauth2/token", "POST /oauth2/revoke"}
 # What an admin is told instead of a success: who is here by a session bears no token.
@@ -99,7 +99,7 @@ def test_the_page_says_what_each_role_may(answers):
     head = f"| operation | {' | '.join(Role)} |\n|---|{'---|' * len(Role)}"
     intro, mark, _ = PAGE.read_text().partition("<!-- The table is made by tests/rest/test_roles.py. -->")
     expected = f"{intro}{mark}\n\n{head}\n" + "\n".join(rows) + "\n"
-    if os.environ.get("HOLDFAST_TABLES") == "docs":
+    if os.environ.get("HOLDFAST_TABLES") == "docs/reference":
         PAGE.write_text(expected)
     assert PAGE.read_text() == expected
 

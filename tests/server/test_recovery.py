@@ -361,7 +361,8 @@ def test_private_keys_that_the_sealing_key_does_not_open_are_not_restored_unaske
 
 
 def test_the_commands_of_the_documentation_work(data, tmp_path, monkeypatch, capfdbinary):
-    page = (Path(__file__).parents[2] / "docs/operations.md").read_text()
+    docs = Path(__file__).parents[2] / "docs/how-to"
+    page = (docs / "backup.md").read_text() + (docs / "upgrade.md").read_text()
     written = [line.partition(" | ")[0] for line in page.splitlines() if re.match("holdfast (backup|restore) ", line)]
     assert len(written) == 4
     copy_before_migration(data / DATABASE_FILE, "0012", datetime(2026, 11, 28, 12, tzinfo=UTC))

@@ -31,7 +31,7 @@ def test_settings_and_variables_of_commands_are_known_whatever_their_case():
 
 def test_every_variable_that_sources_and_documents_name_is_known():
     root = Path(__file__).parents[2]
-    files = [*root.glob("src/holdfast/**/*.py"), *root.glob("docs/*.md"), root / "README.md"]
+    files = [*root.glob("src/holdfast/**/*.py"), *root.glob("docs/**/*.md"), root / "README.md"]
     named = {name for file in files for name in re.findall(r"\bHOLDFAST_[A-Z_]*[A-Z]\b", file.read_text("utf-8"))}
     assert len(named) > 40
     assert unknown_variables(named).keys() <= {*RENAMED, "HOLDFAST_TABLES"}  # the last is for tests

@@ -35,7 +35,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """Why a chain is refused: *code* is one of the causes in docs/trust.md."""
+    """Why a chain is refused: *code* is one of the causes in docs/reference/causes.md."""
 
     code: str
     difference: Difference

@@ -17,7 +17,7 @@ class Severity(StrEnum):
 
 
 class Code(StrEnum):
-    """The stable codes of all findings, explained in docs/findings.md."""
+    """The stable codes of all findings, explained in docs/reference/findings.md."""
 
     EXPIRED = "expired"
     EXPIRING = "expiring"

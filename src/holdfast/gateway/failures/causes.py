@@ -10,7 +10,7 @@ from functools import lru_cache
 
 
 class Cause(StrEnum):
-    """Stable codes, each documented in docs/trust.md."""
+    """Stable codes, each documented in docs/reference/causes.md."""
 
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
@@ -84,7 +84,7 @@ NOT_OF_BACKENDS = frozenset(
 
 # What can be wrong with the certificates of a backend, in the order in which it counts: of several causes at once the
 # first is the code, because nothing done about a later one helps while an earlier one is there. First validity, then
-# key and signature, then names, then the issuer. Documented in docs/trust.md.
+# key and signature, then names, then the issuer. Documented in docs/reference/causes.md.
 CERTIFICATE_CAUSES: tuple[Cause, ...] = (
     Cause.EXPIRED,
     Cause.NOT_YET_VALID,

@@ -32,7 +32,7 @@ class Reply:
 
     when: str | frozenset[str]
     status: int  # 0: the one that Envoy chose
-    code: str  # stable, documented in docs/trust.md
+    code: str  # stable, documented in docs/reference/causes.md
     message: str
     request_id: str = _REQUEST_ID
 

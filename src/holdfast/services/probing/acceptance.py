@@ -23,7 +23,7 @@ STILL_PRESENTED = (
 
 
 class Result(StrEnum):
-    """What came of a test; docs/trust.md explains each."""
+    """What came of a test; docs/how-to/import.md explains each."""
 
     BY_UPLOAD = "accepted_by_upload"
     ANYWAY = "accepted_anyway"
