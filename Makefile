@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 QUICK := -m "not envoy and not browser" $(addprefix tests/,certificates apis network gateway store services rest web work)
 
-.PHONY: help install run test quick coverage fuzz picture tables docs check bench lock vendor
+.PHONY: help install run test quick coverage fuzz picture tables docs check prose bench lock vendor
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ check: install ## lint, types, layers
 	$(BIN)/ruff format --check src tests tools bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+prose: install ## check the English of docs, templates and code
+	$(BIN)/python tools/prose.py
 
 bench: install ## measure time to trust, long lists and the start of the command; writes docs/reference/benchmarks.md
 	$(BIN)/python bench/time_to_trust.py
