@@ -8,6 +8,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from backends import Backend, closed_port
 from browser.conftest import sign_in, violations, violations_by_theme
+from holdfast.gateway.failures.causes import Cause
+from holdfast.gateway.failures.explanations import EXPLANATIONS
 from issuing import DAY, Issued, issue
 from running import Holdfast, PublishedApi, wait_until
 
@@ -77,8 +79,8 @@ def test_a_failure_says_what_fails_where_since_when_and_what_to_do(
         "Production",
         "https://127.0.0.1:",
         "connection_refused",
-        "The backend refuses connections.",
-        "Check that it runs and that host and port are right.",
+        EXPLANATIONS[Cause.CONNECTION_REFUSED].sentence,
+        EXPLANATIONS[Cause.CONNECTION_REFUSED].remedy,
         "embedded",
         request_id,
     ):

@@ -9,6 +9,8 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from backends import Backend
 from browser.conftest import violations
+from holdfast.gateway.failures.causes import Cause
+from holdfast.gateway.failures.explanations import EXPLANATIONS
 from issuing import Issued, issue
 from running import Holdfast, PublishedApi, wait_until
 
@@ -62,7 +64,7 @@ def test_a_failing_backend_is_explained_beside_its_endpoint_until_it_is_mended(
         signed_in.goto(f"/apis/{api.id}/endpoints")
         wait_until(lambda: holdfast.call(api.path).status_code == 503 and told(holdfast, api))
         failure = signed_in.locator("[data-failure=production]")
-        expect(failure).to_contain_text("presents a self-signed certificate that was not imported")
+        expect(failure).to_contain_text(EXPLANATIONS[Cause.SELF_SIGNED_NOT_TRUSTED].sentence)
         expect(failure).to_contain_text(re.compile("self_signed_not_trusted: seen .* request id"))
         assert violations(signed_in) == []
         alias = holdfast.import_certificate(own.url(host="localhost"), presented.pem)

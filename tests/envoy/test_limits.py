@@ -59,7 +59,7 @@ def test_one_request_more_than_a_backend_may_have_open_is_told_so(strict: Holdfa
             found = wait_until(lambda: (said := strict.rest.get(f"/failures/{request_id}")).is_success and said.json())
         assert (found["code"], found["flags"]) == ("too_many_open_requests", ["UO"])
         assert found["message"].endswith(
-            "It allows 2 at once, 1,024 connections, and 1,024 that wait for one; websockets: 1."
+            "Limits: open requests 2, connections 1,024, requests waiting for a connection 1,024, websockets 1."
         )
         assert {"HOLDFAST_BACKEND_REQUESTS", "HOLDFAST_BACKEND_CONNECTIONS"} <= set(found["remedy"].rstrip(".").split())
         wait_until(lambda: became(strict, api) == "200")

@@ -160,19 +160,21 @@ def test_the_names_of_the_backend_are_read():
 def test_the_names_of_the_backend_are_a_part_of_the_explanation():
     reason = VERIFY + "SAN_matcher,_certificate_SANs_are_[other.test]:TLS_error_end"
     assert explain(Cause.HOSTNAME_MISMATCH, reason).sentence.endswith(
-        "host of this endpoint. It has dNSName other.test."
+        " for the host of this endpoint. It has dNSName other.test."
     )
     assert explain(Cause.EXPIRED, "") == EXPLANATIONS[Cause.EXPIRED]
 
 
-def test_a_cause_without_a_code_says_what_envoy_says():
-    assert explain(Cause.OTHER, "something_new (UF)").sentence.endswith("The gateway says: something_new (UF).")
+def test_a_failure_without_a_code_is_explained_with_the_text_of_envoy():
+    assert explain(Cause.OTHER, "something_new (UF)").sentence.endswith("The gateway reports: something_new (UF).")
 
 
 def test_limits_are_named_with_the_setting_that_changes_them():
     limits = BackendLimits(requests=7, websockets=8, header_fields=9, header_kib=10)
     busy = explain(Cause.TOO_MANY_OPEN_REQUESTS, "", limits)
-    assert busy.sentence.endswith("It allows 7 at once, 1,024 connections, and 1,024 that wait for one; websockets: 8.")
+    assert busy.sentence.endswith(
+        "Limits: open requests 7, connections 1,024, requests waiting for a connection 1,024, websockets 8."
+    )
     assert "HOLDFAST_BACKEND_REQUESTS" in busy.remedy
     for cause in (Cause.RESPONSE_HEADERS_TOO_LARGE, Cause.TOO_MANY_RESPONSE_HEADERS, Cause.REQUEST_HEADERS_TOO_LARGE):
         assert explain(cause, "", limits).sentence.endswith("The gateway allows 9 fields and 10 KiB.")

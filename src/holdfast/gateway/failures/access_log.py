@@ -1,5 +1,5 @@
 """
-What gateways report of failed requests: Envoy's gRPC access log, without the requests that backends answered.
+Reports of failed requests from gateways: Envoy's gRPC access log, without the requests that backends answered.
 """
 
 import asyncio
@@ -22,37 +22,37 @@ from holdfast.gateway.resources.clusters import WEBSOCKET_SUFFIX
 from holdfast.gateway.resources.connection_authentication import was_challenged
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
 
-MAX_REASON = 1000  # characters; it holds what backends say, without a bound
-MAX_ID = 200  # characters of a request's, a gateway's or a cluster's
-REJECTIONS_PER_SECOND = 500  # of one gateway's thread; Envoy drops what is not read
-_AT_ONCE = 100  # entries of one message, before others have their turn
+MAX_REASON = 1000  # characters; backends control this text and its length
+MAX_ID = 200  # characters of a request, gateway or cluster id
+REJECTIONS_PER_SECOND = 500  # from one thread of a gateway; Envoy drops entries that aren't read
+_AT_ONCE = 100  # entries of one message, before other tasks get a turn
 
 
 @dataclass(frozen=True, slots=True)
 class FailedRequest:
-    """A request that was not answered by a backend, or not wholly; texts are cut to MAX_REASON and MAX_ID."""
+    """A request without a complete response from a backend; texts are truncated to MAX_REASON and MAX_ID."""
 
-    gateway: str  # the id of its node
-    cluster: str  # of the API's environment, whichever of its clusters carried the request; empty: of no API
-    upstream: str  # address and port of the backend; empty when none was chosen
+    gateway: str  # its node id
+    cluster: str  # of the API's environment, whichever of its clusters carried the request; empty: no API
+    upstream: str  # address and port of the backend; empty if none was chosen
     request_id: str
-    at: datetime  # aware, UTC; never later than when it was told
+    at: datetime  # when the request started (aware, UTC); never later than its report
     evidence: Evidence
 
 
 class AccessLog(AccessLogServiceServicer):  # type: ignore[misc]  # generated without types
-    """Hands every failed request to *take*."""
+    """The access log service; it passes each failed request to *take*."""
 
     def __init__(self, take: Callable[[FailedRequest], None], now: Callable[[], datetime]) -> None:
         self._take = take
         self._now = now
 
-    async def StreamAccessLogs(  # noqa: N802 - the name that the protocol gives
+    async def StreamAccessLogs(  # noqa: N802 - the name in the protocol
         self,
         messages: AsyncIterator[StreamAccessLogsMessage],
         context: grpc.aio.ServicerContext[StreamAccessLogsMessage, StreamAccessLogsResponse],
     ) -> StreamAccessLogsResponse:
-        """Read one stream until the gateway ends it; only its first message says which gateway it is."""
+        """Read one stream until the gateway ends it; only the first message identifies the gateway."""
         gateway, rejections = context.peer() or "unknown", _Budget(REJECTIONS_PER_SECOND)
         limited = False
         async for message in messages:
@@ -68,15 +68,15 @@ class AccessLog(AccessLogServiceServicer):  # type: ignore[misc]  # generated wi
 
 
 class _Budget:
-    """Lets so many pass in a second; callers, whom nobody has authenticated, decide how many there are."""
+    """A limit on entries per second, needed because unauthenticated callers decide how many there are."""
 
     def __init__(self, per_second: int) -> None:
         self._per_second = per_second
-        self._ends = 0.0  # when the second is over, on the event loop's clock
+        self._ends = 0.0  # when the current second ends, on the event loop's clock
         self._spent = 0
 
     async def spend(self, number: int) -> None:
-        """Wait for the next second if there were too many in this one."""
+        """Count *number* entries, and wait for the next second if the limit is reached."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         if now >= self._ends:
@@ -87,7 +87,7 @@ class _Budget:
 
 
 def add_access_log(server: grpc.aio.Server, take: Callable[[FailedRequest], None], now: Callable[[], datetime]) -> None:
-    """Let *server* take access logs."""
+    """Register the access log service with *server*."""
     add_AccessLogServiceServicer_to_server(AccessLog(take, now), server)
 
 
@@ -122,7 +122,7 @@ def _evidence(entry: HTTPAccessLogEntry) -> Evidence:
 
 
 def _request_id(entry: HTTPAccessLogEntry) -> str:
-    # A request that Envoy rejects early can still have the id that its caller sent; ours is in the answer then.
+    # A request that Envoy rejects early can still have the caller's id; the response then has ours.
     by_backend = entry.response.response_code_details.startswith(("via_upstream", "upstream_", "downstream_"))
     answered = "" if by_backend else entry.response.response_headers.get(REQUEST_ID_HEADER, "")
     return answered or entry.request.request_id
@@ -132,7 +132,7 @@ def _started(common: AccessLogCommon, now: datetime) -> datetime:
     try:
         start: datetime = common.start_time.ToDatetime(UTC)
         return min(start, now)
-    except (ValueError, OverflowError):  # no time that there is
+    except (ValueError, OverflowError):  # not a representable time
         return now
 
 

@@ -1,7 +1,7 @@
 """
-Why a connection to a backend failed: Envoy's text -> a code. Pure; `explanations` says what the code means.
+The code for why a connection to a backend failed, from Envoy's text. Pure; `explanations` says what each code means.
 
-The texts are those of Envoy 1.40 and BoringSSL (`%UPSTREAM_TRANSPORT_FAILURE_REASON%`), measured.
+The texts were measured with Envoy 1.40 and BoringSSL (`%UPSTREAM_TRANSPORT_FAILURE_REASON%`).
 """
 
 import re
@@ -64,7 +64,7 @@ class Cause(StrEnum):
     GATEWAY_OVERLOADED = "gateway_overloaded"
 
 
-# Requests that fail for one of these say nothing about the backend, which isn't listed as failing.
+# Requests that fail for one of these causes say nothing about the backend, so it isn't listed as failing.
 NOT_OF_BACKENDS = frozenset(
     {
         Cause.CALLER_DISCONNECTED,
@@ -82,9 +82,9 @@ NOT_OF_BACKENDS = frozenset(
 )
 
 
-# What can be wrong with the certificates of a backend, in the order in which it counts: of several causes at once the
-# first is the code, because nothing done about a later one helps while an earlier one is there. First validity, then
-# key and signature, then names, then the issuer. Documented in docs/reference/causes.md.
+# What can be wrong with a backend's certificates, by precedence: if several causes apply, the first is reported, since
+# fixing a later one doesn't help while an earlier one remains. Validity comes first, then key and signature, then
+# names, then the issuer. Documented in docs/reference/causes.md.
 CERTIFICATE_CAUSES: tuple[Cause, ...] = (
     Cause.EXPIRED,
     Cause.NOT_YET_VALID,
@@ -108,7 +108,7 @@ CERTIFICATE_CAUSES: tuple[Cause, ...] = (
 _TEXTS: tuple[tuple[re.Pattern[str], Cause], ...] = tuple(
     (re.compile(pattern), cause)
     for pattern, cause in (
-        # First, because what follows it are words of the backend's certificate.
+        # First, because the rest of this text comes from the backend's certificate and could match other patterns.
         (r"certificate sans are \[\]", Cause.NO_SUBJECT_ALT_NAME),
         (r"san matcher", Cause.HOSTNAME_MISMATCH),
         (r"cert hash and spki", Cause.PIN_MISMATCH),
@@ -122,7 +122,7 @@ _TEXTS: tuple[tuple[re.Pattern[str], Cause], ...] = tuple(
         (r"unable to decode issuer public key|public key routines.*unsupported algorithm", Cause.WEAK_KEY),
         (r"cannot parse leaf cert", Cause.UNREADABLE_CERTIFICATE),
         (r"(x\.509 certificate|asn\.1 encoding|public key) routines:.*:decode error", Cause.UNREADABLE_CERTIFICATE),
-        # An issuer of the same name that has another key.
+        # The trusted issuer has the same name, but another key.
         (r"certificate signature failure", Cause.UNKNOWN_ISSUER),
         (r"key usage bit incorrect|unsupported certificate purpose", Cause.KEY_USAGE_WRONG),
         (r"invalid ca certificate", Cause.ISSUER_NOT_A_CA),
@@ -131,7 +131,7 @@ _TEXTS: tuple[tuple[re.Pattern[str], Cause], ...] = tuple(
         (r"unhandled critical extension", Cause.UNKNOWN_CRITICAL_EXTENSION),
         (r"protocol version|unsupported protocol", Cause.TLS_VERSION_MISMATCH),
         (r"handshake failure on client hello|insufficient security|no shared cipher", Cause.CIPHER_MISMATCH),
-        # Alerts of the backend about a certificate can only mean the gateway's.
+        # An alert from the backend about a certificate can only be about the gateway's.
         (r"alert certificate required", Cause.CLIENT_CERTIFICATE_REQUIRED),
         (
             r"alert (unknown ca|access denied|unsupported certificate|certificate (revoked|expired|unknown))",
@@ -144,7 +144,7 @@ _TEXTS: tuple[tuple[re.Pattern[str], Cause], ...] = tuple(
         (r"secret is not supplied", Cause.TRUST_NOT_READY),
     )
 )
-# Said by backends to a client certificate that is missing as well as to one that they do not like.
+# Backends send these alerts both for a missing client certificate and for one that they reject.
 _ABOUT_CLIENT_CERTIFICATE = re.compile(r"alert (handshake failure|bad certificate)")
 
 
@@ -153,10 +153,10 @@ def classify_reason(
     reason: str, *, timed_out: bool = False, without_host: bool = False, presents_identity: bool = False
 ) -> Cause:
     """
-    Find the code for Envoy's *reason* why a connection failed.
+    Return the code for a failed connection from Envoy's *reason*.
 
-    *timed_out* and *without_host* are what else it says (flags UT, SI; UH, DF), for when it gives no reason;
-    *presents_identity* says whether the gateway has one for this backend.
+    *timed_out* (flags UT, SI) and *without_host* (UH, DF) decide when *reason* doesn't; *presents_identity* is whether
+    the gateway has a client certificate for this backend.
     """
     text = _plain(reason)
     for pattern, cause in _TEXTS:

@@ -1,10 +1,10 @@
 """
-What Envoy says about one failed request, as far as it tells why.
+The parts of Envoy's report on a failed request that show why it failed.
 """
 
 from dataclasses import dataclass
 
-# The fields of `envoy.data.accesslog.v3.ResponseFlags`, as `%RESPONSE_FLAGS%` writes them.
+# The fields of `envoy.data.accesslog.v3.ResponseFlags`, with their short forms from `%RESPONSE_FLAGS%`.
 FLAGS = {
     "upstream_connection_failure": "UF",
     "no_healthy_upstream": "UH",
@@ -30,34 +30,34 @@ FLAGS = {
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Envoy's words about a failed request, and its numbers about what the backend sent on that request's behalf."""
+    """Envoy's texts about a failed request, and how much the backend sent in response to it."""
 
     reason: str = ""  # `%UPSTREAM_TRANSPORT_FAILURE_REASON%`, of a connection
     details: str = ""  # `%RESPONSE_CODE_DETAILS%`
     flags: frozenset[str] = frozenset()  # `%RESPONSE_FLAGS%`
-    status: int = 0  # of the response; 0: there is none
+    status: int = 0  # of the response; 0: no response
     http2: bool = False  # with the backend
     websocket: bool = False
-    challenged: bool = False  # by the backend, to authenticate the connection; the challenge was removed
-    attempts: int = 1  # retries included; the next three are their sums
-    received: int = 0  # bytes of the response as they came; over HTTP/2, of its complete frames
+    challenged: bool = False  # the gateway removed a challenge of the backend to authenticate the connection
+    attempts: int = 1  # including retries; the next three are sums over all attempts
+    received: int = 0  # bytes of the response on the wire; over HTTP/2, of complete frames
     received_header: int = 0  # bytes of the header that were read, compressed
-    decoded_header: int = 0  # and decompressed
+    decoded_header: int = 0  # bytes of the header that were read, decompressed
 
     @property
     def words(self) -> str:
-        """Everything that Envoy says in words; empty only if it says nothing."""
+        """All of Envoy's texts and flags; empty only if it gave none."""
         text = self.reason or self.details
         flags = ",".join(sorted(self.flags))
         return f"{text} ({flags})" if text and flags else text or flags
 
     @property
     def began(self) -> bool:
-        """Whether the caller got a part of the backend's response."""
+        """Whether the caller received part of the backend's response."""
         return self.details.startswith("upstream_reset_after_response_started")
 
     @property
     def reset(self) -> str:
-        """Why Envoy gave up on the response, in its word; empty if it was for another reason."""
+        """Envoy's word for why the response was reset; empty if it wasn't reset."""
         prefix, brace, rest = self.details.partition("{")
         return rest.rstrip("}").partition("|")[0] if brace and prefix.startswith("upstream_reset_") else ""

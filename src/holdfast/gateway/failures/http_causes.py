@@ -1,15 +1,15 @@
 """
-Why a request failed after the handshake, or before it got anywhere: Envoy's flags, details and numbers -> a code. Pure.
+The code for why a request failed after the handshake, or never reached the backend, from Envoy's report. Pure.
 
-Envoy 1.40 has one word, `protocol_error`, for everything in a response that it cannot read
-(https://github.com/envoyproxy/envoy/issues/26691). How much of the response it had read tells more; measured:
+Envoy 1.40 logs `protocol_error` for every response that it can't read
+(https://github.com/envoyproxy/envoy/issues/26691). How much of the response it read tells the cases apart (measured):
 
-| over HTTP/1.1                                   | received | received_header | decoded_header |
-|-------------------------------------------------|----------|-----------------|----------------|
-| another protocol, a malformed or cut-off header | little   | 0               | 0              |
-| a header that is too large                      | > limit  | 0               | 0              |
-| too many fields                                 | any      | > 0             | 0              |
-| Content-Length with Transfer-Encoding           | any      | > 0             | > 0            |
+| over HTTP/1.1                                     | received | received_header | decoded_header |
+|---------------------------------------------------|----------|-----------------|----------------|
+| another protocol, a malformed or truncated header | little   | 0               | 0              |
+| a header that is too large                        | > limit  | 0               | 0              |
+| too many fields                                   | any      | > 0             | 0              |
+| Content-Length with Transfer-Encoding             | any      | > 0             | > 0            |
 """
 
 from holdfast.gateway.failures.causes import Cause, classify_reason
@@ -17,7 +17,7 @@ from holdfast.gateway.failures.evidence import Evidence
 from holdfast.gateway.resources.access_logs import BACKEND_FLAGS, TIMEOUT_FLAGS
 
 _KIB = 1024
-# What the gateway rejects itself, by its reason, which gRPC callers cause too: their answers all have status 200.
+# Requests that the gateway rejects itself, by Envoy's details: responses to gRPC callers all have status 200.
 _REASONS = {
     "direct_response": Cause.CALLER_NOT_ACCEPTED,  # see `routes.refusals`
     "request_header_timeout": Cause.CALLER_STOPPED_SENDING,
@@ -26,7 +26,7 @@ _REASONS = {
     "upgrade_failed": Cause.REQUEST_REFUSED,
     "websocket_handshake_unsuccessful": Cause.NOT_A_WEBSOCKET,
 }
-# And by the status that it answers.
+# The same by the status of the gateway's response.
 _REJECTED = {
     400: Cause.BAD_REQUEST,
     403: Cause.REQUEST_REFUSED,
@@ -41,9 +41,9 @@ _REJECTED = {
 
 def find_cause(evidence: Evidence, header_kib: int, *, presents_identity: bool) -> Cause:
     """
-    Find the code for a failed request; *header_kib* is the limit of a response's header in KiB.
+    Return the code for a failed request; *header_kib* is the limit of a response's header in KiB.
 
-    *presents_identity* says whether the gateway has one for this backend.
+    *presents_identity* is whether the gateway has a client certificate for this backend.
     """
     if evidence.challenged:
         return Cause.CONNECTION_AUTHENTICATION
@@ -59,7 +59,7 @@ def find_cause(evidence: Evidence, header_kib: int, *, presents_identity: bool) 
 
 
 def _http_cause(evidence: Evidence, header_kib: int) -> Cause | None:
-    """Find the code for what the backend did after the handshake, or why nobody asked it."""
+    """Return the code for a failure after the handshake, or for a request that never reached the backend."""
     if "NC" in evidence.flags:
         return Cause.BACKEND_NOT_READY
     if "UO" in evidence.flags:
@@ -73,14 +73,14 @@ def _http_cause(evidence: Evidence, header_kib: int) -> Cause | None:
     if evidence.reset == "remote_refused_stream_reset":
         return Cause.STREAM_REFUSED
     if "UR" in evidence.flags and evidence.decoded_header:
-        # Envoy itself resets a stream whose header is over a limit, and says the same as when the backend does.
+        # Envoy resets a stream whose header exceeds a limit, and logs that exactly like a reset by the backend.
         too_large = evidence.decoded_header >= evidence.attempts * header_kib * _KIB
         return Cause.RESPONSE_HEADERS_TOO_LARGE if too_large else Cause.TOO_MANY_RESPONSE_HEADERS
     return Cause.CLOSED_BEFORE_RESPONSE if evidence.flags & {"UC", "UR"} else None
 
 
 def _caller_cause(evidence: Evidence) -> Cause | None:
-    """Find the code for what is not the backend's fault; None if it is."""
+    """Return the code for a failure that is not the backend's fault; None if it is the backend's."""
     if evidence.status == 408:
         return Cause.CALLER_STOPPED_SENDING
     if evidence.flags & BACKEND_FLAGS or evidence.details.startswith("upstream_"):

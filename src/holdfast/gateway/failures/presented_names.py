@@ -1,5 +1,5 @@
 """
-The names of a backend's certificate, as Envoy writes them when none is the one that it looks for. Pure.
+The names of a backend's certificate, read from Envoy's text when none of them matches. Pure.
 """
 
 import re
@@ -12,9 +12,9 @@ _NAMES = re.compile(r"certificate[_ ]SANs[_ ]are[_ ]\[(.*)", re.DOTALL)
 
 def read_presented_names(reason: str) -> str:
     """
-    Give the first names that the backend's certificate has, when Envoy's *reason* says them; empty otherwise.
+    Return the first names of the backend's certificate if Envoy's *reason* lists them; empty otherwise.
 
-    Envoy doesn't say of which kind they are, and an address can be written as either.
+    Envoy doesn't give a name's type, and an IP address can be a dNSName or an iPAddress.
     """
     match = _NAMES.search(reason)
     listed = match[1].removesuffix(":TLS_error_end").removesuffix("]") if match else ""

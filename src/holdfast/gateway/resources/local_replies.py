@@ -1,8 +1,8 @@
 """
-What callers are told when the gateway answers instead of a backend.
+The gateway's own error responses to callers (Envoy calls them local replies).
 
-A row of REPLIES is a condition and the answer; the first row whose condition holds decides. Envoy chooses a status
-before it asks (400 for a malformed request, 431 for a header that is too large, 503 for most of what backends do).
+Each row of REPLIES is a condition and a response; the first row that matches applies. Envoy has already chosen a status
+by then (400 for a malformed request, 431 for a header that is too large, 503 for most failures of backends).
 """
 
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
 from holdfast.gateway.resources.refusals import ESCAPES, NOT_ASCII, TWO_HOSTS, name_refusal
 
 _NEW_ID = "%UNIQUE_ID%"
-# The one that backends have seen, and for a request that Envoy rejects before it gives it an id, a new one.
+# The id that was sent to the backend, or a new one if Envoy rejects the request before assigning an id.
 _REQUEST_ID = '%COALESCE({"operators":[{"command":"REQ","param":"X-REQUEST-ID"},"UNIQUE_ID"]})%'
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of the gateway's own; *when* is a CEL expression, or the response flags of which one must be set."""
+    """A response of the gateway; *when* is a CEL expression, or response flags of which at least one must be set."""
 
     when: str | frozenset[str]
-    status: int  # 0: the one that Envoy chose
+    status: int  # 0: keep the status that Envoy chose
     code: str  # stable, documented in docs/reference/causes.md
     message: str
     request_id: str = _REQUEST_ID
@@ -46,13 +46,13 @@ def _status(status: int) -> str:
 
 
 def _direct(status: int) -> str:
-    """Hold for what a route answers itself."""
+    """Return a condition for responses that a route sends itself, without a backend."""
     return f"response.code_details == 'direct_response' && {_status(status)}"
 
 
 _NOT_TRUSTED = "upstream.transport_failure_reason.contains('CERTIFICATE_VERIFY_FAILED')"
 SLOW_CONNECTION = "response.code_details.startsWith('upstream_reset_before_response_started{connection_timeout')"
-# Envoy keeps the status of such an answer, below 400, and puts its own body in place of the backend's.
+# Envoy keeps the status of such a response if it is below 400, and replaces the backend's body with its own.
 _NO_WEBSOCKET = "response.code_details == 'websocket_handshake_unsuccessful'"
 _REDIRECT = "response.code >= 300"
 _STREAM_REFUSED = "response.code_details.contains('{remote_refused_stream_reset')"
@@ -63,56 +63,56 @@ REPLIES = (
         name_refusal(ESCAPES),
         400,
         "escaping_path",
-        "The path has an encoded '..' segment. Send the path that it leads to.",
+        "The path contains an encoded '..' segment. Send the resolved path.",
     ),
-    Reply(name_refusal(TWO_HOSTS), 400, "two_hosts", "The request has more than one Host header. Send one."),
+    Reply(name_refusal(TWO_HOSTS), 400, "two_hosts", "The request has more than one Host header. Send only one."),
     Reply(name_refusal(NOT_ASCII), 400, "bad_request", "Percent-encode characters that aren't ASCII."),
     Reply(
         _direct(403),  # see `routes.refusals`
         403,
         "client_certificate_required",
-        "This API is for callers with an accepted client certificate.",
+        "This API requires a client certificate that it accepts.",
     ),
-    Reply(_flags("NR"), 404, "not_found", "No API is served at this address."),
-    # Envoy rejects some of these while they still have the id that the caller sent.
-    Reply(_flags("OM"), 503, "gateway_overloaded", "The gateway has too much to do. Try again later.", _NEW_ID),
-    Reply(_status(400), 400, "bad_request", "The gateway cannot read this request as HTTP.", _NEW_ID),
+    Reply(_flags("NR"), 404, "not_found", "No API is published at this URL."),
+    # Envoy rejects some of these while they still have the id that the caller sent, hence the new id.
+    Reply(_flags("OM"), 503, "gateway_overloaded", "The gateway is overloaded. Try again later.", _NEW_ID),
+    Reply(_status(400), 400, "bad_request", "The gateway can't read this request as HTTP.", _NEW_ID),
     Reply(_status(403), 403, "request_refused", "The gateway does not allow this request."),
-    Reply(_status(404), 404, "not_found", "No API is served at this address.", _NEW_ID),
+    Reply(_status(404), 404, "not_found", "No API is published at this URL.", _NEW_ID),
     Reply(_status(408), 408, "request_timeout", "The request did not arrive in time."),
-    Reply(_status(413), 413, "request_too_large", "The body of this request is too large."),
-    Reply(_status(501), 501, "bad_request", "The only transfer coding of requests may be 'chunked'.", _NEW_ID),
+    Reply(_status(413), 413, "request_too_large", "The request's body is too large."),
+    Reply(_status(501), 501, "bad_request", "Requests can't use a transfer coding other than 'chunked'.", _NEW_ID),
     Reply(_status(426), 426, "http_version_not_supported", "Use HTTP/1.1 or HTTP/2.", _NEW_ID),
-    Reply(_status(431), 431, "request_headers_too_large", "The header of this request is too large.", _NEW_ID),
-    # What backends do.
+    Reply(_status(431), 431, "request_headers_too_large", "The request's header is too large.", _NEW_ID),
+    # Failures of backends.
     Reply(f"{_NO_WEBSOCKET} && {_REDIRECT}", 0, "not_a_websocket", "The backend redirects this websocket."),
-    Reply(_NO_WEBSOCKET, 502, "not_a_websocket", "The backend did not open a websocket here."),
+    Reply(_NO_WEBSOCKET, 502, "not_a_websocket", "The backend did not open a websocket at this path."),
     Reply(_NOT_TRUSTED, 503, "backend_not_trusted", "The gateway does not trust the backend."),
-    Reply(_flags("UO"), 503, "too_many_open_requests", "Too many requests to the backend are open. Try again later."),
-    Reply(SLOW_CONNECTION, 504, "backend_timeout", "The backend did not answer in time."),
-    Reply(_flags("UT", "SI", "DT", "UMSDR"), 504, "backend_timeout", "The backend did not answer in time."),
-    Reply(_STREAM_REFUSED, 503, "backend_unreachable", "The backend cannot be reached."),
-    Reply(_flags("UPE", "UC", "UR"), 502, "backend_response_invalid", "The backend gave no valid response."),
+    Reply(_flags("UO"), 503, "too_many_open_requests", "The backend has too many open requests. Try again later."),
+    Reply(SLOW_CONNECTION, 504, "backend_timeout", "The backend did not respond in time."),
+    Reply(_flags("UT", "SI", "DT", "UMSDR"), 504, "backend_timeout", "The backend did not respond in time."),
+    Reply(_STREAM_REFUSED, 503, "backend_unreachable", "The gateway can't reach the backend."),
+    Reply(_flags("UPE", "UC", "UR"), 502, "backend_response_invalid", "The backend did not send a valid response."),
     Reply(_flags("NC"), 503, "backend_not_ready", "The gateway is still setting up this API. Try again in a moment."),
-    Reply(_flags("UF", "UH", "LR", "URX", "DF"), 503, "backend_unreachable", "The backend cannot be reached."),
-    Reply("true", 0, "request_refused", "The gateway could not handle this request."),
+    Reply(_flags("UF", "UH", "LR", "URX", "DF"), 503, "backend_unreachable", "The gateway can't reach the backend."),
+    Reply("true", 0, "request_refused", "The gateway could not process this request."),
 )
 
 
 def build_local_replies() -> LocalReplyConfig:
-    """Make what a listener answers itself; each answer carries its request id, as a header too."""
+    """Build a listener's own error responses; each carries its request id, both in the body and as a header."""
     return LocalReplyConfig(mappers=[_mapper(reply) for reply in REPLIES])
 
 
 def match_expression(expression: str) -> AccessLogFilter:
-    """Match the requests for which a CEL *expression* holds."""
+    """Return a filter for the requests for which a CEL *expression* is true."""
     extension = ExtensionFilter(name="envoy.access_loggers.extension_filters.cel")
     extension.typed_config.Pack(ExpressionFilter(expression=expression))
     return AccessLogFilter(extension_filter=extension)
 
 
 def match_flags(flags: frozenset[str]) -> AccessLogFilter:
-    """Match the requests that have one of these response flags."""
+    """Return a filter for the requests that have at least one of these response flags."""
     return AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=sorted(flags)))
 
 
