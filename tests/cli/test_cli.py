@@ -153,7 +153,7 @@ def test_a_home_that_nobody_has_is_named(run):
 
 def test_a_missing_envoy_is_named(refusal, monkeypatch, tmp_path):
     monkeypatch.setenv("HOLDFAST_ENVOY", str(tmp_path / "envoy"))
-    assert refusal().startswith(f"holdfast: There is no Envoy at {tmp_path / 'envoy'}.")
+    assert refusal().startswith(f"holdfast: No Envoy at {tmp_path / 'envoy'}.")
 
 
 def test_nothing_is_written_on_standard_error_of_certificates_with_odd_serial_numbers_in_any_thread():

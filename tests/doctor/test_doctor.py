@@ -138,7 +138,7 @@ def test_another_envoy_is_named(unwell, tmp_path):
     assert unwell(envoy=other)["Envoy"][1] == f"{other} is Envoy 1.31; Holdfast is tested with 1.40."
     other.write_text("#!/bin/sh\nexit 1\n")
     assert unwell(envoy=other)["Envoy"][0] == "failed"
-    assert unwell(envoy=tmp_path / "none")["Envoy"][1].startswith("There is no Envoy at ")
+    assert unwell(envoy=tmp_path / "none")["Envoy"][1].startswith("No Envoy at ")
 
 
 def test_the_publishers_certificate_is_looked_at(unwell, tmp_path):
@@ -300,12 +300,12 @@ def test_a_log_of_envoy_that_cannot_be_opened_is_named_as_by_the_start(data, unw
     log.mkdir()
     assert unwell()["envoy.log"] == (
         "failed",
-        f"Envoy's log {log} can't be opened (Is a directory).",
-        "Move it away; Holdfast makes a new one.",
+        f"Can't open Envoy's log {log} (Is a directory).",
+        "Move it; Holdfast creates a new one.",
     )
     log.rmdir()
     os.mkfifo(log, 0o600)
-    assert unwell()["envoy.log"][1].startswith(f"Envoy's log {log} can't be opened (")
+    assert unwell()["envoy.log"][1].startswith(f"Can't open Envoy's log {log} (")
     log.unlink()
     assert "envoy.log" not in unwell()
 

@@ -188,7 +188,7 @@ def test_a_log_of_envoy_that_cannot_be_opened_is_one_sentence(tmp_path: Path):
     own.data.mkdir(mode=0o700)
     log = own.data / "envoy.log"
     log.mkdir()
-    said = f"holdfast: Envoy's log {log} can't be opened (Is a directory). Move it away; Holdfast makes a new one."
+    said = f"holdfast: Can't open Envoy's log {log} (Is a directory). Move it; Holdfast creates a new one."
     assert own.refuse_to_start() == said
     own.rest.close()
 
@@ -200,4 +200,4 @@ def test_a_data_directory_is_used_by_one_at_a_time(holdfast: Holdfast, tmp_path:
 
 def test_a_missing_envoy_is_named_with_its_setting(tmp_path: Path):
     said = Holdfast(tmp_path, HOLDFAST_ENVOY="/nonexistent").refuse_to_start()
-    assert said == "holdfast: There is no Envoy at /nonexistent. Correct HOLDFAST_ENVOY or leave it out."
+    assert said == "holdfast: No Envoy at /nonexistent. Correct HOLDFAST_ENVOY or unset it."

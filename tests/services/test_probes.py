@@ -115,7 +115,7 @@ def test_a_gateway_is_asked_when_it_uses_what_it_was_given_and_not_before(store)
     with Backend(PRESENTED) as backend:
         verdict = play(story())
     assert len(looked) == 4
-    assert verdict.reason.startswith("The gateway takes no questions")
+    assert verdict.reason.startswith("The gateway can't be reached")
 
 
 def test_what_a_gateway_refuses_to_take_is_its_verdict(store):

@@ -27,20 +27,20 @@ from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRE
 
 log = structlog.get_logger()
 _SHORTEST_LIFE = timedelta(milliseconds=1)
-SILENT_AFTER = 5.0  # seconds without a word from a gateway, until it is asked whether it is there
-ANSWERS_WITHIN = 5.0
-# Make before break: what is referred to goes before what refers to it.
+SILENT_AFTER = 5.0  # seconds without a message from a gateway until it is pinged
+ANSWERS_WITHIN = 5.0  # seconds for the ping's answer
+# Make before break: a resource is sent before those that refer to it.
 _ORDER = (SECRET, CLUSTER, LISTENER, ROUTES)
 
 
 class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]  # generated without types
-    """Serves the cache to gateways and writes down what they make of it."""
+    """The service that sends the cache's resources to gateways and records their ACKs and NACKs."""
 
     def __init__(self, cache: Cache, now: Callable[[], datetime]) -> None:
         self._cache = cache
         self._now = now
 
-    async def DeltaAggregatedResources(  # noqa: N802 - the name that the protocol gives
+    async def DeltaAggregatedResources(  # noqa: N802 - the name in the protocol
         self,
         requests: AsyncIterator[DeltaDiscoveryRequest],
         context: grpc.aio.ServicerContext[DeltaDiscoveryRequest, DeltaDiscoveryResponse],
@@ -97,21 +97,21 @@ class _Stream:
                 self.gateway.acknowledged[request.type_url, name] = version
             self.watch.set()
         if request.node.id or request.initial_resource_versions:
-            # One that comes again with everything is sent nothing, so that no answer of its own would wake them.
+            # A reconnecting gateway that has everything is sent nothing, so no ACK would wake the observers.
             self._cache.tell_observers()
 
     def _answer(self, subscription: Subscription, request: DeltaDiscoveryRequest) -> None:
         error = request.error_detail.message if request.HasField("error_detail") else None
         if subscription.answer(self.gateway, request.response_nonce, error):
-            # A refused listener is logged once, by services/publishing/listeners.py.
+            # A rejected listener is logged once, by services/publishing/listeners.py.
             if error is not None and request.type_url != LISTENER:
-                log.error("gateway refused resources", gateway=self.gateway.id, type=request.type_url, error=error)
+                log.error("gateway rejected resources", gateway=self.gateway.id, type=request.type_url, error=error)
             if request.type_url == LISTENER:
                 self._retry.answered()
             self._cache.tell_observers()
 
     def due(self) -> list[DeltaDiscoveryResponse]:
-        """Say what the gateway must be told now, what is referred to first."""
+        """Return the responses to send now; each resource comes before those that refer to it."""
         responses = []
         for type_url in _ORDER:
             subscription = self._subscriptions.get(type_url)
@@ -144,17 +144,17 @@ async def serve(
     cache: Cache, address: str, now: Callable[[], datetime], take: Callable[[FailedRequest], None] = lambda _: None
 ) -> grpc.aio.Server:
     """
-    Start the service on *address* (`unix:PATH`), without a bound on the size of messages; *take* failed requests.
+    Start the service on *address* (`unix:PATH`) and pass failed requests to *take*.
 
-    One that comes again with 60,000 clusters says the names and versions of all of them in one message.
-    A gateway that stops answering, whatever the reason, is disconnected after SILENT_AFTER and ANSWERS_WITHIN.
+    Messages have no size limit, because a reconnecting gateway with 60,000 clusters sends all their names and versions
+    in one message. A gateway that stops answering is disconnected after SILENT_AFTER plus ANSWERS_WITHIN.
     """
     options = [
         ("grpc.max_send_message_length", -1),
         ("grpc.max_receive_message_length", -1),
         ("grpc.keepalive_time_ms", round(SILENT_AFTER * 1000)),
         ("grpc.http2.ping_timeout_ms", round(ANSWERS_WITHIN * 1000)),
-        ("grpc.http2.max_pings_without_data", 0),  # as many as needed; by default, two
+        ("grpc.http2.max_pings_without_data", 0),  # unlimited; the default is two
     ]
     server = grpc.aio.server(options=options)
     add_AggregatedDiscoveryServiceServicer_to_server(DiscoveryService(cache, now), server)
@@ -167,7 +167,7 @@ async def serve(
 async def keep_serving(
     cache: Cache, address: str, now: Callable[[], datetime], take: Callable[[FailedRequest], None]
 ) -> None:
-    """Serve until cancelled, as `serve` does."""
+    """Start the service as `serve` does, and run it until cancelled."""
     server = await serve(cache, address, now, take)
     try:
         await server.wait_for_termination()

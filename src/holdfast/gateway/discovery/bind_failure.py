@@ -1,22 +1,22 @@
 """
-Why Envoy can't listen on an address, read from what it says when it refuses a listener.
+Why Envoy can't listen on an address, read from its NACK of the listener.
 """
 
 import re
 from dataclasses import dataclass
 
-# One line for each listener that was refused: "... NAME: cannot bind '[::1]:8280': Address already in use". Measured.
+# One line for each rejected listener (measured): "... NAME: cannot bind '[::1]:8280': Address already in use".
 _TEXT = re.compile(r"(?P<name>\S+): cannot bind '(?P<address>[^']*)': (?P<reason>.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class BindFailure:
-    """An address (HOST:PORT) that can't be listened on, and the system's word for why."""
+    """An address (HOST:PORT) that Envoy can't listen on, and the operating system's reason."""
 
     address: str
     reason: str
 
 
 def read_bind_failures(message: str) -> dict[str, BindFailure]:
-    """Find the failures in the text of a NACK by the listener's name; others were refused for other reasons."""
+    """Return the bind failures in the text of a NACK, by listener name; other listeners failed for other reasons."""
     return {match["name"]: BindFailure(match["address"], match["reason"].strip()) for match in _TEXT.finditer(message)}

@@ -1,7 +1,7 @@
 """
-What is true (the resources), and who has which of it (the gateways).
+Current xDS resources, and the versions that each gateway has acknowledged.
 
-All of it lives on one event loop: a change is made in one step, so that no gateway ever sees half of it.
+Everything runs on one event loop, and a change is applied in one step, so no gateway ever sees half of it.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ SOON = 0.1  # seconds
 
 
 async def nothing_warming() -> Collection[str]:
-    """Name the clusters that are warming at a gateway that uses at once what it acknowledges."""
+    """Return the warming clusters of a gateway that immediately uses what it acknowledges: none."""
     return ()
 
 
@@ -27,7 +27,7 @@ NO_WARMING: Mapping[str, Warming] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A version that a gateway refused, in its own words."""
+    """A version that a gateway rejected, and its error message."""
 
     version: str
     message: str
@@ -36,9 +36,9 @@ class Rejection:
 @dataclass(slots=True)
 class Gateway:
     """
-    One connected Envoy: what it has acknowledged and refused, by type URL and name.
+    One connected Envoy: the versions that it has acknowledged and rejected, by type URL and name.
 
-    *warming* names the clusters of which it has acknowledged a version that it does not use yet; None when it cannot.
+    *warming* returns the names of clusters with an acknowledged version that isn't in use yet; None if unknown.
     """
 
     id: str
@@ -46,10 +46,10 @@ class Gateway:
     warming: Warming = nothing_warming
     acknowledged: dict[ResourceKey, str] = field(default_factory=dict)
     rejected: dict[ResourceKey, Rejection] = field(default_factory=dict)
-    unanswered: dict[ResourceKey, str] = field(default_factory=dict)  # the nonce of what was sent last
+    unanswered: dict[ResourceKey, str] = field(default_factory=dict)  # nonce of the last update sent
 
     def has(self, key: ResourceKey, version: str) -> bool:
-        """Say whether *version* is the last that was sent, and acknowledged."""
+        """Return whether *version* is the last one sent, and acknowledged."""
         return key not in self.unanswered and self.acknowledged.get(key) == version
 
 
@@ -57,7 +57,7 @@ class Cache:
     """The current resources by type and name, and the connected gateways."""
 
     def __init__(self, warming: Mapping[str, Warming] = NO_WARMING, clock: Callable[[], float] = time.time) -> None:
-        """*warming* has, by a gateway's id, what names its warming clusters."""
+        """*warming* maps a gateway's id to the function that returns its warming clusters."""
         self._warming = warming
         self._clock = clock
         self._resources: dict[str, dict[str, Resource]] = {}
@@ -76,11 +76,11 @@ class Cache:
             watch.set()
 
     def resources(self, type_url: str) -> dict[str, Resource]:
-        """The current resources of one type, by name; not to be changed."""
+        """Return the current resources of one type by name; don't modify the result."""
         return self._resources.get(type_url, {})
 
     def get(self, type_url: str, name: str) -> Resource | None:
-        """The current resource of this type and name, if there is one."""
+        """Return the current resource of this type and name, or None."""
         return self._resources.get(type_url, {}).get(name)
 
     # Streams
@@ -102,13 +102,13 @@ class Cache:
 
     @property
     def gateways(self) -> list[Gateway]:
-        """The gateways that are connected now."""
+        """The connected gateways."""
         return list(self._gateways.values())
 
-    # Observers: who shows what gateways have
+    # Observers: tasks that show what gateways have
 
     def observe(self) -> asyncio.Event:
-        """Give an event that is set whenever a gateway comes, goes, acknowledges or refuses."""
+        """Return an event that is set whenever a gateway connects, disconnects, acknowledges or rejects."""
         observer = asyncio.Event()
         self._observers.add(observer)
         return observer
@@ -123,7 +123,7 @@ class Cache:
             observer.set()
 
     def tell_observers_soon(self) -> None:
-        """Wake all observers within SOON, once for all that is told until then."""
+        """Wake all observers within SOON; further calls until then have no effect."""
         if self._telling is None:
             self._telling = asyncio.get_running_loop().call_later(SOON, self._tell_now)
 

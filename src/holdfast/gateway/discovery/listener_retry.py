@@ -1,5 +1,5 @@
 """
-Listeners that a gateway couldn't bind, because another program has the address: sent again until it can.
+Retries of listeners that a gateway couldn't bind because another program uses the address.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0  # seconds until a listener is sent agai
 
 
 class ListenerRetry:
-    """What one stream sends again; *wake* lets it look for what is due. Envoy itself never tries again (measured)."""
+    """The retries on one stream; *wake* makes it send due updates. Envoy itself never retries (measured)."""
 
     def __init__(self, gateway: Gateway, subscriptions: Mapping[str, Subscription], wake: Callable[[], None]) -> None:
         self._gateway, self._subscriptions, self._wake = gateway, subscriptions, wake
@@ -23,10 +23,10 @@ class ListenerRetry:
         self._timer: asyncio.TimerHandle | None = None
 
     def answered(self) -> None:
-        """Take in that the gateway has answered what it was sent about listeners."""
+        """Schedule or end retries after the gateway has acknowledged or rejected listeners."""
         before, self._acknowledged = self._acknowledged, _names(self._gateway.acknowledged)
         if self._pause > FIRST_PAUSE and self._acknowledged - before:
-            # With its last listener Envoy drops the routes, and doesn't ask for them when one comes (measured).
+            # Envoy drops all routes with its last listener, and doesn't request them for a new one (measured).
             self._send_again(ROUTES)
         taken = [name for name in _names(self._gateway.rejected) if name in read_bind_failures(self._message(name))]
         if not taken:
@@ -36,7 +36,7 @@ class ListenerRetry:
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
     def cancel(self) -> None:
-        """Send nothing again; the stream has ended."""
+        """Cancel pending retries, because the stream has ended."""
         if self._timer:
             self._timer.cancel()
 

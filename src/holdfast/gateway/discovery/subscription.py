@@ -1,5 +1,5 @@
 """
-One resource type on one stream: what Envoy asked for, what it was sent, what it made of that.
+One resource type on one stream: what Envoy subscribed to, what it was sent, and what it acknowledged.
 
 The rules of the incremental variant of the xDS protocol:
 https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#incremental-xds
@@ -13,13 +13,13 @@ from holdfast.gateway.discovery.cache import Gateway, Rejection
 from holdfast.gateway.resources.resource import Resource
 
 WILDCARD = "*"
-# Envoy's gRPC messages to us and ours to it stay far below the usual bound of 4 MiB for a single secret.
+# Keeps messages far below gRPC's usual limit of 4 MiB; a single resource that is larger is sent alone.
 MAX_RESPONSE_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What a gateway must be told now."""
+    """A response to send: changed resources and the names of removed ones."""
 
     nonce: str
     resources: tuple[Resource, ...]
@@ -33,44 +33,44 @@ class Subscription:
     type_url: str
     wildcard: bool = False
     names: set[str] = field(default_factory=set)
-    sent: dict[str, str] = field(default_factory=dict)  # name -> version that the gateway was told ("" = removed)
-    pending: dict[str, Update] = field(default_factory=dict)  # nonce -> update without an answer yet
+    sent: dict[str, str] = field(default_factory=dict)  # name -> version sent to the gateway ("": removed)
+    pending: dict[str, Update] = field(default_factory=dict)  # nonce -> update without an ACK or NACK yet
     _nonces: "itertools.count[int]" = field(default_factory=itertools.count)
     _answered: bool = False
 
     def request(
         self, subscribe: Iterable[str], unsubscribe: Iterable[str], has: Mapping[str, str], *, first: bool
     ) -> None:
-        """Take in a request; *has* are the versions that a reconnecting gateway still holds."""
+        """Apply a request; *has* are the versions that a reconnecting gateway still has."""
         added = set(subscribe)
         if WILDCARD in added or (first and not added):
-            self.wildcard = True  # a first request without names asks for everything
+            self.wildcard = True  # a first request without names subscribes to everything
         self.sent.update(has)
         for name in added - {WILDCARD}:
             self.names.add(name)
             if name not in has:
-                self.sent.pop(name, None)  # asked again: must be answered, even with what was sent before
+                self.sent.pop(name, None)  # subscribed again: must be sent again, even if unchanged
         for name in unsubscribe:
             if name == WILDCARD:
                 self.wildcard = False
                 self.sent = {kept: version for kept, version in self.sent.items() if kept in self.names}
             self.names.discard(name)
-            # Beside the star this makes it due once more: the gateway cannot know that the star holds it too.
+            # With a wildcard, this sends it once more: the gateway can't know that the wildcard includes it.
             self.sent.pop(name, None)
 
     def forget(self, names: Iterable[str]) -> None:
-        """Send *names* again with the next updates, also in the version that was sent."""
+        """Send *names* again with the next updates, even if they haven't changed."""
         for name in names:
             self.sent.pop(name, None)
 
     def updates(self, current: Mapping[str, Resource]) -> list[Update]:
-        """Compare what the gateway was told with *current* and say what it must be told, in bounded pieces."""
+        """Return the updates, of limited size, that bring the gateway from what it was sent to *current*."""
         wanted = current.keys() if self.wildcard else self.names & current.keys()
         changed = [current[name] for name in wanted if self.sent.get(name) != current[name].version]
         gone = [name for name, version in self.sent.items() if version and name not in current]
         gone += [name for name in self.names - current.keys() if name not in self.sent]
         responses = [self._send(tuple(piece), ()) for piece in _pieces(changed)]
-        # Who asked for everything waits for an answer, also when there is nothing: a starting Envoy for two seconds.
+        # A wildcard subscriber needs a response even if there are no resources: a starting Envoy waits two seconds.
         if gone or (self.wildcard and not responses and not self._answered):
             responses.append(self._send((), tuple(gone)))
         self._answered |= bool(responses)
@@ -90,10 +90,10 @@ class Subscription:
 
     def answer(self, gateway: Gateway, nonce: str, error: str | None) -> bool:
         """
-        Take in an ACK (*error* is None) or NACK; say whether the nonce was one of ours.
+        Record an ACK (*error* is None) or NACK; return whether the nonce is known.
 
-        A NACK of several resources names the bad ones in its text; the others are in force. A rejected version counts
-        as sent, so it is never sent again.
+        A NACK of several resources names the rejected ones in its text; the others are in force. A rejected version
+        counts as sent, so it is never sent again.
         """
         update = self.pending.pop(nonce, None)
         if update is None:
@@ -116,7 +116,7 @@ class Subscription:
 
 
 def _named(names: Iterable[str], text: str) -> set[str]:
-    """Find which of *names* stand in *text*, the longest first: one may be the beginning of another."""
+    """Return those of *names* that *text* contains, longest first, because one may be a prefix of another."""
     matches = set()
     for name in sorted(names, key=len, reverse=True):
         if name in text:

@@ -1,3 +1,3 @@
 """
-Ask the embedded gateway to connect to a backend, and read its answer.
+Probes of backends through the embedded gateway.
 """

@@ -1,5 +1,5 @@
 """
-Asking the embedded gateway, over its unix socket, whether it connects to a backend.
+Connections to backends through the embedded gateway's probe listener, a unix socket.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from urllib.parse import unquote
 from holdfast.gateway.probing.resources import CLUSTER_HEADER, FLAGS_HEADER, REFUSAL, SEEN_HEADERS
 
 MAX_REPLY = 1024 * 1024
-MAX_REASON = 1000  # characters; it holds names of the backend's certificate, without a bound
-# The cluster says where to connect. This isn't the backend's host, because Envoy answers 400 to a CONNECT for a host
-# name with an underscore (measured on 1.40).
+MAX_REASON = 1000  # characters; it contains the names in the backend's certificate, which may be many
+# The cluster determines where to connect. This isn't the backend's host, because Envoy answers 400 to a CONNECT for a
+# host name with an underscore (measured on 1.40).
 _AUTHORITY = "backend:443"
 _PIECE = 16 * 1024
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2})[ \r]")
@@ -27,39 +27,39 @@ _FLAGS = re.compile(rb"\r\n" + FLAGS_HEADER.encode() + rb": ([^\r]*)\r\n", re.IG
 
 
 class NoAnswer(RuntimeError):
-    """The gateway did not say anything that can be read as an answer."""
+    """The gateway can't be reached, or its answer can't be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the gateway made of a backend: connected, with what it saw there, or not, with its reason and flags."""
+    """The gateway's result: connected, with details of the connection, or failed, with its reason and flags."""
 
     connected: bool
     reason: str = ""
     flags: str = ""  # `%RESPONSE_FLAGS%`, like UF
-    address: str = ""  # of the backend, with port; only where it connected
+    address: str = ""  # of the backend, with port; only if connected
     tls_version: str = ""
     cipher: str = ""
-    fingerprint: str = ""  # SHA-256 of the certificate that it verified, lower-case hex; empty: it does not say
+    fingerprint: str = ""  # SHA-256 of the certificate that it verified, lower-case hex; empty: unknown
 
 
 @dataclass(frozen=True, slots=True)
 class HeadAnswer:
-    """The status that a backend answered with, or 0 and the gateway's response flags."""
+    """The status of the backend's response, or 0 and the gateway's response flags."""
 
     status: int = 0
-    flags: frozenset[str] = frozenset()  # like UPE; with HTTP/2, if the request was sent over that
+    flags: frozenset[str] = frozenset()  # like UPE; including the protocol of the connection, like HTTP/2
 
 
 class Connection:
-    """The gateway's answer and, where it connected, its connection to the backend; nothing is sent on it."""
+    """The gateway's answer and, if it connected, its connection to the backend, on which nothing is sent."""
 
     def __init__(self, answer: Answer, reader: asyncio.StreamReader) -> None:
         self.answer = answer
         self._reader = reader
 
     async def ends_within(self, seconds: float) -> bool:
-        """Say whether the backend ends the connection in that time; what it says meanwhile is thrown away."""
+        """Return whether the backend closes the connection within *seconds*; anything that it sends is discarded."""
         try:
             async with asyncio.timeout(seconds):
                 while await self._reader.read(_PIECE):
@@ -74,22 +74,22 @@ class Connection:
 @asynccontextmanager
 async def connect(socket: Path, cluster: str) -> AsyncIterator[Connection]:
     """
-    Let the gateway connect to the backend of *cluster* until the block ends.
+    Connect the gateway to the backend of *cluster* until the block ends.
 
     Raises:
-        NoAnswer: The gateway cannot be asked.
+        NoAnswer: The gateway can't be reached, or its answer can't be read.
     """
     try:
         reader, writer = await asyncio.open_unix_connection(str(socket), limit=MAX_REPLY)
     except OSError as error:
-        raise NoAnswer(f"The gateway takes no questions ({error.strerror}).") from error
+        raise NoAnswer(f"The gateway can't be reached ({error.strerror}).") from error
     try:
         request = f"CONNECT {_AUTHORITY} HTTP/1.1\r\nhost: {_AUTHORITY}\r\n{CLUSTER_HEADER}: {cluster}\r\n\r\n"
         try:
             writer.write(request.encode("ascii"))
             answer = await _read_answer(reader)
         except (OSError, EOFError, LookupError, ValueError, asyncio.LimitOverrunError) as error:
-            raise NoAnswer("The gateway ended the conversation.") from error
+            raise NoAnswer("The gateway did not send a complete answer.") from error
         yield Connection(answer, reader)
     finally:
         writer.close()
@@ -99,12 +99,12 @@ async def connect(socket: Path, cluster: str) -> AsyncIterator[Connection]:
 
 async def probe_head(socket: Path, cluster: str, authority: str, path: str) -> HeadAnswer:
     """
-    Let the gateway send `HEAD` *path* to the backend of *cluster*, without credentials, as it sends traffic.
+    Send `HEAD` *path* through the gateway to the backend of *cluster*, without credentials, as callers' requests go.
 
-    Only the status is read from what the backend answers.
+    Only the status of the backend's response is read.
 
     Raises:
-        NoAnswer: The gateway cannot be asked.
+        NoAnswer: The gateway can't be reached, or its answer can't be read.
     """
     request = (
         f"HEAD {path} HTTP/1.1\r\nhost: {authority}\r\nuser-agent: Holdfast\r\n{CLUSTER_HEADER}: {cluster}\r\n\r\n"
@@ -112,20 +112,20 @@ async def probe_head(socket: Path, cluster: str, authority: str, path: str) -> H
     try:
         reader, writer = await asyncio.open_unix_connection(str(socket), limit=MAX_REPLY)
     except OSError as error:
-        raise NoAnswer(f"The gateway takes no questions ({error.strerror}).") from error
+        raise NoAnswer(f"The gateway can't be reached ({error.strerror}).") from error
     try:
         writer.write(request.encode("ascii"))
         head = await reader.readuntil(b"\r\n\r\n")
     except (OSError, EOFError, asyncio.LimitOverrunError) as error:
-        raise NoAnswer("The gateway ended the conversation.") from error
+        raise NoAnswer("The gateway did not send a complete answer.") from error
     finally:
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
-    # The gateway removes this header from what backends answer.
+    # The gateway removes this header from backends' responses.
     if flags := _FLAGS.search(head):
         return HeadAnswer(flags=frozenset(flags[1].decode("ascii").split(",")))
-    # It passes on any number as a status, such as 2000.
+    # The gateway forwards any number as a status, such as 2000.
     status = _STATUS_LINE.match(head)
     return HeadAnswer(int(status[1])) if status else HeadAnswer(flags=frozenset({"UPE"}))
 
@@ -139,7 +139,7 @@ async def _read_answer(reader: asyncio.StreamReader) -> Answer:
         return Answer(True, address=address, tls_version=version, cipher=cipher, fingerprint=_fingerprint(certificate))
     length = int(headers["content-length"])
     if length > MAX_REPLY:
-        raise ValueError("a reply that is too long")
+        raise ValueError("the reply is too long")
     body = json.loads(await reader.readexactly(length))
     reason, details, flags = (str(body[name] or "") for name in REFUSAL)
     return Answer(False, (reason or details)[:MAX_REASON], flags)

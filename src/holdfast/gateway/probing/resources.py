@@ -1,8 +1,8 @@
 """
-What the embedded gateway is asked about a backend: a listener of its own, and a cluster for each question. Pure.
+The embedded gateway's resources for probes: one listener, and a cluster for each probe. Pure.
 
-A question is a CONNECT request (RFC 9110, section 9.3.6), for which the gateway makes and verifies a connection and
-sends nothing on it, or a HEAD request, which it sends as it sends traffic, over the protocol of the cluster.
+A probe is a CONNECT request (RFC 9110, section 9.3.6), for which the gateway opens and verifies a connection and sends
+nothing on it, or a HEAD request, which it sends as it sends callers' requests, over the cluster's protocol.
 """
 
 from collections.abc import Sequence
@@ -52,17 +52,17 @@ from holdfast.gateway.resources.tls import build_identity_secret, build_trust_se
 
 LISTENER_NAME = "probe"
 IDENTITY_SUFFIX = "/client"
-CLUSTER_HEADER = "x-holdfast-probe"  # names the cluster that a question is about
+CLUSTER_HEADER = "x-holdfast-probe"  # names the cluster to probe
 SEEN_HEADERS = {
     "x-holdfast-tls-version": "%UPSTREAM_TLS_VERSION%",
     "x-holdfast-tls-cipher": "%UPSTREAM_TLS_CIPHER%",
     "x-holdfast-certificate": "%UPSTREAM_PEER_CERT%",  # PEM, percent-encoded
     "x-holdfast-address": "%UPSTREAM_REMOTE_ADDRESS%",
 }
-FLAGS_HEADER = "x-holdfast-flags"  # and the protocol, of a HEAD request that the backend did not answer
+FLAGS_HEADER = "x-holdfast-flags"  # flags and protocol of a HEAD request that the backend did not answer
 REFUSAL = {
     "reason": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
-    "details": "%RESPONSE_CODE_DETAILS%",  # all that there is when a backend is silent
+    "details": "%RESPONSE_CODE_DETAILS%",  # the only information if a backend doesn't respond
     "flags": "%RESPONSE_FLAGS%",
 }
 LONGEST_SILENCE = Duration(seconds=10)
@@ -70,16 +70,16 @@ LONGEST_SILENCE = Duration(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class ProbeResources:
-    """What the gateway must be given before it can be asked: a cluster, and the secret that it names."""
+    """The resources that the gateway needs for one probe: a cluster and its secrets."""
 
     cluster: Resource
     secrets: tuple[Resource, ...]
     authority: str  # host and port of the backend
-    server_name: str  # what the gateway asks the backend for (SNI); empty: nothing
+    server_name: str  # the SNI that the gateway sends; empty: none
 
     @property
     def keys(self) -> tuple[ResourceKey, ...]:
-        """What must be taken away afterwards, the cluster first."""
+        """The resources to remove afterwards, the cluster first."""
         return (CLUSTER, self.cluster.name), *((SECRET, secret.name) for secret in self.secrets)
 
 
@@ -92,10 +92,10 @@ def build_probe(
     limits: BackendLimits = DEFAULT_LIMITS,
 ) -> ProbeResources:
     """
-    Ask about *endpoint* at *addresses*, tried in their order, with *trust* (None for http only), presenting *identity*.
+    Build a probe of *endpoint* at *addresses*, tried in this order, with *trust* (None only for http) and *identity*.
 
-    *name* is that of cluster and secret. Both are those of traffic word for word, but for their names and for where the
-    addresses come from.
+    *name* is the name of the cluster and its trust secret. They are identical to those for callers' requests, except
+    for their names and the source of the addresses.
     """
     cluster = Cluster.FromString(build_clusters(name, endpoint, trust, identity, limits)[0].body)
     cluster.name = cluster.load_assignment.cluster_name = name
@@ -118,7 +118,7 @@ def build_probe(
 
 
 def _with_own_secrets(cluster: Cluster, name: str) -> UpstreamTlsContext:
-    # Traffic may use secrets of the same content; those of our own can go without asking who needs them.
+    # Callers' requests may use secrets with the same content; separate ones can be removed unconditionally.
     context = UpstreamTlsContext()
     cluster.transport_socket.typed_config.Unpack(context)
     combined = context.common_tls_context.combined_validation_context
@@ -142,9 +142,9 @@ def _address(address: str, port: int) -> Address:
 
 def build_probe_listener(socket: Path) -> Listener:
     """
-    Make the listener that takes questions, on a unix *socket* that only this user may open.
+    Build the probe listener, on a unix *socket* that only this user can open.
 
-    It writes no access log, so that no question counts as a failed request.
+    It writes no access log, so a probe never counts as a failed request.
     """
     manager = HttpConnectionManager(
         stat_prefix=LISTENER_NAME,
@@ -160,7 +160,7 @@ def build_probe_listener(socket: Path) -> Listener:
         ),
         generate_request_id=BoolValue(value=False),
         stream_idle_timeout=LONGEST_SILENCE,
-        # A backend that ends its connection is noticed at once, not a second later.
+        # Report that a backend closed its connection immediately rather than a second later.
         delayed_close_timeout=Duration(),
     )
     connections = Filter(name="envoy.filters.network.http_connection_manager")
@@ -170,7 +170,7 @@ def build_probe_listener(socket: Path) -> Listener:
         name=LISTENER_NAME,
         address=address,
         filter_chains=[FilterChain(filters=[connections])],
-        ignore_global_conn_limit=True,  # a gateway that is full of callers can still be asked
+        ignore_global_conn_limit=True,  # a gateway at its connection limit can still probe
     )
 
 
@@ -208,7 +208,7 @@ def _router() -> HttpFilter:
 
 
 def _flags(when: AccessLogFilter, flags: str) -> ResponseMapper:
-    # The flags have no words of the backend in them, so that these can't be anything else in a header.
+    # The flags contain no text from the backend, so they are safe in a header.
     header = HeaderValueOption(header=HeaderValue(key=FLAGS_HEADER, value=flags))
     return ResponseMapper(filter=when, headers_to_add=[header])
 

@@ -1,3 +1,3 @@
 """
-The Envoy process: starting it, keeping it running, draining it.
+The Envoy process: start, supervision, draining.
 """

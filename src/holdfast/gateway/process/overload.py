@@ -1,5 +1,5 @@
 """
-What an Envoy refuses rather than break: connections beyond its limit.
+Envoy's overload manager: it rejects connections beyond a limit.
 """
 
 from typing import Any
@@ -13,9 +13,9 @@ from google.protobuf.json_format import MessageToDict
 
 def describe_overload_manager(max_connections: int) -> dict[str, Any]:
     """
-    Make the bootstrap's overload manager: connections of callers beyond *max_connections* are closed when accepted.
+    Return the bootstrap's overload manager; callers' connections beyond *max_connections* are closed when accepted.
 
-    Without a limit, an Envoy that has no more files leaves new callers waiting (measured). Source:
+    Without a limit, an Envoy that has run out of file descriptors keeps new callers waiting (measured). Source:
     `envoy.config.overload.v3.OverloadManager`.
     """
     monitor = ResourceMonitor(name="envoy.resource_monitors.global_downstream_max_connections")
