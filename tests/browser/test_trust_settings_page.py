@@ -103,4 +103,4 @@ def test_the_form_is_a_page_of_its_own_too(signed_in: Page, api: PublishedApi):
     signed_in.goto(f"/apis/{api.id}/trust/production")
     signed_in.get_by_label("Server name (SNI)").fill("asked.internal")
     signed_in.get_by_role("button", name="Save").click()
-    expect(signed_in.get_by_role("region", name="Trust settings")).to_contain_text("asks for asked.internal")
+    expect(signed_in.get_by_role("region", name="Trust settings")).to_contain_text("sends SNI asked.internal")

@@ -161,11 +161,11 @@ def test_no_work_is_done_that_a_file_asks_too_much_of():
     costly = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(5_000_000).build(b"geheim")
     data = pkcs12.serialize_key_and_certificates(None, OWN.key, OWN.certificate, None, costly)
     started = time.process_time()
-    with pytest.raises(TooManyIterations, match="Write it anew"):
+    with pytest.raises(TooManyIterations, match="Recreate it"):
         read_credential(data, "geheim")
     with pytest.raises(TooManyIterations):
         read_credential(_encrypted_pem(5_000_000) + OWN.pem, "geheim")
-    for size, says in ((1000, "4096 bytes"), (400, "kind or size")):
+    for size, says in ((1000, "4096 bytes"), (400, "type or size")):
         with pytest.raises(UnusableKey, match=says):
             read_credential(OWN.pem + _huge_key(size), None)
     assert time.process_time() - started < 1

@@ -25,24 +25,27 @@ PIN = "ab" * 32
 @pytest.mark.parametrize(
     ("trust", "sentence"),
     [
-        (PUBLIC, "for a.internal, signed by a public certification authority."),
-        (BY_ROOT, "for a.internal, signed by CN=root."),
-        (replace(BY_ROOT, with_public_roots=True), "signed by CN=root or a public certification authority."),
-        (BY_LEAF, "for a.internal, which is CN=a.internal or signed with its key."),
+        (PUBLIC, "is valid for a.internal and was issued by a public certification authority."),
+        (BY_ROOT, "is valid for a.internal and was issued by CN=root."),
+        (replace(BY_ROOT, with_public_roots=True), "was issued by CN=root or a public certification authority."),
+        (BY_LEAF, "is valid for a.internal and is, or was issued by, CN=a.internal."),
         (
             replace(BY_LEAF, with_public_roots=True),
-            "which is CN=a.internal or signed with its key, or signed by a public certification authority.",
+            "is, or was issued by, CN=a.internal, or was issued by a public certification authority.",
         ),
         (
             replace(BY_ROOT, names=(reference_identifier("b.internal"), reference_identifier("192.0.2.1"))),
-            "for b.internal or 192.0.2.1, signed by CN=root.",
+            "is valid for b.internal or 192.0.2.1 and was issued by CN=root.",
         ),
-        (replace(BY_LEAF, any_name=True, certificate_pins=(PIN,)), "for any name, which is CN=a.internal"),
+        (
+            replace(BY_LEAF, any_name=True, certificate_pins=(PIN,)),
+            ", whatever its names, is, or was issued by, CN=a.internal",
+        ),
     ],
 )
 def test_the_first_sentence_is_the_whole_rule(trust: TrustSet, sentence: str):
     first = effect(trust)[0]
-    assert first.startswith("The gateway accepts a backend that presents a certificate ")
+    assert first.startswith("The gateway accepts a backend only if its certificate")
     assert sentence in first
 
 
@@ -50,24 +53,27 @@ def test_everything_that_is_asked_beside_has_its_sentence():
     revocation = read_revocation_lists(revoke(ROOT))
     trust = replace(BY_ROOT, certificate_pins=(PIN,), spki_pins=(PIN,), revocation=revocation, sni="")
     told = " ".join(effect(trust))
-    assert "the SHA-256 fingerprint abababababababab… or its key has the SHA-256 fingerprint abababababababab…" in told
-    assert "Not if a CRL of CN=root has revoked it or a CA above it" in told
-    assert f"From {revocation[0].next_update:%Y-%m-%d}" in told
+    pins = (
+        "The certificate's SHA-256 fingerprint must be abababababababab…, or its key's SHA-256 fingerprint must be aba"
+    )
+    assert pins in told
+    assert "It rejects the backend if a CRL of CN=root revokes the certificate or a CA above it" in told
+    assert f"it rejects every certificate from {revocation[0].next_update:%Y-%m-%d}" in told
     older = read_revocation_lists(revoke(ROOT, end=-DAY))
     assert effect(replace(trust, revocation=(*older, *revocation))) == effect(trust)
-    assert "It speaks TLS 1.2 or 1.3 and says no server name." in told
+    assert "It uses TLS 1.2 or 1.3 and sends no SNI." in told
 
 
 def test_the_connection_is_told_as_it_is():
     only = replace(PUBLIC, tls_minimum=TlsVersion.TLS_1_3, sni="b.internal")
-    assert effect(only)[-1] == "It speaks TLS 1.3 and asks for b.internal."
+    assert effect(only)[-1] == "It uses TLS 1.3 and sends SNI b.internal."
 
 
 def test_an_exception_hides_nothing():
     until = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
     (only,) = effect(replace(BY_ROOT, unverified_until=until))
     assert "Until 2026-12-01 10:30 UTC" in only
-    assert "nothing is verified" in only
+    assert "verification is off" in only
 
 
 def test_many_names_are_counted():
@@ -79,7 +85,7 @@ def test_many_names_are_counted():
 
 
 def test_a_trust_set_that_asks_for_nothing_cannot_be_made():
-    with pytest.raises(ValueError, match="must be a certificate pin"):
+    with pytest.raises(ValueError, match="requires a certificate pin"):
         replace(BY_ROOT, any_name=True)
-    with pytest.raises(ValueError, match="above the highest"):
+    with pytest.raises(ValueError, match="above the maximum"):
         replace(BY_ROOT, tls_minimum=TlsVersion.TLS_1_3, tls_maximum=TlsVersion.TLS_1_2)

@@ -131,7 +131,7 @@ def test_add_with_replace_adds_replaces_and_leaves_alone_what_is_there(command, 
 def test_a_truststore_is_opened_here_and_its_password_goes_nowhere(command, published, backend, tmp_path):
     (tmp_path / "trust.p12").write_bytes(truststore(PASSWORD, backend[0]))
     arguments = ("certificate", "add", "pizza", published, tmp_path / "trust.p12")
-    assert "is protected by a password." in command.refused(*arguments)
+    assert "is password-protected." in command.refused(*arguments)
     command.done(*arguments, "--password-stdin", stdin=f"{PASSWORD}\n")
     with answering() as server:
         said = command.refused(*arguments, "--password-stdin", code=3, stdin=f"{PASSWORD}\n", HOLDFAST_URL=server.url)

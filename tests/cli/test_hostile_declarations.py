@@ -123,8 +123,8 @@ trust:
         "a.yaml:23: trust[0].names: A list of texts is needed here.",
         "a.yaml:24: trust[0].anyName: Write true or false.",
         "a.yaml:25: trust[0].spkiPins: 'zz' is no SHA-256 fingerprint",
-        "a.yaml:26: trust[0].crlFile: The file cannot be used as a CRL",
-        "a.yaml:28: trust[1].tlsMinimum: The least TLS version is above the highest.",
+        "a.yaml:26: trust[0].crlFile: The file can't be used as a CRL",
+        "a.yaml:28: trust[1].tlsMinimum: The minimum TLS version is above the maximum.",
     ]
     assert [start for start in starts if not any(line.startswith(start) for line in said)] == []
     assert len(said) == len(starts)

@@ -39,7 +39,7 @@ def test_set_changes_what_it_names_and_leaves_the_rest(command):
 
 def test_show_says_in_words_what_it_means(command):
     output = command.done("trust", "show", ENDPOINT).output
-    assert output.startswith("The gateway accepts a backend that presents a certificate for 127.0.0.1")
+    assert output.startswith("The gateway accepts a backend only if its certificate is valid for 127.0.0.1")
     assert "Names        the URL's host" in output.splitlines()
 
 

@@ -18,11 +18,11 @@ LEAF = issue(V4, by=ROOT)
 WRONG_TIME = tlv(0x17, b"991332000000Z")
 # What is wrong, and what is said of it.
 DAMAGES = {
-    "version 4": (altered(LEAF, ROOT, version=tlv(0xA0, tlv(2, b"\3"))), "it is of version 4"),
+    "version 4": (altered(LEAF, ROOT, version=tlv(0xA0, tlv(2, b"\3"))), "it has version 4"),
     "no date": (altered(LEAF, ROOT, validity=tlv(0x30, WRONG_TIME, WRONG_TIME)), "not before"),
     "another tag": (b"\x31" + LEAF.der[1:], "doesn't begin like a certificate"),
     "cut off": (LEAF.der[:-5], "ends too early"),
-    "followed by something": (LEAF.der + b"\0", "more follows"),
+    "followed by something": (LEAF.der + b"\0", "there is data after its end"),
     "no certificate": (tlv(0x30, tlv(2, b"\1")), "its content is damaged"),
     "a serial number of no bytes": (altered(LEAF, ROOT, serial_number=tlv(2)), "serial is damaged"),
     "empty": (b"", "ends too early"),

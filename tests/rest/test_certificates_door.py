@@ -72,7 +72,7 @@ def test_several_certificates_are_all_kept_and_described(client):
     assert [(each["code"], each["severity"]) for each in of(good)] == [("duplicate", "info")]
     assert {each["severity"] for each in of(root)} == {"info"}
     assert len(body["findings"]) == 1 + len(of(good)) + len(of(root))
-    assert body["ignored"] == [{"what": "Block 4", "why": "It is the same certificate as one before it."}]
+    assert body["ignored"] == [{"what": "Block 4", "why": "It is a duplicate of an earlier certificate."}]
     again = client.get(f"{CERTIFICATES}/pizza-backend").json()["findings"]
     assert again == [each for each in body["findings"] if each["code"] != "duplicate"]
     assert [each["code"] for each in replace(client, good.pem + good.pem).json()["findings"]][:1] == ["duplicate"]

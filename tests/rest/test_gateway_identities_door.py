@@ -69,7 +69,7 @@ def test_a_removed_one_is_gone(client, api):
 def test_what_cannot_be_used_is_refused_by_field(client, api):
     del api
     assert_problem(put(client, OWN.pem), 400, "certificate", says="no private key")
-    assert_problem(put(client, OWN.key_pem + CA.pem), 400, "certificate", says="belongs to none")
+    assert_problem(put(client, OWN.key_pem + CA.pem), 400, "certificate", says="doesn't match any certificate")
     assert_problem(put(client, OWN.pem + OWN.key_pem, SANDBOX), 400, "endpoint")
     assert_problem(put(client, OWN.pem + OWN.key_pem, "https://nobody.test"), 400, "endpoint")
     assert_problem(client.post(f"{PATH}/request", params=WHERE, json={"subject": ""}), 400, "subject")

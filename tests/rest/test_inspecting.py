@@ -90,7 +90,7 @@ def test_a_damaged_extension_is_a_finding(client, extension, content, severity, 
 def test_a_truststore_asks_for_its_password_and_opens_with_it(client):
     locked = truststore("s3cret", issue("pizza.test"))
     assert_problem(inspect(client, locked), 400, "certificate", says="Enter its password")
-    assert_problem(inspect(client, locked, password="wrong"), 400, "certificate", says="does not open")
+    assert_problem(inspect(client, locked, password="wrong"), 400, "certificate", says="doesn't open")
     (found,) = inspect(client, locked, password="s3cret").json()["certificates"]
     assert found["subject"] == "CN=pizza.test"
 

@@ -46,7 +46,7 @@ def test_an_origin_that_nobody_decided_about_has_the_defaults(client):
     assert {name: body[name] for name in DEFAULTS} == DEFAULTS
     assert body.keys() == DEFAULTS.keys() | {"origin", "effect", "findings", "enforcement"}
     assert body["origin"] == "https://pizza.test:8443"
-    assert body["effect"][0].endswith("for pizza.test, signed by a public certification authority.")
+    assert body["effect"][0].endswith("is valid for pizza.test and was issued by a public certification authority.")
 
 
 def test_what_is_decided_is_given_back_as_it_is_stored(client):
@@ -93,9 +93,9 @@ def test_crls_are_given_back_as_they_were_put(client, stranger):
 def test_the_effect_names_what_was_imported(client):
     backend = issue("pizza.test")
     upload(client, backend.pem)
-    assert get(client).json()["effect"][0].endswith("for pizza.test, which is CN=pizza.test or signed with its key.")
+    assert get(client).json()["effect"][0].endswith("is valid for pizza.test and is, or was issued by, CN=pizza.test.")
     body = put(client, anyName=True, certificatePins=[read(backend).fingerprint]).json()
-    assert "for any name" in body["effect"][0]
+    assert ", whatever its names, " in body["effect"][0]
 
 
 def test_crls_that_reject_everything_are_refused_with_the_reason(client):
@@ -163,7 +163,7 @@ def test_an_exception_has_a_reason_an_owner_and_an_end(client, shared_runtime, b
     until = shared_runtime.now() + timedelta(days=1)
     body = grant(client, until).json()
     assert body["exception"] == {"reason": REASON, "owner": berta.name, "until": until.isoformat()}
-    assert "nothing is verified" in body["effect"][0]
+    assert "verification is off" in body["effect"][0]
     listed = client.get(f"{ENDPOINTS}/trust-exceptions").json()
     assert (listed["count"], listed["pagination"]["total"]) == (1, 1)
     assert listed["list"] == [{"origin": body["origin"]} | body["exception"]]

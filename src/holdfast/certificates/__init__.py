@@ -1,3 +1,3 @@
 """
-Pure knowledge of X.509: bytes and values in, values out; no I/O and no clock.
+X.509 as pure functions: bytes and values in, values out, without I/O or a clock.
 """

@@ -1,5 +1,5 @@
 """
-The value that everything else speaks of: one X.509 certificate.
+X.509 certificates as values.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from holdfast.certificates.names import common_names_of, name_of
 @dataclass(frozen=True, slots=True)
 class PublicKey:
     """
-    The kind of a subject public key: *algorithm* as people write it, *size* in bits (0 where it says nothing).
+    The kind of a subject public key: *algorithm* for display, *size* in bits (0 if the algorithm fixes it).
     """
 
     algorithm: str
@@ -61,33 +61,33 @@ class Certificate:
 
     @property
     def subject_alt_names(self) -> tuple[str, ...]:
-        """All presented names (RFC 5280, section 4.2.1.6), dNSNames first."""
+        """All names in subjectAltName (RFC 5280, section 4.2.1.6), dNSNames first."""
         return self.dns_names + self.ip_addresses + self.extensions.other_names
 
     @property
     def is_ca(self) -> bool:
-        """basicConstraints say that it is a CA (RFC 5280, section 4.2.1.9)."""
+        """Whether basicConstraints mark it as a CA (RFC 5280, section 4.2.1.9)."""
         constraints = self.extensions.basic_constraints
         return constraints is not None and constraints.is_ca
 
     @property
     def subject_key_identifier(self) -> str:
-        """Hex, empty when there is none (RFC 5280, section 4.2.1.2)."""
+        """The subject key identifier in hex, or an empty string (RFC 5280, section 4.2.1.2)."""
         return self.extensions.subject_key_identifier
 
     @property
     def authority_key_identifier(self) -> str:
-        """Its keyIdentifier, hex, empty when there is none (RFC 5280, section 4.2.1.1)."""
+        """The keyIdentifier of the authority key identifier in hex, or an empty string (RFC 5280, section 4.2.1.1)."""
         return self.extensions.authority_key_identifier
 
     @property
     def is_self_issued(self) -> bool:
-        """Subject and issuer are the same name (RFC 5280, section 3.2)."""
+        """Whether subject and issuer are the same name (RFC 5280, section 3.2)."""
         return self.subject == self.issuer
 
     @property
     def pem(self) -> str:
-        """The certificate as PEM, always written from the DER and never from what was uploaded."""
+        """The certificate as PEM, always encoded from the DER, never taken from the upload."""
         return x509.load_der_x509_certificate(self.der).public_bytes(Encoding.PEM).decode()
 
 
@@ -96,7 +96,7 @@ def read_certificate(der: bytes) -> Certificate:
     Read one DER certificate.
 
     Raises:
-        ValueError: The bytes are not an X.509 certificate, or a part that we show cannot be read.
+        ValueError: The bytes are not an X.509 certificate, or a part that Holdfast displays cannot be read.
     """
     try:
         return _read(x509.load_der_x509_certificate(der))
@@ -127,7 +127,7 @@ def _read(certificate: x509.Certificate) -> Certificate:
 def _public_key(certificate: x509.Certificate, structure: Structure) -> PublicKey:
     try:
         key = certificate.public_key()
-    except Exception as error:  # noqa: BLE001 - any unknown key is shown by its OID, never an obstacle
+    except Exception as error:  # noqa: BLE001 - an unknown key is displayed by its OID
         return PublicKey(f"unknown ({certificate.public_key_algorithm_oid.dotted_string}, {error})", 0)
     if isinstance(key, rsa.RSAPublicKey):
         only_pss = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
@@ -143,7 +143,7 @@ def _public_key(certificate: x509.Certificate, structure: Structure) -> PublicKe
 def _spki_fingerprint(certificate: x509.Certificate) -> str:
     try:
         spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except Exception:  # noqa: BLE001 - an unknown key is no obstacle; it equals no other
+    except Exception:  # noqa: BLE001 - an unknown key equals no other key
         return ""
     return hashlib.sha256(spki).hexdigest()
 

@@ -1,5 +1,5 @@
 """
-Which of the certificates that a backend presents can be trusted, and what each choice means. Pure.
+The certificates of a presented chain that can be imported, and what each choice means. Pure.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from holdfast.certificates.certificate import Certificate
 
 
 class ChainRole(StrEnum):
-    """The place of a certificate in what a backend presents."""
+    """The role of a certificate in the chain that a backend presents."""
 
     LEAF = "leaf"
     INTERMEDIATE = "intermediate"
@@ -19,7 +19,7 @@ class ChainRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A certificate that could be the trust anchor, and what would follow from it."""
+    """A certificate that could be the trust anchor, and the consequences of trusting it."""
 
     kind: ChainRole
     certificate: Certificate
@@ -27,25 +27,25 @@ class Choice:
 
 
 _ROOT = (
-    "Trusts every certificate for the endpoint's host from this CA and the CAs below it: renewals need nothing here, "
-    "and an attacker would need one of these CAs to issue a certificate."
+    "Trusts every certificate for the endpoint's host issued by this CA or a CA below it. "
+    "Renewals need no action here. An attacker would need one of these CAs to issue a certificate."
 )
 _INTERMEDIATE = (
-    "Trusts every certificate for the endpoint's host from this CA: renewals by the same CA need nothing here, and an "
-    "attacker would need this CA to issue a certificate."
+    "Trusts every certificate for the endpoint's host issued by this CA. "
+    "Renewals by the same CA need no action here. An attacker would need this CA to issue a certificate."
 )
 _LEAF = (
-    "Trusts this certificate alone: each renewal must be imported before the backend presents it, and an attacker "
-    "would need the backend's private key."
+    "Trusts only this certificate. You'll need to import each renewal before the backend starts using it. "
+    "An attacker would need the backend's private key."
 )
 _SELF_SIGNED = (
-    "Trusts this certificate, which is self-signed and so the only choice: each renewal must be imported before the "
-    "backend presents it, and an attacker would need the backend's private key."
+    "Self-signed, so it's the only option. You'll need to import each renewal before the backend starts using it. "
+    "An attacker would need the backend's private key."
 )
 
 
 def role_of(chain: Sequence[Certificate], position: int) -> ChainRole:
-    """Say which role the certificate at *position* has in what a backend presents, its own certificate first."""
+    """Return the role of the certificate at *position* in *chain*, the backend's own certificate first."""
     if position == 0:
         return ChainRole.LEAF
     return ChainRole.ROOT if chain[position].is_self_issued else ChainRole.INTERMEDIATE
@@ -53,10 +53,10 @@ def role_of(chain: Sequence[Certificate], position: int) -> ChainRole:
 
 def list_choices(chain: Sequence[Certificate]) -> tuple[Choice, ...]:
     """
-    Offer the certificates of *chain*, a backend's own first, that can be trust anchors: root, intermediate, leaf.
+    Return the certificates of *chain*, the backend's own first, that can be trust anchors: root, intermediate, leaf.
 
-    Only those above the backend's own certificate are offered, whatever else is sent. Of several intermediates it is
-    the topmost: without a root, it stands in the root's place.
+    The CAs are limited to the issuers of the backend's own certificate, whatever else is sent. Of several
+    intermediates, only the topmost is offered, because it stands in for a root that isn't sent.
     """
     if not chain:
         return ()
@@ -73,9 +73,9 @@ def list_choices(chain: Sequence[Certificate]) -> tuple[Choice, ...]:
 
 def follow_issuers(chain: Sequence[Certificate]) -> list[Certificate]:
     """
-    Follow the issuers from the first certificate of *chain* (not empty) upwards, as far as they were sent.
+    Return the first certificate of *chain* (not empty) and its issuers, as far as they were sent.
 
-    By names and key identifiers alone: signatures are the gateway's business.
+    Issuers are matched by name and key identifier only; the gateway verifies signatures.
     """
     path = [chain[0]]
     while not path[-1].is_self_issued:

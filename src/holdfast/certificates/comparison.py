@@ -1,9 +1,9 @@
 """
-Compares what a backend presented with what is trusted: each field that differs, and how. It never verifies.
+Compare a presented chain with a trust set, field by field. This explains rejections; it never verifies.
 
-    found = compare(chain, trust, now)
-    found[0].code                  # "hostname_mismatch"
-    found[0].difference.presented  # "dNSName other.test"
+    mismatches = compare(chain, trust, now)
+    mismatches[0].code                  # "hostname_mismatch"
+    mismatches[0].difference.presented  # "dNSName other.test"
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ PUBLIC = "a public certification authority"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The field of a certificate (RFC 5280's name for it) that differs, with both values as people read them."""
+    """A certificate field that differs, by its name in RFC 5280, with both values formatted for display."""
 
     field: str
     expected: str
@@ -35,7 +35,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """Why a chain is refused: *code* is one of the causes in docs/reference/causes.md."""
+    """Why a chain is rejected: *code* is one of the causes in docs/reference/causes.md."""
 
     code: str
     difference: Difference
@@ -44,18 +44,18 @@ class Mismatch:
 @dataclass(frozen=True, slots=True)
 class Path:
     """
-    The one certification path that a gateway tries, as far as it leads.
+    The only certification path that a gateway tries, complete or not.
 
-    *other* is a certificate that the backend sends with the name of one on the path, and that would lead to an anchor:
-    a CA was cross-signed, and the gateway found the wrong certificate first.
+    *other* is a certificate that the backend sends, has the same name as one on the path, and would lead to an anchor:
+    the CA is cross-signed, and the gateway tried the wrong certificate first.
     """
 
-    certificates: tuple[Certificate, ...]  # the leaf first; with the anchor when it is found
+    certificates: tuple[Certificate, ...]  # the leaf first; the anchor last if there is one
     sent: int  # certificates that the backend sends
     anchors: tuple[Certificate, ...]
     is_anchored: bool
     other: Certificate | None = None
-    unable: Certificate | None = None  # that should be next, but may not sign certificates by its keyUsage
+    unable: Certificate | None = None  # would be next, but its keyUsage forbids signing certificates
 
     @property
     def leaf(self) -> Certificate:
@@ -64,7 +64,7 @@ class Path:
 
     @property
     def top(self) -> Certificate:
-        """Where the path ends."""
+        """The last certificate of the path."""
         return self.certificates[-1]
 
 
@@ -72,10 +72,10 @@ def compare(
     chain: Sequence[Certificate], trust: TrustSet, now: datetime, public_roots: Sequence[Certificate] = ()
 ) -> tuple[Mismatch, ...]:
     """
-    Find everything for which a gateway would reject *chain*, the backend's own certificate first.
+    Return all reasons for which a gateway would reject *chain*, the backend's own certificate first.
 
-    *public_roots* stand in where *trust* has no anchors. The order is that in which a gateway looks: the path,
-    revocation, validity, names, pins. It stops at the first.
+    If *trust* has no anchors, *public_roots* are used. Reasons are in the order in which a gateway checks (path,
+    revocation, validity, names, pins); the gateway itself stops at the first.
 
     Raises:
         ValueError: The chain is empty.
@@ -86,9 +86,9 @@ def compare(
 
 def find_path(chain: Sequence[Certificate], trust: TrustSet, public_roots: Sequence[Certificate] = ()) -> Path:
     """
-    Find the path that a gateway tries for *chain*: trusted issuers first, then the first issuer that was sent.
+    Return the path that a gateway tries for *chain*: it prefers trusted issuers, then the first issuer that was sent.
 
-    It never tries a second one (BoringSSL; measured on Envoy 1.40).
+    It never tries a second path (BoringSSL; measured on Envoy 1.40).
 
     Raises:
         ValueError: The chain is empty.
@@ -137,7 +137,7 @@ def _issuer(certificate: Certificate, candidates: Sequence[Certificate]) -> Cert
 
 
 def _is_key_of(issuer: Certificate, certificate: Certificate) -> bool:
-    """Say whether *certificate* was signed by the key of *issuer*: by their key identifiers, else by the signature."""
+    """Return whether *issuer*'s key signed *certificate*, by key identifiers or otherwise by signature."""
     wanted, offered = certificate.authority_key_identifier, issuer.subject_key_identifier
     if wanted and offered:
         return wanted == offered
@@ -175,9 +175,9 @@ def _path(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
 
 def _may_lead_on(top: Certificate, trust: TrustSet) -> bool:
     """
-    Say whether something above *top* could lead to an anchor: a CA that was imported, or a public one.
+    Return whether an issuer of *top* could lead to an anchor: an imported CA or a public one.
 
-    Public authorities write into a certificate where that of its issuer is found (RFC 5280, section 4.2.2.1).
+    Certificates of public CAs contain a URL of the issuer's certificate (RFC 5280, section 4.2.2.1).
     """
     if trust.anchors:
         return any(anchor.is_ca for anchor in trust.anchors)
@@ -239,7 +239,7 @@ def _revocation(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch
             break
 
 
-# In the order in which a gateway looks.
+# In the order in which a gateway checks.
 _CHECKS: tuple[Callable[[Path, TrustSet, datetime], Iterator[Mismatch]], ...] = (
     _path,
     _revocation,

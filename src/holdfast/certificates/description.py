@@ -1,5 +1,5 @@
 """
-Certificates, findings and files of certificates, as the values that REST and the command line write as JSON.
+Certificates, findings and uploaded files as the JSON values of REST and the command line.
 """
 
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ from holdfast.certificates.formats.parsing import Used
 from holdfast.certificates.formats.parts import Ignored
 from holdfast.certificates.validity import Status, status_of
 
-# `from` is no name in Python.
+# `from` is a keyword in Python.
 Validity = TypedDict("Validity", {"from": str, "to": str})
 
 
 class CertificateDescription(TypedDict):
-    """A certificate; times are those of RFC 3339, `fingerprint` is the SHA-256 of its DER."""
+    """A certificate; times are in RFC 3339 format, `fingerprint` is the SHA-256 of the DER."""
 
     status: Status
     subject: str
@@ -34,7 +34,7 @@ class CertificateDescription(TypedDict):
 
 
 class FindingDescription(TypedDict):
-    """What is noticed about a certificate, and what to do."""
+    """A finding about a certificate or CRL, and what to do."""
 
     code: str
     severity: Severity
@@ -44,21 +44,21 @@ class FindingDescription(TypedDict):
 
 
 class UsedPart(TypedDict):
-    """A part of a file that is used."""
+    """A part of a file that Holdfast used."""
 
     what: str
     fingerprint: str
 
 
 class IgnoredPart(TypedDict):
-    """A part of a file that is left out, and why."""
+    """A part of a file that Holdfast ignored, and why."""
 
     what: str
     why: str
 
 
 class FileParts(TypedDict):
-    """Findings about a file, and the parts of it that are used and ignored."""
+    """Findings about a file, and its used and ignored parts."""
 
     findings: list[FindingDescription]
     used: list[UsedPart]
@@ -66,7 +66,7 @@ class FileParts(TypedDict):
 
 
 def described(certificate: Certificate, now: datetime) -> CertificateDescription:
-    """Describe a certificate, with its status at the time *now*."""
+    """Return the description of a certificate, with its status at *now* (aware)."""
     return {
         "status": status_of(certificate, now),
         "subject": certificate.subject,
@@ -83,7 +83,7 @@ def described(certificate: Certificate, now: datetime) -> CertificateDescription
 
 
 def describe_findings(findings: Iterable[Finding]) -> list[FindingDescription]:
-    """Describe findings."""
+    """Return the descriptions of findings."""
     return [
         {
             "code": finding.code,
@@ -97,12 +97,12 @@ def describe_findings(findings: Iterable[Finding]) -> list[FindingDescription]:
 
 
 def describe_ignored(ignored: Iterable[Ignored]) -> list[IgnoredPart]:
-    """Describe the parts of a file that are left out."""
+    """Return the descriptions of the ignored parts of a file."""
     return [{"what": part.what, "why": part.why} for part in ignored]
 
 
 def describe_file(findings: Iterable[Finding], used: Iterable[Used], ignored: Iterable[Ignored]) -> FileParts:
-    """Describe what is noticed about a file, and which of its parts are used."""
+    """Return the description of a file: findings, used parts and ignored parts."""
     return {
         "findings": describe_findings(findings),
         "used": [{"what": part.what, "fingerprint": part.fingerprint} for part in used],

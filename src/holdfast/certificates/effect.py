@@ -1,5 +1,5 @@
 """
-A trust set in words: what exactly the gateway accepts.
+Sentences that explain exactly what the gateway accepts for a trust set.
 """
 
 from collections.abc import Sequence
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from holdfast.certificates.revocation import keep_last_to_end
 from holdfast.certificates.trust import TrustSet
 
-_SHOWN = 5  # names and fingerprints that a sentence lists
+_SHOWN = 5  # names and fingerprints listed in one sentence
 
 
 def effect(trust: TrustSet) -> tuple[str, ...]:
-    """Say in sentences what the gateway accepts from a backend that *trust* is for; the first one is the whole rule."""
+    """Return sentences that say which backends the gateway accepts under *trust*; the first is the main rule."""
     if trust.unverified_until is not None:
         until = f"{trust.unverified_until:%Y-%m-%d %H:%M} UTC"
-        return (f"Until {until} the gateway accepts every certificate of the backend: nothing is verified.",)
-    sentences = [f"The gateway accepts a backend that presents a certificate {_names(trust)}, {_anchors(trust)}."]
+        return (f"Until {until}, the gateway accepts any certificate from the backend: verification is off.",)
+    sentences = [f"The gateway accepts a backend only if its certificate{_names(trust)} {_anchors(trust)}."]
     sentences += _pins(trust)
     sentences += _revocation(trust)
     sentences.append(_connection(trust))
@@ -24,29 +24,30 @@ def effect(trust: TrustSet) -> tuple[str, ...]:
 
 def _names(trust: TrustSet) -> str:
     names = [name.value for name in trust.accepted_names]
-    return f"for {_either(names)}" if names else "for any name"
+    return f" is valid for {_either(names)} and" if names else ", whatever its names,"
 
 
 def _anchors(trust: TrustSet) -> str:
     public = "a public certification authority" if trust.public_roots else ""
     if not trust.anchors:
-        return f"signed by {public}"
+        return f"was issued by {public}"
     subjects = _either(list(dict.fromkeys(anchor.subject or "an empty subject" for anchor in trust.anchors)))
     if all(not anchor.is_ca for anchor in trust.anchors):
         # The key of any anchor may have signed others, unless its key usage forbids it (measured on Envoy 1.40).
-        own = f"which is {subjects} or signed with its key"
-        return f"{own}, or signed by {public}" if public else own
-    signed = f"signed by {subjects}"
-    return f"{signed} or {public}" if public else signed
+        own = f"is, or was issued by, {subjects}"
+        return f"{own}, or was issued by {public}" if public else own
+    issued = f"was issued by {subjects}"
+    return f"{issued} or {public}" if public else issued
 
 
 def _pins(trust: TrustSet) -> list[str]:
-    kinds = []
+    conditions = []
     if trust.certificate_pins:
-        kinds.append(f"the certificate has the SHA-256 fingerprint {_either(_short(trust.certificate_pins))}")
+        conditions.append(f"the certificate's SHA-256 fingerprint must be {_either(_short(trust.certificate_pins))}")
     if trust.spki_pins:
-        kinds.append(f"its key has the SHA-256 fingerprint {_either(_short(trust.spki_pins))}")
-    return [f"Only if {' or '.join(kinds)}."] if kinds else []
+        conditions.append(f"its key's SHA-256 fingerprint must be {_either(_short(trust.spki_pins))}")
+    sentence = ", or ".join(conditions)
+    return [f"{sentence[0].upper()}{sentence[1:]}."] if sentence else []
 
 
 def _short(pins: Sequence[str]) -> list[str]:
@@ -56,18 +57,18 @@ def _short(pins: Sequence[str]) -> list[str]:
 def _revocation(trust: TrustSet) -> list[str]:
     if not trust.revocation:
         return []
-    what = "it or a CA above it" if trust.revocation_of_path else "it"
+    what = "the certificate or a CA above it" if trust.revocation_of_path else "the certificate"
     ends = min((crl.next_update for crl in keep_last_to_end(trust.revocation) if crl.next_update), default=None)
-    fresh = f" From {ends:%Y-%m-%d %H:%M} UTC on, without a newer CRL, every certificate is refused." if ends else ""
+    fresh = f" Without a newer CRL, it rejects every certificate from {ends:%Y-%m-%d %H:%M} UTC on." if ends else ""
     issuers = _either(list(dict.fromkeys(crl.issuer for crl in trust.revocation)))
-    return [f"Not if a CRL of {issuers} has revoked {what}; a CA without a CRL here is refused.{fresh}"]
+    return [f"It rejects the backend if a CRL of {issuers} revokes {what}, or if a CA has no CRL here.{fresh}"]
 
 
 def _connection(trust: TrustSet) -> str:
     low, high = trust.tls_minimum, trust.tls_maximum
     versions = str(low) if low is high else f"{low} or {str(high).removeprefix('TLS ')}"
-    wish = f"asks for {trust.server_name}" if trust.server_name else "says no server name"
-    return f"It speaks {versions} and {wish}."
+    sni = f"SNI {trust.server_name}" if trust.server_name else "no SNI"
+    return f"It uses {versions} and sends {sni}."
 
 
 def _either(values: Sequence[str]) -> str:

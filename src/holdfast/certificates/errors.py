@@ -1,5 +1,5 @@
 """
-Why an upload is not accepted as certificates. Each error says where it went wrong and what to do.
+Errors of uploads that can't be used as certificates. Each says what is wrong, where, and what to do.
 """
 
 from holdfast.refusals import Refusal
@@ -7,7 +7,7 @@ from holdfast.refusals import Refusal
 
 class CertificateError(Refusal):
     """
-    An upload that cannot be used as certificates; `code` is stable, the text is for people.
+    An upload that can't be used as certificates; `code` is stable, the text may change.
     """
 
     code = "certificate-error"
@@ -15,12 +15,12 @@ class CertificateError(Refusal):
 
 
 class EmptyUpload(CertificateError):
-    """The file has no bytes in it."""
+    """The file is empty."""
 
     code = "empty-file"
 
     def __init__(self) -> None:
-        super().__init__("The file is empty. Choose the file that holds the certificate.")
+        super().__init__("The file is empty. Choose the file that contains the certificate.")
 
 
 class UploadTooLarge(CertificateError):
@@ -34,7 +34,7 @@ class UploadTooLarge(CertificateError):
 
 
 class TooManyCertificates(CertificateError):
-    """The file holds more than *limit* certificates."""
+    """The file has more than *limit* certificates."""
 
     code = "too-many-certificates"
 
@@ -42,20 +42,20 @@ class TooManyCertificates(CertificateError):
         self.count = count
         self.limit = limit
         super().__init__(
-            f"The file holds {count} certificates; at most {limit} are taken. "
+            f"The file has {count} certificates; the limit is {limit}. "
             "Keep only those that this endpoint's backend needs."
         )
 
 
 class PrivateKeyRefused(CertificateError):
     """
-    The upload holds a private key; *block* is its position among *blocks*, counted from one.
+    The upload contains a private key; *block* is its position among *blocks*, counted from one.
 
-    *where* names the key where blocks are not counted, *what* says which kind of key it is.
+    *where* says where the key is if blocks are not counted; *what* says which kind of key it is.
     """
 
     code = "private-key-refused"
-    default_remedy = "Export the certificate alone: openssl x509 -in FILE -out certificate.pem"
+    default_remedy = "Export only the certificate: openssl x509 -in FILE -out certificate.pem"
 
     def __init__(self, block: int, blocks: int, where: str = "", remedy: str = "", what: str = "a private key") -> None:
         self.block = block
@@ -63,13 +63,13 @@ class PrivateKeyRefused(CertificateError):
         self.where = where or f"Block {block} of {blocks}"
         self.remedy = remedy or self.default_remedy
         super().__init__(
-            f"{self.where} is {what}. Trust needs only the certificate, so nothing was stored. {self.remedy}"
+            f"{self.where} is {what}. Holdfast needs only the certificate, so nothing was stored. {self.remedy}"
         )
 
 
 class NotACertificate(CertificateError):
     """
-    The upload, or one block of it, is something else than a certificate; *found* names what it is.
+    The upload, or one block of it, isn't a certificate; *content* says what it is.
     """
 
     code = "not-a-certificate"
@@ -82,9 +82,9 @@ class NotACertificate(CertificateError):
 
 class MalformedCertificate(CertificateError):
     """
-    Block *block* says that it is a certificate and cannot be read as one; *reason* says why.
+    Block *block* is labeled as a certificate but can't be read as one; *reason* says why.
 
-    *where* names the certificate where blocks are not counted.
+    *where* names the certificate if blocks are not counted.
     """
 
     code = "malformed-certificate"
@@ -94,45 +94,45 @@ class MalformedCertificate(CertificateError):
         self.blocks = blocks
         self.reason = reason
         self.where = where or ("The certificate" if blocks == 1 else f"Block {block} of {blocks}")
-        super().__init__(f"{self.where} cannot be read: {reason}. Export the certificate again.")
+        super().__init__(f"{self.where} can't be read: {reason}. Export the certificate again.")
 
 
 class MalformedFile(CertificateError):
-    """The file is of *format*, such as PKCS#12, and cannot be read; *reason* says why."""
+    """The file has the format *format_name*, such as PKCS#12, and can't be read; *reason* says why."""
 
     code = "malformed-file"
 
     def __init__(self, format_name: str, reason: str) -> None:
         self.format_name = format_name
         self.reason = reason
-        super().__init__(f"The {format_name} file cannot be read: {reason}. Export it again.")
+        super().__init__(f"The {format_name} file can't be read: {reason}. Export it again.")
 
 
 class PasswordNeeded(CertificateError):
-    """The certificates in the file of *format_name* are encrypted, and no password was given."""
+    """The certificates in the *format_name* file are encrypted, and no password was given."""
 
     code = "password-needed"
 
     def __init__(self, format_name: str) -> None:
         self.format_name = format_name
-        super().__init__(f"The {format_name} file is protected by a password. Enter its password and try again.")
+        super().__init__(f"The {format_name} file is password-protected. Enter its password and try again.")
 
 
 class WrongPassword(CertificateError):
-    """The password does not open the file of *format_name*."""
+    """The password doesn't open the *format_name* file."""
 
     code = "wrong-password"
 
     def __init__(self, format_name: str) -> None:
         self.format_name = format_name
         super().__init__(
-            f"The password does not open the {format_name} file. Check it and try again; "
-            "if it is right, the file is damaged and has to be exported again."
+            f"The password doesn't open the {format_name} file. Check it and try again. "
+            "If it is correct, the file is damaged: export it again."
         )
 
 
 class TooManyIterations(CertificateError):
-    """Opening the file takes as long as *iterations* rounds of password hashing, more than *limit*."""
+    """Opening the file takes *iterations* rounds of password hashing, more than *limit*."""
 
     code = "too-many-iterations"
 
@@ -155,32 +155,32 @@ class OpeningTooSlow(CertificateError):
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         super().__init__(
-            f"Opening the file took longer than {seconds:g} seconds, because it asks for a lot of hashing. Try again. "
+            f"Opening the file took longer than {seconds:g} seconds because it needs much hashing. Try again. "
             f"{TooManyIterations.default_remedy}"
         )
 
 
 class TooComplex(CertificateError):
-    """The file is built in a way that no file of certificates is; *reason* says what there is too much of."""
+    """The file is more complex than any file of certificates; *reason* says which limit it exceeds."""
 
     code = "too-complex"
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(
-            f"The file is not read: {reason}. Export only the certificates that this endpoint's backend needs."
+            f"The file is too complex: {reason}. Export only the certificates that this endpoint's backend needs."
         )
 
 
 class PrivateKeyMissing(CertificateError):
-    """A private key and its chain were asked for, and there is no key."""
+    """A private key is required, and there is none."""
 
     code = "private-key-missing"
 
     def __init__(self) -> None:
         super().__init__(
-            "There is no private key in it, and a gateway cannot prove its identity without. Choose a file that holds "
-            "the key too, or add the file of the key."
+            "There is no private key, which the gateway needs to prove its identity. Choose a file that also contains "
+            "the key, or add the key file."
         )
 
 
@@ -190,11 +190,11 @@ class SeveralPrivateKeys(CertificateError):
     code = "several-private-keys"
 
     def __init__(self) -> None:
-        super().__init__("There is more than one private key. Keep only the one that the gateway is to use.")
+        super().__init__("There is more than one private key. Keep only the one that the gateway should use.")
 
 
 class UnusableKey(CertificateError):
-    """The private key cannot be used; *reason* says why and never what it is."""
+    """The private key can't be used; *reason* says why and never contains the key."""
 
     code = "private-key-unusable"
 
@@ -205,16 +205,16 @@ class UnusableKey(CertificateError):
 
 
 class CertificateMissing(CertificateError):
-    """There is a private key and no certificate for it."""
+    """There is a private key but no certificate for it."""
 
     code = "certificate-missing"
 
     def __init__(self) -> None:
-        super().__init__("There is no certificate in it. Choose a file that holds the key's certificate too.")
+        super().__init__("There is no certificate. Choose a file that also contains the key's certificate.")
 
 
 class KeyMismatch(CertificateError):
-    """None of the certificates belongs to the private key; *subjects* are theirs."""
+    """None of the certificates belongs to the private key; *subjects* are the certificates' subjects."""
 
     code = "key-mismatch"
 
@@ -222,6 +222,6 @@ class KeyMismatch(CertificateError):
         self.subjects = subjects
         held = subjects[0] or "an empty subject" if len(subjects) == 1 else f"{len(subjects)} certificates"
         super().__init__(
-            f"The private key belongs to none of the certificates ({held}). Choose the certificate that was made for "
+            f"The private key doesn't match any certificate ({held}). Choose the certificate that was issued for "
             "this key, or the key of this certificate."
         )

@@ -1,5 +1,5 @@
 """
-What the extensions of a certificate say (RFC 5280, section 4.2), as far as anybody here asks.
+Certificate extensions (RFC 5280, section 4.2), as far as Holdfast uses them.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from holdfast.certificates.names import text_of
 
 E = TypeVar("E", bound=x509.ExtensionType)
 
-# Those that the gateway's TLS library obeys; any other that is critical it refuses (measured on Envoy 1.40).
+# The gateway's TLS library applies these and rejects any other critical extension (measured on Envoy 1.40).
 _OBEYED = {
     ExtensionOID.BASIC_CONSTRAINTS,
     ExtensionOID.CERTIFICATE_POLICIES,
@@ -37,7 +37,7 @@ _OWN_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class BasicConstraints:
-    """Section 4.2.1.9; *path_length* is how many CAs may follow below, None without a limit."""
+    """basicConstraints (section 4.2.1.9); *path_length* limits the number of CAs below, None means no limit."""
 
     is_ca: bool
     path_length: int | None
@@ -45,7 +45,7 @@ class BasicConstraints:
 
 @dataclass(frozen=True, slots=True)
 class KeyUsage:
-    """Section 4.2.1.3, the bits that decide something here."""
+    """The bits of keyUsage that Holdfast uses (section 4.2.1.3)."""
 
     digital_signature: bool
     key_cert_sign: bool
@@ -54,7 +54,7 @@ class KeyUsage:
 
 @dataclass(frozen=True, slots=True)
 class Extensions:
-    """All extensions that are looked at; what a certificate does not have is None or empty."""
+    """The extensions that Holdfast uses; those that a certificate doesn't have are None or empty."""
 
     count: int
     dns_names: tuple[str, ...]
@@ -66,22 +66,22 @@ class Extensions:
     name_constraints: NameConstraints | None
     subject_key_identifier: str  # hex
     authority_key_identifier: str  # hex
-    unknown_critical: tuple[str, ...]  # those that the gateway does not know, by OID and name
-    unreadable: tuple[str, ...]  # the OIDs of those whose content is damaged
+    unknown_critical: tuple[str, ...]  # those that the gateway doesn't know, by OID and name
+    unreadable: tuple[str, ...]  # OIDs of extensions whose content is damaged
 
     @property
     def lacks_key_cert_sign(self) -> bool:
-        """There is a keyUsage, and it does not let the key sign certificates."""
+        """Whether keyUsage is present without keyCertSign."""
         return self.key_usage is not None and not self.key_usage.key_cert_sign
 
 
 def read_extensions(certificate: x509.Certificate, structure: Structure) -> Extensions:
     """
-    Read the extensions of *certificate*, whose parts *structure* has.
+    Read the extensions of *certificate*, which was parsed into *structure*.
 
     Raises:
-        ValueError: They are not built like extensions.
-        DuplicateExtension: One is there twice.
+        ValueError: They are not encoded as extensions.
+        DuplicateExtension: An extension occurs twice.
     """
     extensions, unreadable = _read_each(certificate, structure)
     try:
@@ -113,18 +113,18 @@ def read_extensions(certificate: x509.Certificate, structure: Structure) -> Exte
 
 
 def extension_name(oid: str) -> str:
-    """Write an extension's OID with its name, if it has one."""
+    """Return an extension's OID, followed by its name if it is known."""
     name = _OWN_NAMES.get(oid, "")
     return f"{oid} ({name})" if name else oid
 
 
 def _read_each(certificate: x509.Certificate, structure: Structure) -> tuple[x509.Extensions, tuple[str, ...]]:
-    """Read the extensions, and give the OIDs of those that cannot be read. `cryptography` reads all or none."""
+    """Return the readable extensions, and the OIDs of the others. `cryptography` reads all or none."""
     try:
         return certificate.extensions, ()
     except x509.DuplicateExtension:
         raise
-    except Exception:  # noqa: BLE001 - it raises TypeError and others too; the single extensions say which are damaged
+    except Exception:  # noqa: BLE001 - it raises many types; reading each extension shows which are damaged
         return _read_separately(structure)
 
 

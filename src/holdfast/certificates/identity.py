@@ -1,5 +1,5 @@
 """
-The name that we look for in a backend's certificate (RFC 9525).
+The names that the gateway requires in a backend's certificate (RFC 9525).
 """
 
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from holdfast.certificates.certificate import Certificate  # with which all of cryptography would be loaded
+    from holdfast.certificates.certificate import Certificate  # importing it would load all of cryptography
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,7 +22,7 @@ class ReferenceIdentifier:
 
 
 def reference_identifier(host: str) -> ReferenceIdentifier:
-    """Make the reference identifier for a URL's *host* (no brackets around IPv6)."""
+    """Return the reference identifier for a URL's *host* (IPv6 without brackets)."""
     try:
         return ReferenceIdentifier(str(ip_address(host)), is_ip=True)
     except ValueError:
@@ -31,9 +31,9 @@ def reference_identifier(host: str) -> ReferenceIdentifier:
 
 def typed_names(certificate: "Certificate") -> tuple[str, ...]:
     """
-    Give all presented names with their kind, like "dNSName a.test", dNSNames first.
+    Return all presented names with their kind, such as "dNSName a.test", dNSNames first.
 
-    One text can be a name of either kind, and a gateway looks for one kind only (RFC 9525, section 6).
+    The same text can be a name of either kind, and a gateway accepts only one kind (RFC 9525, section 6).
     """
     extensions = certificate.extensions
     dns_names = (f"dNSName {name}" for name in extensions.dns_names)
@@ -43,9 +43,10 @@ def typed_names(certificate: "Certificate") -> tuple[str, ...]:
 
 def presents(certificate: "Certificate", reference: ReferenceIdentifier) -> bool:
     """
-    Say whether one of the certificate's subjectAltNames matches *reference*, as the gateway would.
+    Return whether one of the certificate's subjectAltNames matches *reference*, as the gateway would.
 
-    That is RFC 9525, section 6, and beyond it a wildcard for a part of the left-most label (measured on Envoy 1.40).
+    The gateway applies RFC 9525, section 6, but also accepts a wildcard for part of the left-most label (measured on
+    Envoy 1.40).
     """
     if reference.is_ip:
         return reference.value in certificate.ip_addresses
@@ -53,7 +54,7 @@ def presents(certificate: "Certificate", reference: ReferenceIdentifier) -> bool
 
 
 def is_wildcard_for_one_label(pattern: str) -> bool:
-    """Say whether the gateway takes *pattern* for other names than itself: it has one `*`, in the left-most label."""
+    """Return whether the gateway treats *pattern* as a wildcard: it has one `*`, in the left-most label."""
     label, _, rest = pattern.partition(".")
     return bool(rest) and "*" not in rest and label.count("*") == 1 and not label.startswith("xn--")
 

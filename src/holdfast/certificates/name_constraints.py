@@ -1,5 +1,5 @@
 """
-Which names a CA may vouch for (RFC 5280, section 4.2.1.10), also where only gateways can read that.
+The names that a CA may issue for (RFC 5280, section 4.2.1.10), including constraints that only gateways can read.
 """
 
 from collections.abc import Iterable
@@ -16,9 +16,9 @@ _DNS_NAME, _IP_ADDRESS = 0x82, 0x87
 @dataclass(frozen=True, slots=True)
 class NameConstraints:
     """
-    Whether they are critical, the dNSNames, lower case, and whether there are any about addresses.
+    Name constraints: whether they are critical, the dNSNames (lower case), and whether any cover IP addresses.
 
-    They are *malformed* if they have no names, or addresses that are none; gateways read them all the same.
+    They are *malformed* if they have no names or invalid IP addresses; gateways read them anyway.
     """
 
     critical: bool
@@ -29,7 +29,7 @@ class NameConstraints:
 
 
 def describe(extension: x509.Extension[x509.NameConstraints]) -> NameConstraints:
-    """Write down what `cryptography` has read."""
+    """Return the name constraints that `cryptography` read."""
     value = extension.value
     permitted, excluded = value.permitted_subtrees or [], value.excluded_subtrees or []
     return NameConstraints(
@@ -42,10 +42,10 @@ def describe(extension: x509.Extension[x509.NameConstraints]) -> NameConstraints
 
 def read_malformed(extension: Element) -> NameConstraints:
     """
-    Read the *extension* as gateways do, which look at no address in it (measured on Envoy 1.40).
+    Read *extension* as gateways do, which ignore the IP addresses in it (measured on Envoy 1.40).
 
     Raises:
-        NotDer: It is damaged in another way, and gateways may reject it.
+        NotDer: It is damaged in another way, so gateways may reject it.
     """
     parts = extension.children()
     (constraints,) = read(parts[-1].octets())
@@ -56,7 +56,7 @@ def read_malformed(extension: Element) -> NameConstraints:
         for subtree in subtrees.children():
             (name,) = subtree.children()
             if subtree.tag != SEQUENCE or name.tag not in {_DNS_NAME, _IP_ADDRESS}:
-                raise NotDer("it is another kind of name")
+                raise NotDer("it has another kind of name")
             names[subtrees.tag].append(name)
     permitted, excluded = names.values()
     return NameConstraints(
@@ -76,4 +76,4 @@ def _texts(names: Iterable[Element]) -> tuple[str, ...]:
     try:
         return tuple(bytes(name.content).decode("ascii").lower() for name in names if name.tag == _DNS_NAME)
     except UnicodeDecodeError as error:
-        raise NotDer("a host name is not in ASCII") from error
+        raise NotDer("a host name isn't ASCII") from error

@@ -11,7 +11,7 @@ from holdfast.certificates.formats.structure import format_oid
 
 _INTEGER, _BIT_STRING, _ENUMERATED, _UTF8, _UNIVERSAL, _BMP = 0x02, 0x03, 0x0A, 0x0C, 0x1C, 0x1E
 _ENCODINGS = {_UTF8: "utf-8", _UNIVERSAL: "utf-32-be", _BMP: "utf-16-be"}
-# Teletex strings may hold anything; everybody writes and reads them as Latin-1, and the others are ASCII.
+# In practice, Teletex strings are Latin-1; the other types are ASCII.
 _ENCODINGS |= dict.fromkeys((0x12, 0x13, 0x14, 0x15, 0x16, 0x19, 0x1A, 0x1B), "latin-1")
 _KEYWORDS = {  # RFC 4514, section 3
     "2.5.4.3": "CN",
@@ -24,29 +24,29 @@ _KEYWORDS = {  # RFC 4514, section 3
     "0.9.2342.19200300.100.1.25": "DC",
     "0.9.2342.19200300.100.1.1": "UID",
 }
-NOT_TEXT = "=#"  # in a name: hex follows; in text the "#" would be escaped
+NOT_TEXT = "=#"  # in a name, hex follows; a "#" in text would be escaped
 _COMMON_NAME = "2.5.4.3"
 _SPECIAL = re.compile(r'[\\"+,;<>]')
 
 
 def name_of(name: Element) -> str:
     """
-    Write a distinguished name, the most specific part first, with ", " between; what isn't text is "#" and hex.
+    Return a distinguished name as text, most specific part first, joined with ", "; values that aren't text as #HEX.
 
     Raises:
-        NotDer: It is damaged in a way that gateways refuse too (measured on Envoy 1.40).
+        NotDer: It is damaged in a way that gateways reject too (measured on Envoy 1.40).
     """
     rdns = [[_attribute(attribute) for attribute in _attributes(rdn)] for rdn in name.children()]
     return ", ".join("+".join(rdn) for rdn in reversed(rdns))
 
 
 def text_of(name: x509.Name) -> str:
-    """Write a name that `cryptography` has read, as `name_of` does."""
+    """Return a name read by `cryptography` as text, like `name_of`."""
     return name_of(read(name.public_bytes())[0])
 
 
 def common_names_of(name: Element) -> tuple[str, ...]:
-    """Return the common names that are text, in their order. Raises NotDer."""
+    """Return the common names that are text, in order. Raises NotDer."""
     values = [attribute.children() for rdn in name.children() for attribute in _attributes(rdn)]
     texts = [_text(value) for oid, value in values if format_oid(oid.content) == _COMMON_NAME]
     return tuple(text for text in texts if text is not None)
@@ -55,14 +55,14 @@ def common_names_of(name: Element) -> tuple[str, ...]:
 def _attributes(rdn: Element) -> list[Element]:
     attributes = rdn.children()
     if rdn.tag != SET or not attributes or any(attribute.tag != SEQUENCE for attribute in attributes):
-        raise NotDer("a distinguished name is not built like one")
+        raise NotDer("a distinguished name is malformed")
     return attributes
 
 
 def _attribute(attribute: Element) -> str:
     oid, *values = expect(attribute.children(), OID)
     if len(values) != 1:
-        raise NotDer("an attribute of a distinguished name does not have one value")
+        raise NotDer("an attribute of a distinguished name doesn't have exactly one value")
     (value,) = values
     kind, text = format_oid(oid.content), _text(value)
     return f"{_KEYWORDS.get(kind, kind)}={f'#{bytes(value.raw).hex()}' if text is None else _escape(text)}"
@@ -88,7 +88,7 @@ def _text(value: Element) -> str | None:
 
 
 def _escape(text: str) -> str:
-    """RFC 4514, section 2.4."""
+    """Escape special characters (RFC 4514, section 2.4)."""
     escaped = _SPECIAL.sub(r"\\\g<0>", text).replace("\0", "\\00")
     if escaped.startswith(("#", " ")):
         escaped = f"\\{escaped}"

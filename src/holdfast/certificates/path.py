@@ -1,6 +1,6 @@
 """
-Where the chain that a backend presents leads to (RFC 5280, section 6.1). It says what is used, never what to believe:
-that is the gateway's business.
+The anchors that a presented chain leads to (RFC 5280, section 6.1). This shows which anchors are in use; only the
+gateway decides what to trust.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,15 +10,15 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from holdfast.certificates.certificate import Certificate
 
-MAX_CHAIN = 20  # certificates of a chain that are looked at; a backend decides how many it sends
+MAX_CHAIN = 20  # certificates read from a chain; a backend can send any number
 
 
 def leads_to(chain: Sequence[Certificate], anchors: Iterable[Certificate]) -> tuple[Certificate, ...]:
     """
-    Find the anchors that the first certificate of *chain* leads to, in their order.
+    Return the anchors that the first certificate of *chain* leads to, in the order of *anchors*.
 
-    The others of *chain* may come in any order; those that are not above the first are no part of a path. An anchor is
-    led to when it is itself on such a path, or has issued a certificate that is.
+    The other certificates of *chain* may be in any order; those that aren't issuers of the first are ignored. A path
+    leads to an anchor if the anchor is on it, or issued a certificate on it.
     """
     path = _above(chain[:MAX_CHAIN])
     prints = {certificate.fingerprint for certificate in path}
@@ -31,9 +31,9 @@ def leads_to(chain: Sequence[Certificate], anchors: Iterable[Certificate]) -> tu
 
 def has_issued(issuer: Certificate, certificate: Certificate) -> bool:
     """
-    Say whether *issuer* has signed *certificate*: by name, key identifiers where both have them, and signature.
+    Return whether *issuer* signed *certificate*, by name, key identifiers if both have them, and signature.
 
-    Periods and constraints are not looked at.
+    Validity periods and constraints are not checked.
     """
     if issuer.subject != certificate.issuer:
         return False
@@ -49,10 +49,10 @@ def has_issued(issuer: Certificate, certificate: Certificate) -> bool:
 
 
 def _above(chain: Sequence[Certificate]) -> list[Certificate]:
-    """The first certificate, and all of *chain* that are above it, by any way."""
+    """Return the first certificate and all of its issuers in *chain*, on any path."""
     path = list(chain[:1])
     rest = list(chain[1:])
-    for certificate in path:  # it grows while it is walked
+    for certificate in path:  # the list grows during the loop
         new = [candidate for candidate in rest if has_issued(candidate, certificate)]
         path += new
         rest = [candidate for candidate in rest if candidate not in new]

@@ -1,5 +1,5 @@
 """
-The certificates that a backend presents, as they came: those that can be read, and what is wrong with the others. Pure.
+The certificates that a backend sent: those that can be read, and what is wrong with the others. Pure.
 """
 
 import hashlib
@@ -17,16 +17,16 @@ from holdfast.certificates.formats.der import NotDer
 _PLACE = re.compile(r'"\w+::(\w+)"')
 _KINDS = {
     "ShortData": "it ends too early",
-    "ExtraData": "more follows after its end",
+    "ExtraData": "there is data after its end",
     "UnexpectedTag": "it doesn't begin like a certificate",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A certificate that can't be read; *why* goes on from "can't be read: "."""
+    """A certificate that can't be read; *why* completes the sentence "It can't be read: "."""
 
-    position: int  # in what the backend sent, from 1
+    position: int  # in the order sent, from 1
     fingerprint: str  # SHA-256 of the bytes, lower-case hex
     size: int  # bytes
     why: str
@@ -35,24 +35,25 @@ class Unreadable:
 @dataclass(frozen=True, slots=True)
 class PresentedChain:
     """
-    What was sent, in that order.
+    The certificates that were sent, in order.
 
-    *chain* begins with the backend's own certificate, and is empty if that can't be read; the others are *above* then.
+    *chain* begins with the backend's own certificate. If that can't be read, *chain* is empty and the readable
+    certificates are in *above*.
     """
 
     chain: tuple[Certificate, ...] = ()
     above: tuple[Certificate, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
-    beyond: int = 0  # that weren't looked at, because there are too many
+    beyond: int = 0  # certificates that exceed the limit and weren't read
 
     @property
     def count(self) -> int:
-        """How many were sent."""
+        """How many certificates were sent."""
         return len(self.chain) + len(self.above) + len(self.unreadable) + self.beyond
 
     @property
     def with_roles(self) -> tuple[tuple[Certificate, ChainRole], ...]:
-        """What can be read, each with its role."""
+        """The readable certificates with their roles."""
         if self.chain:
             return tuple(
                 (certificate, role_of(self.chain, position)) for position, certificate in enumerate(self.chain)
@@ -64,7 +65,7 @@ class PresentedChain:
 
 
 def read_presented(sent: Sequence[bytes], limit: int) -> PresentedChain:
-    """Read at most *limit* of the certificates *sent*, each as DER."""
+    """Read at most *limit* of the DER certificates *sent*."""
     readable: list[Certificate] = []
     unreadable: list[Unreadable] = []
     for position, data in enumerate(sent[:limit], start=1):
@@ -83,15 +84,15 @@ def read_presented(sent: Sequence[bytes], limit: int) -> PresentedChain:
 
 
 def explain_error(error: ValueError) -> str:
-    """Say why `read_certificate` raised *error*."""
+    """Return why `read_certificate` raised *error*, as part of a sentence."""
     cause = error.__cause__
     if isinstance(error, NotDer):
         return str(error)
     if isinstance(cause, x509.DuplicateExtension):
         return f"it has the extension {extension_name(cause.oid.dotted_string)} twice"
     if isinstance(cause, x509.InvalidVersion):
-        return f"it is of version {cause.parsed_version + 1}, and X.509 has versions 1 to 3"
+        return f"it has version {cause.parsed_version + 1}, but X.509 has only versions 1 to 3"
     if places := _PLACE.findall(str(error)):
         return f"its {' '.join(places[1:]).replace('_', ' ') or 'content'} is damaged"
     kind = next((words for name, words in _KINDS.items() if name in str(error)), None)
-    return kind or "its content is not an X.509 certificate"
+    return kind or "its content isn't an X.509 certificate"

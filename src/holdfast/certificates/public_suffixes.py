@@ -1,5 +1,5 @@
 """
-The Public Suffix List (publicsuffix.org): below which names anybody can register hosts.
+The Public Suffix List (publicsuffix.org): the names under which anyone can register hosts.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Suffix(Enum):
-    """Whose suffix it is: a registry's, such as co.uk, or a provider's for its customers, such as github.io."""
+    """The kind of a suffix: a registry's, such as co.uk, or a provider's for its customers, such as github.io."""
 
     ICANN = "icann"
     PRIVATE = "private"
 
 
 def suffix_of(name: str) -> Suffix | None:
-    """Say whether *name*, a host name, is a public suffix itself; None: it isn't."""
+    """Return the kind of public suffix that the host name *name* is, or None if it isn't one."""
     if not _suffixes(only_icann=False).is_public(name):
         return None
     return Suffix.ICANN if _suffixes(only_icann=True).is_public(name) else Suffix.PRIVATE

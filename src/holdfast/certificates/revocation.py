@@ -26,13 +26,13 @@ MAX_LISTS = 20
 
 
 class NotRevocationLists(CertificateError):
-    """The upload cannot be used as CRLs; *reason* says why."""
+    """The upload can't be used as CRLs; *reason* says why."""
 
     code = "not-a-crl"
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(f"The file cannot be used as a CRL: {reason}. Upload the CRL of the CA, as PEM or DER.")
+        super().__init__(f"The file can't be used as a CRL: {reason}. Upload the CA's CRL as PEM or DER.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +43,36 @@ class RevocationList:
     fingerprint: str  # SHA-256 of the DER, lower-case hex
     issuer: str
     this_update: datetime  # aware, UTC
-    next_update: datetime | None  # after this time a gateway refuses every certificate that the CRL is for
+    next_update: datetime | None  # from then on, a gateway rejects every certificate that the CRL covers
     entries: int
 
     @property
     def pem(self) -> str:
-        """The CRL as PEM, always written from the DER."""
+        """The CRL as PEM, always encoded from the DER."""
         return x509.load_der_x509_crl(self.der).public_bytes(Encoding.PEM).decode()
 
     def is_stale(self, now: datetime) -> bool:
-        """Say whether it has ended at *now* (aware), so that gateways refuse what it is for."""
+        """Return whether it has expired at *now* (aware); gateways then reject the certificates that it covers."""
         return self.next_update is not None and now > self.next_update
 
     def lists(self, certificate: Certificate) -> bool:
-        """Say whether the serial number of *certificate* is in it; whose CRL it is, the caller knows."""
+        """Return whether it lists the serial number of *certificate*; the caller must compare the issuers."""
         crl = x509.load_der_x509_crl(self.der)
         return crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
 
     def is_signed_by(self, certificate: Certificate) -> bool:
-        """Say whether *certificate* is the CA that issued it; Envoy asks for the same."""
+        """Return whether *certificate* is the CA that issued it, by the checks that Envoy makes."""
         if certificate.subject != self.issuer:
             return False
         try:
             key = x509.load_der_x509_certificate(certificate.der).public_key()
             return _verifies(key, x509.load_der_x509_crl(self.der))
-        except Exception:  # noqa: BLE001 - a key that cannot be read has signed nothing that we could believe
+        except Exception:  # noqa: BLE001 - a signature by an unreadable key can't be verified
             return False
 
 
 def keep_last_to_end(lists: Iterable[RevocationList]) -> tuple[RevocationList, ...]:
-    """Give, of each issuer, the CRL that is valid for longest: gateways pass over those that have ended before it."""
+    """Return the CRL of each issuer that is valid the longest; gateways skip those that expired earlier."""
     latest: dict[str, RevocationList] = {}
     for crl in lists:
         other = latest.get(crl.issuer)
@@ -82,7 +82,7 @@ def keep_last_to_end(lists: Iterable[RevocationList]) -> tuple[RevocationList, .
 
 
 def _verifies(key: object, crl: x509.CertificateRevocationList) -> bool:
-    """Check the signature, also with digests that the library refuses: the gateway accepts SHA-1."""
+    """Verify the signature, including with digests that the library rejects: the gateway accepts SHA-1."""
     digest = crl.signature_hash_algorithm
     if not isinstance(digest, hashes.SHA1 | hashes.MD5):
         return crl.is_signature_valid(key)  # type: ignore[arg-type]  # else TypeError
@@ -97,10 +97,10 @@ def _verifies(key: object, crl: x509.CertificateRevocationList) -> bool:
 
 def read_revocation_lists(data: bytes) -> tuple[RevocationList, ...]:
     """
-    Read CRLs: PEM (one or many, other blocks left out) or DER.
+    Read CRLs: PEM (one or many, other blocks are ignored) or DER.
 
     Raises:
-        CertificateError: Nothing can be used, or a CRL is one that gateways do not take.
+        CertificateError: The file has no usable CRL, or one that gateways don't support.
     """
     if not data.strip():
         raise EmptyUpload
@@ -108,17 +108,17 @@ def read_revocation_lists(data: bytes) -> tuple[RevocationList, ...]:
         raise UploadTooLarge(MAX_BYTES)
     by_fingerprint = {crl.fingerprint: crl for crl in map(read_revocation_list, _ders(data))}
     if len(by_fingerprint) > MAX_LISTS:
-        raise NotRevocationLists(f"it holds {len(by_fingerprint)} CRLs, and at most {MAX_LISTS} are taken")
+        raise NotRevocationLists(f"it has {len(by_fingerprint)} CRLs; the limit is {MAX_LISTS}")
     return tuple(by_fingerprint.values())
 
 
 def read_revocation_list(der: bytes) -> RevocationList:
-    """Read one DER CRL; raise NotRevocationLists."""
+    """Read one DER CRL. Raises NotRevocationLists."""
     try:
         crl = x509.load_der_x509_crl(der)
         issuer, next_update, entries = text_of(crl.issuer), crl.next_update_utc, len(crl)
     except Exception as error:
-        raise NotRevocationLists("its content is no CRL") from error
+        raise NotRevocationLists("its content isn't a CRL") from error
     try:
         extensions = crl.extensions
     except x509.DuplicateExtension as error:
@@ -127,7 +127,7 @@ def read_revocation_list(der: bytes) -> RevocationList:
     except Exception as error:
         raise NotRevocationLists(f"an extension is damaged: {_damaged(der)}") from error
     if any(extension.oid == ExtensionOID.DELTA_CRL_INDICATOR for extension in extensions):
-        raise NotRevocationLists("it is a delta CRL, which gateways do not read")
+        raise NotRevocationLists("it is a delta CRL, which gateways don't support")
     return RevocationList(
         der=der,
         fingerprint=hashlib.sha256(der).hexdigest(),
@@ -139,7 +139,7 @@ def read_revocation_list(der: bytes) -> RevocationList:
 
 
 def _damaged(crl: bytes) -> str:
-    """Name the first extension that `cryptography` can't read; it reads all of them or none."""
+    """Return the first extension that `cryptography` can't read; it reads all or none."""
     (element,) = read(crl)
     content, *signature = element.children()
     *others, extensions = content.children()
@@ -149,9 +149,9 @@ def _damaged(crl: bytes) -> str:
         only = write(extensions.tag, write(SEQUENCE, bytes(extension.raw)))
         try:
             _ = x509.load_der_x509_crl(write(SEQUENCE, write(SEQUENCE, before, only), after)).extensions
-        except Exception:  # noqa: BLE001 - whatever it raises, this is the one
+        except Exception:  # noqa: BLE001 - any exception means that this extension is damaged
             return extension_name(extension_oid(extension))
-    return "it can't be said which"
+    return "can't tell which"
 
 
 def _ders(data: bytes) -> Iterable[bytes]:
@@ -160,7 +160,7 @@ def _ders(data: bytes) -> Iterable[bytes]:
         return [data]
     crls = [block for block in blocks if block.label == "X509 CRL"]
     if not crls:
-        raise NotRevocationLists(f"it holds {blocks[0].label}, and no X509 CRL")
+        raise NotRevocationLists(f"it contains {blocks[0].label}, but no X509 CRL")
     if broken := next((block for block in crls if block.problem), None):
         raise NotRevocationLists(broken.problem)
     return [block.content for block in crls]

@@ -1,5 +1,5 @@
 """
-Certificate signing requests (PKCS#10, RFC 2986): what a CA is asked to make a certificate of.
+Certificate signing requests (PKCS#10, RFC 2986).
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class SigningRequest:
 
 
 def make_signing_request(key: PrivateKey, common_name: str, dns_names: tuple[str, ...] = ()) -> SigningRequest:
-    """Ask for a certificate of *key* for clients; the values are checked (`apis.client_certificate.check_subject`)."""
+    """Create a request for a client certificate for *key*, from values that `check_subject` has accepted."""
     builder = x509.CertificateSigningRequestBuilder(
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     ).add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)

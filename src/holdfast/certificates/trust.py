@@ -1,5 +1,5 @@
 """
-Trust sets: all that decides whether a backend is believed.
+Trust sets: everything that decides whether the gateway trusts a backend.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from holdfast.certificates.revocation import RevocationList
 
 
 class TlsVersion(IntEnum):
-    """The versions of TLS that gateways speak to backends (RFC 5246, RFC 8446)."""
+    """The TLS versions that gateways use with backends (RFC 5246, RFC 8446)."""
 
     TLS_1_2 = 12
     TLS_1_3 = 13
@@ -28,55 +28,56 @@ class TlsVersion(IntEnum):
 @dataclass(frozen=True, slots=True)
 class TrustSet:
     """
-    The trust anchors (RFC 5280, section 6.1) of one origin, the name that its backend must present, and what is asked
-    beside.
+    The trust anchors of one origin (RFC 5280, section 6.1), the names that its backend must present, and further
+    conditions.
 
-    No anchors means the public roots, never no verification. Everything else adds a condition, but for *unverified*.
+    Without anchors, the public roots are used; verification is never skipped. Everything else adds a condition, except
+    *unverified_until*, which turns verification off.
     """
 
-    anchors: tuple[Certificate, ...]  # by fingerprint, each once
+    anchors: tuple[Certificate, ...]  # sorted by fingerprint, without duplicates
     reference: ReferenceIdentifier  # the host of the URL
-    with_public_roots: bool = False  # the public roots beside the anchors
-    names: tuple[ReferenceIdentifier, ...] = ()  # given by hand, one of which is enough; none: the reference
-    any_name: bool = False  # no name is looked at; only together with certificate pins
-    sni: str | None = None  # None: the reference, if it is no address
-    certificate_pins: tuple[str, ...] = ()  # SHA-256 of the DER, hex; one of them or of the key pins is enough
+    with_public_roots: bool = False  # trust the public roots in addition to the anchors
+    names: tuple[ReferenceIdentifier, ...] = ()  # one of these must match; if empty, the reference
+    any_name: bool = False  # skip the name check; requires certificate pins
+    sni: str | None = None  # None: the reference, unless it is an IP address
+    certificate_pins: tuple[str, ...] = ()  # SHA-256 of the DER, hex; one of these or of spki_pins must match
     spki_pins: tuple[str, ...] = ()  # SHA-256 of the SubjectPublicKeyInfo, hex
     revocation: tuple[RevocationList, ...] = ()
-    revocation_of_path: bool = True  # every certificate of the path, not the backend's own alone
+    revocation_of_path: bool = True  # check every certificate of the path, not only the backend's own
     tls_minimum: TlsVersion = TlsVersion.TLS_1_2
     tls_maximum: TlsVersion = TlsVersion.TLS_1_3
-    unverified_until: datetime | None = None  # aware, UTC: until then every certificate is accepted
+    unverified_until: datetime | None = None  # aware, UTC; the gateway accepts any certificate until then
 
     def __post_init__(self) -> None:
         if self.any_name and not self.certificate_pins:
-            raise ValueError("Without a name check there must be a certificate pin.")
+            raise ValueError("Skipping the name check requires a certificate pin.")
         if self.tls_minimum > self.tls_maximum:
-            raise ValueError("The least TLS version is above the highest.")
+            raise ValueError("The minimum TLS version is above the maximum.")
 
     @property
     def accepted_names(self) -> tuple[ReferenceIdentifier, ...]:
-        """The names of which the backend must present one; empty only where certificate pins stand for them."""
+        """The names of which the backend must present one; empty only if certificate pins replace the name check."""
         return () if self.any_name else self.names or (self.reference,)
 
     @property
     def server_name(self) -> str:
-        """What the gateway asks the backend for (SNI, RFC 6066, section 3); empty: nothing is said."""
+        """The SNI that the gateway sends (RFC 6066, section 3); empty if it sends none."""
         if self.sni is not None:
             return self.sni
         return "" if self.reference.is_ip else self.reference.value
 
     @property
     def public_roots(self) -> bool:
-        """Whether the public certification authorities are believed."""
+        """Whether the public certification authorities are trusted."""
         return self.with_public_roots or not self.anchors
 
     @property
     def anchors_hash(self) -> str:
         """
-        SHA-256 over anchors and CRLs, lower-case hex; the same for the same set in any order.
+        The SHA-256 of anchors and CRLs, lower-case hex; equal sets have equal hashes.
 
-        Anchors alone are hashed as they always were, so that a new version of Holdfast changes nothing at the gateways.
+        The hash of anchors without CRLs must never change, so that upgrading Holdfast changes nothing at the gateways.
         """
         lines = [certificate.fingerprint for certificate in self.anchors]
         lines += ["public roots"] if self.with_public_roots and self.anchors else []
@@ -86,18 +87,19 @@ class TrustSet:
 
 
 def deduplicate(anchors: Iterable[Certificate]) -> tuple[Certificate, ...]:
-    """Put each of *anchors* once, by fingerprint."""
+    """Return the distinct *anchors*, sorted by fingerprint."""
     by_fingerprint = {certificate.fingerprint: certificate for certificate in anchors}
     return tuple(by_fingerprint[fingerprint] for fingerprint in sorted(by_fingerprint))
 
 
 def find_indistinguishable(certificates: Iterable[Certificate]) -> list[tuple[Certificate, Certificate]]:
     """
-    Find the pairs of which a gateway would believe only one.
+    Return the pairs of certificates of which a gateway would trust only one.
 
-    Envoy's TLS library looks for an issuer by its subject and takes the first that fits; only key identifiers
-    (RFC 5280, sections 4.2.1.1 and 4.2.1.2) tell two certificates of one subject apart. What a CA with a key identifier
-    issued is taken to name it, as section 4.2.1.1 requires. Measured on Envoy 1.40 (tests/envoy/test_same_names.py).
+    Envoy's TLS library finds an issuer by its subject and uses the first match; only key identifiers (RFC 5280,
+    sections 4.2.1.1 and 4.2.1.2) distinguish two certificates with the same subject. Certificates issued by a CA with a
+    key identifier are assumed to contain it, as section 4.2.1.1 requires. Measured on Envoy 1.40
+    (tests/envoy/test_same_names.py).
     """
     by_subject: dict[str, list[Certificate]] = defaultdict(list)
     for certificate in {certificate.fingerprint: certificate for certificate in certificates}.values():
@@ -106,22 +108,23 @@ def find_indistinguishable(certificates: Iterable[Certificate]) -> list[tuple[Ce
 
 
 def could_have_issued(candidate: Certificate, certificate: Certificate) -> bool:
-    """Say whether the key identifiers let *candidate* be the issuer of *certificate*; names are not compared."""
+    """Return whether the key identifiers allow *candidate* to be the issuer of *certificate*; ignores names."""
     wanted, offered = certificate.authority_key_identifier, candidate.subject_key_identifier
     return not wanted or not offered or wanted == offered
 
 
 def _collide(one: Certificate, other: Certificate) -> bool:
     if one.is_ca and other.is_ca and one.spki_fingerprint and one.spki_fingerprint == other.spki_fingerprint:
-        return False  # a CA renewed with its key: what it signed is believed by either
+        return False  # a CA renewed with the same key: either one verifies what it signed
     return _may_be_mistaken(one, other) or _may_be_mistaken(other, one)
 
 
 def _may_be_mistaken(certificate: Certificate, other: Certificate) -> bool:
-    """Say whether a gateway that looks for *certificate* may take *other*, which has the same subject."""
+    """Return whether a gateway that needs *certificate* may use *other*, which has the same subject."""
     if certificate.is_ca and not _have_different_keys(certificate, other):
         return True
-    # A self-signed certificate that a backend presents is looked for as its own issuer. A root names no hosts.
+    # For a self-signed certificate that a backend presents, the gateway looks up its issuer, which is the certificate
+    # itself. A root names no hosts.
     is_presented = certificate.is_self_issued and (not certificate.is_ca or bool(certificate.subject_alt_names))
     return is_presented and could_have_issued(other, certificate)
 

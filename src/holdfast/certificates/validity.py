@@ -1,5 +1,5 @@
 """
-Where in its life a certificate is (RFC 5280, section 4.1.2.5).
+The status of a certificate by its validity period (RFC 5280, section 4.1.2.5).
 """
 
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ EXPIRING_WITHIN = timedelta(days=30)
 
 
 class Status(StrEnum):
-    """The word that pages and REST show for a certificate."""
+    """The status that pages and REST show for a certificate."""
 
     ACTIVE = "Active"
     EXPIRING = "Expiring"
@@ -21,7 +21,7 @@ class Status(StrEnum):
 
 def status_of(certificate: Certificate, now: datetime, expiring_within: timedelta = EXPIRING_WITHIN) -> Status:
     """
-    Say where in its validity period *certificate* is at *now* (aware); both ends of the period are inclusive.
+    Return the status of *certificate* at *now* (aware); both ends of its validity period are inclusive.
     """
     if now > certificate.not_after:
         return Status.EXPIRED

@@ -47,7 +47,7 @@ def check_draft(draft: TrustDraft) -> TrustSettings:
     low = check(partial(_version, field="tlsMinimum"), draft.tls_minimum) or TlsVersion.TLS_1_2
     high = check(partial(_version, field="tlsMaximum"), draft.tls_maximum) or TlsVersion.TLS_1_3
     if low > high:
-        check.add("tlsMinimum", "The least TLS version is above the highest.")
+        check.add("tlsMinimum", "The minimum TLS version is above the maximum.")
     settings = TrustSettings(
         organization="",
         origin="",

@@ -1,3 +1,3 @@
 """
-The files that certificates and keys come in: DER, PEM, PKCS#7, PKCS#8, PKCS#12, Java keystores.
+File formats of certificates and keys: DER, PEM, PKCS#7, PKCS#8, PKCS#12, Java keystores.
 """

@@ -1,7 +1,7 @@
 """
-Files that hold a private key and its certificates -> the two, checked to belong together.
+Read files with a private key and its certificates, and check that they belong together.
 
-The opposite of `parsing`, where a private key is refused. Nothing that takes long is done before it is bounded.
+The counterpart of `parsing`, which refuses private keys. All expensive work is bounded before it starts.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,12 +35,12 @@ from holdfast.certificates.formats.private_keys import (
 
 MAX_CHAIN = 10
 _LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE", "PKCS7", "CMS", "PKCS12"}
-_TO_PKCS12 = "Convert it first: keytool -importkeystore -srckeystore FILE -destkeystore new.p12 -deststoretype pkcs12"
+_TO_PKCS12 = "Convert it: keytool -importkeystore -srckeystore FILE -destkeystore new.p12 -deststoretype pkcs12"
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A private key, the chain that it belongs to (its own certificate first), and what was left out of the file."""
+    """A private key, its chain (the key's own certificate first), and the ignored parts of the file."""
 
     key: PrivateKey = field(repr=False)
     chain: tuple[Certificate, ...]
@@ -49,7 +49,7 @@ class Credential:
 
 @dataclass(slots=True)
 class _Collector:
-    """What one or two files hold."""
+    """The contents of one or two files."""
 
     password: str | None = field(repr=False)
     work: Work
@@ -57,7 +57,7 @@ class _Collector:
     contents: Contents = field(default_factory=lambda: Contents("a file of a key"))
 
     def add_key(self, read: Callable[[], PrivateKey]) -> None:
-        # Refused before it is read: each costs work.
+        # Refused before reading, because reading a key is expensive.
         if self.key:
             raise SeveralPrivateKeys
         self.key = read()
@@ -65,13 +65,13 @@ class _Collector:
 
 def read_credential(data: bytes, password: str | None, key: bytes = b"", work: Work | None = None) -> Credential:
     """
-    Read a private key and its chain: PEM in any order, or PKCS#12; *key* is the file of the key when it is another.
+    Read a private key and its chain from PEM in any order or PKCS#12; *key* is a separate key file, if there is one.
 
-    *password* opens keys that are encrypted, and PKCS#12. *work* says where keys with many rounds of hashing are
-    derived; without it, such files are refused.
+    *password* decrypts encrypted keys and PKCS#12. *work* derives keys with many rounds of hashing; without it, such
+    files are refused.
 
     Raises:
-        CertificateError: Something is missing, cannot be used, or does not belong together.
+        CertificateError: Something is missing or unusable, or the key and certificates don't match.
     """
     collector = _Collector(password or None, work or Work())
     for file in (data, key) if key else (data,):
@@ -86,7 +86,7 @@ def read_credential(data: bytes, password: str | None, key: bytes = b"", work: W
 
 def build_chain(spki_fingerprint: str, upload: Upload) -> tuple[tuple[Certificate, ...], tuple[Ignored, ...]]:
     """
-    Put the certificates of *upload* in order: that of the key, then each one's issuer, without the root.
+    Return the chain and the ignored parts of *upload*: the key's certificate, then each issuer, without the root.
 
     Raises:
         KeyMismatch: None of them belongs to the key.
@@ -104,11 +104,11 @@ def build_chain(spki_fingerprint: str, upload: Upload) -> tuple[tuple[Certificat
         chain.append(issuer)
         rest.remove(issuer)
     left = [certificate for certificate in upload.certificates if certificate not in chain]
-    why = "A backend that believes a root has it."
+    why = "The root isn't sent: backends that trust it already have it."
     ignored = [
         Ignored(
             certificate.subject or "(empty subject)",
-            why if certificate.is_self_issued else "It is not of this key's chain.",
+            why if certificate.is_self_issued else "It isn't part of this key's chain.",
         )
         for certificate in left
     ]
@@ -126,7 +126,7 @@ def _signed(issuer: Certificate, certificate: Certificate) -> bool:
         x509.load_der_x509_certificate(certificate.der).verify_directly_issued_by(
             x509.load_der_x509_certificate(issuer.der)
         )
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, it is not the issuer
+    except Exception:  # noqa: BLE001 - any exception means that it is not the issuer
         return False
     return True
 
@@ -137,7 +137,7 @@ def _read(data: bytes, collector: _Collector) -> None:
     if len(data) > MAX_BYTES:
         raise UploadTooLarge(MAX_BYTES)
     if jks.is_keystore(data):
-        raise NotACertificate("a Java keystore, whose keys are not read here", _TO_PKCS12)
+        raise NotACertificate("a Java keystore, and Holdfast can't read its keys", _TO_PKCS12)
     elements = _elements(data) if data[0] == SEQUENCE else []
     if not elements:
         _read_text(data, collector)
@@ -181,10 +181,10 @@ def _read_text(data: bytes, collector: _Collector) -> None:
     for block in blocks:
         elements = [] if block.problem else _elements(block.content)
         if "PRIVATE KEY" in block.label and not (elements and keys.is_private_key(elements[0])):
-            raise UnusableKey("cannot be read", "Export it again, as PEM in the form of PKCS#8.")
+            raise UnusableKey("can't be read", "Export it again as PKCS#8 in PEM.")
         if "PRIVATE KEY" not in block.label and block.label not in _LABELS:
             continue
         if not elements:
-            raise MalformedCertificate(block.number, len(blocks), block.problem or "its content is no certificate")
+            raise MalformedCertificate(block.number, len(blocks), block.problem or "its content isn't a certificate")
         part = Part(f"Block {block.number}", bytes(elements[0].raw), block.number, len(blocks))
         _read_element(elements[0], part, "PEM", collector)

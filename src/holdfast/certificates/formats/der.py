@@ -1,8 +1,8 @@
 """
-A small reader of DER and BER (X.690) that stops: nesting and the number of elements are bounded.
+A small reader of DER and BER (X.690) with limits on nesting and the number of elements.
 
-Files of certificates are looked into with it before anything is decrypted or believed. Indefinite lengths and octet
-strings in pieces are read too, as browsers and Windows write them.
+It examines uploaded files before anything is decrypted or trusted. It also reads indefinite lengths and segmented octet
+strings, which browsers and Windows write.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ CONSTRUCTED = 0x20
 
 
 class NotDer(ValueError):
-    """The bytes are not what they would have to be; the reader of the format says what that means."""
+    """The bytes are not valid DER for what is being read; the format's reader turns this into an error message."""
 
 
 @dataclass(slots=True)
 class Budget:
-    """How many elements may still be read of one file."""
+    """The number of elements that may still be read from one file."""
 
     elements: int = MAX_ELEMENTS
 
@@ -35,7 +35,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Element:
-    """One element: its identifier octet, its content, and all of it as it is in the file."""
+    """One element: its identifier octet, its content, and its complete encoding in the file."""
 
     tag: int
     content: memoryview
@@ -44,30 +44,30 @@ class Element:
     budget: Budget
 
     def children(self) -> list["Element"]:
-        """Read the elements of which the content is made. Raises NotDer, TooComplex."""
+        """Read the elements in the content. Raises NotDer, TooComplex."""
         if not self.tag & CONSTRUCTED:
             raise NotDer("an element that should have parts has none")
         return self.within(self.content)
 
     def within(self, data: bytes | memoryview) -> list["Element"]:
-        """Read *data*, which was inside of this element in whatever form. Raises NotDer, TooComplex."""
+        """Read *data*, which was contained in this element in any form. Raises NotDer, TooComplex."""
         return _elements(memoryview(data), self.depth + 1, self.budget)
 
     def octets(self) -> bytes:
-        """Put an octet string together that may be in pieces (X.690, section 8.7). Raises NotDer, TooComplex."""
+        """Join an octet string that may be segmented (X.690, section 8.7). Raises NotDer, TooComplex."""
         if not self.tag & CONSTRUCTED:
             return bytes(self.content)
         return b"".join(piece.octets() for piece in self.children())
 
     def integer(self) -> int:
-        """Read an integer that is no longer than 8 octets. Raises NotDer."""
+        """Read an integer of at most 8 octets. Raises NotDer."""
         if self.tag != INTEGER or not 1 <= len(self.content) <= 8:
             raise NotDer("a number is missing")
         return int.from_bytes(self.content, "big", signed=True)
 
 
 def read(data: bytes) -> list[Element]:
-    """Read the sequences that follow each other in *data*, blanks after them left out. Raises NotDer, TooComplex."""
+    """Read consecutive sequences in *data*, ignoring trailing white space. Raises NotDer, TooComplex."""
     view, budget = memoryview(data), Budget()
     elements = []
     at = 0
@@ -75,24 +75,24 @@ def read(data: bytes) -> list[Element]:
         elements.append(_element(view, at, 0, budget))
         at += len(elements[-1].raw)
     if data[at:].strip(b"\0\t\n\r "):
-        raise NotDer("something follows")
+        raise NotDer("there is data after its end")
     return elements
 
 
 def expect(elements: list[Element], *tags: int) -> list[Element]:
     """Return *elements* if they begin with *tags*. Raises NotDer."""
     if [element.tag for element in elements[: len(tags)]] != list(tags):
-        raise NotDer("an element is missing or of another kind")
+        raise NotDer("an element is missing or has the wrong type")
     return elements
 
 
 def begins(elements: list[Element], *tags: int) -> bool:
-    """Tell whether *elements* begin with *tags*."""
+    """Return whether *elements* begin with *tags*."""
     return [element.tag for element in elements[: len(tags)]] == list(tags)
 
 
 def write(tag: int, *contents: bytes) -> bytes:
-    """Encode an element (X.690, section 10.1: DER, the shortest length)."""
+    """Encode an element in DER, with the shortest length (X.690, section 10.1)."""
     content = b"".join(contents)
     size = len(content)
     if size < 0x80:
@@ -102,7 +102,7 @@ def write(tag: int, *contents: bytes) -> bytes:
 
 
 def oid(dotted: str) -> bytes:
-    """Encode an object identifier's content (X.690, section 8.19)."""
+    """Encode the content of an object identifier (X.690, section 8.19)."""
     first, second, *others = map(int, dotted.split("."))
     encoded = bytearray()
     for arc in (first * 40 + second, *others):
@@ -126,13 +126,13 @@ def _elements(data: memoryview, depth: int, budget: Budget) -> list[Element]:
 def _element(data: memoryview, at: int, depth: int, budget: Budget) -> Element:
     budget.spend()
     if depth > MAX_DEPTH:
-        raise TooComplex(f"it is nested more than {MAX_DEPTH} deep")
+        raise TooComplex(f"it is nested more than {MAX_DEPTH} levels deep")
     if len(data) - at < 2 or data[at] & 0x1F == 0x1F:
         raise NotDer("an element has no length")
     tag, length, start = data[at], data[at + 1], at + 2
     if length == 0x80:
         if not tag & CONSTRUCTED:
-            raise NotDer("an element without parts has no length")
+            raise NotDer("a primitive element has no length")
         end = _end_of_contents(data, start, depth, budget)
         return Element(tag, data[start:end], data[at : end + 2], depth, budget)
     if length > 0x80:

@@ -1,7 +1,7 @@
 """
-Keys from passwords: PBKDF2 (RFC 8018) and the older way of PKCS#12 (RFC 7292, appendix B).
+Key derivation from passwords: PBKDF2 (RFC 8018) and the older method of PKCS#12 (RFC 7292, appendix B).
 
-Run as a program, it derives the one key that standard input asks for. It needs only the standard library, so that it
+Run as a program, it derives one key from parameters on standard input. It uses only the standard library so that it
 starts quickly.
 """
 
@@ -15,15 +15,15 @@ MAX_CPU = 30  # seconds
 
 
 def pbkdf2(digest: str, salt: bytes, iterations: int, size: int, password: str | None) -> bytes:
-    """Derive *size* octets; no password is the empty one."""
+    """Derive *size* octets; no password and the empty password are the same."""
     return hashlib.pbkdf2_hmac(digest, (password or "").encode("utf-8", "surrogatepass"), salt, iterations, size)
 
 
 def pkcs12_key(digest: str, salt: bytes, iterations: int, size: int, password: str | None, purpose: int) -> bytes:
-    """Derive *size* octets for *purpose* (appendix B.3); no password at all isn't one of two zero octets."""
+    """Derive *size* octets for *purpose* (appendix B.3); None differs from the empty password (two zero octets)."""
     block = 128 if digest in ("sha384", "sha512") else 64
     secret = b"" if password is None else password.encode("utf-16-be", "surrogatepass") + b"\0\0"
-    make = getattr(hashlib, digest)  # half the time of hashlib.new
+    make = getattr(hashlib, digest)  # takes half the time of hashlib.new
     mixed = _stretched(salt, block) + _stretched(secret, block)
     key = b""
     while True:
@@ -45,7 +45,7 @@ def _stretched(octets: bytes, block: int) -> bytes:
 
 def _main() -> None:
     os.nice(10)
-    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU, MAX_CPU))  # should nobody be there any more to end it
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU, MAX_CPU))  # in case its parent is gone and can't end it
     request = json.load(sys.stdin)
     name, salt = request["digest"], bytes.fromhex(request["salt"])
     iterations, size, password = request["iterations"], request["size"], request["password"]

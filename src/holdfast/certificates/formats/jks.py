@@ -1,8 +1,8 @@
 """
-Java keystores of the types JKS and JCEKS: their certificates, which are not encrypted.
+Certificates in Java keystores of the types JKS and JCEKS, in which certificates are not encrypted.
 
-The form is not specified; it is what sun.security.provider.JavaKeyStore reads and writes. The password only keys a
-digest over the whole file, so it is asked for by nobody and checked when it is given.
+The format has no specification; sun.security.provider.JavaKeyStore defines it. The password only keys a digest of the
+whole file, so it is optional, and verified if given.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ _MAGIC = {b"\xfe\xed\xfe\xed": "JKS", b"\xce\xce\xce\xce": "JCEKS"}
 _DIGEST_SIZE = 20
 _SMALLEST_ENTRY = 20
 _KEY, _CERTIFICATE, _SECRET = 1, 2, 3
-_REMEDY = "Export the certificate alone: keytool -exportcert -rfc -alias ALIAS -keystore FILE -file certificate.pem"
+_REMEDY = "Export only the certificate: keytool -exportcert -rfc -alias ALIAS -keystore FILE -file certificate.pem"
 
 
 def is_keystore(data: bytes) -> bool:
-    """Tell whether *data* begins like a JKS or JCEKS keystore."""
+    """Return whether *data* begins like a JKS or JCEKS keystore."""
     return data[:4] in _MAGIC
 
 
@@ -35,8 +35,8 @@ def read(data: bytes, password: str | None) -> Contents:
 
     Raises:
         PrivateKeyRefused: One entry is a key.
-        WrongPassword: A password was given, and the digest made with it is another one.
-        TooManyCertificates: It says so itself.
+        WrongPassword: The digest doesn't match the given password.
+        TooManyCertificates: Its header states too many entries.
         MalformedFile: It is cut off or damaged.
     """
     kind = _MAGIC[data[:4]]
@@ -54,7 +54,7 @@ class _Damaged(ValueError):
 
 
 class _Reader:
-    """Numbers, strings and byte strings as java.io.DataInput has them."""
+    """Numbers, strings and byte strings in the format of java.io.DataInput."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -92,7 +92,7 @@ def _entries(reader: _Reader, kind: str) -> Contents:
     for number in range(1, count + 1):
         tag = reader.number()
         name = name_entry(reader.text(), number)
-        reader.take(8)  # when it was made
+        reader.take(8)  # creation time
         if tag in (_KEY, _SECRET):
             what = "a private key" if tag == _KEY else "a secret key"
             raise PrivateKeyRefused(number, count, name, _REMEDY, what)

@@ -1,5 +1,5 @@
 """
-Is it a private key? Told by the form alone: nothing is loaded, checked or decrypted.
+Recognize private keys by their structure only, without loading, checking or decrypting them.
 """
 
 import re
@@ -9,7 +9,7 @@ from holdfast.certificates.formats.der import INTEGER, OCTET_STRING, OID, SEQUEN
 
 # PKCS#5 and PKCS#12 password-based encryption
 _PBE = (der.oid("1.2.840.113549.1.5"), der.oid("1.2.840.113549.1.12.1"))
-# The lines that begin or end a key: OpenSSL, OpenSSH, PGP, ssh.com (four hyphens), and with a typing error or two
+# First or last lines of a key: OpenSSL, OpenSSH, PGP, ssh.com (four hyphens), tolerating small errors
 _MARK = re.compile(
     rb"-[ ]?(?:BEGIN|END)[ ][^-\r\n]{0,64}?PRIVATE[ ]KEY|PuTTY-User-Key-File-[0-9]|^Private-Lines: [0-9]",
     re.IGNORECASE | re.MULTILINE,
@@ -17,16 +17,16 @@ _MARK = re.compile(
 
 
 def has_mark_of_key(text: bytes) -> bool:
-    """Tell whether a private key begins or ends anywhere in *text*."""
+    """Return whether a private key begins or ends anywhere in *text*."""
     return _MARK.search(text) is not None
 
 
 def is_private_key(element: Element) -> bool:
     """
-    Tell whether *element* is a private key: PKCS#8, encrypted or not (RFC 5958), or one of the forms before it.
+    Return whether *element* is a private key: PKCS#8, encrypted or not (RFC 5958), or an older format.
 
     Raises:
-        TooComplex: It has more elements than any key.
+        TooComplex: It has more elements than any private key.
     """
     try:
         parts = element.children() if element.tag == SEQUENCE else []
@@ -36,7 +36,7 @@ def is_private_key(element: Element) -> bool:
 
 
 def is_encrypted(element: Element) -> bool:
-    """Tell whether *element*, a private key, is encrypted; one that can't be read is not."""
+    """Return whether *element*, a private key, is encrypted; False if it can't be read."""
     try:
         return _is_encrypted_pkcs8(element.children())
     except NotDer:
@@ -55,7 +55,7 @@ def _is_encrypted_pkcs8(parts: list[Element]) -> bool:
 
 
 def _is_older(parts: list[Element]) -> bool:
-    """RSAPrivateKey (RFC 8017, A.1.2), the same of DSA, ECPrivateKey (RFC 5915)."""
+    """Recognize RSAPrivateKey (RFC 8017, A.1.2), its DSA equivalent, and ECPrivateKey (RFC 5915)."""
     if der.begins(parts, *[INTEGER] * 6):
         return True
     return der.begins(parts, INTEGER, OCTET_STRING) and bytes(parts[0].content) == b"\1"

@@ -1,7 +1,7 @@
 """
-Bytes that somebody uploaded -> certificates, or an error that says what is wrong and where.
+Read certificates from uploaded bytes, or raise an error that says what is wrong and where.
 
-The content decides which format it is, never a file name. Nothing that takes long is done before it is bounded.
+The format is recognized by content, never by file name. All expensive work is bounded before it starts.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ MAX_ALL_CERTIFICATE_BYTES = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """A certificate that was used: *what* it is in the file, for instance an alias, and its SHA-256 fingerprint."""
+    """A certificate that was used: *what* it is in the file, such as an alias, and its SHA-256 fingerprint."""
 
     what: str
     fingerprint: str
@@ -41,9 +41,9 @@ class Used:
 @dataclass(frozen=True, slots=True)
 class Upload:
     """
-    What was found in an upload: the certificates in their order, each once, and what was left out.
+    The contents of an upload: the distinct certificates in order, and the ignored parts.
 
-    *repeated* are those that came again, each as often as it did.
+    *repeated* has every further occurrence of a certificate.
     """
 
     certificates: tuple[Certificate, ...]
@@ -54,13 +54,13 @@ class Upload:
 
 def parse(data: bytes, password: str | None = None, work: Work | None = None) -> Upload:
     """
-    Read PEM (one or many, text between blocks tolerated), DER, PKCS#7, or a PKCS#12, JKS or JCEKS truststore.
+    Read PEM (one or many, tolerating text between blocks), DER, PKCS#7, or a PKCS#12, JKS or JCEKS truststore.
 
-    *password* is of use only for the last three; none and the empty one are the same. *work* says where keys with many
-    rounds of hashing are derived; without it, such files are refused.
+    Only the last three use *password*; None and the empty password are the same. *work* derives keys with many rounds
+    of hashing; without it, such files are refused.
 
     Raises:
-        CertificateError: Nothing can be used, or the upload holds what must never be uploaded.
+        CertificateError: The upload has no usable certificate, or has a private key.
     """
     if not data.strip():
         raise EmptyUpload
@@ -70,7 +70,7 @@ def parse(data: bytes, password: str | None = None, work: Work | None = None) ->
 
 
 def look_into(contents: Contents) -> Upload:
-    """Read the certificates that were found in a file. Raises CertificateError."""
+    """Read the certificates in the parts of a file. Raises CertificateError."""
     if len(contents.parts) > MAX_CERTIFICATES:
         raise TooManyCertificates(len(contents.parts), MAX_CERTIFICATES)
     if not contents.parts:
@@ -81,11 +81,11 @@ def look_into(contents: Contents) -> Upload:
     for part in contents.parts:
         if (before := certificates.get(hashlib.sha256(part.der).hexdigest())) is not None:
             repeated.append(before)
-            contents.ignore(part.what, "It is the same certificate as one before it.")
+            contents.ignore(part.what, "It is a duplicate of an earlier certificate.")
             continue
         size += len(part.der)
         if size > MAX_ALL_CERTIFICATE_BYTES:
-            raise TooComplex(f"its certificates are larger than {MAX_ALL_CERTIFICATE_BYTES // 1024} KiB together")
+            raise TooComplex(f"its certificates exceed {MAX_ALL_CERTIFICATE_BYTES // 1024} KiB in total")
         certificate = _read_part(part)
         certificates[certificate.fingerprint] = certificate
         used.append(Used(part.what, certificate.fingerprint))
@@ -94,7 +94,8 @@ def look_into(contents: Contents) -> Upload:
 
 def _read_part(part: Part) -> Certificate:
     if len(part.der) > MAX_CERTIFICATE_BYTES:
-        raise TooComplex(f"{part.what} is larger than {MAX_CERTIFICATE_BYTES // 1024} KiB")
+        what = part.what[0].lower() + part.what[1:]
+        raise TooComplex(f"{what} is larger than {MAX_CERTIFICATE_BYTES // 1024} KiB")
     try:
         certificate = read_certificate(part.der)
     except ValueError as error:
@@ -102,14 +103,14 @@ def _read_part(part: Part) -> Certificate:
             raise signing_request() from error
         raise part.malformed(explain_error(error)) from error
     if certificate.version == "V1" and certificate.extensions.count:
-        # Envoy would refuse it, and with it all that is imported for the same endpoint.
-        raise part.malformed("it is of version 1 and has extensions, which only version 3 may have")
+        # Envoy would reject it, along with everything else that is imported for the endpoint.
+        raise part.malformed("it is version 1 but has extensions, which only version 3 may have")
     return certificate
 
 
 def _is_request(data: bytes) -> bool:
     try:
         x509.load_der_x509_csr(data)
-    except Exception:  # noqa: BLE001 - whatever it is, it is not a request
+    except Exception:  # noqa: BLE001 - any exception means that it is not a request
         return False
     return True

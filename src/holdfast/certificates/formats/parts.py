@@ -1,5 +1,5 @@
 """
-What the readers of all formats hand on: certificates that are not looked into yet, and what else there was.
+The common result of all format readers: certificates that are not parsed yet, and ignored parts.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ MAX_NAME = 64
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A part of the upload that was not used: *what* it is and *why* it was left out."""
+    """A part of the upload that was not used: *what* it is, and *why* it was ignored."""
 
     what: str
     why: str
@@ -20,7 +20,7 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What should be one certificate, its place in the file, and its place in words if that is not a block."""
+    """The bytes of a certificate, its position in the file, and a description of the position if it isn't a block."""
 
     what: str
     der: bytes
@@ -29,32 +29,32 @@ class Part:
     where: str = ""
 
     def malformed(self, reason: str) -> MalformedCertificate:
-        """Make the error that says that this certificate cannot be read."""
+        """Return the error for a certificate that can't be read."""
         return MalformedCertificate(self.number, self.count, reason, self.where)
 
 
 @dataclass(slots=True)
 class Contents:
-    """The parts of a file; *kind* says what the file is, with its article."""
+    """The parts of a file; *kind* says what the file is, with an article."""
 
     kind: str
     parts: list[Part] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
 
     def add(self, part: Part) -> None:
-        """Take *part*; far too many are refused at once. Raises TooManyCertificates."""
+        """Add *part*. Raises TooManyCertificates at ten times the limit, so that reading stops early."""
         self.parts.append(part)
         if len(self.parts) > 10 * MAX_CERTIFICATES:
             raise TooManyCertificates(len(self.parts), MAX_CERTIFICATES)
 
     def ignore(self, what: str, why: str) -> None:
-        """Leave something out, and say so; of very many such parts only the first are named."""
+        """Record an ignored part; of very many, only the first are kept."""
         if len(self.ignored) < 10 * MAX_CERTIFICATES:
             self.ignored.append(Ignored(what, why))
 
 
 def name_entry(alias: str, number: int) -> str:
-    """Name the entry of a keystore by its alias, which may be anything, or else by its place."""
+    """Return a name for a keystore entry: its alias, which may be any text, or its position if there is none."""
     shown = "".join(character if character.isprintable() else "?" for character in alias[: MAX_NAME + 1])
     if len(shown) > MAX_NAME:
         shown = shown[:MAX_NAME] + "…"

@@ -1,7 +1,7 @@
 """
-Password-based encryption and authentication as PKCS#12 files use them (RFC 7292, RFC 8018, RFC 9579).
+Password-based encryption and authentication of PKCS#12 files (RFC 7292, RFC 8018, RFC 9579).
 
-What a file asks for is read and bounded first (`read_cipher`, `read_mac`), and done later.
+`read_cipher` and `read_mac` read and bound the work that a file requires; the work is done later.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from holdfast.certificates.formats.derivation import (
 
 T = TypeVar("T")
 
-RC2_WORK = 25  # of one block, as many rounds of hashing take as long: it is done in Python
+RC2_WORK = 25  # rounds of hashing that take as long as one block, because RC2 is written in Python
 
 _DIGESTS = {
     der.oid("1.3.14.3.2.26"): "sha1",
@@ -51,7 +51,7 @@ _PKCS12_PBE = der.oid("1.2.840.113549.1.12.1")
 
 
 class Unsupported(ValueError):
-    """The file is protected in a way that is not read here."""
+    """The file uses encryption that Holdfast doesn't support."""
 
 
 class Undecipherable(ValueError):
@@ -67,7 +67,7 @@ class Mac:
     expected: bytes
 
     def fits(self, data: bytes, password: str | None, work: Work) -> bool:
-        """Tell whether *password* made the MAC over *data*. Raises TooManyIterations."""
+        """Return whether the MAC of *data* was made with *password*. Raises TooManyIterations."""
         size = hashlib.new(self.digest, usedforsecurity=False).digest_size
         key = self.derivation.key(MAC_KEY, size, password, work)
         return hmac.compare_digest(hmac.digest(key, data, self.digest), self.expected)
@@ -75,7 +75,7 @@ class Mac:
 
 @dataclass(frozen=True, slots=True)
 class Cipher:
-    """The encryption of one part of a PKCS#12 file; without *iv* it is derived as well."""
+    """The encryption of one part of a PKCS#12 file; without *iv*, the IV is derived too."""
 
     derivation: Derivation
     key_size: int
@@ -85,7 +85,7 @@ class Cipher:
     block_work: int = 0
 
     def decrypt(self, data: bytes, password: str | None, work: Work) -> bytes:
-        """Decrypt and take off the padding. Raises Undecipherable, TooManyIterations."""
+        """Decrypt *data* and remove the padding. Raises Undecipherable, TooManyIterations."""
         if not data or len(data) % self.block_size:
             raise Undecipherable
         work.spend(self.block_work * len(data) // self.block_size)
@@ -113,7 +113,7 @@ def read_mac(element: Element) -> Mac:
 
 
 def read_cipher(element: Element) -> Cipher:
-    """Read an AlgorithmIdentifier of encryption. Raises NotDer, Unsupported, TooManyIterations."""
+    """Read an encryption AlgorithmIdentifier. Raises NotDer, Unsupported, TooManyIterations."""
     name, parameters = der.expect(element.children(), OID, SEQUENCE)[:2]
     if name.content == _PBES2:
         kdf, scheme = der.expect(parameters.children(), SEQUENCE, SEQUENCE)[:2]
@@ -160,7 +160,7 @@ def _known(table: dict[bytes, T], element: Element) -> T:
 def _sized(element: Element, size: int) -> bytes:
     octets = element.octets()
     if len(octets) != size:
-        raise NotDer("an initialization vector has another size")
+        raise NotDer("an initialization vector has the wrong size")
     return octets
 
 

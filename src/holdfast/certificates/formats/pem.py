@@ -1,5 +1,5 @@
 """
-Text that holds certificates: PEM (RFC 7468) as people have it, from any system and with anything around it.
+PEM (RFC 7468) as found in practice, from any system and with any text around the blocks.
 """
 
 import base64
@@ -11,10 +11,10 @@ from holdfast.certificates.errors import TooComplex
 
 MAX_BLOCKS = 1000
 
-# What word processors and web pages make of hyphens and spaces, and characters that nobody sees.
+# Replacements of hyphens and spaces by word processors and web pages, and invisible characters.
 _TYPOGRAPHY = {ord(dash): "-" for dash in "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"}
 _TYPOGRAPHY |= {0xA0: " ", 0x202F: " "} | dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF), "")
-# The run of hyphens is matched from its first one only, so that a long run costs no more than its length.
+# Hyphens are matched only from the first of a run, so that a long run takes linear time.
 _BOUNDARY = re.compile(rb"(?<!-)-+ ?(BEGIN|END) ([A-Z0-9 ]{1,64}?) ?-+", re.IGNORECASE)
 _HEADER = re.compile(rb"^[ \t]*[A-Za-z][A-Za-z0-9-]{0,64}:[^\r\n]*$", re.MULTILINE)  # RFC 1421, section 4.4
 _BEGIN = re.compile(rb"-----BEGIN[ ]([^-\r\n]{1,64})-----", re.IGNORECASE)
@@ -23,7 +23,7 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block: its place, its label, and its content; *problem* says why there is none."""
+    """One block: its position, label and content; *problem* says why there is no content."""
 
     number: int
     label: str
@@ -33,10 +33,10 @@ class Block:
 
 def as_text(data: bytes) -> bytes:
     """
-    Turn a text into plain UTF-8.
+    Convert a text to UTF-8.
 
-    UTF-16 may come with or without a byte order mark, as Windows writes it. Dashes and spaces that a word processor has
-    put into a text of blocks become hyphens and blanks again.
+    It may be UTF-16, as Windows writes it, with or without a byte order mark. Dashes and special spaces that a word
+    processor inserted become hyphens and spaces again.
     """
     text = _as_utf8(data)
     if text.isascii() or b"BEGIN" not in text.upper():
@@ -62,7 +62,7 @@ def _as_utf8(data: bytes) -> bytes:
 
 def read_blocks(text: bytes) -> list[Block]:
     """
-    Find all blocks, complete or not.
+    Return all blocks, complete or not.
 
     Raises:
         TooComplex: There are more than MAX_BLOCKS.
@@ -77,7 +77,7 @@ def read_blocks(text: bytes) -> list[Block]:
 
 
 def find_bare_base64(text: bytes) -> bytes | None:
-    """Decode a file that is nothing but base64, perhaps in quotes or without padding; None if it is not."""
+    """Decode a file that is only base64, possibly quoted or without padding; return None for any other file."""
     packed = _packed(text.removeprefix(b"\xef\xbb\xbf")).strip(b"\"'")
     packed += b"=" * (-len(packed) % 4)
     if len(packed) < 16 or not _BASE64.fullmatch(packed):
@@ -93,7 +93,7 @@ def _block(text: bytes, number: int, begin: re.Match[bytes], stop: int) -> Block
     label = " ".join(written.upper().split())
     end = text.find(b"-----END " + begin[1] + b"-----", begin.end(), stop)
     if end < 0:
-        return Block(number, label, b"", "its END line is missing, the file seems to be cut off")
+        return Block(number, label, b"", "its END line is missing; the file seems to be cut off")
     try:
         return Block(number, label, _decode(_packed(_HEADER.sub(b"", text[begin.end() : end]))), "")
     except binascii.Error:
@@ -101,7 +101,7 @@ def _block(text: bytes, number: int, begin: re.Match[bytes], stop: int) -> Block
 
 
 def _packed(text: bytes) -> bytes:
-    """Take out blanks, and line ends as they are written in a JSON string."""
+    """Remove white space, including line ends as written in JSON strings."""
     return text.translate(None, b" \t\r\n\v\f").replace(b"\\n", b"").replace(b"\\r", b"")
 
 

@@ -1,7 +1,8 @@
 """
-PKCS#12 (RFC 7292): the certificates of a truststore; a file with a key is refused, before it is decrypted if possible.
+Certificates in PKCS#12 truststores (RFC 7292). Files with a private key are refused, before decryption if possible.
 
-Read here and not by `cryptography`, which does all the hashing that a file asks for, also inside of what is encrypted.
+`cryptography` isn't used to read them, because it does any amount of hashing that a file requires, including in its
+encrypted parts.
 """
 
 from collections.abc import Iterable
@@ -34,9 +35,9 @@ from holdfast.certificates.formats.pbe import Cipher, Undecipherable, Unsupporte
 MAX_ENCRYPTED = 8
 
 _NAME = "PKCS#12"
-_REMEDY = "Export the certificates alone: openssl pkcs12 -in FILE -nokeys -out certificates.pem"
+_REMEDY = "Export only the certificates: openssl pkcs12 -in FILE -nokeys -out certificates.pem"
 _REMEDY_WITH_KEYS = (
-    "Write it anew: openssl pkcs12 -in FILE -nodes -out both.pem, then openssl pkcs12 -export -in both.pem -out new.p12"
+    "Recreate it: openssl pkcs12 -in FILE -nodes -out both.pem, then openssl pkcs12 -export -in both.pem -out new.p12"
 )
 _DATA, _ENCRYPTED_DATA = der.oid("1.2.840.113549.1.7.1"), der.oid("1.2.840.113549.1.7.6")
 _CONTENT_TYPES = der.oid("1.2.840.113549.1.7")
@@ -48,7 +49,7 @@ _EXPLICIT = 0xA0
 
 
 def is_pkcs12(element: Element) -> bool:
-    """Tell whether *element* is a PFX."""
+    """Return whether *element* is a PFX."""
     try:
         parts = element.children() if element.tag == SEQUENCE else []
         if not der.begins(parts, INTEGER, SEQUENCE):
@@ -61,14 +62,14 @@ def is_pkcs12(element: Element) -> bool:
 
 def read(element: Element, password: str | None, work: Work) -> Contents:
     """
-    Read the certificates, with the empty password if none is given and one is needed.
+    Read the certificates. Without *password*, the empty password is tried.
 
     Raises:
-        PrivateKeyRefused: There is a key in it, encrypted or not.
-        PasswordNeeded: It is protected, and no password was given.
-        WrongPassword: The password does not open it.
-        TooManyIterations, OpeningTooSlow: Opening it is too much work.
-        NotACertificate: It is protected in a way that is not read here.
+        PrivateKeyRefused: It contains a key, encrypted or not.
+        PasswordNeeded: It is encrypted, and no password was given.
+        WrongPassword: The password doesn't open it.
+        TooManyIterations, OpeningTooSlow: Opening it takes too much work.
+        NotACertificate: Its encryption isn't supported.
         MalformedFile: It is cut off or damaged.
     """
     return _read(element, password, work, None)
@@ -76,14 +77,14 @@ def read(element: Element, password: str | None, work: Work) -> Contents:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The private keys of a file, as they are in it, and the passwords that may open them."""
+    """The private keys of a file, still encoded, and the passwords that may decrypt them."""
 
     elements: list[Element] = field(default_factory=list, repr=False)
     passwords: list[str | None] = field(default_factory=list, repr=False)
 
 
 def read_with_keys(element: Element, password: str | None, work: Work) -> tuple[Contents, Keys]:
-    """Read certificates and keys of a file that is meant to hold both. Raises as `read` does, but PrivateKeyRefused."""
+    """Read the certificates and keys of a file. Raises the same errors as `read`, except PrivateKeyRefused."""
     found_keys = Keys()
     try:
         return _read(element, password, work, found_keys), found_keys
@@ -96,16 +97,16 @@ def _read(element: Element, password: str | None, work: Work, found_keys: Keys |
         return _Store(element, work, found_keys).read(password)
     except Unsupported as error:
         remedy = _REMEDY if found_keys is None else _REMEDY_WITH_KEYS
-        raise NotACertificate("a PKCS#12 file that is protected in a way that is not read here", remedy) from error
+        raise NotACertificate("a PKCS#12 file with unsupported encryption", remedy) from error
     except (NotDer, Undecipherable) as error:
         raise MalformedFile(_NAME, "it is cut off or damaged") from error
 
 
 class _Store:
-    """One file: what is open, what is encrypted, and how; nothing is decrypted yet."""
+    """One file: its plain and encrypted parts, not decrypted yet, and how they are encrypted."""
 
     def __init__(self, element: Element, work: Work, found_keys: Keys | None) -> None:
-        """*found_keys* takes the private keys; without, they are refused."""
+        """Collect private keys in *found_keys*; if it is None, refuse them."""
         self._element = element
         self._keys = found_keys
         parts = der.expect(element.children(), INTEGER, SEQUENCE)
@@ -148,10 +149,10 @@ class _Store:
         return contents
 
     def _opened(self, password: str | None) -> tuple[list[list[Element]], list[str | None]]:
-        # No password and the empty one are two in PKCS#12, and people cannot tell them apart.
+        # PKCS#12 distinguishes no password from the empty one, but users can't.
         candidates = [password] if password else [None, ""]
         if not self._encrypted:
-            candidates += [None, ""]  # it needs no password, and does not mind one
+            candidates += [None, ""]  # it needs no password, so accept any
         for candidate in candidates:
             if self._mac:
                 if self._mac.fits(self._authenticated, candidate, self._work):
@@ -197,7 +198,7 @@ def _read_bags(bags: Iterable[Element], contents: Contents, found_keys: Keys | N
         elif kind.content == _CERTIFICATE_BAG:
             _read_certificate(value, name, number, contents)
         else:
-            why = "It is a revocation list." if kind.content == _CRL_BAG else "It is not a certificate."
+            why = "It is a CRL." if kind.content == _CRL_BAG else "It is not a certificate."
             contents.ignore(name, why)
 
 

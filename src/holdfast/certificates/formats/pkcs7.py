@@ -1,5 +1,5 @@
 """
-PKCS#7 and CMS (RFC 5652): the certificates that a signed message carries, mostly one that signs nothing.
+Certificates in signed PKCS#7 and CMS messages (RFC 5652), most of which have no content or signatures.
 """
 
 from holdfast.certificates.errors import MalformedFile, NotACertificate, PrivateKeyRefused
@@ -14,7 +14,7 @@ _CERTIFICATES, _REVOCATION_LISTS = 0xA0, 0xA1
 
 
 def is_pkcs7(element: Element) -> bool:
-    """Tell whether *element* is a ContentInfo of PKCS#7 or CMS."""
+    """Return whether *element* is a ContentInfo of PKCS#7 or CMS."""
     try:
         parts = element.children() if element.tag == SEQUENCE else []
     except NotDer:
@@ -24,12 +24,12 @@ def is_pkcs7(element: Element) -> bool:
 
 def read(element: Element, where: str = "") -> Contents:
     """
-    Read the certificates of a signed message; nobody asks whether its signatures are valid, as in any other file.
+    Read the certificates of a signed message, without verifying its signatures.
 
-    *where* names the message when it is not the whole file.
+    *where* names the message if it is not the whole file.
 
     Raises:
-        NotACertificate: It is another kind of message.
+        NotACertificate: It is a different kind of message.
         PrivateKeyRefused: Its content is a private key.
         MalformedFile: It is damaged.
     """
@@ -42,8 +42,8 @@ def read(element: Element, where: str = "") -> Contents:
 def _signed_data(element: Element, where: str) -> Contents:
     info = element.children()
     if info[0].content != _SIGNED_DATA:
-        remedy = "Export the certificates again, without encrypting them."
-        raise NotACertificate("a PKCS#7 file of another kind than a list of certificates", remedy)
+        remedy = "Export the certificates again, unencrypted."
+        raise NotACertificate("a PKCS#7 file, but not a list of certificates", remedy)
     signed = der.expect(der.expect(info, OID, 0xA0)[1].children(), SEQUENCE)[0].children()
     content = der.expect(signed, der.INTEGER, SET, SEQUENCE)[2]
     _refuse_key(content)
@@ -58,7 +58,7 @@ def _signed_data(element: Element, where: str) -> Contents:
             contents.ignore(place, "It is not an X.509 certificate.")
     for part in signed[3:]:
         if part.tag == _REVOCATION_LISTS and part.content:
-            contents.ignore(f"{where}, revocation lists" if where else "Revocation lists", "They are not certificates.")
+            contents.ignore(f"{where}, CRLs" if where else "CRLs", "They are not certificates.")
     return contents
 
 

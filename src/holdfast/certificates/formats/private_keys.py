@@ -1,8 +1,8 @@
 """
-Private keys that gateways prove their identity with: of the kinds that Envoy loads, read and made in bounded work.
+Private keys of gateway identities, of the types that Envoy loads, read and generated with bounded work.
 
-Envoy 1.40 loads RSA from 2048 bits on, P-256, P-384, P-521 and Ed25519 (measured). RSA ends here at 4096 bits: to check
-a key of 8192 takes 3 seconds.
+Envoy 1.40 loads RSA with at least 2048 bits, P-256, P-384, P-521 and Ed25519 (measured). Holdfast limits RSA to 4096
+bits, because checking a key of 8192 bits takes 3 seconds.
 """
 
 import hashlib
@@ -38,8 +38,8 @@ _RSA_BITS = (2048, 4096)
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 _RSA, _EC, _ED25519 = der.oid("1.2.840.113549.1.1.1"), der.oid("1.2.840.10045.2.1"), der.oid("1.3.101.112")
 _CURVE = 0xA0  # RFC 5915, section 3
-_DECRYPT = "Write it anew with a password that is read: openssl pkcs8 -topk8 -v2 aes256 -in FILE -out key.pem"
-# As OpenSSL wrote encrypted keys before PKCS#8: one round of MD5, so nothing to bound.
+_DECRYPT = "Encrypt it again: openssl pkcs8 -topk8 -v2 aes256 -in FILE -out key.pem"
+# Encrypted keys as OpenSSL wrote them before PKCS#8, with one round of MD5, so there is nothing to bound.
 _OLD_ENCRYPTED = re.compile(
     rb"-----BEGIN (RSA|EC) PRIVATE KEY-----\r?\nProc-Type: 4,ENCRYPTED\r?\nDEK-Info: [A-Z0-9-]{1,32},[0-9A-Fa-f]{1,64}"
     rb"\r?\n\r?\n[A-Za-z0-9+/=\r\n]{1,8192}-----END \1 PRIVATE KEY-----"
@@ -47,7 +47,7 @@ _OLD_ENCRYPTED = re.compile(
 
 
 class KeyType(StrEnum):
-    """The kinds of keys that are made here."""
+    """The types of keys that Holdfast generates."""
 
     P256 = "ec-p256"
     RSA_2048 = "rsa-2048"
@@ -56,26 +56,26 @@ class KeyType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PrivateKey:
-    """A private key that can be used; it never shows itself."""
+    """A usable private key; its representation never shows the key."""
 
-    der: bytes = field(repr=False)  # PKCS#8, always written by us
+    der: bytes = field(repr=False)  # PKCS#8, always encoded by Holdfast
     spki_fingerprint: str  # of its public key, as in Certificate
-    kind: str  # for people
+    kind: str  # for display
 
     @property
     def pem(self) -> str:
-        """The key as PEM, for the gateway alone."""
+        """The key as PEM, only for gateways."""
         return _bytes_of(self.handle(), Encoding.PEM).decode()
 
     def handle(self) -> Handle:
-        """Give the key to what signs with it."""
+        """Return the key object for signing."""
         loaded = load_der_private_key(self.der, None, unsafe_skip_rsa_key_validation=True)
         assert isinstance(loaded, Handle)  # noqa: S101 - nothing else becomes a PrivateKey
         return loaded  # it was checked when it was read
 
 
 def make_key(kind: KeyType) -> PrivateKey:
-    """Make a key."""
+    """Generate a key."""
     if kind is KeyType.P256:
         return _key(ec.generate_private_key(ec.SECP256R1()))
     return _key(rsa.generate_private_key(65537, 2048 if kind is KeyType.RSA_2048 else 3072))
@@ -83,12 +83,12 @@ def make_key(kind: KeyType) -> PrivateKey:
 
 def read_key(element: Element, passwords: Sequence[str | None], work: Work, format_name: str) -> PrivateKey:
     """
-    Read a key of any form that `keys.is_private_key` tells: PKCS#8, encrypted or not, or one of the forms before it.
+    Read a key in any format that `keys.is_private_key` recognizes: PKCS#8, encrypted or not, or an older format.
 
     Raises:
         PasswordNeeded, WrongPassword: It is encrypted, and none of *passwords* opens it.
-        TooManyIterations, OpeningTooSlow: Opening it is too much work.
-        UnusableKey: It is damaged, or of a kind that gateways do not load.
+        TooManyIterations, OpeningTooSlow: Opening it takes too much work.
+        UnusableKey: It is damaged, or of a type that gateways don't support.
     """
     if not keys.is_encrypted(element):
         return load_key(bytes(element.raw))
@@ -99,7 +99,7 @@ def read_key(element: Element, passwords: Sequence[str | None], work: Work, form
     except TooManyIterations as error:
         raise TooManyIterations(error.iterations, error.limit, _DECRYPT) from None
     except Unsupported:
-        raise UnusableKey("is encrypted in a way that is not read here", _DECRYPT) from None
+        raise UnusableKey("uses unsupported encryption", _DECRYPT) from None
     except NotDer:
         raise UnusableKey("is damaged", _kinds()) from None
     if not opened:
@@ -116,22 +116,22 @@ def _opened(cipher: Cipher, data: bytes, password: str | None, work: Work) -> li
 
 
 def split_old_encrypted(text: bytes) -> tuple[bytes, bytes]:
-    """Take out of *text* the first key that an OpenSSL before PKCS#8 encrypted (empty: none); give it and the rest."""
+    """Return the first key in the encrypted format before PKCS#8 (empty if there is none), and the rest of *text*."""
     match = _OLD_ENCRYPTED.search(text)
     return (match[0], text[: match.start()] + text[match.end() :]) if match else (b"", text)
 
 
 def read_old_encrypted(text: bytes, password: str | None) -> PrivateKey:
-    """Read what `split_old_encrypted` found. Raises PasswordNeeded, WrongPassword, UnusableKey."""
+    """Read a key returned by `split_old_encrypted`. Raises PasswordNeeded, WrongPassword, UnusableKey."""
     if not password:
         raise PasswordNeeded("PEM")
     try:
-        # Not checked here: how much work that would be is seen only in what it decrypts to.
+        # Not validated here: the size, and so the work, is known only after decryption.
         loaded = load_pem_private_key(
             text, password.encode("utf-8", "surrogatepass"), unsafe_skip_rsa_key_validation=True
         )
         plain = loaded.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    except Exception:  # noqa: BLE001 - what was tried must not show in the cause
+    except Exception:  # noqa: BLE001 - the cause must not reveal the password
         raise WrongPassword("PEM") from None
     return load_key(plain)
 
@@ -141,16 +141,16 @@ def load_key(data: bytes) -> PrivateKey:
     if len(data) > MAX_DER:
         raise UnusableKey(f"has more than {MAX_DER} bytes", _kinds())
     if not _is_of_known_size(data):
-        raise UnusableKey("is of a kind or size that gateways do not load", _kinds())
+        raise UnusableKey("has a type or size that gateways don't support", _kinds())
     try:
         loaded = load_der_private_key(data, None)
-    except Exception:  # noqa: BLE001 - the causes can quote what was read
-        raise UnusableKey("is damaged, or of a kind that is not known", _kinds()) from None
+    except Exception:  # noqa: BLE001 - the cause can quote the key
+        raise UnusableKey("is damaged or of an unknown type", _kinds()) from None
     return _key(loaded)
 
 
 def _is_of_known_size(data: bytes) -> bool:
-    """Look before the key is checked: to see whether a number of 16,000 bits is prime takes a minute."""
+    """Check the size before validating the key: testing whether a number of 16,000 bits is prime takes a minute."""
     try:
         (element,) = der.read(data)
         parts = element.children()
@@ -167,12 +167,12 @@ def _is_of_known_size(data: bytes) -> bool:
     except ValueError:  # NotDer, or another number of elements
         return False
     sizes = [len(part.content) for part in parts if part.tag == INTEGER]
-    longest = _RSA_BITS[1] // 8 + 1  # with the octet of the sign
+    longest = _RSA_BITS[1] // 8 + 1  # including the sign octet
     return len(sizes) == len(parts) == 9 and max(sizes) <= longest and max(sizes[4:6]) <= longest // 2 + 1
 
 
 def open_key(data: bytes) -> PrivateKey:
-    """Read a key that was checked before it was sealed, and is authentic since: it is not checked again."""
+    """Read a key that was validated before it was sealed; sealing authenticates it, so it is not validated again."""
     return _key(load_der_private_key(data, None, unsafe_skip_rsa_key_validation=True))
 
 
@@ -184,7 +184,7 @@ def _key(loaded: object) -> PrivateKey:
     elif isinstance(loaded, ed25519.Ed25519PrivateKey):
         kind = "Ed25519"
     else:
-        raise UnusableKey("is of a kind or size that gateways do not load", _kinds())
+        raise UnusableKey("has a type or size that gateways don't support", _kinds())
     public = loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return PrivateKey(_bytes_of(loaded, Encoding.DER), hashlib.sha256(public).hexdigest(), kind)
 

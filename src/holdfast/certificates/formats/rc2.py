@@ -1,7 +1,7 @@
 """
-RC2 (RFC 2268), decryption only: Java before 8u301 and Windows protect the certificates of PKCS#12 files with it.
+RC2 decryption (RFC 2268). Java before 8u301 and Windows encrypt the certificates of PKCS#12 files with it.
 
-It keeps nothing secret today. `cryptography` decrypts it only inside of its own PKCS#12 reader.
+RC2 is insecure today. `cryptography` decrypts it only in its own PKCS#12 reader.
 """
 
 _PITABLE = bytes.fromhex(
@@ -17,7 +17,7 @@ _PITABLE = bytes.fromhex(
 
 
 def decrypt_cbc(key: bytes, effective_bits: int, iv: bytes, data: bytes) -> bytes:
-    """Decrypt whole blocks of 8 octets; *effective_bits* of the key count (section 2)."""
+    """Decrypt whole blocks of 8 octets, with an effective key length of *effective_bits* (section 2)."""
     expanded = _expand(key, effective_bits)
     plain = bytearray()
     previous = iv

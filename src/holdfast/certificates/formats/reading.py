@@ -1,5 +1,5 @@
 """
-Which format a file is of, and what is in it; its content decides. The certificates are not looked into yet.
+Recognize the format of a file by its content, and list its parts. Certificates are not parsed yet.
 """
 
 import re
@@ -16,7 +16,7 @@ from holdfast.certificates.formats.der import SEQUENCE, Element, NotDer
 from holdfast.certificates.formats.derivation import Work
 from holdfast.certificates.formats.parts import MAX_CERTIFICATES, Contents, Part
 
-# RFC 7468 labels and older ones; what a block holds is told by its content.
+# Labels of RFC 7468 and older ones; the content decides what a block contains.
 _CERTIFICATE_LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE", "CERTIFICATE CHAIN"}
 _SECRET = re.compile(rb"^[ {\"]*kind\"?: *\"?Secret\b", re.MULTILINE)
 _LABELS = _CERTIFICATE_LABELS | {"PKCS7", "CMS", "PKCS #7 SIGNED DATA", "PKCS12"}
@@ -24,17 +24,17 @@ _LABELS = _CERTIFICATE_LABELS | {"PKCS7", "CMS", "PKCS #7 SIGNED DATA", "PKCS12"
 
 def read(data: bytes, password: str | None, work: Work) -> Contents:
     """
-    Find the certificates in *data*, which is not empty.
+    Return the certificates in *data*, which is not empty.
 
     Raises:
-        CertificateError: It cannot be read, or it holds a private key.
+        CertificateError: It can't be read, or it contains a private key.
     """
     return _read_binary(data, password, work) or _read_text(data, password, work)
 
 
 def signing_request() -> NotACertificate:
-    """Make the error that says that it is a request and no certificate."""
-    return NotACertificate("a certificate signing request (CSR)", "Upload the certificate that the CA made from it.")
+    """Return the error for a signing request instead of a certificate."""
+    return NotACertificate("a certificate signing request (CSR)", "Upload the certificate that the CA issued for it.")
 
 
 def _read_binary(data: bytes, password: str | None, work: Work) -> Contents | None:
@@ -57,7 +57,7 @@ def _read_binary(data: bytes, password: str | None, work: Work) -> Contents | No
 
 
 def _read_element(element: Element, part: Part, password: str | None, work: Work, contents: Contents) -> None:
-    """Add to *contents* what *element* holds, which is a certificate if it is nothing else."""
+    """Add the contents of *element* to *contents*; it is taken for a certificate if it isn't anything else."""
     where = "" if part.count == 1 else part.what
     if pkcs12.is_pkcs12(element):
         _merge(contents, pkcs12.read(element, password, work), where)
@@ -71,7 +71,7 @@ def _merge(contents: Contents, inner: Contents, where: str) -> None:
     if not where:
         contents.kind = inner.kind
     elif not inner.parts:
-        contents.ignore(where, "It has no certificate in it.")
+        contents.ignore(where, "It has no certificates.")
     for part in inner.parts:
         contents.add(part)
     for ignored in inner.ignored:
@@ -88,18 +88,18 @@ def _read_text(data: bytes, password: str | None, work: Work) -> Contents:
     if decoded:
         if contents := _read_binary(decoded, password, work):
             return contents
-        if b"BEGIN" in decoded.upper():  # PEM in base64, as a Kubernetes Secret holds it
+        if b"BEGIN" in decoded.upper():  # PEM in base64, as in a Kubernetes Secret
             return _read_text(decoded, password, work)
     raise _why_not(data)
 
 
 def _refuse_keys(text: bytes, blocks: list[pem.Block]) -> None:
-    # Keys are looked for first, so that a broken certificate never hides one.
+    # Look for keys first, so that a broken certificate never hides one.
     for block in blocks:
         if "PRIVATE KEY" in block.label or any(keys.is_private_key(element) for element in _elements(block)):
             raise PrivateKeyRefused(block.number, len(blocks))
     if keys.has_mark_of_key(text):
-        raise PrivateKeyRefused(1, 1, "A part of the file" if blocks else "The file")
+        raise PrivateKeyRefused(1, 1, "Part of the file" if blocks else "The file")
 
 
 def _elements(block: pem.Block) -> list[Element]:
@@ -132,14 +132,14 @@ def _read_block(block: pem.Block, blocks: int, password: str | None, work: Work,
     if block.label == "TRUSTED CERTIFICATE":
         elements = elements[:1]  # OpenSSL appends its own trust settings
     if len(elements) != 1:
-        raise MalformedCertificate(block.number, blocks, "its content is no X.509 certificate")
+        raise MalformedCertificate(block.number, blocks, "its content isn't an X.509 certificate")
     part = Part(f"Block {block.number}", bytes(elements[0].raw), block.number, blocks)
     _read_element(elements[0], part, password, work, contents)
 
 
 def _why_not(data: bytes) -> CertificateError:
     if data[0] == SEQUENCE:
-        reason = "its content is no X.509 certificate, the file seems to be cut off or damaged"
+        reason = "its content isn't an X.509 certificate; the file seems to be cut off or damaged"
         return MalformedCertificate(1, 1, reason)
     if _SECRET.search(data):
         remedy = "Choose a file with one of its values: kubectl get secret NAME -o jsonpath='{.data.ca\\.crt}' > ca.txt"

@@ -1,5 +1,5 @@
 """
-A certificate taken apart where `cryptography` reads all of it or nothing: names and single extensions.
+Names and single extensions of a certificate, for cases in which `cryptography` would read none of them.
 """
 
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ MAX_EXTENSIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """The DER of a certificate as its parts (RFC 5280, section 4.1)."""
+    """The parts of a DER certificate (RFC 5280, section 4.1)."""
 
     issuer: Element
     subject: Element
     public_key: Element  # SubjectPublicKeyInfo
     extensions: tuple[Element, ...]
-    _before: bytes  # what precedes the extensions in TBSCertificate
-    _after: bytes  # what follows TBSCertificate: algorithm and signature
+    _before: bytes  # the fields before the extensions in TBSCertificate
+    _after: bytes  # the fields after TBSCertificate: algorithm and signature
 
     @classmethod
     def of(cls, der: bytes) -> Self:
         """
-        Take the certificate *der* apart.
+        Parse the certificate *der* into its parts.
 
         Raises:
-            ValueError: It isn't built like a certificate, or has more than MAX_EXTENSIONS extensions.
+            ValueError: It isn't encoded as a certificate, or has more than MAX_EXTENSIONS extensions.
         """
         (certificate,) = read(der)
         tbs, *rest = certificate.children()
@@ -41,18 +41,18 @@ class Structure:
             (sequence,) = parts.pop().children()
             extensions = sequence.children()
         if len(extensions) > MAX_EXTENSIONS:
-            raise NotDer(f"it has {len(extensions)} extensions, and at most {MAX_EXTENSIONS} are read")
+            raise NotDer(f"it has {len(extensions)} extensions; the limit is {MAX_EXTENSIONS}")
         before, after = (b"".join(bytes(part.raw) for part in side) for side in (parts, rest))
         return cls(issuer, subject, public_key, tuple(extensions), before, after)
 
     @property
     def has_explicit_curve(self) -> bool:
-        """Whether the key's parameters (RFC 5480, section 2.1.1) describe a curve instead of naming it."""
+        """Whether the key has explicit curve parameters instead of a named curve (RFC 5480, section 2.1.1)."""
         _, *parameters = self.public_key.children()[0].children()
         return bool(parameters) and parameters[0].tag == SEQUENCE
 
     def read_extension(self, element: Element) -> x509.Extension[x509.ExtensionType]:
-        """Read one extension, without the others. Raises whatever `cryptography` does about it."""
+        """Read one extension independently of the others. Raises any exception of `cryptography`."""
         only = write(_EXTENSIONS, write(SEQUENCE, bytes(element.raw)))
         carrier = write(SEQUENCE, write(SEQUENCE, self._before, only), self._after)
         extension: x509.Extension[x509.ExtensionType]
@@ -61,7 +61,7 @@ class Structure:
 
 
 def extension_oid(extension: Element) -> str:
-    """Return the OID of an extension, dotted. Raises NotDer."""
+    """Return the OID of an extension in dotted form. Raises NotDer."""
     return format_oid(expect(extension.children(), OID)[0].content)
 
 
@@ -70,7 +70,7 @@ def format_oid(content: memoryview) -> str:
     Decode an object identifier (X.690, section 8.19).
 
     Raises:
-        NotDer: It is empty, cut off, or written with a superfluous octet.
+        NotDer: It is empty, cut off, or not in its shortest form.
     """
     arcs, value = [], 0
     for octet in content:
