@@ -23,11 +23,13 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from forking import ForkedProcess, fork_server
 from holdfast.server.variables import unknown_variables
 from issuing import Issued
 from ports import free_addresses
 
 T = TypeVar("T")
+Process = subprocess.Popen[bytes] | ForkedProcess
 COMMAND = Path(sys.executable).with_name("holdfast")
 REST = "/api/am/publisher/v4"
 START_WITHIN = 90.0  # seconds; a machine that runs other tests too is slow
@@ -73,13 +75,16 @@ class Holdfast:
         directory: Path,
         ca: bytes | None = None,
         gateway_identity: tuple[Path, Path] | None = None,
+        *,
+        forks: bool = True,
         **environment: str,
     ) -> None:
         """
         Everything is kept below *directory*; *environment* is added to the process's.
 
         With *ca* (PEM) the publisher is believed to speak TLS, with a certificate of this CA. With *gateway_identity*,
-        files of a certificate and its key, the gateway does, beside http.
+        files of a certificate and its key, the gateway does, beside http. Without *forks*, each start runs a new
+        interpreter, as it does for users (see forking.py).
         """
         self._ca = ca
         self.data = directory / "data"
@@ -98,7 +103,8 @@ class Holdfast:
         theirs = unknown_variables(os.environ)
         given = {name: value for name, value in os.environ.items() if name not in theirs}
         self.environment = given | ours | environment
-        self._process: subprocess.Popen[bytes] | None = None
+        self._forks = forks
+        self._process: Process | None = None
         self.rest = self.browser(REST, auth=("admin", self.admin_password))
 
     def __enter__(self) -> "Holdfast":
@@ -167,10 +173,10 @@ class Holdfast:
 
     def refuse_to_start(self, **options: str) -> str:
         """Run the command with *options* where it cannot start; see that it says so in one line and give the line."""
-        command = self._command(**options)
-        done = subprocess.run(command, env=self.environment, capture_output=True, timeout=START_WITHIN, check=False)
-        assert (done.returncode, done.stdout) == (1, b""), done
-        (line,) = done.stderr.decode().splitlines()
+        output, errors = (self.data.with_name(name) for name in ("refused-output", "refused-errors"))
+        code = self._launch(["up", *self.options(**options)], output, errors).wait(START_WITHIN)
+        assert (code, output.read_bytes()) == (1, b""), errors.read_text()
+        (line,) = errors.read_text().splitlines()
         return line
 
     def options(self, **others: str) -> list[str]:
@@ -178,21 +184,31 @@ class Holdfast:
         every = {"data": str(self.data)} | self._addresses | self._several | others
         return [f"--{name}={value}" for name, value in every.items()]
 
-    def _command(self, **options: str) -> list[str]:
-        return [str(COMMAND), "up", *self.options(**options)]
-
     def log_lines(self) -> list[dict[str, Any]]:
         """Read what it has logged since its last start."""
         return [json.loads(line) for line in self.errors.read_text().splitlines() if line.startswith("{")]
 
     def begin(self) -> None:
         """Run the command, and don't wait."""
-        for file in (self.output, self.errors):
+        self._process = self._launch(["up", *self.options()], self.output, self.errors)
+
+    def _launch(self, arguments: list[str], output: Path, errors: Path) -> Process:
+        """Run `holdfast` with *arguments*, its standard output and error in empty files."""
+        for file in (output, errors):
             file.write_bytes(b"")
-        with self.output.open("ab") as output, self.errors.open("ab") as errors:
-            self._process = subprocess.Popen(
-                self._command(), env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+        if self._forks:
+            return fork_server().start(arguments, self.environment, output, errors)
+        with output.open("ab") as standard_output, errors.open("ab") as standard_error:
+            return subprocess.Popen(
+                self._command(arguments),
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=standard_output,
+                stderr=standard_error,
             )
+
+    def _command(self, arguments: list[str]) -> list[str]:
+        return [str(COMMAND), *arguments]
 
     def start(self) -> None:
         """Run the command until it says that it is ready."""

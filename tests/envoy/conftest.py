@@ -9,5 +9,5 @@ from running import Holdfast
 
 @pytest.fixture(scope="session")
 def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
-    with Holdfast(tmp_path_factory.mktemp("holdfast")) as running:
+    with Holdfast(tmp_path_factory.mktemp("holdfast"), forks=False) as running:
         yield running

@@ -24,16 +24,16 @@ OTHER_ADDRESS = "127.0.0.2"  # all of 127.0.0.0/8 is this machine
 class NarrowHoldfast(Holdfast):
     """A Holdfast whose processes may open few files; the soft limit is lower still."""
 
-    def _command(self, **options: str) -> list[str]:
+    def _command(self, arguments: list[str]) -> list[str]:
         limited = f'ulimit -Sn 200 && ulimit -Hn {FILES} && exec "$@"'
-        return ["sh", "-c", limited, "sh", *super()._command(**options)]
+        return ["sh", "-c", limited, "sh", *super()._command(arguments)]
 
 
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < FILES:
         pytest.skip("this machine allows fewer files")
-    with NarrowHoldfast(tmp_path_factory.mktemp("narrow")) as running:
+    with NarrowHoldfast(tmp_path_factory.mktemp("narrow"), forks=False) as running:
         yield running
 
 

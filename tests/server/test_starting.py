@@ -68,6 +68,6 @@ def test_a_database_without_space_is_told_apart_from_others(tmp_path, size):
 
 def test_a_disk_that_is_full_ends_the_command_with_a_sentence(tmp_path):
     with largest_file(512):
-        said = Holdfast(tmp_path).refuse_to_start()
+        said = Holdfast(tmp_path, forks=False).refuse_to_start()
     assert said.startswith("holdfast: There is no space to write ")
     assert said.endswith("Free space on its disk or raise its quota, then try again.")

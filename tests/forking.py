@@ -1,0 +1,146 @@
+"""
+Starts `holdfast up` as a fork of a process that has already imported the server.
+
+Importing takes most of the CPU time of a start, and tests start more than a hundred servers. A fork runs the same
+code as a new interpreter, on the same files and ports; only password hashes are cheaper. Tests of the start itself
+use a new interpreter.
+
+    process = fork_server().start(["up", "--data=..."], os.environ, output, errors)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 0
+"""
+
+import ctypes
+import importlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from functools import cache, partial
+from pathlib import Path
+from typing import IO
+
+PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
+PRELOADED = ("holdfast.cli.server.up", "holdfast.cli.server.process", "holdfast.store.migrating")
+
+
+class ForkedProcess:
+    """A process that can be waited for like a subprocess.Popen."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._handle = os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while it runs."""
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+                os.close(self._handle)
+        return self.returncode
+
+    def wait(self, timeout: float) -> int:
+        """Wait up to *timeout* seconds for its end and return the exit code; raise subprocess.TimeoutExpired."""
+        if self.returncode is None:
+            if not select.select([self._handle], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("holdfast", timeout)
+            self.poll()
+        assert self.returncode is not None
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            signal.pidfd_send_signal(self._handle, number)
+
+    def kill(self) -> None:
+        """End it at once, unless it has ended."""
+        self.send_signal(signal.SIGKILL)
+
+
+class ForkServer:
+    """The process that forks; its forks become children of this process."""
+
+    def __init__(self) -> None:
+        # A fork's parent ends at once; its next ancestor that reaps takes its place.
+        if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+        command = [sys.executable, __file__]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def start(self, arguments: list[str], environment: dict[str, str], output: Path, errors: Path) -> ForkedProcess:
+        """Run `holdfast` with *arguments*; it appends to the files *output* and *errors*."""
+        wish = {"arguments": arguments, "environment": environment, "output": str(output), "errors": str(errors)}
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(wish).encode() + b"\n")
+        self._process.stdin.flush()
+        return ForkedProcess(int(self._process.stdout.readline()))
+
+
+@cache
+def fork_server() -> ForkServer:
+    """Return this process's fork server, which ends with it."""
+    return ForkServer()
+
+
+def _preload() -> None:
+    import argon2
+
+    from holdfast.services.access import passwords
+
+    for name in PRELOADED:
+        importlib.import_module(name)
+    cheap = {"time_cost": 1, "memory_cost": 8, "parallelism": 1}
+    passwords.PasswordHasher = partial(argon2.PasswordHasher, **cheap)  # type: ignore[misc,assignment]
+    assert len(list(Path("/proc/self/task").iterdir())) == 1, "threads don't survive a fork"
+
+
+def _serve(wishes: IO[bytes], pids: IO[bytes]) -> None:
+    """Fork for each line of *wishes* and write the process ID; return in each fork, and exit after the last line."""
+    for line in wishes:
+        wish = json.loads(line)
+        reader, writer = os.pipe()
+        parent = os.fork()
+        if parent == 0:
+            pid = os.fork()
+            if pid:
+                os.write(writer, b"%d\n" % pid)
+                os._exit(0)
+            os.close(reader)
+            os.close(writer)
+            return _become(**wish)
+        os.close(writer)
+        os.waitpid(parent, 0)
+        pids.write(os.read(reader, 32))
+        pids.flush()
+        os.close(reader)
+    os._exit(0)
+
+
+def _become(arguments: list[str], environment: dict[str, str], output: str, errors: str) -> None:
+    for number, path in ((0, os.devnull), (1, output), (2, errors)):
+        file = os.open(path, os.O_RDWR | os.O_APPEND)
+        os.dup2(file, number)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["holdfast", *arguments]
+
+
+if __name__ == "__main__":
+    import gc
+
+    gc.disable()
+    _preload()
+    gc.collect()
+    gc.freeze()
+    _serve(sys.stdin.buffer, sys.stdout.buffer)
+    gc.enable()
+    from holdfast.cli import main_in_own_process
+
+    main_in_own_process()
