@@ -71,7 +71,7 @@ def test_an_api_that_is_there_is_changed_only_when_asked(client, archive, shared
 
 
 def test_a_dry_run_is_refused_and_not_done(archive, stranger):
-    assert_problem(take(stranger, archive, dryRun="true"), 400, "dryRun", says="nothing was imported")
+    assert_problem(take(stranger, archive, dryRun="true"), 400, "dryRun", says="Nothing was imported")
     assert stranger.get(APIS).json()["count"] == 0
 
 

@@ -33,7 +33,7 @@ def test_an_endpoint_that_cannot_be_checked_is_refused(client, endpoint, says):
 
 
 def test_a_missing_endpoint_is_named(client):
-    assert_problem(client.post(PATH), 400, "endpointUrl", says="It is missing")
+    assert_problem(client.post(PATH), 400, "endpointUrl", says="It is required")
 
 
 def test_an_api_of_others_is_not_there(client, stranger):

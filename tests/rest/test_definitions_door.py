@@ -141,8 +141,8 @@ def test_a_new_version_has_the_definition_too(client):
 @pytest.mark.parametrize(
     ("parts", "field", "says"),
     [
-        ({"url": (None, "http://127.0.0.1/openapi.json")}, "url", "fetches nothing"),
-        ({"url": (None, "file:///etc/passwd"), "file": ("a", TEXT)}, "url", "fetches nothing"),
+        ({"url": (None, "http://127.0.0.1/openapi.json")}, "url", "fetch URLs"),
+        ({"url": (None, "file:///etc/passwd"), "file": ("a", TEXT)}, "url", "fetch URLs"),
         ({"file": ("a", "{")}, "definition", "neither JSON nor YAML"),
         ({"file": ("a", "{}")}, "definition", "neither 'openapi' nor 'swagger'"),
         ({"file": ("a", b"\xff")}, "definition", "UTF-8"),

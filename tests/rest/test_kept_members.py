@@ -100,4 +100,4 @@ def test_a_private_key_in_a_description_is_refused(client):
 @pytest.mark.parametrize("kind", ["load_balance", "failover", "default", "address"])
 def test_endpoints_that_would_not_be_obeyed_are_refused(client, kind):
     body = api_body(endpointConfig=CONFIG | {"endpoint_type": kind})
-    assert_problem(client.post(APIS, json=body), 400, "endpointConfig.endpoint_type", says="not offered")
+    assert_problem(client.post(APIS, json=body), 400, "endpointConfig.endpoint_type", says="isn't supported")

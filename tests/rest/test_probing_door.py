@@ -93,7 +93,7 @@ def test_findings_are_about_the_host_of_the_endpoint(client):
     [
         ("http://backend.test", "Only an https endpoint"),
         ("nonsense", "must begin with https://"),
-        ("", "is missing"),
+        ("", "is required"),
         ("https://a:b@backend.test", "user name"),
         ("https://169.254.169.254/latest/meta-data", "not allowed to test 169.254.169.254"),
         ("https://[::ffff:0:a9fe:a9fe]", "not allowed"),
@@ -108,7 +108,7 @@ def test_an_endpoint_that_cannot_be_tested_is_refused(client, what, endpoint, sa
 
 def test_a_missing_endpoint_is_named(client, what):
     response = client.post(f"{ENDPOINTS}/{what}", files={"endpoint": (None, "")})
-    assert_problem(response, 400, "endpoint", says="It is missing")
+    assert_problem(response, 400, "endpoint", says="It is required")
     assert_problem(client.post(f"{ENDPOINTS}/{what}", json={}), 415, "Content-Type", says="multipart/form-data")
 
 

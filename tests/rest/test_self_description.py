@@ -1,16 +1,25 @@
-"""What `/openapi.json` says of answers: a type of each that has a body."""
+"""`/openapi.json` describes every operation, parameter and member, and gives each response with a body a type."""
 
 import pytest
 
 from holdfast.rest.prefixes import PREFIX
 
-EMPTY = {"HEAD /apis/validate", "POST /apis/validate"}  # beside those that delete
+EMPTY = {"HEAD /apis/validate", "POST /apis/validate"}  # other than those that delete
 
 
 @pytest.fixture(scope="module")
-def answers(shared_runtime, connect):
-    """The content of every successful answer, by operation."""
-    description = connect(shared_runtime).get("/openapi.json").json()
+def description(shared_runtime, connect):
+    return connect(shared_runtime).get("/openapi.json").json()
+
+
+@pytest.fixture(scope="module")
+def operations(description):
+    return [operation for operations in description["paths"].values() for operation in operations.values()]
+
+
+@pytest.fixture(scope="module")
+def answers(description):
+    """The content of every successful response, by operation."""
     return {
         f"{method.upper()} {path.removeprefix(PREFIX)}": response.get("content", {})
         for path, operations in description["paths"].items()
@@ -20,7 +29,35 @@ def answers(shared_runtime, connect):
     }
 
 
-def test_every_answer_in_json_is_of_a_type(answers):
+def test_every_operation_has_a_summary_of_one_phrase(operations):
+    summaries = {operation["operationId"]: operation["summary"] for operation in operations}
+    assert not [name for name, summary in summaries.items() if not 5 < len(summary) < 60 or "." in summary]
+    # Only `validate` has two methods with one summary.
+    assert len(set(summaries.values())) == len(summaries) - 1
+
+
+def test_every_parameter_and_member_is_described(description, operations):
+    parameters = [
+        (operation["operationId"], parameter["name"])
+        for operation in operations
+        for parameter in operation.get("parameters", [])
+        if not parameter.get("description")
+    ]
+    members = [
+        (schema_name, name)
+        for schema_name, schema in description["components"]["schemas"].items()
+        for name, member in schema.get("properties", {}).items()
+        if "$ref" not in member and not member.get("description")
+    ]
+    assert (parameters, members) == ([], [])
+
+
+def test_every_tag_is_described_and_used(description, operations):
+    described = {tag["name"] for tag in description["tags"]}
+    assert described == {tag for operation in operations for tag in operation["tags"]}
+
+
+def test_every_json_response_has_a_type(answers):
     schemas = {
         operation: content["application/json"]["schema"]
         for operation, content in answers.items()
@@ -32,7 +69,7 @@ def test_every_answer_in_json_is_of_a_type(answers):
     assert all(schemas[operation]["type"] == "object" for operation in untyped)
 
 
-def test_every_other_answer_is_a_file_or_empty(answers):
+def test_every_other_response_is_a_file_or_empty(answers):
     others = {operation: content for operation, content in answers.items() if "application/json" not in content}
     files = {operation for operation, content in others.items() if content}
     assert all(each["schema"]["format"] == "binary" for operation in files for each in others[operation].values())

@@ -1,5 +1,5 @@
 """
-The JSON door: the paths, fields and status codes of WSO2's publisher REST API, with more fields added.
+The REST API: the paths, members and status codes of WSO2's publisher, with additions.
 """
 
 from fastapi import Depends, FastAPI
@@ -34,7 +34,7 @@ from holdfast.services.runtime import Runtime
 
 
 def create_door(runtime: Runtime) -> FastAPI:
-    """Make the application that answers programs."""
+    """Create the REST application."""
     door = FastAPI(
         title="Holdfast",
         openapi_url=self_description.URL,
@@ -43,8 +43,8 @@ def create_door(runtime: Runtime) -> FastAPI:
         generate_unique_id_function=self_description.operation_id,
     )
     door.state.runtime = runtime
-    strictly = [Depends(refuse_unknown_inputs)]
-    # Those with names below /apis come before /apis/{api_id}, which would take the names for ids.
+    strict = [Depends(refuse_unknown_inputs)]
+    # Routers with fixed paths below /apis precede /apis/{api_id}, which would match these paths too.
     for part in (
         archives,
         definitions,
@@ -66,8 +66,8 @@ def create_door(runtime: Runtime) -> FastAPI:
         users,
         own_account,
     ):
-        door.include_router(part.router, dependencies=strictly)
-    door.include_router(oauth.registration, dependencies=strictly)
+        door.include_router(part.router, dependencies=strict)
+    door.include_router(oauth.registration, dependencies=strict)
     door.include_router(oauth.router)
     errors.install(door)
     self_description.install(door)

@@ -1,5 +1,5 @@
 """
-How those who were refused can show who they are (RFC 9110, section 11.6.1; RFC 6750, section 3).
+`WWW-Authenticate` in responses to requests that weren't authenticated (RFC 9110, section 11.6.1; RFC 6750, section 3).
 """
 
 from fastapi import Request
@@ -11,7 +11,7 @@ BEARER = 'Bearer realm="Holdfast"'
 
 
 def challenges(request: Request, error: Exception) -> list[str]:
-    """Give the values of `WWW-Authenticate` for *error*, one for each scheme that would help."""
+    """Return the values of `WWW-Authenticate` for *error*, one for each scheme that would help."""
     match error:
         case CredentialsMissing():
             values = [BASIC, BEARER]
@@ -24,7 +24,7 @@ def challenges(request: Request, error: Exception) -> list[str]:
             values = [f'{BEARER}, error="insufficient_scope"{wanted}']
         case _:
             return []
-    # A browser that reads "Basic" asks for a password in a window of its own, over the page whose script has called.
+    # On "Basic", a browser would open its own password prompt above the page whose script sent the request.
     return [value for value in values if value != BASIC] or [BEARER] if _is_called_by_a_page(request) else values
 
 

@@ -1,5 +1,5 @@
 """
-Entity tags and conditional requests (RFC 9110, sections 8.8.3 and 13): nobody overwrites what they have not seen.
+Entity tags and conditional requests (RFC 9110, sections 8.8.3 and 13), which prevent lost updates.
 """
 
 import re
@@ -14,14 +14,14 @@ _TAG = re.compile(r'(W/)?"([^"]*)"')
 
 
 def if_match(value: Annotated[str | None, Header(alias="If-Match")] = None) -> Expected:
-    """Read If-Match: the tags of which one must be the present one, None when there is no condition."""
+    """Return the tags in If-Match, one of which must be the current one; None if there is no condition."""
     if value is None or value.strip() == "*":
         return None
     return frozenset(tag for weak, tag in _TAG.findall(value) if not weak)
 
 
 class Unless:
-    """The tags that the caller has already; they need not be sent the same again."""
+    """The tags in If-None-Match, whose content the client already has."""
 
     def __init__(self, response: Response, value: Annotated[str | None, Header(alias="If-None-Match")] = None) -> None:
         self._response = response
@@ -29,7 +29,7 @@ class Unless:
         self._any = value is not None and value.strip() == "*"
 
     def known(self, tag: str) -> None:
-        """Send *tag* with the answer, or end with 304 when the caller knows it."""
+        """Send *tag* with the response, or respond 304 if the client already has it."""
         quoted = quote_tag(tag)
         if self._any or tag in self._known:
             raise HTTPException(304, headers={"ETag": quoted})
@@ -37,7 +37,7 @@ class Unless:
 
 
 def quote_tag(tag: str) -> str:
-    """Write a tag as the ETag header wants it."""
+    """Return *tag* as the value of an ETag header."""
     return f'"{tag}"'
 
 

@@ -1,5 +1,5 @@
 """
-Errors of the layers below -> answers in WSO2's shape with RFC 9457's members beside it. Only this module knows both.
+Turn errors of the layers below into responses with the members of WSO2's publisher and of RFC 9457.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,13 +49,13 @@ from holdfast.store.sealing import CannotUnseal
 
 log = structlog.get_logger()
 
-MAX_ERRORS = 50  # that one answer names
+MAX_ERRORS = 50  # in one response
 MAX_FIELD = 200  # characters of a field's name
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A kind of error at this door: status, stable name, short phrase."""
+    """A kind of REST error: status, stable name (the end of `type`), short phrase (`title`)."""
 
     status: int
     name: str
@@ -65,22 +65,20 @@ class Problem:
 BUSY = Problem(503, "busy", "Service Unavailable")
 PROBLEMS: dict[type[Exception], Problem] = {
     Busy: BUSY,
-    CannotUnseal: Problem(409, "key-lost", "The key cannot be opened"),
-    CertificateError: Problem(400, "certificate-unusable", "The file cannot be used as certificates"),
+    CannotUnseal: Problem(409, "key-lost", "Private key can't be decrypted"),
+    CertificateError: Problem(400, "certificate-unusable", "Invalid certificate file"),
     CertificateExpired: Problem(400, "certificate-expired", "Certificate Expired"),
-    Conflict: Problem(409, "conflict", "The value is taken"),
+    Conflict: Problem(409, "conflict", "Conflict"),
     ContentChanged: Problem(412, "precondition-failed", "Precondition Failed"),
-    EndpointNeedsNoCertificate: Problem(400, "endpoint-without-tls", "The endpoint needs no certificate"),
-    IndistinguishableCertificates: Problem(
-        409, "certificates-indistinguishable", "The certificates cannot be told apart"
-    ),
-    InvalidDefinition: Problem(400, "definition-invalid", "The definition cannot be used"),
-    InvalidField: Problem(400, "invalid-field", "A value cannot be used"),
-    InvalidFields: Problem(400, "invalid-field", "Some values cannot be used"),
-    MutualTlsMissing: Problem(400, "mutual-tls-missing", "The gateways do not ask for certificates"),
+    EndpointNeedsNoCertificate: Problem(400, "endpoint-without-tls", "Endpoint doesn't use TLS"),
+    IndistinguishableCertificates: Problem(409, "certificates-indistinguishable", "Indistinguishable certificates"),
+    InvalidDefinition: Problem(400, "definition-invalid", "Invalid definition"),
+    InvalidField: Problem(400, "invalid-field", "Invalid value"),
+    InvalidFields: Problem(400, "invalid-field", "Invalid values"),
+    MutualTlsMissing: Problem(400, "mutual-tls-missing", "Gateways don't ask for client certificates"),
     NoPersonalToken: Problem(404, "not-found", "Not Found"),
     NotFound: Problem(404, "not-found", "Not Found"),
-    NothingBefore: Problem(409, "no-previous-certificate", "There is no previous certificate"),
+    NothingBefore: Problem(409, "no-previous-certificate", "No previous certificate"),
     NotPermitted: Problem(403, "not-permitted", "Forbidden"),
     CredentialsMissing: Problem(401, "unauthorized", "Unauthorized"),
     ScopeMissing: Problem(403, "scope-missing", "Forbidden"),
@@ -91,8 +89,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
     TooManyAttempts: Problem(429, "too-many-attempts", "Too many failed attempts"),
     TooManyCallers: Problem(409, "too-many-client-certificates", "Too many client certificates"),
     TooManyTests: Problem(429, "too-many-tests", "Too many tests"),
-    TransitionRefused: Problem(400, "transition-refused", "The lifecycle has no such transition"),
-    UnreadableArchive: Problem(400, "archive-unusable", "The archive cannot be used"),
+    TransitionRefused: Problem(400, "transition-refused", "Lifecycle action not allowed"),
+    UnreadableArchive: Problem(400, "archive-unusable", "Invalid archive"),
 }
 
 
@@ -104,7 +102,7 @@ def answer(
     headers: dict[str, str] | None = None,
     **members: str,
 ) -> JSONResponse:
-    """Write a problem; *details* says what is wrong by field, *members* are further members of the body."""
+    """Respond with *problem*; *details* maps fields to errors, *members* are added to the body."""
     body = {
         "code": problem.status,
         "message": problem.title,
@@ -123,12 +121,12 @@ def answer(
 
 
 async def refuse(request: Request, problem: Problem, text: str, headers: Mapping[str, str]) -> JSONResponse:
-    """Answer a request that never gets to this door."""
+    """Respond to a request that is rejected before it reaches the REST application."""
     return answer(request, problem, text, {}, dict(headers))
 
 
 def install(app: FastAPI) -> None:
-    """Make *app* answer the errors of the layers below."""
+    """Install handlers in *app* for the errors of the layers below."""
     for kind in PROBLEMS:
         app.add_exception_handler(kind, domain_error)
     for kind in (StoreFull, StoreReadOnly, OSError):
@@ -139,15 +137,15 @@ def install(app: FastAPI) -> None:
 
 
 def invalid_body(error: ValidationError, *where: str) -> RequestValidationError:
-    """Give the error for a body that was not the request's own: *where* it was, like "file"."""
-    if error.error_count() > MAX_ERRORS:  # to write them all could take long
-        text = f"It has {error.error_count():,} mistakes. Compare it with the description of this operation."
+    """Return the error for an invalid document within the body, in the field *where*, such as "file"."""
+    if error.error_count() > MAX_ERRORS:  # writing them all could take long
+        text = f"It has {error.error_count():,} errors. Compare it with this operation in /openapi.json."
         return RequestValidationError([{"loc": ("body", *where), "type": "too_many", "msg": text}])
-    return RequestValidationError([mistake | {"loc": ("body", *where, *mistake["loc"])} for mistake in error.errors()])
+    return RequestValidationError([invalid | {"loc": ("body", *where, *invalid["loc"])} for invalid in error.errors()])
 
 
 async def domain_error(request: Request, error: Exception) -> JSONResponse:
-    """Answer an error of the layers below, of one of the kinds in PROBLEMS."""
+    """Respond to an error of one of the kinds in PROBLEMS."""
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     headers = {}
     if isinstance(error, TryLater):
@@ -169,15 +167,15 @@ async def _not_saved(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
     errors = error.errors() if isinstance(error, RequestValidationError) else []
-    media_type = _wanted_media_type(request)
-    if media_type and any(mistake["loc"][0] == "body" for mistake in errors):
+    media_type = _expected_media_type(request)
+    if media_type and any(invalid["loc"][0] == "body" for invalid in errors):
         problem = Problem(415, "unsupported-media-type", "Unsupported Media Type")
         text = f"Send the body as {media_type}."
         return answer(request, problem, text, {"Content-Type": text})
     shown = islice(errors, MAX_ERRORS)
-    details = {_field(mistake["loc"]): _write_message(mistake["type"], mistake["msg"]) for mistake in shown}
-    if any(mistake["type"] == "json_invalid" for mistake in errors):
-        details = {"body": "It is no JSON. Look for a missing quote, comma or bracket."}
+    details = {_field(invalid["loc"]): _write_message(invalid["type"], invalid["msg"]) for invalid in shown}
+    if any(invalid["type"] == "json_invalid" for invalid in errors):
+        details = {"body": "It isn't valid JSON. Look for a missing quote, comma or bracket."}
     description = " ".join(f"{field}: {text.rstrip('.')}." for field, text in details.items())
     return answer(request, Problem(400, "invalid-request", "Bad Request"), description, details)
 
@@ -186,27 +184,27 @@ def _field(location: Sequence[str | int]) -> str:
     return ".".join(map(str, location[1:]))[:MAX_FIELD] or "body"
 
 
-def _wanted_media_type(request: Request) -> str | None:
-    """Say as what the body should have come, if it came as something else."""
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+def _expected_media_type(request: Request) -> str | None:
+    """Return the media type that the operation expects, None if the body has it."""
+    actual = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     field = getattr(request.scope.get("route"), "body_field", None)
-    wanted = getattr(getattr(field, "field_info", None), "media_type", None)
-    if wanted == "application/json":
-        return None if given == wanted or given.endswith("+json") else wanted
-    return None if given == "multipart/form-data" else "multipart/form-data"
+    expected = getattr(getattr(field, "field_info", None), "media_type", None)
+    if expected == "application/json":
+        return None if actual == expected or actual.endswith("+json") else expected
+    return None if actual == "multipart/form-data" else "multipart/form-data"
 
 
 def _write_message(kind: str, message: str) -> str:
     if kind == "missing":
-        return "It is missing. Send it with the request."
+        return "It is required."
     if "UploadFile" in message:
-        return "It is no file. Send it as a part of the form with a file name."
+        return "It isn't a file. Send it as a form part with a file name."
     return message
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - it is installed for nothing else
-    if isinstance(error.__cause__, OSError):  # a body that did not fit into memory goes to a file
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is installed only for these
+    if isinstance(error.__cause__, OSError):  # a body that doesn't fit into memory is written to a file
         return await _not_saved(request, error.__cause__)
     if error.status_code == HTTPStatus.NOT_MODIFIED:
         return Response(status_code=error.status_code, headers=dict(error.headers or {}))
@@ -216,9 +214,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def unexpected_error(request: Request, error: Exception) -> JSONResponse:
-    """Answer what nobody foresaw: only with the ID under which it is logged (`request_ids`)."""
+    """Respond to an unexpected error with the request ID under which it is logged (`request_ids`), and nothing else."""
     del error
     request_id = request.state.request_id
     problem = Problem(500, "internal-server-error", "Internal Server Error")
-    text = f"Unexpected error. Holdfast's log has the cause under request ID {request_id}."
+    text = f"Unexpected error. The cause is in Holdfast's log under request ID {request_id}."
     return answer(request, problem, text, {}, request_id=request_id)

@@ -1,5 +1,5 @@
 """
-What each operation takes: query parameters and form fields that it doesn't know are rejected by name, not ignored.
+Strict inputs: query parameters and form fields that an operation doesn't know are rejected by name, not ignored.
 """
 
 from collections import Counter
@@ -14,17 +14,13 @@ from fastapi.routing import APIRoute
 from holdfast.rest.access.authentication import RequestContext
 from holdfast.services.access.context import Context
 
-MAX_PROBLEMS = 20  # of thousands of parameters, each with a sentence
+MAX_PROBLEMS = 20  # a request may have thousands of parameters, each with a sentence in the response
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 Takes = dict[str, Any]  # name -> type
 
 
 def ignores(**parameters: str) -> dict[str, Any]:
-    """
-    Describe query parameters of WSO2's publisher that change nothing here, as the `openapi_extra` of a route.
-
-    Each value says why.
-    """
+    """Return the `openapi_extra` of a route for parameters that WSO2's clients send and that have no effect here."""
     described = [
         {"name": name, "in": "query", "schema": {"type": "string"}, "description": f"Ignored: {why}"}
         for name, why in parameters.items()
@@ -34,12 +30,12 @@ def ignores(**parameters: str) -> dict[str, Any]:
 
 async def refuse_unknown_inputs(request: Request, context: RequestContext) -> None:
     """
-    Reject what the operation of *request* doesn't take, one value sent twice, and a boolean without a value.
+    Reject inputs that the operation of *request* doesn't take, repeated inputs, and booleans without a value.
 
     Raises:
-        RequestValidationError: It names each of them, at most MAX_PROBLEMS.
+        RequestValidationError: Names each of them, at most MAX_PROBLEMS.
     """
-    # Whoever isn't signed in learns only that, as a context comes first.
+    # The dependency on a context comes first, so clients that aren't signed in get 401.
     route = request.scope["route"]
     if not isinstance(route, APIRoute):
         return
@@ -55,10 +51,10 @@ async def refuse_unknown_inputs(request: Request, context: RequestContext) -> No
 
 
 async def _sent(request: Request, context: Context, route: APIRoute) -> Sequence[tuple[str, Any]]:
-    if route.body_field:  # FastAPI has read it already
+    if route.body_field:  # FastAPI has already read it
         return (await request.form()).multi_items()
-    context.release()  # it may come slowly
-    await request.body()  # is kept, so that the operation can read it, too
+    context.release()  # the body may arrive slowly
+    await request.body()  # cached, so the operation can read it too
     async with request.form() as form:
         return form.multi_items()
 
@@ -70,7 +66,7 @@ def _form_fields(route: APIRoute, extra: dict[str, Any]) -> Takes:
 
 
 def _problems(kind: str, sent: Sequence[tuple[str, Any]], takes: Takes) -> Iterator[dict[str, Any]]:
-    offer = f"It takes {', '.join(sorted(takes))}." if takes else "It takes none."
+    offer = f"It accepts {', '.join(sorted(takes))}." if takes else "It accepts none."
     for name, count in Counter(name for name, _ in sent).items():
         if name not in takes:
             yield _problem(kind, name, f"This operation has no such {kind}. {offer}")
@@ -90,7 +86,7 @@ def _is_form(request: Request) -> bool:
 
 
 def _declared(dependant: Dependant, kind: str) -> Takes:
-    """Find what a route and its dependencies declare of a *kind*."""
+    """Return the inputs of a *kind* that a route and its dependencies declare."""
     declared = {field.alias: field.field_info.annotation for field in getattr(dependant, kind)}
     for dependency in dependant.dependencies:
         declared |= _declared(dependency, kind)

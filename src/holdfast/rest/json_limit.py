@@ -1,5 +1,5 @@
 """
-How many values a body in JSON may have: each that is wrong is an error, and making these takes longer than reading.
+Limit on the number of values in a JSON body: each invalid value is an error, and errors are slower to create than read.
 """
 
 from starlette.datastructures import Headers
@@ -13,7 +13,7 @@ TOO_MANY = Problem(413, "content-too-large", "Content Too Large")
 
 
 class JsonLimit:
-    """Refuses bodies in JSON with too many values, which are counted by the commas between them."""
+    """Rejects JSON bodies with too many values, which it counts by their commas."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -30,7 +30,7 @@ class JsonLimit:
             commas += message.get("body", b"").count(b",")
             more = message.get("more_body", False)
         if commas >= MAX_VALUES:
-            text = f"The JSON has more than {MAX_VALUES:,} values. Send less at once."
+            text = f"The JSON body has more than {MAX_VALUES:,} values. Split it into several requests."
             await answer(Request(scope), TOO_MANY, text, {})(scope, receive, send)
             return
 

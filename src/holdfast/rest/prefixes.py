@@ -1,5 +1,5 @@
 """
-The paths that this door answers under: one of its own, and those that scripts written for other versions call.
+Path prefixes of the REST API: its own, and those of WSO2's other versions, which existing scripts use.
 """
 
 from contextvars import ContextVar
@@ -14,13 +14,13 @@ _called: ContextVar[str] = ContextVar("called", default=PREFIX)
 
 
 class Prefixes:
-    """Answers under every prefix as under PREFIX; links and `Location` lead to where the caller already is."""
+    """Serves every prefix like PREFIX; links and `Location` keep the prefix of the request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Rewrite the path, remember the prefix, and put it into `Location`."""
+        """Rewrite the path to PREFIX, and `Location` to the prefix of the request."""
         called = _prefix_of(scope["path"]) if scope["type"] == "http" else PREFIX
         if called == PREFIX:
             await self._app(scope, receive, send)
@@ -46,7 +46,7 @@ class Prefixes:
 
 
 def link(path: str) -> str:
-    """Give a path of this door, which begins with PREFIX, as the caller of the present request knows it."""
+    """Return *path*, which begins with PREFIX, with the prefix of the current request."""
     return _called.get() + path.removeprefix(PREFIX)
 
 

@@ -1,6 +1,6 @@
 """
-Types that answers of several subjects share. Each answer is a TypedDict: mypy compares it with the code that writes
-it, FastAPI describes it in `/openapi.json`, and Schemathesis compares it with real answers.
+Response types that several subjects share. Each response is a TypedDict: mypy compares it with the code that writes
+it, FastAPI describes it in `/openapi.json`, and Schemathesis compares it with real responses.
 """
 
 from typing import Annotated, Any
@@ -19,13 +19,13 @@ ProgressWords = Annotated[str, WithJsonSchema({"type": "string", "enum": [progre
 
 
 def files(*media_types: str, description: str = "The file.") -> dict[int | str, dict[str, Any]]:
-    """Describe answers that are files, as the `responses` of a route."""
+    """Return the `responses` of a route that responds with a file."""
     schema = {"type": "string", "format": "binary"}
     return {200: {"description": description, "content": {kind: {"schema": schema} for kind in media_types}}}
 
 
 class Pagination(TypedDict):
-    """Where a page is in its list; `next` and `previous` are empty if there is no such page."""
+    """The position of a page in its list."""
 
     offset: int
     limit: int
@@ -35,7 +35,7 @@ class Pagination(TypedDict):
 
 
 class UnreadableCertificate(TypedDict):
-    """A certificate that a backend presents and that can't be read."""
+    """A certificate that a backend presents and that Holdfast can't read."""
 
     position: int
     fingerprint: str
@@ -44,11 +44,7 @@ class UnreadableCertificate(TypedDict):
 
 
 class Enforcement(TypedDict):
-    """
-    How far a change has come at the gateways.
-
-    `milliseconds` is the time from the last change to its enforcement, null if this process did not see it.
-    """
+    """The progress of a change at the gateways."""
 
     progress: ProgressWords
     gateways: int
@@ -58,7 +54,7 @@ class Enforcement(TypedDict):
 
 
 class Difference(TypedDict):
-    """The field of a presented certificate that differs from what is expected."""
+    """The field of a presented certificate that differs from the expected value."""
 
     field: str
     expected: str
@@ -73,7 +69,7 @@ class RejectionCause(TypedDict):
 
 
 class Suggestion(TypedDict):
-    """The presented certificate whose import helps: in addition to what is trusted, or `instead` of it."""
+    """The presented certificate whose import would help."""
 
     role: ChainRole
     fingerprint: str
@@ -87,6 +83,6 @@ class PresentedCertificate(CertificateDescription):
 
 
 class Enforced(TypedDict):
-    """How far a change has come at the gateways, as a member."""
+    """A response with the progress of a change at the gateways."""
 
     enforcement: Enforcement

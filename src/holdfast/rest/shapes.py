@@ -1,5 +1,5 @@
 """
-What operations on several subjects read and write: uploaded files, downloads, and what is enforced.
+Uploads, downloads and the member `enforcement`, which operations on several subjects share.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ CERTIFICATE_TYPES = ("application/octet-stream", *_PEM_TYPES)
 
 
 def describe_unreadable(certificate: Unreadable) -> responses.UnreadableCertificate:
-    """Write a certificate that a backend presents and that can't be read."""
+    """Describe a certificate that a backend presents and that can't be read."""
     return {
         "position": certificate.position,
         "fingerprint": certificate.fingerprint,
@@ -30,12 +30,12 @@ def describe_unreadable(certificate: Unreadable) -> responses.UnreadableCertific
 
 
 def read_upload(upload: UploadFile) -> bytes:
-    """Read an upload, one byte more than is allowed at most, so that the parser can see that it is too large."""
+    """Read an upload, at most one byte more than allowed, so that the parser can reject it as too large."""
     return upload.file.read(parsing.MAX_BYTES + 1)
 
 
 def download(request: Request, alias: str, certificates: Sequence[Certificate]) -> Response:
-    """Answer with a file: DER for one certificate, PEM for several or when the client accepts only that."""
+    """Respond with a file: DER for one certificate; PEM for several, or if the client accepts PEM."""
     accept = request.headers.get("accept", "")
     wanted = next((kind for kind in _PEM_TYPES if kind in accept), None)
     as_pem = wanted or len(certificates) > 1
@@ -48,12 +48,12 @@ def download(request: Request, alias: str, certificates: Sequence[Certificate]) 
 
 
 def describe_enforcement(runtime: Runtime, context: Context, policy: Policy) -> responses.Enforced:
-    """Make the member `enforcement` for *policy*."""
+    """Return the member `enforcement` for *policy*."""
     return {"enforcement": write_enforcement(runtime.enforcements.of(context, policy))}
 
 
 def write_enforcement(enforcement: Enforcement) -> responses.Enforcement:
-    """Write how far a change has come."""
+    """Describe the progress of a change at the gateways."""
     return {
         "progress": enforcement.progress.words,
         "gateways": enforcement.gateways,

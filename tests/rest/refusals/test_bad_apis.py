@@ -78,7 +78,7 @@ def test_a_kind_of_endpoint_that_would_not_be_obeyed_is_refused(client, nothing_
     body["endpointConfig"]["endpoint_type"] = kind
     with nothing_changes():
         for response in (client.post(APIS, json=body), client.put(f"{APIS}/{api['id']}", json=body)):
-            assert_problem(response, 400, "endpointConfig.endpoint_type", says="use 'http'")
+            assert_problem(response, 400, "endpointConfig.endpoint_type", says="Use 'http'")
 
 
 @pytest.mark.parametrize("endpoints", [[{"url": "https://a.test"}], "https://a.test", 5])
@@ -98,7 +98,7 @@ def test_a_list_of_endpoints_is_refused_and_not_dropped(client, nothing_changes,
     ],
 )
 def test_a_lifecycle_change_needs_to_know_what_and_which(client, query, fields):
-    assert_problem(client.post(f"{APIS}/change-lifecycle?{query}"), 400, *fields, says="It is missing")
+    assert_problem(client.post(f"{APIS}/change-lifecycle?{query}"), 400, *fields, says="It is required")
 
 
 @pytest.mark.parametrize("action", ["Retire", "Block", "publish", HTML, SQL, ""])

@@ -55,7 +55,7 @@ def test_a_file_beyond_all_bounds_is_refused_before_it_is_read(client, nothing_c
 @pytest.mark.parametrize(
     ("alias", "says"),
     [
-        ("", "It is missing"),
+        ("", "It is required"),
         ("   ", "The alias is missing"),
         ("x" * 46, "at most 45"),
         ("a b", "Leave these out"),
@@ -94,7 +94,7 @@ def test_certificates_that_cannot_be_told_apart_are_a_conflict(client, nothing_c
 @pytest.mark.parametrize(
     ("endpoint", "says"),
     [
-        ("", "It is missing"),
+        ("", "It is required"),
         (" ", "The URL is missing"),
         ("https://", "The URL has no host"),
         ("pizza.test", "must begin with https://"),

@@ -13,16 +13,16 @@ JSON = {"content-type": "application/json"}
 @pytest.mark.parametrize(
     ("body", "field", "says"),
     [
-        (b"{nope", "body", "It is no JSON"),
-        (b"name=Pizza", "body", "It is no JSON"),
-        (b'{"name": "Pizza",}', "body", "It is no JSON"),
-        (b"", "body", "It is missing"),
+        (b"{nope", "body", "valid JSON"),
+        (b"name=Pizza", "body", "valid JSON"),
+        (b'{"name": "Pizza",}', "body", "valid JSON"),
+        (b"", "body", "It is required"),
         (b"[]", "body", "dictionary"),
         (b'"text"', "body", "dictionary"),
         (b"5", "body", "dictionary"),
         (b'{"description": 5}', "description", "string"),
         (b'{"endpointConfig": "https://a.test"}', "endpointConfig", "dictionary"),
-        (b'{"endpointConfig": {"production_endpoints": {}}}', "endpointConfig.production_endpoints.url", "missing"),
+        (b'{"endpointConfig": {"production_endpoints": {}}}', "endpointConfig.production_endpoints.url", "required"),
     ],
 )
 def test_a_body_that_is_no_api_is_refused(client, nothing_changes, api, method_and_path, body, field, says):
@@ -43,7 +43,7 @@ def test_a_body_that_breaks_readers_is_refused(client, nothing_changes, body):
 
 def test_missing_members_are_named(client, nothing_changes):
     with nothing_changes():
-        assert_problem(client.post(APIS, json={}), 400, "name", "context", "version", says="It is missing")
+        assert_problem(client.post(APIS, json={}), 400, "name", "context", "version", says="It is required")
         assert_problem(
             client.post(APIS, json={"name": None, "context": 5, "version": []}), 400, "name", "context", "version"
         )
@@ -84,7 +84,7 @@ def test_an_upload_that_comes_as_something_else_is_refused(client, nothing_chang
 )
 def test_missing_parts_of_the_form_are_named(client, nothing_changes, parts, fields):
     with nothing_changes():
-        assert_problem(client.post(CERTIFICATES, files=parts), 400, *fields, says="It is missing. Send it")
+        assert_problem(client.post(CERTIFICATES, files=parts), 400, *fields, says="It is required")
 
 
 @pytest.mark.parametrize("name", [None, ""])
@@ -92,7 +92,7 @@ def test_a_certificate_without_a_file_name_is_refused(client, nothing_changes, n
     parts = {"certificate": (name, PEM), "alias": (None, "a"), "endpoint": (None, URL)}
     with nothing_changes():
         response = client.post(CERTIFICATES, files=parts)
-        assert_problem(response, 400, "certificate", says="It is no file. Send it as a part of the form")
+        assert_problem(response, 400, "certificate", says="Send it as a form part with a file name")
 
 
 def test_a_file_where_a_text_should_be_is_refused(client, nothing_changes):

@@ -1,5 +1,5 @@
 """
-Who calls: HTTP Basic (RFC 7617), a token (RFC 6750) or the session of a browser.
+Authentication of requests: HTTP Basic (RFC 7617), a token (RFC 6750) or the session of a browser.
 """
 
 import base64
@@ -23,13 +23,13 @@ from holdfast.store.database import Transactions
 
 
 def get_runtime(request: Request) -> Runtime:
-    """Give the running parts of Holdfast."""
+    """Return the running components."""
     runtime: Runtime = request.app.state.runtime
     return runtime
 
 
 async def context(request: Request) -> AsyncIterator[Context]:
-    """Give the context of the request; raise what says why its user is not known, or Busy."""
+    """Return the context of a request. Raises an error of authentication (`services.errors`), or Busy."""
     runtime = get_runtime(request)
 
     async def identify(store: Transactions) -> Principal:
@@ -40,7 +40,7 @@ async def context(request: Request) -> AsyncIterator[Context]:
 
 
 async def user_of_request(runtime: Runtime, store: Transactions, request: Request) -> Principal:
-    """Find on whose behalf *request* is made, also before it has reached a door; raise as `context`."""
+    """Authenticate the user of a request, which may not have been routed yet. Raises like `context`."""
     address = address_of(request)
     if request.headers.get("authorization", "").partition(" ")[0].lower() == "basic":
         return principal_of(await _user_by_password(runtime, store, request, address), address)
@@ -73,7 +73,7 @@ def _user_of_token(runtime: Runtime, store: Transactions, request: Request) -> P
 
 
 def bearer(request: Request) -> str:
-    """Give the secret of the token that the request bears, empty where it bears none."""
+    """Return the bearer token of a request, empty if it has none."""
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     return credentials.strip() if scheme.lower() == "bearer" else ""
 
@@ -81,7 +81,7 @@ def bearer(request: Request) -> str:
 def _basic(credentials: str) -> tuple[str, str]:
     try:
         name, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
-    except ValueError as error:  # no base64, no ASCII, no UTF-8
+    except ValueError as error:  # not base64, ASCII or UTF-8
         raise SignInRefused from error
     if not colon:
         raise SignInRefused
@@ -90,5 +90,5 @@ def _basic(credentials: str) -> tuple[str, str]:
 
 CurrentRuntime = Annotated[Runtime, Depends(get_runtime)]
 Bearer = Annotated[str, Depends(bearer)]
-# The transaction that a request reads in ends before its response is sent, however slowly that is read.
+# The transaction that a request reads in ends before its response is sent, however slowly the client reads it.
 RequestContext = Annotated[Context, Depends(context, scope="function")]

@@ -1,5 +1,5 @@
 """
-`/client-registration` and `/oauth2`: tokens for scripts, as WSO2 gives them (RFC 6749, 6750, 7009).
+`/client-registration` and `/oauth2`: tokens for applications, compatible with WSO2 (RFC 6749, 6750, 7009).
 """
 
 import base64
@@ -24,35 +24,37 @@ from holdfast.store.access.tokens import Application
 REGISTRATION = "/client-registration/v0.17/register"
 TOKEN, REVOKE = "/oauth2/token", "/oauth2/revoke"
 registration = APIRouter(tags=["Tokens"])
-# What these two don't know they ignore (RFC 6749, sections 3.1 and 3.2).
+# These two ignore unknown parameters (RFC 6749, sections 3.1 and 3.2).
 router = APIRouter(tags=["Tokens"])
 Text = Annotated[str, Form()]
 _ERROR = {
-    "description": "An error of RFC 6749, section 5.2.",
+    "description": "An error (RFC 6749, section 5.2).",
     "content": {"application/json": {"schema": {"type": "object", "required": ["error"]}}},
 }
-# What is wrong with the form itself is told as everywhere else at this door.
+# 400 without a schema: errors in the form itself are a Problem, as everywhere in REST.
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"description": _ERROR["description"], "content": {"application/json": {"schema": {"type": "object"}}}},
     401: _ERROR,
     429: {"description": "Too many failed attempts."},
 }
-_OPEN: dict[str, Any] = {"security": []}  # who asks is an application, and says so in the form or by HTTP Basic
+_OPEN: dict[str, Any] = {"security": []}  # applications authenticate in the form or by HTTP Basic
 
 
 class RegistrationBody(BaseModel):
-    """What WSO2's clients say about an application; Holdfast calls no callback URL, as no page asks its user."""
+    """A new application, as WSO2's clients describe it."""
 
     model_config = ConfigDict(populate_by_name=True)
     client_name: str = Field(alias="clientName")
-    grant_type: str = Field("password refresh_token", alias="grantType", description="With spaces between them.")
+    grant_type: str = Field(
+        "password refresh_token", alias="grantType", description="Grant types, separated by spaces."
+    )
     callback_url: str = Field("", alias="callbackUrl")
     owner: str = ""
     saas_app: bool = Field(False, alias="saasApp")
 
 
 class Registered(BaseModel):
-    """A new application; nobody is told its secret again."""
+    """A new application and its secret."""
 
     clientId: str  # noqa: N815 - WSO2's names
     clientName: str  # noqa: N815
@@ -66,7 +68,7 @@ class Registered(BaseModel):
 
 
 class TokenAnswer(BaseModel):
-    """Tokens (RFC 6749, section 5.1)."""
+    """An access token, and a refresh token if the grant has one (RFC 6749, section 5.1)."""
 
     access_token: str
     refresh_token: str | None = None
@@ -77,9 +79,14 @@ class TokenAnswer(BaseModel):
 
 @registration.post(REGISTRATION)
 def register(context: RequestContext, body: RegistrationBody) -> Registered:
-    """Register an application of the caller; it gets tokens for users of their organization alone."""
+    """
+    Register an application.
+
+    The application belongs to you and can get tokens only for users of your organization. Its secret is returned only
+    in this response.
+    """
     if body.owner and body.owner != context.user.name:
-        raise InvalidField("owner", f"You are {context.user.name}, and can register applications of your own only.")
+        raise InvalidField("owner", f"You are {context.user.name} and can register applications only for yourself.")
     application, secret = oauth.register_application(context, body.client_name, body.grant_type.split())
     grants = " ".join(application.grants)
     metadata = {"grant_types": grants, "redirect_uris": body.callback_url, "client_name": application.name}
@@ -110,9 +117,13 @@ async def give_token(
     client_id: Text = "",
     client_secret: Text = "",
 ) -> Any:
-    """Give tokens to an application that says its id and secret by HTTP Basic or in the form."""
+    """
+    Get an access token.
+
+    The application authenticates with its ID and secret, by HTTP Basic or in the form.
+    """
     token_request = TokenRequest(grant_type, username, password, refresh_token, scope)
-    # Only a password is hashed: other grants don't wait for those who sign in.
+    # Only passwords are hashed, so other grants don't wait for sign-ins.
     run = runtime.accounts.threads.run if grant_type == Grant.PASSWORD else run_in_threadpool
     try:
         grant = await run(_grant, request, runtime, token_request, client_id, client_secret)
@@ -140,11 +151,15 @@ def _grant(
 def end_token(
     request: Request, runtime: CurrentRuntime, token: Text = "", client_id: Text = "", client_secret: Text = ""
 ) -> Any:
-    """End a token and those given with it; also one that there is not."""
+    """
+    Revoke a token.
+
+    Also revokes the tokens that were issued with it. Succeeds for an unknown token, as RFC 7009 requires.
+    """
     try:
         application = _authenticate(request, runtime, client_id, client_secret)
         if not token:
-            raise GrantRefused("invalid_request", "The form has no token.")
+            raise GrantRefused("invalid_request", "The form field token is missing.")
     except (GrantRefused, TooManyAttempts) as error:
         return _refuse(request, error)
     oauth.revoke(runtime.store, application, token, runtime.now())
@@ -162,7 +177,7 @@ def _authenticate(request: Request, runtime: Runtime, client_id: str, client_sec
 
 
 def _basic(credentials: str) -> tuple[str, str]:
-    """Read id and secret, each written as in a form (RFC 6749, section 2.3.1)."""
+    """Decode ID and secret, each URL-encoded as in a form (RFC 6749, section 2.3.1)."""
     try:
         name, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
     except ValueError:

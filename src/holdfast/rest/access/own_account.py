@@ -1,5 +1,5 @@
 """
-`/account`: who one is, one's password, and one's sessions.
+`/account`: the current user, their password and sessions.
 """
 
 from fastapi import APIRouter, Request, Response
@@ -17,7 +17,7 @@ router = APIRouter(prefix=f"{PREFIX}/account", tags=["Account"])
 
 
 class OwnPasswordBody(BaseModel):
-    """One's own password, and another."""
+    """Your current and your new password."""
 
     model_config = ConfigDict(extra="forbid")
     current: str
@@ -26,10 +26,14 @@ class OwnPasswordBody(BaseModel):
 
 @router.get("")
 def get_account(context: RequestContext) -> Account:
-    """Say who one is, and what the credentials of this request permit."""
+    """
+    Get your account.
+
+    Returns your user, your organization, and what the credentials of this request allow.
+    """
     account = own_account.get_account(context)
-    may = sorted(permission.value for permission in context.user.permissions)
-    return {**describe_user(account), "organization": account.organization, "permissions": may}
+    permissions = sorted(permission.value for permission in context.user.permissions)
+    return {**describe_user(account), "organization": account.organization, "permissions": permissions}
 
 
 @router.put("/password", status_code=204)
@@ -37,7 +41,11 @@ def get_account(context: RequestContext) -> Account:
 def change_password(
     request: Request, runtime: CurrentRuntime, context: RequestContext, body: OwnPasswordBody
 ) -> Response:
-    """Change one's password; all sessions end, personal tokens stay."""
+    """
+    Change your password.
+
+    Signs you out of all browsers. Personal tokens stay valid.
+    """
     address = address_of(request)
     own_account.change_password(context, runtime.accounts, body.current, body.new, address)
     return Response(status_code=204)
@@ -45,7 +53,11 @@ def change_password(
 
 @router.get("/sessions")
 def list_sessions(context: RequestContext) -> Sessions:
-    """List the sessions of one's browsers, newest first."""
+    """
+    List your sessions.
+
+    Returns the browsers where you are signed in, newest first.
+    """
     sessions = own_account.list_sessions(context)
     return {
         "count": len(sessions),
@@ -64,6 +76,6 @@ def list_sessions(context: RequestContext) -> Sessions:
 
 @router.delete("/sessions/{session_id}", status_code=204)
 def revoke_session(context: RequestContext, session_id: str) -> Response:
-    """End one of one's sessions."""
+    """Revoke one of your sessions."""
     own_account.revoke_session(context, session_id)
     return Response(status_code=204)

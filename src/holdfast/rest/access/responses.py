@@ -1,5 +1,5 @@
 """
-Answers of operations on users, sessions and tokens.
+Responses of operations on users, sessions and tokens.
 """
 
 from typing_extensions import TypedDict
@@ -8,7 +8,7 @@ from holdfast.rest.responses import Date, Pagination, Timestamp
 
 
 class User(TypedDict):
-    """A user; `identityProvider` is the issuer for users without a password in Holdfast, else null."""
+    """A user."""
 
     name: str
     roles: list[str]
@@ -17,7 +17,7 @@ class User(TypedDict):
 
 
 class Users(TypedDict):
-    """A page of users by name."""
+    """A page of users, ordered by name."""
 
     count: int
     list: list[User]
@@ -55,7 +55,7 @@ class Organization(TypedDict):
 
 
 class Organizations(TypedDict):
-    """All organizations by name."""
+    """All organizations, ordered by name."""
 
     count: int
     list: list[Organization]

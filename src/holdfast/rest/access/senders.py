@@ -1,5 +1,5 @@
 """
-Who sends a large body to this door: asked before it is read.
+Authentication of the senders of large bodies, before the body is read.
 """
 
 from fastapi import Request
@@ -11,7 +11,7 @@ from holdfast.services.runtime import Runtime
 
 
 async def sender(runtime: Runtime, request: Request) -> str | Response:
-    """Name the user who makes the request, or give the answer that the door would give to somebody who is none."""
+    """Return the account of the user who sends the request, or the response to requests that aren't authenticated."""
     try:
         user = await user_of_request(runtime, runtime.store, request)
     except tuple(PROBLEMS) as error:

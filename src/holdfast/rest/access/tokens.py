@@ -1,5 +1,5 @@
 """
-`/tokens`: personal tokens of the caller, for scripts of their own.
+`/tokens`: personal tokens, for the scripts of a user.
 """
 
 from datetime import datetime
@@ -24,12 +24,16 @@ class TokenBody(BaseModel):
     model_config = ConfigDict(populate_by_name=True, extra="forbid")
     name: str
     scopes: list[str]
-    expires_time: AwareDatetime = Field(alias="expiresTime", description="Within 366 days.")
+    expires_time: AwareDatetime = Field(alias="expiresTime", description="When it expires, within 366 days.")
 
 
 @router.get("")
 def list_tokens(context: RequestContext) -> Tokens:
-    """List one's personal tokens, and the scopes that one can give; secrets are not told again."""
+    """
+    List your personal tokens.
+
+    Returns the tokens without their secrets, and the scopes that new tokens of yours can have.
+    """
     personal = tokens.list_tokens(context)
     return {
         "count": len(personal),
@@ -40,20 +44,33 @@ def list_tokens(context: RequestContext) -> Tokens:
 
 @router.post("", status_code=201)
 def create_token(context: RequestContext, body: TokenBody) -> NewToken:
-    """Make a personal token; `token` is what a script sends as `Authorization: Bearer`, and is told this once."""
+    """
+    Create a personal token.
+
+    Send `token` as `Authorization: Bearer`. It is returned only in this response. A token can do only what its scopes
+    and your roles both allow.
+    """
     token, secret = tokens.create_token(context, body.name, body.scopes, body.expires_time)
     return {**_describe(token), "token": secret}
 
 
 @router.get("/current")
 def get_current_token(context: RequestContext, secret: Bearer) -> responses.Token:
-    """Describe the personal token that the request bears; 404 where it bears none."""
+    """
+    Get the current token.
+
+    Returns the personal token that the request is authenticated with; 404 if it has none.
+    """
     return _describe(tokens.get_current_token(context, secret))
 
 
 @router.delete("/current", status_code=204)
 def revoke_current_token(context: RequestContext, secret: Bearer) -> Response:
-    """End the personal token that the request bears, whatever its scopes; 404 where it bears none."""
+    """
+    Revoke the current token.
+
+    Revokes the personal token that the request is authenticated with, whatever its scopes; 404 if it has none.
+    """
     tokens.revoke_current_token(context, secret)
     return Response(status_code=204)
 

@@ -1,5 +1,5 @@
 """
-`/users` and `/organizations`: for admins.
+`/users` and `/organizations`, for admins.
 """
 
 from fastapi import APIRouter, Response
@@ -27,7 +27,7 @@ class UserBody(BaseModel):
 
 
 class UserChange(BaseModel):
-    """What of a user can be changed; what is left out stays."""
+    """A change of a user. Members that are left out keep their values."""
 
     model_config = ConfigDict(extra="forbid")
     roles: list[str] | None = None
@@ -35,7 +35,7 @@ class UserChange(BaseModel):
 
 
 class PasswordBody(BaseModel):
-    """Another password of a user."""
+    """The new password of a user."""
 
     model_config = ConfigDict(extra="forbid")
     password: str
@@ -52,7 +52,11 @@ class OrganizationBody(BaseModel):
 
 @router.get("/users")
 def list_users(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> Users:
-    """List the users of one's organization by name."""
+    """
+    List users.
+
+    Returns the users of your organization, ordered by name.
+    """
     page, total = users.list_users(context, offset, limit)
     return {
         "count": len(page),
@@ -64,7 +68,11 @@ def list_users(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Of
 @router.post("/users", status_code=201)
 @on_password_threads
 def create_user(runtime: CurrentRuntime, context: RequestContext, body: UserBody) -> responses.User:
-    """Make a user; outside of the default organization, the name that they sign in with ends with @ORGANIZATION."""
+    """
+    Create a user.
+
+    Outside the organization `default`, the user signs in as `name@organization`.
+    """
     passwords = runtime.accounts.passwords
     user = users.create_user(context, passwords, body.name, body.password, body.roles)
     return describe_user(user)
@@ -72,13 +80,17 @@ def create_user(runtime: CurrentRuntime, context: RequestContext, body: UserBody
 
 @router.get("/users/{name}")
 def get_user(context: RequestContext, name: str) -> responses.User:
-    """Find a user by the name that they sign in with."""
+    """Get a user."""
     return describe_user(users.get_user(context, name))
 
 
 @router.put("/users/{name}")
 def change_user(context: RequestContext, name: str, body: UserChange) -> responses.User:
-    """Give a user other roles, disable or enable them."""
+    """
+    Update a user.
+
+    Changes the user's roles, or disables or enables the user. One admin who can sign in always remains.
+    """
     changed = users.change_user(context, name, roles=body.roles, disabled=body.disabled)
     return describe_user(changed)
 
@@ -86,7 +98,11 @@ def change_user(context: RequestContext, name: str, body: UserChange) -> respons
 @router.put("/users/{name}/password", status_code=204)
 @on_password_threads
 def set_password(runtime: CurrentRuntime, context: RequestContext, name: str, body: PasswordBody) -> Response:
-    """Give a user another password; their sessions, tokens and applications end."""
+    """
+    Reset a user's password.
+
+    Signs the user out and revokes their tokens and applications.
+    """
     passwords = runtime.accounts.passwords
     users.set_password(context, passwords, name, body.password)
     return Response(status_code=204)
@@ -94,14 +110,22 @@ def set_password(runtime: CurrentRuntime, context: RequestContext, name: str, bo
 
 @router.delete("/users/{name}", status_code=204)
 def delete_user(context: RequestContext, name: str) -> Response:
-    """Delete a user; never the last admin."""
+    """
+    Delete a user.
+
+    The last admin can't be deleted.
+    """
     users.delete_user(context, name)
     return Response(status_code=204)
 
 
 @router.get("/organizations")
 def list_organizations(context: RequestContext) -> Organizations:
-    """List the organizations: for admins of the default one."""
+    """
+    List organizations.
+
+    Only for admins of the organization `default`.
+    """
     organizations = users.list_organizations(context)
     return {"count": len(organizations), "list": [{"organization": name} for name in organizations]}
 
@@ -109,13 +133,17 @@ def list_organizations(context: RequestContext) -> Organizations:
 @router.post("/organizations", status_code=201)
 @on_password_threads
 def create_organization(runtime: CurrentRuntime, context: RequestContext, body: OrganizationBody) -> NewOrganization:
-    """Make an organization with its first admin: for admins of the default one."""
+    """
+    Create an organization.
+
+    Creates its first admin, too. Only for admins of the organization `default`.
+    """
     passwords = runtime.accounts.passwords
     admin = users.create_organization(context, passwords, body.organization, body.admin, body.password)
     return {"organization": admin.organization, "admin": describe_user(admin)}
 
 
 def describe_user(user: User) -> responses.User:
-    """Write a user."""
+    """Describe a user."""
     issuer = user.identity.issuer if user.identity else None
     return {"name": user.name, "roles": sorted(user.roles), "disabled": user.disabled, "identityProvider": issuer}

@@ -1,5 +1,5 @@
 """
-The description of an API as callers send it: what Holdfast obeys, and what it keeps for others.
+The description of an API in requests: members that Holdfast acts on, and members that it only stores.
 """
 
 from functools import partial
@@ -18,6 +18,7 @@ from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.check import Check
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.rest.catalog.responses import UnusedPart, UnusedTrust
+from holdfast.rest.reference import STORED
 from holdfast.rest.responses import Pagination
 from holdfast.services.catalog.apis import ApiDraft
 
@@ -26,7 +27,7 @@ _FIELDS = {"production": "endpointConfig.production_endpoints.url", "sandbox": "
 
 
 class ConnectionBody(BaseModel):
-    """Connection settings of an endpoint; other members are stored and returned."""
+    """Connection settings of an endpoint. Other members are stored and returned."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")
     protocol: Protocol | None = None
@@ -36,9 +37,10 @@ class ConnectionBody(BaseModel):
 
 class EndpointBody(BaseModel):
     """
-    One backend; members other than its URL and connection settings are stored and returned.
+    An endpoint. Members other than its URL and connection settings are stored and returned.
 
-    `http1FallbackSince` is read-only: since when gateways use HTTP/1.1 because the backend rejected HTTP/2.
+    The read-only member `http1FallbackSince` is the time since when gateways use HTTP/1.1, after the backend rejected
+    HTTP/2.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -47,7 +49,7 @@ class EndpointBody(BaseModel):
 
 
 class EndpointConfigBody(BaseModel):
-    """The backends; load balancing and failover are not offered, so they are refused and not dropped."""
+    """The endpoints of an API. Load balancing and failover aren't supported and are rejected."""
 
     model_config = ConfigDict(extra="allow")
     endpoint_type: str = "http"
@@ -56,7 +58,7 @@ class EndpointConfigBody(BaseModel):
 
 
 class OperationBody(BaseModel):
-    """An operation of an API; members beside path and method are kept and given back."""
+    """An operation of an API. Members other than path and method are stored and returned."""
 
     model_config = ConfigDict(extra="allow")
     target: str | None = Field(None, examples=["/order/{orderId}"])
@@ -64,16 +66,16 @@ class OperationBody(BaseModel):
 
 
 def _hide_additional_properties(schema: dict[str, Any]) -> None:
-    """Leave out a member that clients can't be generated with: theirs keep unlisted members under the same name."""
+    """Remove a member that breaks client generators, which store unlisted members under the same name."""
     schema["properties"].pop("additionalProperties")
 
 
 class ApiChange(BaseModel):
     """
-    What of an API can be changed: description and endpoints.
+    A change of an API. Members that are left out keep their values.
 
-    All other members, also those that are not listed here (like `additionalProperties`), are kept and given back, and
-    not obeyed.
+    Members that gateways don't use, including those not listed here (such as `additionalProperties`), are stored and
+    returned unchanged.
     """
 
     model_config = ConfigDict(
@@ -114,20 +116,20 @@ class ApiChange(BaseModel):
     business_information: dict[str, Any] | None = None
     cors_configuration: dict[str, Any] | None = None
     endpoint_implementation_type: str | None = None
-    scopes: list[dict[str, Any]] | None = None
+    scopes: list[dict[str, Any]] | None = Field(None, description=STORED)
     operations: list[OperationBody] | None = None
     threat_protection_policies: dict[str, Any] | None = None
     categories: list[str] | None = None
 
     @property
     def production(self) -> str | None:
-        """The production URL, None when there is none."""
+        """The production URL, None if there is none."""
         config = self.endpoint_config
         return config.production_endpoints.url if config and config.production_endpoints else None
 
     @property
     def sandbox(self) -> str | None:
-        """The sandbox URL, None when there is none."""
+        """The sandbox URL, None if there is none."""
         config = self.endpoint_config
         return config.sandbox_endpoints.url if config and config.sandbox_endpoints else None
 
@@ -145,7 +147,7 @@ class ApiChange(BaseModel):
 
     @property
     def members(self) -> dict[str, Any]:
-        """What was sent, as it is kept: the URLs of endpoints and their connection settings are not among it."""
+        """The members to store: those that were sent, without the URLs and connection settings of endpoints."""
         sent = self.model_dump(by_alias=True, exclude_unset=True)
         config = sent.get("endpointConfig")
         for environment in ENVIRONMENTS:
@@ -157,10 +159,11 @@ class ApiChange(BaseModel):
         return sent
 
     def refuse_unknown_type(self) -> None:
-        """Raise InvalidField for a kind of endpoint that would not be obeyed."""
+        """Raise InvalidField for a type of endpoint that gateways don't support."""
         if self.endpoint_config and self.endpoint_config.endpoint_type != "http":
             kind = self.endpoint_config.endpoint_type
-            raise InvalidField("endpointConfig.endpoint_type", f"{kind!r} is not offered; use 'http' (also for https).")
+            text = f"Endpoint type {kind!r} isn't supported. Use 'http', for https URLs too."
+            raise InvalidField("endpointConfig.endpoint_type", text)
 
 
 class ApiBody(ApiChange):
@@ -172,10 +175,10 @@ class ApiBody(ApiChange):
 
     def draft(self) -> ApiDraft:
         """
-        Make what the service takes.
+        Return the draft that the service takes.
 
         Raises:
-            InvalidField: It is a kind of endpoint that would not be obeyed.
+            InvalidField: The endpoint type isn't supported.
             InvalidFields: The connection settings of an endpoint contradict each other.
         """
         self.refuse_unknown_type()
@@ -193,7 +196,7 @@ class ApiBody(ApiChange):
 
 
 class ApiInfo(BaseModel):
-    """What lists say of an API."""
+    """An API in lists."""
 
     model_config = ConfigDict(alias_generator=to_camel)
     id: str
@@ -211,7 +214,7 @@ class ApiInfo(BaseModel):
 
 
 class ApiAnswer(ApiBody):
-    """All of an API, as it is answered."""
+    """An API."""
 
     id: str
     provider: str
@@ -224,20 +227,20 @@ class ApiAnswer(ApiBody):
 
 
 class ApiChangeAnswer(ApiAnswer):
-    """All of an API after a change, and the trust that no API uses any more because of it, if there is any."""
+    """An API after a change, and the trust that no API uses any more because of it, if there is any."""
 
     unused_trust: list[UnusedTrust] | None = None
     deleted_trust: list[UnusedTrust] | None = None
 
 
 class ImportAnswer(ApiAnswer):
-    """An API that was made of a definition, and what of the definition has no effect, if there is anything."""
+    """An API that was created from a definition, and the parts of the definition that have no effect, if any."""
 
     unused_in_definition: list[UnusedPart] | None = None
 
 
 class ApiListAnswer(BaseModel):
-    """A page of APIs; all of each, when that was asked for."""
+    """A page of APIs, in full if `expand` was true."""
 
     count: int
     list: list[ApiInfo | ApiAnswer]
@@ -245,7 +248,7 @@ class ApiListAnswer(BaseModel):
 
 
 class ImportBody(ApiBody):
-    """A new API that a definition describes; what is left out is taken from there."""
+    """A new API with a definition, which provides the members that are left out."""
 
     name: str = ""
     context: str = ""
@@ -253,7 +256,7 @@ class ImportBody(ApiBody):
 
 
 def _remove_connection(endpoint: dict[str, Any]) -> None:
-    """Remove the connection settings from *endpoint*, and its `config` if nothing else was in it."""
+    """Remove the connection settings from *endpoint*, and its `config` if it is empty then."""
     if isinstance(config := endpoint.get("config"), dict) and config:
         kept = {name: value for name, value in config.items() if name not in REST_NAMES.values()}
         if kept:
@@ -263,7 +266,7 @@ def _remove_connection(endpoint: dict[str, Any]) -> None:
 
 
 def in_rest_words(error: InvalidFields) -> InvalidFields:
-    """Call fields what callers call them."""
+    """Return *error* with the names that fields have in REST."""
     return InvalidFields(
         [InvalidField(_FIELDS.get(invalid.field, invalid.field), str(invalid)) for invalid in error.errors]
     )

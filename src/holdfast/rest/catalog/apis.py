@@ -1,5 +1,5 @@
 """
-`/apis`: list, create, get, update, delete, copy; and their search.
+`/apis`: list, create, get, update, delete and copy APIs.
 """
 
 from collections.abc import Sequence
@@ -36,36 +36,46 @@ from holdfast.services.trust.unused_trust import LeftBehind, UnusedTrust
 from holdfast.services.versions import make_api_tag
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["APIs"])
-MAX_EXPANDED = 100  # all of an API can be much
-ApiId = Annotated[str, Query(alias="apiId", description="The id of an API, or provider-name-version.")]
+MAX_EXPANDED = 100  # a full API can be large
+ApiId = Annotated[str, Query(alias="apiId")]
 DeleteUnused = Annotated[
     bool,
     Query(
         alias="deleteUnusedCertificates",
-        description="Delete certificates, trust settings and client certificates that no API uses any more.",
+        description="Delete the certificates, trust settings and gateway identities that no API uses any more.",
     ),
 ]
-Search = Annotated[str, Query(description="A part of the name, or name:, context:, version:, status: and so on.")]
+Search = Annotated[
+    str,
+    Query(
+        description="Part of the name, or a field and part of its value: `name:`, `context:`, `version:`, `status:`, "
+        "`provider:`, `description:`. A value in quotes must match exactly."
+    ),
+]
 
-# Without a schema: generated clients would look for JSON also where there is none.
+# Without a schema: generated clients would expect JSON even if the body is empty.
 _MAYBE_LEFT: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Empty, or `unusedTrust` and `deletedTrust` as in the answer of a change."}
+    200: {"description": "Empty, or `unusedTrust` and `deletedTrust` as in the response to a change."}
 }
 
 
 @router.get(
     "",
     responses={200: {"model": ApiListAnswer}},
-    openapi_extra=ignores(sortBy="the list is sorted by name.", sortOrder="the list is ascending."),
+    openapi_extra=ignores(sortBy="lists are sorted by name.", sortOrder="lists are in ascending order."),
 )
 def list_apis(
     context: RequestContext,
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
     query: Search = "",
-    expand: Annotated[bool, Query(description="Whether all of each API is wanted.")] = False,
+    expand: Annotated[bool, Query(description="Return each API in full, at most 100 in a page.")] = False,
 ) -> dict[str, Any]:
-    """List APIs by name."""
+    """
+    List APIs.
+
+    Returns the APIs of your organization, ordered by name.
+    """
     limit = min(limit, MAX_EXPANDED) if expand else limit
     page, total = apis.list_apis(context, read_query(query), offset, limit)
     filters = {"query": query} | ({"expand": "true"} if expand else {})
@@ -85,10 +95,14 @@ def list_apis(
     "",
     status_code=201,
     responses={201: {"model": ApiAnswer}},
-    openapi_extra=ignores(openAPIVersion="a definition that is sent later says its version."),
+    openapi_extra=ignores(openAPIVersion="a definition that is uploaded later includes its version."),
 )
 def create_api(context: RequestContext, body: ApiBody, response: Response) -> dict[str, Any]:
-    """Create an API."""
+    """
+    Create an API.
+
+    The API has the state `CREATED`. Gateways serve it once it is published.
+    """
     try:
         described = apis.create_described(context, body.draft())
     except InvalidFields as error:
@@ -105,11 +119,17 @@ def create_api(context: RequestContext, body: ApiBody, response: Response) -> di
 def copy_api(
     context: RequestContext,
     response: Response,
-    new_version: Annotated[str, Query(alias="newVersion")],
+    new_version: Annotated[str, Query(alias="newVersion", description="The version of the copy.")],
     api_id: ApiId,
-    default_version: Annotated[bool, Query(alias="defaultVersion")] = False,
+    default_version: Annotated[
+        bool, Query(alias="defaultVersion", description="Stored as `isDefaultVersion`; gateways don't use it.")
+    ] = False,
 ) -> dict[str, Any]:
-    """Create a new version of an API, with all that the old one has."""
+    """
+    Create a new version of an API.
+
+    Copies everything else from the API, including its definition. The copy has the state `CREATED`.
+    """
     known = api_names.resolve_id(context, api_id)
     described = copies.copy_api(context, known, new_version, is_default=default_version)
     return answer_created(context, described, response)
@@ -125,7 +145,11 @@ def get_api(context: RequestContext, api_id: str, unless: IfNoneMatch) -> dict[s
 
 @router.get("/{api_id}/failures")
 def get_failures(runtime: CurrentRuntime, context: RequestContext, api_id: str) -> FailuresOfApi:
-    """Say why requests to the backends of an API failed last at each gateway: for operators, never for callers."""
+    """
+    List the failures of an API.
+
+    Returns the latest failure of each of its backends at each gateway. For operators: callers never see these details.
+    """
     api = apis.get_api(context, api_id)
     failures = [
         describe_failure(failure) for by_gateway in runtime.failures.of_api(api).values() for failure in by_gateway
@@ -142,7 +166,12 @@ def update_api(
     response: Response,
     delete_unused: DeleteUnused = False,
 ) -> dict[str, Any]:
-    """Change description, endpoints and kept members, where they are sent; name, context, version and state stay."""
+    """
+    Update an API.
+
+    Changes the members that you send: description, endpoints, and members that are only stored. A member that is null
+    gets its default. Name, context, version and state can't be changed.
+    """
     body.refuse_unknown_type()
     try:
         changed = apis.change_api(
@@ -166,20 +195,24 @@ def update_api(
 def delete_api(
     context: RequestContext, api_id: str, expected: IfMatch, delete_unused: DeleteUnused = False
 ) -> Response:
-    """Delete an API; the answer is empty, or says which trust no API uses any more because of it."""
+    """
+    Delete an API.
+
+    The response is empty, or lists the trust that no API uses any more because of this.
+    """
     left = deletion.delete_api(context, api_id, expected, delete_unused=delete_unused)
     return Response() if left == LeftBehind() else JSONResponse(_write_left(left))
 
 
 def answer_created(context: Context, described: Described, response: Response) -> dict[str, Any]:
-    """Answer with an API that is new, and say where it is."""
+    """Describe a new API; set `Location` and `ETag` of *response*."""
     response.headers["Location"] = f"{PREFIX}/apis/{described.api.id}"
     response.headers["ETag"] = quote_tag(make_api_tag(described))
     return _answer(context, described)
 
 
 def _answer(context: Context, described: Described) -> dict[str, Any]:
-    """Describe an API, with what Holdfast has learned about its backends."""
+    """Describe an API, including what Holdfast has learned about its backends."""
     answer = describe_api(described)
     for environment, since in fallback_since(context, described.api).items():
         answer["endpointConfig"][f"{environment}_endpoints"][FALLBACK] = since.isoformat()

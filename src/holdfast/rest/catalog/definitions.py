@@ -1,5 +1,5 @@
 """
-Definitions in OpenAPI: of an API, as the beginning of one, and whether they are valid.
+OpenAPI definitions: of an API, to create an API from, and their validation.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ from holdfast.services.versions import make_text_tag
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["APIs"])
 TextOrFile = UploadFile | str
 Definition = Annotated[UploadFile | None, File(description="The definition, in JSON or YAML.")]
-Address = Annotated[str, Form(description="Not offered: Holdfast fetches nothing. Send the file.")]
+Address = Annotated[str, Form(description="Not supported: Holdfast doesn't fetch URLs. Send the file.")]
 
 
 @router.post("/import-openapi", status_code=201, responses={201: {"model": ImportAnswer}})
@@ -34,13 +34,15 @@ def import_openapi(
     file: Definition = None,
     url: Address = "",
     additional_properties: Annotated[
-        TextOrFile, File(alias="additionalProperties", description="Members of the API, as JSON.")
+        TextOrFile,
+        File(alias="additionalProperties", description="Members of the API, as JSON. They override the definition."),
     ] = "",
 ) -> dict[str, Any]:
     """
-    Create an API of a definition; name, version, context and endpoints may be said in additionalProperties.
+    Create an API from a definition.
 
-    `unusedInDefinition` of the answer says which of its servers and endpoints have no effect.
+    Name, version, context and endpoints come from `additionalProperties`, or from the definition if they are left out.
+    `unusedInDefinition` lists the servers and endpoints of the definition that have no effect.
     """
     body = _read_properties(additional_properties)
     definition = read_definition(_read_data(file, "", url))
@@ -58,9 +60,13 @@ def validate_openapi(
     context: RequestContext,
     file: Definition = None,
     url: Address = "",
-    return_content: Annotated[bool, Query(alias="returnContent", description="Send the definition back.")] = False,
+    return_content: Annotated[bool, Query(alias="returnContent", description="Return the definition, too.")] = False,
 ) -> ValidatedDefinition:
-    """Say whether a definition is valid, and what it describes."""
+    """
+    Validate a definition.
+
+    Returns whether the definition is valid, and what it describes. Nothing is stored.
+    """
     del context
     data = _read_data(file, "", url)
     try:
@@ -88,7 +94,11 @@ def validate_openapi(
 
 @router.get("/{api_id}/swagger")
 def get_swagger(runtime: CurrentRuntime, context: RequestContext, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
-    """Get the definition of an API: the one that was put, else one that is made of its operations."""
+    """
+    Get the definition of an API.
+
+    Returns the stored definition as JSON, or one that is generated from the API's operations.
+    """
     text = definitions.get_definition(context, api_id, list(runtime.gateways.values()))
     unless.known(make_text_tag(text))
     return definitions.load_definition(text)
@@ -106,9 +116,10 @@ def put_swagger(
     url: Address = "",
 ) -> dict[str, Any]:
     """
-    Keep a definition for an API; the operations of the API are then those of the definition.
+    Replace the definition of an API.
 
-    `x-holdfast-unused` of the answer says which of its servers and endpoints have no effect; it is not kept.
+    Replaces the operations of the API by those of the definition, too. Endpoints stay. `x-holdfast-unused` in the
+    response lists the servers and endpoints of the definition that have no effect; it isn't stored.
     """
     data, gateways = _read_data(file, definition, url), list(runtime.gateways.values())
     kept = definitions.put_definition(context, api_id, data, gateways, expected)
@@ -123,12 +134,12 @@ def _write_unused(unused: Iterable[Unused]) -> list[UnusedPart]:
 
 def _read_data(file: UploadFile | None, text: TextOrFile, url: str) -> bytes:
     if url:
-        raise InvalidField("url", "Holdfast fetches nothing from addresses. Download the definition and send the file.")
+        raise InvalidField("url", "Holdfast doesn't fetch URLs. Download the definition and send it as a file.")
     if file is not None:
         return _read_bytes(file)
     data = _read_bytes(text)
     if not data:
-        raise InvalidField("file", "The definition is missing. Send it as a file, in JSON or YAML.")
+        raise InvalidField("file", "The definition is missing. Send it as a file in JSON or YAML.")
     return data
 
 
@@ -141,6 +152,6 @@ def _read_properties(sent: TextOrFile) -> ImportBody:
     try:
         return ImportBody.model_validate(read_document(data) if data.strip() else {})
     except UnreadableDocument as error:
-        raise InvalidField("additionalProperties", f"additionalProperties cannot be read. {error}") from error
+        raise InvalidField("additionalProperties", f"additionalProperties can't be read. {error}") from error
     except ValidationError as error:
         raise invalid_body(error, "additionalProperties") from error

@@ -1,5 +1,5 @@
 """
-An API as WSO2's publisher writes it, with all members that it was given.
+APIs in responses, with the members of WSO2's publisher and all stored members.
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.description import Described, complete_endpoint_config
 from holdfast.rest.catalog.responses import SearchResult
 
-# As publisher-v1.yaml has them; a list that is empty means that nothing of the kind is done.
+# The defaults of publisher-v1.yaml, except that lists of features that Holdfast doesn't have are empty.
 _DEFAULTS: dict[str, Any] = {
     "type": "HTTP",
     "isDefaultVersion": False,
@@ -31,7 +31,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def summarize_api(api: Api, kind: str | None = None) -> dict[str, Any]:
-    """Write what lists say of an API: `APIInfo`."""
+    """Describe an API in lists: WSO2's `APIInfo`."""
     return {
         "id": api.id,
         "name": api.name,
@@ -49,14 +49,14 @@ def summarize_api(api: Api, kind: str | None = None) -> dict[str, Any]:
 
 
 def describe_api(described: Described) -> dict[str, Any]:
-    """Write all of an API: `API`."""
+    """Describe an API in full: WSO2's `API`."""
     api, members = described.api, described.members
     own = summarize_api(api, members.get("type")) | {"lastUpdatedTime": api.updated_at.isoformat()}
     return {**_DEFAULTS, **members, **own, "endpointConfig": complete_endpoint_config(described)}
 
 
 def to_search_result(api: Api, kind: str | None = None) -> SearchResult:
-    """Write what a search says of an API: `APISearchResult`."""
+    """Describe an API in search results: WSO2's `APISearchResult`."""
     return {
         "id": api.id,
         "name": api.name,

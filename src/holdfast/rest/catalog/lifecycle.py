@@ -1,5 +1,5 @@
 """
-The lifecycle of APIs: change it, where it is, how it got there.
+The lifecycle of APIs: actions, state and history.
 """
 
 from typing import Annotated
@@ -17,23 +17,30 @@ from holdfast.services.catalog import api_names, lifecycle
 from holdfast.services.catalog.lifecycle import Step
 from holdfast.services.versions import make_api_tag, make_text_tag
 
-router = APIRouter(prefix=f"{PREFIX}/apis", tags=["API Lifecycle"])
+router = APIRouter(prefix=f"{PREFIX}/apis", tags=["API lifecycle"])
 _DEPRECATE_OTHERS = "deprecate old versions after publishing the api"
 
 
 @router.post("/change-lifecycle")
 def change_lifecycle(
     context: RequestContext,
-    action: str,
+    action: Annotated[str, Query(description="`Publish`, `Demote to Created`, `Deprecate` or `Retire`.")],
     api_id: ApiId,
     expected: IfMatch,
     response: Response,
     checklist: Annotated[
         str,
-        Query(alias="lifecycleChecklist", description="Deprecate old versions after publishing the API:true, or not."),
+        Query(
+            alias="lifecycleChecklist",
+            description="`Deprecate old versions after publishing the API:true` does that; other items are ignored.",
+        ),
     ] = "",
 ) -> WorkflowResponse:
-    """Move an API through its lifecycle: Publish, Demote to Created, Deprecate, Retire."""
+    """
+    Change the lifecycle state of an API.
+
+    Gateways serve APIs that are published or deprecated. Retired is final.
+    """
     items = {name.strip().lower(): value.strip().lower() for name, _, value in _read_checklist(checklist)}
     moved = lifecycle.move_described(
         context,
@@ -48,7 +55,11 @@ def change_lifecycle(
 
 @router.get("/{api_id}/lifecycle-state")
 def get_lifecycle_state(context: RequestContext, api_id: str, unless: IfNoneMatch) -> LifecycleState:
-    """Say in which state an API is, and where it can go from there."""
+    """
+    Get the lifecycle state of an API.
+
+    Returns the state and the actions that can follow.
+    """
     state = _write_state(lifecycle.state_of(context, api_id))
     unless.known(make_text_tag(write_json(state)))
     return state
@@ -56,7 +67,11 @@ def get_lifecycle_state(context: RequestContext, api_id: str, unless: IfNoneMatc
 
 @router.get("/{api_id}/lifecycle-history")
 def get_lifecycle_history(context: RequestContext, api_id: str, unless: IfNoneMatch) -> LifecycleHistory:
-    """Tell the states of an API since it was created, oldest first."""
+    """
+    List the lifecycle history of an API.
+
+    Returns all changes of its state, oldest first.
+    """
     steps = [_write_step(step) for step in lifecycle.list_steps(context, api_id)]
     unless.known(make_text_tag(write_json(steps)))
     return {"count": len(steps), "list": steps}
@@ -64,7 +79,11 @@ def get_lifecycle_history(context: RequestContext, api_id: str, unless: IfNoneMa
 
 @router.delete("/{api_id}/lifecycle-state/pending-tasks", response_class=Response)
 def delete_pending_tasks(context: RequestContext, api_id: str) -> Response:
-    """Take back changes of the state that wait for an approval: there are none, as each is made at once."""
+    """
+    Cancel pending lifecycle changes.
+
+    Does nothing: changes take effect at once, so none are ever pending.
+    """
     lifecycle.state_of(context, api_id)
     return Response()
 

@@ -1,5 +1,5 @@
 """
-`/settings`: what scripts ask about a publisher before they begin.
+`/settings`: settings of the publisher that WSO2's clients read first.
 """
 
 from fastapi import APIRouter
@@ -15,7 +15,11 @@ router = APIRouter(prefix=f"{PREFIX}/settings", tags=["Settings"])
 
 @router.get("")
 def get_settings(runtime: CurrentRuntime, context: RequestContext) -> responses.Settings:
-    """Name the environments of the gateways, and say of the rest that there is none."""
+    """
+    Get the publisher's settings.
+
+    Returns the environments of the gateways and the scopes of tokens. WSO2's other settings are empty or false.
+    """
     context.user.require(Permission.VIEW_SETTINGS)
     return {
         "storeUrl": "",

@@ -1,5 +1,5 @@
 """
-Answers of operations on APIs, except the API itself (`api_body`).
+Responses of operations on APIs, except the API itself (`api_body`).
 """
 
 from typing import Annotated, Any, Literal, NotRequired
@@ -10,12 +10,12 @@ from typing_extensions import TypedDict
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.rest.responses import Pagination, Timestamp
 
-# As WSO2 writes them here; an API has them in capitals.
+# Capitalized, as in WSO2's lifecycle operations; APIs have them in upper case.
 StateName = Annotated[str, WithJsonSchema({"type": "string", "enum": [state.value.title() for state in State]})]
 
 
 class UnusedPart(TypedDict):
-    """A server or endpoint of a definition that has no effect."""
+    """A server or endpoint of a definition that has no effect, and the reason."""
 
     what: str
     why: str
@@ -33,7 +33,7 @@ class DefinitionInfo(TypedDict):
 
 
 class DefinitionError(TypedDict):
-    """What is wrong with a definition."""
+    """An error in a definition."""
 
     code: str
     message: str
@@ -50,14 +50,14 @@ class ValidatedDefinition(TypedDict):
 
 
 class Transition(TypedDict):
-    """A state that an API can go to, and by which action."""
+    """An action that can follow, and the state it leads to."""
 
     event: str
     targetState: StateName
 
 
 class LifecycleState(TypedDict):
-    """The state of an API, and its possible transitions."""
+    """The lifecycle state of an API, and the actions that can follow."""
 
     state: StateName
     checkItems: list[Any]
@@ -65,7 +65,7 @@ class LifecycleState(TypedDict):
 
 
 class LifecycleStep(TypedDict):
-    """A change of the state; the first has no `previousState`."""
+    """A change of the lifecycle state. The first has no `previousState`."""
 
     previousState: NotRequired[StateName]
     postState: StateName
@@ -74,14 +74,14 @@ class LifecycleStep(TypedDict):
 
 
 class LifecycleHistory(TypedDict):
-    """The states of an API since it was created, oldest first."""
+    """The changes of an API's lifecycle state, oldest first."""
 
     count: int
     list: list[LifecycleStep]
 
 
 class WorkflowResponse(TypedDict):
-    """A change of the state; it takes effect at once."""
+    """The result of a lifecycle action, which takes effect at once."""
 
     workflowStatus: Literal["APPROVED"]
     jsonPayload: None
@@ -89,7 +89,7 @@ class WorkflowResponse(TypedDict):
 
 
 class EndpointValidation(TypedDict):
-    """The status of a backend's answer; 0 and an `error` if there is none."""
+    """The status of a backend's response; 0 and an `error` if there is none."""
 
     statusCode: int
     statusMessage: str
@@ -119,7 +119,7 @@ class SearchResults(TypedDict):
 
 
 class EnvironmentUrls(TypedDict):
-    """Where callers reach a gateway."""
+    """The URLs of a gateway for callers."""
 
     http: str
     https: NotRequired[str]
@@ -136,7 +136,7 @@ class Environment(TypedDict):
 
 
 class Settings(TypedDict):
-    """The environments of the gateways, and the scopes of tokens; all other members are empty or false."""
+    """The environments of the gateways and the scopes of tokens. All other members are empty or false."""
 
     storeUrl: str
     environment: list[Environment]
@@ -150,7 +150,7 @@ class Settings(TypedDict):
 
 
 class UnusedTrust(TypedDict):
-    """The trust of an origin that no API has an endpoint at."""
+    """Certificates and settings of an origin at which no API has an endpoint."""
 
     origin: str
     certificates: list[str]
@@ -159,7 +159,7 @@ class UnusedTrust(TypedDict):
 
 
 class LeftBehind(TypedDict):
-    """The trust that no API uses any more: what stays in force, and what was deleted."""
+    """The trust that no API uses any more: the part that stays in force, and the part that was deleted."""
 
     unusedTrust: list[UnusedTrust]
     deletedTrust: list[UnusedTrust]

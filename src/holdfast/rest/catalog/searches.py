@@ -1,5 +1,5 @@
 """
-`/search`: APIs by any of their words; and searches as WSO2's publisher writes them.
+`/search`, and the search syntax of WSO2's publisher.
 """
 
 import re
@@ -16,7 +16,7 @@ from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.services.catalog import apis
 from holdfast.store.catalog.apis import ApiFilter
 
-router = APIRouter(prefix=f"{PREFIX}/search", tags=["Unified Search"])
+router = APIRouter(prefix=f"{PREFIX}/search", tags=["Search"])
 _MODIFIER = re.compile(r'(?<!\S)(name|context|version|status|provider|description):(?:"([^"]*)"|(\S*))', re.IGNORECASE)
 
 
@@ -25,9 +25,13 @@ def search(
     context: RequestContext,
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
-    query: Annotated[str, Query(description="Words of an API, or name:, context:, version: and so on.")] = "",
+    query: Annotated[str, Query(description="Text in any field, or a field and its text, as for `GET /apis`.")] = "",
 ) -> SearchResults:
-    """Find APIs by words of their name, context, version, state, provider or description."""
+    """
+    Search APIs.
+
+    Finds APIs by text in their name, context, version, state, provider or description.
+    """
     page, total = apis.list_apis(context, read_search(query), offset, limit)
     types = apis.types_of(context, page)
     return {
@@ -39,9 +43,9 @@ def search(
 
 def read_query(query: str) -> ApiFilter:
     """
-    Read a search: modifiers like `context:`, the rest is part of the name.
+    Parse a search: text after modifiers such as `context:`, and the rest as part of the name.
 
-    What stands in quotes after a modifier must be all of the value, not a part.
+    Text in quotes after a modifier must be the whole value.
     """
     modifiers = list(_MODIFIER.finditer(query))
     plain = " ".join(_MODIFIER.sub(" ", query).split())
@@ -50,14 +54,14 @@ def read_query(query: str) -> ApiFilter:
 
 
 def read_search(query: str) -> ApiFilter:
-    """Read a search whose words without a modifier may stand anywhere, not only in the name."""
+    """Parse a search whose text without a modifier may be in any field, not only in the name."""
     plain = " ".join(_MODIFIER.sub(" ", query).split())
     wanted = read_query(query)
     return replace(wanted, name="" if wanted.name == plain else wanted.name, anywhere=plain)
 
 
 def read_question(query: str) -> ApiFilter:
-    """Read a question whether an API is there: each value must be all of its field; without a modifier, the name."""
+    """Parse the query of `/apis/validate`: each text must be the whole value; without a modifier, the name."""
     wanted = read_query(query)
     context = wanted.context and f"/{wanted.context.strip('/')}"
     return replace(wanted, context=context, exact=frozenset({"name", "context", "version"}))

@@ -1,5 +1,5 @@
 """
-`/apis/validate`: whether a name or context is taken; `/apis/validate-endpoint`: what a backend answers.
+`/apis/validate`: whether a name or context is used; `/apis/validate-endpoint`: how a backend responds.
 """
 
 from typing import Annotated
@@ -20,16 +20,20 @@ from holdfast.services.probing.outcomes import Checked
 from holdfast.services.probing.terms import terms_to_call
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["Validation"])
-Question = Annotated[str, Query(description="A name, or name:, context: and version: with all of the value.")]
+Question = Annotated[str, Query(description="A name, or `name:`, `context:` and `version:` with the whole value.")]
 
 
 @router.post("/validate", response_class=Response)
 @router.head("/validate", response_class=Response)
 def validate_api(context: RequestContext, query: Question) -> Response:
-    """Answer 200 when there is such an API, 404 when there is none."""
+    """
+    Check whether an API exists.
+
+    Responds 200 if an API with this name, context or version exists, otherwise 404.
+    """
     wanted = read_question(query)
     if not (wanted.name or wanted.context or wanted.version):
-        raise InvalidField("query", "The question is empty. Ask for name:, context: or version: with a value.")
+        raise InvalidField("query", "The query is empty. Search for name:, context: or version: with a value.")
     if not api_names.is_there(context, wanted):
         raise NotFound("API", query)
     return Response()
@@ -39,10 +43,16 @@ def validate_api(context: RequestContext, query: Question) -> Response:
 async def validate_endpoint(
     runtime: CurrentRuntime,
     context: RequestContext,
-    endpoint: Annotated[str, Query(alias="endpointUrl", description="An http or https URL; no API needs to have it.")],
+    endpoint: Annotated[
+        str, Query(alias="endpointUrl", description="An http or https URL. It needn't be an endpoint of an API.")
+    ],
     api_id: ApiId = "",
 ) -> EndpointValidation:
-    """Let the gateway send one HEAD request to a backend, and say what status it answers, or why it does not."""
+    """
+    Check an endpoint.
+
+    The gateway sends one HEAD request to the endpoint. Returns the status of the response, or why there is none.
+    """
     try:
         terms = await run_in_threadpool(terms_to_call, context, runtime.sealing, endpoint)
         if api_id:

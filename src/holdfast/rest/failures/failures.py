@@ -1,5 +1,5 @@
 """
-`/failures`: why backends are not reached, over all APIs, and why one request failed.
+`/failures`: why requests to backends failed, for all APIs, and for a single request.
 """
 
 from fastapi import APIRouter
@@ -23,7 +23,12 @@ router = APIRouter(prefix=f"{PREFIX}/failures", tags=["Failures"])
 def list_failures(
     runtime: CurrentRuntime, context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
 ) -> Failures:
-    """List why backends were not reached since `startedTime`, that which began last first; successes are not told."""
+    """
+    List failures.
+
+    Returns the latest failure of each backend since `startedTime`, the one that began last first. Gateways report only
+    failures, so a backend in the list may work by now.
+    """
     backends, total = diagnosis.list_failures(context, runtime.failures, offset, limit)
     return {
         "count": len(backends),
@@ -44,7 +49,12 @@ def list_failures(
 
 @router.get("/{request_id}")
 def get_failed_request(runtime: CurrentRuntime, context: RequestContext, request_id: str) -> FailedRequest:
-    """Say why one of the last failed requests failed; members about an API are null if there is none."""
+    """
+    Get a failed request.
+
+    Returns why a recent request failed, by the request ID in the response that the caller got. Members about an API are
+    null if the request belongs to none.
+    """
     request = diagnosis.find_request(context, runtime.failures, request_id)
     return {
         **_describe_call(request.call),
@@ -57,7 +67,7 @@ def get_failed_request(runtime: CurrentRuntime, context: RequestContext, request
 
 
 def describe_failure(failure: Failure) -> responses.Failure:
-    """Write the last failure of a backend at a gateway."""
+    """Describe the latest failure of a backend at a gateway."""
     return {
         **_describe_call(failure.latest),
         "since": failure.since.isoformat(),
@@ -84,7 +94,7 @@ def _describe_call(call: FailedCall) -> FailureCause:
 
 
 def _describe_probe(call: FailedCall) -> ExaminedBackend:
-    """Write what a test of the backend showed; members are null until there was one."""
+    """Describe the result of a probe of the backend; members are null before the first one."""
     probe = call.probe
     agrees = probe is not None and probe.confirms(call.reported_cause)
     return {

@@ -1,5 +1,5 @@
 """
-Answers of operations on failed requests.
+Responses of operations on failed requests.
 """
 
 from typing_extensions import TypedDict
@@ -19,7 +19,7 @@ from holdfast.rest.responses import (
 
 
 class ExaminedBackend(TypedDict):
-    """What a probe of the backend showed; members are null before the first probe."""
+    """The result of a probe of the backend. Members are null before the first probe."""
 
     examinedTime: Timestamp | None
     presented: list[CertificateDescription] | None
@@ -45,7 +45,7 @@ class FailureCause(ExaminedBackend):
 
 
 class Failure(FailureCause):
-    """The last failure of a backend at a gateway."""
+    """The latest failure of a backend at a gateway."""
 
     since: Timestamp
     last: Timestamp
@@ -53,7 +53,7 @@ class Failure(FailureCause):
 
 
 class FailureOfApi(Failure):
-    """The last failure of a backend, with its API."""
+    """The latest failure of a backend, with its API."""
 
     apiId: str
     apiName: str
@@ -62,7 +62,7 @@ class FailureOfApi(Failure):
 
 
 class Failures(TypedDict):
-    """A page of failures since `startedTime`, that which began last first."""
+    """A page of failures since `startedTime`, the one that began last first."""
 
     count: int
     startedTime: Timestamp
@@ -71,14 +71,14 @@ class Failures(TypedDict):
 
 
 class FailuresOfApi(TypedDict):
-    """Why requests to the backends of an API failed last."""
+    """The latest failures of an API's backends."""
 
     count: int
     list: list[Failure]
 
 
 class FailedRequest(FailureCause):
-    """Why one request failed; members about an API are null if there is none."""
+    """Why one request failed. Members about an API are null if the request belongs to none."""
 
     time: Timestamp
     apiId: str | None

@@ -1,13 +1,13 @@
 """
-`/apis/{apiId}/client-certificates`: the certificates that callers of an API may present.
+`/apis/{apiId}/client-certificates`: the client certificates that callers of an API may present.
 
-What gateways present to backends is something else: `/endpoints/client-certificate`.
+The certificates that gateways present to backends are at `/endpoints/client-certificate`.
 """
 
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
 from holdfast.apis.enforcement import ApiCallers
 from holdfast.apis.identities.caller_certificate import CallerCertificate
@@ -26,8 +26,10 @@ from holdfast.services.access.context import Context
 from holdfast.services.identities import caller_certificates
 from holdfast.services.versions import make_caller_tag
 
-router = APIRouter(prefix=f"{PREFIX}/apis/{{api_id}}/client-certificates", tags=["Client Certificates"])
-Tier = Annotated[str, Form(description="Kept and given back; nothing of it is done.")]
+router = APIRouter(prefix=f"{PREFIX}/apis/{{api_id}}/client-certificates", tags=["Caller certificates"])
+Upload = Annotated[UploadFile, File(description="A file with one certificate.")]
+Alias = Annotated[str, Form(description="A name for the certificate.")]
+Tier = Annotated[str, Form(description="Stored and returned; gateways don't use it.")]
 
 
 @router.get("")
@@ -38,7 +40,11 @@ def list_caller_certificates(
     offset: Offset = 0,
     alias: str = "",
 ) -> CallerCertificates:
-    """List the certificates that callers of an API may present, by alias."""
+    """
+    List the caller certificates of an API.
+
+    Returns the client certificates that callers may present, ordered by alias.
+    """
     entries, total = caller_certificates.list_certificates(context, api_id, alias, offset, limit)
     return {
         "count": len(entries),
@@ -51,12 +57,16 @@ def list_caller_certificates(
 def upload_caller_certificate(
     context: RequestContext,
     api_id: str,
-    certificate: UploadFile,
-    alias: Annotated[str, Form()],
+    certificate: Upload,
+    alias: Alias,
     tier: Tier,
     response: Response,
 ) -> responses.CallerCertificate:
-    """Let callers of an API present a certificate; from then on, nobody calls it without one."""
+    """
+    Upload a caller certificate.
+
+    Callers may present this client certificate. From the first upload on, gateways reject calls of the API without one.
+    """
     entry = caller_certificates.accept_certificate(
         context,
         api_id,
@@ -72,7 +82,11 @@ def upload_caller_certificate(
 def get_caller_certificate(
     runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str, unless: IfNoneMatch
 ) -> EnforcedCallerCertificate:
-    """Say which certificate is under *alias*, and how far it has come at the gateways."""
+    """
+    Get a caller certificate.
+
+    Returns the certificate, and whether the gateways enforce it.
+    """
     entry = caller_certificates.get_certificate(context, api_id, alias)
     unless.known(make_caller_tag(entry))
     return {**_describe(context, entry), **describe_enforcement(runtime, context, ApiCallers(entry.api_id))}
@@ -80,7 +94,11 @@ def get_caller_certificate(
 
 @router.get("/{alias}/content", response_class=Response, responses=files(*CERTIFICATE_TYPES))
 def get_caller_certificate_content(context: RequestContext, api_id: str, alias: str, request: Request) -> Response:
-    """Download the certificate under *alias*: DER, or PEM when the client accepts only that."""
+    """
+    Download a caller certificate.
+
+    Returns DER, or PEM if `Accept` names it.
+    """
     entry = caller_certificates.get_certificate(context, api_id, alias)
     return download(request, entry.alias, [entry.certificate])
 
@@ -92,10 +110,14 @@ def replace_caller_certificate(
     alias: str,
     expected: IfMatch,
     response: Response,
-    certificate: UploadFile | None = None,
+    certificate: Annotated[UploadFile | None, File(description="A file with the new certificate.")] = None,
     tier: Annotated[str | None, Form()] = None,
 ) -> responses.CallerCertificate:
-    """Accept another certificate under *alias*, or give it another tier; what is left out stays."""
+    """
+    Replace a caller certificate.
+
+    Changes the certificate, the tier, or both. Fields that are left out keep their values.
+    """
     data = read_upload(certificate) if certificate else None
     entry = caller_certificates.replace_certificate(context, api_id, alias, data, tier, expected)
     return _answer(context, entry, response)
@@ -103,7 +125,11 @@ def replace_caller_certificate(
 
 @router.delete("/{alias}", response_class=Response)
 def delete_caller_certificate(context: RequestContext, api_id: str, alias: str, expected: IfMatch) -> Response:
-    """Accept the certificate under *alias* no longer; after the last one, nobody can call the API."""
+    """
+    Delete a caller certificate.
+
+    Gateways reject it from now on. Without any caller certificate left, nobody can call the API.
+    """
     caller_certificates.delete_certificate(context, api_id, alias, expected)
     return Response()
 
@@ -135,7 +161,7 @@ def _describe(context: Context, entry: CallerCertificate) -> responses.CallerCer
     state = status_of(certificate, now)
     return {
         **_summary(context, entry),
-        # Scripts written for WSO2 test for "Active"; that it ends soon stands in expiryStatus.
+        # Scripts written for WSO2 test for "Active"; expiryStatus says that it expires soon.
         "status": Status.ACTIVE if state is Status.EXPIRING else state,
         "validity": {"from": certificate.not_before.isoformat(), "to": certificate.not_after.isoformat()},
         "version": certificate.version,

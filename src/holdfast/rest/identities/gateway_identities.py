@@ -1,12 +1,12 @@
 """
-`/endpoints/client-certificate`: what gateways present to the backends of an origin. No answer ever holds a key.
+`/endpoints/client-certificate`: the client certificate that gateways present to the backends of an origin.
 
-WSO2's `/apis/{apiId}/client-certificates` is something else: what callers present to the gateway.
+No response ever contains a private key. The certificates of callers are at WSO2's `/apis/{apiId}/client-certificates`.
 """
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Form, Query, Response, UploadFile
+from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
@@ -28,25 +28,31 @@ from holdfast.services.errors import NotFound
 from holdfast.services.identities import gateway_identities
 from holdfast.services.runtime import Runtime
 
-router = APIRouter(prefix=f"{PREFIX}/endpoints/client-certificate", tags=["Client Certificates"])
+router = APIRouter(prefix=f"{PREFIX}/endpoints/client-certificate", tags=["Gateway identities"])
 EndpointUrl = Annotated[str, Query(alias="endpoint", description="The URL of an https endpoint of an API.")]
-Password = Annotated[str, Form(description="Opens an encrypted key or a PKCS#12 file.")]
+Chain = Annotated[UploadFile, File(description="The certificate and its chain, with or without the key.")]
+SignedCertificate = Annotated[UploadFile, File(description="The certificate that the CA signed, with its chain.")]
+Password = Annotated[str, Form(description="The password of an encrypted key or a PKCS#12 file.")]
 
 
 class RequestBody(BaseModel):
-    """What a certificate signing request is to say."""
+    """The content of a certificate signing request."""
 
     model_config = ConfigDict(populate_by_name=True, extra="forbid")
     subject: str = Field(description="The common name.")
     dns_names: list[str] = Field([], alias="dnsNames", description="DNS names for subjectAltName.")
-    key_type: str = Field(KeyType.P256.value, alias="keyType", description="ec-p256, rsa-2048 or rsa-3072")
+    key_type: str = Field(KeyType.P256.value, alias="keyType", description="`ec-p256`, `rsa-2048` or `rsa-3072`.")
 
 
 @router.get("")
 def get_gateway_identity(
     runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl
 ) -> responses.GatewayIdentity:
-    """Say what gateways present at the origin of *endpoint*, and which request waits."""
+    """
+    Get a gateway identity.
+
+    Returns the client certificate that gateways present to the endpoint's origin, and the pending signing request.
+    """
     identity = gateway_identities.get_gateway_identity(context, endpoint)
     if identity is None:
         raise NotFound("client certificate", str(parse_endpoint(endpoint).origin))
@@ -58,11 +64,16 @@ def put_gateway_identity(
     runtime: CurrentRuntime,
     context: RequestContext,
     endpoint: EndpointUrl,
-    certificate: UploadFile,
+    certificate: Chain,
     key: UploadFile | None = None,
     password: Password = "",
 ) -> ImportedIdentity:
-    """Present the chain in *certificate*, with the key that is in it or in *key*."""
+    """
+    Import a gateway identity.
+
+    Gateways present the chain in `certificate` with the private key in it or in `key`. The key is stored encrypted and
+    is never returned.
+    """
     imported = gateway_identities.import_gateway_identity(
         context,
         runtime.sealing,
@@ -76,7 +87,11 @@ def put_gateway_identity(
 
 @router.delete("", response_class=Response)
 def delete_gateway_identity(context: RequestContext, endpoint: EndpointUrl) -> Response:
-    """Present nothing any more, and forget the keys."""
+    """
+    Delete a gateway identity.
+
+    Gateways no longer present a client certificate to the origin. Its private keys are deleted.
+    """
     gateway_identities.remove_gateway_identity(context, endpoint)
     return Response()
 
@@ -85,24 +100,37 @@ def delete_gateway_identity(context: RequestContext, endpoint: EndpointUrl) -> R
 def make_request(
     runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, body: RequestBody
 ) -> SigningRequest:
-    """Make a key and a request for a CA."""
+    """
+    Create a signing request.
+
+    Creates a private key and a certificate signing request. Send the request to your CA, then import the signed
+    certificate. The key never leaves Holdfast.
+    """
     draft = RequestDraft(body.subject, body.dns_names, body.key_type)
     entry = gateway_identities.make_request(context, runtime.sealing, endpoint, draft)
-    return _request(cast(PendingRequest, entry.pending))  # there is one, as it was just made
+    return _request(cast(PendingRequest, entry.pending))  # it was just created, so it isn't None
 
 
 @router.delete("/request", response_class=Response)
 def discard_request(context: RequestContext, endpoint: EndpointUrl) -> Response:
-    """Forget the request that waits, with its key."""
+    """
+    Discard the signing request.
+
+    Deletes its private key, too.
+    """
     gateway_identities.discard_request(context, endpoint)
     return Response()
 
 
 @router.put("/answer")
 def put_answer(
-    runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, certificate: UploadFile
+    runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, certificate: SignedCertificate
 ) -> ImportedIdentity:
-    """Present what a CA made from the request that waits."""
+    """
+    Import a signed certificate.
+
+    Completes the pending signing request. Gateways then present this certificate.
+    """
     imported = gateway_identities.import_answer(context, runtime.sealing, endpoint, read_upload(certificate))
     return {**_describe(runtime, context, imported.entry), "ignored": describe_ignored(imported.ignored)}
 

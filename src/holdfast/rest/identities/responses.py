@@ -1,5 +1,5 @@
 """
-Answers of operations on caller certificates and gateway identities.
+Responses of operations on caller certificates and gateway identities.
 """
 
 from typing_extensions import TypedDict
@@ -31,7 +31,7 @@ class CallerCertificates(TypedDict):
 
 
 class CallerCertificate(CallerCertificateSummary):
-    """A caller certificate; `status` is Active until it expires, `expiryStatus` shows that it expires soon."""
+    """A caller certificate. `status` is Active until it expires; `expiryStatus` also shows that it expires soon."""
 
     status: Status
     validity: Validity
@@ -42,11 +42,11 @@ class CallerCertificate(CallerCertificateSummary):
 
 
 class EnforcedCallerCertificate(CallerCertificate, Enforced):
-    """A caller certificate, and how far it has come at the gateways."""
+    """A caller certificate, and its progress at the gateways."""
 
 
 class SigningRequest(TypedDict):
-    """A certificate signing request that waits for its certificate."""
+    """A pending certificate signing request."""
 
     csr: str
     subject: str
@@ -55,7 +55,7 @@ class SigningRequest(TypedDict):
 
 
 class GatewayIdentity(Enforced):
-    """What gateways present to the backends of an origin; it never contains the private key."""
+    """The client certificate that gateways present to an origin, without its private key."""
 
     endpoint: str
     origin: str
@@ -66,6 +66,6 @@ class GatewayIdentity(Enforced):
 
 
 class ImportedIdentity(GatewayIdentity):
-    """A gateway identity, and the parts of its file that were left out."""
+    """A gateway identity, and the parts of the file that aren't used."""
 
     ignored: list[IgnoredPart]

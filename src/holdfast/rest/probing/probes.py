@@ -1,11 +1,11 @@
 """
-`/endpoints`: look at a backend, and ask the gateway whether it would accept it. Nothing is stored.
+`/endpoints/probe` and `/endpoints/fetch`: look at a backend, and test whether the gateway accepts it.
 """
 
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Form, UploadFile
+from fastapi import APIRouter, File, Form, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.certificates.certificate import Certificate
@@ -23,8 +23,8 @@ from holdfast.services.probing.offers import why_not_imported
 from holdfast.services.probing.outcomes import Probed
 from holdfast.services.probing.terms import Change, terms_to_test
 
-router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Endpoints"])
-Url = Annotated[str, Form(description="An https URL; no API needs to have it.")]
+router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Probes"])
+Url = Annotated[str, Form(description="An https URL. It needn't be an endpoint of an API.")]
 
 
 @router.post("/probe")
@@ -32,16 +32,21 @@ async def probe_endpoint(
     runtime: CurrentRuntime,
     context: RequestContext,
     endpoint: Url,
-    certificate: UploadFile | None = None,
+    certificate: Annotated[
+        UploadFile | None, File(description="Certificates to test with, as if they were imported.")
+    ] = None,
     password: Password = "",
-    alias: Annotated[
-        str, Form(description="The alias whose certificates are left out, as if they were replaced.")
-    ] = "",
+    alias: Annotated[str, Form(description="The alias that the certificates would replace.")] = "",
     keep: Annotated[
-        bool, Form(alias="keepPrevious", description="Replace as with keepPrevious: what is under the alias is kept.")
+        bool, Form(alias="keepPrevious", description="Keep trusting the certificates of the alias, too.")
     ] = False,
 ) -> Probe:
-    """Say whether the gateway would accept a backend with what is trusted now and the uploaded certificates."""
+    """
+    Test an endpoint.
+
+    The gateway makes a TLS handshake with the backend and decides with the current trust settings, and with
+    `certificate` if there is one. No request is sent to the backend, and nothing is stored.
+    """
     data = None if certificate is None else await run_in_threadpool(read_upload, certificate)
     change = Change(data, password or None, alias or None, keep)
     terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
@@ -59,7 +64,12 @@ async def probe_endpoint(
 
 @router.post("/fetch")
 async def fetch_certificates(runtime: CurrentRuntime, context: RequestContext, endpoint: Url) -> FetchedChain:
-    """Give the certificates that a backend presents, without judging them, and say what trusting each would mean."""
+    """
+    Fetch the certificates of an endpoint.
+
+    Returns the certificates that the backend presents, which aren't verified, and what it would mean to trust each.
+    Compare a fingerprint with one you got through another channel before you import a certificate. Nothing is stored.
+    """
     terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint)
     context.release()
     presentation = await runtime.probes.fetch(context.user, endpoint, terms.trust)

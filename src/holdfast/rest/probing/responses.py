@@ -1,5 +1,5 @@
 """
-Answers of operations that probe backends.
+Responses of operations that probe backends.
 """
 
 from typing import Literal, NotRequired
@@ -21,14 +21,14 @@ from holdfast.services.probing.acceptance import Result
 
 
 class ProbeProblem(TypedDict):
-    """Why a connection ended, or why nothing could be read."""
+    """Why there was no connection, or why it ended early."""
 
     code: str
     message: str
 
 
 class Connection(TypedDict):
-    """A connection to a backend, and the certificates that this answer leaves out."""
+    """A connection to a backend, and the certificates that this response leaves out."""
 
     endpoint: str
     address: str
@@ -43,7 +43,7 @@ class Connection(TypedDict):
 
 
 class AcceptanceReason(TypedDict):
-    """Why a gateway accepts a backend: members beside `kind` belong to one of the kinds."""
+    """Why a gateway accepts a backend. Each member other than `kind` belongs to one kind."""
 
     kind: Literal["endpoint_certificate", "public_roots", "exception"]
     alias: NotRequired[str]
@@ -73,7 +73,7 @@ class ProbeVerdict(TypedDict):
 
 
 class Probe(Connection):
-    """What a backend presents, and a gateway's verdict on it."""
+    """The certificates that a backend presents, and a gateway's verdict on them."""
 
     presented: list[PresentedCertificate]
     verdict: ProbeVerdict
@@ -81,7 +81,7 @@ class Probe(Connection):
 
 
 class TrustChoice(TypedDict):
-    """A presented certificate that could be imported, and what trusting it would mean."""
+    """A presented certificate, and what it would mean to trust it."""
 
     kind: ChainRole
     fingerprint: str
@@ -91,13 +91,13 @@ class TrustChoice(TypedDict):
 
 
 class FetchedCertificate(PresentedCertificate):
-    """A certificate that a backend presents, in PEM for import."""
+    """A certificate that a backend presents, in PEM."""
 
     pem: str
 
 
 class FetchedChain(Connection):
-    """What a backend presents, and which of it could be imported."""
+    """The certificates that a backend presents, and those that could be imported."""
 
     presented: list[FetchedCertificate]
     choices: list[TrustChoice]

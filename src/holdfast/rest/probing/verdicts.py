@@ -1,5 +1,5 @@
 """
-How REST writes why a gateway rejects a backend.
+The reasons in responses why a gateway rejects a backend.
 """
 
 from holdfast.certificates.comparison import Difference
@@ -8,21 +8,21 @@ from holdfast.services.probing.verdicts import Verdict
 
 
 def causes_of(verdict: Verdict) -> list[responses.RejectionCause]:
-    """Write every cause, the first as `code`; only this one where the backend's certificates were not seen."""
+    """Describe every cause; only the verdict's own if Holdfast didn't see the backend's certificates."""
     if verdict.faults:
         return [{"code": fault.cause, "difference": write_difference(fault.difference)} for fault in verdict.faults]
     return [{"code": verdict.cause, "difference": None}] if verdict.cause else []
 
 
 def write_difference(difference: Difference | None) -> responses.Difference | None:
-    """Write the field that differs."""
+    """Describe the field that differs, None if there is none."""
     if difference is None:
         return None
     return {"field": difference.field, "expected": difference.expected, "presented": difference.presented}
 
 
 def suggestion_of(verdict: Verdict) -> responses.Suggestion | None:
-    """Write which of the presented certificates helps if it is imported, in addition or instead of what is trusted."""
+    """Describe the presented certificate whose import would help, None if there is none."""
     if verdict.offer is None:
         return None
     return {

@@ -1,5 +1,5 @@
 """
-`/gateways`: how far changes have come at the gateways.
+`/gateways`: the progress of changes at the gateways.
 """
 
 from typing import Annotated
@@ -17,8 +17,16 @@ router = APIRouter(prefix=f"{PREFIX}/gateways", tags=["Gateways"])
 
 @router.get("/enforcement")
 def get_enforcement(
-    runtime: CurrentRuntime, context: RequestContext, path: Annotated[str, Query(alias="context")], version: str
+    runtime: CurrentRuntime,
+    context: RequestContext,
+    path: Annotated[str, Query(alias="context", description="The API's context, such as `/pizza`.")],
+    version: Annotated[str, Query(description="The API's version.")],
 ) -> RouteEnforcement:
-    """Say whether gateways serve the API at a context as it is now; or no longer, if it is deleted or retired."""
+    """
+    Get the enforcement of an API.
+
+    Returns whether the gateways serve the API in its current state. For an API that was deleted or retired, returns
+    whether they have stopped serving it.
+    """
     enforcement = enforcement_of(context, runtime.enforcements, path, version)
     return {"context": path, "version": version, "enforcement": write_enforcement(enforcement)}

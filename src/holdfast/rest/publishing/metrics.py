@@ -1,5 +1,5 @@
 """
-`/metrics`: numbers of one organization, in the text format of Prometheus.
+`/metrics`: metrics of one organization, in the text format of Prometheus.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,13 +20,17 @@ router = APIRouter(tags=["Metrics"])
 
 @router.get("/metrics", response_class=Response, responses=files("text/plain"))
 def get_metrics(runtime: CurrentRuntime, context: RequestContext) -> Response:
-    """Give certificates, exceptions and gateways as numbers."""
+    """
+    Get metrics.
+
+    Returns metrics about certificates, exceptions, gateways and background tasks, in the text format of Prometheus.
+    """
     registry = CollectorRegistry()
-    registry.register(_Numbers(runtime, context))
+    registry.register(_Metrics(runtime, context))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
-class _Numbers(Collector):
+class _Metrics(Collector):
     def __init__(self, runtime: Runtime, context: Context) -> None:
         self._runtime = runtime
         self._context = context
@@ -36,14 +40,14 @@ class _Numbers(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Read the numbers as they are now."""
+        """Read the current values."""
         runtime = self._runtime
         yield GaugeMetricFamily(
-            "holdfast_gateways_connected", "Gateways that are connected.", value=len(runtime.cache.gateways)
+            "holdfast_gateways_connected", "Number of connected gateways.", value=len(runtime.cache.gateways)
         )
         listeners = GaugeMetricFamily(
             "holdfast_listener_up",
-            "1 while all gateways listen on the addresses of an option.",
+            "1 if all gateways listen on the addresses of the option, otherwise 0.",
             labels=["option"],
         )
         for listener in runtime.listeners:
@@ -51,7 +55,7 @@ class _Numbers(Collector):
         yield listeners
         exceptions = GaugeMetricFamily(
             "holdfast_trust_exception_end_timestamp_seconds",
-            "When verification of an origin, which is off, is on again.",
+            "When verification of an origin turns back on.",
             labels=["origin", "owner"],
         )
         for settings in trust_settings.list_exceptions(self._context):
@@ -62,7 +66,7 @@ class _Numbers(Collector):
         yield exceptions
         ends = GaugeMetricFamily(
             "holdfast_endpoint_certificate_not_after_timestamp_seconds",
-            "The end of the certificate that works longest, by alias.",
+            "When the last certificate of an alias expires.",
             labels=["alias", "endpoint"],
         )
         for entry in endpoint_certificates.list_certificates(self._context)[0]:
@@ -71,10 +75,12 @@ class _Numbers(Collector):
         yield ends
         yield from self._server_certificates()
         tasks = GaugeMetricFamily(
-            "holdfast_background_task_running", "1 while a background task runs, 0 after a failure.", labels=["task"]
+            "holdfast_background_task_running", "1 if a background task runs, 0 after a failure.", labels=["task"]
         )
         failures = CounterMetricFamily(
-            "holdfast_background_task_failures", "Failures of a background task since the start.", labels=["task"]
+            "holdfast_background_task_failures",
+            "Failures of a background task since Holdfast started.",
+            labels=["task"],
         )
         for state in runtime.background.states:
             tasks.add_metric([state.name], 0 if state.error else 1)
@@ -86,12 +92,12 @@ class _Numbers(Collector):
         now = self._context.now
         ends = GaugeMetricFamily(
             "holdfast_server_certificate_not_after_timestamp_seconds",
-            "The end of what the publisher or the gateway presents to its clients.",
+            "When the certificate of the publisher or the gateway expires.",
             labels=["server"],
         )
         usable = GaugeMetricFamily(
             "holdfast_server_certificate_usable",
-            "1 while the publisher or the gateway presents what its files hold, and it is valid.",
+            "1 if the publisher or the gateway presents the certificate in its files and it is valid, otherwise 0.",
             labels=["server"],
         )
         for certificate in self._runtime.server_certificates(now):

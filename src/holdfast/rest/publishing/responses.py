@@ -1,12 +1,12 @@
 """
-Answers of operations on gateways.
+Responses of operations on gateways.
 """
 
 from holdfast.rest.responses import Enforced
 
 
 class RouteEnforcement(Enforced):
-    """How far the API at a context has come at the gateways."""
+    """The progress of an API at the gateways."""
 
     context: str
     version: str

@@ -1,5 +1,5 @@
 """
-`/apis/export` and `/apis/import`: an API with its definition and endpoint certificates as one zip file.
+`/apis/export` and `/apis/import`: an API with its definition and certificates as a zip file.
 """
 
 from typing import Annotated, Any, Literal
@@ -21,11 +21,10 @@ from holdfast.rest.responses import files
 from holdfast.services.catalog import api_names
 from holdfast.services.transfer import archives
 
-router = APIRouter(prefix=f"{PREFIX}/apis", tags=["Import Export"])
-MAX_ARCHIVE = 2 * 1024 * 1024  # bytes; what arrives is bounded to that before
+router = APIRouter(prefix=f"{PREFIX}/apis", tags=["Import and export"])
+MAX_ARCHIVE = 2 * 1024 * 1024  # bytes; the size of bodies is already limited to this
 
-
-_NO_REVISIONS = "there are no revisions, only the API as it is."
+_NO_REVISIONS = "Holdfast has no revisions."
 
 
 @router.get(
@@ -38,13 +37,22 @@ def export_api(
     runtime: CurrentRuntime,
     context: RequestContext,
     api_id: Annotated[str, Query(alias="apiId")] = "",
-    name: str = "",
-    version: str = "",
-    provider: Annotated[str, Query(alias="providerName")] = "",
-    form: Annotated[Literal["YAML", "JSON"], Query(alias="format")] = "YAML",
-    keep_state: Annotated[bool, Query(alias="preserveStatus")] = True,
+    name: Annotated[str, Query(description="The name of the API, if there is no `apiId`.")] = "",
+    version: Annotated[str, Query(description="The version of the API, if there is no `apiId`.")] = "",
+    provider: Annotated[str, Query(alias="providerName", description="The provider of the API; any if empty.")] = "",
+    form: Annotated[
+        Literal["YAML", "JSON"], Query(alias="format", description="The format of the files in the archive.")
+    ] = "YAML",
+    keep_state: Annotated[
+        bool, Query(alias="preserveStatus", description="Keep the lifecycle state. Otherwise it is `CREATED`.")
+    ] = True,
 ) -> Response:
-    """Download an API, named by apiId or by name and version, as a zip file."""
+    """
+    Export an API.
+
+    Downloads an API with its definition, endpoint certificates and caller certificates as a zip file. Trust settings
+    and gateway identities aren't included.
+    """
     wanted = api_id or api_names.find_id(context, name, version, provider)
     servers = list(runtime.gateways.values())
     export = archives.export_api(context, wanted, servers, keep_state=keep_state)
@@ -57,23 +65,28 @@ def export_api(
     return Response(content, media_type="application/zip", headers={"Content-Disposition": disposition})
 
 
-@router.post(
-    "/import", responses={200: {"model": ApiAnswer}}, openapi_extra=ignores(rotateRevision="there are no revisions.")
-)
+@router.post("/import", responses={200: {"model": ApiAnswer}}, openapi_extra=ignores(rotateRevision=_NO_REVISIONS))
 def import_api(
     context: RequestContext,
     response: Response,
     file: UploadFile,
-    overwrite: Annotated[bool, Query(description="Change the API of that name and version, if there is one.")] = False,
+    overwrite: Annotated[
+        bool, Query(description="Update the API with this name and version, if there is one.")
+    ] = False,
     preserve_provider: Annotated[
-        bool, Query(alias="preserveProvider", description="Read over: the provider is who imports.")
+        bool, Query(alias="preserveProvider", description="Ignored: the provider is the user who imports.")
     ] = True,
-    dry_run: Annotated[bool, Query(alias="dryRun", description="Not offered.")] = False,
+    dry_run: Annotated[bool, Query(alias="dryRun", description="Not supported.")] = False,
 ) -> dict[str, Any]:
-    """Create an API of a zip file, with its definition and its endpoint certificates: all of it or nothing."""
+    """
+    Import an API.
+
+    Creates an API with its definition and certificates from an exported zip file. Either everything is imported or
+    nothing.
+    """
     del preserve_provider
     if dry_run:
-        raise InvalidField("dryRun", "dryRun is not offered, so nothing was imported. Leave it out to import.")
+        raise InvalidField("dryRun", "dryRun isn't supported. Nothing was imported. Leave it out to import.")
     archive = unpack(file.file.read(MAX_ARCHIVE + 1))
     try:
         body = ApiBody.model_validate(archive.description)

@@ -1,5 +1,5 @@
 """
-`/endpoint-certificates`: list, upload, look at, replace, undo, retire, download, delete.
+`/endpoint-certificates`: list, import, inspect, replace, undo, retire, download and delete endpoint certificates.
 """
 
 from collections.abc import Sequence
@@ -36,10 +36,13 @@ from holdfast.services.trust import endpoint_certificates, rotation
 from holdfast.services.trust.endpoint_certificates import Import
 from holdfast.services.versions import make_certificate_tag
 
-router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint Certificates"])
-Previous = Annotated[bool, Query(description="The previous certificates, which are trusted until they are retired.")]
-Password = Annotated[str, Form(description="Opens a PKCS#12 or Java truststore that needs one.")]
-_KEEP = {"alias": "keepPrevious", "description": "Keep trusting what is replaced until it is retired. Default: false."}
+router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint certificates"])
+Previous = Annotated[bool, Query(description="Download the previous certificates, which are trusted until retired.")]
+Password = Annotated[str, Form(description="The password of a PKCS#12 or Java truststore.")]
+_KEEP = {
+    "alias": "keepPrevious",
+    "description": "Keep trusting the old certificates until they are retired. Default: false.",
+}
 KeepInQuery = Annotated[bool | None, Query(**_KEEP)]
 KeepInForm = Annotated[bool | None, Form(**_KEEP)]
 
@@ -50,10 +53,14 @@ def list_certificates(
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
     alias: str = "",
-    endpoint: str = "",
-    unused: Annotated[bool, Query(description="Only those for endpoints that no API has.")] = False,
+    endpoint: Annotated[str, Query(description="Only certificates for this endpoint, by its exact URL.")] = "",
+    unused: Annotated[bool, Query(description="Only certificates for endpoints that no API has.")] = False,
 ) -> EndpointCertificates:
-    """List endpoint certificates by alias."""
+    """
+    List endpoint certificates.
+
+    Returns the endpoint certificates of your organization, ordered by alias.
+    """
     entries, total = endpoint_certificates.list_certificates(context, alias, endpoint, offset, limit, unused=unused)
     filters = {"alias": alias, "endpoint": endpoint} | ({"unused": "true"} if unused else {})
     return {
@@ -68,12 +75,16 @@ def upload_certificate(
     runtime: CurrentRuntime,
     context: RequestContext,
     certificate: UploadFile,
-    alias: Annotated[str, Form()],
-    endpoint: Annotated[str, Form()],
+    alias: Annotated[str, Form(description="A name for the certificates, unique in the organization.")],
+    endpoint: Annotated[str, Form(description="The URL of an https endpoint of an API.")],
     response: Response,
     password: Password = "",
 ) -> ImportedCertificate:
-    """Trust the uploaded certificates for the origin of *endpoint*."""
+    """
+    Import an endpoint certificate.
+
+    Gateways trust the certificates in the file for the endpoint's origin (scheme, host and port), and nowhere else.
+    """
     imported = endpoint_certificates.import_certificate(context, alias, endpoint, read_upload(certificate), password)
     response.headers["Location"] = f"{router.prefix}/{quote(imported.entry.alias, safe='')}"
     response.headers["ETag"] = quote_tag(make_certificate_tag(imported.entry))
@@ -84,11 +95,15 @@ def upload_certificate(
 def inspect_certificate(
     context: RequestContext,
     certificate: UploadFile,
-    endpoint: Annotated[str, Form()] = "",
+    endpoint: Annotated[str, Form(description="The endpoint that the file is for, so that names are checked.")] = "",
     password: Password = "",
-    alias: Annotated[str, Form(description="The alias that the file would replace.")] = "",
+    alias: Annotated[str, Form(description="The alias whose certificates the file would replace.")] = "",
 ) -> InspectedFile:
-    """Say what a file holds and what is noticed about it, without storing anything."""
+    """
+    Inspect a certificate file.
+
+    Returns the certificates in the file and findings about them. Nothing is stored.
+    """
     now = context.now
     inspection = endpoint_certificates.inspect(context, read_upload(certificate), endpoint, password, alias)
     return {
@@ -101,7 +116,11 @@ def inspect_certificate(
 def get_certificate(
     runtime: CurrentRuntime, context: RequestContext, alias: str, unless: IfNoneMatch
 ) -> EnforcedCertificate:
-    """Say what is under *alias*."""
+    """
+    Get an endpoint certificate.
+
+    Returns the certificates of the alias, findings about them, and whether the gateways enforce them.
+    """
     entry = endpoint_certificates.get_certificate(context, alias)
     unless.known(make_certificate_tag(entry))
     return {
@@ -122,7 +141,12 @@ def replace_certificate(
     keep_in_query: KeepInQuery = None,
     keep_in_form: KeepInForm = None,
 ) -> ImportedCertificate:
-    """Trust the uploaded certificates instead of those under *alias*, or beside them."""
+    """
+    Replace an endpoint certificate.
+
+    Gateways trust the certificates in the file instead of the old ones. With `keepPrevious`, they also trust the old
+    ones until you retire them.
+    """
     keep = keep_previous(keep_in_query, keep_in_form)
     data = read_upload(certificate)
     imported = endpoint_certificates.replace_certificate(context, alias, data, password, expected, keep=keep)
@@ -132,7 +156,11 @@ def replace_certificate(
 
 @router.delete("/{alias}", response_class=Response)
 def delete_certificate(context: RequestContext, alias: str, expected: IfMatch) -> Response:
-    """End the trust in what is under *alias*."""
+    """
+    Delete an endpoint certificate.
+
+    Gateways no longer trust it. You can restore it for 30 days.
+    """
     endpoint_certificates.delete_certificate(context, alias, expected)
     return Response()
 
@@ -141,7 +169,11 @@ def delete_certificate(context: RequestContext, alias: str, expected: IfMatch) -
 def get_usage(
     context: RequestContext, alias: str, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
 ) -> CertificateUsage:
-    """List the APIs with an endpoint of the origin that *alias* is trusted for, by name."""
+    """
+    List the APIs that use an endpoint certificate.
+
+    Returns the APIs with an endpoint at its origin, ordered by name.
+    """
     every = endpoint_certificates.apis_using(context, endpoint_certificates.get_certificate(context, alias))
     apis = every[offset : offset + limit]
     path = f"{router.prefix}/{quote(alias, safe='')}/usage"
@@ -159,7 +191,11 @@ def get_usage(
 def undo_replacement(
     runtime: CurrentRuntime, context: RequestContext, alias: str, expected: IfMatch, response: Response
 ) -> responses.EndpointCertificate:
-    """Trust again what was under *alias* before it was replaced, instead of what is there now."""
+    """
+    Undo a replacement.
+
+    Gateways trust the previous certificates again, instead of the current ones.
+    """
     after = rotation.undo_replacement(context, alias, expected)
     return _write_with_tag(runtime, context, after, response)
 
@@ -168,7 +204,11 @@ def undo_replacement(
 def retire_previous(
     runtime: CurrentRuntime, context: RequestContext, alias: str, expected: IfMatch, response: Response
 ) -> responses.EndpointCertificate:
-    """End the trust in the previous certificates of *alias*."""
+    """
+    Retire the previous certificates.
+
+    Gateways no longer trust them. You can restore them for 30 days.
+    """
     return _write_with_tag(runtime, context, rotation.retire_previous(context, alias, expected), response)
 
 
@@ -178,7 +218,11 @@ def retire_previous(
     responses=files(*CERTIFICATE_TYPES),
 )
 def get_content(context: RequestContext, alias: str, request: Request, previous: Previous = False) -> Response:
-    """Download what is under *alias*: DER for one certificate, PEM for several or when the client accepts only that."""
+    """
+    Download an endpoint certificate.
+
+    Returns DER for one certificate; PEM for several, or if `Accept` names it.
+    """
     entry = endpoint_certificates.get_certificate(context, alias)
     if previous and not entry.previous:
         raise NotFound("previous certificate of", alias)
@@ -186,16 +230,16 @@ def get_content(context: RequestContext, alias: str, request: Request, previous:
 
 
 def keep_previous(in_query: bool | None, in_form: bool | None) -> bool:
-    """Say whether to keep what is replaced. Raises InvalidField if query and form contradict each other."""
+    """Return whether to keep the old certificates. Raises InvalidField if query and form contradict each other."""
     if None not in (in_query, in_form) and in_query != in_form:
-        raise InvalidField("keepPrevious", "Query and form say the opposite of each other. Send keepPrevious once.")
+        raise InvalidField("keepPrevious", "Query and form contradict each other. Send keepPrevious once.")
     return bool(in_query or in_form)
 
 
 def describe_entry(
     runtime: Runtime, context: Context, entry: EndpointCertificate, findings: Sequence[Finding] | None = None
 ) -> responses.EndpointCertificate:
-    """Say all that is known of *entry* with its *findings*, None: look now; but not how far it is at the gateways."""
+    """Describe *entry* without its enforcement; *findings* are computed if they are None."""
     if findings is None:
         findings = endpoint_certificates.examine_entry(context, entry)
     now = context.now
@@ -204,7 +248,7 @@ def describe_entry(
     state = summary["expiryStatus"]
     return {
         **summary,
-        # Scripts written for WSO2 test for "Active"; that it ends soon stands in expiryStatus.
+        # Scripts written for WSO2 test for "Active"; expiryStatus says that it expires soon.
         "status": Status.ACTIVE if state is Status.EXPIRING else state,
         "validity": {"from": first.not_before.isoformat(), "to": first.not_after.isoformat()},
         "version": first.version,

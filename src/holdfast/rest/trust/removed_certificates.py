@@ -1,5 +1,7 @@
 """
-`/removed-endpoint-certificates`: what is no longer trusted, and restoring it. No alias can hide this path.
+`/removed-endpoint-certificates`: certificates that are no longer trusted, and how to restore them.
+
+Not below `/endpoint-certificates`, where an alias of the same name would hide it.
 """
 
 import json
@@ -21,14 +23,19 @@ from holdfast.rest.trust.responses import EndpointCertificate, RemovedCertificat
 from holdfast.services.access.context import Context
 from holdfast.services.trust import removal
 
-router = APIRouter(prefix=f"{PREFIX}/removed-endpoint-certificates", tags=["Endpoint Certificates"])
+router = APIRouter(prefix=f"{PREFIX}/removed-endpoint-certificates", tags=["Endpoint certificates"])
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
-_ALIAS = {"schema": {"type": "object", "properties": {"alias": {"type": "string"}}}}
+_ALIAS_MEMBER = {"type": "string", "description": "A new alias. Default: the old one."}
+_ALIAS = {"schema": {"type": "object", "properties": {"alias": _ALIAS_MEMBER}}}
 
 
 @router.get("")
 def list_removed(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> RemovedCertificates:
-    """List what was deleted, retired or replaced in the last 30 days, newest first."""
+    """
+    List removed endpoint certificates.
+
+    Returns the certificates that were deleted, retired or replaced in the last 30 days, newest first.
+    """
     entries, total = removal.list_removed(context, offset, limit)
     return {
         "count": len(entries),
@@ -38,23 +45,23 @@ def list_removed(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: 
 
 
 async def alias_in_body(request: Request, context: RequestContext) -> str | None:
-    """Read the member or field `alias` of a body that may be missing. Raises InvalidField, HTTPException."""
+    """Return the member or field `alias` of an optional body. Raises InvalidField, HTTPException."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    context.release()  # the body may come slowly
+    context.release()  # the body may arrive slowly
     body = await request.body()
     if not body:
         return None
     if kind != "application/json" and kind not in _FORMS:
-        raise HTTPException(415, "Send the alias as JSON or as a form, or nothing at all.")
+        raise HTTPException(415, "Send the alias as JSON or as a form, or leave the body empty.")
     try:
         fields = json.loads(body) if kind == "application/json" else await _form(request)
     except (ValueError, LookupError, RecursionError) as error:
-        raise InvalidField("body", "The body cannot be read. Send the alias as JSON or as a form.") from error
+        raise InvalidField("body", "The body can't be read. Send the alias as JSON or as a form.") from error
     if not isinstance(fields, Mapping):
-        raise InvalidField("body", "The body is no object. Send the alias as a member of one.")
+        raise InvalidField("body", "The body isn't a JSON object. Send the alias as its member.")
     alias = fields.get("alias")
     if alias is not None and not isinstance(alias, str):
-        raise InvalidField("alias", "The alias is no text. Send it as JSON or as a form, or leave it out.")
+        raise InvalidField("alias", "The alias isn't text. Send a string, or leave it out.")
     return alias
 
 
@@ -68,7 +75,11 @@ def restore_certificate(
     removed_id: str,
     alias: Annotated[str | None, Depends(alias_in_body)],
 ) -> EndpointCertificate:
-    """Trust again what was removed, under its alias or another one."""
+    """
+    Restore a removed endpoint certificate.
+
+    Gateways trust it again, under its old alias or a new one.
+    """
     return describe_entry(runtime, context, removal.restore_certificate(context, removed_id, alias))
 
 

@@ -1,5 +1,5 @@
 """
-Answers of operations on endpoint certificates and trust settings.
+Responses of operations on endpoint certificates and trust settings.
 """
 
 from typing import Annotated, Literal
@@ -36,7 +36,7 @@ class EndpointCertificates(TypedDict):
 
 
 class EndpointCertificate(EndpointCertificateSummary):
-    """An endpoint certificate; `status` is Active until it expires, `expiryStatus` shows that it expires soon."""
+    """An endpoint certificate. `status` is Active until it expires; `expiryStatus` also shows that it expires soon."""
 
     status: Status
     validity: Validity
@@ -51,21 +51,21 @@ class EndpointCertificate(EndpointCertificateSummary):
 
 
 class ImportedCertificate(EndpointCertificate, FileParts):
-    """An endpoint certificate, with findings about its file and the parts that are used and ignored."""
+    """An endpoint certificate, with findings about its file and the parts of it that are used and ignored."""
 
 
 class EnforcedCertificate(EndpointCertificate, Enforced):
-    """An endpoint certificate, and how far it has come at the gateways."""
+    """An endpoint certificate, and its progress at the gateways."""
 
 
 class InspectedFile(FileParts):
-    """What a file holds; nothing is stored."""
+    """The content of a certificate file."""
 
     certificates: list[CertificateDescription]
 
 
 class ApiUsingCertificate(TypedDict):
-    """An API that has an endpoint which a certificate is trusted for."""
+    """An API with an endpoint that a certificate is trusted for."""
 
     id: str
     name: str
@@ -83,7 +83,7 @@ class CertificateUsage(TypedDict):
 
 
 class RemovedCertificate(TypedDict):
-    """A certificate that is no longer trusted, and can be restored."""
+    """An endpoint certificate that is no longer trusted and can be restored."""
 
     id: str
     alias: str
@@ -116,7 +116,7 @@ class Crl(TypedDict):
 
 
 class TrustException(TypedDict):
-    """Why verification is off, who says so, and until when."""
+    """An exception: verification is off until it expires."""
 
     reason: str
     owner: str
@@ -124,13 +124,13 @@ class TrustException(TypedDict):
 
 
 class TrustExceptionOfOrigin(TrustException):
-    """An exception, with the origin that it is for."""
+    """An exception and its origin."""
 
     origin: str
 
 
 class TrustExceptions(TypedDict):
-    """A page of exceptions, the first to end first."""
+    """A page of exceptions, the first to expire first."""
 
     count: int
     list: list[TrustExceptionOfOrigin]
@@ -138,7 +138,7 @@ class TrustExceptions(TypedDict):
 
 
 class TrustSettings(Enforced):
-    """How the backends of an origin are verified, in values and (`effect`) in words."""
+    """How gateways verify the backends of an origin."""
 
     origin: str
     anchors: AnchorMode
@@ -157,7 +157,7 @@ class TrustSettings(Enforced):
 
 
 class InspectedTrustSettings(TypedDict):
-    """What trust settings would mean; nothing is saved."""
+    """The effect that trust settings would have."""
 
     origin: str
     crls: list[Crl]

@@ -1,5 +1,5 @@
 """
-`/endpoints/trust-settings`: how the backends of an origin are verified, and exceptions from it.
+`/endpoints/trust-settings`: how gateways verify the backends of an origin, and exceptions.
 """
 
 from datetime import datetime
@@ -28,28 +28,30 @@ from holdfast.services.trust import trust_settings
 from holdfast.services.trust.trust_settings import EndpointTrust
 from holdfast.services.versions import make_settings_tag
 
-router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Trust Settings"])
+router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Trust settings"])
 PEM = "application/x-pem-file"
 EndpointUrl = Annotated[str, Query(alias="endpoint", description="The URL of an https endpoint of an API.")]
 
 
 class TrustSettingsBody(BaseModel):
-    """All that is decided, but for exceptions; what is left out has its default."""
+    """All trust settings except exceptions. Members that are left out get their defaults."""
 
     model_config = ConfigDict(populate_by_name=True, extra="forbid")
-    anchors: str = Field("imported", description="imported, imported-and-public or public")
-    names: list[str] = Field([], description="Names that are accepted instead of the URL's host.")
-    any_name: bool = Field(False, alias="anyName", description="Look at no name; only with certificate pins.")
-    sni: str | None = Field(None, description="The server name that is asked for; empty: none; null: the URL's host.")
-    certificate_pins: list[str] = Field([], alias="certificatePins", description="SHA-256 of certificates.")
-    spki_pins: list[str] = Field([], alias="spkiPins", description="SHA-256 of public keys.")
-    crls: str | None = Field(None, description="CRLs as PEM; empty: none; null: those that there are.")
-    revocation_of_path: bool = Field(True, alias="revocationOfPath", description="CRLs for all CAs of the path.")
+    anchors: str = Field("imported", description="`imported`, `imported-and-public` or `public`.")
+    names: list[str] = []
+    any_name: bool = Field(
+        False, alias="anyName", description="Skip host name verification. Requires a certificate pin."
+    )
+    sni: str | None = None
+    certificate_pins: list[str] = Field([], alias="certificatePins")
+    spki_pins: list[str] = Field([], alias="spkiPins")
+    crls: str | None = Field(None, description="CRLs in PEM. Empty: no CRLs. Null: keep the current ones.")
+    revocation_of_path: bool = Field(True, alias="revocationOfPath")
     tls_minimum: str = Field("1.2", alias="tlsMinimum")
     tls_maximum: str = Field("1.3", alias="tlsMaximum")
 
     def draft(self) -> TrustDraft:
-        """Make what the service takes."""
+        """Return the draft that the service takes."""
         return TrustDraft(
             anchors=self.anchors,
             names=self.names,
@@ -65,17 +67,21 @@ class TrustSettingsBody(BaseModel):
 
 
 class ExceptionBody(BaseModel):
-    """Why verification is to be off, and until when."""
+    """A new exception."""
 
-    reason: str
-    until: AwareDatetime
+    reason: str = Field(description="Why verification must be off.")
+    until: AwareDatetime = Field(description="When verification turns back on, within 7 days.")
 
 
 @router.get("/trust-settings")
 def get_trust_settings(
     runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, response: Response
 ) -> TrustSettings:
-    """Say how the backend of *endpoint* is verified, in values and in words."""
+    """
+    Get the trust settings of an endpoint.
+
+    Returns how gateways verify the endpoint's origin, as values and in plain words (`effect`).
+    """
     endpoint_trust = trust_settings.get_settings(context, endpoint)
     response.headers["ETag"] = quote_tag(make_settings_tag(endpoint_trust.settings))
     return _describe(runtime, context, endpoint_trust)
@@ -90,7 +96,11 @@ def put_trust_settings(
     expected: IfMatch,
     response: Response,
 ) -> TrustSettings:
-    """Decide how the backend of *endpoint* is verified."""
+    """
+    Replace the trust settings of an endpoint.
+
+    They apply to the endpoint's origin. Members that are left out get their defaults; CRLs stay if `crls` is null.
+    """
     endpoint_trust = trust_settings.change_settings(context, endpoint, body.draft(), expected)
     response.headers["ETag"] = quote_tag(make_settings_tag(endpoint_trust.settings))
     return _describe(runtime, context, endpoint_trust)
@@ -100,7 +110,11 @@ def put_trust_settings(
 def inspect_trust_settings(
     context: RequestContext, endpoint: EndpointUrl, body: TrustSettingsBody
 ) -> InspectedTrustSettings:
-    """Say what these settings would mean for *endpoint*, and what is wrong with their CRLs; nothing is saved."""
+    """
+    Inspect trust settings.
+
+    Returns the effect that these settings would have, and findings about their CRLs. Nothing is stored.
+    """
     now = context.now
     endpoint_trust = trust_settings.preview_settings(context, endpoint, body.draft())
     return {
@@ -114,10 +128,14 @@ def inspect_trust_settings(
 @router.get(
     "/trust-settings/crls",
     response_class=Response,
-    responses=files(PEM, description="PEM; nothing where there are no CRLs."),
+    responses=files(PEM, description="CRLs in PEM; empty if there are none."),
 )
 def get_crls(context: RequestContext, endpoint: EndpointUrl) -> Response:
-    """Download the CRLs of *endpoint* as PEM, as `crls` of trust settings takes them."""
+    """
+    Download the CRLs of an endpoint.
+
+    Returns PEM, in the format of `crls` in trust settings.
+    """
     endpoint_trust = trust_settings.get_settings(context, endpoint)
     content = "".join(crl.pem for crl in endpoint_trust.settings.revocation)
     return Response(content, media_type=PEM, headers={"Content-Disposition": 'attachment; filename="crls.pem"'})
@@ -127,20 +145,29 @@ def get_crls(context: RequestContext, endpoint: EndpointUrl) -> Response:
 def put_exception(
     runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, body: ExceptionBody
 ) -> TrustSettings:
-    """Switch verification off for at most 7 days, with a reason."""
+    """
+    Turn off verification.
+
+    Gateways accept any certificate from the endpoint's origin until the exception expires, after 7 days at most. Anyone
+    who can answer at its address can then read and change traffic.
+    """
     endpoint_trust = trust_settings.grant_exception(context, endpoint, body.reason, body.until)
     return _describe(runtime, context, endpoint_trust)
 
 
 @router.delete("/trust-exception")
 def delete_exception(runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl) -> TrustSettings:
-    """Switch verification on again."""
+    """Turn verification back on."""
     return _describe(runtime, context, trust_settings.end_exception(context, endpoint))
 
 
 @router.get("/trust-exceptions")
 def list_exceptions(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> TrustExceptions:
-    """List the origins whose verification is off, the first to end first."""
+    """
+    List exceptions.
+
+    Returns the origins for which verification is off, the first to expire first.
+    """
     every = trust_settings.list_exceptions(context)
     page = every[offset : offset + limit]
     return {
