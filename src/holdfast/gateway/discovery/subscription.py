@@ -13,7 +13,7 @@ from holdfast.gateway.discovery.cache import Gateway, Rejection
 from holdfast.gateway.resources.resource import Resource
 
 WILDCARD = "*"
-# Keeps messages far below gRPC's usual limit of 4 MiB; a single resource that is larger is sent alone.
+# Keeps messages far below gRPC's usual limit of 4 MiB; a larger resource gets its own message.
 MAX_RESPONSE_BYTES = 2 * 1024 * 1024
 
 

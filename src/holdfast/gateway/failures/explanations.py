@@ -1,5 +1,5 @@
 """
-What each cause of a failed request means and how to fix it, for the people who run the API. Pure.
+Explanations of failed requests, and how to fix them, for the people who run the API. Pure.
 """
 
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ class SuggestedAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a cause means, how to fix it, and the button that can do it, if there is one."""
+    """The meaning of a cause, its remedy, and the button for that, if there is one."""
 
     sentence: str
     remedy: str

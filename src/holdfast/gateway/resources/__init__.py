@@ -1,3 +1,3 @@
 """
-xDS resources: pure functions from APIs and trust sets to listeners, routes, clusters and secrets.
+xDS resources: pure functions that build listeners, routes, clusters and secrets from APIs and trust sets.
 """

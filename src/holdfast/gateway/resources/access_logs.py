@@ -1,5 +1,5 @@
 """
-Which requests gateways report to the control plane, and with what.
+Access logs: which requests gateways report to the control plane, and with which fields.
 """
 
 from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog, AccessLogFilter, OrFilter
@@ -18,31 +18,31 @@ REJECTIONS = "rejections"  # the name of the log of requests that no backend fai
 TIMEOUT_FLAGS = frozenset({"UT", "SI", "DT", "UMSDR"})
 # Set only when a request was meant for a backend.
 BACKEND_FLAGS = TIMEOUT_FLAGS | {"UF", "UH", "UC", "UR", "LR", "NC", "URX", "UO", "UPE", "DF"}
-# What no backend answered, and no backend flag (see `evidence`) says anything about.
+# Requests that no backend answered, and that have no backend flag (see `evidence`).
 _REJECTED = (
     "response.code_details != 'via_upstream' && !response.code_details.startsWith('upstream_') && "
     "!(response.code_details in ['no_healthy_upstream', 'cluster_not_found', 'stream_idle_timeout', "
     "'duration_timeout', 'response_timeout', 'dns_resolution_failed'])"
 )
-# What an entry of the log has no field for.
+# Values for which a log entry has no field.
 PROTOCOL_TAG, DECODED_TAG = "upstream_protocol", "decoded_header"
 _TAGS = {PROTOCOL_TAG: "%UPSTREAM_PROTOCOL%", DECODED_TAG: "%UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED%"}
 
 
 def report_failures() -> AccessLog:
-    """Report the requests that a backend failed, and those that met a challenge that is removed."""
+    """Return the log of requests that failed at a backend, or whose response lost a challenge."""
     return _log(
         "failures", AccessLogFilter(or_filter=OrFilter(filters=[match_flags(BACKEND_FLAGS), match_challenge()]))
     )
 
 
 def report_rejections() -> AccessLog:
-    """Report the requests that the gateway itself rejected."""
+    """Return the log of requests that the gateway itself rejected."""
     return _log(REJECTIONS, match_expression(_REJECTED))
 
 
 def _log(name: str, which: AccessLogFilter) -> AccessLog:
-    """Report requests to the control plane; each log has a stream and a buffer of its own."""
+    """Return an access log that goes to the control plane; each log has its own stream and buffer."""
     common = CommonGrpcAccessLogConfig(
         log_name=name,
         transport_api_version=ApiVersion.V3,

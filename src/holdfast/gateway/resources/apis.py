@@ -1,5 +1,5 @@
 """
-An API, its trust sets, gateway identities and callers -> everything that a gateway needs for it. Pure.
+All of one API's resources, built from its trust sets, gateway identities and callers. Pure.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,18 +24,18 @@ NO_IDENTITIES: Mapping[Origin, UnsealedIdentity] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class ApiResources:
-    """What one API is at the gateways: nothing at all when it is not served."""
+    """The resources of one API; empty if the API is not served."""
 
     clusters: tuple[Resource, ...]
     secrets: tuple[Resource, ...]
-    scope: str  # where its routes are
+    scope: str  # that its routes belong to
     routes: Mapping[Environment, list[Route]]
-    # What enforces a policy, as type URL and name: clusters and secrets of an origin, or the routes that name callers.
+    # The resources that enforce a policy, by type URL and name: an origin's clusters and secrets, or callers' routes.
     by_policy: Mapping[Policy, frozenset[tuple[str, str]]]
 
     @property
     def all(self) -> tuple[Resource, ...]:
-        """Clusters and the secrets that they refer to."""
+        """All secrets and clusters, secrets first."""
         return self.secrets + self.clusters
 
 
@@ -47,10 +47,10 @@ def build_api(
     limits: BackendLimits = DEFAULT_LIMITS,
 ) -> ApiResources:
     """
-    Make the resources of *api*.
+    Build the resources of *api*.
 
-    *trust* has a trust set for each of its https origins, *identities* what is presented to those that ask for it;
-    *callers* are the fingerprints of the certificates that its callers may present, where it requires any.
+    *trust* has a trust set for each of its https origins, and *identities* the gateway identities of those that have
+    one; *callers* are the fingerprints of accepted caller certificates, if the API requires one.
     """
     resources: list[Resource] = []
     secrets: dict[str, Resource] = {}

@@ -1,5 +1,5 @@
 """
-Which forms of HTTP/1 gateways accept from callers; HTTP/2 has no such variety.
+The variants of HTTP/1 that gateways accept from callers; HTTP/2 has no variants.
 """
 
 from ipaddress import ip_address
@@ -13,7 +13,7 @@ WEBSOCKET = "websocket"
 
 def build_http1_options(host: str, port: int) -> Http1ProtocolOptions:
     """
-    Make the HTTP/1 options of the listener on *host* (an address) and *port*.
+    Build the HTTP/1 options of the listener on *host* (an address) and *port*.
 
     Source: `envoy.config.core.v3.Http1ProtocolOptions`.
     """
@@ -29,9 +29,10 @@ def build_http1_options(host: str, port: int) -> Http1ProtocolOptions:
 
 def _other_than(protocol: str) -> list[StringMatcher]:
     """
-    Match everything but *protocol* in any case. RE2 can't negate, and Envoy limits how long one expression may be.
+    Return matchers for every protocol except *protocol*, ignoring case.
 
-    Envoy compares each protocol that an Upgrade header lists, and forwards what is left of the header.
+    There are several because RE2 can't negate, and Envoy limits the size of one expression. Envoy compares each
+    protocol in an Upgrade header, and forwards the rest of the header.
     """
     differences = [f"{'.' * place}[^{letter}{letter.upper()}].*" for place, letter in enumerate(protocol)]
     lengths = [f".{{0,{len(protocol) - 1}}}", f".{{{len(protocol) + 1},}}"]

@@ -1,5 +1,5 @@
 """
-Endpoints -> Envoy clusters.
+Envoy clusters, built from endpoints.
 """
 
 from datetime import timedelta
@@ -29,17 +29,17 @@ from holdfast.gateway.resources.tls import build_upstream_tls
 
 CONNECT_TIMEOUT = Duration(seconds=5)
 WEBSOCKET_SUFFIX = "/upgrade"
-# A response that its caller doesn't read fills its own window. The connection's window holds all of these, so that slow
-# callers never stall the others; with Envoy's defaults, two are enough for that (measured).
+# A response whose caller doesn't read it fills its stream's window. The connection's window holds the windows of all
+# streams, so slow callers never stall the others; with Envoy's defaults, two slow callers stall all (measured).
 _STREAMS, _STREAM_WINDOW = 100, 1024 * 1024
 _HTTP2 = Http2ProtocolOptions(
     max_concurrent_streams=UInt32Value(value=_STREAMS),
     initial_stream_window_size=UInt32Value(value=_STREAM_WINDOW),
     initial_connection_window_size=UInt32Value(value=_STREAMS * _STREAM_WINDOW),
-    # A connection that was lost without a word (a firewall's state, a frozen host) would otherwise take new requests on
-    # and on: their time limit ends them, not the connection.
+    # Without keepalive, a silently lost connection (dropped by a firewall, or to a frozen host) would keep getting new
+    # requests: their timeouts end the requests, but not the connection.
     connection_keepalive=KeepaliveSettings(interval=Duration(seconds=30), timeout=Duration(seconds=10)),
-    # A response that breaks the rules fails alone (RFC 9113, section 8.1.1), not all requests of its connection.
+    # A malformed response fails on its own (RFC 9113, section 8.1.1), without the connection's other requests.
     override_stream_error_on_invalid_http_message=BoolValue(value=True),
 )
 _ALPN = {Protocol.AUTO: ("h2", "http/1.1"), Protocol.HTTP1: ("http/1.1",), Protocol.HTTP2: ("h2",)}
@@ -54,14 +54,14 @@ def build_clusters(
     limits: BackendLimits = DEFAULT_LIMITS,
 ) -> list[Resource]:
     """
-    Make the clusters of one endpoint; *trust* is there exactly when the endpoint is https, *identity* only then.
+    Build the clusters of one endpoint; an https endpoint needs *trust* and may have *identity*, others have neither.
 
-    Upgrades get a cluster of their own: websockets that stay open take nothing from the requests that a backend may
-    have open, and they pass by HTTP/1.1 alone, where other requests may go by HTTP/2. Only where each caller has
-    connections of its own, upgrades take these: the backend may have authenticated them.
+    Upgrades have their own cluster, so that open websockets don't count against the backend's request limit, and
+    because they need HTTP/1.1 while other requests may use HTTP/2. With one connection per caller, upgrades share the
+    request's cluster, because the backend may have authenticated the connection.
     """
     if endpoint.origin.is_secure != (trust is not None):
-        raise ValueError(f"{endpoint.url}: an https endpoint needs a trust set, an http endpoint has none")
+        raise ValueError(f"{endpoint.url}: an https endpoint needs a trust set, an http endpoint can't have one")
     protocol, upgrades = protocol_of(endpoint), upgrade_cluster_name(name, endpoint)
     resources = [_cluster(name, endpoint, trust, identity, limits, limits.requests, protocol)]
     if upgrades != name:
@@ -70,16 +70,16 @@ def build_clusters(
 
 
 def upgrade_cluster_name(name: str, endpoint: Endpoint) -> str:
-    """Name the cluster that carries protocol upgrades to *endpoint*."""
+    """Return the name of the cluster for protocol upgrades to *endpoint*."""
     return name if endpoint.connection.connection_per_caller else name + WEBSOCKET_SUFFIX
 
 
 def protocol_of(endpoint: Endpoint) -> Protocol:
-    """Say which protocol gateways speak with *endpoint*; only AUTO leaves the choice to the backend, by ALPN."""
+    """Return the protocol that gateways use with *endpoint*; AUTO lets the backend choose by ALPN."""
     chosen = endpoint.connection.protocol
     if chosen is not Protocol.AUTO:
         return chosen
-    # Authentication of connections needs HTTP/1.1; without TLS nobody can say that HTTP/2 is spoken.
+    # Connection authentication needs HTTP/1.1, and without TLS there is no ALPN to negotiate HTTP/2.
     negotiable = endpoint.origin.is_secure and not endpoint.connection.connection_per_caller
     return Protocol.AUTO if negotiable else Protocol.HTTP1
 
@@ -107,7 +107,7 @@ def _cluster(
     cluster.typed_extension_protocol_options[_OPTIONS].Pack(_options(limits, protocol))
     if trust is not None:
         cluster.transport_socket.CopyFrom(build_upstream_tls(trust, identity, _ALPN[protocol]))
-    # A cluster that verifies nothing ends by itself, whoever is still there to end it.
+    # A cluster without verification expires on its own, even if the gateway has lost the control plane.
     return make_resource(CLUSTER, name, cluster, trust.unverified_until if trust else None)
 
 
@@ -127,14 +127,14 @@ def _address(endpoint: Endpoint) -> LocalityLbEndpoints:
 
 
 def _resolve_by_dns(cluster: Cluster) -> None:
-    # One logical host that is tried at each of its addresses (RFC 8305); STRICT_DNS would make a host of each and fail
-    # every second request where only one of ::1 and 127.0.0.1 answers.
+    # One logical host whose addresses are all tried (RFC 8305). STRICT_DNS would treat each address as a host and fail
+    # every second request if only one of ::1 and 127.0.0.1 answers.
     cluster.type = Cluster.LOGICAL_DNS
     cluster.dns_lookup_family = Cluster.ALL
     cluster.upstream_connection_options.happy_eyeballs_config.first_address_family_version = (
         UpstreamConnectionOptions.V6
     )
-    # A name that nobody answers for must not hold a starting gateway for long.
+    # A name that doesn't resolve must not delay a starting gateway for long.
     resolver = CaresDnsResolverConfig(query_timeout_seconds=UInt64Value(value=1), query_tries=UInt32Value(value=2))
     config = TypedExtensionConfig(name="envoy.network.dns_resolver.cares")
     config.typed_config.Pack(resolver)

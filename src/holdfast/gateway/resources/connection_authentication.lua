@@ -1,8 +1,8 @@
--- Authentication schemes that backends bind to the connection (RFC 4559, section 6; [MS-NTHT]; [MS-WSMV]).
+-- Authentication schemes that are bound to the connection (RFC 4559, section 6; [MS-NTHT]; [MS-WSMV]).
 local BOUND = { ntlm = true, negotiate = true, nego2 = true, kerberos = true, credssp = true }
 
--- Split a field value into its list elements (RFC 9110, section 5.6.1); commas in quoted strings don't count, unless
--- a quote is never closed.
+-- Split a field value into its list elements (RFC 9110, section 5.6.1). Commas in quoted strings don't split, unless
+-- the quote is never closed.
 local function elements(value)
   local found, start, quoted, position = {}, 1, false, 1
   while position <= #value do
@@ -24,7 +24,7 @@ local function elements(value)
   return found
 end
 
--- Give a value without the challenges or credentials of bound schemes, and whether there were any. An element that
+-- Return the value without challenges or credentials of bound schemes, and whether there were any. An element that
 -- starts with a parameter belongs to the scheme before it.
 local function without_bound(value)
   local kept, bound, dropping = {}, false, false
@@ -42,7 +42,7 @@ local function without_bound(value)
   return table.concat(kept, ", "), bound
 end
 
--- Remove bound schemes from all fields called name; say whether there were any.
+-- Remove bound schemes from all fields called name; return whether there were any.
 local function strip(headers, name)
   local kept, bound = {}, false
   for index = 0, headers:getNumValues(name) - 1 do

@@ -1,8 +1,9 @@
 """
-Filters that keep backends from binding an identity to a connection, which callers share.
+Filters that keep backends from authenticating connections, because callers share connections.
 
-NTLM and Negotiate authenticate the connection: whoever sends the next request on it is taken for the same user. Neither
-their challenges reach callers nor their credentials backends, except at endpoints with one connection per caller.
+NTLM and Negotiate authenticate the connection, so the backend takes the sender of the next request on it for the same
+user. The gateway therefore removes their challenges from responses and their credentials from requests, except for
+endpoints with one connection per caller.
 """
 
 from importlib import resources
@@ -27,13 +28,13 @@ from xds.type.matcher.v3.string_pb2 import StringMatcher
 
 _CREDENTIALS, _CHALLENGES = "holdfast.connection_credentials", "holdfast.connection_challenges"
 _NAMESPACE, _KEY = "holdfast", "connection_authentication"  # of the metadata that the script sets
-# Only what holds one of these words is given to the script, which reads it exactly: most messages never are.
+# The script, which parses exactly, runs only for fields that contain one of these words; most messages have none.
 _ANY_SCHEME = "(?is).*(ntlm|negotiate|nego2|kerberos|credssp).*"
 _SCRIPT = resources.files("holdfast.gateway.resources").joinpath("connection_authentication.lua").read_text()
 
 
 def build_connection_filters() -> list[HttpFilter]:
-    """Make the filters that remove connection-bound credentials from requests and challenges from responses."""
+    """Build the filters that remove connection-bound credentials from requests and challenges from responses."""
     credentials = [HttpRequestHeaderMatchInput(header_name=name) for name in ("authorization", "proxy-authorization")]
     challenges = [HttpResponseHeaderMatchInput(header_name=name) for name in ("www-authenticate", "proxy-authenticate")]
     return [
@@ -43,26 +44,26 @@ def build_connection_filters() -> list[HttpFilter]:
 
 
 def allow_bound_connections(route: Route) -> None:
-    """Switch the filters off for *route*, whose callers share no connection."""
+    """Turn off the filters for *route*, whose callers don't share connections."""
     for name in (_CREDENTIALS, _CHALLENGES):
         route.typed_per_filter_config[name].Pack(FilterConfig(disabled=True))
 
 
 def match_challenge() -> AccessLogFilter:
-    """Find the requests whose response held a challenge that was removed."""
+    """Return a filter for the requests from whose response a challenge was removed."""
     matcher = MetadataMatcher(filter=_NAMESPACE, value=ValueMatcher(bool_match=True))
     matcher.path.add(key=_KEY)
     return AccessLogFilter(metadata_filter=MetadataFilter(matcher=matcher, match_if_key_not_found={"value": False}))
 
 
 def was_challenged(entry: AccessLogCommon) -> bool:
-    """Say whether a challenge was removed from the response that *entry* is about."""
+    """Return whether a challenge was removed from the response that *entry* describes."""
     metadata = entry.metadata.filter_metadata
     return _NAMESPACE in metadata and _KEY in metadata[_NAMESPACE] and bool(metadata[_NAMESPACE][_KEY])
 
 
 def _script(name: str, unused: str, inputs: list[Message]) -> HttpFilter:
-    """Run the script, without its function *unused*, where one of *inputs* holds a scheme."""
+    """Build a filter that runs the script, without its function *unused*, if one of *inputs* contains a scheme."""
     lua = Lua(default_source_code=DataSource(inline_string=f"{_SCRIPT}\n{unused} = nil\n"))
     extension = TypedExtensionConfig(name="envoy.filters.http.lua")
     extension.typed_config.Pack(lua)

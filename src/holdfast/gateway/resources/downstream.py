@@ -1,5 +1,5 @@
 """
-How gateways speak TLS with callers: what they present, and what they take from callers.
+TLS between gateways and callers: the gateway's certificate, and callers' certificates.
 """
 
 from envoy.config.core.v3.base_pb2 import TransportSocket
@@ -16,12 +16,12 @@ from holdfast.certificates.formats.credentials import Credential
 from holdfast.gateway.resources.resource import SECRET, Resource, make_resource
 from holdfast.gateway.resources.tls import CURVES, SIGNATURE_ALGORITHMS, fetch_by_ads, write_inline
 
-# The name stays when the certificate changes: the new one is for new connections, and open ones go on.
+# The name stays the same when the certificate changes: new connections use the new one, and open ones continue.
 GATEWAY_SECRET = "gateway"  # noqa: S105 - the name of one
 
 
 def build_gateway_secret(credential: Credential) -> Resource:
-    """Make the SDS secret that holds what gateways present to callers."""
+    """Build the SDS secret with the certificate and key that gateways present to callers."""
     certificate = TlsCertificate(
         certificate_chain=write_inline("".join(link.pem for link in credential.chain)),
         private_key=write_inline(credential.key.pem),
@@ -31,9 +31,10 @@ def build_gateway_secret(credential: Credential) -> Resource:
 
 def build_downstream_tls() -> TransportSocket:
     """
-    Make the TLS side of a listener: the gateway's certificate by reference, and a certificate of the caller, if any.
+    Build a listener's TLS context: it presents the gateway's certificate and asks the caller for an optional one.
 
-    That is taken whoever signed it: the handshake proves that the caller holds its key, and routes look which it is.
+    It accepts a caller's certificate from any issuer: the handshake proves that the caller has its key, and routes
+    compare its fingerprint.
 
     Source: `envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext`.
     """

@@ -1,8 +1,8 @@
 """
-The headers by which proxies report who called, how, and for which URL: one rule for all of them.
+The headers in which proxies report the caller, its connection and the requested URL: one rule for all of them.
 
-From callers, they are removed, and the gateway sets its own. From trusted proxies, they are kept, and the gateway adds
-what it saw itself. Routes add X-Forwarded-Host and X-Forwarded-Prefix.
+The gateway removes them from callers' requests and sets its own. It keeps them from trusted proxies, and appends its
+own values. Routes add X-Forwarded-Host and X-Forwarded-Prefix.
 """
 
 from collections.abc import Iterator
@@ -29,20 +29,21 @@ NAMES = (
     "forwarded", "client-cert", "client-cert-chain", "client-ip", "true-client-ip", "x-client-ip", "x-real-ip",
     "x-original-url", "x-rewrite-url",
 )  # fmt: skip
-# All that the proxy said, and an entry for its connection. Formatters give only the first of several fields, CEL all.
+# Everything that the proxy sent, plus an entry for its connection. Formatters return only the first of repeated fields;
+# CEL returns all.
 _FORWARDED = "%CEL(request.headers['forwarded'])%, for=\"%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%\""
 
 
 def forward(manager: HttpConnectionManager, environment: Environment, *, by_proxy: bool) -> None:
     """
-    Make *manager* obey the rule before it routes a request; *by_proxy*: its connections come from trusted proxies.
+    Apply the rule to *manager* before it routes requests; *by_proxy*: its connections come from trusted proxies.
 
-    Requests also say by our own headers where they came in and whose certificate was presented.
+    This also sets Holdfast's own headers: the listener's environment, and the fingerprint of the caller certificate.
     """
     manager.early_header_mutation_extensions.append(_mutations(environment, by_proxy=by_proxy))
     manager.use_remote_address.value = True
     manager.append_x_forwarded_port = True
-    # The mutations append the peer, and a loopback address as what it is; so the client is the one before the last.
+    # The mutations append the peer's address (even a loopback address), so the client's is the one before the last.
     manager.skip_xff_append = True
     manager.xff_num_trusted_hops = 2 if by_proxy else 0
     manager.forward_client_cert_details = (
@@ -52,10 +53,10 @@ def forward(manager: HttpConnectionManager, environment: Environment, *, by_prox
 
 def _mutations(environment: Environment, *, by_proxy: bool) -> TypedExtensionConfig:
     own = {ENVIRONMENT_HEADER: environment, CALLER_HEADER: "%DOWNSTREAM_PEER_FINGERPRINT_256%"}
-    # Own headers are removed first: without a certificate Envoy has nothing to write, and would leave what the caller
-    # sent (measured). A request without an id is given one.
+    # Own headers are removed first: without a certificate Envoy writes nothing, and would leave what the caller sent
+    # (measured). Envoy assigns an id to a request without one.
     mutations = [HeaderMutation(remove=name) for name in (*own, REQUEST_ID_HEADER)]
-    # CGI, WSGI and PHP read an underscore like a hyphen. Proxies write hyphens.
+    # CGI, WSGI and PHP treat underscores like hyphens. Proxies write hyphens.
     spellings = [spelling for name in (*NAMES, REQUEST_ID_HEADER) for spelling in _spellings(name)]
     mutations += [HeaderMutation(remove=name) for name in spellings if not by_proxy or "_" in name]
     mutations.append(_remove_matching("x_forwarded.*|x-forwarded.*_.*" if by_proxy else "x[-_]forwarded.*"))
@@ -69,7 +70,7 @@ def _mutations(environment: Environment, *, by_proxy: bool) -> TypedExtensionCon
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """Write *name* with each of its hyphens as it is and as an underscore."""
+    """Return all spellings of *name* with hyphens or underscores."""
     first, *others = name.split("-")
     for separators in product("-_", repeat=len(others)):
         yield first + "".join(map("".join, zip(separators, others, strict=True)))

@@ -1,5 +1,5 @@
 """
-Environments -> Envoy listeners.
+Envoy listeners, one for each environment.
 """
 
 from collections.abc import Sequence
@@ -34,16 +34,17 @@ from holdfast.gateway.resources.tls import fetch_by_ads
 from holdfast.gateway.resources.trailers import build_trailer_filter
 from holdfast.network.addresses import Network
 
-# How long callers may take, and how much one HTTP/2 connection may ask and send at once. Envoy's own defaults are for
-# trusted callers: no limit for heads, an hour without requests, 2^31 requests at once and 256 MiB of unread body.
+# Time limits for callers, and limits for one HTTP/2 connection. Envoy's defaults are for trusted callers: no limit for
+# request headers, an hour without requests, 2^31 requests at once, and 256 MiB of unread body.
 HANDSHAKE_WITHIN = Duration(seconds=10)
 HEAD_WITHIN = Duration(seconds=30)
-IDLE = Duration(seconds=75)  # as nginx, and more than the 60 s of common load balancers before a gateway
+IDLE = Duration(seconds=75)  # as nginx, and longer than the 60 s of common load balancers
 _HTTP2 = Http2ProtocolOptions(
     max_concurrent_streams=UInt32Value(value=100),
     initial_stream_window_size=UInt32Value(value=64 * 1024),
     initial_connection_window_size=UInt32Value(value=1024 * 1024),
-    # A malformed request fails alone (RFC 9113, section 8.1.1): proxies send many callers' requests on one connection.
+    # A malformed request fails on its own (RFC 9113, section 8.1.1): proxies send many callers' requests on one
+    # connection.
     override_stream_error_on_invalid_http_message=BoolValue(value=True),
 )
 
@@ -57,9 +58,9 @@ def build_listener(
     trusted_proxies: Sequence[Network] = (),
 ) -> Resource:
     """
-    Make the listener of *environment* on *addresses*: IP addresses and ports, where `::` is for IPv6 only.
+    Build the listener of *environment* on *addresses* (IP addresses and ports; `::` is for IPv6 only).
 
-    With *tls* it speaks https, and lets callers present a certificate. Headers about the caller are believed only from
+    With *tls* it uses https, and callers may present a certificate. Headers about the caller are trusted only from
     *trusted_proxies*.
     """
     name = listener_name(environment, tls=tls)
@@ -77,7 +78,7 @@ def build_listener(
 
 
 def listener_name(environment: Environment, *, tls: bool) -> str:
-    """Name the listener of an environment."""
+    """Return the name of an environment's listener."""
     return f"{environment}/tls" if tls else environment
 
 
@@ -110,7 +111,7 @@ def _chain(
             idle_timeout=IDLE, max_headers_count=UInt32Value(value=limits.header_fields)
         ),
         request_headers_timeout=HEAD_WITHIN,
-        # The backend decides about a body before it is sent (RFC 9110, section 10.1.1).
+        # Let the backend answer `Expect: 100-continue` (RFC 9110, section 10.1.1).
         proxy_100_continue=True,
         local_reply_config=build_local_replies(),
         access_log=[report_failures(), report_rejections()],
@@ -142,7 +143,7 @@ def _router() -> HttpFilter:
 
 
 def _scoped_routes() -> ScopedRoutes:
-    """Find the routes of a request by the environment and the first segment of its path."""
+    """Select a request's routes by the environment and the first segment of its path."""
 
     def extract(header: str, **how: object) -> ScopedRoutes.ScopeKeyBuilder.FragmentBuilder:
         extractor = ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor(name=header, **how)

@@ -1,5 +1,5 @@
 """
-The public certification authorities: Mozilla's, by certifi, the same on every machine.
+The public root certificates: Mozilla's, from certifi, so they are the same on every machine.
 """
 
 from functools import cache
@@ -13,11 +13,11 @@ from holdfast.certificates.formats import pem
 
 @cache
 def public_roots_pem() -> str:
-    """Give them as gateways are given them."""
+    """Return the public roots in PEM, as gateways receive them."""
     return Path(certifi.where()).read_text("ascii")
 
 
 @cache
 def public_roots() -> tuple[Certificate, ...]:
-    """Give them read."""
+    """Return the public roots as certificates."""
     return tuple(read_certificate(block.content) for block in pem.read_blocks(public_roots_pem().encode()))

@@ -1,7 +1,7 @@
 """
-Requests that gateways answer themselves before any route is tried, whichever API they name.
+Requests that gateways reject before routing, whatever API they are for.
 
-The rules are in a filter of each listener: in a route, the regular expression would be compiled once per scope.
+The rules are in a filter of each listener: in routes, the regular expression would be compiled once for each scope.
 """
 
 from envoy.config.rbac.v3 import rbac_pb2
@@ -17,10 +17,10 @@ from holdfast.gateway.resources.dot_segments import ESCAPING_PATH
 
 # The names of the rules.
 ESCAPES, TWO_HOSTS, NOT_ASCII = "escaping-path", "two-hosts", "not-ascii"
-# Envoy joins the values of two Host headers with a comma, which no host name contains.
+# Envoy joins the values of two Host headers with a comma, which a host name can't contain.
 _TWO_HOSTS = Permission(header=HeaderMatcher(name=":authority", string_match=StringMatcher(contains=",")))
 _ESCAPES = Permission(url_path=PathMatcher(path=StringMatcher(safe_regex=RegexMatcher(regex=ESCAPING_PATH))))
-# As over HTTP/1.1, where Envoy's parser refuses it (RFC 3986). Over HTTP/2, Envoy encodes the path before any filter.
+# As over HTTP/1.1, where Envoy's parser rejects it (RFC 3986). Over HTTP/2, Envoy encodes the path before any filter.
 _NOT_ASCII = Permission(
     header=HeaderMatcher(
         name=":path", string_match=StringMatcher(safe_regex=RegexMatcher(regex=r"[\x00-\x7f]*")), invert_match=True
@@ -29,7 +29,7 @@ _NOT_ASCII = Permission(
 
 
 def build_refusal_filter() -> HttpFilter:
-    """Make the filter that refuses requests by these rules (`envoy.extensions.filters.http.rbac.v3.RBAC`)."""
+    """Build the filter that rejects requests by these rules (`envoy.extensions.filters.http.rbac.v3.RBAC`)."""
     rules = rbac_pb2.RBAC(action=rbac_pb2.RBAC.DENY)
     for name, permission in ((ESCAPES, _ESCAPES), (TWO_HOSTS, _TWO_HOSTS), (NOT_ASCII, _NOT_ASCII)):
         rules.policies[name].CopyFrom(Policy(permissions=[permission], principals=[Principal(any=True)]))
@@ -39,5 +39,5 @@ def build_refusal_filter() -> HttpFilter:
 
 
 def name_refusal(rule: str) -> str:
-    """Write the condition, in CEL, that a request was refused by *rule*."""
+    """Return the CEL condition for requests that *rule* rejected."""
     return f"response.code_details == 'rbac_access_denied_matched_policy[{rule}]'"

@@ -1,5 +1,5 @@
 """
-A resource as xDS knows it: a type, a name, a version and a body.
+An xDS resource: a type, a name, a version and a body.
 """
 
 import hashlib
@@ -22,20 +22,20 @@ SECRET: str = _PREFIX + Secret.DESCRIPTOR.full_name
 @dataclass(frozen=True, slots=True)
 class Resource:
     """
-    One resource, ready for the wire; its version is the hash of its content, so equal content is equal version.
+    One serialized resource; its version is the hash of its content, so equal content has an equal version.
 
-    A gateway drops by itself what *expires_at* (`envoy.service.discovery.v3.Resource.ttl`), also when nobody tells it.
+    A gateway removes it at *expires_at* (`envoy.service.discovery.v3.Resource.ttl`), even without the control plane.
     """
 
     type_url: str
     name: str
     version: str
-    body: bytes = field(repr=False)  # it may hold a key
+    body: bytes = field(repr=False)  # may contain a private key
     expires_at: datetime | None = None  # aware, UTC
 
 
 def make_resource(type_url: str, name: str, message: Message, expires_at: datetime | None = None) -> Resource:
-    """Serialize *message*, always the same way for the same content."""
+    """Return *message* as a resource, serialized deterministically."""
     body = message.SerializeToString(deterministic=True)
     content = body if expires_at is None else body + expires_at.isoformat().encode()
     return Resource(type_url, name, hashlib.sha256(content).hexdigest()[:16], body, expires_at)

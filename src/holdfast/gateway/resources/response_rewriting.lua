@@ -1,13 +1,13 @@
--- What a backend says about its own URLs, said about the gateway's. Each route's metadata has:
---   origin  the endpoint's, as https://host:port without a default port
---   host    the endpoint's, an IPv6 address without brackets
+-- Rewrite the backend's own URLs in a response to the gateway's. Each route's metadata has:
+--   origin  the endpoint's origin, as https://host:port without a default port
+--   host    the endpoint's host, an IPv6 address without brackets
 --   base    the path of the endpoint's URL, without a final slash
---   public  the API's path at the gateway
--- Backends choose these values, so nothing here takes longer than linear time.
+--   public  the API's path on the gateway
+-- Backends control the header values, so everything here runs in linear time.
 
 local DEFAULT_PORTS = { ["http:"] = ":80", ["https:"] = ":443" }
 
--- Return what follows prefix in path if path is prefix or lies below it.
+-- Return the rest of path after prefix if path is prefix or below it.
 local function rest_below(path, prefix)
   if path:sub(1, #prefix) == prefix then
     local rest = path:sub(#prefix + 1)
@@ -15,13 +15,13 @@ local function rest_below(path, prefix)
   end
 end
 
--- Backends that know X-Forwarded-Prefix send public paths already. Where base itself is below public, no path tells
--- which of the two it is, and most backends don't know the header.
+-- Backends that support X-Forwarded-Prefix already send public paths. If base itself is below public, a path can be
+-- either; it counts as the backend's, because most backends don't support the header.
 local function is_public(path, route)
   return rest_below(path, route.public) and not rest_below(route.base, route.public)
 end
 
--- Map a path of the backend.
+-- Return the public path for a path of the backend; nil if it isn't below base.
 local function public_path(path, route)
   if is_public(path, route) then return path end
   local rest = rest_below(path, route.base)
@@ -34,8 +34,8 @@ local function origin_of(scheme, authority)
   return scheme .. "//" .. authority
 end
 
--- Map a URL of the backend to a path, which holds whatever host and scheme callers use. Other origins, and references
--- relative to the request's path, stay.
+-- Return the public path for a URL of the backend; a path works with any host and scheme that callers use. URLs of
+-- other origins, and references relative to the request's path, stay unchanged.
 local function public_url(url, route)
   local scheme, authority, path = url:match("^(%a[%w+.-]*:)//([^/?#]*)(.*)$")
   if not scheme then
@@ -57,7 +57,8 @@ local function trim(text)
   return first and text:match(".*%S", first) or ""
 end
 
--- A cookie for the whole endpoint, or for more than that, is for the whole API: others at the gateway don't get it.
+-- Return the public path of a cookie. A cookie for the whole endpoint, or for a path above it, gets the API's path, so
+-- that other APIs on the gateway don't receive it.
 local function public_cookie_path(path, route)
   if path:sub(1, 1) ~= "/" or is_public(path, route) then return path end
   if path == "/" then return route.public end

@@ -1,7 +1,8 @@
 """
-Backends' own URLs in responses -> the gateway's: Location, Content-Location, Refresh, and cookies' Path and Domain.
+Rewriting of backends' URLs in responses to the gateway's: Location, Content-Location, Refresh, and cookies' Path and
+Domain.
 
-response_rewriting.lua does it; Envoy runs that only for responses that have one of the fields.
+Envoy runs response_rewriting.lua only for responses that have one of these fields.
 """
 
 from importlib import resources
@@ -26,7 +27,7 @@ _SOURCE = resources.files("holdfast.gateway.resources").joinpath("response_rewri
 
 
 def build_mapping(public_path: str, endpoint: Endpoint) -> Metadata | None:
-    """Make the metadata of a route that maps URLs below *endpoint* to *public_path*; None where that is turned off."""
+    """Return a route's metadata, which maps URLs below *endpoint* to *public_path*; None if rewriting is off."""
     if not endpoint.connection.rewrite_responses:
         return None
     metadata = Metadata()
@@ -39,7 +40,7 @@ def build_mapping(public_path: str, endpoint: Endpoint) -> Metadata | None:
 
 def build_rewriting_filter() -> HttpFilter:
     """
-    Make the filter that rewrites responses according to the metadata of their routes.
+    Build the filter that rewrites responses according to the metadata of their routes.
 
     Source: `envoy.extensions.filters.http.lua.v3.Lua`, `envoy.extensions.common.matching.v3.ExtensionWithMatcher`.
     """

@@ -1,5 +1,5 @@
 """
-Which failed requests gateways send to the backend once more: those that the backend cannot have acted on twice.
+Retries: gateways send a failed request again only if the backend can't act on it twice.
 """
 
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
@@ -10,22 +10,22 @@ from envoy.type.v3.percent_pb2 import Percent
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import UInt32Value
 
-# RFC 9110, section 9.2.2, and QUERY: a request with one of these may be sent twice.
+# The idempotent methods (RFC 9110, section 9.2.2) and QUERY: such a request may be sent twice.
 _IDEMPOTENT = "GET|HEAD|OPTIONS|TRACE|PUT|DELETE|QUERY"
 IDEMPOTENT_METHODS = HeaderMatcher(
     name=":method", string_match=StringMatcher(safe_regex=RegexMatcher(regex=_IDEMPOTENT))
 )
-# The backend has not begun: no connection, no header sent, or it says so itself (REFUSED_STREAM, or beyond GOAWAY).
+# The backend has not processed the request: no connection, no header sent, REFUSED_STREAM, or beyond GOAWAY.
 _NOT_BEGUN = "connect-failure,refused-stream,reset-before-request"
 _AT_MOST = UInt32Value(value=1)
-_PAUSE = Duration(nanos=5_000_000)  # the connections that the backend closed at the same moment are gone by then
-SHARE = 20.0  # percent of the requests to a backend that may be retries, so that they don't overload it
-ALWAYS_ALLOWED = 16  # retries at the same time, however few requests there are
+_PAUSE = Duration(nanos=5_000_000)  # by then, other connections that the backend closed at the same time are gone
+SHARE = 20.0  # percent of the requests to a backend that may be retries, so that retries don't overload it
+ALWAYS_ALLOWED = 16  # simultaneous retries, however few requests there are
 
 
 def build_retry_policy(*, idempotent: bool) -> RetryPolicy:
     """
-    Retry once, on another connection, only before the backend has sent a byte of its response.
+    Return a policy that retries once, on another connection, and only before the backend's response has begun.
 
     Source: `envoy.config.route.v3.RetryPolicy`.
     """
@@ -37,7 +37,7 @@ def build_retry_policy(*, idempotent: bool) -> RetryPolicy:
 
 
 def build_retry_budget() -> CircuitBreakers.Thresholds.RetryBudget:
-    """Bound the retries to one backend."""
+    """Return the limit of retries to one backend."""
     return CircuitBreakers.Thresholds.RetryBudget(
         budget_percent=Percent(value=SHARE), min_retry_concurrency=UInt32Value(value=ALWAYS_ALLOWED)
     )

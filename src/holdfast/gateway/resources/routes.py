@@ -1,5 +1,5 @@
 """
-APIs -> Envoy routes: `/context/version/rest` becomes `/base/rest` at the backend.
+Envoy routes, built from APIs: `/context/version/rest` becomes `/base/rest` at the backend.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -27,9 +27,9 @@ from holdfast.gateway.resources.resource import ROUTES, Resource, make_resource
 from holdfast.gateway.resources.response_rewriting import build_mapping
 from holdfast.gateway.resources.retries import IDEMPOTENT_METHODS, build_retry_policy
 
-# All listeners are given all scopes; by this header, which they set themselves, each finds its own.
+# Every listener receives all scopes, and finds its own by this header, which it sets itself.
 ENVIRONMENT_HEADER = "x-holdfast-environment"
-# The SHA-256 of the certificate that a caller has proven to hold; listeners set it, so that nobody can send it.
+# The SHA-256 of the caller's certificate, whose key the handshake has proven; listeners set it, so callers can't.
 CALLER_HEADER = "x-holdfast-caller"
 _OWN_HEADERS = (ENVIRONMENT_HEADER, CALLER_HEADER)
 _UPGRADE = HeaderMatcher(name="upgrade", string_match=StringMatcher(exact="websocket", ignore_case=True))
@@ -37,12 +37,12 @@ IDLE_TIMEOUT = Duration(seconds=60)
 
 
 def cluster_name(organization: str, api_id: str, environment: Environment) -> str:
-    """Name the cluster of one environment of an API."""
+    """Return the name of the cluster of one environment of an API."""
     return f"{organization}/{api_id}/{environment}"
 
 
 def read_cluster_name(name: str) -> tuple[str, str, Environment] | None:
-    """Say of which organization, API and environment a cluster is; None when it is not named as ours are."""
+    """Return the organization, API id and environment in a cluster's name; None if it isn't such a name."""
     organization, _, rest = name.rpartition("/")[0].rpartition("/")
     environment = next((candidate for candidate in ENVIRONMENTS if name == f"{organization}/{rest}/{candidate}"), None)
     return (organization, rest, environment) if organization and rest and environment else None
@@ -50,10 +50,10 @@ def read_cluster_name(name: str) -> tuple[str, str, Environment] | None:
 
 def build_routes(api: Api, environment: Environment, callers: Collection[str] = ()) -> list[Route]:
     """
-    Make the routes of one environment of *api*; none when it is not served or has no backend there.
+    Build the routes of one environment of *api*; none if it is not served or has no backend there.
 
-    When it requires certificates of its callers, *callers* are the fingerprints of those that it accepts: each has
-    routes of its own, as Envoy takes no regular expression of more than one of them, and behind them stands a refusal.
+    If it requires a caller certificate, *callers* are the accepted fingerprints. Each has its own routes, because a
+    regular expression of several exceeds Envoy's limit; the last routes reject everyone else.
     """
     endpoint = api.endpoint(environment)
     if endpoint is None or not api.state.is_served:
@@ -72,7 +72,7 @@ def build_routes(api: Api, environment: Environment, callers: Collection[str] = 
 
 
 def build_refusals(api: Api, environment: Environment) -> list[Route]:
-    """Make the routes that answer who may not call *api*; the listener's local replies say what."""
+    """Build the routes that reject everyone else; the listener's local replies write the response."""
     refused = DirectResponseAction(status=403)
     matches = (RouteMatch(path=api.path), RouteMatch(prefix=f"{api.path}/"))
     name = cluster_name(api.organization, api.id, environment)
@@ -102,7 +102,7 @@ def _action(cluster: str, endpoint: Endpoint, rewrite: str, retry: RetryPolicy) 
         prefix_rewrite=rewrite,
         host_rewrite_literal=endpoint.origin.authority,
         append_x_forwarded_host=True,
-        # Streams may last; silence may not.
+        # A stream may last indefinitely, but not be silent.
         timeout=Duration(),
         idle_timeout=IDLE_TIMEOUT,
         retry_policy=retry,
@@ -111,7 +111,7 @@ def _action(cluster: str, endpoint: Endpoint, rewrite: str, retry: RetryPolicy) 
 
 def _route(name: str, api: Api, match: RouteMatch, endpoint: Endpoint, action: RouteAction) -> Route:
     prefix = HeaderValueOption(header=HeaderValue(key="x-forwarded-prefix", value=api.path))
-    # A failed request tells its route's name, and not its cluster's when no host of the cluster could be chosen.
+    # Reports of failed requests always have the route's name, but no cluster name if no host could be chosen.
     route = Route(name=name, match=match, route=action, request_headers_to_add=[prefix])
     if metadata := build_mapping(api.path, endpoint):
         route.metadata.CopyFrom(metadata)
@@ -121,21 +121,21 @@ def _route(name: str, api: Api, match: RouteMatch, endpoint: Endpoint, action: R
 
 
 def scope_of(api: Api) -> str:
-    """Name the part of all routes that *api* belongs to: the first segment of its path."""
+    """Return the scope of *api*'s routes: the first segment of its path."""
     return api.path.split("/")[1]
 
 
 def scope_name(environment: Environment, scope: str) -> str:
-    """Name the resource that holds the routes of *scope* in *environment*."""
+    """Return the name of the resource with the routes of *scope* in *environment*."""
     return f"{environment}/{scope}"
 
 
 def build_scoped_routes(environment: Environment, scope: str, routes: Iterable[list[Route]]) -> Resource:
     """
-    Make the routes of the APIs in *scope*; the longest path goes first.
+    Build the resource with all routes in *scope*, the longest path first.
 
-    Each scope is a resource of its own, so that a new API never means all routes anew
-    (`envoy.config.route.v3.ScopedRouteConfiguration`); listeners say how a request finds its scope.
+    Each scope is its own resource, so that a new API doesn't replace all routes
+    (`envoy.config.route.v3.ScopedRouteConfiguration`); listeners define how a request finds its scope.
     """
     every = sorted(routes, key=lambda group: -len(group[0].match.path) if group else 0)
     name = scope_name(environment, scope)

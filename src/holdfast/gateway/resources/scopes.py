@@ -1,5 +1,5 @@
 """
-Which API has routes in which scope, so that a change of one rebuilds its scope alone.
+The routes of each API by scope, so that a change to an API rebuilds only its scope.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ class Scopes:
         self._changed: set[tuple[Environment, str]] = set()
 
     def replace(self, api: Hashable, before: ApiResources | None, after: ApiResources | None) -> None:
-        """Put the routes of *after* in the place of those of *before*."""
+        """Replace the routes of *before* with those of *after*."""
         for environment in ENVIRONMENTS:
             old = before.routes[environment] if before else []
             new = after.routes[environment] if after else []
@@ -35,7 +35,7 @@ class Scopes:
                 self._changed.add((environment, after.scope))
 
     def take_changes(self) -> tuple[list[Resource], list[tuple[str, str]]]:
-        """Make the scopes that changed since the last time; give them, and the keys of those without routes."""
+        """Return the scopes that changed since the last call, rebuilt, and the keys of those without routes."""
         changed, gone = [], []
         for environment, scope in sorted(self._changed):
             routes = self._routes[environment, scope]

@@ -1,5 +1,5 @@
 """
-Trust sets and gateway identities -> Envoy's words for them. The only place where an upstream TLS context is made.
+Envoy's TLS resources, built from trust sets and gateway identities. Only this module creates upstream TLS contexts.
 """
 
 from base64 import b64encode
@@ -27,7 +27,7 @@ from holdfast.certificates.trust import TlsVersion, TrustSet
 from holdfast.gateway.resources.public_roots import public_roots_pem
 from holdfast.gateway.resources.resource import SECRET, Resource, make_resource
 
-# Ed25519 and P-521 backends fail the handshake unless they are listed (measured on Envoy 1.40).
+# Ed25519 and P-521 backends fail the handshake unless they are listed (measured with Envoy 1.40).
 SIGNATURE_ALGORITHMS = (
     "ecdsa_secp256r1_sha256",
     "rsa_pss_rsae_sha256",
@@ -45,22 +45,22 @@ CURVES = ("X25519", "P-256", "P-384", "P-521")
 
 
 def fetch_by_ads() -> ConfigSource:
-    """Say that a resource comes over the one aggregated stream."""
+    """Return a config source that fetches a resource over the aggregated stream."""
     return ConfigSource(
         ads=AggregatedConfigSource(), resource_api_version=ApiVersion.V3, initial_fetch_timeout=Duration(seconds=2)
     )
 
 
 def secret_name(trust: TrustSet) -> str:
-    """Name the secret by its content, so that a change of trust is always a change of the cluster too."""
+    """Return the name of the trust secret: a content hash, so that a change of trust also changes the cluster."""
     return f"trust/{trust.anchors_hash}"
 
 
 def build_trust_secret(trust: TrustSet) -> Resource:
     """
-    Make the SDS secret that holds the anchors of *trust*, the public roots where it believes them, and its CRLs.
+    Build the SDS secret with the anchors of *trust*, the public roots if it trusts them, and its CRLs.
 
-    The PEM is written by us from parsed DER: what people upload, Envoy may refuse or read otherwise.
+    The PEM is written from parsed DER, because Envoy may reject uploaded files or read them differently.
     """
     if not trust.anchors and not trust.revocation:
         return _public_secret(secret_name(trust))
@@ -80,7 +80,7 @@ def _public_secret(name: str) -> Resource:
 
 
 def write_inline(text: str) -> DataSource:
-    """Send *text* within the resource."""
+    """Return a data source with *text* inline."""
     return DataSource(inline_string=text)
 
 
@@ -89,12 +89,12 @@ def _secret(name: str, context: CertificateValidationContext) -> Resource:
 
 
 def identity_secret_name(identity: UnsealedIdentity) -> str:
-    """Name the secret by its content: another identity is another cluster, and connections with the old one close."""
+    """Return the name of the identity secret: a content hash, so that connections with an old identity close."""
     return f"client/{identity.hash}"
 
 
 def build_identity_secret(identity: UnsealedIdentity) -> Resource:
-    """Make the SDS secret that holds the chain and the key of *identity*: the only place where a key is given away."""
+    """Build the SDS secret with the chain and key of *identity*; only this function writes its private key."""
     name = identity_secret_name(identity)
     certificate = TlsCertificate(
         certificate_chain=write_inline("".join(link.pem for link in identity.chain)),
@@ -105,12 +105,12 @@ def build_identity_secret(identity: UnsealedIdentity) -> Resource:
 
 def build_upstream_tls(trust: TrustSet, identity: UnsealedIdentity | None, alpn: Sequence[str]) -> TransportSocket:
     """
-    Make the TLS side of a cluster: anchors by reference to the secret, and always a name check or a pin beside them.
+    Build a cluster's TLS context: trust anchors, by reference to their secret, and always a name check or a pin.
 
-    *identity* is what the gateway presents to backends that ask for a certificate, by reference to its secret; *alpn*
-    are the protocols that it offers.
+    *identity* is presented to backends that ask for a certificate, by reference to its secret; *alpn* are the protocols
+    that the gateway offers.
 
-    Only a trust set that says until when has neither: see `TrustSet.unverified_until`.
+    Only a trust set with an exception has neither anchors nor checks: see `TrustSet.unverified_until`.
 
     Source: `envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext`.
     """
@@ -130,7 +130,7 @@ def build_upstream_tls(trust: TrustSet, identity: UnsealedIdentity | None, alpn:
     context = UpstreamTlsContext(
         common_tls_context=common,
         sni=trust.server_name,
-        # A resumed session is not verified again; without resumption every connection is.
+        # A resumed session is not verified, so resumption is off and every connection is verified.
         max_session_keys=UInt32Value(value=0),
     )
     socket = TransportSocket(name="envoy.transport_sockets.tls")
@@ -139,7 +139,7 @@ def build_upstream_tls(trust: TrustSet, identity: UnsealedIdentity | None, alpn:
 
 
 def presents_identity(cluster: Resource) -> bool:
-    """Say whether gateways present a client certificate to the backend of *cluster*, if it asks for one."""
+    """Return whether gateways present a client certificate to the backend of *cluster* when it asks for one."""
     context = UpstreamTlsContext()
     Cluster.FromString(cluster.body).transport_socket.typed_config.Unpack(context)
     return bool(context.common_tls_context.tls_certificate_sds_secret_configs)

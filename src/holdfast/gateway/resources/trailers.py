@@ -1,7 +1,7 @@
 """
-Which trailers of requests reach backends: those that no server could take for a header field that means something.
+Removal of request trailers that a server could mistake for a meaningful header field.
 
-Some servers add trailers to the header that they have already acted on (CVE-2013-5704, CVE-2025-12642).
+Some servers merge trailers into the header that they have already processed (CVE-2013-5704, CVE-2025-12642).
 """
 
 from envoy.config.common.mutation_rules.v3.mutation_rules_pb2 import HeaderMutation as Mutation
@@ -12,7 +12,7 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from holdfast.gateway.resources.forwarding import NAMES
 
-# RFC 9110, section 6.5.1: framing, routing, modifiers, authentication, content. And what gateways say themselves.
+# RFC 9110, section 6.5.1: framing, routing, modifiers, authentication, content. And the headers that gateways set.
 _NAMES = (
     "host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-.*", "accept.*",
     "range", "expect", "max-forwards", "cache-control", "pragma", "if-.*", "authorization", "proxy-.*", "cookie",
@@ -24,7 +24,7 @@ _HEADER_ONLY = "|".join(_NAMES).replace("-", "[-_]")
 
 def build_trailer_filter() -> HttpFilter:
     """
-    Make the filter that removes such trailers from requests.
+    Build the filter that removes such trailers from requests.
 
     Source: `envoy.extensions.filters.http.header_mutation.v3.HeaderMutation`.
     """
