@@ -1,4 +1,4 @@
-"""The demonstration: its backend, what `up --demo` shows, the story that `demo --once` plays."""
+"""The demo: its backend, the printout of `up --demo`, and the story of `demo --once`."""
 
 import asyncio
 import io
@@ -58,7 +58,7 @@ def test_the_certificate_is_kept_until_it_is_about_to_expire(tmp_path):
 
 @pytest.mark.parametrize("name", ["backend.pem", "backend.key"])
 @pytest.mark.parametrize("content", [None, b"", b"nonsense"])
-def test_what_is_missing_or_broken_is_made_anew(tmp_path, name, content):
+def test_a_missing_or_damaged_file_is_replaced(tmp_path, name, content):
     ensure_certificate(tmp_path, NOW)
     if content is None:
         (tmp_path / name).unlink()
@@ -80,52 +80,54 @@ def _assert_fit(certificate: Path, key: Path) -> None:
     assert key.stat().st_mode & 0o777 == 0o600
 
 
-# The story, at a gateway that does not behave
+# The story, with gateways that misbehave
 
 
-def test_the_story_fails_at_a_gateway_that_never_obeys(tmp_path):
-    came_out_right, said = _play(tmp_path, lambda _: REFUSED)
-    assert not came_out_right
-    assert said[-1] == "Step 3 of 5 failed: within 0.05 s the gateway answered 503 backend_not_trusted, not 200."
+def test_the_story_fails_if_the_gateway_ignores_the_import(tmp_path):
+    succeeded, lines = _play(tmp_path, lambda _: REFUSED)
+    assert not succeeded
+    assert lines[-1].startswith("Step 3 of 5 failed: ")
+    assert "returned 503 backend_not_trusted, expected 200" in lines[-1]
 
 
-def test_the_story_fails_at_a_gateway_that_verifies_nothing(tmp_path):
-    came_out_right, said = _play(tmp_path, lambda _: SERVED)
-    assert not came_out_right
-    assert said[-1].startswith('Step 1 of 5 failed: within 0.05 s the gateway answered 200 {"menu":[]}, not 503')
+def test_the_story_fails_if_the_gateway_verifies_nothing(tmp_path):
+    succeeded, lines = _play(tmp_path, lambda _: SERVED)
+    assert not succeeded
+    assert lines[-1].startswith("Step 1 of 5 failed: ")
+    assert 'returned 200 {"menu":[]}, expected 503' in lines[-1]
 
 
-def test_the_story_fails_when_a_deletion_has_no_effect(tmp_path):
-    came_out_right, said = _play(tmp_path, _obeys_imports_only())
-    assert not came_out_right
-    assert [line.split()[1] for line in said[:4]] == STEPS[:4]
-    assert said[-1].startswith("Step 5 of 5 failed")
+def test_the_story_fails_if_a_deletion_has_no_effect(tmp_path):
+    succeeded, lines = _play(tmp_path, _enforce_only_imports())
+    assert not succeeded
+    assert [line.split()[1] for line in lines[:4]] == STEPS[:4]
+    assert lines[-1].startswith("Step 5 of 5 failed")
 
 
-def test_the_story_fails_when_the_publisher_refuses(tmp_path):
-    came_out_right, said = _play(tmp_path, lambda trusted: SERVED if trusted else REFUSED, import_status=500)
-    assert not came_out_right
-    assert said[-1] == f"Step 2 of 5 failed: POST {REST}/endpoint-certificates was answered 500 oh, not 201."
+def test_the_story_fails_if_the_publisher_rejects_the_import(tmp_path):
+    succeeded, lines = _play(tmp_path, lambda trusted: SERVED if trusted else REFUSED, import_status=500)
+    assert not succeeded
+    assert lines[-1] == f"Step 2 of 5 failed: POST {REST}/endpoint-certificates returned 500 oh, expected 201."
 
 
-def test_the_story_fails_when_nobody_answers(tmp_path):
+def test_the_story_fails_if_the_gateway_is_unreachable(tmp_path):
     def unreachable(_: bool) -> httpx2.Response:
         raise httpx2.ConnectError("nobody there")
 
-    came_out_right, said = _play(tmp_path, unreachable)
-    assert not came_out_right
-    assert said == [
-        "Step 1 of 5 failed: within 0.05 s the gateway answered no answer: nobody there, not 503 backend_not_trusted."
-    ]
+    succeeded, lines = _play(tmp_path, unreachable)
+    assert not succeeded
+    (line,) = lines
+    assert line.startswith("Step 1 of 5 failed: ")
+    assert "no response: nobody there, expected 503 backend_not_trusted" in line
 
 
-def test_the_story_comes_out_right_at_a_gateway_that_obeys(tmp_path):
-    came_out_right, said = _play(tmp_path, lambda trusted: SERVED if trusted else REFUSED)
-    assert came_out_right
-    assert [line.split()[1] for line in said[:5]] == STEPS
+def test_the_story_succeeds_if_the_gateway_enforces_changes(tmp_path):
+    succeeded, lines = _play(tmp_path, lambda trusted: SERVED if trusted else REFUSED)
+    assert succeeded
+    assert [line.split()[1] for line in lines[:5]] == STEPS
 
 
-def _obeys_imports_only() -> Callable[[bool], httpx2.Response]:
+def _enforce_only_imports() -> Callable[[bool], httpx2.Response]:
     seen = []
 
     def answer(trusted: bool) -> httpx2.Response:
@@ -138,7 +140,7 @@ def _obeys_imports_only() -> Callable[[bool], httpx2.Response]:
 def _play(
     tmp_path: Path, answer: Callable[[bool], httpx2.Response], import_status: int = 201
 ) -> tuple[bool, list[str]]:
-    """Play the story at a gateway that gives *answer*, which knows whether the certificate is imported."""
+    """Run the story with a gateway that returns *answer* of whether the certificate is imported."""
     trusted = False
 
     def publisher(request: httpx2.Request) -> httpx2.Response:
@@ -159,85 +161,86 @@ def _play(
 
     certificate, _ = ensure_certificate(tmp_path, NOW)
     console = _console()
-    return asyncio.run(play()), _said(console).splitlines()
+    return asyncio.run(play()), _text(console).splitlines()
 
 
 def _console() -> Console:
     return Console(file=io.StringIO(), soft_wrap=True, markup=False, highlight=False)
 
 
-def _said(console: Console) -> str:
+def _text(console: Console) -> str:
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-# What stands in its way
+# Obstacles
 
 
-def test_an_api_of_somebody_else_at_its_place_is_left_alone(runtime, anna, tmp_path):
+def test_another_api_at_the_same_context_is_left_alone(runtime, anna, tmp_path):
     mine = ApiDraft("Mine", CONTEXT, VERSION, "https://mine.example")
     apis.create_api(context_of(runtime.store, anna, runtime.now()), mine)
-    assert "The demonstration is left out: The context /pizzashack is already used by Mine 1.0.0." in _tour(
+    assert "The demo can't run: The context /pizzashack is already used by Mine 1.0.0." in _tour(
         runtime, anna, tmp_path
     )
     (api,), _ = apis.list_apis(context_of(runtime.store, anna))
     assert api.name == "Mine"
 
 
-def test_an_api_that_was_retired_is_left_alone(runtime, anna, tmp_path):
+def test_a_retired_api_is_left_alone(runtime, anna, tmp_path):
     draft = ApiDraft(NAME, CONTEXT, VERSION, "https://localhost:9443")
     api = apis.create_api(context_of(runtime.store, anna, runtime.now()), draft)
     for action in ("Publish", "Deprecate", "Retire"):
         lifecycle.change_lifecycle(context_of(runtime.store, anna, runtime.now()), api.id, action)
-    assert "The demonstration is left out: 'Publish' is not possible from RETIRED" in _tour(runtime, anna, tmp_path)
+    assert "The demo can't run: 'Publish' is not possible from RETIRED" in _tour(runtime, anna, tmp_path)
 
 
-def test_a_directory_that_cannot_be_used_is_named(runtime, anna, tmp_path):
+def test_an_unusable_directory_is_named(runtime, anna, tmp_path):
     (tmp_path / "demo").touch()
-    said = _tour(runtime, anna, tmp_path)
-    assert "The demonstration is left out:" in said
-    assert str(tmp_path / "demo") in said
+    text = _tour(runtime, anna, tmp_path)
+    assert "The demo can't run:" in text
+    assert str(tmp_path / "demo") in text
 
 
 def _tour(runtime, who, data: Path) -> str:
     async def begin() -> None:
-        async with Tour(console, runtime, who, "http://127.0.0.1:9080", data, data / "password").begin():
+        async with Tour(console, runtime, who, "http://127.0.0.1:9080", data, "its password").begin():
             pass
 
     console = _console()
     asyncio.run(begin())
-    return _said(console)
+    return _text(console)
 
 
-# The real thing
+# With a real gateway
 
 
 @pytest.mark.envoy
-def test_demo_once_plays_all_five_steps_and_touches_nothing_of_the_users(tmp_path):
+def test_demo_once_runs_all_five_steps_and_leaves_no_files(tmp_path):
     environment = _environment() | {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path)}
     command = [COMMAND, "demo", "--once"]
     done = subprocess.run(command, env=environment, capture_output=True, check=False, text=True, timeout=100)
     assert (done.returncode, done.stderr) == (0, "")
     *steps, verdict = done.stdout.splitlines()
-    assert verdict == "All five steps came out right."
+    assert verdict == "All 5 steps succeeded."
     assert [step.split()[:2] for step in steps] == [[str(n), name] for n, name in enumerate(STEPS, start=1)]
     assert all(re.search(r" \d+\.\d ms  ", step) for step in steps)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.envoy
-def test_up_demo_shows_the_refusal_and_what_it_says_to_do_works(tmp_path):
+def test_up_demo_shows_a_rejected_backend_and_steps_that_make_it_work(tmp_path):
     data = tmp_path / "data"
     with _up_demo(data) as (publisher, output):
-        said = wait_until(lambda: re.search(r"(?s).*^  4  .*?$", output.read_text(), re.MULTILINE), START_WITHIN)[0]
-        assert 'Answer       503 {"code":"backend_not_trusted"' in said
-        assert "The backend signed its certificate itself" in said
-        certificate = Path(_field(said, "Certificate"))
+        text = wait_until(lambda: re.search(r"(?s).*^  4  .*?$", output.read_text(), re.MULTILINE), START_WITHIN)[0]
+        assert _field(text, "Response").startswith('503 {"code":"backend_not_trusted"')
+        certificate = Path(_field(text, "Certificate"))
         assert certificate == data / "demo" / "backend.pem"
-        url = _field(said, "4").removeprefix("curl ")
-        endpoint = _field(said, "Backend").split(",")[0]
+        url = _field(text, "Request").removeprefix("curl ")
+        endpoint = _field(text, "Backend")
+        success = _field(text, "4").partition(": 200 ")[2]
 
         password = (data / "admin-password").read_text().strip()
+        assert text.count(password) == 1
         answer = httpx2.post(
             f"{publisher}{REST}/endpoint-certificates",
             auth=("admin", password),
@@ -248,21 +251,20 @@ def test_up_demo_shows_the_refusal_and_what_it_says_to_do_works(tmp_path):
         assert answer.status_code == 201
         assert answer.json()["findings"] == []
         wait_until(lambda: httpx2.get(url, trust_env=False).status_code == 200)
-        assert httpx2.get(url, trust_env=False).json()["menu"]
+        assert httpx2.get(url, trust_env=False).text == success
         anything = httpx2.post(url.replace("/menu", "/orders/1?x=y"), trust_env=False)
         assert anything.json() == {"backend": "Pizza Shack", "method": "POST", "path": "/orders/1"}
 
     with _up_demo(data) as (_, output):
-        said = wait_until(lambda: re.search(r"(?s).*^  Why .*?$", output.read_text(), re.MULTILINE), START_WITHIN)[0]
-        assert "Answer       200 " in said
-        assert "The certificate has been imported, so the gateway trusts the backend." in said
-        assert _field(said, "Backend").split(",")[0] == endpoint
-        assert httpx2.get(_field(said, "Call").removeprefix("curl "), trust_env=False).status_code == 200
+        text = wait_until(lambda: re.search(r"(?s).*^  Reason .*?$", output.read_text(), re.MULTILINE), START_WITHIN)[0]
+        assert _field(text, "Response") == f"200 {success}"
+        assert _field(text, "Backend") == endpoint
+        assert httpx2.get(_field(text, "Request").removeprefix("curl "), trust_env=False).text == success
 
 
 @contextmanager
 def _up_demo(data: Path) -> Iterator[tuple[str, Path]]:
-    """Run `holdfast up --demo`, give the publisher's URL and the file with its output, and see it end well."""
+    """Run `holdfast up --demo`, return the publisher's URL and the file with its output, and check its exit code."""
     publisher, gateway, sandbox = free_addresses(3)
     command = [COMMAND, "up", "--demo", f"--data={data}", f"--publisher={publisher}"]
     command += [f"--gateway={gateway}", f"--sandbox={sandbox}"]
@@ -284,7 +286,7 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
 
 
-def _field(said: str, name: str) -> str:
-    found = re.search(rf"^  {name} +(.*)$", said, re.MULTILINE)
-    assert found, said
-    return found[1]
+def _field(text: str, name: str) -> str:
+    match = re.search(rf"^  {name} +(.*)$", text, re.MULTILINE)
+    assert match, text
+    return match[1]

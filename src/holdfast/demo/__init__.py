@@ -1,3 +1,3 @@
 """
-The demonstration: a backend with a self-signed certificate, for `holdfast up --demo` and `holdfast demo`.
+The demo: a backend with a self-signed certificate, for `holdfast up --demo` and `holdfast demo`.
 """

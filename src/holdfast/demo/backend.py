@@ -1,5 +1,5 @@
 """
-A backend on https://localhost that signed its certificate itself.
+A backend at https://localhost with a self-signed certificate.
 """
 
 import asyncio
@@ -29,15 +29,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-PORT = 9443  # when it is free
+PORT = 9443  # if it is free
 VALID_FOR = timedelta(days=365)
-RENEWED_BEFORE = timedelta(days=31)  # so that what one imports is never about to expire
+RENEWED_BEFORE = timedelta(days=31)  # so that an imported certificate never expires soon
 MENU = [{"pizza": "Margherita", "price": 9.5}, {"pizza": "Funghi", "price": 11.0}]
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """Where the backend is, and the file that one must import to trust it."""
+    """The URL of the backend, and the file of its certificate."""
 
     url: str
     certificate: Path
@@ -46,14 +46,14 @@ class Backend:
 @asynccontextmanager
 async def serving(directory: Path, ports: Iterable[int] = (PORT,)) -> AsyncIterator[Backend]:
     """
-    Serve until the block ends, on the first of *ports* that is free, else on any that is.
+    Serve until the block ends, on the first free port of *ports*, or on any other if none is free.
 
     Raises:
-        OSError: *directory*, where key and certificate are kept, cannot be used.
+        OSError: The key and certificate can't be stored in *directory*.
     """
     certificate, key = ensure_certificate(directory, datetime.now(UTC))
     with _listen(ports) as listening:
-        # asyncio does this only for sockets that it makes itself; without it, each answer waits 40 ms for an ACK.
+        # asyncio does this only for sockets that it creates; without it, each response waits 40 ms for an ACK.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
             _application(),
@@ -65,7 +65,7 @@ async def serving(directory: Path, ports: Iterable[int] = (PORT,)) -> AsyncItera
             timeout_graceful_shutdown=1,
         )
         server = _Server(config)
-        # It listens already: who comes before the server is ready waits.
+        # The socket already listens, so connections wait until the server is ready.
         task = asyncio.create_task(server.serve(sockets=[listening]))
         try:
             yield Backend(f"https://localhost:{listening.getsockname()[1]}", certificate)
@@ -75,7 +75,7 @@ async def serving(directory: Path, ports: Iterable[int] = (PORT,)) -> AsyncItera
 
 
 def ensure_certificate(directory: Path, now: datetime) -> tuple[Path, Path]:
-    """Give the files of certificate and key in *directory*; make both anew when they are missing, broken or old."""
+    """Return the files of certificate and key in *directory*; replace both if they are missing, damaged or old."""
     certificate, key = directory / "backend.pem", directory / "backend.key"
     if not _is_usable(certificate, key, now):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -92,8 +92,8 @@ def _is_usable(certificate: Path, key: Path, now: datetime) -> bool:
     except (FileNotFoundError, ValueError):
         return False
     as_bytes = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    fits = loaded.public_key().public_bytes(*as_bytes) == private.public_key().public_bytes(*as_bytes)
-    return fits and loaded.not_valid_before_utc <= now < loaded.not_valid_after_utc - RENEWED_BEFORE
+    matches = loaded.public_key().public_bytes(*as_bytes) == private.public_key().public_bytes(*as_bytes)
+    return matches and loaded.not_valid_before_utc <= now < loaded.not_valid_after_utc - RENEWED_BEFORE
 
 
 def _write(file: Path, content: bytes, mode: int) -> None:
@@ -146,9 +146,9 @@ async def _anything(request: Request) -> JSONResponse:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the command line."""
+    """A server without signal handlers: the command line has its own."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
+        """Install no signal handlers."""
         yield

@@ -1,5 +1,5 @@
 """
-A caller of an API, who asks again until the gateway gives the answer that is waited for.
+A caller of an API that retries until the gateway responds as expected.
 """
 
 import asyncio
@@ -10,34 +10,34 @@ from dataclasses import dataclass
 
 import httpx2
 
-NOT_TRUSTED = "backend_not_trusted"  # the code in the gateway's answer
+NOT_TRUSTED = "backend_not_trusted"  # the code in the gateway's response
 PAUSE = 0.002  # seconds between two requests
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An answer; the status is 0 when there was none."""
+    """A response; the status is 0 if there was none."""
 
     status: int
     body: str
-    code: str = ""  # of an answer that the gateway gave itself
+    code: str = ""  # of the gateway's own error response
 
     def __str__(self) -> str:
-        return f"{self.status or 'no answer:'} {self.code or self.body}"
+        return f"{self.status or 'no response:'} {self.code or self.body}"
 
     @property
     def is_served(self) -> bool:
-        """Whether the backend answered."""
+        """Whether the backend responded."""
         return self.status == 200
 
     @property
     def is_refused(self) -> bool:
-        """Whether the gateway refused the backend for its certificate."""
+        """Whether the gateway rejected the backend's certificate."""
         return self.status == 503 and self.code == NOT_TRUSTED
 
 
 async def ask(client: httpx2.AsyncClient, url: str, wanted: Callable[[Seen], bool], within: float) -> Seen:
-    """Ask until an answer is *wanted* and give it, or the last one when *within* seconds brought none."""
+    """Send requests until a response is *wanted* and return it, or return the last one after *within* seconds."""
     until = time.monotonic() + within
     while not wanted(answer := await _ask_once(client, url)) and time.monotonic() < until:  # noqa: ASYNC110 - no event
         await asyncio.sleep(PAUSE)

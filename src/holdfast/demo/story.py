@@ -1,5 +1,5 @@
 """
-`holdfast demo --once`: refused, import, served, delete, refused, over HTTP, as a client would see it.
+`holdfast demo --once`: refused, import, served, delete, refused, as seen by an HTTP client.
 """
 
 import secrets
@@ -26,14 +26,14 @@ OBEYS_WITHIN = 10.0  # seconds
 
 
 class StepFailed(RuntimeError):
-    """A step did not come out right; the text says which and what was seen."""
+    """A step failed; the text says what was expected, and what was received instead."""
 
 
 @contextmanager
 def stage() -> Iterator[dict[str, Any]]:
-    """Give settings that touch nothing of the user's: a directory that goes at the end, a password, free ports."""
+    """Return settings that leave the user's files alone: a temporary directory, a password, free ports."""
     with ExitStack() as stack:
-        # All are held until all are found, so that they differ.
+        # All sockets stay open until the last one has its port, so that the ports differ.
         held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
         addresses = [(listener.getsockname(),) for listener in held]
     named = dict(zip(("publisher", "gateway", "sandbox"), addresses, strict=True))
@@ -44,7 +44,7 @@ def stage() -> Iterator[dict[str, Any]]:
 async def play(
     console: Console, publisher_url: str, gateway_url: str, credentials: tuple[str, str], data: Path
 ) -> bool:
-    """Play the story with a backend of its own, kept below *data*; say whether each step came out right."""
+    """Run the story with its own backend, whose files are below *data*; return whether every step succeeded."""
     tls = make_public_context(trust_env=False)
     async with (
         serving(data / "demo") as backend,
@@ -56,7 +56,7 @@ async def play(
 
 @dataclass(slots=True)
 class Story:
-    """The five steps. *publisher* is a client of the publisher, signed in; *gateway* one of the gateway."""
+    """The five steps. *publisher* is a client of the publisher that is signed in, *gateway* a client of the gateway."""
 
     console: Console
     publisher: httpx2.AsyncClient
@@ -66,13 +66,13 @@ class Story:
     _step: int = 0
 
     async def play(self) -> bool:
-        """Play the story; say whether each step came out right."""
+        """Run the story; return whether every step succeeded."""
         try:
             await self._play()
         except (StepFailed, httpx2.HTTPError) as error:
             self.console.print(f"Step {self._step} of 5 failed: {str(error) or type(error).__name__}.", style="red")
             return False
-        self.console.print("All five steps came out right.", style="green")
+        self.console.print("All 5 steps succeeded.", style="green")
         return True
 
     async def _play(self) -> None:
@@ -105,14 +105,14 @@ class Story:
     async def _rest(self, method: str, path: str, status: int, **content: Any) -> httpx2.Response:
         answer = await self.publisher.request(method, PREFIX + path, **content)
         if answer.status_code != status:
-            raise StepFailed(f"{method} {PREFIX + path} was answered {answer.status_code} {answer.text}, not {status}")
+            raise StepFailed(f"{method} {PREFIX + path} returned {answer.status_code} {answer.text}, expected {status}")
         return answer
 
     async def _gateway(self, step: str, started: float, wanted: Callable[[Seen], bool], expected: str) -> None:
         url = f"{API['context']}/{API['version']}/menu"
         answer = await ask(self.gateway, url, wanted, self.within)
         if not wanted(answer):
-            raise StepFailed(f"within {self.within:g} s the gateway answered {answer}, not {expected}")
+            raise StepFailed(f"after {self.within:g} s the gateway still returned {answer}, expected {expected}")
         self._say(step, started, str(answer))
 
     def _say(self, step: str, started: float, outcome: str) -> None:

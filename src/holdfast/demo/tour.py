@@ -1,8 +1,9 @@
 """
-`holdfast up --demo`: an API for the backend, a call that is refused, and what to click so that it is not.
+`holdfast up --demo`: an API with a backend that the gateway rejects, and the steps that make it work.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from rich.console import Console
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidFields, TransitionRefused
-from holdfast.demo.backend import PORT, Backend, serving
+from holdfast.demo.backend import MENU, PORT, Backend, serving
 from holdfast.demo.caller import ask
 from holdfast.network.public_trust import make_public_context
 from holdfast.services.access.context import Context
@@ -31,18 +32,18 @@ SETTLES_WITHIN = 10.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Tour:
-    """Shows *user* what the gateway makes of a backend with a self-signed certificate."""
+    """Shows *user* how the gateway treats a backend with a self-signed certificate, and how to trust it."""
 
     console: Console
     runtime: Runtime
     user: Principal
     publisher_url: str
     data: Path
-    password_file: Path
+    password: str  # where the user finds it, such as "the password above"
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[None]:
-        """Show it, and serve the backend until the block ends."""
+        """Print the demo, and serve the backend until the block ends."""
         async with AsyncExitStack() as stack:
             try:
                 ports = await asyncio.to_thread(self._ports)
@@ -50,8 +51,8 @@ class Tour:
                 api = await asyncio.to_thread(self._ensure_api, backend)
                 await self._show(api, backend)
             except (OSError, InvalidFields, Conflict, TransitionRefused) as error:
-                # What stands in the way of the demonstration does not stand in the way of Holdfast.
-                self.console.print(f"The demonstration is left out: {error}")
+                # Holdfast itself works without the demo.
+                self.console.print(f"The demo can't run: {error}")
             yield
 
     @property
@@ -59,7 +60,7 @@ class Tour:
         return Context(self.runtime.store, self.user, self.runtime.now())
 
     def _ports(self) -> list[int]:
-        # The port that the API has comes first: what was imported is trusted for that one alone.
+        # Prefer the port of the API's endpoint: imported certificates are trusted only for that one.
         api = self._find_api()
         endpoint = api.production if api else None
         return [endpoint.origin.port, PORT] if endpoint and endpoint.origin.host == "localhost" else [PORT]
@@ -82,30 +83,32 @@ class Tour:
     async def _show(self, api: Api, backend: Backend) -> None:
         url = f"{self.runtime.gateways['production']}{api.path}/menu"
         async with httpx2.AsyncClient(trust_env=False, verify=make_public_context(trust_env=False)) as client:
-            # Other answers mean that the API is on its way to the gateway.
+            # Until the gateway serves the API, it responds otherwise.
             answer = await ask(client, url, lambda attempt: attempt.is_served or attempt.is_refused, SETTLES_WITHIN)
-        self._print("\nDemonstration", style="bold")
+        self._print("\nDemo: an API whose backend has a self-signed certificate", style="bold")
         self._print(f"  API          {api.name} {api.version}, {api.state.value.lower()}")
-        self._print(f"  Backend      {backend.url}, with a self-signed certificate")
-        self._print(f"  Call         curl {url}")
-        self._print(f"  Answer       {answer.status} {answer.body}", style="green" if answer.is_served else "red")
-        if answer.is_served:
-            self._print("  Why          The certificate has been imported, so the gateway trusts the backend.")
-        elif answer.is_refused:
-            self._print("  Why          The backend signed its certificate itself, so no public authority vouches")
-            self._print("               for it, and nobody has imported it: the gateway refuses the backend.")
-            self._tell_what_to_do(api, backend, url)
-        else:
-            self._print(f"  Why          This was not expected; perhaps {self.data / 'envoy.log'} tells more.")
-
-    def _tell_what_to_do(self, api: Api, backend: Backend, url: str) -> None:
-        self._print("\nMake it work", style="bold")
+        self._print(f"  Backend      {backend.url}")
         self._print(f"  Certificate  {backend.certificate.resolve()}")
-        kept = f" (the password is in {self.password_file.resolve()})" if self.password_file.exists() else ""
-        self._print(f"  1            Open {self.publisher_url} and sign in as {self.user.name}{kept}.")
-        self._print(f"  2            Open {api.name}, Endpoints, General Endpoint Configurations, Add Certificate.")
-        self._print(f"  3            Choose the endpoint {backend.url}, give an alias, drop the file, Save.")
-        self._print(f"  4            curl {url}")
+        self._print(f"  Request      curl {url}")
+        self._print(f"  Response     {answer.status} {answer.body}", style="green" if answer.is_served else "red")
+        if answer.is_served:
+            self._print("  Reason       The certificate is imported, so the gateway trusts the backend.")
+        elif answer.is_refused:
+            self._print(
+                "  Reason       The gateway rejects the backend: its certificate is self-signed and not imported."
+            )
+            self._print_steps(api, backend)
+        else:
+            self._print(f"  Reason       Unexpected. Look for the cause in {self.data / 'envoy.log'}.")
+
+    def _print_steps(self, api: Api, backend: Backend) -> None:
+        self._print("\nMake it work", style="bold")
+        self._print(f"  1  Open {self.publisher_url} and sign in as {self.user.name} with {self.password}.")
+        self._print(f"  2  Open {api.name} > Endpoints > General Endpoint Configurations > Add Certificate.")
+        self._print(f"  3  Select the endpoint {backend.url}, enter an alias, drop the certificate file, and save.")
+        self._print(
+            f"  4  Repeat the request. The backend answers: 200 {json.dumps({'menu': MENU}, separators=(',', ':'))}"
+        )
 
     def _print(self, text: str, style: str | None = None) -> None:
         self.console.print(text, style=style)

@@ -121,7 +121,7 @@ def _stop(task: "asyncio.Task[T]") -> None:
     task.cancel()
     if is_first:
         with suppress(OSError, SystemExit):  # nobody reads it any more; rich ends the process where a pipe is closed
-            console.print("Stopping: requests in flight may finish first. A second Ctrl-C ends them.")
+            console.print("Stopping: waiting for requests in flight. Press Ctrl-C again to stop at once.")
 
 
 def _hang_up(task: "asyncio.Task[T]", hangup: asyncio.Event, had_terminal: bool) -> None:
@@ -146,7 +146,7 @@ async def _up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
         _tell_ready(holdfast, data)
         reloading = partial(_reload_at, hangup, holdfast.reload)
         holdfast.runtime.background.start("reading files again", reloading)
-        tour = Tour(console, holdfast.runtime, user, holdfast.publisher_url, data, data / PASSWORD_FILE)
+        tour = Tour(console, holdfast.runtime, user, holdfast.publisher_url, data, _find_password(holdfast, data))
         async with tour.begin() if demo else nullcontext():
             # What was made until now stays; to look through it again and again would stop everything for 0.1 s.
             gc.collect()
@@ -162,7 +162,7 @@ async def _once(settings: Settings, password: str) -> bool:
 
 def _tell_ready(holdfast: Instance, data: Path) -> None:
     if holdfast.new_password:
-        console.print(f"User {ADMIN}, password {holdfast.new_password} (kept in {data / PASSWORD_FILE})")
+        console.print(f"Password of {ADMIN}: {holdfast.new_password} (stored in {data / PASSWORD_FILE})")
     for certificate in holdfast.runtime.server_certificates(utc_now()):
         if certificate.problem:
             console.print(f"Warning: {certificate.problem} The files are read again within a minute.")
@@ -170,4 +170,12 @@ def _tell_ready(holdfast: Instance, data: Path) -> None:
     addresses = f"publisher {holdfast.publisher_url}, gateway {urls['production']}, sandbox {urls['sandbox']}"
     if over_tls := " and ".join(holdfast.runtime.tls_gateways.values()):
         addresses += f", over TLS {over_tls}"
-    console.print(f"Ready: {addresses}. Ctrl-C ends it.")
+    console.print(f"Ready: {addresses}. Press Ctrl-C to stop.")
+
+
+def _find_password(holdfast: Instance, data: Path) -> str:
+    """Say where the password of admin is, without repeating it."""
+    if holdfast.new_password:
+        return "the password above"
+    file = data / PASSWORD_FILE
+    return f"the password in {file.resolve()}" if file.exists() else "its password"
