@@ -74,14 +74,14 @@ def test_groups_that_change_change_the_roles_at_the_next_sign_in(
     page.context.clear_cookies()
     provider.serve(holdfast.publisher_url, {"gustav": ["gardening"]})
     come_by_provider(page, "gustav", provider)
-    expect(page.get_by_role("alert")).to_contain_text("None of your groups gives you a role in Holdfast.")
+    expect(page.get_by_role("alert")).to_contain_text("None of your groups has a role in Holdfast.")
     assert holdfast.rest.get("/users/gustav").json()["roles"] == []
 
 
 def test_who_has_no_role_is_told_so_and_is_nobody_here(page: Page, holdfast: Holdfast, provider: IdentityProvider):
     provider.serve(holdfast.publisher_url, PEOPLE)
     come_by_provider(page, "emil", provider)
-    expect(page.get_by_role("alert")).to_contain_text("None of your groups gives you a role in Holdfast.")
+    expect(page.get_by_role("alert")).to_contain_text("None of your groups has a role in Holdfast.")
     assert violations(page) == []
     assert holdfast.rest.get("/users/emil").status_code == 404
     page.goto("/apis")
@@ -101,7 +101,7 @@ def test_an_admin_by_the_provider_manages_users_and_is_disabled_by_another(
     assert holdfast.rest.put("/users/frida", json={"disabled": True}).status_code == 200
     page.goto("/apis")
     come_by_provider_again(page)
-    expect(page.get_by_role("alert")).to_contain_text("Your account here is disabled.")
+    expect(page.get_by_role("alert")).to_contain_text("Your account is disabled.")
 
 
 def come_by_provider_again(page: Page) -> None:
@@ -118,7 +118,7 @@ def test_people_of_the_provider_have_no_password_and_get_none(
     refused = holdfast.rest.put("/users/hanna/password", json={"password": "several quite new words"})
     assert (refused.status_code, "have no password here" in refused.json()["description"]) == (409, True)
     changed = holdfast.rest.put("/users/hanna", json={"roles": ["admin"]})
-    assert (changed.status_code, "decide about their roles" in changed.json()["description"]) == (409, True)
+    assert (changed.status_code, "groups at the identity provider" in changed.json()["description"]) == (409, True)
     for password in ("", provider.password):
         assert httpx2.get(f"{holdfast.publisher_url}{REST}/apis", auth=("hanna", password)).status_code == 401
 

@@ -100,7 +100,7 @@ def test_a_truststore_asks_for_its_password_only_when_it_needs_one(
 def test_an_alias_that_exists_is_refused_beside_the_alias(dialog: Locator, imported: str, presented: Issued):
     fill(dialog, imported, presented.pem)
     save(dialog)
-    expect(dialog.locator("#alias-error")).to_contain_text("exists already")
+    expect(dialog.locator("#alias-error")).to_contain_text("already exists")
     expect(dialog.get_by_label("Alias")).to_be_focused()
     expect(dialog.get_by_label("Alias")).to_have_attribute("aria-invalid", "true")
 

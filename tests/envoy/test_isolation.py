@@ -74,7 +74,7 @@ def test_two_certificates_of_which_only_one_would_be_believed_are_refused_and_th
         fields, file = {"alias": "second", "endpoint": backend.url()}, {"certificate": ("second.pem", two.pem)}
         answer = holdfast.rest.post("/endpoint-certificates", data=fields, files=file)
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/certificates-indistinguishable")
-        assert f"{alias} holds another certificate with the subject" in answer.json()["description"]
+        assert f"{alias} already has a certificate with the subject" in answer.json()["description"]
         assert holdfast.call(api.path).status_code == 200
         backend.present(two)
         holdfast.replace_certificate(alias, two.pem)

@@ -13,7 +13,7 @@ from rest.calls import APIS, PREFIX, api_body, assert_problem, create_api
 
 BASIC = 'Basic realm="Holdfast", charset="UTF-8"'
 BEARER = 'Bearer realm="Holdfast"'
-REFUSED = "The token is unknown, or it has expired or was revoked."
+REFUSED = "The token is unknown, expired or revoked."
 INVALID_TOKEN = f'{BEARER}, error="invalid_token", error_description="{REFUSED}"'
 
 
@@ -34,7 +34,7 @@ def assert_unauthorized(response, *challenges, says="The user name or the passwo
 
 
 def assert_nobody(response):
-    assert_unauthorized(response, BASIC, BEARER, says="Nobody has signed in.")
+    assert_unauthorized(response, BASIC, BEARER, says="You aren't signed in.")
 
 
 def assert_token_refused(response):
@@ -140,7 +140,7 @@ def test_who_shows_a_token_is_told_which_scopes_would_do(client, bearer):
 
 def test_where_no_scope_would_do_none_is_named(bearer):
     refused = bearer("apim:api_view").get(f"{PREFIX}/tokens")
-    assert_problem(refused, 403, says="Nor does any other: sign in yourself.")
+    assert_problem(refused, 403, says="No token can do this: sign in instead.")
     assert refused.headers["www-authenticate"] == f'{BEARER}, error="insufficient_scope"'
 
 
@@ -156,7 +156,7 @@ def test_who_may_not_whatever_the_token_is_not_sent_for_another_one(sign_in, enl
 
 def test_no_browser_asks_for_a_password_over_a_page_of_ours(anybody, berta):
     page = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}
-    assert_unauthorized(anybody.get(APIS, headers=page), BEARER, says="Nobody has signed in.")
+    assert_unauthorized(anybody.get(APIS, headers=page), BEARER, says="You aren't signed in.")
     assert_unauthorized(anybody.get(APIS, headers=page | basic(berta.name, "wrong")), BEARER)
     address_line = {"sec-fetch-site": "none", "sec-fetch-mode": "navigate"}
     link = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "navigate"}

@@ -89,7 +89,7 @@ def test_a_file_in_any_format_that_holds_one_certificate_is_read(client, api):
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (ANNA.pem + OTHERS[0].pem, "The file holds 2 certificates"),
+        (ANNA.pem + OTHERS[0].pem, "The file contains 2 certificates"),
         (issue(ca=True, by=CA, common_name="below").pem, "certification authority"),
         (issue(common_name="signer", more=[key_usage(key_cert_sign=True)]).pem, "certification authority"),
         (ANNA.pem + ANNA.key_pem, "private key"),
@@ -131,7 +131,7 @@ def test_tiers_that_cannot_be_kept_are_refused(client, api, tier):
 
 def test_an_alias_and_a_certificate_are_taken_once_in_an_api_and_again_in_another(client, api):
     assert accept(client, api).status_code == 201
-    assert_problem(accept(client, api, OTHERS[0].pem), 409, "alias", says="partner exists already")
+    assert_problem(accept(client, api, OTHERS[0].pem), 409, "alias", says="partner already exists")
     assert_problem(accept(client, api, alias="again"), 409, "certificate", says="accepted as partner")
     assert accept(client, create_api(client, "Pasta")).status_code == 201
 
@@ -231,7 +231,7 @@ def test_each_change_is_written_down(client, api, shared_runtime, berta):
     prints = [sha256(each.der).hexdigest() for each in (ANNA, OTHERS[0])]
     assert told == [
         ("accept client certificate", f"partner SHA-256 {prints[0]}"),
-        ("replace client certificate", f"partner SHA-256 {prints[1]}, no longer {prints[0]}"),
+        ("replace client certificate", f"partner SHA-256 {prints[1]}, removed {prints[0]}"),
         ("delete client certificate", f"partner SHA-256 {prints[1]}"),
     ]
     assert any("callers need a certificate" in each.detail for each in events)

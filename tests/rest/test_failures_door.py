@@ -129,7 +129,7 @@ def test_what_has_no_endpoint_any_more_is_not_listed(client, api, fail):
 
 @pytest.mark.parametrize("request_id", ["unknown", "%00", "x" * 5000, "' OR '1'='1"])
 def test_an_unknown_request_is_not_found(client, request_id):
-    assert_problem(client.get(f"{FAILURES}/{request_id}"), 404, says="There is no failed request")
+    assert_problem(client.get(f"{FAILURES}/{request_id}"), 404, says="No failed request")
 
 
 def test_failures_are_for_the_organization_alone(client, stranger, api, fail):

@@ -91,7 +91,7 @@ def test_findings_are_about_the_host_of_the_endpoint(client):
 @pytest.mark.parametrize(
     ("endpoint", "says"),
     [
-        ("http://backend.test", "Only an https endpoint"),
+        ("http://backend.test", "Only https endpoints"),
         ("nonsense", "must begin with https://"),
         ("", "is required"),
         ("https://a:b@backend.test", "user name"),

@@ -69,7 +69,7 @@ def test_an_odd_wish_to_keep_is_refused(client, certificates):
 def test_indistinguishable_certificates_do_not_overlap(client):
     one, other = (issue("pizza.test", identified=False).pem for _ in range(2))
     upload(client, one)
-    says = "Replace without overlap, at the moment the backend changes"
+    says = "Replace it without keeping the old one, at the moment the backend switches"
     assert_problem(replace_beside(client, other), 409, "certificate", says=says)
     assert replace(client, other).status_code == 200
 
@@ -141,7 +141,7 @@ def test_it_is_restored_under_another_alias(client, body):
     upload(client, issue("pizza.test").pem)
     (gone,) = removed(client)
     restore = f"{REMOVED}/{gone['id']}/restore"
-    assert_problem(client.post(restore), 409, "alias", says="Restore under another one")
+    assert_problem(client.post(restore), 409, "alias", says="Restore it under another alias")
     assert client.post(restore, **body).json()["alias"] == "other"
 
 

@@ -66,7 +66,7 @@ def test_who_bears_no_personal_token_is_told_so(script, client, berta, password)
             script.request(method, CURRENT, auth=(berta.name, password)),
             script.request(method, CURRENT, headers=access),
         ):
-            assert_problem(told, 404, says="bears no personal token")
+            assert_problem(told, 404, says="has no personal token")
     assert script.get(APIS, headers=access).status_code == 200
 
 

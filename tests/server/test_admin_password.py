@@ -139,9 +139,12 @@ def test_only_the_start_that_generates_a_password_tells_it(accounts, tmp_path):
     ("password", "reason"),
     [
         ("", "is empty. Set it to a password, or unset it."),
-        ("admin", "can't be used. It is shorter than 12 characters. Several words make a good password."),
-        ("            ", "can't be used. It is one short piece, again and again. Several different words are better."),
-        ("x" * 1025, "can't be used. It is longer than 1024 characters."),
+        ("admin", "can't be used. Use at least 12 characters. A passphrase of several words works well."),
+        (
+            "            ",
+            "can't be used. This repeats a short pattern, which is easy to guess. Use several different words.",
+        ),
+        ("x" * 1025, "can't be used. Use at most 1024 characters."),
     ],
 )
 def test_a_variable_that_breaks_the_rules_for_passwords_is_refused(accounts, tmp_path, password, reason):
@@ -156,7 +159,7 @@ def test_a_provided_file_obeys_the_same_rules(accounts, tmp_path):
     file.write_text("short\n")
     with pytest.raises(CannotStart) as refusal:
         start(accounts, tmp_path)
-    assert str(refusal.value).startswith(f"The password in {file} can't be used. It is shorter than 12 characters.")
+    assert str(refusal.value).startswith(f"The password in {file} can't be used. Use at least 12 characters.")
 
 
 def test_a_file_that_cannot_be_read_ends_the_command_with_a_sentence(tmp_path):

@@ -55,4 +55,4 @@ def test_a_start_logs_them_without_their_values(tmp_path):
     assert json.loads(warning)["variable"] == "HOLDFAST_GATWAY"
     assert json.loads(warning)["advice"] == "Did you mean HOLDFAST_GATEWAY?"
     assert "secret" not in warning
-    assert refusal.startswith("holdfast: HOLDFAST_ADMIN_PASSWORD can't be used. It is shorter than 12 characters.")
+    assert refusal.startswith("holdfast: HOLDFAST_ADMIN_PASSWORD can't be used. Use at least 12 characters.")

@@ -44,7 +44,7 @@ def test_all_faults_are_said_and_the_first_decides():
 def test_names_are_said_with_their_kind():
     said = advice(Cause.HOSTNAME_MISMATCH, with_dns_name(), terms(with_dns_name()))
     assert f"It has dNSName {HOST}; the gateway looks for iPAddress {HOST}." in said.sentence
-    assert said.remedy.startswith("Pin this certificate in the trust settings and skip the check of names there")
+    assert said.remedy.startswith("Pin this certificate in the trust settings and skip the host-name check there")
     usable = advice(Cause.HOSTNAME_MISMATCH, issue("a.test", "*.b.test", "127.0.0.2"), terms())
     assert usable.remedy.startswith("Accept one of its names (a.test, 127.0.0.2) in the trust settings")
 
@@ -65,9 +65,9 @@ def test_an_intermediate_is_asked_for_only_where_it_is_not_chain_of():
     alone = issue(HOST, by=intermediate).alone
     offer = Offer(ChainRole.LEAF, read_certificate(alone.der))
     said = advice(Cause.UNKNOWN_ISSUER, alone, terms(ROOT), offer)
-    assert said.remedy.startswith("Let the backend send the certificate of CN=intermediate if a trusted CA issued it")
+    assert said.remedy.startswith("If a trusted CA issued the certificate of CN=intermediate, have the backend send it")
     whole = issue(HOST, by=intermediate).followed_by(intermediate)
-    assert "Let the backend send" not in advice(Cause.UNKNOWN_ISSUER, whole, terms(SECOND), offer).remedy
+    assert "have the backend send it" not in advice(Cause.UNKNOWN_ISSUER, whole, terms(SECOND), offer).remedy
 
 
 def test_what_no_gateway_has_confirmed_is_tested_and_not_imported():

@@ -21,20 +21,20 @@ URL = "https://pizza.test"
 WORDS = [
     (audit.NoDetails(), ""),
     (audit.CertificatesOf(URL, ("aa", "bb")), f"{URL} SHA-256 aa bb"),
-    (audit.CertificatesOf(URL, ("aa",), ("bb",), ("cc",)), f"{URL} SHA-256 aa, previous bb, no longer cc"),
+    (audit.CertificatesOf(URL, ("aa",), ("bb",), ("cc",)), f"{URL} SHA-256 aa, previous bb, removed cc"),
     (audit.Unused(), "no API uses it"),
     (audit.CertificateRequest(URL, "CN=holdfast", "EC P-256"), f"{URL} CN=holdfast EC P-256"),
     (audit.DiscardedRequest(URL), URL),
     (audit.CallerCertificateOf("partner", "aa"), "partner SHA-256 aa"),
-    (audit.CallerCertificateOf("partner", "aa", "bb"), "partner SHA-256 aa, no longer bb"),
+    (audit.CallerCertificateOf("partner", "aa", "bb"), "partner SHA-256 aa, removed bb"),
     (audit.ChangedSettings(()), "nothing changed"),
     (
         audit.ChangedSettings((ChangedSetting("names", (), ("a", "b")), ChangedSetting("sni", ("c",), ()))),
         "names: none -> a b; sni: c -> none",
     ),
     (audit.ExceptionGrant(NOW, "Renewal"), "verification is off until 2026-06-01 12:00 UTC: Renewal"),
-    (audit.ExceptionEnd(expired=True), "its time is over"),
-    (audit.ExceptionEnd(expired=False), "verification is on"),
+    (audit.ExceptionEnd(expired=True), "expired; verification is on"),
+    (audit.ExceptionEnd(expired=False), "ended early; verification is on"),
     (audit.ApiEndpoints(()), "endpoints none"),
     (
         audit.ApiEndpoints((EndpointUse(URL), EndpointUse(URL), EndpointUse(URL, {"protocol": "http2"}))),
@@ -42,17 +42,17 @@ WORDS = [
     ),
     (audit.ApiChange((), (EndpointUse(URL),)), f"endpoints none -> {URL}"),
     (audit.ApiChange((), (), requires_certificate=True), "endpoints none -> none, callers need a certificate"),
-    (audit.ApiChange((), (), requires_certificate=False), "endpoints none -> none, everybody may call"),
+    (audit.ApiChange((), (), requires_certificate=False), "endpoints none -> none, callers need no certificate"),
     (audit.StateChange("CREATED", "PUBLISHED"), "CREATED -> PUBLISHED"),
     (audit.UserRoles(("admin", "viewer"), disabled=True), "roles admin viewer, disabled"),
-    (audit.UserRoles((), by_provider=True), "roles none, by the groups at the identity provider"),
+    (audit.UserRoles((), by_provider=True), "roles none, from the groups at the identity provider"),
     (audit.NewOrganization("acme"), "organization acme"),
     (audit.FailedSignIn("page", "refused", 1, several=False), "page: refused"),
     (audit.FailedSignIn("page", "refused", 3, several=False), "page: refused (3 times)"),
     (audit.FailedSignIn("page", "refused", 1, several=True), "page: refused (1 times, from several addresses)"),
-    (audit.NewToken(("apim:api_view",), NOW), "apim:api_view until 2026-06-01 12:00 UTC"),
+    (audit.NewToken(("apim:api_view",), NOW), "apim:api_view, expires 2026-06-01 12:00 UTC"),
     (audit.TokenEnd(), ""),
-    (audit.TokenEnd(by_itself=True), "by itself"),
+    (audit.TokenEnd(by_itself=True), "signed in with this token"),
     (audit.NewApplication("ci", ("password",)), "ci: password"),
 ]
 
@@ -66,7 +66,7 @@ def test_times_are_in_utc_whatever_zone_they_are_sent_in():
     until = datetime(2026, 11, 29, 3, 30, tzinfo=timezone(timedelta(hours=5)))
     exception, token = audit.ExceptionGrant(until, "renewal"), audit.NewToken(("apim:api_view",), until)
     assert describe_details(exception) == "verification is off until 2026-11-28 22:30 UTC: renewal"
-    assert describe_details(token) == "apim:api_view until 2026-11-28 22:30 UTC"
+    assert describe_details(token) == "apim:api_view, expires 2026-11-28 22:30 UTC"
     assert {audit.to_json(details)["until"] for details in (exception, token)} == {"2026-11-28T22:30:00+00:00"}
 
 

@@ -39,8 +39,8 @@ async def failed(background):
 ENDS = [
     (lambda run: run.set_exception(OSError("no such luck")), "no such luck"),
     (lambda run: run.set_exception(KeyError()), "KeyError"),
-    (lambda run: run.set_result(None), "It ended, and should not have."),
-    (lambda run: run.cancel(), "Something that it waited for was cancelled."),
+    (lambda run: run.set_result(None), "The task ended unexpectedly."),
+    (lambda run: run.cancel(), "Something that the task waited for was cancelled."),
 ]
 
 

@@ -130,7 +130,7 @@ def test_only_https_endpoints_of_an_api_have_one(anna, served, present, url, err
 
 def test_an_expired_certificate_is_refused(anna, served, present):
     del served
-    with pytest.raises(CertificateExpired, match="every backend would refuse it"):
+    with pytest.raises(CertificateExpired, match="every backend would reject it"):
         present(anna, issue(common_name="old", start=-9 * DAY, end=-DAY))
 
 

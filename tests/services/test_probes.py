@@ -88,7 +88,7 @@ def test_a_gateway_that_is_silent_is_waited_for_only_so_long(store):
 
     with Backend(PRESENTED) as backend:
         probed, left = play(story())
-    assert (probed.verdict.by, probed.verdict.reason) == ("none", "The gateway did not answer in time.")
+    assert (probed.verdict.by, probed.verdict.reason) == ("none", "The gateway didn't answer in time.")
     assert left == []
 
 

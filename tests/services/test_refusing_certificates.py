@@ -80,7 +80,7 @@ def test_an_http_endpoint_is_refused_with_the_reason(refused, anna):
     where = "http://sandbox.test:8080"
     refused(
         EndpointNeedsNoCertificate,
-        "shows no certificate",
+        "present a certificate",
         endpoint_certificates.import_certificate,
         anna,
         "a",
@@ -123,7 +123,7 @@ def test_an_endpoint_that_is_no_url_is_refused(refused, anna, endpoint):
 
 def test_a_taken_alias_is_refused_and_its_certificate_stays(refused, anna):
     error = refused(
-        Conflict, "exists already", endpoint_certificates.import_certificate, anna, "kept", URL, issue().pem
+        Conflict, "already exists", endpoint_certificates.import_certificate, anna, "kept", URL, issue().pem
     )
     assert error.field == "alias"
 
@@ -146,7 +146,7 @@ def test_certificates_of_which_a_gateway_would_believe_only_one_are_refused(refu
     both = one.pem + other.pem
     refused(
         IndistinguishableCertificates,
-        "The file holds two",
+        "The file contains two",
         endpoint_certificates.import_certificate,
         anna,
         "a",
@@ -155,7 +155,7 @@ def test_certificates_of_which_a_gateway_would_believe_only_one_are_refused(refu
     )
     refused(
         IndistinguishableCertificates,
-        "The file holds two",
+        "The file contains two",
         endpoint_certificates.replace_certificate,
         anna,
         "kept",
@@ -163,11 +163,22 @@ def test_certificates_of_which_a_gateway_would_believe_only_one_are_refused(refu
     )
     endpoint_certificates.import_certificate(context_of(store, anna, clock()), "one", URL, one.pem)
     error = refused(
-        IndistinguishableCertificates, "one holds", endpoint_certificates.import_certificate, anna, "a", URL, other.pem
+        IndistinguishableCertificates,
+        "one already has",
+        endpoint_certificates.import_certificate,
+        anna,
+        "a",
+        URL,
+        other.pem,
     )
     assert (error.subject, error.alias) == ("CN=twin.test", "one")
     refused(
-        IndistinguishableCertificates, "one holds", endpoint_certificates.replace_certificate, anna, "kept", other.pem
+        IndistinguishableCertificates,
+        "one already has",
+        endpoint_certificates.replace_certificate,
+        anna,
+        "kept",
+        other.pem,
     )
     # Its own successor is no second one, nor is the same again.
     endpoint_certificates.replace_certificate(context_of(store, anna, clock()), "one", other.pem)

@@ -16,9 +16,9 @@ from scripted_provider import CLIENT, SECRET, ScriptedProvider, forged, new_key,
 ROLES = (("api-team", Role.CREATOR), ("cn=on-call,ou=teams", Role.PUBLISHER))
 METADATA = "/.well-known/openid-configuration"
 BACK = "http://127.0.0.1:9080/sign-in/callback"
-NO_PROOF = "What the identity provider said is no proof of who you are. Begin again."
-UNUSABLE = "The identity provider cannot be used at this moment. Try again; the log of Holdfast says why."
-NO_ROLE = "None of your groups gives you a role in Holdfast. Ask who manages it."
+NO_PROOF = "The identity provider's response doesn't prove who you are. Sign in again."
+UNUSABLE = "The identity provider can't be used right now. Try again; Holdfast's log has the reason."
+NO_ROLE = "None of your groups has a role in Holdfast. Ask an administrator."
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_keys_of_kinds_that_nobody_knows_hinder_no_others(come, provider):
 
 def test_what_the_provider_refuses_is_told_without_its_words(refused, provider):
     assert refused(error="access_denied") == (
-        "The identity provider did not sign you in (access_denied). Begin again, or ask there."
+        "The identity provider didn't sign you in (access_denied). Try again, or ask its administrator."
     )
     assert "(no code)" in refused(error="<script>")
     assert "(no code)" in refused(code="")
@@ -264,7 +264,7 @@ def test_people_belong_to_the_organization_that_was_agreed(come, otto):
 
 @pytest.mark.parametrize("agreed", [{"organization": "nowhere"}])
 def test_an_organization_that_there_is_not_lets_nobody_in(refused):
-    assert refused().startswith("There is no organization nowhere yet.")
+    assert refused().startswith("The organization nowhere doesn't exist yet.")
 
 
 def test_a_user_stays_in_the_organization_that_they_came_to_first(come, store, otto, sso, provider, clock):
@@ -275,4 +275,4 @@ def test_a_user_stays_in_the_organization_that_they_came_to_first(come, store, o
     returned = ProviderResponse(BACK, query["state"][0], "c0de")
     with pytest.raises(ProviderSignInRefused) as caught:
         finish(store, Attempts(), moved, "s", returned, "192.0.2.1", clock())
-    assert str(caught.value) == "You are a user of default here. Ask an admin there to delete you."
+    assert str(caught.value) == "You're already a user of default. Ask an admin there to delete your account."

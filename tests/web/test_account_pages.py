@@ -40,7 +40,7 @@ def test_a_user_is_made_signs_in_and_is_disabled(client, other, berta):
 def test_the_last_admin_stays(client, berta):
     for path, form in ((f"/users/{berta.name}/delete", {}), (f"/users/{berta.name}", {"roles": ["viewer"]})):
         answer = client.post(path, data=form)
-        assert (answer.status_code, "No admin would be left" in answer.text) == (422, True)
+        assert (answer.status_code, "No admin with a password would be left" in answer.text) == (422, True)
     assert client.get("/users").status_code == 200
 
 
@@ -48,9 +48,9 @@ def test_another_password_signs_other_browsers_out(client, other, berta, passwor
     assert sign_in_as(other, berta.name, password).status_code == 303
     assert "Firefox" in client.get("/account").text
     wrong = client.post("/account/password", data={"current": "wrong", "new": NEW})
-    assert (wrong.status_code, "It is not your password." in wrong.text) == (422, True)
+    assert (wrong.status_code, "your current password." in wrong.text) == (422, True)
     short = client.post("/account/password", data={"current": password, "new": "short"})
-    assert (short.status_code, "shorter than 12" in short.text) == (422, True)
+    assert (short.status_code, "at least 12" in short.text) == (422, True)
     assert client.post("/account/password", data={"current": password, "new": NEW}).status_code == 303
     assert client.get("/account").status_code == 200
     assert other.get("/account").status_code == 303
@@ -74,7 +74,7 @@ def test_a_token_is_shown_once_works_and_is_revoked(client, other):
     listed = client.get("/tokens").text
     assert ("nightly" in listed, secret in listed, "last used on" in listed) == (True, False, True)
     again = client.post("/tokens", data=form)
-    assert (again.status_code, "You have a token called nightly" in again.text) == (422, True)
+    assert (again.status_code, "You already have a token named nightly" in again.text) == (422, True)
     assert client.post("/tokens", data=form | {"name": "x", "scopes": []}).status_code == 422
     (path,) = re.findall(r"/tokens/[\w-]+/revoke", listed)
     assert client.post(path).status_code == 303

@@ -23,9 +23,9 @@ def certificate(now, *, begin=-DAY, end=90 * DAY, problem=""):
     [
         ({}, ""),
         ({"end": 20 * DAY}, "The publisher's certificate expires on "),
-        ({"begin": -2 * DAY, "end": -DAY}, "Clients that verify it can't connect."),
+        ({"begin": -2 * DAY, "end": -DAY}, "clients that verify it can't connect."),
         ({"begin": DAY}, "The publisher's certificate isn't valid before "),
-        ({"problem": "There is no file /secret/place."}, "The previous one is presented until "),
+        ({"problem": "There is no file /secret/place."}, "The previous one stays in use until "),
     ],
 )
 def test_each_problem_is_one_sentence_without_file_names(clock, changed, said):

@@ -1,3 +1,3 @@
 """
-The use cases, one verb per function. Both doors, REST and pages, call these and nothing below.
+The use cases, one function each. REST and pages call these and no lower layer.
 """

@@ -1,5 +1,5 @@
 """
-Background tasks: what keeps them running when they fail, and what is known of each.
+Background tasks: restarts them when they fail, and knows the state of each.
 """
 
 import asyncio
@@ -14,20 +14,20 @@ from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure
 
 log = structlog.get_logger()
-FIRST_PAUSE = 0.1  # seconds until a task that failed is started again; doubled each time
+FIRST_PAUSE = 0.1  # seconds before a failed task is restarted; doubled each time
 LONGEST_PAUSE = 10.0
-CALM_AFTER = 30.0  # seconds of running until earlier failures no longer count
+CALM_AFTER = 30.0  # seconds of running after which earlier failures no longer count
 
 Work = Callable[[], Awaitable[object]]
 
 
 class TaskEnded(RuntimeError):
-    """A task that never ends has ended."""
+    """A task that should never end has ended."""
 
 
 @dataclass(slots=True)
 class TaskState:
-    """How a task is doing; *error* says why it doesn't run at this moment, empty when it does."""
+    """The state of a task; *error* says why it isn't running, and is empty while it is."""
 
     name: str
     failures: int = 0  # since the start of the process
@@ -40,7 +40,7 @@ class TaskState:
 
 
 class Background:
-    """Runs tasks until the block ends, and starts again each that fails. Lives on one event loop."""
+    """Runs tasks until the block ends, and restarts those that fail. Lives on one event loop."""
 
     def __init__(self) -> None:
         self._states: list[TaskState] = []
@@ -53,33 +53,33 @@ class Background:
 
     @property
     def failing(self) -> list[str]:
-        """The names of the tasks that don't run at this moment."""
+        """The names of the tasks that aren't running."""
         return [state.name for state in self._states if state.error]
 
     def start(self, name: str, work: Work) -> None:
-        """Run *work*, which never ends, and run it again with growing pauses whenever it does."""
+        """Run *work*, which should never end; if it does, restart it, with growing pauses."""
         state = TaskState(name)
         self._states.append(state)
         self._tasks.append(asyncio.create_task(_keep_running(state, work), name=name))
 
     async def __aenter__(self) -> "Background":
-        """Begin."""
+        """Return this object."""
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """End all tasks and wait for them."""
+        """Cancel all tasks and wait for them to end."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 def wake_on_write(store: Store) -> asyncio.Event:
-    """Make an event of the running loop that each transaction sets once it is kept."""
+    """Return an event of the running loop that each write transaction sets after its commit."""
     event = asyncio.Event()
     wake = partial(asyncio.get_running_loop().call_soon_threadsafe, event.set)
 
     def listener() -> None:
-        with suppress(RuntimeError):  # a loop that was closed has nobody to wake
+        with suppress(RuntimeError):  # the loop is closed, so nothing waits
             wake()
 
     store.on_write(listener)
@@ -92,7 +92,7 @@ async def _keep_running(state: TaskState, work: Work) -> None:
         began = loop.time()
         try:
             await _run(work)
-        except StoreFailure as error:  # says all that is to be said, without a traceback
+        except StoreFailure as error:  # explains itself without a traceback
             state.fail(error)
             log.error("background task failed", task=state.name, reason=state.error)
         except Exception as error:
@@ -106,12 +106,12 @@ async def _keep_running(state: TaskState, work: Work) -> None:
 
 
 async def _run(work: Work) -> None:
-    """Do *work*; raise whatever ends it."""
+    """Run *work* until it ends; always raises."""
     try:
         await work()
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task and task.cancelling():
             raise
-        raise TaskEnded("Something that it waited for was cancelled.") from error
-    raise TaskEnded("It ended, and should not have.")
+        raise TaskEnded("Something that the task waited for was cancelled.") from error
+    raise TaskEnded("The task ended unexpectedly.")

@@ -1,5 +1,5 @@
 """
-Why a use case ended without doing anything. The texts are for people; the doors choose status codes.
+Errors of use cases, raised before anything is changed. The messages are for users; REST and pages choose status codes.
 """
 
 from collections.abc import Sequence
@@ -9,23 +9,23 @@ from holdfast.refusals import Refusal, TryLater
 
 
 class NotFound(LookupError):
-    """There is no *kind* called *name* in this organization."""
+    """The organization has no *kind* called *name*."""
 
     def __init__(self, kind: str, name: str) -> None:
         self.kind = kind
         self.name = name
-        super().__init__(f"There is no {kind} {name!r} here.")
+        super().__init__(f"No {kind} {name!r} exists in this organization.")
 
 
 class NoPersonalToken(LookupError):
-    """A request speaks of the personal token that it bears, and bears none."""
+    """A request about its own personal token doesn't carry one."""
 
     def __init__(self) -> None:
-        super().__init__("The request bears no personal token. Send one as Authorization: Bearer.")
+        super().__init__("The request has no personal token. Send one as Authorization: Bearer.")
 
 
 class Conflict(Refusal):
-    """The value of *field* is taken."""
+    """The value of *field* conflicts with what is stored: it is taken, or a limit is reached."""
 
     field: str
 
@@ -35,49 +35,50 @@ class Conflict(Refusal):
 
 
 class ContentChanged(RuntimeError):
-    """What was to be changed is no longer what the caller has seen."""
+    """What the user wants to change was changed after they read it."""
 
     def __init__(self) -> None:
-        super().__init__("It was changed since you read it. Read it again, then change it.")
+        super().__init__("This was changed after you read it. Read it again, then repeat your change.")
 
 
 class MutualTlsMissing(Refusal):
-    """Certificates of callers are to be checked, and no gateway asks for any."""
+    """An API would require caller certificates, but no gateway requests them."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The server is not configured to support mutual SSL authentication: its gateways speak http alone, so "
-            "nobody could present a certificate. Nothing was stored. Start Holdfast with --gateway-tls, "
+            "The server is not configured to support mutual SSL authentication: its gateways serve only http, so "
+            "callers can't present a certificate. Nothing was saved. Start Holdfast with --gateway-tls, "
             "--gateway-tls-cert and --gateway-tls-key."
         )
 
 
 class TooManyCallers(Refusal):
-    """An API has as many certificates of callers as it can have."""
+    """An API has reached the limit of caller certificates."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        super().__init__(f"The API has {limit} client certificates, and no more are possible. Delete one first.")
+        super().__init__(f"The API already has {limit} client certificates, which is the limit. Delete one first.")
 
 
 class CertificateExpired(Refusal):
-    """The only certificate of an upload has expired, so *refused_by* would refuse it."""
+    """All certificates of an upload have expired, so *rejected_by* would reject them."""
 
     field = "certificate"
 
-    def __init__(self, not_after: datetime, refused_by: str = "every gateway") -> None:
+    def __init__(self, not_after: datetime, rejected_by: str = "every gateway") -> None:
         self.not_after = not_after
         super().__init__(
-            f"The certificate expired on {not_after:%Y-%m-%d %H:%M} UTC, so {refused_by} would refuse it. "
-            "Import the certificate that replaced it."
+            f"The certificate expired on {not_after:%Y-%m-%d %H:%M} UTC, so {rejected_by} would reject it. "
+            "Import its replacement."
         )
 
 
 class IndistinguishableCertificates(Refusal):
     """
-    Of two certificates for one origin a gateway would believe only one; *alias* holds the other, empty: the file.
+    A gateway would accept only one of two certificates for an origin.
 
-    With *overlap*, they are the current and the previous certificates of *alias*.
+    *alias* holds the other one; empty: the file does. With *overlap*, they are the current and the previous
+    certificate of *alias*.
     """
 
     field = "certificate"
@@ -86,18 +87,20 @@ class IndistinguishableCertificates(Refusal):
         self.subject = subject
         self.alias = alias
         self.overlap = overlap
-        where = f"{alias} holds another certificate" if alias else "The file holds two certificates"
-        remedy = f"Replace the certificate of {alias} instead" if alias else "Import the one that the backend presents"
+        where = f"{alias} already has a certificate" if alias else "The file contains two certificates"
+        remedy = (
+            f"Replace the certificate of {alias} instead" if alias else "Import only the one that the backend presents"
+        )
         if overlap:
-            remedy = "Replace without overlap, at the moment the backend changes"
+            remedy = "Replace it without keeping the old one, at the moment the backend switches"
         super().__init__(
-            f"{where} with the subject {subject}, and no key identifiers tell them apart: a gateway would believe only "
-            f"one of them. {remedy}, or make certificates with subject and authority key identifiers."
+            f"{where} with the subject {subject} and no key identifier to tell them apart, so a gateway would accept "
+            f"only one of them. {remedy}, or issue certificates with subject and authority key identifiers."
         )
 
 
 class NothingBefore(Refusal):
-    """There are no certificates before those of *alias*: none to retire, or, for *undo*, none to go back to."""
+    """*alias* has no previous certificates: none to retire, or, with *undo*, none to go back to."""
 
     def __init__(self, alias: str, *, undo: bool) -> None:
         self.alias = alias
@@ -105,25 +108,25 @@ class NothingBefore(Refusal):
         super().__init__(
             f"The certificate of {alias} was not replaced in the last 30 days, so there is nothing to go back to."
             if undo
-            else f"No previous certificate of {alias} is trusted any longer, so there is nothing to retire."
+            else f"{alias} has no previous certificate that is still trusted, so there is nothing to retire."
         )
 
 
 class EndpointNeedsNoCertificate(Refusal):
-    """A certificate was meant for an endpoint that is not reached with TLS."""
+    """A certificate or trust setting was sent for an endpoint that doesn't use TLS."""
 
     field = "endpoint"
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         super().__init__(
-            f"{endpoint} is an http endpoint: its backend shows no certificate, so none can be trusted for it. "
+            f"{endpoint} is an http endpoint: its backend doesn't present a certificate, so there is nothing to trust. "
             "Change the endpoint to https first."
         )
 
 
 class TooManyTests(TryLater):
-    """So many backends are being tested that there is no place left to wait."""
+    """The queue of backend tests is full."""
 
     seconds = 5
 
@@ -132,50 +135,52 @@ class TooManyTests(TryLater):
 
 
 class NotPermitted(PermissionError):
-    """The user has signed in, and lacks *permission*."""
+    """The user is signed in but lacks *permission*."""
 
     def __init__(self, permission: str) -> None:
         self.permission = permission
-        super().__init__(f"You need the permission {str(permission)!r} for this. Ask who manages users.")
+        super().__init__(f"You need the permission {str(permission)!r} for this. Ask an administrator.")
 
 
 class ScopeMissing(NotPermitted):
-    """The user may, and a token of theirs was shown that may not; any of *scopes* would permit it, if there are any."""
+    """The user has *permission*, but their token doesn't; any one of *scopes* would be enough, if there are any."""
 
     def __init__(self, permission: str, scopes: Sequence[str]) -> None:
         self.permission = permission
         self.scopes = tuple(scopes)
-        remedy = f"Use one with the scope {' or '.join(scopes)}." if scopes else "Nor does any other: sign in yourself."
-        PermissionError.__init__(self, f"The scopes of this token do not permit it. {remedy}")
+        remedy = (
+            f"Use one with the scope {' or '.join(scopes)}." if scopes else "No token can do this: sign in instead."
+        )
+        PermissionError.__init__(self, f"The scopes of this token don't allow this. {remedy}")
 
 
 class CredentialsMissing(PermissionError):
-    """Nobody said who they are."""
+    """The request has no credentials."""
 
     def __init__(self) -> None:
-        super().__init__("Nobody has signed in. Send a user name and password, or a token.")
+        super().__init__("You aren't signed in. Send a user name and password, or a token.")
 
 
 class TokenRefused(PermissionError):
-    """A token was shown that opens nothing; why, is not told."""
+    """The token isn't valid; the message doesn't say why, so that it reveals nothing about tokens."""
 
     def __init__(self) -> None:
-        super().__init__("The token is unknown, or it has expired or was revoked.")
+        super().__init__("The token is unknown, expired or revoked.")
 
 
 class SignInRefused(PermissionError):
-    """User name and password do not belong together."""
+    """The user name or the password is wrong."""
 
     def __init__(self) -> None:
         super().__init__("The user name or the password is wrong.")
 
 
 class ProviderSignInRefused(PermissionError):
-    """Somebody who came by way of the identity provider does not get in; the text is for them."""
+    """A sign-in through the identity provider failed; the message is for the person who tried."""
 
 
 class TooManyAttempts(TryLater):
-    """After failed attempts, the next one is possible in *seconds*."""
+    """Too many attempts failed; the next one is possible in *seconds*."""
 
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds

@@ -1,5 +1,5 @@
 """
-What happens by itself: at its time, whatever else happens.
+Steps that are taken at their time, without a request.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from datetime import datetime
 from holdfast.services.background import wake_on_write
 from holdfast.store.database import Store
 
-LONGEST_SLEEP = 60.0  # seconds; clocks are set, machines sleep
+LONGEST_SLEEP = 60.0  # seconds: clocks are adjusted, and machines are suspended
 Step = Callable[[Store, datetime], datetime | None]
 
 
@@ -18,18 +18,18 @@ class OnTime:
     """Takes a step whenever it is due. Lives on one event loop."""
 
     def __init__(self, store: Store, step: Step, now: Callable[[], datetime]) -> None:
-        """*step* does in a thread what is due at a time, and says when it is due again; None: only after a change."""
+        """*step* runs in a thread, does what is due, and returns when it is due next; None: only after a change."""
         self._store = store
         self._step = step
         self._now = now
         self._wake = wake_on_write(store)
 
     async def begin(self) -> None:
-        """Do what was due while nobody was here."""
+        """Do what became due while Holdfast wasn't running."""
         await asyncio.to_thread(self._step, self._store, self._now())
 
     async def follow(self) -> None:
-        """Do what is due at its time, until cancelled."""
+        """Take the step whenever it is due, until cancelled."""
         while True:
             self._wake.clear()
             following = await asyncio.to_thread(self._step, self._store, self._now())
@@ -42,7 +42,7 @@ class OnTime:
 async def repeat(
     store: Store, step: Callable[[Store, datetime], object], now: Callable[[], datetime], pause: float
 ) -> None:
-    """Take a step in a thread, again and again with *pause* seconds in between, until cancelled."""
+    """Take a step in a thread every *pause* seconds, until cancelled."""
     while True:
         await asyncio.to_thread(step, store, now())
         await asyncio.sleep(pause)

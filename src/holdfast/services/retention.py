@@ -1,5 +1,5 @@
 """
-Deletes what nobody needs any more.
+Deletes old rows.
 """
 
 from datetime import datetime, timedelta
@@ -15,9 +15,9 @@ log = structlog.get_logger()
 
 def forget_old_rows(store: Store, now: datetime, *, audit_days: int = 0) -> None:
     """
-    Delete rows that have ended, in batches between which other writers have their turns.
+    Delete rows that are no longer needed, in batches, so that other writers get their turn in between.
 
-    Audit events are deleted after *audit_days*, 0: never. If the database is busy, the rest is left for the next time.
+    Audit events are deleted after *audit_days* (0: never). If the database is busy, the rest waits for the next call.
     """
     retention = timedelta(days=audit_days) if audit_days else None
     for rows in find_old_rows(now, retention):

@@ -37,14 +37,14 @@ class Runtime:
     probes: Probes
     sealing: Sealing
     gateways: dict[Environment, str]  # the URL that callers use
-    tls_gateways: Mapping[Environment, str]  # where they can present a certificate
+    tls_gateways: Mapping[Environment, str]  # the URL where callers can present a certificate
     now: Callable[[], datetime]
     background: Background = field(default_factory=Background)
     single_sign_on: SingleSignOn | None = None
-    listening: Listeners | None = None  # None: nothing listens, as in tests of the store
+    listening: Listeners | None = None  # None: no gateway listens, as in tests without Envoy
     server_certificates: ServerCertificates = present_nothing
-    live_pages: Counter[str] = field(default_factory=Counter)  # streams of events that are open, by account
-    retire_after: timedelta = timedelta(days=1)  # without use, until retiring previous certificates is proposed
+    live_pages: Counter[str] = field(default_factory=Counter)  # open event streams by account
+    retire_after: timedelta = timedelta(days=1)  # without use, after which pages suggest retiring previous certificates
 
     @asynccontextmanager
     async def context(
@@ -53,10 +53,10 @@ class Runtime:
         count_as: Callable[[str], Awaitable[None]],
     ) -> AsyncIterator[Context]:
         """
-        Give the context of a request until the block ends.
+        Provide the context of a request until the block ends.
 
-        *identify* finds who has signed in, *count_as* waits for a turn of their account (concurrency_limit.py); both
-        may raise.
+        *identify* authenticates the user; *count_as* waits for a turn of their account (concurrency_limit.py). Both
+        can raise.
         """
         with RequestStore(self.store) as store:
             user = await identify(store)
@@ -66,10 +66,10 @@ class Runtime:
 
     @property
     def asks_callers(self) -> bool:
-        """Whether gateways ask callers for certificates, so that APIs may require them."""
+        """Whether gateways request caller certificates, so that APIs can require them."""
         return bool(self.tls_gateways)
 
     @property
     def listeners(self) -> list[ListenerState]:
-        """Whether gateways listen where they should."""
+        """The state of each listener of the gateways."""
         return self.listening.states() if self.listening else []

@@ -1,5 +1,5 @@
 """
-What the publisher and the gateway present to their own clients: until when, and what is wrong with it.
+The certificates that the publisher and the gateway present to their own clients: validity and problems.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 from holdfast.certificates.validity import EXPIRING_WITHIN
 
 DAY = timedelta(days=1)
-WARN_AT = (EXPIRING_WITHIN, 7 * DAY, DAY)  # before the end
+WARN_AT = (EXPIRING_WITHIN, 7 * DAY, DAY)  # before expiry
 
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
     """
-    What *server* (publisher or gateway) presents, valid from *not_before* to *not_after*; both None: nothing.
+    The certificate of *server* (publisher or gateway); *not_before* and *not_after* are None if it presents none.
 
-    *problem* names files and is for operators; empty when what the files hold is presented and valid.
+    *problem* names files, for operators; empty if the certificate in the files is presented and valid.
     """
 
     server: str
@@ -26,37 +26,37 @@ class ServerCertificate:
     problem: str = ""
 
     def is_valid(self, now: datetime) -> bool:
-        """Whether clients that verify it can connect, as far as its time is concerned."""
+        """Return whether the certificate is valid at *now*."""
         return self.not_before is not None and self.not_after is not None and self.not_before <= now <= self.not_after
 
     def find_stage(self, now: datetime) -> timedelta | None:
-        """Say which of WARN_AT has been passed last, zero after the end; None before the first, or without an end."""
+        """Return the latest of WARN_AT that was reached, zero after expiry; None before the first, or without one."""
         if self.not_after is None:
             return None
         left = self.not_after - now
         return next((stage for stage in (timedelta(), *reversed(WARN_AT)) if left <= stage), None)
 
     def write_warning(self, now: datetime) -> str:
-        """Say in a sentence for people who can't see files that something must be done; empty when nothing must."""
+        """Return a warning for users, who can't see files; empty if there is nothing to do."""
         whose = f"The {self.server}'s certificate"
         if self.not_after is None or self.not_before is None:
-            return f"{whose} can't be used, so the {self.server} answers nobody over https."
+            return f"{whose} can't be used, so the {self.server} doesn't serve https."
         end = self.not_after
-        day = f"{end:%b} {end.day}, {end.year}"  # as browsers write it; one with hyphens breaks at them
+        day = f"{end:%b} {end.day}, {end.year}"  # without hyphens, where browsers could break the line
         if now > self.not_after:
-            return f"{whose} expired on {day}. Clients that verify it can't connect. Renew it."
+            return f"{whose} expired on {day}, so clients that verify it can't connect. Renew it."
         if now < self.not_before:
-            return f"{whose} isn't valid before {self.not_before:%Y-%m-%d %H:%M} UTC. Check the clock of the machine."
+            return f"{whose} isn't valid before {self.not_before:%Y-%m-%d %H:%M} UTC. Check the clock of this machine."
         if self.problem:
-            return f"{whose} was replaced by files that can't be used. The previous one is presented until {day}."
+            return f"{whose} was replaced by files that can't be used. The previous one stays in use until {day}."
         return f"{whose} expires on {day}. Renew it before then." if self.find_stage(now) is not None else ""
 
 
-# What is presented at a moment, by each server that speaks TLS.
+# Returns the certificates at a time, one for each server with TLS.
 ServerCertificates = Callable[[datetime], Sequence[ServerCertificate]]
 
 
 def present_nothing(now: datetime) -> Sequence[ServerCertificate]:
-    """Neither server speaks TLS."""
+    """Return no certificates: neither server uses TLS."""
     del now
     return ()

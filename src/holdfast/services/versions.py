@@ -1,5 +1,5 @@
 """
-Versions of what is stored: a tag that changes exactly when the content does, and conditions on it (RFC 9110, 13).
+Entity tags, which change exactly when the stored content does, and conditions on them (RFC 9110, section 13).
 """
 
 import hashlib
@@ -15,14 +15,14 @@ from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.apis.trust.trust_settings import TrustSettings
 from holdfast.services.errors import ContentChanged
 
-Expected = frozenset[str] | None  # the tags of which one must be the present one; None: whatever it is
+Expected = frozenset[str] | None  # the current tag must be one of these; None: any
 
 
 def make_api_tag(described: Described) -> str:
     """
-    The tag of an API with all of its description.
+    Return the tag of an API with its whole description.
 
-    It is made of what is stored, not of what REST writes, so that it outlives new members and defaults of REST.
+    It is computed from what is stored, not from what REST writes, so new members and defaults in REST don't change it.
     """
     api = described.api
     endpoints = {name: _endpoint_fields(api.endpoint(name)) for name in ENVIRONMENTS}
@@ -36,31 +36,31 @@ def _endpoint_fields(endpoint: Endpoint | None) -> list[Any]:
 
 
 def make_certificate_tag(entry: EndpointCertificate) -> str:
-    """The tag of an endpoint certificate."""
+    """Return the tag of an endpoint certificate."""
     prints = [[certificate.fingerprint for certificate in chain] for chain in (entry.certificates, entry.previous)]
     times = [entry.created_at.isoformat(), entry.updated_at.isoformat()]
     return make_text_tag(write_json([entry.id, entry.alias, entry.endpoint, prints, times]))
 
 
 def make_caller_tag(entry: CallerCertificate) -> str:
-    """The tag of a caller's certificate."""
+    """Return the tag of a caller certificate."""
     times = [entry.created_at.isoformat(), entry.updated_at.isoformat()]
     return make_text_tag(write_json([entry.id, entry.alias, entry.tier, entry.certificate.fingerprint, times]))
 
 
 def make_settings_tag(settings: TrustSettings) -> str:
-    """The tag of the decisions about an origin, including an exception; certificates have tags of their own."""
+    """Return the tag of an origin's trust settings, including an exception; certificates have their own tags."""
     values = asdict(replace(settings, revocation=()))
     crls = [crl.fingerprint for crl in settings.revocation]
     return make_text_tag(json.dumps([values, crls], default=str))
 
 
 def make_text_tag(text: str) -> str:
-    """The tag of a document."""
+    """Return the tag of a document."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def check_expected(expected: Expected, tag: str) -> None:
-    """Raise ContentChanged when another content was expected; in the transaction that changes it."""
+    """Raise ContentChanged unless *tag* is *expected*. Call this in the transaction that makes the change."""
     if expected is not None and tag not in expected:
         raise ContentChanged

@@ -76,14 +76,14 @@ def test_an_odd_alias_is_refused_with_the_reason(client, nothing_changes, alias,
 
 def test_a_taken_alias_is_a_conflict(client, nothing_changes):
     with nothing_changes():
-        says = "exists already. Choose another, or replace its certificate."
+        says = "already exists. Choose another one, or replace its certificate."
         assert_problem(upload(client, OTHER.pem, "kept"), 409, "alias", says=says)
 
 
 def test_certificates_that_cannot_be_told_apart_are_a_conflict(client, nothing_changes):
     one, other = (issue("twin.test", identified=False).pem for _ in range(2))
     with nothing_changes():
-        assert_problem(upload(client, one + other), 409, "certificate", says="The file holds two certificates")
+        assert_problem(upload(client, one + other), 409, "certificate", says="The file contains two certificates")
     assert upload(client, one, "one").status_code == 201
     with nothing_changes():
         says = "Replace the certificate of one instead"
@@ -102,9 +102,9 @@ def test_certificates_that_cannot_be_told_apart_are_a_conflict(client, nothing_c
         ("https://pizza.test:99999", "Port 99999 does not exist"),
         ("https://anna:secret@pizza.test:8443", "user name or password"),
         (f"{URL}?x=1", "leave out the part"),
-        ("https://else.test", "No API has an endpoint at https://else.test. Save the endpoint of the API first"),
+        ("https://else.test", "No API has an endpoint at https://else.test. Add the endpoint to an API first"),
         ("https://pizza.test:8444/base", "No API has an endpoint"),
-        (SANDBOX, "is an http endpoint: its backend shows no certificate"),
+        (SANDBOX, "is an http endpoint: its backend doesn't present a certificate"),
         ("https://<script>alert(1)<script>", "host name"),
         ("https://pizza.test:8443/<script>", "must be percent-encoded"),
         ("https://' OR '1'='1", "space"),

@@ -126,8 +126,8 @@ def test_a_taken_alias_is_refused_and_another_one_is_not(a, restore, refused):
     a.begin("1")
     delete(a)
     a.begin("2")
-    assert refused(Conflict, "exists already. Restore under another one").field == "alias"
-    assert refused(Conflict, "exists already", alias="a").field == "alias"
+    assert refused(Conflict, "already exists. Restore under another one").field == "alias"
+    assert refused(Conflict, "already exists", alias="a").field == "alias"
     refused(InvalidField, "alias", alias="a b")
     refused(InvalidField, "alias is missing", alias="")
     assert a.said(restore(alias="b").certificates) == "1"
@@ -182,10 +182,10 @@ def test_what_has_expired_meanwhile_is_refused(a, refused):
 def test_what_a_gateway_could_not_tell_apart_is_refused(a, refused, store, anna):
     a.begin("1", identified=False)
     a.replace("2", identified=False)
-    assert refused(IndistinguishableCertificates, "a holds another").overlap
+    assert refused(IndistinguishableCertificates, "a already has").overlap
     rotation.undo_replacement(context_of(store, anna, a.clock.advance(seconds=1)), "a")
     assert a.state == ("1", "")
-    refused(IndistinguishableCertificates, "a holds another", alias="b")
+    refused(IndistinguishableCertificates, "a already has", alias="b")
 
 
 def test_what_could_not_be_told_apart_from_what_is_previous_is_refused(a, restore, refused):
@@ -194,7 +194,7 @@ def test_what_could_not_be_told_apart_from_what_is_previous_is_refused(a, restor
     a.replace("3", common_name="else")
     restore()
     assert a.state == ("3", "2")
-    assert refused(IndistinguishableCertificates, "a holds another").overlap
+    assert refused(IndistinguishableCertificates, "a already has").overlap
 
 
 def test_a_restored_certificate_is_what_it_was_to_the_byte(a, restore):

@@ -1,5 +1,5 @@
 """
-Users and their permissions: sign-in, sessions, tokens, OAuth, organizations.
+Use cases for users and permissions: sign-in, sessions, tokens, OAuth and organizations.
 
-Also in here: the context of use cases, and the audit log.
+The context of use cases and the audit log are also here.
 """

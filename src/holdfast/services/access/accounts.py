@@ -1,5 +1,5 @@
 """
-Who may do something here: users, their passwords, and sessions that can be revoked.
+Sign-in with a password, and browser sessions that can be revoked.
 """
 
 import hashlib
@@ -26,34 +26,34 @@ from holdfast.store.access.accounts import User
 from holdfast.store.audit import Action
 from holdfast.store.database import Store, Transactions
 
-ADMIN = "admin"  # the first user, whom who runs the machine can always give a password
+ADMIN = "admin"  # the first user; the operator can always reset its password
 SESSION_COOKIE = "holdfast_session"
 SESSION_LASTS = timedelta(hours=12)
-MAX_SESSIONS = 100  # of one user; the oldest end
-VERIFIED_LASTS = timedelta(hours=1)  # another password is another hash, so a change takes effect at once
+MAX_SESSIONS = 100  # per user; beyond that, the oldest end
+VERIFIED_LASTS = timedelta(hours=1)  # keys contain the hash, so a changed password takes effect at once
 MAX_VERIFIED = 1_000
 MAX_AGENT = 200  # characters
 
 
 def principal_of(user: User, address: str = "") -> Principal:
-    """Say on whose behalf *user* acts, what they may, and from which *address*; empty: none is known."""
+    """Return the principal for *user*, with the permissions of their roles; *address* is empty if unknown."""
     return Principal(user.organization, user.name, permissions_of(user.roles), address=address or None)
 
 
 def hash_token(token: str) -> str:
-    """Make of a token of 32 random bytes what is stored of it; nobody can guess so much, so a quick hash is enough."""
+    """Return the hash that is stored for a token of 32 random bytes. A fast hash is enough: nobody can guess these."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def session_principal(store: Transactions, token: str, now: datetime) -> Principal | None:
-    """Find on whose behalf the bearer of *token* acts, if the session has not ended."""
+    """Return the principal for a session's *token*; None if the session is unknown or has ended."""
     with store.read() as session:
         user = accounts.session_user(session, hash_token(token), now)
     return principal_of(user) if user else None
 
 
 class Accounts:
-    """Checks passwords and sessions against the store, slowly for those who guess."""
+    """Verifies passwords and manages sessions; clients that guess have to wait longer and longer."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -63,19 +63,19 @@ class Accounts:
         self._key = secrets.token_bytes(32)
         self._verified: dict[bytes, datetime] = {}
         self.threads = PasswordThreads()
-        # One after the other, and as many as are hashed at once: those that wait are not counted as failed meanwhile.
+        # As many as are hashed at once. Attempts that wait for their turn aren't counted as failed in the meantime.
         self._turn = threading.BoundedSemaphore(AT_ONCE)
 
     def ensure_user(self, organization: str, name: str, password: str, now: datetime, *, reset: bool) -> bool:
         """
-        Make the organization and its first user, an admin; say whether the user is new.
+        Create the organization and its first user, an admin; return whether the user is new.
 
-        With *reset*, the user is made also where there are others, and one who exists gets *password* and is an admin
-        who can sign in: the way back in for whoever runs the machine.
+        With *reset*, the user is created even if the organization has other users, and an existing one gets
+        *password*, becomes an admin and is enabled: this lets the operator of the machine back in.
         """
         with self._store.read() as session:
             user = accounts.user_named(session, name)
-        # Hashing is slow, so it is done before the lock.
+        # Hashing is slow, so it happens before the write transaction.
         keeps = user is not None and (not reset or self.passwords.matches(user.password_hash, password))
         password_hash = None if keeps else self.passwords.hash(password)
         system = Principal(organization, SYSTEM)
@@ -85,7 +85,7 @@ class Accounts:
             user = accounts.user_named(session, name)
             if user is None:
                 if password_hash is None or (accounts.count_users(session, organization) and not reset):
-                    return False  # who was deleted stays so
+                    return False  # a deleted user stays deleted
                 user = User(str(uuid.uuid4()), organization, name, password_hash, frozenset({Role.ADMIN}))
                 accounts.insert_user(session, user, now)
                 write_down(session, system, now, Action.CREATE_USER, name)
@@ -100,19 +100,19 @@ class Accounts:
             return False
 
     def lacks_first_user(self, organization: str, name: str) -> bool:
-        """Say whether `ensure_user` would make the user *name* without a reset."""
+        """Return whether `ensure_user` would create the user *name* without a reset."""
         with self._store.read() as session:
             return accounts.user_named(session, name) is None and not accounts.count_users(session, organization)
 
     def is_password(self, name: str, password: str) -> bool:
-        """Say whether *password* is that of the user *name*, without counting attempts: the operator asks."""
+        """Return whether *password* is that of the user *name*. Not counted as an attempt: the operator asks."""
         with self._store.read() as session:
             user = accounts.user_named(session, name)
         return user is not None and self.passwords.matches(user.password_hash, password)
 
     async def sign_in(self, store: Transactions, name: str, password: str, client: str, now: datetime) -> User:
         """
-        Find the user as `authenticate` does, without keeping one of the threads that others work in.
+        Authenticate a user as `authenticate` does, on the threads for passwords instead of those for other requests.
 
         Raises Busy, SignInRefused, TooManyAttempts.
         """
@@ -125,12 +125,12 @@ class Accounts:
 
     def authenticate(self, name: str, password: str, client: str, now: datetime) -> User:
         """
-        Find the user with this name and password; *client* is the address that asks.
+        Return the user with this name and password; *client* is the address of the request.
 
         Raises:
-            SignInRefused: They do not belong together, or the user is disabled or has no password. Takes as long for a
-                name that does not exist.
-            TooManyAttempts: Attempts failed before, or are being made; a while must pass.
+            SignInRefused: Name or password is wrong, or the user is disabled or has no password. A name that doesn't
+                exist takes just as long.
+            TooManyAttempts: Earlier or concurrent attempts failed, so the client has to wait.
         """
         keys = _keys(name, client)
         with self._turn:
@@ -149,7 +149,7 @@ class Accounts:
         return user if user and self._is_verified(digest, now) else None
 
     def _find_candidate(self, store: Transactions, name: str, password: str) -> tuple[User | None, str, bytes]:
-        """Find who may have this password, the hash to compare it with, and what it is remembered by."""
+        """Return the user who may have this password, the hash to compare it with, and the key in `_verified`."""
         with store.read() as session:
             user = accounts.user_named(session, name)
         user = None if user and (user.disabled or user.identity) else user
@@ -161,9 +161,9 @@ class Accounts:
 
     def start_session(self, user: User, now: datetime, address: str = "", agent: str = "") -> str:
         """
-        Sign *user* in and give the session's token; only its hash is stored.
+        Sign *user* in and return the session's token; only its hash is stored.
 
-        *address* and *agent* say which browser it is, so that its user knows the session again.
+        *address* and *agent* (the browser's User-Agent) let the user recognize the session in the list.
         """
         token = secrets.token_urlsafe(32)
         with self._store.write() as session:
@@ -175,7 +175,7 @@ class Accounts:
         return token
 
     def end_session(self, token: str, now: datetime, address: str = "") -> None:
-        """Sign out from *address*; the token is worth nothing afterwards."""
+        """End the session of *token*, on a request from *address*."""
         with self._store.write() as session:
             user = accounts.session_user(session, hash_token(token), now)
             accounts.remove_session(session, hash_token(token))
@@ -183,7 +183,7 @@ class Accounts:
                 write_down(session, principal_of(user, address), now, Action.SIGN_OUT, user.name)
 
     def _remember(self, digest: bytes, now: datetime) -> None:
-        # Scripts send the password with each request; argon2id for each would make every request slow.
+        # Scripts send the password with every request, and argon2id would make each one slow.
         if len(self._verified) >= MAX_VERIFIED:
             self._verified.clear()
         self._verified[digest] = now + VERIFIED_LASTS

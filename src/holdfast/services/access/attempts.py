@@ -1,5 +1,5 @@
 """
-Failed sign-ins, and how long one must wait after them.
+Failed sign-in attempts, and the wait that follows them.
 """
 
 import threading
@@ -11,18 +11,19 @@ from math import ceil
 
 from holdfast.services.errors import TooManyAttempts
 
-FREE = 4  # failures that cost nothing: people mistype
+FREE = 4  # failures without a wait, because people mistype
 LONGEST = timedelta(minutes=1)
 FORGOTTEN_AFTER = timedelta(minutes=15)
 MAX_KEYS = 10_000
-HOST_PREFIX = 64  # bits of an IPv6 address: a host gets at least as many addresses (RFC 6177)
+HOST_PREFIX = 64  # bits of an IPv6 address; sites get at least a /64 (RFC 6177)
 
 
 def client_key(host: str) -> str:
     """
-    Name what counts as one client: an IPv4 address, or the /64 of an IPv6 address; what is no address, as it is.
+    Return the name under which *host* is counted: an IPv4 address, or the /64 of an IPv6 address.
 
-    An IPv4 address within an IPv6 one (`::ffff:192.0.2.1`, what a socket for both says) is that IPv4 address.
+    An IPv4-mapped address (`::ffff:192.0.2.1`, as dual-stack sockets report it) counts as the IPv4 address. A host
+    that isn't an address is returned unchanged.
     """
     try:
         address = ip_address(host)
@@ -42,10 +43,8 @@ class _Failures:
 
     @property
     def next_at(self) -> datetime:
-        """When the next attempt may be made, once there were more than the free ones."""
-        doubled = min(
-            self.count - FREE - 1, 10
-        )  # no more: a script that never stops would count beyond what a timedelta holds
+        """When the next attempt is allowed, once the free ones are used up."""
+        doubled = min(self.count - FREE - 1, 10)  # bounded: a script that never stops would overflow a timedelta
         return self.last + min(timedelta(seconds=2**doubled), LONGEST)
 
 
@@ -53,7 +52,7 @@ class Attempts:
     """
     Counts failures by key (a user name, a client); each failure beyond the free ones doubles the wait.
 
-    Each method is one step, whatever other threads do.
+    Each method is atomic.
     """
 
     def __init__(self) -> None:
@@ -61,9 +60,9 @@ class Attempts:
         self._lock = threading.RLock()
 
     def refuse_early(self, keys: Iterable[str], now: datetime) -> None:
-        """Raise TooManyAttempts when it is too early for one of *keys*."""
+        """Raise TooManyAttempts if it is too early for one of *keys*."""
         with self._lock:
-            # Attempts at once come in another order than their times: one within the free ones is never too early.
+            # Concurrent attempts may arrive out of order, so an attempt within the free ones is never too early.
             over = [failures for key in keys if (failures := self._failures.get(key)) and failures.count > FREE]
             waits = [failures.next_at - now for failures in over]
         if waits and (longest := max(waits)) > timedelta():
@@ -71,9 +70,9 @@ class Attempts:
 
     def begin(self, keys: Sequence[str], now: datetime) -> None:
         """
-        Count an attempt as failed before it is judged, so that many at once are no more than many in a row.
+        Count an attempt as failed before its outcome is known, so that concurrent attempts gain nothing.
 
-        `forget` takes it back. Raises TooManyAttempts and counts nothing when it is too early.
+        `forget` takes it back. Raises TooManyAttempts, and counts nothing, if it is too early.
         """
         with self._lock:
             self.refuse_early(keys, now)
@@ -81,9 +80,9 @@ class Attempts:
 
     def judge(self, keys: Sequence[str], now: datetime, *, right: bool) -> None:
         """
-        Count an attempt that was right or not; if it was right, the failures of the first key are forgotten.
+        Count the attempt as failed, or, if it was *right*, forget the failures of the first key.
 
-        Raises TooManyAttempts when it is too early, so that it says nothing about the attempt.
+        Raises TooManyAttempts if it is too early, so that callers don't learn whether the attempt was right.
         """
         with self._lock:
             self.refuse_early(keys, now)

@@ -1,5 +1,5 @@
 """
-The audit log: each event is written in the transaction of its change, as JSON and as text.
+The audit log: each event is written in the transaction of the change, as JSON and as text.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def write_down(
     """
     Write the audit event of what *user* did to *subject*, in the caller's transaction.
 
-    With *changed* (an API's id or an origin), the distributor rebuilds the APIs concerned.
+    With *changed* (an API's id or an origin), the distributor rebuilds the affected APIs.
     """
     event = AuditEvent(
         organization=user.organization,
@@ -48,7 +48,7 @@ def write_down(
 
 
 def describe_details(details: Details) -> str:
-    """Write *details* as text for people who read the audit log."""
+    """Return *details* as text for readers of the audit log. Programs use the JSON: the text can change."""
     match details:
         case audit.NoDetails():
             return ""
@@ -61,32 +61,32 @@ def describe_details(details: Details) -> str:
         case audit.DiscardedRequest(endpoint):
             return endpoint
         case audit.CallerCertificateOf(alias, certificate, removed):
-            return f"{alias} SHA-256 {certificate}{f', no longer {removed}' if removed else ''}"
+            return f"{alias} SHA-256 {certificate}{f', removed {removed}' if removed else ''}"
         case audit.ChangedSettings(settings):
             changes = (f"{change.name}: {_values(change.before)} -> {_values(change.after)}" for change in settings)
             return "; ".join(changes) or "nothing changed"
         case audit.ExceptionGrant(until, reason):
             return f"verification is off until {_minute(until)}: {reason}"
         case audit.ExceptionEnd(expired):
-            return "its time is over" if expired else "verification is on"
+            return "expired; verification is on" if expired else "ended early; verification is on"
         case audit.ApiEndpoints(endpoints):
             return f"endpoints {_endpoints(endpoints)}"
         case audit.ApiChange(before, after, requires):
-            callers = {None: "", True: ", callers need a certificate", False: ", everybody may call"}[requires]
+            callers = {None: "", True: ", callers need a certificate", False: ", callers need no certificate"}[requires]
             return f"endpoints {_endpoints(before)} -> {_endpoints(after)}{callers}"
         case audit.StateChange(before_state, after_state):
             return f"{before_state} -> {after_state}"
         case audit.UserRoles(roles, disabled, by_provider):
-            provider = ", by the groups at the identity provider" if by_provider else ""
+            provider = ", from the groups at the identity provider" if by_provider else ""
             return f"roles {_values(roles)}{', disabled' if disabled else ''}{provider}"
         case audit.NewOrganization(organization):
             return f"organization {organization}"
         case audit.FailedSignIn():
             return f"{details.way}: {details.reason}{_times(details)}"
         case audit.NewToken(scopes, until):
-            return f"{' '.join(scopes)} until {_minute(until)}"
+            return f"{' '.join(scopes)}, expires {_minute(until)}"
         case audit.TokenEnd(by_itself):
-            return "by itself" if by_itself else ""
+            return "signed in with this token" if by_itself else ""
         case audit.NewApplication(name, grants):
             return f"{name}: {' '.join(grants)}"
 
@@ -96,7 +96,7 @@ def _certificates(details: audit.CertificatesOf) -> str:
     if details.previous:
         text += f", previous {' '.join(details.previous)}"
     if details.removed:
-        text += f", no longer {' '.join(details.removed)}"
+        text += f", removed {' '.join(details.removed)}"
     return text
 
 

@@ -1,5 +1,5 @@
 """
-The first argument of every use case: user, time and transactions.
+The first argument of every use case: the user, the time and access to the database.
 """
 
 from contextlib import AbstractContextManager
@@ -15,7 +15,7 @@ from holdfast.store.database import Transactions
 @dataclass(frozen=True, slots=True)
 class Context:
     """
-    The user on behalf of whom a use case runs, the time, and its access to the database.
+    The user for whom a use case runs, the time, and access to the database.
 
         def get_api(context: Context, api_id: str) -> Api:
             context.user.require(Permission.VIEW_APIS)
@@ -33,11 +33,11 @@ class Context:
     asks_callers: bool = False  # whether gateways request caller certificates, so that APIs can require them
 
     def read(self) -> AbstractContextManager[Session]:
-        """Run queries, in the transaction of the request. Raises StoreFailure."""
+        """Open a read transaction: that of the request, if there is one. Raises StoreFailure."""
         return self.store.read()
 
     def write(self) -> AbstractContextManager[Session]:
-        """Run a transaction of its own; what is read afterwards sees it. Raises StoreFailure."""
+        """Open a separate write transaction; later reads see what it wrote. Raises StoreFailure."""
         return self.store.write()
 
     def release(self) -> None:

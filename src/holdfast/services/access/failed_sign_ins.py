@@ -1,8 +1,8 @@
 """
-Failed sign-ins: log lines and audit events, so few that nobody can fill the disk with them.
+Log lines and audit events for failed sign-ins, limited in number so that nobody can fill the disk.
 
-Who types a password into the field for the name must not find it in a log (OWASP Logging Cheat Sheet, "Data to
-exclude"): only names of users who exist are written down. Passwords and tokens never get here.
+Only names of existing users are logged, because people sometimes type their password into the name field (OWASP
+Logging Cheat Sheet, "Data to exclude"). Passwords and tokens never get here.
 """
 
 import asyncio
@@ -35,18 +35,18 @@ from holdfast.store.errors import StoreFailure
 log = structlog.get_logger()
 UNKNOWN_USER = "unknown user"
 WRITE_EVERY = 1.0  # seconds
-PAUSE = timedelta(minutes=1)  # between events of one way, reason, user and address
-MAX_EVENTS = 60  # in a PAUSE, of all
-MAX_WAITING = 500  # kinds of failure that are counted apart until they are written
+PAUSE = timedelta(minutes=1)  # between events with the same way, reason, user and address
+MAX_EVENTS = 60  # within a PAUSE, over all kinds
+MAX_WAITING = 500  # kinds of failure counted separately until they are written
 MAX_NAME = 200  # characters; no user name is longer
 
 
 class Way(StrEnum):
-    """How somebody tried to sign in."""
+    """How a client tried to sign in."""
 
     PAGE = "page"
     BASIC = "HTTP Basic"
-    TOKEN = "token"  # noqa: S105 - the word for it
+    TOKEN = "token"  # noqa: S105 - a name, not a secret
     APPLICATION = "application"
     PASSWORD_GRANT = "password grant"  # noqa: S105
     REFRESH_TOKEN = "refresh token"  # noqa: S105
@@ -66,19 +66,19 @@ _REASONS: dict[type[Exception], str] = {
 class _Attempt:
     way: Way
     reason: str
-    address: str  # empty: of too many to tell them apart
-    name: str = ""  # as somebody typed it
+    address: str  # empty: there are too many kinds to count it separately
+    name: str = ""  # as typed
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What is counted together: an address counts as one client, as for the waits after failures."""
+    """Failures that are counted together; *client* is as in `client_key`."""
 
     way: Way
     reason: str
     client: str
     organization: str
-    user: str  # empty: no user of this name
+    user: str  # empty: no such user
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class _Window:
 
 
 class FailedSignIns:
-    """Counts failures in any thread; `write` is called in one thread at a time."""
+    """Counts failures, in any thread; only one thread at a time may call `write`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -99,7 +99,7 @@ class FailedSignIns:
 
     @contextmanager
     def watch(self, way: Way, address: str, name: str = "") -> Iterator[None]:
-        """Count what refuses a sign-in within the block; *name* is what was typed, and may be anything."""
+        """Count a sign-in that fails within the block; *name* is what was typed, and can be anything."""
         try:
             yield
         except tuple(_REASONS) as error:
@@ -115,20 +115,20 @@ class FailedSignIns:
             self._attempts[attempt] += 1
 
     async def follow(self, store: Store, now: Callable[[], datetime]) -> None:
-        """Write what is due, every second, until cancelled."""
+        """Write what is due every second, until cancelled."""
         while True:
             await asyncio.to_thread(self.write, store, now())
             await asyncio.sleep(WRITE_EVERY)
 
     def write(self, store: Store, now: datetime, *, everything: bool = False) -> None:
-        """Write what is due as log lines and audit events; *everything* at the end of the process."""
+        """Write log lines and audit events that are due, or *everything* when the process ends."""
         with self._lock:
             attempts, self._attempts = self._attempts, Counter()
         if attempts:
             with store.read() as session:
                 for attempt, count in attempts.items():
                     self._count(session, attempt, count, now)
-        # Whoever has waited longest is first: otherwise those who fail all the time would hide everybody else.
+        # The longest waiting first; otherwise, constant failures of some would hide those of all others.
         waiting = sorted(self._windows.items(), key=lambda item: item[1].next_at)
         due = {
             kind: window
@@ -137,7 +137,7 @@ class FailedSignIns:
         }
         for kind, window in due.items():
             _log(kind, window)
-        with suppress(StoreFailure):  # the log has them, and a full disk must not stop other things
+        with suppress(StoreFailure):  # the log has them, and a full disk must not stop anything else
             self._record(store, due, now)
         for window in due.values():
             window.count, window.next_at = 0, now + PAUSE

@@ -1,5 +1,5 @@
 """
-OAuth 2.0 for scripts: applications register themselves and get tokens (RFC 6749, 7009), bound to one organization.
+OAuth 2.0 for scripts: applications register and get tokens (RFC 6749, 7009), bound to one organization.
 """
 
 import hmac
@@ -30,8 +30,8 @@ from holdfast.store.database import Store
 
 ACCESS_LASTS = timedelta(hours=1)
 REFRESH_LASTS = timedelta(hours=24)
-MAX_APPLICATIONS = 100  # of one user; those that got a token longest ago go
-MAX_GRANTS = 1_000  # tokens of a kind of one user; the oldest go
+MAX_APPLICATIONS = 100  # per user; beyond that, those that haven't got a token for longest are deleted
+MAX_GRANTS = 1_000  # tokens of a kind per user; beyond that, the oldest are deleted
 _NOBODY = hash_token(secrets.token_urlsafe())
 
 
@@ -44,7 +44,7 @@ class Grant(StrEnum):
 
 
 class GrantRefused(Exception):
-    """No token; *code* is the error of RFC 6749, section 5.2."""
+    """The token request is refused; *code* is the error code of RFC 6749, section 5.2."""
 
     def __init__(self, code: str, text: str) -> None:
         self.code = code
@@ -53,7 +53,7 @@ class GrantRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TokenGrant:
-    """The secrets of new tokens; *refresh* is empty when there is none."""
+    """The secrets of new tokens; *refresh* is empty if there is no refresh token."""
 
     access: str
     refresh: str
@@ -62,7 +62,7 @@ class TokenGrant:
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What is asked of the token endpoint; empty: left out."""
+    """The parameters of a request to the token endpoint; empty: not sent."""
 
     grant: str
     name: str = ""
@@ -73,17 +73,17 @@ class TokenRequest:
 
 def register_application(context: Context, name: str, grants: Collection[str]) -> tuple[Application, str]:
     """
-    Make an application of the user, and its secret, which is known to nobody afterwards.
+    Create an application for the user; return it with its secret, of which only a hash is stored.
 
-    Grants that are not offered are left out. Raises NotPermitted, InvalidField.
+    Grants that Holdfast doesn't support are ignored. Raises NotPermitted, InvalidField.
     """
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     check_visible(name, "clientName", "The name")
     if not 0 < len(name) <= MAX_NAME:
-        raise InvalidField("clientName", f"Give it a name of 1 to {MAX_NAME} characters.")
+        raise InvalidField("clientName", f"Use 1 to {MAX_NAME} characters.")
     offered = tuple(grant.value for grant in Grant if grant in set(grants))
     if not offered:
-        raise InvalidField("grantType", f"Ask for one or more of {', '.join(Grant)}, with spaces between them.")
+        raise InvalidField("grantType", f"Use one or more of {', '.join(Grant)}, separated by spaces.")
     secret = secrets.token_urlsafe(32)
     with context.write() as session:
         owner = account_of(session, context)
@@ -100,7 +100,7 @@ def register_application(context: Context, name: str, grants: Collection[str]) -
 def authenticate_application(
     store: Store, accounts: Accounts, application_id: str, secret: str, address: str, now: datetime
 ) -> Application:
-    """Find the application that asks. Raises GrantRefused, TooManyAttempts."""
+    """Return the application with this id and secret. Raises GrantRefused, TooManyAttempts."""
     with store.read() as session:
         application = tokens.application_with_id(session, application_id)
     keys = (f"application {application_id}", f"client {client_key(address)}")
@@ -111,24 +111,24 @@ def authenticate_application(
     if right and application:
         return application
     accounts.failures.add(Way.APPLICATION, address, owner, "unknown or wrong secret")
-    raise GrantRefused("invalid_client", "There is no client with this id and this secret.")
+    raise GrantRefused("invalid_client", "The client ID or the client secret is wrong.")
 
 
 def grant_token(
     store: Store, accounts: Accounts, application: Application, request: TokenRequest, address: str, now: datetime
 ) -> TokenGrant:
-    """Answer the *request* of an application to the token endpoint. Raises GrantRefused, TooManyAttempts."""
+    """Return the tokens that *application* requests. Raises GrantRefused, TooManyAttempts."""
     if request.grant not in set(Grant):
-        raise GrantRefused("unsupported_grant_type", f"Ask for one of {', '.join(Grant)}.")
+        raise GrantRefused("unsupported_grant_type", f"Use one of {', '.join(Grant)}.")
     if request.grant not in application.grants:
-        raise GrantRefused("unauthorized_client", f"The client was not registered for {request.grant}.")
+        raise GrantRefused("unauthorized_client", f"The client isn't registered for the grant {request.grant}.")
     match Grant(request.grant):
         case Grant.REFRESH_TOKEN:
             try:
                 return _refresh(store, application, request, now)
             except TokenRefused as error:
                 accounts.failures.add(Way.REFRESH_TOKEN, address, find_token_owner(store, request.refresh))
-                text = "The refresh token is unknown, used, or has expired. Ask for another one."
+                text = "The refresh token is unknown, used or expired. Request new tokens with another grant."
                 raise GrantRefused("invalid_grant", text) from error
         case Grant.CLIENT_CREDENTIALS:
             return _issue(store, application, application.owner, request.scope.split(), now, refreshable=False)
@@ -139,7 +139,7 @@ def grant_token(
 
 
 def revoke(store: Store, application: Application, secret: str, now: datetime) -> None:
-    """End a token of *application*, and those that were given with it; others are none of its business (RFC 7009)."""
+    """Revoke a token of *application* and those issued with it; tokens of other applications are ignored (RFC 7009)."""
     with store.write() as session:
         bearer = tokens.token_with_hash(session, hash_token(secret), now)
         if bearer and _belongs(bearer[0], application):
@@ -151,7 +151,7 @@ def _user(accounts: Accounts, application: Application, request: TokenRequest, a
         with accounts.failures.watch(Way.PASSWORD_GRANT, address, request.name):
             user = accounts.authenticate(request.name, request.password, address, now)
             if user.organization != application.organization:
-                raise SignInRefused  # as for a wrong password: who is a user elsewhere is not told here
+                raise SignInRefused  # as for a wrong password: don't reveal users of other organizations
     except SignInRefused as error:
         raise GrantRefused("invalid_grant", str(error)) from error
     return user
@@ -165,7 +165,7 @@ def _refresh(store: Store, application: Application, request: TokenRequest, now:
     token, user = bearer
     scopes = request.scope.split() or token.scopes
     if set(scopes) - set(token.scopes):
-        raise GrantRefused("invalid_scope", "The refresh token was not given for all of these scopes.")
+        raise GrantRefused("invalid_scope", "The refresh token doesn't cover all of these scopes.")
     return _issue(store, application, user, scopes, now, refreshable=True, used=token)
 
 
@@ -179,10 +179,10 @@ def _issue(
     refreshable: bool,
     used: Token | None = None,
 ) -> TokenGrant:
-    """Make the tokens of a grant; *used* is the refresh token that it was bought with, which is worth nothing then."""
+    """Create the tokens of a grant; *used* is the refresh token in the request; it is revoked."""
     scopes = tuple(grant_scopes(requested, permissions_of(user.roles)))
     if not scopes:
-        raise GrantRefused("invalid_scope", "None of these scopes permits this user anything.")
+        raise GrantRefused("invalid_scope", "None of these scopes allows this user anything.")
     grant_id = str(uuid.uuid4())
     access = Token(
         id=str(uuid.uuid4()),
@@ -196,14 +196,17 @@ def _issue(
         expires_at=now + ACCESS_LASTS,
         application_id=application.id,
     )
-    # What a refresh token is good for stays: a call with fewer scopes is no reason to lose the others (section 6).
+    # The new refresh token keeps all scopes of the old one, even if fewer were requested (RFC 6749, section 6).
     kept = used.scopes if used else scopes
     refresh = replace(access, id=str(uuid.uuid4()), kind=Kind.REFRESH, expires_at=now + REFRESH_LASTS, scopes=kept)
     grant = {Kind.ACCESS: access} | ({Kind.REFRESH: refresh} if refreshable else {})
     new_secrets = {kind: new_secret(kind) for kind in grant}
     with store.write() as session:
         if used and not tokens.remove_grant(session, used):
-            raise GrantRefused("invalid_grant", "The refresh token was used at this moment. Ask for another one.")
+            raise GrantRefused(
+                "invalid_grant",
+                "The refresh token was just used by another request. Request new tokens with another grant.",
+            )
         for kind, token in grant.items():
             tokens.insert_token(session, token, hash_token(new_secrets[kind]), now)
             tokens.keep_newest_tokens(session, user, kind, MAX_GRANTS)

@@ -1,5 +1,5 @@
 """
-What users do about themselves: their password, and the sessions of their browsers.
+Use cases for one's own account: the password and the browser sessions.
 """
 
 from holdfast.apis.errors import InvalidField
@@ -18,31 +18,31 @@ from holdfast.store.audit import Action
 
 
 def get_account(context: Context) -> User:
-    """Find oneself. Raises NotFound: the account was deleted meanwhile."""
+    """Return the account of the current user. Raises NotFound if it was deleted in the meantime."""
     with context.read() as session:
         return account_of(session, context)
 
 
 def change_password(context: Context, sign_ins: Accounts, current: str, new: str, address: str) -> User:
     """
-    Give oneself another password, and end all sessions and the tokens of applications; personal tokens stay.
+    Change the current user's password; end their sessions and the tokens of their applications, not personal tokens.
 
     Raises:
-        NotPermitted: The user is here by a token.
-        InvalidField: *current* is wrong, they have no password, or *new* cannot be chosen.
+        NotPermitted: The user authenticated with a token.
+        InvalidField: *current* is wrong, the user has no password, or *new* isn't allowed.
         TooManyAttempts: *current* was wrong too often.
     """
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     if get_account(context).identity:
-        raise InvalidField("current", "You sign in by the identity provider, and have no password here.")
-    context.release()  # comparing and hashing take a while
+        raise InvalidField("current", "You sign in through the identity provider, so you have no password here.")
+    context.release()  # verifying and hashing take a while
     try:
         with sign_ins.failures.watch(Way.PASSWORD_CHANGE, address, context.user.name):
             sign_ins.authenticate(context.user.name, current, address, context.now)
     except SignInRefused as error:
-        raise InvalidField("current", "It is not your password.") from error
+        raise InvalidField("current", "This isn't your current password.") from error
     if new == current:
-        raise InvalidField("new", "It is the password that you have. Choose another.")
+        raise InvalidField("new", "This is your current password. Choose a different one.")
     password_hash = sign_ins.passwords.hash(check_password(new, context.user.name, "new"))
     with context.write() as session:
         user = account_of(session, context)
@@ -53,14 +53,14 @@ def change_password(context: Context, sign_ins: Accounts, current: str, new: str
 
 
 def list_sessions(context: Context) -> list[BrowserSession]:
-    """List one's sessions, newest first. Raises NotPermitted."""
+    """List the current user's sessions, newest first. Raises NotPermitted."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.read() as session:
         return accounts.sessions_of(session, account_of(session, context), context.now)
 
 
 def revoke_session(context: Context, session_id: str) -> None:
-    """End one of one's sessions. Raises NotPermitted, NotFound."""
+    """End one of the current user's sessions. Raises NotPermitted, NotFound."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.write() as session:
         if not accounts.remove_session_of(session, account_of(session, context), session_id):

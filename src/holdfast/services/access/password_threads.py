@@ -1,5 +1,5 @@
 """
-The threads that check and set passwords: their own, so that requests of those who have signed in never wait for a hash.
+A separate pool of threads for verifying and setting passwords, so that no other request waits for a hash.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,26 +18,26 @@ T = TypeVar("T")
 
 
 class PasswordThreads:
-    """Runs what hashes passwords; *threads* at a time, and as many as *waiting* wait without a thread."""
+    """Runs work that hashes passwords: at most *threads* at a time, with at most *waiting* more in a queue."""
 
     def __init__(self, threads: int = THREADS, waiting: int = MAX_WAITING) -> None:
         self._limiter = CapacityLimiter(threads)
         self._waiting = waiting
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run *work* in a thread and give its result. Raises Busy: too many wait already."""
+        """Run *work* in a thread and return its result. Raises Busy if the queue is full."""
         if self._limiter.statistics().tasks_waiting >= self._waiting:
-            raise Busy("Too many people are signing in at this moment.", BUSY)
+            raise Busy("Too many people are signing in right now.", BUSY)
         return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=self._limiter)
 
 
 def on_password_threads(endpoint: Callable[P, T]) -> Callable[P, Awaitable[T]]:
-    """Let a handler with an argument *runtime* work on the threads for passwords; it waits in no transaction."""
+    """Run a handler that has an argument *runtime* on the threads for passwords; it waits without a transaction."""
 
     @wraps(endpoint)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        runtime: Any = kwargs["runtime"]  # a Runtime, which this module is a part of
-        context: Any = kwargs.get("context")  # a Context, of those who have signed in
+        runtime: Any = kwargs["runtime"]  # a Runtime; importing it here would be a cycle
+        context: Any = kwargs.get("context")  # a Context, if the handler requires sign-in
         if context:
             context.release()
         threads: PasswordThreads = runtime.accounts.threads

@@ -1,5 +1,5 @@
 """
-What can be permitted, and which role permits what.
+Permissions, and the roles that include them.
 """
 
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Permission(StrEnum):
-    """A permission, by the name that refusals call it."""
+    """A permission; error messages show its value."""
 
     VIEW_APIS = "view"
     CHANGE_APIS = "create_apis"
@@ -30,7 +30,7 @@ class Permission(StrEnum):
 
 
 class Role(StrEnum):
-    """What a user is in their organization; a user can be several of them."""
+    """A user's role in their organization; a user can have several."""
 
     ADMIN = "admin"
     CREATOR = "creator"
@@ -67,6 +67,6 @@ ROLES: dict[Role, frozenset[Permission]] = {
 
 
 def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
-    """Say what somebody with these roles may; names of roles of other versions of Holdfast allow nothing."""
+    """Return the permissions of these roles; unknown names, such as those of other versions of Holdfast, have none."""
     known = set(roles)
     return frozenset(permission for role in Role if role.value in known for permission in ROLES[role])

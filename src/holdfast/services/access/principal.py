@@ -1,5 +1,5 @@
 """
-On whose behalf a use case runs.
+The user for whom a use case runs.
 """
 
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ from holdfast.services.errors import NotPermitted, ScopeMissing
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A user who has signed in, and the organization that everything they do is bound to."""
+    """A signed-in user, and the organization to which everything they do is bound."""
 
     organization: str
     name: str
     permissions: frozenset[Permission] = EVERY_PERMISSION
-    beyond_scopes: frozenset[Permission] = frozenset()  # what the user may, and the token that they show may not
-    address: str | None = None  # where the request comes from, behind trusted proxies; None: not from a request
+    beyond_scopes: frozenset[Permission] = frozenset()  # permissions that the user has, but their token doesn't
+    address: str | None = None  # the client's, behind trusted proxies; None: there is no request
 
     @property
     def account(self) -> str:
-        """Who it is, among the users of all organizations."""
+        """An identifier that is unique among the users of all organizations."""
         return f"{self.organization}\n{self.name}"
 
     def may(self, permission: Permission) -> bool:
-        """Say whether they are allowed it."""
+        """Return whether the user has *permission*."""
         return permission in self.permissions
 
     def require(self, *either: Permission) -> None:
-        """Raise NotPermitted unless they are allowed one of these: ScopeMissing when another token would be."""
+        """Raise NotPermitted unless the user has one of these permissions, ScopeMissing if only the token lacks it."""
         if not self.permissions.isdisjoint(either):
             return
         if self.beyond_scopes.isdisjoint(either):

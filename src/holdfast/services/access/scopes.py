@@ -1,8 +1,8 @@
 """
-Scopes of tokens, named as in WSO2, and what each permits.
+Scopes of tokens, named as in WSO2, and the permissions of each.
 
-A token may do what both its scopes and the roles of its user permit. No scope permits to change an account, so that
-no token can make another. Any personal token may end itself (`tokens.revoke_current_token`), for that only takes away.
+A token can do only what its scopes and its user's roles both allow. No scope allows changing an account, so a token
+can't create another token. Any personal token can revoke itself (`tokens.revoke_current_token`): that gains nothing.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from holdfast.apis.errors import InvalidField
 from holdfast.services.access.permissions import Permission
 
-DEFAULT_SCOPE = "apim:api_view"  # of a token that none was asked for
+DEFAULT_SCOPE = "apim:api_view"  # for tokens that are requested without a scope
 _VIEW = frozenset(
     {
         Permission.VIEW_APIS,
@@ -53,33 +53,33 @@ SCOPES: dict[str, frozenset[Permission]] = {
 
 
 def permissions_of_scopes(scopes: Iterable[str]) -> frozenset[Permission]:
-    """Say what a token with these scopes may at most; names of other versions of Holdfast allow nothing."""
+    """Return the permissions of these scopes; unknown names, such as those of other versions of Holdfast, have none."""
     return frozenset(permission for scope in scopes for permission in SCOPES.get(scope, ()))
 
 
 def scopes_permitting(either: Iterable[Permission]) -> list[str]:
-    """List the scopes of which each permits one of these by itself."""
+    """List the scopes that each include at least one of these permissions."""
     wanted = frozenset(either)
     return [scope for scope, permitted in SCOPES.items() if permitted & wanted]
 
 
 def grantable_scopes(permissions: frozenset[Permission]) -> list[str]:
-    """List the scopes that would permit anything to somebody with these permissions."""
+    """List the scopes that have an effect for a user with these permissions."""
     return scopes_permitting(permissions)
 
 
 def grant_scopes(requested: Iterable[str], permissions: frozenset[Permission]) -> list[str]:
-    """Choose from the *requested* scopes those that there are and that permit the user anything."""
+    """Return those of the *requested* scopes that exist and have an effect for a user with these permissions."""
     wanted = set(requested) or {DEFAULT_SCOPE}
     return [scope for scope in grantable_scopes(permissions) if scope in wanted]
 
 
 def check_scopes(scopes: Iterable[str], permissions: frozenset[Permission]) -> list[str]:
-    """Give scopes in order if all can be granted. Raises InvalidField."""
+    """Return *scopes* in the order of SCOPES if all can be granted. Raises InvalidField."""
     wanted = set(scopes)
     if not wanted:
-        raise InvalidField("scopes", "There is none. Choose what the token may do.")
+        raise InvalidField("scopes", "Choose at least one scope.")
     can = grantable_scopes(permissions)
     if wrong := sorted(wanted - set(can)):
-        raise InvalidField("scopes", f"{wrong[0]!r} is no scope that your roles permit. Choose among {', '.join(can)}.")
+        raise InvalidField("scopes", f"Your roles don't allow the scope {wrong[0]!r}. Choose from {', '.join(can)}.")
     return [scope for scope in can if scope in wanted]

@@ -1,5 +1,5 @@
 """
-People sign in by an identity provider; their groups there decide about their roles here.
+Sign-in through an identity provider; a user's groups there determine their roles here.
 """
 
 import hashlib
@@ -33,8 +33,8 @@ from holdfast.store.database import Store
 
 log = structlog.get_logger()
 SIGN_IN_COOKIE = "holdfast_sign_in"
-EVERYBODY = "*"  # in the place of a group: all whom the provider lets in
-MAX_NAME = 60  # characters, so that a number fits behind it
+EVERYBODY = "*"  # instead of a group: everybody who can sign in at the provider
+MAX_NAME = 60  # characters, so that a number can be appended
 SAME_NAMES = 1_000
 _ERROR_CODE = re.compile(r"[a-z_]{1,60}")  # RFC 6749, section 4.1.2.1
 _NOT_OF_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -42,7 +42,7 @@ _NOT_OF_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True, slots=True)
 class SingleSignOn:
-    """The provider, what its button says, and who its people are here: users of *organization*, with roles by group."""
+    """The provider, the *label* of its button, and the *organization* and *roles* (by group) that its users get."""
 
     provider: Provider
     label: str
@@ -52,7 +52,7 @@ class SingleSignOn:
 
 @dataclass(frozen=True, slots=True)
 class ProviderResponse:
-    """What somebody comes back with from the provider, to *redirect_uri*; *issuer* is empty when it does not say so."""
+    """The parameters of the redirect from the provider to *redirect_uri*; *issuer* is empty if it isn't sent."""
 
     redirect_uri: str
     state: str = ""
@@ -62,16 +62,16 @@ class ProviderResponse:
 
 
 def new_secret() -> str:
-    """Make what only the browser of one sign-in knows, from its beginning to its end."""
+    """Create the secret that ties a sign-in to the browser that began it."""
     return secrets.token_urlsafe(32)
 
 
 def begin(sso: SingleSignOn, secret: str, redirect_uri: str, now: datetime) -> str:
     """
-    Say where somebody goes to sign in; they come back to *redirect_uri*.
+    Return the provider's URL for signing in; from there, the browser is redirected to *redirect_uri*.
 
     Raises:
-        ProviderSignInRefused: The provider cannot be asked.
+        ProviderSignInRefused: The provider can't be used.
     """
     try:
         return sso.provider.get_authorization_url(_sign_in(secret, redirect_uri), now)
@@ -89,30 +89,32 @@ def finish(
     now: datetime,
 ) -> User:
     """
-    Find, or make, the user who comes back from the provider; *address* is where they come from.
+    Return the user who signed in at the provider, creating them on first sign-in; *address* is the client's.
 
     Raises:
-        ProviderSignInRefused: It is not this browser's sign-in, the provider does not vouch for them, or they have no
-            role here.
-        TooManyAttempts: From there, others were refused before.
+        ProviderSignInRefused: The sign-in was begun in another browser, the provider doesn't confirm the identity, or
+            the user has no role here.
+        TooManyAttempts: Earlier sign-ins from this client failed.
     """
     keys = (f"client {client_key(address)}",)
     attempts.refuse_early(keys, now)
     sign_in = _sign_in(secret, response.redirect_uri)
     if not secret or not hmac.compare_digest(sign_in.state.encode(), response.state.encode()):
-        raise ProviderSignInRefused("This sign-in was begun in another browser, or too long ago. Begin again.")
+        raise ProviderSignInRefused("This sign-in was started in another browser, or too long ago. Sign in again.")
     if response.error or not response.code:
         code = response.error if _ERROR_CODE.fullmatch(response.error) else "no code"
-        raise ProviderSignInRefused(f"The identity provider did not sign you in ({code}). Begin again, or ask there.")
+        raise ProviderSignInRefused(
+            f"The identity provider didn't sign you in ({code}). Try again, or ask its administrator."
+        )
     try:
         if response.issuer not in {"", sso.provider.issuer}:
-            raise IdentityRefused("the answer comes from another issuer (RFC 9207)")
+            raise IdentityRefused("the response names another issuer (RFC 9207)")
         identity = sso.provider.identify(sign_in, response.code, now)
     except IdentityRefused as error:
         attempts.count_failure(keys, now)
         log.warning("identity refused", issuer=sso.provider.issuer, reason=str(error))
         raise ProviderSignInRefused(
-            "What the identity provider said is no proof of who you are. Begin again."
+            "The identity provider's response doesn't prove who you are. Sign in again."
         ) from error
     except ProviderUnusable as error:
         raise _to_refusal(sso, error) from error
@@ -121,9 +123,9 @@ def finish(
 
 def admit(store: Store, sso: SingleSignOn, identity: Identity, now: datetime, address: str = "") -> User:
     """
-    Make *identity*, who comes from *address*, a user, or bring the user up to date that it is.
+    Return the user of *identity*, updated or, on first sign-in, created; *address* is the client's.
 
-    They are found by issuer and subject and by nothing else: whoever can choose their name or address at the provider
+    Users are identified only by issuer and subject: people who can choose their name or email address at the provider
     must not become somebody else here. Raises ProviderSignInRefused.
     """
     roles = roles_of(sso, identity.groups or frozenset())
@@ -134,21 +136,21 @@ def admit(store: Store, sso: SingleSignOn, identity: Identity, now: datetime, ad
             user = _create(session, sso, identity, roles, confirmed, now, address) if roles else None
         elif known.organization != sso.organization:
             raise ProviderSignInRefused(
-                f"You are a user of {known.organization} here. Ask an admin there to delete you."
+                f"You're already a user of {known.organization}. Ask an admin there to delete your account."
             )
         else:
             user = _update(session, replace(known, roles=roles, identity=confirmed), known, now, address)
     if user is None or not user.roles:
         groups = "no groups" if identity.groups is None else f"{len(identity.groups)} groups"
         log.warning("no role by single sign-on", issuer=identity.issuer, subject=identity.subject, groups=groups)
-        raise ProviderSignInRefused("None of your groups gives you a role in Holdfast. Ask who manages it.")
+        raise ProviderSignInRefused("None of your groups has a role in Holdfast. Ask an administrator.")
     if user.disabled:
-        raise ProviderSignInRefused("Your account here is disabled. Ask an admin of your organization.")
+        raise ProviderSignInRefused("Your account is disabled. Ask an administrator.")
     return user
 
 
 def roles_of(sso: SingleSignOn, groups: frozenset[str]) -> frozenset[str]:
-    """Say which roles members of *groups* have."""
+    """Return the roles that members of *groups* have."""
     return frozenset(role.value for group, role in sso.roles if group == EVERYBODY or group in groups)
 
 
@@ -162,10 +164,10 @@ def _create(
     address: str,
 ) -> User:
     if sso.organization not in accounts.organizations(session):
-        log.error("single sign-on leads to an organization that there is not", organization=sso.organization)
-        raise ProviderSignInRefused(f"There is no organization {sso.organization} yet. Ask who manages Holdfast.")
+        log.error("organization for single sign-on does not exist", organization=sso.organization)
+        raise ProviderSignInRefused(f"The organization {sso.organization} doesn't exist yet. Ask an administrator.")
     if accounts.count_users(session, sso.organization) >= MAX_USERS:
-        raise ProviderSignInRefused("There are too many users already. Ask who manages Holdfast.")
+        raise ProviderSignInRefused("The organization has reached its limit of users. Ask an administrator.")
     name = _free_name(session, sso.organization, identity.name or identity.subject)
     user = User(str(uuid.uuid4()), sso.organization, name, "", roles, identity=confirmed)
     accounts.insert_user(session, user, now)
@@ -178,7 +180,7 @@ def _update(session: Session, user: User, before: User, now: datetime, address: 
     if user.roles != before.roles:
         _record(session, Action.CHANGE_USER, user, now, address)
     if not user.roles:
-        # Personal tokens stay, and permit nothing.
+        # Personal tokens stay, but allow nothing without a role.
         accounts.end_sessions(session, user)
         tokens.remove_tokens(session, user, (Kind.ACCESS, Kind.REFRESH))
     return user
@@ -190,19 +192,19 @@ def _record(session: Session, action: Action, user: User, now: datetime, address
 
 
 def _free_name(session: Session, organization: str, wanted: str) -> str:
-    """Make a user name of what somebody is called, and of a number where others are called so."""
+    """Return a user name made from the name at the provider; if it is taken, a number is appended."""
     plain = unicodedata.normalize("NFKD", wanted.partition("@")[0]).encode("ascii", "ignore").decode()
     short = _NOT_OF_NAMES.sub("-", plain)[:MAX_NAME].strip("._-") or "user"
     for number in range(1, SAME_NAMES):
         name = sign_in_name(organization, short if number == 1 else f"{short}-{number}")
-        # The first admin is whom who runs the machine gives a password; nobody else may be called so.
+        # The operator of the machine resets the password of this name, so nobody else may have it.
         if name.casefold() != ADMIN and accounts.user_named(session, name) is None:
             return name
-    raise ProviderSignInRefused(f"Too many users are called {short} here. Ask who manages Holdfast.")
+    raise ProviderSignInRefused(f"Too many users have the name {short}. Ask an administrator.")
 
 
 def _sign_in(secret: str, redirect_uri: str) -> SignIn:
-    """Derive what the provider is told from what only the browser knows, so that nothing need be remembered here."""
+    """Derive state, nonce and verifier from the browser's secret, so that Holdfast doesn't have to store them."""
 
     def derive(purpose: str) -> str:
         return hashlib.sha256(f"{purpose} {secret}".encode()).hexdigest()
@@ -213,5 +215,5 @@ def _sign_in(secret: str, redirect_uri: str) -> SignIn:
 def _to_refusal(sso: SingleSignOn, error: ProviderUnusable) -> ProviderSignInRefused:
     log.error("identity provider unusable", issuer=sso.provider.issuer, reason=str(error))
     return ProviderSignInRefused(
-        "The identity provider cannot be used at this moment. Try again; the log of Holdfast says why."
+        "The identity provider can't be used right now. Try again; Holdfast's log has the reason."
     )

@@ -1,5 +1,5 @@
 """
-Tokens: what scripts show instead of a password. Personal ones are made and revoked here.
+Tokens, which scripts send instead of a password: verify them; create, list and revoke personal ones.
 """
 
 import secrets
@@ -25,21 +25,25 @@ from holdfast.store.audit import Action, NewToken, TokenEnd
 from holdfast.store.database import Transactions
 from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly
 
-MAX_TOKENS = 100  # personal ones of one user
+MAX_TOKENS = 100  # personal tokens per user
 MAX_NAME = 60  # characters
 LONGEST = timedelta(days=366)
-# Who left is no longer confirmed, and nobody tells us: what their tokens open ends by itself.
+# Providers don't say when somebody leaves, so tokens of users who no longer sign in there stop working.
 CONFIRMED_FOR = timedelta(days=30)
-_PREFIXES = {Kind.PERSONAL: "hfp_", Kind.ACCESS: "hfa_", Kind.REFRESH: "hfr_"}  # searched for in leaks by scanners
+_PREFIXES = {
+    Kind.PERSONAL: "hfp_",
+    Kind.ACCESS: "hfa_",
+    Kind.REFRESH: "hfr_",
+}  # secret scanners find leaked tokens by these
 
 
 def new_secret(kind: Kind) -> str:
-    """Make the secret of a token: 32 random bytes, and what kind it is."""
+    """Create the secret of a token: a prefix for its kind, and 32 random bytes."""
     return _PREFIXES[kind] + secrets.token_urlsafe(32)
 
 
 def token_principal(store: Transactions, secret: str, now: datetime) -> Principal | None:
-    """Find on whose behalf the bearer of *secret* acts: with what its scopes and the roles of its user permit."""
+    """Return a token's principal, with the permissions that its scopes and its user's roles share; None if invalid."""
     with store.read() as session:
         bearer = tokens.token_with_hash(session, hash_token(secret), now)
     if bearer is None or bearer[0].kind is Kind.REFRESH:
@@ -48,7 +52,7 @@ def token_principal(store: Transactions, secret: str, now: datetime) -> Principa
     if user.identity and now - user.identity.confirmed_at > CONFIRMED_FOR:
         return None
     if token.used_on != tokens.day_of(now):
-        # The page *Tokens* shows it; a request that only reads must not fail because nothing can be saved.
+        # Only for the page *Tokens*: a request that reads must not fail because this can't be saved.
         with suppress(StoreBusy, StoreFull, StoreReadOnly), store.write() as session:
             tokens.mark_used(session, token, now)
     may, scoped = permissions_of(user.roles), permissions_of_scopes(token.scopes)
@@ -56,35 +60,38 @@ def token_principal(store: Transactions, secret: str, now: datetime) -> Principa
 
 
 def find_token_owner(store: Transactions, secret: str) -> str:
-    """Name the user of a token that opens nothing any more, because it expired or they are disabled; empty: unknown."""
+    """Return the name of a rejected token's user (it may have expired, or they are disabled); empty if unknown."""
     with store.read() as session:
         return tokens.owner_of_hash(session, hash_token(secret))
 
 
 def create_token(context: Context, name: str, scopes: list[str], expires_at: datetime) -> tuple[Token, str]:
     """
-    Make a personal token, and its secret, which is known to nobody afterwards; *expires_at* is aware.
+    Create a personal token; return it with its secret, of which only a hash is stored. *expires_at* is aware.
 
     Raises:
-        NotPermitted: The user is here by a token.
-        InvalidField: The name is empty or too long, a scope is none that they can give, or it lasts over a year.
-        Conflict: They have a token of this name, or too many.
+        NotPermitted: The user authenticated with a token.
+        InvalidField: The name is empty or too long, the user can't grant a scope, or the expiry is past or over a year
+            away.
+        Conflict: The user has a token with this name, or too many.
     """
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     name = check_visible(" ".join(name.split()), "name", "The name")
     if not 0 < len(name) <= MAX_NAME:
-        raise InvalidField("name", f"Give it a name of 1 to {MAX_NAME} characters, like the script that will use it.")
+        raise InvalidField(
+            "name", f"Use 1 to {MAX_NAME} characters, for example the name of the script that will use the token."
+        )
     checked = check_scopes(scopes, context.user.permissions)
     if not context.now < expires_at <= context.now + LONGEST:
-        raise InvalidField("expires", f"It must end in the future, within {LONGEST.days} days.")
+        raise InvalidField("expires", f"Choose a time in the future, at most {LONGEST.days} days from now.")
     secret = new_secret(Kind.PERSONAL)
     with context.write() as session:
         user = account_of(session, context)
         present = tokens.personal_tokens(session, user, context.now)
         if name in {token.name for token in present}:
-            raise Conflict("name", f"You have a token called {name} already. Revoke it, or choose another name.")
+            raise Conflict("name", f"You already have a token named {name}. Revoke it, or choose another name.")
         if len(present) >= MAX_TOKENS:
-            raise Conflict("name", f"You have {MAX_TOKENS} tokens. Revoke those that nobody uses.")
+            raise Conflict("name", f"You have {MAX_TOKENS} tokens, which is the limit. Revoke some that you don't use.")
         grant = str(uuid.uuid4())
         token = Token(
             grant, user.organization, user.id, grant, Kind.PERSONAL, name, tuple(checked), context.now, expires_at
@@ -96,14 +103,14 @@ def create_token(context: Context, name: str, scopes: list[str], expires_at: dat
 
 
 def list_tokens(context: Context) -> list[Token]:
-    """List one's personal tokens, newest first. Raises NotPermitted."""
+    """List the current user's personal tokens, newest first. Raises NotPermitted."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.read() as session:
         return tokens.personal_tokens(session, account_of(session, context), context.now)
 
 
 def revoke_token(context: Context, token_id: str) -> None:
-    """End one's personal token. Raises NotPermitted, NotFound."""
+    """Revoke one of the current user's personal tokens. Raises NotPermitted, NotFound."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.write() as session:
         own = tokens.personal_tokens(session, account_of(session, context), context.now)
@@ -115,16 +122,16 @@ def revoke_token(context: Context, token_id: str) -> None:
 
 
 def get_current_token(context: Context, secret: str) -> Token:
-    """Find the personal token that the user is signed in with; it needs no permission. Raises NoPersonalToken."""
+    """Return the personal token that authenticated the request; needs no permission. Raises NoPersonalToken."""
     with context.read() as session:
         return _find_current(session, context, secret)
 
 
 def revoke_current_token(context: Context, secret: str) -> None:
     """
-    Revoke the personal token that the user is signed in with, and no other. Raises NoPersonalToken.
+    Revoke the personal token that authenticated the request. Raises NoPersonalToken.
 
-    It needs no permission, so that who signs out can always do so: it only takes away.
+    This needs no permission, so that any token can be used to sign out.
     """
     with context.write() as session:
         token = _find_current(session, context, secret)

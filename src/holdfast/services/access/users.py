@@ -1,5 +1,5 @@
 """
-The users of an organization, managed by its admins; and organizations, managed by those of the default one.
+Use cases for admins: the users of their organization; for admins of the default organization, all organizations.
 """
 
 import re
@@ -23,38 +23,41 @@ from holdfast.store.access.accounts import User
 from holdfast.store.access.tokens import Kind
 from holdfast.store.audit import Action, Details, NewOrganization, UserRoles
 
-MAX_USERS = 10_000  # of one organization
+MAX_USERS = 10_000  # per organization
 MAX_ORGANIZATIONS = 10_000
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 _ORGANIZATION = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 
 def account_of(session: Session, context: Context) -> User:
-    """Find the account of the user in *context*. Raises NotFound."""
+    """Return the account of the user in *context*. Raises NotFound."""
     return _get_or_raise(session, context, context.user.name)
 
 
 def sign_in_name(organization: str, name: str) -> str:
     """
-    Say by which name a user signs in: names in the default organization are their own, others end with @ORGANIZATION.
+    Return the name that a user signs in with: *name*, with @ORGANIZATION appended outside the default organization.
 
-    So nobody meets, or learns of, a name of another organization. Raises InvalidField.
+    This way, names of one organization neither clash with those of another nor reveal them. Raises InvalidField.
     """
     short = check_visible(name, "name", "The name").removesuffix(f"@{organization}")
     if not _NAME.fullmatch(short):
-        raise InvalidField("name", "Write it with 1 to 64 letters A to Z, digits, dots, hyphens and underscores.")
+        raise InvalidField(
+            "name",
+            "Use 1-64 letters, digits, dots, hyphens or underscores, starting and ending with a letter or digit.",
+        )
     return short if organization == DEFAULT_ORGANIZATION else f"{short}@{organization}"
 
 
 def list_users(context: Context, offset: int = 0, limit: int | None = None) -> tuple[list[User], int]:
-    """List users by name, with the number of all. Raises NotPermitted."""
+    """Return a page of users, by name, and the number of all. Raises NotPermitted."""
     context.user.require(Permission.MANAGE_USERS)
     with context.read() as session:
         return accounts.find_users(session, context.user.organization, offset, limit)
 
 
 def get_user(context: Context, name: str) -> User:
-    """Find a user by the name that they sign in with. Raises NotPermitted, NotFound."""
+    """Return a user by the name that they sign in with. Raises NotPermitted, NotFound."""
     context.user.require(Permission.MANAGE_USERS)
     with context.read() as session:
         return _get_or_raise(session, context, name)
@@ -62,11 +65,11 @@ def get_user(context: Context, name: str) -> User:
 
 def create_user(context: Context, passwords: Passwords, name: str, password: str, roles: Collection[str]) -> User:
     """
-    Make a user with these roles.
+    Create a user with these roles.
 
     Raises:
         NotPermitted, InvalidField
-        Conflict: There is a user of that name.
+        Conflict: The name is taken, or the organization has too many users.
     """
     context.user.require(Permission.MANAGE_USERS)
     name = sign_in_name(context.user.organization, name)
@@ -74,9 +77,9 @@ def create_user(context: Context, passwords: Passwords, name: str, password: str
     password_hash = passwords.hash(check_password(password, name))
     with context.write() as session:
         if accounts.user_in(session, context.user.organization, name):
-            raise Conflict("name", f"There is a user called {name} already.")
+            raise Conflict("name", f"A user named {name} already exists.")
         if accounts.count_users(session, context.user.organization) >= MAX_USERS:
-            raise Conflict("name", f"There are {MAX_USERS} users. Delete those who have left.")
+            raise Conflict("name", f"There are {MAX_USERS} users, which is the limit. Delete some who have left.")
         user = User(str(uuid.uuid4()), context.user.organization, name, password_hash, checked)
         accounts.insert_user(session, user, context.now)
         _record(session, context, Action.CREATE_USER, user, UserRoles(tuple(sorted(checked))))
@@ -85,18 +88,21 @@ def create_user(context: Context, passwords: Passwords, name: str, password: str
 
 def change_user(context: Context, name: str, *, roles: Collection[str] | None, disabled: bool | None) -> User:
     """
-    Give a user other roles, or let them sign in or not; None leaves what is. Who is disabled is signed out everywhere.
+    Change a user's roles, or disable or enable them; None leaves a value unchanged. Disabling ends all sessions.
 
     Raises:
         NotPermitted, InvalidField, NotFound
-        Conflict: No admin with a password would be left, or the roles are the identity provider's to give.
+        Conflict: No admin with a password would be left, or the identity provider determines the roles.
     """
     context.user.require(Permission.MANAGE_USERS)
     checked = None if roles is None else check_roles(roles)
     with context.write() as session:
         before = _get_or_raise(session, context, name)
         if before.identity and checked not in {None, before.roles}:
-            raise Conflict("roles", "Their groups at the identity provider decide about their roles.")
+            raise Conflict(
+                "roles",
+                "The roles of this user come from their groups at the identity provider. Change the groups there.",
+            )
         after = replace(
             before,
             roles=before.roles if checked is None else checked,
@@ -113,16 +119,16 @@ def change_user(context: Context, name: str, *, roles: Collection[str] | None, d
 
 def set_password(context: Context, passwords: Passwords, name: str, password: str) -> None:
     """
-    Give a user another password, and end their sessions, tokens and applications, which somebody else may have.
+    Reset a user's password, and revoke their sessions, tokens and applications, which somebody else may know.
 
-    Raises NotPermitted, InvalidField, NotFound; Conflict when they sign in by an identity provider.
+    Raises NotPermitted, InvalidField, NotFound; Conflict if the user signs in through an identity provider.
     """
     context.user.require(Permission.MANAGE_USERS)
     password_hash = passwords.hash(check_password(password, name))
     with context.write() as session:
         user = _get_or_raise(session, context, name)
         if user.identity:
-            raise Conflict("password", "They sign in by the identity provider, and have no password here.")
+            raise Conflict("password", "This user signs in through the identity provider and has no password here.")
         accounts.set_password_hash(session, user, password_hash)
         tokens.remove_tokens(session, user, tuple(Kind))
         tokens.remove_applications(session, user)
@@ -130,7 +136,7 @@ def set_password(context: Context, passwords: Passwords, name: str, password: st
 
 
 def delete_user(context: Context, name: str) -> None:
-    """Delete a user. Raises NotPermitted, NotFound; Conflict when no admin with a password would be left."""
+    """Delete a user. Raises NotPermitted, NotFound; Conflict if no admin with a password would be left."""
     context.user.require(Permission.MANAGE_USERS)
     with context.write() as session:
         user = _get_or_raise(session, context, name)
@@ -148,17 +154,20 @@ def list_organizations(context: Context) -> list[str]:
 
 def create_organization(context: Context, passwords: Passwords, organization: str, admin: str, password: str) -> User:
     """
-    Make an organization with its first admin, and give that user.
+    Create an organization with its first admin; return that user.
 
     Raises:
-        NotPermitted: The user is no admin of the default organization.
-        InvalidField: The name of the organization or the admin, or the password, cannot be used.
-        Conflict: There is that organization.
+        NotPermitted: The user isn't an admin of the default organization.
+        InvalidField: The name of the organization, the name of the admin or the password isn't allowed.
+        Conflict: The organization exists, or there are too many.
     """
     _require_default(context)
     check_visible(organization, "organization", "The name")
     if not _ORGANIZATION.fullmatch(organization):
-        raise InvalidField("organization", "Write it with 1 to 32 small letters, digits and hyphens, a letter first.")
+        raise InvalidField(
+            "organization",
+            "Use 1-32 lower-case letters, digits or hyphens, starting with a letter and not ending with a hyphen.",
+        )
     try:
         name = sign_in_name(organization, admin)
     except InvalidField as error:
@@ -167,9 +176,9 @@ def create_organization(context: Context, passwords: Passwords, organization: st
     with context.write() as session:
         present = accounts.organizations(session)
         if organization in present:
-            raise Conflict("organization", f"There is an organization called {organization} already.")
+            raise Conflict("organization", f"An organization named {organization} already exists.")
         if len(present) >= MAX_ORGANIZATIONS:
-            raise Conflict("organization", f"There are {MAX_ORGANIZATIONS} organizations, and no more can be made.")
+            raise Conflict("organization", f"There are {MAX_ORGANIZATIONS} organizations, which is the limit.")
         accounts.insert_organization(session, organization, context.now)
         user = User(str(uuid.uuid4()), organization, name, password_hash, frozenset({Role.ADMIN}))
         accounts.insert_user(session, user, context.now)
@@ -180,7 +189,7 @@ def create_organization(context: Context, passwords: Passwords, organization: st
 
 
 def check_roles(roles: Collection[str]) -> frozenset[str]:
-    """Give roles if there are any and all are known. Raises InvalidField."""
+    """Return *roles* if there is at least one and all are known. Raises InvalidField."""
     wanted = frozenset(roles)
     if not wanted or wanted - set(Role):
         raise InvalidField("roles", f"Choose one or more of {', '.join(Role)}.")
@@ -202,12 +211,14 @@ def _get_or_raise(session: Session, context: Context, name: str) -> User:
 
 def _refuse_no_admin(session: Session, context: Context) -> None:
     """
-    Raise Conflict where the change that was just made leaves no admin who can sign in with a password.
+    Raise Conflict if the change in this transaction leaves no admin who can sign in with a password.
 
-    One by an identity provider does not count: groups change without asking us, and providers cannot always be reached.
+    Admins of an identity provider don't count: their groups can change at any time, and the provider can be down.
     """
     if not accounts.has_password_user(session, context.user.organization, Role.ADMIN):
-        raise Conflict("roles", "No admin would be left who signs in with a password. Make somebody else one first.")
+        raise Conflict(
+            "roles", "No admin with a password would be left. Make another user with a password an admin first."
+        )
 
 
 def _record(session: Session, context: Context, action: Action, user: User, details: Details = NOTHING) -> None:

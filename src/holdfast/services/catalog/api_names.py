@@ -1,5 +1,5 @@
 """
-Which API is meant: by its id, or by what people call it.
+Finds APIs by id or by name, version and provider.
 """
 
 from holdfast.services.access.context import Context
@@ -8,12 +8,12 @@ from holdfast.services.errors import NotFound
 from holdfast.store.catalog import apis
 from holdfast.store.catalog.apis import ApiFilter
 
-# Whoever may do something with an API may say which one they mean.
+# Anyone who can do something with an API can look it up.
 _EITHER = (Permission.VIEW_APIS, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
 
 
 def resolve_id(context: Context, text: str) -> str:
-    """Give the id of the API that *text* means: an id, or provider-name-version. Raises NotFound."""
+    """Return the id of the API that *text* names: an id, or provider-name-version. Raises NotFound."""
     context.user.require(*_EITHER)
     with context.read() as session:
         api = apis.get(session, context.user.organization, text)
@@ -24,7 +24,7 @@ def resolve_id(context: Context, text: str) -> str:
 
 
 def find_id(context: Context, name: str, version: str, provider: str = "") -> str:
-    """Give the id of the API of this name and version, and of this provider when one is said. Raises NotFound."""
+    """Return the id of the API with this name and version, and this provider if not empty. Raises NotFound."""
     context.user.require(*_EITHER)
     wanted = ApiFilter(name=name, version=version, provider=provider, exact=frozenset({"name", "version", "provider"}))
     with context.read() as session:
@@ -35,7 +35,7 @@ def find_id(context: Context, name: str, version: str, provider: str = "") -> st
 
 
 def is_there(context: Context, wanted: ApiFilter) -> bool:
-    """Say whether there is an API that fits."""
+    """Return whether an API matches *wanted*."""
     context.user.require(Permission.VIEW_APIS, Permission.CHANGE_APIS)
     with context.read() as session:
         return bool(apis.find(session, context.user.organization, wanted, 0, 1)[1])

@@ -1,5 +1,5 @@
 """
-The APIs of an organization: create, find, change, delete.
+The APIs of an organization: create, find and change them.
 """
 
 import uuid
@@ -38,7 +38,7 @@ from holdfast.store.catalog.apis import ApiFilter
 
 @dataclass(frozen=True, slots=True)
 class ApiDraft:
-    """What a person says about an API; None for an endpoint that it does not have."""
+    """The values for a new API; None for an endpoint that it doesn't have."""
 
     name: str
     context: str
@@ -46,31 +46,31 @@ class ApiDraft:
     production: str | None = None
     sandbox: str | None = None
     description: str = ""
-    members: Mapping[str, Any] = field(default_factory=dict)  # of its description, kept for others
+    members: Mapping[str, Any] = field(default_factory=dict)  # of its description, stored unchanged
     connections: Connections = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An API after a change, and the trust that no API uses any more because of it."""
+    """An API after a change, and the trust that no API uses because of it."""
 
     described: Described
     left: LeftBehind
 
 
 def create_api(context: Context, draft: ApiDraft) -> Api:
-    """Create an API in the state Created. Raises as `create_described`."""
+    """Create an API in the state Created. Raises what `create_described` raises."""
     return create_described(context, draft).api
 
 
 def create_described(context: Context, draft: ApiDraft) -> Described:
     """
-    Create an API in the state Created, and give it with all members of its description.
+    Create an API in the state Created; return it with all members of its description.
 
     Raises:
-        InvalidFields: Some values cannot be used.
-        Conflict: Its context or name is taken.
-        MutualTlsMissing: It requires certificates of its callers, and no gateway asks for them.
+        InvalidFields: Some values are invalid.
+        Conflict: The context or the name is taken.
+        MutualTlsMissing: It requires caller certificates, but no gateway requests them.
     """
     context.user.require(Permission.CHANGE_APIS)
     described = check_draft(context, draft)
@@ -86,7 +86,7 @@ def add_api(
     original: Described | None = None,
 ) -> Described:
     """
-    Add an API that was checked, a copy of *original* or a new one, in the caller's transaction; give it as it is.
+    Add a checked API, which may be a copy of *original*, in the caller's transaction; return it as stored.
 
     Raises Conflict, MutualTlsMissing.
     """
@@ -101,20 +101,20 @@ def add_api(
 
 
 def get_described(context: Context, api_id: str) -> Described:
-    """Find an API with all members of its description. Raises NotFound."""
+    """Return an API with all members of its description. Raises NotFound."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         return find_described(session, context, api_id)
 
 
 def find_described(session: Session, context: Context, api_id: str) -> Described:
-    """Find an API with all members of its description, in the caller's transaction. Raises NotFound."""
+    """Return an API with all members of its description, in the caller's transaction. Raises NotFound."""
     api = find_api(session, context, api_id)
     return Described(api, api_documents.members_of(session, context.user.organization, [api_id]).get(api_id, {}))
 
 
 def describe(context: Context, page: Collection[Api]) -> list[Described]:
-    """Add the members of their descriptions to APIs that were found."""
+    """Return APIs with the members of their descriptions."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         members = api_documents.members_of(session, context.user.organization, [api.id for api in page])
@@ -122,21 +122,21 @@ def describe(context: Context, page: Collection[Api]) -> list[Described]:
 
 
 def types_of(context: Context, page: Collection[Api]) -> dict[str, str]:
-    """Say of what type APIs are, by id; those that never said are left out."""
+    """Return the types of APIs by id; those without a type are left out."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         return api_documents.types_of(session, context.user.organization, [api.id for api in page])
 
 
 def get_api(context: Context, api_id: str) -> Api:
-    """Find an API. Raises NotFound."""
+    """Return an API. Raises NotFound."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         return find_api(session, context, api_id)
 
 
 def find_api(session: Session, context: Context, api_id: str) -> Api:
-    """Find an API, in the caller's transaction. Raises NotFound."""
+    """Return an API, in the caller's transaction. Raises NotFound."""
     api = apis.get(session, context.user.organization, api_id)
     if api is None:
         raise NotFound("API", api_id)
@@ -146,7 +146,7 @@ def find_api(session: Session, context: Context, api_id: str) -> Api:
 def list_apis(
     context: Context, wanted: ApiFilter | None = None, offset: int = 0, limit: int | None = None
 ) -> tuple[list[Api], int]:
-    """List APIs by name, with the number of all that fit."""
+    """Return a page of the APIs that match *wanted*, by name, and the number of all matches."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         return apis.find(session, context.user.organization, wanted or ApiFilter(), offset, limit)
@@ -159,7 +159,7 @@ def change_endpoints(
     sandbox: str | None,
     connections: Connections = NO_CONNECTIONS,
 ) -> Changed:
-    """Give an API other endpoints; None takes one away. Raises InvalidFields, NotFound."""
+    """Change the endpoints of an API; None removes one. Raises InvalidFields, NotFound."""
     context.user.require(Permission.CHANGE_APIS)
     return change_api(context, api_id, endpoints=(production, sandbox), connections=connections)
 
@@ -176,20 +176,19 @@ def change_api(
     delete_unused: bool = False,
 ) -> Changed:
     """
-    Give an API another description, other endpoints (production, sandbox), other members; None keeps what it has.
+    Change the description, endpoints (production, sandbox) or members of an API; None keeps what it has.
 
-    An endpoint whose environment isn't in *connections* keeps its connection settings.
+    An endpoint whose environment isn't in *connections* keeps its connection settings. With *delete_unused*, trust
+    that no API uses because of the change is deleted.
 
-    With *delete_unused*, trust is deleted that no API uses any more because of it.
-
-    Who publishes may change what is said of it, as in WSO2, not where its traffic goes or who may call.
+    As in WSO2, publishers can change the description, but not where traffic goes or who can call the API.
 
     Raises:
-        NotPermitted: They may not change it, or not its endpoints or who may call it.
-        InvalidField, InvalidFields: A value cannot be used.
-        NotFound: There is no such API.
-        ContentChanged: It is not as *expected*.
-        MutualTlsMissing: It would require certificates of its callers, and no gateway asks for them.
+        NotPermitted: The user can't change the API, its endpoints or who can call it.
+        InvalidField, InvalidFields: A value is invalid.
+        NotFound: The API doesn't exist.
+        ContentChanged: The API isn't as *expected*.
+        MutualTlsMissing: It would require caller certificates, but no gateway requests them.
     """
     context.user.require(Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     check = Check()
@@ -211,7 +210,7 @@ def change_api(
         )
         if (api.production, api.sandbox) != (before.api.production, before.api.sandbox):
             context.user.require(Permission.CHANGE_APIS)
-        # Checked again: what was small twice need not be small together.
+        # Checked again: two small descriptions can be too large together.
         after = Described(api, check_members(merge_members(before.members, kept)))
         saved = save_described(session, context, before, after)
         if saved.api.requires_certificate != before.api.requires_certificate:
@@ -227,11 +226,11 @@ def save_described(
     checked: Described,
 ) -> Described:
     """
-    Write an API that was changed and checked, in the caller's transaction, and give it as it is.
+    Save an API that was changed and checked, in the caller's transaction; return it as stored.
 
     Raises:
-        InvalidField: Certificates of its callers would protect nothing any longer.
-        MutualTlsMissing: It would require them, and no gateway asks for them.
+        InvalidField: Its caller certificates would no longer protect it.
+        MutualTlsMissing: It would require caller certificates, but no gateway requests them.
     """
     after = apply_requirements(session, context, before, checked)
     apis.update(session, after.api)
@@ -249,7 +248,7 @@ def save_described(
 
 
 def check_draft(context: Context, draft: ApiDraft) -> Described:
-    """Make a new API of *draft*. Raises InvalidFields."""
+    """Build a new API from *draft*, without saving it. Raises InvalidFields."""
     check = Check()
     name = check(rules.check_name, draft.name)
     path = check(rules.check_context, draft.context)
@@ -276,10 +275,10 @@ def check_draft(context: Context, draft: ApiDraft) -> Described:
 
 
 def audit_subject(api: Api) -> str:
-    """What audit events call an API, for as long as it lives."""
+    """Return the subject of audit events about *api*, which stays the same as long as the API exists."""
     return f"{api.name} {api.version} ({api.id})"
 
 
 def record(session: Session, context: Context, action: Action, api: Api, details: Details) -> None:
-    """Write down what was done to *api*, and wake the distributor, in the caller's transaction."""
+    """Write an audit event about *api*, and wake the distributor, in the caller's transaction."""
     write_down(session, context.user, context.now, action, audit_subject(api), details, changed=("api", api.id))

@@ -1,5 +1,5 @@
 """
-Who may call an API: what its description says of that is applied, or refused.
+Whether an API requires caller certificates, according to its description.
 """
 
 from dataclasses import replace
@@ -16,13 +16,13 @@ from holdfast.store.identities import caller_certificates
 
 def apply_requirements(session: Session, context: Context, before: Described | None, after: Described) -> Described:
     """
-    Give *after* as it will be applied: whether it requires a certificate of its callers, its members say.
+    Return *after* with `requires_certificate` set from the members of its description.
 
-    An API that did not require one *before* may do so only where gateways ask for it.
+    An API that didn't require caller certificates *before* can start to only if gateways request them.
 
     Raises:
-        MutualTlsMissing: It would require a certificate, and no gateway asks for any.
-        InvalidField: It would no longer, and certificates are there that look as if they protected it.
+        MutualTlsMissing: It would require caller certificates, but no gateway requests them.
+        InvalidField: It would stop requiring them, but has certificates that would still seem to protect it.
     """
     required = before is not None and before.api.requires_certificate
     requires = requires_certificate(after.members)
@@ -33,7 +33,7 @@ def apply_requirements(session: Session, context: Context, before: Described | N
         if count:
             raise InvalidField(
                 "securityScheme",
-                f"Without {MUTUAL_TLS} everybody could call this API, and its client certificates ({count}) would "
-                f"protect nothing. Delete them first, or leave {MUTUAL_TLS} in securityScheme.",
+                f"Without {MUTUAL_TLS}, anyone could call this API, and its client certificates ({count}) would not "
+                f"protect it. Delete them first, or keep {MUTUAL_TLS} in securityScheme.",
             )
     return Described(replace(after.api, requires_certificate=requires), after.members)

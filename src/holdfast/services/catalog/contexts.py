@@ -1,5 +1,5 @@
 """
-Names and contexts that belong to other APIs.
+Conflicts with names and contexts of other APIs.
 """
 
 from dataclasses import replace
@@ -14,15 +14,15 @@ from holdfast.store.catalog import apis
 
 def with_free_context(session: Session, api: Api) -> Api:
     """
-    Give *api* the context of its other versions, or else its own with a number if another API has that.
+    Return *api* with the context of its other versions, or with its own, numbered if another API uses it.
 
     Raises:
-        Conflict: This version of it exists.
+        Conflict: This version of the API exists.
     """
     others = apis.sharing_name_or_context(session, api.organization, api.name, api.context)
     if versions := [other for other in others if other.name.lower() == api.name.lower()]:
         if any(other.version == api.version for other in versions):
-            raise Conflict("name", f"{api.name} {api.version} already exists. Give another name or version.")
+            raise Conflict("name", f"{api.name} {api.version} already exists. Choose another name or version.")
         return replace(api, context=versions[0].context)
     for context in number_context(api.context):
         if not apis.sharing_name_or_context(session, api.organization, api.name, context):
@@ -31,10 +31,10 @@ def with_free_context(session: Session, api: Api) -> Api:
 
 
 def refuse_conflict(session: Session, api: Api) -> None:
-    """Raise Conflict if the name or the context of *api* belongs to another API."""
+    """Raise Conflict if another API uses the name or the context of *api*."""
     for other in apis.sharing_name_or_context(session, api.organization, api.name, api.context):
         same_name = other.name.lower() == api.name.lower()
         if other.context == api.context and (not same_name or other.version == api.version):
             raise Conflict("context", f"The context {api.context} is already used by {other.name} {other.version}.")
         if same_name and (other.context != api.context or other.version == api.version):
-            raise Conflict("name", f"There is an API called {other.name} with the context {other.context} already.")
+            raise Conflict("name", f"An API named {other.name} with the context {other.context} already exists.")

@@ -1,5 +1,5 @@
 """
-New versions of APIs, made of old ones.
+New versions of APIs, copied from existing ones.
 """
 
 import uuid
@@ -18,12 +18,12 @@ from holdfast.store.identities import caller_certificates
 
 def copy_api(context: Context, api_id: str, version: str, *, is_default: bool = False) -> Described:
     """
-    Create a new version of an API, in the state Created, with all that the old one has.
+    Create a new version of an API, in the state Created, as a copy with definition and caller certificates.
 
     Raises:
-        InvalidField: The version cannot be used.
-        Conflict: There is that version already.
-        NotFound: There is no such API.
+        InvalidField: The version is invalid.
+        Conflict: The version exists.
+        NotFound: The API doesn't exist.
     """
     context.user.require(Permission.CHANGE_APIS)
     version = rules.check_version(version)

@@ -1,5 +1,5 @@
 """
-Definitions of APIs in OpenAPI: read, made, put, imported.
+OpenAPI definitions of APIs: read, generate, replace and import them.
 """
 
 import json
@@ -32,13 +32,13 @@ from holdfast.store.catalog import api_documents
 
 _VERBS_OF_ALL = ("GET", "POST", "PUT", "DELETE", "PATCH")
 _NOTHING: tuple[Unused, ...] = ()
-UNUSED = "x-holdfast-unused"  # what answers add to a definition that was put; it is not kept
+UNUSED = "x-holdfast-unused"  # added to a definition in responses, never stored
 _NO_NAME = re.compile(r"[^\w .-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class SavedDefinition:
-    """A definition that was put, as JSON, and the parts of it that have no effect."""
+    """A stored definition, as JSON, and its servers that have no effect."""
 
     text: str
     unused: tuple[Unused, ...]
@@ -46,7 +46,7 @@ class SavedDefinition:
 
 @dataclass(frozen=True, slots=True)
 class ImportedApi:
-    """An API that was made of a definition, and the parts of the definition that have no effect."""
+    """An API created from a definition, and the servers of the definition that have no effect."""
 
     described: Described
     unused: tuple[Unused, ...]
@@ -54,10 +54,10 @@ class ImportedApi:
 
 def get_definition(context: Context, api_id: str, servers: list[str]) -> str:
     """
-    Give the definition of an API, as JSON: what was put, or one made of its operations, found at *servers*.
+    Return the definition of an API, as JSON: the stored one, or one generated from its operations for *servers*.
 
     Raises:
-        NotFound: There is no such API.
+        NotFound: The API doesn't exist.
     """
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
@@ -67,7 +67,7 @@ def get_definition(context: Context, api_id: str, servers: list[str]) -> str:
 
 
 def make_default_definition(described: Described, servers: list[str]) -> dict[str, Any]:
-    """Make a definition of an API from its description."""
+    """Generate a definition of an API from its description."""
     operations = described.operations or [Operation("/*", verb) for verb in _VERBS_OF_ALL]
     api = described.api
     addresses = [f"{server}{api.path}" for server in servers]
@@ -78,17 +78,17 @@ def put_definition(
     context: Context, api_id: str, data: bytes, servers: list[str], expected: Expected = None
 ) -> SavedDefinition:
     """
-    Keep a definition for an API, and take the operations of its description from there; its endpoints stay.
+    Store a definition for an API, and take the operations of its description from it; its endpoints stay.
 
-    Servers that are neither these endpoints nor where the API is found, at *servers*, have no effect.
+    Servers in the definition that are neither these endpoints nor the API's own URLs, at *servers*, have no effect.
 
     Raises:
-        InvalidDefinition: It cannot be read or is not valid.
-        NotFound: There is no such API.
-        ContentChanged: The definition is not as *expected*.
+        InvalidDefinition: It can't be read or is invalid.
+        NotFound: The API doesn't exist.
+        ContentChanged: The definition isn't as *expected*.
     """
     context.user.require(Permission.CHANGE_APIS)
-    definition = read_definition(data)  # before the lock: some are work
+    definition = read_definition(data)  # before the write transaction, because it can take long
     text = write_json({name: value for name, value in definition.content.items() if name != UNUSED})
     with context.write() as session:
         before = apis.find_described(session, context, api_id)
@@ -105,7 +105,7 @@ def put_definition(
 
 
 def list_unused_servers(definition: Definition) -> tuple[Unused, ...]:
-    """List what would have no effect if an API were made of *definition*."""
+    """List the servers that would have no effect if an API were created from *definition*."""
     return _endpoints(definition.servers)[2]
 
 
@@ -115,12 +115,12 @@ def import_definition(
     draft: ApiDraft,
 ) -> ImportedApi:
     """
-    Create an API of a definition; what *draft* leaves empty is taken from there, and made so that it can be used.
+    Create an API from a definition; what *draft* leaves empty is taken from there, adapted to what is allowed.
 
     Raises:
-        InvalidFields: Some values cannot be used.
-        Conflict: Its context or name is taken.
-        MutualTlsMissing: It requires certificates of its callers, and no gateway asks for them.
+        InvalidFields: Some values are invalid.
+        Conflict: The context or the name is taken.
+        MutualTlsMissing: It requires caller certificates, but no gateway requests them.
     """
     context.user.require(Permission.CHANGE_APIS)
     name = draft.name or " ".join(_NO_NAME.sub(" ", definition.name).split())[:60]
@@ -149,7 +149,7 @@ def import_definition(
 
 
 def _endpoints(servers: Servers) -> tuple[str | None, str | None, tuple[Unused, ...]]:
-    """Give the first of *servers* that can be used, for production and the sandbox, and which are not used."""
+    """Return the first usable server for production and for the sandbox, and those that aren't used."""
     production, refused = _first_usable(servers.production)
     sandbox, also_refused = _first_usable(servers.sandbox)
     return production, sandbox, (*refused, *also_refused, *servers.unused)[:MAX_UNUSED]
@@ -168,7 +168,7 @@ def _first_usable(urls: Sequence[str]) -> tuple[str | None, list[Unused]]:
 
 
 def write_operations(definition: Definition, before: Described | None = None) -> list[dict[str, Any]]:
-    """Write the operations of a definition as a description has them, with what was said about them *before*."""
+    """Return the operations of a definition as members of a description; known ones are kept as they were *before*."""
     present: list[dict[str, Any]] = before.members.get("operations") or [] if before else []
     known = {(operation.get("target"), operation.get("verb")): operation for operation in present}
     return [
@@ -178,6 +178,6 @@ def write_operations(definition: Definition, before: Described | None = None) ->
 
 
 def load_definition(text: str) -> dict[str, Any]:
-    """Read what get_definition gave."""
+    """Parse the result of `get_definition`."""
     value: dict[str, Any] = json.loads(text)
     return value

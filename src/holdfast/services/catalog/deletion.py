@@ -1,5 +1,5 @@
 """
-The end of an API, and what it leaves behind.
+Deletes APIs, and optionally the trust that no other API uses.
 """
 
 from holdfast.services.access.context import Context
@@ -20,9 +20,9 @@ def delete_api(
     delete_unused: bool = False,
 ) -> LeftBehind:
     """
-    Delete an API, and say which trust no API uses any more because of it.
+    Delete an API; return the trust that no API uses because of it.
 
-    That stays in force, for it belongs to the endpoint, unless *delete_unused*. Raises NotFound, ContentChanged.
+    That trust belongs to the endpoint and stays, unless *delete_unused*. Raises NotFound, ContentChanged.
     """
     context.user.require(Permission.DELETE_APIS)
     with context.write() as session:

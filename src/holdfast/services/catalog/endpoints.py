@@ -1,5 +1,5 @@
 """
-The endpoints of an API: read from URLs, with their connection settings.
+The endpoints of an API, read from URLs, with their connection settings.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ NO_CONNECTIONS: Connections = MappingProxyType({})
 def read_endpoints(
     check: Check, production: str | None, sandbox: str | None
 ) -> tuple[Endpoint | None, Endpoint | None]:
-    """Read the URLs of an API's endpoints; *check* collects what is wrong with them."""
+    """Parse the URLs of an API's endpoints; *check* collects the errors."""
     first = None if production is None else check(lambda url: parse_endpoint(url, "production"), production)
     second = None if sandbox is None else check(lambda url: parse_endpoint(url, "sandbox"), sandbox)
     return first, second
@@ -28,7 +28,7 @@ def read_endpoints(
 def with_connection(
     endpoint: Endpoint | None, before: Api | None, connections: Connections, environment: Environment
 ) -> Endpoint | None:
-    """Give *endpoint* the settings of *connections*, or else those that its environment had *before*."""
+    """Return *endpoint* with the settings in *connections*, or else those that its environment had *before*."""
     if endpoint is None:
         return None
     old = before.endpoint(environment) if before else None
@@ -36,6 +36,6 @@ def with_connection(
 
 
 def describe_endpoints(api: Api) -> tuple[EndpointUse, ...]:
-    """Give the endpoints of *api* for the audit log, with the connection settings that differ from the defaults."""
+    """Return the endpoints of *api* for the audit log, with connection settings that differ from the defaults."""
     endpoints = filter(None, (api.endpoint(environment) for environment in ENVIRONMENTS))
     return tuple(EndpointUse(endpoint.url, endpoint.connection.members) for endpoint in endpoints)

@@ -1,5 +1,5 @@
 """
-Automatic protocols: which endpoints gateways speak HTTP/1.1 with because the backend rejected HTTP/2.
+Automatic protocols: gateways use HTTP/1.1 for endpoints whose backend rejected HTTP/2.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from holdfast.store.database import Store
 
 
 def with_fallback(api: Api, origins: Mapping[str, datetime]) -> Api:
-    """Let *api* speak HTTP/1.1 with its endpoints at *origins* whose protocol is automatic."""
+    """Return *api* with HTTP/1.1 for its endpoints at *origins* whose protocol is automatic."""
     return replace(api, production=_older(api.production, origins), sandbox=_older(api.sandbox, origins))
 
 
@@ -36,7 +36,7 @@ def _falls_back(endpoint: Endpoint, origins: Mapping[str, datetime]) -> bool:
 
 
 def fallback_since(context: Context, api: Api) -> dict[Environment, datetime]:
-    """Since when gateways speak HTTP/1.1 with endpoints of *api* because the backend rejected HTTP/2."""
+    """Return since when gateways use HTTP/1.1 for endpoints of *api* because the backend rejected HTTP/2."""
     with context.read() as session:
         origins = http1_origins.all_of(session, context.user.organization)
     endpoints: dict[Environment, Endpoint | None] = {"production": api.production, "sandbox": api.sandbox}
@@ -48,7 +48,7 @@ def fallback_since(context: Context, api: Api) -> dict[Environment, datetime]:
 
 
 def remember_http1(store: Store, clock: Callable[[], datetime], organization: str, endpoint: Endpoint) -> None:
-    """Speak HTTP/1.1 with the origin of *endpoint* from now on, if an API of the organization has one there."""
+    """Use HTTP/1.1 for the origin of *endpoint* from now on, if an API of the organization has an endpoint there."""
     origin, now = str(endpoint.origin), clock()
     with store.write() as session:
         if apis.has_origin(session, organization, origin) and http1_origins.add(session, organization, origin, now):
@@ -57,7 +57,7 @@ def remember_http1(store: Store, clock: Callable[[], datetime], organization: st
 
 
 def forget_http1(session: Session, before: Api, after: Api, now: datetime) -> None:
-    """Try HTTP/2 again with the endpoints of which a change decides the protocol, in the caller's transaction."""
+    """Try HTTP/2 again at endpoints whose protocol setting was changed, in the caller's transaction."""
     pairs = ((before.production, after.production), (before.sandbox, after.sandbox))
     decided = {
         str(new.origin) for old, new in pairs if new and old and old.connection.protocol is not new.connection.protocol
@@ -68,10 +68,10 @@ def forget_http1(session: Session, before: Api, after: Api, now: datetime) -> No
 
 def connection_to(context: Context, url: str, typed: ConnectionSettings | None = None) -> ConnectionSettings:
     """
-    Find the settings that traffic uses for *url*: *typed*, or those of an API with this endpoint, or the defaults.
+    Return the settings that traffic uses for *url*: *typed*, or those of an API with this endpoint, or the defaults.
 
     Raises:
-        InvalidField: It is no URL of an endpoint.
+        InvalidField: *url* can't be the URL of an endpoint.
     """
     endpoint = parse_endpoint(url)
     origin = str(endpoint.origin)

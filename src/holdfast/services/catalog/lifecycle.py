@@ -1,5 +1,5 @@
 """
-An API's way through the lifecycle: the next step, and those that were taken.
+The lifecycle of an API: change its state, and list past changes.
 """
 
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from holdfast.store.journal import AuditEvent
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A change of state: who made it, and when; *before* is None when the API was created."""
+    """A change of state by *user*; *before* is None for the creation of the API."""
 
     before: State | None
     after: State
@@ -31,7 +31,7 @@ class Step:
 
 
 def state_of(context: Context, api_id: str) -> State:
-    """Say in which state an API is. Raises NotFound."""
+    """Return the state of an API. Raises NotFound."""
     context.user.require(Permission.VIEW_APIS, Permission.PUBLISH_APIS, Permission.CHANGE_APIS)
     with context.read() as session:
         return find_api(session, context, api_id).state
@@ -53,7 +53,7 @@ def list_steps(context: Context, api_id: str) -> list[Step]:
 
 
 def change_lifecycle(context: Context, api_id: str, action: str) -> Api:
-    """Move an API through its lifecycle. Raises as `move_described`."""
+    """Apply a lifecycle action to an API. Raises what `move_described` raises."""
     return move_described(context, api_id, action).api
 
 
@@ -66,12 +66,12 @@ def move_described(
     expected: Expected = None,
 ) -> Described:
     """
-    Move an API through its lifecycle; *deprecate_others* takes the published versions beside it along.
+    Apply a lifecycle action to an API; *deprecate_others* deprecates its other published versions when it is published.
 
     Raises:
-        TransitionRefused: There is no such action from its state.
-        NotFound: There is no such API.
-        ContentChanged: It is not as *expected*.
+        TransitionRefused: The action isn't possible in its state.
+        NotFound: The API doesn't exist.
+        ContentChanged: The API isn't as *expected*.
     """
     context.user.require(Permission.PUBLISH_APIS)
     with context.write() as session:
@@ -86,7 +86,7 @@ def move_described(
 
 
 def move(session: Session, context: Context, before: Api, action: str) -> Api:
-    """Take *action* of the lifecycle, in the caller's transaction. Raises TransitionRefused."""
+    """Apply a lifecycle action, in the caller's transaction. Raises TransitionRefused."""
     after = replace(before, state=transit(before.state, action), updated_at=context.now)
     apis.update(session, after)
     record(session, context, Action.CHANGE_LIFECYCLE, after, StateChange(before.state, after.state))

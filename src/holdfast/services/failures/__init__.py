@@ -1,3 +1,3 @@
 """
-Failed requests: what gateways report, and probes of the backends that fail.
+Failed requests that gateways report, and tests of the failing backends.
 """

@@ -1,5 +1,5 @@
 """
-What a backend that fails presents, and which field of it differs from what is expected.
+The result of testing a failing backend: what it presents, and which field differs from what is expected.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from holdfast.network.backend import Presentation
 from holdfast.services.probing.outcomes import Probed
 from holdfast.services.probing.verdicts import Verdict
 
-# A client certificate that is missing or not accepted looks like this in TLS 1.3, and so does a backend that restarts.
+# In TLS 1.3, a missing or rejected client certificate looks like this, and so does a backend that restarts.
 _ENDS = {Cause.CLOSED_BEFORE_RESPONSE, Cause.OTHER}
 _CLIENT_CAUSES = {Cause.CLIENT_CERTIFICATE_REQUIRED, Cause.CLIENT_CERTIFICATE_REJECTED}
 
 
 @dataclass(frozen=True, slots=True)
 class BackendProbe:
-    """What a test of a failing backend showed, and the gateway's verdict in it."""
+    """What a failing backend presented in a test, and the gateway's verdict."""
 
     at: datetime  # aware, UTC
     presented: tuple[Certificate, ...]  # the backend's own first, unless it can't be read
@@ -30,27 +30,27 @@ class BackendProbe:
 
     @property
     def difference(self) -> Difference | None:
-        """The field for which the gateway rejects the backend; None where no comparison shows it."""
+        """The field for which the gateway rejects the backend; None if no comparison shows it."""
         return self.verdict.faults[0].difference if self.verdict.faults else None
 
     def refine(self, reported_cause: Cause) -> Cause:
-        """Say more than *reported_cause*, where the gateway said the same in the test, or stands for several causes."""
+        """Return the test's cause if it confirms *reported_cause* or is more precise, else *reported_cause*."""
         cause = self.verdict.cause
         if cause and (self.confirms(reported_cause) or (reported_cause in _ENDS and cause in _CLIENT_CAUSES)):
             return cause
         return reported_cause
 
     def explain(self, reported_cause: Cause) -> Explanation | None:
-        """Explain a failure with *reported_cause* by what the backend presents; None where this test does not."""
+        """Return an explanation of *reported_cause*; None if what the backend presents doesn't explain it."""
         return self.verdict.advice if self.confirms(reported_cause) else None
 
     def confirms(self, reported_cause: Cause) -> bool:
-        """Say whether the test shows *reported_cause*, too, and certificates explain it."""
+        """Return whether the test had the same *reported_cause* and found faults of certificates."""
         return bool(self.verdict.faults) and reported_cause is self.verdict.reported_cause
 
 
 def record_probe(probed: Probed, now: datetime) -> BackendProbe:
-    """Keep what a backend presented in a test, and the verdict."""
+    """Return what to keep of a test: what the backend presented, and the verdict."""
     presentation = probed.presented
     if not isinstance(presentation, Presentation):
         return BackendProbe(now, (), probed.verdict)

@@ -1,5 +1,5 @@
 """
-Which backends of an organization fail and why, and why one request did: what gateways told, with the names of the APIs.
+Use cases for failures: failing backends of an organization, and single failed requests, with the names of APIs.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from holdfast.store.catalog.apis import ApiNames
 
 @dataclass(frozen=True, slots=True)
 class FailingBackend:
-    """A backend that a gateway does not reach; *endpoint* is its URL."""
+    """A backend that fails at a gateway; *endpoint* is its URL."""
 
     api: ApiNames
     endpoint: str
@@ -25,7 +25,7 @@ class FailingBackend:
 
 @dataclass(frozen=True, slots=True)
 class DiagnosedRequest:
-    """A failed request; *api* is None if it is gone or there was none, *endpoint* empty if it has none there now."""
+    """A failed request; *api* is None if there was none or it was deleted, *endpoint* is empty if it was removed."""
 
     call: FailedCall
     api: ApiNames | None
@@ -35,7 +35,7 @@ class DiagnosedRequest:
 def list_failures(
     context: Context, failures: Failures, offset: int = 0, limit: int | None = None
 ) -> tuple[list[FailingBackend], int]:
-    """List what fails at an endpoint that there still is, that which began last first, with the number of all."""
+    """Return a page of failures at current endpoints, those that began last first, and the number of all."""
     context.user.require(Permission.VIEW_APIS)
     last_failures = failures.of_organization(context.user.organization)
     with context.read() as session:
@@ -49,7 +49,7 @@ def list_failures(
 
 
 def find_request(context: Context, failures: Failures, request_id: str) -> DiagnosedRequest:
-    """Find one of the last failed requests. Raises NotFound."""
+    """Return one of the last failed requests. Raises NotFound."""
     context.user.require(Permission.VIEW_APIS)
     call = failures.request(context.user.organization, request_id)
     if call is None:

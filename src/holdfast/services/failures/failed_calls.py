@@ -1,5 +1,5 @@
 """
-Single requests that failed: what is known of each, and the last ones by organization and request id.
+Single failed requests: the details of each, and a bounded store of the last ones by organization and request id.
 """
 
 from collections import OrderedDict, deque
@@ -15,35 +15,35 @@ from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLim
 from holdfast.services.failures.backend_probe import BackendProbe
 
 MAX_REQUESTS = 10_000
-MAX_REQUESTS_OF_BACKEND = 200  # so that one that fails all the time does not drive out all others
+MAX_REQUESTS_OF_BACKEND = 200  # so that one that always fails doesn't push out all others
 MAX_REJECTIONS_WITHOUT_API = 2_000
 NOBODY = ""  # the organization of requests that reached no API
 
 
 @dataclass(frozen=True, slots=True)
 class FailedCall:
-    """One request that no backend answered, or not wholly, and why; without a route it belongs to no API."""
+    """A request that failed at the gateway or the backend, and why; without a route, it belongs to no API."""
 
-    organization: str  # empty: of none, and so are the next two
+    organization: str  # empty if no API was reached, as are the next two
     api_id: str
     environment: Environment | None
     gateway: str
-    upstream: str  # address and port of the backend; empty when none was chosen
-    reported_cause: Cause  # by the gateway's words alone
+    upstream: str  # address and port of the backend; empty if none was chosen
+    reported_cause: Cause  # derived only from the gateway's words
     evidence: Evidence
     request_id: str
     at: datetime
     limits: BackendLimits = DEFAULT_LIMITS
-    probe: BackendProbe | None = None  # what a test of the backend showed since
+    probe: BackendProbe | None = None  # a test of the backend since then
 
     @property
     def cause(self) -> Cause:
-        """The code, as precise as it is known."""
+        """The code, as precise as possible."""
         return self.probe.refine(self.reported_cause) if self.probe else self.reported_cause
 
     @property
     def explanation(self) -> Explanation:
-        """What it means and what to do."""
+        """What the cause means and what to do."""
         if self.probe and (explanation := self.probe.explain(self.reported_cause)):
             return explanation
         words = self.evidence.words if self.cause is Cause.OTHER else self.evidence.reason
@@ -51,21 +51,21 @@ class FailedCall:
 
     @property
     def reason(self) -> str:
-        """Envoy's words; empty only if it has none."""
+        """Envoy's description of the failure; empty only if it has none."""
         return self.evidence.reason or self.evidence.details
 
 
 class FailedCalls:
-    """The last failed requests, by organization and request id; of each backend a bounded number."""
+    """The last failed requests, by organization and request id; a bounded number per backend."""
 
     def __init__(self, of_backend: int) -> None:
         self._max_of_backend = of_backend
-        # With the cluster, the oldest first.
+        # With the cluster; the oldest first.
         self._calls: OrderedDict[tuple[str, str], tuple[str, FailedCall]] = OrderedDict()
         self._of_cluster: dict[str, deque[tuple[str, str]]] = {}  # keys, the oldest first
 
     def add(self, cluster: str, call: FailedCall) -> None:
-        """Keep *call*; the first with its id stays, so that nobody puts another in its place."""
+        """Store *call* unless there is one with its id, so that nobody can overwrite a request."""
         key = call.organization, call.request_id
         if not call.request_id or key in self._calls:
             return
@@ -76,13 +76,13 @@ class FailedCalls:
             self._calls.pop(keys.popleft())
         if len(self._calls) > MAX_REQUESTS:
             _, (cluster, _) = self._calls.popitem(last=False)
-            # Both are in the order of arrival: the oldest of all is the oldest of its cluster.
+            # Both are in order of arrival, so the oldest of all is the oldest of its cluster.
             self._of_cluster[cluster].popleft()
             if not self._of_cluster[cluster]:
                 self._of_cluster.pop(cluster)
 
     def find(self, organization: str, request_id: str) -> FailedCall | None:
-        """Find the request of an organization with this id."""
+        """Return the request of an organization with this id."""
         entry = self._calls.get((organization, request_id))
         return entry[1] if entry else None
 
@@ -90,7 +90,7 @@ class FailedCalls:
 def describe_call(
     owner: tuple[str, str, Environment] | None, request: FailedRequest, reported_cause: Cause, limits: BackendLimits
 ) -> FailedCall:
-    """Describe a failed request of *owner*: organization, API and environment, None where no route was chosen."""
+    """Build the record of a failed request; *owner* (organization, API, environment) is None if no route was chosen."""
     organization, api_id, environment = owner or (NOBODY, "", None)
     return FailedCall(
         organization=organization,

@@ -1,5 +1,5 @@
 """
-Backends that fail are tested, one after the other, so that their operators see what they present.
+Tests failing backends, one after the other, to show what they present.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ from holdfast.store.sealing import Sealing
 
 log = structlog.get_logger()
 Backend = tuple[str, str, Environment]  # organization, API, environment
-AGAIN_AFTER = 30.0  # seconds until the same backend has another turn
-AT_MOST = 1000  # backends that are waited for, or remembered
-# Nothing is presented where no handshake begins, and neither that nor another protocol explains what came after it.
+AGAIN_AFTER = 30.0  # seconds until the same backend can be tested again
+AT_MOST = 1000  # backends in the queue, or remembered
+# A test explains nothing here: there was no handshake, or the failure came after it for another reason.
 _NOTHING_TO_SEE = {
     Cause.CONNECTION_REFUSED,
     Cause.DNS_FAILURE,
@@ -46,7 +46,7 @@ _NOTHING_TO_SEE = {
 }
 
 
-# What a backend that rejects HTTP/2 looks like.
+# A backend that rejects HTTP/2 can look like this.
 _MAY_REJECT_HTTP2 = {
     Cause.NOT_HTTP,
     Cause.CONTRADICTORY_LENGTH,
@@ -68,11 +68,11 @@ class FailureProbes:
         self._failures = failures
         self._now = now
         self._waiting: asyncio.Queue[tuple[Backend, Cause]] = asyncio.Queue(AT_MOST)
-        self._turns: OrderedDict[Backend, float] = OrderedDict()  # when each was last put into the queue
+        self._turns: OrderedDict[Backend, float] = OrderedDict()  # when each was last queued
         failures.observe(self.notice, self.forget)
 
     def notice(self, call: FailedCall) -> None:
-        """Give the backend of *call* its turn, unless it had one just now."""
+        """Queue the backend of *call*, unless it was queued within the last 30 seconds."""
         if call.environment is None:
             return
         backend = call.organization, call.api_id, call.environment
@@ -91,12 +91,12 @@ class FailureProbes:
         self._waiting.put_nowait((backend, call.reported_cause))
 
     def forget(self, organization: str, api_id: str) -> None:
-        """Let the backends of an API have a turn at once: a change of it is in force."""
+        """Allow the backends of an API to be tested again at once, because a change of it is in force."""
         for environment in ENVIRONMENTS:
             self._turns.pop((organization, api_id, environment), None)
 
     async def follow(self) -> None:
-        """Test what fails, one backend after the other, until cancelled."""
+        """Test failing backends, one after the other, until cancelled."""
         while True:
             (organization, api_id, environment), reported_cause = await self._waiting.get()
             began = self._now()
@@ -105,7 +105,7 @@ class FailureProbes:
             except (Conflict, InvalidField, TooManyTests) as error:
                 log.info("backend cannot be examined", organization=organization, api=api_id, reason=str(error))
             except Exception:
-                # One backend may not keep the others from being examined.
+                # One backend must not keep the others from being tested.
                 log.exception("examining failed", organization=organization, api=api_id)
             else:
                 if examined:

@@ -1,5 +1,5 @@
 """
-Why requests fail: what the gateways reported, by API, environment and gateway.
+Failures that gateways reported, by API, environment and gateway.
 """
 
 import threading
@@ -33,7 +33,7 @@ MAX_PROBES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The last cause why a gateway does not reach a backend, since when and how often."""
+    """The last failure of a backend at a gateway: the request, since when, and how often."""
 
     latest: FailedCall
     since: datetime
@@ -46,28 +46,28 @@ class Failure:
 
     @property
     def last(self) -> datetime:
-        """When it was seen last."""
+        """When it was last seen."""
         return self.latest.at
 
     @property
     def reason(self) -> str:
-        """Envoy's words."""
+        """Envoy's description of the failure."""
         return self.latest.reason
 
     @property
     def request_id(self) -> str:
-        """Of the last request."""
+        """The id of the last request."""
         return self.latest.request_id
 
     @property
     def explanation(self) -> Explanation:
-        """What it means and what to do."""
+        """What the cause means and what to do."""
         return self.latest.explanation
 
 
 class Failures:
     """
-    The last failure of each backend at each gateway; what succeeded is not told, so nothing here says how it is now.
+    The last failure of each backend at each gateway. Gateways don't report successes, so a failure may be over.
 
     It is written on the event loop and read from threads.
     """
@@ -80,8 +80,8 @@ class Failures:
         limits: BackendLimits = DEFAULT_LIMITS,
     ) -> None:
         """
-        *tell* is called after each failure that was written down; *presents_identity* says for the name of a
-        cluster whether gateways have a client certificate for its backend; *limits* are those of the gateways.
+        *tell* is called after each recorded failure; *presents_identity* returns whether gateways present a client
+        certificate to the backend of a cluster, by its name; *limits* are those of the gateways.
         """
         self._presents_identity = presents_identity
         self._limits = limits
@@ -96,22 +96,22 @@ class Failures:
         self._notice: Callable[[FailedCall], None] = lambda _: None
         self._notice_change: Callable[[str, str], None] = lambda *_: None
         self._requests = FailedCalls(MAX_REQUESTS_OF_BACKEND)
-        # Apart, as callers make them at will: they may push out each other, but no request that a backend failed.
+        # Kept separately: callers can cause these at will, and they must not push out requests that a backend failed.
         self._rejections = FailedCalls(MAX_REQUESTS_OF_BACKEND)
         self._rejections_without_api = FailedCalls(MAX_REJECTIONS_WITHOUT_API)
 
     def observe(self, failed: Callable[[FailedCall], None], changed: Callable[[str, str], None]) -> None:
         """
-        Call *failed*, on the event loop, with each request that says something of its backend.
+        Call *failed*, on the event loop, with each request that failed because of its backend.
 
-        *changed* is called with organization and API whose failures are forgotten.
+        *changed* is called with an organization and the API whose failures were forgotten.
         """
         self._notice, self._notice_change = failed, changed
 
     def keep_probe(
         self, organization: str, api_id: str, environment: Environment, probe: BackendProbe, began: datetime
     ) -> None:
-        """Write down what a test of a backend showed, unless it was changed since the test *began*."""
+        """Record a test of a backend, unless the backend's API was changed after the test *began*."""
         cluster = cluster_name(organization, api_id, environment)
         with self._lock:
             forgotten = self._forgotten.get(cluster)
@@ -125,9 +125,9 @@ class Failures:
 
     def record(self, request: FailedRequest) -> None:
         """
-        Write down a failed request; it says nothing of its backend if that or its trust was changed after it.
+        Record a failed request; it doesn't count for its backend if a later change is already in force.
 
-        What isn't the backend's fault can be found by its request id, and counts as no failure.
+        Requests that failed for other reasons can be found by request id, but don't count as failures of the backend.
         """
         owner = read_cluster_name(request.cluster)
         if request.cluster and owner is None:
@@ -155,7 +155,7 @@ class Failures:
         gateways = self._failures.pop(cluster, OrderedDict[str, Failure]())
         before = gateways.pop(call.gateway, None)
         if before and before.latest.reported_cause is call.reported_cause:
-            # Gateways tell of requests as they end, not as they began.
+            # Gateways report requests in the order in which they end.
             latest = max(call, before.latest, key=lambda failed: failed.at)
             gateways[call.gateway] = Failure(latest, before.since, before.count + 1)
         else:
@@ -170,7 +170,7 @@ class Failures:
             self._number -= 1
 
     def forget(self, organization: str, api_id: str, now: datetime) -> None:
-        """Forget the failures of an API for which a change is in force: they say nothing any more."""
+        """Forget the failures of an API, because a change of it is in force."""
         with self._lock:
             for environment in ENVIRONMENTS:
                 cluster = cluster_name(organization, api_id, environment)
@@ -183,26 +183,26 @@ class Failures:
         self._notice_change(organization, api_id)
 
     def of(self, api: Api) -> dict[Environment, Failure]:
-        """The last failure of each backend of *api* that has one, at whichever gateway."""
+        """Return the last failure of each backend of *api* that has one, over all gateways."""
         failures = self.of_api(api)
         return {environment: max(latest, key=lambda failure: failure.last) for environment, latest in failures.items()}
 
     def of_api(self, api: Api) -> dict[Environment, list[Failure]]:
-        """The last failures of each backend of *api* that has any, one for each gateway."""
+        """Return the last failures of each backend of *api* that has any, one for each gateway."""
         names = {environment: cluster_name(api.organization, api.id, environment) for environment in ENVIRONMENTS}
         with self._lock:
             by_environment = {environment: self._of_cluster(name) for environment, name in names.items()}
         return {environment: failures for environment, failures in by_environment.items() if failures}
 
     def of_organization(self, organization: str) -> list[Failure]:
-        """All last failures of an organization, the one that began last first."""
+        """Return all last failures of an organization, those that began last first."""
         with self._lock:
             every = [failure for cluster in self._failures for failure in self._of_cluster(cluster)]
         own = [failure for failure in every if failure.latest.organization == organization]
         return sorted(own, key=lambda failure: failure.since, reverse=True)
 
     def request(self, organization: str, request_id: str) -> FailedCall | None:
-        """Find one of the last failed requests of an organization, or of those that reached no API."""
+        """Return one of the last failed requests of an organization, or one that reached no API."""
         with self._lock:
             call = self._requests.find(organization, request_id)
             if call is None:

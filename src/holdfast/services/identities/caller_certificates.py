@@ -1,5 +1,5 @@
 """
-Certificates that callers of an API may present: list, accept, replace, delete. Each is accepted itself and no other.
+Caller certificates of an API: list, add, replace and delete them. Gateways accept exactly these, not what they issued.
 """
 
 import uuid
@@ -35,13 +35,13 @@ from holdfast.store.catalog import apis
 from holdfast.store.database import Store
 from holdfast.store.identities import caller_certificates
 
-_TICK = timedelta(microseconds=1)  # a certificate is valid at its last moment, too
+_TICK = timedelta(microseconds=1)  # a certificate is still valid at the moment in notAfter
 
 
 def list_certificates(
     context: Context, api_id: str, alias: str = "", offset: int = 0, limit: int | None = None
 ) -> tuple[list[CallerCertificate], int]:
-    """List the certificates that callers of an API may present, with the number of all that fit. Raises NotFound."""
+    """Return a page of an API's caller certificates, and the number of all matches. Raises NotFound."""
     context.user.require(Permission.VIEW_CALLER_CERTIFICATES)
     with context.read() as session:
         _find_api(session, context, api_id)
@@ -49,7 +49,7 @@ def list_certificates(
 
 
 def get_certificate(context: Context, api_id: str, alias: str) -> CallerCertificate:
-    """Find a certificate that callers of an API may present. Raises NotFound."""
+    """Return a caller certificate of an API. Raises NotFound."""
     context.user.require(Permission.VIEW_CALLER_CERTIFICATES)
     with context.read() as session:
         _find_api(session, context, api_id)
@@ -64,15 +64,15 @@ def accept_certificate(
     data: bytes,
 ) -> CallerCertificate:
     """
-    Let callers of an API present the certificate in *data*; from now on, nobody calls it without one.
+    Accept the certificate in *data* from callers of an API; from now on, the API requires a caller certificate.
 
     Raises:
-        NotFound: There is no such API.
-        MutualTlsMissing: No gateway asks callers for certificates.
-        InvalidField: The alias or the tier cannot be used, or the file is not one caller's certificate.
-        CertificateError, CertificateExpired: *data* cannot be used as a certificate.
-        Conflict: The API has this alias, or this certificate, already.
-        TooManyCallers: The API has as many as it can have.
+        NotFound: The API doesn't exist.
+        MutualTlsMissing: No gateway requests caller certificates.
+        InvalidField: The alias or the tier is invalid, or the file isn't the certificate of one caller.
+        CertificateError, CertificateExpired: *data* can't be used as a certificate.
+        Conflict: The API already has this alias or this certificate.
+        TooManyCallers: The API has reached the limit.
     """
     context.user.require(Permission.ADD_CALLER_CERTIFICATES)
     with context.read() as session:
@@ -90,9 +90,9 @@ def accept_certificate(
 def add_certificate(
     session: Session, context: Context, api: Api, alias: str, tier: str, certificate: Certificate
 ) -> CallerCertificate:
-    """Accept what was read and checked, in the caller's transaction. Raises Conflict, TooManyCallers."""
+    """Add a checked certificate to *api*, in the caller's transaction. Raises Conflict, TooManyCallers."""
     if caller_certificates.get(session, context.user.organization, api.id, alias):
-        raise Conflict("alias", f"The alias {alias} exists already. Choose another, or replace its certificate.")
+        raise Conflict("alias", f"The alias {alias} already exists. Choose another one, or replace its certificate.")
     if caller_certificates.find(session, context.user.organization, api.id, limit=0)[1] >= MAX_CALLERS:
         raise TooManyCallers(MAX_CALLERS)
     entry = CallerCertificate(
@@ -113,14 +113,14 @@ def replace_certificate(
     expected: Expected = None,
 ) -> CallerCertificate:
     """
-    Accept the certificate in *data* instead of the one under *alias*, give it another *tier*; None keeps what it has.
+    Replace the certificate under *alias* with the one in *data*, and change its *tier*; None keeps a value.
 
     Raises:
-        NotFound: There is no such API or alias.
-        InvalidField: The tier cannot be used, or the file is not one caller's certificate.
-        CertificateError, CertificateExpired: *data* cannot be used as a certificate.
+        NotFound: The API or the alias doesn't exist.
+        InvalidField: The tier is invalid, or the file isn't the certificate of one caller.
+        CertificateError, CertificateExpired: *data* can't be used as a certificate.
         Conflict: The API has this certificate under another alias.
-        ContentChanged: What is under *alias* is not as *expected*.
+        ContentChanged: The entry isn't as *expected*.
     """
     context.user.require(Permission.CHANGE_CALLER_CERTIFICATES)
     with context.read() as session:
@@ -147,9 +147,9 @@ def replace_certificate(
 
 def delete_certificate(context: Context, api_id: str, alias: str, expected: Expected = None) -> None:
     """
-    Accept the certificate under *alias* no longer; after the last one, nobody can call the API.
+    Stop accepting the certificate under *alias*; once the last one is deleted, nobody can call the API.
 
-    Raises NotFound, and ContentChanged when none of the tags in *expected* is that of what is there.
+    Raises NotFound, and ContentChanged if the entry isn't as *expected*.
     """
     context.user.require(Permission.CHANGE_CALLER_CERTIFICATES)
     with context.write() as session:
@@ -161,20 +161,20 @@ def delete_certificate(context: Context, api_id: str, alias: str, expected: Expe
 
 
 def read_caller(context: Context, data: bytes) -> Certificate:
-    """Read the certificate of a caller. Raises InvalidField, CertificateError, CertificateExpired."""
+    """Read the certificate of one caller. Raises InvalidField, CertificateError, CertificateExpired."""
     certificates = open_upload(context, data).certificates
     refuse_expired(certificates, context.now)
     if len(certificates) > 1:
         message = (
-            f"The file holds {len(certificates)} certificates, and an alias stands for one. Upload the caller's own "
-            "alone; what is above it is not looked at."
+            f"The file contains {len(certificates)} certificates, but an alias can have only one. Upload only the "
+            "caller's own certificate; its issuers aren't checked."
         )
         raise InvalidField("certificate", message)
     (certificate,) = certificates
     usage = certificate.extensions.key_usage
     if (certificate.is_ca and not certificate.is_self_issued) or (usage and usage.key_cert_sign):
         message = (
-            f"{certificate.subject} is a certification authority, and the certificates that it issued would not be "
+            f"{certificate.subject} is a certification authority, but certificates that it issued would not be "
             "accepted. Upload the callers' own certificates."
         )
         raise InvalidField("certificate", message)
@@ -182,14 +182,14 @@ def read_caller(context: Context, data: bytes) -> Certificate:
 
 
 class Boundaries:
-    """Tells the distributor when a certificate of a caller begins or ends to be valid."""
+    """Tells the distributor when a caller certificate becomes valid or expires."""
 
     def __init__(self, since: datetime) -> None:
-        """What began or ended until *since* (aware) is known already."""
+        """*since* (aware) is the time up to which the distributor knows of such changes."""
         self._since = since
 
     def pass_on(self, store: Store, now: datetime) -> datetime | None:
-        """Announce the APIs of which a certificate began or ended since the last time; say when the next one will."""
+        """Announce APIs with a certificate that became valid or expired since the last call; return the next time."""
         with store.read() as session:
             following = caller_certificates.next_boundary(session, self._since)
             due = self._due(session, now) if following and following <= now else []
@@ -229,11 +229,13 @@ def _refuse_second(session: Session, entry: CallerCertificate) -> None:
     fingerprint = entry.certificate.fingerprint
     other = caller_certificates.alias_of(session, entry.organization, entry.api_id, fingerprint)
     if other not in {None, entry.alias}:
-        raise Conflict("certificate", f"The certificate is accepted as {other} already. Replace that one.")
+        raise Conflict(
+            "certificate", f"This certificate is already accepted under the alias {other}. Replace that one."
+        )
 
 
 def _require(session: Session, context: Context, api_id: str) -> None:
-    """Make the description say that callers need a certificate: an upload must not only look like a protection."""
+    """Make the API require caller certificates, so that an upload always protects it."""
     before = find_described(session, context, api_id)
     if not before.api.requires_certificate:
         members = check_members(require_certificate(before.members))

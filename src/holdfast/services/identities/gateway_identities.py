@@ -1,7 +1,8 @@
 """
-Gateway identities: what gateways present to the backends of an origin. Keys are sealed and never leave again.
+Gateway identities: the client certificates that gateways present to the backends of an origin.
 
-This is who we are, not whom we believe: trust is decided elsewhere, and by other permissions.
+Keys are stored encrypted and never returned. Gateway identities don't affect which backends are trusted, and have
+their own permission.
 """
 
 import uuid
@@ -46,7 +47,7 @@ _KIND, _REQUEST_KIND = "client certificate", "certificate signing request"
 
 @dataclass(frozen=True, slots=True)
 class IdentityImport:
-    """What was stored, and what of the files was left out."""
+    """The stored identity, and the parts of the files that were ignored."""
 
     entry: GatewayIdentity
     ignored: tuple[Ignored, ...]
@@ -54,7 +55,7 @@ class IdentityImport:
 
 def get_gateway_identity(context: Context, endpoint: str) -> GatewayIdentity | None:
     """
-    Say what gateways present at the origin of *endpoint*, None for nothing. Everybody of the organization may ask.
+    Return the identity that gateways present at the origin of *endpoint*, None if none. Every role can view it.
 
     Raises InvalidField, EndpointNeedsNoCertificate.
     """
@@ -74,20 +75,20 @@ def import_gateway_identity(
     key: bytes = b"",
 ) -> IdentityImport:
     """
-    Present the chain in *data* from now on, with the key that is in it or in the file *key*; *password* opens either.
+    Present the chain in *data* from now on, with the key in *data* or in the file *key*; *password* opens both.
 
-    What was presented before is replaced; a request that waits goes on waiting.
+    This replaces the current identity; a pending certificate signing request stays pending.
 
     Raises:
         NotPermitted: The user lacks the permission.
-        InvalidField, EndpointNeedsNoCertificate: *endpoint* is no https endpoint of an API.
-        CertificateError: The files cannot be used, or do not belong together.
-        CertificateExpired: Backends would refuse it.
+        InvalidField, EndpointNeedsNoCertificate: *endpoint* isn't an https endpoint of an API.
+        CertificateError: The files can't be used, or key and certificate don't match.
+        CertificateExpired: Backends would reject it.
     """
     context.user.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
     _refuse_foreign_first(context, target)
-    credential = open_credential(context, data, password, key)  # before the lock: some files are work
+    credential = open_credential(context, data, password, key)  # before the write transaction, because it can take long
     _refuse_expired(credential.chain[0], context.now)
     with context.write() as session:
         refuse_foreign(session, context, target)
@@ -101,9 +102,9 @@ def import_gateway_identity(
 
 def make_request(context: Context, sealing: Sealing, endpoint: str, draft: RequestDraft) -> GatewayIdentity:
     """
-    Make a key and a request for a certificate, which then waits for the answer of a CA, in place of one that waits.
+    Create a key and a certificate signing request for a CA; an earlier pending request is replaced.
 
-    What is presented stays until the answer is imported.
+    Gateways present the current identity until the signed certificate is imported.
 
     Raises:
         NotPermitted, InvalidField, EndpointNeedsNoCertificate
@@ -112,7 +113,7 @@ def make_request(context: Context, sealing: Sealing, endpoint: str, draft: Reque
     target = secure_endpoint(endpoint)
     subject = check_request(draft)
     _refuse_foreign_first(context, target)
-    context.release()  # an RSA key takes a while
+    context.release()  # generating an RSA key takes a while
     key = make_key(subject.key_type)
     request = make_signing_request(key, subject.common_name, subject.dns_names)
     with context.write() as session:
@@ -128,14 +129,14 @@ def make_request(context: Context, sealing: Sealing, endpoint: str, draft: Reque
 
 def import_answer(context: Context, sealing: Sealing, endpoint: str, data: bytes) -> IdentityImport:
     """
-    Present the chain in *data* from now on, which a CA made from the request that waits.
+    Present the signed certificate in *data*, with its chain, from now on; it must match the pending request.
 
     Raises:
         NotPermitted, InvalidField, EndpointNeedsNoCertificate
-        NotFound: No request waits.
-        CertificateError: The file cannot be used; KeyMismatch: it was made from another request.
-        CertificateExpired: Backends would refuse it.
-        CannotUnseal: The key of the request cannot be opened any more.
+        NotFound: No request is pending.
+        CertificateError: The file can't be used; KeyMismatch: it was issued for another request.
+        CertificateExpired: Backends would reject it.
+        CannotUnseal: The key of the request can't be decrypted.
     """
     context.user.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
@@ -155,7 +156,7 @@ def import_answer(context: Context, sealing: Sealing, endpoint: str, data: bytes
 
 
 def discard_request(context: Context, endpoint: str) -> None:
-    """Forget the request that waits, with its key. Raises NotPermitted, NotFound, InvalidField."""
+    """Delete the pending request and its key. Raises NotPermitted, NotFound, InvalidField."""
     context.user.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
     with context.write() as session:
@@ -172,7 +173,7 @@ def discard_request(context: Context, endpoint: str) -> None:
 
 
 def remove_gateway_identity(context: Context, endpoint: str) -> None:
-    """Present nothing any more at the origin of *endpoint*, and forget its keys. Raises as `discard_request` does."""
+    """Delete the identity at the origin of *endpoint*, and its keys. Raises as `discard_request`."""
     context.user.require(Permission.MANAGE_GATEWAY_IDENTITIES)
     target = secure_endpoint(endpoint)
     with context.write() as session:
@@ -182,7 +183,7 @@ def remove_gateway_identity(context: Context, endpoint: str) -> None:
 
 
 def apis_presenting(context: Context, entry: GatewayIdentity) -> list[Api]:
-    """Find the APIs with an endpoint of the entry's origin."""
+    """Return the APIs with an endpoint at the entry's origin."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         return apis.using_origins(session, context.user.organization, {entry.origin})
@@ -190,9 +191,9 @@ def apis_presenting(context: Context, entry: GatewayIdentity) -> list[Api]:
 
 def seal_anew(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int]:
     """
-    Seal the keys of all organizations with the first of the keys, in one transaction.
+    Encrypt the keys of all organizations with the first sealing key, in one transaction.
 
-    Gives how many there were, and how many could not be opened; these stay as they are.
+    Returns how many were encrypted, and how many couldn't be decrypted; these stay as they are.
     """
     sealed = lost = 0
     with store.write() as session:
@@ -215,7 +216,7 @@ def seal_anew(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int]:
 
 
 def _refuse_foreign_first(context: Context, target: Endpoint) -> None:
-    # Work is done only for those who could use it.
+    # Checked before expensive work, which should only be done for valid requests.
     with context.read() as session:
         refuse_foreign(session, context, target)
 

@@ -1,5 +1,5 @@
 """
-Gateway identities with their keys open, for the gateways: read beside the trust of their origins.
+Gateway identities with decrypted keys, for the gateways.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -22,10 +22,10 @@ def take_identities(
     session: Session, sealing: Sealing, trust: Mapping[str, MutableMapping[Origin, TrustSet]]
 ) -> dict[str, dict[Origin, UnsealedIdentity]]:
     """
-    Give what gateways present to the origins in *trust*, by organization.
+    Return the gateway identities for the origins in *trust*, by organization.
 
-    An origin whose gateway identity cannot be opened is taken out of *trust*: to present nothing would be another
-    identity, so it is not served, and all others are.
+    An origin whose identity can't be decrypted is removed from *trust*, so that it isn't served: connecting without a
+    client certificate would be a different identity.
     """
     return {
         organization: _unseal_all(session, sealing, organization, origins) for organization, origins in trust.items()
@@ -33,7 +33,7 @@ def take_identities(
 
 
 def identity_of(session: Session, sealing: Sealing, organization: str, origin: Origin) -> UnsealedIdentity | None:
-    """Give what gateways present to one origin. Raises CannotUnseal, UnusableSealingKey."""
+    """Return the gateway identity for one origin. Raises CannotUnseal, UnusableSealingKey."""
     entries = gateway_identities.of_origins(session, organization, [str(origin)])
     return next((_open(sealing, entry) for entry in entries.values()), None)
 

@@ -1,3 +1,3 @@
 """
-Use cases that probe a backend, and the meaning of the gateway's verdict.
+Use cases that test a backend, and the meaning of the gateway's verdict.
 """

@@ -1,5 +1,5 @@
 """
-Why a gateway accepts a backend: because of the certificate that is being tested, or anyway.
+Why a gateway accepts a backend: because of the certificate that is being tested, or regardless of it.
 """
 
 from collections.abc import Sequence
@@ -23,29 +23,29 @@ STILL_PRESENTED = (
 
 
 class Result(StrEnum):
-    """What came of a test; docs/how-to/import.md explains each."""
+    """The result of a test; docs/how-to/import.md explains each."""
 
     BY_UPLOAD = "accepted_by_upload"
     ANYWAY = "accepted_anyway"
-    ACCEPTED = "accepted"  # nothing was uploaded, or it isn't known what the upload adds
+    ACCEPTED = "accepted"  # nothing was uploaded, or Holdfast doesn't know what the upload adds
     REJECTED = "rejected"
     UNKNOWN = "unknown"  # no gateway answered
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """A *result* and, if the backend is accepted without the upload, all reasons for that."""
+    """A *result* and, if the backend is accepted without the upload, all the reasons."""
 
     result: Result
-    stored: tuple[Stored, ...] = ()  # that the backend's chain leads to
+    stored: tuple[Stored, ...] = ()  # which verify the backend's chain
     by_public_roots: bool = False
     only_public_roots: bool = False  # imported certificates aren't used at all
     unverified_until: datetime | None = None
-    needs_ended: bool = False  # it is rejected, and presents what would no longer be trusted
+    needs_ended: bool = False  # rejected, and the backend presents what would no longer be trusted
 
     @property
     def sentence(self) -> str:
-        """Say it to people; empty where the verdict says all."""
+        """The result as a sentence; empty if the verdict's explanation is enough."""
         match self.result:
             case Result.BY_UPLOAD:
                 return "The gateway accepts this backend because of this certificate."
@@ -73,7 +73,7 @@ class Acceptance:
 
 
 def needs_second_answer(verdict: Verdict, terms: Terms) -> bool:
-    """Say whether only a gateway can tell if the upload is what makes the backend accepted."""
+    """Return whether only a gateway can tell if the backend is accepted because of the upload."""
     return (
         verdict.accepted
         and terms.with_upload
@@ -83,7 +83,7 @@ def needs_second_answer(verdict: Verdict, terms: Terms) -> bool:
 
 
 def accept(verdict: Verdict, without: Verdict | None, presented: Presentation | Unseen, terms: Terms) -> Acceptance:
-    """Say what a test came to; *without* is the verdict on `terms.without_upload`, None if it wasn't asked for."""
+    """Return the result of a test; *without* is the verdict on `terms.without_upload`, None if there is none."""
     chain = presented.chain if isinstance(presented, Presentation) else ()
     if verdict.by == "none":
         return Acceptance(Result.UNKNOWN)

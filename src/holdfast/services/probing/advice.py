@@ -1,5 +1,5 @@
 """
-What a rejected backend's operators are told once its chain was seen: every fault, the path that was tried, one remedy.
+The explanation of a rejected backend whose chain is known: every fault, the path that was tried, one remedy.
 """
 
 from collections.abc import Sequence
@@ -35,9 +35,9 @@ def advise(
     is_complete: bool = True,
 ) -> Explanation:
     """
-    Explain *faults*, of which the first decides what is to be done; *offer* is what helps if it is imported.
+    Return an explanation of *faults*, the first of which determines the remedy; importing *offer* would help.
 
-    Without *is_complete*, no gateway has answered whether there is something that helps.
+    *is_complete* is False if gateways didn't answer for all certificates that might help.
     """
     path = find_path(chain, terms.trust, public_roots() if terms.trust.public_roots else ())
     first, *others = (_write_sentence(fault, path) for fault in faults)
@@ -66,7 +66,7 @@ def _write_detail(fault: Fault, path: Path) -> str:
 
 
 def _describe_path(path: Path) -> str:
-    """Say which path the gateway tried, and where it ended."""
+    """Return which path the gateway tried, and where it ended; empty if it reached a trust anchor."""
     if path.is_anchored:
         return ""
     steps = " -> ".join(display(certificate.subject) or "(no name)" for certificate in path.certificates)
@@ -99,35 +99,36 @@ def _choose_remedy(
     if cause in {Cause.HOSTNAME_MISMATCH, Cause.NO_SUBJECT_ALT_NAME}:
         return _by_name(path, terms), SuggestedAction.CHANGE_TRUST_SETTINGS
     if cause in _OF_ISSUER and not terms.uses_imported:
-        remedy = "The trust settings allow public certification authorities only. Allow imported certificates there."
+        remedy = "The trust settings trust only public certification authorities. Allow imported certificates there."
         return remedy, SuggestedAction.CHANGE_TRUST_SETTINGS
     if EXPLANATIONS[cause].action not in {SuggestedAction.IMPORT_CERTIFICATE, SuggestedAction.REPLACE_CERTIFICATE}:
         return EXPLANATIONS[cause].remedy, EXPLANATIONS[cause].action
     if not is_complete:
         return EXPLANATIONS[cause].remedy, SuggestedAction.TEST_ENDPOINT
-    return "Ask for another certificate: importing one that the backend presents would not help.", None
+    return "Ask the backend's owner for another certificate: importing one that it presents wouldn't help.", None
 
 
 def _by_import(cause: Cause, offer: Offer, path: Path, terms: Terms) -> str:
     what = f"{_KINDS[offer.role]}, {display(offer.certificate.subject) or '(no name)'}"
-    compared = "after comparing its fingerprint with one from the backend's operator"
+    verified = "after verifying its fingerprint with the backend's owner"
     if offer.instead and len(terms.aliases) == 1:
-        return f"Replace {terms.aliases[0]} with {what}, {compared}. Imported in addition, it would not help."
+        return f"Replace {terms.aliases[0]} with {what}, {verified}. Importing it in addition wouldn't help."
     if offer.instead:
-        return f"Import {what}, {compared}, and delete the other certificates of this endpoint, which get in its way."
+        return f"Import {what}, {verified}, and delete the other certificates of this endpoint, which prevent its use."
     if cause is Cause.CHAIN_INCOMPLETE and path.sent == 1:
         issuer = display(path.top.issuer) or "(no name)"
         return (
-            f"Let the backend send the certificate of {issuer} if a trusted CA issued it, or import {what}, {compared}."
+            f"If a trusted CA issued the certificate of {issuer}, have the backend send it; or import {what}, "
+            f"{verified}."
         )
-    return f"Import {what}, {compared}."
+    return f"Import {what}, {verified}."
 
 
 def _by_renewal(faults: Sequence[Fault]) -> str:
     if faults[0].cause is Cause.EXPIRED:
         remedy = "Renew it at the backend: an expired certificate can't be imported."
     else:
-        remedy = "Wait until it is valid, or set the clock of the machine that made it."
+        remedy = "Wait until it is valid, or correct the clock of the machine that issued it."
     if any(fault.cause in _OF_ISSUER for fault in faults):
         remedy += " Then import the certificate that the backend presents."
     return remedy
@@ -139,11 +140,11 @@ def _by_name(path: Path, terms: Terms) -> str:
     if names := usable_names(path.leaf)[:SHOWN_NAMES]:
         which = "its name" if len(names) == 1 else "one of its names"
         return f"Accept {which} ({', '.join(names)}) in the trust settings, or {ask}."
-    return f"Pin this certificate in the trust settings and skip the check of names there, or {ask}."
+    return f"Pin this certificate in the trust settings and skip the host-name check there, or {ask}."
 
 
 def usable_names(leaf: Certificate) -> list[str]:
-    """List the names of *leaf* that a gateway finds in it if they are accepted in the trust settings."""
+    """List the names of *leaf* that gateways match if they are accepted in the trust settings."""
     names = []
     for name in leaf.dns_names + leaf.ip_addresses:
         try:

@@ -1,5 +1,5 @@
 """
-Everything that is wrong with what a backend presents, in the order in which it counts.
+All faults of the certificates that a backend presents, in order of priority.
 """
 
 from collections.abc import Sequence
@@ -12,23 +12,23 @@ from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause
 from holdfast.gateway.resources.public_roots import public_roots
 
-# A gateway stops at the first stage with a fault; what a comparison finds at an earlier one, the gateway has accepted.
+# A gateway stops at the first stage with a fault, so it has accepted what a comparison finds at an earlier stage.
 _OF_ISSUER = {Cause.SELF_SIGNED_NOT_TRUSTED, Cause.UNKNOWN_ISSUER, Cause.CHAIN_INCOMPLETE}
 _STAGES = (
-    {Cause.KEY_USAGE_WRONG},  # of the backend's own certificate, in the handshake
+    {Cause.KEY_USAGE_WRONG},  # of the backend's own certificate, checked in the handshake
     _OF_ISSUER,
     {Cause.REVOKED, Cause.CRL_STALE},
     {Cause.EXPIRED, Cause.NOT_YET_VALID, Cause.WEAK_SIGNATURE, Cause.WEAK_KEY},
     {Cause.NO_SUBJECT_ALT_NAME, Cause.HOSTNAME_MISMATCH},
     {Cause.PIN_MISMATCH},
 )
-# What a gateway looks at once it has a valid path.
+# Checked by a gateway once it has a valid path.
 AFTER_THE_PATH = {Cause.NO_SUBJECT_ALT_NAME, Cause.HOSTNAME_MISMATCH, Cause.PIN_MISMATCH}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A cause why a gateway rejects a backend, and the field that differs, where a comparison shows it."""
+    """A cause for which a gateway rejects a backend, and the field that differs, if a comparison shows it."""
 
     cause: Cause
     difference: Difference | None = None
@@ -38,9 +38,9 @@ def find_faults(
     reported_cause: Cause, chain: Sequence[Certificate], trust: TrustSet, now: datetime
 ) -> tuple[Fault, ...]:
     """
-    Find what is wrong with *chain* (not empty), for which the gateway gives *reported_cause*; the first is the code.
+    Return the faults of *chain* (not empty), which the gateway rejected with *reported_cause*; the first is the code.
 
-    What the gateway says is always among them: `chain_incomplete` where it has one word for that and `unknown_issuer`.
+    They always include the reported cause, or `chain_incomplete` if the gateway says `unknown_issuer` for both.
     """
     compared = compare(chain, trust, now, public_roots() if trust.public_roots else ())
     differences = {Cause(difference.code): difference.difference for difference in compared}
@@ -52,5 +52,5 @@ def find_faults(
 
 
 def _stage(cause: Cause) -> float:
-    # The rest, such as purposes and path lengths, is looked at once there is a path, before revocation.
+    # The rest, such as purposes and path lengths, is checked once there is a path, before revocation.
     return next((number for number, causes in enumerate(_STAGES) if cause in causes), 1.5)

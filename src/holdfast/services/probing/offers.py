@@ -1,5 +1,5 @@
 """
-Which of the certificates that a backend presents would make the gateway accept it, if it were imported.
+Which presented certificates could be imported so that the gateway accepts the backend.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from holdfast.gateway.failures.causes import Cause
 from holdfast.services.probing.faults import Fault
 from holdfast.services.probing.terms import Terms
 
-# No certificate that is imported changes anything about these.
+# Importing a certificate doesn't help with these.
 _NOT_BY_IMPORT = {
     Cause.REVOKED,
     Cause.CRL_STALE,
@@ -26,7 +26,7 @@ _NOT_BY_IMPORT = {
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A certificate to import: beside what is trusted, or *instead* of it, where that alone helps."""
+    """A certificate to import, in addition to what is trusted or, if only that helps, *instead* of it."""
 
     role: ChainRole
     certificate: Certificate
@@ -37,10 +37,10 @@ def possible_offers(
     faults: Sequence[Fault], chain: Sequence[Certificate], terms: Terms, now: datetime
 ) -> Iterator[tuple[Offer, TrustSet]]:
     """
-    List what could be imported, best first, each with the trust that would follow; only the gateway knows if it helps.
+    Yield what could be imported, best first, each with the resulting trust set; only a gateway knows whether it helps.
 
-    Only what Holdfast would accept is listed: certificates that have not expired, and that gateways can tell from those
-    that are trusted.
+    Certificates that Holdfast would refuse to import are left out: expired ones, and those that gateways can't tell
+    from trusted ones.
     """
     if faults[0].cause in _NOT_BY_IMPORT or not terms.uses_imported or _is_over(chain[0], now):
         return
@@ -53,11 +53,11 @@ def possible_offers(
 
 
 def why_not_imported(certificate: Certificate, anchors: Sequence[Certificate], now: datetime) -> str:
-    """Say why Holdfast would refuse to import *certificate* in addition to *anchors*; empty if it would not."""
+    """Return why Holdfast would refuse to import *certificate* in addition to *anchors*; empty if it wouldn't."""
     if _is_over(certificate, now):
         return "It can't be imported, because it has expired. Renew it at the backend."
     if any(certificate in pair for pair in find_indistinguishable([*anchors, certificate])):
-        return "It can't be imported: gateways couldn't tell it from a trusted one of this name. Replace that one."
+        return "It can't be imported: gateways couldn't tell it from a trusted one with this subject. Replace that one."
     return ""
 
 

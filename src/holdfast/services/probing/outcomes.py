@@ -1,5 +1,5 @@
 """
-What a test and a check of a backend come to.
+The results of a test and of a check of a backend.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from holdfast.services.probing.verdicts import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What a backend presents, what is noticed about that, and the gateway's verdict."""
+    """What a backend presents, findings about it, and the gateway's verdict."""
 
     endpoint: Endpoint
     presented: Presentation | Unseen
@@ -25,7 +25,7 @@ class Probed:
 
     @property
     def explanation(self) -> Explanation:
-        """What came of the test and what to do."""
+        """The result of the test and what to do."""
         explanation = self.verdict.explanation
         if self.acceptance.needs_ended:
             return Explanation(explanation.sentence, STILL_PRESENTED)
@@ -34,7 +34,7 @@ class Probed:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The status that a backend answered a HEAD request with; 0 and a *refusal* where it did not."""
+    """The status of the backend's response to a HEAD request; 0 and a *refusal* if there was none."""
 
     endpoint: Endpoint
     status: int
@@ -42,5 +42,5 @@ class Checked:
 
     @property
     def phrase(self) -> str:
-        """What the standard calls the status, whatever the backend does; empty where it calls it nothing."""
+        """The standard reason phrase of the status; empty if it has none."""
         return HTTPStatus(self.status).phrase if self.status in set(HTTPStatus) else ""

@@ -1,5 +1,5 @@
 """
-Looking at a backend, and asking the gateway itself whether it would accept it, before anything is saved.
+Tests of a backend: what it presents, and whether the gateway would accept it, without saving anything.
 """
 
 import asyncio
@@ -67,15 +67,15 @@ AT_ONCE = 4
 AT_ONCE_OF_USER = 2
 PLACES = 20  # at once or waiting
 PLACES_OF_USER = 6
-WITHIN = 8.0  # seconds, once it has its turn
+WITHIN = 8.0  # seconds, from when it gets its turn
 RESOLVED_WITHIN = 2.5
 
 
 class Probes:
     """
-    Looks at backends and asks the embedded gateway about them. Lives on one event loop.
+    Fetches what backends present, and asks the embedded gateway for its verdict. Lives on one event loop.
 
-    What a question needs is at the gateways only while it is asked.
+    The gateway has the resources of a test only while the test runs.
     """
 
     def __init__(
@@ -92,11 +92,11 @@ class Probes:
         now: Callable[[], datetime],
     ) -> None:
         """
-        *gateway* is the id of the one that listens on *socket*; *limits* are those of traffic; *seconds* is how long a
-        backend is looked at.
+        *gateway* is the id of the one that listens on *socket*; *limits* are those for traffic; *seconds* is the time
+        limit for fetching what a backend presents.
 
-        *rejects_http2* is called, in a thread, with organization and endpoint for a backend that answers a check over
-        HTTP/1.1 only, though it agreed on HTTP/2.
+        *rejects_http2* is called in a thread, with organization and endpoint, if a backend negotiates HTTP/2 but
+        responds to a check only over HTTP/1.1.
         """
         self._gateway = EmbeddedGateway(cache, gateway, socket)
         self._networks = networks
@@ -108,16 +108,16 @@ class Probes:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._turns_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()  # by account
         self._places = Shares(PLACES, PLACES_OF_USER)
-        # Threads of its own, also for looks that were given up: slow backends must not take those of everything else.
+        # A separate pool, which also holds fetches that timed out: slow backends must not block other work.
         self._threads = ThreadPoolExecutor(2 * AT_ONCE, "probe")
 
     async def probe(self, user: Principal, endpoint: str, terms: Terms) -> Probed:
         """
-        Look at the backend of *endpoint* and ask the gateway whether it would accept it on these *terms*.
+        Fetch what the backend of *endpoint* presents, and ask the gateway whether it accepts it on these *terms*.
 
         Raises:
-            InvalidField: It is no https URL, or its addresses may not be connected to.
-            TooManyTests: Too many wait for their turn.
+            InvalidField: It isn't an https URL, or probes can't connect to its addresses.
+            TooManyTests: The queue is full.
         """
         target = read_https_endpoint(endpoint)
         async with self._turn(user):
@@ -148,11 +148,11 @@ class Probes:
 
     async def fetch(self, user: Principal, endpoint: str, trust: TrustSet) -> Presentation | Unseen:
         """
-        Look at the backend of *endpoint* without judging it; *trust* says which server name it is asked for.
+        Fetch what the backend of *endpoint* presents, without a verdict; *trust* determines the SNI.
 
         Raises:
-            InvalidField: It is no https URL, or its addresses may not be connected to.
-            TooManyTests: Too many wait for their turn.
+            InvalidField: It isn't an https URL, or probes can't connect to its addresses.
+            TooManyTests: The queue is full.
         """
         target = read_https_endpoint(endpoint)
         async with self._turn(user):
@@ -166,14 +166,14 @@ class Probes:
         self, user: Principal, endpoint: str, terms: Terms | None, connection: ConnectionSettings = DEFAULT_CONNECTION
     ) -> Checked:
         """
-        Let the gateway send one HEAD request to the backend of *endpoint* on these *terms*, None exactly for http.
+        Let the gateway send one HEAD request to the backend of *endpoint* on these *terms* (None only for http).
 
-        It goes over the protocol of traffic, as *connection* says. Where that is automatic and the backend rejects
-        HTTP/2, it is sent again over HTTP/1.1. Redirects are not followed, and nothing but the status is read.
+        The request uses the protocol in *connection*, as traffic does. If that is automatic and the backend rejects
+        HTTP/2, it is sent again over HTTP/1.1. Redirects aren't followed, and only the status is read.
 
         Raises:
-            InvalidField: It is no URL of an endpoint, or its addresses may not be connected to.
-            TooManyTests: Too many wait for their turn.
+            InvalidField: It isn't the URL of an endpoint, or probes can't connect to its addresses.
+            TooManyTests: The queue is full.
         """
         target = replace(parse_endpoint(endpoint), connection=connection)
         async with self._turn(user):
@@ -186,7 +186,7 @@ class Probes:
                 older = replace(target, connection=replace(connection, protocol=Protocol.HTTP1))
                 again = await self._head(end, older, terms, addresses)
                 if not isinstance(again, Verdict):
-                    # A backend that was just starting fails once; one that rejects HTTP/2 does so again.
+                    # A backend that was just starting fails once; one that rejects HTTP/2 fails again.
                     answer = await self._head(end, target, terms, addresses)
                 if not isinstance(again, Verdict) and isinstance(answer, Verdict):
                     await asyncio.to_thread(self._rejects_http2, user.organization, target)
@@ -200,7 +200,7 @@ class Probes:
             return Checked(target, 0, answer)
 
     async def _head(self, end: float, target: Endpoint, terms: Terms | None, addresses: Sequence[str]) -> int | Verdict:
-        """Send one HEAD request and give its status, or why there is none until *end* (of the event loop's clock)."""
+        """Send one HEAD request; return its status, or why there is none by *end* (of the event loop's clock)."""
         trust, identity = (terms.trust, terms.identity) if terms else (None, None)
         probe = build_probe(_new_name(), target, trust, addresses, identity, self._limits)
         try:
@@ -214,7 +214,7 @@ class Probes:
             return answer.status
         if verdict := judge_head(answer):
             return verdict
-        # There was no connection, and only an answer to CONNECT says why.
+        # There was no connection, and only the response to CONNECT says why.
         return await self._probe_until(end, probe, partial(judge_refusal, presents=identity is not None))
 
     @asynccontextmanager
@@ -235,7 +235,7 @@ class Probes:
         except NoAddress as error:
             return Unseen(Obstacle.DNS, str(error))
         except AddressRefused as error:
-            message = f"Holdfast is not allowed to test {target.origin.host}; HOLDFAST_PROBE_NETWORKS says what it may."
+            message = f"Tests may not connect to {target.origin.host}. HOLDFAST_PROBE_NETWORKS sets what is allowed."
             raise InvalidField("endpoint", message) from error
 
     async def _look(self, addresses: Sequence[str], target: Endpoint, server_name: str) -> Presentation | Unseen:
@@ -254,7 +254,7 @@ class Probes:
         terms: Terms,
         addresses: Sequence[str],
     ) -> Verdict:
-        """Say all that is wrong with what is *presented*, and what helps, as far as the gateway can be asked."""
+        """Return *verdict* with all faults of what is *presented*, and with what helps according to the gateway."""
         now, presents = self._now(), terms.identity is not None
         verdict = await self._in_thread(partial(refine, verdict, presented, terms.trust, now, presents=presents))
         if not verdict.faults or isinstance(presented, Unseen):
@@ -283,7 +283,7 @@ class Probes:
 def _unasked(error: Exception) -> Verdict:
     if isinstance(error, ProbeRefused):
         return Verdict(False, classify_reason(str(error)), str(error))
-    return Verdict(False, None, str(error) or "The gateway did not answer in time.", "none")
+    return Verdict(False, None, str(error) or "The gateway didn't answer in time.", "none")
 
 
 def _new_name() -> str:

@@ -1,5 +1,5 @@
 """
-Looks, about every minute, which certificates the backends use whose certificates are being rotated.
+Checks about every minute which certificates backends use during a rotation.
 """
 
 import asyncio
@@ -26,22 +26,22 @@ from holdfast.store.trust import endpoint_certificates
 
 log = structlog.get_logger()
 EVERY = 60.0  # seconds from the end of one round to the beginning of the next
-AT_MOST = 50  # backends in one round; those that were not looked at for longest come first
+AT_MOST = 50  # backends in one round, the least recently checked first
 AT_ONCE = 10
-PATIENCE = 15.0  # seconds for one look
-SETTLED = 0.5  # seconds after a change until gateways have followed
+PATIENCE = 15.0  # seconds for one backend
+SETTLED = 0.5  # seconds after a change until gateways have applied it
 
 Probe = Callable[[str, str], Awaitable[Sequence[Certificate] | None]]
 
 
 class RotationProbes:
-    """Looks at the backends of all aliases that have previous certificates. Lives on one event loop."""
+    """Checks the backends of all aliases with previous certificates. Lives on one event loop."""
 
     def __init__(self, store: Store, probe: Probe, now: Callable[[], datetime], every: float = EVERY) -> None:
         """
-        *probe* is asked for the chain that the backend of an endpoint presents, by organization and URL.
+        *probe* returns the chain that a backend presents (by organization and URL), its own certificate first.
 
-        The backend's own certificate is the first; None when it shows nothing. It should bound its time itself.
+        It returns None if the backend presents nothing, and should limit its own time.
         """
         self._store = store
         self._probe = probe
@@ -49,22 +49,22 @@ class RotationProbes:
         self._every = every
         self._places = asyncio.Semaphore(AT_ONCE)
         self._wake = wake_on_write(store)
-        self._next = 0.0  # of the loop's clock: when all have their turn again
+        self._next = 0.0  # time of the next round, on the loop's clock
 
     async def probe_once(self, *, unseen: bool = False) -> None:
-        """Look at the backends whose turn it is, or only at those *unseen* so far, and write down what they use."""
+        """Check the backends that are due, or only those *unseen* so far, and record what they use."""
         due = await asyncio.to_thread(_due, self._store, unseen=unseen)
         await asyncio.gather(*(self._observe(organization, entry_id) for organization, entry_id in due))
 
     async def follow(self) -> None:
-        """Look now, again and again, and soon after each change, until cancelled."""
+        """Check now, then in regular rounds and soon after each change, until cancelled."""
         woken = False
         while True:
             await self.probe_once(unseen=woken)
             woken = await self._wait()
 
     async def _wait(self) -> bool:
-        """Wait for the next round; say whether a change made it come early."""
+        """Wait for the next round; return whether a change started it early."""
         try:
             async with asyncio.timeout(max(self._next - asyncio.get_running_loop().time(), 0)):
                 await self._wake.wait()
@@ -84,7 +84,7 @@ class RotationProbes:
                     generation = await asyncio.to_thread(find_generation, entry, chain) if chain else None
                     await self._write(entry, generation)
             except Exception:
-                # One backend may not keep the others from being looked at.
+                # One backend must not keep the others from being checked.
                 log.exception("backend cannot be observed", organization=organization, entry=entry_id)
 
     async def _write(self, entry: EndpointCertificate, generation: Generation | None) -> None:
@@ -101,7 +101,7 @@ class RotationProbes:
             async with asyncio.timeout(PATIENCE):
                 return await self._probe(entry.organization, entry.endpoint)
         except Exception:
-            # What cannot be looked at has had its turn all the same.
+            # A backend that can't be checked has had its turn all the same.
             log.exception("looking at a backend failed", organization=entry.organization, endpoint=entry.endpoint)
             return None
 
@@ -120,9 +120,9 @@ async def fetch_accepted_chain(
     store: Store, sealing: Sealing, probes: Probes, now: Callable[[], datetime], organization: str, endpoint: str
 ) -> Sequence[Certificate] | None:
     """
-    Give the chain that the backend of *endpoint* presents, its own certificate first, if the gateway accepts it.
+    Return the chain that the backend of *endpoint* presents, its own certificate first, if the gateway accepts it.
 
-    None when it does not, cannot be asked, or saw another certificate than the one that was looked at.
+    None if the gateway rejects it, can't be asked, or saw a different certificate from the one that was fetched.
     """
     context = Context(store, Principal(organization, "holdfast"), now())
     try:

@@ -1,5 +1,5 @@
 """
-On which terms a backend is tested: what would be trusted if an upload were saved, and what the gateway presents.
+The terms of a backend test: what would be trusted once an upload is saved, and the identity that the gateway presents.
 """
 
 from collections.abc import Sequence
@@ -27,20 +27,20 @@ from holdfast.store.trust import endpoint_certificates, trust_settings
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Certificates that an alias trusts, whatever comes of an upload."""
+    """Certificates of an alias that are trusted with or without the upload."""
 
     alias: str
     certificates: tuple[Certificate, ...]
-    is_previous: bool = False  # they are those before, kept while a backend changes
+    is_previous: bool = False  # they are previous certificates, kept while a backend switches
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """
-    Whom the gateway believes, and who it says it is.
+    What the gateway trusts and presents in a test.
 
-    *aliases* are those of what is imported now, unless a change of that is tested; imported certificates aren't used
-    where the trust settings trust public authorities only.
+    *aliases* are those of the imported certificates, empty if a change to them is tested. Without *uses_imported*, the
+    trust settings trust only public certification authorities.
     """
 
     trust: TrustSet
@@ -48,7 +48,7 @@ class Terms:
     with_upload: bool = False
     stored: tuple[Stored, ...] = ()  # what is trusted besides an upload
     without_upload: TrustSet | None = None  # the rest of *trust*; None: nothing else is trusted
-    ended: tuple[Certificate, ...] = ()  # what is trusted now, and no more after the change
+    ended: tuple[Certificate, ...] = ()  # what is trusted now, but not after the change
     aliases: tuple[str, ...] = ()
     uses_imported: bool = True
 
@@ -56,9 +56,9 @@ class Terms:
 @dataclass(frozen=True, slots=True)
 class Change:
     """
-    What isn't saved yet: the file *data* to add, or to replace what is under *instead_of*; *keep* that, too.
+    An unsaved change: add the file *data*, or replace what is under *instead_of* (*keep*: trust that, too).
 
-    Without *data*, *instead_of* is as good as deleted.
+    Without *data*, what is under *instead_of* is deleted.
     """
 
     data: bytes | None = None
@@ -72,18 +72,21 @@ UNCHANGED = Change()
 
 def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Change = UNCHANGED) -> Terms:
     """
-    Make the terms of what is trusted for the origin of *endpoint* once *change* is saved.
+    Return the terms for the origin of *endpoint* as they will be once *change* is saved.
 
     Raises:
-        InvalidField: *endpoint* is no https URL, the alias is for another origin, or there is nothing to keep.
-        NotFound: There is no such alias.
-        Conflict: What is trusted now cannot be read.
-        CertificateError, CertificateExpired, IndistinguishableCertificates: The change could not be saved.
+        InvalidField: *endpoint* isn't an https URL, the alias is for another origin, or there is nothing to keep.
+        NotFound: The alias doesn't exist.
+        Conflict: What is stored for the origin can't be read.
+        CertificateError, CertificateExpired, IndistinguishableCertificates: The change couldn't be saved.
     """
     context.user.require(Permission.TEST_ENDPOINTS)
     target = read_https_endpoint(endpoint)
     if change.keep and not (change.instead_of and change.data is not None):
-        raise InvalidField("keepPrevious", "Nothing is replaced. Send the alias and the certificate that replaces it.")
+        raise InvalidField(
+            "keepPrevious",
+            "There is nothing to keep. Send the alias and the certificate that replaces its current one.",
+        )
     uploaded = open_upload(context, change.data, change.password).certificates if change.data is not None else ()
     origin = str(target.origin)
     with context.read() as session:
@@ -92,7 +95,7 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
             decided = trust_settings.of_origins(session, context.user.organization, [origin])
             identity = identity_of(session, sealing, context.user.organization, target.origin)
         except (ValueError, CannotUnseal, UnusableSealingKey) as error:
-            message = f"What is trusted for {origin}, or presented to it, cannot be read. Import it again."
+            message = f"The certificates or the gateway identity stored for {origin} can't be read. Import them again."
             raise Conflict("endpoint", message) from error
         before = _find_replaced(session, context, entries, change.instead_of, origin)
         after = None
@@ -122,7 +125,7 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
 def _find_replaced(
     session: Session, context: Context, entries: Sequence[EndpointCertificate], alias: str | None, origin: str
 ) -> EndpointCertificate | None:
-    """Find what is under *alias* among the *entries* of *origin*; raises as `terms_to_test`."""
+    """Return the entry of *alias* among the *entries* of *origin*. Raises as `terms_to_test`."""
     if not alias:
         return None
     for entry in entries:
@@ -142,14 +145,14 @@ def _build_entry(
     *,
     keep: bool,
 ) -> EndpointCertificate:
-    """Make what would be stored."""
+    """Return the entry that would be stored."""
     if before:
         return before.replaced_by(uploaded, context.now, keep=keep)
     return admission.new_entry(context.user.organization, "", target, uploaded, context.now)
 
 
 def _list_stored(others: Sequence[EndpointCertificate], after: EndpointCertificate | None) -> tuple[Stored, ...]:
-    """Find what is trusted besides the current certificates of *after*."""
+    """Return what is trusted besides the current certificates of *after*."""
     kept = [Stored(entry.alias, entry.previous, is_previous=True) for entry in [*others, *([after] if after else [])]]
     return tuple(
         entry for entry in [*(Stored(entry.alias, entry.certificates) for entry in others), *kept] if entry.certificates
@@ -158,11 +161,11 @@ def _list_stored(others: Sequence[EndpointCertificate], after: EndpointCertifica
 
 def terms_to_call(context: Context, sealing: Sealing, endpoint: str) -> Terms | None:
     """
-    Make the terms of what is trusted now for the origin of *endpoint*; an http endpoint has none.
+    Return the current terms for the origin of *endpoint*; None for an http endpoint.
 
     Raises:
-        InvalidField: *endpoint* is no URL of an endpoint.
-        Conflict: What is trusted now cannot be read.
+        InvalidField: *endpoint* isn't the URL of an endpoint.
+        Conflict: What is stored for the origin can't be read.
     """
     context.user.require(Permission.TEST_ENDPOINTS)
     if not parse_endpoint(endpoint).origin.is_secure:
@@ -171,10 +174,10 @@ def terms_to_call(context: Context, sealing: Sealing, endpoint: str) -> Terms | 
 
 
 def read_https_endpoint(url: str) -> Endpoint:
-    """Read the URL of an endpoint that can be tested. Raises InvalidField."""
+    """Parse the URL of an endpoint that can be tested. Raises InvalidField."""
     endpoint = parse_endpoint(url)
     if not endpoint.origin.is_secure:
         raise InvalidField(
-            "endpoint", "Only an https endpoint can be tested. Write it like https://backend.example:8443."
+            "endpoint", "Only https endpoints can be tested. Use a URL like https://backend.example:8443."
         )
     return endpoint

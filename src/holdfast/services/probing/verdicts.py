@@ -1,5 +1,5 @@
 """
-What the gateway's answer about a backend means.
+The gateway's verdict about a backend, read from its responses.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from holdfast.services.probing.faults import AFTER_THE_PATH, Fault, find_faults
 from holdfast.services.probing.offers import Offer
 
 ENDED = "connection closed after the handshake"
-# What the backend presents may tell more.
+# For these, what the backend presents can say more.
 UNCLEAR = {*CERTIFICATE_CAUSES, Cause.CLOSED_BEFORE_RESPONSE, Cause.OTHER}
 _ASK_FOR_CHAIN = "Ask the backend's owner to send a correct chain."
 _NOT_ABOUT_TRUST = {
@@ -35,25 +35,25 @@ _TIMED_OUT, _WITHOUT_HOST = {"UT", "SI", "DPE"}, {"UH", "DF"}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the gateway accepts a backend; by "none" when no gateway said anything, and then nothing is known."""
+    """Whether the gateway accepts a backend; *by* is "none", and nothing is known, if no gateway answered."""
 
     accepted: bool
     cause: Cause | None = None
     reason: str = ""  # in the words of the gateway
     by: Literal["gateway", "none"] = "gateway"
-    address: str = ""  # that the gateway connected to, with port; empty where it did not
+    address: str = ""  # and port that the gateway connected to; empty if it didn't connect
     tls_version: str = ""
     cipher: str = ""
-    fingerprint: str = ""  # SHA-256 of the certificate that the gateway verified; empty: it does not say
-    over_http2: bool = False  # the request that the backend did not answer
-    reported_cause: Cause | None = None  # by the gateway's words alone
-    faults: tuple[Fault, ...] = ()  # of the certificates, where they were seen; the first is the cause
-    offer: Offer | None = None  # what helps if it is imported
-    advice: Explanation | None = None  # with what the backend presents
+    fingerprint: str = ""  # SHA-256 of the certificate that the gateway verified; empty if unknown
+    over_http2: bool = False  # the request without a response was sent over HTTP/2
+    reported_cause: Cause | None = None  # derived only from the gateway's words
+    faults: tuple[Fault, ...] = ()  # of the presented certificates; the first is the cause
+    offer: Offer | None = None  # importing this certificate helps
+    advice: Explanation | None = None  # takes into account what the backend presents
 
     @property
     def is_about_trust(self) -> bool:
-        """Whether a gateway has judged the certificates that it saw."""
+        """Whether a gateway accepted or rejected the certificates that it saw."""
         return self.by == "gateway" and self.cause not in _NOT_ABOUT_TRUST
 
     @property
@@ -64,16 +64,14 @@ class Verdict:
         if self.accepted:
             return Explanation("The gateway accepts this backend.", "")
         if self.cause is None:
-            return Explanation(
-                "No gateway answered, so it is not known whether this backend is accepted.", "Try again."
-            )
+            return Explanation("No gateway answered, so we don't know whether it accepts this backend.", "Try again.")
         return explain(self.cause, self.reason)
 
 
 async def judge_connection(
     connection: Connection, looking: "asyncio.Future[Presentation | Unseen]", *, presents: bool
 ) -> Verdict:
-    """Say what the gateway makes of a backend that is being looked at; *presents*: it has a client certificate."""
+    """Return the gateway's verdict; *looking* fetches what the backend presents, *presents*: with an identity."""
     answer = connection.answer
     if not answer.connected:
         return _build_refusal(answer, presents=presents)
@@ -91,19 +89,19 @@ async def judge_connection(
 
 
 async def judge_refusal(connection: Connection, *, presents: bool) -> Verdict:
-    """Say why the gateway makes no connection, or that the backend ended the one before."""
+    """Return why the gateway can't connect, or, if it can, that the backend closed the earlier connection."""
     if connection.answer.connected:
         return Verdict(False, Cause.CLOSED_BEFORE_RESPONSE, ENDED)
     return _build_refusal(connection.answer, presents=presents)
 
 
 async def judge_certificates(connection: Connection, *, presents: bool) -> Verdict:
-    """Say whether the gateway accepts the certificates of a backend, whatever that says after the handshake."""
+    """Return whether the gateway accepts the backend's certificates, whatever the backend does after the handshake."""
     return Verdict(True) if connection.answer.connected else _build_refusal(connection.answer, presents=presents)
 
 
 def judge_head(answer: HeadAnswer) -> Verdict | None:
-    """Say why a backend gave no status after the connection was made; None where the connection itself failed."""
+    """Return why a backend sent no status over an open connection; None if the connection itself failed."""
     if answer.flags & _TIMED_OUT:
         return Verdict(False, Cause.TIMEOUT)
     over_http2 = "HTTP/2" in answer.flags
@@ -119,7 +117,7 @@ def _build_refusal(answer: Answer, *, presents: bool) -> Verdict:
 
 
 def _find_objection(presented: Presentation | Unseen, *, presents: bool) -> Cause:
-    """Say why a backend ended a connection that the gateway had accepted: in TLS 1.3 it says so after the handshake."""
+    """Return why a backend closed an accepted connection: in TLS 1.3, it rejects client certificates that late."""
     if isinstance(presented, Unseen) or not presented.asks_for_certificate:
         return Cause.CLOSED_BEFORE_RESPONSE
     return Cause.CLIENT_CERTIFICATE_REJECTED if presents else Cause.CLIENT_CERTIFICATE_REQUIRED
@@ -139,15 +137,15 @@ def refine(
     verdict: Verdict, presented: Presentation | Unseen, trust: TrustSet, now: datetime, *, presents: bool
 ) -> Verdict:
     """
-    Say more than the gateway's words do, by what the backend presents.
+    Return *verdict* with a more precise cause, based on what the backend presents.
 
-    All faults of its certificates are found, a missing intermediate is told from an unknown issuer, and an objection to
-    the client certificate from other ends.
+    This finds all faults of its certificates, and distinguishes a missing intermediate from an unknown issuer, and a
+    rejected client certificate from other reasons to close the connection.
     """
     verdict = replace(verdict, reported_cause=verdict.cause)
     is_seen = isinstance(presented, Presentation) and bool(presented.presented.unreadable)
     if verdict.cause is Cause.UNREADABLE_CERTIFICATE and is_seen:
-        # Which certificate it is has been found out, so nobody is asked to.
+        # It is known which certificate can't be read, so the advice doesn't ask the user to find out.
         return replace(verdict, advice=Explanation(verdict.explanation.sentence, _ASK_FOR_CHAIN))
     if verdict.cause is Cause.CLOSED_BEFORE_RESPONSE and verdict.reason == ENDED:
         return replace(verdict, cause=_find_objection(presented, presents=presents))
@@ -158,13 +156,13 @@ def refine(
 
 
 def is_mended(verdict: Verdict, faults: Sequence[Fault]) -> bool:
-    """Say whether the first of *faults* is gone by *verdict*, and nothing is left but what was there before."""
+    """Return whether *verdict* no longer has the first of *faults*, and has no fault that wasn't there before."""
     left = {fault.cause for fault in faults[1:]} & AFTER_THE_PATH
     return verdict.accepted or verdict.cause in left
 
 
 def findings_about(presented: Presentation | Unseen, trust: TrustSet, now: datetime) -> tuple[Finding, ...]:
-    """Judge what a backend presents, for the names that it is asked for."""
+    """Return findings about what a backend presents, with the names that the trust settings accept."""
     if isinstance(presented, Unseen):
         return ()
     return tuple(examine_presented(presented.chain, trust.accepted_names, now))

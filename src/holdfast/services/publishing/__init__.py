@@ -1,3 +1,3 @@
 """
-From the database to the gateways: snapshots, their distribution and their enforcement.
+From the database to the gateways: snapshots, distribution and enforcement.
 """

@@ -1,5 +1,5 @@
 """
-Distribution: rebuild the resources of what change rows name, nothing else, and hand them to the gateways.
+Distribution: rebuilds the resources that change rows name, and sends them to the gateways.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
 
 log = structlog.get_logger()
-DRAIN = 60.0  # seconds that a cluster or secret stays after the last route to it went: requests in flight finish
+DRAIN = 60.0  # seconds for which an unused cluster or secret stays, so that requests in flight can finish
 
 Addresses = Sequence[tuple[str, int]]
 NOWHERE: Mapping[Environment, Addresses] = MappingProxyType({})
 
 
 class Distributor:
-    """Keeps the cache equal to what the database says. Lives on one event loop."""
+    """Keeps the cache up to date with the database. Lives on one event loop."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class Distributor:
         trusted_proxies: Sequence[Network] = (),
     ) -> None:
         """
-        *listeners* speak http, *tls_listeners* https once it is said what they present.
+        *listeners* serve http; *tls_listeners* serve https, once `present` was called.
 
-        What *trusted_proxies* say about their callers is believed.
+        Headers that *trusted_proxies* send about callers are accepted.
         """
         self._store = store
         self._sealing = sealing
@@ -69,8 +69,8 @@ class Distributor:
         self._limits = limits
         self._scopes = Scopes()
         self._built: dict[ApiKey, ApiResources] = {}
-        self._users: Counter[ResourceKey] = Counter()  # how many APIs need a cluster or secret
-        self._due: dict[ResourceKey, float] = {}  # when one that no API needs may go
+        self._users: Counter[ResourceKey] = Counter()  # how many APIs use a cluster or secret
+        self._due: dict[ResourceKey, float] = {}  # when an unused cluster or secret can be removed
         self._sequence = 0
         self._wake = wake_on_write(store)
 
@@ -81,14 +81,14 @@ class Distributor:
         self._take(everything, fixed)
 
     def present(self, credential: Credential) -> None:
-        """Let gateways present *credential* to callers, on connections that are new."""
+        """Let gateways present *credential* to callers, on new connections."""
         every = [
             self._listener(environment, addresses, tls=True) for environment, addresses in self._tls_listeners.items()
         ]
         self._cache.apply([build_gateway_secret(credential), *every])
 
     async def follow(self) -> None:
-        """Publish what has changed since, again and again, until cancelled."""
+        """Publish changes as they happen, until cancelled."""
         while True:
             self._wake.clear()
             changed = await asyncio.to_thread(read_changed, self._store, self._sealing, self._sequence, self._now())
@@ -96,7 +96,7 @@ class Distributor:
             await self._wake.wait()
 
     def _take(self, snapshot: Snapshot, fixed: Iterable[Resource] = ()) -> None:
-        """Build the APIs of *snapshot* and give the gateways, in one step, all that came of it."""
+        """Build the APIs of *snapshot*, and send all resulting changes to the gateways in one step."""
         upserts = list(fixed)
         old = {key: self._built[key] for key in snapshot.apis if key in self._built}
         for key, api in snapshot.apis.items():
@@ -127,9 +127,9 @@ class Distributor:
             loop.call_at(due, self._retire, unused, due)
 
     def _retire(self, keys: list[ResourceKey], due: float) -> None:
-        # What was needed again in between has another time, or users.
+        # If a resource was used again in the meantime, it has users or another time.
         unused = [key for key in keys if self._users[key] <= 0 and self._due.get(key) == due]
-        # Envoy lets go of a secret when the cluster that names it goes, so both can go in one step.
+        # Envoy drops a secret together with the cluster that names it, so both can be removed in one step.
         for key in unused:
             del self._users[key], self._due[key]
         self._cache.apply([], unused)
@@ -142,6 +142,6 @@ def _build(api: Api, snapshot: Snapshot, limits: BackendLimits) -> ApiResources 
         callers = snapshot.callers.get((org, api.id), frozenset())
         return build_api(api, snapshot.trust.get(org, {}), snapshot.identities.get(org, {}), callers, limits)
     except Exception:
-        # One API that cannot be built is not served, which is safe; all others go on.
+        # An API that can't be built isn't served, which is safe, and doesn't affect others.
         log.exception("API cannot be built", api=api.id, organization=api.organization)
         return None

@@ -1,5 +1,5 @@
 """
-The gateway that can be asked about backends: given what a question needs, asked, and relieved of it again.
+The gateway that tests backends: it gets the resources of a test, runs it, and the resources are removed.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ T = TypeVar("T")
 
 
 class ProbeRefused(RuntimeError):
-    """The gateway does not take what the question needs; the text is its own."""
+    """The gateway rejected the resources of a test; the text is the gateway's."""
 
 
 class EmbeddedGateway:
     """
-    The gateway called *gateway*, which takes questions on *socket*. Lives on one event loop.
+    The gateway with the id *gateway*, which accepts tests on *socket*. Lives on one event loop.
 
-    What a question needs is at the gateways only while it is asked.
+    The gateway has the resources of a test only while the test runs.
     """
 
     def __init__(self, cache: Cache, gateway: str, socket: Path) -> None:
@@ -40,11 +40,11 @@ class EmbeddedGateway:
 
     async def probe(self, probe: ProbeResources, judge: Callable[[Connection], Awaitable[T]]) -> T:
         """
-        Let the gateway connect to the backend of *probe*, and give what *judge* makes of that.
+        Let the gateway connect to the backend of *probe*; return what *judge* returns for the connection.
 
         Raises:
-            NoAnswer: It cannot be asked.
-            QuestionRefused: It does not take the question.
+            NoAnswer: The gateway can't be reached.
+            ProbeRefused: The gateway rejected the resources.
         """
         async with self._provide(probe), connect(self._socket, probe.cluster.name) as connection:
             return await judge(connection)
@@ -54,8 +54,8 @@ class EmbeddedGateway:
         Let the gateway send `HEAD` *path* to the backend of *probe*.
 
         Raises:
-            NoAnswer: It cannot be asked.
-            QuestionRefused: It does not take the question.
+            NoAnswer: The gateway can't be reached.
+            ProbeRefused: The gateway rejected the resources.
         """
         async with self._provide(probe):
             return await probe_head(self._socket, probe.cluster.name, probe.authority, path)
@@ -70,7 +70,7 @@ class EmbeddedGateway:
             self._cache.apply([], probe.keys)
 
     async def _until_used(self, probe: ProbeResources) -> None:
-        """Wait until the gateway uses what the question needs."""
+        """Wait until the gateway uses the resources of *probe*."""
         observer = self._cache.observe()
         try:
             while not self._acknowledged(probe):

@@ -1,5 +1,5 @@
 """
-Whether a policy, as it was changed last, is in force: only when every connected gateway has said so.
+Whether the last change of a policy is in force: only once every connected gateway has confirmed it.
 """
 
 import asyncio
@@ -19,19 +19,19 @@ from holdfast.store import journal
 from holdfast.store.journal import Change
 
 PolicyKey = tuple[str, Policy]  # organization, policy
-FIRST_LOOK, LONGEST_LOOK = 0.002, 0.2  # seconds between looks at clusters that are still warming
+FIRST_LOOK, LONGEST_LOOK = 0.002, 0.2  # seconds between checks for clusters that are still warming
 
 
 @dataclass(slots=True)
 class _Change:
-    """The last change of a policy; *milliseconds* is None while it is on its way."""
+    """The last change of a policy; *milliseconds* until it was enforced, None while it is pending."""
 
     at: datetime
     milliseconds: int | None = None
 
 
 class Enforcements:
-    """Knows, for each policy, which resources enforce it, and who has put them in force."""
+    """Knows, for each policy, which resources enforce it, and which gateways have applied them."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Enforcements:
         now: Callable[[], datetime],
         on_enforced: Callable[[str, str, datetime], None] = lambda *_: None,
     ) -> None:
-        """*on_enforced* is called with the organization and id of an API, and the time."""
+        """*on_enforced* is called with organization and id of an API, and the time, when a change of it is enforced."""
         self._cache = cache
         self._now = now
         self._on_enforced = on_enforced
@@ -50,7 +50,7 @@ class Enforcements:
         self._unverified: set[PolicyKey] = set()
 
     async def follow(self) -> None:
-        """Follow what gateways acknowledge, until cancelled."""
+        """Follow the gateways' acknowledgements, until cancelled."""
         observer = self._cache.observe()
         look = FIRST_LOOK
         try:
@@ -69,7 +69,7 @@ class Enforcements:
     def take_resources(
         self, snapshot: Snapshot, before: Mapping[ApiKey, ApiResources], after: Mapping[ApiKey, ApiResources]
     ) -> None:
-        """Take in what the distributor is about to send: the resources of the APIs in *snapshot*."""
+        """Record the resources of the APIs in *snapshot*, which the distributor is about to send."""
         for api in snapshot.apis:
             for policy in before[api].by_policy if api in before else ():
                 parts = dict(self._parts.pop((api[0], policy), {}))
@@ -89,16 +89,16 @@ class Enforcements:
         self._sequence = snapshot.sequence
 
     def of_origins(self, context: Context, origins: Collection[str]) -> dict[str, Enforcement]:
-        """Say for each origin whether its trust, as the database has it now, is in force at every connected gateway."""
+        """Return by origin whether its trust, as it is in the database, is in force at every connected gateway."""
         behind, organization = self._is_behind(context), context.user.organization
         return {origin: self._of((organization, OriginTrust(origin)), behind=behind) for origin in origins}
 
     def of(self, context: Context, policy: Policy) -> Enforcement:
-        """Say whether *policy*, as the database has it now, is in force at every connected gateway."""
+        """Return whether *policy*, as it is in the database, is in force at every connected gateway."""
         return self._of((context.user.organization, policy), behind=self._is_behind(context))
 
     def of_path(self, context: Context, path: str) -> Enforcement:
-        """Say whether every connected gateway routes what is below *path* as the database has it now, or not at all."""
+        """Return whether every connected gateway has the current routes below *path*, or none if there are none."""
         behind, gateways = self._is_behind(context), self._cache.gateways
         keys = [(ROUTES, scope_name(environment, path.split("/")[1])) for environment in ENVIRONMENTS]
         following = [gateway for gateway in gateways if not behind and all(self._follows(gateway, key) for key in keys)]
@@ -111,7 +111,7 @@ class Enforcements:
         return Enforcement(progress, len(gateways), len(following))
 
     def _is_behind(self, context: Context) -> bool:
-        """Say whether the database, as *context* sees it, has changes that the distributor has not sent."""
+        """Return whether the database, as *context* sees it, has changes that the distributor hasn't sent."""
         with context.read() as session:
             return journal.last_change(session) > self._sequence
 
@@ -155,7 +155,7 @@ class Enforcements:
         return not keys or (bool(gateways) and all(self._has_acknowledged(gateway, keys) for gateway in gateways))
 
     async def _without_warming(self, policies: Collection[PolicyKey]) -> list[PolicyKey]:
-        """Leave out the policies of which a gateway has acknowledged a cluster but does not use it yet."""
+        """Return *policies* without those with a cluster that a gateway has acknowledged but doesn't use yet."""
         if not policies:
             return []
         answers = await asyncio.gather(*(gateway.warming() for gateway in self._cache.gateways))

@@ -1,5 +1,5 @@
 """
-Whether gateways listen where they should: what they say about each listener, and whether something answers there.
+Whether gateways listen on their addresses: what they report about each listener, and whether connections succeed.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from holdfast.network.addresses import Addresses
 from holdfast.network.sockets import CannotStart, does_answer, explain_failed_listen
 
 log = structlog.get_logger()
-LOOK_AGAIN = 0.02  # seconds, while a gateway that has acknowledged a listener doesn't answer there
-READY_WITHIN = 30.0  # seconds, unless an address is taken: that can last
+LOOK_AGAIN = 0.02  # seconds between attempts while a gateway has acknowledged a listener but doesn't accept connections
+READY_WITHIN = 30.0  # seconds, unless an address is in use, which can last
 _Key = tuple[int, float, str, str]  # a gateway, since when it is connected, a listener, its version
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayListener:
-    """Where a gateway serves an environment: the *option* that says so, the addresses, and the *url* for callers."""
+    """Where a gateway serves an environment: the *option* that sets the addresses, and the *url* for callers."""
 
     option: str
     environment: Environment
@@ -37,10 +37,10 @@ class GatewayListener:
 @dataclass(frozen=True, slots=True)
 class ListenerState:
     """
-    A listener by the *option* that sets its addresses, and why a gateway doesn't listen there; empty: all do.
+    A listener, by the *option* that sets its addresses, and why a gateway doesn't listen there; empty: all do.
 
-    *is_refused* says that a gateway tried and can't, *is_retried* that an address was in use, so that it tries again;
-    otherwise it may only need a moment.
+    *is_refused*: a gateway tried and failed; *is_retried*: an address is in use, and the gateway keeps trying. With
+    neither, it may only need a moment.
     """
 
     option: str
@@ -50,7 +50,7 @@ class ListenerState:
 
 
 class Listeners:
-    """Follows what all connected gateways make of each listener. Lives on one event loop."""
+    """Follows the state of each listener at all connected gateways. Lives on one event loop."""
 
     def __init__(self, cache: Cache, listeners: Iterable[GatewayListener]) -> None:
         self._cache = cache
@@ -60,19 +60,19 @@ class Listeners:
 
     def states(self) -> list[ListenerState]:
         """
-        Say of each listener whether every connected gateway listens there.
+        Return for each listener whether every connected gateway listens there.
 
-        Nothing is said of one that gateways aren't given, such as one with TLS and no usable certificate.
+        Listeners that aren't sent to gateways are left out, such as one with TLS but without a usable certificate.
         """
         resources = self._cache.resources(LISTENER)
         return [self._state(name, listener.option) for name, listener in self._listeners.items() if name in resources]
 
     def holds(self, option: str) -> bool:
-        """Say whether no connected gateway fails to listen on the addresses of *option*."""
+        """Return whether all connected gateways listen on the addresses of *option*."""
         return not self._cache.gateways or not any(state.problem for state in self.states() if state.option == option)
 
     async def follow(self) -> None:
-        """Look where gateways listen, and log where one can't, until cancelled."""
+        """Check where gateways listen, and log where one can't, until cancelled."""
         observer = self._cache.observe()
         try:
             while True:
@@ -86,10 +86,10 @@ class Listeners:
 
     async def wait(self, envoy_log: Path) -> None:
         """
-        Wait until gateways listen everywhere, as long as it takes where an address is in use. Needs `follow` to run.
+        Wait until gateways listen on all addresses, for as long as one is in use. Needs `follow` to run.
 
         Raises:
-            CannotStart: No gateway has come within 30 seconds; *envoy_log* says why.
+            CannotStart: The gateway didn't start within 30 seconds; *envoy_log* has the reason.
         """
         observer = self._cache.observe()
         try:
@@ -100,7 +100,7 @@ class Listeners:
                         await observer.wait()
                 except TimeoutError:
                     if not any(state.is_retried for state in self.states()):
-                        text = f"The gateway didn't start within {READY_WITHIN:.0f} seconds. {envoy_log} says why."
+                        text = f"The gateway didn't start within {READY_WITHIN:.0f} seconds. See {envoy_log}."
                         raise CannotStart(text) from None
         finally:
             self._cache.stop_observing(observer)
@@ -119,12 +119,12 @@ class Listeners:
         return ListenerState(option)
 
     async def _look(self) -> bool:
-        """Connect where gateways have acknowledged a listener, which is before they listen; say whether one is due."""
+        """Connect to acknowledged listeners, as gateways acknowledge before they listen; return whether one fails."""
         acknowledged = self._acknowledged()
         self._answering &= acknowledged.keys()
         for key, addresses in acknowledged.items():
             if key not in self._answering and all([await does_answer(address) for address in addresses]):
-                # While we asked, another program may have come in its place.
+                # In the meantime, another program may have taken its place.
                 self._answering |= {key} & self._acknowledged().keys()
                 self._cache.tell_observers()
         return self._acknowledged().keys() != self._answering

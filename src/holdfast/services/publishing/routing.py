@@ -1,5 +1,5 @@
 """
-Whether gateways serve an API as it is now, or, when it is deleted or retired, no longer.
+Whether gateways serve the current state of an API, or no longer serve one that was deleted or retired.
 """
 
 from holdfast.apis.catalog.api import check_context, check_version, path_of
@@ -14,12 +14,12 @@ _WORST_FIRST = (Progress.REFUSED, Progress.NO_GATEWAY, Progress.WAITING, Progres
 
 def enforcement_of(context: Context, enforcements: Enforcements, path: str, version: str) -> Enforcement:
     """
-    Say how far the last change of an API has come at the gateways: its routes, and how its backends are reached.
+    Return the progress of an API's last change at the gateways: its routes, and the trust of its origins.
 
-    It is enforced, too, where there is no such API (any more) and no gateway has routes to it.
+    If the API doesn't exist (any more), it is enforced once no gateway has routes to it.
 
     Raises:
-        InvalidField: *path*, which is the context of an API, or *version* is not one.
+        InvalidField: *path* isn't the context of an API, or *version* isn't a version.
     """
     context.user.require(Permission.VIEW_APIS)
     path, version = check_context(path), check_version(version)

@@ -1,5 +1,5 @@
 """
-What the database says about APIs and the trust of their origins, read in one transaction. Runs in threads.
+Snapshots of APIs and the trust of their origins, each read in one transaction. Runs in threads.
 """
 
 from collections import defaultdict
@@ -35,11 +35,13 @@ _CHUNK = 500  # origins in one query
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """
-    APIs by key, None for one that is gone; per organization the trust sets of their https origins, but for those of
-    which a certificate cannot be read or the key not be unsealed; what gateways present to the origins; and, for the
-    APIs that require a certificate of their callers, the fingerprints of those that are valid now.
+    The state to publish, read from the database.
 
-    *changes* are what led to it, *sequence* is the last of them.
+    *apis* has None for a deleted API. *trust* has a trust set for each https origin, by organization; origins are left
+    out if a certificate can't be read or the key can't be decrypted. *identities* are what gateways present to origins.
+    *callers* has the fingerprints of the currently valid caller certificates, for APIs that require one.
+
+    *changes* are the change rows that the snapshot includes, *sequence* is the number of the last one.
     """
 
     apis: Mapping[ApiKey, Api | None]
@@ -62,7 +64,7 @@ def read_everything(store: Store, sealing: Sealing, now: datetime) -> Snapshot:
 
 
 def read_changed(store: Store, sealing: Sealing, after: int, now: datetime) -> Snapshot:
-    """Read only the APIs that the changes after sequence number *after* concern."""
+    """Read only the APIs that are affected by changes after sequence number *after*."""
     with store.read() as session:
         changes = journal.changes_after(session, after)
         wanted: dict[ApiKey, Api | None] = {}
@@ -129,8 +131,8 @@ def _read_readable(
     try:
         return _read_trust_sets(session, organization, origins, now)
     except ValueError:
-        # A certificate that can no longer be read leaves its own origin without a trust set, so that it is not served
-        # (the public roots would be another trust); all other origins have theirs.
+        # If a certificate can't be read, only its origin gets no trust set and isn't served: falling back to the public
+        # roots would change what is trusted.
         if len(origins) == 1:
             log.exception("trust cannot be read", organization=organization, origin=str(origins[0]))
             return {}

@@ -1,5 +1,5 @@
 """
-Export APIs to archives and import them, from Holdfast or from WSO2 API Manager.
+Exports APIs to archives, and imports archives of Holdfast or WSO2 API Manager.
 """
 
 from dataclasses import dataclass, replace
@@ -44,7 +44,7 @@ from holdfast.store.identities import caller_certificates as callers_of
 from holdfast.store.trust import endpoint_certificates
 
 _GO_WITH_IT = {Permission.VIEW_APIS, Permission.VIEW_ENDPOINT_CERTIFICATES, Permission.VIEW_CALLER_CERTIFICATES}
-# A new API is Created; what leads from there to the state that its archive says.
+# The actions that take a new API from Created to the state in its archive.
 _WAYS = {
     State.PUBLISHED: ("Publish",),
     State.DEPRECATED: ("Publish", "Deprecate"),
@@ -54,7 +54,7 @@ _WAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What an archive of an API is made of."""
+    """The contents of an API's archive."""
 
     described: Described
     definition: dict[str, Any]
@@ -64,15 +64,15 @@ class Export:
 
 def export_api(context: Context, api_id: str, servers: list[str], *, keep_state: bool = True) -> Export:
     """
-    Give an API with its definition, the endpoint certificates of its origins and those of its callers.
+    Return an API with its definition, the endpoint certificates of its origins and its caller certificates.
 
     Raises:
-        NotFound: There is no such API.
+        NotFound: The API doesn't exist.
     """
     context.user.require(Permission.VIEW_APIS, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     context.user.require(Permission.VIEW_CALLER_CERTIFICATES, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
-    # As in WSO2, who may take an API along may read what goes with it, here and nowhere else.
+    # As in WSO2, users who can export an API can read everything in its archive, but only there.
     context = replace(context, user=replace(context.user, permissions=context.user.permissions | _GO_WITH_IT))
     described = get_described(context, api_id)
     definition = definitions.get_definition(context, api_id, servers)
@@ -101,16 +101,17 @@ def import_api(
     overwrite: bool = False,
 ) -> Described:
     """
-    Create an API with its certificates, or give the one of its name and version what the archive says: all or nothing.
+    Create an API with its certificates, or update the one with its name and version, in one transaction.
 
-    A new API goes to *state*, one that there is stays in its own. With *callers*, nobody else calls it.
+    A new API is moved to *state*; an existing one keeps its state. With *callers*, the API requires one of their
+    certificates.
 
     Raises:
-        NotPermitted: The user may not create APIs, or not what is in the archive: certificates, a later state.
-        InvalidField, InvalidFields: Some values cannot be used.
-        CertificateError, CertificateExpired: A certificate cannot be used.
-        Conflict: There is such an API and it is not to be overwritten, or an alias has other certificates already.
-        MutualTlsMissing: It would require certificates of its callers, and no gateway asks for them.
+        NotPermitted: The user can't create APIs, or something else in the archive: certificates, a later state.
+        InvalidField, InvalidFields: Some values are invalid.
+        CertificateError, CertificateExpired: A certificate can't be used.
+        Conflict: The API exists and *overwrite* isn't set, or an alias already has other certificates.
+        MutualTlsMissing: It would require caller certificates, but no gateway requests them.
     """
     context.user.require(Permission.CHANGE_APIS)
     if certificates:
@@ -125,14 +126,16 @@ def import_api(
         described = replace(
             described, members={"operations": definitions.write_operations(definition)} | dict(described.members)
         )
-    read = [_read(context, archived) for archived in certificates]  # before the lock: some are work
+    read = [
+        _read(context, archived) for archived in certificates
+    ]  # before the write transaction, because it can take long
     calling = [_read_caller(context, archived) for archived in callers]
     text = write_json(definition.content) if definition else ""
     with context.write() as session:
         present = _find_present(session, context, described)
         if present and not overwrite:
             api = present.api
-            raise Conflict("name", f"There is {api.name} {api.version} already. Say overwrite=true to change it.")
+            raise Conflict("name", f"{api.name} {api.version} already exists. Set overwrite=true to update it.")
         if present:
             described = _overwrite(session, context, present, described)
         else:
@@ -178,7 +181,7 @@ def _overwrite(
     wanted: Described,
 ) -> Described:
     if wanted.api.context != before.api.context:
-        raise InvalidField("context", f"The context of {before.api.name} is {before.api.context} and cannot change.")
+        raise InvalidField("context", f"The context of {before.api.name} is {before.api.context} and can't be changed.")
     api = replace(
         before.api,
         description=wanted.api.description,
@@ -198,7 +201,9 @@ def _add_certificate(session: Session, context: Context, alias: str, target: End
         str(target.origin),
         _fingerprints(upload.certificates),
     ):
-        message = f"The alias {alias} has other certificates already. Replace them there, or rename it in the archive."
+        message = (
+            f"The alias {alias} already has other certificates. Replace them there, or rename the alias in the archive."
+        )
         raise Conflict("alias", message)
 
 
@@ -207,7 +212,9 @@ def _add_caller(session: Session, context: Context, api: Api, alias: str, tier: 
     if present is None:
         caller_certificates.add_certificate(session, context, api, alias, tier, certificate)
     elif present.certificate != certificate:
-        message = f"The alias {alias} has another certificate already. Replace it there, or rename it in the archive."
+        message = (
+            f"The alias {alias} already has another certificate. Replace it there, or rename the alias in the archive."
+        )
         raise Conflict("alias", message)
 
 

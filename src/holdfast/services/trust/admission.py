@@ -1,6 +1,5 @@
 """
-What must be true of certificates before an origin trusts them, whichever way they come, and what is written when it
-does.
+Checks that certificates must pass before they are trusted for an origin, and the events that are written then.
 """
 
 import uuid
@@ -29,7 +28,7 @@ from holdfast.store.trust import endpoint_certificates
 def new_entry(
     organization: str, alias: str, target: Endpoint, certificates: tuple[Certificate, ...], now: datetime
 ) -> EndpointCertificate:
-    """Make the endpoint certificate that trusts *certificates* for the origin of *target*; nothing is stored."""
+    """Build the endpoint certificate that trusts *certificates* for the origin of *target*, without saving it."""
     return EndpointCertificate(
         id=str(uuid.uuid4()),
         organization=organization,
@@ -43,7 +42,7 @@ def new_entry(
 
 
 def find_certificate(session: Session, context: Context, alias: str) -> EndpointCertificate:
-    """Find an endpoint certificate. Raises NotFound."""
+    """Return an endpoint certificate. Raises NotFound."""
     entry = endpoint_certificates.get(session, context.user.organization, alias)
     if entry is None:
         raise NotFound("endpoint certificate", alias)
@@ -57,13 +56,13 @@ def refuse_expired(certificates: Sequence[Certificate], now: datetime) -> None:
 
 
 def refuse_taken_alias(session: Session, context: Context, alias: str, remedy: str) -> None:
-    """Raise Conflict if there is something under *alias*; *remedy* says what to do."""
+    """Raise Conflict if *alias* is taken; *remedy* says what to do."""
     if endpoint_certificates.get(session, context.user.organization, alias):
-        raise Conflict("alias", f"The alias {alias} exists already. {remedy}")
+        raise Conflict("alias", f"The alias {alias} already exists. {remedy}")
 
 
 def refuse_indistinguishable(session: Session, entry: EndpointCertificate) -> None:
-    """Raise IndistinguishableCertificates if a gateway would not believe all that *entry* and its neighbours hold."""
+    """Raise IndistinguishableCertificates if a gateway couldn't accept all certificates of *entry* and its origin."""
     beside = endpoint_certificates.trusted_besides(session, entry)
     aliases = {certificate.fingerprint: alias for alias, certificate in beside}
     own = {certificate.fingerprint for certificate in entry.trusted}
@@ -84,7 +83,7 @@ def record_change(
     entry: EndpointCertificate,
     removed: Sequence[Certificate] = (),
 ) -> None:
-    """Write the audit event and the change row of a change of *entry*; *removed* are trusted no longer."""
+    """Write the audit event and the change row for a change of *entry*; *removed* are no longer trusted."""
     details = CertificatesOf(entry.endpoint, _prints(entry.certificates), _prints(entry.previous), _prints(removed))
     user, now = context.user, context.now
     write_down(session, user, now, action, entry.alias, details, changed=("origin", entry.origin))

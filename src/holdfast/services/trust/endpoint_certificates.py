@@ -1,5 +1,5 @@
 """
-Endpoint certificates: import, look at, replace, delete. What is trusted here is trusted for one origin alone.
+Endpoint certificates: import, inspect, replace and delete them. Each is trusted for one origin only.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,7 @@ from holdfast.store.trust import endpoint_certificates, trust_settings
 @dataclass(frozen=True, slots=True)
 class Import:
     """
-    What came of an upload: the entry as it is stored, what is noticed about the file, and its parts that were left out
-    and those used.
+    The result of an upload: the entry as stored, findings about the file, and which parts were ignored and used.
     """
 
     entry: EndpointCertificate
@@ -42,7 +41,7 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a file holds, and what is noticed about it; nothing was stored."""
+    """The contents of a file and findings about it; nothing was stored."""
 
     certificates: tuple[Certificate, ...]
     findings: tuple[Finding, ...]
@@ -58,16 +57,16 @@ def inspect(
     alias: str = "",
 ) -> Inspection:
     """
-    Look at a file before it is imported; names are judged when *endpoint* is not empty.
+    Examine a file without importing it; names are checked only with an *endpoint*.
 
-    They are those that were decided for its origin, or else its host. What the origin trusts already is reported,
-    except under the *alias* that the file would replace.
+    The expected names are those in the trust settings of its origin, or else its host. Certificates that the origin
+    already trusts are reported, except those under *alias*, which the file would replace.
 
     *password* opens a PKCS#12 or Java truststore that needs one.
 
     Raises:
-        CertificateError: *data* cannot be used as certificates.
-        InvalidField: *endpoint* is not a URL.
+        CertificateError: *data* can't be read as certificates.
+        InvalidField: *endpoint* isn't a URL.
     """
     upload = open_upload(context, data, password)
     everything = [*upload.certificates, *upload.repeated]
@@ -85,17 +84,17 @@ def import_certificate(context: Context, alias: str, endpoint: str, data: bytes,
     Trust the certificates in *data* for the origin of *endpoint*.
 
     Raises:
-        InvalidField: The alias cannot be used, or *endpoint* is not an endpoint of any API.
+        InvalidField: The alias is invalid, or *endpoint* isn't an endpoint of any API.
         EndpointNeedsNoCertificate: It is an http endpoint.
-        CertificateError: *data* cannot be used as certificates.
-        CertificateExpired: All that it holds has expired.
-        IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
+        CertificateError: *data* can't be read as certificates.
+        CertificateExpired: All its certificates have expired.
+        IndistinguishableCertificates: A gateway couldn't accept all of them together with those imported before.
         Conflict: The alias is taken.
     """
     context.user.require(Permission.ADD_ENDPOINT_CERTIFICATES)
     alias = check_alias(alias)
     target = parse_endpoint(endpoint)
-    upload = read_upload(context, data, password)  # before the lock: some files are work
+    upload = read_upload(context, data, password)  # before the write transaction, because it can take long
     with context.write() as session:
         entry = add_certificate(session, context, alias, target, upload)
         findings = _judge(
@@ -112,10 +111,10 @@ def import_certificate(context: Context, alias: str, endpoint: str, data: bytes,
 def add_certificate(
     session: Session, context: Context, alias: str, target: Endpoint, upload: Upload
 ) -> EndpointCertificate:
-    """Trust what was read and checked for the origin of *target*, in the caller's transaction; raises as above."""
+    """Trust a read upload for the origin of *target*, in the caller's transaction. Raises as `import_certificate`."""
     refuse_foreign(session, context, target)
     refuse_insecure(target)
-    admission.refuse_taken_alias(session, context, alias, "Choose another, or replace its certificate.")
+    admission.refuse_taken_alias(session, context, alias, "Choose another one, or replace its certificate.")
     entry = admission.new_entry(context.user.organization, alias, target, upload.certificates, context.now)
     admission.refuse_indistinguishable(session, entry)
     endpoint_certificates.insert(session, entry)
@@ -135,15 +134,15 @@ def replace_certificate(
     """
     Trust the certificates in *data* instead of those under *alias*; the endpoint stays.
 
-    To *keep* means to trust those beside the new ones, as previous certificates, until they are retired; what was
-    previous before is no longer trusted. The same certificates again change nothing of that.
+    With *keep*, the old ones stay trusted as previous certificates until they are retired; earlier previous ones are
+    no longer trusted. Uploading the same certificates again doesn't change which ones are previous.
 
     Raises:
-        NotFound: There is no such alias.
-        CertificateError: *data* cannot be used as certificates.
-        CertificateExpired: All that it holds has expired.
-        IndistinguishableCertificates: A gateway would believe only one of them and of those imported before.
-        ContentChanged: What is under *alias* is not as *expected*.
+        NotFound: The alias doesn't exist.
+        CertificateError: *data* can't be read as certificates.
+        CertificateExpired: All its certificates have expired.
+        IndistinguishableCertificates: A gateway couldn't accept all of them together with those imported before.
+        ContentChanged: The entry isn't as *expected*.
     """
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     upload = read_upload(context, data, password)
@@ -168,9 +167,9 @@ def replace_certificate(
 
 def delete_certificate(context: Context, alias: str, expected: Expected = None) -> EndpointCertificate:
     """
-    End the trust in the certificates under *alias* and say what they were; they can be restored.
+    Stop trusting the certificates under *alias*; return the deleted entry, which can be restored.
 
-    Raises NotFound, and ContentChanged when none of the tags in *expected* is that of what is there.
+    Raises NotFound, and ContentChanged if the entry isn't as *expected*.
     """
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with context.write() as session:
@@ -196,7 +195,7 @@ def list_certificates(
     *,
     unused: bool = False,
 ) -> tuple[list[EndpointCertificate], int]:
-    """List endpoint certificates by alias, *unused* ones or all, with the number of all that fit the filters."""
+    """Return a page of endpoint certificates, by alias, all or only *unused* ones, and the number of all matches."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
         return endpoint_certificates.find(
@@ -205,7 +204,7 @@ def list_certificates(
 
 
 def certificates_of_api(context: Context, api: Api) -> list[EndpointCertificate]:
-    """All that the endpoints of *api* trust beyond nothing, by alias."""
+    """Return the endpoint certificates for the API's origins, ordered by alias."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     with context.read() as session:
@@ -213,27 +212,27 @@ def certificates_of_api(context: Context, api: Api) -> list[EndpointCertificate]
 
 
 def apis_using(context: Context, entry: EndpointCertificate) -> list[Api]:
-    """Find the APIs with an endpoint of the entry's origin."""
+    """Return the APIs with an endpoint at the entry's origin."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
         return apis.using_origins(session, context.user.organization, {entry.origin})
 
 
 def examine_entry(context: Context, entry: EndpointCertificate) -> list[Finding]:
-    """Judge all certificates of *entry* by the names that the backend of its endpoint must present."""
+    """Return findings about the certificates of *entry*, with the names that the backend must present."""
     origin = parse_endpoint(entry.origin).origin
     with context.read() as session:
         return _judge(session, entry.organization, origin, entry.alias, entry.certificates, context.now)
 
 
 def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:
-    """The status of several certificates: of the one that works longest, as each is an anchor of its own."""
+    """Return the status of several certificates: the best one, because each is a trust anchor on its own."""
     order = [Status.ACTIVE, Status.EXPIRING, Status.NOT_YET_VALID, Status.EXPIRED]
     return min((status_of(certificate, now) for certificate in certificates), key=order.index)
 
 
 def read_upload(context: Context, data: bytes, password: str | None = None) -> Upload:
-    """Read a file of certificates. Raises CertificateError, CertificateExpired when all of them have expired."""
+    """Read a file of certificates. Raises CertificateError, CertificateExpired if all of them have expired."""
     upload = open_upload(context, data, password)
     admission.refuse_expired(upload.certificates, context.now)
     return upload
@@ -242,10 +241,10 @@ def read_upload(context: Context, data: bytes, password: str | None = None) -> U
 def _judge(
     session: Session, organization: str, origin: Origin, alias: str, certificates: Sequence[Certificate], now: datetime
 ) -> list[Finding]:
-    """Judge what *alias* holds, or will, for a backend of *origin*."""
+    """Return findings about the current or future certificates of *alias*, for a backend at *origin*."""
     decided = trust_settings.of_origins(session, organization, [str(origin)])
     settings = decided.get(str(origin)) or TrustSettings(organization, str(origin))
-    # Of which one must be presented; none where no name is looked at.
+    # The backend must present one of these; empty if the trust settings skip the host-name check.
     names = build_trust_set(settings, (), origin.reference, now).accepted_names
     elsewhere = endpoint_certificates.aliases_with(session, organization, str(origin), certificates, but=alias)
     findings = examine_all(certificates, names, now, elsewhere)
@@ -259,7 +258,11 @@ def _judge(
 
 
 def _keep_replaced(session: Session, context: Context, before: EndpointCertificate, after: EndpointCertificate) -> None:
-    """Keep what *before* was; only its previous certificates where its current ones are trusted on."""
+    """
+    Save *before* so that it can be restored.
+
+    If its current certificates stay trusted, only its previous ones are saved.
+    """
     if after.previous == before.previous and _prints(after.certificates) == _prints(before.certificates):
         return
     if not after.previous:

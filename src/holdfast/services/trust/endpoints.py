@@ -1,5 +1,5 @@
 """
-Endpoints that something is decided for: https, and of an API of the organization.
+Checks of endpoints: https, and an endpoint of an API of the organization.
 """
 
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from holdfast.store.catalog import apis
 
 
 def secure_endpoint(url: str) -> Endpoint:
-    """Read the URL of an https endpoint. Raises InvalidField, EndpointNeedsNoCertificate."""
+    """Parse the URL of an https endpoint. Raises InvalidField, EndpointNeedsNoCertificate."""
     endpoint = parse_endpoint(url)
     refuse_insecure(endpoint)
     return endpoint
@@ -25,7 +25,7 @@ def refuse_insecure(endpoint: Endpoint) -> None:
 
 
 def refuse_foreign(session: Session, context: Context, endpoint: Endpoint) -> None:
-    """Raise InvalidField for an origin that no API of the organization has an endpoint at."""
+    """Raise InvalidField if no API of the organization has an endpoint at this origin."""
     if not apis.has_origin(session, context.user.organization, str(endpoint.origin)):
-        message = f"No API has an endpoint at {endpoint.origin}. Save the endpoint of the API first."
+        message = f"No API has an endpoint at {endpoint.origin}. Add the endpoint to an API first."
         raise InvalidField("endpoint", message)

@@ -1,5 +1,5 @@
 """
-What is no longer trusted is kept for a while: listed, and restored by whoever removed it too early.
+Removed certificates: kept for a while, listed and restored.
 """
 
 import uuid
@@ -29,30 +29,30 @@ from holdfast.store.trust import endpoint_certificates, removed_certificates
 
 
 def list_removed(context: Context, offset: int = 0, limit: int | None = None) -> tuple[list[RemovedCertificate], int]:
-    """List what can be restored, newest first, with the number of all."""
+    """Return a page of removed certificates, newest first, and the number of all."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
         return removed_certificates.find(session, context.user.organization, context.now, offset, limit)
 
 
 def restorable_until(removed: RemovedCertificate) -> datetime:
-    """Say when *removed* will be forgotten."""
+    """Return when *removed* will be deleted for good."""
     return removed.removed_at + removed_certificates.KEEP_REMOVED
 
 
 def restore_certificate(context: Context, removed_id: str, alias: str | None = None) -> EndpointCertificate:
     """
-    Trust again what was removed, and say what is under its alias now.
+    Trust removed certificates again; return the entry that has them now.
 
-    What was deleted comes back as it was. What was retired or replaced comes back beside the current certificates of
-    its alias, as previous ones; if there is no such alias any longer, or *alias* is given, it makes a new one.
+    A deleted entry comes back as it was. Retired or replaced certificates become previous certificates of their alias;
+    if the alias no longer exists, or *alias* is set, they become a new entry.
 
     Raises:
         NotFound: Nothing with this id was removed in the last 30 days.
-        InvalidField: The alias cannot be used, or the endpoint is no longer one of any API.
-        Conflict: The alias is taken, or too many certificates are trusted beside the current ones.
-        CertificateExpired: All that would come back has expired.
-        IndistinguishableCertificates: A gateway would believe only one of them and of those that are trusted.
+        InvalidField: The alias is invalid, or no API has the endpoint any more.
+        Conflict: The alias is taken, or the entry would have too many previous certificates.
+        CertificateExpired: All the certificates have expired.
+        IndistinguishableCertificates: A gateway couldn't accept all of them together with those that are trusted.
     """
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     alias = check_alias(alias) if alias is not None else None
@@ -71,7 +71,7 @@ def restore_certificate(context: Context, removed_id: str, alias: str | None = N
             endpoint_certificates.update(session, after)
         else:
             after = _anew(removed, alias or removed.alias, context.now)
-            admission.refuse_taken_alias(session, context, after.alias, "Restore under another one.")
+            admission.refuse_taken_alias(session, context, after.alias, "Restore it under another alias.")
             admission.refuse_indistinguishable(session, after)
             endpoint_certificates.insert(session, after)
         removed_certificates.remove(session, removed)
@@ -80,7 +80,7 @@ def restore_certificate(context: Context, removed_id: str, alias: str | None = N
 
 
 def delete_entry(session: Session, context: Context, entry: EndpointCertificate) -> None:
-    """End the trust in *entry*, in the caller's transaction; it can be restored."""
+    """Delete *entry*, in the caller's transaction; it can be restored."""
     endpoint_certificates.remove(session, entry)
     of = {"certificates": entry.certificates, "previous": entry.previous}
     keep(session, context, entry, Removal.DELETED, **of)
@@ -96,7 +96,7 @@ def keep(
     certificates: Sequence[Certificate],
     previous: Sequence[Certificate] = (),
 ) -> None:
-    """Keep *certificates* and *previous* of *before*, which are no longer trusted, so that they can be restored."""
+    """Save *certificates* and *previous* of *before*, which are no longer trusted, so that they can be restored."""
     removed = RemovedCertificate(
         id=str(uuid.uuid4()),
         organization=before.organization,
@@ -132,7 +132,7 @@ def _beside(current: EndpointCertificate, removed: RemovedCertificate, now: date
 def _anew(removed: RemovedCertificate, alias: str, now: datetime) -> EndpointCertificate:
     deleted = removed.why is Removal.DELETED
     return EndpointCertificate(
-        # What was deleted is the same as before, so that what it had replaced can still be gone back to.
+        # A deleted entry keeps its id, so that its earlier replacements can still be undone.
         id=removed.entry_id if deleted else str(uuid.uuid4()),
         organization=removed.organization,
         alias=alias,

@@ -1,6 +1,5 @@
 """
-Rotation: the previous certificates of an alias are trusted beside the current ones until they are retired, and a
-replacement can be undone.
+Rotation: previous certificates of an alias stay trusted until they are retired, and a replacement can be undone.
 """
 
 from collections.abc import Sequence
@@ -27,22 +26,22 @@ from holdfast.store.audit import Action
 from holdfast.store.database import Store
 from holdfast.store.trust import endpoint_certificates, removed_certificates
 
-SEEN_WITHIN = timedelta(hours=1)  # an observation that is older says nothing of today
+SEEN_WITHIN = timedelta(hours=1)  # older observations don't count
 
 
 def undo_replacement(context: Context, alias: str, expected: Expected = None) -> EndpointCertificate:
     """
-    Trust again, instead of the current certificates of *alias*, those that were current before; say what there is now.
+    Make the certificates that *alias* had before its last replacement current again; return the changed entry.
 
-    These are the previous ones while there are any, otherwise what was replaced or retired last, at most 30 days ago.
-    What was current becomes a removed record, so that undoing twice makes it current again, without an overlap.
+    These are its previous certificates, if it has any; otherwise those replaced or retired last, within 30 days. The
+    ones that were current can be restored, so undoing twice makes them current again, without an overlap.
 
     Raises:
-        NotFound: There is no such alias.
-        NothingBefore: It was not replaced in the last 30 days.
-        CertificateExpired: All that would come back has expired.
-        IndistinguishableCertificates: A gateway would believe only one of them and of those imported since.
-        ContentChanged: What is under *alias* is not as *expected*.
+        NotFound: The alias doesn't exist.
+        NothingBefore: Its certificates weren't replaced in the last 30 days.
+        CertificateExpired: All the earlier certificates have expired.
+        IndistinguishableCertificates: A gateway couldn't accept all of them together with those imported since.
+        ContentChanged: The entry isn't as *expected*.
     """
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with context.write() as session:
@@ -59,12 +58,12 @@ def undo_replacement(context: Context, alias: str, expected: Expected = None) ->
 
 def retire_previous(context: Context, alias: str, expected: Expected = None) -> EndpointCertificate:
     """
-    End the trust in the previous certificates of *alias*; say what there is now.
+    Stop trusting the previous certificates of *alias*; return the changed entry.
 
     Raises:
-        NotFound: There is no such alias.
+        NotFound: The alias doesn't exist.
         NothingBefore: It has no previous certificates.
-        ContentChanged: What is under *alias* is not as *expected*.
+        ContentChanged: The entry isn't as *expected*.
     """
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with context.write() as session:
@@ -80,7 +79,7 @@ def retire_previous(context: Context, alias: str, expected: Expected = None) -> 
 
 
 def find_generation(entry: EndpointCertificate, presented: Sequence[Certificate]) -> Generation:
-    """Say which certificates of *entry* the chain leads to that its backend presents, its own certificate first."""
+    """Return which certificates of *entry* verify the *presented* chain, which begins with the backend's own."""
     current, previous = (bool(leads_to(presented, anchors)) for anchors in (entry.certificates, entry.previous))
     if current and previous:
         return Generation.BOTH
@@ -91,9 +90,9 @@ def find_generation(entry: EndpointCertificate, presented: Sequence[Certificate]
 
 def observe(store: Store, entry: EndpointCertificate, generation: Generation | None, now: datetime) -> None:
     """
-    Write down which certificates of *entry* its backend was seen to use, None when it showed nothing.
+    Record which certificates of *entry* its backend uses; None if it presented nothing.
 
-    Nothing is written when the entry has changed since it was read. Gateways are not told: nothing changes for them.
+    Nothing is recorded if the entry was changed after it was read. Gateways aren't informed, because trust is the same.
     """
     observation = replace(entry.observation, looked_at=now)
     if generation:
@@ -107,16 +106,16 @@ def observe(store: Store, entry: EndpointCertificate, generation: Generation | N
 
 
 def recall_generation(entry: EndpointCertificate, now: datetime) -> Generation | None:
-    """Say which certificates the backend uses, None when nobody has seen that within the last hour."""
+    """Return which certificates the backend uses; None if that wasn't observed within the last hour."""
     observation = entry.observation
     return observation.generation if observation.at and now - observation.at <= SEEN_WITHIN else None
 
 
 def should_retire(entry: EndpointCertificate, now: datetime, quiet: timedelta) -> bool:
     """
-    Say whether the previous certificates of *entry* can go: the backend does without them, and has for *quiet*.
+    Return whether the previous certificates of *entry* can be retired: the backend hasn't needed them for *quiet*.
 
-    It must have been seen so within the last hour, and one of the current certificates must be valid.
+    This must have been observed within the last hour, and one of the current certificates must be valid.
     """
     observation = entry.observation
     if not entry.previous or recall_generation(entry, now) not in (Generation.CURRENT, Generation.BOTH):

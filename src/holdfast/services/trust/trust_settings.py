@@ -1,5 +1,5 @@
 """
-Decisions about the trust of an endpoint's origin: which anchors, names, pins, CRLs and TLS versions, and exceptions.
+Trust settings of an endpoint's origin (anchors, names, pins, CRLs, TLS versions), and exceptions.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -33,9 +33,9 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class EndpointTrust:
     """
-    The decisions about an endpoint's origin, and the trust set that they and its certificates give.
+    The trust settings of an endpoint's origin, and the trust set that follows from them and its certificates.
 
-    *findings* are about its CRLs and about certificates that lack one.
+    *findings* are about its CRLs and about certificates without one.
     """
 
     settings: TrustSettings
@@ -44,7 +44,7 @@ class EndpointTrust:
 
 
 def get_settings(context: Context, endpoint: str) -> EndpointTrust:
-    """Say what is decided about the origin of *endpoint*. Raises InvalidField, EndpointNeedsNoCertificate."""
+    """Return the trust settings of the origin of *endpoint*. Raises InvalidField, EndpointNeedsNoCertificate."""
     context.user.require(Permission.VIEW_APIS)
     target = secure_endpoint(endpoint)
     with context.read() as session:
@@ -54,13 +54,13 @@ def get_settings(context: Context, endpoint: str) -> EndpointTrust:
 
 def change_settings(context: Context, endpoint: str, draft: TrustDraft, expected: Expected = None) -> EndpointTrust:
     """
-    Decide about the trust of the origin of *endpoint*; an exception stays as it is.
+    Change the trust settings of the origin of *endpoint*; an exception stays as it is.
 
     Raises:
-        InvalidFields: Some values cannot be used.
-        InvalidField: *endpoint* is not an endpoint of any API.
+        InvalidFields: Some values are invalid.
+        InvalidField: *endpoint* isn't an endpoint of any API.
         EndpointNeedsNoCertificate: It is an http endpoint.
-        ContentChanged: The settings are not as *expected*.
+        ContentChanged: The settings aren't as *expected*.
     """
     context.user.require(Permission.CHANGE_TRUST_SETTINGS)
     target = secure_endpoint(endpoint)
@@ -78,7 +78,7 @@ def change_settings(context: Context, endpoint: str, draft: TrustDraft, expected
 
 
 def preview_settings(context: Context, endpoint: str, draft: TrustDraft) -> EndpointTrust:
-    """Say what *draft* would mean for the origin of *endpoint*, and keep nothing. Raises as `change_settings` does."""
+    """Return the trust that *draft* would give the origin of *endpoint*; save nothing. Raises as `change_settings`."""
     context.user.require(Permission.VIEW_APIS)
     target = secure_endpoint(endpoint)
     checked = check_draft(draft)
@@ -92,10 +92,10 @@ def preview_settings(context: Context, endpoint: str, draft: TrustDraft) -> Endp
 
 def grant_exception(context: Context, endpoint: str, reason: str, ends_at: datetime) -> EndpointTrust:
     """
-    Switch the verification of the origin of *endpoint* off until *ends_at* (aware), for at most 7 days.
+    Turn off verification for the origin of *endpoint* until *ends_at* (aware), at most 7 days from now.
 
     Raises:
-        InvalidField: There is no reason, the end is not within 7 days, or *endpoint* is not an endpoint of any API.
+        InvalidField: The reason is empty, the expiry isn't within 7 days, or *endpoint* isn't an endpoint of any API.
         EndpointNeedsNoCertificate: It is an http endpoint.
     """
     context.user.require(Permission.GRANT_TRUST_EXCEPTIONS)
@@ -110,7 +110,7 @@ def grant_exception(context: Context, endpoint: str, reason: str, ends_at: datet
 
 
 def end_exception(context: Context, endpoint: str) -> EndpointTrust:
-    """Switch verification on again before the exception ends; nothing happens where it is on."""
+    """Turn verification back on before the exception expires; do nothing if it is on."""
     context.user.require(Permission.CHANGE_TRUST_SETTINGS)
     target = secure_endpoint(endpoint)
     with context.write() as session:
@@ -123,14 +123,14 @@ def end_exception(context: Context, endpoint: str) -> EndpointTrust:
 
 
 def list_exceptions(context: Context) -> list[TrustSettings]:
-    """The origins whose verification is off, the first to end first."""
+    """Return the trust settings with an exception, the first to expire first."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         return trust_settings.with_exception(session, context.user.organization, context.now)
 
 
 def end_exceptions(store: Store, now: datetime) -> datetime | None:
-    """End the exceptions of all organizations whose time is over, and say when the next one ends."""
+    """End the expired exceptions of all organizations; return when the next one expires."""
     with store.read() as session:
         following = trust_settings.next_end(session)
     if following is None or following > now:
@@ -169,7 +169,7 @@ def _build_trust(session: Session, settings: TrustSettings, target: Endpoint, no
 
 
 def _refuse_rejecting(before: TrustSettings, trust: EndpointTrust) -> None:
-    """Raise InvalidFields for new CRLs because of which the gateway would reject every certificate."""
+    """Raise InvalidFields if the gateway would reject every certificate because of a new CRL."""
     known = {crl.fingerprint for crl in before.revocation}
     errors = [
         finding for finding in trust.findings if finding.severity is Severity.ERROR and finding.fingerprint not in known

@@ -1,5 +1,5 @@
 """
-Trust that no API uses: what is left behind when an API goes or changes its endpoints, seen and deleted.
+Trust that no API uses, left behind when an API is deleted or its endpoints change: list and delete it.
 """
 
 from collections.abc import Collection
@@ -24,7 +24,7 @@ from holdfast.store.trust import endpoint_certificates, trust_settings, unused_o
 
 @dataclass(frozen=True, slots=True)
 class UnusedTrust:
-    """What is decided for an origin that no API has an endpoint at."""
+    """Certificates, trust settings and gateway identity of an origin where no API has an endpoint."""
 
     origin: str
     certificates: tuple[EndpointCertificate, ...]  # by alias
@@ -34,26 +34,26 @@ class UnusedTrust:
 
 @dataclass(frozen=True, slots=True)
 class LeftBehind:
-    """What an API leaves behind: *kept* is in force on, *deleted* is not."""
+    """The trust that an API leaves behind: *kept* is still in force, *deleted* isn't."""
 
     kept: tuple[UnusedTrust, ...] = ()
     deleted: tuple[UnusedTrust, ...] = ()
 
 
 def origins_of(api: Api) -> set[str]:
-    """Give the origins of the endpoints of *api*."""
+    """Return the origins of the endpoints of *api*."""
     return {str(endpoint.origin) for endpoint in api.endpoints}
 
 
 def find_unused(context: Context, origins: Collection[str] | None = None) -> list[UnusedTrust]:
-    """List the trust that no API uses, by origin; with *origins*, only of these."""
+    """List the trust that no API uses, by origin; with *origins*, only for these."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
         return _find_trust(session, context, unused_origins.find(session, context.user.organization, origins))
 
 
 def find_used_only_by(context: Context, api: Api) -> list[UnusedTrust]:
-    """List the trust that no API would use if *api* were gone, by origin."""
+    """List the trust that no API would use if *api* were deleted, by origin."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
         others = [
@@ -69,8 +69,8 @@ def delete_unused(context: Context, origins: Collection[str]) -> LeftBehind:
     Delete the trust of *origins* that no API uses. Certificates can be restored for 30 days, the rest can't.
 
     Raises:
-        NotPermitted: They may not delete certificates.
-        NotFound: Nothing is decided for these origins, or APIs use them.
+        NotPermitted: The user can't delete certificates.
+        NotFound: These origins have no unused trust.
     """
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with context.write() as session:
@@ -82,14 +82,14 @@ def delete_unused(context: Context, origins: Collection[str]) -> LeftBehind:
 
 def settle(session: Session, context: Context, origins: Collection[str], *, delete: bool) -> LeftBehind:
     """
-    Say which trust of *origins* no API uses, in the caller's transaction, and *delete* what they may.
+    Return the trust of *origins* that no API uses; with *delete*, delete it. Runs in the caller's transaction.
 
-    Client certificates stay with those who may not manage them. Raises NotPermitted.
+    Trust settings and gateway identities that the user can't change are kept. Raises NotPermitted.
     """
     if delete:
         context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     elif not context.user.may(Permission.VIEW_ENDPOINT_CERTIFICATES):
-        return LeftBehind()  # a token that may delete APIs, and not look at certificates
+        return LeftBehind()  # a token that can delete APIs, but not view certificates
     unused = _find_trust(session, context, unused_origins.find(session, context.user.organization, origins))
     if not delete:
         return LeftBehind(kept=tuple(unused))
@@ -119,7 +119,7 @@ def _find_trust(session: Session, context: Context, origins: Collection[str]) ->
 
 
 def _delete(session: Session, context: Context, unused: UnusedTrust) -> UnusedTrust:
-    """Delete of *unused* what they may, and say what that was."""
+    """Delete the parts of *unused* that the user can; return those."""
     for entry in unused.certificates:
         removal.delete_entry(session, context, entry)
     settings = unused.settings if context.user.may(Permission.CHANGE_TRUST_SETTINGS) else None

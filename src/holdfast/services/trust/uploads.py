@@ -1,5 +1,5 @@
 """
-Opening files of certificates and keys, also those that ask for a lot of hashing.
+Opens files of certificates and keys, including those that need a lot of hashing.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from holdfast.work.slow_derivation import SlowDerivation, TooManyFiles
 
 T = TypeVar("T")
 BUSY = 5  # seconds until the next attempt
-_SLOW = SlowDerivation()  # one for all users, of which each has a share: it is the machine that is limited
+_SLOW = SlowDerivation()  # one for the whole process, shared fairly among users, because the machine is the limit
 
 
 def open_upload(context: Context, data: bytes, password: str | None = None) -> Upload:
@@ -33,4 +33,4 @@ def _open(context: Context, read: Callable[[Work], T]) -> T:
         with _SLOW.work(context.user.account, context.release) as work:
             return read(work)
     except TooManyFiles:
-        raise Busy("Too many files that need a lot of hashing are being opened.", BUSY) from None
+        raise Busy("Too many files that need a lot of hashing are being opened right now.", BUSY) from None
