@@ -35,7 +35,7 @@ class Conflict(Refusal):
 
 
 class ContentChanged(RuntimeError):
-    """What the user wants to change was changed after they read it."""
+    """The content that the user wants to change was changed after they read it."""
 
     def __init__(self) -> None:
         super().__init__("This was changed after you read it. Read it again, then repeat your change.")

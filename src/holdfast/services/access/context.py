@@ -15,7 +15,7 @@ from holdfast.store.database import Transactions
 @dataclass(frozen=True, slots=True)
 class Context:
     """
-    The user for whom a use case runs, the time, and access to the database.
+    The user who runs a use case, the time, and access to the database.
 
         def get_api(context: Context, api_id: str) -> Api:
             context.user.require(Permission.VIEW_APIS)
@@ -24,7 +24,7 @@ class Context:
 
     For each request, `Runtime.context` creates one with a RequestStore, so all reads see one state of the database;
     handlers take it as `context: RequestContext`. Background tasks create one with a Store, and each `read` is a
-    transaction of its own. Functions that run within a transaction take `session, context`.
+    separate transaction. Functions that run within a transaction take `session, context`.
     """
 
     store: Transactions

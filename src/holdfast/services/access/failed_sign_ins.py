@@ -42,7 +42,7 @@ MAX_NAME = 200  # characters; no user name is longer
 
 
 class Way(StrEnum):
-    """How a client tried to sign in."""
+    """The way in which a client tried to sign in."""
 
     PAGE = "page"
     BASIC = "HTTP Basic"

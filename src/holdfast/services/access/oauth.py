@@ -36,7 +36,7 @@ _NOBODY = hash_token(secrets.token_urlsafe())
 
 
 class Grant(StrEnum):
-    """How an application gets a token."""
+    """A grant type: the way in which an application gets a token."""
 
     PASSWORD = "password"  # noqa: S105 - the name of the grant
     CLIENT_CREDENTIALS = "client_credentials"

@@ -1,5 +1,5 @@
 """
-The user for whom a use case runs.
+The user who runs a use case.
 """
 
 from dataclasses import dataclass

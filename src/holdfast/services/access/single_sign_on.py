@@ -33,7 +33,7 @@ from holdfast.store.database import Store
 
 log = structlog.get_logger()
 SIGN_IN_COOKIE = "holdfast_sign_in"
-EVERYBODY = "*"  # instead of a group: everybody who can sign in at the provider
+EVERYBODY = "*"  # instead of a group: everyone who can sign in at the provider
 MAX_NAME = 60  # characters, so that a number can be appended
 SAME_NAMES = 1_000
 _ERROR_CODE = re.compile(r"[a-z_]{1,60}")  # RFC 6749, section 4.1.2.1
@@ -126,7 +126,7 @@ def admit(store: Store, sso: SingleSignOn, identity: Identity, now: datetime, ad
     Return the user of *identity*, updated or, on first sign-in, created; *address* is the client's.
 
     Users are identified only by issuer and subject: people who can choose their name or email address at the provider
-    must not become somebody else here. Raises ProviderSignInRefused.
+    must not become another user here. Raises ProviderSignInRefused.
     """
     roles = roles_of(sso, identity.groups or frozenset())
     with store.write() as session:

@@ -28,7 +28,7 @@ from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly
 MAX_TOKENS = 100  # personal tokens per user
 MAX_NAME = 60  # characters
 LONGEST = timedelta(days=366)
-# Providers don't say when somebody leaves, so tokens of users who no longer sign in there stop working.
+# Providers don't say when someone leaves, so tokens of users who no longer sign in there stop working.
 CONFIRMED_FOR = timedelta(days=30)
 _PREFIXES = {
     Kind.PERSONAL: "hfp_",

@@ -119,7 +119,7 @@ def change_user(context: Context, name: str, *, roles: Collection[str] | None, d
 
 def set_password(context: Context, passwords: Passwords, name: str, password: str) -> None:
     """
-    Reset a user's password, and revoke their sessions, tokens and applications, which somebody else may know.
+    Reset a user's password, and revoke their sessions, tokens and applications, which someone else may know.
 
     Raises NotPermitted, InvalidField, NotFound; Conflict if the user signs in through an identity provider.
     """

@@ -21,7 +21,7 @@ _CLIENT_CAUSES = {Cause.CLIENT_CERTIFICATE_REQUIRED, Cause.CLIENT_CERTIFICATE_RE
 
 @dataclass(frozen=True, slots=True)
 class BackendProbe:
-    """What a failing backend presented in a test, and the gateway's verdict."""
+    """A test of a failing backend: what it presented, and the gateway's verdict."""
 
     at: datetime  # aware, UTC
     presented: tuple[Certificate, ...]  # the backend's own first, unless it can't be read

@@ -43,7 +43,7 @@ class FailedCall:
 
     @property
     def explanation(self) -> Explanation:
-        """What the cause means and what to do."""
+        """The meaning of the cause, and what to do."""
         if self.probe and (explanation := self.probe.explain(self.reported_cause)):
             return explanation
         words = self.evidence.words if self.cause is Cause.OTHER else self.evidence.reason

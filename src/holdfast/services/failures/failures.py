@@ -61,7 +61,7 @@ class Failure:
 
     @property
     def explanation(self) -> Explanation:
-        """What the cause means and what to do."""
+        """The meaning of the cause, and what to do."""
         return self.latest.explanation
 
 

@@ -15,7 +15,7 @@ from holdfast.services.probing.verdicts import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What a backend presents, findings about it, and the gateway's verdict."""
+    """The result of a test: what a backend presents, findings about it, and the gateway's verdict."""
 
     endpoint: Endpoint
     presented: Presentation | Unseen

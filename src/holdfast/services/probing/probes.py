@@ -159,7 +159,7 @@ class Probes:
             addresses = await self._resolve(target)
             if isinstance(addresses, Unseen):
                 return addresses
-            log.info("backend looked at", organization=user.organization, user=user.name, origin=str(target.origin))
+            log.info("backend fetched", organization=user.organization, user=user.name, origin=str(target.origin))
             return await self._look(addresses, target, trust.server_name)
 
     async def check(

@@ -37,7 +37,7 @@ class Stored:
 @dataclass(frozen=True, slots=True)
 class Terms:
     """
-    What the gateway trusts and presents in a test.
+    The trust and the identity that the gateway uses in a test.
 
     *aliases* are those of the imported certificates, empty if a change to them is tested. Without *uses_imported*, the
     trust settings trust only public certification authorities.

@@ -58,7 +58,7 @@ class Verdict:
 
     @property
     def explanation(self) -> Explanation:
-        """What it means and what to do."""
+        """The meaning of the verdict, and what to do."""
         if self.advice:
             return self.advice
         if self.accepted:

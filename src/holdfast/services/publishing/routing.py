@@ -16,7 +16,7 @@ def enforcement_of(context: Context, enforcements: Enforcements, path: str, vers
     """
     Return the progress of an API's last change at the gateways: its routes, and the trust of its origins.
 
-    If the API doesn't exist (any more), it is enforced once no gateway has routes to it.
+    If the API doesn't exist, the change is enforced once no gateway has routes to it.
 
     Raises:
         InvalidField: *path* isn't the context of an API, or *version* isn't a version.

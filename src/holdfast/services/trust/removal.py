@@ -49,7 +49,7 @@ def restore_certificate(context: Context, removed_id: str, alias: str | None = N
 
     Raises:
         NotFound: Nothing with this id was removed in the last 30 days.
-        InvalidField: The alias is invalid, or no API has the endpoint any more.
+        InvalidField: The alias is invalid, or no API has the endpoint.
         Conflict: The alias is taken, or the entry would have too many previous certificates.
         CertificateExpired: All the certificates have expired.
         IndistinguishableCertificates: A gateway couldn't accept all of them together with those that are trusted.
