@@ -79,7 +79,7 @@ def test_an_alias_with_other_certificates_stops_all_of_it(archive, stranger):
     create_api(stranger, "Mine")
     assert upload(stranger, OTHER.pem).status_code == 201
     before = stranger.get(CERTIFICATES).json()
-    assert_problem(take(stranger, archive), 409, "alias", says="pizza-backend has other certificates")
+    assert_problem(take(stranger, archive), 409, "alias", says="pizza-backend already has other certificates")
     assert stranger.get(CERTIFICATES).json() == before
     assert [each["name"] for each in stranger.get(APIS).json()["list"]] == ["Mine"]
 
@@ -191,4 +191,4 @@ def test_a_list_of_callers_that_cannot_be_read_is_refused(protected, stranger, s
 
 def test_another_certificate_under_an_alias_that_is_there_is_a_conflict(protected, client):
     other = rewritten(protected, lambda text: OTHER_CALLER.pem.decode() if text == CALLER.pem.decode() else text)
-    assert_problem(take(client, other, overwrite="true"), 409, "alias", says="partner has another certificate")
+    assert_problem(take(client, other, overwrite="true"), 409, "alias", says="partner already has another certificate")

@@ -132,7 +132,7 @@ def test_tiers_that_cannot_be_kept_are_refused(client, api, tier):
 def test_an_alias_and_a_certificate_are_taken_once_in_an_api_and_again_in_another(client, api):
     assert accept(client, api).status_code == 201
     assert_problem(accept(client, api, OTHERS[0].pem), 409, "alias", says="partner already exists")
-    assert_problem(accept(client, api, alias="again"), 409, "certificate", says="accepted as partner")
+    assert_problem(accept(client, api, alias="again"), 409, "certificate", says="accepted under the alias partner")
     assert accept(client, create_api(client, "Pasta")).status_code == 201
 
 
@@ -144,7 +144,7 @@ def test_replacing_keeps_what_is_left_out(client, api):
     put = client.put(path_of(api, "partner"), files={"certificate": ("new.crt", OTHERS[1].pem)})
     assert (put.json()["tier"], put.json()["subject"]) == ("Silver", "CN=caller 1")
     taken = client.put(path_of(api, "partner"), files={"certificate": ("new.crt", OTHERS[0].pem)})
-    assert_problem(taken, 409, "certificate", says="accepted as other")
+    assert_problem(taken, 409, "certificate", says="accepted under the alias other")
     two = client.put(path_of(api, "partner"), files={"certificate": ("new.crt", ANNA.pem + CA.pem)})
     assert_problem(two, 400, "certificate")
 

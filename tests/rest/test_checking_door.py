@@ -22,10 +22,10 @@ def check(client, endpoint, **more):
         ("http://a:b@backend.test", "user name"),
         ("http://backend.test/a?b", "leave out the part from '?'"),
         ("http://backend.test/a\r\nx: y", "a space or a control character"),
-        ("http://169.254.169.254/latest/meta-data", "not allowed to test 169.254.169.254"),
-        ("http://[::ffff:0:a9fe:a9fe]/", "not allowed"),
-        ("http://0.0.0.0:9080/", "not allowed"),
-        ("https://[fd00:ec2::254]", "not allowed"),
+        ("http://169.254.169.254/latest/meta-data", "allowed to connect to 169.254.169.254"),
+        ("http://[::ffff:0:a9fe:a9fe]/", "aren't allowed"),
+        ("http://0.0.0.0:9080/", "aren't allowed"),
+        ("https://[fd00:ec2::254]", "aren't allowed"),
     ],
 )
 def test_an_endpoint_that_cannot_be_checked_is_refused(client, endpoint, says):

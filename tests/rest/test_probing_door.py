@@ -95,11 +95,11 @@ def test_findings_are_about_the_host_of_the_endpoint(client):
         ("nonsense", "must begin with https://"),
         ("", "is required"),
         ("https://a:b@backend.test", "user name"),
-        ("https://169.254.169.254/latest/meta-data", "not allowed to test 169.254.169.254"),
-        ("https://[::ffff:0:a9fe:a9fe]", "not allowed"),
-        ("https://[fe80::1]", "not allowed"),
-        ("https://0.0.0.0", "not allowed"),
-        ("https://[fd00:ec2::254]", "not allowed"),
+        ("https://169.254.169.254/latest/meta-data", "allowed to connect to 169.254.169.254"),
+        ("https://[::ffff:0:a9fe:a9fe]", "aren't allowed"),
+        ("https://[fe80::1]", "aren't allowed"),
+        ("https://0.0.0.0", "aren't allowed"),
+        ("https://[fd00:ec2::254]", "aren't allowed"),
     ],
 )
 def test_an_endpoint_that_cannot_be_tested_is_refused(client, what, endpoint, says):

@@ -127,7 +127,7 @@ def test_what_was_deleted_is_restored(client):
     assert response.status_code == 200
     assert prints(response.json()["certificates"]) == prints(client.get(PLACE).json()["certificates"])
     assert prints(response.json()["certificates"]) == printed(backend)
-    assert_problem(client.post(f"{REMOVED}/{gone['id']}/restore"), 404, says="no removed certificate")
+    assert_problem(client.post(f"{REMOVED}/{gone['id']}/restore"), 404, says="No removed certificate")
 
 
 @pytest.mark.parametrize(

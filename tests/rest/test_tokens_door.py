@@ -51,7 +51,12 @@ def test_the_end_is_in_the_audit_log(script, make, shared_runtime, berta):
     script.delete(CURRENT, headers=make("nightly"))
     with shared_runtime.store.read() as session:
         last = audit_events(session, berta.organization)[-1]
-    assert (last.user, last.action, last.subject, last.detail) == (berta.name, "revoke token", "nightly", "by itself")
+    assert (last.user, last.action, last.subject, last.detail) == (
+        berta.name,
+        "revoke token",
+        "nightly",
+        "signed in with this token",
+    )
 
 
 def test_who_bears_no_personal_token_is_told_so(script, client, berta, password):

@@ -19,7 +19,7 @@ URL = "https://pizza.test:8443/base"
 
 
 class Alias:
-    """The alias "a" of *who*, for an API of its own."""
+    """The alias "a" of *who*, for a separate API."""
 
     def __init__(self, store, who, clock):
         self.store, self.who, self.clock = store, who, clock
@@ -57,12 +57,12 @@ class Alias:
 
     @property
     def state(self):
-        """What is current, and what is previous."""
+        """The current and the previous certificates."""
         return self.said(self.entry.certificates), self.said(self.entry.previous)
 
     @property
     def removed(self):
-        """Why and what, newest first."""
+        """Reason and content of removed certificates, newest first."""
         found, _ = removal.list_removed(context_of(self.store, self.who, self.clock()))
         return [(each.why, self.said(each.certificates), self.said(each.previous)) for each in found]
 

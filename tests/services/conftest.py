@@ -1,4 +1,4 @@
-"""The two things that people do."""
+"""Fixtures that publish APIs and import certificates."""
 
 import pytest
 

@@ -35,7 +35,7 @@ PATIENCE = 10  # seconds until a test that waits for something fails
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """An event loop whose clock can be set forward, so that no test waits for a minute."""
+    """An event loop whose clock can be set forward, so that tests don't wait."""
 
     skew = 0.0
 
@@ -48,7 +48,7 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 def play(story: Coroutine[Any, Any, T]) -> T:
-    """Run a story to its end."""
+    """Run a coroutine to its end."""
     with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(story)
 
@@ -62,7 +62,7 @@ def advance(seconds: float) -> None:
 
 @dataclass
 class ListeningGateway:
-    """A gateway that asks for everything and answers when a test says so."""
+    """A gateway that subscribes to everything and responds when a test lets it."""
 
     cache: Cache
     id: str
@@ -75,7 +75,7 @@ class ListeningGateway:
         self.waiting: list[tuple[str, Update]] = []
 
     def receive(self) -> list[tuple[str, Update]]:
-        """Take what there is to take; it waits for an answer."""
+        """Receive the pending response, without acknowledging it."""
         for kind in TYPES:
             for update in self.subscriptions[kind].updates(self.cache.resources(kind)):
                 self.gateway.unanswered.update(((kind, r.name), update.nonce) for r in update.resources)
@@ -83,7 +83,7 @@ class ListeningGateway:
         return self.waiting
 
     def answer(self, error: str | None = None, only: str | None = None) -> None:
-        """Acknowledge, or refuse with *error*, all that was received (of one type)."""
+        """Acknowledge, or reject with *error*, all that was received (of one type)."""
         for kind, update in self.receive().copy():
             if only in (None, kind):
                 self.subscriptions[kind].answer(self.gateway, update.nonce, error)
@@ -91,24 +91,24 @@ class ListeningGateway:
         self.cache.tell_observers()
 
     def disconnect(self) -> None:
-        """Go away."""
+        """Disconnect."""
         self.cache.disconnect(self.gateway, self.watch)
 
 
 @dataclass
 class ControlPlane:
-    """What there is of a control plane below its doors."""
+    """A control plane without REST and pages."""
 
     store: Store
     cache: Cache
     enforcements: Enforcements
 
     def connect(self, gateway: str) -> ListeningGateway:
-        """Let a gateway connect."""
+        """Connect a gateway."""
         return ListeningGateway(self.cache, gateway)
 
     async def published(self) -> dict[tuple[str, str], Resource]:
-        """Wait until all that the database says is given to the gateways, and say what that is."""
+        """Wait until everything in the database is published; return the resources."""
         _, watch = connected = self.cache.connect("a test")
         try:
             async with asyncio.timeout(PATIENCE):
@@ -121,15 +121,15 @@ class ControlPlane:
 
     @property
     def resources(self) -> dict[tuple[str, str], Resource]:
-        """What the gateways are given now, by type and name."""
+        """The published resources, by type and name."""
         return {(kind, name): resource for kind in TYPES for name, resource in self.cache.resources(kind).items()}
 
     def enforcement(self, origin: str, organization: str = "default") -> Enforcement:
-        """How far the trust of an origin has come."""
+        """Return the enforcement of the trust of an origin."""
         return self.enforcements.of(context_of(self.store, Principal(organization, "anna")), OriginTrust(origin))
 
     async def until(self, origin: str, progress: Progress) -> Enforcement:
-        """Wait until the trust of an origin has come so far."""
+        """Wait until the enforcement of an origin's trust has reached *progress*."""
         observer = self.cache.observe()
         try:
             async with asyncio.timeout(PATIENCE):

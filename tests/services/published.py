@@ -1,4 +1,4 @@
-"""What is read out of the resources that gateways are given, a mapping by type and name."""
+"""Reads the resources that gateways get: mappings by type and name."""
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
@@ -8,29 +8,29 @@ from holdfast.gateway.resources.resource import CLUSTER, ROUTES, SECRET
 
 
 def names(resources, kind):
-    """Name the resources of one type."""
+    """Return the names of the resources of one type."""
     return {name for of, name in resources if of == kind}
 
 
 def clusters_of(api, environment="production"):
-    """Name the clusters of an API with a secure backend."""
+    """Return the names of the clusters of an API with a secure backend."""
     return {f"{api.organization}/{api.id}/{environment}{kind}" for kind in ("", "/upgrade")}
 
 
 def paths(resources, environment="production"):
-    """Say where APIs are served."""
+    """Return the paths where APIs are served."""
     return {route.match.path for route in routes_in(resources, environment) if route.match.path}
 
 
 def routes_in(resources, environment):
-    """Give all routes of an environment, whatever their scope."""
+    """Return all routes of an environment, in all scopes."""
     scopes = [name for name in names(resources, ROUTES) if name.startswith(f"{environment}/")]
     made = [ScopedRouteConfiguration.FromString(resources[ROUTES, name].body) for name in scopes]
     return [route for scope in made for route in scope.route_configuration.virtual_hosts[0].routes]
 
 
 def secrets_named_by(resources, clusters):
-    """Name the secrets that *clusters* refer to."""
+    """Return the names of the secrets that *clusters* refer to."""
     found = set()
     for name in clusters:
         socket = Cluster.FromString(resources[CLUSTER, name].body).transport_socket
@@ -40,7 +40,7 @@ def secrets_named_by(resources, clusters):
 
 
 def assert_consistent(resources):
-    """What routes refer to is there, and what clusters refer to."""
+    """Check that the clusters of all routes exist, and the secrets of all clusters."""
     targets = {
         route.route.cluster for environment in ("production", "sandbox") for route in routes_in(resources, environment)
     }
@@ -49,5 +49,5 @@ def assert_consistent(resources):
 
 
 def changed(before, after):
-    """Name what is not as it was."""
+    """Return the keys of the resources that differ."""
     return {key[1] for key in before.keys() | after.keys() if before.get(key) != after.get(key)}

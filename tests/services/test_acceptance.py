@@ -1,4 +1,4 @@
-"""Which reason is given for a backend that a gateway accepts, from the verdicts with and without the upload."""
+"""Why a gateway accepts a backend, derived from the verdicts with and without the upload."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,19 +34,19 @@ def terms(*, public: bool = False, **changes) -> Terms:
     return replace(Terms(trust, with_upload=True, stored=(STORED,), without_upload=rest), **changes)
 
 
-def test_the_second_answer_decides_whether_the_upload_makes_the_difference():
+def test_the_second_verdict_decides_whether_the_upload_makes_the_difference():
     assert needs_second_answer(YES, terms())
     assert accept(YES, NO, presenting(NEW), terms()).result is Result.BY_UPLOAD
     assert accept(YES, YES, presenting(OLD), terms()).result is Result.ANYWAY
 
 
 @pytest.mark.parametrize("without", [None, Verdict(False, Cause.TIMEOUT), Verdict(False, None, by="none")])
-def test_without_a_second_answer_about_trust_nothing_is_claimed_about_the_upload(without):
+def test_without_a_second_verdict_nothing_is_claimed_about_the_upload(without):
     found = accept(YES, without, presenting(NEW), terms())
     assert (found.result, found.sentence) == (Result.ACCEPTED, "")
 
 
-def test_public_roots_are_a_reason_where_they_are_trusted():
+def test_public_roots_are_a_reason_if_they_are_trusted():
     both = accept(YES, YES, presenting(PUBLIC), terms(public=True))
     assert (both.result, both.stored, both.by_public_roots) == (Result.ANYWAY, (), True)
     assert both.sentence.endswith("public roots are trusted for this endpoint, too.")
@@ -54,7 +54,7 @@ def test_public_roots_are_a_reason_where_they_are_trusted():
     assert (alias.stored, alias.by_public_roots) == ((STORED,), False)
 
 
-def test_where_only_public_roots_are_trusted_the_upload_is_said_to_be_unused():
+def test_if_only_public_roots_are_trusted_the_upload_is_reported_as_unused():
     only_public = replace(trust_set([], HOST), with_public_roots=True)
     said = terms(trust=only_public, without_upload=only_public)
     assert not needs_second_answer(YES, said)
@@ -63,13 +63,13 @@ def test_where_only_public_roots_are_trusted_the_upload_is_said_to_be_unused():
     assert "imported certificates aren't used" in found.sentence
 
 
-def test_nothing_else_that_is_trusted_needs_no_second_question():
+def test_without_other_trust_no_second_verdict_is_needed():
     alone = terms(stored=(), without_upload=None)
     assert not needs_second_answer(YES, alone)
     assert accept(YES, None, presenting(NEW), alone).result is Result.BY_UPLOAD
 
 
-def test_an_exception_is_the_reason_whatever_is_trusted():
+def test_an_exception_is_the_reason_regardless_of_trust():
     until = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
     off = terms(trust=replace(BOTH, unverified_until=until))
     assert not needs_second_answer(YES, off)
@@ -78,7 +78,7 @@ def test_an_exception_is_the_reason_whatever_is_trusted():
     assert "verification is off until 2026-11-29 12:00 UTC" in found.sentence
 
 
-def test_a_refusal_says_whether_the_backend_needs_what_the_upload_replaces():
+def test_a_rejection_reports_whether_the_backend_needs_the_replaced_certificate():
     gone = terms(ended=(OLD,))
     assert accept(NO, None, presenting(OLD), gone).needs_ended
     assert not accept(NO, None, presenting(ROOT), gone).needs_ended

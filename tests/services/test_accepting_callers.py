@@ -1,4 +1,4 @@
-"""Who may call an API, as use cases: what the gateways are told, and when."""
+"""Caller certificates: what gateways accept, and when."""
 
 from datetime import timedelta
 
@@ -35,7 +35,7 @@ ANNA = issue(common_name="anna")
 
 @pytest.fixture
 def accept(store, clock):
-    """Let callers present a certificate."""
+    """Accept a caller certificate."""
     return lambda who, api, data=ANNA.pem, alias="partner": caller_certificates.accept_certificate(
         context_of(store, who, clock(), asks_callers=True), api.id, alias, "Gold", data
     )
@@ -55,7 +55,7 @@ def last(store):
         return journal.last_change(session)
 
 
-def test_gateways_are_told_who_may_call_and_nothing_of_apis_that_are_open(store, anna, served, publish, accept):
+def test_gateways_get_the_fingerprints_only_for_apis_that_require_a_certificate(store, anna, served, publish, accept):
     open_api = publish(anna, "Open")
     before = last(store)
     entry = accept(anna, served)
@@ -68,7 +68,7 @@ def test_gateways_are_told_who_may_call_and_nothing_of_apis_that_are_open(store,
     assert callers(store, anna, served) == frozenset()
 
 
-def test_a_certificate_opens_only_within_its_dates_and_each_boundary_is_announced_once(store, anna, served, clock):
+def test_a_certificate_works_only_while_valid_and_each_boundary_is_announced_once(store, anna, served, clock):
     now = clock()
     later, brief = (
         make_caller(served, alias, issue(common_name=alias, start=start, end=end))
@@ -90,7 +90,7 @@ def test_a_certificate_opens_only_within_its_dates_and_each_boundary_is_announce
         assert len(announced(store, before)) == 1
 
 
-def test_fingerprints_are_those_that_are_valid_at_that_moment_both_ends_included(store, served, clock):
+def test_fingerprints_are_those_of_valid_certificates_both_ends_included(store, served, clock):
     entry = make_caller(served, issued=issue(start=DAY, end=2 * DAY))
     with store.write() as session:
         stored.insert(session, entry)
@@ -102,7 +102,7 @@ def test_fingerprints_are_those_that_are_valid_at_that_moment_both_ends_included
     assert found == [False, False, True, True, False]
 
 
-def test_an_api_takes_a_bounded_number(store, anna, served, accept):
+def test_an_api_has_a_limited_number_of_caller_certificates(store, anna, served, accept):
     certificate = read(ANNA)
     with store.write() as session:
         for number in range(MAX_CALLERS):
@@ -143,8 +143,8 @@ def test_each_use_case_needs_its_permission(store, served, accept, anna, clock):
             ask()
 
 
-def test_what_nobody_said_is_denied(store, anna, served, clock):
-    """Whoever calls a use case without saying that gateways ask for certificates gets no API that requires them."""
+def test_an_api_cannot_require_certificates_unless_gateways_request_them(store, anna, served, clock):
+    """The default of the context is that gateways don't request caller certificates."""
     with pytest.raises(MutualTlsMissing):
         apis.change_api(context_of(store, anna, clock()), served.id, members={"securityScheme": ["mutualssl"]})
     draft = apis.ApiDraft("New", "/new", "1", members={"securityScheme": ["mutualssl"]})
@@ -152,7 +152,7 @@ def test_what_nobody_said_is_denied(store, anna, served, clock):
         apis.create_api(context_of(store, anna, clock()), draft)
 
 
-def test_an_api_is_never_opened_around_its_certificates(store, anna, served, accept, clock):
+def test_an_api_with_caller_certificates_cannot_stop_requiring_them(store, anna, served, accept, clock):
     accept(anna, served)
     with pytest.raises(InvalidField):
         apis.change_api(context_of(store, anna, clock()), served.id, members={"securityScheme": None})
@@ -161,7 +161,7 @@ def test_an_api_is_never_opened_around_its_certificates(store, anna, served, acc
     assert apis.get_api(context_of(store, anna), served.id).requires_certificate
 
 
-def test_a_deleted_api_takes_its_certificates_along(store, anna, served, accept, clock):
+def test_the_caller_certificates_of_a_deleted_api_are_deleted(store, anna, served, accept, clock):
     accept(anna, served)
     deletion.delete_api(context_of(store, anna, clock()), served.id)
     with store.read() as session:
@@ -182,7 +182,7 @@ def test_a_deleted_api_takes_its_certificates_along(store, anna, served, accept,
         ([None, 1, {}], False),
     ],
 )
-def test_one_word_of_the_description_decides(scheme, requires):
+def test_the_security_scheme_decides_whether_a_certificate_is_required(scheme, requires):
     members = {"securityScheme": scheme}
     assert requires_certificate(members) is requires
     assert requires_certificate(require_certificate(members))

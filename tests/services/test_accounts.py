@@ -29,7 +29,7 @@ def accounts(shared_runtime):
 
 @pytest.fixture
 def here():
-    """An address that nobody has failed from."""
+    """An address without failed attempts."""
     return str(uuid.uuid4())
 
 
@@ -58,13 +58,13 @@ def test_a_new_user_has_only_a_strong_argon2id_hash(accounts, store, here, clock
     assert not any(password.encode() in content for content in shared_files())
 
 
-def test_a_wrong_password_and_an_unknown_name_are_refused_alike(accounts, berta, password, here, clock):
+def test_a_wrong_password_and_an_unknown_name_are_rejected_alike(accounts, berta, password, here, clock):
     wrong = refused(accounts, berta.name, "wrong", here, clock())
     refused(accounts, berta.name, "", here, clock())
     assert refused(accounts, "nobody", password, here, clock()) == wrong
 
 
-def test_a_name_that_nobody_has_is_the_same_work(accounts, password, clock, monkeypatch):
+def test_an_unknown_name_takes_the_same_work(accounts, password, clock, monkeypatch):
     strong = str(uuid.uuid4())
     accounts.ensure_user("first", strong, password, clock(), reset=False)
     verify, done = PasswordHasher.verify, []
@@ -78,10 +78,10 @@ def test_a_name_that_nobody_has_is_the_same_work(accounts, password, clock, monk
         for given in ("wrong", "", "x" * (MAX_PASSWORD + 1)):
             refused(accounts, name, given, str(uuid.uuid4()), clock())
     assert len(done) == 3 * 2
-    assert done.count(done[0]) == len(done)  # as many steps and as much memory for each
+    assert done.count(done[0]) == len(done)  # the same steps and memory for each
 
 
-def test_an_endless_password_is_refused(accounts, berta, here, clock):
+def test_an_endless_password_is_rejected(accounts, berta, here, clock):
     refused(accounts, berta.name, "x" * (MAX_PASSWORD + 1), here, clock())
 
 
@@ -97,10 +97,10 @@ def test_attempts_slow_down_and_recover(accounts, berta, password, here, clock):
     refused(accounts, berta.name, "wrong", here, clock.advance(seconds=1))
     assert seconds() == 2
     assert accounts.authenticate(berta.name, password, here, clock.advance(seconds=2)) == berta
-    refused(accounts, berta.name, "wrong", here, clock())  # what was before is forgotten
+    refused(accounts, berta.name, "wrong", here, clock())  # earlier failures are forgotten
 
 
-def test_of_many_wrong_passwords_at_once_no_more_are_checked_than_of_many_in_a_row(accounts, berta, clock, monkeypatch):
+def test_concurrent_wrong_passwords_are_checked_no_more_often_than_sequential_ones(accounts, berta, clock, monkeypatch):
     verify, done = PasswordHasher.verify, []
 
     def counted(hasher, stored, given):
@@ -108,7 +108,7 @@ def test_of_many_wrong_passwords_at_once_no_more_are_checked_than_of_many_in_a_r
         return verify(hasher, stored, given)
 
     def guess(number):
-        # An IPv6 host has more addresses than anybody can count.
+        # An IPv6 host has more addresses than can be counted separately.
         with pytest.raises((SignInRefused, TooManyAttempts)) as refusal:
             accounts.authenticate(f"{berta.name}{number % 2}", f"wrong {number}", f"2001:db8:9::{number:x}", clock())
         return refusal.type
@@ -153,7 +153,7 @@ def test_a_session_ends_by_time(accounts, store, berta, clock):
     assert session_principal(store, token, clock()) is None
 
 
-def test_a_forged_token_is_nobody(accounts, store, berta, clock):
+def test_a_forged_token_is_rejected(accounts, store, berta, clock):
     token = accounts.start_session(berta, clock())
     for forged in ("", "x", token[:-1], token + "x", token.swapcase(), "' OR 1=1 --", "\x00", "ü"):
         assert session_principal(store, forged, clock()) is None

@@ -1,4 +1,4 @@
-"""What is said of a rejected backend once its chain was seen."""
+"""Explanations of a rejected backend whose chain is known."""
 
 from datetime import UTC, datetime
 
@@ -30,7 +30,7 @@ def advice(told: Cause, presented: Issued, given: Terms, offer: Offer | None = N
     return advise(find_faults(told, chain, given.trust, NOW), chain, given, offer, **options)
 
 
-def test_all_faults_are_said_and_the_first_decides():
+def test_all_faults_are_explained_and_the_first_determines_the_remedy():
     said = advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue("other.test", **EXPIRED), terms())
     words = [EXPLANATIONS[cause].sentence for cause in (Cause.EXPIRED, Cause.HOSTNAME_MISMATCH)]
     assert said.sentence.startswith(words[0])
@@ -41,7 +41,7 @@ def test_all_faults_are_said_and_the_first_decides():
     assert said.action is None
 
 
-def test_names_are_said_with_their_kind():
+def test_names_are_shown_with_their_kind():
     said = advice(Cause.HOSTNAME_MISMATCH, with_dns_name(), terms(with_dns_name()))
     assert f"It has dNSName {HOST}; the gateway looks for iPAddress {HOST}." in said.sentence
     assert said.remedy.startswith("Pin this certificate in the trust settings and skip the host-name check there")
@@ -60,7 +60,7 @@ def test_the_path_that_was_tried_is_shown_with_its_end():
     assert said.action is SuggestedAction.IMPORT_CERTIFICATE
 
 
-def test_an_intermediate_is_asked_for_only_where_it_is_not_chain_of():
+def test_the_remedy_mentions_an_intermediate_only_if_the_backend_does_not_send_it():
     intermediate = issue(by=ROOT, ca=True, common_name="intermediate")
     alone = issue(HOST, by=intermediate).alone
     offer = Offer(ChainRole.LEAF, read_certificate(alone.der))
@@ -70,27 +70,27 @@ def test_an_intermediate_is_asked_for_only_where_it_is_not_chain_of():
     assert "have the backend send it" not in advice(Cause.UNKNOWN_ISSUER, whole, terms(SECOND), offer).remedy
 
 
-def test_what_no_gateway_has_confirmed_is_tested_and_not_imported():
+def test_an_unconfirmed_remedy_suggests_a_test_instead_of_an_import():
     said = advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), terms(), is_complete=False)
     assert said.action is SuggestedAction.TEST_ENDPOINT
     assert advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), terms()).action is None
 
 
-def test_what_a_gateway_has_accepted_before_it_stopped_is_no_fault():
-    """It told of the name, so that the path is trusted and valid, whatever a comparison says."""
+def test_faults_of_stages_that_the_gateway_accepted_are_left_out():
+    """The gateway reported the name, so it has accepted the path, whatever a comparison shows."""
     faults = find_faults(Cause.HOSTNAME_MISMATCH, chain_of(issue("other.test", **EXPIRED)), terms().trust, NOW)
     assert [each.cause for each in faults] == [Cause.HOSTNAME_MISMATCH]
 
 
 @pytest.mark.parametrize("told", CERTIFICATE_CAUSES)
-def test_what_the_gateway_says_is_always_among_the_faults_in_their_order(told: Cause):
+def test_the_reported_cause_is_always_among_the_ordered_faults(told: Cause):
     faults = find_faults(told, chain_of(issue("other.test", start=DAY)), terms().trust, NOW)
     causes = [each.cause for each in faults]
     assert told in causes
     assert causes == sorted(causes, key=CERTIFICATE_CAUSES.index)
 
 
-def test_only_what_holdfast_would_import_is_asked_about():
+def test_only_importable_certificates_are_offered():
     old = issue(ca=True, common_name="old", **EXPIRED)
     chain = chain_of(issue(HOST, by=old).followed_by(old))
     faults = find_faults(Cause.UNKNOWN_ISSUER, chain, terms().trust, NOW)

@@ -1,4 +1,4 @@
-"""Who guesses passwords waits longer and longer."""
+"""Clients that guess passwords wait longer and longer."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ def attempts():
 
 
 def wait(attempts, now, keys=KEYS):
-    """Say for how many seconds an attempt is refused."""
+    """Return for how many seconds an attempt is rejected."""
     try:
         attempts.refuse_early(keys, now)
     except TooManyAttempts as refusal:
@@ -52,13 +52,13 @@ def test_each_failure_beyond_the_free_ones_doubles_the_wait(attempts):
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
-def test_the_wait_ends_by_itself(attempts):
+def test_the_wait_ends_after_its_time(attempts):
     fail(attempts, FREE + 4)
     assert wait(attempts, NOW + timedelta(seconds=7.1)) == 1
     assert wait(attempts, NOW + timedelta(seconds=8)) == 0
 
 
-def test_thousands_of_failures_never_lock_anybody_out_for_good(attempts):
+def test_thousands_of_failures_lock_nobody_out_for_good(attempts):
     fail(attempts, 5000)
     assert wait(attempts, NOW) == LONGEST.total_seconds()
     assert wait(attempts, NOW + LONGEST) == 0
@@ -77,21 +77,21 @@ def test_success_forgets_the_failures(attempts):
     assert wait(attempts, NOW) == 0
 
 
-def test_names_and_addresses_are_counted_each_on_its_own(attempts):
+def test_names_and_addresses_are_counted_separately(attempts):
     for number in range(FREE + 1):
         attempts.count_failure(("name anna", f"client 10.0.0.{number}"), NOW)
     assert wait(attempts, NOW, ("name anna", "client 10.0.0.99")) == 1
     assert wait(attempts, NOW, ("name otto", "client 10.0.0.1")) == 0
 
 
-def test_an_endless_list_of_names_does_not_fill_the_memory_and_spares_who_failed_last(attempts):
+def test_an_endless_list_of_names_is_bounded_and_keeps_the_latest_failures(attempts):
     for number in range(MAX_KEYS + 10):
         attempts.count_failure((f"name {number}",), NOW)
     fail(attempts, FREE + 1, keys=("name anna",))
     assert wait(attempts, NOW, ("name anna",)) == 1
 
 
-def test_attempts_at_once_are_no_more_than_attempts_in_a_row(attempts):
+def test_concurrent_attempts_gain_nothing_over_sequential_ones(attempts):
     def begun(_):
         try:
             attempts.begin(KEYS, NOW)
@@ -105,14 +105,14 @@ def test_attempts_at_once_are_no_more_than_attempts_in_a_row(attempts):
     assert begun(0)
 
 
-def test_nobody_learns_whether_an_attempt_that_came_too_early_was_right(attempts):
+def test_an_early_attempt_does_not_reveal_whether_it_was_right(attempts):
     for _ in range(FREE + 1):
         attempts.judge(KEYS, NOW, right=False)
     with pytest.raises(TooManyAttempts):
         attempts.judge(KEYS, NOW, right=True)
     attempts.judge(KEYS, NOW + timedelta(seconds=1), right=True)
     assert wait(attempts, NOW, KEYS[:1]) == 0
-    assert wait(attempts, NOW, KEYS[1:]) == 1  # who knows one secret may still guess others
+    assert wait(attempts, NOW, KEYS[1:]) == 1  # a client that knows one secret may still guess others
 
 
 @pytest.mark.parametrize(
@@ -134,6 +134,6 @@ def test_a_client_is_an_ipv4_address_or_an_ipv6_network(host, key):
     assert client_key(host) == key
 
 
-def test_an_attempt_that_began_before_another_one_is_not_too_early(attempts):
+def test_an_attempt_that_began_before_another_is_not_too_early(attempts):
     attempts.begin(KEYS, NOW)
     attempts.begin(KEYS, NOW - timedelta(milliseconds=1))

@@ -1,4 +1,4 @@
-"""The audit log: which actions there are, and what is recorded of each, as values and in words."""
+"""The audit log: its actions, and the details of each, as JSON and as text."""
 
 import ast
 import json
@@ -58,11 +58,11 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("details", "words"), WORDS, ids=lambda value: type(value).__name__)
-def test_words_are_made_of_values(details, words):
+def test_details_are_described_as_text(details, words):
     assert describe_details(details) == words
 
 
-def test_times_are_in_utc_whatever_zone_they_are_sent_in():
+def test_times_are_written_in_utc_for_any_time_zone():
     until = datetime(2026, 11, 29, 3, 30, tzinfo=timezone(timedelta(hours=5)))
     exception, token = audit.ExceptionGrant(until, "renewal"), audit.NewToken(("apim:api_view",), until)
     assert describe_details(exception) == "verification is off until 2026-11-28 22:30 UTC: renewal"
@@ -70,7 +70,7 @@ def test_times_are_in_utc_whatever_zone_they_are_sent_in():
     assert {audit.to_json(details)["until"] for details in (exception, token)} == {"2026-11-28T22:30:00+00:00"}
 
 
-def test_events_are_stored_as_values_and_in_words(store):
+def test_events_are_stored_as_json_and_as_text(store):
     user = Principal("default", "anna", address="192.0.2.1")
     with store.write() as session:
         accounts.insert_organization(session, "default", NOW)
@@ -88,7 +88,7 @@ def test_events_are_stored_as_values_and_in_words(store):
     assert [(change.kind, change.key) for change in changes] == [("api", "id")] * len(WORDS)
 
 
-def test_the_words_of_all_kinds_of_details_are_tested():
+def test_the_text_of_each_kind_of_details_is_tested():
     assert {type(details) for details, _ in WORDS} == set(get_args(audit.Details))
 
 

@@ -1,4 +1,4 @@
-"""Background tasks go on, whatever becomes of them, and say how they are doing."""
+"""Background tasks are restarted when they fail, and report their state."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from services.control_plane import PATIENCE, advance, play
 
 
 class Task:
-    """A task of which each run says that it began, and waits to be told how to end."""
+    """A task whose runs report that they began, and wait for the test to end them."""
 
     def __init__(self):
         self.runs: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
@@ -26,7 +26,7 @@ class Task:
             raise
 
     async def run(self):
-        """Wait for a run to begin, and give what ends it."""
+        """Wait for a run to begin, and return the future that ends it."""
         return await asyncio.wait_for(self.runs.get(), PATIENCE)
 
 
@@ -45,7 +45,7 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("end", "reason"), ENDS, ids=[reason for _, reason in ENDS])
-def test_a_task_that_ends_is_logged_named_and_run_again(end, reason):
+def test_a_task_that_ends_is_logged_reported_and_restarted(end, reason):
     async def story():
         task, other = Task(), Task()
         async with Background() as background:
@@ -67,7 +67,7 @@ def test_a_task_that_ends_is_logged_named_and_run_again(end, reason):
     ]
 
 
-def test_pauses_grow_to_a_limit_while_a_task_fails_again_and_again():
+def test_pauses_grow_to_a_limit_while_a_task_keeps_failing():
     async def story():
         task = Task()
         async with Background() as background:
@@ -89,7 +89,7 @@ def test_pauses_grow_to_a_limit_while_a_task_fails_again_and_again():
         assert play(story()) == 12
 
 
-def test_all_tasks_have_ended_when_the_block_has():
+def test_all_tasks_end_with_the_block():
     async def story():
         tasks = [Task(), Task()]
         async with Background() as background:

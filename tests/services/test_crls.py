@@ -1,4 +1,4 @@
-"""CRLs of trust settings: which are refused, and what becomes of saved ones."""
+"""CRLs of trust settings: which new ones are rejected, and what happens to saved ones."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def codes(found):
     return {each.code for each in found.findings} - {"crl-without-number", "crl-without-key-identifier"}
 
 
-def test_an_expired_crl_is_refused_only_if_it_is_new(store, anna, clock):
+def test_an_expired_crl_is_rejected_only_if_it_is_new(store, anna, clock):
     draft = TrustDraft(revocation=revoke(ROOT))
     assert codes(change_settings(context_of(store, anna, clock()), URL, draft)) == set()
     later = clock.advance(days=31)
@@ -38,7 +38,7 @@ def test_an_expired_crl_is_refused_only_if_it_is_new(store, anna, clock):
             decide(context_of(store, anna, later), URL, other)
 
 
-def test_an_imported_ca_without_a_crl_is_named(store, anna, clock):
+def test_an_imported_ca_without_a_crl_is_reported(store, anna, clock):
     found = preview_settings(
         context_of(store, anna, clock()), URL, TrustDraft(revocation=revoke(issue(ca=True, common_name="b")))
     )
@@ -47,7 +47,7 @@ def test_an_imported_ca_without_a_crl_is_named(store, anna, clock):
     assert missing == "There is no CRL for CN=root. The gateway rejects it and everything that it issued."
 
 
-def test_a_ca_that_is_imported_beside_crls_and_has_none_is_reported(store, anna, clock, believe):
+def test_a_ca_without_a_crl_that_is_imported_after_crls_is_reported(store, anna, clock, believe):
     change_settings(context_of(store, anna, clock()), URL, TrustDraft(revocation=revoke(ROOT)))
     other, leaf = issue(ca=True, common_name="other"), issue("pizza.test", by=ROOT)
     for look in (

@@ -1,4 +1,4 @@
-"""Whether a change of trust is in force is said only when every gateway has said so."""
+"""A change of trust is reported as enforced only once every gateway has confirmed it."""
 
 import asyncio
 
@@ -46,7 +46,7 @@ def test_without_a_gateway_nothing_is_enforced(store, believe_more):
     assert str(found) == "Waiting for gateways: none is connected"
 
 
-def test_a_change_is_enforced_when_every_gateway_has_acknowledged_it(store, believe_more):
+def test_a_change_is_enforced_once_every_gateway_has_acknowledged_it(store, believe_more):
     async def story():
         async with control_plane(store) as plane:
             first, second = plane.connect("one"), plane.connect("two")
@@ -71,7 +71,7 @@ def test_a_change_is_enforced_when_every_gateway_has_acknowledged_it(store, beli
     assert str(enforced) == f"Enforced on 2 gateways ({enforced.milliseconds} ms)"
 
 
-def test_what_was_in_force_before_this_start_is_enforced_without_a_time(store, believe_more):
+def test_trust_from_before_this_start_is_enforced_without_a_time(store, believe_more):
     believe_more()
 
     async def story():
@@ -84,7 +84,7 @@ def test_what_was_in_force_before_this_start_is_enforced_without_a_time(store, b
     assert str(found) == "Enforced on 1 gateway"
 
 
-def test_a_refusal_is_told_in_the_gateways_words_until_there_is_something_else(store, believe_more):
+def test_a_rejection_is_reported_in_the_gateways_words_until_the_next_change(store, believe_more):
     async def story():
         async with control_plane(store) as plane:
             good, bad = plane.connect("good"), plane.connect("bad")
@@ -108,8 +108,8 @@ def test_a_refusal_is_told_in_the_gateways_words_until_there_is_something_else(s
     assert (waiting.progress, enforced.enforced_on) == (Progress.WAITING, 2)
 
 
-def test_a_change_is_enforced_although_following_it_failed_once(store, believe_more):
-    """What is waited for must not be waited for in vain because the one who looks has died."""
+def test_a_change_is_enforced_even_if_following_it_failed_once(store, believe_more):
+    """A failure of the task that follows gateways must not leave changes pending forever."""
     answers = [RuntimeError("the connection to the gateway was closed"), set()]
 
     async def warming():
@@ -132,8 +132,8 @@ def test_a_change_is_enforced_although_following_it_failed_once(store, believe_m
     assert play(story()) == ["enforcement"]
 
 
-def test_between_commit_and_rebuild_nothing_is_called_enforced(store, anna, believe_more):
-    """Here nobody follows the database, so the time between the two never ends."""
+def test_between_commit_and_rebuild_nothing_is_reported_as_enforced(store, anna, believe_more):
+    """Nothing follows the database here, so the rebuild never happens."""
     cache = Cache()
     enforcements = Enforcements(cache, utc_now)
     ListeningGateway(cache, "edge").answer()
@@ -141,7 +141,7 @@ def test_between_commit_and_rebuild_nothing_is_called_enforced(store, anna, beli
     assert enforcements.of_origins(context_of(store, anna), [ORIGIN])[ORIGIN].progress is Progress.WAITING
 
 
-def test_a_change_is_never_called_enforced_before_the_gateway_has_it(store, anna, clock, believe_more):
+def test_a_change_is_never_reported_as_enforced_before_the_gateway_has_it(store, anna, clock, believe_more):
     believe_more()
 
     async def story():
@@ -180,7 +180,7 @@ def test_a_deletion_is_enforced_too(store, anna, clock, believe_more):
     assert play(story()).milliseconds > 0
 
 
-def test_organizations_are_told_about_their_own_trust(store, otto, clock, believe_more):
+def test_organizations_see_only_their_own_trust(store, otto, clock, believe_more):
     theirs = apis.create_api(context_of(store, otto, clock()), ApiDraft("Pizza", "/pizza", "1", URL))
     lifecycle.change_lifecycle(context_of(store, otto, clock()), theirs.id, "Publish")
 

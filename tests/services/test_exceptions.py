@@ -1,4 +1,4 @@
-"""Exceptions from verification end, also those that ended while nobody was there."""
+"""Exceptions expire, even while Holdfast isn't running."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("served")
 
 @pytest.fixture
 def grant(store, clock):
-    """Switch verification of PIZZA off for some hours."""
+    """Turn off verification of PIZZA for some hours."""
     return lambda who, hours: trust_settings.grant_exception(
         context_of(store, who, clock()), PIZZA, REASON, clock() + timedelta(hours=hours)
     )
@@ -32,7 +32,7 @@ def actions(store, who):
         return [(event.action, event.user) for event in journal.audit_events(session, who.organization)]
 
 
-def test_an_exception_ends_at_its_time_with_an_event_and_a_change(store, anna, clock, grant):
+def test_an_exception_expires_with_an_event_and_a_change(store, anna, clock, grant):
     grant(anna, 2)
     with store.read() as session:
         before = journal.last_change(session)
@@ -46,7 +46,7 @@ def test_an_exception_ends_at_its_time_with_an_event_and_a_change(store, anna, c
     assert (change.kind, change.key) == ("origin", PIZZA)
 
 
-def test_an_exception_that_has_ended_is_not_in_force_even_before_it_is_cleared_away(store, anna, clock, grant):
+def test_an_expired_exception_is_not_in_force_even_before_it_is_deleted(store, anna, clock, grant):
     grant(anna, 2)
     clock.advance(hours=3)
     assert trust_settings.get_settings(context_of(store, anna, clock()), PIZZA).trust.unverified_until is None
@@ -60,7 +60,7 @@ def test_the_trust_of_gateways_is_off_only_for_the_origin_of_the_exception(store
     assert ends == {PIZZA: granted.ends_at, "https://pasta.test": None}
 
 
-def test_an_exception_of_one_organization_says_nothing_about_another(store, anna, otto, clock, grant, publish):
+def test_an_exception_of_one_organization_does_not_affect_another(store, anna, otto, clock, grant, publish):
     publish(otto, "Pizza")
     grant(anna, 2)
     assert trust_settings.list_exceptions(context_of(store, otto, clock())) == []
@@ -71,7 +71,7 @@ def test_an_exception_of_one_organization_says_nothing_about_another(store, anna
     ] == [None]
 
 
-def test_what_is_decided_reaches_the_gateways_as_it_was_decided(store, anna, clock, believe):
+def test_trust_settings_reach_the_gateways_unchanged(store, anna, clock, believe):
     believe(anna, "a", PIZZA, issue("pizza.test").pem)
     draft = TrustDraft(names=["other.test"], spki_pins=["ab" * 32], sni="", tls_minimum="1.3")
     decided = trust_settings.change_settings(context_of(store, anna, clock()), PIZZA, draft)

@@ -1,4 +1,4 @@
-"""Failed sign-ins leave a trace that says who tried from where, and that nobody can make long."""
+"""Failed sign-ins are logged with user and address, in a limited number of lines."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ ADDRESS = "192.0.2.1"
 
 @pytest.fixture
 def failed(store):
-    """Failures of a Holdfast whose only user is anna@acme, and what was written: audit events and log lines."""
+    """Failures of a Holdfast whose only user is anna@acme, with the audit events and log lines that it wrote."""
     with store.write() as session:
         for organization in ("default", "acme"):
             accounts.insert_organization(session, organization, NOW)
@@ -75,14 +75,14 @@ def test_a_failure_is_in_the_log_and_in_the_audit_log_of_the_users_organization(
 
 
 @pytest.mark.parametrize("name", [SECRET, "", SECRET * 100, "anna", "\0", "' OR 1=1 --"])
-def test_names_that_nobody_has_are_not_written_down(failed, write, name):
+def test_unknown_names_are_not_recorded(failed, write, name):
     failed.add(Way.PAGE, ADDRESS, name)
     (event,), lines = write()
     assert (event.organization, event.subject, event.address) == ("default", "unknown user", ADDRESS)
     assert not name or name not in f"{event}{lines}"
 
 
-def test_many_failures_are_one_event_a_minute_with_their_number(failed, write):
+def test_many_failures_are_one_event_per_minute_with_their_number(failed, write):
     for _ in range(3):
         failed.add(Way.PAGE, ADDRESS, SECRET)
         failed.add(Way.PAGE, ADDRESS, f"{SECRET}!")
@@ -95,14 +95,14 @@ def test_many_failures_are_one_event_a_minute_with_their_number(failed, write):
     assert write(3 * PAUSE) == ([], [])
 
 
-def test_an_ipv6_address_counts_as_its_network_and_is_told_as_it_is(failed, write):
+def test_an_ipv6_address_counts_as_its_network_and_is_recorded_in_full(failed, write):
     for host in range(1, 200):
         failed.add(Way.PAGE, f"2001:db8::{host:x}")
     (event,), _ = write()
     assert (event.address, event.detail) == ("2001:db8::c7", "page: unknown or expired (199 times)")
 
 
-def test_what_differs_is_told_apart(failed, write):
+def test_different_failures_are_recorded_separately(failed, write):
     failed.add(Way.PAGE, ADDRESS)
     failed.add(Way.TOKEN, ADDRESS)
     failed.add(Way.PAGE, ADDRESS, "anna@acme")
@@ -111,7 +111,7 @@ def test_what_differs_is_told_apart(failed, write):
     assert len(write()[0]) == 5
 
 
-def test_those_who_fail_all_the_time_do_not_hide_somebody_who_comes_later(failed, write):
+def test_constant_failures_do_not_hide_later_ones_of_others(failed, write):
     def attack():
         for number in range(MAX_EVENTS):
             failed.add(Way.TOKEN, f"198.51.100.{number}")
@@ -141,7 +141,7 @@ def test_an_attack_from_everywhere_writes_a_bounded_number_and_counts_all(failed
     assert many.detail == f"token: unknown or expired ({attempts - MAX_WAITING} times, from several addresses)"
 
 
-def test_a_block_that_refuses_is_counted_and_still_refuses(failed, write):
+def test_a_failure_in_a_watched_block_is_counted_and_raised(failed, write):
     for error in (SignInRefused(), TooManyAttempts(3)):
         with pytest.raises(type(error)), failed.watch(Way.PAGE, ADDRESS, "anna@acme"):
             raise error

@@ -1,4 +1,4 @@
-"""Client certificates: who may, what is stored, and that no key is ever told."""
+"""Gateway identities: permissions, what is stored, and that keys are never revealed."""
 
 from dataclasses import replace
 
@@ -65,7 +65,7 @@ def identities(store, organization="default"):
     return {str(o): i for o, i in read_everything(store, SEALING, utc_now()).identities.get(organization, {}).items()}
 
 
-def test_what_is_imported_is_presented_at_its_origin_alone(store, anna, publish, present):
+def test_an_imported_identity_is_presented_only_at_its_origin(store, anna, publish, present):
     publish(anna, "Pizza", sandbox="https://sandbox.test")
     present(anna)
     found = identities(store)
@@ -89,7 +89,7 @@ def test_another_organization_neither_sees_nor_presents_nor_changes_it(store, cl
     assert theirs.id != mine.id
 
 
-def test_the_permission_is_asked_for_first_of_all(store, clock, anna, served, present, ask):
+def test_the_permission_is_checked_first(store, clock, anna, served, present, ask):
     del served
     present(anna)
     ask(anna)
@@ -107,7 +107,7 @@ def test_the_permission_is_asked_for_first_of_all(store, clock, anna, served, pr
     assert (contents(store), use.get_gateway_identity(context_of(store, nobody), PIZZA)) == before
 
 
-def test_users_have_the_roles_that_the_database_says(runtime, store, clock, anna):
+def test_users_have_the_permissions_of_their_known_roles(runtime, store, clock, anna):
     with store.write() as session:
         for name, roles in (("few", frozenset()), ("all", frozenset({"viewer", "of tomorrow"}))):
             accounts.insert_user(session, User(name, anna.organization, name, "x", roles), clock())
@@ -122,19 +122,21 @@ def test_users_have_the_roles_that_the_database_says(runtime, store, clock, anna
     ("url", "error"),
     [("https://nobody.test", InvalidField), ("http://pizza.test", EndpointNeedsNoCertificate), ("x", InvalidField)],
 )
-def test_only_https_endpoints_of_an_api_have_one(anna, served, present, url, error):
+def test_only_https_endpoints_of_an_api_have_an_identity(anna, served, present, url, error):
     del served
     with pytest.raises(error):
         present(anna, OWN, url)
 
 
-def test_an_expired_certificate_is_refused(anna, served, present):
+def test_an_expired_certificate_is_rejected(anna, served, present):
     del served
     with pytest.raises(CertificateExpired, match="every backend would reject it"):
         present(anna, issue(common_name="old", start=-9 * DAY, end=-DAY))
 
 
-def test_a_request_waits_beside_what_is_in_force_until_it_is_answered(store, anna, served, present, ask, import_answer):
+def test_a_request_stays_pending_until_its_signed_certificate_is_imported(
+    store, anna, served, present, ask, import_answer
+):
     del served
     present(anna)
     entry = ask(anna)
@@ -145,14 +147,14 @@ def test_a_request_waits_beside_what_is_in_force_until_it_is_answered(store, ann
     assert [each.subject for each in identities(store)[ORIGIN].chain] == ["CN=me"]
 
 
-def test_an_import_leaves_a_request_waiting(anna, served, present, ask, import_answer):
+def test_an_import_leaves_a_request_pending(anna, served, present, ask, import_answer):
     del served
     pem = ask(anna).pending.request.pem
     assert present(anna).pending.request.pem == pem
     assert import_answer(anna, answer(pem, CA).pem).own.subject == "CN=me"
 
 
-def test_the_answer_to_another_request_is_refused(anna, served, ask, import_answer):
+def test_a_certificate_signed_for_another_request_is_rejected(anna, served, ask, import_answer):
     del served
     first = ask(anna).pending.request.pem
     ask(anna)
@@ -160,7 +162,7 @@ def test_the_answer_to_another_request_is_refused(anna, served, ask, import_answ
         import_answer(anna, answer(first, CA).pem)
 
 
-def test_a_discarded_request_is_gone_and_what_is_in_force_stays(store, clock, anna, served, present, ask):
+def test_a_discarded_request_is_deleted_and_the_current_identity_stays(store, clock, anna, served, present, ask):
     del served
     ask(anna)
     use.discard_request(context_of(store, anna, clock()), PIZZA)
@@ -185,14 +187,14 @@ def test_a_discarded_request_is_gone_and_what_is_in_force_stays(store, clock, an
         RequestDraft("a", (), "rsa-1024"),
     ],
 )
-def test_a_request_that_says_what_cannot_be_is_refused(store, clock, anna, served, draft):
+def test_an_invalid_request_is_rejected(store, clock, anna, served, draft):
     del served
     with pytest.raises(InvalidField):
         use.make_request(context_of(store, anna, clock()), SEALING, PIZZA, draft)
     assert use.get_gateway_identity(context_of(store, anna), PIZZA) is None
 
 
-def test_a_key_that_cannot_be_unsealed_leaves_its_origin_alone_out(store, anna, publish, present):
+def test_a_key_that_cannot_be_decrypted_excludes_only_its_origin(store, anna, publish, present):
     api, other = publish(anna, "Pizza"), publish(anna, "Pasta", "https://pasta.test")
     entry = present(anna)
     present(anna, issue(common_name="pasta"), "https://pasta.test")
@@ -212,7 +214,7 @@ def test_a_key_that_cannot_be_unsealed_leaves_its_origin_alone_out(store, anna, 
     assert api.id != other.id
 
 
-def test_a_key_of_another_row_is_not_opened(store, anna, publish, present):
+def test_a_key_of_another_row_is_not_decrypted(store, anna, publish, present):
     publish(anna, "Pizza")
     publish(anna, "Pasta", "https://pasta.test")
     one, two = present(anna), present(anna, issue(common_name="pasta"), "https://pasta.test")
@@ -221,7 +223,7 @@ def test_a_key_of_another_row_is_not_opened(store, anna, publish, present):
     assert identities(store).keys() == {"https://pasta.test"}
 
 
-def test_all_keys_are_sealed_anew_in_one_step(store, clock, anna, otto, publish, present, ask):
+def test_all_keys_are_encrypted_again_in_one_transaction(store, clock, anna, otto, publish, present, ask):
     publish(anna, "Pizza")
     publish(otto, "Pizza")
     first = present(anna)
@@ -238,7 +240,7 @@ def test_all_keys_are_sealed_anew_in_one_step(store, clock, anna, otto, publish,
     assert use.get_gateway_identity(context_of(store, anna), PIZZA) == after
 
 
-def test_a_rotation_that_breaks_off_changes_nothing(store, clock, anna, publish, present):
+def test_an_interrupted_key_rotation_changes_nothing(store, clock, anna, publish, present):
     publish(anna, "Pizza")
     publish(anna, "Pasta", "https://pasta.test")
     before = present(anna), present(anna, issue(common_name="pasta"), "https://pasta.test")
@@ -278,7 +280,7 @@ def test_no_key_is_in_the_audit_log_the_logs_or_the_files_of_the_database(store,
         assert secret not in kept
 
 
-def test_a_change_of_the_certificate_is_a_change_of_cluster_and_secret(store, clock, anna, served):
+def test_a_new_certificate_changes_cluster_and_secret(store, clock, anna, served):
     del served
 
     async def story():

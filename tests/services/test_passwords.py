@@ -1,4 +1,4 @@
-"""Which passwords can be chosen."""
+"""The rules for new passwords."""
 
 import pytest
 
@@ -24,7 +24,7 @@ from holdfast.services.access.passwords import MAX_PASSWORD, check_password
         ("anna.karenina@acme", "user name"),
     ],
 )
-def test_what_is_guessed_first_cannot_be_chosen(password, says):
+def test_easily_guessed_passwords_are_rejected(password, says):
     with pytest.raises(InvalidField, match=says) as refusal:
         check_password(password, "anna.karenina@acme", "new")
     assert refusal.value.field == "new"
@@ -34,5 +34,5 @@ def test_what_is_guessed_first_cannot_be_chosen(password, says):
     "password",
     ["correct horse battery staple", "Tr0ub4dor&3-plus", "päßwörter im regen", "это длинные слова"],
 )
-def test_several_words_can_be_chosen(password):
+def test_passphrases_are_accepted(password):
     assert check_password(password, "anna") == password

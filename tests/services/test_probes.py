@@ -1,4 +1,4 @@
-"""Asking a gateway: what is there while it is asked and afterwards, and what is said when it does not answer."""
+"""Tests of a backend by a gateway: its resources during and after a test, and gateways that don't answer."""
 
 import asyncio
 import sqlite3
@@ -54,7 +54,7 @@ def of_tests(plane) -> list[tuple[str, str]]:
 
 async def until(true: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - what is waited for has no event
+        while not true():  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.001)
 
 
@@ -62,7 +62,7 @@ def url(backend: Backend) -> str:
     return backend.url(host=HOST)
 
 
-def test_without_a_gateway_nothing_is_known_but_what_was_looked_at(store):
+def test_without_a_gateway_only_the_presented_chain_is_known(store):
     async def story():
         async with control_plane(store) as plane:
             ListeningGateway(plane.cache, "another").answer()
@@ -73,11 +73,11 @@ def test_without_a_gateway_nothing_is_known_but_what_was_looked_at(store):
     assert isinstance(probed.presented, Presentation)
     assert (probed.verdict.accepted, probed.verdict.cause, probed.verdict.by) == (False, None, "none")
     assert probed.verdict.reason == "No gateway is connected."
-    assert "not known" in probed.verdict.explanation.sentence
+    assert "don't know" in probed.verdict.explanation.sentence
     assert left == []
 
 
-def test_a_gateway_that_is_silent_is_waited_for_only_so_long(store):
+def test_a_silent_gateway_is_waited_for_within_the_time_limit(store):
     async def story():
         async with control_plane(store) as plane:
             plane.connect("embedded").answer()
@@ -92,7 +92,7 @@ def test_a_gateway_that_is_silent_is_waited_for_only_so_long(store):
     assert left == []
 
 
-def test_a_gateway_is_asked_when_it_uses_what_it_was_given_and_not_before(store):
+def test_a_gateway_is_asked_only_once_it_uses_the_resources(store):
     looked = []
 
     async def warming():
@@ -118,7 +118,7 @@ def test_a_gateway_is_asked_when_it_uses_what_it_was_given_and_not_before(store)
     assert verdict.reason.startswith("The gateway can't be reached")
 
 
-def test_what_a_gateway_refuses_to_take_is_its_verdict(store):
+def test_resources_that_a_gateway_rejects_are_its_verdict(store):
     async def story():
         async with control_plane(store) as plane:
             gateway = plane.connect("embedded")
@@ -139,7 +139,7 @@ def test_what_a_gateway_refuses_to_take_is_its_verdict(store):
     assert left == []
 
 
-def test_a_test_that_is_given_up_leaves_nothing_behind(store):
+def test_a_cancelled_test_leaves_no_resources(store):
     async def story():
         async with control_plane(store) as plane:
             plane.connect("embedded").answer()
@@ -154,10 +154,10 @@ def test_a_test_that_is_given_up_leaves_nothing_behind(store):
     with Backend(PRESENTED) as backend:
         left, seen = play(story())
     assert left == []
-    assert isinstance(seen, Presentation)  # its turn came
+    assert isinstance(seen, Presentation)  # it got its turn
 
 
-def test_a_test_does_not_change_what_is_said_of_traffic(store, served, believe_more):
+def test_a_test_does_not_change_the_enforcement_of_traffic(store, served, believe_more):
     del served
 
     async def story():
@@ -181,7 +181,7 @@ def test_a_test_does_not_change_what_is_said_of_traffic(store, served, believe_m
     assert before.progress is during.progress is after.progress is Progress.ENFORCED
 
 
-def test_only_so_many_are_tested_at_once_and_one_user_leaves_turns_and_places_to_others(store):
+def test_tests_at_once_are_limited_overall_and_per_user(store):
     async def story():
         async with control_plane(store) as plane:
             plane.connect("embedded").answer()
@@ -214,7 +214,7 @@ def test_only_so_many_are_tested_at_once_and_one_user_leaves_turns_and_places_to
     assert isinstance(afterwards, Presentation)
 
 
-def test_a_name_without_an_address_is_told_and_nobody_is_asked(store):
+def test_a_name_without_an_address_is_reported_without_asking_a_gateway(store):
     async def story():
         async with control_plane(store) as plane:
             nowhere = Probes(plane.cache, "embedded", Path("/nonexistent"), now=utc_now, resolver=lambda _: [])
@@ -227,7 +227,7 @@ def test_a_name_without_an_address_is_told_and_nobody_is_asked(store):
     assert (probed.verdict.by, probed.verdict.cause) == ("none", Cause.DNS_FAILURE)
 
 
-def test_a_name_at_a_refused_address_is_refused_without_saying_which(store):
+def test_a_refused_address_is_not_in_the_message(store):
     async def story():
         async with control_plane(store) as plane:
             inside = Probes(
@@ -246,7 +246,7 @@ def test_a_name_at_a_refused_address_is_refused_without_saying_which(store):
     play(story())
 
 
-def test_only_what_is_presented_by_the_backend_itself_is_judged_by_its_name(store):
+def test_only_the_backends_own_certificate_is_checked_for_names(store):
     root = issue(ca=True, common_name="root")
 
     async def story():
@@ -259,7 +259,7 @@ def test_only_what_is_presented_by_the_backend_itself_is_judged_by_its_name(stor
     assert [finding.code for finding in probed.findings if finding.code in about_names] == ["name-mismatch"]
 
 
-def test_a_look_that_fails_has_no_findings(store):
+def test_a_failed_fetch_has_no_findings(store):
     async def story():
         async with control_plane(store) as plane:
             return await probes(plane).probe(ANNA, closed, TERMS)
@@ -286,7 +286,7 @@ def anchors(store, who, data: bytes | None = None, instead_of: str | None = None
 
 
 @pytest.mark.usefixtures("served")
-def test_the_upload_is_tested_beside_what_is_trusted_or_in_the_place_of_an_alias(store, anna, believe):
+def test_the_upload_is_tested_in_addition_or_instead_of_an_alias(store, anna, believe):
     one, two, new = (issue("pizza.test") for _ in range(3))
     assert anchors(store, anna) == set()
     believe(anna, "one", PIZZA, one.pem)
@@ -302,17 +302,17 @@ def test_the_upload_is_tested_beside_what_is_trusted_or_in_the_place_of_an_alias
 
 
 @pytest.mark.usefixtures("served")
-def test_what_is_trusted_and_cannot_be_read_is_not_tested_as_something_else(store, anna, believe, database):
+def test_unreadable_trust_is_a_conflict_and_not_replaced_by_other_trust(store, anna, believe, database):
     believe(anna, "one", PIZZA, issue("pizza.test").pem)
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("UPDATE certificate SET der = x'3000'")
         connection.commit()
-    with pytest.raises(Conflict, match="cannot be read"):
+    with pytest.raises(Conflict, match="can't be read"):
         anchors(store, anna, issue("pizza.test").pem, "one")
 
 
 @pytest.mark.usefixtures("served")
-def test_the_trust_of_others_is_neither_used_nor_told(store, anna, otto, believe, publish):
+def test_the_trust_of_other_organizations_is_neither_used_nor_revealed(store, anna, otto, believe, publish):
     believe(anna, "one", PIZZA, issue("pizza.test").pem)
     assert anchors(store, otto) == set()
     with pytest.raises(NotFound):
@@ -323,7 +323,7 @@ def test_the_trust_of_others_is_neither_used_nor_told(store, anna, otto, believe
         anchors(store, anna, None, "pasta")
 
 
-def test_what_cannot_be_tested_is_refused(store, anna):
+def test_invalid_tests_are_rejected(store, anna):
     for endpoint in ("http://pizza.test", "nonsense", ""):
         with pytest.raises(InvalidField):
             terms_to_test(context_of(store, anna, NOW), SEALING, endpoint)

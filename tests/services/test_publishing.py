@@ -1,4 +1,4 @@
-"""What the gateways are given when the database changes."""
+"""The resources that gateways get when the database changes."""
 
 import asyncio
 import sqlite3
@@ -26,7 +26,7 @@ from services.published import assert_consistent, changed, clusters_of, names, p
 PIZZA, PASTA = "https://pizza.test", "https://pasta.test:8443"
 
 
-def test_a_start_gives_everything_that_is_served(store, anna, otto, clock, publish):
+def test_everything_is_published_at_start(store, anna, otto, clock, publish):
     pizza, theirs = publish(anna, "Pizza", PIZZA, "http://sandbox.test"), publish(otto, "Pizza")
     apis.create_api(context_of(store, anna, clock()), ApiDraft("Draft", "/draft", "1", PASTA))
 
@@ -59,13 +59,13 @@ def test_a_change_of_trust_changes_only_the_clusters_of_that_origin(store, anna,
     assert changed(before, after) == clusters_of(pizza) | new
     assert len(new) == 1
     assert secrets_named_by(after, clusters_of(pizza)) == new
-    assert names(before, SECRET) < names(after, SECRET)  # the old one stays until its connections are gone
-    assert all(after[CLUSTER, name] is before[CLUSTER, name] for name in clusters_of(pasta))  # not even built again
+    assert names(before, SECRET) < names(after, SECRET)  # the old one stays until its connections are closed
+    assert all(after[CLUSTER, name] is before[CLUSTER, name] for name in clusters_of(pasta))  # not even rebuilt
     assert after[ROUTES, "production/pizza"] is before[ROUTES, "production/pizza"]
     assert_consistent(after)
 
 
-def test_a_new_api_changes_the_routes_of_its_scope_and_nothing_of_others(store, anna, publish):
+def test_a_new_api_changes_only_the_routes_of_its_scope(store, anna, publish):
     publish(anna, "Pizza")
 
     async def story():
@@ -79,7 +79,7 @@ def test_a_new_api_changes_the_routes_of_its_scope_and_nothing_of_others(store, 
     assert paths(after) == {"/pizza/1", "/pasta/1"}
 
 
-def test_equal_trust_is_one_secret_whoever_has_it(store, anna, otto, publish, believe):
+def test_equal_trust_sets_share_one_secret_across_organizations(store, anna, otto, publish, believe):
     made = [publish(anna, "Pizza"), publish(anna, "Pasta", PASTA), publish(otto, "Pizza")]
     one, two = issue("pizza.test").pem, issue("pasta.test").pem
     believe(anna, "a", PIZZA, one + two)
@@ -96,12 +96,12 @@ def test_equal_trust_is_one_secret_whoever_has_it(store, anna, otto, publish, be
     assert secrets_named_by(resources, set().union(*map(clusters_of, made))) == names(resources, SECRET)
 
 
-def test_an_api_that_cannot_be_built_is_not_served_and_stops_nobody(store, anna, database, clock, publish, believe):
+def test_an_api_that_cannot_be_built_is_not_served_and_affects_no_other(store, anna, database, clock, publish, believe):
     broken, good = publish(anna, "Pizza"), publish(anna, "Pasta", PASTA)
     believe(anna, "broken", PIZZA, issue("pizza.test").pem)
     believe(anna, "good", PASTA, issue("pasta.test").pem)
     with closing(sqlite3.connect(database)) as connection:
-        # As after an upgrade of a library that no longer reads what it read.
+        # As after an upgrade of a library that can no longer read the certificate.
         connection.execute(
             "UPDATE certificate SET der = x'00' WHERE endpoint_certificate_id = "
             "(SELECT id FROM endpoint_certificate WHERE alias = 'broken')"
@@ -150,7 +150,7 @@ def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, databas
 
 
 @pytest.mark.usefixtures("anna")
-def test_changes_that_everybody_has_seen_are_forgotten(store):
+def test_old_change_rows_are_deleted(store):
     with store.write() as session:
         journal.announce(session, "default", "origin", "old", datetime.now(UTC) - 2 * KEEP_CHANGES)
         journal.announce(session, "default", "origin", "new", datetime.now(UTC))
@@ -169,7 +169,7 @@ def test_changes_that_everybody_has_seen_are_forgotten(store):
     assert changes() == {"new"}
 
 
-def test_everything_stays_consistent_through_a_life(store, anna, clock, publish, believe):
+def test_resources_stay_consistent_through_the_life_of_an_api(store, anna, clock, publish, believe):
     async def story():
         async with control_plane(store) as plane:
             pizza = publish(anna, "Pizza", PIZZA, PASTA)

@@ -1,4 +1,4 @@
-"""What is refused as trust, with its reason, leaves everything as it was."""
+"""Rejected imports report the reason and change nothing."""
 
 from datetime import UTC, datetime
 
@@ -43,7 +43,7 @@ def otto(join):
 
 @pytest.fixture(scope="module", autouse=True)
 def kept(store, anna, otto):
-    """An API with a certificate under the alias "kept", and another organization with an API of its own."""
+    """An API with a certificate under the alias "kept", and another organization with its own API."""
     now = datetime.now(UTC)
     apis.create_api(context_of(store, anna, now), ApiDraft("Pizza", "/pizza", "1.0.0", URL, "http://sandbox.test:8080"))
     endpoint_certificates.import_certificate(context_of(store, anna, now), "kept", URL, BACKEND.pem)
@@ -52,7 +52,7 @@ def kept(store, anna, otto):
 
 @pytest.fixture
 def refused(store, anna, otto, clock):
-    """Do something that must raise *error* and change nothing."""
+    """Run a use case that must raise *error* and change nothing."""
 
     def everything():
         return contents(store, anna.organization), contents(store, otto.organization)
@@ -67,7 +67,7 @@ def refused(store, anna, otto, clock):
     return attempt
 
 
-def test_a_single_expired_certificate_is_refused_with_its_day(refused, anna):
+def test_an_expired_certificate_is_rejected_with_its_date(refused, anna):
     for data in (EXPIRED.pem, EXPIRED.der, EXPIRED.pem + issue(start=-9 * DAY, end=-5 * DAY).pem):
         error = refused(
             CertificateExpired, "expired on", endpoint_certificates.import_certificate, anna, "a", URL, data
@@ -76,7 +76,7 @@ def test_a_single_expired_certificate_is_refused_with_its_day(refused, anna):
         refused(CertificateExpired, "expired on", endpoint_certificates.replace_certificate, anna, "kept", data)
 
 
-def test_an_http_endpoint_is_refused_with_the_reason(refused, anna):
+def test_an_http_endpoint_is_rejected_with_the_reason(refused, anna):
     where = "http://sandbox.test:8080"
     refused(
         EndpointNeedsNoCertificate,
@@ -100,7 +100,7 @@ def test_an_http_endpoint_is_refused_with_the_reason(refused, anna):
         "https://pasta.test",
     ],
 )
-def test_an_endpoint_of_none_of_the_organizations_apis_is_refused(refused, anna, endpoint):
+def test_an_endpoint_that_no_api_of_the_organization_has_is_rejected(refused, anna, endpoint):
     error = refused(
         InvalidField,
         "No API has an endpoint",
@@ -114,14 +114,14 @@ def test_an_endpoint_of_none_of_the_organizations_apis_is_refused(refused, anna,
 
 
 @pytest.mark.parametrize("endpoint", ["", "pizza.test", "https://", "https://pizza.test:8443/base?x"])
-def test_an_endpoint_that_is_no_url_is_refused(refused, anna, endpoint):
+def test_an_endpoint_that_is_not_a_url_is_rejected(refused, anna, endpoint):
     error = refused(
         InvalidField, "Write it like", endpoint_certificates.import_certificate, anna, "a", endpoint, BACKEND.pem
     )
     assert error.field == "endpoint"
 
 
-def test_a_taken_alias_is_refused_and_its_certificate_stays(refused, anna):
+def test_a_taken_alias_is_rejected_and_its_certificate_stays(refused, anna):
     error = refused(
         Conflict, "already exists", endpoint_certificates.import_certificate, anna, "kept", URL, issue().pem
     )
@@ -129,18 +129,18 @@ def test_a_taken_alias_is_refused_and_its_certificate_stays(refused, anna):
 
 
 @pytest.mark.parametrize("alias", ["", "a b", "a/b", "<b>", "'; DROP TABLE certificate; --", "x" * 46])
-def test_an_odd_alias_is_refused(refused, anna, alias):
+def test_an_invalid_alias_is_rejected(refused, anna, alias):
     error = refused(InvalidField, "alias", endpoint_certificates.import_certificate, anna, alias, URL, BACKEND.pem)
     assert error.field == "alias"
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", BACKEND.pem[:-40], BACKEND.der[:-1]])
-def test_what_is_no_certificate_is_refused(refused, anna, data):
+def test_a_file_without_a_certificate_is_rejected(refused, anna, data):
     refused(CertificateError, None, endpoint_certificates.import_certificate, anna, "a", URL, data)
     refused(CertificateError, None, endpoint_certificates.replace_certificate, anna, "kept", data)
 
 
-def test_certificates_of_which_a_gateway_would_believe_only_one_are_refused(refused, store, anna, clock):
+def test_indistinguishable_certificates_are_rejected(refused, store, anna, clock):
     """Two of one subject, self-signed, without key identifiers: Envoy takes the first that fits."""
     one, other = issue("twin.test", identified=False), issue("twin.test", identified=False)
     both = one.pem + other.pem
@@ -180,14 +180,14 @@ def test_certificates_of_which_a_gateway_would_believe_only_one_are_refused(refu
         "kept",
         other.pem,
     )
-    # Its own successor is no second one, nor is the same again.
+    # Neither a replacement nor the same certificate again counts as a second one.
     endpoint_certificates.replace_certificate(context_of(store, anna, clock()), "one", other.pem)
     endpoint_certificates.import_certificate(context_of(store, anna, clock()), "again", URL, other.pem)
     for alias in ("one", "again"):
         endpoint_certificates.delete_certificate(context_of(store, anna, clock()), alias)
 
 
-def test_a_private_key_is_refused_and_nothing_of_it_is_kept(refused, anna, shared_files):
+def test_a_private_key_is_rejected_and_never_stored(refused, anna, shared_files):
     data = BACKEND.pem + BACKEND.key_pem
     refused(PrivateKeyRefused, "Block 2 of 2", endpoint_certificates.import_certificate, anna, "a", URL, data)
     refused(PrivateKeyRefused, "Block 2 of 2", endpoint_certificates.replace_certificate, anna, "kept", data)
@@ -196,11 +196,11 @@ def test_a_private_key_is_refused_and_nothing_of_it_is_kept(refused, anna, share
     assert not any(b"PRIVATE KEY" in content or line in content for content in shared_files())
 
 
-def test_an_unknown_alias_is_said(refused, anna, otto, store):
+def test_an_unknown_alias_is_not_found(refused, anna, otto, store):
     refused(NotFound, "'nobody'", endpoint_certificates.replace_certificate, anna, "nobody", BACKEND.pem)
     refused(NotFound, "'nobody'", endpoint_certificates.delete_certificate, anna, "nobody")
     with pytest.raises(NotFound):
         endpoint_certificates.get_certificate(context_of(store, anna), "nobody")
-    # What another organization has does not exist either.
+    # Aliases of another organization aren't found either.
     refused(NotFound, "'kept'", endpoint_certificates.replace_certificate, otto, "kept", BACKEND.pem)
     refused(NotFound, "'kept'", endpoint_certificates.delete_certificate, otto, "kept")

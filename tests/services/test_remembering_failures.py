@@ -1,4 +1,4 @@
-"""What is remembered of failed requests, for whom, and for how long."""
+"""Failed requests: which are stored, who can find them, and for how long."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def test_each_gateway_has_its_own_failure_of_a_backend():
     assert found == [("edge-2", Cause.SELF_SIGNED_NOT_TRUSTED, 1), ("edge-1", Cause.CONNECTION_REFUSED, 2)]
 
 
-def test_a_failure_counts_from_when_its_cause_was_seen_first():
+def test_a_failure_counts_from_the_first_time_of_its_cause():
     failures = recorded(request("r1"), request("r2", reason=SELF_SIGNED, second=1))
     failures.record(request("r3", reason=SELF_SIGNED, second=2))
     (found,) = failures.of_organization("default")
@@ -52,7 +52,7 @@ def test_a_failure_counts_from_when_its_cause_was_seen_first():
     assert (found.request_id, found.latest.upstream) == ("r3", "127.0.0.1:443")
 
 
-def test_an_api_is_told_of_the_gateway_that_failed_last(served):
+def test_an_api_shows_the_gateway_that_failed_last(served):
     api = f"{served.organization}/{served.id}"
     failures = recorded(request("r1", api, gateway="edge-2", second=5), request("r2", api, gateway="edge-1"))
     assert failures.of(served)["production"].request_id == "r1"
@@ -74,14 +74,14 @@ def test_the_same_request_id_in_two_organizations_is_two_requests():
     assert (first.api_id, second.api_id) == ("pizza", "pasta")
 
 
-def test_nobody_puts_another_request_in_the_place_of_one():
+def test_a_stored_request_cannot_be_overwritten():
     failures = recorded(request("r1", "default/pizza"), request("r1", "default/pasta", reason=SELF_SIGNED))
     found = failures.request("default", "r1")
     assert found
     assert (found.api_id, found.cause) == ("pizza", Cause.CONNECTION_REFUSED)
 
 
-def test_a_backend_that_always_fails_drives_out_no_other_request():
+def test_a_backend_that_always_fails_pushes_out_no_other_request():
     failures = recorded(request("quiet", "default/quiet"))
     for number in range(failed_calls.MAX_REQUESTS + 1000):
         failures.record(request(f"r{number}", "default/loud"))
@@ -90,13 +90,13 @@ def test_a_backend_that_always_fails_drives_out_no_other_request():
     assert failures.request("default", f"r{failed_calls.MAX_REQUESTS + 999 - MAX_REQUESTS_OF_BACKEND}") is None
 
 
-def test_the_oldest_requests_go_when_there_are_too_many(monkeypatch):
+def test_the_oldest_requests_are_dropped_if_there_are_too_many(monkeypatch):
     monkeypatch.setattr(failed_calls, "MAX_REQUESTS", 3)
     failures = recorded(*[request(f"r{number}", f"default/api{number % 2}") for number in range(5)])
     assert [number for number in range(5) if failures.request("default", f"r{number}")] == [2, 3, 4]
 
 
-def test_the_backends_that_failed_longest_ago_go_when_there_are_too_many(monkeypatch):
+def test_the_least_recently_failed_backends_are_dropped_if_there_are_too_many(monkeypatch):
     monkeypatch.setattr(service, "MAX_FAILURES", 3)
     failures = recorded(
         request("r1", "default/a", gateway="edge-1"),
@@ -109,7 +109,7 @@ def test_the_backends_that_failed_longest_ago_go_when_there_are_too_many(monkeyp
     assert {each.request_id for each in failures.of_organization("default")} == {"r2", "r5", "r6"}
 
 
-def test_a_change_that_is_in_force_forgets_the_failures_of_all_gateways_and_keeps_the_requests(served):
+def test_an_enforced_change_clears_failures_and_keeps_requests(served):
     api = f"{served.organization}/{served.id}"
     failures = recorded(request("r1", api, gateway="edge-1"), request("r2", api, gateway="edge-2"))
     failures.forget(served.organization, served.id, NOW + timedelta(seconds=5))
@@ -121,7 +121,7 @@ def test_a_change_that_is_in_force_forgets_the_failures_of_all_gateways_and_keep
     assert failures.of(served)["production"].request_id == "r4"
 
 
-def test_what_is_named_like_no_backend_is_not_written_down():
+def test_requests_of_unknown_clusters_are_not_recorded():
     for cluster in (
         "default",
         "default/pizza",
@@ -137,7 +137,7 @@ def test_what_is_named_like_no_backend_is_not_written_down():
 
 
 def test_ten_thousand_failures_a_second_leave_time_for_others():
-    """Taking one takes 6 µs on one core; the bound is generous for machines that run other tests too."""
+    """Recording one takes 6 µs on one core; the limit is generous for machines that run other tests, too."""
     failures, told = Failures(lambda: None, utc_now), [request(f"r{number}") for number in range(10_000)]
     before = datetime.now(UTC)
     for each in told:
@@ -145,7 +145,7 @@ def test_ten_thousand_failures_a_second_leave_time_for_others():
     assert datetime.now(UTC) - before < timedelta(seconds=1)
 
 
-def test_an_alert_about_a_client_certificate_means_another_thing_where_one_is_presented():
+def test_a_client_certificate_alert_depends_on_whether_one_is_presented():
     def cause(presents):
         asked = []
         failures = Failures(lambda: None, utc_now, lambda cluster: bool(asked.append(cluster)) or presents)
@@ -164,7 +164,7 @@ def rejected(request_id, cluster=""):
     return replace(request(request_id), cluster=cluster, evidence=evidence)
 
 
-def test_a_request_that_reached_no_api_is_found_by_everybody_who_knows_its_id():
+def test_a_request_that_reached_no_api_is_found_by_anyone_who_knows_its_id():
     failures = recorded(rejected("r1"))
     for organization in ("default", "other"):
         call = failures.request(organization, "r1")
@@ -172,14 +172,14 @@ def test_a_request_that_reached_no_api_is_found_by_everybody_who_knows_its_id():
     assert failures.of_organization("default") == []
 
 
-def test_a_request_that_an_api_rejects_is_found_by_its_organization_and_is_no_failure():
+def test_a_request_rejected_by_an_api_is_found_by_its_organization_and_not_a_failure():
     failures = recorded(rejected("r1", "default/pizza/production"))
     assert failures.request("default", "r1").api_id == "pizza"
     assert failures.request("other", "r1") is None
     assert failures.of_organization("default") == []
 
 
-def test_rejected_requests_push_out_each_other_and_no_failure():
+def test_rejected_requests_push_out_each_other_but_no_failure():
     failures = recorded(request("r1"))
     for number in range(MAX_REJECTIONS_WITHOUT_API + 1):
         failures.record(rejected(f"without {number}"))

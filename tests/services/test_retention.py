@@ -1,4 +1,4 @@
-"""What nobody needs any more is deleted, in batches, and nothing else is."""
+"""Old rows are deleted, in batches, and no others."""
 
 import uuid
 from dataclasses import replace
@@ -52,7 +52,7 @@ def make_token(session, ends_at):
     tokens.insert_token(session, token, token.id, NOW - 900 * DAY)
 
 
-# What writes a row, its table, and how long before now the time is that lets it be deleted.
+# A function that writes a row, its table, and the age at which the row is deleted.
 KINDS = {
     "changes": (announce, ChangeRow, DAY),
     "audit events": (write_audit_event, AuditEventRow, 400 * DAY),
@@ -64,7 +64,7 @@ KINDS = {
 
 @pytest.fixture
 def fill(store, anna):
-    """Write a row of a kind for each of some times."""
+    """Write a row of one kind for each time."""
     del anna
     with store.write() as session:
         accounts.insert_user(session, USER, NOW)
@@ -83,7 +83,7 @@ def count(store, table):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_are_deleted_when_their_time_is_over(store, fill, kind):
+def test_rows_are_deleted_after_their_time(store, fill, kind):
     _, table, age = KINDS[kind]
     fill(kind, NOW - age - SECOND, NOW - age + SECOND, NOW + DAY)
     forget_old_rows(store, NOW, audit_days=400)
@@ -92,7 +92,7 @@ def test_rows_are_deleted_when_their_time_is_over(store, fill, kind):
     assert count(store, table) == 2
 
 
-def test_audit_events_are_kept_for_ever_if_nothing_else_is_set(store, fill):
+def test_audit_events_are_kept_indefinitely_by_default(store, fill):
     fill("audit events", NOW - 9000 * DAY)
     forget_old_rows(store, NOW)
     assert count(store, AuditEventRow) == 1
@@ -125,7 +125,7 @@ def plan(session, query):
 
 
 def test_no_table_is_read_as_a_whole_to_find_old_rows(store):
-    by_key = {"change", "audit_event"}  # whose first rows are read, by a scan that ends after a batch of them
+    by_key = {"change", "audit_event"}  # read by a scan of their first rows that ends after a batch
     with store.read() as session:
         for rows in find_old_rows(NOW, DAY):
             steps = plan(session, rows.query)

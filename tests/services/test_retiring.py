@@ -1,4 +1,4 @@
-"""What is no longer used stays for the requests in flight, and then goes."""
+"""Unused clusters and secrets stay for requests in flight, then they are removed."""
 
 import asyncio
 
@@ -26,7 +26,7 @@ def count(plane, kind):
 
 
 async def turn():
-    """Let the loop do what is due."""
+    """Let the loop run everything that is due."""
     for _ in range(3):
         await asyncio.sleep(0)
 
@@ -38,12 +38,12 @@ async def told(gateway):
 
 
 async def until(gateway, condition):
-    """Wait until *condition* holds; what the gateway is told first may be about an earlier change."""
+    """Wait until *condition* holds; the first responses can be about an earlier change."""
     while not condition():
         await told(gateway)
 
 
-def test_routes_go_at_once_and_clusters_after_the_drain(store, move):
+def test_routes_are_removed_at_once_and_clusters_after_the_drain(store, move):
 
     async def story():
         async with control_plane(store, drain=DRAIN) as plane:
@@ -61,7 +61,7 @@ def test_routes_go_at_once_and_clusters_after_the_drain(store, move):
     play(story())
 
 
-def test_a_gateway_is_told_what_was_retired(store, move):
+def test_gateways_are_sent_the_removal_of_retired_resources(store, move):
     async def story():
         async with control_plane(store, drain=DRAIN) as plane:
             gateway = plane.connect("edge")
@@ -78,7 +78,7 @@ def test_a_gateway_is_told_what_was_retired(store, move):
     assert play(story()) == [(SECRET, 1), (CLUSTER, 2)]
 
 
-def test_what_is_used_again_stays(store, move):
+def test_a_resource_that_is_used_again_stays(store, move):
     async def story():
         async with control_plane(store, drain=DRAIN) as plane:
             move("Demote to Created")
@@ -94,7 +94,7 @@ def test_what_is_used_again_stays(store, move):
     play(story())
 
 
-def test_what_is_used_again_and_dropped_again_has_its_whole_drain_again(store, move):
+def test_a_resource_that_is_used_and_dropped_again_has_the_whole_drain(store, move):
     async def story():
         async with control_plane(store, drain=DRAIN) as plane:
             for action in ("Demote to Created", "Publish", "Demote to Created"):
@@ -102,7 +102,7 @@ def test_what_is_used_again_and_dropped_again_has_its_whole_drain_again(store, m
                 await plane.published()
                 advance(DRAIN / 2 - 5)
             await turn()
-            assert count(plane, CLUSTER) == 2  # 25 seconds after the last request may have come in
+            assert count(plane, CLUSTER) == 2  # 25 seconds after the last possible request
             gateway = plane.connect("edge")
             advance(DRAIN / 2 + 5)
             await until(gateway, lambda: count(plane, CLUSTER) == 0)
@@ -110,7 +110,7 @@ def test_what_is_used_again_and_dropped_again_has_its_whole_drain_again(store, m
     play(story())
 
 
-def test_a_replaced_secret_goes_and_one_that_others_use_stays(store, anna, clock, served):
+def test_a_replaced_secret_is_removed_unless_others_use_it(store, anna, clock, served):
     del served
     pasta = apis.create_api(context_of(store, anna, clock()), ApiDraft("Pasta", "/pasta", "1", "https://pasta.test"))
     lifecycle.change_lifecycle(context_of(store, anna, clock()), pasta.id, "Publish")

@@ -1,4 +1,4 @@
-"""Backends whose certificates are being rotated are looked at, in turn, and none hinders another."""
+"""Backends in rotation are checked in turn, and none affects another."""
 
 import asyncio
 import ssl
@@ -23,7 +23,7 @@ from store.values import read
 
 
 class Backends:
-    """Shows chains by host, and remembers who was asked for."""
+    """Returns chains by host, and records the requested hosts."""
 
     def __init__(self):
         self.shown = {}
@@ -43,7 +43,7 @@ class Backends:
 
 @pytest.fixture
 def rotate(store, clock):
-    """Begin to rotate the certificate of an endpoint, and give the old and the new one."""
+    """Begin to rotate the certificate of an endpoint; return the old and the new one."""
 
     def begin(who, alias, url=""):
         url = url or f"https://{alias}"
@@ -58,13 +58,13 @@ def rotate(store, clock):
 
 @pytest.fixture
 def seen(store):
-    """Say which generation an alias was seen to use."""
+    """Return the generation that was observed for an alias."""
     return lambda who, alias: (
         endpoint_certificates.get_certificate(context_of(store, who), alias).observation.generation
     )
 
 
-def test_every_backend_in_rotation_is_looked_at_and_what_it_uses_is_kept(store, anna, otto, clock, rotate, seen):
+def test_every_backend_in_rotation_is_checked_and_its_generation_stored(store, anna, otto, clock, rotate, seen):
     one, two, theirs = rotate(anna, "one.test"), rotate(anna, "two.test"), rotate(otto, "two.test")
     rotate(anna, "done.test")
     rotation.retire_previous(context_of(store, anna, clock()), "done.test")
@@ -78,11 +78,11 @@ def test_every_backend_in_rotation_is_looked_at_and_what_it_uses_is_kept(store, 
     asked = play(story())
     assert sorted(asked) == [("default", "one.test"), ("default", "two.test"), ("other", "two.test")]
     assert (seen(anna, "one.test"), seen(anna, "two.test")) == (Generation.PREVIOUS, Generation.CURRENT)
-    assert seen(otto, "two.test") is Generation.NEITHER  # their certificates are others
+    assert seen(otto, "two.test") is Generation.NEITHER  # the certificates of this organization differ
     assert theirs != two
 
 
-def test_what_shows_nothing_has_had_its_turn_and_is_not_known(store, anna, clock, rotate, seen):
+def test_a_backend_that_presents_nothing_has_had_its_turn_and_stays_unknown(store, anna, clock, rotate, seen):
     rotate(anna, "a.test")
 
     async def story():
@@ -93,7 +93,7 @@ def test_what_shows_nothing_has_had_its_turn_and_is_not_known(store, anna, clock
     assert (entry.observation.looked_at, entry.observation.at, seen(anna, "a.test")) == (clock(), None, None)
 
 
-def test_more_than_one_round_holds_are_looked_at_in_turn(store, anna, clock, rotate, monkeypatch):
+def test_more_backends_than_fit_one_round_are_checked_in_turn(store, anna, clock, rotate, monkeypatch):
     monkeypatch.setattr(rotation_probes, "AT_MOST", 2)
     for name in "abc":
         rotate(anna, f"{name}.test")
@@ -108,11 +108,11 @@ def test_more_than_one_round_holds_are_looked_at_in_turn(store, anna, clock, rot
 
     hosts = play(story())
     assert len(hosts) == 6
-    assert len(set(hosts[:4])) == len(set(hosts[2:])) == 3  # two rounds are enough for all
+    assert len(set(hosts[:4])) == len(set(hosts[2:])) == 3  # two rounds reach all of them
     assert AT_MOST == 50
 
 
-def test_a_look_that_fails_does_not_hinder_the_others(store, anna, clock, rotate, seen):
+def test_a_failed_check_does_not_affect_others(store, anna, clock, rotate, seen):
     rotate(anna, "bad.test")
     good = rotate(anna, "good.test")
 
@@ -128,7 +128,7 @@ def test_a_look_that_fails_does_not_hinder_the_others(store, anna, clock, rotate
     assert endpoint_certificates.get_certificate(context_of(store, anna), "bad.test").observation.looked_at == clock()
 
 
-def test_a_backend_that_never_answers_is_given_up(store, anna, clock, rotate, seen):
+def test_a_backend_that_never_answers_times_out(store, anna, clock, rotate, seen):
     rotate(anna, "a.test")
 
     async def story():
@@ -149,7 +149,7 @@ def test_a_backend_that_never_answers_is_given_up(store, anna, clock, rotate, se
     assert seen(anna, "a.test") is None
 
 
-def test_what_was_changed_while_it_was_looked_at_is_not_written(store, anna, clock, rotate, seen):
+def test_an_entry_that_was_changed_during_its_check_is_not_updated(store, anna, clock, rotate, seen):
     _, new = rotate(anna, "a.test")
 
     async def look(organization, endpoint):
@@ -164,7 +164,7 @@ def test_what_was_changed_while_it_was_looked_at_is_not_written(store, anna, clo
     assert seen(anna, "a.test") is None
 
 
-def test_it_looks_again_and_again_until_it_is_stopped(store, anna, clock, rotate):
+def test_checks_repeat_until_they_are_stopped(store, anna, clock, rotate):
     rotate(anna, "a.test")
 
     async def story():
@@ -180,14 +180,14 @@ def test_it_looks_again_and_again_until_it_is_stopped(store, anna, clock, rotate
     assert play(story()) >= 3
 
 
-def test_a_round_that_fails_is_not_the_last(store, anna, clock, rotate, monkeypatch):
+def test_a_failed_round_is_followed_by_another(store, anna, clock, rotate, monkeypatch):
     rotate(anna, "a.test")
 
     async def story():
         backends = Backends()
         looking = RotationProbes(store, backends.look, clock, every=0.001)
         failures = [OSError("disk")]
-        due = rotation_probes._due  # noqa: SLF001 - what fails is the database, which tests cannot break for a moment
+        due = rotation_probes._due  # noqa: SLF001 - tests can't make the database fail for a moment
         monkeypatch.setattr(
             rotation_probes, "_due", lambda store, **which: due(store, **which) if not failures else _fail(failures)
         )
@@ -204,8 +204,8 @@ def _fail(failures):
     raise failures.pop()
 
 
-def test_a_real_backend_is_seen_to_change_over(store, anna, clock, rotate, seen):
-    """A look of one's own: Python's TLS shows at least the backend's certificate."""
+def test_a_real_backend_is_observed_to_switch(store, anna, clock, rotate, seen):
+    """Fetch the backend's certificate with Python's TLS."""
 
     async def look(organization, endpoint):
         del organization

@@ -1,4 +1,4 @@
-"""What tokens may do."""
+"""The permissions of scopes."""
 
 import pytest
 
@@ -7,15 +7,15 @@ from holdfast.services.access.permissions import EVERY_PERMISSION, ROLES, Permis
 from holdfast.services.access.scopes import SCOPES, check_scopes, grant_scopes, permissions_of_scopes
 
 
-def test_no_scope_permits_to_change_an_account_and_everything_else_has_one():
+def test_no_scope_allows_account_changes_and_every_other_permission_has_one():
     assert EVERY_PERMISSION - permissions_of_scopes(SCOPES) == {Permission.MANAGE_OWN_ACCOUNT}
 
 
-def test_scopes_of_tomorrow_permit_nothing():
+def test_unknown_scopes_allow_nothing():
     assert permissions_of_scopes(["apim:api_delete", "apim:of_tomorrow"]) == {Permission.DELETE_APIS}
 
 
-def test_what_permits_the_user_nothing_is_not_granted():
+def test_scopes_without_effect_for_the_user_are_not_granted():
     viewer = ROLES[Role.VIEWER]
     assert grant_scopes(["apim:api_create", "apim:api_view", "openid"], viewer) == ["apim:api_view"]
     assert grant_scopes([], viewer) == ["apim:api_view"]

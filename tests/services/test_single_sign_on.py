@@ -1,4 +1,4 @@
-"""Whom an identity provider is believed to have sent, and who they are here; each test speaks for the provider."""
+"""Sign-in through an identity provider: accepted identities, and their users; each test plays the provider."""
 
 import json
 from urllib.parse import parse_qs, urlsplit
@@ -30,7 +30,7 @@ def provider():
 
 @pytest.fixture
 def agreed():
-    """What a test wants to be otherwise: members of ProviderSettings or of SingleSignOn."""
+    """Overrides of members of ProviderSettings or SingleSignOn."""
     return {}
 
 
@@ -45,11 +45,11 @@ def sso(provider, agreed):
 
 @pytest.fixture
 def come(store, anna, sso, provider, clock):
-    """Begin a sign-in, come back from the provider with other words or none, and give the user."""
-    del anna  # with whom the organization comes
+    """Begin a sign-in, return from the provider, possibly with other parameters, and return the user."""
+    del anna  # creates the organization
     attempts = Attempts()
 
-    def come(secret="known to one browser", **said):  # noqa: S107 - what a browser has in its cookie
+    def come(secret="known to one browser", **said):  # noqa: S107 - the value of a cookie
         query = parse_qs(urlsplit(begin(sso, secret, BACK, clock())).query)
         provider.nonce = query["nonce"][0]
         returned = {"redirect_uri": BACK, "state": query["state"][0], "code": "c0de"} | said
@@ -60,7 +60,7 @@ def come(store, anna, sso, provider, clock):
 
 @pytest.fixture
 def refused(come):
-    """Come back, see that nobody is let in, and give what they are told."""
+    """Return from the provider, check that the sign-in fails, and return the message."""
 
     def refused(**said):
         with pytest.raises(ProviderSignInRefused) as caught:
@@ -94,46 +94,46 @@ def refused(come):
     ],
     ids=str,
 )
-def test_an_id_token_that_is_no_proof_signs_nobody_in(refused, provider, store, claims):
+def test_an_id_token_without_valid_claims_is_rejected(refused, provider, store, claims):
     provider.claims |= claims
     assert refused() == NO_PROOF
     with store.read() as session:
         assert accounts.count_users(session, "default") == 0
 
 
-def test_a_signature_by_a_foreign_key_signs_nobody_in(refused, provider):
+def test_a_signature_by_a_foreign_key_is_rejected(refused, provider):
     foreign = new_key("one")
     provider.sign = lambda claims: signed(claims, foreign)
     assert refused() == NO_PROOF
 
 
 @pytest.mark.parametrize("alg", ["none", "HS256"])
-def test_a_signature_that_anybody_or_the_client_could_make_signs_nobody_in(refused, provider, alg):
+def test_unsigned_and_symmetrically_signed_tokens_are_rejected(refused, provider, alg):
     provider.sign = lambda claims: forged(claims, alg, SECRET.encode())
     assert refused() == NO_PROOF
 
 
-def test_a_public_key_is_no_secret_that_signs(refused, provider):
+def test_a_public_key_is_not_accepted_as_a_symmetric_secret(refused, provider):
     public = provider.key.as_pem(private=False)
     provider.sign = lambda claims: forged(claims, "HS256", public)
     assert refused() == NO_PROOF
 
 
-def test_a_new_key_of_the_provider_is_asked_for_once_a_minute(come, refused, provider, clock):
+def test_new_keys_of_the_provider_are_fetched_at_most_once_per_minute(come, refused, provider, clock):
     assert come().name == "dora"
     provider.key = new_key("two")
-    assert refused() == NO_PROOF  # the keys were asked for a moment ago
+    assert refused() == NO_PROOF  # the keys were fetched a moment ago
     clock.advance(seconds=KEYS_LAST.total_seconds() + 1)
     assert come().name == "dora"
 
 
-def test_keys_of_kinds_that_nobody_knows_hinder_no_others(come, provider):
+def test_keys_of_unknown_kinds_are_skipped(come, provider):
     keys = [{"kty": "AKP", "kid": "x"}, {"kty": "EC"}, "none", provider.key.as_dict(private=False)]
     provider.answers["/keys"] = (200, json.dumps({"keys": keys}).encode())
     assert come().name == "dora"
 
 
-def test_what_the_provider_refuses_is_told_without_its_words(refused, provider):
+def test_a_refusal_by_the_provider_is_reported_without_its_text(refused, provider):
     assert refused(error="access_denied") == (
         "The identity provider didn't sign you in (access_denied). Try again, or ask its administrator."
     )
@@ -142,12 +142,12 @@ def test_what_the_provider_refuses_is_told_without_its_words(refused, provider):
     assert not any(path == "/token" for path, _, _ in provider.asked)
 
 
-def test_an_answer_of_another_issuer_is_refused(come, refused, provider):
+def test_a_response_from_another_issuer_is_rejected(come, refused, provider):
     assert refused(issuer="https://elsewhere.test") == NO_PROOF
     assert come(issuer=provider.issuer).name == "dora"
 
 
-def test_refused_codes_are_counted_as_failed_attempts(come, refused, provider):
+def test_rejected_codes_count_as_failed_attempts(come, refused, provider):
     provider.answers["/token"] = (400, b'{"error": "invalid_grant"}')
     for _ in range(FREE + 1):
         assert refused() == NO_PROOF
@@ -161,34 +161,34 @@ def test_refused_codes_are_counted_as_failed_attempts(come, refused, provider):
     [(500, b""), (302, b""), (200, b"<html>"), (200, b"[]"), (200, b" " * 2_000_000)],
     ids=["an error", "elsewhere", "no JSON", "no object", "too much"],
 )
-def test_a_provider_that_cannot_be_used_is_said(refused, provider, path, status, answer):
+def test_an_unusable_provider_is_reported(refused, provider, path, status, answer):
     provider.answers[path] = (status, answer)
     assert refused() == UNUSABLE
 
 
-def test_a_provider_that_speaks_for_another_is_not_used(refused, provider):
+def test_a_provider_that_names_another_issuer_is_not_used(refused, provider):
     provider.metadata["issuer"] = "https://elsewhere.test"
     assert refused() == UNUSABLE
 
 
 @pytest.mark.parametrize("member", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
 @pytest.mark.parametrize("url", [None, "", "http://elsewhere.test/x", "https://", "javascript:x", 1, "http://[x"])
-def test_nothing_is_asked_of_a_provider_in_the_clear(refused, provider, member, url):
+def test_a_provider_with_unusable_endpoints_is_not_used(refused, provider, member, url):
     provider.metadata[member] = url
     assert refused() == UNUSABLE
 
 
-def test_a_provider_that_wants_the_secret_in_the_form_gets_it_there(come, provider):
+def test_the_client_secret_is_sent_in_the_form_if_the_provider_requires_it(come, provider):
     provider.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
     assert come().name == "dora"
     _, form, authorization = next(asked for asked in provider.asked if asked[0] == "/token")
     assert (form["client_id"], form["client_secret"], authorization) == ([CLIENT], [SECRET], "")
 
 
-# Who they are here
+# Users and roles
 
 
-def test_groups_that_the_id_token_lacks_are_asked_of_the_user_info(come, provider):
+def test_groups_missing_from_the_id_token_are_read_from_userinfo(come, provider):
     provider.claims = {}
     provider.user_info = {"sub": "4711", "preferred_username": "emil", "groups": ["cn=on-call,ou=teams"]}
     found = come()
@@ -196,7 +196,7 @@ def test_groups_that_the_id_token_lacks_are_asked_of_the_user_info(come, provide
     assert provider.asked[-1] == ("/userinfo", {}, "Bearer opens user info")
 
 
-def test_user_info_about_somebody_else_is_refused(refused, provider):
+def test_userinfo_about_another_subject_is_rejected(refused, provider):
     provider.claims = {}
     provider.user_info = {"sub": "4712", "preferred_username": "emil", "groups": ["api-team"]}
     assert refused() == NO_PROOF
@@ -209,12 +209,12 @@ def test_user_info_about_somebody_else_is_refused(refused, provider):
         ({"groups_claim": "https://example.test/groups"}, {"https://example.test/groups": ["api-team"]}),
     ],
 )
-def test_groups_may_be_one_word_deep_in_a_claim_or_at_a_url(come, provider, claims):
+def test_groups_can_be_a_string_nested_or_in_a_claim_named_by_a_url(come, provider, claims):
     provider.claims = {"preferred_username": "dora"} | claims
     assert come().roles == {"creator"}
 
 
-def test_a_name_at_the_provider_makes_nobody_somebody_else(come, provider):
+def test_a_name_at_the_provider_does_not_take_over_another_user(come, provider):
     for subject, called, name in (
         ("1", "admin", "admin-2"),
         ("2", "Admin", "Admin-2"),
@@ -231,7 +231,7 @@ def test_a_name_at_the_provider_makes_nobody_somebody_else(come, provider):
         assert (found.name, found.identity.subject) == (name, subject)
 
 
-def test_who_loses_all_groups_is_nobody_until_they_have_one_again(come, refused, provider, store):
+def test_a_user_without_groups_is_locked_out_until_they_have_one_again(come, refused, provider, store):
     known = come()
     for groups in ([], None, 4711, {"api-team": True}, [["api-team"]]):
         provider.claims["groups"] = groups
@@ -243,7 +243,7 @@ def test_who_loses_all_groups_is_nobody_until_they_have_one_again(come, refused,
     assert (again.id, again.roles) == (known.id, {"publisher"})
 
 
-def test_who_has_no_role_does_not_become_a_user(refused, provider, store):
+def test_a_person_without_a_role_does_not_become_a_user(refused, provider, store):
     provider.claims["groups"] = ["gardening"]
     assert refused() == NO_ROLE
     with store.read() as session:
@@ -251,23 +251,23 @@ def test_who_has_no_role_does_not_become_a_user(refused, provider, store):
 
 
 @pytest.mark.parametrize("agreed", [{"roles": (("*", Role.VIEWER), *ROLES)}])
-def test_everybody_can_be_given_a_role(come, provider):
+def test_a_role_can_be_assigned_to_everyone(come, provider):
     assert come().roles == {"viewer", "creator"}
     provider.claims["groups"] = None
     assert come().roles == {"viewer"}
 
 
 @pytest.mark.parametrize("agreed", [{"organization": "other"}])
-def test_people_belong_to_the_organization_that_was_agreed(come, otto):
+def test_new_users_belong_to_the_configured_organization(come, otto):
     assert (come().name, come().organization) == ("dora@other", otto.organization)
 
 
 @pytest.mark.parametrize("agreed", [{"organization": "nowhere"}])
-def test_an_organization_that_there_is_not_lets_nobody_in(refused):
+def test_a_missing_organization_rejects_sign_ins(refused):
     assert refused().startswith("The organization nowhere doesn't exist yet.")
 
 
-def test_a_user_stays_in_the_organization_that_they_came_to_first(come, store, otto, sso, provider, clock):
+def test_a_user_stays_in_their_first_organization(come, store, otto, sso, provider, clock):
     come()
     moved = SingleSignOn(sso.provider, sso.label, otto.organization, sso.roles)
     query = parse_qs(urlsplit(begin(moved, "s", BACK, clock())).query)

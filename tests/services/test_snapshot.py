@@ -1,4 +1,4 @@
-"""What the distributor reads: all of it once, then only what changed."""
+"""Snapshots: the distributor reads everything once, then only changes."""
 
 from dataclasses import replace
 
@@ -51,14 +51,14 @@ def read(store, after=1):
     return {api.name if api else None for api in snapshot.apis.values()}, snapshot
 
 
-def test_everything_is_read_with_the_number_of_the_last_change(store, kept):
+def test_everything_is_read_with_the_last_sequence_number(store, kept):
     snapshot = read_everything(store, SEALING, utc_now())
     assert snapshot.apis == {(api.organization, api.id): api for api in kept.values()}
     assert (snapshot.sequence, list(snapshot.changes)) == (1, [])
     assert {org: set(trust) for org, trust in snapshot.trust.items()} == {"default": {PIZZA, PASTA}, "other": {PIZZA}}
 
 
-def test_all_certificates_of_an_origin_are_its_anchors_and_no_others(store, kept):
+def test_exactly_the_certificates_of_an_origin_are_its_anchors(store, kept):
     del kept
     trust = read_everything(store, SEALING, utc_now()).trust
     assert {name for anchor in trust["default"][PIZZA].anchors for name in anchor.dns_names} == {"a.test", "b.test"}
@@ -66,7 +66,7 @@ def test_all_certificates_of_an_origin_are_its_anchors_and_no_others(store, kept
     assert trust["default"][PIZZA].reference == PIZZA.reference
 
 
-def test_previous_certificates_are_anchors_beside_the_current_ones(store, kept):
+def test_previous_certificates_are_anchors_too(store, kept):
     del kept
     entry = make_entry("c", issue("new.test"), endpoint="https://pasta.test")
     with store.write() as session:
@@ -81,14 +81,14 @@ def test_nothing_is_read_when_nothing_changed(store, kept):
     assert (names, snapshot.trust, list(snapshot.changes), snapshot.sequence) == (set(), {}, [], 1)
 
 
-def test_a_changed_api_alone_is_read(store, kept):
+def test_only_the_changed_api_is_read(store, kept):
     announce(store, "default", "api", kept["pasta"].id)
     names, snapshot = read(store)
     assert (names, snapshot.sequence) == ({"Pasta"}, 2)
     assert set(snapshot.trust["default"]) == {PASTA}
 
 
-def test_a_change_of_an_origin_brings_its_apis_in_its_organization(store, kept):
+def test_a_change_of_an_origin_reads_its_apis_in_its_organization(store, kept):
     announce(store, "default", "origin", str(PIZZA))
     names, snapshot = read(store)
     assert names == {"Pizza"}
@@ -97,7 +97,7 @@ def test_a_change_of_an_origin_brings_its_apis_in_its_organization(store, kept):
     assert read(store, 2)[0] == set()
 
 
-def test_an_api_that_is_gone_is_said_to_be_gone(store, kept):
+def test_a_deleted_api_is_reported_as_deleted(store, kept):
     with store.write() as session:
         apis.remove(session, kept["pasta"])
         journal.announce(session, "default", "api", kept["pasta"].id, NOW)
@@ -109,7 +109,7 @@ def test_an_id_of_another_organization_is_not_found(store, kept):
     assert read(store)[1].apis == {("default", kept["other"].id): None}
 
 
-def test_more_origins_than_one_query_holds_are_read(store, kept):
+def test_more_origins_than_fit_one_query_are_read(store, kept):
     del kept
     with store.write() as session:
         for number in range(510):

@@ -1,4 +1,4 @@
-"""A start that is stopped ends, also if what it waits for comes at that very moment."""
+"""A start that is stopped ends, even if the event that it waits for happens at the same moment."""
 
 import asyncio
 from pathlib import Path
@@ -15,7 +15,7 @@ ADDRESS = (("127.0.0.1", 9),)
 
 
 @pytest.mark.parametrize("turns", range(5))
-def test_a_stop_is_not_lost_when_a_gateway_says_something_in_the_same_turn(turns):
+def test_a_stop_is_not_lost_if_a_gateway_responds_in_the_same_turn(turns):
     async def story():
         cache = Cache()
         name = listener_name("production", tls=False)

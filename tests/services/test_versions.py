@@ -1,4 +1,4 @@
-"""Entity tags: made of what is stored, whatever REST makes of it."""
+"""Entity tags are computed from stored content, not from what REST writes."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,8 +18,8 @@ API = Api("1", "default", "Pizza", "/pizza", "1.0.0", State.CREATED, ENDPOINT, N
 DESCRIBED = Described(API, {"tags": ["food"]})
 
 
-def test_the_tag_of_an_api_survives_an_upgrade_that_gives_rest_another_default():
-    """Clients keep tags; one that changes without the content refuses their next change."""
+def test_the_tag_of_an_api_does_not_depend_on_defaults_of_rest():
+    """Clients keep tags: if one changed without the content, their next change would be rejected."""
     assert make_api_tag(DESCRIBED) == "8bf77c47e29551291fd91c8f323399d5"
 
 
@@ -43,5 +43,5 @@ def test_each_field_of_an_api_changes_its_tag(change):
     assert make_api_tag(replace(DESCRIBED, api=replace(API, **change))) != make_api_tag(DESCRIBED)
 
 
-def test_each_kept_member_changes_the_tag():
+def test_each_stored_member_changes_the_tag():
     assert make_api_tag(replace(DESCRIBED, members={"tags": ["food", "new"]})) != make_api_tag(DESCRIBED)

@@ -1,4 +1,4 @@
-"""Gateways that come, go, or are not done yet: who is waited for."""
+"""Which gateways Holdfast waits for: new, leaving and warming ones."""
 
 import asyncio
 
@@ -51,7 +51,7 @@ def test_clusters_of_others_that_warm_are_not_waited_for(store, believe_more):
     assert play(story()).enforced_on == 1
 
 
-def test_a_gateway_that_comes_is_waited_for_and_one_that_goes_is_not(store, believe_more):
+def test_a_new_gateway_is_waited_for_and_one_that_left_is_not(store, believe_more):
     async def story():
         async with control_plane(store) as plane:
             first, slow = plane.connect("first"), plane.connect("slow")

@@ -37,7 +37,7 @@ def test_each_problem_is_one_sentence_without_file_names(clock, changed, said):
 
 def test_nothing_presented_is_a_warning(clock):
     warning = ServerCertificate("gateway", None, None, "There is no file x.").write_warning(clock())
-    assert warning == "The gateway's certificate can't be used, so the gateway answers nobody over https."
+    assert warning == "The gateway's certificate can't be used, so the gateway doesn't serve https."
 
 
 def test_only_admins_of_the_default_organization_see_it_on_every_page(shared_runtime, connect, enlist):

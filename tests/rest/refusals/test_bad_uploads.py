@@ -125,5 +125,5 @@ def test_an_endpoint_of_another_organization_is_none(client, stranger, nothing_c
 def test_an_unknown_alias_is_not_found(client, nothing_changes, alias):
     with nothing_changes():
         for method, path in (("GET", ""), ("GET", "/content"), ("DELETE", "")):
-            assert_problem(client.request(method, f"{CERTIFICATES}/{alias}{path}"), 404, says="no endpoint certificate")
-        assert_problem(replace(client, OTHER.pem, alias), 404, says="no endpoint certificate")
+            assert_problem(client.request(method, f"{CERTIFICATES}/{alias}{path}"), 404, says="No endpoint certificate")
+        assert_problem(replace(client, OTHER.pem, alias), 404, says="No endpoint certificate")

@@ -1,4 +1,4 @@
-"""One database for all tests here, and organizations of their own in it."""
+"""One database for all tests here, in which each test has separate organizations."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def anna(join):
 
 @pytest.fixture
 def otto(join):
-    """Somebody of another organization."""
+    """A user of another organization."""
     return Principal(join("otto").organization, "otto")
 
 

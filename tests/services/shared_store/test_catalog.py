@@ -1,4 +1,4 @@
-"""APIs are created, found, changed, moved and deleted."""
+"""Create, find, change and delete APIs, and move them through the lifecycle."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_a_new_api_is_created_and_not_served(store, anna, clock, pizza):
     assert apis.get_api(context_of(store, anna), pizza.id) == pizza
 
 
-def test_all_that_is_wrong_is_said_at_once_and_nothing_is_stored(store, anna, clock):
+def test_all_errors_are_reported_at_once_and_nothing_is_stored(store, anna, clock):
     before = contents(store, anna.organization)
     draft = ApiDraft("", "/t/x", "1/0", "ftp://x", "https://x?y", "x" * 20_001)
     with pytest.raises(InvalidFields) as refusal:
@@ -58,7 +58,7 @@ def test_all_that_is_wrong_is_said_at_once_and_nothing_is_stored(store, anna, cl
         ("pizza", "/pasta", "2.0.0", "name"),
     ],
 )
-def test_a_taken_name_or_context_is_refused(store, anna, clock, name, context, version, field):
+def test_a_taken_name_or_context_is_rejected(store, anna, clock, name, context, version, field):
     before = contents(store, anna.organization)
     with pytest.raises(Conflict, match="already") as refusal:
         apis.create_api(context_of(store, anna, clock()), ApiDraft(name, context, version))
@@ -67,7 +67,7 @@ def test_a_taken_name_or_context_is_refused(store, anna, clock, name, context, v
 
 
 @pytest.mark.parametrize("other", ["Äpfel", "ÄPFEL", "äpfel"])
-def test_a_taken_name_is_refused_in_any_case_of_any_letter(store, anna, clock, other):
+def test_a_taken_name_is_rejected_regardless_of_case(store, anna, clock, other):
     apis.create_api(context_of(store, anna, clock()), ApiDraft("Äpfel", "/a", "1"))
     with pytest.raises(Conflict) as refusal:
         apis.create_api(context_of(store, anna, clock()), ApiDraft(other, "/b", "1"))
@@ -79,7 +79,7 @@ def test_a_new_version_of_an_api_has_its_name_and_context(store, anna, clock, pi
     assert apis.list_apis(context_of(store, anna)) == ([pizza, second], 2)
 
 
-def test_another_organization_has_the_same_api_as_its_own(store, anna, otto, clock, pizza):
+def test_another_organization_can_have_the_same_api(store, anna, otto, clock, pizza):
     theirs = apis.create_api(context_of(store, otto, clock()), PIZZA)
     assert apis.list_apis(context_of(store, anna)) == ([pizza], 1)
     assert apis.list_apis(context_of(store, otto)) == ([theirs], 1)
@@ -94,7 +94,7 @@ def test_another_organization_has_the_same_api_as_its_own(store, anna, otto, clo
     assert apis.get_api(context_of(store, anna), pizza.id) == pizza
 
 
-def test_endpoints_are_changed_and_taken_away(store, anna, clock, pizza):
+def test_endpoints_are_changed_and_removed(store, anna, clock, pizza):
     changed = apis.change_endpoints(
         context_of(store, anna, clock.advance(hours=1)), pizza.id, "https://new.test", None
     ).described.api
@@ -103,13 +103,13 @@ def test_endpoints_are_changed_and_taken_away(store, anna, clock, pizza):
     assert apis.get_api(context_of(store, anna), pizza.id) == changed
 
 
-def test_a_description_is_changed_only_when_there_is_a_new_one(store, anna, clock, pizza):
+def test_a_description_changes_only_if_a_new_one_is_set(store, anna, clock, pizza):
     made = apis.change_api(context_of(store, anna, clock()), pizza.id, endpoints=("https://pizza.test", None)).described
     assert made.api.description == "Thin"
     assert apis.change_api(context_of(store, anna, clock()), pizza.id, description="").described.api.description == ""
 
 
-def test_an_endpoint_that_cannot_be_used_changes_nothing(store, anna, clock, pizza):
+def test_an_invalid_endpoint_changes_nothing(store, anna, clock, pizza):
     before = contents(store, anna.organization)
     with pytest.raises(InvalidFields) as refusal:
         apis.change_endpoints(context_of(store, anna, clock()), pizza.id, "https://", "nowhere")
@@ -149,7 +149,7 @@ def test_the_history_leaves_out_events_that_do_not_name_two_states(store, anna, 
     assert [step.after for step in steps] == [State.CREATED, State.PUBLISHED, State.DEPRECATED]
 
 
-def test_a_deleted_api_is_gone_and_its_name_is_free(store, anna, clock, pizza):
+def test_a_deleted_api_is_not_found_and_its_name_is_free(store, anna, clock, pizza):
     deletion.delete_api(context_of(store, anna, clock()), pizza.id)
     with pytest.raises(NotFound):
         apis.get_api(context_of(store, anna), pizza.id)

@@ -1,4 +1,4 @@
-"""Trust for an endpoint begins, changes and ends."""
+"""Import, replace and delete endpoint certificates."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -58,7 +58,7 @@ def test_an_import_is_stored_with_its_event_and_its_change(store, anna, clock, a
 
 
 @pytest.mark.usefixtures("api")
-def test_der_and_pem_are_stored_alike(store, anna, clock):
+def test_der_and_pem_are_stored_as_the_same(store, anna, clock):
     backend = issue("pizza.test")
     for alias, data in (("pem", backend.pem), ("der", backend.der)):
         endpoint_certificates.import_certificate(context_of(store, anna, clock()), alias, URL, data)
@@ -67,7 +67,7 @@ def test_der_and_pem_are_stored_alike(store, anna, clock):
 
 
 @pytest.mark.usefixtures("api")
-def test_all_certificates_of_a_file_are_kept_and_what_was_left_out_is_said(store, anna, clock):
+def test_all_certificates_of_a_file_are_stored_and_ignored_parts_reported(store, anna, clock):
     root, backend = issue(ca=True), issue("pizza.test")
     data = b"notes\n" + backend.pem + root.pem + backend.pem
     made = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "bundle", URL, data)
@@ -78,7 +78,7 @@ def test_all_certificates_of_a_file_are_kept_and_what_was_left_out_is_said(store
 
 
 @pytest.mark.usefixtures("api")
-def test_a_bundle_of_which_one_has_expired_is_kept_with_a_finding(store, anna, clock):
+def test_a_bundle_with_an_expired_certificate_is_stored_with_a_finding(store, anna, clock):
     expired, good = issue("pizza.test", start=-9 * DAY, end=-3 * DAY), issue("pizza.test")
     entry = endpoint_certificates.import_certificate(
         context_of(store, anna, clock()), "bundle", URL, expired.pem + good.pem
@@ -89,7 +89,7 @@ def test_a_bundle_of_which_one_has_expired_is_kept_with_a_finding(store, anna, c
 
 
 @pytest.mark.usefixtures("api")
-def test_a_certificate_that_begins_tomorrow_is_kept_with_a_finding(store, anna, clock):
+def test_a_certificate_that_is_not_yet_valid_is_stored_with_a_finding(store, anna, clock):
     tomorrow = issue("pizza.test", start=DAY)
     entry = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "next", URL, tomorrow.pem).entry
     assert [found.code for found in endpoint_certificates.examine_entry(context_of(store, anna, clock()), entry)] == [
@@ -110,7 +110,7 @@ def test_the_status_of_several_certificates_is_that_of_the_best(clock):
 
 
 @pytest.mark.usefixtures("api")
-def test_any_url_of_the_endpoints_origin_will_do(store, anna, clock):
+def test_any_url_with_the_endpoints_origin_is_accepted(store, anna, clock):
     entry = endpoint_certificates.import_certificate(
         context_of(store, anna, clock()), "a", "HTTPS://PIZZA.test:8443/else", issue().pem
     ).entry
@@ -118,7 +118,7 @@ def test_any_url_of_the_endpoints_origin_will_do(store, anna, clock):
 
 
 @pytest.mark.usefixtures("api")
-def test_a_replacement_keeps_alias_endpoint_and_birth(store, anna, clock):
+def test_a_replacement_keeps_alias_endpoint_and_creation_time(store, anna, clock):
     old, new = issue("pizza.test"), issue("pizza.test")
     before = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "a", URL, old.pem).entry
     after = endpoint_certificates.replace_certificate(
@@ -132,7 +132,7 @@ def test_a_replacement_keeps_alias_endpoint_and_birth(store, anna, clock):
     assert changes_of(store, anna)[-1] == ("origin", "https://pizza.test:8443")
 
 
-def test_a_replacement_is_possible_when_no_api_uses_the_endpoint_any_longer(store, anna, clock, api):
+def test_a_certificate_can_be_replaced_if_no_api_uses_the_endpoint(store, anna, clock, api):
     endpoint_certificates.import_certificate(context_of(store, anna, clock()), "a", URL, issue().pem)
     deletion.delete_api(context_of(store, anna, clock()), api.id)
     endpoint_certificates.replace_certificate(context_of(store, anna, clock()), "a", issue("new.test").pem)
@@ -142,7 +142,7 @@ def test_a_replacement_is_possible_when_no_api_uses_the_endpoint_any_longer(stor
 
 
 @pytest.mark.usefixtures("api")
-def test_a_deletion_says_what_it_was_and_frees_the_alias(store, anna, clock):
+def test_a_deletion_returns_the_entry_and_frees_the_alias(store, anna, clock):
     entry = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "a", URL, issue().pem).entry
     assert endpoint_certificates.delete_certificate(context_of(store, anna, clock.advance(seconds=1)), "a") == entry
     event = last_event(store, anna)
@@ -187,7 +187,7 @@ def test_the_certificates_of_an_api_are_those_of_its_origins(store, anna, clock,
 
 
 @pytest.mark.usefixtures("api")
-def test_organizations_use_the_same_alias_for_the_same_endpoint_without_meeting(store, anna, otto, clock):
+def test_organizations_can_use_the_same_alias_and_endpoint(store, anna, otto, clock):
     apis.create_api(context_of(store, otto, clock()), ApiDraft("Pizza", "/pizza", "1.0.0", URL))
     mine = endpoint_certificates.import_certificate(
         context_of(store, anna, clock()), "a", URL, issue("pizza.test").pem

@@ -1,4 +1,4 @@
-"""What was seen of a backend during a rotation, and what is proposed because of it."""
+"""Observations of a backend during a rotation, and when retiring is proposed."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from store.values import contents, read
 QUIET = timedelta(days=1)
 
 
-def test_what_was_seen_of_the_backend_is_written_without_telling_anybody(a):
+def test_an_observation_is_stored_without_a_change_row(a):
     a.begin("1")
     a.replace("2", keep=True)
     before = contents(a.store, a.who.organization)
@@ -35,7 +35,7 @@ def test_what_was_seen_of_the_backend_is_written_without_telling_anybody(a):
     assert rotation.recall_generation(a.entry, a.clock.advance(hours=2)) is None
 
 
-def test_what_was_seen_before_a_change_is_not_written_after_it(a):
+def test_an_observation_from_before_a_change_is_not_stored(a):
     a.begin("1")
     a.replace("2", keep=True)
     looked = a.entry
@@ -45,7 +45,7 @@ def test_what_was_seen_before_a_change_is_not_written_after_it(a):
 
 
 @pytest.mark.parametrize("change", ["replace", "undo", "retire"])
-def test_a_change_forgets_what_was_seen_before(a, change):
+def test_a_change_deletes_earlier_observations(a, change):
     a.begin("1")
     a.replace("2", keep=True)
     rotation.observe(a.store, a.entry, Generation.CURRENT, a.clock())
@@ -53,7 +53,7 @@ def test_a_change_forgets_what_was_seen_before(a, change):
     assert rotation.recall_generation(a.entry, a.clock()) is None
 
 
-def test_retiring_is_proposed_when_the_backend_has_done_without_for_long_enough(a):
+def test_retiring_is_proposed_once_the_backend_switched_long_enough_ago(a):
     a.begin("1")
     a.replace("2", keep=True)
 
@@ -61,16 +61,16 @@ def test_retiring_is_proposed_when_the_backend_has_done_without_for_long_enough(
         rotation.observe(a.store, a.entry, generation, a.clock.advance(**by))
         return rotation.should_retire(a.entry, a.clock(), QUIET)
 
-    assert not rotation.should_retire(a.entry, a.clock.advance(days=9), QUIET)  # nobody has looked
+    assert not rotation.should_retire(a.entry, a.clock.advance(days=9), QUIET)  # nothing was observed
     assert not proposed_after(Generation.PREVIOUS, hours=1)
     assert not proposed_after(Generation.CURRENT, hours=1)
     assert not proposed_after(Generation.CURRENT, hours=24, seconds=-1)
     assert proposed_after(Generation.CURRENT, seconds=1)
     assert proposed_after(Generation.BOTH, seconds=1)
     assert proposed_after(None, minutes=59)
-    assert not rotation.should_retire(a.entry, a.clock.advance(minutes=2), QUIET)  # that was an hour ago
+    assert not rotation.should_retire(a.entry, a.clock.advance(minutes=2), QUIET)  # the last observation is an hour old
     assert not proposed_after(Generation.NEITHER, hours=1)
-    assert not proposed_after(Generation.PREVIOUS, hours=1)  # it went back
+    assert not proposed_after(Generation.PREVIOUS, hours=1)  # the backend switched back
     assert not proposed_after(Generation.CURRENT, hours=23)
     assert proposed_after(Generation.CURRENT, hours=1)
     a.retire()
@@ -85,7 +85,7 @@ def test_retiring_is_not_proposed_when_the_current_certificate_has_expired(a):
     assert not rotation.should_retire(a.entry, a.clock(), QUIET)
 
 
-def test_the_chain_says_which_generation_is_used(a):
+def test_the_presented_chain_determines_the_generation(a):
     old_root, new_root = (issue(ca=True, common_name=name) for name in ("old", "new"))
     endpoint_certificates.import_certificate(context_of(a.store, a.who, a.clock()), "a", URL, old_root.pem)
     made = endpoint_certificates.replace_certificate(

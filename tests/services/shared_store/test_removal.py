@@ -1,4 +1,4 @@
-"""What was removed is listed for 30 days, and comes back."""
+"""Removed certificates are listed for 30 days and can be restored."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from store.values import contents, read
 
 @pytest.fixture
 def restore(store, anna, a):
-    """Restore what was removed last, or one before."""
+    """Restore the certificate that was removed last, or an earlier one."""
 
     def restore(alias=None, number=0, who=anna):
         found, _ = removal.list_removed(context_of(store, anna, a.clock()))
@@ -34,7 +34,7 @@ def restore(store, anna, a):
 
 @pytest.fixture
 def refused(store, anna, restore):
-    """See that restoring raises *error* and changes nothing."""
+    """Check that restoring raises *error* and changes nothing."""
 
     def refused(error, match, **options):
         before = contents(store, anna.organization)
@@ -50,7 +50,7 @@ def delete(a, alias="a"):
     return endpoint_certificates.delete_certificate(context_of(a.store, a.who, a.clock.advance(seconds=1)), alias)
 
 
-def test_what_was_deleted_is_listed_and_comes_back_as_it_was(a, restore):
+def test_a_deleted_entry_is_listed_and_restored_unchanged(a, restore):
     a.begin("1")
     a.replace("2", keep=True)
     entry = delete(a)
@@ -66,7 +66,7 @@ def test_what_was_deleted_is_listed_and_comes_back_as_it_was(a, restore):
     assert entry.certificates[0].fingerprint in a.last_event.detail
 
 
-def test_what_was_restored_can_still_be_gone_back_from(a, restore):
+def test_a_restored_entry_can_still_be_undone(a, restore):
     a.begin("1")
     a.replace("2")
     delete(a)
@@ -76,7 +76,7 @@ def test_what_was_restored_can_still_be_gone_back_from(a, restore):
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_what_was_replaced_or_retired_comes_back_beside_the_current(a, restore, keep):
+def test_replaced_and_retired_certificates_are_restored_as_previous(a, restore, keep):
     a.begin("1")
     a.replace("2", keep=keep)
     if keep:
@@ -86,7 +86,7 @@ def test_what_was_replaced_or_retired_comes_back_beside_the_current(a, restore, 
     assert (a.state, a.removed, a.entry.replaced_at) == (("2", "1"), [], replaced_at)
 
 
-def test_several_come_back_beside_each_other(a, restore):
+def test_several_certificates_can_be_restored_as_previous(a, restore):
     a.begin("1")
     a.replace("2", keep=True)
     a.replace("3")
@@ -96,7 +96,7 @@ def test_several_come_back_beside_each_other(a, restore):
     assert (a.state, a.removed) == (("4", "3 2 1"), [])
 
 
-def test_too_many_do_not_come_back_beside_each_other(a, refused):
+def test_too_many_previous_certificates_are_rejected(a, refused):
     files = [b"".join(issue("pizza.test").pem for _ in range(60)) for _ in range(2)]
     a.begin("1")
     for data in (*files, issue("pizza.test").pem):
@@ -106,7 +106,7 @@ def test_too_many_do_not_come_back_beside_each_other(a, refused):
     refused(Conflict, "more than 100 previous")
 
 
-def test_what_was_replaced_makes_its_alias_anew_when_that_is_gone(a, restore):
+def test_a_replaced_certificate_restores_its_deleted_alias(a, restore):
     a.begin("1")
     a.replace("2")
     entry = delete(a)
@@ -115,18 +115,18 @@ def test_what_was_replaced_makes_its_alias_anew_when_that_is_gone(a, restore):
     assert a.removed == [(Removal.DELETED, "2", "")]
 
 
-def test_an_alias_of_ones_choice_is_made_anew(a, restore):
+def test_a_certificate_can_be_restored_under_a_new_alias(a, restore):
     a.begin("1")
     a.replace("2")
     restored = restore(alias=" b ")
     assert (restored.alias, a.said(restored.certificates), a.state) == ("b", "1", ("2", ""))
 
 
-def test_a_taken_alias_is_refused_and_another_one_is_not(a, restore, refused):
+def test_a_taken_alias_is_rejected_and_a_free_one_accepted(a, restore, refused):
     a.begin("1")
     delete(a)
     a.begin("2")
-    assert refused(Conflict, "already exists. Restore under another one").field == "alias"
+    assert refused(Conflict, "already exists. Restore it under another alias").field == "alias"
     assert refused(Conflict, "already exists", alias="a").field == "alias"
     refused(InvalidField, "alias", alias="a b")
     refused(InvalidField, "alias is missing", alias="")
@@ -134,7 +134,7 @@ def test_a_taken_alias_is_refused_and_another_one_is_not(a, restore, refused):
     assert a.state == ("2", "")
 
 
-def test_what_was_restored_is_not_restored_again(a, restore):
+def test_a_certificate_is_not_restored_twice(a, restore):
     a.begin("1")
     delete(a)
     (listed,), _ = removal.list_removed(context_of(a.store, a.who, a.clock()))
@@ -143,7 +143,7 @@ def test_what_was_restored_is_not_restored_again(a, restore):
         removal.restore_certificate(context_of(a.store, a.who, a.clock()), listed.id, "b")
 
 
-def test_after_30_days_nothing_is_listed_or_restored(a):
+def test_removed_certificates_are_gone_after_30_days(a):
     a.begin("1")
     delete(a)
     (listed,), _ = removal.list_removed(context_of(a.store, a.who, a.clock.advance(days=30, seconds=-1)))
@@ -152,15 +152,15 @@ def test_after_30_days_nothing_is_listed_or_restored(a):
         removal.restore_certificate(context_of(a.store, a.who, a.clock()), listed.id)
 
 
-def test_what_another_organization_removed_is_not_there(a, otto, refused):
+def test_removed_certificates_of_another_organization_are_not_found(a, otto, refused):
     a.begin("1")
     delete(a)
     theirs = Alias(a.store, otto, a.clock)
-    refused(NotFound, "no removed certificate", who=otto)
+    refused(NotFound, "No removed certificate", who=otto)
     assert theirs.removed == []
 
 
-def test_an_endpoint_that_no_api_has_any_longer_is_refused(a, restore, refused):
+def test_an_endpoint_that_no_api_has_is_rejected(a, restore, refused):
     a.begin("1")
     delete(a)
     (api,), _ = apis.list_apis(context_of(a.store, a.who))
@@ -171,7 +171,7 @@ def test_an_endpoint_that_no_api_has_any_longer_is_refused(a, restore, refused):
     assert a.state == ("1", "")
 
 
-def test_what_has_expired_meanwhile_is_refused(a, refused):
+def test_an_expired_certificate_is_not_restored(a, refused):
     a.begin("1", end=2 * DAY)
     a.replace("2", keep=True)
     a.retire()
@@ -179,7 +179,7 @@ def test_what_has_expired_meanwhile_is_refused(a, refused):
     refused(CertificateExpired, "expired on")
 
 
-def test_what_a_gateway_could_not_tell_apart_is_refused(a, refused, store, anna):
+def test_an_indistinguishable_certificate_is_not_restored(a, refused, store, anna):
     a.begin("1", identified=False)
     a.replace("2", identified=False)
     assert refused(IndistinguishableCertificates, "a already has").overlap
@@ -188,7 +188,7 @@ def test_what_a_gateway_could_not_tell_apart_is_refused(a, refused, store, anna)
     refused(IndistinguishableCertificates, "a already has", alias="b")
 
 
-def test_what_could_not_be_told_apart_from_what_is_previous_is_refused(a, restore, refused):
+def test_a_certificate_indistinguishable_from_a_previous_one_is_not_restored(a, restore, refused):
     a.begin("1", identified=False)
     a.replace("2", identified=False)
     a.replace("3", common_name="else")
@@ -197,7 +197,7 @@ def test_what_could_not_be_told_apart_from_what_is_previous_is_refused(a, restor
     assert refused(IndistinguishableCertificates, "a already has").overlap
 
 
-def test_a_restored_certificate_is_what_it_was_to_the_byte(a, restore):
+def test_a_restored_certificate_is_identical_to_the_byte(a, restore):
     bundle = [issue("pizza.test"), issue("pizza.test", ca=True), issue("else.test")]
     data = b"".join(each.pem for each in bundle)
     endpoint_certificates.import_certificate(context_of(a.store, a.who, a.clock()), "a", URL, data)

@@ -1,4 +1,4 @@
-"""A replacement with overlap, undone or retired."""
+"""Replacements with overlap: undo them, and retire previous certificates."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from services.alias import URL, Alias
 from store.values import contents
 
 
-def test_a_replacement_with_overlap_keeps_what_was_current_as_previous(a):
+def test_a_replacement_with_overlap_keeps_the_old_certificate_as_previous(a):
     a.begin("old")
     a.replace("new", keep=True)
     assert (a.state, a.removed) == (("new", "old"), [])
@@ -28,7 +28,7 @@ def test_a_replacement_with_overlap_keeps_what_was_current_as_previous(a):
     assert f"previous {a.entry.previous[0].fingerprint}" in a.last_event.detail
 
 
-def test_a_second_replacement_with_overlap_takes_away_what_was_previous(a):
+def test_a_second_replacement_with_overlap_removes_the_previous_certificate(a):
     a.begin("1")
     a.replace("2", keep=True)
     first = a.entry.previous[0].fingerprint
@@ -37,8 +37,8 @@ def test_a_second_replacement_with_overlap_takes_away_what_was_previous(a):
     assert f"removed {first}" in a.last_event.detail
 
 
-def test_the_same_replacement_again_does_not_end_the_overlap(a):
-    """A script that got no answer sends its request once more."""
+def test_repeating_a_replacement_does_not_end_the_overlap(a):
+    """A script that got no response repeats its request."""
     a.begin("old")
     a.replace("new", keep=True)
     new = a.entry.certificates[0].der
@@ -48,7 +48,7 @@ def test_the_same_replacement_again_does_not_end_the_overlap(a):
     assert (a.state, a.removed) == (("new", "old"), [])
 
 
-def test_a_replacement_without_overlap_takes_everything_away_and_keeps_how_it_was(a):
+def test_a_replacement_without_overlap_removes_all_and_makes_it_restorable(a):
     a.begin("1")
     a.replace("2", keep=True)
     a.replace("3")
@@ -57,7 +57,7 @@ def test_a_replacement_without_overlap_takes_everything_away_and_keeps_how_it_wa
     assert (a.state, a.removed) == (("2", "1"), [(Removal.REPLACED, "3", "")])
 
 
-def test_the_same_certificate_again_without_overlap_leaves_nothing_to_restore(a):
+def test_replacing_a_certificate_with_itself_leaves_nothing_to_restore(a):
     a.begin("1")
     data = a.entry.certificates[0].der
     endpoint_certificates.replace_certificate(context_of(a.store, a.who, a.clock()), "a", data)
@@ -67,7 +67,7 @@ def test_the_same_certificate_again_without_overlap_leaves_nothing_to_restore(a)
     assert (a.state, a.removed) == (("2", ""), [(Removal.REPLACED, "2", "1")])
 
 
-def test_undo_makes_the_previous_current_and_distrusts_the_new(a):
+def test_undo_makes_the_previous_certificate_current_and_removes_the_new_one(a):
     a.begin("old")
     a.replace("new", keep=True)
     new = a.entry.certificates[0].fingerprint
@@ -77,7 +77,7 @@ def test_undo_makes_the_previous_current_and_distrusts_the_new(a):
     assert f"removed {new}" in a.last_event.detail
 
 
-def test_undo_twice_goes_back_to_the_new(a):
+def test_undoing_twice_restores_the_new_certificate(a):
     a.begin("old")
     a.replace("new")
     for state, other in (("old", "new"), ("new", "old"), ("old", "new")):
@@ -97,7 +97,7 @@ def test_retiring_ends_the_overlap_and_can_be_undone(a):
     assert (a.state, a.removed) == (("old", ""), [(Removal.REPLACED, "new", "")])
 
 
-def test_undo_goes_back_to_the_latest_only(a):
+def test_undo_restores_only_the_latest_replacement(a):
     a.begin("1")
     a.replace("2")
     a.replace("3")
@@ -116,7 +116,7 @@ def test_undo_is_possible_for_30_days(a):
         a.undo()
 
 
-def test_previous_certificates_do_not_end_by_themselves(a):
+def test_previous_certificates_are_not_retired_automatically(a):
     a.begin("1")
     a.replace("2", keep=True)
     a.clock.advance(days=99)
@@ -125,7 +125,7 @@ def test_previous_certificates_do_not_end_by_themselves(a):
     assert a.state == ("1", "")
 
 
-def test_what_cannot_be_done_is_said_and_changes_nothing(a, otto):
+def test_impossible_steps_are_rejected_and_change_nothing(a, otto):
     a.begin("1")
     before = contents(a.store, a.who.organization)
     with pytest.raises(NothingBefore, match="nothing to go back to"):
@@ -150,7 +150,7 @@ def test_another_organizations_replacements_are_not_undone(a, otto):
     assert (a.state, a.removed) == (("2", "1"), [])
 
 
-def test_what_an_alias_of_the_same_name_trusted_before_is_not_gone_back_to(a):
+def test_certificates_of_an_earlier_alias_with_the_same_name_are_not_restored_by_undo(a):
     a.begin("1")
     a.replace("2")
     endpoint_certificates.delete_certificate(context_of(a.store, a.who, a.clock()), "a")
@@ -159,7 +159,7 @@ def test_what_an_alias_of_the_same_name_trusted_before_is_not_gone_back_to(a):
         a.undo()
 
 
-def test_undo_does_not_go_back_to_what_has_expired_meanwhile(a):
+def test_undo_does_not_restore_an_expired_certificate(a):
     a.begin("1", end=2 * DAY)
     a.replace("2", keep=True)
     a.clock.advance(days=3)
@@ -173,7 +173,7 @@ def test_undo_does_not_go_back_to_what_has_expired_meanwhile(a):
     assert contents(a.store, a.who.organization)[0] == before[0]
 
 
-def test_two_of_which_a_gateway_would_believe_one_do_not_overlap(a):
+def test_indistinguishable_certificates_do_not_overlap(a):
     a.begin("1", identified=False)
     before = contents(a.store, a.who.organization)
     with pytest.raises(IndistinguishableCertificates, match="Replace it without keeping the old one") as refusal:
@@ -185,7 +185,7 @@ def test_two_of_which_a_gateway_would_believe_one_do_not_overlap(a):
     assert a.state == ("1", "")
 
 
-def test_previous_certificates_are_told_apart_from_those_of_other_aliases_too(a):
+def test_previous_certificates_must_be_distinguishable_from_those_of_other_aliases(a):
     a.begin("1", identified=False)
     a.replace("2", keep=True, common_name="else")
     twin = issue("pizza.test", identified=False).pem

@@ -235,7 +235,10 @@ class Probes:
         except NoAddress as error:
             return Unseen(Obstacle.DNS, str(error))
         except AddressRefused as error:
-            message = f"Tests may not connect to {target.origin.host}. HOLDFAST_PROBE_NETWORKS sets what is allowed."
+            message = (
+                f"Tests aren't allowed to connect to {target.origin.host}. "
+                "HOLDFAST_PROBE_NETWORKS sets the allowed networks."
+            )
             raise InvalidField("endpoint", message) from error
 
     async def _look(self, addresses: Sequence[str], target: Endpoint, server_name: str) -> Presentation | Unseen:
