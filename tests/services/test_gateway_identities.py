@@ -229,14 +229,14 @@ def test_all_keys_are_encrypted_again_in_one_transaction(store, clock, anna, ott
     first = present(anna)
     ask(anna)
     present(otto)
-    assert use.seal_anew(store, Sealing(lambda: (NEW, KEY)), clock()) == (3, 0)
+    assert use.reseal_keys(store, Sealing(lambda: (NEW, KEY)), clock()) == (3, 0)
     after = use.get_gateway_identity(context_of(store, anna), PIZZA)
     new = Sealing(lambda: (NEW,))
     assert new.open(after.sealed_key, "default", after.id) == SEALING.open(first.sealed_key, "default", first.id)
     assert new.open(after.pending.sealed_key, "default", after.id)
     with pytest.raises(CannotUnseal):
         SEALING.open(after.sealed_key, "default", after.id)
-    assert use.seal_anew(store, SEALING, clock()) == (0, 3)
+    assert use.reseal_keys(store, SEALING, clock()) == (0, 3)
     assert use.get_gateway_identity(context_of(store, anna), PIZZA) == after
 
 
@@ -255,7 +255,7 @@ def test_an_interrupted_key_rotation_changes_nothing(store, clock, anna, publish
             return super().seal(*arguments)
 
     with pytest.raises(KeyboardInterrupt):
-        use.seal_anew(store, PowerCut(lambda: (NEW, KEY)), clock())
+        use.reseal_keys(store, PowerCut(lambda: (NEW, KEY)), clock())
     assert (
         tuple(use.get_gateway_identity(context_of(store, anna), url) for url in (PIZZA, "https://pasta.test")) == before
     )

@@ -39,7 +39,7 @@ from holdfast.server.sealing_keys import open_sealing, rotate_key
 from holdfast.server.settings import Settings
 from holdfast.server.tasks import follow_changes, follow_times, keep_books, keep_gateway
 from holdfast.server.tls_settings import gateway_certificate, publisher_certificate
-from holdfast.services.identities.gateway_identities import seal_anew
+from holdfast.services.identities.gateway_identities import reseal_keys
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.runtime import Runtime
 from holdfast.store.database import Store
@@ -96,7 +96,7 @@ def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
     with data_directory(data), rotate_key(settings, data) as sealing:
         store = Store(database_in(data))
         try:
-            return seal_anew(store, sealing, utc_now())
+            return reseal_keys(store, sealing, utc_now())
         finally:
             store.close()
 

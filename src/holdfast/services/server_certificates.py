@@ -42,7 +42,7 @@ class ServerCertificate:
         if self.not_after is None or self.not_before is None:
             return f"{whose} can't be used, so the {self.server} doesn't serve https."
         end = self.not_after
-        day = f"{end:%b} {end.day}, {end.year}"  # without hyphens, where browsers could break the line
+        day = f"{end:%b} {end.day}, {end.year}"  # as browsers write dates; they could break the line at hyphens
         if now > self.not_after:
             return f"{whose} expired on {day}, so clients that verify it can't connect. Renew it."
         if now < self.not_before:

@@ -56,7 +56,7 @@ def demonstrate() -> bool:
         return bool(_run(_once(read_settings(options), options["admin_password"])))
 
 
-def seal_anew(options: dict[str, Any]) -> bool:
+def reseal_keys(options: dict[str, Any]) -> bool:
     """Seal private keys with a new sealing key, say so, and say whether none is lost; raise CommandFailed."""
     with _said():
         sealed, lost = rotate_sealing_key(read_settings(options))

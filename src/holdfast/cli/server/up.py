@@ -189,9 +189,9 @@ def rotate(data: Data = None) -> None:
     When HOLDFAST_SEALING_KEY holds the key, set it to NEW,OLD before and to NEW after.
     """
     with _loading():
-        from holdfast.cli.server.process import seal_anew
+        from holdfast.cli.server.process import reseal_keys
 
-    if not seal_anew({"data": data}):
+    if not reseal_keys({"data": data}):
         raise typer.Exit(int(ExitCode.FAILED))
 
 

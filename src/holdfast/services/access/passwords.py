@@ -51,9 +51,8 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher()  # argon2id, the library's parameters (RFC 9106, low-memory profile)
         self._turn = threading.BoundedSemaphore(AT_ONCE)
-        self.nobody = self.hash(
-            secrets.token_urlsafe()
-        )  # compared with if the user doesn't exist, which takes just as long
+        # Compared with if the user doesn't exist, which takes just as long.
+        self.nobody = self.hash(secrets.token_urlsafe())
 
     def hash(self, password: str) -> str:
         """Return the hash to store."""

@@ -30,11 +30,8 @@ MAX_NAME = 60  # characters
 LONGEST = timedelta(days=366)
 # Providers don't say when someone leaves, so tokens of users who no longer sign in there stop working.
 CONFIRMED_FOR = timedelta(days=30)
-_PREFIXES = {
-    Kind.PERSONAL: "hfp_",
-    Kind.ACCESS: "hfa_",
-    Kind.REFRESH: "hfr_",
-}  # secret scanners find leaked tokens by these
+# Secret scanners find leaked tokens by these.
+_PREFIXES = {Kind.PERSONAL: "hfp_", Kind.ACCESS: "hfa_", Kind.REFRESH: "hfr_"}
 
 
 def new_secret(kind: Kind) -> str:

@@ -92,7 +92,7 @@ def import_gateway_identity(
     _refuse_expired(credential.chain[0], context.now)
     with context.write() as session:
         refuse_foreign(session, context, target)
-        before = _found_or_new(session, context, target)
+        before = _get_or_build(session, context, target)
         sealed = sealing.seal(credential.key.der, context.user.organization, before.id)
         after = replace(before, endpoint=target.url, chain=credential.chain, sealed_key=sealed, updated_at=context.now)
         gateway_identities.save(session, after)
@@ -118,7 +118,7 @@ def make_request(context: Context, sealing: Sealing, endpoint: str, draft: Reque
     request = make_signing_request(key, subject.common_name, subject.dns_names)
     with context.write() as session:
         refuse_foreign(session, context, target)
-        before = _found_or_new(session, context, target)
+        before = _get_or_build(session, context, target)
         pending = PendingRequest(request, sealing.seal(key.der, context.user.organization, before.id), context.now)
         after = replace(before, endpoint=target.url, pending=pending, updated_at=context.now)
         gateway_identities.save(session, after)
@@ -189,7 +189,7 @@ def apis_presenting(context: Context, entry: GatewayIdentity) -> list[Api]:
         return apis.using_origins(session, context.user.organization, {entry.origin})
 
 
-def seal_anew(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int]:
+def reseal_keys(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int]:
     """
     Encrypt the keys of all organizations with the first sealing key, in one transaction.
 
@@ -199,7 +199,7 @@ def seal_anew(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int]:
     with store.write() as session:
         for organization in accounts.organizations(session):
 
-            def anew(old: bytes, row: str, organization: str = organization) -> bytes:
+            def reseal(old: bytes, row: str, organization: str = organization) -> bytes:
                 nonlocal sealed, lost
                 try:
                     opened = sealing.open(old, organization, row)
@@ -210,7 +210,7 @@ def seal_anew(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int]:
                 sealed += 1
                 return sealing.seal(opened, organization, row)
 
-            gateway_identities.replace_sealed_keys(session, organization, anew)
+            gateway_identities.replace_sealed_keys(session, organization, reseal)
             write_down(session, Principal(organization, SYSTEM), now, Action.ROTATE_SEALING_KEY, "")
     return sealed, lost
 
@@ -233,7 +233,7 @@ def _find_identity(session: Session, context: Context, target: Endpoint) -> Gate
     return identity
 
 
-def _found_or_new(session: Session, context: Context, target: Endpoint) -> GatewayIdentity:
+def _get_or_build(session: Session, context: Context, target: Endpoint) -> GatewayIdentity:
     origin = str(target.origin)
     return gateway_identities.get(session, context.user.organization, origin) or GatewayIdentity(
         id=str(uuid.uuid4()),

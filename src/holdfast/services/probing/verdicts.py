@@ -41,7 +41,7 @@ class Verdict:
     cause: Cause | None = None
     reason: str = ""  # in the words of the gateway
     by: Literal["gateway", "none"] = "gateway"
-    address: str = ""  # and port that the gateway connected to; empty if it didn't connect
+    address: str = ""  # with port; empty if the gateway didn't connect
     tls_version: str = ""
     cipher: str = ""
     fingerprint: str = ""  # SHA-256 of the certificate that the gateway verified; empty if unknown

@@ -126,9 +126,8 @@ def import_api(
         described = replace(
             described, members={"operations": definitions.write_operations(definition)} | dict(described.members)
         )
-    read = [
-        _read(context, archived) for archived in certificates
-    ]  # before the write transaction, because it can take long
+    # Before the write transaction, because it can take long.
+    read = [_read(context, archived) for archived in certificates]
     calling = [_read_caller(context, archived) for archived in callers]
     text = write_json(definition.content) if definition else ""
     with context.write() as session:

@@ -111,7 +111,7 @@ def import_certificate(context: Context, alias: str, endpoint: str, data: bytes,
 def add_certificate(
     session: Session, context: Context, alias: str, target: Endpoint, upload: Upload
 ) -> EndpointCertificate:
-    """Trust a read upload for the origin of *target*, in the caller's transaction. Raises as `import_certificate`."""
+    """Trust *upload* for the origin of *target*, in the caller's transaction. Raises as `import_certificate`."""
     refuse_foreign(session, context, target)
     refuse_insecure(target)
     admission.refuse_taken_alias(session, context, alias, "Choose another one, or replace its certificate.")

@@ -66,11 +66,11 @@ def restore_certificate(context: Context, removed_id: str, alias: str | None = N
         refuse_insecure(target)
         current = endpoint_certificates.with_id(session, context.user.organization, removed.entry_id)
         if current and alias is None:
-            after = _beside(current, removed, context.now)
+            after = _add_previous(current, removed, context.now)
             admission.refuse_indistinguishable(session, after)
             endpoint_certificates.update(session, after)
         else:
-            after = _anew(removed, alias or removed.alias, context.now)
+            after = _build_entry(removed, alias or removed.alias, context.now)
             admission.refuse_taken_alias(session, context, after.alias, "Restore it under another alias.")
             admission.refuse_indistinguishable(session, after)
             endpoint_certificates.insert(session, after)
@@ -115,7 +115,7 @@ def keep(
     removed_certificates.insert(session, removed)
 
 
-def _beside(current: EndpointCertificate, removed: RemovedCertificate, now: datetime) -> EndpointCertificate:
+def _add_previous(current: EndpointCertificate, removed: RemovedCertificate, now: datetime) -> EndpointCertificate:
     every = (*current.previous, *removed.certificates, *removed.previous)
     previous = tuple({certificate.fingerprint: certificate for certificate in every}.values())
     if len(previous) > MAX_CERTIFICATES:
@@ -129,7 +129,7 @@ def _beside(current: EndpointCertificate, removed: RemovedCertificate, now: date
     )
 
 
-def _anew(removed: RemovedCertificate, alias: str, now: datetime) -> EndpointCertificate:
+def _build_entry(removed: RemovedCertificate, alias: str, now: datetime) -> EndpointCertificate:
     deleted = removed.why is Removal.DELETED
     return EndpointCertificate(
         # A deleted entry keeps its id, so that its earlier replacements can still be undone.
