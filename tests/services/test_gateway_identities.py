@@ -203,7 +203,7 @@ def test_a_key_that_cannot_be_decrypted_excludes_only_its_origin(store, anna, pu
     with structlog.testing.capture_logs() as logs:
         snapshot = read_everything(store, SEALING, utc_now())
     assert {str(origin) for origin in snapshot.trust["default"]} == {"https://pasta.test"} == set(identities(store))
-    assert [(log["event"], log["origin"]) for log in logs] == [("client certificate cannot be opened", ORIGIN)]
+    assert [(log["event"], log["origin"]) for log in logs] == [("gateway identity cannot be decrypted", ORIGIN)]
 
     async def story():
         async with control_plane(store) as plane:

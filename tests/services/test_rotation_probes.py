@@ -123,7 +123,7 @@ def test_a_failed_check_does_not_affect_others(store, anna, clock, rotate, seen)
             await RotationProbes(store, backends.look, clock).probe_once()
         return logs
 
-    assert [entry["event"] for entry in play(story())] == ["looking at a backend failed"]
+    assert [entry["event"] for entry in play(story())] == ["checking a backend failed"]
     assert seen(anna, "good.test") is Generation.CURRENT
     assert endpoint_certificates.get_certificate(context_of(store, anna), "bad.test").observation.looked_at == clock()
 

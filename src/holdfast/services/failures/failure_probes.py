@@ -103,10 +103,10 @@ class FailureProbes:
             try:
                 examined = await self._examine(organization, api_id, environment, reported_cause)
             except (Conflict, InvalidField, TooManyTests) as error:
-                log.info("backend cannot be examined", organization=organization, api=api_id, reason=str(error))
+                log.info("backend cannot be tested", organization=organization, api=api_id, reason=str(error))
             except Exception:
                 # One backend must not keep the others from being tested.
-                log.exception("examining failed", organization=organization, api=api_id)
+                log.exception("backend test failed", organization=organization, api=api_id)
             else:
                 if examined:
                     self._failures.keep_probe(organization, api_id, environment, examined, began)

@@ -204,7 +204,7 @@ def reseal_keys(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int
                 try:
                     opened = sealing.open(old, organization, row)
                 except CannotUnseal as error:
-                    log.error("key cannot be unsealed", organization=organization, why=error.why)
+                    log.error("key cannot be decrypted", organization=organization, why=error.why)
                     lost += 1
                     return old
                 sealed += 1

@@ -51,7 +51,7 @@ def _unseal_all(
                 identity = _open(sealing, entry)
             except (CannotUnseal, UnusableSealingKey) as error:
                 why = str(error)
-                log.error("client certificate cannot be opened", organization=organization, origin=name, why=why)
+                log.error("gateway identity cannot be decrypted", organization=organization, origin=name, why=why)
                 del trust[by_name[name]]
                 continue
             if identity:

@@ -85,7 +85,7 @@ class RotationProbes:
                     await self._write(entry, generation)
             except Exception:
                 # One backend must not keep the others from being checked.
-                log.exception("backend cannot be observed", organization=organization, entry=entry_id)
+                log.exception("backend cannot be checked", organization=organization, entry=entry_id)
 
     async def _write(self, entry: EndpointCertificate, generation: Generation | None) -> None:
         while True:
@@ -102,7 +102,7 @@ class RotationProbes:
                 return await self._probe(entry.organization, entry.endpoint)
         except Exception:
             # A backend that can't be checked has had its turn all the same.
-            log.exception("looking at a backend failed", organization=entry.organization, endpoint=entry.endpoint)
+            log.exception("checking a backend failed", organization=entry.organization, endpoint=entry.endpoint)
             return None
 
 
@@ -129,7 +129,7 @@ async def fetch_accepted_chain(
         terms = await asyncio.to_thread(terms_to_test, context, sealing, endpoint)
         probed = await probes.probe(context.user, endpoint, terms)
     except (Conflict, InvalidField, TooManyTests) as error:
-        log.info("backend cannot be observed", organization=organization, endpoint=endpoint, reason=str(error))
+        log.info("backend cannot be checked", organization=organization, endpoint=endpoint, reason=str(error))
         return None
     presentation, verdict = probed.presented, probed.verdict
     if not verdict.accepted or not isinstance(presentation, Presentation) or not presentation.chain:
