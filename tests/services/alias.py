@@ -27,9 +27,9 @@ class Alias:
         apis.create_api(context_of(store, who, clock()), ApiDraft("Pizza", "/pizza", "1.0.0", URL))
 
     def issue(self, name, **options):
-        made = issue("pizza.test", **options)
-        self.names[read(made).fingerprint] = name
-        return made.pem
+        certificate = issue("pizza.test", **options)
+        self.names[read(certificate).fingerprint] = name
+        return certificate.pem
 
     def begin(self, name, **options):
         endpoint_certificates.import_certificate(
@@ -63,8 +63,8 @@ class Alias:
     @property
     def removed(self):
         """Reason and content of removed certificates, newest first."""
-        found, _ = removal.list_removed(context_of(self.store, self.who, self.clock()))
-        return [(each.why, self.said(each.certificates), self.said(each.previous)) for each in found]
+        listed, _ = removal.list_removed(context_of(self.store, self.who, self.clock()))
+        return [(each.why, self.said(each.certificates), self.said(each.previous)) for each in listed]
 
     @property
     def last_event(self):

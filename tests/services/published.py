@@ -25,18 +25,18 @@ def paths(resources, environment="production"):
 def routes_in(resources, environment):
     """Return all routes of an environment, in all scopes."""
     scopes = [name for name in names(resources, ROUTES) if name.startswith(f"{environment}/")]
-    made = [ScopedRouteConfiguration.FromString(resources[ROUTES, name].body) for name in scopes]
-    return [route for scope in made for route in scope.route_configuration.virtual_hosts[0].routes]
+    configurations = [ScopedRouteConfiguration.FromString(resources[ROUTES, name].body) for name in scopes]
+    return [route for scope in configurations for route in scope.route_configuration.virtual_hosts[0].routes]
 
 
 def secrets_named_by(resources, clusters):
     """Return the names of the secrets that *clusters* refer to."""
-    found = set()
+    secrets = set()
     for name in clusters:
         socket = Cluster.FromString(resources[CLUSTER, name].body).transport_socket
         context = UpstreamTlsContext.FromString(socket.typed_config.value).common_tls_context
-        found.add(context.combined_validation_context.validation_context_sds_secret_config.name)
-    return found
+        secrets.add(context.combined_validation_context.validation_context_sds_secret_config.name)
+    return secrets
 
 
 def assert_consistent(resources):

@@ -42,8 +42,8 @@ def test_the_second_verdict_decides_whether_the_upload_makes_the_difference():
 
 @pytest.mark.parametrize("without", [None, Verdict(False, Cause.TIMEOUT), Verdict(False, None, by="none")])
 def test_without_a_second_verdict_nothing_is_claimed_about_the_upload(without):
-    found = accept(YES, without, presenting(NEW), terms())
-    assert (found.result, found.sentence) == (Result.ACCEPTED, "")
+    outcome = accept(YES, without, presenting(NEW), terms())
+    assert (outcome.result, outcome.sentence) == (Result.ACCEPTED, "")
 
 
 def test_public_roots_are_a_reason_if_they_are_trusted():
@@ -56,11 +56,11 @@ def test_public_roots_are_a_reason_if_they_are_trusted():
 
 def test_if_only_public_roots_are_trusted_the_upload_is_reported_as_unused():
     only_public = replace(trust_set([], HOST), with_public_roots=True)
-    said = terms(trust=only_public, without_upload=only_public)
-    assert not needs_second_answer(YES, said)
-    found = accept(YES, None, presenting(PUBLIC), said)
-    assert (found.result, found.by_public_roots) == (Result.ANYWAY, True)
-    assert "imported certificates aren't used" in found.sentence
+    only_roots = terms(trust=only_public, without_upload=only_public)
+    assert not needs_second_answer(YES, only_roots)
+    outcome = accept(YES, None, presenting(PUBLIC), only_roots)
+    assert (outcome.result, outcome.by_public_roots) == (Result.ANYWAY, True)
+    assert "imported certificates aren't used" in outcome.sentence
 
 
 def test_without_other_trust_no_second_verdict_is_needed():
@@ -73,9 +73,9 @@ def test_an_exception_is_the_reason_regardless_of_trust():
     until = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
     off = terms(trust=replace(BOTH, unverified_until=until))
     assert not needs_second_answer(YES, off)
-    found = accept(YES, None, presenting(NEW), off)
-    assert (found.result, found.unverified_until) == (Result.ANYWAY, until)
-    assert "verification is off until 2026-11-29 12:00 UTC" in found.sentence
+    outcome = accept(YES, None, presenting(NEW), off)
+    assert (outcome.result, outcome.unverified_until) == (Result.ANYWAY, until)
+    assert "verification is off until 2026-11-29 12:00 UTC" in outcome.sentence
 
 
 def test_a_rejection_reports_whether_the_backend_needs_the_replaced_certificate():

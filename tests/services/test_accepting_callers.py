@@ -95,11 +95,11 @@ def test_fingerprints_are_those_of_valid_certificates_both_ends_included(store, 
     with store.write() as session:
         stored.insert(session, entry)
         begin, end, tick = entry.certificate.not_before, entry.certificate.not_after, timedelta(microseconds=1)
-        found = [
+        matches = [
             bool(stored.valid_fingerprints(session, served.organization, {served.id}, at)[served.id])
             for at in (clock(), begin - tick, begin, end, end + tick)
         ]
-    assert found == [False, False, True, True, False]
+    assert matches == [False, False, True, True, False]
 
 
 def test_an_api_has_a_limited_number_of_caller_certificates(store, anna, served, accept):
@@ -110,9 +110,9 @@ def test_an_api_has_a_limited_number_of_caller_certificates(store, anna, served,
     with pytest.raises(TooManyCallers):
         accept(anna, served)
     with store.read() as session:
-        found, count = stored.find(session, anna.organization, served.id)
+        matches, count = stored.find(session, anna.organization, served.id)
     assert count == MAX_CALLERS
-    assert certificate not in [each.certificate for each in found]
+    assert certificate not in [each.certificate for each in matches]
 
 
 def test_another_organization_finds_nothing(store, anna, otto, served, accept, clock):

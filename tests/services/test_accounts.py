@@ -69,14 +69,14 @@ def test_an_unknown_name_takes_the_same_work(accounts, password, clock, monkeypa
     accounts.ensure_user("first", strong, password, clock(), reset=False)
     verify, done = PasswordHasher.verify, []
 
-    def counted(hasher, stored, given):
+    def counted(hasher, stored, attempt):
         done.append(extract_parameters(stored))
-        return verify(hasher, stored, given)
+        return verify(hasher, stored, attempt)
 
     monkeypatch.setattr(PasswordHasher, "verify", counted)
     for name in (strong, f"not {strong}", f"{strong}\0"):
-        for given in ("wrong", "", "x" * (MAX_PASSWORD + 1)):
-            refused(accounts, name, given, str(uuid.uuid4()), clock())
+        for attempt in ("wrong", "", "x" * (MAX_PASSWORD + 1)):
+            refused(accounts, name, attempt, str(uuid.uuid4()), clock())
     assert len(done) == 3 * 2
     assert done.count(done[0]) == len(done)  # the same steps and memory for each
 
@@ -103,9 +103,9 @@ def test_attempts_slow_down_and_recover(accounts, berta, password, here, clock):
 def test_concurrent_wrong_passwords_are_checked_no_more_often_than_sequential_ones(accounts, berta, clock, monkeypatch):
     verify, done = PasswordHasher.verify, []
 
-    def counted(hasher, stored, given):
-        done.append(given)
-        return verify(hasher, stored, given)
+    def counted(hasher, stored, attempt):
+        done.append(attempt)
+        return verify(hasher, stored, attempt)
 
     def guess(number):
         # An IPv6 host has more addresses than can be counted separately.
@@ -115,8 +115,8 @@ def test_concurrent_wrong_passwords_are_checked_no_more_often_than_sequential_on
 
     monkeypatch.setattr(PasswordHasher, "verify", counted)
     with ThreadPoolExecutor(24) as pool:
-        said = list(pool.map(guess, range(100)))
-    assert (said.count(SignInRefused), said.count(TooManyAttempts), len(done)) == (FREE + 1, 95, FREE + 1)
+        outcomes = list(pool.map(guess, range(100)))
+    assert (outcomes.count(SignInRefused), outcomes.count(TooManyAttempts), len(done)) == (FREE + 1, 95, FREE + 1)
 
 
 def test_a_verified_password_is_remembered_for_a_minute_only(accounts, store, berta, here, clock):
@@ -177,8 +177,8 @@ def test_a_new_password_ends_the_sessions_and_the_old_password(accounts, store, 
 
 def test_a_user_who_exists_keeps_password_and_sessions(accounts, store, berta, password, clock):
     token = accounts.start_session(berta, clock())
-    for given, reset in ((password, True), ("another", False)):
-        assert accounts.ensure_user(berta.organization, berta.name, given, clock(), reset=reset) is False
+    for attempt, reset in ((password, True), ("another", False)):
+        assert accounts.ensure_user(berta.organization, berta.name, attempt, clock(), reset=reset) is False
     with store.read() as session:
         assert rows.user_named(session, berta.name) == berta
     assert session_principal(store, token, clock()) is not None

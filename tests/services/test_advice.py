@@ -25,26 +25,30 @@ def terms(*anchors: Issued, host: str = HOST) -> Terms:
     return Terms(trust_set([read_certificate(each.der) for each in anchors], reference_identifier(host)))
 
 
-def advice(told: Cause, presented: Issued, given: Terms, offer: Offer | None = None, **options: bool) -> Explanation:
+def advice(
+    reported: Cause, presented: Issued, conditions: Terms, offer: Offer | None = None, **options: bool
+) -> Explanation:
     chain = chain_of(presented)
-    return advise(find_faults(told, chain, given.trust, NOW), chain, given, offer, **options)
+    return advise(find_faults(reported, chain, conditions.trust, NOW), chain, conditions, offer, **options)
 
 
 def test_all_faults_are_explained_and_the_first_determines_the_remedy():
-    said = advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue("other.test", **EXPIRED), terms())
+    explanation = advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue("other.test", **EXPIRED), terms())
     words = [EXPLANATIONS[cause].sentence for cause in (Cause.EXPIRED, Cause.HOSTNAME_MISMATCH)]
-    assert said.sentence.startswith(words[0])
-    assert "The backend's own certificate, CN=other.test, expired at " in said.sentence
-    assert f"Also: {words[1]}" in said.sentence
-    assert f"Also: {EXPLANATIONS[Cause.SELF_SIGNED_NOT_TRUSTED].sentence}" in said.sentence
-    assert said.remedy.startswith("Renew it at the backend")
-    assert said.action is None
+    assert explanation.sentence.startswith(words[0])
+    assert "The backend's own certificate, CN=other.test, expired at " in explanation.sentence
+    assert f"Also: {words[1]}" in explanation.sentence
+    assert f"Also: {EXPLANATIONS[Cause.SELF_SIGNED_NOT_TRUSTED].sentence}" in explanation.sentence
+    assert explanation.remedy.startswith("Renew it at the backend")
+    assert explanation.action is None
 
 
 def test_names_are_shown_with_their_kind():
-    said = advice(Cause.HOSTNAME_MISMATCH, with_dns_name(), terms(with_dns_name()))
-    assert f"It has dNSName {HOST}; the gateway looks for iPAddress {HOST}." in said.sentence
-    assert said.remedy.startswith("Pin this certificate in the trust settings and skip the host-name check there")
+    explanation = advice(Cause.HOSTNAME_MISMATCH, with_dns_name(), terms(with_dns_name()))
+    assert f"It has dNSName {HOST}; the gateway looks for iPAddress {HOST}." in explanation.sentence
+    assert explanation.remedy.startswith(
+        "Pin this certificate in the trust settings and skip the host-name check there"
+    )
     usable = advice(Cause.HOSTNAME_MISMATCH, issue("a.test", "*.b.test", "127.0.0.2"), terms())
     assert usable.remedy.startswith("Accept one of its names (a.test, 127.0.0.2) in the trust settings")
 
@@ -52,27 +56,31 @@ def test_names_are_shown_with_their_kind():
 def test_the_path_that_was_tried_is_shown_with_its_end():
     presented = issue(HOST, by=BY_FIRST).followed_by(BY_FIRST, BY_SECOND)
     offer = Offer(ChainRole.INTERMEDIATE, read_certificate(BY_FIRST.der))
-    said = advice(Cause.UNKNOWN_ISSUER, presented, terms(SECOND), offer)
+    explanation = advice(Cause.UNKNOWN_ISSUER, presented, terms(SECOND), offer)
     path = f"The gateway tried the path CN={HOST} -> CN=cross-signed, whose issuer, CN=first root, is neither sent"
-    assert path in said.sentence
-    assert "a certificate of CN=cross-signed that was issued by CN=second root, which is trusted" in said.sentence
-    assert said.remedy.startswith("Import the CA certificate that the backend sends, CN=cross-signed")
-    assert said.action is SuggestedAction.IMPORT_CERTIFICATE
+    assert path in explanation.sentence
+    assert (
+        "a certificate of CN=cross-signed that was issued by CN=second root, which is trusted" in explanation.sentence
+    )
+    assert explanation.remedy.startswith("Import the CA certificate that the backend sends, CN=cross-signed")
+    assert explanation.action is SuggestedAction.IMPORT_CERTIFICATE
 
 
 def test_the_remedy_mentions_an_intermediate_only_if_the_backend_does_not_send_it():
     intermediate = issue(by=ROOT, ca=True, common_name="intermediate")
     alone = issue(HOST, by=intermediate).alone
     offer = Offer(ChainRole.LEAF, read_certificate(alone.der))
-    said = advice(Cause.UNKNOWN_ISSUER, alone, terms(ROOT), offer)
-    assert said.remedy.startswith("If a trusted CA issued the certificate of CN=intermediate, have the backend send it")
+    explanation = advice(Cause.UNKNOWN_ISSUER, alone, terms(ROOT), offer)
+    assert explanation.remedy.startswith(
+        "If a trusted CA issued the certificate of CN=intermediate, have the backend send it"
+    )
     whole = issue(HOST, by=intermediate).followed_by(intermediate)
     assert "have the backend send it" not in advice(Cause.UNKNOWN_ISSUER, whole, terms(SECOND), offer).remedy
 
 
 def test_an_unconfirmed_remedy_suggests_a_test_instead_of_an_import():
-    said = advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), terms(), is_complete=False)
-    assert said.action is SuggestedAction.TEST_ENDPOINT
+    explanation = advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), terms(), is_complete=False)
+    assert explanation.action is SuggestedAction.TEST_ENDPOINT
     assert advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), terms()).action is None
 
 
@@ -82,11 +90,11 @@ def test_faults_of_stages_that_the_gateway_accepted_are_left_out():
     assert [each.cause for each in faults] == [Cause.HOSTNAME_MISMATCH]
 
 
-@pytest.mark.parametrize("told", CERTIFICATE_CAUSES)
-def test_the_reported_cause_is_always_among_the_ordered_faults(told: Cause):
-    faults = find_faults(told, chain_of(issue("other.test", start=DAY)), terms().trust, NOW)
+@pytest.mark.parametrize("reported", CERTIFICATE_CAUSES)
+def test_the_reported_cause_is_always_among_the_ordered_faults(reported: Cause):
+    faults = find_faults(reported, chain_of(issue("other.test", start=DAY)), terms().trust, NOW)
     causes = [each.cause for each in faults]
-    assert told in causes
+    assert reported in causes
     assert causes == sorted(causes, key=CERTIFICATE_CAUSES.index)
 
 

@@ -21,8 +21,8 @@ def _trusted(publish, believe, anna):
     believe(anna, "pizza", URL, ROOT.pem)
 
 
-def codes(found):
-    return {each.code for each in found.findings} - {"crl-without-number", "crl-without-key-identifier"}
+def codes(preview):
+    return {finding.code for finding in preview.findings} - {"crl-without-number", "crl-without-key-identifier"}
 
 
 def test_an_expired_crl_is_rejected_only_if_it_is_new(store, anna, clock):
@@ -39,11 +39,11 @@ def test_an_expired_crl_is_rejected_only_if_it_is_new(store, anna, clock):
 
 
 def test_an_imported_ca_without_a_crl_is_reported(store, anna, clock):
-    found = preview_settings(
+    preview = preview_settings(
         context_of(store, anna, clock()), URL, TrustDraft(revocation=revoke(issue(ca=True, common_name="b")))
     )
-    assert codes(found) == {"crl-missing", "crl-of-another-ca"}
-    (missing,) = [each.message for each in found.findings if each.code == "crl-missing"]
+    assert codes(preview) == {"crl-missing", "crl-of-another-ca"}
+    (missing,) = [finding.message for finding in preview.findings if finding.code == "crl-missing"]
     assert missing == "There is no CRL for CN=root. The gateway rejects it and everything that it issued."
 
 
@@ -54,11 +54,11 @@ def test_a_ca_without_a_crl_that_is_imported_after_crls_is_reported(store, anna,
         lambda pem: believe(anna, "other", URL, pem),
         lambda pem: inspect(context_of(store, anna, clock()), pem, URL),
     ):
-        assert "crl-missing" in {each.code for each in look(other.pem).findings}
+        assert "crl-missing" in {finding.code for finding in look(other.pem).findings}
     assert "crl-missing" not in {
-        each.code for each in inspect(context_of(store, anna, clock()), leaf.pem, URL).findings
+        finding.code for finding in inspect(context_of(store, anna, clock()), leaf.pem, URL).findings
     }
     change_settings(context_of(store, anna, clock()), URL, TrustDraft(revocation=b""))
     assert "crl-missing" not in {
-        each.code for each in inspect(context_of(store, anna, clock()), other.pem, URL).findings
+        finding.code for finding in inspect(context_of(store, anna, clock()), other.pem, URL).findings
     }

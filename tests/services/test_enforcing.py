@@ -29,9 +29,9 @@ def test_an_api_that_is_not_published_is_not_served(store, anna, clock, served, 
             await plane.published()
             return plane.enforcement(ORIGIN)
 
-    found = play(story())
-    assert found == Enforcement(Progress.NOT_SERVED)
-    assert str(found) == "Takes effect when the API is published"
+    outcome = play(story())
+    assert outcome == Enforcement(Progress.NOT_SERVED)
+    assert str(outcome) == "Takes effect when the API is published"
 
 
 def test_without_a_gateway_nothing_is_enforced(store, believe_more):
@@ -41,9 +41,9 @@ def test_without_a_gateway_nothing_is_enforced(store, believe_more):
             await plane.published()
             return plane.enforcement(ORIGIN)
 
-    found = play(story())
-    assert found == Enforcement(Progress.NO_GATEWAY)
-    assert str(found) == "Waiting for gateways: none is connected"
+    outcome = play(story())
+    assert outcome == Enforcement(Progress.NO_GATEWAY)
+    assert str(outcome) == "Waiting for gateways: none is connected"
 
 
 def test_a_change_is_enforced_once_every_gateway_has_acknowledged_it(store, believe_more):
@@ -79,9 +79,9 @@ def test_trust_from_before_this_start_is_enforced_without_a_time(store, believe_
             plane.connect("edge").answer()
             return plane.enforcement(ORIGIN)
 
-    found = play(story())
-    assert found == Enforcement(Progress.ENFORCED, 1, 1)
-    assert str(found) == "Enforced on 1 gateway"
+    outcome = play(story())
+    assert outcome == Enforcement(Progress.ENFORCED, 1, 1)
+    assert str(outcome) == "Enforced on 1 gateway"
 
 
 def test_a_rejection_is_reported_in_the_gateways_words_until_the_next_change(store, believe_more):

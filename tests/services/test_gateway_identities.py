@@ -68,10 +68,10 @@ def identities(store, organization="default"):
 def test_an_imported_identity_is_presented_only_at_its_origin(store, anna, publish, present):
     publish(anna, "Pizza", sandbox="https://sandbox.test")
     present(anna)
-    found = identities(store)
-    assert found.keys() == {ORIGIN}
-    assert found[ORIGIN].key_pem == OWN.key_pem.decode()
-    assert "PRIVATE" not in repr(found)
+    identity_by_origin = identities(store)
+    assert identity_by_origin.keys() == {ORIGIN}
+    assert identity_by_origin[ORIGIN].key_pem == OWN.key_pem.decode()
+    assert "PRIVATE" not in repr(identity_by_origin)
 
 
 def test_another_organization_neither_sees_nor_presents_nor_changes_it(store, clock, anna, otto, publish, present):
@@ -270,10 +270,10 @@ def test_no_key_is_in_the_audit_log_the_logs_or_the_files_of_the_database(store,
     opened = SEALING.open(pending.sealed_key, "default", use.get_gateway_identity(context_of(store, anna), PIZZA).id)
     number = OWN.key.private_numbers().private_value.to_bytes(32, "big")
     with store.read() as session:
-        told = repr(journal.audit_events(session, "default")) + repr(logs)
-    assert "import client certificate" in told
-    assert "request client certificate" in told
-    assert "PRIVATE" not in told
+        text = repr(journal.audit_events(session, "default")) + repr(logs)
+    assert "import client certificate" in text
+    assert "request client certificate" in text
+    assert "PRIVATE" not in text
     kept = b"".join(file.read_bytes() for file in database.parent.iterdir() if file.is_file())
     assert OWN.der in kept
     for secret in (number, number.hex().encode(), OWN.key_pem.splitlines()[1], opened[36:68]):

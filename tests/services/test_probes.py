@@ -143,13 +143,13 @@ def test_a_cancelled_test_leaves_no_resources(store):
     async def story():
         async with control_plane(store) as plane:
             plane.connect("embedded").answer()
-            made = probes(plane)
-            asking = [asyncio.create_task(made.probe(who, url(backend), TERMS)) for who in (ANNA, BERTA) * 2]
+            tester = probes(plane)
+            asking = [asyncio.create_task(tester.probe(who, url(backend), TERMS)) for who in (ANNA, BERTA) * 2]
             await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
             for each in asking:
                 each.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
-            return of_tests(plane), await made.fetch(ANNA, url(backend), NOTHING)
+            return of_tests(plane), await tester.fetch(ANNA, url(backend), NOTHING)
 
     with Backend(PRESENTED) as backend:
         left, seen = play(story())
@@ -185,27 +185,27 @@ def test_tests_at_once_are_limited_overall_and_per_user(store):
     async def story():
         async with control_plane(store) as plane:
             plane.connect("embedded").answer()
-            made = probes(plane)
+            tester = probes(plane)
 
             def begin(who, count):
-                return [asyncio.create_task(made.probe(who, url(backend), TERMS)) for _ in range(count)]
+                return [asyncio.create_task(tester.probe(who, url(backend), TERMS)) for _ in range(count)]
 
             asking = begin(ANNA, PLACES_OF_USER)
             await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE_OF_USER)
-            for refused in (made.probe(ANNA, url(backend), TERMS), made.fetch(ANNA, url(backend), NOTHING)):
+            for refused in (tester.probe(ANNA, url(backend), TERMS), tester.fetch(ANNA, url(backend), NOTHING)):
                 with pytest.raises(TooManyTests):
                     await refused
             of_one = len(of_tests(plane))
-            other = await made.fetch(BERTA, url(backend), NOTHING)
+            other = await tester.fetch(BERTA, url(backend), NOTHING)
             for name in ("berta", "carla", "doris"):
                 asking += begin(Principal("default", name), PLACES_OF_USER)
             await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
             with pytest.raises(TooManyTests):
-                await made.fetch(Principal("default", "emma"), url(backend), NOTHING)
+                await tester.fetch(Principal("default", "emma"), url(backend), NOTHING)
             for each in asking:
                 each.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
-            return of_one, other, await made.fetch(ANNA, url(backend), NOTHING)
+            return of_one, other, await tester.fetch(ANNA, url(backend), NOTHING)
 
     with Backend(PRESENTED) as backend:
         of_one, other, afterwards = play(story())

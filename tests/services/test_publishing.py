@@ -80,7 +80,7 @@ def test_a_new_api_changes_only_the_routes_of_its_scope(store, anna, publish):
 
 
 def test_equal_trust_sets_share_one_secret_across_organizations(store, anna, otto, publish, believe):
-    made = [publish(anna, "Pizza"), publish(anna, "Pasta", PASTA), publish(otto, "Pizza")]
+    published_apis = [publish(anna, "Pizza"), publish(anna, "Pasta", PASTA), publish(otto, "Pizza")]
     one, two = issue("pizza.test").pem, issue("pasta.test").pem
     believe(anna, "a", PIZZA, one + two)
     believe(anna, "b", PASTA, two)
@@ -93,7 +93,7 @@ def test_equal_trust_sets_share_one_secret_across_organizations(store, anna, ott
 
     resources = play(story())
     assert len(names(resources, SECRET)) == 1
-    assert secrets_named_by(resources, set().union(*map(clusters_of, made))) == names(resources, SECRET)
+    assert secrets_named_by(resources, set().union(*map(clusters_of, published_apis))) == names(resources, SECRET)
 
 
 def test_an_api_that_cannot_be_built_is_not_served_and_affects_no_other(store, anna, database, clock, publish, believe):

@@ -40,16 +40,16 @@ def test_each_gateway_has_its_own_failure_of_a_backend():
         request("r2", gateway="edge-2", reason=SELF_SIGNED, second=1),
         request("r3", gateway="edge-1", second=2),
     )
-    found = [(each.latest.gateway, each.cause, each.count) for each in failures.of_organization("default")]
-    assert found == [("edge-2", Cause.SELF_SIGNED_NOT_TRUSTED, 1), ("edge-1", Cause.CONNECTION_REFUSED, 2)]
+    result = [(each.latest.gateway, each.cause, each.count) for each in failures.of_organization("default")]
+    assert result == [("edge-2", Cause.SELF_SIGNED_NOT_TRUSTED, 1), ("edge-1", Cause.CONNECTION_REFUSED, 2)]
 
 
 def test_a_failure_counts_from_the_first_time_of_its_cause():
     failures = recorded(request("r1"), request("r2", reason=SELF_SIGNED, second=1))
     failures.record(request("r3", reason=SELF_SIGNED, second=2))
-    (found,) = failures.of_organization("default")
-    assert (found.since, found.last, found.count) == (NOW + timedelta(seconds=1), NOW + timedelta(seconds=2), 2)
-    assert (found.request_id, found.latest.upstream) == ("r3", "127.0.0.1:443")
+    (result,) = failures.of_organization("default")
+    assert (result.since, result.last, result.count) == (NOW + timedelta(seconds=1), NOW + timedelta(seconds=2), 2)
+    assert (result.request_id, result.latest.upstream) == ("r3", "127.0.0.1:443")
 
 
 def test_an_api_shows_the_gateway_that_failed_last(served):
@@ -76,9 +76,9 @@ def test_the_same_request_id_in_two_organizations_is_two_requests():
 
 def test_a_stored_request_cannot_be_overwritten():
     failures = recorded(request("r1", "default/pizza"), request("r1", "default/pasta", reason=SELF_SIGNED))
-    found = failures.request("default", "r1")
-    assert found
-    assert (found.api_id, found.cause) == ("pizza", Cause.CONNECTION_REFUSED)
+    result = failures.request("default", "r1")
+    assert result
+    assert (result.api_id, result.cause) == ("pizza", Cause.CONNECTION_REFUSED)
 
 
 def test_a_backend_that_always_fails_pushes_out_no_other_request():
@@ -130,17 +130,19 @@ def test_requests_of_unknown_clusters_are_not_recorded():
         "default/pizza/elsewhere",
     ):
         failures = Failures(lambda: None, utc_now)
-        told = request("r1")
-        failures.record(FailedRequest(**{name: getattr(told, name) for name in told.__slots__} | {"cluster": cluster}))
+        reported = request("r1")
+        failures.record(
+            FailedRequest(**{name: getattr(reported, name) for name in reported.__slots__} | {"cluster": cluster})
+        )
         assert failures.request("default", "r1") is None, cluster
         assert failures.of_organization("default") == [], cluster
 
 
 def test_ten_thousand_failures_a_second_leave_time_for_others():
     """Recording one takes 6 µs on one core; the limit is generous for machines that run other tests, too."""
-    failures, told = Failures(lambda: None, utc_now), [request(f"r{number}") for number in range(10_000)]
+    failures, reported = Failures(lambda: None, utc_now), [request(f"r{number}") for number in range(10_000)]
     before = datetime.now(UTC)
-    for each in told:
+    for each in reported:
         failures.record(each)
     assert datetime.now(UTC) - before < timedelta(seconds=1)
 
@@ -151,9 +153,9 @@ def test_a_client_certificate_alert_depends_on_whether_one_is_presented():
         failures = Failures(lambda: None, utc_now, lambda cluster: bool(asked.append(cluster)) or presents)
         failures.record(request("r1", reason="TLS_error:|268436498:SSL_routines::SSLV3_ALERT_BAD_CERTIFICATE"))
         assert asked == ["default/pizza/production"]
-        found = failures.request("default", "r1")
-        assert found
-        return found.cause
+        result = failures.request("default", "r1")
+        assert result
+        return result.cause
 
     assert cause(presents=False) is Cause.CLIENT_CERTIFICATE_REQUIRED
     assert cause(presents=True) is Cause.CLIENT_CERTIFICATE_REJECTED
@@ -185,8 +187,8 @@ def test_rejected_requests_push_out_each_other_but_no_failure():
         failures.record(rejected(f"without {number}"))
     for number in range(MAX_REQUESTS_OF_BACKEND + 1):
         failures.record(rejected(f"pizza {number}", "default/pizza/production"))
-    found = [failures.request("default", each) for each in ("without 0", "without 1", "pizza 0", "pizza 1", "r1")]
-    assert [call is not None for call in found] == [False, True, False, True, True]
+    result = [failures.request("default", each) for each in ("without 0", "without 1", "pizza 0", "pizza 1", "r1")]
+    assert [call is not None for call in result] == [False, True, False, True, True]
 
 
 def test_a_rejected_request_cannot_take_the_id_of_a_failure():

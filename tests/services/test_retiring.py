@@ -31,7 +31,7 @@ async def turn():
         await asyncio.sleep(0)
 
 
-async def told(gateway):
+async def settle(gateway):
     async with asyncio.timeout(PATIENCE):
         await gateway.watch.wait()
     gateway.watch.clear()
@@ -40,7 +40,7 @@ async def told(gateway):
 async def until(gateway, condition):
     """Wait until *condition* holds; the first responses can be about an earlier change."""
     while not condition():
-        await told(gateway)
+        await settle(gateway)
 
 
 def test_routes_are_removed_at_once_and_clusters_after_the_drain(store, move):
@@ -72,7 +72,7 @@ def test_gateways_are_sent_the_removal_of_retired_resources(store, move):
             gateway.answer()
             gateway.watch.clear()
             advance(DRAIN)
-            await told(gateway)
+            await settle(gateway)
             return [(kind, len(update.removed)) for kind, update in gateway.receive()]
 
     assert play(story()) == [(SECRET, 1), (CLUSTER, 2)]

@@ -28,12 +28,12 @@ class Backends:
     def __init__(self):
         self.shown = {}
         self.asked = []
-        self.was_asked = asyncio.Event()
+        self.was_began = asyncio.Event()
 
     async def look(self, organization, endpoint):
         host = urlsplit(endpoint).hostname
         self.asked.append((organization, host))
-        self.was_asked.set()
+        self.was_began.set()
         await asyncio.sleep(0)
         shown = self.shown.get(host)
         if isinstance(shown, Exception):
@@ -57,14 +57,16 @@ def rotate(store, clock):
 
 
 @pytest.fixture
-def seen(store):
+def observed_generation(store):
     """Return the generation that was observed for an alias."""
     return lambda who, alias: (
         endpoint_certificates.get_certificate(context_of(store, who), alias).observation.generation
     )
 
 
-def test_every_backend_in_rotation_is_checked_and_its_generation_stored(store, anna, otto, clock, rotate, seen):
+def test_every_backend_in_rotation_is_checked_and_its_generation_stored(
+    store, anna, otto, clock, rotate, observed_generation
+):
     one, two, theirs = rotate(anna, "one.test"), rotate(anna, "two.test"), rotate(otto, "two.test")
     rotate(anna, "done.test")
     rotation.retire_previous(context_of(store, anna, clock()), "done.test")
@@ -75,14 +77,19 @@ def test_every_backend_in_rotation_is_checked_and_its_generation_stored(store, a
         await RotationProbes(store, backends.look, clock).probe_once()
         return backends.asked
 
-    asked = play(story())
-    assert sorted(asked) == [("default", "one.test"), ("default", "two.test"), ("other", "two.test")]
-    assert (seen(anna, "one.test"), seen(anna, "two.test")) == (Generation.PREVIOUS, Generation.CURRENT)
-    assert seen(otto, "two.test") is Generation.NEITHER  # the certificates of this organization differ
+    requests = play(story())
+    assert sorted(requests) == [("default", "one.test"), ("default", "two.test"), ("other", "two.test")]
+    assert (observed_generation(anna, "one.test"), observed_generation(anna, "two.test")) == (
+        Generation.PREVIOUS,
+        Generation.CURRENT,
+    )
+    assert observed_generation(otto, "two.test") is Generation.NEITHER  # the certificates of this organization differ
     assert theirs != two
 
 
-def test_a_backend_that_presents_nothing_has_had_its_turn_and_stays_unknown(store, anna, clock, rotate, seen):
+def test_a_backend_that_presents_nothing_has_had_its_turn_and_stays_unknown(
+    store, anna, clock, rotate, observed_generation
+):
     rotate(anna, "a.test")
 
     async def story():
@@ -90,7 +97,11 @@ def test_a_backend_that_presents_nothing_has_had_its_turn_and_stays_unknown(stor
 
     play(story())
     entry = endpoint_certificates.get_certificate(context_of(store, anna), "a.test")
-    assert (entry.observation.looked_at, entry.observation.at, seen(anna, "a.test")) == (clock(), None, None)
+    assert (entry.observation.looked_at, entry.observation.at, observed_generation(anna, "a.test")) == (
+        clock(),
+        None,
+        None,
+    )
 
 
 def test_more_backends_than_fit_one_round_are_checked_in_turn(store, anna, clock, rotate, monkeypatch):
@@ -112,7 +123,7 @@ def test_more_backends_than_fit_one_round_are_checked_in_turn(store, anna, clock
     assert AT_MOST == 50
 
 
-def test_a_failed_check_does_not_affect_others(store, anna, clock, rotate, seen):
+def test_a_failed_check_does_not_affect_others(store, anna, clock, rotate, observed_generation):
     rotate(anna, "bad.test")
     good = rotate(anna, "good.test")
 
@@ -124,32 +135,32 @@ def test_a_failed_check_does_not_affect_others(store, anna, clock, rotate, seen)
         return logs
 
     assert [entry["event"] for entry in play(story())] == ["checking a backend failed"]
-    assert seen(anna, "good.test") is Generation.CURRENT
+    assert observed_generation(anna, "good.test") is Generation.CURRENT
     assert endpoint_certificates.get_certificate(context_of(store, anna), "bad.test").observation.looked_at == clock()
 
 
-def test_a_backend_that_never_answers_times_out(store, anna, clock, rotate, seen):
+def test_a_backend_that_never_answers_times_out(store, anna, clock, rotate, observed_generation):
     rotate(anna, "a.test")
 
     async def story():
-        asked = asyncio.Event()
+        began = asyncio.Event()
 
         async def look(organization, endpoint):
             del organization, endpoint
-            asked.set()
+            began.set()
             await asyncio.Event().wait()
 
         with capture_logs():
             running = asyncio.create_task(RotationProbes(store, look, clock).probe_once())
-            await asked.wait()
+            await began.wait()
             advance(PATIENCE)
             await running
 
     play(story())
-    assert seen(anna, "a.test") is None
+    assert observed_generation(anna, "a.test") is None
 
 
-def test_an_entry_that_was_changed_during_its_check_is_not_updated(store, anna, clock, rotate, seen):
+def test_an_entry_that_was_changed_during_its_check_is_not_updated(store, anna, clock, rotate, observed_generation):
     _, new = rotate(anna, "a.test")
 
     async def look(organization, endpoint):
@@ -161,7 +172,7 @@ def test_an_entry_that_was_changed_during_its_check_is_not_updated(store, anna, 
         await RotationProbes(store, look, clock).probe_once()
 
     play(story())
-    assert seen(anna, "a.test") is None
+    assert observed_generation(anna, "a.test") is None
 
 
 def test_checks_repeat_until_they_are_stopped(store, anna, clock, rotate):
@@ -204,7 +215,7 @@ def _fail(failures):
     raise failures.pop()
 
 
-def test_a_real_backend_is_observed_to_switch(store, anna, clock, rotate, seen):
+def test_a_real_backend_is_observed_to_switch(store, anna, clock, rotate, observed_generation):
     """Fetch the backend's certificate with Python's TLS."""
 
     async def look(organization, endpoint):
@@ -221,11 +232,11 @@ def test_a_real_backend_is_observed_to_switch(store, anna, clock, rotate, seen):
         old, new = rotate(anna, "127.0.0.1", backend.url())
 
         async def story():
-            found = []
+            generations = []
             for presented in (old, new):
                 backend.present(presented)
                 await RotationProbes(store, look, clock).probe_once()
-                found.append(seen(anna, "127.0.0.1"))
-            return found
+                generations.append(observed_generation(anna, "127.0.0.1"))
+            return generations
 
         assert play(story()) == [Generation.PREVIOUS, Generation.CURRENT]

@@ -38,9 +38,9 @@ def agreed():
 def sso(provider, agreed):
     ours = {"label": "Scripted", "organization": "default", "roles": ROLES}
     others = {name: value for name, value in agreed.items() if name not in ours}
-    asked = Provider(ProviderSettings(provider.issuer, CLIENT, SECRET, **others))
-    yield SingleSignOn(asked, **(ours | {name: value for name, value in agreed.items() if name in ours}))
-    asked.close()
+    client = Provider(ProviderSettings(provider.issuer, CLIENT, SECRET, **others))
+    yield SingleSignOn(client, **(ours | {name: value for name, value in agreed.items() if name in ours}))
+    client.close()
 
 
 @pytest.fixture
@@ -49,10 +49,10 @@ def come(store, anna, sso, provider, clock):
     del anna  # creates the organization
     attempts = Attempts()
 
-    def come(secret="known to one browser", **said):  # noqa: S107 - the value of a cookie
+    def come(secret="known to one browser", **parameters):  # noqa: S107 - the value of a cookie
         query = parse_qs(urlsplit(begin(sso, secret, BACK, clock())).query)
         provider.nonce = query["nonce"][0]
-        returned = {"redirect_uri": BACK, "state": query["state"][0], "code": "c0de"} | said
+        returned = {"redirect_uri": BACK, "state": query["state"][0], "code": "c0de"} | parameters
         return finish(store, attempts, sso, secret, ProviderResponse(**returned), "192.0.2.1", clock())
 
     return come
@@ -62,9 +62,9 @@ def come(store, anna, sso, provider, clock):
 def refused(come):
     """Return from the provider, check that the sign-in fails, and return the message."""
 
-    def refused(**said):
+    def refused(**parameters):
         with pytest.raises(ProviderSignInRefused) as caught:
-            come(**said)
+            come(**parameters)
         return str(caught.value)
 
     return refused
@@ -181,7 +181,7 @@ def test_a_provider_with_unusable_endpoints_is_not_used(refused, provider, membe
 def test_the_client_secret_is_sent_in_the_form_if_the_provider_requires_it(come, provider):
     provider.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
     assert come().name == "dora"
-    _, form, authorization = next(asked for asked in provider.asked if asked[0] == "/token")
+    _, form, authorization = next(call for call in provider.asked if call[0] == "/token")
     assert (form["client_id"], form["client_secret"], authorization) == ([CLIENT], [SECRET], "")
 
 
@@ -191,8 +191,8 @@ def test_the_client_secret_is_sent_in_the_form_if_the_provider_requires_it(come,
 def test_groups_missing_from_the_id_token_are_read_from_userinfo(come, provider):
     provider.claims = {}
     provider.user_info = {"sub": "4711", "preferred_username": "emil", "groups": ["cn=on-call,ou=teams"]}
-    found = come()
-    assert (found.name, found.roles) == ("emil", {"publisher"})
+    user = come()
+    assert (user.name, user.roles) == ("emil", {"publisher"})
     assert provider.asked[-1] == ("/userinfo", {}, "Bearer opens user info")
 
 
@@ -227,8 +227,8 @@ def test_a_name_at_the_provider_does_not_take_over_another_user(come, provider):
         ("3", "anna", "dora"),
     ):
         provider.claims |= {"sub": subject, "preferred_username": called}
-        found = come()
-        assert (found.name, found.identity.subject) == (name, subject)
+        user = come()
+        assert (user.name, user.identity.subject) == (name, subject)
 
 
 def test_a_user_without_groups_is_locked_out_until_they_have_one_again(come, refused, provider, store):

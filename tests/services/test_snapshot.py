@@ -27,18 +27,18 @@ PIZZA, PASTA = origin("https://pizza.test:8443"), origin("https://pasta.test")
 def kept(store, anna, otto):
     """Two APIs of one organization, one with a certificate; the first API again in another organization."""
     del anna, otto
-    made = {
+    apis_by_name = {
         "pizza": make_api("Pizza", sandbox="http://sandbox.test"),
         "pasta": make_api("Pasta", production="https://pasta.test"),
         "other": make_api("Pizza", organization="other"),
     }
     with store.write() as session:
-        for api in made.values():
+        for api in apis_by_name.values():
             apis.insert(session, api)
         endpoint_certificates.insert(session, make_entry("a", issue("a.test")))
         endpoint_certificates.insert(session, make_entry("b", issue("b.test")))
-        journal.announce(session, "default", "api", made["pizza"].id, NOW)
-    return made
+        journal.announce(session, "default", "api", apis_by_name["pizza"].id, NOW)
+    return apis_by_name
 
 
 def announce(store, organization, kind, key):

@@ -104,8 +104,10 @@ def test_endpoints_are_changed_and_removed(store, anna, clock, pizza):
 
 
 def test_a_description_changes_only_if_a_new_one_is_set(store, anna, clock, pizza):
-    made = apis.change_api(context_of(store, anna, clock()), pizza.id, endpoints=("https://pizza.test", None)).described
-    assert made.api.description == "Thin"
+    outcome = apis.change_api(
+        context_of(store, anna, clock()), pizza.id, endpoints=("https://pizza.test", None)
+    ).described
+    assert outcome.api.description == "Thin"
     assert apis.change_api(context_of(store, anna, clock()), pizza.id, description="").described.api.description == ""
 
 

@@ -37,10 +37,10 @@ def last_event(store, who):
 
 def test_an_import_is_stored_with_its_event_and_its_change(store, anna, clock, api):
     backend = issue("pizza.test")
-    made = endpoint_certificates.import_certificate(
+    outcome = endpoint_certificates.import_certificate(
         context_of(store, anna, clock.advance(minutes=1)), " pizza-backend ", URL, backend.pem
     )
-    entry = made.entry
+    entry = outcome.entry
     assert (entry.alias, entry.endpoint, entry.origin) == ("pizza-backend", URL, "https://pizza.test:8443")
     assert (entry.created_at, entry.updated_at) == (clock(), clock())
     assert entry.certificates == (read(backend),)
@@ -70,10 +70,10 @@ def test_der_and_pem_are_stored_as_the_same(store, anna, clock):
 def test_all_certificates_of_a_file_are_stored_and_ignored_parts_reported(store, anna, clock):
     root, backend = issue(ca=True), issue("pizza.test")
     data = b"notes\n" + backend.pem + root.pem + backend.pem
-    made = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "bundle", URL, data)
-    assert made.entry.certificates == (read(backend), read(root))
-    assert [ignored.what for ignored in made.ignored] == ["Block 3"]
-    for kept in made.entry.certificates:
+    outcome = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "bundle", URL, data)
+    assert outcome.entry.certificates == (read(backend), read(root))
+    assert [ignored.what for ignored in outcome.ignored] == ["Block 3"]
+    for kept in outcome.entry.certificates:
         assert kept.fingerprint in last_event(store, anna).detail
 
 
@@ -84,7 +84,7 @@ def test_a_bundle_with_an_expired_certificate_is_stored_with_a_finding(store, an
         context_of(store, anna, clock()), "bundle", URL, expired.pem + good.pem
     ).entry
     findings = endpoint_certificates.examine_entry(context_of(store, anna, clock()), entry)
-    assert [(found.code, found.fingerprint) for found in findings] == [("expired", read(expired).fingerprint)]
+    assert [(finding.code, finding.fingerprint) for finding in findings] == [("expired", read(expired).fingerprint)]
     assert endpoint_certificates.entry_status(entry.certificates, clock()) is Status.ACTIVE
 
 
@@ -92,9 +92,9 @@ def test_a_bundle_with_an_expired_certificate_is_stored_with_a_finding(store, an
 def test_a_certificate_that_is_not_yet_valid_is_stored_with_a_finding(store, anna, clock):
     tomorrow = issue("pizza.test", start=DAY)
     entry = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "next", URL, tomorrow.pem).entry
-    assert [found.code for found in endpoint_certificates.examine_entry(context_of(store, anna, clock()), entry)] == [
-        "not-yet-valid"
-    ]
+    assert [
+        finding.code for finding in endpoint_certificates.examine_entry(context_of(store, anna, clock()), entry)
+    ] == ["not-yet-valid"]
     assert endpoint_certificates.entry_status(entry.certificates, clock()) is Status.NOT_YET_VALID
 
 

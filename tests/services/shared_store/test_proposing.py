@@ -24,9 +24,9 @@ def test_an_observation_is_stored_without_a_change_row(a):
     rotation.observe(a.store, a.entry, Generation.CURRENT, a.clock.advance(minutes=1))
     rotation.observe(a.store, a.entry, Generation.BOTH, a.clock.advance(minutes=1))
     rotation.observe(a.store, a.entry, None, a.clock.advance(minutes=1))
-    seen = a.entry.observation
-    assert (seen.previous_last_needed_at, seen.current_first_seen_at) == (first, first + timedelta(minutes=1))
-    assert (seen.generation, seen.at, seen.looked_at) == (
+    latest = a.entry.observation
+    assert (latest.previous_last_needed_at, latest.current_first_seen_at) == (first, first + timedelta(minutes=1))
+    assert (latest.generation, latest.at, latest.looked_at) == (
         Generation.BOTH,
         first + timedelta(minutes=2),
         first + timedelta(minutes=3),
@@ -88,15 +88,15 @@ def test_retiring_is_not_proposed_when_the_current_certificate_has_expired(a):
 def test_the_presented_chain_determines_the_generation(a):
     old_root, new_root = (issue(ca=True, common_name=name) for name in ("old", "new"))
     endpoint_certificates.import_certificate(context_of(a.store, a.who, a.clock()), "a", URL, old_root.pem)
-    made = endpoint_certificates.replace_certificate(
+    overlap = endpoint_certificates.replace_certificate(
         context_of(a.store, a.who, a.clock()), "a", new_root.pem, keep=True
     ).entry
     old, new = issue("pizza.test", by=old_root), issue("pizza.test", by=new_root)
-    assert rotation.find_generation(made, [read(old)]) is Generation.PREVIOUS
-    assert rotation.find_generation(made, [read(new)]) is Generation.CURRENT
-    assert rotation.find_generation(made, [read(new), read(old_root)]) is Generation.CURRENT
-    assert rotation.find_generation(made, [read(issue("pizza.test"))]) is Generation.NEITHER
+    assert rotation.find_generation(overlap, [read(old)]) is Generation.PREVIOUS
+    assert rotation.find_generation(overlap, [read(new)]) is Generation.CURRENT
+    assert rotation.find_generation(overlap, [read(new), read(old_root)]) is Generation.CURRENT
+    assert rotation.find_generation(overlap, [read(issue("pizza.test"))]) is Generation.NEITHER
     shared = issue(by=old_root, ca=True, common_name="shared")
     crossed = issue(by=new_root, ca=True, common_name="shared", key=shared.key)
     chain = [issue("pizza.test", by=shared), shared, crossed]
-    assert rotation.find_generation(made, [read(each) for each in chain]) is Generation.BOTH
+    assert rotation.find_generation(overlap, [read(each) for each in chain]) is Generation.BOTH

@@ -26,8 +26,10 @@ def restore(store, anna, a):
     """Restore the certificate that was removed last, or an earlier one."""
 
     def restore(alias=None, number=0, who=anna):
-        found, _ = removal.list_removed(context_of(store, anna, a.clock()))
-        return removal.restore_certificate(context_of(store, who, a.clock.advance(seconds=1)), found[number].id, alias)
+        removed_entries, _ = removal.list_removed(context_of(store, anna, a.clock()))
+        return removal.restore_certificate(
+            context_of(store, who, a.clock.advance(seconds=1)), removed_entries[number].id, alias
+        )
 
     return restore
 
@@ -101,8 +103,8 @@ def test_too_many_previous_certificates_are_rejected(a, refused):
     a.begin("1")
     for data in (*files, issue("pizza.test").pem):
         endpoint_certificates.replace_certificate(context_of(a.store, a.who, a.clock.advance(seconds=1)), "a", data)
-    found, _ = removal.list_removed(context_of(a.store, a.who, a.clock()))
-    removal.restore_certificate(context_of(a.store, a.who, a.clock()), found[0].id)
+    removed_entries, _ = removal.list_removed(context_of(a.store, a.who, a.clock()))
+    removal.restore_certificate(context_of(a.store, a.who, a.clock()), removed_entries[0].id)
     refused(Conflict, "more than 100 previous")
 
 
