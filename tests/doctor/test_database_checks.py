@@ -83,9 +83,9 @@ def test_a_backup_that_was_copied_over_the_database_while_its_log_stayed_is_noti
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (os.mkfifo, "cannot be read (it isn't a file)."),
-        (Path.mkdir, "cannot be read (it isn't a file)."),
-        (lambda path: sqlite3.connect(path).execute("CREATE TABLE api (id)").close(), "isn't a database of Holdfast"),
+        (os.mkfifo, "(it isn't a file)."),
+        (Path.mkdir, "(it isn't a file)."),
+        (lambda path: sqlite3.connect(path).execute("CREATE TABLE api (id)").close(), "isn't a Holdfast database"),
     ],
 )
 def test_what_cannot_be_the_database_fails_as_it_does_at_the_start(data, unwell, make, said):
@@ -104,7 +104,7 @@ def test_what_cannot_be_the_database_fails_as_it_does_at_the_start(data, unwell,
 def test_rows_that_refer_to_nothing_are_a_warning(data, unwell):
     with closing(sqlite3.connect(data / DATABASE_FILE)) as connection:
         connection.executescript("INSERT INTO certificate VALUES ('none', 0, 'none', x'00', 0)")
-    assert unwell()["references"][:2] == ("warning", "Rows refer to others that aren't there, in certificate.")
+    assert unwell()["references"][:2] == ("warning", "Rows refer to missing rows, in certificate.")
 
 
 def test_a_first_start_that_was_killed_needs_nothing_but_another_one(data, unwell):

@@ -230,7 +230,7 @@ def test_a_sealing_key_that_opens_nothing_is_noticed(data, kept, unwell):
     assert unwell()["sealing key"][:2] == ("failed", f"It does not open the private keys for {ORIGIN} of default.")
     (data / KEY_FILE).write_text("nonsense")
     (data / KEY_FILE).chmod(0o600)
-    assert unwell()["sealing key"][1].startswith(f"{data / KEY_FILE} is no sealing key")
+    assert unwell()["sealing key"][1].startswith(f"{data / KEY_FILE} is not a sealing key")
 
 
 def test_certificates_that_have_expired_or_will_are_named(kept, unwell):

@@ -133,7 +133,7 @@ def test_what_is_not_ours_or_has_no_tables_yet_is_not_backed_up(data, tmp_path, 
         connection.executescript(script)
     database.touch()
     said = refusal(backups.backup, str(tmp_path / "backup.sqlite"), data)
-    assert said.startswith(f"{database} isn't a database of Holdfast, or has no tables yet. ")
+    assert said.startswith(f"{database} isn't a Holdfast database, or has no tables yet. ")
     assert names(tmp_path) == ["data"]
 
 
@@ -275,7 +275,7 @@ UNUSABLE = {
     ),
     "newer": (
         spoil("UPDATE alembic_version SET version_num = '9999'"),
-        "The tables are of revision 9999, which this version does not know. Run the version of Holdfast that wrote",
+        "The database has revision 9999, which this version of Holdfast doesn't know. Run the version of Holdfast that",
     ),
 }
 
@@ -349,7 +349,7 @@ def test_private_keys_that_the_sealing_key_does_not_open_are_not_restored_unaske
     backups.backup(str(file), data)
     said = refusal(backups.restore, file, elsewhere)
     assert said.startswith(
-        f"1 private key in {file} can't be opened: the sealing key that it was sealed with is not here."
+        f"1 private key in {file} can't be opened: the sealing key that it was sealed with is missing."
     )
     assert DATABASE_FILE not in names(elsewhere)
     backups.restore(file, elsewhere, without_keys=True)

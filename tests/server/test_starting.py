@@ -34,9 +34,9 @@ CASES = [
     (lambda path: path.write_bytes(b"none" * 2000), "{} is damaged: file is not a database. Stop Holdfast and restore"),
     (
         let_a_newer_version_write,
-        "The tables are of revision 9999, which this version does not know. Run the version of",
+        "The database has revision 9999, which this version of Holdfast doesn't know. Run the version of",
     ),
-    (put_a_directory_there, "{} cannot be read (it isn't a file). Check that this is the database of a Holdfast"),
+    (put_a_directory_there, "Can't read {} (it isn't a file). Check that it is a Holdfast database"),
 ]
 
 
@@ -70,4 +70,4 @@ def test_a_disk_that_is_full_ends_the_command_with_a_sentence(tmp_path):
     with largest_file(512):
         said = Holdfast(tmp_path, forks=False).refuse_to_start()
     assert said.startswith("holdfast: There is no space to write ")
-    assert said.endswith("Free space on its disk or raise its quota, then try again.")
+    assert said.endswith("Free disk space or raise the quota, then try again.")

@@ -34,7 +34,7 @@ def test_a_large_database_is_checked_as_far_as_time_allows_and_the_log_says_what
     run(database, EVENTS)
     check_before_start(database, 0.001)
     (call,) = told.calls
-    assert call.args == ("database is too large to be checked completely at start",)
+    assert call.args == ("database is too large for a complete check at start",)
     assert call.kwargs["skipped"] in integrity._CHECKS  # noqa: SLF001 - how far it comes is the machine's affair
 
 
@@ -42,7 +42,7 @@ def test_a_database_of_another_program_is_left_alone(database):
     database.unlink()
     run(database, "CREATE TABLE api (id)")
     before = database.read_bytes()
-    with pytest.raises(StoreForeign, match="isn't a database of Holdfast"):
+    with pytest.raises(StoreForeign, match="isn't a Holdfast database"):
         Store(database)
     assert database.read_bytes() == before
 
@@ -59,7 +59,7 @@ def test_rows_that_refer_to_nothing_are_logged_and_stop_nobody(database, told):
     run(database, "INSERT INTO certificate VALUES ('none', 0, 'none', x'00', 0)")
     Store(database).close()
     (call,) = told.calls
-    assert call.args == ("rows refer to others that aren't there",)
+    assert call.args == ("rows refer to missing rows",)
     assert call.kwargs == {"tables": ["certificate"]}
 
 

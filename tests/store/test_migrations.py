@@ -15,7 +15,7 @@ from disk_space import largest_file
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import EVERY_PERMISSION, permissions_of
 from holdfast.services.access.principal import Principal
-from holdfast.services.catalog.lifecycle import history
+from holdfast.services.catalog.lifecycle import list_steps
 from holdfast.store import database as database_module
 from holdfast.store import journal
 from holdfast.store.access import accounts
@@ -215,7 +215,7 @@ def test_the_history_of_the_lifecycle_is_read_from_old_audit_events_too(tmp_path
             connection.exec_driver_sql(f"INSERT INTO audit_event ({columns}) VALUES (?, ?, ?, ?, ?, ?)", event)  # noqa: S608
     store = Store(path)
     context = Context(store, Principal("default", "anna"), datetime(2026, 6, 2, tzinfo=UTC))
-    assert [step.after for step in history(context, "1")] == ["CREATED", "PUBLISHED", "DEPRECATED"]
+    assert [step.after for step in list_steps(context, "1")] == ["CREATED", "PUBLISHED", "DEPRECATED"]
     with store.read() as session:
         events = journal.audit_events(session, "default")
     assert [(event.detail, event.details) for event in events] == [

@@ -39,7 +39,7 @@ def test_what_was_sealed_opens_and_never_looks_the_same_twice():
 @pytest.mark.parametrize(("organization", "row"), [("other", "row"), ("default", "other"), ("default\0", "row")])
 def test_what_was_moved_to_another_row_or_organization_does_not_open(organization: str, row: str):
     own = sealing(new_key())
-    with pytest.raises(CannotUnseal, match="changed, or moved"):
+    with pytest.raises(CannotUnseal, match="it was modified, or copied from elsewhere"):
         own.open(own.seal(SECRET, "default", "row"), organization, row)
 
 
@@ -56,7 +56,7 @@ def test_what_was_changed_anywhere_does_not_open():
 
 
 def test_another_key_does_not_open_it():
-    with pytest.raises(CannotUnseal, match="is not here"):
+    with pytest.raises(CannotUnseal, match="sealed with is missing"):
         sealing(new_key()).open(sealing(new_key()).seal(SECRET, "default", "row"), "default", "row")
 
 
@@ -90,7 +90,7 @@ def test_a_key_that_is_gone_is_not_made_anew_by_those_who_only_open(tmp_path):
     sealed = open_sealing(Settings(), tmp_path).seal(SECRET, "default", "row")
     kept = (tmp_path / KEY_FILE).rename(tmp_path / "kept")
     later = open_sealing(Settings(), tmp_path)
-    with pytest.raises(CannotUnseal, match="is not here"):
+    with pytest.raises(CannotUnseal, match="sealed with is missing"):
         later.open(sealed, "default", "row")
     assert not (tmp_path / KEY_FILE).exists()
     kept.rename(tmp_path / KEY_FILE)
@@ -114,7 +114,7 @@ def test_a_file_that_is_missing_or_damaged_is_said_at_the_start(tmp_path):
     with pytest.raises(CannotStart, match="cannot be read"):
         open_sealing(Settings(sealing_key_file=tmp_path / "nothing"), tmp_path)
     (tmp_path / KEY_FILE).write_text("damaged")
-    with pytest.raises(CannotStart, match="is no sealing key"):
+    with pytest.raises(CannotStart, match="is not a sealing key"):
         open_sealing(Settings(), tmp_path)
 
 

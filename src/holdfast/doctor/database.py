@@ -101,7 +101,7 @@ def _callers(session: Session, now: datetime) -> Check:
 
 def _references(connection: sqlite3.Connection) -> Check:
     if tables := find_dangling(connection):
-        text = f"Rows refer to others that aren't there, in {some(tables)}."
+        text = f"Rows refer to missing rows, in {some(tables)}."
         return Check.warning("references", text, "Were they deleted by another program? Look for what is missing.")
     return Check.ok("references", "No row refers to another that isn't there.")
 

@@ -1,3 +1,3 @@
 """
-The database: tables, transactions, and one module of queries per noun. Every query is bound to an organization.
+The database: tables, transactions, and a module of queries for each noun. Every query is bound to an organization.
 """

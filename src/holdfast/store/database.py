@@ -1,5 +1,5 @@
 """
-The database itself: opened, brought up to date, read and written in transactions.
+The database: opening, migration, and read and write transactions.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,26 +29,26 @@ log = structlog.get_logger()
 
 
 class Transactions(Protocol):
-    """What use cases read and write with: a Store, or a RequestStore."""
+    """The interface that use cases read and write with: a Store, or a RequestStore."""
 
     def read(self) -> AbstractContextManager[Session]:
-        """Run queries that see one state of the database. Raises StoreFailure."""
+        """Run queries that all see the same state of the database. Raises StoreFailure."""
 
     def write(self) -> AbstractContextManager[Session]:
-        """Run one transaction: all of it is kept, or, after an exception, nothing. Raises StoreFailure."""
+        """Run one transaction; an exception rolls it back. Raises StoreFailure."""
 
     def release(self) -> None:
-        """End the read transaction that is open, if any, so that nobody waits with it; the next read begins another."""
+        """End the open read transaction, if any, so that it isn't held during a wait; the next read begins another."""
 
 
 class Store:
-    """A database that has been brought up to date."""
+    """An open database with current tables."""
 
     def __init__(self, path: Path) -> None:
         """
-        Open the database at *path*, or make it; a restore that was interrupted is finished first.
+        Open the database at *path*, or create it; an interrupted restore is completed first.
 
-        A database that exists is checked, and copied before its tables are changed. Raises StoreFailure.
+        An existing database is checked, and copied before a migration. Raises StoreFailure.
         """
         revision = _prepare(path)
         self._database = SqliteEngine(path)
@@ -56,7 +56,7 @@ class Store:
         try:
             with self._database.engine.connect() as connection:
                 if revision != newest_revision():
-                    # Most starts change no table, and Alembic takes longer to load than all that they do here.
+                    # Most starts need no migration, and importing Alembic takes longer than everything else here.
                     from holdfast.store.migrating import migrate
 
                     migrate(connection)
@@ -65,17 +65,17 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Run queries that see one state of the database. Raises StoreFailure."""
+        """Run queries that all see the same state of the database. Raises StoreFailure."""
         with Session(self._database.engine, expire_on_commit=False, close_resets_only=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """
-        Run one transaction: all of it is kept, or, after an exception, nothing.
+        Run one transaction; an exception rolls it back.
 
-        Writers have their turns in the order in which they came, so do slow work before. Raises StoreFailure: StoreBusy
-        where the turn did not come in time.
+        Writers take turns in order of arrival, so do slow work before. Raises StoreFailure, including StoreBusy if this
+        writer's turn doesn't come in time.
         """
         with self._database.writing() as engine, Session(engine, expire_on_commit=False) as session:
             yield session
@@ -87,15 +87,15 @@ class Store:
             listener()
 
     def release(self) -> None:
-        """Do nothing: each read has ended with its block."""
+        """Do nothing, because each read ends with its block."""
 
     @property
     def connections(self) -> int:
-        """How many connections are in use: one for each transaction that is open."""
+        """The number of connections in use, one for each open transaction."""
         return self._database.connections
 
     def on_write(self, listener: Callable[[], object]) -> None:
-        """Call *listener*, in the writer's thread, after each transaction that was kept."""
+        """Call *listener*, in the writer's thread, after each committed transaction."""
         self._listeners.append(listener)
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class Store:
 
 
 def _prepare(path: Path) -> str | None:
-    """Check the database before anything opens it to write, and copy it if it is older; give its revision."""
+    """Check the database before it is opened for writing, copy it if it needs migrations, and return its revision."""
     if kept := finish(path):
         log.warning("interrupted restore finished", database=str(path), replaced_database=str(kept))
     check_log(path)
@@ -120,5 +120,5 @@ def _prepare(path: Path) -> str | None:
     if revision not in known_revisions():
         raise StoreTooNew(revision)
     copy = copy_before_migration(path, newest_revision(), datetime.now(UTC))
-    log.warning("database copied before its tables change", copy=str(copy), before=revision, after=newest_revision())
+    log.warning("database copied before migration", copy=str(copy), before=revision, after=newest_revision())
     return revision

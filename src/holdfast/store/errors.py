@@ -1,5 +1,5 @@
 """
-Why the database did not do what it was asked: what happened, and what to do about it. Nothing was saved.
+Errors of the database: what happened, and what to do about it. Nothing was saved.
 """
 
 import errno
@@ -12,7 +12,7 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class StoreFailure(RuntimeError):
-    """The database can't be used at this moment."""
+    """The database can't be used at the moment."""
 
     def __init__(self, text: str, advice: str) -> None:
         """*text* says what happened, *advice* what to do."""
@@ -22,7 +22,7 @@ class StoreFailure(RuntimeError):
 
 
 class StoreBusy(StoreFailure, Busy):
-    """Others wrote for so long that a writer gave up; *seconds* is how long to wait before the next attempt."""
+    """A writer gave up because other writers took too long; *seconds* is how long to wait before a retry."""
 
     seconds = 5
 
@@ -31,7 +31,7 @@ class StoreBusy(StoreFailure, Busy):
 
 
 class StoreFull(StoreFailure):
-    """There is no space left to write; *public* is what clients may know of it, which is not where files are."""
+    """There is no space left to write; *public* is the message for clients, who don't learn where files are."""
 
     public = (
         "The disk that Holdfast stores its data on is full, so nothing was saved. Ask the operator of Holdfast to free "
@@ -40,11 +40,11 @@ class StoreFull(StoreFailure):
 
     def __init__(self, path: Path, reason: str) -> None:
         text = f"There is no space to write {path} ({reason})."
-        super().__init__(text, "Free space on its disk or raise its quota, then try again.")
+        super().__init__(text, "Free disk space or raise the quota, then try again.")
 
 
 class StoreReadOnly(StoreFailure):
-    """The database or its directory can't be written; *public* as above."""
+    """The database or its directory can't be written; *public* is the message for clients."""
 
     public = (
         "Holdfast can't write to its data directory, so nothing was saved. Ask the operator of Holdfast to run "
@@ -52,12 +52,12 @@ class StoreReadOnly(StoreFailure):
     )
 
     def __init__(self, path: Path, reason: str) -> None:
-        text = f"{path} or its directory can't be opened or written ({reason})."
-        super().__init__(text, "Let the user of Holdfast write both.")
+        text = f"Can't open or write {path} or its directory ({reason})."
+        super().__init__(text, "Make both writable for the user that runs Holdfast.")
 
 
 class StoreDamaged(StoreFailure):
-    """The file is not a whole database."""
+    """The database file is damaged or incomplete."""
 
     def __init__(self, path: Path, reason: str) -> None:
         text = f"{path} is damaged: {reason}."
@@ -65,50 +65,50 @@ class StoreDamaged(StoreFailure):
 
 
 class StoreMixed(StoreFailure):
-    """A database file next to a write-ahead log that was written for another one."""
+    """The write-ahead log next to the database belongs to another database."""
 
     def __init__(self, path: Path) -> None:
         text = (
-            f"{path}-wal is not the write-ahead log of {path}: the database was replaced with another file "
-            "while its log stayed."
+            f"{path}-wal is not the write-ahead log of {path}: the database was replaced with another file, "
+            "but its log was not."
         )
         super().__init__(text, RESTORE)
 
 
 class StoreForeign(StoreFailure):
-    """A file that another program made, or that has no tables yet."""
+    """The file was created by another program, or has no tables yet."""
 
     def __init__(self, path: Path) -> None:
-        text = f"{path} isn't a database of Holdfast, or has no tables yet."
-        super().__init__(text, "Choose another directory with --data, or move the file away.")
+        text = f"{path} isn't a Holdfast database, or has no tables yet."
+        super().__init__(text, "Choose another directory with --data, or move the file.")
 
 
 class BackupUnusable(StoreFailure):
-    """A file that can't be restored."""
+    """The file can't be restored."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path} can't be restored: {reason}", "Nothing was changed. Choose another backup.")
 
 
 class StoreTooNew(StoreFailure):
-    """The tables are of a revision that this version doesn't know."""
+    """The database's tables have a revision that this version of Holdfast doesn't know."""
 
     def __init__(self, revision: str) -> None:
         self.revision = revision
-        text = f"The tables are of revision {revision}, which this version does not know."
-        super().__init__(text, "Run the version of Holdfast that wrote them, or a newer one.")
+        text = f"The database has revision {revision}, which this version of Holdfast doesn't know."
+        super().__init__(text, "Run the version of Holdfast that wrote it, or a newer one.")
 
 
 class StoreUnreadable(StoreFailure):
-    """The database can't be used, for a reason that only SQLite knows."""
+    """The database can't be read, for a reason that SQLite gives."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        text = f"{path} cannot be read ({reason})."
-        super().__init__(text, "Check that this is the database of a Holdfast, and run this as its user.")
+        text = f"Can't read {path} ({reason})."
+        super().__init__(text, "Check that it is a Holdfast database, and run this as the user that runs Holdfast.")
 
 
 def unwritable(error: BaseException | None) -> StoreFull | StoreReadOnly | None:
-    """Say whether *error*, from the database or from another file, means that nothing can be saved, and why."""
+    """Return why nothing can be saved if that is what *error*, from the database or another file, means; else None."""
     if isinstance(error, StoreFull | StoreReadOnly):
         return error
     if not isinstance(error, OSError):

@@ -1,5 +1,5 @@
 """
-The database as one who only looks at it: of all organizations, changed by nothing.
+Read-only queries across all organizations, for inspecting a database.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _AT_ONCE = 1_000
 
 @contextmanager
 def open_to_inspect(path: Path) -> Iterator[Session]:
-    """Open a database to read it, whether a Holdfast runs on it or not. Raises sqlalchemy.exc.DatabaseError."""
+    """Open a database read-only, whether or not a Holdfast runs on it. Raises sqlalchemy.exc.DatabaseError."""
     engine = create_engine(
         "sqlite://", creator=partial(connect_to_read, path), poolclass=NullPool, hide_parameters=True
     )
@@ -38,7 +38,7 @@ def open_to_inspect(path: Path) -> Iterator[Session]:
 
 
 def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
-    """Each sealed key: its organization, the id of its row, the origin, and what was sealed."""
+    """Yield each sealed key: organization, row id, origin, sealed bytes."""
     table = GatewayIdentityRow
     for column in (table.sealed_key, table.request_sealed_key):
         query = select(table.organization_id, table.id, table.origin, column).where(column.is_not(None))
@@ -47,7 +47,7 @@ def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
 
 
 def trusted_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
-    """Each certificate that is trusted now: organization, alias, DER."""
+    """Yield each certificate that is currently trusted: organization, alias, DER."""
     table = EndpointCertificateRow
     query = select(table.organization_id, table.alias, TrustedCertificateRow.der)
     query = query.join(TrustedCertificateRow, TrustedCertificateRow.endpoint_certificate_id == table.id).order_by(
@@ -58,7 +58,7 @@ def trusted_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
 
 
 def presented_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
-    """The first certificate of each chain that gateways present: organization, origin, DER."""
+    """Yield the first certificate of each gateway identity: organization, origin, DER."""
     table = GatewayIdentityRow
     query = select(table.organization_id, table.origin, IdentityChainRow.der)
     query = query.join(IdentityChainRow, IdentityChainRow.client_certificate_id == table.id)
@@ -67,7 +67,7 @@ def presented_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]
 
 
 def calling_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
-    """Each certificate that callers may present: organization, alias and API, DER."""
+    """Yield each caller certificate: organization, alias and API, DER."""
     table = CallerCertificateRow
     query = select(table.organization_id, table.alias, ApiRow.name, ApiRow.version, table.der)
     query = query.join(ApiRow, ApiRow.id == table.api_id).order_by(ApiRow.name, table.alias)
@@ -76,7 +76,7 @@ def calling_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
 
 
 def without_callers(session: Session, now: datetime) -> list[tuple[str, str]]:
-    """The APIs that require a certificate of their callers and accept none now: organization, name and version."""
+    """Return the APIs that require a caller certificate but accept none at *now*: organization, name and version."""
     table = CallerCertificateRow
     valid = exists().where(table.api_id == ApiRow.id, table.not_before <= now, table.not_after >= now)
     query = select(ApiRow.organization_id, ApiRow.name, ApiRow.version).where(ApiRow.requires_certificate, ~valid)
@@ -84,7 +84,7 @@ def without_callers(session: Session, now: datetime) -> list[tuple[str, str]]:
 
 
 def exceptions(session: Session, now: datetime) -> list[tuple[str, str]]:
-    """The origins that are not verified now: organization, origin, the first to be verified again first."""
+    """Return the origins with an exception at *now*, the first to expire first: organization, origin."""
     table = TrustSettingsRow
     query = select(table.organization_id, table.origin).where(table.exception_ends_at > now)
     return [(row[0], row[1]) for row in session.execute(query.order_by(table.exception_ends_at))]

@@ -1,5 +1,5 @@
 """
-What is written beside every change: the audit event for people, the change row for the distributor.
+The rows written with every change: the audit event for people, and the change row for the resource builder.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ ChangeKind = Literal["api", "origin"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something the distributor must build anew: an API by id, or every API with an endpoint of an origin."""
+    """A change for which resources must be rebuilt: of an API by id, or of every API with an endpoint of an origin."""
 
     sequence: int
     organization: str
@@ -28,7 +28,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """Who did what to what, when, and from which *address*; None: no request asked for it."""
+    """Who did what to what, when, and from which *address*; None: not by a request."""
 
     organization: str
     at: datetime
@@ -37,7 +37,7 @@ class AuditEvent:
     subject: str
     detail: str  # in words
     address: str | None
-    details: Mapping[str, Any] = field(default_factory=dict)  # as `audit.to_json` gives them; empty: not recorded then
+    details: Mapping[str, Any] = field(default_factory=dict)  # from `audit.to_json`; empty: none, or an old event
 
 
 def record(session: Session, event: AuditEvent) -> None:
@@ -56,13 +56,13 @@ def record(session: Session, event: AuditEvent) -> None:
 
 
 def audit_events(session: Session, organization: str) -> list[AuditEvent]:
-    """All audit events of an organization, oldest first."""
+    """Return all audit events of an organization, oldest first."""
     query = select(AuditEventRow).where(AuditEventRow.organization_id == organization).order_by(AuditEventRow.id)
     return [_event(row) for row in session.scalars(query)]
 
 
 def audit_events_of(session: Session, organization: str, subject: str, action: str) -> list[AuditEvent]:
-    """The audit events of one kind about one *subject*, oldest first."""
+    """Return the audit events with this *action* about this *subject*, oldest first."""
     table = AuditEventRow
     about = (table.organization_id == organization, table.subject == subject, table.action == action)
     return [_event(row) for row in session.scalars(select(table).where(*about).order_by(table.id))]
@@ -80,13 +80,13 @@ def announce(session: Session, organization: str, kind: ChangeKind, key: str, no
 
 
 def last_change(session: Session) -> int:
-    """The sequence number of the latest change, 0 when there was none."""
+    """Return the sequence number of the latest change; 0 if there is none."""
     return session.scalar(select(func.max(ChangeRow.sequence))) or 0
 
 
 def changes_after(session: Session, sequence: int) -> list[Change]:
     """
-    The changes after *sequence*, oldest first, of all organizations.
+    Return the changes after *sequence* in all organizations, oldest first.
 
     SQLite has one writer at a time, so numbers become visible in order and none is missed.
     """

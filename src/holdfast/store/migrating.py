@@ -1,5 +1,5 @@
 """
-Bringing the tables of a database up to date.
+Migration of a database to the current tables.
 """
 
 from alembic import command
@@ -10,7 +10,7 @@ from holdfast.store.revisions import MIGRATIONS
 
 
 def migrate(connection: Connection) -> None:
-    """Run the migrations that the database of *connection* lacks."""
+    """Run the migrations that the database of *connection* doesn't have yet."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection

@@ -1,7 +1,7 @@
 """
-Rows that nobody needs any more, of all tables that would otherwise only grow.
+Rows that are no longer needed, in tables that would otherwise grow without bound.
 
-Looking for them only reads, and they are deleted a batch at a time, so that no writer waits for long.
+Finding them only reads, and they are deleted in batches, so that no writer waits long.
 """
 
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ from holdfast.store.tables import (
 from holdfast.store.trust.removed_certificates import KEEP_REMOVED
 
 BATCH = 500
-KEEP_CHANGES = timedelta(days=1)  # publishers see change rows within milliseconds
+KEEP_CHANGES = timedelta(days=1)  # publishers read change rows within milliseconds
 _Key = InstrumentedAttribute[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class OldRows:
-    """Rows of one table that can be deleted: their *key*, and a query for the keys of at most BATCH of them."""
+    """Rows of one table that can be deleted: their *key* column, and a query for at most BATCH keys."""
 
     key: _Key
     query: Select[Any]
@@ -41,7 +41,7 @@ class OldRows:
 
 
 def find_old_rows(now: datetime, audit_retention: timedelta | None) -> list[OldRows]:
-    """List what can be deleted, of all organizations; audit events only after *audit_retention* (None: never)."""
+    """Return what can be deleted in all organizations; audit events only after *audit_retention* (None: never)."""
     removed = RemovedCertificateRow
     every_organization = removed.organization_id.in_(select(OrganizationRow.id))  # the index begins with it
     ended = [
@@ -56,7 +56,7 @@ def find_old_rows(now: datetime, audit_retention: timedelta | None) -> list[OldR
 
 
 def find_old(session: Session, rows: OldRows) -> Sequence[Any]:
-    """Find the keys of at most BATCH rows."""
+    """Return the keys of at most BATCH rows."""
     return session.scalars(rows.query).all()
 
 
@@ -66,6 +66,6 @@ def delete_rows(session: Session, rows: OldRows, keys: Sequence[Any]) -> None:
 
 
 def _before(key: _Key, at: _Key, end: datetime) -> OldRows:
-    """Rows before *end* where keys increase with time: only the first ones are looked at, so no index is needed."""
+    """Return the rows before *end*; as keys increase with time, only the first are read, and no index is needed."""
     first = select(key).order_by(key).limit(BATCH)
     return OldRows(key, select(key).where(key.in_(first), at < end))

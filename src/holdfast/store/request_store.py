@@ -1,5 +1,5 @@
 """
-Database access of one request: all reads see the same state, until the request writes.
+Database access for one request, whose reads all see the same state until it writes.
 """
 
 import threading
@@ -16,10 +16,10 @@ from holdfast.store.sqlite import KEPT
 
 class RequestStore:
     """
-    Reads in one transaction, which begins with the first read and lasts until a write, `release`, or the block's end.
+    A request's transactions: one for reading, from the first read until a write, `release`, or the end of the block.
 
     Reads within a write use its transaction; later reads see its changes. The threads of a request take turns. A read
-    transaction holds a connection and keeps the write-ahead log from being emptied, so release it before waiting for
+    transaction holds a connection and prevents the write-ahead log from being reset, so release it before waiting for
     anything else (a backend, a stream of events).
     """
 
@@ -40,7 +40,7 @@ class RequestStore:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Run queries in the read transaction of the request, or in its write. Raises StoreFailure."""
+        """Run queries in the request's read transaction, or in its current write. Raises StoreFailure."""
         with self._lock:
             session = self._writing or self._reading
             if session is None:
@@ -60,7 +60,7 @@ class RequestStore:
                     self._writing = None
 
     def release(self) -> None:
-        """End the read transaction that is open, if any; the next read begins another."""
+        """End the open read transaction, if any; the next read begins another."""
         with self._lock:
             self._reading = None
             self._open.close()

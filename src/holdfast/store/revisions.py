@@ -1,5 +1,5 @@
 """
-Revisions of the tables: those that this version knows, and the one that a database has.
+Revisions of the tables: the known ones, and the one in a database.
 """
 
 import sqlite3
@@ -7,23 +7,23 @@ from functools import cache
 from pathlib import Path
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_VERSIONS = "alembic_version"  # the table that holds the revision; it is made before all others
+_VERSIONS = "alembic_version"  # the table with the revision; it is created before all others
 
 
 @cache
 def known_revisions() -> tuple[str, ...]:
-    """List the revisions of this version, newest first; the names of their files begin with them, like `v0013_`."""
+    """Return the revisions that this version knows, newest first, from the names of the migrations, like `v0013_`."""
     files = (MIGRATIONS / "versions").glob("v[0-9]*_*.py")
     return tuple(sorted((file.name[1:].partition("_")[0] for file in files), reverse=True))
 
 
 def newest_revision() -> str:
-    """Give the revision that this version works with."""
+    """Return the revision that this version needs."""
     return known_revisions()[0]
 
 
 def revision_of(connection: sqlite3.Connection) -> str | None:
-    """Read the revision of a database; None if it has no tables of Holdfast."""
+    """Return the revision of a database; None if it has no Holdfast tables."""
     if _VERSIONS not in tables_of(connection):
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
@@ -31,10 +31,10 @@ def revision_of(connection: sqlite3.Connection) -> str | None:
 
 
 def is_foreign(connection: sqlite3.Connection) -> bool:
-    """Say whether a database has tables, but none that a Holdfast made, even one that was killed at its first start."""
+    """Return whether a database has tables, but none from Holdfast, not even from a first start that was killed."""
     return revision_of(connection) is None and bool(tables_of(connection) - {_VERSIONS})
 
 
 def tables_of(connection: sqlite3.Connection) -> set[str]:
-    """Name the tables of a database, whatever its revision."""
+    """Return the names of a database's tables, whatever its revision."""
     return {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

@@ -1,7 +1,7 @@
 """
-Secrets at rest: sealed by AES-256-GCM with keys that are kept apart from the database.
+Secrets at rest, sealed with AES-256-GCM by keys that are stored separately from the database.
 
-The first of the keys seals, all of them open, so that a key can be changed while everything stays readable.
+The first key seals, and all keys open, so that keys can be rotated while everything stays readable.
 """
 
 import base64
@@ -20,21 +20,21 @@ from holdfast.refusals import Refusal
 
 MAX_KEYS = 16
 _KEY_SIZE, _ID_SIZE, _NONCE_SIZE = 32, 8, 12
-_FORMAT = b"\1"  # before the id of the key, the nonce, and what AES-GCM made
+_FORMAT = b"\1"  # followed by the id of the key, the nonce, and the ciphertext of AES-GCM
 
 
 class CannotUnseal(Refusal):
-    """None of the keys opens what was sealed: it was changed or moved, or its key is gone; *why* says which."""
+    """None of the keys opens a secret: it was modified or moved, or its key is missing; *why* says which."""
 
     def __init__(self, why: str) -> None:
         self.why = why
         super().__init__(
-            f"A private key cannot be opened: {why}. Put the sealing key back that was there, or begin with a new key."
+            f"Can't decrypt a private key: {why}. Put back the previous sealing key, or replace the private key."
         )
 
 
 class UnusableSealingKey(ValueError):
-    """What should be sealing keys is none; the text is for people and never says what it is."""
+    """A text does not contain sealing keys; the message is for people and never contains the text."""
 
 
 class Sealing:
@@ -42,30 +42,30 @@ class Sealing:
 
     def __init__(self, keys: Callable[[], Sequence[bytes]], make: Callable[[], Sequence[bytes]] | None = None) -> None:
         """
-        *keys* gives the keys, the one that seals first; it is asked when one is needed, until it has some.
+        *keys* returns the keys, the sealing one first; it is called when a key is needed, until it returns some.
 
-        *make* makes the first one, when something is to be sealed and there is none.
+        *make* creates and returns the first key, when a secret is to be sealed and there is no key.
         """
         self._find, self._make = keys, make
         self._keys: tuple[tuple[bytes, AESGCM], ...] = ()
         self._lock = threading.Lock()
 
     def seal(self, secret: bytes, organization: str, row: str) -> bytes:
-        """Seal *secret* so that it opens only as that of *row* (an id) of *organization*."""
+        """Seal *secret* so that it opens only for *row* (an id) of *organization*."""
         key_id, key = self._opened(self._make or self._find)[0]
         nonce = secrets.token_bytes(_NONCE_SIZE)
         head = _FORMAT + key_id
         return head + nonce + key.encrypt(nonce, secret, _context(head, organization, row))
 
     def open(self, sealed: bytes, organization: str, row: str) -> bytes:
-        """Give back what was sealed for *row* of *organization*. Raises CannotUnseal, UnusableSealingKey."""
+        """Return the secret that was sealed for *row* of *organization*. Raises CannotUnseal, UnusableSealingKey."""
         head, rest = sealed[: len(_FORMAT) + _ID_SIZE], sealed[len(_FORMAT) + _ID_SIZE :]
         for key_id, key in self._opened(self._find):
             if head == _FORMAT + key_id:
                 with contextlib.suppress(InvalidTag, ValueError):
                     return key.decrypt(rest[:_NONCE_SIZE], rest[_NONCE_SIZE:], _context(head, organization, row))
-                raise CannotUnseal("it was changed, or moved here from elsewhere") from None
-        raise CannotUnseal("the sealing key that it was sealed with is not here")
+                raise CannotUnseal("it was modified, or copied from elsewhere") from None
+        raise CannotUnseal("the sealing key that it was sealed with is missing")
 
     def _opened(self, source: Callable[[], Sequence[bytes]]) -> tuple[tuple[bytes, AESGCM], ...]:
         with self._lock:
@@ -75,15 +75,15 @@ class Sealing:
 
 
 def new_key() -> bytes:
-    """Make a sealing key."""
+    """Generate a sealing key."""
     return secrets.token_bytes(_KEY_SIZE)
 
 
 def read_keys(text: str, where: str) -> tuple[bytes, ...]:
-    """Read keys: 32 bytes in base64 each, commas or blanks between. Raises UnusableSealingKey, naming *where*."""
+    """Read sealing keys: 32 bytes in base64 each, separated by commas or spaces. Raises UnusableSealingKey."""
     words = text.replace(",", " ").split()
     if not 1 <= len(words) <= MAX_KEYS:
-        raise UnusableSealingKey(f"{where} holds {len(words)} sealing keys; 1 to {MAX_KEYS} are possible.")
+        raise UnusableSealingKey(f"{where} contains {len(words)} sealing keys. Use 1 to {MAX_KEYS}.")
     return tuple(_key(word, where) for word in words)
 
 
@@ -93,9 +93,9 @@ def _key(word: str, where: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != _KEY_SIZE:
-        # Without the cause: it would show what was read.
+        # Without the cause, which would show the text.
         raise UnusableSealingKey(
-            f"{where} is no sealing key: {_KEY_SIZE} random bytes in base64, as `openssl rand -base64 32` writes them."
+            f"{where} is not a sealing key. Use {_KEY_SIZE} random bytes in base64, as from `openssl rand -base64 32`."
         ) from None
     return key
 

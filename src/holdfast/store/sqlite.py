@@ -1,5 +1,5 @@
 """
-SQLite: how its file is opened, what every connection is set to, how writers take turns, and what its errors mean.
+SQLite: opening the file, connection settings, turns of writers, and the meaning of errors.
 """
 
 import os
@@ -24,11 +24,11 @@ from holdfast.store.errors import (
 )
 from holdfast.store.turns import Turns
 
-PATIENCE = 10.0  # seconds that a writer waits, for others of this process and for other processes together
-MOST_WAITING = 200  # writers of this process
-KEPT = 20  # connections that stay open; more are opened as needed, so that nobody who has one waits for another
-_LEFT = "holdfast_seconds_left"  # the execution option of a writer
-_NO_SPACE = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}  # a quota or a limit; a full disk has a code
+PATIENCE = 10.0  # seconds that a writer waits in total, for this process's other writers and for other processes
+MOST_WAITING = 200  # waiting writers of this process
+KEPT = 20  # connections that stay open; more are opened as needed, so that no holder of one waits for another
+_LEFT = "holdfast_seconds_left"  # a writer's execution option: the rest of PATIENCE
+_NO_SPACE = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}  # a quota or limit; SQLITE_FULL is a full disk
 _MEANINGS: dict[int, type[StoreFull | StoreReadOnly | StoreDamaged | StoreUnreadable]] = {
     sqlite3.SQLITE_FULL: StoreFull,
     sqlite3.SQLITE_READONLY: StoreReadOnly,
@@ -42,15 +42,15 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 
 
 class SqliteEngine:
-    """A database file: connections that read side by side, and writers that take turns."""
+    """A database file: its connections read concurrently, and its writers take turns."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file at *path*, or make it, for its user alone. Raises StoreFailure."""
+        """Open the file at *path*, or create it with mode 0600. Raises StoreFailure."""
         self.path = path
         with suppress(FileExistsError):
             make_file(path)
         url = URL.create("sqlite", database=str(path))
-        # A traceback must never show a value: some are hashes of passwords.
+        # A traceback must never show values, because some are password hashes (`hide_parameters`).
         self.engine = create_engine(
             url,
             poolclass=QueuePool,
@@ -66,17 +66,17 @@ class SqliteEngine:
 
     @property
     def connections(self) -> int:
-        """How many connections are in use."""
+        """The number of connections in use."""
         pool = self.engine.pool
         return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     @contextmanager
     def writing(self) -> Iterator[Engine]:
         """
-        Wait for this thread's turn to write, and give the engine to write with until the block ends.
+        Wait for this thread's turn to write, and yield the engine to write with until the block ends.
 
         Raises:
-            StoreBusy: It waited for PATIENCE seconds, or too many wait already.
+            StoreBusy: It has waited for PATIENCE seconds, or too many writers are already waiting.
         """
         with self._turns.turn() as left:
             yield self.engine.execution_options(**{_LEFT: left})
@@ -87,7 +87,7 @@ class SqliteEngine:
 
 
 def make_file(path: Path) -> None:
-    """Make an empty file; SQLite gives its log the same mode. Raises FileExistsError, StoreFailure."""
+    """Create an empty file with mode 0600, which SQLite copies to its log. Raises FileExistsError, StoreFailure."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -99,13 +99,13 @@ def make_file(path: Path) -> None:
 
 
 def log_of(path: Path) -> Path:
-    """Give the path of a database's write-ahead log: next to the file itself, not to a symbolic link to it."""
+    """Return the path of a database's write-ahead log: next to the file itself, not to a symbolic link to it."""
     return Path(f"{os.path.realpath(path)}-wal")
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """Open a database to read it, whether a Holdfast runs on it or not."""
-    # Without a log beside it nobody has it open, and reading needs to make no files.
+    """Open a database read-only, whether or not a Holdfast runs on it."""
+    # Without a log next to it, no process has it open, and reading doesn't need to create files.
     how = "mode=ro" if log_of(path).exists() else "mode=ro&immutable=1"
     return sqlite3.connect(
         f"file:{quote(os.fsencode(path.absolute()))}?{how}", uri=True, timeout=PATIENCE, isolation_level=None
@@ -114,7 +114,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database to read it until the block ends; an error of SQLite within it is a StoreFailure."""
+    """Open a database read-only until the block ends; SQLite's errors within it become StoreFailure."""
     try:
         with closing(connect_to_read(path)) as connection:
             yield connection
@@ -123,7 +123,7 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def explain(error: sqlite3.Error, path: Path) -> StoreFailure | None:
-    """Say what an error of SQLite means for the database at *path*; None: it is about the statement, not the file."""
+    """Return the failure that an SQLite error means for *path*; None if it is about the statement, not the file."""
     code = getattr(error, "sqlite_errorcode", 0)
     if code & 0xFF in _BUSY:
         return StoreBusy()
@@ -134,9 +134,9 @@ def explain(error: sqlite3.Error, path: Path) -> StoreFailure | None:
 
 
 def _configure(connection: object, entry: ConnectionPoolEntry) -> None:
-    """What is acknowledged survives a power cut (FULL), readers do not wait for writers (WAL)."""
+    """Configure a connection: commits survive a power cut (FULL), and readers don't wait for writers (WAL)."""
     del entry
-    # SQLite's own knows A to Z only: a search for "äpfel" would not find "Äpfel".
+    # SQLite's own function changes only A to Z, so a search for "äpfel" would not find "Äpfel".
     connection.create_function("lower", 1, _lower, deterministic=True)  # type: ignore[attr-defined]
     cursor = connection.cursor()  # type: ignore[attr-defined]  # a DBAPI connection; SQLAlchemy types it as Any
     _wait_for_others(cursor, PATIENCE)
@@ -157,7 +157,7 @@ def _begin(connection: Connection) -> None:
         return
     cursor = connection.connection.cursor()
     _wait_for_others(cursor, left)
-    # A transaction that will write takes the lock at once: one that reads first can fail when it writes later.
+    # A transaction that will write takes the lock at once, because one that reads first may fail to upgrade later.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     _wait_for_others(cursor, PATIENCE)
     cursor.close()

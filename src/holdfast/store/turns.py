@@ -1,5 +1,5 @@
 """
-Writers of one process, one after the other in the order in which they came.
+Turns for the writers of one process, in order of arrival.
 """
 
 import threading
@@ -12,7 +12,7 @@ from holdfast.store.errors import StoreBusy
 
 
 class Turns:
-    """A first-come, first-served queue of threads, bounded in length and time."""
+    """A first-come, first-served queue of threads, limited in length and time."""
 
     def __init__(self, most: int, patience: float) -> None:
         """At most *most* threads wait, each for at most *patience* seconds."""
@@ -24,16 +24,16 @@ class Turns:
 
     @property
     def waiting(self) -> int:
-        """How many threads wait."""
+        """The number of waiting threads."""
         return len(self._waiting)
 
     @contextmanager
     def turn(self) -> Iterator[float]:
         """
-        Wait for this thread's turn, which lasts until the block ends; give the seconds of patience that are left.
+        Wait for this thread's turn, which lasts until the block ends, and yield the remaining seconds of patience.
 
         Raises:
-            StoreBusy: Too many wait already, or those before took too long.
+            StoreBusy: Too many threads are already waiting, or those before took too long.
         """
         ends_at = time.monotonic() + self._patience
         self._take()
@@ -66,7 +66,7 @@ class Turns:
             if ticket in self._waiting:
                 self._waiting.remove(ticket)
             else:
-                self._pass_on()  # it was called just when it gave up
+                self._pass_on()  # its turn came just as it gave up
 
     def _pass_on(self) -> None:
         if self._waiting:

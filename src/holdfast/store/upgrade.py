@@ -1,5 +1,5 @@
 """
-What an upgrade changes for callers and backends, read from tables of any revision.
+Effects of an upgrade on callers and backends, read from tables of any revision.
 """
 
 import json
@@ -11,12 +11,12 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import requires_certificate
 from holdfast.store.revisions import known_revisions, tables_of
 
-OBEYED_SINCE = "0009"  # the revision that made APIs require certificates if their descriptions ask for them
+OBEYED_SINCE = "0009"  # since this revision, `mutualssl` in a description makes the API require certificates
 
 
 @dataclass(frozen=True, slots=True)
 class NamedApi:
-    """An API as people know it."""
+    """An API's organization, name and version."""
 
     organization: str
     name: str
@@ -27,7 +27,7 @@ class NamedApi:
 
 
 def apis_to_be_closed(connection: sqlite3.Connection, revision: str) -> list[NamedApi]:
-    """List the APIs that anyone can call with tables of *revision*, and that require client certificates after it."""
+    """Return the APIs that anyone can call at *revision*, and that require client certificates after the upgrade."""
     known = known_revisions()
     if known.index(revision) <= known.index(OBEYED_SINCE) or "api_document" not in tables_of(connection):
         return []
@@ -43,7 +43,7 @@ def apis_to_be_closed(connection: sqlite3.Connection, revision: str) -> list[Nam
 
 
 def apis_without_endpoint(connection: sqlite3.Connection) -> list[NamedApi]:
-    """List the APIs with an endpoint that an earlier version stored and this one doesn't accept."""
+    """Return the APIs with an endpoint that an earlier version accepted and this one doesn't."""
     query = (
         "SELECT organization_id, name, version, production_url, sandbox_url FROM api "
         "WHERE production_url IS NOT NULL OR sandbox_url IS NOT NULL ORDER BY name, version"

@@ -1,3 +1,3 @@
 """
-The database as a file: its integrity, copies of it, and restoring one.
+The database as a file: integrity checks, copies and restores.
 """

@@ -1,5 +1,5 @@
 """
-What a database holds, at any revision of its tables: read by SQL that all of them understand.
+Contents of a database, read with SQL that works for every revision of its tables.
 """
 
 import sqlite3
@@ -17,7 +17,7 @@ _KEYS = ("sealed_key", "request_sealed_key")
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The revision of the tables, and how many APIs and sealed private keys of all organizations there are."""
+    """The revision of the tables, and the numbers of APIs and sealed private keys in all organizations."""
 
     revision: str
     apis: int
@@ -26,7 +26,7 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class SealedKey:
-    """A sealed private key, with what it was sealed for."""
+    """A sealed private key, and the organization and row that it was sealed for."""
 
     organization: str
     row: str
@@ -35,7 +35,7 @@ class SealedKey:
 
 def read_contents(path: Path) -> Contents:
     """
-    Read what the database at *path* holds.
+    Return the contents of the database at *path*.
 
     Raises:
         StoreFailure: StoreTooNew, StoreForeign, or it can't be read.
@@ -51,7 +51,7 @@ def read_contents(path: Path) -> Contents:
 
 
 def sealed_keys(connection: sqlite3.Connection) -> Iterator[SealedKey]:
-    """Read all sealed private keys."""
+    """Yield all sealed private keys."""
     if "client_certificate" not in tables_of(connection):
         return
     for column in _KEYS:

@@ -1,5 +1,5 @@
 """
-Copies of a database: consistent also while it is in use, complete on the disk, and for their user alone.
+Copies of a database: consistent even while it is in use, complete on disk, and readable only by their owner.
 """
 
 import os
@@ -12,15 +12,15 @@ from holdfast.store.errors import StoreDamaged, StoreFull, StoreReadOnly, StoreU
 from holdfast.store.recovery.integrity import find_damage
 from holdfast.store.sqlite import explain, make_file, open_to_read
 
-KEPT = 3  # copies of earlier migrations
+KEPT = 3  # copies from before migrations
 _TIME = "%Y%m%dT%H%M%SZ"
 
 
 def copy_database(source: Path, target: Path) -> None:
     """
-    Copy the database *source*, with what its write-ahead log holds, into the new file *target*, with mode 0600.
+    Copy the database *source*, including its write-ahead log, into the new file *target* with mode 0600.
 
-    When this returns, *target* is one file that is complete on the disk; after a failure it isn't there.
+    On return, *target* is a single file that is complete on disk; after a failure, it doesn't exist.
 
     Raises:
         FileExistsError: *target* exists.
@@ -42,7 +42,7 @@ def _copy(original: sqlite3.Connection, target: Path, source: Path) -> None:
         with closing(sqlite3.connect(target, isolation_level=None)) as copy:
             original.backup(copy)
         with closing(sqlite3.connect(target, isolation_level=None)) as copy:
-            copy.execute("PRAGMA journal_mode = DELETE")  # so that one file is all of it
+            copy.execute("PRAGMA journal_mode = DELETE")  # so that the copy is a single file
             damage = find_damage(copy)
     except sqlite3.Error as error:
         failure = explain(error, target)
@@ -54,16 +54,16 @@ def _copy(original: sqlite3.Connection, target: Path, source: Path) -> None:
 
 
 def remove_copy(path: Path) -> None:
-    """Remove a copy, also one that was interrupted, with the files that SQLite made for it."""
+    """Remove a copy, even an interrupted one, with the files that SQLite created for it."""
     for ending in ("", "-journal", "-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def copy_before_migration(path: Path, revision: str, now: datetime) -> Path:
     """
-    Copy the database at *path* beside it before its tables become those of *revision*; the latest 3 copies are kept.
+    Copy the database at *path* next to it before its migration to *revision*, and return the copy's path.
 
-    Raises StoreFailure.
+    The latest KEPT copies stay. Raises StoreFailure.
     """
     unfinished = path.with_name(f"{path.name}.copying")
     remove_copy(unfinished)
@@ -80,12 +80,12 @@ def copy_before_migration(path: Path, revision: str, now: datetime) -> Path:
 
 
 def write_time(now: datetime) -> str:
-    """Write a time in UTC as names of files have it."""
+    """Return a time in UTC in the format of file names."""
     return now.strftime(_TIME)
 
 
 def flush_directory(directory: Path) -> None:
-    """Let names that were given to files in *directory* survive a power cut."""
+    """Flush *directory*, so that new names of its files survive a power cut."""
     _flush(directory)
 
 

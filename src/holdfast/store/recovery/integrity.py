@@ -1,5 +1,5 @@
 """
-Whether a database is whole: all of it, or as much as can be checked before a start.
+Integrity checks of a database: complete, or as much as a start has time for.
 """
 
 import sqlite3
@@ -14,29 +14,29 @@ from holdfast.store.errors import StoreDamaged
 from holdfast.store.sqlite import open_to_read
 
 log = structlog.get_logger()
-AT_START = 3.0  # seconds; 5,000 APIs with a certificate each take 0.1
+AT_START = 3.0  # seconds; 5,000 APIs with one certificate each take 0.1
 _REFERENCES = "foreign_key_check"
 _CHECKS = ("quick_check(10)", "integrity_check(10)", _REFERENCES)  # each finds more, and takes longer
 _INTERRUPTED = sqlite3.SQLITE_INTERRUPT
 
 
 def find_damage(connection: sqlite3.Connection) -> list[str]:
-    """Let SQLite check all of a database; list what is wrong, in its words."""
+    """Check a whole database; return SQLite's description of each problem."""
     return _problems(connection, _CHECKS[1])
 
 
 def find_dangling(connection: sqlite3.Connection) -> list[str]:
     """
-    List the tables with rows that refer to others that aren't there.
+    Return the tables with rows that refer to missing rows.
 
-    Such a database is whole: programs that don't ask SQLite to watch references, like its own shell, make them.
+    Such a database isn't damaged: programs that don't turn on SQLite's foreign keys, like its shell, leave such rows.
     """
     return list(dict.fromkeys(_problems(connection, _REFERENCES)))
 
 
 def check_before_start(path: Path, seconds: float = AT_START) -> None:
     """
-    Check as much of a database as *seconds* allow; rows that refer to nothing are only logged.
+    Check as much of a database as *seconds* allow; rows that refer to missing rows are only logged.
 
     Raises:
         StoreFailure: StoreDamaged, or it can't be read.
@@ -48,10 +48,10 @@ def check_before_start(path: Path, seconds: float = AT_START) -> None:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != _INTERRUPTED:
                     raise
-                log.warning("database is too large to be checked completely at start", seconds=seconds, skipped=check)
+                log.warning("database is too large for a complete check at start", seconds=seconds, skipped=check)
                 return
             if problems and check == _REFERENCES:
-                log.warning("rows refer to others that aren't there", tables=list(dict.fromkeys(problems)))
+                log.warning("rows refer to missing rows", tables=list(dict.fromkeys(problems)))
             elif problems:
                 raise StoreDamaged(path, problems[0])
 
@@ -63,7 +63,7 @@ def _problems(connection: sqlite3.Connection, check: str) -> list[str]:
 
 @contextmanager
 def _time_limit(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
-    """Interrupt what *connection* does after so many seconds."""
+    """Interrupt *connection*'s work after *seconds*."""
     timer = threading.Timer(seconds, connection.interrupt)
     timer.daemon = True
     timer.start()
@@ -71,4 +71,4 @@ def _time_limit(connection: sqlite3.Connection, seconds: float) -> Iterator[None
         yield
     finally:
         timer.cancel()
-        timer.join()  # it must not interrupt a connection that is closed
+        timer.join()  # so that it can't interrupt a closed connection

@@ -1,8 +1,8 @@
 """
-Replace a database together with its write-ahead log: after a crash at any moment, the old or the new one is whole.
+Replacement of a database and its write-ahead log. After a crash at any moment, either the old or the new one is intact.
 
-The new database is first copied next to the old one. Renaming that copy decides: from then on this process, or after a
-crash the next start, moves the old files away and the new one into their place.
+The new database is first copied next to the old one. Renaming that copy is the point of no return: then this process,
+or the next start after a crash, moves the old files away and the new one into their place.
 """
 
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ _SHARED_MEMORY = "-shm"
 
 
 def stage(source: Path, database: Path) -> Path:
-    """Copy *source* next to *database*, whose place it will take; give the copy's path. Raises StoreFailure."""
+    """Copy *source* next to *database*, which it will replace, and return the copy's path. Raises StoreFailure."""
     staged = database.with_name(f"{database.name}.restoring")
     remove_copy(staged)
     check_log(source)
@@ -25,19 +25,19 @@ def stage(source: Path, database: Path) -> Path:
 
 
 def replace_database(database: Path, staged: Path) -> Path | None:
-    """Put *staged* in the place of *database*; give the path under which the old one is kept, if there was one."""
+    """Replace *database* with *staged*, and return the path of the old database, if there was one."""
     staged.replace(_decided(database))
     flush_directory(database.parent)
     return finish(database)
 
 
 def is_unfinished(database: Path) -> bool:
-    """Say whether a restore was interrupted after the step that counts."""
+    """Return whether a restore was interrupted after its point of no return."""
     return _decided(database).exists()
 
 
 def finish(database: Path) -> Path | None:
-    """Do what is left of a restore that was decided; give the path under which the old database is kept, if any."""
+    """Complete a restore that has passed its point of no return; return the path of the old database, if any."""
     new = _decided(database)
     if not new.exists():
         return None
@@ -53,7 +53,7 @@ def _decided(database: Path) -> Path:
 
 
 def _move_away(database: Path, at: datetime) -> Path | None:
-    """Keep the old database and its log under another name, the same one when this is done again after a crash."""
+    """Rename the old database and its log; after a crash, the same name is used again."""
     first = kept = database.with_name(f"{database.name}.before-restore-{write_time(at)}")
     number = 1
     while kept.exists():

@@ -1,12 +1,13 @@
 """
-Whether the write-ahead log next to a database belongs to it.
+A check that the write-ahead log next to a database belongs to it.
 
-SQLite doesn't notice when another file, such as a backup, is copied over a database while the log of a killed process
-stays: it applies the log to it, and mixes two states. Holdfast therefore counts its transactions in the header of the
-database (`PRAGMA user_version`, in page 1), so each log shows at which number it begins. SQLite begins a new log only
-after all of the last one is in the database, so a database is never older than the number before the first in its log.
+If another file, such as a backup, is copied over a database while the log of a killed process is still there, SQLite
+doesn't detect it: it applies the log to the wrong file, and mixes two states. Holdfast therefore counts its
+transactions in the database's header (`PRAGMA user_version`, in page 1), so each log contains the number that it starts
+with. SQLite starts a new log only after the whole previous one is in the database, so the number in a database is never
+lower than the one before the first in its log.
 
-The format: https://www.sqlite.org/fileformat2.html#walformat
+Format: https://www.sqlite.org/fileformat2.html#walformat
 """
 
 import struct
@@ -18,30 +19,30 @@ from sqlalchemy import Connection
 from holdfast.store.errors import StoreMixed, StoreUnreadable
 from holdfast.store.sqlite import log_of, open_to_read
 
-MOST = 0x7FFFFFFF  # the largest number; the next one is 0
-_HALF = 0x40000000  # of two numbers, the one within so many steps before the other is the older one
-_AT = 60  # where the number is in page 1
+MOST = 0x7FFFFFFF  # the largest number; 0 follows
+_HALF = 0x40000000  # a number is older than another if it is at most this many steps before it
+_AT = 60  # offset of the number in page 1
 _HEADER, _FRAME_HEADER = struct.Struct(">8I"), struct.Struct(">6I")
 _MAGIC = {0x377F0682: "<", 0x377F0683: ">"}  # byte order of checksums
-_MOST_FRAMES = 1_000  # that are read to find page 1, which is the first of a transaction unless that is very large
+_MOST_FRAMES = 1_000  # to search for page 1, which comes first in all but huge transactions
 
 
 def count_transaction(connection: Connection) -> None:
-    """Count a transaction of Holdfast, within it."""
+    """Count the current transaction of *connection*."""
     number = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
     connection.exec_driver_sql(f"PRAGMA user_version = {(number + 1) & MOST}")
 
 
 def check_log(path: Path) -> None:
     """
-    See that the write-ahead log next to the database at *path* belongs to it.
+    Check that the write-ahead log next to the database at *path* belongs to it.
 
     Raises:
         StoreFailure: StoreMixed, or StoreUnreadable if *path* can't be a database.
     """
     if path.exists() and not path.is_file():
-        raise StoreUnreadable(path, "it isn't a file")  # a named pipe would hold up whoever opens it
-    # In this order, because a Holdfast may be writing: the number in the file and the latest only increase.
+        raise StoreUnreadable(path, "it isn't a file")  # opening a named pipe would block
+    # In this order, because a Holdfast may be writing: both the number in the file and the latest number only increase.
     first = _first_number(log_of(path))
     own = _own_number(path)
     if first is None or own is None:
@@ -59,18 +60,18 @@ def _is_older(one: int, other: int) -> bool:
 
 
 def _own_number(path: Path) -> int | None:
-    """Read the number in the file itself, without its log; 0 if it is missing or empty."""
+    """Return the number in the file itself, without its log; 0 if it is missing or empty."""
     try:
         with path.open("rb") as file:
             return int.from_bytes(file.read(_AT + 4)[_AT:]) & MOST
     except FileNotFoundError:
         return 0
-    except OSError:  # SQLite says it better
+    except OSError:  # SQLite reports it better
         return None
 
 
 def _first_number(log: Path) -> int | None:
-    """Read the first number in a write-ahead log; None if no transaction of it can be applied or has one."""
+    """Return the first number in a write-ahead log; None if it has no valid transaction with one."""
     try:
         file = log.open("rb")
     except OSError:
