@@ -65,7 +65,7 @@ class FileParts(TypedDict):
     ignored: list[IgnoredPart]
 
 
-def described(certificate: Certificate, now: datetime) -> CertificateDescription:
+def describe_certificate(certificate: Certificate, now: datetime) -> CertificateDescription:
     """Return the description of a certificate, with its status at *now* (aware)."""
     return {
         "status": status_of(certificate, now),

@@ -8,7 +8,7 @@ from typing import Any
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
-from holdfast.certificates.description import describe_file, described
+from holdfast.certificates.description import describe_certificate, describe_file
 from holdfast.certificates.errors import CertificateError, PasswordNeeded
 from holdfast.certificates.findings.examination import examine_all
 from holdfast.certificates.formats.parsing import MAX_BYTES, Upload, parse
@@ -66,6 +66,6 @@ def names_for(endpoint: str) -> tuple[ReferenceIdentifier, ...]:
 def describe_upload(upload: Upload, names: tuple[ReferenceIdentifier, ...], now: datetime) -> dict[str, Any]:
     """Describe what *upload* holds and what is noticed about it, as REST does."""
     return {
-        "certificates": [described(certificate, now) for certificate in upload.certificates],
+        "certificates": [describe_certificate(certificate, now) for certificate in upload.certificates],
         **describe_file(examine_all(upload.certificates, names, now), upload.used, upload.ignored),
     }

@@ -4,7 +4,7 @@
 
 from fastapi import APIRouter
 
-from holdfast.certificates.description import described
+from holdfast.certificates.description import describe_certificate
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.failures import responses
@@ -99,7 +99,9 @@ def _describe_probe(call: FailedCall) -> ExaminedBackend:
     agrees = probe is not None and probe.confirms(call.reported_cause)
     return {
         "examinedTime": probe.at.isoformat() if probe else None,
-        "presented": [described(certificate, probe.at) for certificate in probe.presented] if probe else None,
+        "presented": [describe_certificate(certificate, probe.at) for certificate in probe.presented]
+        if probe
+        else None,
         "unreadable": [describe_unreadable(certificate) for certificate in probe.unreadable] if probe else None,
         "difference": write_difference(probe.difference) if probe else None,
         "causes": causes_of(probe.verdict) if probe and agrees else [{"code": call.cause, "difference": None}],

@@ -11,7 +11,7 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
 from holdfast.apis.enforcement import ApiCallers
 from holdfast.apis.identities.caller_certificate import CallerCertificate
-from holdfast.certificates.description import describe_findings, described
+from holdfast.certificates.description import describe_certificate, describe_findings
 from holdfast.certificates.findings.examination import examine_caller
 from holdfast.certificates.validity import Status, status_of
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
@@ -166,6 +166,6 @@ def _describe(context: Context, entry: CallerCertificate) -> responses.CallerCer
         "validity": {"from": certificate.not_before.isoformat(), "to": certificate.not_after.isoformat()},
         "version": certificate.version,
         "subject": certificate.subject,
-        "certificates": [described(certificate, now)],
+        "certificates": [describe_certificate(certificate, now)],
         "findings": describe_findings(examine_caller(certificate, now)),
     }

@@ -16,7 +16,7 @@ from holdfast.apis.identities.gateway_identity import (
     PendingRequest,
     RequestDraft,
 )
-from holdfast.certificates.description import describe_ignored, described
+from holdfast.certificates.description import describe_certificate, describe_ignored
 from holdfast.certificates.formats.private_keys import KeyType
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
@@ -140,7 +140,7 @@ def _describe(runtime: Runtime, context: Context, entry: GatewayIdentity) -> res
     return {
         "endpoint": entry.endpoint,
         "origin": entry.origin,
-        "certificates": [described(certificate, now) for certificate in entry.chain],
+        "certificates": [describe_certificate(certificate, now) for certificate in entry.chain],
         "request": _request(entry.pending) if entry.pending else None,
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),

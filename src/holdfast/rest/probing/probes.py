@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.choices import ChainRole, list_choices
-from holdfast.certificates.description import describe_findings, described
+from holdfast.certificates.description import describe_certificate, describe_findings
 from holdfast.network.backend import Presentation, Unseen
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
@@ -55,7 +55,8 @@ async def probe_endpoint(
     return {
         **_connection(endpoint, probed.presented),
         "presented": [
-            {**described(certificate, context.now), "role": role} for certificate, role in _with_roles(probed.presented)
+            {**describe_certificate(certificate, context.now), "role": role}
+            for certificate, role in _with_roles(probed.presented)
         ],
         "verdict": _verdict(probed),
         "findings": describe_findings(probed.findings),
@@ -87,7 +88,7 @@ async def fetch_certificates(runtime: CurrentRuntime, context: RequestContext, e
     return {
         **_connection(endpoint, presentation),
         "presented": [
-            {**described(certificate, context.now), "role": role, "pem": certificate.pem}
+            {**describe_certificate(certificate, context.now), "role": role, "pem": certificate.pem}
             for certificate, role in _with_roles(presentation)
         ],
         "choices": choices,

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
-from holdfast.certificates.description import describe_file, describe_findings, described
+from holdfast.certificates.description import describe_certificate, describe_file, describe_findings
 from holdfast.certificates.findings.examination import Finding
 from holdfast.certificates.validity import Status
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
@@ -107,7 +107,7 @@ def inspect_certificate(
     now = context.now
     inspection = endpoint_certificates.inspect(context, read_upload(certificate), endpoint, password, alias)
     return {
-        "certificates": [described(certificate, now) for certificate in inspection.certificates],
+        "certificates": [describe_certificate(certificate, now) for certificate in inspection.certificates],
         **describe_file(inspection.findings, inspection.used, inspection.ignored),
     }
 
@@ -253,9 +253,9 @@ def describe_entry(
         "validity": {"from": first.not_before.isoformat(), "to": first.not_after.isoformat()},
         "version": first.version,
         "subject": first.subject,
-        "certificates": [described(certificate, now) for certificate in entry.certificates],
+        "certificates": [describe_certificate(certificate, now) for certificate in entry.certificates],
         "findings": describe_findings(findings),
-        "previous": [described(certificate, now) for certificate in entry.previous],
+        "previous": [describe_certificate(certificate, now) for certificate in entry.previous],
         "replacedTime": entry.replaced_at.isoformat() if entry.replaced_at else None,
         "inUse": rotation.recall_generation(entry, now) or "unknown",
         "retireProposed": rotation.should_retire(entry, now, runtime.retire_after),

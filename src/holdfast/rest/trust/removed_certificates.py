@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import RemovedCertificate
-from holdfast.certificates.description import described
+from holdfast.certificates.description import describe_certificate
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
@@ -98,6 +98,6 @@ def _describe(context: Context, removed: RemovedCertificate) -> responses.Remove
         "removedTime": removed.removed_at.isoformat(),
         "removedBy": removed.removed_by,
         "restorableUntil": removal.restorable_until(removed).isoformat(),
-        "certificates": [described(certificate, now) for certificate in removed.certificates],
-        "previous": [described(certificate, now) for certificate in removed.previous],
+        "certificates": [describe_certificate(certificate, now) for certificate in removed.certificates],
+        "previous": [describe_certificate(certificate, now) for certificate in removed.previous],
     }
