@@ -1,5 +1,5 @@
 """
-Actions of audit events, and the details of each as values. `services/access/audit.py` writes the text.
+The actions of audit events, and their details as values. `services/access/audit.py` writes the text.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Action(StrEnum):
-    """What the user did. The texts are stored, so they must not change."""
+    """An action in an audit event. The texts are stored, so they must not change."""
 
     IMPORT_CERTIFICATE = "import certificate"
     REPLACE_CERTIFICATE = "replace certificate"
@@ -129,7 +129,7 @@ class ExceptionGrant:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionEnd:
-    """Verification is on again: *expired*, or because somebody ended the exception."""
+    """Verification is on again: the exception *expired*, or a user ended it."""
 
     expired: bool
 
@@ -151,7 +151,7 @@ class ApiEndpoints:
 
 @dataclass(frozen=True, slots=True)
 class ApiChange:
-    """The endpoints of an API before and after; *requires_certificate* of its callers is None if that stayed."""
+    """The endpoints of an API before and after; *requires_certificate* is None if it didn't change."""
 
     before: tuple[EndpointUse, ...]
     after: tuple[EndpointUse, ...]
@@ -168,7 +168,7 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True)
 class UserRoles:
-    """The roles of a user; *by_provider*: set from the groups at the identity provider."""
+    """The roles of a user; *by_provider*: set from the user's groups at the identity provider."""
 
     roles: tuple[str, ...]
     disabled: bool = False

@@ -28,14 +28,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """Who did what to what, when, and from which *address*; None: not by a request."""
+    """An audit event: who did what to what, when, and from which *address*; None: not by a request."""
 
     organization: str
     at: datetime
     user: str
     action: str
     subject: str
-    detail: str  # in words
+    detail: str  # text for people
     address: str | None
     details: Mapping[str, Any] = field(default_factory=dict)  # from `audit.to_json`; empty: none, or an old event
 

@@ -1,3 +1,3 @@
 """
-The rows of users, organizations, sessions and tokens.
+Queries for users, organizations, sessions and tokens.
 """

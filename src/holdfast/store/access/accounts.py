@@ -15,7 +15,7 @@ SESSION_ID = 16  # hex digits of a session's hash: enough to tell the sessions o
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedIdentity:
-    """As whom an identity provider knows a user, and when it last said so."""
+    """A user's identity at an identity provider, and when the provider last confirmed it."""
 
     issuer: str
     subject: str
@@ -24,7 +24,7 @@ class ConfirmedIdentity:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who may sign in: with a password or, if they have an *identity*, by their identity provider alone."""
+    """A user, who signs in with a password or, if they have an *identity*, only through their identity provider."""
 
     id: str
     organization: str
@@ -37,7 +37,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class BrowserSession:
-    """A session as its user sees it; the id is no secret, and opens nothing."""
+    """A session as shown to its user; the id is not a secret, and grants nothing."""
 
     id: str
     organization: str
@@ -48,18 +48,18 @@ class BrowserSession:
 
 
 def organizations(session: Session) -> list[str]:
-    """The ids of all organizations; only for what serves all of them."""
+    """Return the ids of all organizations; only for tasks that work for all of them."""
     return list(session.scalars(select(OrganizationRow.id).order_by(OrganizationRow.id)))
 
 
 def insert_organization(session: Session, organization: str, now: datetime) -> None:
-    """Add an organization that is new."""
+    """Insert a new organization."""
     session.add(OrganizationRow(id=organization, created_at=now))
     session.flush()
 
 
 def insert_user(session: Session, user: User, now: datetime) -> None:
-    """Add a user who is new."""
+    """Insert a new user."""
     row = UserRow(
         id=user.id,
         organization_id=user.organization,
@@ -77,7 +77,7 @@ def insert_user(session: Session, user: User, now: datetime) -> None:
 
 
 def update_user(session: Session, user: User) -> None:
-    """Write down the roles of *user*, whether they are disabled (who is has no sessions), and when confirmed last."""
+    """Update the roles, disabled state and last confirmation of *user*; a disabled user's sessions end."""
     this = (UserRow.organization_id == user.organization, UserRow.id == user.id)
     confirmed_at = user.identity.confirmed_at if user.identity else None
     values = {"roles": sorted(user.roles), "disabled": user.disabled, "confirmed_at": confirmed_at}
@@ -93,33 +93,33 @@ def remove_user(session: Session, user: User) -> None:
 
 
 def set_password_hash(session: Session, user: User, password_hash: str) -> None:
-    """Give *user* another password and end their sessions."""
+    """Replace the password hash of *user*, and end their sessions."""
     this = (UserRow.organization_id == user.organization, UserRow.id == user.id)
     session.execute(update(UserRow).where(*this).values(password_hash=password_hash))
     end_sessions(session, user)
 
 
 def user_named(session: Session, name: str) -> User | None:
-    """Find the user who signs in as *name*; names are unique over all organizations."""
+    """Return the user who signs in as *name*; names are unique across organizations."""
     row = session.scalar(select(UserRow).where(UserRow.name == name))
     return user_of(row) if row else None
 
 
 def has_password_user(session: Session, organization: str, role: str) -> bool:
-    """Say whether somebody of *organization* who can sign in with a password has *role*."""
+    """Return whether a user of *organization* who can sign in with a password has *role*."""
     table = UserRow
     able = (table.organization_id == organization, ~table.disabled, table.issuer.is_(None))
     return any(role in roles for roles in session.scalars(select(table.roles).where(*able)))
 
 
 def user_identified(session: Session, issuer: str, subject: str) -> User | None:
-    """Find the user whom the identity provider *issuer* knows as *subject*."""
+    """Return the user with this *subject* at the identity provider *issuer*."""
     row = session.scalar(select(UserRow).where(UserRow.issuer == issuer, UserRow.subject == subject))
     return user_of(row) if row else None
 
 
 def user_in(session: Session, organization: str, name: str) -> User | None:
-    """Find the user of an organization by name."""
+    """Return the user of an organization with this name."""
     row = session.scalar(select(UserRow).where(UserRow.organization_id == organization, UserRow.name == name))
     return user_of(row) if row else None
 
@@ -127,7 +127,7 @@ def user_in(session: Session, organization: str, name: str) -> User | None:
 def find_users(
     session: Session, organization: str, offset: int = 0, limit: int | None = None
 ) -> tuple[list[User], int]:
-    """List the users of an organization by name, with the number of all."""
+    """Return a page of an organization's users, ordered by name, and their total number."""
     query = select(UserRow).where(UserRow.organization_id == organization).order_by(UserRow.name)
     users = [user_of(row) for row in session.scalars(query.offset(offset).limit(limit))]
     return users, count_users(session, organization)
@@ -147,7 +147,7 @@ def insert_session(
     address: str = "",
     agent: str = "",
 ) -> None:
-    """Add a session; those that have ended are cleared away with it."""
+    """Insert a session, and delete expired sessions."""
     session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
     row = SessionRow(
         token_hash=token_hash,
@@ -163,21 +163,21 @@ def insert_session(
 
 
 def keep_newest_sessions(session: Session, user: User, count: int) -> None:
-    """End all sessions of *user* but the newest."""
+    """End all sessions of *user* except the newest *count*."""
     theirs = _of(user)
     newest = select(SessionRow.token_hash).where(*theirs).order_by(SessionRow.created_at.desc()).limit(count)
     session.execute(delete(SessionRow).where(*theirs, SessionRow.token_hash.not_in(newest)))
 
 
 def session_user(session: Session, token_hash: str, now: datetime) -> User | None:
-    """Find whose session this is, if it has not ended and they are not disabled."""
+    """Return the user of a session, unless it has expired or the user is disabled."""
     query = select(SessionRow).where(SessionRow.token_hash == token_hash, SessionRow.expires_at > now)
     row = session.scalar(query)
     return user_of(row.user) if row and not row.user.disabled else None
 
 
 def sessions_of(session: Session, user: User, now: datetime) -> list[BrowserSession]:
-    """List the sessions of *user* that have not ended, newest first."""
+    """Return the unexpired sessions of *user*, newest first."""
     query = select(SessionRow).where(*_of(user), SessionRow.expires_at > now).order_by(SessionRow.created_at.desc())
     return [
         BrowserSession(
@@ -193,7 +193,7 @@ def remove_session(session: Session, token_hash: str) -> None:
 
 
 def remove_session_of(session: Session, user: User, session_id: str) -> bool:
-    """End the session of *user* with this id; say whether there was one."""
+    """End the session of *user* with this id; return whether there was one."""
     this = func.substr(SessionRow.token_hash, 1, SESSION_ID) == session_id
     hashes = session.scalars(delete(SessionRow).where(*_of(user), this).returning(SessionRow.token_hash))
     return bool(hashes.all())
@@ -205,7 +205,7 @@ def end_sessions(session: Session, user: User) -> None:
 
 
 def user_of(row: UserRow) -> User:
-    """Make the value of a row."""
+    """Return the user in a row."""
     identity = None
     if row.issuer is not None and row.subject is not None and row.confirmed_at is not None:
         identity = ConfirmedIdentity(row.issuer, row.subject, row.confirmed_at)

@@ -1,5 +1,5 @@
 """
-Tokens, and the applications that get them, in the database. Of each secret only the hash is there.
+Queries for tokens and the applications that get them. Only hashes of secrets are stored.
 """
 
 from collections.abc import Collection
@@ -15,7 +15,7 @@ from holdfast.store.tables import ApplicationRow, TokenRow
 
 
 class Kind(StrEnum):
-    """What a token is for: one's own scripts, calls of an application, or getting such a token again."""
+    """The purpose of a token: a user's own scripts, an application's calls, or renewing an application's token."""
 
     PERSONAL = "personal"
     ACCESS = "access"
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token without what is secret of it; *used_on* is the day (at midnight, UTC) it was used last."""
+    """A token without its secret; *used_on* is the last day of use (midnight, UTC)."""
 
     id: str
     organization: str
@@ -41,7 +41,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An OAuth client; its owner is who registered it."""
+    """An OAuth client; its owner is the user who registered it."""
 
     id: str
     organization: str
@@ -52,7 +52,7 @@ class Application:
 
 
 def insert_token(session: Session, token: Token, token_hash: str, now: datetime) -> None:
-    """Add a token; those of all organizations that have expired are cleared away with it."""
+    """Insert a token, and delete expired tokens of all organizations."""
     session.execute(delete(TokenRow).where(TokenRow.expires_at <= now))
     row = TokenRow(
         id=token.id,
@@ -73,50 +73,50 @@ def insert_token(session: Session, token: Token, token_hash: str, now: datetime)
 
 
 def token_with_hash(session: Session, token_hash: str, now: datetime) -> tuple[Token, User] | None:
-    """Find the token with this hash, and whose it is, if it has not expired and they are not disabled."""
+    """Return the token with this hash and its user, unless it has expired or the user is disabled."""
     query = select(TokenRow).where(TokenRow.token_hash == token_hash, TokenRow.expires_at > now)
     row = session.scalar(query)
     return (_token(row), user_of(row.user)) if row and not row.user.disabled else None
 
 
 def owner_of_hash(session: Session, token_hash: str) -> str:
-    """Name the user of the token with this hash, also of one that has expired; empty: there is none."""
+    """Return the name of the user of the token with this hash, even if it has expired; empty if there is none."""
     row = session.scalar(select(TokenRow).where(TokenRow.token_hash == token_hash))
     return row.user.name if row else ""
 
 
 def personal_tokens(session: Session, user: User, now: datetime) -> list[Token]:
-    """List the personal tokens of *user*, newest first."""
+    """Return the personal tokens of *user*, newest first."""
     query = select(TokenRow).where(*_of(user), TokenRow.kind == Kind.PERSONAL.value, TokenRow.expires_at > now)
     return [_token(row) for row in session.scalars(query.order_by(TokenRow.created_at.desc(), TokenRow.id))]
 
 
 def mark_used(session: Session, token: Token, now: datetime) -> None:
-    """Write down the day that *token* is used on."""
+    """Record the day of *token*'s last use."""
     this = (TokenRow.organization_id == token.organization, TokenRow.id == token.id)
     session.execute(update(TokenRow).where(*this).values(used_on=day_of(now)))
 
 
 def remove_grant(session: Session, token: Token) -> bool:
-    """End *token* and those that were given with it; say whether there were any."""
+    """Delete *token* and the other tokens of its grant; return whether there were any."""
     this = (TokenRow.organization_id == token.organization, TokenRow.grant_id == token.grant_id)
     return bool(session.scalars(delete(TokenRow).where(*this).returning(TokenRow.id)).all())
 
 
 def remove_tokens(session: Session, user: User, kinds: Collection[Kind]) -> None:
-    """End all tokens of *user* of these kinds."""
+    """Delete all tokens of *user* of these kinds."""
     session.execute(delete(TokenRow).where(*_of(user), TokenRow.kind.in_([kind.value for kind in kinds])))
 
 
 def keep_newest_tokens(session: Session, user: User, kind: Kind, count: int) -> None:
-    """End all tokens of *user* of this kind but the newest."""
+    """Delete all tokens of *user* of this kind except the newest *count*."""
     theirs = (*_of(user), TokenRow.kind == kind.value)
     newest = select(TokenRow.id).where(*theirs).order_by(TokenRow.created_at.desc(), TokenRow.id).limit(count)
     session.execute(delete(TokenRow).where(*theirs, TokenRow.id.not_in(newest)))
 
 
 def insert_application(session: Session, application: Application, now: datetime) -> None:
-    """Add an application."""
+    """Insert an application."""
     row = ApplicationRow(
         id=application.id,
         organization_id=application.organization,
@@ -132,7 +132,7 @@ def insert_application(session: Session, application: Application, now: datetime
 
 
 def application_with_id(session: Session, application_id: str) -> Application | None:
-    """Find an application, and with it its organization, unless its owner is disabled."""
+    """Return the application with this id, of any organization, unless its owner is disabled."""
     row = session.get(ApplicationRow, application_id)
     if row is None or row.user.disabled:
         return None
@@ -140,13 +140,13 @@ def application_with_id(session: Session, application_id: str) -> Application | 
 
 
 def mark_application_used(session: Session, application: Application, now: datetime) -> None:
-    """Write down that an application got a token."""
+    """Record that an application got a token."""
     this = (ApplicationRow.organization_id == application.organization, ApplicationRow.id == application.id)
     session.execute(update(ApplicationRow).where(*this).values(used_at=now))
 
 
 def keep_latest_applications(session: Session, user: User, count: int) -> None:
-    """Delete all applications of *user*, with their tokens, but those that were used last."""
+    """Delete all applications of *user*, with their tokens, except the *count* that were used last."""
     theirs = (ApplicationRow.organization_id == user.organization, ApplicationRow.user_id == user.id)
     order = (ApplicationRow.used_at.desc(), ApplicationRow.created_at.desc(), ApplicationRow.id)
     latest = select(ApplicationRow.id).where(*theirs).order_by(*order).limit(count)
@@ -160,7 +160,7 @@ def remove_applications(session: Session, user: User) -> None:
 
 
 def day_of(moment: datetime) -> datetime:
-    """Give the beginning of the day, in UTC."""
+    """Return the start of the day, in UTC."""
     return datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
 
 

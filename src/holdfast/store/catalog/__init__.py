@@ -1,3 +1,3 @@
 """
-The rows of APIs, their documents, and the origins that need HTTP/1.1.
+Queries for APIs, their documents, and the origins that need HTTP/1.1.
 """

@@ -1,5 +1,5 @@
 """
-What is kept of APIs beside what the gateways need: members of their descriptions, and their definitions.
+Queries for the parts of APIs that gateways don't need: stored members of descriptions, and definitions.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,14 +13,14 @@ from holdfast.store.tables import ApiDocumentRow
 
 
 def members_of(session: Session, organization: str, ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The kept members of the APIs with these ids; those without any are left out."""
+    """Return the stored members of the APIs with these ids, without APIs that have none."""
     table = ApiDocumentRow
     query = select(table.api_id, table.members).where(table.organization_id == organization, table.api_id.in_(ids))
     return {row.api_id: row.members for row in session.execute(query)}
 
 
 def types_of(session: Session, organization: str, ids: Collection[str]) -> dict[str, str]:
-    """The kept member `type` of the APIs with these ids; those without it are left out, and nothing else is read."""
+    """Return the stored member `type` of the APIs with these ids, without APIs that have none; read nothing else."""
     table = ApiDocumentRow
     kind = table.members["type"].as_string()
     query = select(table.api_id, kind.label("type")).where(table.organization_id == organization)
@@ -28,19 +28,19 @@ def types_of(session: Session, organization: str, ids: Collection[str]) -> dict[
 
 
 def definition_of(session: Session, organization: str, api_id: str) -> str | None:
-    """The definition that was put for an API, as JSON."""
+    """Return the definition that was uploaded for an API, as JSON."""
     table = ApiDocumentRow
     query = select(table.definition).where(table.organization_id == organization, table.api_id == api_id)
     return session.scalar(query)
 
 
 def save_members(session: Session, api: Api, members: Mapping[str, Any]) -> None:
-    """Keep *members* instead of those before."""
+    """Replace the stored members of *api*."""
     _save(session, api, {"members": dict(members)})
 
 
 def save_definition(session: Session, api: Api, definition: str | None) -> None:
-    """Keep a definition, as JSON, instead of the one before."""
+    """Replace the definition of *api*, as JSON."""
     _save(session, api, {"definition": definition})
 
 

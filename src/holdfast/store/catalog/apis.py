@@ -1,5 +1,5 @@
 """
-APIs in the database.
+Queries for APIs.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -21,7 +21,7 @@ _CHUNK = 500  # ids in one query
 
 @dataclass(frozen=True, slots=True)
 class ApiFilter:
-    """Which APIs are wanted; each text must be contained, or, for fields in *exact*, be all, without regard to case."""
+    """A filter for APIs: fields must contain these texts or, if named in *exact*, equal them; case is ignored."""
 
     name: str = ""
     context: str = ""
@@ -29,13 +29,13 @@ class ApiFilter:
     status: str = ""
     provider: str = ""
     description: str = ""
-    anywhere: str = ""  # in any of the others
+    anywhere: str = ""  # in any of the fields above
     exact: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class ApiNames:
-    """What people know an API by, and the URLs of its endpoints."""
+    """The name and version of an API, and the URLs of its endpoints."""
 
     id: str
     name: str
@@ -45,13 +45,13 @@ class ApiNames:
 
 
 def insert(session: Session, api: Api) -> None:
-    """Add an API that is new."""
+    """Insert a new API."""
     session.add(_row(api))
     session.flush()
 
 
 def update(session: Session, api: Api) -> None:
-    """Write all values of an API that exists."""
+    """Update all values of an existing API."""
     known = select(ApiRow.id).where(ApiRow.organization_id == api.organization, ApiRow.id == api.id)
     if session.scalar(known):
         session.merge(_row(api))
@@ -59,18 +59,18 @@ def update(session: Session, api: Api) -> None:
 
 
 def remove(session: Session, api: Api) -> None:
-    """Take an API away."""
+    """Delete an API."""
     session.execute(delete(ApiRow).where(ApiRow.organization_id == api.organization, ApiRow.id == api.id))
 
 
 def get(session: Session, organization: str, api_id: str) -> Api | None:
-    """Find the API with this id."""
+    """Return the API with this id."""
     row = session.scalar(select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.id == api_id))
     return _api(row) if row else None
 
 
 def id_of(session: Session, organization: str, text: str) -> str | None:
-    """Find the id of the API that *text* names as provider-name-version."""
+    """Return the id of the API that *text* names as provider-name-version."""
     named = ApiRow.provider + "-" + ApiRow.name + "-" + ApiRow.version
     return session.scalar(select(ApiRow.id).where(ApiRow.organization_id == organization, named == text).limit(1))
 
@@ -78,7 +78,7 @@ def id_of(session: Session, organization: str, text: str) -> str | None:
 def find(
     session: Session, organization: str, wanted: ApiFilter, offset: int = 0, limit: int | None = None
 ) -> tuple[list[Api], int]:
-    """List the APIs that fit, by name, with their number regardless of *offset* and *limit*."""
+    """Return a page of the matching APIs, ordered by name, and their total number."""
     query = _matching(organization, wanted)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(func.lower(ApiRow.name), ApiRow.version, ApiRow.id).offset(offset).limit(limit)
@@ -86,32 +86,32 @@ def find(
 
 
 def sharing_name_or_context(session: Session, organization: str, name: str, context: str) -> list[Api]:
-    """Find the APIs with this name or this context, whatever their version."""
+    """Return the APIs with this name or this context, of any version."""
     same = or_(func.lower(ApiRow.name) == name.lower(), ApiRow.context == context)
     return [_api(row) for row in session.scalars(select(ApiRow).where(ApiRow.organization_id == organization, same))]
 
 
 def using_origins(session: Session, organization: str, origins: Collection[str]) -> list[Api]:
-    """Find the APIs that have an endpoint of one of *origins*, by name."""
+    """Return the APIs with an endpoint at one of *origins*, ordered by name."""
     uses = or_(ApiRow.production_origin.in_(origins), ApiRow.sandbox_origin.in_(origins))
     query = select(ApiRow).where(ApiRow.organization_id == organization, uses).order_by(ApiRow.name, ApiRow.version)
     return [_api(row) for row in session.scalars(query)]
 
 
 def has_origin(session: Session, organization: str, origin: str) -> bool:
-    """Say whether an API has an endpoint of *origin*."""
+    """Return whether an API has an endpoint at *origin*."""
     uses = or_(ApiRow.production_origin == origin, ApiRow.sandbox_origin == origin)
     return session.scalar(select(ApiRow.id).where(ApiRow.organization_id == organization, uses).limit(1)) is not None
 
 
 def with_ids(session: Session, organization: str, ids: Collection[str]) -> list[Api]:
-    """Find the APIs with these ids; those that are gone are left out."""
+    """Return the APIs with these ids that still exist."""
     query = select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.id.in_(ids))
     return [_api(row) for row in session.scalars(query)]
 
 
 def names(session: Session, organization: str, ids: Collection[str]) -> dict[str, ApiNames]:
-    """Find what the APIs with these ids are called; those that are gone are left out."""
+    """Return the names of the APIs with these ids that still exist, by id."""
     columns = (ApiRow.id, ApiRow.name, ApiRow.version, ApiRow.production_url, ApiRow.sandbox_url)
     wanted, names_by_id = sorted(ids), {}
     for start in range(0, len(wanted), _CHUNK):
@@ -122,7 +122,7 @@ def names(session: Session, organization: str, ids: Collection[str]) -> dict[str
 
 
 def all_of(session: Session, organization: str) -> Sequence[Api]:
-    """All APIs of an organization."""
+    """Return all APIs of an organization."""
     return [_api(row) for row in session.scalars(select(ApiRow).where(ApiRow.organization_id == organization))]
 
 
@@ -198,6 +198,6 @@ def _endpoint(url: str | None, connection: Mapping[str, Any] | None) -> Endpoint
         return None
     try:
         endpoint = parse_endpoint(url)
-    except InvalidField:  # an earlier version took it: without an endpoint, nothing is sent to whoever it means
+    except InvalidField:  # accepted by an earlier version; without an endpoint, requests can't reach the wrong host
         return None
     return replace(endpoint, connection=read_connection(connection)) if connection else endpoint

@@ -1,3 +1,3 @@
 """
-The rows of caller certificates and gateway identities.
+Queries for caller certificates and gateway identities.
 """

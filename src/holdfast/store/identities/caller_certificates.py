@@ -1,5 +1,5 @@
 """
-Certificates of callers in the database.
+Queries for caller certificates.
 """
 
 import uuid
@@ -19,13 +19,13 @@ _CHUNK = 500  # APIs in one query
 
 
 def insert(session: Session, entry: CallerCertificate) -> None:
-    """Add a caller's certificate that is new."""
+    """Insert a new caller certificate."""
     session.add(_row(entry))
     session.flush()
 
 
 def update(session: Session, entry: CallerCertificate) -> None:
-    """Write all values of a caller's certificate that exists."""
+    """Update all values of an existing caller certificate."""
     table = CallerCertificateRow
     if session.scalar(select(table.id).where(table.organization_id == entry.organization, table.id == entry.id)):
         session.merge(_row(entry))
@@ -33,19 +33,19 @@ def update(session: Session, entry: CallerCertificate) -> None:
 
 
 def remove(session: Session, entry: CallerCertificate) -> None:
-    """Take a caller's certificate away."""
+    """Delete a caller certificate."""
     table = CallerCertificateRow
     session.execute(delete(table).where(table.organization_id == entry.organization, table.id == entry.id))
 
 
 def copy(session: Session, source: Api, target: Api) -> None:
-    """Let those call *target* who may call *source*."""
+    """Copy the caller certificates of *source* to *target*."""
     for entry in find(session, source.organization, source.id)[0]:
         insert(session, replace(entry, id=str(uuid.uuid4()), organization=target.organization, api_id=target.id))
 
 
 def get(session: Session, organization: str, api_id: str, alias: str) -> CallerCertificate | None:
-    """Find the certificate with this alias of an API."""
+    """Return the caller certificate of an API with this alias."""
     table = CallerCertificateRow
     query = select(table).where(table.organization_id == organization, table.api_id == api_id, table.alias == alias)
     row = session.scalar(query)
@@ -53,7 +53,7 @@ def get(session: Session, organization: str, api_id: str, alias: str) -> CallerC
 
 
 def alias_of(session: Session, organization: str, api_id: str, fingerprint: str) -> str | None:
-    """Say under which alias callers of an API may present the certificate with this fingerprint, if they may."""
+    """Return the alias of an API's caller certificate with this fingerprint; None if there is none."""
     table = CallerCertificateRow
     of = (table.organization_id == organization, table.api_id == api_id)
     return session.scalar(select(table.alias).where(*of, table.fingerprint == fingerprint))
@@ -62,7 +62,7 @@ def alias_of(session: Session, organization: str, api_id: str, fingerprint: str)
 def find(
     session: Session, organization: str, api_id: str, alias: str = "", offset: int = 0, limit: int | None = None
 ) -> tuple[list[CallerCertificate], int]:
-    """List the certificates of an API by alias, with the number of all that fit."""
+    """Return a page of an API's caller certificates, ordered by alias, and their total number."""
     table = CallerCertificateRow
     query = select(table).where(table.organization_id == organization, table.api_id == api_id)
     if alias:
@@ -75,7 +75,7 @@ def find(
 def valid_fingerprints(
     session: Session, organization: str, api_ids: Collection[str], now: datetime
 ) -> dict[str, frozenset[str]]:
-    """Give the fingerprints of the certificates that are valid at *now* (aware), by API; none for those without."""
+    """Return the fingerprints of the caller certificates that are valid at *now* (aware), for each of *api_ids*."""
     table = CallerCertificateRow
     wanted, fingerprints = sorted(api_ids), {api_id: set[str]() for api_id in api_ids}
     for start in range(0, len(wanted), _CHUNK):
@@ -87,7 +87,7 @@ def valid_fingerprints(
 
 
 def with_boundary(session: Session, organization: str, since: datetime, until: datetime) -> list[str]:
-    """Find the ids of the APIs of which a certificate began or ended to be valid after *since* and up to *until*."""
+    """Return the APIs with a caller certificate that became valid or expired after *since* and up to *until*."""
     table = CallerCertificateRow
     passed = or_(
         and_(table.not_before > since, table.not_before <= until),
@@ -98,7 +98,7 @@ def with_boundary(session: Session, organization: str, since: datetime, until: d
 
 
 def next_boundary(session: Session, now: datetime) -> datetime | None:
-    """Say when the next certificate of any organization begins to be valid, or is valid for the last time."""
+    """Return when the next caller certificate of any organization becomes valid, or is last valid."""
     table = CallerCertificateRow
     begins = session.scalar(select(func.min(table.not_before)).where(table.not_before > now))
     ends = session.scalar(select(func.min(table.not_after)).where(table.not_after >= now))

@@ -1,5 +1,5 @@
 """
-Client certificates in the database.
+Queries for gateway identities.
 """
 
 from collections.abc import Callable, Collection
@@ -14,26 +14,26 @@ from holdfast.store.tables import GatewayIdentityRow, IdentityChainRow
 
 
 def save(session: Session, entry: GatewayIdentity) -> None:
-    """Write all values of a client certificate, whether it is new or not."""
+    """Insert or update a gateway identity."""
     session.merge(_row(entry))
     session.flush()
 
 
 def remove(session: Session, entry: GatewayIdentity) -> None:
-    """Take a client certificate away, with its keys."""
+    """Delete a gateway identity and its keys."""
     table = GatewayIdentityRow
     session.execute(delete(table).where(table.organization_id == entry.organization, table.id == entry.id))
 
 
 def get(session: Session, organization: str, origin: str) -> GatewayIdentity | None:
-    """Find the client certificate of this origin."""
+    """Return the gateway identity for this origin."""
     table = GatewayIdentityRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.origin == origin))
     return _entry(row) if row else None
 
 
 def of_origins(session: Session, organization: str, origins: Collection[str]) -> dict[str, GatewayIdentity | None]:
-    """The client certificates of these origins that have one; None for one that cannot be read."""
+    """Return the gateway identities for these origins, by origin; None for one that can't be read."""
     table = GatewayIdentityRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
     identities: dict[str, GatewayIdentity | None] = {}
@@ -45,12 +45,12 @@ def of_origins(session: Session, organization: str, origins: Collection[str]) ->
     return identities
 
 
-def replace_sealed_keys(session: Session, organization: str, anew: Callable[[bytes, str], bytes]) -> None:
-    """Put what *anew* makes of each sealed key, and its row's id, in its place."""
+def replace_sealed_keys(session: Session, organization: str, reseal: Callable[[bytes, str], bytes]) -> None:
+    """Replace each sealed key with the result of *reseal*, which gets the sealed key and its row's id."""
     table = GatewayIdentityRow
     for row in session.scalars(select(table).where(table.organization_id == organization)):
-        row.sealed_key = row.sealed_key and anew(row.sealed_key, row.id)
-        row.request_sealed_key = row.request_sealed_key and anew(row.request_sealed_key, row.id)
+        row.sealed_key = row.sealed_key and reseal(row.sealed_key, row.id)
+        row.request_sealed_key = row.request_sealed_key and reseal(row.request_sealed_key, row.id)
     session.flush()
 
 

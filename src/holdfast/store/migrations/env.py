@@ -1,5 +1,5 @@
 """
-How Alembic runs: on the connection that the store opened, or, for a developer, on a file that does not matter.
+Alembic's environment: it uses the store's connection or, for developers, a temporary database.
 """
 
 from alembic import context

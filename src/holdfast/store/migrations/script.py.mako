@@ -13,5 +13,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     ${upgrades if upgrades else "pass"}

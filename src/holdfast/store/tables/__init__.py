@@ -1,7 +1,8 @@
 """
 The tables, by subject. Every row belongs to an organization.
 
-Others import from here, so that `Table.metadata` is complete: migrations need every table, foreign keys their targets.
+Import tables from here, so that `Table.metadata` is complete: migrations need every table, and foreign keys their
+targets.
 """
 
 from holdfast.store.tables.access import ApplicationRow, OrganizationRow, SessionRow, TokenRow, UserRow

@@ -1,5 +1,5 @@
 """
-Organizations, users, and what they sign in with.
+Organizations, users, sessions, applications and tokens.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ class OrganizationRow(Table):
 
 
 class UserRow(Table):
-    """A person or script that may sign in."""
+    """A user, a person or a script, who can sign in."""
 
     __tablename__ = "user_account"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -28,7 +28,7 @@ class UserRow(Table):
     password_hash: Mapped[str]
     roles: Mapped[list[str]] = mapped_column(server_default="[]")
     disabled: Mapped[bool] = mapped_column(Boolean, server_default=false())
-    issuer: Mapped[str | None]  # of whom an identity provider says who they are; they have no password
+    issuer: Mapped[str | None]  # of the identity provider through which the user signs in, without a password
     subject: Mapped[str | None]
     confirmed_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
@@ -67,7 +67,7 @@ class ApplicationRow(Table):
 
 
 class TokenRow(Table):
-    """What a script shows instead of a password; only its hash is kept. Tokens of one grant end together."""
+    """A token, sent instead of a password; only its hash is kept. The tokens of a grant are revoked together."""
 
     __tablename__ = "token"
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -1,5 +1,5 @@
 """
-APIs, what is kept of them, and what is known of their origins.
+APIs, their documents, and origins that need HTTP/1.1.
 """
 
 from datetime import datetime
@@ -27,12 +27,12 @@ class ApiRow(Table):
     production_origin: Mapped[str | None]
     sandbox_url: Mapped[str | None]
     sandbox_origin: Mapped[str | None]
-    # Connection settings that differ from the defaults; NULL where none does.
+    # Connection settings that differ from the defaults; NULL if none does.
     production_connection: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     sandbox_connection: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
-    requires_certificate: Mapped[bool] = mapped_column(Boolean, server_default=false())  # as its members say
+    requires_certificate: Mapped[bool] = mapped_column(Boolean, server_default=false())  # derived from its members
     __table_args__ = (
         UniqueConstraint("organization_id", "context", "version"),
         UniqueConstraint("organization_id", "name", "version"),
@@ -42,7 +42,7 @@ class ApiRow(Table):
 
 
 class ApiDocumentRow(Table):
-    """What is kept of an API for others and does not concern the gateways; without a row, there is nothing."""
+    """The parts of an API that gateways don't need; an API without them has no row."""
 
     __tablename__ = "api_document"
     api_id: Mapped[str] = mapped_column(ForeignKey("api.id", ondelete="CASCADE"), primary_key=True)

@@ -1,5 +1,5 @@
 """
-What all tables share: one registry, and a type for times.
+The base class of all tables, and a column type for times.
 """
 
 from datetime import UTC, datetime
@@ -10,24 +10,24 @@ from sqlalchemy.orm import DeclarativeBase
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time, kept as UTC (SQLite forgets zones)."""
+    """An aware time, stored as UTC because SQLite doesn't store time zones."""
 
     impl = DateTime
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Turn an aware time into UTC without a zone."""
+        """Return an aware time as UTC without a zone."""
         del dialect
         return value.astimezone(UTC).replace(tzinfo=None) if value else None
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the zone back."""
+        """Return a stored time with its zone, UTC."""
         del dialect
         return value.replace(tzinfo=UTC) if value else None
 
 
 class Table(DeclarativeBase):
-    """What all tables share: the registry of their columns' types."""
+    """The base class of all tables, with the column types for Python types."""
 
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it
         datetime: UtcDateTime,

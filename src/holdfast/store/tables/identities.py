@@ -1,5 +1,5 @@
 """
-What gateways present to backends, and callers to gateways.
+Gateway identities and caller certificates.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from holdfast.store.tables.columns import Table
 
 
 class GatewayIdentityRow(Table):
-    """What gateways present to the backends of an origin; keys are sealed."""
+    """A gateway identity for the backends at an origin, with sealed keys."""
 
     __tablename__ = "client_certificate"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -43,7 +43,7 @@ class IdentityChainRow(Table):
 
 
 class CallerCertificateRow(Table):
-    """A certificate that callers of an API may present; its dates stand beside it to be found by them."""
+    """A caller certificate of an API; its dates are copied into columns for searching."""
 
     __tablename__ = "caller_certificate"
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -1,5 +1,5 @@
 """
-What happened: for people, and for the distributor.
+Audit events for people, and change rows for the resource builder.
 """
 
 from datetime import datetime
@@ -12,7 +12,7 @@ from holdfast.store.tables.columns import Table
 
 
 class AuditEventRow(Table):
-    """Who did what to what, and when; written in the transaction of the change itself."""
+    """An audit event: who did what to what, and when; written in the transaction of the change itself."""
 
     __tablename__ = "audit_event"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -21,9 +21,9 @@ class AuditEventRow(Table):
     user: Mapped[str]
     action: Mapped[str]
     subject: Mapped[str]
-    detail: Mapped[str]  # in words
-    address: Mapped[str | None]  # where the request came from; None: no request, or before it was written down
-    details: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # None: before 0014
+    detail: Mapped[str]  # text for people
+    address: Mapped[str | None]  # of the client; None: not by a request, or from before revision 0013
+    details: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # None: before revision 0014
     __table_args__ = (
         Index("audit_event_by_time", "organization_id", "at"),
         Index("audit_event_by_subject", "organization_id", "subject"),
@@ -31,7 +31,7 @@ class AuditEventRow(Table):
 
 
 class ChangeRow(Table):
-    """What the distributor must build anew: an API by its id, or every API with an endpoint of an origin."""
+    """A change for which resources must be rebuilt: of an API by id, or of every API with an endpoint of an origin."""
 
     __tablename__ = "change"
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)

@@ -1,5 +1,5 @@
 """
-What is trusted for an origin, and what was.
+Endpoint certificates, removed certificates and trust settings.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from holdfast.store.tables.columns import Table
 
 
 class EndpointCertificateRow(Table):
-    """An alias, the endpoint it was imported for, and that endpoint's origin, which trusts its certificates."""
+    """An endpoint certificate: an alias, the endpoint that it was imported for, and the origin that trusts it."""
 
     __tablename__ = "endpoint_certificate"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -51,17 +51,17 @@ class TrustedCertificateRow(Table):
 
 
 class RemovedCertificateRow(Table):
-    """What an alias trusted until somebody deleted, retired or replaced it; kept for a while to be restored."""
+    """The certificates of an alias from before they were deleted, retired or replaced; they can be restored."""
 
     __tablename__ = "removed_certificate"
     id: Mapped[str] = mapped_column(primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
-    endpoint_certificate_id: Mapped[str]  # no foreign key: what was deleted is gone
+    endpoint_certificate_id: Mapped[str]  # not a foreign key, because the endpoint certificate may be deleted
     alias: Mapped[str]
     endpoint: Mapped[str]
     origin: Mapped[str]
     why: Mapped[str]  # "deleted", "retired" or "replaced"
-    certificates: Mapped[bytes]  # DER, one after the other
+    certificates: Mapped[bytes]  # concatenated DER
     previous: Mapped[bytes]
     created_at: Mapped[datetime]
     replaced_at: Mapped[datetime | None]
@@ -71,7 +71,7 @@ class RemovedCertificateRow(Table):
 
 
 class TrustSettingsRow(Table):
-    """What is decided about the trust of an origin, beside its certificates; without a row, the defaults hold."""
+    """The trust settings of an origin; an origin with the defaults has no row."""
 
     __tablename__ = "trust_settings"
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)

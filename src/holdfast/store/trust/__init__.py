@@ -1,3 +1,3 @@
 """
-The rows of endpoint certificates and trust settings.
+Queries for endpoint certificates and trust settings.
 """

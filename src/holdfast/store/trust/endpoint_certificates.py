@@ -1,5 +1,5 @@
 """
-Endpoint certificates in the database.
+Queries for endpoint certificates.
 """
 
 from collections.abc import Collection
@@ -15,18 +15,18 @@ from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.store.tables import EndpointCertificateRow, TrustedCertificateRow
 from holdfast.store.trust.unused_origins import is_unused
 
-_REMEMBERED = 4096  # certificates, about 2 KB each
-_SMALL = 8 * 1024  # bytes of one that is remembered
+_REMEMBERED = 4096  # cached certificates, about 2 KB each
+_SMALL = 8 * 1024  # bytes of the largest cached certificate
 
 
 def insert(session: Session, entry: EndpointCertificate) -> None:
-    """Add an endpoint certificate that is new."""
+    """Insert a new endpoint certificate."""
     session.add(_row(entry))
     session.flush()
 
 
 def update(session: Session, entry: EndpointCertificate) -> None:
-    """Write all values of an endpoint certificate that exists."""
+    """Update all values of an existing endpoint certificate."""
     table = EndpointCertificateRow
     if session.scalar(select(table.id).where(table.organization_id == entry.organization, table.id == entry.id)):
         session.merge(_row(entry))
@@ -34,20 +34,20 @@ def update(session: Session, entry: EndpointCertificate) -> None:
 
 
 def remove(session: Session, entry: EndpointCertificate) -> None:
-    """Take an endpoint certificate away, with its certificates."""
+    """Delete an endpoint certificate with its X.509 certificates."""
     table = EndpointCertificateRow
     session.execute(delete(table).where(table.organization_id == entry.organization, table.id == entry.id))
 
 
 def get(session: Session, organization: str, alias: str) -> EndpointCertificate | None:
-    """Find the endpoint certificate with this alias."""
+    """Return the endpoint certificate with this alias."""
     table = EndpointCertificateRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.alias == alias))
     return _entry(row) if row else None
 
 
 def with_id(session: Session, organization: str, entry_id: str) -> EndpointCertificate | None:
-    """Find the endpoint certificate with this id, whatever its alias."""
+    """Return the endpoint certificate with this id."""
     table = EndpointCertificateRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.id == entry_id))
     return _entry(row) if row else None
@@ -64,9 +64,9 @@ def find(
     unused: bool = False,
 ) -> tuple[list[EndpointCertificate], int]:
     """
-    List endpoint certificates by alias, filtered by exact alias and endpoint, with their number in all.
+    Return a page of the endpoint certificates with this alias and endpoint, ordered by alias, and their total number.
 
-    With *unused*, only those for origins that no API has an endpoint at.
+    With *unused*, return only those for origins at which no API has an endpoint.
     """
     table = EndpointCertificateRow
     query = select(table).where(table.organization_id == organization)
@@ -82,14 +82,14 @@ def find(
 
 
 def of_origins(session: Session, organization: str, origins: Collection[str]) -> list[EndpointCertificate]:
-    """All that was imported for these origins, by alias."""
+    """Return the endpoint certificates for these origins, ordered by alias."""
     table = EndpointCertificateRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
     return [_entry(row) for row in session.scalars(query.order_by(table.alias))]
 
 
 def trusted_besides(session: Session, entry: EndpointCertificate) -> list[tuple[str, Certificate]]:
-    """Find what the origin of *entry* trusts besides *entry*: alias and certificate, by alias."""
+    """Return what the origin of *entry* trusts besides *entry*: alias and certificate, ordered by alias."""
     table = EndpointCertificateRow
     query = select(table.alias, TrustedCertificateRow.der).join(
         TrustedCertificateRow, TrustedCertificateRow.endpoint_certificate_id == table.id
@@ -102,7 +102,7 @@ def trusted_besides(session: Session, entry: EndpointCertificate) -> list[tuple[
 def aliases_with(
     session: Session, organization: str, origin: str, certificates: Collection[Certificate], but: str
 ) -> dict[str, str]:
-    """Find under which alias *origin* trusts each of *certificates*, by fingerprint; *but* is not looked at."""
+    """Return the aliases, except *but*, under which *origin* trusts each of *certificates*, by fingerprint."""
     table = EndpointCertificateRow
     query = select(table.alias, TrustedCertificateRow.der).join(
         TrustedCertificateRow, TrustedCertificateRow.endpoint_certificate_id == table.id
@@ -110,15 +110,15 @@ def aliases_with(
     query = query.where(table.organization_id == organization, table.origin == origin, table.alias != but)
     query = query.where(TrustedCertificateRow.der.in_([certificate.der for certificate in certificates]))
     prints = {certificate.der: certificate.fingerprint for certificate in certificates}
-    # Of several, the first alias stays.
+    # If there are several, the first alias wins.
     return {prints[row.der]: row.alias for row in session.execute(query.order_by(table.alias.desc()))}
 
 
 def in_rotation(session: Session, limit: int, *, unseen: bool = False) -> list[tuple[str, str]]:
     """
-    Find organization and id of those that have previous certificates, of all organizations.
+    Return organization and id of endpoint certificates with previous certificates, in all organizations.
 
-    Those come first that were not looked at for longest; *unseen* are only those that never were.
+    Those that haven't been probed for the longest time come first; with *unseen*, only those never probed.
     """
     table = EndpointCertificateRow
     previous = exists().where(TrustedCertificateRow.endpoint_certificate_id == table.id, TrustedCertificateRow.previous)
@@ -130,7 +130,7 @@ def in_rotation(session: Session, limit: int, *, unseen: bool = False) -> list[t
 
 
 def observe(session: Session, entry: EndpointCertificate) -> None:
-    """Write the observation of *entry*, unless its trust was changed since it was read."""
+    """Update the observation of *entry*, unless its trust has changed since it was read."""
     table = EndpointCertificateRow
     same = (table.organization_id == entry.organization, table.id == entry.id, table.updated_at == entry.updated_at)
     session.execute(change(table).where(*same).values(_observation(entry)))
@@ -197,7 +197,7 @@ def _entry(row: EndpointCertificateRow) -> EndpointCertificate:
 
 
 def _certificate(der: bytes) -> Certificate:
-    # The neighbours of an origin are read again for each change, some of it in a writer's turn.
+    # Each change reads all certificates of its origin again, partly during a writer's turn.
     return _remembered(der) if len(der) <= _SMALL else read_certificate(der)
 
 

@@ -1,5 +1,5 @@
 """
-Certificates that are no longer trusted, in the database, for as long as they can be restored.
+Queries for removed certificates, which are no longer trusted and can be restored for a while.
 """
 
 from datetime import datetime, timedelta
@@ -13,12 +13,12 @@ from holdfast.certificates.formats import der
 from holdfast.store.tables import RemovedCertificateRow
 
 KEEP_REMOVED = timedelta(days=30)
-MAX_OF_ALIAS = 20  # replaced and retired ones
+MAX_OF_ALIAS = 20  # replaced and retired certificates
 MAX_OF_ORGANIZATION = 1000
 
 
 def insert(session: Session, removed: RemovedCertificate) -> None:
-    """Add what was just removed; of too many, the oldest are forgotten."""
+    """Insert a removed certificate, and delete the oldest ones beyond the limits."""
     session.add(_row(removed))
     session.flush()
     table = RemovedCertificateRow
@@ -31,13 +31,13 @@ def insert(session: Session, removed: RemovedCertificate) -> None:
 
 
 def remove(session: Session, removed: RemovedCertificate) -> None:
-    """Take one away that is restored."""
+    """Delete a removed certificate, because it is restored."""
     table = RemovedCertificateRow
     session.execute(delete(table).where(table.organization_id == removed.organization, table.id == removed.id))
 
 
 def get(session: Session, organization: str, removed_id: str, now: datetime) -> RemovedCertificate | None:
-    """Find one that can still be restored."""
+    """Return the removed certificate with this id if it can still be restored."""
     table = RemovedCertificateRow
     query = select(table).where(table.organization_id == organization, table.id == removed_id)
     row = session.scalar(query.where(table.removed_at > now - KEEP_REMOVED))
@@ -45,7 +45,7 @@ def get(session: Session, organization: str, removed_id: str, now: datetime) -> 
 
 
 def latest_replaced(session: Session, organization: str, entry_id: str, now: datetime) -> RemovedCertificate | None:
-    """Find what an endpoint certificate trusted last before it was replaced or retired."""
+    """Return the last removal of an endpoint certificate by replacing or retiring, if it can still be restored."""
     table = RemovedCertificateRow
     query = select(table).where(table.organization_id == organization, table.endpoint_certificate_id == entry_id)
     query = query.where(table.why != Removal.DELETED, table.removed_at > now - KEEP_REMOVED)
@@ -56,7 +56,7 @@ def latest_replaced(session: Session, organization: str, entry_id: str, now: dat
 def find(
     session: Session, organization: str, now: datetime, offset: int = 0, limit: int | None = None
 ) -> tuple[list[RemovedCertificate], int]:
-    """List those that can still be restored, newest first, with their number in all."""
+    """Return a page of the removed certificates that can still be restored, newest first, and their total number."""
     table = RemovedCertificateRow
     query = select(table).where(table.organization_id == organization, table.removed_at > now - KEEP_REMOVED)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0

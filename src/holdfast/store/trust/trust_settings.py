@@ -1,5 +1,5 @@
 """
-Decisions about the trust of origins in the database.
+Queries for trust settings.
 """
 
 from collections.abc import Collection
@@ -15,40 +15,40 @@ from holdfast.store.tables import RevocationListRow, TrustSettingsRow
 
 
 def save(session: Session, settings: TrustSettings) -> None:
-    """Write all decisions about an origin, whether it had any before or not."""
+    """Insert or update the trust settings of an origin."""
     session.merge(_row(settings))
     session.flush()
 
 
 def of_origins(session: Session, organization: str, origins: Collection[str]) -> dict[str, TrustSettings]:
-    """The decisions about these origins; those that nobody decided about are left out."""
+    """Return the trust settings of these origins, by origin, without origins that have the defaults."""
     table = TrustSettingsRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
     return {row.origin: _settings(row) for row in session.scalars(query)}
 
 
 def remove(session: Session, organization: str, origin: str) -> None:
-    """Forget the decisions about an origin."""
+    """Delete the trust settings of an origin."""
     table = TrustSettingsRow
     session.execute(delete(table).where(table.organization_id == organization, table.origin == origin))
 
 
 def with_exception(session: Session, organization: str, now: datetime) -> list[TrustSettings]:
-    """The decisions with an exception that has not ended, the first to end first."""
+    """Return the trust settings with an unexpired exception, the first to expire first."""
     table = TrustSettingsRow
     query = select(table).where(table.organization_id == organization, table.exception_ends_at > now)
     return [_settings(row) for row in session.scalars(query.order_by(table.exception_ends_at, table.origin))]
 
 
 def with_ended_exception(session: Session, organization: str, now: datetime) -> list[TrustSettings]:
-    """The decisions whose exception has ended and still stands there."""
+    """Return the trust settings whose exception has expired but is still stored."""
     table = TrustSettingsRow
     query = select(table).where(table.organization_id == organization, table.exception_ends_at <= now)
     return [_settings(row) for row in session.scalars(query)]
 
 
 def next_end(session: Session) -> datetime | None:
-    """When the first exception of any organization ends; None when there is none. Only for what serves all of them."""
+    """Return when the first exception of any organization expires; None if there is none."""
     return session.scalar(select(func.min(TrustSettingsRow.exception_ends_at)))
 
 

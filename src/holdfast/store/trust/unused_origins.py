@@ -1,5 +1,5 @@
 """
-Origins that something is decided for, although no API of the organization has an endpoint at them.
+Queries for unused origins: those with certificates or settings, at which no API of the organization has an endpoint.
 """
 
 from collections.abc import Collection
@@ -19,9 +19,9 @@ _TABLES: tuple[Decided, ...] = (EndpointCertificateRow, TrustSettingsRow, Gatewa
 
 
 def is_unused(table: Decided) -> ColumnElement[bool]:
-    """Make the condition that no API has an endpoint at the origin of a row of *table*."""
+    """Return the condition that no API has an endpoint at the origin of a row of *table*."""
     of_organization = ApiRow.organization_id == table.organization_id
-    # Two conditions, one index each.
+    # Two conditions, so that each uses its own index.
     return and_(
         ~exists().where(of_organization, ApiRow.production_origin == table.origin),
         ~exists().where(of_organization, ApiRow.sandbox_origin == table.origin),
@@ -29,7 +29,7 @@ def is_unused(table: Decided) -> ColumnElement[bool]:
 
 
 def find(session: Session, organization: str, among: Collection[str] | None = None) -> list[str]:
-    """List the origins that something is decided for and no API has an endpoint at, *among* these or all."""
+    """Return the unused origins, *among* these or all, in order."""
     return sorted(session.scalars(union(*(_unused(table, organization, among) for table in _TABLES))))
 
 

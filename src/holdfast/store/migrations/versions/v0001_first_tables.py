@@ -1,5 +1,5 @@
 """
-The first tables.
+Create the first tables.
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     op.create_table(
         "organization",
         sa.Column("id", sa.String(), nullable=False),

@@ -1,5 +1,5 @@
 """
-Rotation with overlap, and what is no longer trusted but can be restored.
+Add rotation with overlap, and removed certificates that can be restored.
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     op.add_column("certificate", sa.Column("previous", sa.Boolean(), server_default=sa.false(), nullable=False))
     for name in ("replaced_at", "looked_at", "observed_at", "current_first_seen_at", "previous_last_needed_at"):
         op.add_column("endpoint_certificate", sa.Column(name, sa.DateTime(), nullable=True))

@@ -1,5 +1,5 @@
 """
-What is decided about the trust of an origin, beside its certificates.
+Add trust settings.
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     op.create_table(
         "trust_settings",
         sa.Column("organization_id", sa.String(), nullable=False),

@@ -1,5 +1,5 @@
 """
-What gateways present to backends, with sealed keys; and who may change that.
+Add gateway identities with sealed keys, and the permission to change them.
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     op.create_table(
         "client_certificate",
         sa.Column("id", sa.String(), nullable=False),
@@ -40,5 +40,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("client_certificate_id", "position"),
     )
     op.add_column("user_account", sa.Column("permissions", sa.JSON(), server_default="[]", nullable=False))
-    # Who was there before permissions were could do everything.
+    # Users from before permissions could do everything.
     op.execute("UPDATE user_account SET permissions = '[\"client_certificates\"]'")

@@ -1,5 +1,5 @@
 """
-What is kept of APIs for others, and audit events found by what they are about.
+Add API documents, and an index of audit events by subject.
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     op.create_table(
         "api_document",
         sa.Column("api_id", sa.String(), nullable=False),

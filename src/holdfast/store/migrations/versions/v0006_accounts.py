@@ -1,5 +1,5 @@
 """
-Roles instead of single permissions; users that are disabled; sessions that can be told apart; applications and tokens.
+Replace single permissions with roles; add disabled users, details of sessions, applications and tokens.
 """
 
 import sqlalchemy as sa
@@ -12,9 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     op.add_column("user_account", sa.Column("roles", sa.JSON(), server_default="[]", nullable=False))
-    # Who was there before roles were could do everything.
+    # Users from before roles could do everything.
     op.execute("UPDATE user_account SET roles = '[\"admin\"]'")
     op.drop_column("user_account", "permissions")
     op.add_column("user_account", sa.Column("disabled", sa.Boolean(), server_default=sa.false(), nullable=False))

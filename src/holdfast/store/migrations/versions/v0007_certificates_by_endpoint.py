@@ -1,5 +1,5 @@
 """
-Endpoint certificates are found by their endpoint without reading all of them.
+Add an index of endpoint certificates by endpoint.
 """
 
 from alembic import op
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     op.create_index(
         "endpoint_certificate_by_endpoint", "endpoint_certificate", ["organization_id", "endpoint", "alias"]
     )

@@ -1,5 +1,5 @@
 """
-Users of whom an identity provider says who they are.
+Add users' identities at an identity provider.
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     op.add_column("user_account", sa.Column("issuer", sa.String(), nullable=True))
     op.add_column("user_account", sa.Column("subject", sa.String(), nullable=True))
     op.add_column("user_account", sa.Column("confirmed_at", sa.DateTime(), nullable=True))

@@ -1,5 +1,5 @@
 """
-Certificates that callers of APIs may present, and which APIs require one.
+Add caller certificates, and whether an API requires one.
 """
 
 import json
@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     op.create_table(
         "caller_certificate",
         sa.Column("id", sa.String(), nullable=False),
@@ -41,7 +41,7 @@ def upgrade() -> None:
 
 
 def _obey_what_was_kept() -> None:
-    """An API whose description asked for certificates of callers was open; now nobody calls it without."""
+    """Require caller certificates for APIs whose description asks for them; until now anyone could call these."""
     session = op.get_bind()
     asking = "SELECT api_id, members FROM api_document WHERE lower(CAST(members AS TEXT)) LIKE '%mutualssl%'"
     for api_id, members in session.execute(sa.text(asking)).all():

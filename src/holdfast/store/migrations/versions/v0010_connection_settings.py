@@ -1,5 +1,5 @@
 """
-Connection settings of endpoints.
+Add connection settings of endpoints.
 """
 
 import sqlalchemy as sa
@@ -12,6 +12,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     for environment in ("production", "sandbox"):
         op.add_column("api", sa.Column(f"{environment}_connection", sa.JSON(), nullable=True))

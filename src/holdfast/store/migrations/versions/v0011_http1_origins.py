@@ -1,5 +1,5 @@
 """
-Origins that rejected HTTP/2.
+Add origins that rejected HTTP/2.
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     op.create_table(
         "http1_origin",
         sa.Column("organization_id", sa.String(), nullable=False),

@@ -1,5 +1,5 @@
 """
-Sessions are found by user, and those that have expired by time, without reading all of them.
+Add indexes of sessions by user and by expiry.
 """
 
 from alembic import op
@@ -11,6 +11,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     op.create_index("session_by_user", "session", ["user_id"])
     op.create_index("session_by_expiry", "session", ["expires_at"])

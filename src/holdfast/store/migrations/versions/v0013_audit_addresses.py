@@ -1,5 +1,5 @@
 """
-Where the request came from that an audit event is about.
+Add the client's address to audit events.
 """
 
 import sqlalchemy as sa
@@ -12,5 +12,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     op.add_column("audit_event", sa.Column("address", sa.String(), nullable=True))

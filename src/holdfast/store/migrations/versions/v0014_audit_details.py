@@ -1,5 +1,5 @@
 """
-What audit events record, as values. The history of the lifecycle is read from them, so its old events get theirs.
+Add details to audit events. The history of the lifecycle is read from them, so its old events get details, too.
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Go forward."""
+    """Upgrade the tables."""
     op.add_column("audit_event", sa.Column("details", sa.JSON(), nullable=True))
     op.execute(
         """
