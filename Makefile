@@ -1,6 +1,7 @@
 # Development tasks. Run `make help` for a list.
 VENV := .venv
 BIN := $(VENV)/bin
+HELP := src/holdfast/web/help
 # Tests start hundreds of Python processes; without bytecode, each of them compiles all of Holdfast again.
 unexport PYTHONDONTWRITEBYTECODE
 IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
@@ -20,16 +21,16 @@ $(VENV)/installed: requirements/test.txt pyproject.toml tools/install.sh
 run: install ## start Holdfast with a demonstration backend
 	@$(BIN)/holdfast up --demo
 
-test: check ## everything: checks, and all tests with real Envoy and a real browser
+test: check docs ## everything: checks, and all tests with real Envoy and a real browser
 	@sh tools/browser.sh $(BIN)
 	@sh tools/nginx.sh
 	@sh tools/client.sh $(VENV)
 	$(BIN)/python -m pytest $(IN_PARALLEL) --durations 20
 
-quick: install ## the tests of everything that needs no process of its own, such as Envoy or a browser
+quick: install docs ## the tests of everything that needs no process of its own, such as Envoy or a browser
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(QUICK)
 
-coverage: install ## how much of each package of src/holdfast the tests of make quick run
+coverage: install docs ## how much of each package of src/holdfast the tests of make quick run
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(QUICK) --cov holdfast --cov-report json:.coverage.json
 	$(BIN)/python tools/coverage_by_package.py .coverage.json
 
@@ -42,7 +43,9 @@ picture: install ## make the picture of the README again
 tables: install ## measure the verdicts again; writes docs/reference/verdicts.md
 	HOLDFAST_TABLES=docs/reference $(BIN)/python -m pytest tests/envoy/test_verdicts.py
 
-docs: install ## build the docs site, which the publisher serves under /help
+docs: $(HELP)/index.html ## build the docs site, which the publisher serves under /help
+
+$(HELP)/index.html: $(VENV)/installed mkdocs.yml tools/docs_hooks.py $(shell find docs -type f)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 check: install ## lint, types, layers

@@ -8,13 +8,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.rest.errors import Problem
 from holdfast.server.doors import Refuse
+from holdfast.web.content_policy import write_policy
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 FOREIGN = Problem(403, "foreign-origin", "Forbidden")
-_CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
 # All that OWASP names (Secure Headers Project), but clipboard-write, which the buttons that copy need, and web-share,
 # which not every browser knows and then complains of.
 _NOT_NEEDED = (
@@ -23,9 +20,9 @@ _NOT_NEEDED = (
     "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "sync-xhr", "usb",
     "xr-spatial-tracking",
 )  # fmt: skip
+_CONTENT_SECURITY_POLICY = write_policy()
 _PERMISSIONS_POLICY = ", ".join(f"{name}=()" for name in _NOT_NEEDED)
 _HEADERS = {
-    "content-security-policy": _CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
@@ -53,6 +50,7 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers[name] = value
+                headers.setdefault("content-security-policy", _CONTENT_SECURITY_POLICY)
                 headers.setdefault("cache-control", "no-store")
                 if scope["scheme"] == "https":
                     headers["strict-transport-security"] = _STRICT_TRANSPORT

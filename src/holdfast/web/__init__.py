@@ -9,6 +9,7 @@ from holdfast.web import api_docs, errors
 from holdfast.web.access import account, sign_in, single_sign_on, tokens, users
 from holdfast.web.access.senders import sender as sender
 from holdfast.web.catalog import apis, endpoints, lifecycle
+from holdfast.web.docs_site import mount_docs_site
 from holdfast.web.errors import fail as fail
 from holdfast.web.errors import refuse as refuse
 from holdfast.web.failures import failures
@@ -44,5 +45,6 @@ def create_door(runtime: Runtime) -> FastAPI:
     ):
         door.include_router(page.router)
     mount_static_files(door)
+    mount_docs_site(door)
     errors.install(door)
     return door

@@ -12,14 +12,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 DIRECTORY = Path(__file__).parent / "static"
-_FOREVER = "public, max-age=31536000, immutable"
+FOREVER = "public, max-age=31536000, immutable"
 
 
 class _VersionedFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         # Only an address that names the content may be kept without asking again.
-        response.headers["cache-control"] = _FOREVER if scope["query_string"].startswith(b"v=") else "no-cache"
+        response.headers["cache-control"] = FOREVER if scope["query_string"].startswith(b"v=") else "no-cache"
         return response
 
 

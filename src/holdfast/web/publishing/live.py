@@ -108,6 +108,7 @@ def _write_failure(failure: Failure, endpoint: Endpoint | None, context: Context
         "remedy": failure.explanation.remedy,
         "difference": describe_difference(failure),
         "seen": describe_sightings(failure),
+        "help": f"/help/reference/causes/#{failure.cause}",
         "action": button.label if button else "",
         "target": button.path if button else "",
     }

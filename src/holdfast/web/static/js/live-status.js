@@ -75,6 +75,8 @@ customElements.define("live-status", class extends HTMLElement {
       for (const part of failure ? element.querySelectorAll("[data-part]") : []) {
         if (part.textContent !== failure[part.dataset.part]) part.textContent = failure[part.dataset.part];
       }
+      const help = element.querySelector("[data-help]");
+      if (help && failure) help.href = failure.help;
       const button = element.querySelector("[data-action]");
       if (!button) continue;
       button.hidden = !failure?.action;

@@ -1,0 +1,32 @@
+"""The docs site under /help works in a browser: nothing on it is blocked, and nothing is loaded from elsewhere."""
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+
+def test_search_finds_a_code_and_leads_to_its_entry(page: Page):
+    page.goto("/sign-in")
+    page.get_by_role("link", name="Help").click()
+    page.get_by_role("textbox", name="Search").press_sequentially("weak-key")
+    page.locator("[data-md-component=search-result]").get_by_role("link", name="Findings").first.click()
+    expect(page.get_by_role("heading", name="Findings", level=1)).to_be_visible()
+    page.goto("/help/reference/findings/#weak-key")
+    expect(page.locator("#weak-key")).to_be_in_viewport()
+
+
+def test_the_theme_toggle_switches_and_is_remembered(page: Page):
+    page.goto("/help/")
+    expect(page.locator("body")).to_have_attribute("data-md-color-scheme", "default")
+    page.get_by_title("Switch to dark mode").click()
+    expect(page.locator("body")).to_have_attribute("data-md-color-scheme", "slate")
+    page.goto("/help/reference/findings/")
+    expect(page.locator("body")).to_have_attribute("data-md-color-scheme", "slate")
+
+
+def test_pages_load_nothing_from_other_hosts(page: Page, context: BrowserContext):
+    requested: list[str] = []
+    context.on("request", lambda request: requested.append(request.url))
+    for path in ("/help/", "/help/concepts/architecture/", "/help/reference/cli/"):
+        page.goto(path, wait_until="networkidle")
+    own = page.url.partition("/help/")[0]
+    assert len(requested) > 5
+    assert [url for url in requested if not url.startswith((own, "data:", "blob:"))] == []
