@@ -99,7 +99,7 @@ def test_a_private_key_is_refused_wherever_it_lies(name):
         ({}, "no api.yaml"),
         ({"x": b""}, "no api.yaml"),
         ({"api.yaml": b"[]"}, "no api.yaml"),
-        ({"api.yaml": b"a: 'b"}, "api.yaml cannot be read"),
+        ({"api.yaml": b"a: 'b"}, "api.yaml can't be read"),
         ({"../api.yaml": API}, "leads out"),
         ({"/api.yaml": API}, "leads out"),
         ({"a/../api.yaml": API}, "leads out"),
@@ -162,5 +162,5 @@ def test_a_size_that_is_a_lie_is_no_way_around_the_limit():
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_rare_packings_are_refused(method):
-    with pytest.raises(UnreadableArchive, match="rare"):
+    with pytest.raises(UnreadableArchive, match="unsupported compression"):
         unpack(zipped({"api.yaml": API}, method))

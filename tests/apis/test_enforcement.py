@@ -13,7 +13,7 @@ from holdfast.cli.requests.enforcement import describe_enforcement
         (Enforcement(Progress.NO_GATEWAY), "no gateway", "Waiting for gateways: none is connected"),
         (Enforcement(Progress.WAITING, 1), "waiting", "Waiting for gateways"),
         (Enforcement(Progress.WAITING, 2, 1), "waiting", "Waiting for gateways (1 of 2)"),
-        (Enforcement(Progress.REFUSED, 1, reason="No room."), "refused", "Refused by a gateway: No room."),
+        (Enforcement(Progress.REFUSED, 1, reason="No room."), "refused", "Rejected by a gateway: No room."),
         (Enforcement(Progress.ENFORCED, 1, 1), "enforced", "Enforced on 1 gateway"),
         (Enforcement(Progress.ENFORCED, 2, 2, 31), "enforced", "Enforced on 2 gateways (31 ms)"),
         (Enforcement(Progress.UNVERIFIED, 1, 1), "unverified", "Verification is off on 1 gateway"),

@@ -42,8 +42,8 @@ def test_passwords_of_backends_are_not_kept():
     [
         ({"x": "y" * MAX_MEMBERS}, "larger"),
         ({"x": deep(MAX_DEPTH)}, "nested"),
-        ({"x": "\ud800"}, "no text"),
-        ({"\0": "x"}, "no text"),
+        ({"x": "\ud800"}, "aren't text"),
+        ({"\0": "x"}, "aren't text"),
         ({"x": float("inf")}, "infinite"),
         ({"x": [{"y": "-----BEGIN RSA PRIVATE KEY-----\nMII"}]}, "private key"),
     ],

@@ -78,20 +78,23 @@ def test_the_path_that_wso2_writes_is_the_context():
         ({"openapi": "4.0.0"}, "OpenAPI 4.0.0 isn't supported"),
         (
             {"openapi": 3},
-            "OpenAPI 3 isn't supported. Use Swagger 2.0 or OpenAPI 3.0, 3.1 or 3.2, and write for example 3.0.3.",
+            "OpenAPI 3 isn't supported. Use Swagger 2.0 or OpenAPI 3.0, 3.1 or 3.2, for example 3.0.3.",
         ),
         ({"openapi": "3.3.0"}, "OpenAPI 3.3.0 isn't supported"),
         ({"openapi": 3.01}, "OpenAPI 3.01 isn't supported"),
         ({"swagger": "1.2"}, "Swagger 1.2 isn't supported"),
-        ({"openapi": "3.0.x"}, "openapi: '3.0.x' is not a version. Use Swagger 2.0 or OpenAPI 3.0, 3.1 or 3.2"),
-        ({"openapi": "3.1."}, "openapi: '3.1.' is not a version."),
-        ({"openapi": {"a": 1}}, "openapi: this is not a version."),
+        ({"openapi": "3.0.x"}, "openapi: '3.0.x' isn't a version. Use Swagger 2.0 or OpenAPI 3.0, 3.1 or 3.2"),
+        ({"openapi": "3.1."}, "openapi: '3.1.' isn't a version."),
+        ({"openapi": {"a": 1}}, "openapi: this isn't a version."),
         (THREE | {"paths": {"a": {}}}, "paths: 'a' doesn't begin with a slash."),
         (THREE | {"info": {"title": "Pizza"}}, "info: 'version' is missing."),
         (THREE | {"paths": {"/a": {"get": {}}}}, "paths//a/get: 'responses' is missing."),
         (THREE | {"paths": []}, "paths: "),
         (THREE | {"info": {"title": 5, "version": "1"}}, "info/title: "),
-        (THREE | {"paths": {"/a": {"get": {"responses": {"200": {"$ref": "#/components/responses/x"}}}}}}, "not there"),
+        (
+            THREE | {"paths": {"/a": {"get": {"responses": {"200": {"$ref": "#/components/responses/x"}}}}}},
+            "is referenced but missing",
+        ),
         (TWO | {"paths": {"/a": {"get": {"responses": {}}}}}, "responses"),
     ],
 )
@@ -131,12 +134,12 @@ STRING = {"type": "string"}
         (
             THREE,
             with_parameter(name="x", schema=STRING, **{"in": "body"}),
-            [f"{PARAMETER}/in: 'body' is none of path, query, header, cookie."],
+            [f"{PARAMETER}/in: 'body' isn't one of path, query, header, cookie."],
         ),
         (
             THREE,
             with_parameter(name="x", schema={"type": "txt"}, **{"in": "query"}),
-            [f"{PARAMETER}/schema/type: 'txt' is none of array, boolean, integer, number, object, string."],
+            [f"{PARAMETER}/schema/type: 'txt' isn't one of array, boolean, integer, number, object, string."],
         ),
         (
             THREE,
@@ -151,7 +154,7 @@ STRING = {"type": "string"}
         (THREE, with_scheme(type="apiKey", name="x"), [f"{SCHEME}: 'in' is missing."]),
         (THREE, with_scheme(type="http"), [f"{SCHEME}: 'scheme' is missing."]),
         (THREE, with_scheme(), [f"{SCHEME}: 'type' is missing."]),
-        (THREE, with_scheme(type="htp"), [f"{SCHEME}/type: 'htp' is none of apiKey, http, oauth2, openIdConnect."]),
+        (THREE, with_scheme(type="htp"), [f"{SCHEME}/type: 'htp' isn't one of apiKey, http, oauth2, openIdConnect."]),
         (
             THREE,
             with_scheme(type="oauth2", flows={"implicit": {}}),
@@ -168,7 +171,7 @@ STRING = {"type": "string"}
             with_scheme(type="apiKey", name="x"),
             [f"{SCHEME}: 'in' is missing."],
         ),
-        (THREE, {"info": {"title": "Pizza", "version": 1.0}}, ["info/version: 1.0 is not a text. Write it in quotes."]),
+        (THREE, {"info": {"title": "Pizza", "version": 1.0}}, ["info/version: 1.0 isn't text. Put it in quotes."]),
     ],
 )
 def test_what_is_missing_of_the_form_that_was_meant_is_named(specification, wrong, problems):
@@ -277,5 +280,5 @@ def test_what_is_wrong_in_a_large_definition_is_named():
 
 
 def test_where_a_large_definition_is_wrong_is_said_without_the_reason():
-    with pytest.raises(InvalidDefinition, match="paths//a: it is not as the specification demands, and too large"):
+    with pytest.raises(InvalidDefinition, match="paths//a: it violates the specification, and is too large"):
         read(THREE | parameters(5_000))

@@ -90,7 +90,7 @@ def test_axe_finds_nothing_on_any_dialog(signed_in: Page, api: PublishedApi):
 def test_axe_finds_nothing_where_errors_are_shown(signed_in: Page, api: PublishedApi):
     signed_in.goto("/apis/new")
     signed_in.get_by_role("button", name="Create").click()
-    expect(signed_in.get_by_text("The name needs 1 to 60 characters")).to_be_visible()
+    expect(signed_in.get_by_text("The name must have 1 to 60 characters")).to_be_visible()
     assert violations_by_theme(signed_in) == []
     signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
     signed_in.get_by_role("button", name="Add Certificate").click()
@@ -98,7 +98,7 @@ def test_axe_finds_nothing_where_errors_are_shown(signed_in: Page, api: Publishe
     dialog.get_by_label("Alias").fill("a b")
     dialog.get_by_label("Certificate", exact=True).set_input_files(FilePayload(name="x", mimeType="", buffer=b"no"))
     dialog.get_by_role("button", name="Save").click()
-    expect(dialog.locator("#alias-error")).to_contain_text("Leave these out")
+    expect(dialog.locator("#alias-error")).to_contain_text("Aliases can't contain")
     assert violations_by_theme(signed_in) == []
 
 
@@ -174,7 +174,7 @@ def test_everything_but_drop_and_live_status_works_without_scripts(
         page.get_by_role("button", name="Add Certificate").click()
         page.get_by_label("Alias").fill("spaces are refused")
         page.get_by_role("button", name="Save").click()
-        expect(page.locator("#alias-error")).to_contain_text("Leave these out")
+        expect(page.locator("#alias-error")).to_contain_text("Aliases can't contain")
         page.get_by_label("Alias").fill("scriptless")
         certificate = FilePayload(name="backend.pem", mimeType="", buffer=presented.pem)
         page.get_by_label("Certificate", exact=True).set_input_files(certificate)

@@ -54,7 +54,7 @@ def test_a_value_that_cannot_be_used_is_explained_and_nothing_typed_is_lost(endp
     dialog.get_by_text("Look at no name").click()
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.locator("#names-error")).to_contain_text("'words?' is neither a host name nor an IP address")
-    expect(dialog.locator("#anyName-error")).to_contain_text("Pin its SHA-256 fingerprint")
+    expect(dialog.locator("#anyName-error")).to_contain_text("requires a certificate pin")
     expect(dialog.get_by_label("Names")).to_have_value("two words?")
 
 

@@ -108,7 +108,7 @@ def test_an_alias_that_exists_is_refused_beside_the_alias(dialog: Locator, impor
 def test_a_corrected_upload_is_accepted(dialog: Locator, holdfast: Holdfast, signed_in: Page, presented: Issued):
     fill(dialog, "no spaces here", presented.pem)
     save(dialog)
-    expect(dialog.locator("#alias-error")).to_contain_text("Leave these out")
+    expect(dialog.locator("#alias-error")).to_contain_text("Aliases can't contain")
     dialog.get_by_label("Alias").fill("corrected")
     expect(dialog.locator("#alias-error")).to_be_hidden()
     save(dialog)

@@ -57,7 +57,7 @@ def test_an_api_goes_through_its_lifecycle(command, pizza):
     command.done("api", "retire", "Pizza")
     said = command.refused("api", "publish", "Pizza")
     assert said == (
-        "holdfast: 'Publish' is not possible from RETIRED. Possible now: nothing, it is the end. "
+        "holdfast: 'Publish' isn't possible in state RETIRED. Possible actions: none. "
         "(POST /apis/change-lifecycle: 400)\n"
     )
 
@@ -183,8 +183,8 @@ def test_deleting_an_api_says_which_certificates_no_api_uses_any_more_or_deletes
 def test_what_cannot_be_used_is_said_by_field(command):
     said = command.refused("api", "create", "Pi/zza", "/t/x", "1.0", "--production", "ftp://x")
     assert "(POST /apis: 400)" in said
-    assert "The name needs 1 to 60 characters" in said
-    assert "A context cannot begin with /t/" in said
+    assert "The name must have 1 to 60 characters" in said
+    assert "The context can't begin with /t/" in said
 
 
 def test_what_a_publisher_sends_commands_no_terminal(alone):

@@ -25,7 +25,7 @@ def test_the_command_changes_only_what_options_name(command):
     assert settings(command) == {"protocol": "http1", "connectionPerCaller": True, "rewriteResponses": False}
     command.done("endpoint", "set", "Pizza", "--protocol", "auto", "--rewrite-responses")
     assert settings(command) == {"connectionPerCaller": True}
-    assert "needs HTTP/1.1" in command.refused("endpoint", "set", "Pizza", "--protocol", "http2")
+    assert "requires HTTP/1.1" in command.refused("endpoint", "set", "Pizza", "--protocol", "http2")
     assert "no sandbox endpoint" in command.refused(
         "endpoint", "set", "Pizza", "--environment", "sandbox", "--protocol", "auto"
     )

@@ -191,7 +191,7 @@ def test_a_retired_api_is_left_alone(runtime, anna, tmp_path):
     api = apis.create_api(context_of(runtime.store, anna, runtime.now()), draft)
     for action in ("Publish", "Deprecate", "Retire"):
         lifecycle.change_lifecycle(context_of(runtime.store, anna, runtime.now()), api.id, action)
-    assert "The demo can't run: 'Publish' is not possible from RETIRED" in _tour(runtime, anna, tmp_path)
+    assert "The demo can't run: 'Publish' isn't possible in state RETIRED" in _tour(runtime, anna, tmp_path)
 
 
 def test_an_unusable_directory_is_named(runtime, anna, tmp_path):

@@ -110,7 +110,7 @@ def test_what_cannot_be_used_is_named_and_nothing_is_kept(archive, stranger, cha
 
 
 def test_what_is_no_archive_is_refused(client):
-    assert_problem(take(client, b"no zip"), 400, "file", says="no zip archive")
+    assert_problem(take(client, b"no zip"), 400, "file", says="isn't a zip archive")
     assert_problem(client.post(f"{APIS}/import", json=api_body()), 415, "Content-Type")
 
 
@@ -175,7 +175,7 @@ def test_an_archive_of_an_open_api_does_not_open_one_that_is_protected(archive, 
 @pytest.mark.parametrize(
     ("said", "says"),
     [
-        ("alias: 1", "client_certificates.yaml must say alias and certificate"),
+        ("alias: 1", "Each entry in client_certificates.yaml must have alias"),
         ("alias: partner\n  certificate: nowhere!", "no file Client-certificates/nowhere!"),
     ],
 )

@@ -104,7 +104,7 @@ def test_a_rejection_is_reported_in_the_gateways_words_until_the_next_change(sto
 
     refused, waiting, enforced = play(story())
     assert refused == Enforcement(Progress.REFUSED, 2, 1, reason="Failed to load trusted CA certificates")
-    assert str(refused) == "Refused by a gateway: Failed to load trusted CA certificates"
+    assert str(refused) == "Rejected by a gateway: Failed to load trusted CA certificates"
     assert (waiting.progress, enforced.enforced_on) == (Progress.WAITING, 2)
 
 

@@ -1,3 +1,3 @@
 """
-Pure knowledge of APIs: endpoints, origins, the lifecycle; no I/O and no clock.
+APIs, endpoints, origins and the lifecycle as pure functions, without I/O or a clock.
 """

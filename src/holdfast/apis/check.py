@@ -1,5 +1,5 @@
 """
-Several values judged together.
+Validation of several values at once.
 """
 
 from collections.abc import Callable
@@ -12,13 +12,13 @@ V = TypeVar("V")
 
 
 class Check:
-    """Collects what is wrong with several fields, so that all of it is said at once."""
+    """Collects the errors of several fields, to report them together."""
 
     def __init__(self) -> None:
         self._errors: list[InvalidField] = []
 
     def __call__(self, check: Callable[[V], T], value: V) -> T | None:
-        """Give what *check* makes of *value*, None when it raises InvalidField."""
+        """Return the result of *check* for *value*, or None if it raises InvalidField."""
         try:
             return check(value)
         except InvalidField as error:
@@ -26,10 +26,10 @@ class Check:
             return None
 
     def add(self, field: str, message: str) -> None:
-        """Note what is wrong with *field* beside other values."""
+        """Add an error of *field*."""
         self._errors.append(InvalidField(field, message))
 
     def finish(self) -> None:
-        """Raise InvalidFields when anything was wrong."""
+        """Raise InvalidFields if there were errors."""
         if self._errors:
             raise InvalidFields(self._errors)

@@ -1,5 +1,5 @@
 """
-How far a change has come at the gateways, and the words for it.
+The progress of a change at the gateways, and its texts.
 """
 
 from dataclasses import dataclass
@@ -8,30 +8,30 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class OriginTrust:
-    """What gateways trust for an origin."""
+    """The trust of an origin."""
 
     origin: str
 
 
 @dataclass(frozen=True, slots=True)
 class ApiCallers:
-    """Who may call an API that requires a certificate of its callers."""
+    """The callers of an API that requires caller certificates."""
 
     api_id: str
 
 
-Policy = OriginTrust | ApiCallers  # what gateways enforce, in an organization
+Policy = OriginTrust | ApiCallers  # what gateways enforce within an organization
 
 
 class Progress(StrEnum):
-    """How far a policy has come."""
+    """The progress of a policy at the gateways."""
 
     NOT_SERVED = "not-served"
     NO_GATEWAY = "no-gateway"
     WAITING = "waiting"
     REFUSED = "refused"
     ENFORCED = "enforced"
-    UNVERIFIED = "unverified"  # it is in force that nothing is verified
+    UNVERIFIED = "unverified"  # an exception is in force
 
     @property
     def words(self) -> str:
@@ -44,7 +44,7 @@ class Enforcement:
     """
     The state of a policy at the gateways.
 
-    *milliseconds* is the time from the last change to its enforcement, None when this process did not see it.
+    *milliseconds* is the time from the last change to its enforcement, or None if this process didn't measure it.
     """
 
     progress: Progress
@@ -64,7 +64,7 @@ class Enforcement:
                 counted = f" ({self.enforced_on} of {self.gateways})" if self.gateways > 1 else ""
                 return f"Waiting for gateways{counted}"
             case Progress.REFUSED:
-                return f"Refused by a gateway: {self.reason}"
+                return f"Rejected by a gateway: {self.reason}"
             case Progress.ENFORCED:
                 took = "" if self.milliseconds is None else f" ({self.milliseconds} ms)"
                 return f"Enforced on {gateways}{took}"

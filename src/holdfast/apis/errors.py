@@ -1,12 +1,12 @@
 """
-Why a value of an API is not accepted: the field, what is wrong, what to do.
+Errors in the values of an API: which field is wrong, why, and what to do.
 """
 
 from holdfast.refusals import Refusal
 
 
 class InvalidField(Refusal):
-    """A value that cannot be used; *field* is its name at the doors, the text is for people."""
+    """An invalid value; *field* is its name in REST and forms."""
 
     field: str
 
@@ -16,24 +16,24 @@ class InvalidField(Refusal):
 
 
 class InvalidFields(Refusal):
-    """Several values that cannot be used, each with its own error."""
+    """Several invalid values, each with its own error."""
 
     def __init__(self, errors: list[InvalidField]) -> None:
         self.errors = errors
         super().__init__(" ".join(str(error) for error in errors))
 
     def fields(self, otherwise: str = "") -> dict[str, str]:
-        """Give the text of each error by its field, which each has."""
+        """Return the text of each error by field; each error has one."""
         del otherwise
         return {error.field: str(error) for error in self.errors}
 
 
 class UnreadableDocument(ValueError):
-    """A file is neither JSON nor YAML, or more of it than is read; the text goes on from the name of the file."""
+    """A file that isn't JSON or YAML, or exceeds a limit; the text continues after the file's name."""
 
 
 class InvalidDefinition(Refusal):
-    """A definition of an API that cannot be used; *problems* says why, one sentence each."""
+    """An invalid API definition; *problems* says why, one sentence each."""
 
     field = "definition"
 
@@ -43,18 +43,18 @@ class InvalidDefinition(Refusal):
 
 
 class UnreadableArchive(Refusal):
-    """An archive of an API that cannot be used; the text says what is wrong with it."""
+    """An invalid API archive; the text says what is wrong."""
 
     field = "file"
 
 
 class TransitionRefused(Refusal):
-    """The lifecycle knows no *action* from *state*."""
+    """The lifecycle has no *action* in *state*."""
 
     def __init__(self, action: str, state: str, possible: list[str]) -> None:
         self.action = action
         self.state = state
         self.possible = possible
         super().__init__(
-            f"{action!r} is not possible from {state}. Possible now: {', '.join(possible) or 'nothing, it is the end'}."
+            f"{action!r} isn't possible in state {state}. Possible actions: {', '.join(possible) or 'none'}."
         )

@@ -1,5 +1,5 @@
 """
-Where the REST API of WSO2's publisher is, which Holdfast answers, shows, and calls.
+The path of the WSO2 publisher's REST API, which Holdfast serves, documents and calls.
 """
 
 PREFIX = "/api/am/publisher/v4"

@@ -1,8 +1,8 @@
 """
-URLs of servers: the one place that reads scheme, host and port, as RFC 3986 has them and narrower.
+Server URLs: the only place that parses scheme, host and port, by a subset of RFC 3986.
 
-Whatever is accepted here means the same to every other reader, including Envoy; what two readers could take for two
-hosts is refused.
+Every accepted URL means the same to all parsers, including Envoy. URLs that two parsers could read as different hosts
+are rejected.
 """
 
 import re
@@ -22,7 +22,7 @@ _PATH = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 _QUERY = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # inet_aton reads 127.1 and 0x7f000001 as addresses
-_SEPARATORS = frozenset("\u3002\uff0e\uff61")  # dots to IDNA 2003, and to few others
+_SEPARATORS = frozenset("\u3002\uff0e\uff61")  # dots in IDNA 2003, but rarely elsewhere
 _MAX_PORT = 65535
 
 
@@ -31,14 +31,14 @@ class Url:
     """An http or https URL without user information and fragment."""
 
     scheme: str  # lower case
-    host: str  # as `parse_host` gives it
-    port: int  # 1 to 65535, the scheme's own if the URL has none
+    host: str  # as returned by `parse_host`
+    port: int  # 1 to 65535; the scheme's default if the URL has none
     path: str  # empty, or with a leading slash; as written
     query: str | None
 
 
 def parse_url(text: str) -> Url:
-    """Read an http or https URL; raise ValueError, with a sentence for people, for everything else."""
+    """Parse an http or https URL. Raises ValueError with a sentence for users."""
     if not text:
         raise ValueError("The URL is missing.")
     if len(text) > MAX_URL:
@@ -51,7 +51,7 @@ def parse_url(text: str) -> Url:
     if "@" in parts["authority"]:
         raise ValueError("The URL must not contain a user name or password.")
     if parts["fragment"] is not None:
-        raise ValueError("The URL has a fragment; leave out the part from '#'.")
+        raise ValueError("The URL has a fragment. Remove everything from '#'.")
     if not _PATH.fullmatch(parts["path"]) or not _QUERY.fullmatch(parts["query"] or ""):
         raise ValueError("The URL's path or query contains characters that must be percent-encoded.")
     scheme = parts["scheme"].lower()
@@ -60,31 +60,31 @@ def parse_url(text: str) -> Url:
 
 
 def parse_host(host: str) -> str:
-    """Read a host name or an IP address without brackets; give it as it is compared, or raise ValueError."""
+    """Return a host name or an IP address (without brackets) in normal form. Raises ValueError."""
     try:
         address = ip_address(host)
     except ValueError:
         return _parse_name(host)
     if isinstance(address, IPv6Address) and address.scope_id:
-        raise ValueError("An IPv6 address with a zone cannot be used.")
+        raise ValueError("IPv6 addresses with a zone aren't supported.")
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        raise ValueError(f"{host} is an IPv4 address in disguise; write {address.ipv4_mapped}.")
+        raise ValueError(f"{host} is an IPv4-mapped address. Use {address.ipv4_mapped}.")
     return str(address)
 
 
 def _parse_authority(authority: str) -> tuple[str, int | None]:
     parts = _AUTHORITY.fullmatch(authority)
     if parts is None:
-        raise ValueError("The URL's host and port cannot be read; only a port may follow the host, after one colon.")
+        raise ValueError("The URL's host and port can't be read. Use HOST or HOST:PORT.")
     written = parts["host"]
     if not written:
         raise ValueError("The URL has no host.")
     port = int(parts["port"][-6:]) if parts["port"] else None
     if port is not None and (parts["port"] != str(port) or not 0 < port <= _MAX_PORT):
-        raise ValueError(f"Port {parts['port'][:10]} does not exist; ports are 1 to {_MAX_PORT}.")
+        raise ValueError(f"Port {parts['port'][:10]} doesn't exist. Ports are 1 to {_MAX_PORT}.")
     host = parse_host(written.removeprefix("[").removesuffix("]"))
     if (written[0] == "[") != (":" in host):
-        raise ValueError("IPv6 addresses, and nothing else, belong in brackets.")
+        raise ValueError("Put IPv6 addresses, and only these, in brackets.")
     return host, port
 
 
@@ -97,14 +97,14 @@ def _parse_name(host: str) -> str:
 
 
 def _to_ascii(host: str) -> str:
-    """Apply IDNA; raise ValueError unless IDNA 2003 (Python's codec) and IDNA 2008 (browsers) make the same host."""
+    """Apply IDNA. Raises ValueError unless IDNA 2003 (Python's codec) and IDNA 2008 (browsers) agree."""
     try:
         name = idna.encode(host.lower()).decode()
         same = name == host.encode("idna").decode().lower() and _SEPARATORS.isdisjoint(host)
     except ValueError:
         same = False
     if not same:
-        raise ValueError(f"Programs read the host {host!r} differently; write it in its ASCII form, xn--...")
+        raise ValueError(f"Clients disagree about the host {host!r}. Use its ASCII form, xn--...")
     return name
 
 

@@ -26,7 +26,7 @@ HTML, SQL = "<img src=x onerror=alert(1)>", "'; DROP TABLE api; --"
         ({"context": "/../etc"}, "context", "a path like /pizza"),
         ({"context": HTML}, "context", "a path like /pizza"),
         ({"context": SQL}, "context", "a path like /pizza"),
-        ({"context": "/t/other/x"}, "context", "cannot begin with /t/"),
+        ({"context": "/t/other/x"}, "context", "can't begin with /t/"),
         ({"version": ""}, "version", "like 1.0.0"),
         ({"version": "1/0"}, "version", "like 1.0.0"),
         ({"version": HTML}, "version", "like 1.0.0"),
@@ -36,9 +36,9 @@ HTML, SQL = "<img src=x onerror=alert(1)>", "'; DROP TABLE api; --"
         ({"production": ""}, PRODUCTION, "The URL is missing"),
         ({"production": "https://"}, PRODUCTION, "The URL has no host"),
         ({"production": "https:///path"}, PRODUCTION, "The URL has no host"),
-        ({"production": HTML}, PRODUCTION, "Write it like https://"),
-        ({"production": f"https://pizza.test/{SQL}"}, PRODUCTION, "Write it like https://"),
-        ({"production": "https://pizza.test\ud800"}, PRODUCTION, "Write it like https://"),
+        ({"production": HTML}, PRODUCTION, "Use a URL like https://"),
+        ({"production": f"https://pizza.test/{SQL}"}, PRODUCTION, "Use a URL like https://"),
+        ({"production": "https://pizza.test\ud800"}, PRODUCTION, "Use a URL like https://"),
         ({"sandbox": "pizza.test:80"}, SANDBOX, "must begin with https://"),
         ({"sandbox": "javascript:alert(1)"}, SANDBOX, "must begin with https://"),
     ],
@@ -105,7 +105,7 @@ def test_a_lifecycle_change_needs_to_know_what_and_which(client, query, fields):
 def test_an_impossible_transition_is_refused_with_the_possible_ones(client, nothing_changes, api, action):
     with nothing_changes():
         response = client.post(f"{APIS}/change-lifecycle", params={"apiId": api["id"], "action": action})
-        assert_problem(response, 400, says="Possible now: Publish.")
+        assert_problem(response, 400, says="Possible actions: Publish.")
 
 
 @pytest.mark.parametrize("api_id", ["nobody", "%00", "..%2f..", SQL.replace("/", ""), "x" * 5000])

@@ -1,3 +1,3 @@
 """
-APIs: names and contexts, endpoints and their connections, the lifecycle, the rest of their description.
+APIs: names and contexts, endpoints and their connections, the lifecycle, and other members of the description.
 """

@@ -1,5 +1,5 @@
 """
-An API as a value, and the rules that its parts obey.
+APIs as values, and the rules for their names, contexts, versions and descriptions.
 """
 
 import re
@@ -22,7 +22,7 @@ TENANT_PREFIX = "/t"
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """An API: its name, where callers find it, how far it is, and its backends."""
+    """An API: its name, path, lifecycle state and backends."""
 
     id: str
     organization: str
@@ -36,57 +36,57 @@ class Api:
     provider: str  # the name of the user who created it
     created_at: datetime  # aware, UTC
     updated_at: datetime
-    requires_certificate: bool = False  # of its callers
+    requires_certificate: bool = False  # callers must present a certificate
 
     @property
     def path(self) -> str:
-        """Where the gateways answer: context and version, below a prefix for all organizations but the default one."""
+        """The path at the gateways: context and version, prefixed for all organizations except the default one."""
         return path_of(self.organization, self.context, self.version)
 
     def endpoint(self, environment: Environment) -> Endpoint | None:
-        """The backend of *environment*, if it has one."""
+        """Return the endpoint of *environment*, or None."""
         return self.production if environment == "production" else self.sandbox
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """The backends, production first, each URL once."""
+        """The endpoints, production first, without duplicate URLs."""
         endpoints = [self.endpoint(environment) for environment in reversed(ENVIRONMENTS)]
         by_url = {endpoint.url: endpoint for endpoint in endpoints if endpoint}
         return tuple(reversed(by_url.values()))
 
 
 def check_name(name: str) -> str:
-    """Give *name* as it is stored, or raise InvalidField."""
+    """Return *name* as stored. Raises InvalidField."""
     name = check_visible(name.strip(), "name", "The name")
     if not _NAME.fullmatch(name):
-        message = "The name needs 1 to 60 characters and none of ~!@#;:%^*()+={}|\\<>\"',&$[]/."
+        message = "The name must have 1 to 60 characters and none of ~!@#;:%^*()+={}|\\<>\"',&$[]/."
         raise InvalidField("name", message)
     return name
 
 
 def check_context(context: str) -> str:
-    """Give *context* as it is stored, with a leading slash, or raise InvalidField."""
+    """Return *context* as stored, with a leading slash. Raises InvalidField."""
     stripped = check_visible(context.strip(), "context", "The context").strip("/")
     if not stripped or len(stripped) > MAX_CONTEXT or not all(map(_SEGMENT.fullmatch, stripped.split("/"))):
-        message = "The context is a path like /pizza: letters, digits and . _ ~ - between slashes."
+        message = "The context must be a path like /pizza, with letters, digits and . _ ~ - between slashes."
         raise InvalidField("context", message)
     if f"/{stripped}/".startswith(f"{TENANT_PREFIX}/"):
         raise InvalidField(
-            "context", f"A context cannot begin with {TENANT_PREFIX}/; the gateways keep that for themselves."
+            "context", f"The context can't begin with {TENANT_PREFIX}/, which is reserved for organizations."
         )
     return f"/{stripped}"
 
 
 def check_version(version: str) -> str:
-    """Give *version* as it is stored, or raise InvalidField."""
+    """Return *version* as stored. Raises InvalidField."""
     version = check_visible(version.strip(), "version", "The version")
     if not _VERSION.fullmatch(version):
-        raise InvalidField("version", "The version needs 1 to 30 letters, digits or . _ - (like 1.0.0).")
+        raise InvalidField("version", "The version must have 1 to 30 letters, digits or . _ - (like 1.0.0).")
     return version
 
 
 def check_description(description: str) -> str:
-    """Give *description* as it is stored, or raise InvalidField."""
+    """Return *description* as stored. Raises InvalidField."""
     description = description.strip()
     if len(description) > MAX_DESCRIPTION:
         raise InvalidField("description", f"The description is longer than {MAX_DESCRIPTION} characters.")
@@ -94,6 +94,6 @@ def check_description(description: str) -> str:
 
 
 def path_of(organization: str, context: str, version: str) -> str:
-    """Give where the gateways answer, or would: below a prefix for all organizations but the default one."""
+    """Return the path at the gateways, prefixed for all organizations except the default one."""
     tenant = "" if organization == DEFAULT_ORGANIZATION else f"{TENANT_PREFIX}/{organization}"
     return f"{tenant}{context}/{version}"

@@ -1,5 +1,5 @@
 """
-How gateways connect to an endpoint and treat its responses, as decided for one endpoint of an API.
+Connection settings of an endpoint: how gateways connect to it and treat its responses.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from holdfast.apis.errors import InvalidField
 
 
 class Protocol(StrEnum):
-    """The HTTP version that gateways speak with a backend."""
+    """The HTTP version that gateways use with a backend."""
 
     AUTO = "auto"  # https: HTTP/2 where the backend supports it, otherwise HTTP/1.1; http: HTTP/1.1
     HTTP1 = "http1"
@@ -20,7 +20,7 @@ class Protocol(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """Connection settings of an endpoint; a setting that nobody has made is left out of `changed` and of REST."""
+    """Connection settings of an endpoint; `changed` and REST omit settings with their default value."""
 
     protocol: Protocol = Protocol.AUTO
     connection_per_caller: bool = False  # callers never share a connection to the backend
@@ -38,7 +38,7 @@ class ConnectionSettings:
 
     @property
     def members(self) -> dict[str, Any]:
-        """The settings that differ from the defaults, as REST names them in an endpoint's `config`."""
+        """The settings that differ from the defaults, by their names in an endpoint's `config` in REST."""
         return {REST_NAMES[name]: value for name, value in self.changed.items()}
 
 
@@ -54,10 +54,10 @@ REST_NAMES = {
 
 def read_connection(values: Mapping[str, Any], field: str = "") -> ConnectionSettings:
     """
-    Read connection settings from *values* by field name; what is missing or None has its default.
+    Read connection settings from *values* by field name; missing settings and None mean the default.
 
     Raises:
-        InvalidField: A value has the wrong type, or two settings contradict each other; *field* comes before its name.
+        InvalidField: A value has the wrong type, or two settings conflict; *field* is prefixed to the setting's name.
     """
     known = {setting.name for setting in fields(ConnectionSettings)}
     members = {name: value for name, value in values.items() if name in known and value is not None}
@@ -67,15 +67,15 @@ def read_connection(values: Mapping[str, Any], field: str = "") -> ConnectionSet
             raise InvalidField(f"{field}{REST_NAMES[name]}", "Use true or false.")
     settings = ConnectionSettings(protocol, **members)
     if settings.connection_per_caller and settings.protocol is Protocol.HTTP2:
-        # RFC 9113, section 9.2, has no authentication of connections; backends ask for HTTP/1.1 instead.
-        message = "One connection per caller needs HTTP/1.1. Choose HTTP/1.1 or automatic as the protocol."
+        # HTTP/2 forbids connection authentication (RFC 9113, section 9.2); backends require HTTP/1.1 instead.
+        message = "One connection per caller requires HTTP/1.1. Choose HTTP/1.1 or automatic as the protocol."
         raise InvalidField(f"{field}{REST_NAMES['connection_per_caller']}", message)
     return settings
 
 
 def _protocol(value: object, field: str) -> Protocol:
     try:
-        return Protocol(value)  # type: ignore[arg-type]  # anything that JSON can say
+        return Protocol(value)  # type: ignore[arg-type]  # any JSON value
     except ValueError as error:
-        message = f"Use one of {', '.join(Protocol)} as the protocol."
+        message = f"The protocol must be one of {', '.join(Protocol)}."
         raise InvalidField(f"{field}{REST_NAMES['protocol']}", message) from error

@@ -1,5 +1,5 @@
 """
-An API with the members of its description that are kept for others.
+An API with the members of its description that Holdfast stores but doesn't use.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from holdfast.apis.definitions.openapi import Operation
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """An API with the members of its description that Holdfast keeps for others."""
+    """An API with the members of its description that Holdfast stores but doesn't use."""
 
     api: Api
     members: Mapping[str, Any]
 
     @property
     def operations(self) -> list[Operation]:
-        """The operations that its description names."""
+        """The operations listed in its description."""
         return [
             Operation(operation["target"], operation["verb"].upper())
             for operation in self.members.get("operations") or []
@@ -31,7 +31,7 @@ class Described:
 
 
 def complete_endpoint_config(described: Described) -> dict[str, Any]:
-    """Complete the member `endpointConfig` that an API was given with its endpoints and their connection settings."""
+    """Return the stored member `endpointConfig`, completed with the endpoints and their connection settings."""
     api, kept = described.api, described.members.get("endpointConfig") or {}
     config = {"endpoint_type": "http"} | kept
     for environment in ENVIRONMENTS:

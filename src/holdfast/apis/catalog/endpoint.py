@@ -1,5 +1,5 @@
 """
-Endpoints and their origins: what a URL of a backend means for the gateway.
+Endpoints and their origins: how the gateway interprets a backend URL.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ ENVIRONMENTS: tuple[Environment, ...] = ("production", "sandbox")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Origin:
-    """Scheme, host and port (RFC 6454, section 4): what a connection is made to, and what trust belongs to."""
+    """Scheme, host and port (RFC 6454, section 4): the target of connections, and the unit of trust."""
 
     scheme: str
     host: str  # lower case, an address without brackets
@@ -28,13 +28,13 @@ class Origin:
 
     @property
     def authority(self) -> str:
-        """Host and, when it is not the scheme's own, port, as the Host header wants it (RFC 9110, section 7.2)."""
+        """The value of the Host header: host, and port unless it is the default (RFC 9110, section 7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def is_secure(self) -> bool:
-        """Whether connections are made with TLS."""
+        """Whether connections use TLS."""
         return self.scheme == "https"
 
     @property
@@ -45,7 +45,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A backend URL: its origin and the base path, without a final slash, that requests are put below."""
+    """A backend URL: its origin, and the base path (without a final slash) that is prefixed to request paths."""
 
     url: str
     origin: Origin
@@ -55,22 +55,22 @@ class Endpoint:
 
 def parse_endpoint(url: str, field: str = "endpoint") -> Endpoint:
     """
-    Read a backend's URL.
+    Parse a backend URL.
 
     Raises:
-        InvalidField: It is no http or https URL with a host, or has parts that an endpoint cannot have.
+        InvalidField: It isn't an http or https URL with a host, or has parts that an endpoint can't have.
     """
     url = url.strip()
     try:
         return _parse(url)
     except ValueError as error:
-        raise InvalidField(field, f"{error} Write it like https://backend.example:8443/base.") from error
+        raise InvalidField(field, f"{error} Use a URL like https://backend.example:8443/base.") from error
 
 
 def _parse(url: str) -> Endpoint:
     parts = parse_url(url)
     if parts.query is not None:
-        raise ValueError("An endpoint's URL ends with its path; leave out the part from '?'.")
+        raise ValueError("An endpoint URL can't have a query. Remove everything from '?'.")
     if any(unquote(segment) in {".", ".."} for segment in parts.path.split("/")):
-        raise ValueError("The URL's path contains . or .. as a segment; write the path without dots.")
+        raise ValueError("The URL's path contains . or .. as a segment.")
     return Endpoint(url, Origin(parts.scheme, parts.host, parts.port), parts.path.rstrip("/"))

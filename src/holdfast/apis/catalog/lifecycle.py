@@ -1,5 +1,5 @@
 """
-The lifecycle of an API: which states there are, what leads from one to another, and what is served.
+The lifecycle of an API: its states, the actions between them, and which states are served.
 """
 
 from enum import StrEnum
@@ -8,7 +8,7 @@ from holdfast.apis.errors import TransitionRefused
 
 
 class State(StrEnum):
-    """States, as the publisher's REST API spells them."""
+    """Lifecycle states, as spelled in WSO2's publisher REST API."""
 
     CREATED = "CREATED"
     PUBLISHED = "PUBLISHED"
@@ -17,7 +17,7 @@ class State(StrEnum):
 
     @property
     def is_served(self) -> bool:
-        """Whether the gateways answer for an API in this state."""
+        """Whether the gateways serve an API in this state."""
         return self in {State.PUBLISHED, State.DEPRECATED}
 
 
@@ -30,16 +30,16 @@ _TRANSITIONS: dict[State, dict[str, State]] = {
 
 
 def transitions_from(state: State) -> dict[str, State]:
-    """Name the actions that are possible from *state*, each with the state it leads to."""
+    """Return the possible actions in *state*, each with the resulting state."""
     return dict(_TRANSITIONS[state])
 
 
 def transit(state: State, action: str) -> State:
     """
-    Take *action* from *state*.
+    Return the state after *action* in *state*.
 
     Raises:
-        TransitionRefused: There is no such action from there.
+        TransitionRefused: *state* has no such action.
     """
     try:
         return _TRANSITIONS[state][action]

@@ -1,5 +1,5 @@
 """
-Members of an API's description that Holdfast does not obey: kept as they were sent, and given back.
+Members of an API's description that Holdfast doesn't use, but stores and returns unchanged.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,13 +12,13 @@ from holdfast.certificates.formats.keys import has_mark_of_key
 
 MAX_MEMBERS = 256 * 1024  # bytes, as JSON
 MAX_DEPTH = 32
-# What Holdfast says itself, so that what is sent there is read over.
+# Members that Holdfast sets itself; values sent for them are ignored.
 OWN = frozenset(
     {"id", "name", "description", "context", "version", "provider", "lifeCycleStatus", "workflowStatus"}
     | {"createdTime", "updatedTime", "lastUpdatedTime", "hasThumbnail", "wsdlInfo", "wsdlUrl", "testKey"}
     | {"monetization", "unusedTrust", "deletedTrust", "unusedInDefinition"}
 )
-# Whose texts people read as names: of tags, owners and the like.
+# Members whose texts are read as names, such as tags and owners.
 _NAMES = frozenset({"tags", "categories", "labels", "policies", "displayName", "businessInformation", "visibleRoles"})
 _SECURITY = ("endpointSecurity", "endpoint_security")
 _SECRETS = frozenset({"password", "clientsecret", "secret", "apikeyvalue", "secretkey", "accesstoken", "refreshtoken"})
@@ -26,16 +26,16 @@ _SECRETS = frozenset({"password", "clientsecret", "secret", "apikeyvalue", "secr
 
 def check_members(members: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Give *members* as they are kept: without what Holdfast says itself, and without a backend's passwords.
+    Return *members* as stored: without those that Holdfast sets itself, and without backend passwords.
 
     Raises:
-        InvalidField: They are too large, too deep, no text, or hold a private key.
+        InvalidField: They are too large, too deep, not text, or contain a private key.
     """
     kept = {name: _within(name, value, secret=False) for name, value in members.items() if name not in OWN}
     try:
         check_values(kept, MAX_DEPTH)
     except UnreadableDocument as error:
-        raise InvalidField("body", f"The description cannot be kept. {error}") from error
+        raise InvalidField("body", f"The description can't be stored. {error}") from error
     for name, value in kept.items():
         check = check_visible if name in _NAMES else check_prose
         for text in _texts(value):
@@ -44,12 +44,12 @@ def check_members(members: Mapping[str, Any]) -> dict[str, Any]:
     if len(written) > MAX_MEMBERS:
         raise InvalidField("body", f"The description is larger than {MAX_MEMBERS // 1024} KiB. Shorten it.")
     if has_mark_of_key(written):
-        raise InvalidField("body", "The description holds a private key. Nothing was stored. Leave the key out.")
+        raise InvalidField("body", "The description contains a private key. Nothing was stored. Remove the key.")
     return kept
 
 
 def merge_members(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Put *change* over *before*, member by member; one that is None goes back to its default."""
+    """Return *before* updated with *change*; a member set to None is reset to its default."""
     return {name: value for name, value in {**before, **change}.items() if value is not None}
 
 
@@ -62,7 +62,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _without_secrets(value: Any, *, secret: bool) -> Any:
-    # A gateway does not sign in to backends, so their passwords have no use here.
+    # Gateways don't sign in to backends, so their passwords are not needed.
     if isinstance(value, dict):
         return {
             name: ""

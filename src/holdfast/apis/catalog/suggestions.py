@@ -1,5 +1,5 @@
 """
-Values for an API that nobody gave: made from what its definition says, so that they can be used.
+Suggested values for a new API, derived from its definition so that they are valid.
 """
 
 import re
@@ -16,15 +16,15 @@ _NOT_IN_VERSION = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def suggest_context(path: str, name: str) -> str:
-    """Make a context of the base *path* of a definition or, where nothing of that can be used, of the API's *name*."""
+    """Return a context from the base *path* of a definition or, if that has no usable part, from *name*."""
     context = _context(path) or _context(name.lower().replace("/", " ")) or _OTHERWISE
-    if f"/{context}/".startswith(f"{TENANT_PREFIX}/"):  # the gateways keep it for themselves
+    if f"/{context}/".startswith(f"{TENANT_PREFIX}/"):  # reserved for organizations
         context = f"{_OTHERWISE}/{context}"
     return f"/{context}"
 
 
 def number_context(context: str) -> Iterator[str]:
-    """Give *context*, and then others that end with a number."""
+    """Yield *context*, then variants that end with a number."""
     yield context
     for number in range(2, 10_000):
         ending = f"-{number}"
@@ -32,12 +32,12 @@ def number_context(context: str) -> Iterator[str]:
 
 
 def suggest_version(version: str) -> str:
-    """Make a version that can be a part of a path."""
+    """Return *version* as a valid path segment."""
     return _NOT_IN_VERSION.sub("-", _plain(version)).strip("-._")[:MAX_VERSION] or "1.0"
 
 
 def suggest_description(description: str) -> str:
-    """Shorten a description to what is kept, and leave out the characters that can't be."""
+    """Return *description* shortened to the limit, without characters that can't be stored."""
     text = description.strip()
     if not text.isprintable():
         text = "".join(character for character in text if _is_kept(character))
@@ -55,7 +55,7 @@ def _context(path: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Take the accents off."""
+    """Remove accents."""
     return "".join(
         character for character in unicodedata.normalize("NFKD", text) if not unicodedata.combining(character)
     )

@@ -1,3 +1,3 @@
 """
-OpenAPI definitions: reading YAML and JSON within bounds, and what is wrong with a definition.
+OpenAPI definitions: bounded reading of YAML and JSON, and validation.
 """

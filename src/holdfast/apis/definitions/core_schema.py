@@ -1,14 +1,14 @@
 """
-What a scalar of YAML means in the core schema of YAML 1.2 (yaml.org/spec/1.2.2, section 10.3).
+Values of YAML scalars by the core schema of YAML 1.2 (yaml.org/spec/1.2.2, section 10.3).
 
-Its rules know no numbers of base 60, no octal numbers with only a leading zero, no `yes` and `no`, and no dates.
+Unlike YAML 1.1, it has no base 60 numbers, no octal numbers with just a leading zero, no `yes` and `no`, and no dates.
 """
 
 import re
 
 from holdfast.apis.definitions.nodes import Scalar, Unreadable
 
-MAX_DIGITS = 1_000  # characters of a number; the time to convert a decimal one grows with their square
+MAX_DIGITS = 1_000  # characters of a number; the time to convert a decimal number is quadratic
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NUMBER_BEGINS = frozenset("+-.0123456789")
@@ -21,31 +21,31 @@ _TAGS: dict[str, type | tuple[type, ...]] = {"null": type(None), "bool": bool, "
 
 
 def is_null(scalar: Scalar) -> bool:
-    """Whether *scalar* stands for nothing."""
+    """Return whether *scalar* is null."""
     return scalar.is_plain and scalar.text in _NULL
 
 
 def read_boolean(scalar: Scalar) -> bool | None:
-    """Give the boolean that *scalar* is, None if it is something else."""
+    """Return the boolean value of *scalar*, or None if it isn't a boolean."""
     return _BOOLEANS.get(scalar.text) if scalar.is_plain else None
 
 
 def read_scalar(scalar: Scalar) -> Value:
     """
-    Give the value of *scalar*: None, a boolean, an integer, a float or a text.
+    Return the value of *scalar*: None, a boolean, an integer, a float or a text.
 
     Raises:
-        Unreadable: Its tag is not one of the core schema or does not fit its text, or it is a number of more than 1,000
+        Unreadable: Its tag isn't in the core schema or doesn't match its text, or it is a number of more than 1,000
             characters.
     """
     if scalar.tag == "str" or (not scalar.tag and not scalar.is_plain):
         return scalar.text
     value = _plain(scalar)
     if scalar.tag:
-        # bool is a kind of int in Python, and not in YAML.
+        # bool is a subclass of int in Python, but not in YAML.
         fits = isinstance(value, _TAGS.get(scalar.tag, ())) and (scalar.tag == "bool" or not isinstance(value, bool))
         if not fits:
-            raise Unreadable(scalar.line, f"!!{scalar.tag[:60]} does not fit here. Leave it out.")
+            raise Unreadable(scalar.line, f"!!{scalar.tag[:60]} doesn't match the value. Remove it.")
     return value
 
 
@@ -59,9 +59,7 @@ def _plain(scalar: Scalar) -> Value:
         return text
     is_integer, of_base = _INTEGER.fullmatch(text), OF_BASE.fullmatch(text)
     if (is_integer or of_base or FLOAT.fullmatch(text)) and len(text) > MAX_DIGITS:
-        raise Unreadable(
-            scalar.line, f"A number has more than {MAX_DIGITS:,} characters. Write it as a text in quotes."
-        )
+        raise Unreadable(scalar.line, f"A number has more than {MAX_DIGITS:,} characters. Put it in quotes.")
     if is_integer:
         return int(text)
     if of_base:

@@ -1,7 +1,7 @@
 """
-What in a definition is not as its specification demands, by the JSON Schemas of OpenAPI, in bounded work.
+Validate definitions against the JSON Schemas of OpenAPI with bounded work.
 
-What is said about an error is in schema_errors.py.
+schema_errors.py writes the error messages.
 """
 
 import json
@@ -16,18 +16,19 @@ import jsonschema_rs
 from holdfast.apis.definitions.schema_errors import explain
 
 MAX_ERRORS = 20
-# Whether a definition is valid is quickly known, but the library makes all errors before it gives the first: 2 MB took
-# minutes. So they are asked of this many values at most (measured: 0.5 s).
+# The library checks validity quickly, but creates all errors before it returns the first, which took minutes for 2 MB.
+# So errors are requested for at most this many values (measured: 0.5 s).
 MAX_VALUES = 4_000
-# What may be empty, and whose members are judged each on its own.
+# Sections that may be empty, and whose members are validated independently.
 _SECTIONS = ("paths", "webhooks", "definitions", "parameters", "responses", "securityDefinitions", "tags", "servers")
 
 
 def find_errors(version: str, content: Any) -> list[str]:
     """
-    Give sentences about what a definition of the specification *version* (such as 3.0) must not be; none: valid.
+    Return the errors in a definition of the specification *version* (such as 3.0), as sentences; empty if it is valid.
 
-    At most 20; of a definition with more than 4,000 values, those of the first member of a section that has any.
+    At most 20 are returned. If the definition has more than 4,000 values, they are limited to one invalid member of one
+    section.
     """
     validator = _validator(version)
     if validator.is_valid(content):
@@ -36,7 +37,7 @@ def find_errors(version: str, content: Any) -> list[str]:
         content = _narrow(validator, content)
         if _has_more_values(content, MAX_VALUES):
             where = next((f"{name}/{key}: it" for name, section in _sections(content) for key in section), "It")
-            return [f"{where} is not as the specification demands, and too large to say where. Validate it in parts."]
+            return [f"{where} violates the specification, and is too large to say where. Validate it in parts."]
     errors = islice(validator.iter_errors(content), 2 * MAX_ERRORS)
     return list(islice(dict.fromkeys(explain(errors)), MAX_ERRORS))
 
@@ -58,7 +59,7 @@ def _has_more_values(content: Any, most: int) -> bool:
 
 
 def _narrow(validator: jsonschema_rs.Validator, content: dict[str, Any]) -> dict[str, Any]:
-    """Leave out members of sections as long as what is left is wrong: of the last that is not, one is left."""
+    """Empty each section unless the definition then becomes valid; in that case, keep one invalid member."""
     for name, section in _sections(content):
         members = [*section.items()] if isinstance(section, dict) else [*section]
         if not validator.is_valid(_with(content, name, section, [])):
@@ -80,7 +81,7 @@ def _sections(content: dict[str, Any]) -> Iterable[tuple[str, Any]]:
 
 
 def _with(content: dict[str, Any], name: str, section: Any, members: list[Any]) -> dict[str, Any]:
-    """Give *content* with other members of a section."""
+    """Return *content* with *members* as the members of the section *name*."""
     value = dict(members) if isinstance(section, dict) else members
     top, _, inner = name.partition("/")
     return content | {top: content[top] | {inner: value} if inner else value}

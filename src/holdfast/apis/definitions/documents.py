@@ -1,5 +1,5 @@
 """
-JSON and YAML that others wrote, as plain values: how large, how deep and how often repeated is bounded.
+Read untrusted JSON and YAML into plain values, with limits on size, nesting and alias expansion.
 """
 
 import json
@@ -21,28 +21,28 @@ from holdfast.apis.definitions.nodes import (
 from holdfast.apis.errors import UnreadableDocument
 
 MAX_BYTES = 2 * 1024 * 1024
-MAX_SIZE = 2 * MAX_BYTES  # characters, with every alias of YAML written out
+MAX_SIZE = 2 * MAX_BYTES  # characters, with YAML aliases expanded
 MAX_DEPTH = 100
-MAX_NODES = 100_000  # of YAML, which is read a hundred times more slowly than JSON
+MAX_NODES = 100_000  # of YAML, which takes a hundred times as long to read as JSON
 _BOUNDS = Bounds(MAX_DEPTH, MAX_NODES, MAX_SIZE, allows_references=True)
-_NOT_TEXT = "It holds characters that are no text. Leave these out."
+_NOT_TEXT = "It contains characters that aren't text. Remove them."
 
 
 def read_document(data: bytes) -> Any:
     """
-    Read JSON, or YAML by the core schema of YAML 1.2, into dicts, lists, texts, numbers, booleans and None.
+    Read JSON, or YAML by the core schema of YAML 1.2, into dicts, lists, strings, numbers, booleans and None.
 
-    Names in YAML are the text that is written: `200` is "200" and `1.10` is "1.10".
+    Keys in YAML are always strings: `200` is "200" and `1.10` is "1.10".
 
     Raises:
-        UnreadableDocument: It is neither, too large, too deep, or grows too much when its aliases are followed.
+        UnreadableDocument: It is neither JSON nor YAML, too large, too deep, or too large with aliases expanded.
     """
     if len(data) > MAX_BYTES:
         raise UnreadableDocument(f"It is larger than {MAX_BYTES // 1024} KiB. Make it smaller.")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UnreadableDocument("It is not in UTF-8. Save it in UTF-8.") from error
+        raise UnreadableDocument("It isn't UTF-8. Save it as UTF-8.") from error
     if not text.strip():
         raise UnreadableDocument("It is empty.")
     value = _read_json(text) if text.lstrip()[0] in "{[" else None
@@ -53,12 +53,12 @@ def read_document(data: bytes) -> Any:
 
 
 def check_values(value: Any, max_depth: int = MAX_DEPTH) -> None:
-    """Raise UnreadableDocument for what is too deep, or cannot be written as JSON in UTF-8 without null characters."""
+    """Raise UnreadableDocument if *value* is too deep, or can't be JSON in UTF-8 without null characters."""
     rest = [(value, 1)]
     while rest:
         part, depth = rest.pop()
         if depth > max_depth:
-            raise UnreadableDocument(f"It is nested more than {max_depth} deep. Make it flatter.")
+            raise UnreadableDocument(f"It is nested more than {max_depth} levels deep. Flatten it.")
         if isinstance(part, dict):
             rest += [(member, depth + 1) for pair in part.items() for member in pair]
         elif isinstance(part, list):
@@ -66,16 +66,16 @@ def check_values(value: Any, max_depth: int = MAX_DEPTH) -> None:
         elif isinstance(part, str) and ("\0" in part or not _is_text(part)):
             raise UnreadableDocument(_NOT_TEXT)
         elif isinstance(part, float) and part - part != 0:
-            raise UnreadableDocument("It holds a number that is infinite or none. JSON has no such numbers.")
+            raise UnreadableDocument("It contains an infinite number or NaN, which JSON doesn't support.")
 
 
 def write_json(value: Any) -> str:
-    """Write a value in one way only, so that equal values are equal texts."""
+    """Return *value* as canonical JSON: equal values give equal texts."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def write_yaml(value: Any) -> str:
-    """Write a value as YAML, its members in their order."""
+    """Return *value* as YAML, keeping the order of members."""
     text: str = yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=120)
     return text
 
@@ -88,14 +88,14 @@ def _read_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        return None  # YAML says better what is wrong, and a flow mapping of YAML begins like JSON
+        return None  # YAML errors are clearer, and a YAML flow mapping begins like JSON
 
 
 def _read_yaml(data: bytes) -> Any:
     try:
         return _value(read_nodes(data, _BOUNDS))
     except Unreadable as error:
-        raise UnreadableDocument(f"It is neither JSON nor YAML that can be used. Line {error.line}: {error}") from error
+        raise UnreadableDocument(f"It can't be read as JSON or YAML. Line {error.line}: {error}") from error
 
 
 def _value(node: Node) -> Any:
@@ -109,26 +109,26 @@ def _value(node: Node) -> Any:
 
 
 def _merged(node: Mapping) -> dict[str, Any]:
-    """Give what a mapping takes over by its merge key: of several mappings, the first wins."""
+    """Return the values that a mapping merges with its merge key; of several mappings, the first wins."""
     merged = node.merged.items if isinstance(node.merged, Sequence) else [node.merged] if node.merged else []
     values: dict[str, Any] = {}
     for mapping in reversed(merged):
         if not isinstance(mapping, Mapping):
-            raise Unreadable(mapping.line, "<< merges mappings, and this is something else. Write it out.")
+            raise Unreadable(mapping.line, "<< can only merge mappings. Write the value out.")
         values |= _value(mapping)
     return values
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # PyYAML has no types
-    """Writes no aliases: people read this."""
+    """Writes no aliases, for readability."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write everything out."""
+        """Return True, so that no aliases are written."""
         del data
         return True
 
 
-# What only one of YAML 1.1 and 1.2 reads as something else than text is written in quotes.
+# Quote texts that YAML 1.1 or YAML 1.2 would read as something else.
 for _tag, _pattern in (("int", OF_BASE), ("float", FLOAT)):
     _Dumper.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern.pattern})$"), list("-+.0123456789")

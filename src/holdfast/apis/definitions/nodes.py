@@ -1,5 +1,5 @@
 """
-YAML -> nodes that know their lines. Nothing is built but scalars, lists and mappings, in bounded work.
+Read YAML into nodes with line numbers. Only scalars, lists and mappings are built, with bounded work.
 """
 
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from typing import Any
 
 import yaml
 
-MAX_TAG_DIRECTIVES = 100  # libyaml compares each with all before it
-# libyaml is ten times as fast; where PyYAML was built without it, the same is read more slowly.
+MAX_TAG_DIRECTIVES = 100  # libyaml compares each with all earlier ones
+# libyaml is ten times as fast; without it, PyYAML reads the same more slowly.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CORE = "tag:yaml.org,2002:"
 
 
 class Unreadable(ValueError):
-    """The text cannot be read as YAML, or holds something that is not allowed; *line* counts from one."""
+    """The text isn't valid YAML, or contains something unsupported; *line* counts from one."""
 
     def __init__(self, line: int, text: str) -> None:
         self.line = line
@@ -24,7 +24,7 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a document may hold at most: nesting, and nodes and characters with every alias written out."""
+    """Limits of a document: nesting, and nodes and characters with all aliases expanded."""
 
     depth: int
     nodes: int
@@ -35,9 +35,9 @@ class Bounds:
 @dataclass(slots=True)
 class Scalar:
     """
-    A text; *is_plain* if it is written without quotes, so that it may be a number, a boolean or null.
+    A text; *is_plain* if it has no quotes, so that it may be a number, a boolean or null.
 
-    *tag* is the name of a tag of the core schema, like "int"; empty where none is written.
+    *tag* is the name of its tag in the core schema, such as "int", or empty.
     """
 
     line: int
@@ -57,8 +57,7 @@ class Sequence:
 @dataclass(slots=True)
 class Mapping:
     """
-    Names, each once, with what they name and the *lines* that they are on; *merged* is the value of its merge key
-    (`<<`), if it has one.
+    Values by key, with the *lines* of the keys; *merged* is the value of its merge key (`<<`), if it has one.
     """
 
     line: int
@@ -75,27 +74,27 @@ def read_nodes(data: bytes, bounds: Bounds) -> Node:
     Read one YAML document; an empty one is an empty mapping.
 
     Raises:
-        Unreadable: It is not YAML, has more than one document, exceeds *bounds*, or uses references where *bounds*
-            does not allow any.
+        Unreadable: It isn't YAML, has more than one document, exceeds *bounds*, or uses references that *bounds*
+            doesn't allow.
     """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Unreadable(data[: error.start].count(b"\n") + 1, "It is no UTF-8 text. Save it as UTF-8.") from error
+        raise Unreadable(data[: error.start].count(b"\n") + 1, "It isn't UTF-8. Save it as UTF-8.") from error
     if text.count("%TAG") > MAX_TAG_DIRECTIVES:
-        raise Unreadable(1, f"It has more than {MAX_TAG_DIRECTIVES} %TAG directives. Leave them out.")
+        raise Unreadable(1, f"It has more than {MAX_TAG_DIRECTIVES} %TAG directives. Remove them.")
     try:
         return _Builder(bounds).build(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Unreadable(mark.line + 1 if mark else 1, f"It is no YAML: {error.problem or error.context}.") from error
+        raise Unreadable(mark.line + 1 if mark else 1, f"Invalid YAML: {error.problem or error.context}.") from error
     except yaml.YAMLError as error:
-        raise Unreadable(1, "It is no YAML: it holds a character that is no text.") from error
+        raise Unreadable(1, "Invalid YAML: it contains a character that isn't text.") from error
 
 
 @dataclass(slots=True)
 class _Open:
-    """A collection that has begun: who takes its parts, how much was read before it, and how deep it has become."""
+    """A collection being read: who receives its parts, how much was read before it, and its depth so far."""
 
     node: Sequence | Mapping
     add: Callable[[Node], None]
@@ -107,7 +106,7 @@ class _Open:
 
 @dataclass(frozen=True, slots=True)
 class _Anchored:
-    """What an alias stands for, and how much that is, written out."""
+    """The node of an anchor, and its expanded size."""
 
     node: Node
     nodes: int
@@ -116,7 +115,7 @@ class _Anchored:
 
 
 class _Builder:
-    """Puts nodes together from the events of a parser, and recurses nowhere; neither does the parser."""
+    """Builds nodes from parser events without recursion; the parser doesn't recurse either."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -133,7 +132,7 @@ class _Builder:
                 case yaml.AliasEvent():
                     self._follow(event.anchor, line)
                 case yaml.DocumentStartEvent() if self._root is not None:
-                    raise Unreadable(line, "A second document begins. Write it into a file of its own.")
+                    raise Unreadable(line, "A second document begins. Put it in a separate file.")
                 case yaml.ScalarEvent():
                     tag = "str" if event.tag == "!" else self._tag(event, line)
                     scalar = Scalar(line, event.value, not event.style, tag)
@@ -163,14 +162,14 @@ class _Builder:
 
     def _too_much(self) -> str:
         limit = f"{self._bounds.nodes:,} values or {self._bounds.characters:,} characters"
-        return f"It holds more than {limit}, with aliases written out. Divide it."
+        return f"It has more than {limit}, with aliases expanded. Split it."
 
     def _enter(self, node: Sequence | Mapping, add: Callable[[Node], None], anchor: str | None) -> None:
         self._check_depth(node.line, 1)
         nodes, characters = self._nodes, self._characters
         self._add(node, 1, 0)
         if anchor:
-            self._anchored.pop(anchor, None)  # inside, the anchor names what is not complete
+            self._anchored.pop(anchor, None)  # until it ends, the anchor names an incomplete node
         self._open.append(_Open(node, add, anchor, nodes, characters))
 
     def _leave(self) -> None:
@@ -187,11 +186,11 @@ class _Builder:
     def _follow(self, alias: str | None, line: int) -> None:
         anchor = alias or ""
         if not self._bounds.allows_references:
-            raise Unreadable(line, f"*{anchor[:60]} is an alias, and these are not read. Write it out.")
+            raise Unreadable(line, f"*{anchor[:60]} is an alias. Aliases aren't supported: write the value out.")
         if any(node.anchor == anchor for node in self._open) and anchor not in self._anchored:
-            raise Unreadable(line, f"*{anchor[:60]} refers to itself. Write it out.")
+            raise Unreadable(line, f"*{anchor[:60]} refers to itself. Write the value out.")
         if anchor not in self._anchored:
-            raise Unreadable(line, f"*{anchor[:60]} is an alias, and nothing before it has this anchor.")
+            raise Unreadable(line, f"*{anchor[:60]} is an alias, but there is no such anchor before it.")
         anchored_node = self._anchored[anchor]
         self._check_depth(line, anchored_node.height)
         if self._open:
@@ -200,21 +199,21 @@ class _Builder:
 
     def _check_depth(self, line: int, height: int) -> None:
         if len(self._open) + height > self._bounds.depth:
-            raise Unreadable(line, f"It is nested more than {self._bounds.depth} deep. Make it flatter.")
+            raise Unreadable(line, f"It is nested more than {self._bounds.depth} levels deep. Flatten it.")
 
     def _tag(self, event: Any, line: int) -> str:
         tag: str = event.tag or ""
         if tag and not (self._bounds.allows_references and tag.startswith(_CORE)):
-            raise Unreadable(line, f"{tag[:60]} is a tag, and these are not read. Leave it out.")
+            raise Unreadable(line, f"{tag[:60]} is a tag. Tags aren't supported: remove it.")
         return tag.removeprefix(_CORE)
 
     def _check_tag(self, event: Any, line: int, only: str) -> None:
         if self._tag(event, line) not in {"", only}:
-            raise Unreadable(line, f"{event.tag[:60]} is a tag, and these are not read. Leave it out.")
+            raise Unreadable(line, f"{event.tag[:60]} is a tag. Tags aren't supported: remove it.")
 
 
 class _Entries:
-    """Takes names and what they name in turns."""
+    """Receives keys and values alternately."""
 
     def __init__(self, mapping: Mapping, bounds: Bounds) -> None:
         self._mapping = mapping
@@ -230,9 +229,9 @@ class _Entries:
                 self._mapping.lines[self._name.text] = self._name.line
             self._name = None
         elif not isinstance(node, Scalar):
-            raise Unreadable(node.line, "A name is a word, not a list or a mapping.")
+            raise Unreadable(node.line, "A key must be text, not a list or a mapping.")
         elif node.text in self._mapping.entries or (self._is_merge(node) and self._mapping.merged):
-            raise Unreadable(node.line, f"{node.text[:60]} is there twice. Leave one out.")
+            raise Unreadable(node.line, f"{node.text[:60]} occurs twice. Remove one.")
         else:
             self._name = node
 

@@ -1,5 +1,5 @@
 """
-Definitions of APIs: OpenAPI 3.0, 3.1 and 3.2, Swagger 2.0.
+API definitions: OpenAPI 3.0, 3.1 and 3.2, and Swagger 2.0.
 """
 
 import re
@@ -18,12 +18,12 @@ from holdfast.apis.errors import InvalidDefinition, UnreadableDocument
 VERBS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 _WITHOUT_PATCH = ("3.0", "3.1", "3.2")
 _VERSION = re.compile(r"3\.(0\.\d|[12]\.\d+)(-.+)?")
-_DATA = frozenset({"example", "examples", "default", "enum", "const"})  # what stands there refers to nothing
+_DATA = frozenset({"example", "examples", "default", "enum", "const"})  # their values contain no references
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A path below the API and a method, in capitals."""
+    """A path below the API, and a method in upper case."""
 
     target: str
     verb: str
@@ -31,13 +31,13 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A definition that is valid; *content* is all of it, as plain values."""
+    """A valid definition; *content* is all of it as plain values."""
 
     openapi: str  # the version of the specification
     name: str
     version: str
     description: str
-    context: str  # where it wants to be published, empty when it does not say
+    context: str  # the base path that it asks for, or empty
     servers: Servers
     operations: tuple[Operation, ...]
     content: dict[str, Any]
@@ -48,7 +48,7 @@ def read_definition(data: bytes) -> Definition:
     Read a definition from JSON or YAML.
 
     Raises:
-        InvalidDefinition: It cannot be read, or is not as its specification demands.
+        InvalidDefinition: It can't be read, or violates its specification.
     """
     try:
         content = read_document(data)
@@ -58,7 +58,7 @@ def read_definition(data: bytes) -> Definition:
 
 
 def parse_definition(content: Any) -> Definition:
-    """Judge and read a definition from plain values. Raises InvalidDefinition."""
+    """Validate and read a definition from plain values. Raises InvalidDefinition."""
     version = _specification(content)
     short = "2.0" if version == "2.0" else version[:3]
     if problems := find_errors(short, content) or list(islice(_dangling(content), MAX_ERRORS)):
@@ -93,7 +93,7 @@ def make_definition(
 
 
 def _specification(content: Any) -> str:
-    """Read the version of the specification; one without its third number is written with a 0 there."""
+    """Return the specification's version; a missing third number is set to 0 in *content*."""
     specification = content if isinstance(content, dict) else {}
     version = specification.get("openapi", specification.get("swagger"))
     written = str(version)  # YAML reads an unquoted 2.0 as a number
@@ -106,16 +106,16 @@ def _specification(content: Any) -> str:
     if isinstance(version, str) and "openapi" in specification and _VERSION.fullmatch(version):
         return version
     if version is None:
-        raise InvalidDefinition(["It is not a definition of an API: it has neither 'openapi' nor 'swagger'."])
+        raise InvalidDefinition(["It isn't an API definition: it has neither 'openapi' nor 'swagger'."])
     which, use = "OpenAPI" if "openapi" in specification else "Swagger", "Use Swagger 2.0 or OpenAPI 3.0, 3.1 or 3.2"
     if not isinstance(version, str | int | float) or written.startswith(tuple(f"{v}." for v in _WITHOUT_PATCH)):
         shown = repr(version[:20]) if isinstance(version, str) else "this"
-        raise InvalidDefinition([f"{which.lower()}: {shown} is not a version. {use}, and write for example 3.0.3."])
-    raise InvalidDefinition([f"{which} {written[:20]} isn't supported. {use}, and write for example 3.0.3."])
+        raise InvalidDefinition([f"{which.lower()}: {shown} isn't a version. {use}, for example 3.0.3."])
+    raise InvalidDefinition([f"{which} {written[:20]} isn't supported. {use}, for example 3.0.3."])
 
 
 def _dangling(content: dict[str, Any]) -> Iterable[str]:
-    """Name the references into the definition itself that lead nowhere."""
+    """Yield an error for each reference to a missing part of the definition."""
     rest: list[Any] = [content]
     while rest:
         value = rest.pop()
@@ -124,12 +124,12 @@ def _dangling(content: dict[str, Any]) -> Iterable[str]:
         elif isinstance(value, dict):
             reference = value.get("$ref")
             if isinstance(reference, str) and reference.startswith("#/") and not _resolves(content, reference):
-                yield f"{reference[:MAX_MESSAGE]} is referred to and not there."
+                yield f"{reference[:MAX_MESSAGE]} is referenced but missing."
             rest += [part for key, part in value.items() if key not in _DATA]
 
 
 def _resolves(content: Any, reference: str) -> bool:
-    """Follow a JSON pointer (RFC 6901) in the fragment of a reference."""
+    """Return whether the JSON pointer (RFC 6901) in a reference's fragment leads to a value."""
     for token in unquote(reference[2:]).split("/"):
         name = token.replace("~1", "/").replace("~0", "~")
         if isinstance(content, dict) and name in content:
@@ -142,7 +142,7 @@ def _resolves(content: Any, reference: str) -> bool:
 
 
 def _context(content: dict[str, Any]) -> str:
-    """Read the base path of Swagger, or what WSO2 writes instead."""
+    """Return the base path from WSO2's extension or from Swagger, without the version."""
     wanted = content.get("x-wso2-basePath", content.get("basePath", ""))
     version: str = content["info"]["version"]
     return wanted.rstrip("/").removesuffix("/{version}").removesuffix(f"/{version}") if isinstance(wanted, str) else ""

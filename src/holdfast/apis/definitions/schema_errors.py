@@ -1,5 +1,5 @@
 """
-Errors of JSON Schema as sentences: where several forms are possible, what is missing of the one that was meant.
+Explain JSON Schema errors as sentences. If several forms are allowed, explain the one that was probably meant.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,13 +9,13 @@ from jsonschema_rs import ValidationError
 
 MAX_MESSAGE = 300  # characters
 _ALTERNATIVES = ("oneOf", "anyOf")
-_SUBSEQUENT = ("unevaluatedProperties", "unevaluatedItems", "oneOf")  # said of what has another error, too
-_DISTINGUISHING = ("enum", "const")  # of a member that says which form is meant, such as `in` and `type`
+_SUBSEQUENT = ("unevaluatedProperties", "unevaluatedItems", "oneOf")  # reported in addition to other errors
+_DISTINGUISHING = ("enum", "const")  # of a member that selects the form, such as `in` and `type`
 _MAX_DEPTH = 8
 
 
 def explain(errors: Iterable[ValidationError]) -> Iterator[str]:
-    """Give sentences that say where something is wrong, and what."""
+    """Yield sentences that say where and what is wrong."""
     every = list(errors)
     others = [tuple(error.instance_path) for error in every if error.kind.name not in _SUBSEQUENT]
     for error in every:
@@ -33,13 +33,13 @@ def _explain(error: ValidationError, depth: int) -> Iterator[str]:
     elif error.kind.name == "additionalProperties" and list(error.instance_path) == ["paths"]:
         yield from (_sentence(error, f"{name!r} doesn't begin with a slash.") for name in _unexpected(error))
     elif error.kind.name == "type" and "string" in error.message and isinstance(error.instance, bool | int | float):
-        yield _sentence(error, f"{error.instance} is not a text. Write it in quotes.")
+        yield _sentence(error, f"{error.instance} isn't text. Put it in quotes.")
     else:
         yield _sentence(error, error.message)
 
 
 def _explain_forms(error: ValidationError, forms: list[list[ValidationError]], depth: int) -> Iterator[str]:
-    """Explain what is wrong in all forms, or else in the form that is the nearest."""
+    """Explain the errors that all forms share or, if there are none, those of the nearest form."""
     missing = [[name for mismatch in form if (name := _missing(mismatch))] for form in forms]
     common = [name for name in missing[0] if all(name in names for names in missing)]
     kinds = [[mismatch for mismatch in form if mismatch.kind.name in _DISTINGUISHING] for form in forms]
@@ -52,7 +52,7 @@ def _explain_forms(error: ValidationError, forms: list[list[ValidationError]], d
     elif all(kinds) and len({tuple(mismatches[0].instance_path) for mismatches in kinds}) == 1:
         first = kinds[0][0]
         allowed = dict.fromkeys(str(value) for mismatches in kinds for value in _allowed(mismatches[0]))
-        yield _sentence(first, f"{str(first.instance)[:MAX_MESSAGE]!r} is none of {', '.join(allowed)}.")
+        yield _sentence(first, f"{str(first.instance)[:MAX_MESSAGE]!r} isn't one of {', '.join(allowed)}.")
     else:
         yield from (
             explanation for mismatch in min(forms, key=_distance) for explanation in _explain(mismatch, depth + 1)
@@ -64,7 +64,7 @@ def _allowed(error: ValidationError) -> list[Any]:
 
 
 def _forms(error: ValidationError) -> list[list[ValidationError]]:
-    """Give the errors of each form of which *error* has none, without references where there is none."""
+    """Return the errors of each allowed form, leaving out references if the value isn't one."""
     if error.kind.name not in _ALTERNATIVES:
         return []
     forms = [list(form) for form in getattr(error.kind, "context", None) or [] if form]
@@ -81,7 +81,7 @@ def _unexpected(error: ValidationError) -> list[str]:
 
 
 def _distance(form: list[ValidationError]) -> tuple[int, int, int]:
-    """Say how far a form is from what was meant: the nearest fits its kind, and is wrong in the depth only."""
+    """Return the distance of a form from the value: the nearest has the right kind and the deepest errors."""
     others = sum(error.kind.name in _DISTINGUISHING for error in form)
     return others, -max(len(error.instance_path) for error in form), len(form)
 

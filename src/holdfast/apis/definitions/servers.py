@@ -1,5 +1,5 @@
 """
-Where the backends of a definition are: its servers, and the endpoints that WSO2 writes into it.
+The backends of a definition: its servers, and the endpoints that WSO2 writes into it.
 """
 
 import re
@@ -31,9 +31,9 @@ class Unused:
 @dataclass(frozen=True, slots=True)
 class Servers:
     """
-    The absolute http and https URLs of a definition, each once, in their order; wss is https, and ws is http.
+    The distinct absolute http and https URLs of a definition, in order; wss becomes https, and ws becomes http.
 
-    *sandbox* are those that it names for the sandbox.
+    *sandbox* has those that it names for the sandbox.
     """
 
     production: tuple[str, ...]
@@ -42,7 +42,7 @@ class Servers:
 
 
 def read_servers(content: Mapping[str, Any]) -> Servers:
-    """Read the servers of a valid definition; endpoints that WSO2 writes come before them."""
+    """Return the servers of a valid definition, preceded by endpoints that WSO2 wrote into it."""
     production, of_production = _own_endpoints(content, _OWN["production"])
     sandbox, of_sandbox = _own_endpoints(content, _OWN["sandbox"])
     of_swagger = "swagger" in content
@@ -57,7 +57,7 @@ def read_servers(content: Mapping[str, Any]) -> Servers:
 
 
 def list_unused(servers: Servers, endpoints: Collection[str]) -> tuple[Unused, ...]:
-    """List what has no effect in a definition that is put for an API which has *endpoints*, or is called by them."""
+    """Return the parts of an updated definition that have no effect on an API with *endpoints*."""
     known = {url.rstrip("/") for url in endpoints}
     urls = dict.fromkeys((*servers.production, *servers.sandbox))
     others = [server for server in servers.unused if server.why not in {_NOT_FIRST, _SECOND}]
@@ -65,7 +65,7 @@ def list_unused(servers: Servers, endpoints: Collection[str]) -> tuple[Unused, .
 
 
 def _own_endpoints(content: Mapping[str, Any], name: str) -> tuple[list[str], list[Unused]]:
-    """Read `x-wso2-production-endpoints` or the like: `urls`, with `type`; or names in `x-wso2-endpoints`."""
+    """Read `x-wso2-production-endpoints` or its sandbox equivalent: `urls`, or names in `x-wso2-endpoints`."""
     if name not in content:
         return [], []
     group = content[name]
@@ -88,7 +88,7 @@ def _is_name(value: Any) -> bool:
 
 
 def _named(content: Mapping[str, Any], reference: str) -> Sequence[Any]:
-    """Find the URLs of an entry of `x-wso2-endpoints`, which is a list of mappings from a name to a group."""
+    """Return the URLs of an entry in `x-wso2-endpoints`, which is a list of mappings from a name to a group."""
     groups = content.get("x-wso2-endpoints")
     for entry in groups if isinstance(groups, list) else []:
         group = entry.get(reference.removeprefix(_NAMED)) if isinstance(entry, dict) else None
@@ -112,7 +112,7 @@ def _of_paths(paths: Mapping[str, Any]) -> Iterable[Unused]:
 
 
 def _backend_url(server: str) -> str:
-    """Give the URL by which the gateway calls *server*, empty if it can't."""
+    """Return the URL that the gateway uses to call *server*, or an empty string if it can't."""
     scheme, separator, rest = server.partition("://")
     written = f"{scheme.lower()}{separator}"
     written = _WEBSOCKET.get(written, written)
@@ -123,7 +123,7 @@ def _servers(servers: Sequence[Mapping[str, Any]]) -> list[str]:
     urls = []
     for server in servers[:MAX_SERVERS]:
         url, variables = server["url"][:MAX_URL], server.get("variables", {})
-        # In one pass: what a value says is no variable, or a few of them could stand for gigabytes.
+        # In one pass: values are not expanded again, or a few variables could expand to gigabytes.
         url = _VARIABLE.sub(lambda match, known=variables: _default(known, match), url)  # type: ignore[misc]
         urls.append(url[:MAX_URL])
     return urls

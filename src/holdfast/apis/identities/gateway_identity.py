@@ -1,5 +1,5 @@
 """
-A gateway identity as a value: what gateways present to the backends of an origin, and what a request for one may say.
+Gateway identities as values: what gateways present to the backends of an origin, and signing requests for them.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ MAX_DNS_NAMES = 20
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """A request that waits for the CA's answer, and its sealed key."""
+    """A signing request that waits for the CA's certificate, and its sealed key."""
 
     request: SigningRequest
     sealed_key: bytes = field(repr=False)
@@ -30,13 +30,13 @@ class PendingRequest:
 
 @dataclass(frozen=True, slots=True)
 class GatewayIdentity:
-    """What an origin's backends are shown; without a chain, nothing yet, and only *pending* is there."""
+    """The certificate that gateways present to an origin's backends; without a chain, there is only *pending* yet."""
 
     id: str
     organization: str
     origin: str
-    endpoint: str  # the URL as it was chosen
-    chain: tuple[Certificate, ...]  # the gateway's own first
+    endpoint: str  # the URL as entered
+    chain: tuple[Certificate, ...]  # the gateway's own certificate first
     sealed_key: bytes | None = field(repr=False)  # of the chain
     pending: PendingRequest | None
     created_at: datetime  # aware, UTC
@@ -50,7 +50,7 @@ class GatewayIdentity:
 
 @dataclass(frozen=True, slots=True)
 class UnsealedIdentity:
-    """A gateway identity with its key open, for the gateways alone."""
+    """A gateway identity with its unsealed key, only for gateways."""
 
     id: str
     chain: tuple[Certificate, ...]
@@ -58,7 +58,7 @@ class UnsealedIdentity:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over whose it is and the chain, lower-case hex: another certificate is another hash."""
+        """The SHA-256 of its ID and chain, lower-case hex; a different chain has a different hash."""
         return hashlib.sha256(
             "\n".join([self.id, *(certificate.fingerprint for certificate in self.chain)]).encode()
         ).hexdigest()
@@ -66,7 +66,7 @@ class UnsealedIdentity:
 
 @dataclass(frozen=True, slots=True)
 class RequestDraft:
-    """What a request is to say, as it was typed."""
+    """The content of a signing request as entered."""
 
     common_name: str
     dns_names: Sequence[str] = ()
@@ -75,7 +75,7 @@ class RequestDraft:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a request says."""
+    """The checked content of a signing request."""
 
     common_name: str
     dns_names: tuple[str, ...]
@@ -83,19 +83,19 @@ class Subject:
 
 
 def check_request(draft: RequestDraft) -> Subject:
-    """Give what a request says, or raise InvalidField."""
+    """Check the content of a signing request. Raises InvalidField."""
     name = check_visible(draft.common_name.strip(), "subject", "The common name")
     if not name or len(name) > MAX_COMMON_NAME:
-        message = f"Give the subject a common name of 1 to {MAX_COMMON_NAME} characters, like holdfast-gateway."
+        message = f"The common name must have 1 to {MAX_COMMON_NAME} characters, such as holdfast-gateway."
         raise InvalidField("subject", message)
     if len(draft.dns_names) > MAX_DNS_NAMES:
-        message = f"There are {len(draft.dns_names)} DNS names; at most {MAX_DNS_NAMES} are possible."
+        message = f"There are {len(draft.dns_names)} DNS names; the limit is {MAX_DNS_NAMES}."
         raise InvalidField("dnsNames", message)
     try:
         key_type = KeyType(draft.key_type)
     except ValueError as error:
         kinds = ", ".join(KeyType)
-        raise InvalidField("keyType", f"{draft.key_type[:40]!r} is not made here; choose one of {kinds}.") from error
+        raise InvalidField("keyType", f"Key type {draft.key_type[:40]!r} isn't supported. Use {kinds}.") from error
     return Subject(name, tuple(dict.fromkeys(_dns_name(name) for name in draft.dns_names)), key_type)
 
 
@@ -103,7 +103,7 @@ def _dns_name(name: str) -> str:
     try:
         host = parse_host(name.strip())
     except ValueError as error:
-        raise InvalidField("dnsNames", f"{error} Write each name like gateway.example.") from error
+        raise InvalidField("dnsNames", f"{error} Use host names like gateway.example.") from error
     if reference_identifier(host).is_ip:
-        raise InvalidField("dnsNames", f"{host} is an address; write names like gateway.example.")
+        raise InvalidField("dnsNames", f"{host} is an IP address. Use host names like gateway.example.")
     return host

@@ -1,3 +1,3 @@
 """
-APIs as archives, exported and imported.
+Export and import of APIs as archives.
 """

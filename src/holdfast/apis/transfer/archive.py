@@ -1,15 +1,15 @@
 """
-Archives of an API: zip files as WSO2 API Manager exports and imports them.
+API archives: zip files in the format of WSO2 API Manager.
 
     <Name>-<Version>/api.yaml                                            the description
     <Name>-<Version>/Definitions/swagger.yaml                            the definition
     <Name>-<Version>/Endpoint-certificates/endpoint_certificates.yaml    alias, endpoint, file
     <Name>-<Version>/Endpoint-certificates/<alias>.crt                   PEM
-    <Name>-<Version>/Client-certificates/client_certificates.yaml        of callers: alias, tier, file
+    <Name>-<Version>/Client-certificates/client_certificates.yaml        caller certificates: alias, tier, file
     <Name>-<Version>/Client-certificates/<alias>.crt                     PEM
 
-Older ones have `Meta-information/api.yaml`, `swagger.yaml` and `endpoint_certificates.yaml` with the certificates in
-it. Each YAML file may be JSON instead.
+Older archives have `Meta-information/api.yaml`, `swagger.yaml` and `endpoint_certificates.yaml`, which contains the
+certificates. Each YAML file may be JSON instead.
 """
 
 import base64
@@ -30,10 +30,10 @@ from holdfast.certificates.errors import PrivateKeyRefused
 from holdfast.certificates.formats.keys import has_mark_of_key
 
 MAX_FILES = 500
-MAX_BYTES = 8 * 1024 * 1024  # of all files, unpacked
+MAX_BYTES = 8 * 1024 * 1024  # of all files, uncompressed
 MAX_CERTIFICATES = 200
 _VERSION = "v4.0.0"  # of the layout
-_WHEN = (2000, 1, 1, 0, 0, 0)  # the same content is the same file
+_WHEN = (2000, 1, 1, 0, 0, 0)  # fixed, so that the same content gives the same file
 _DEFINITIONS = ("Definitions/swagger", "Meta-information/swagger")
 _DESCRIPTIONS = ("api", "Meta-information/api")
 _CERTIFICATES = ("Endpoint-certificates/endpoint_certificates", "Meta-information/endpoint_certificates")
@@ -42,7 +42,7 @@ _CALLERS = ("Client-certificates/client_certificates", "Meta-information/client_
 
 @dataclass(frozen=True, slots=True)
 class ArchivedCertificate:
-    """An endpoint certificate in an archive: *data* is its file, in any format that is read."""
+    """An endpoint certificate in an archive; *data* is its file, in any supported format."""
 
     alias: str
     endpoint: str
@@ -51,7 +51,7 @@ class ArchivedCertificate:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedCaller:
-    """A certificate in an archive that callers may present."""
+    """A caller certificate in an archive."""
 
     alias: str
     tier: str
@@ -60,7 +60,7 @@ class ArchivedCaller:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """An API on its way: its description as REST has it, its definition, its endpoint certificates and its callers'."""
+    """An archived API: its description as in REST, its definition, its endpoint and caller certificates."""
 
     description: dict[str, Any]
     definition: Any | None
@@ -69,7 +69,7 @@ class Archive:
 
 
 def pack(archive: Archive, *, as_json: bool = False) -> bytes:
-    """Write an archive; equal archives are equal bytes."""
+    """Return *archive* as a zip file; equal archives give equal bytes."""
     root = f"{archive.description['name']}-{archive.description['version']}"
     ending, write = (".json", _json) if as_json else (".yaml", write_yaml)
     listed = [{"alias": c.alias, "endpoint": c.endpoint, "certificate": f"{c.alias}.crt"} for c in archive.certificates]
@@ -96,12 +96,12 @@ def unpack(data: bytes) -> Archive:
     Read an archive.
 
     Raises:
-        UnreadableArchive: It is none, too large, or lacks something.
-        PrivateKeyRefused: One of its files holds a private key.
+        UnreadableArchive: It isn't an archive, is too large, or lacks a part.
+        PrivateKeyRefused: One of its files contains a private key.
     """
     files = _without_root(_files(data))
     for position, (name, content) in enumerate(files.items(), 1):
-        # A definition may show a key as an example, as those of programs that handle keys do.
+        # A definition may contain a key as an example.
         if not name.startswith(_DEFINITIONS) and has_mark_of_key(content):
             raise PrivateKeyRefused(position, len(files), f"{name} in the archive", what="a file with a private key")
     description = _document(files, _DESCRIPTIONS)
@@ -119,7 +119,7 @@ def _listed(files: dict[str, bytes], names: Sequence[str]) -> list[dict[str, Any
     certificates = _unwrapped(_document(files, names)) or []
     if not isinstance(certificates, list) or len(certificates) > MAX_CERTIFICATES:
         name = names[0].partition("/")[2]
-        raise UnreadableArchive(f"{name}.yaml is no list of at most {MAX_CERTIFICATES} certificates.")
+        raise UnreadableArchive(f"{name}.yaml must be a list of at most {MAX_CERTIFICATES} certificates.")
     return [certificate if isinstance(certificate, dict) else {} for certificate in certificates]
 
 
@@ -140,7 +140,7 @@ def _files(data: bytes) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             entries = [entry for entry in packed.infolist() if not entry.filename.endswith("/")]
             if len(entries) > MAX_FILES:
-                raise UnreadableArchive(f"The archive holds {len(entries)} files; at most {MAX_FILES} are read.")
+                raise UnreadableArchive(f"The archive has {len(entries)} files; the limit is {MAX_FILES}.")
             contents: dict[str, bytes] = {}
             left = MAX_BYTES
             for entry in entries:
@@ -150,13 +150,13 @@ def _files(data: bytes) -> dict[str, bytes]:
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, RuntimeError, OSError) as error:
         if isinstance(error, UnreadableArchive):
             raise
-        raise UnreadableArchive("The file is no zip archive, or it is damaged. Export the API again.") from error
+        raise UnreadableArchive("The file isn't a zip archive, or it is damaged. Export the API again.") from error
 
 
 def _name(entry: zipfile.ZipInfo) -> str:
     parts = entry.filename.split("/")
     if "\\" in entry.filename or ":" in parts[0] or not all(parts) or {".", ".."} & set(parts):
-        raise UnreadableArchive("A file of the archive has a path that leads out of it. Nothing was read.")
+        raise UnreadableArchive("A file in the archive has a path that leads outside. Nothing was imported.")
     try:
         return check_visible(entry.filename, "file", "The name of a file in the archive")
     except InvalidField as error:
@@ -165,11 +165,11 @@ def _name(entry: zipfile.ZipInfo) -> str:
 
 def _content(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int) -> bytes:
     if entry.flag_bits & 1 or entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise UnreadableArchive(f"{entry.filename} is encrypted or packed in a rare way. Pack it again with zip.")
+        raise UnreadableArchive(f"{entry.filename} is encrypted or has an unsupported compression. Use zip.")
     with packed.open(entry) as file:
-        content = file.read(left + 1)  # what it says of its size need not be true
+        content = file.read(left + 1)  # the stated size may be wrong
     if len(content) > left:
-        raise UnreadableArchive(f"The archive holds more than {MAX_BYTES // 1024} KiB. Leave out what is not needed.")
+        raise UnreadableArchive(f"The archive has more than {MAX_BYTES // 1024} KiB. Remove files that aren't needed.")
     return content
 
 
@@ -178,7 +178,7 @@ def _without_root(files: dict[str, bytes]) -> dict[str, bytes]:
     if len(roots) != 1 or any("/" not in name for name in files):
         return files
     root = f"{roots.pop()}/"
-    # An archive without a folder around it can consist of folders, too.
+    # An archive without a root folder can also consist of folders only.
     return files if root.startswith(("Meta-", "Definitions/")) else {n.removeprefix(root): c for n, c in files.items()}
 
 
@@ -188,14 +188,14 @@ def _document(files: dict[str, bytes], names: Sequence[str]) -> Any | None:
             try:
                 return read_document(files[name])
             except UnreadableDocument as error:
-                raise UnreadableArchive(f"{name} cannot be read. {error}") from error
+                raise UnreadableArchive(f"{name} can't be read. {error}") from error
     return None
 
 
 def _modern(description: Any) -> dict[str, Any]:
-    """Write the description of an older archive, which is that of a registry, as REST has it today."""
+    """Convert the description of an older archive, in WSO2's registry format, to that of REST."""
     if not isinstance(description, dict):
-        raise UnreadableArchive("api.yaml does not describe an API. Export the API again.")
+        raise UnreadableArchive("api.yaml doesn't describe an API. Export the API again.")
     identity = description.get("id")
     if not isinstance(identity, dict):
         return description
@@ -205,7 +205,7 @@ def _modern(description: Any) -> dict[str, Any]:
     try:
         endpoints = json.loads(config) if isinstance(config, str) else config
     except (ValueError, RecursionError) as error:
-        raise UnreadableArchive("endpointConfig in api.yaml is no JSON. Export the API again.") from error
+        raise UnreadableArchive("endpointConfig in api.yaml isn't JSON. Export the API again.") from error
     return {
         "name": identity.get("name", identity.get("apiName")),
         "version": version,
@@ -219,21 +219,21 @@ def _modern(description: Any) -> dict[str, Any]:
 
 
 def _certificate(entry: dict[str, Any], files: dict[str, bytes]) -> ArchivedCertificate:
-    what = "endpoint_certificates.yaml must say alias, endpoint and certificate of each."
+    what = "Each entry in endpoint_certificates.yaml must have alias, endpoint and certificate."
     alias = _text(entry.get("alias"), what)
     endpoint = _text(entry.get("endpoint", entry.get("hostName")), what)
     return ArchivedCertificate(alias, endpoint, _file("Endpoint-certificates", alias, entry, files, what))
 
 
 def _caller(entry: dict[str, Any], files: dict[str, bytes]) -> ArchivedCaller:
-    what = "client_certificates.yaml must say alias and certificate of each."
+    what = "Each entry in client_certificates.yaml must have alias and certificate."
     alias = _text(entry.get("alias"), what)
     tier = _text(entry.get("tierName") or "", what)
     return ArchivedCaller(alias, tier, _file("Client-certificates", alias, entry, files, what))
 
 
 def _file(folder: str, alias: str, entry: dict[str, Any], files: dict[str, bytes], what: str) -> bytes:
-    """Give the certificate of an alias: from its file, or from the list itself, in PEM or base64."""
+    """Return the certificate of an alias from its file, or from the list itself in PEM or base64."""
     certificate = _text(entry.get("certificate"), what)
     path = f"{folder}/{certificate}"
     if path in files:

@@ -1,5 +1,5 @@
 """
-An endpoint certificate as a value, what was removed of one, and the rules of its alias.
+Endpoint certificates and removed certificates as values, and the rules for aliases.
 """
 
 import re
@@ -12,12 +12,12 @@ from holdfast.apis.text import check_visible
 from holdfast.certificates.certificate import Certificate
 
 MAX_ALIAS = 45
-# What WSO2's publisher forbids.
+# Characters that WSO2's publisher forbids.
 _FORBIDDEN = re.compile(r"[\s~!@#;:%^*()+={}|\\<>\"',&$\[\]/]")
 
 
 class Generation(StrEnum):
-    """Which certificates of an alias the chain of its backend leads to: those of today, or those before."""
+    """Which certificates of an alias the backend's chain leads to: the current or the previous ones."""
 
     CURRENT = "current"
     PREVIOUS = "previous"
@@ -28,9 +28,9 @@ class Generation(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Observation:
     """
-    What was seen of the backend since the last change of an alias that has previous certificates; all times aware, UTC.
+    Probe results since the last change of an alias that has previous certificates; all times aware, UTC.
 
-    *looked_at* is the last attempt, *at* the last that showed a chain, *generation* what that led to.
+    *looked_at* is the last attempt, *at* the last one that showed a chain, *generation* what that chain led to.
     """
 
     looked_at: datetime | None = None
@@ -43,15 +43,15 @@ class Observation:
 @dataclass(frozen=True, slots=True)
 class EndpointCertificate:
     """
-    An alias, the endpoint that was chosen, and the certificates that its origin trusts because of it.
+    An alias, its endpoint, and the certificates that are trusted for the endpoint's origin.
 
-    *previous* are those that were replaced and are trusted beside the current ones until they are retired.
+    *previous* certificates were replaced, but stay trusted together with the current ones until they are retired.
     """
 
     id: str
     organization: str
     alias: str
-    endpoint: str  # the URL as it was chosen
+    endpoint: str  # the URL as entered
     origin: str
     certificates: tuple[Certificate, ...]  # in the order of the file, at least one
     created_at: datetime  # aware, UTC
@@ -62,22 +62,22 @@ class EndpointCertificate:
 
     @property
     def trusted(self) -> tuple[Certificate, ...]:
-        """All that the origin trusts because of this alias."""
+        """The current and previous certificates, all of which are trusted."""
         return self.certificates + self.previous
 
     def replaced_by(self, certificates: tuple[Certificate, ...], now: datetime, *, keep: bool) -> "EndpointCertificate":
         """
-        Give what this is after a replacement by *certificates*.
+        Return this alias after replacing its certificates with *certificates*.
 
-        To *keep* makes the current ones previous instead of ending the trust in them; what was previous goes. The same
-        certificates again change nothing of that.
+        With *keep*, the current certificates become previous and stay trusted; the previous ones are removed. If *keep*
+        is set and *certificates* are the current ones, the previous ones stay.
         """
         after = replace(self, certificates=certificates, updated_at=now)
         same = {certificate.fingerprint for certificate in certificates} == {
             certificate.fingerprint for certificate in self.certificates
         }
         if keep and same:
-            return after  # the same request again, or of somebody else
+            return after  # a repeated request, or the same one from someone else
         return replace(after, previous=self.certificates if keep else (), replaced_at=now, observation=Observation())
 
 
@@ -92,10 +92,10 @@ class Removal(StrEnum):
 @dataclass(frozen=True, slots=True)
 class RemovedCertificate:
     """
-    What an alias trusted until somebody ended that; it can be restored for a while.
+    Certificates that an alias no longer trusts; they can be restored for some time.
 
-    Deleted, it is all of the alias; retired, *certificates* are the ones that were previous; replaced, they are those
-    that were current, or the previous ones when only these went.
+    If *why* is deleted, these are all certificates of the alias; if retired, *certificates* were the previous ones; if
+    replaced, *certificates* were the current ones, or the previous ones if only these were removed.
     """
 
     id: str
@@ -108,18 +108,18 @@ class RemovedCertificate:
     certificates: tuple[Certificate, ...]  # at least one
     previous: tuple[Certificate, ...]
     created_at: datetime  # of the alias
-    replaced_at: datetime | None  # of the alias, as it was
+    replaced_at: datetime | None  # of the alias, before the removal
     removed_at: datetime
     removed_by: str
 
 
 def check_alias(alias: str) -> str:
-    """Give *alias* as it is stored, or raise InvalidField."""
+    """Return *alias* as stored. Raises InvalidField."""
     alias = check_visible(alias.strip(), "alias", "The alias")
     if not alias:
-        raise InvalidField("alias", "The alias is missing. Give the certificate a name, like pizza-backend.")
+        raise InvalidField("alias", "The alias is missing. Enter a name for the certificate, such as pizza-backend.")
     if len(alias) > MAX_ALIAS:
-        raise InvalidField("alias", f"The alias has {len(alias)} characters; at most {MAX_ALIAS} are possible.")
+        raise InvalidField("alias", f"The alias has {len(alias)} characters; the limit is {MAX_ALIAS}.")
     if _FORBIDDEN.search(alias) or alias in {".", ".."}:
-        raise InvalidField("alias", "The alias holds a space or one of ~!@#;:%^*()+={}|\\<>\"',&$[]/. Leave these out.")
+        raise InvalidField("alias", "Aliases can't contain spaces or ~!@#;:%^*()+={}|\\<>\"',&$[]/.")
     return alias

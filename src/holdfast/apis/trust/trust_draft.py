@@ -1,5 +1,5 @@
 """
-What a person writes about the trust of an origin, before it is checked.
+Trust settings as entered, before they are checked.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from holdfast.certificates.trust import TlsVersion
 
 @dataclass(frozen=True, slots=True)
 class TrustDraft:
-    """What a person decides about an origin; *revocation* is the content of a file of CRLs, None keeps those it has."""
+    """Unchecked trust settings of an origin; *revocation* is a file of CRLs, None keeps the current CRLs."""
 
     anchors: str = AnchorMode.IMPORTED.value
     names: Sequence[str] = ()
@@ -30,20 +30,18 @@ class TrustDraft:
     sni: str | None = None
     certificate_pins: Sequence[str] = ()
     spki_pins: Sequence[str] = ()
-    revocation: bytes | None = None  # empty: none any longer
+    revocation: bytes | None = None  # empty: remove the CRLs
     revocation_of_path: bool = True
     tls_minimum: str = "1.2"
     tls_maximum: str = "1.3"
 
 
 def check_draft(draft: TrustDraft) -> TrustSettings:
-    """Give the decisions as they are stored, of no organization and origin yet, or raise InvalidFields."""
+    """Return the settings as stored, without organization and origin. Raises InvalidFields."""
     check = Check()
     certificate_pins = check(partial(check_pins, field="certificatePins"), draft.certificate_pins)
     if draft.any_name and not draft.certificate_pins:
-        check.add(
-            "anyName", "Only a certificate that is pinned needs no name. Pin its SHA-256 fingerprint, or check a name."
-        )
+        check.add("anyName", "Skipping the host-name check requires a certificate pin. Add one, or check a name.")
     low = check(partial(_version, field="tlsMinimum"), draft.tls_minimum) or TlsVersion.TLS_1_2
     high = check(partial(_version, field="tlsMaximum"), draft.tls_maximum) or TlsVersion.TLS_1_3
     if low > high:
@@ -70,13 +68,13 @@ def _anchors(mode: str) -> AnchorMode:
     try:
         return AnchorMode(mode)
     except ValueError as error:
-        raise InvalidField("anchors", f"{mode[:40]!r} is none of {', '.join(AnchorMode)}.") from error
+        raise InvalidField("anchors", f"{mode[:40]!r} isn't supported. Use one of {', '.join(AnchorMode)}.") from error
 
 
 def _version(version: str, field: str) -> TlsVersion:
     versions = {"1.2": TlsVersion.TLS_1_2, "1.3": TlsVersion.TLS_1_3}
     if version not in versions:
-        raise InvalidField(field, f"{version[:20]!r} is not spoken; write 1.2 or 1.3.")
+        raise InvalidField(field, f"TLS version {version[:20]!r} isn't supported. Use 1.2 or 1.3.")
     return versions[version]
 
 

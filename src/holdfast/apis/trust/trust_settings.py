@@ -1,5 +1,5 @@
 """
-What people decide about the trust of an origin, beside the certificates that they import for it.
+Trust settings of an origin: everything that decides trust, except for the imported certificates.
 """
 
 import base64
@@ -26,16 +26,16 @@ LONGEST_REASON = 500
 
 
 class AnchorMode(StrEnum):
-    """Which trust anchors an origin has."""
+    """The kinds of trust anchors of an origin."""
 
-    IMPORTED = "imported"  # the public roots while none are imported
+    IMPORTED = "imported"  # the public roots if none are imported
     IMPORTED_AND_PUBLIC = "imported-and-public"
     PUBLIC = "public"
 
 
 @dataclass(frozen=True, slots=True)
 class TrustException:
-    """Verification is off until *ends_at*, because *owner* said so for *reason*."""
+    """Verification is off until *ends_at*; *owner* turned it off for *reason*."""
 
     reason: str
     owner: str
@@ -44,7 +44,7 @@ class TrustException:
 
 @dataclass(frozen=True, slots=True)
 class TrustSettings:
-    """The decisions about one origin; their defaults are what holds for an origin that nobody decided about."""
+    """The trust settings of one origin; the defaults apply if nobody changed them."""
 
     organization: str
     origin: str
@@ -64,7 +64,7 @@ class TrustSettings:
 def build_trust_set(
     settings: TrustSettings, imported: Iterable[Certificate], reference: ReferenceIdentifier, now: datetime
 ) -> TrustSet:
-    """Make the trust set that *settings* and the *imported* certificates give an origin whose host is *reference*."""
+    """Return the trust set for *settings*, the *imported* certificates and the host *reference*."""
     exception = settings.exception
     return TrustSet(
         anchors=() if settings.anchors is AnchorMode.PUBLIC else deduplicate(imported),
@@ -84,39 +84,39 @@ def build_trust_set(
 
 
 def check_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Give *names* as they are stored, each once, or raise InvalidField."""
+    """Return the distinct *names* as stored. Raises InvalidField."""
     if len(names) > MAX_NAMES:
-        raise InvalidField("names", f"There are {len(names)} names; at most {MAX_NAMES} are possible.")
+        raise InvalidField("names", f"There are {len(names)} names; the limit is {MAX_NAMES}.")
     hosts = []
     for name in names:
         try:
             hosts.append(parse_host(name.strip().strip("[]")))
         except ValueError as error:
-            raise InvalidField("names", f"{error} Write each name like backend.example or 192.0.2.1.") from error
+            raise InvalidField("names", f"{error} Use names like backend.example or 192.0.2.1.") from error
     return tuple(dict.fromkeys(hosts))
 
 
 def check_sni(sni: str | None) -> str | None:
-    """Give the server name as it is stored (empty: none is said), or raise InvalidField."""
+    """Return the server name as stored (empty: no SNI is sent). Raises InvalidField."""
     if not sni or not sni.strip():
         return None if sni is None else ""
     try:
         name = parse_host(sni.strip())
     except ValueError as error:
-        raise InvalidField("sni", f"{error} Write a host name like backend.example.") from error
+        raise InvalidField("sni", f"{error} Use a host name like backend.example.") from error
     if reference_identifier(name).is_ip:
-        raise InvalidField("sni", "A server name is a host name, never an address (RFC 6066, section 3).")
+        raise InvalidField("sni", "The SNI must be a host name, not an IP address (RFC 6066, section 3).")
     return name
 
 
 def check_pins(pins: Sequence[str], field: str) -> tuple[str, ...]:
     """
-    Give SHA-256 *pins* as lower-case hex, each once.
+    Return the distinct SHA-256 *pins* as lower-case hex. Raises InvalidField.
 
-    Hex is read with or without colons, base64 with or without `sha256/` before it. Raises InvalidField.
+    Hex may have colons, and base64 may have the prefix `sha256/`.
     """
     if len(pins) > MAX_PINS:
-        raise InvalidField(field, f"There are {len(pins)} pins; at most {MAX_PINS} are possible.")
+        raise InvalidField(field, f"There are {len(pins)} pins; the limit is {MAX_PINS}.")
     return tuple(dict.fromkeys(_pin(pin.strip(), field) for pin in pins))
 
 
@@ -130,17 +130,17 @@ def _pin(pin: str, field: str) -> str:
     except (binascii.Error, ValueError):
         digest = b""
     if len(digest) != 32:
-        raise InvalidField(field, f"{pin[:80]!r} is no SHA-256 fingerprint: 64 hex digits, or 44 characters of base64.")
+        raise InvalidField(field, f"{pin[:80]!r} isn't a SHA-256 fingerprint: 64 hex digits or 44 base64 characters.")
     return digest.hex()
 
 
 def check_exception(reason: str, owner: str, ends_at: datetime, now: datetime) -> TrustException:
-    """Make an exception that begins now, or raise InvalidField."""
+    """Return an exception that begins at *now*. Raises InvalidField."""
     reason = check_visible(reason.strip(), "reason", "The reason")
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
         raise InvalidField(
-            "reason", f"Say in {SHORTEST_REASON} to {LONGEST_REASON} characters why nothing else is possible."
+            "reason", f"Explain why verification must be off, in {SHORTEST_REASON} to {LONGEST_REASON} characters."
         )
     if not now < ends_at <= now + LONGEST_EXCEPTION:
-        raise InvalidField("until", f"The end lies in the future, and at most {LONGEST_EXCEPTION.days} days away.")
+        raise InvalidField("until", f"The expiry must be in the future, within {LONGEST_EXCEPTION.days} days.")
     return TrustException(reason, owner, ends_at)
