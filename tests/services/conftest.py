@@ -25,7 +25,7 @@ def publish(store, clock):
 
 
 @pytest.fixture
-def believe(store, clock):
+def import_pem(store, clock):
     """Import a certificate."""
     return lambda who, alias, endpoint, data: endpoint_certificates.import_certificate(
         context_of(store, who, clock()), alias, endpoint, data
@@ -39,7 +39,7 @@ def served(anna, publish):
 
 
 @pytest.fixture
-def believe_more(anna, served, believe):
+def import_another(anna, served, import_pem):
     """Import another certificate for the backend of *served*."""
     del served
-    return lambda alias="a": believe(anna, alias, PIZZA, issue("pizza.test").pem)
+    return lambda alias="a": import_pem(anna, alias, PIZZA, issue("pizza.test").pem)

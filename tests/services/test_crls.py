@@ -16,9 +16,9 @@ ROOT = issue(ca=True, common_name="root")
 
 
 @pytest.fixture(autouse=True)
-def _trusted(publish, believe, anna):
+def _trusted(publish, import_pem, anna):
     publish(anna, "Pizza", URL)
-    believe(anna, "pizza", URL, ROOT.pem)
+    import_pem(anna, "pizza", URL, ROOT.pem)
 
 
 def codes(preview):
@@ -47,11 +47,11 @@ def test_an_imported_ca_without_a_crl_is_reported(store, anna, clock):
     assert missing == "There is no CRL for CN=root. The gateway rejects it and everything that it issued."
 
 
-def test_a_ca_without_a_crl_that_is_imported_after_crls_is_reported(store, anna, clock, believe):
+def test_a_ca_without_a_crl_that_is_imported_after_crls_is_reported(store, anna, clock, import_pem):
     change_settings(context_of(store, anna, clock()), URL, TrustDraft(revocation=revoke(ROOT)))
     other, leaf = issue(ca=True, common_name="other"), issue("pizza.test", by=ROOT)
     for look in (
-        lambda pem: believe(anna, "other", URL, pem),
+        lambda pem: import_pem(anna, "other", URL, pem),
         lambda pem: inspect(context_of(store, anna, clock()), pem, URL),
     ):
         assert "crl-missing" in {finding.code for finding in look(other.pem).findings}

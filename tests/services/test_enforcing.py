@@ -19,13 +19,13 @@ from services.control_plane import ListeningGateway, control_plane, play
 URL = ORIGIN = "https://pizza.test"
 
 
-def test_an_api_that_is_not_published_is_not_served(store, anna, clock, served, believe_more):
+def test_an_api_that_is_not_published_is_not_served(store, anna, clock, served, import_another):
     lifecycle.change_lifecycle(context_of(store, anna, clock()), served.id, "Demote to Created")
 
     async def story():
         async with control_plane(store) as plane:
             plane.connect("edge").answer()
-            believe_more()
+            import_another()
             await plane.published()
             return plane.enforcement(ORIGIN)
 
@@ -34,10 +34,10 @@ def test_an_api_that_is_not_published_is_not_served(store, anna, clock, served, 
     assert str(outcome) == "Takes effect when the API is published"
 
 
-def test_without_a_gateway_nothing_is_enforced(store, believe_more):
+def test_without_a_gateway_nothing_is_enforced(store, import_another):
     async def story():
         async with control_plane(store) as plane:
-            believe_more()
+            import_another()
             await plane.published()
             return plane.enforcement(ORIGIN)
 
@@ -46,13 +46,13 @@ def test_without_a_gateway_nothing_is_enforced(store, believe_more):
     assert str(outcome) == "Waiting for gateways: none is connected"
 
 
-def test_a_change_is_enforced_once_every_gateway_has_acknowledged_it(store, believe_more):
+def test_a_change_is_enforced_once_every_gateway_has_acknowledged_it(store, import_another):
     async def story():
         async with control_plane(store) as plane:
             first, second = plane.connect("one"), plane.connect("two")
             for gateway in (first, second):
                 gateway.answer()
-            believe_more()
+            import_another()
             await plane.published()
             assert plane.enforcement(ORIGIN) == Enforcement(Progress.WAITING, 2, 0)
             first.answer(only=CLUSTER)
@@ -71,8 +71,8 @@ def test_a_change_is_enforced_once_every_gateway_has_acknowledged_it(store, beli
     assert str(enforced) == f"Enforced on 2 gateways ({enforced.milliseconds} ms)"
 
 
-def test_trust_from_before_this_start_is_enforced_without_a_time(store, believe_more):
-    believe_more()
+def test_trust_from_before_this_start_is_enforced_without_a_time(store, import_another):
+    import_another()
 
     async def story():
         async with control_plane(store) as plane:
@@ -84,18 +84,18 @@ def test_trust_from_before_this_start_is_enforced_without_a_time(store, believe_
     assert str(outcome) == "Enforced on 1 gateway"
 
 
-def test_a_rejection_is_reported_in_the_gateways_words_until_the_next_change(store, believe_more):
+def test_a_rejection_is_reported_in_the_gateways_words_until_the_next_change(store, import_another):
     async def story():
         async with control_plane(store) as plane:
             good, bad = plane.connect("good"), plane.connect("bad")
             for gateway in (good, bad):
                 gateway.answer()
-            believe_more("a")
+            import_another("a")
             await plane.published()
             good.answer()
             bad.answer("Failed to load trusted CA certificates")
             refused = plane.enforcement(ORIGIN)
-            believe_more("b")
+            import_another("b")
             await plane.published()
             waiting = plane.enforcement(ORIGIN)
             for gateway in (good, bad):
@@ -108,7 +108,7 @@ def test_a_rejection_is_reported_in_the_gateways_words_until_the_next_change(sto
     assert (waiting.progress, enforced.enforced_on) == (Progress.WAITING, 2)
 
 
-def test_a_change_is_enforced_even_if_following_it_failed_once(store, believe_more):
+def test_a_change_is_enforced_even_if_following_it_failed_once(store, import_another):
     """A failure of the task that follows gateways must not leave changes pending forever."""
     answers = [RuntimeError("the connection to the gateway was closed"), set()]
 
@@ -122,7 +122,7 @@ def test_a_change_is_enforced_even_if_following_it_failed_once(store, believe_mo
         async with control_plane(store, warming={"edge": warming}) as plane:
             gateway = plane.connect("edge")
             gateway.answer()
-            believe_more()
+            import_another()
             await plane.published()
             with capture_logs() as logs:
                 gateway.answer()
@@ -132,17 +132,17 @@ def test_a_change_is_enforced_even_if_following_it_failed_once(store, believe_mo
     assert play(story()) == ["enforcement"]
 
 
-def test_between_commit_and_rebuild_nothing_is_reported_as_enforced(store, anna, believe_more):
+def test_between_commit_and_rebuild_nothing_is_reported_as_enforced(store, anna, import_another):
     """Nothing follows the database here, so the rebuild never happens."""
     cache = Cache()
     enforcements = Enforcements(cache, utc_now)
     ListeningGateway(cache, "edge").answer()
-    believe_more()
+    import_another()
     assert enforcements.of_origins(context_of(store, anna), [ORIGIN])[ORIGIN].progress is Progress.WAITING
 
 
-def test_a_change_is_never_reported_as_enforced_before_the_gateway_has_it(store, anna, clock, believe_more):
-    believe_more()
+def test_a_change_is_never_reported_as_enforced_before_the_gateway_has_it(store, anna, clock, import_another):
+    import_another()
 
     async def story():
         async with control_plane(store) as plane:
@@ -164,8 +164,8 @@ def test_a_change_is_never_reported_as_enforced_before_the_gateway_has_it(store,
     play(story())
 
 
-def test_a_deletion_is_enforced_too(store, anna, clock, believe_more):
-    believe_more()
+def test_a_deletion_is_enforced_too(store, anna, clock, import_another):
+    import_another()
 
     async def story():
         async with control_plane(store) as plane:
@@ -180,14 +180,14 @@ def test_a_deletion_is_enforced_too(store, anna, clock, believe_more):
     assert play(story()).milliseconds > 0
 
 
-def test_organizations_see_only_their_own_trust(store, otto, clock, believe_more):
+def test_organizations_see_only_their_own_trust(store, otto, clock, import_another):
     theirs = apis.create_api(context_of(store, otto, clock()), ApiDraft("Pizza", "/pizza", "1", URL))
     lifecycle.change_lifecycle(context_of(store, otto, clock()), theirs.id, "Publish")
 
     async def story():
         async with control_plane(store) as plane:
             plane.connect("edge").answer()
-            believe_more()
+            import_another()
             await plane.published()
             mine, other = plane.enforcement(ORIGIN), plane.enforcement(ORIGIN, "other")
             return mine.progress, other.progress, plane.enforcement(ORIGIN, "nobody").progress

@@ -71,8 +71,8 @@ def test_an_exception_of_one_organization_does_not_affect_another(store, anna, o
     ] == [None]
 
 
-def test_trust_settings_reach_the_gateways_unchanged(store, anna, clock, believe):
-    believe(anna, "a", PIZZA, issue("pizza.test").pem)
+def test_trust_settings_reach_the_gateways_unchanged(store, anna, clock, import_pem):
+    import_pem(anna, "a", PIZZA, issue("pizza.test").pem)
     draft = TrustDraft(names=["other.test"], spki_pins=["ab" * 32], sni="", tls_minimum="1.3")
     decided = trust_settings.change_settings(context_of(store, anna, clock()), PIZZA, draft)
     (trust,) = read_everything(store, SEALING, utc_now()).trust[anna.organization].values()

@@ -157,14 +157,14 @@ def test_a_cancelled_test_leaves_no_resources(store):
     assert isinstance(seen, Presentation)  # it got its turn
 
 
-def test_a_test_does_not_change_the_enforcement_of_traffic(store, served, believe_more):
+def test_a_test_does_not_change_the_enforcement_of_traffic(store, served, import_another):
     del served
 
     async def story():
         async with control_plane(store) as plane:
             gateway = plane.connect("embedded")
             gateway.answer()
-            believe_more()
+            import_another()
             await plane.published()
             gateway.answer()
             before = await plane.until(PIZZA, Progress.ENFORCED)
@@ -286,11 +286,11 @@ def anchors(store, who, data: bytes | None = None, instead_of: str | None = None
 
 
 @pytest.mark.usefixtures("served")
-def test_the_upload_is_tested_in_addition_or_instead_of_an_alias(store, anna, believe):
+def test_the_upload_is_tested_in_addition_or_instead_of_an_alias(store, anna, import_pem):
     one, two, new = (issue("pizza.test") for _ in range(3))
     assert anchors(store, anna) == set()
-    believe(anna, "one", PIZZA, one.pem)
-    believe(anna, "two", PIZZA, two.pem)
+    import_pem(anna, "one", PIZZA, one.pem)
+    import_pem(anna, "two", PIZZA, two.pem)
     assert anchors(store, anna) == fingerprints(one, two)
     assert anchors(store, anna, new.pem) == fingerprints(one, two, new)
     assert anchors(store, anna, new.pem, "one") == fingerprints(two, new)
@@ -302,8 +302,8 @@ def test_the_upload_is_tested_in_addition_or_instead_of_an_alias(store, anna, be
 
 
 @pytest.mark.usefixtures("served")
-def test_unreadable_trust_is_a_conflict_and_not_replaced_by_other_trust(store, anna, believe, database):
-    believe(anna, "one", PIZZA, issue("pizza.test").pem)
+def test_unreadable_trust_is_a_conflict_and_not_replaced_by_other_trust(store, anna, import_pem, database):
+    import_pem(anna, "one", PIZZA, issue("pizza.test").pem)
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("UPDATE certificate SET der = x'3000'")
         connection.commit()
@@ -312,13 +312,13 @@ def test_unreadable_trust_is_a_conflict_and_not_replaced_by_other_trust(store, a
 
 
 @pytest.mark.usefixtures("served")
-def test_the_trust_of_other_organizations_is_neither_used_nor_revealed(store, anna, otto, believe, publish):
-    believe(anna, "one", PIZZA, issue("pizza.test").pem)
+def test_the_trust_of_other_organizations_is_neither_used_nor_revealed(store, anna, otto, import_pem, publish):
+    import_pem(anna, "one", PIZZA, issue("pizza.test").pem)
     assert anchors(store, otto) == set()
     with pytest.raises(NotFound):
         anchors(store, otto, None, "one")
     publish(anna, "Pasta", "https://pasta.test")
-    believe(anna, "pasta", "https://pasta.test", issue("pasta.test").pem)
+    import_pem(anna, "pasta", "https://pasta.test", issue("pasta.test").pem)
     with pytest.raises(InvalidField, match=r"is for https://pasta\.test"):
         anchors(store, anna, None, "pasta")
 

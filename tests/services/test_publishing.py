@@ -45,13 +45,13 @@ def test_everything_is_published_at_start(store, anna, otto, clock, publish):
     assert_consistent(resources)
 
 
-def test_a_change_of_trust_changes_only_the_clusters_of_that_origin(store, anna, publish, believe):
+def test_a_change_of_trust_changes_only_the_clusters_of_that_origin(store, anna, publish, import_pem):
     pizza, pasta = publish(anna, "Pizza", PIZZA, PASTA), publish(anna, "Pasta", PASTA)
 
     async def story():
         async with control_plane(store) as plane:
             before = plane.resources
-            believe(anna, "a", PIZZA, issue("pizza.test").pem)
+            import_pem(anna, "a", PIZZA, issue("pizza.test").pem)
             return before, await plane.published()
 
     before, after = play(story())
@@ -79,13 +79,13 @@ def test_a_new_api_changes_only_the_routes_of_its_scope(store, anna, publish):
     assert paths(after) == {"/pizza/1", "/pasta/1"}
 
 
-def test_equal_trust_sets_share_one_secret_across_organizations(store, anna, otto, publish, believe):
+def test_equal_trust_sets_share_one_secret_across_organizations(store, anna, otto, publish, import_pem):
     published_apis = [publish(anna, "Pizza"), publish(anna, "Pasta", PASTA), publish(otto, "Pizza")]
     one, two = issue("pizza.test").pem, issue("pasta.test").pem
-    believe(anna, "a", PIZZA, one + two)
-    believe(anna, "b", PASTA, two)
-    believe(anna, "c", PASTA, one)
-    believe(otto, "a", PIZZA, two + one + two)
+    import_pem(anna, "a", PIZZA, one + two)
+    import_pem(anna, "b", PASTA, two)
+    import_pem(anna, "c", PASTA, one)
+    import_pem(otto, "a", PIZZA, two + one + two)
 
     async def story():
         async with control_plane(store) as plane:
@@ -96,10 +96,12 @@ def test_equal_trust_sets_share_one_secret_across_organizations(store, anna, ott
     assert secrets_named_by(resources, set().union(*map(clusters_of, published_apis))) == names(resources, SECRET)
 
 
-def test_an_api_that_cannot_be_built_is_not_served_and_affects_no_other(store, anna, database, clock, publish, believe):
+def test_an_api_that_cannot_be_built_is_not_served_and_affects_no_other(
+    store, anna, database, clock, publish, import_pem
+):
     broken, good = publish(anna, "Pizza"), publish(anna, "Pasta", PASTA)
-    believe(anna, "broken", PIZZA, issue("pizza.test").pem)
-    believe(anna, "good", PASTA, issue("pasta.test").pem)
+    import_pem(anna, "broken", PIZZA, issue("pizza.test").pem)
+    import_pem(anna, "good", PASTA, issue("pasta.test").pem)
     with closing(sqlite3.connect(database)) as connection:
         # As after an upgrade of a library that can no longer read the certificate.
         connection.execute(
@@ -111,7 +113,7 @@ def test_an_api_that_cannot_be_built_is_not_served_and_affects_no_other(store, a
     async def story():
         async with control_plane(store) as plane:
             at_first = plane.resources
-            believe(anna, "better", PASTA, issue("pasta.test").pem)
+            import_pem(anna, "better", PASTA, issue("pasta.test").pem)
             apis.change_endpoints(context_of(store, anna, clock()), broken.id, PIZZA, PIZZA)
             return at_first, await plane.published()
 
@@ -123,9 +125,9 @@ def test_an_api_that_cannot_be_built_is_not_served_and_affects_no_other(store, a
     assert changed(at_first, after) >= clusters_of(good)
 
 
-def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, database, clock, publish, believe):
+def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, database, clock, publish, import_pem):
     pizza = publish(anna, "Pizza")
-    believe(anna, "a", PIZZA, issue("pizza.test").pem)
+    import_pem(anna, "a", PIZZA, issue("pizza.test").pem)
 
     def rename(old, new):
         with closing(sqlite3.connect(database)) as connection:
@@ -169,12 +171,12 @@ def test_old_change_rows_are_deleted(store):
     assert changes() == {"new"}
 
 
-def test_resources_stay_consistent_through_the_life_of_an_api(store, anna, clock, publish, believe):
+def test_resources_stay_consistent_through_the_life_of_an_api(store, anna, clock, publish, import_pem):
     async def story():
         async with control_plane(store) as plane:
             pizza = publish(anna, "Pizza", PIZZA, PASTA)
             steps = (
-                lambda: believe(anna, "a", PIZZA, issue("pizza.test").pem),
+                lambda: import_pem(anna, "a", PIZZA, issue("pizza.test").pem),
                 lambda: endpoint_certificates.replace_certificate(
                     context_of(store, anna, clock()), "a", issue("pizza.test").pem
                 ),

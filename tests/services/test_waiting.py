@@ -8,7 +8,7 @@ from services.control_plane import PATIENCE, control_plane, play
 ORIGIN = "https://pizza.test"
 
 
-def test_a_cluster_that_is_still_warming_is_waited_for(store, served, believe_more):
+def test_a_cluster_that_is_still_warming_is_waited_for(store, served, import_another):
     cluster = f"default/{served.id}/production"
     warming = {cluster}
     looks = iter(range(3))
@@ -23,7 +23,7 @@ def test_a_cluster_that_is_still_warming_is_waited_for(store, served, believe_mo
         async with control_plane(store, warming={"edge": look}) as plane:
             gateway = plane.connect("edge")
             gateway.answer()
-            believe_more()
+            import_another()
             await plane.published()
             gateway.answer()
             async with asyncio.timeout(PATIENCE):
@@ -35,7 +35,7 @@ def test_a_cluster_that_is_still_warming_is_waited_for(store, served, believe_mo
     assert play(story()).enforced_on == 1
 
 
-def test_clusters_of_others_that_warm_are_not_waited_for(store, believe_more):
+def test_clusters_of_others_that_warm_are_not_waited_for(store, import_another):
     async def look():
         return {"default/else/production"}
 
@@ -43,7 +43,7 @@ def test_clusters_of_others_that_warm_are_not_waited_for(store, believe_more):
         async with control_plane(store, warming={"edge": look}) as plane:
             gateway = plane.connect("edge")
             gateway.answer()
-            believe_more()
+            import_another()
             await plane.published()
             gateway.answer()
             return await plane.until(ORIGIN, Progress.ENFORCED)
@@ -51,13 +51,13 @@ def test_clusters_of_others_that_warm_are_not_waited_for(store, believe_more):
     assert play(story()).enforced_on == 1
 
 
-def test_a_new_gateway_is_waited_for_and_one_that_left_is_not(store, believe_more):
+def test_a_new_gateway_is_waited_for_and_one_that_left_is_not(store, import_another):
     async def story():
         async with control_plane(store) as plane:
             first, slow = plane.connect("first"), plane.connect("slow")
             first.answer()
             slow.answer()
-            believe_more()
+            import_another()
             await plane.published()
             first.answer()
             assert plane.enforcement(ORIGIN) == Enforcement(Progress.WAITING, 2, 1)
