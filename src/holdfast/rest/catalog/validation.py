@@ -16,7 +16,7 @@ from holdfast.rest.errors import PREFIX
 from holdfast.services.catalog import api_names
 from holdfast.services.catalog.http1_fallback import connection_to
 from holdfast.services.errors import NotFound
-from holdfast.services.probing.outcomes import Checked
+from holdfast.services.probing.outcomes import CheckOutcome
 from holdfast.services.probing.terms import terms_to_call
 
 router = APIRouter(prefix=f"{PREFIX}/apis", tags=["Validation"])
@@ -65,7 +65,7 @@ async def validate_endpoint(
     return _write_answer(checked)
 
 
-def _write_answer(checked: Checked) -> EndpointValidation:
+def _write_answer(checked: CheckOutcome) -> EndpointValidation:
     if checked.refusal is None:
         return {"statusCode": checked.status, "statusMessage": checked.phrase, "error": None}
     code, why = checked.refusal.cause or "no_gateway", checked.refusal.explanation

@@ -20,7 +20,7 @@ from holdfast.rest.shapes import describe_unreadable, read_upload
 from holdfast.rest.trust.endpoint_certificates import Password
 from holdfast.services.probing.acceptance import Acceptance
 from holdfast.services.probing.offers import why_not_imported
-from holdfast.services.probing.outcomes import Probed
+from holdfast.services.probing.outcomes import ProbeOutcome
 from holdfast.services.probing.terms import Change, terms_to_test
 
 router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Probes"])
@@ -128,7 +128,7 @@ def _connection(endpoint: str, presentation: Presentation | Unseen) -> Connectio
     }
 
 
-def _verdict(probed: Probed) -> ProbeVerdict:
+def _verdict(probed: ProbeOutcome) -> ProbeVerdict:
     verdict, acceptance, explanation = probed.verdict, probed.acceptance, probed.explanation
     return {
         "accepted": verdict.accepted,

@@ -51,7 +51,7 @@ class ApiDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangeOutcome:
     """An API after a change, and the trust that no API uses because of it."""
 
     described: Described
@@ -158,7 +158,7 @@ def change_endpoints(
     production: str | None,
     sandbox: str | None,
     connections: Connections = NO_CONNECTIONS,
-) -> Changed:
+) -> ChangeOutcome:
     """Change the endpoints of an API; None removes one. Raises InvalidFields, NotFound."""
     context.user.require(Permission.CHANGE_APIS)
     return change_api(context, api_id, endpoints=(production, sandbox), connections=connections)
@@ -174,7 +174,7 @@ def change_api(
     members: Mapping[str, Any] | None = None,
     expected: Expected = None,
     delete_unused: bool = False,
-) -> Changed:
+) -> ChangeOutcome:
     """
     Change the description, endpoints (production, sandbox) or members of an API; None keeps what it has.
 
@@ -216,7 +216,7 @@ def change_api(
         if saved.api.requires_certificate != before.api.requires_certificate:
             context.user.require(Permission.CHANGE_APIS)
         gone = origins_of(before.api) - origins_of(saved.api)
-        return Changed(saved, settle(session, context, gone, delete=delete_unused))
+        return ChangeOutcome(saved, settle(session, context, gone, delete=delete_unused))
 
 
 def save_described(

@@ -11,7 +11,7 @@ from holdfast.certificates.presented import Unreadable
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanations import Explanation
 from holdfast.network.backend import Presentation
-from holdfast.services.probing.outcomes import Probed
+from holdfast.services.probing.outcomes import ProbeOutcome
 from holdfast.services.probing.verdicts import Verdict
 
 # In TLS 1.3, a missing or rejected client certificate looks like this, and so does a backend that restarts.
@@ -49,7 +49,7 @@ class BackendProbe:
         return bool(self.verdict.faults) and reported_cause is self.verdict.reported_cause
 
 
-def record_probe(probed: Probed, now: datetime) -> BackendProbe:
+def record_probe(probed: ProbeOutcome, now: datetime) -> BackendProbe:
     """Return what to keep of a test: what the backend presented, and the verdict."""
     presentation = probed.presented
     if not isinstance(presentation, Presentation):

@@ -14,7 +14,7 @@ from holdfast.services.probing.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
+class ProbeOutcome:
     """The result of a test: what a backend presents, findings about it, and the gateway's verdict."""
 
     endpoint: Endpoint
@@ -33,7 +33,7 @@ class Probed:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckOutcome:
     """The status of the backend's response to a HEAD request; 0 and a *refusal* if there was none."""
 
     endpoint: Endpoint

@@ -45,7 +45,7 @@ from holdfast.services.errors import TooManyTests
 from holdfast.services.probing.acceptance import accept, needs_second_answer
 from holdfast.services.probing.advice import advise
 from holdfast.services.probing.offers import possible_offers
-from holdfast.services.probing.outcomes import Checked, Probed
+from holdfast.services.probing.outcomes import CheckOutcome, ProbeOutcome
 from holdfast.services.probing.terms import Terms, read_https_endpoint
 from holdfast.services.probing.verdicts import (
     UNCLEAR,
@@ -111,7 +111,7 @@ class Probes:
         # A separate pool, which also holds fetches that timed out: slow backends must not block other work.
         self._threads = ThreadPoolExecutor(2 * AT_ONCE, "probe")
 
-    async def probe(self, user: Principal, endpoint: str, terms: Terms) -> Probed:
+    async def probe(self, user: Principal, endpoint: str, terms: Terms) -> ProbeOutcome:
         """
         Fetch what the backend of *endpoint* presents, and ask the gateway whether it accepts it on these *terms*.
 
@@ -125,7 +125,7 @@ class Probes:
             addresses = await self._resolve(target)
             if isinstance(addresses, Unseen):
                 unknown = Verdict(False, Cause.DNS_FAILURE, addresses.text, "none")
-                return Probed(target, addresses, unknown, (), accept(unknown, None, addresses, terms))
+                return ProbeOutcome(target, addresses, unknown, (), accept(unknown, None, addresses, terms))
             probe = build_probe(_new_name(), target, terms.trust, addresses, terms.identity, self._limits)
             looking = asyncio.ensure_future(self._look(addresses, target, probe.server_name))
             try:
@@ -144,7 +144,7 @@ class Probes:
             acceptance = await self._in_thread(partial(accept, verdict, without, presented, terms))
             log.info("backend tested", organization=user.organization, user=user.name, origin=str(target.origin))
             findings = findings_about(presented, terms.trust, self._now())
-            return Probed(target, presented, verdict, findings, acceptance)
+            return ProbeOutcome(target, presented, verdict, findings, acceptance)
 
     async def fetch(self, user: Principal, endpoint: str, trust: TrustSet) -> Presentation | Unseen:
         """
@@ -164,7 +164,7 @@ class Probes:
 
     async def check(
         self, user: Principal, endpoint: str, terms: Terms | None, connection: ConnectionSettings = DEFAULT_CONNECTION
-    ) -> Checked:
+    ) -> CheckOutcome:
         """
         Let the gateway send one HEAD request to the backend of *endpoint* on these *terms* (None only for http).
 
@@ -180,7 +180,7 @@ class Probes:
             end = asyncio.get_running_loop().time() + WITHIN
             addresses = await self._resolve(target)
             if isinstance(addresses, Unseen):
-                return Checked(target, 0, Verdict(False, Cause.DNS_FAILURE, addresses.text, "none"))
+                return CheckOutcome(target, 0, Verdict(False, Cause.DNS_FAILURE, addresses.text, "none"))
             answer = await self._head(end, target, terms, addresses)
             if isinstance(answer, Verdict) and answer.over_http2 and protocol_of(target) is Protocol.AUTO:
                 older = replace(target, connection=replace(connection, protocol=Protocol.HTTP1))
@@ -193,11 +193,11 @@ class Probes:
                     answer = again
             log.info("endpoint checked", organization=user.organization, user=user.name, origin=str(target.origin))
             if not isinstance(answer, Verdict):
-                return Checked(target, answer)
+                return CheckOutcome(target, answer)
             if terms and answer.cause in UNCLEAR:
                 presented = await self._look(addresses, target, terms.trust.server_name)
                 answer = await self._refine(end, answer, presented, target, terms, addresses)
-            return Checked(target, 0, answer)
+            return CheckOutcome(target, 0, answer)
 
     async def _head(self, end: float, target: Endpoint, terms: Terms | None, addresses: Sequence[str]) -> int | Verdict:
         """Send one HEAD request; return its status, or why there is none by *end* (of the event loop's clock)."""

@@ -21,7 +21,7 @@ from holdfast.services.catalog import apis
 from holdfast.services.catalog.http1_fallback import connection_to
 from holdfast.services.errors import NotFound
 from holdfast.services.probing.offers import why_not_imported
-from holdfast.services.probing.outcomes import Checked, Probed
+from holdfast.services.probing.outcomes import CheckOutcome, ProbeOutcome
 from holdfast.services.probing.terms import UNCHANGED, Change, terms_to_call, terms_to_test
 from holdfast.services.runtime import Runtime
 from holdfast.web import dialog
@@ -38,7 +38,7 @@ _REASONS = (Refusal, TryLater, NotFound)  # that a test wasn't made, for the pag
 class Outcome:
     """What a test came to, or why there was none; *uploaded* says whether a file was tested with it."""
 
-    probed: Probed | None = None
+    probed: ProbeOutcome | None = None
     uploaded: bool = False
     error: str = ""
 
@@ -47,7 +47,7 @@ class Outcome:
 class HeadAnswer:
     """What came of checking an endpoint, or why it was not checked."""
 
-    checked: Checked | None = None
+    checked: CheckOutcome | None = None
     error: str = ""
 
 
