@@ -5,7 +5,7 @@ HELP := src/holdfast/web/help
 # Tests start hundreds of Python processes; without bytecode, each of them compiles all of Holdfast again.
 unexport PYTHONDONTWRITEBYTECODE
 IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
-QUICK := -m "not envoy and not browser" $(addprefix tests/,certificates apis network gateway store services rest web work)
+QUICK := -m "not envoy and not browser and not long" $(addprefix tests/,certificates apis network gateway store services rest web work)
 
 .PHONY: help install run test quick coverage fuzz picture tables docs check prose bench lock vendor
 
@@ -27,7 +27,7 @@ test: check docs ## everything: checks, and all tests with real Envoy and a real
 	@sh tools/client.sh $(VENV)
 	$(BIN)/python -m pytest $(IN_PARALLEL) --durations 20
 
-quick: install docs ## the tests of everything that needs no process of its own, such as Envoy or a browser
+quick: install docs ## the short tests of what needs no process of its own, such as Envoy or a browser
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(QUICK)
 
 coverage: install docs ## how much of each package of src/holdfast the tests of make quick run

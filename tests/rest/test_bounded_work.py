@@ -11,6 +11,7 @@ from holdfast.server.bodies import MAX_BODY
 from issuing import issue
 from rest.calls import APIS, CERTIFICATES, api_body
 
+pytestmark = pytest.mark.long
 SMALLER = MAX_BODY - 4_096  # with what is around it in a form
 PEM = issue("a.test").pem
 

@@ -11,7 +11,6 @@ from holdfast.store.trust import endpoint_certificates, removed_certificates
 from holdfast.store.trust.removed_certificates import (
     KEEP_REMOVED,
     MAX_OF_ALIAS,
-    MAX_OF_ORGANIZATION,
 )
 from issuing import issue
 from store.values import NOW, make_entry, make_removed, read
@@ -81,12 +80,14 @@ def test_of_too_many_the_oldest_are_forgotten(store):
     assert rows[-2].removed_at == NOW - (MAX_OF_ALIAS - 1) * SECOND
 
 
-def test_an_organization_keeps_no_more_than_so_many(store, otto):
+def test_an_organization_keeps_no_more_than_so_many(store, otto, monkeypatch):
+    limit = 2 * MAX_OF_ALIAS
+    monkeypatch.setattr(removed_certificates, "MAX_OF_ORGANIZATION", limit)
     theirs = make_removed(organization=otto.organization, age=timedelta(days=2))
     insert(store, theirs, *(make_removed(Removal.DELETED, of=make_entry("a", issue("a.test"))) for _ in range(3)))
     of = make_entry("a", issue("a.test"))
-    insert(store, *(replace(make_removed(of=of), entry_id=str(n)) for n in range(MAX_OF_ORGANIZATION)))
-    assert found(store, limit=0)[1] == MAX_OF_ORGANIZATION
+    insert(store, *(replace(make_removed(of=of), entry_id=str(n)) for n in range(limit)))
+    assert found(store, limit=0)[1] == limit
     with store.read() as session:
         assert removed_certificates.find(session, otto.organization, NOW) == ([theirs], 1)
 
