@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 QUICK := -m "not envoy and not browser and not long" $(addprefix tests/,certificates apis network gateway store services rest web work)
 
-.PHONY: help install run test quick coverage fuzz picture tables docs check prose bench lock vendor
+.PHONY: help install run test quick coverage fuzz picture tables reference docs check prose bench lock vendor
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ picture: install ## make the picture of the README again
 
 tables: install ## measure the verdicts again; writes docs/reference/verdicts.md
 	HOLDFAST_TABLES=docs/reference $(BIN)/python -m pytest tests/envoy/test_verdicts.py
+
+reference: install ## write docs/reference/cli.md and rest-operations.md from the code
+	$(BIN)/python tools/reference.py
 
 docs: $(HELP)/index.html ## build the docs site, which the publisher serves under /help
 

@@ -1,0 +1,136 @@
+"""
+Write the parts of the reference that follow from the code: the commands in cli.md, and rest-operations.md.
+"""
+
+import argparse
+import os
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import typer
+import typer.main
+
+from holdfast import cli, rest
+from holdfast.rest.prefixes import PREFIX
+from holdfast.services.runtime import Runtime
+
+REFERENCE = Path(__file__).parents[1] / "docs/reference"
+COMMANDS, OPERATIONS = REFERENCE / "cli.md", REFERENCE / "rest-operations.md"
+MARK = "<!-- tools/reference.py writes everything below: run make reference. -->\n"
+INTRODUCTION = """# REST operations
+
+Every operation of the REST API, from `/openapi.json`. Paths without another prefix are below
+`/api/am/publisher/v4`. The publisher shows the same on the page <a href="/docs">/docs</a>, where you can try each
+operation. [REST API](rest.md) explains prefixes, errors and what is compatible with WSO2. Parameters and fields with a
+question mark are optional.
+
+"""
+BAR = r"\|"  # within a table
+METHODS = ("get", "head", "post", "put", "delete")
+
+
+def write_commands() -> str:
+    """Return a section for each command, with its options and examples."""
+    os.environ["COLUMNS"] = "120"
+    root = typer.Context(typer.main.get_command(cli.app), info_name="holdfast")
+    return "## Commands\n\n" + "\n".join(_write_command(context) for context in _find_commands(root))
+
+
+def _find_commands(context: typer.Context) -> Iterator[typer.Context]:
+    for name, command in getattr(context.command, "commands", {}).items():
+        inner = typer.Context(command, info_name=name, parent=context)
+        if hasattr(command, "commands"):
+            yield from _find_commands(inner)
+        else:
+            yield inner
+
+
+def _write_command(context: typer.Context) -> str:
+    command = context.command
+    name = context.command_path.removeprefix("holdfast ")
+    usage = re.sub(r"[{}]|\[(?=\[)|(?<=\.\.\.)\]\.\.\.", "", command.get_usage(context).removeprefix("Usage: "))
+    records = [record for each in command.get_params(context) if (record := each.get_help_record(context))]
+    rows = [
+        f"| `{re.sub(' <.*>$', '', names).replace('|', BAR)}` | {_write_cell(text)} |"
+        for names, text in records
+        if names != "--help"
+    ]
+    examples = re.findall(r"^  (holdfast.*)$", command.epilog or "", re.MULTILINE)
+    parts = [f"### {name}\n", f"{_escape(command.help or '')}\n", f"```\n{usage}\n```\n"]
+    if rows:
+        parts.append("| argument or option | |\n|---|---|\n" + "\n".join(rows) + "\n")
+    if examples:
+        parts.append("```\n" + "\n".join(examples) + "\n```\n")
+    return "\n".join(parts)
+
+
+def write_operations() -> str:
+    """Return a section for each subject, with a table of its operations."""
+    description = rest.create_door(cast(Runtime, None)).openapi()  # nothing is asked of the runtime
+    subjects = defaultdict[str, list[str]](list)
+    for path, operations in description["paths"].items():
+        short = path.removeprefix(PREFIX)
+        subject = short.split("/")[1]
+        for method in METHODS:
+            if method in operations:
+                subjects[subject].append(_write_operation(f"{method.upper()} {short}", operations[method], description))
+    return "\n".join(
+        f"## {subject}\n\n| operation | what it does | parameters | body |\n|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
+        for subject, rows in subjects.items()
+    )
+
+
+def _write_operation(title: str, operation: dict[str, Any], description: dict[str, Any]) -> str:
+    text = ". ".join(text for text in (operation["summary"], operation.get("description")) if text)
+    parameters = [
+        f"`{each['name']}`" + ("" if each.get("required") else "?")
+        for each in operation.get("parameters", [])
+        if each["in"] == "query"
+    ]
+    bodies = [
+        _write_body(kind, content["schema"], description)
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items()
+    ]
+    return f"| `{title}` | {_write_cell(text)} | {', '.join(parameters)} | {'; '.join(bodies)} |"
+
+
+def _write_body(media_type: str, schema: dict[str, Any], description: dict[str, Any]) -> str:
+    name = schema.get("$ref", "").rpartition("/")[2]
+    schema = description["components"]["schemas"].get(name, schema)
+    required = schema.get("required", ())
+    members = ", ".join(f"`{each}`" + ("" if each in required else "?") for each in schema.get("properties", {}))
+    kind = {"application/json": "JSON", "multipart/form-data": "form"}.get(media_type, media_type)
+    return f"{kind}: {members}" if members and kind != "JSON" else kind
+
+
+def _write_cell(text: str) -> str:
+    return _escape(" ".join(text.split())).replace("|", BAR)
+
+
+def _escape(text: str) -> str:
+    return text.replace("<", "&lt;").replace("*", "\\*")
+
+
+def main() -> None:
+    """Write both files, or compare them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file would change")
+    options = parser.parse_args()
+    by_hand = COMMANDS.read_text("utf-8").partition(MARK)[0]
+    texts = {COMMANDS: f"{by_hand}{MARK}\n{write_commands()}", OPERATIONS: INTRODUCTION + write_operations()}
+    stale = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
+    if options.check:
+        names = ", ".join(path.name for path in stale)
+        sys.exit(f"The code has changed since these were written: {names}. Run make reference." if stale else None)
+    for path in stale:
+        path.write_text(texts[path], "utf-8")
+
+
+if __name__ == "__main__":
+    main()
