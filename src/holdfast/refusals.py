@@ -1,27 +1,27 @@
 """
-Base classes of errors that users can correct or wait out. REST and pages read the field, or the seconds to wait.
+Base classes of errors that users can correct, or that go away with time.
 """
 
 
 class Refusal(ValueError):
-    """The input is rejected; *field* names the wrong value as REST and forms do, if there is one."""
+    """The input is rejected; *field* is the name of the wrong value in REST and forms, if there is one."""
 
     field: str | None = None
 
     def fields(self, otherwise: str = "") -> dict[str, str]:
-        """Return the message by field; *otherwise* is the form field that shows errors without one."""
+        """Return the message by field; *otherwise* is the form field for errors without a field."""
         field = self.field or otherwise
         return {field: str(self)} if field else {}
 
 
 class TryLater(Exception):
-    """Nothing was done; a new attempt may succeed in *seconds*."""
+    """Nothing was done; retrying may succeed in *seconds*."""
 
     seconds: int
 
 
 class Busy(TryLater):
-    """The queue is full; *text* says for what."""
+    """A queue is full; *text* says which."""
 
     def __init__(self, text: str, seconds: int) -> None:
         self.seconds = seconds

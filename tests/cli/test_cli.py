@@ -127,7 +127,7 @@ def test_a_busy_port_is_named_and_what_to_do_about_it(refusal, name):
         line = refusal(*(f"--{option}={address}" for option, address in addresses.items()))
     assert line == (
         f"holdfast: Can't listen on {addresses[name]}: address already in use. "
-        f"End the program that uses it, or choose another with --{name} HOST:PORT."
+        f"Stop the program that uses it, or choose another with --{name} HOST:PORT."
     )
 
 

@@ -114,7 +114,7 @@ def test_a_busy_port_fails_unless_a_holdfast_runs(data, unwell):
         assert unwell(gateway=address)["gateway"] == (
             "failed",
             f"Can't listen on {address}: address already in use.",
-            "End the program that uses it, or choose another with --gateway HOST:PORT.",
+            "Stop the program that uses it, or choose another with --gateway HOST:PORT.",
         )
         with data_directory(data):
             found = unwell(gateway=address)
@@ -283,7 +283,7 @@ def test_an_identity_provider_is_asked(data):
         assert [check.outcome for check in named("identity provider", settings)] == ["ok"]
         provider.metadata["issuer"] = "https://elsewhere.test"
         (wrong,) = named("identity provider", settings)
-        assert (wrong.outcome, "speaks for another issuer" in wrong.text) == ("failed", True)
+        assert (wrong.outcome, "has an issuer that" in wrong.text) == ("failed", True)
     (gone,) = named("identity provider", settings)
     assert (gone.outcome, "cannot be reached" in gone.text) == ("failed", True)
     (lacking,) = named("identity provider", Settings(data=data, oidc_issuer=provider.issuer))

@@ -171,7 +171,7 @@ def test_a_busy_port_is_named_with_the_option_to_choose_another(tmp_path: Path, 
         said = Holdfast(tmp_path).refuse_to_start(**{which: address})
         assert said == (
             f"holdfast: Can't listen on {address}: address already in use. "
-            f"End the program that uses it, or choose another with --{which} HOST:PORT."
+            f"Stop the program that uses it, or choose another with --{which} HOST:PORT."
         )
 
 

@@ -115,8 +115,8 @@ def test_beyond_this_machine_http_is_refused_unless_somebody_says_so(tmp_path):
     plain = Holdfast(tmp_path)
     said = plain.refuse_to_start(publisher=f"0.0.0.0:{port}")
     assert said == (
-        f"holdfast: http://0.0.0.0:{port} can be reached from elsewhere, and passwords would travel in the clear: "
-        "give --tls-cert and --tls-key, or --insecure-http if a TLS proxy stands before it."
+        f"holdfast: http://0.0.0.0:{port} is reachable from other machines, and passwords would be sent unencrypted. "
+        "Use --tls-cert and --tls-key, or --insecure-http if there is a TLS proxy in front of it."
     )
     plain.rest.close()
 

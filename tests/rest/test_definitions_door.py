@@ -143,7 +143,7 @@ def test_a_new_version_has_the_definition_too(client):
     [
         ({"url": (None, "http://127.0.0.1/openapi.json")}, "url", "fetch URLs"),
         ({"url": (None, "file:///etc/passwd"), "file": ("a", TEXT)}, "url", "fetch URLs"),
-        ({"file": ("a", "{")}, "definition", "neither JSON nor YAML"),
+        ({"file": ("a", "{")}, "definition", "can't be read as JSON or YAML"),
         ({"file": ("a", "{}")}, "definition", "neither 'openapi' nor 'swagger'"),
         ({"file": ("a", b"\xff")}, "definition", "UTF-8"),
         ({"url": (None, "")}, "file", "missing"),

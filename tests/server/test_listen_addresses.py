@@ -56,8 +56,8 @@ def test_addresses_and_names_are_resolved(option, given, addresses):
 def test_the_advice_follows_from_why_an_address_cannot_be_used():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         advice = {
-            taken.getsockname(): "End the program that uses it, or choose another with --gateway HOST:PORT.",
-            ("192.0.2.1", 80): "Give this machine the address, or choose another with --gateway HOST:PORT.",
+            taken.getsockname(): "Stop the program that uses it, or choose another with --gateway HOST:PORT.",
+            ("192.0.2.1", 80): "Assign the address to this machine, or choose another with --gateway HOST:PORT.",
         }
         for address, expected in advice.items():
             text, said = listen_problem(address, "gateway") or ("", "")
@@ -136,7 +136,7 @@ def test_http_needs_no_permission_on_this_machine(given):
 
 @pytest.mark.parametrize("given", ["[::]:80", "both.test:80", "127.0.0.1:80,192.0.2.1:80", "[::ffff:192.0.2.1]:80"])
 def test_http_is_refused_if_any_address_is_reached_from_elsewhere(given):
-    with pytest.raises(CannotStart, match="passwords would travel in the clear"):
+    with pytest.raises(CannotStart, match="passwords would be sent unencrypted"):
         refuse_open_http(resolve(publisher=given)["publisher"], allowed=False)
 
 

@@ -1,3 +1,3 @@
 """
-Connections to the outside: addresses, sockets, and what a backend presents in a handshake.
+Network access: addresses, sockets, and the certificates that a backend presents.
 """

@@ -1,5 +1,5 @@
 """
-Which addresses a host has, and which of them may be connected to on behalf of somebody who typed its name.
+The addresses of a host, and which of them Holdfast may connect to on behalf of users.
 """
 
 import queue
@@ -16,9 +16,9 @@ Addresses = tuple[Address, ...]
 EVERYWHERE: tuple[Network, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 LOOPBACK = ("::1", "127.0.0.1")
 MAX_ADDRESSES = 8
-MAX_UNANSWERED = 16  # names that the system still looks for although nobody waits any more
+MAX_UNANSWERED = 16  # abandoned lookups that the system is still running
 
-# The services from which clouds hand out credentials, with the link that most of them are on.
+# The metadata services of clouds, which issue credentials, and the link-local network of most of them.
 _METADATA: tuple[Network, ...] = tuple(
     ip_network(network)
     for network in (
@@ -30,8 +30,8 @@ _METADATA: tuple[Network, ...] = tuple(
         "fd20:ce::254/128",  # Google
     )
 )
-# Nobody, groups of machines, a machine's own link, and NAT64 prefixes of a network's own (RFC 8215), of which only that
-# network knows where they have the IPv4 address.
+# Unspecified, multicast and link-local addresses, and local NAT64 prefixes (RFC 8215), in which only the local network
+# knows the position of the IPv4 address.
 _NEVER = _METADATA + tuple(
     ip_network(network)
     for network in (
@@ -47,7 +47,7 @@ _NEVER = _METADATA + tuple(
 )
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _LAST = 12
-# In which IPv6 networks an address has the four bytes of an IPv4 address, and from which of its bytes on.
+# IPv6 networks whose addresses contain an IPv4 address, and the position of its first byte.
 _EMBEDDINGS: tuple[tuple[Network, int], ...] = (
     (ip_network("::/96"), _LAST),  # IPv4-compatible: RFC 4291, section 2.5.5.1
     (ip_network("::ffff:0:0:0/96"), _LAST),  # IPv4-translated: RFC 2765, section 2.1
@@ -56,27 +56,27 @@ _EMBEDDINGS: tuple[tuple[Network, int], ...] = (
     (ip_network("2001::/32"), 4),  # Teredo, the server: RFC 4380, section 4
 )
 _TEREDO = ip_network("2001::/32")
-_ISATAP = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")  # before the IPv4 address: RFC 5214, section 6.1
+_ISATAP = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")  # precedes the IPv4 address: RFC 5214, section 6.1
 _unanswered = threading.BoundedSemaphore(MAX_UNANSWERED)
 
 
 class NoAddress(LookupError):
-    """The host has no address that is known in time."""
+    """The host has no address, or it wasn't resolved in time."""
 
 
 class AddressRefused(PermissionError):
-    """The host has addresses, and none of them may be connected to."""
+    """The host has addresses, but Holdfast may connect to none of them."""
 
 
 def resolve(host: str, networks: Iterable[Network], seconds: float, resolver: Resolver | None = None) -> list[str]:
     """
-    Give the addresses of *host* within *networks*, IPv6 first as gateways try them; the host may be an address itself.
+    Return the addresses of *host* (a name or an address) within *networks*, IPv6 first, in the order of gateways.
 
-    Whoever connects must connect to these, for a second look at the name could give others.
+    Connect only to these addresses: resolving the name again could give others.
 
     Raises:
-        NoAddress: There is none, or none was found in *seconds*.
-        AddressRefused: There are some, and none may be connected to.
+        NoAddress: There is none, or it wasn't resolved within *seconds*.
+        AddressRefused: There are addresses, but none is allowed.
     """
     allowed = tuple(networks)
     addresses = [ip_address(text.partition("%")[0]) for text in _look_up(host, seconds, resolver or _by_system)]
@@ -89,26 +89,26 @@ def resolve(host: str, networks: Iterable[Network], seconds: float, resolver: Re
 
 
 def may_be_reached(address: IpAddress, networks: Sequence[Network]) -> bool:
-    """Say whether *address*, and each IPv4 address that it leads to, is in *networks* and in none that never is."""
+    """Return whether *address*, and each IPv4 address that it leads to, is in *networks* and not always refused."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped  # the machine connects to that one
+        address = address.ipv4_mapped  # the system connects to the IPv4 address
     meant: list[IpAddress] = [address]
     if isinstance(address, IPv6Address):
         meant += _embedded(address)
     if not all(is_in(target, networks) and not is_in(target, _NEVER) for target in meant):
         return False
-    # Other NAT64 prefixes look like any network; most are /96, which have the IPv4 address last.
+    # Other NAT64 prefixes can't be recognized; most are /96, with the IPv4 address at the end.
     return isinstance(address, IPv4Address) or not is_in(_at(address, _LAST), _METADATA)
 
 
 def read_ip(text: str) -> IpAddress:
-    """Read an IP address, an IPv4-mapped one (`::ffff:192.0.2.1`) as the IPv4 address that it is; raise ValueError."""
+    """Parse an IP address, converting IPv4-mapped ones (`::ffff:192.0.2.1`) to IPv4. Raises ValueError."""
     address = ip_address(text)
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
 def read_network(text: str) -> Network:
-    """Read a network, one of IPv4-mapped addresses as the IPv4 network that it is; raise ValueError."""
+    """Parse a network, converting IPv4-mapped ones to IPv4. Raises ValueError."""
     network = ip_network(text)
     if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
         return ip_network(f"{_at(network.network_address, _LAST)}/{network.prefixlen - _MAPPED.prefixlen}")
@@ -116,7 +116,7 @@ def read_network(text: str) -> Network:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether *host*, a name or an IP address without brackets, is this machine and nothing else."""
+    """Return whether *host*, a name or an IP address without brackets, is always this machine."""
     try:
         return read_ip(host).is_loopback
     except ValueError:
@@ -124,17 +124,17 @@ def is_loopback(host: str) -> bool:
 
 
 def is_in(address: IpAddress, networks: Iterable[Network]) -> bool:
-    """Say whether *address* is in one of *networks*."""
+    """Return whether *address* is in one of *networks*."""
     return any(address.version == network.version and address in network for network in networks)
 
 
 def _embedded(address: IPv6Address) -> list[IPv4Address]:
-    """Find the IPv4 addresses that *address* may lead to, through a translator or a tunnel."""
+    """Return the IPv4 addresses that *address* may lead to through a translator or a tunnel."""
     if address.is_loopback:
         return []
     embedded = [_at(address, first) for network, first in _EMBEDDINGS if address in network]
     if address in _TEREDO:
-        embedded.append(IPv4Address(~int(_at(address, _LAST)) & 0xFFFFFFFF))  # the client, its bits inverted
+        embedded.append(IPv4Address(~int(_at(address, _LAST)) & 0xFFFFFFFF))  # the client, with inverted bits
     if address.packed[8:12] in _ISATAP:
         embedded.append(_at(address, _LAST))
     return embedded
@@ -145,9 +145,9 @@ def _at(address: IPv6Address, first: int) -> IPv4Address:
 
 
 def _look_up(host: str, seconds: float, resolver: Resolver) -> Sequence[str]:
-    # The system's resolver cannot be told to stop, so it is left behind when it takes too long, but not too often.
+    # The system's resolver can't be stopped, so a limited number of slow lookups is abandoned.
     if not _unanswered.acquire(blocking=False):
-        raise NoAddress("Too many names are being looked for. Try again in a minute.")
+        raise NoAddress("Too many DNS lookups are pending. Try again in a minute.")
     answer: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -162,14 +162,14 @@ def _look_up(host: str, seconds: float, resolver: Resolver) -> Sequence[str]:
     try:
         return answer.get(timeout=max(seconds, 0.0))
     except queue.Empty as error:
-        raise NoAddress(f"No address of {host} was found in time.") from error
+        raise NoAddress(f"The DNS lookup of {host} timed out.") from error
 
 
 def _by_system(host: str) -> Sequence[str]:
     try:
         return [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
     except OSError:
-        # Gateways resolve these to this machine (RFC 6761, section 6.3); the system's resolver need not.
+        # Gateways resolve these to this machine (RFC 6761, section 6.3), but the system's resolver may not.
         if host.endswith(".localhost"):
             return LOOPBACK
         raise

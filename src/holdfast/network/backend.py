@@ -1,8 +1,8 @@
 """
-What a backend presents in the TLS handshake: read, not judged, and without a word of HTTP.
+Read the certificates that a backend presents in a TLS handshake, without verifying them or sending HTTP.
 
-Python's own `ssl` gives no chain that it has not verified, so this is OpenSSL by way of pyOpenSSL. Whether a backend is
-believed, only the gateway says.
+This uses OpenSSL through pyOpenSSL, because Python's `ssl` returns only verified chains. Only the gateway decides
+whether to trust a backend.
 """
 
 import socket
@@ -17,16 +17,16 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.presented import PresentedChain, read_presented
 from holdfast.network.handshake import read_certificates
 
-SECONDS = 5.0  # for one look, at all addresses
-MOMENT = 0.5  # seconds: who wants a client certificate says so after the handshake (RFC 8446, section 4.4.2)
+SECONDS = 5.0  # for one probe of all addresses
+MOMENT = 0.5  # seconds: servers reject a missing client certificate after the handshake (RFC 8446, section 4.4.2)
 MAX_BYTES = 100 * 1024
 MAX_CERTIFICATES = 20
 _PIECE = 16 * 1024
-_ALERT_OR_HANDSHAKE = b"\x15\x16"  # what a TLS server says first (RFC 8446, section 5.1)
+_ALERT_OR_HANDSHAKE = b"\x15\x16"  # the first record type of a TLS server (RFC 8446, section 5.1)
 
 
 class Obstacle(StrEnum):
-    """Why nothing was seen of a backend's certificates; the last to come is the furthest that one got."""
+    """Why a probe saw no certificates, in the order of progress: the last one got furthest."""
 
     DNS = "dns_failure"
     REFUSED = "connection_refused"
@@ -37,7 +37,7 @@ class Obstacle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """Nothing was seen; *text* says it in the machine's words, *address* is empty where none was connected to."""
+    """A probe that saw no certificates; *text* is the system's error, *address* is empty if there was no connection."""
 
     obstacle: Obstacle
     text: str
@@ -46,19 +46,19 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """What a backend presented; nobody has verified it."""
+    """The unverified certificates and connection properties that a backend presented."""
 
     address: str  # with port, IPv6 in brackets
     presented: PresentedChain
-    tls_version: str  # like TLSv1.3
+    tls_version: str  # such as TLSv1.3
     cipher: str
-    alpn: str  # empty: nothing was agreed on
+    alpn: str  # empty: no protocol was negotiated
     asks_for_certificate: bool
-    ended: str  # how it ended handshake or connection, in OpenSSL's words; empty: it did not
+    ended: str  # how the backend ended the handshake or connection, in OpenSSL's words; empty: it didn't
 
     @property
     def chain(self) -> tuple[Certificate, ...]:
-        """What it presented, in the order in which it came; empty if its own certificate can't be read."""
+        """The certificates in the order sent; empty if the backend's own can't be read."""
         return self.presented.chain
 
 
@@ -66,12 +66,12 @@ def probe_backend(
     addresses: Sequence[str], port: int, server_name: str, seconds: float = SECONDS
 ) -> Presentation | Unseen:
     """
-    Connect to the first of *addresses* that answers and read what it presents when asked for *server_name*.
+    Connect to the first of *addresses* that answers, and read what it presents for the SNI *server_name*.
 
-    An empty *server_name* sends no SNI (RFC 6066, section 3: none for addresses).
+    An empty *server_name* sends no SNI (RFC 6066, section 3, forbids addresses).
     """
     end = time.monotonic() + seconds
-    furthest = Unseen(Obstacle.DNS, "There is no address.")
+    furthest = Unseen(Obstacle.DNS, "The host has no address.")
     for number, address in enumerate(addresses):
         now = time.monotonic()
         share = (end - now) / (len(addresses) - number)
@@ -83,15 +83,15 @@ def probe_backend(
 
 
 class _Ended(Exception):
-    """The backend, or OpenSSL, ended the connection; the text says how."""
+    """The backend or OpenSSL ended the connection; the text says how."""
 
 
 class _NotTls(Exception):
-    """What the backend says is no TLS."""
+    """The backend's answer isn't TLS."""
 
 
 class _Handshake:
-    """One connection, until *end* (of the monotonic clock)."""
+    """One connection, limited to *end* of the monotonic clock."""
 
     def __init__(self, address: str, port: int, server_name: str, end: float) -> None:
         self._target = (address, port)
@@ -104,7 +104,7 @@ class _Handshake:
 
     def _client(self, server_name: str) -> SSL.Connection:
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-        # It only looks, so it sees old and weak servers too.
+        # It only reads certificates, so it accepts old and weak servers.
         context.set_min_proto_version(SSL.TLS1_VERSION)
         context.set_cipher_list(b"ALL:!aNULL:!eNULL:@SECLEVEL=0")
         context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_NO_TICKET)
@@ -126,9 +126,9 @@ class _Handshake:
             with socket.create_connection(self._target, self._left()) as backend:
                 return self._read(backend)
         except TimeoutError:
-            return Unseen(Obstacle.TIMEOUT, "The backend did not answer in time.", self._shown)
+            return Unseen(Obstacle.TIMEOUT, "The backend didn't answer in time.", self._shown)
         except OSError as error:
-            return Unseen(Obstacle.REFUSED, error.strerror or "It cannot be connected to.", self._shown)
+            return Unseen(Obstacle.REFUSED, error.strerror or "The connection failed.", self._shown)
 
     def _read(self, backend: socket.socket) -> Presentation | Unseen:
         obstacle, ended = Obstacle.HANDSHAKE, ""
@@ -137,14 +137,14 @@ class _Handshake:
             if self._asked:
                 self._wait_for_objection(backend)
         except _NotTls:
-            obstacle, ended = Obstacle.NOT_TLS, "What the backend says is no TLS."
+            obstacle, ended = Obstacle.NOT_TLS, "The backend's answer isn't TLS."
         except TimeoutError:
-            obstacle, ended = Obstacle.TIMEOUT, "The backend did not answer in time."
+            obstacle, ended = Obstacle.TIMEOUT, "The backend didn't answer in time."
         except _Ended as error:
             ended = str(error)
         sent = self._sent()
         if not sent:
-            return Unseen(obstacle, ended or "The backend presents no certificate.", self._shown)
+            return Unseen(obstacle, ended or "The backend presented no certificate.", self._shown)
         return Presentation(
             address=self._shown,
             presented=read_presented(sent, MAX_CERTIFICATES),
@@ -204,9 +204,7 @@ class _Handshake:
             raise _NotTls
         self._received += data
         if len(self._received) > MAX_BYTES:
-            raise _Ended(
-                f"The backend sent more than {MAX_BYTES // 1024} KiB, and Holdfast reads no more of a handshake."
-            )
+            raise _Ended(f"The backend sent more than {MAX_BYTES // 1024} KiB, the limit of Holdfast for a handshake.")
         self._tls.bio_write(data)
 
     def _sent(self) -> list[bytes]:
@@ -223,6 +221,6 @@ class _Handshake:
 
 
 def _words(error: SSL.Error) -> str:
-    """Give OpenSSL's own words, such as "tlsv13 alert certificate required"; it may have none."""
+    """Return OpenSSL's reason, such as "tlsv13 alert certificate required", or a default if it has none."""
     reasons = [str(reason) for reason in error.args[0][0][2:] if reason] if error.args and error.args[0] else []
     return reasons[0] if reasons else "connection closed"

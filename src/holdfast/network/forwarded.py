@@ -1,5 +1,5 @@
 """
-Who sent a request that came through a proxy: X-Forwarded-For and X-Forwarded-Proto, from trusted proxies only.
+The client of a request behind a proxy, from X-Forwarded-For and X-Forwarded-Proto of trusted proxies only.
 """
 
 from collections.abc import Sequence
@@ -40,12 +40,12 @@ class ForwardedClient:
 
 
 def address_of(request: HTTPConnection) -> str:
-    """Return where *request* comes from, behind trusted proxies: an IP address, or `unknown`."""
+    """Return the client's IP address, behind trusted proxies, or `unknown`."""
     return request.client.host if request.client else "unknown"
 
 
 def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:
-    """Say whether *peer*, the address at the other end of a TCP connection, is a trusted proxy."""
+    """Return whether *peer*, the remote address of a TCP connection, is a trusted proxy."""
     address = _read(peer)
     return address is not None and is_in(address, trusted)
 
@@ -54,8 +54,8 @@ def client_address(forwarded_for: Sequence[str], trusted: Sequence[Network]) -> 
     """
     Return the rightmost address in the X-Forwarded-For fields that isn't a trusted proxy.
 
-    Each proxy appends the address that connected to it, so whatever precedes that one is only a claim. If every address
-    is a trusted proxy, the leftmost is returned; an entry that isn't an address ends the search. None: no address.
+    Each proxy appends the address that connected to it, so everything before that can be forged. If every address is a
+    trusted proxy, return the leftmost. An entry that isn't an address ends the search. Return None if there is none.
     """
     client = None
     for entry in reversed(",".join(forwarded_for).split(",")):
@@ -71,7 +71,7 @@ def client_address(forwarded_for: Sequence[str], trusted: Sequence[Network]) -> 
 
 
 def _read(text: str) -> IPv4Address | IPv6Address | None:
-    """Read an address, with or without a port and brackets; an IPv4-mapped one is the IPv4 address."""
+    """Parse an address with or without port and brackets, converting IPv4-mapped ones to IPv4."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

@@ -1,8 +1,8 @@
 """
-The certificates in a TLS handshake, read from its bytes: OpenSSL shows none if it can't read one of them.
+Read certificates from the bytes of a TLS handshake, because OpenSSL returns none if it can't read one.
 
-TLS 1.2 and older send them in the clear (RFC 5246, section 7.4.2). TLS 1.3 encrypts them with a secret of the
-handshake, which OpenSSL writes into its key log (RFC 8446, sections 4.4.2, 5.2 and 7.1).
+TLS 1.2 and older send them unencrypted (RFC 5246, section 7.4.2). TLS 1.3 encrypts them with a handshake secret, which
+OpenSSL writes to its key log (RFC 8446, sections 4.4.2, 5.2 and 7.1).
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, HashAlgorithm
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-_HANDSHAKE, _APPLICATION_DATA = 22, 23  # types of records
-_SERVER_HELLO, _CERTIFICATE = 2, 11  # types of messages
+_HANDSHAKE, _APPLICATION_DATA = 22, 23  # record types
+_SERVER_HELLO, _CERTIFICATE = 2, 11  # message types
 _LABEL = b"SERVER_HANDSHAKE_TRAFFIC_SECRET"
-# By cipher suite (RFC 8446, appendix B.4): its hash, its cipher and the length of the key in bytes.
+# Hash, cipher and key length in bytes by cipher suite (RFC 8446, appendix B.4).
 _SUITES: dict[int, tuple[HashAlgorithm, type[AESGCM | ChaCha20Poly1305], int]] = {
     0x1301: (SHA256(), AESGCM, 16),
     0x1302: (SHA384(), AESGCM, 32),
@@ -24,10 +24,10 @@ _SUITES: dict[int, tuple[HashAlgorithm, type[AESGCM | ChaCha20Poly1305], int]] =
 
 
 def read_certificates(received: bytes, key_log: Iterable[bytes]) -> list[bytes]:
-    """Find the certificates, as they were sent, in all that was *received* from a server; empty if there are none."""
+    """Return the certificates in the bytes *received* from a server, as sent; empty if there are none."""
     try:
         return _certificates(received, key_log)
-    except (IndexError, ValueError, InvalidTag):  # it isn't what a server says
+    except (IndexError, ValueError, InvalidTag):  # the bytes aren't a server's handshake
         return []
 
 
@@ -70,12 +70,12 @@ def _messages(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _suite(hello: bytes) -> int:
-    at = 35 + hello[34]  # behind version, random and session id
+    at = 35 + hello[34]  # after version, random and session ID
     return int.from_bytes(hello[at : at + 2])
 
 
 def _open(secret: bytes, suite: int, protected: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Decrypt the handshake messages of records that were sent with *secret*, up to the first with another key."""
+    """Decrypt the handshake messages of records protected with *secret*, up to the first with another key."""
     if suite not in _SUITES:
         return b""
     digest, cipher, length = _SUITES[suite]
@@ -93,7 +93,7 @@ def _open(secret: bytes, suite: int, protected: Iterable[tuple[bytes, bytes]]) -
 
 
 def _expand(digest: HashAlgorithm, secret: bytes, label: bytes, length: int) -> bytes:
-    """HKDF-Expand-Label of RFC 8446, section 7.1, without a context."""
+    """Apply HKDF-Expand-Label with an empty context (RFC 8446, section 7.1)."""
     name = b"tls13 " + label
     info = length.to_bytes(2) + bytes([len(name)]) + name + b"\0"
     return HKDFExpand(digest, length, info).derive(secret)

@@ -1,5 +1,5 @@
 """
-Which certificates Holdfast's own HTTP clients accept where no CA is named.
+The public roots that Holdfast's own HTTP clients use if no CA is configured.
 """
 
 import os
@@ -10,12 +10,12 @@ import certifi
 
 def make_public_context(trust_env: bool = True) -> ssl.SSLContext:
     """
-    Verify by Mozilla's roots, the same on every machine, or by what SSL_CERT_FILE or SSL_CERT_DIR name instead.
+    Return a context that verifies with Mozilla's roots, or with SSL_CERT_FILE or SSL_CERT_DIR if set.
 
-    httpx2 would trust what the machine trusts. Without *trust_env*, the environment is not read.
+    Unlike httpx2's default, this is the same on every machine. Without *trust_env*, the environment is ignored.
 
     Raises:
-        OSError: What the environment names can't be read.
+        OSError: The file or directory from the environment can't be read.
     """
     file, directory = (os.environ.get(name) if trust_env else None for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
     if file:

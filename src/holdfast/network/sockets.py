@@ -1,5 +1,5 @@
 """
-What Holdfast takes of the machine: ports, and a terminal.
+Listening sockets, and whether there is a terminal.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from contextlib import ExitStack, contextmanager
 from holdfast.network.addresses import Address, Addresses, is_loopback
 
 _FIRST_ADVICE = {
-    errno.EADDRINUSE: "End the program that uses it",
-    errno.EADDRNOTAVAIL: "Give this machine the address",
-    errno.EACCES: "Let the user of Holdfast use ports below 1024",
+    errno.EADDRINUSE: "Stop the program that uses it",
+    errno.EADDRNOTAVAIL: "Assign the address to this machine",
+    errno.EACCES: "Allow Holdfast's user to use ports below 1024",
 }
 
 
 def has_terminal() -> bool:
-    """Say whether this process belongs to a terminal that is still there."""
+    """Return whether this process has a controlling terminal that still exists."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
@@ -28,27 +28,27 @@ def has_terminal() -> bool:
 
 
 class CannotStart(RuntimeError):
-    """Something outside is not as it must be; the text says what and what to do."""
+    """The environment prevents Holdfast from starting; the text says why and what to do."""
 
 
 @contextmanager
 def listen(addresses: Addresses, option: str) -> Iterator[list[socket.socket]]:
-    """Listen on all *addresses*, which `--option` set; raise CannotStart."""
+    """Listen on all *addresses*, which were set by `--option`. Raises CannotStart."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(_listen(address, option)) for address in addresses]
         for listener in sockets:
-            # asyncio does this only for sockets that it makes itself; without it, an answer can wait 40 ms for an ACK.
+            # asyncio sets this only for sockets that it creates; without it, a response can wait 40 ms for an ACK.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield sockets
 
 
 def check_free(address: Address, option: str) -> None:
-    """Look before Envoy starts whether it can listen there; raise CannotStart."""
+    """Check that Envoy will be able to listen on *address*. Raises CannotStart."""
     _listen(address, option).close()
 
 
 def listen_problem(address: Address, option: str) -> tuple[str, str] | None:
-    """Say why *address*, which `--option` set, can't be listened on now, and what to do; None if it can."""
+    """Return why listening on *address*, set by `--option`, fails, and what to do; None if it succeeds."""
     try:
         _open(address).close()
     except OSError as error:
@@ -65,11 +65,11 @@ def _listen(address: Address, option: str) -> socket.socket:
 
 def _open(address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    return socket.create_server(address, family=family, backlog=512)  # on `::` for IPv6 only, as in Envoy
+    return socket.create_server(address, family=family, backlog=512)  # `::` listens on IPv6 only, as in Envoy
 
 
 def _advice(option: str, error: OSError) -> str:
-    first = _FIRST_ADVICE.get(error.errno or 0, "Correct it")
+    first = _FIRST_ADVICE.get(error.errno or 0, "Correct the address")
     return f"{first}, or choose another with --{option} HOST:PORT."
 
 
@@ -78,33 +78,33 @@ def _sentence(address: Address, error: OSError) -> str:
 
 
 def explain_failed_listen(where: str, why: str) -> str:
-    """Say in a sentence that HOST:PORT can't be listened on; *why* is the system's word for it."""
+    """Return a sentence that says why Holdfast can't listen on HOST:PORT; *why* is the system's error text."""
     return f"Can't listen on {where}: {why[:1].lower()}{why[1:]}."
 
 
 def format_address(address: Address) -> str:
-    """Write an address as HOST:PORT."""
+    """Return an address as HOST:PORT."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def make_url(address: Address, scheme: str = "http") -> str:
-    """Write an address as a URL."""
+    """Return an address as a URL."""
     return f"{scheme}://{format_address(address)}"
 
 
 def refuse_open_http(publisher: Addresses, *, allowed: bool) -> None:
-    """Raise CannotStart where passwords would travel in the clear: http beyond this machine, if not *allowed*."""
+    """Raise CannotStart if http is reachable from other machines and not *allowed*, as it would expose passwords."""
     exposed = [address for address in publisher if not is_loopback(address[0])]
     if exposed and not allowed:
         raise CannotStart(
-            f"{make_url(exposed[0])} can be reached from elsewhere, and passwords would travel in the clear: "
-            "give --tls-cert and --tls-key, or --insecure-http if a TLS proxy stands before it."
+            f"{make_url(exposed[0])} is reachable from other machines, and passwords would be sent unencrypted. "
+            "Use --tls-cert and --tls-key, or --insecure-http if there is a TLS proxy in front of it."
         )
 
 
 async def does_answer(address: Address) -> bool:
-    """Say whether something accepts connections on *address*."""
+    """Return whether something accepts connections on *address*."""
     try:
         _, writer = await asyncio.open_connection(*address)
     except OSError:

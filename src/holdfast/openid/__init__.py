@@ -1,3 +1,3 @@
 """
-OpenID Connect Core 1.0, as a relying party: users sign in at an identity provider.
+OpenID Connect Core 1.0 relying party, for users who sign in through an identity provider.
 """

@@ -1,5 +1,5 @@
 """
-An ID token and what else the provider says of somebody -> who they are, or why that is not believed. Pure.
+Verify ID tokens and read the user's identity from their claims. Pure.
 """
 
 from collections.abc import Mapping
@@ -15,22 +15,22 @@ from joserfc.jws import JWSRegistry
 
 from holdfast.openid.errors import IdentityRefused
 
-# Signatures by keys that only the provider has; "none", or one by the secret that we have too, would prove nothing.
+# Signatures with keys that only the provider has. "none" proves nothing, nor does the shared client secret.
 ALGORITHMS = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
 )  # fmt: skip
-LEEWAY = timedelta(minutes=2)  # between our clock and the provider's
+LEEWAY = timedelta(minutes=2)  # between Holdfast's clock and the provider's
 MAX_GROUPS = 10_000
 MAX_SUBJECT = 255  # characters (OpenID Connect Core 1.0, section 2)
 
 
 class UnknownKey(IdentityRefused):
-    """The ID token is signed by a key that is not among those given; the provider may have a new one."""
+    """The ID token is signed with a key that isn't among those given; the provider may have a new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedIdentity:
-    """What an ID token must have been made for."""
+    """The values that an ID token must have been issued for."""
 
     issuer: str
     client_id: str
@@ -41,9 +41,9 @@ class ExpectedIdentity:
 @dataclass(frozen=True, slots=True)
 class Identity:
     """
-    Somebody, as the provider *issuer* knows them: *subject* is theirs for ever, *name* is what they are called now.
+    A user at the provider *issuer*: *subject* never changes, *name* is the current name.
 
-    *groups* are None where the provider said nothing of groups.
+    *groups* is None if the provider sent no groups.
     """
 
     issuer: str
@@ -57,16 +57,16 @@ def verify_claims(id_token: str, keys: KeySet, expected: ExpectedIdentity, now: 
     Verify an ID token and return its claims (OpenID Connect Core 1.0, section 3.1.3.7).
 
     Raises:
-        UnknownKey: None of *keys* is the one that it names.
-        IdentityRefused: It is not signed by one of *keys*, not for us, not for this sign-in, or not of now.
+        UnknownKey: It names a key that isn't in *keys*.
+        IdentityRefused: It isn't signed with one of *keys*, isn't for this client or sign-in, or isn't valid now.
     """
     try:
         registry = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
         token = jwt.decode(id_token, keys, registry=registry)
     except InvalidKeyIdError as error:
-        raise UnknownKey("the ID token is signed by a key that the provider does not publish") from error
+        raise UnknownKey("the ID token is signed with a key that the provider doesn't publish") from error
     except (JoseError, ValueError) as error:
-        raise IdentityRefused(f"the ID token is not signed as it must be ({_describe(error)})") from error
+        raise IdentityRefused(f"the ID token's signature is invalid ({_describe(error)})") from error
     options = {
         "iss": {"essential": True, "values": [expected.issuer]},
         "aud": {"essential": True, "values": [expected.client_id]},
@@ -80,14 +80,14 @@ def verify_claims(id_token: str, keys: KeySet, expected: ExpectedIdentity, now: 
     try:
         claims.validate(int(now.timestamp()), int(LEEWAY.total_seconds()))
     except (JoseError, ValueError, TypeError) as error:
-        raise IdentityRefused(f"the ID token cannot be accepted ({_describe(error)})") from error
+        raise IdentityRefused(f"the ID token's claims are invalid ({_describe(error)})") from error
     if not 0 < len(claims["sub"]) <= MAX_SUBJECT:
-        raise IdentityRefused("the ID token names nobody")
+        raise IdentityRefused("the ID token has no valid subject")
     return dict(claims)
 
 
 def read_identity(claims: Mapping[str, Any], name_claim: str, groups_claim: str) -> Identity:
-    """Read who somebody is from claims that are verified."""
+    """Return the user's identity from verified claims."""
     name = find_claim(claims, name_claim)
     return Identity(
         issuer=claims["iss"],
@@ -98,8 +98,8 @@ def read_identity(claims: Mapping[str, Any], name_claim: str, groups_claim: str)
 
 
 def find_claim(claims: Mapping[str, Any], path: str) -> Any:
-    """Find a claim by its name, or by names with dots between them where claims are nested; None if it is missing."""
-    if path in claims:  # names may be URLs, which have dots
+    """Return a claim by its name, or a nested one by names joined with dots; None if it is missing."""
+    if path in claims:  # names may be URLs, which contain dots
         return claims[path]
     value: Any = claims
     for part in path.split("."):
@@ -116,6 +116,6 @@ def _read_groups(value: Any) -> frozenset[str] | None:
 
 
 def _describe(error: Exception) -> str:
-    """Say what kind of error it is; its text may hold what the provider wrote."""
+    """Return the kind of error; its text may contain data from the provider."""
     code = getattr(error, "error", "") or type(error).__name__
     return f"{code} {error.claim}" if isinstance(error, ClaimError) else code

@@ -1,5 +1,5 @@
 """
-What a provider publishes of itself: where to ask it what (OpenID Connect Discovery 1.0), and its keys. Pure.
+Provider metadata (OpenID Connect Discovery 1.0) and signing keys. Pure.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Where the provider is asked what (section 3), and whether applications may sign in there by HTTP Basic."""
+    """The provider's endpoints (section 3), and whether clients may authenticate with HTTP Basic."""
 
     authorization_endpoint: str
     token_endpoint: str
@@ -29,18 +29,18 @@ class Metadata:
 
 
 def get_metadata_url(issuer: str) -> str:
-    """Return the URL at which the provider describes itself (section 4)."""
+    """Return the URL of the provider's metadata (section 4)."""
     return f"{issuer.rstrip('/')}/.well-known/openid-configuration"
 
 
 def read_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:
-    """Read what is at the metadata URL of *issuer*. Raises ProviderUnusable."""
+    """Read the metadata of *issuer*. Raises ProviderUnusable."""
     if document.get("issuer") != issuer:
-        # Section 4.3: without this, one provider could speak for another.
-        raise ProviderUnusable(f"{get_metadata_url(issuer)} speaks for another issuer than {issuer}, to the letter.")
+        # Section 4.3: without this check, one provider could impersonate another.
+        raise ProviderUnusable(f"{get_metadata_url(issuer)} has an issuer that isn't exactly {issuer}.")
     for name in _NEEDED:
         if not is_private(document.get(name)):
-            raise ProviderUnusable(f"{get_metadata_url(issuer)} has no {name} with https.")
+            raise ProviderUnusable(f"{get_metadata_url(issuer)} has no {name} that uses https.")
     userinfo = document.get("userinfo_endpoint")
     methods = document.get("token_endpoint_auth_methods_supported")
     return Metadata(
@@ -48,20 +48,20 @@ def read_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:
         token_endpoint=document["token_endpoint"],
         jwks_uri=document["jwks_uri"],
         userinfo_endpoint=userinfo if is_private(userinfo) else None,
-        # Section 3: without the member, Basic is what it takes.
+        # Section 3: without this member, the provider accepts Basic.
         takes_basic=not isinstance(methods, list) or "client_secret_basic" in methods,
     )
 
 
 def read_keys(document: Mapping[str, Any]) -> KeySet:
-    """Read the public keys of a JWK set (RFC 7517); those of kinds that nobody here knows are left out."""
+    """Return the public keys of a JWK set (RFC 7517), leaving out unsupported types."""
     keys = document.get("keys")
     public_keys = [_import_key(key) for key in keys[:MAX_KEYS]] if isinstance(keys, list) else []
     return KeySet([key for key in public_keys if key])
 
 
 def is_private(url: object) -> bool:
-    """Say whether what is sent to *url* is not for everybody to read: it is https, or stays on this machine."""
+    """Return whether requests to *url* can't be intercepted: it uses https or stays on this machine."""
     try:
         parts = parse_url(url) if isinstance(url, str) else None
     except ValueError:

@@ -1,7 +1,7 @@
 """
-An identity provider, over HTTP: where it is sent people to, and what it says of those who come back.
+HTTP client of an identity provider.
 
-Authlib knows the protocol; what is asked of the provider is bounded here, in time, in size and in how much at once.
+Authlib implements the protocol; this module limits the time, size and concurrency of requests to the provider.
 """
 
 import json
@@ -30,16 +30,16 @@ from holdfast.openid.identity import (
 )
 from holdfast.openid.metadata import Metadata, get_metadata_url, read_keys, read_metadata
 
-WITHIN = 10.0  # seconds for each thing that is asked
+WITHIN = 10.0  # seconds per request
 MAX_ANSWER = 1024 * 1024  # bytes
-AT_ONCE = 4  # conversations with the provider
+AT_ONCE = 4  # concurrent requests to the provider
 METADATA_LASTS = timedelta(hours=1)
-KEYS_LAST = timedelta(minutes=1)  # at least, also when a token names a key that is not among them
+KEYS_LAST = timedelta(minutes=1)  # minimum, even if a token names an unknown key
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """What is agreed with the provider, and what in its words means what to us."""
+    """The client registration at the provider, and the claims that Holdfast reads."""
 
     issuer: str
     client_id: str
@@ -51,7 +51,7 @@ class ProviderSettings:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """What one sign-in is known by: to the provider by *state* and *nonce*, to prove later who began it *verifier*."""
+    """One sign-in: *state* and *nonce* identify it to the provider, *verifier* proves who started it (PKCE)."""
 
     redirect_uri: str
     state: str
@@ -60,10 +60,10 @@ class SignIn:
 
 
 class Provider:
-    """The provider that these settings name. Its methods block, and may be called from several threads."""
+    """The provider in *settings*. Its methods block, and are thread-safe."""
 
     def __init__(self, settings: ProviderSettings, tls: ssl.SSLContext | None = None) -> None:
-        """*tls* verifies its certificate; None: by the public certification authorities."""
+        """Verify the provider's certificate with *tls*, or with the public certification authorities if None."""
         self.issuer = settings.issuer
         self._settings = settings
         self._http = _open_client(tls)
@@ -72,21 +72,21 @@ class Provider:
         self._keys: tuple[datetime, KeySet] | None = None
 
     def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         self._http.close()
 
     @property
     def client_secret(self) -> str:
-        """What this Holdfast proves with that it is the client."""
+        """The secret that authenticates Holdfast to the provider."""
         return self._settings.client_secret
 
     def change(self, client_secret: str, tls: ssl.SSLContext | None) -> None:
-        """Use this secret, and *tls* for new connections; what is being asked at this moment goes on."""
+        """Use a new secret, and *tls* for new connections; requests in progress continue."""
         self._settings = replace(self._settings, client_secret=client_secret)
         self._http = _open_client(tls)
 
     def get_authorization_url(self, sign_in: SignIn, now: datetime) -> str:
-        """Return the URL at which a person signs in. Raises ProviderUnusable."""
+        """Return the URL where the user signs in. Raises ProviderUnusable."""
         url: str = prepare_grant_uri(
             self.get_metadata(now).authorization_endpoint,
             self._settings.client_id,
@@ -102,11 +102,11 @@ class Provider:
 
     def identify(self, sign_in: SignIn, code: str, now: datetime) -> Identity:
         """
-        Say who came back with *code*, which is worth nothing afterwards.
+        Return the identity of the user who came back with *code*, which can be used only once.
 
         Raises:
-            IdentityRefused: The provider does not take the code, or what it gives for it is no proof.
-            ProviderUnusable: It cannot be asked, or its answers cannot be read.
+            IdentityRefused: The provider rejects the code, or its tokens don't prove an identity.
+            ProviderUnusable: The provider can't be reached, or its answers can't be read.
         """
         metadata = self.get_metadata(now)
         tokens = self._redeem(metadata, sign_in, code)
@@ -123,7 +123,7 @@ class Provider:
         return read_identity(claims, *wanted)
 
     def get_metadata(self, now: datetime) -> Metadata:
-        """Return what the provider publishes about itself, at most an hour old. Raises ProviderUnusable."""
+        """Return the provider's metadata, at most one hour old. Raises ProviderUnusable."""
         kept = self._metadata
         if kept is None or now - kept[0] > METADATA_LASTS:
             kept = self._metadata = (now, self._discover())
@@ -151,28 +151,28 @@ class Provider:
     def _read_user_info(self, url: str, access_token: str, claims: Mapping[str, Any]) -> dict[str, Any]:
         user_info = self._ask("GET", url, {"authorization": f"Bearer {access_token}"})
         if user_info.get("sub") != claims["sub"]:
-            # OpenID Connect Core 1.0, section 5.3.2: it may be about somebody else.
-            raise IdentityRefused("the provider's user info is about somebody else")
+            # OpenID Connect Core 1.0, section 5.3.2: it may be about another user.
+            raise IdentityRefused("the provider's user info is about another user")
         return dict(user_info)
 
     def _ask(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, body: str | None = None
     ) -> Mapping[str, Any]:
         if not self._turns.acquire(timeout=WITHIN):
-            raise ProviderUnusable("Too many people are signing in at this moment.")
+            raise ProviderUnusable("Too many users are signing in at the moment.")
         try:
             with self._http.stream(method, url, headers=headers, content=body) as answer:
                 if method == "POST" and answer.status_code in {400, 401}:
-                    raise IdentityRefused(f"the provider does not take the code (status {answer.status_code})")
+                    raise IdentityRefused(f"the provider rejected the code (status {answer.status_code})")
                 if answer.status_code != 200:
-                    raise ProviderUnusable(f"{url} answers with status {answer.status_code}.")
+                    raise ProviderUnusable(f"{url} returned status {answer.status_code}.")
                 document = _read_json(answer)
         except httpx2.HTTPError as error:
-            raise ProviderUnusable(f"{url} cannot be reached ({error}).") from error
+            raise ProviderUnusable(f"{url} can't be reached ({error}).") from error
         finally:
             self._turns.release()
         if not isinstance(document, dict):
-            raise ProviderUnusable(f"{url} does not answer with JSON that can be read.")
+            raise ProviderUnusable(f"{url} didn't return a valid JSON object.")
         return document
 
 
@@ -181,7 +181,7 @@ def _open_client(tls: ssl.SSLContext | None) -> httpx2.Client:
 
 
 def _read_json(answer: httpx2.Response) -> Any:
-    """Read a body that is not too large; None where it is, or is no JSON."""
+    """Return the JSON body, or None if it is too large or not JSON."""
     body = b""
     for piece in answer.iter_bytes():
         body += piece

@@ -108,7 +108,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
 
     Raises:
         CannotStart: An address is in use, the data directory or the identity provider's settings cannot be used, TLS
-            files are named only in part, or passwords would travel in the clear.
+            files are named only in part, or passwords would be sent unencrypted.
         EnvoyMissing: There is no Envoy.
         EnvoyLogUnusable: What it writes can't be kept.
     """

@@ -1,3 +1,3 @@
 """
-Expensive work: shared fairly among users, and done in other processes.
+Expensive work, shared fairly among users and done in separate processes.
 """

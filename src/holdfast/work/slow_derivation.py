@@ -1,8 +1,7 @@
 """
-Keys with many rounds of hashing, derived in processes of their own: few at a time, and each file in a limited time.
+Derive keys with many rounds of hashing in separate processes: few at a time, with a time limit per file.
 
-Hashing in a thread would hold up all other threads of this process (the way of PKCS#12 is a loop in Python), and
-nothing could end it.
+Hashing in a thread would block all other threads (the method of PKCS#12 is a loop in Python), and couldn't be stopped.
 """
 
 import json
@@ -20,17 +19,17 @@ from holdfast.certificates.formats import hashing
 from holdfast.certificates.formats.derivation import Derivation, Work
 from holdfast.work.shares import Shares
 
-SECONDS: Final = 10.0  # for all keys of a file, waiting included
-MAX_WAITING: Final = 4  # files, each of which occupies a thread
-MAX_OF_USER: Final = 2  # files that one user opens or lets wait, so that none can take all places
+SECONDS: Final = 10.0  # for all keys of a file, including waiting
+MAX_WAITING: Final = 4  # files; each occupies a thread
+MAX_OF_USER: Final = 2  # files per user, open or waiting, so that no user can take all places
 
 
 class TooManyFiles(RuntimeError):
-    """So many files with many rounds are being opened, or by this user, that there is no place left to wait."""
+    """Too many files with many rounds are being opened, in total or by this user."""
 
 
 class SlowDerivation:
-    """Derives the keys of *at_once* files at a time, by default half as many as there are processors."""
+    """Derives the keys of *at_once* files at a time, by default half the number of processors."""
 
     def __init__(
         self, at_once: int = 0, waiting: int = MAX_WAITING, seconds: float = SECONDS, of_user: int = MAX_OF_USER
@@ -43,9 +42,9 @@ class SlowDerivation:
     @contextmanager
     def work(self, user: str = "", begin: Callable[[], object] = lambda: None) -> Iterator[Work]:
         """
-        Give the work of one file of *user*, which takes its place and whose time begins with its first slow key.
+        Yield the work of one file of *user*. Its first slow key takes a place and starts the time limit.
 
-        *begin* is called once it has a place, before it waits.
+        *begin* is called once the file has a place, before it waits.
         """
         file = _File(self._slots, self._places, user, self._seconds, begin)
         try:
@@ -55,7 +54,7 @@ class SlowDerivation:
 
 
 class _Places:
-    """Shares between threads."""
+    """Thread-safe shares."""
 
     def __init__(self, total: int, of_user: int) -> None:
         self._shares, self._lock = Shares(total, of_user), Lock()
@@ -78,10 +77,10 @@ class _File:
         self._user = user
         self._seconds = seconds
         self._begin = begin
-        self._end = 0.0  # until it has a place
+        self._end = 0.0  # 0 until it has a place
 
     def derive(self, how: Derivation, purpose: int, size: int, password: str | None) -> bytes:
-        """Raises OpeningTooSlow, TooManyFiles."""
+        """Derive a key. Raises OpeningTooSlow, TooManyFiles."""
         if not self._end:
             if not self._places.take(self._user):
                 raise TooManyFiles
@@ -95,17 +94,17 @@ class _File:
             self._slots.release()
 
     def leave(self) -> None:
-        """Give the place back, if it has one."""
+        """Return the place, if it has one."""
         if self._end:
             self._places.give_back(self._user)
 
     def _run(self, how: Derivation, purpose: int, size: int, password: str | None) -> bytes:
         request = {"digest": how.digest, "salt": how.salt.hex(), "iterations": how.iterations, "pbkdf2": how.pbkdf2}
         request |= {"purpose": purpose, "size": size, "password": password}
-        # Without the site's packages and the environment's paths it starts in 40 ms and runs nothing else.
+        # Without site packages and paths from the environment, it starts in 40 ms and runs no other code.
         command = [sys.executable, "-I", "-S", hashing.__file__]
         try:
-            done = subprocess.run(  # noqa: S603 - nothing in it comes from outside
+            done = subprocess.run(  # noqa: S603 - the command has no external input
                 command,
                 input=json.dumps(request).encode(),
                 capture_output=True,
