@@ -116,7 +116,7 @@ def test_people_of_the_provider_have_no_password_and_get_none(
     come_by_provider(page, "hanna", provider)
     expect(page.get_by_role("heading", name="APIs", exact=True)).to_be_visible()
     refused = holdfast.rest.put("/users/hanna/password", json={"password": "several quite new words"})
-    assert (refused.status_code, "have no password here" in refused.json()["description"]) == (409, True)
+    assert (refused.status_code, "has no password here" in refused.json()["description"]) == (409, True)
     changed = holdfast.rest.put("/users/hanna", json={"roles": ["admin"]})
     assert (changed.status_code, "groups at the identity provider" in changed.json()["description"]) == (409, True)
     for password in ("", provider.password):
