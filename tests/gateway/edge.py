@@ -23,11 +23,11 @@ from holdfast.gateway.discovery.ads import serve
 from holdfast.gateway.discovery.cache import Cache, Gateway
 from holdfast.server.clock import utc_now
 
-PATIENCE = 10  # seconds until a test that waits for something fails
+PATIENCE = 10  # seconds until a wait in a test fails
 
 
 class Edge:
-    """One stream; only its first request says which node it is, as Envoy does it."""
+    """A gateway's stream; as with Envoy, only the first request identifies the node."""
 
     def __init__(self, channel: grpc.aio.Channel, node: str) -> None:
         self._call = AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources()
@@ -46,25 +46,25 @@ class Edge:
         await self._send(request)
 
     async def receive(self) -> DeltaDiscoveryResponse:
-        """Wait for what comes next."""
+        """Wait for the next response."""
         async with asyncio.timeout(PATIENCE):
             return await self._call.read()
 
     async def answer(self, response: DeltaDiscoveryResponse, error: str | None = None) -> None:
-        """Acknowledge, or refuse with *error*."""
+        """Acknowledge a response, or reject it with *error*."""
         request = DeltaDiscoveryRequest(type_url=response.type_url, response_nonce=response.nonce)
         if error is not None:
             request.error_detail.CopyFrom(Status(code=13, message=error))
         await self._send(request)
 
     async def take(self) -> dict[str, str]:
-        """Wait for what comes next, acknowledge it and say which versions it brought; "" stands for a removal."""
+        """Wait for the next response, acknowledge it, and return its versions by name; "" is a removal."""
         response = await self.receive()
         await self.answer(response)
         return versions(response)
 
     def disconnect(self) -> None:
-        """Cut the connection."""
+        """Close the connection."""
         self._call.cancel()
 
     async def _send(self, request: DeltaDiscoveryRequest) -> None:
@@ -75,12 +75,12 @@ class Edge:
 
 
 def versions(response: DeltaDiscoveryResponse) -> dict[str, str]:
-    """Say which versions a response brings; "" stands for a removal."""
+    """Return the versions in a response by name; "" is a removal."""
     return {each.name: each.version for each in response.resources} | dict.fromkeys(response.removed_resources, "")
 
 
 async def until(cache: Cache, true: Callable[[list[Gateway]], object]) -> None:
-    """Wait until the connected gateways are as they should be."""
+    """Wait until the connected gateways fulfil a condition."""
     observer = cache.observe()
     async with asyncio.timeout(PATIENCE):
         while not true(cache.gateways):
@@ -91,7 +91,7 @@ async def until(cache: Cache, true: Callable[[list[Gateway]], object]) -> None:
 
 @asynccontextmanager
 async def discovery(directory: Path) -> AsyncIterator[tuple[Cache, Callable[[str], Awaitable[Edge]]]]:
-    """Serve a cache in *directory* and give the way to connect to it."""
+    """Serve a cache on a socket in *directory*, and yield it with a function that connects to it."""
     cache, address = Cache(), f"unix:{directory / 'ads'}"
     async with AsyncExitStack() as stack:
         server = await serve(cache, address, utc_now)

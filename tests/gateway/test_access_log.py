@@ -1,4 +1,4 @@
-"""What gateways tell of failed requests, over a real unix socket."""
+"""Reports of failed requests, over a real unix socket."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -58,7 +58,7 @@ def message(*entries, node=""):
 
 
 def stream(tmp_path, *messages):
-    """Send *messages* in one stream and give what was taken of them."""
+    """Send *messages* in one stream, and return the failed requests read from them."""
 
     async def story():
         taken: list[FailedRequest] = []
@@ -76,12 +76,12 @@ def stream(tmp_path, *messages):
     return asyncio.run(story())
 
 
-def test_a_stream_says_once_which_gateway_it_is(tmp_path):
+def test_only_the_first_message_of_a_stream_identifies_the_gateway(tmp_path):
     taken = stream(tmp_path, message(entry("r1"), node="edge-1"), message(entry("r2")))
     assert [(each.gateway, each.request_id) for each in taken] == [("edge-1", "r1"), ("edge-1", "r2")]
 
 
-def test_a_failed_request_is_taken_with_all_that_is_known(tmp_path):
+def test_a_failed_request_is_reported_with_all_its_fields(tmp_path):
     start = datetime.now(UTC) - timedelta(seconds=1)
     told = entry("r1", reason="why", address="::1", port=443, start=start, upstream_connection_termination=True)
     (taken,) = stream(tmp_path, message(told, node="edge-1"))
@@ -103,7 +103,7 @@ def test_the_backend_is_named_by_address_and_port(tmp_path, address, port, expec
     assert taken.upstream == expected
 
 
-def test_what_envoy_says_and_counts_is_evidence(tmp_path):
+def test_texts_flags_and_numbers_of_envoy_become_evidence(tmp_path):
     told = entry("r1", details="upstream_reset_before_response_started{protocol_error}", upstream_protocol_error=True)
     told.common_properties.upstream_cluster = f"{CLUSTER}/upgrade"
     told.common_properties.upstream_wire_bytes_received = 300
@@ -124,11 +124,11 @@ def test_what_envoy_says_and_counts_is_evidence(tmp_path):
     )
 
 
-def test_every_flag_of_envoy_that_is_known_is_a_field_of_its_log():
+def test_every_known_flag_is_a_field_of_envoys_access_log():
     assert set(FLAGS) <= {field.name for field in ResponseFlags.DESCRIPTOR.fields}
 
 
-def test_the_id_that_a_caller_sent_does_not_count_where_the_answer_has_one(tmp_path):
+def test_the_request_id_in_the_response_takes_precedence_over_the_callers(tmp_path):
     rejected, answered = entry("chosen", details="path_normalization_failed"), entry("ours", details="via_upstream")
     for each in (rejected, answered):
         each.response.response_headers["x-request-id"] = "in the answer"
@@ -136,7 +136,7 @@ def test_the_id_that_a_caller_sent_does_not_count_where_the_answer_has_one(tmp_p
     assert [each.request_id for each in taken] == ["in the answer", "ours"]
 
 
-def test_long_texts_are_cut(tmp_path):
+def test_long_texts_are_truncated(tmp_path):
     long = "x" * 100_000
     told = entry(long, reason=long, address=long, port=1, cluster=long)
     (taken,) = stream(tmp_path, message(told, node=long))
@@ -145,7 +145,7 @@ def test_long_texts_are_cut(tmp_path):
     assert len(taken.upstream) < MAX_ID + 10
 
 
-def test_a_time_that_cannot_be_is_the_time_of_telling(tmp_path):
+def test_an_impossible_time_is_replaced_with_the_time_of_the_report(tmp_path):
     impossible = entry("r1")
     impossible.common_properties.start_time.seconds = 2**62
     later = entry("r2", start=datetime.now(UTC) + timedelta(days=9))
@@ -153,7 +153,7 @@ def test_a_time_that_cannot_be_is_the_time_of_telling(tmp_path):
         assert abs(taken.at - datetime.now(UTC)) < timedelta(seconds=30)
 
 
-def test_what_callers_make_at_will_is_read_slowly_and_failures_are_not(tmp_path):
+def test_rejections_are_read_at_a_limited_rate_and_failures_are_not(tmp_path):
     async def story():
         taken = []
         address = f"unix:{tmp_path / 'ads'}"
@@ -175,8 +175,8 @@ def test_what_callers_make_at_will_is_read_slowly_and_failures_are_not(tmp_path)
     assert fast == 3 * REJECTIONS_PER_SECOND
 
 
-def test_a_message_of_many_requests_lets_others_have_their_turn(tmp_path):
-    """While one message of 20,000 is taken, a heartbeat beats on."""
+def test_a_large_message_does_not_block_the_event_loop(tmp_path):
+    """While a message with 20,000 entries is read, another task keeps running."""
     entries = [entry(f"r{number}") for number in range(20_000)]
 
     async def story():

@@ -13,7 +13,7 @@ def make(name, version="1", kind=CLUSTER, body=b"body"):
     return Resource(kind, name, version, body)
 
 
-def test_a_gateway_gets_what_it_asked_for_and_acknowledges_it(tmp_path):
+def test_a_gateway_gets_the_resources_it_subscribes_to_and_acknowledges_them(tmp_path):
     async def story():
         async with discovery(tmp_path) as (cache, connect):
             cache.apply([make("a"), make("s", kind=SECRET)])
@@ -35,7 +35,7 @@ def test_a_gateway_gets_what_it_asked_for_and_acknowledges_it(tmp_path):
     asyncio.run(story())
 
 
-def test_what_is_referred_to_goes_before_what_refers_to_it(tmp_path):
+def test_resources_are_sent_before_those_that_refer_to_them(tmp_path):
     async def story():
         async with discovery(tmp_path) as (cache, connect):
             edge = await connect("edge")
@@ -48,7 +48,7 @@ def test_what_is_referred_to_goes_before_what_refers_to_it(tmp_path):
     assert asyncio.run(story()) == [SECRET, CLUSTER, LISTENER, ROUTES]
 
 
-def test_a_starting_gateway_is_answered_also_when_there_is_nothing(tmp_path):
+def test_a_starting_gateway_gets_a_response_even_without_resources(tmp_path):
     async def story():
         async with discovery(tmp_path) as (cache, connect):
             edge = await connect("edge")
@@ -60,7 +60,7 @@ def test_a_starting_gateway_is_answered_also_when_there_is_nothing(tmp_path):
     assert asyncio.run(story()) == {"a": "1"}
 
 
-def test_a_secret_that_does_not_exist_is_said_at_once_and_sent_when_it_comes(tmp_path):
+def test_a_missing_secret_is_reported_at_once_and_sent_when_it_is_added(tmp_path):
     async def story():
         async with discovery(tmp_path) as (cache, connect):
             edge = await connect("edge")
@@ -72,7 +72,7 @@ def test_a_secret_that_does_not_exist_is_said_at_once_and_sent_when_it_comes(tmp
     assert asyncio.run(story()) == ({"trust/1": ""}, {"trust/1": "1"})
 
 
-def test_a_refusal_is_written_down_and_the_version_never_sent_again(tmp_path):
+def test_a_rejection_is_recorded_and_the_version_never_sent_again(tmp_path):
     async def story():
         async with discovery(tmp_path) as (cache, connect):
             cache.apply([make("a")])
@@ -107,7 +107,7 @@ def test_a_stale_nonce_is_ignored(tmp_path):
     assert asyncio.run(story()) == {}
 
 
-def test_two_gateways_are_told_and_counted_each_on_its_own(tmp_path):
+def test_two_gateways_are_served_and_counted_independently(tmp_path):
     async def story():
         async with discovery(tmp_path) as (cache, connect):
             cache.apply([make("a")])
@@ -128,7 +128,7 @@ def test_two_gateways_are_told_and_counted_each_on_its_own(tmp_path):
     assert asyncio.run(story()) == {"one": ("2", 0), "two": ("1", 1)}
 
 
-def test_a_name_given_back_is_told_no_longer(tmp_path):
+def test_an_unsubscribed_name_is_no_longer_sent(tmp_path):
     async def story():
         async with discovery(tmp_path) as (cache, connect):
             cache.apply([make("a", kind=SECRET), make("b", kind=SECRET)])
@@ -143,7 +143,7 @@ def test_a_name_given_back_is_told_no_longer(tmp_path):
     assert asyncio.run(story()) == {"b": "2"}
 
 
-def test_a_type_that_nobody_knows_does_not_disturb_the_stream(tmp_path):
+def test_an_unknown_type_does_not_disturb_the_stream(tmp_path):
     async def story():
         async with discovery(tmp_path) as (cache, connect):
             cache.apply([make("a")])

@@ -1,4 +1,4 @@
-"""What gateways acknowledge and refuse."""
+"""Acknowledgements and rejections of resources by gateways."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def rejected(gateway):
     return {name: rejection for (_, name), rejection in gateway.rejected.items()}
 
 
-def test_what_was_sent_is_not_acknowledged_until_it_is(gateway, subscription):
+def test_a_sent_version_is_not_acknowledged_before_its_ack(gateway, subscription):
     nonce = send(subscription, resources(a="1"))
     assert acknowledged(gateway) == {}
     assert subscription.answer(gateway, nonce, None)
@@ -42,7 +42,7 @@ def test_what_was_sent_is_not_acknowledged_until_it_is(gateway, subscription):
 
 
 @pytest.mark.parametrize("error", [None, "no"])
-def test_a_nonce_that_is_unknown_or_answered_already_says_nothing(gateway, subscription, error):
+def test_an_unknown_or_already_answered_nonce_is_ignored(gateway, subscription, error):
     nonce = send(subscription, resources(a="1"))
     assert not subscription.answer(gateway, "stale", error)
     assert (acknowledged(gateway), rejected(gateway)) == ({}, {})
@@ -51,7 +51,7 @@ def test_a_nonce_that_is_unknown_or_answered_already_says_nothing(gateway, subsc
     assert (acknowledged(gateway), rejected(gateway)) == ({"a": "1"}, {})
 
 
-def test_updates_are_acknowledged_each_by_its_own_nonce(gateway, subscription):
+def test_each_update_is_acknowledged_by_its_own_nonce(gateway, subscription):
     first = send(subscription, resources(a="1"))
     second = send(subscription, resources(a="2", b="1"))
     subscription.answer(gateway, first, None)
@@ -60,62 +60,62 @@ def test_updates_are_acknowledged_each_by_its_own_nonce(gateway, subscription):
     assert acknowledged(gateway) == {"a": "2", "b": "1"}
 
 
-def test_a_refusal_keeps_the_version_that_was_in_force(gateway, subscription):
+def test_a_rejection_keeps_the_version_in_force(gateway, subscription):
     subscription.answer(gateway, send(subscription, resources(a="1")), None)
     subscription.answer(gateway, send(subscription, resources(a="2")), "cannot be parsed")
     assert acknowledged(gateway) == {"a": "1"}
     assert rejected(gateway) == {"a": Rejection("2", "cannot be parsed")}
 
 
-def test_a_refused_version_is_never_sent_again_and_the_next_one_is(gateway, subscription):
+def test_a_rejected_version_is_never_sent_again_but_the_next_one_is(gateway, subscription):
     subscription.answer(gateway, send(subscription, resources(a="1")), "cannot be parsed")
     assert subscription.updates(resources(a="1")) == []
     subscription.answer(gateway, send(subscription, resources(a="2")), None)
     assert (acknowledged(gateway), rejected(gateway)) == ({"a": "2"}, {})
 
 
-def test_a_refusal_that_names_one_of_several_is_about_that_one(gateway, subscription):
+def test_a_rejection_that_names_one_of_several_resources_is_about_that_one(gateway, subscription):
     nonce = send(subscription, resources(a__x="1", b__x="1", c__x="1"))
     subscription.answer(gateway, nonce, "Error adding/updating cluster(s) b/x: bad TLS context")
     assert acknowledged(gateway) == {"a/x": "1", "c/x": "1"}
     assert rejected(gateway).keys() == {"b/x"}
 
 
-def test_a_name_within_another_name_is_not_meant(gateway, subscription):
-    """The cluster for upgrades is called like the other one, with more behind it."""
+def test_a_name_that_is_part_of_another_name_is_not_rejected_with_it(gateway, subscription):
+    """The name of the cluster for upgrades begins with the name of the other one."""
     nonce = send(subscription, resources(api__production="1", api__production__upgrade="1"))
     subscription.answer(gateway, nonce, "Error adding/updating cluster(s) api/production/upgrade: bad")
     assert acknowledged(gateway) == {"api/production": "1"}
     assert rejected(gateway).keys() == {"api/production/upgrade"}
 
 
-def test_both_are_meant_when_both_are_named(gateway, subscription):
+def test_both_names_are_rejected_if_both_are_in_the_text(gateway, subscription):
     nonce = send(subscription, resources(a__b="1", a__b__upgrade="1", c="1"))
     subscription.answer(gateway, nonce, "Error: a/b/upgrade: bad, a/b: bad")
     assert rejected(gateway).keys() == {"a/b", "a/b/upgrade"}
 
 
-def test_a_refusal_that_names_nobody_is_about_all(gateway, subscription):
+def test_a_rejection_without_names_is_about_all_resources(gateway, subscription):
     nonce = send(subscription, resources(trust__1="1", trust__2="1"))
     subscription.answer(gateway, nonce, "Failed to load trusted CA certificates")
     assert acknowledged(gateway) == {}
     assert rejected(gateway).keys() == {"trust/1", "trust/2"}
 
 
-def test_a_refusal_without_words_is_a_refusal(gateway, subscription):
+def test_a_rejection_with_an_empty_text_is_a_rejection(gateway, subscription):
     subscription.answer(gateway, send(subscription, resources(a="1")), "")
     assert (acknowledged(gateway), rejected(gateway)) == ({}, {"a": Rejection("1", "")})
 
 
-def test_what_is_gone_is_neither_acknowledged_nor_refused_any_longer(gateway, subscription):
+def test_a_removed_resource_is_neither_acknowledged_nor_rejected(gateway, subscription):
     subscription.answer(gateway, send(subscription, resources(a="1", b="1")), None)
     subscription.answer(gateway, send(subscription, resources(a="1", b="2")), "b is bad")
     subscription.answer(gateway, send(subscription, {}), None)
     assert (acknowledged(gateway), rejected(gateway)) == ({}, {})
 
 
-def test_a_version_has_been_taken_only_when_it_is_the_last_that_was_sent(gateway, subscription):
-    """Back and forth: the acknowledgement of the first A must not pass for that of the second."""
+def test_a_version_is_in_force_only_if_it_was_the_last_one_sent(gateway, subscription):
+    """From A to B and back to A: an ACK of the first A doesn't count for the second."""
     nonces = []
     for version in "ABA":
         nonces.append(send(subscription, resources(x=version)))

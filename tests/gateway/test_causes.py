@@ -1,4 +1,4 @@
-"""Envoy's words as codes; the texts were measured."""
+"""Codes for Envoy's texts, which were measured."""
 
 import pytest
 
@@ -16,7 +16,7 @@ REFUSED = "SSLV3_ALERT_HANDSHAKE_FAILURE"
 
 
 def other_library(reason: str, depth: int = 0, failure: str = "certificate_signature_failure") -> str:
-    """What Envoy says when the reason lies outside of BoringSSL's TLS."""
+    """Return Envoy's text for a reason outside of BoringSSL's TLS code."""
     verify = f"|268435581:{ROUTINES}CERTIFICATE_VERIFY_FAILED:verify_cert_failed:_X509_verify_cert:"
     return f"{TLS}{reason}{verify}_certificate_verification_error_at_depth_{depth}:_{failure}:TLS_error_end"
 
@@ -123,25 +123,25 @@ def other_library(reason: str, depth: int = 0, failure: str = "certificate_signa
         ("", Cause.OTHER),
     ],
 )
-def test_each_text_has_its_code(reason, cause):
+def test_each_text_of_envoy_has_its_code(reason, cause):
     assert classify_reason(reason) is cause
     assert classify_reason(reason.replace("_", " ")) is cause
 
 
 @pytest.mark.parametrize("alert", [REFUSED, "SSLV3_ALERT_BAD_CERTIFICATE"])
-def test_what_is_said_to_no_client_certificate_and_to_a_wrong_one_depends_on_whether_there_is_one(alert):
+def test_an_ambiguous_alert_about_a_client_certificate_depends_on_whether_the_gateway_has_one(alert):
     reason = f"{TLS}268436496:{ROUTINES}{alert}:TLS_error_end"
     assert classify_reason(reason) is Cause.CLIENT_CERTIFICATE_REQUIRED
     assert classify_reason(reason, presents_identity=True) is Cause.CLIENT_CERTIFICATE_REJECTED
 
 
-def test_flags_decide_where_envoy_gives_no_reason():
+def test_flags_decide_if_envoy_gives_no_reason():
     assert classify_reason("", timed_out=True) is Cause.TIMEOUT
     assert classify_reason("", without_host=True) is Cause.DNS_FAILURE
     assert classify_reason("delayed_connect_error:_Connection_refused", timed_out=True) is Cause.CONNECTION_REFUSED
 
 
-def test_the_names_of_the_backend_are_read():
+def test_the_names_in_the_backends_certificate_are_read():
     names = VERIFY + "SAN_matcher,_certificate_SANs_are_["
     assert read_presented_names(names + "a.test,_b.test]:TLS_error_end") == "dNSName a.test, dNSName b.test"
     assert read_presented_names(names + "a.test]") == "dNSName a.test"
@@ -157,7 +157,7 @@ def test_the_names_of_the_backend_are_read():
     assert read_presented_names("connection_timeout") == ""
 
 
-def test_the_names_of_the_backend_are_a_part_of_the_explanation():
+def test_the_explanation_lists_the_names_in_the_backends_certificate():
     reason = VERIFY + "SAN_matcher,_certificate_SANs_are_[other.test]:TLS_error_end"
     assert explain(Cause.HOSTNAME_MISMATCH, reason).sentence.endswith(
         " for the host of this endpoint. It has dNSName other.test."
@@ -169,7 +169,7 @@ def test_a_failure_without_a_code_is_explained_with_the_text_of_envoy():
     assert explain(Cause.OTHER, "something_new (UF)").sentence.endswith("The gateway reports: something_new (UF).")
 
 
-def test_limits_are_named_with_the_setting_that_changes_them():
+def test_limits_are_explained_with_the_setting_that_changes_them():
     limits = BackendLimits(requests=7, websockets=8, header_fields=9, header_kib=10)
     busy = explain(Cause.TOO_MANY_OPEN_REQUESTS, "", limits)
     assert busy.sentence.endswith(

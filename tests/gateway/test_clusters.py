@@ -1,4 +1,4 @@
-"""Endpoints as Envoy clusters."""
+"""Envoy clusters for endpoints."""
 
 from dataclasses import replace
 
@@ -52,7 +52,7 @@ def address(cluster):
         ("https://bücher.test", Cluster.LOGICAL_DNS, ("xn--bcher-kva.test", 443)),
     ],
 )
-def test_addresses_are_taken_as_they_are_and_names_are_resolved(url, kind, expected):
+def test_addresses_are_used_as_they_are_and_names_are_resolved(url, kind, expected):
     for cluster in make(url):
         assert (cluster.type, address(cluster)) == (kind, expected)
         assert cluster.load_assignment.cluster_name == cluster.name
@@ -65,7 +65,7 @@ def test_only_a_name_is_sent_as_sni():
         assert {tls(cluster).sni for cluster in make(url)} == {""}
 
 
-def test_an_https_backend_has_a_cluster_of_its_own_for_upgrades_that_speaks_only_http_1():
+def test_an_https_backend_has_a_separate_cluster_for_upgrades_with_http_1_only():
     both, upgrade = make("https://backend.test")
     assert [both.name, upgrade.name] == ["name", "name/upgrade"]
     assert list(tls(both).common_tls_context.alpn_protocols) == ["h2", "http/1.1"]
@@ -84,7 +84,7 @@ def test_the_clusters_of_an_http_backend_have_no_tls():
         assert protocol(cluster).explicit_http_config.HasField("http_protocol_options")
 
 
-def test_requests_and_websockets_have_limits_of_their_own():
+def test_requests_and_websockets_have_separate_limits():
     limits = BackendLimits(requests=1, connections=2, pending=3, websockets=4, header_fields=5, header_kib=6)
     made = build_clusters("name", parse_endpoint("http://backend.test"), None, None, limits)
     plain, upgrade = (Cluster.FromString(resource.body) for resource in made)
@@ -111,7 +111,7 @@ def test_requests_and_websockets_have_limits_of_their_own():
         ("http://backend.test", {"protocol": "http2"}, [[], []], ["http2_protocol_options", "http_protocol_options"]),
     ],
 )
-def test_a_chosen_protocol_is_the_only_one_that_is_offered_and_spoken(url, settings, alpn, options):
+def test_a_chosen_protocol_is_the_only_one_offered_and_used(url, settings, alpn, options):
     made = make(url, **settings)
     assert [protocol(each).explicit_http_config.WhichOneof("protocol_config") for each in made] == options
     offered = [list(tls(each).common_tls_context.alpn_protocols) if url[4] == "s" else [] for each in made]
@@ -120,7 +120,7 @@ def test_a_chosen_protocol_is_the_only_one_that_is_offered_and_spoken(url, setti
     assert upgrade_cluster_name("name", endpoint) == made[-1].name
 
 
-def test_only_a_connection_per_caller_gives_callers_connections_of_their_own():
+def test_callers_have_separate_connections_only_with_one_connection_per_caller():
     for url in ("https://backend.test", "http://backend.test"):
         for wanted in (True, False):
             for cluster in make(url, connection_per_caller=wanted):
@@ -135,7 +135,7 @@ def test_an_endpoint_is_never_built_with_the_wrong_kind_of_trust():
         build_clusters("name", plain, trust_set((), plain.origin.reference))
 
 
-def test_the_same_endpoint_makes_the_same_versions():
+def test_the_same_endpoint_has_the_same_versions():
     endpoint = parse_endpoint("https://backend.test")
     one, same = (build_clusters("name", endpoint, trust_set((), endpoint.origin.reference)) for _ in range(2))
     assert one == same

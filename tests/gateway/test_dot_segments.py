@@ -1,4 +1,4 @@
-"""Which paths a backend could read as leading out of its base path, however they are encoded."""
+"""Paths that a backend could resolve to somewhere outside its base path, in any encoding."""
 
 import re
 from urllib.parse import unquote_to_bytes
@@ -13,7 +13,7 @@ REFUSED = re.compile(ESCAPING_PATH)
 
 
 def decodings(path: str) -> list[str]:
-    """Read *path* as a backend does that decodes it not at all, once or twice, and removes tabs and line ends."""
+    """Return *path* as backends read it that decode it zero, one or two times, and remove tabs and line ends."""
     read = [path.encode()]
     for _ in range(2):
         read.append(unquote_to_bytes(read[-1]))
@@ -21,7 +21,7 @@ def decodings(path: str) -> list[str]:
 
 
 def leads_out(path: str) -> bool:
-    """Say whether one of the decodings has a segment `..`, maybe with parameters, between slashes of either kind."""
+    """Return whether a decoding has a segment `..`, with or without parameters, between slashes or backslashes."""
     segments = [segment for read in decodings(path) for segment in re.split(r"[/\\]", read)[1:]]
     return any(re.split(r"[;?#\0]", segment)[0] == ".." for segment in segments)
 
@@ -36,7 +36,7 @@ def once(character: str) -> st.SearchStrategy[str]:
 
 
 def encoded(character: str) -> st.SearchStrategy[str]:
-    """Write a character as it is, encoded, or encoded and some of that encoded once more."""
+    """Return a strategy for a character: plain, encoded, or with parts of its encoding encoded again."""
     again = digits_of(character).flatmap(lambda digits: st.tuples(*map(once, f"%{digits}")).map("".join))
     return st.one_of(once(character), again)
 
@@ -46,13 +46,13 @@ paths = st.lists(characters, max_size=12).map("".join).map("/pub/1.0.0/{}".forma
 
 
 @given(paths)
-def test_every_path_that_leads_out_for_some_backend_is_refused(path):
+def test_every_path_that_leads_out_for_some_backend_is_rejected(path):
     if leads_out(path):
         assert REFUSED.fullmatch(path)
 
 
 @given(paths)
-def test_only_paths_with_a_segment_that_begins_with_two_dots_are_refused(path):
+def test_only_paths_with_a_segment_that_begins_with_two_dots_are_rejected(path):
     if REFUSED.fullmatch(path):
         assert any(re.search(r"[/\\]\.\.", read) for read in decodings(path))
 
@@ -60,7 +60,7 @@ def test_only_paths_with_a_segment_that_begins_with_two_dots_are_refused(path):
 @given(st.tuples(*map(encoded, "/..")), st.sampled_from(["", "/", "\\", ";", ";x=1/"]).flatmap(
     lambda ending: st.tuples(*map(encoded, ending))
 ))  # fmt: skip
-def test_every_encoding_of_a_dot_segment_is_refused(segment, ending):
+def test_every_encoding_of_a_dot_segment_is_rejected(segment, ending):
     assert REFUSED.fullmatch("/pub/1.0.0" + "".join(segment + ending))
 
 
@@ -78,7 +78,7 @@ def test_every_encoding_of_a_dot_segment_is_refused(segment, ending):
         "/a/..%00",
     ],
 )
-def test_encodings_that_only_lenient_decoders_know_are_refused(path):
+def test_encodings_that_only_lenient_decoders_accept_are_rejected(path):
     assert REFUSED.fullmatch(path)
 
 

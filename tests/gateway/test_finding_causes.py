@@ -1,4 +1,4 @@
-"""Envoy's flags, details and numbers as codes; all of them were measured."""
+"""Codes for Envoy's flags, details and numbers, all of which were measured."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def cause(evidence: Evidence, header_kib: int = 1) -> Cause:
         (seen("direct_response", "", 403), Cause.CALLER_NOT_ACCEPTED),
         (seen("route_not_found", "NR", 404), Cause.API_NOT_FOUND),
         (seen("http1.codec_error", "DPE", 400), Cause.BAD_REQUEST),
-        # To gRPC callers, the gateway answers 200 with a status of gRPC.
+        # The gateway's responses to gRPC callers have status 200 and a gRPC status.
         (seen("direct_response", "", 200), Cause.CALLER_NOT_ACCEPTED),
         (seen("route_not_found", "NR", 200), Cause.API_NOT_FOUND),
         (seen("http1.invalid_transfer_encoding", "DPE", 501), Cause.BAD_REQUEST),
@@ -69,16 +69,16 @@ def cause(evidence: Evidence, header_kib: int = 1) -> Cause:
         (seen("something_new", "", 503), Cause.OTHER),
     ],
 )
-def test_each_evidence_has_its_code(evidence, expected):
+def test_each_report_of_envoy_has_its_code(evidence, expected):
     assert cause(evidence) is expected
 
 
-def test_the_reason_why_a_connection_failed_comes_first():
+def test_the_reason_for_a_failed_connection_takes_precedence():
     refused = Evidence(reason="delayed_connect_error:_Connection_refused", details=BEFORE + CLOSED, flags={"UF", "UC"})
     assert cause(refused) is Cause.CONNECTION_REFUSED
 
 
-def test_the_words_of_envoy_are_its_reason_or_else_its_details_with_the_flags():
+def test_the_text_of_envoy_is_its_reason_or_its_details_with_the_flags():
     assert Evidence(reason="why", details="how", flags=frozenset({"UF"})).words == "why (UF)"
     assert seen("how", "URX UC").words == "how (UC,URX)"
     assert (seen("", "UC").words, seen("how").words, Evidence().words) == ("UC", "how", "")

@@ -1,4 +1,4 @@
-"""Which forms of HTTP/1 a listener accepts."""
+"""The variants of HTTP/1 that a listener accepts."""
 
 import re
 
@@ -15,7 +15,7 @@ def ignored(protocol: str) -> bool:
 
 
 @given(st.text() | st.sampled_from("websocket").map(lambda letter: "websocket".replace(letter, "x", 1)))
-def test_every_upgrade_but_that_to_a_websocket_is_ignored(protocol: str):
+def test_every_upgrade_except_to_a_websocket_is_ignored(protocol: str):
     assert ignored(protocol) == (re.fullmatch("websocket", protocol, re.IGNORECASE | re.ASCII) is None)
 
 
@@ -25,5 +25,5 @@ def test_websockets_pass_in_any_case(protocol: str):
 
 
 @pytest.mark.parametrize(("host", "authority"), [("192.0.2.1", "192.0.2.1:80"), ("::1", "[::1]:80")])
-def test_http_1_0_without_a_host_header_is_for_the_listeners_address(host: str, authority: str):
+def test_http_1_0_without_a_host_header_uses_the_listeners_address(host: str, authority: str):
     assert build_http1_options(host, 80).default_host_for_http_10 == authority

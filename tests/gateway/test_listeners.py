@@ -1,4 +1,4 @@
-"""Environments as Envoy listeners."""
+"""Envoy listeners for environments."""
 
 import json
 from ipaddress import ip_network
@@ -42,7 +42,7 @@ def test_a_listener_has_its_address_and_its_own_routes_over_the_stream(environme
     assert manager.scoped_routes.scoped_rds.scoped_rds_config_source.HasField("ads")
 
 
-def test_a_listener_of_several_addresses_has_all_of_them_and_ipv6_alone_where_it_says_ipv6():
+def test_a_listener_has_all_its_addresses_and_an_ipv6_address_is_ipv6_only():
     made = read(host="0.0.0.0", others=[("::", 8280), ("192.0.2.1", 80)])[0]  # noqa: S104 - nothing is bound to it
     addresses = [made.address, *(each.address for each in made.additional_addresses)]
     assert [(each.socket_address.address, each.socket_address.port_value) for each in addresses] == [
@@ -55,7 +55,7 @@ def test_a_listener_of_several_addresses_has_all_of_them_and_ipv6_alone_where_it
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 @pytest.mark.parametrize("tls", [False, True])
-def test_what_a_listener_says_of_a_request_takes_the_place_of_what_the_caller_said(environment, tls):
+def test_a_listener_replaces_holdfasts_headers_from_callers(environment, tls):
     manager = read(environment, tls=tls)[1]
     mutations = HeaderMutation.FromString(manager.early_header_mutation_extensions[0].typed_config.value).mutations
     said = [(each.append.header.key, each.append.header.value) for each in mutations if each.HasField("append")]
@@ -64,7 +64,7 @@ def test_what_a_listener_says_of_a_request_takes_the_place_of_what_the_caller_sa
     assert manager.forward_client_cert_details == HttpConnectionManager.SANITIZE
 
 
-def test_only_connections_from_trusted_proxies_get_the_chain_that_believes_them():
+def test_only_connections_from_trusted_proxies_use_the_chain_for_proxies():
     networks = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"), ip_network("10.0.0.0/8"))
     made, manager = read(tls=True, proxies=networks)
     callers, proxies = made.filter_chains
@@ -75,7 +75,7 @@ def test_only_connections_from_trusted_proxies_get_the_chain_that_believes_them(
     assert manager.forward_client_cert_details == HttpConnectionManager.ALWAYS_FORWARD_ONLY
 
 
-def test_a_listener_speaks_tls_only_when_it_is_to_and_takes_any_certificate_without_asking_for_one():
+def test_a_listener_uses_tls_only_if_told_and_accepts_any_certificate_without_requiring_one():
     assert not read()[0].filter_chains[0].HasField("transport_socket")
     (chain,) = read(tls=True)[0].filter_chains
     context = DownstreamTlsContext.FromString(chain.transport_socket.typed_config.value)
@@ -110,7 +110,7 @@ def test_websockets_pass():
     assert [config.upgrade_type for config in read()[1].upgrade_configs] == ["websocket"]
 
 
-def test_a_caller_is_told_a_code_a_sentence_and_the_request_and_nothing_about_tls():
+def test_callers_get_a_code_a_message_and_the_request_id_and_nothing_about_tls():
     replies = read()[1].local_reply_config
     told = [MessageToDict(mapper.body_format_override.json_format) for mapper in replies.mappers]
     assert [(mapper.status_code.value, body["code"]) for mapper, body in zip(replies.mappers, told, strict=True)] == [
@@ -124,15 +124,15 @@ def test_a_caller_is_told_a_code_a_sentence_and_the_request_and_nothing_about_tl
         assert "certificate" not in json.dumps(body) or body["code"] == "client_certificate_required"
 
 
-def test_each_answer_of_the_gateway_carries_its_request_id_and_the_last_row_takes_all_others():
+def test_each_local_reply_has_its_request_id_and_the_last_row_matches_everything():
     mappers = read()[1].local_reply_config.mappers
     assert {header.header.key for mapper in mappers for header in mapper.headers_to_add} == {"x-request-id"}
     assert REPLIES[-1].when == "true"
-    # Only redirects keep the backend's status, and what no row expects Envoy's.
+    # Only redirects keep the backend's status, and only the last row keeps Envoy's.
     assert [each.code for each in REPLIES if not each.status] == ["not_a_websocket", REPLIES[-1].code]
 
 
-def test_callers_have_a_bounded_time_and_bounded_buffers():
+def test_callers_have_limited_time_and_limited_buffers():
     made, manager = read(tls=True)
     assert made.filter_chains[0].transport_socket_connect_timeout.seconds == 10
     assert manager.request_headers_timeout.seconds == 30

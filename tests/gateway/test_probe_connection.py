@@ -1,4 +1,4 @@
-"""What comes over the socket on which the gateway is asked, also when it is not what it should be."""
+"""Replies of the probe listener, including invalid ones."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ from holdfast.gateway.probing.connection import (
 
 
 def ask(directory, reply: bytes, *, end: bool = True) -> tuple[Answer, bool, bytes]:
-    """Ask somebody who says *reply*; give the answer, whether the connection ended, and what was asked."""
+    """Probe a listener that sends *reply*; return the answer, whether the connection ended, and the request."""
     asked = b""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -40,19 +40,19 @@ def refusal(body: bytes) -> bytes:
     return b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
-def test_a_connection_is_asked_for_by_the_name_of_its_cluster(tmp_path):
+def test_a_probe_names_its_cluster(tmp_path):
     answer, ended, asked = ask(tmp_path, b"HTTP/1.1 200 OK\r\nx-holdfast-tls-version: TLSv1.3\r\n\r\nhello", end=False)
     assert asked.startswith(b"CONNECT backend:443 HTTP/1.1\r\n")
     assert b"\r\nx-holdfast-probe: probe/1\r\n" in asked
     assert (answer, ended) == (Answer(True, tls_version="TLSv1.3"), False)
 
 
-def test_a_backend_that_ends_the_connection_is_noticed(tmp_path):
+def test_a_backend_that_closes_the_connection_is_detected(tmp_path):
     answer, ended, _ = ask(tmp_path, b"HTTP/1.1 200 OK\r\nx-holdfast-tls-cipher: -\r\n\r\nhello")
     assert (answer, ended) == (Answer(True), True)
 
 
-def test_a_refusal_says_its_reason_and_flags_and_details_where_there_is_no_reason(tmp_path):
+def test_a_failed_probe_has_flags_and_a_reason_or_else_details(tmp_path):
     answer, _, _ = ask(tmp_path, refusal(b'{"reason":"expired","details":"x","flags":"UF"}'))
     assert answer == Answer(False, "expired", "UF")
     (tmp_path / "probe").unlink(missing_ok=True)
@@ -60,7 +60,7 @@ def test_a_refusal_says_its_reason_and_flags_and_details_where_there_is_no_reaso
     assert answer == Answer(False, "connection_timeout", "UF")
 
 
-def test_a_reason_without_an_end_is_cut(tmp_path):
+def test_an_endless_reason_is_truncated(tmp_path):
     answer, _, _ = ask(tmp_path, refusal(b'{"reason":"%b","details":null,"flags":"UF"}' % (b"x" * 100_000)))
     assert len(answer.reason) == MAX_REASON
 
@@ -82,12 +82,12 @@ def test_a_reason_without_an_end_is_cut(tmp_path):
         refusal(b"nonsense"),
     ],
 )
-def test_what_cannot_be_read_is_no_answer(tmp_path, reply):
+def test_an_unreadable_reply_is_not_an_answer(tmp_path, reply):
     with pytest.raises(NoAnswer):
         ask(tmp_path, reply)
 
 
-def test_nobody_gives_no_answer(tmp_path):
+def test_a_missing_socket_is_not_an_answer(tmp_path):
     async def story() -> None:
         async with connect(tmp_path / "nobody", "probe/1"):
             pass
@@ -97,7 +97,7 @@ def test_nobody_gives_no_answer(tmp_path):
 
 
 def head(directory, said: bytes) -> tuple[HeadAnswer, bytes]:
-    """Let the gateway send a HEAD request and say *said*; give what that means and what it was asked."""
+    """Probe with a HEAD request a listener that sends *said*; return the answer and the request."""
     asked = b""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -113,7 +113,7 @@ def head(directory, said: bytes) -> tuple[HeadAnswer, bytes]:
     return asyncio.run(story()), asked
 
 
-def test_a_head_request_is_sent_to_the_cluster_and_its_status_read(tmp_path):
+def test_a_head_request_goes_to_the_cluster_and_its_status_is_read(tmp_path):
     answer, asked = head(tmp_path, b"HTTP/1.1 405 No\r\nallow: GET\r\n\r\n")
     assert answer == HeadAnswer(405)
     assert asked == (
@@ -121,7 +121,7 @@ def test_a_head_request_is_sent_to_the_cluster_and_its_status_read(tmp_path):
     )
 
 
-def test_a_switch_of_protocols_that_nobody_asked_for_is_an_answer_of_the_backend(tmp_path):
+def test_an_unrequested_protocol_switch_is_a_response_of_the_backend(tmp_path):
     assert head(tmp_path, b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n")[0] == HeadAnswer(101)
 
 
@@ -131,10 +131,10 @@ def test_flags_mean_that_the_backend_did_not_answer(tmp_path):
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200", b"x" * (MAX_REPLY + 1)])
-def test_what_is_no_answer_of_the_gateway_is_not_read_as_one(tmp_path, said):
+def test_a_reply_that_is_not_the_gateways_is_not_an_answer(tmp_path, said):
     with pytest.raises(NoAnswer):
         head(tmp_path, said)
 
 
-def test_a_number_that_is_no_status_is_no_answer_of_the_backend(tmp_path):
+def test_a_number_that_is_not_a_status_is_not_a_response_of_the_backend(tmp_path):
     assert head(tmp_path, b"HTTP/1.1 2000 x\r\n\r\n")[0] == HeadAnswer(flags=frozenset({"UPE"}))

@@ -1,4 +1,4 @@
-"""Promise 1: no verification is ever silently off, whatever the API and whatever was imported."""
+"""Promise 1: verification is never silently off, whatever the API and the imported certificates."""
 
 import re
 from base64 import b64decode
@@ -55,7 +55,7 @@ API = Api("id", "default", "any", "/any", "1.0", State.PUBLISHED, ENDPOINT, None
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 names = st.lists(labels, min_size=1, max_size=3).map(lambda parts: ".".join([*parts, "test"]))
-IPV6 = st.ip_addresses(v=6).filter(lambda address: not address.ipv4_mapped)  # endpoints refuse these
+IPV6 = st.ip_addresses(v=6).filter(lambda address: not address.ipv4_mapped)  # endpoints reject these
 addresses = st.one_of(st.ip_addresses(v=4).map(str), IPV6.map(lambda address: f"[{address}]"))
 
 
@@ -109,13 +109,13 @@ def test_every_https_backend_is_verified_by_its_anchors_and_its_name(data: st.Da
 
 
 @given(apis.filter(lambda api: api.state.is_served and any(each.origin.is_secure for each in api.endpoints)))
-def test_an_https_endpoint_without_a_trust_set_is_not_built_at_all(api: Api):
+def test_an_https_endpoint_without_a_trust_set_is_not_built(api: Api):
     with pytest.raises(ValueError, match="an https endpoint needs a trust set"):
         build_api(api, {})
 
 
 @given(st.data(), apis.filter(lambda api: api.state.is_served))
-def test_only_an_exception_switches_verification_off_and_its_clusters_end_with_it(data: st.DataObject, api: Api):
+def test_only_an_exception_turns_off_verification_and_its_clusters_expire_with_it(data: st.DataObject, api: Api):
     trust = data.draw(trusting(api))
     excepted = {origin: replace(each, unverified_until=NOW) for origin, each in trust.items()}
     built = build_api(api, excepted)
@@ -127,7 +127,7 @@ def test_only_an_exception_switches_verification_off_and_its_clusters_end_with_i
 
 
 def flaws(api: Api, trust: Trust, built: ApiResources) -> Iterator[str]:
-    """Say of each cluster of *api* why its backend could be somebody else, reading only what Envoy would be sent."""
+    """Return why another host could pass as a backend of *api*, by cluster, reading only what Envoy would receive."""
     clusters = {resource.name: Cluster.FromString(resource.body) for resource in built.clusters}
     secrets = {resource.name: Secret.FromString(resource.body) for resource in built.secrets}
     unknown = set(clusters)
@@ -204,12 +204,12 @@ def _of_anchors(pem: str, trust: TrustSet) -> Iterator[str]:
 
 @cache
 def fingerprints(pem: str) -> set[str]:
-    """Read the certificates of a bundle."""
+    """Return the certificates in a bundle."""
     blocks = re.findall("-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----", pem)
     return {sha256(b64decode(block)).hexdigest() for block in blocks}
 
 
-# A check that cannot fail is no check: each of these breaks the promise, and is found.
+# The check itself is tested: each of these breaks the promise, and the check detects it.
 
 Break = Callable[[Cluster, UpstreamTlsContext, Secret], object]
 ACCEPT_UNTRUSTED = CertificateValidationContext.ACCEPT_UNTRUSTED
@@ -260,7 +260,7 @@ BROKEN: dict[str, Break] = {
 
 @pytest.mark.parametrize("anchors", [[], IMPORTED[1:3]], ids=["public roots", "imported"])
 @pytest.mark.parametrize("how", BROKEN)
-def test_a_broken_promise_is_found(how: str, anchors: list[Certificate]):
+def test_a_broken_promise_is_detected(how: str, anchors: list[Certificate]):
     trust = {ENDPOINT.origin: trust_set(anchors, ENDPOINT.origin.reference)}
     built = build_api(API, trust)
     assert list(flaws(API, trust, built)) == []
@@ -281,13 +281,13 @@ def broken(built: ApiResources, number: int, change: Break) -> ApiResources:
     return replace(built, clusters=tuple(clusters), secrets=(make_resource(SECRET, secret.name, secret),))
 
 
-def test_a_cluster_that_is_not_there_is_found():
+def test_a_missing_cluster_is_detected():
     trust = {ENDPOINT.origin: trust_set([], ENDPOINT.origin.reference)}
     built = build_api(API, trust)
     assert list(flaws(API, trust, replace(built, clusters=built.clusters[1:])))
 
 
-def test_a_cluster_beside_those_of_the_endpoints_is_found():
+def test_a_cluster_that_belongs_to_no_endpoint_is_detected():
     trust = {ENDPOINT.origin: trust_set([], ENDPOINT.origin.reference)}
     built = build_api(API, trust)
     stray = make_resource(CLUSTER, "stray", Cluster(name="stray"))

@@ -1,4 +1,4 @@
-"""What the gateway is given before it is asked about a backend."""
+"""The resources that the gateway needs for a probe."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ def secret_config(context):
 
 @pytest.mark.parametrize("anchors", [[], ANCHORS], ids=["public", "imported"])
 @pytest.mark.parametrize("url", URLS)
-def test_backends_are_verified_in_the_words_of_traffic_but_for_the_name_of_the_secret(url, anchors):
+def test_probes_verify_backends_exactly_as_callers_requests_do(url, anchors):
     endpoint, trust, made, cluster = asked(url, anchors)
     real = Cluster.FromString(build_clusters("real", endpoint, trust)[0].body)
     ours, theirs = tls(cluster), tls(real)
@@ -58,7 +58,7 @@ def test_backends_are_verified_in_the_words_of_traffic_but_for_the_name_of_the_s
 
 
 @pytest.mark.parametrize("protocol", list(Protocol))
-def test_a_question_is_asked_over_the_protocol_of_traffic(protocol):
+def test_a_probe_uses_the_protocol_of_callers_requests(protocol):
     endpoint = replace(parse_endpoint("https://backend.test:8443"), connection=ConnectionSettings(protocol))
     trust = trust_set(ANCHORS, endpoint.origin.reference)
     cluster = Cluster.FromString(build_probe("probe/1", endpoint, trust, ["192.0.2.1"]).cluster.body)
@@ -75,7 +75,7 @@ def test_an_http_endpoint_needs_no_secret():
     assert not Cluster.FromString(made.cluster.body).HasField("transport_socket")
 
 
-def test_connections_are_made_to_the_addresses_that_were_resolved_and_to_no_other():
+def test_probes_connect_only_to_the_resolved_addresses():
     _, _, _, cluster = asked("https://backend.test:8443", addresses=["2001:db8::1", "192.0.2.1"])
     (locality,) = cluster.load_assignment.endpoints
     (host,) = locality.lb_endpoints
@@ -86,12 +86,12 @@ def test_connections_are_made_to_the_addresses_that_were_resolved_and_to_no_othe
     assert not cluster.HasField("typed_dns_resolver_config")
 
 
-def test_what_is_given_is_what_is_taken_away():
+def test_all_resources_of_a_probe_are_removed():
     _, _, made, _ = asked("https://backend.test")
     assert set(made.keys) == {(each.type_url, each.name) for each in (made.cluster, made.secrets[0])}
 
 
-def test_only_this_user_can_ask_and_no_question_is_told_as_a_failed_request(tmp_path):
+def test_only_this_user_can_probe_and_probes_are_not_reported_as_failed_requests(tmp_path):
     made = build_probe_listener(tmp_path / "probe")
     assert (made.address.pipe.path, made.address.pipe.mode) == (str(tmp_path / "probe"), 0o600)
     manager = HttpConnectionManager()

@@ -1,4 +1,4 @@
-"""Gateways that go and come again."""
+"""Gateways that disconnect and reconnect."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ def make(name, version="1", kind=CLUSTER, body=b"body"):
     return Resource(kind, name, version, body)
 
 
-def test_a_gateway_that_comes_again_is_told_only_what_is_new(tmp_path):
+def test_a_reconnecting_gateway_gets_only_what_is_new(tmp_path):
     async def story():
         async with discovery(tmp_path) as (cache, connect):
             cache.apply([make("a"), make("b")])
@@ -30,8 +30,8 @@ def test_a_gateway_that_comes_again_is_told_only_what_is_new(tmp_path):
     assert asyncio.run(story()) == [{"b": "2"}, {"a": ""}]
 
 
-def test_a_gateway_that_comes_again_with_everything_counts_at_once(tmp_path):
-    """Nothing is sent to it, so nothing comes back that could wake those who wait for it."""
+def test_a_reconnecting_gateway_that_has_everything_counts_at_once(tmp_path):
+    """Nothing is sent to it, so no ACK could wake those who wait for it."""
 
     async def story():
         async with discovery(tmp_path) as (cache, connect):
@@ -43,7 +43,7 @@ def test_a_gateway_that_comes_again_with_everything_counts_at_once(tmp_path):
     asyncio.run(story())
 
 
-def test_a_gateway_with_very_many_clusters_can_come_again(tmp_path):
+def test_a_gateway_with_60000_clusters_can_reconnect(tmp_path):
     has = {f"default/00000000-0000-0000-0000-{number:012}/production": "0" * 16 for number in range(60_000)}
 
     async def story():
@@ -55,7 +55,7 @@ def test_a_gateway_with_very_many_clusters_can_come_again(tmp_path):
     assert asyncio.run(story()) == len(has)
 
 
-def test_gateways_that_go_are_forgotten_and_observers_told(tmp_path):
+def test_a_disconnected_gateway_is_removed_and_observers_are_woken(tmp_path):
     async def story():
         async with discovery(tmp_path) as (cache, connect):
             edges = [await connect(name) for name in ("one", "two")]

@@ -1,4 +1,4 @@
-"""APIs as Envoy routes."""
+"""Envoy routes for APIs."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ from store.values import make_api
 
 
 def matched(api, environment="production"):
-    """Say what is matched, whether only upgrades are, what the path becomes and where it goes."""
+    """Return, for each route, its path, whether it is only for upgrades, the new path, and the cluster."""
     return [
         (
             route.match.path or route.match.prefix + "*",
@@ -33,7 +33,7 @@ def matched(api, environment="production"):
 
 
 @pytest.mark.parametrize(
-    ("url", "alone", "below"),
+    ("url", "exact", "below"),
     [
         ("https://pizza.test", "/", "/"),
         ("https://pizza.test/", "/", "/"),
@@ -41,16 +41,16 @@ def matched(api, environment="production"):
         ("https://pizza.test/a/b/", "/a/b", "/a/b/"),
     ],
 )
-def test_context_and_version_become_the_base_path(url, alone, below):
+def test_context_and_version_become_the_base_path(url, exact, below):
     api = make_api(context="/pizza", version="1.0.0", production=url)
     assert matched(api) == [
-        ("/pizza/1.0.0", True, alone, "production/upgrade"),
+        ("/pizza/1.0.0", True, exact, "production/upgrade"),
         ("/pizza/1.0.0/*", True, below, "production/upgrade"),
-        *[("/pizza/1.0.0", False, alone, "production"), ("/pizza/1.0.0/*", False, below, "production")] * 2,
+        *[("/pizza/1.0.0", False, exact, "production"), ("/pizza/1.0.0/*", False, below, "production")] * 2,
     ]
 
 
-def test_upgrades_to_an_http_backend_have_a_cluster_of_their_own_too():
+def test_upgrades_to_an_http_backend_have_a_separate_cluster_too():
     targets = {target for *_, target in matched(make_api(production="http://pizza.test"))}
     assert targets == {"production", "production/upgrade"}
 
@@ -66,25 +66,25 @@ def test_only_published_and_deprecated_apis_have_routes(state):
     assert bool(matched(make_api(state=state))) is (state in {State.PUBLISHED, State.DEPRECATED})
 
 
-def test_another_organizations_api_lies_below_its_own_prefix():
+def test_another_organizations_api_is_below_its_prefix():
     paths = {path for path, *_ in matched(make_api(context="/pizza", version="1", organization="acme"))}
     assert paths == {"/t/acme/pizza/1", "/t/acme/pizza/1/*"}
 
 
-def test_the_backend_is_called_by_its_own_name_and_told_the_callers():
+def test_the_backend_gets_its_own_host_and_the_callers_in_a_header():
     for url, authority in (("https://pizza.test:8443", "pizza.test:8443"), ("https://[::1]", "[::1]")):
         for route in build_routes(make_api(production=url), "production"):
             assert route.route.host_rewrite_literal == authority
             assert route.route.append_x_forwarded_host
 
 
-def test_a_long_answer_is_not_cut_off_and_silence_is():
+def test_a_long_response_is_not_cut_off_but_a_silent_one_is():
     for route in build_routes(make_api(), "production"):
         assert route.route.timeout.ToTimedelta().total_seconds() == 0
         assert route.route.idle_timeout.ToTimedelta().total_seconds() == 60
 
 
-def test_the_longest_context_goes_first():
+def test_the_longest_context_comes_first():
     contexts = ["/a", "/a/1/b", "/a/1", "/a-c"]
     apis = [make_api(f"Api{n}", context=context, version="1") for n, context in enumerate(contexts)]
     resource = build_scoped_routes("production", "a", (build_routes(api, "production") for api in apis))
@@ -95,18 +95,18 @@ def test_the_longest_context_goes_first():
     assert paths == ["/a/1/b/1", "/a/1/1", "/a-c/1", "/a/1"]
 
 
-def test_a_scope_is_found_by_environment_and_first_segment_and_the_header_goes_no_further():
+def test_a_scope_is_found_by_environment_and_first_segment_and_the_header_is_removed():
     made = ScopedRouteConfiguration.FromString(build_scoped_routes("sandbox", "pizza", []).body)
     assert [fragment.string_key for fragment in made.key.fragments] == ["sandbox", "pizza"]
     assert list(made.route_configuration.request_headers_to_remove) == [ENVIRONMENT_HEADER, CALLER_HEADER]
 
 
-def test_the_scope_is_the_first_segment_and_organizations_but_the_default_share_one():
+def test_the_scope_is_the_first_segment_which_all_organizations_except_the_default_share():
     assert scope_of(make_api(context="/pizza/shack")) == "pizza"
     assert scope_of(make_api(context="/pizza", organization="acme")) == "t"
 
 
-def test_every_route_to_a_backend_says_which_urls_become_which_unless_that_is_turned_off():
+def test_every_route_to_a_backend_maps_urls_unless_rewriting_is_turned_off():
     endpoint = parse_endpoint("https://Pizza.test:443/a/b/")
     quiet = replace(endpoint, connection=ConnectionSettings(rewrite_responses=False))
     api = replace(make_api(context="/pizza", version="1"), production=endpoint, sandbox=quiet)

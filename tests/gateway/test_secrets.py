@@ -1,4 +1,4 @@
-"""Trust sets in Envoy's words."""
+"""Envoy secrets for trust sets."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_envoy_gets_pem_that_was_written_from_der(written):
     assert resource.type_url == SECRET
 
 
-def test_equal_content_has_one_name_and_one_version_in_whatever_order():
+def test_equal_content_has_the_same_name_and_version_in_any_order():
     one, two = issue("backend.test"), issue("backend.test")
     made = [
         trust_set(anchors(*data), reference_identifier(host))
@@ -60,7 +60,7 @@ def test_equal_content_has_one_name_and_one_version_in_whatever_order():
     assert Secret.FromString(build_trust_secret(made[0]).body).name == secret_name(made[0])
 
 
-def test_other_content_has_another_name():
+def test_different_content_has_a_different_name():
     one, two = issue("backend.test"), issue("backend.test")
     sets = [(), (one.pem,), (two.pem,), (one.pem, two.pem)]
     assert len({secret_name(trust_set(anchors(*data), HOST)) for data in sets}) == 4
@@ -72,7 +72,7 @@ def test_without_anchors_the_public_roots_are_trusted_and_nothing_is_left_to_env
     assert not Secret.FromString(resource.body).validation_context.HasField("system_root_certs")
 
 
-def test_a_context_names_its_secret_and_the_name_to_present():
+def test_a_tls_context_names_its_secret_and_the_expected_host():
     trust = trust_set(anchors(issue("backend.test").pem), HOST)
     for alpn in (["h2", "http/1.1"], ["http/1.1"], ["h2"]):
         context = UpstreamTlsContext()
@@ -91,7 +91,7 @@ def test_a_context_names_its_secret_and_the_name_to_present():
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_an_address_is_looked_for_as_an_address(host):
+def test_an_address_is_matched_as_an_address(host):
     context = UpstreamTlsContext()
     build_upstream_tls(trust_set((), reference_identifier(host)), None, ["h2"]).typed_config.Unpack(context)
     (match,) = (
@@ -100,8 +100,8 @@ def test_an_address_is_looked_for_as_an_address(host):
     assert (match.san_type, match.matcher.exact) == (SubjectAltNameMatcher.IP_ADDRESS, host)
 
 
-def test_the_public_roots_are_read_without_a_word_on_standard_error():
-    # Some of them have the serial number 0, which `cryptography` warns of when it reads them.
+def test_reading_the_public_roots_writes_nothing_to_standard_error():
+    # Some of them have the serial number 0, for which `cryptography` writes a warning.
     read = public_roots.__wrapped__()
     assert len(read) == public_roots_pem().count("BEGIN CERTIFICATE")
     assert min(each.serial_number for each in read) == 0

@@ -1,4 +1,4 @@
-"""One type on one stream: what a gateway is told, and what it is not told twice."""
+"""One resource type on one stream: what a gateway is sent, and what it isn't sent twice."""
 
 import pytest
 
@@ -17,14 +17,14 @@ def subscribe(*names, has=None):
 
 
 def told(subscription, current):
-    """Say what the gateway is told: versions by name, and the names that are gone."""
+    """Return what the gateway is sent: versions by name, and the names of removed resources."""
     updates = subscription.updates(current)
     changed = {resource.name: resource.version for update in updates for resource in update.resources}
     return changed, sorted(name for update in updates for name in update.removed)
 
 
 @pytest.mark.parametrize("names", [(), ("*",), ("*", "a")])
-def test_a_first_request_without_names_or_with_a_star_asks_for_everything(names):
+def test_a_first_request_without_names_or_with_a_wildcard_subscribes_to_everything(names):
     subscription = subscribe(*names)
     assert told(subscription, resources(a="1", b="1")) == ({"a": "1", "b": "1"}, [])
     assert told(subscription, resources(a="1", b="2", c="1")) == ({"b": "2", "c": "1"}, [])
@@ -32,19 +32,19 @@ def test_a_first_request_without_names_or_with_a_star_asks_for_everything(names)
     assert told(subscription, resources(a="1")) == ({}, [])
 
 
-def test_only_named_resources_are_told():
+def test_only_subscribed_resources_are_sent():
     subscription = subscribe("a", "b")
     assert told(subscription, resources(a="1", b="1", c="1")) == ({"a": "1", "b": "1"}, [])
     assert told(subscription, resources(a="1", b="1", c="2")) == ({}, [])
 
 
-def test_a_later_request_without_names_asks_for_nothing_new():
+def test_a_later_request_without_names_adds_no_subscription():
     subscription = subscribe("a")
     subscription.request((), (), {}, first=False)
     assert told(subscription, resources(a="1", b="1")) == ({"a": "1"}, [])
 
 
-def test_a_name_that_does_not_exist_is_said_to_be_gone_once_and_sent_when_it_comes():
+def test_a_missing_name_is_reported_once_and_sent_when_it_is_added():
     subscription = subscribe("a")
     assert told(subscription, resources(b="1")) == ({}, ["a"])
     assert told(subscription, resources(b="1")) == ({}, [])
@@ -61,7 +61,7 @@ def test_names_are_added_one_after_the_other():
     assert told(subscription, resources(a="1", b="1")) == ({"b": "1"}, [])
 
 
-def test_an_unsubscribed_name_is_told_no_longer():
+def test_a_resource_is_not_sent_after_its_unsubscription():
     subscription = subscribe("a", "b")
     told(subscription, resources(a="1", b="1"))
     subscription.request((), ["a"], {}, first=False)
@@ -75,7 +75,7 @@ def test_a_name_that_is_subscribed_again_is_sent_again():
     subscription.request((), ["a"], {}, first=False)
     subscription.request(["a"], (), {}, first=False)
     assert told(subscription, resources(a="1")) == ({"a": "1"}, [])
-    # Also without an unsubscription in between: who asks gets an answer.
+    # Even without unsubscribing in between: each subscription gets a response.
     subscription.request(["a"], (), {}, first=False)
     assert told(subscription, resources(a="1")) == ({"a": "1"}, [])
 
@@ -87,7 +87,7 @@ def test_a_missing_name_that_is_subscribed_again_is_answered_again():
     assert told(subscription, {}) == ({}, ["a"])
 
 
-def test_the_star_can_be_given_back():
+def test_a_wildcard_can_be_unsubscribed():
     subscription = subscribe("*")
     told(subscription, resources(a="1", b="1"))
     subscription.request(["a"], ["*"], {}, first=False)
@@ -95,15 +95,15 @@ def test_the_star_can_be_given_back():
     assert told(subscription, resources(a="2")) == ({}, [])
 
 
-def test_a_name_given_back_beside_the_star_is_sent_again():
-    """The gateway cannot know whether the star holds it (xDS protocol, "unsubscribing from resources")."""
+def test_a_name_unsubscribed_while_a_wildcard_remains_is_sent_again():
+    """The gateway can't know whether the wildcard includes it (xDS protocol, "unsubscribing from resources")."""
     subscription = subscribe("*", "a")
     told(subscription, resources(a="1", b="1"))
     subscription.request((), ["a"], {}, first=False)
     assert told(subscription, resources(a="1", b="1")) == ({"a": "1"}, [])
 
 
-def test_a_gateway_that_comes_again_is_told_only_what_is_new():
+def test_a_reconnecting_gateway_gets_only_what_is_new():
     subscription = subscribe("*", has={"a": "1", "b": "1", "gone": "1"})
     assert told(subscription, resources(a="1", b="2", c="1")) == ({"b": "2", "c": "1"}, ["gone"])
 
@@ -114,7 +114,7 @@ def test_names_that_a_gateway_still_has_are_not_sent_again():
     assert told(subscription, resources(a="1", b="2")) == ({}, [])
 
 
-def test_large_updates_come_in_pieces():
+def test_large_updates_are_split():
     third = bytes(MAX_RESPONSE_BYTES // 3)
     current = {name: Resource(CLUSTER, name, "1", third) for name in "abcdefg"}
     updates = subscribe("*").updates(current)
@@ -123,7 +123,7 @@ def test_large_updates_come_in_pieces():
     assert {resource.name for update in updates for resource in update.resources} == set(current)
 
 
-def test_one_resource_that_is_larger_than_a_piece_goes_alone():
+def test_a_resource_larger_than_the_limit_gets_its_own_update():
     sizes = {"a": 10, "b": MAX_RESPONSE_BYTES * 2, "c": 10}
     current = {name: Resource(CLUSTER, name, "1", bytes(size)) for name, size in sizes.items()}
     updates = subscribe("*").updates(current)

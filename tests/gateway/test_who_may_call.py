@@ -1,4 +1,4 @@
-"""Who may call an API: a protected one has no way to its backend past a certificate, whatever it is and whoever may."""
+"""Access to APIs: no route leads to the backend of a protected API without an accepted caller certificate."""
 
 import hashlib
 
@@ -43,7 +43,7 @@ def apis(draw: st.DrawFn, *, requires: bool | None = None) -> Api:
 
 
 def callers_of(route: Route) -> list[str]:
-    """The fingerprints of which a request must show one of each; Envoy wants all matchers of a route to be true."""
+    """Return the fingerprints that a route requires; a route applies only if all its matchers do."""
     return [each.string_match.exact for each in route.match.headers if each.name == CALLER_HEADER]
 
 
@@ -71,7 +71,7 @@ def test_a_protected_api_has_no_route_to_a_cluster_without_exactly_one_accepted_
 
 
 @given(apis(), fingerprints)
-def test_every_place_of_a_protected_api_ends_in_a_refusal_and_no_other_api_has_one(api, accepted):
+def test_every_path_of_a_protected_api_ends_in_a_rejection_and_other_apis_have_none(api, accepted):
     for environment in ENVIRONMENTS:
         routes = build_routes(api, environment, accepted)
         last = {place(route): route for route in routes}
@@ -82,7 +82,7 @@ def test_every_place_of_a_protected_api_ends_in_a_refusal_and_no_other_api_has_o
 
 
 @given(st.lists(apis(), min_size=2, max_size=4, unique_by=lambda api: api.path), fingerprints)
-def test_no_neighbour_in_a_scope_leads_around_a_refusal(every, accepted):
+def test_no_other_api_in_a_scope_bypasses_a_rejection(every, accepted):
     for environment in ENVIRONMENTS:
         made = build_scoped_routes(environment, "a", [build_routes(api, environment, accepted) for api in every])
         (host,) = ScopedRouteConfiguration.FromString(made.body).route_configuration.virtual_hosts
@@ -98,17 +98,17 @@ def covers(route: Route, path: str) -> bool:
     return path == route.match.path if route.match.path else path.startswith(route.match.prefix)
 
 
-def test_certificates_open_an_api_only_where_it_requires_them():
+def test_caller_certificates_matter_only_if_the_api_requires_them():
     api = make_api(requires_certificate=False)
     assert build_routes(api, "production", {ANNA}) == build_routes(api, "production")
 
 
-def test_a_protected_api_without_certificates_is_there_and_refuses_everybody():
+def test_a_protected_api_without_certificates_rejects_everyone():
     (exact, below) = build_routes(make_api(requires_certificate=True), "production")
     assert (exact.direct_response.status, below.direct_response.status) == (403, 403)
 
 
-def test_the_routes_of_a_protected_api_are_what_its_enforcement_waits_for():
+def test_enforcement_of_a_protected_api_waits_for_its_routes():
     api = make_api(requires_certificate=True, sandbox="http://sandbox.test")
     assert api.production
     trust = {api.production.origin: trust_set([], api.production.origin.reference)}

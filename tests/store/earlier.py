@@ -18,7 +18,7 @@ from holdfast.store.revisions import MIGRATIONS
 
 @contextmanager
 def database_at(path: Path, revision: str) -> Iterator[Connection]:
-    """Make a database whose tables are of *revision*, and give a connection to fill it."""
+    """Create a database at *revision*, and yield a connection to fill it."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     engine = create_engine(f"sqlite:///{path}")

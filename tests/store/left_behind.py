@@ -1,5 +1,5 @@
 """
-What a process that was killed leaves behind: a database, and a write-ahead log with what isn't in it yet.
+The files of a killed process: a database, and a write-ahead log with transactions that aren't in it yet.
 """
 
 import shutil
@@ -13,25 +13,25 @@ from store.values import NOW
 
 
 def write(store: Store, *names: str) -> None:
-    """Make organizations, each in a transaction."""
+    """Insert organizations, each in its own transaction."""
     for name in names:
         with store.write() as session:
             accounts.insert_organization(session, name, NOW)
 
 
 def log_of(path: Path) -> Path:
-    """Give the path of a database's write-ahead log."""
+    """Return the path of a database's write-ahead log."""
     return path.with_name(f"{path.name}-wal")
 
 
 def begin_new_log(path: Path) -> None:
-    """Put all that the log holds into the database, and empty it."""
+    """Move everything in the log to the database, and empty the log."""
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
 
 
 def kill(path: Path, into: Path) -> Path:
-    """Copy what a process that is killed at this moment leaves behind."""
+    """Copy the files that a process would leave if it were killed now."""
     into.mkdir()
     for each in (path, log_of(path)):
         shutil.copy(each, into / each.name)

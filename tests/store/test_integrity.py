@@ -1,4 +1,4 @@
-"""A damaged database isn't opened, and a large one isn't checked for longer than is allowed."""
+"""Integrity checks: a damaged database isn't opened, and the check of a large one has a time limit."""
 
 import sqlite3
 from contextlib import closing
@@ -30,15 +30,15 @@ def run(database, script):
         connection.executescript(script)
 
 
-def test_a_large_database_is_checked_as_far_as_time_allows_and_the_log_says_what_is_left(database, told):
+def test_a_large_database_is_checked_as_far_as_time_allows_and_the_log_names_what_was_skipped(database, told):
     run(database, EVENTS)
     check_before_start(database, 0.001)
     (call,) = told.calls
     assert call.args == ("database is too large for a complete check at start",)
-    assert call.kwargs["skipped"] in integrity._CHECKS  # noqa: SLF001 - how far it comes is the machine's affair
+    assert call.kwargs["skipped"] in integrity._CHECKS  # noqa: SLF001 - how far it gets depends on the machine
 
 
-def test_a_database_of_another_program_is_left_alone(database):
+def test_a_database_of_another_program_is_not_changed(database):
     database.unlink()
     run(database, "CREATE TABLE api (id)")
     before = database.read_bytes()
@@ -48,14 +48,14 @@ def test_a_database_of_another_program_is_left_alone(database):
 
 
 @pytest.mark.parametrize("script", ["", "CREATE TABLE alembic_version (version_num)"])
-def test_a_first_start_that_was_killed_is_done_again(database, script):
+def test_a_first_start_that_was_killed_is_repeated(database, script):
     database.unlink()
     database.touch(mode=0o600)
     run(database, script)
     Store(database).close()
 
 
-def test_rows_that_refer_to_nothing_are_logged_and_stop_nobody(database, told):
+def test_rows_that_refer_to_missing_rows_are_logged_and_do_not_prevent_a_start(database, told):
     run(database, "INSERT INTO certificate VALUES ('none', 0, 'none', x'00', 0)")
     Store(database).close()
     (call,) = told.calls
@@ -72,7 +72,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("script", BROKEN.values(), ids=BROKEN)
-def test_what_is_wrong_is_found_before_the_database_is_opened(database, told, script):
+def test_damage_is_found_before_the_database_is_opened(database, told, script):
     run(database, EVENTS.replace("200000", "20"))
     check_before_start(database)
     run(database, script)

@@ -1,4 +1,4 @@
-"""The migrations make the tables that the code speaks of."""
+"""The migrations create the tables that the code declares."""
 
 import os
 import stat
@@ -31,7 +31,7 @@ from store.earlier import database_at
 from store.values import make_entry
 
 
-def test_the_migrations_make_exactly_the_tables(database):
+def test_the_migrations_create_exactly_the_declared_tables(database):
     engine = create_engine(f"sqlite:///{database}")
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
@@ -40,7 +40,7 @@ def test_the_migrations_make_exactly_the_tables(database):
     engine.dispose()
 
 
-def test_foreign_keys_are_made_as_they_are_declared(database):
+def test_foreign_keys_are_created_as_declared(database):
     engine = create_engine(f"sqlite:///{database}")
     for table in Table.metadata.sorted_tables:
         made = {
@@ -62,13 +62,13 @@ def test_every_row_has_its_organization():
     assert without == []
 
 
-def test_there_is_one_line_of_migrations():
+def test_migrations_are_linear():
     scripts = ScriptDirectory(str(MIGRATIONS))
     assert len(scripts.get_heads()) == 1
     assert len(scripts.get_bases()) == 1
 
 
-def test_revisions_are_known_by_the_names_of_their_files():
+def test_revisions_are_read_from_the_names_of_their_files():
     scripts = ScriptDirectory(str(MIGRATIONS))
     assert known_revisions() == tuple(script.revision for script in scripts.walk_revisions())
 
@@ -79,7 +79,7 @@ def test_opening_a_database_twice_changes_nothing(database):
     assert schema(database) == before
 
 
-def test_a_database_lies_wherever_it_is_put(tmp_path):
+def test_a_database_path_can_have_special_characters(tmp_path):
     path = tmp_path / "what? 100%25 #1 ü.sqlite"
     Store(path).close()
     assert path.is_file()
@@ -117,7 +117,7 @@ def revision(path):
         return revision_of(connection)
 
 
-def test_a_database_is_copied_before_its_tables_change(old, monkeypatch):
+def test_a_database_is_copied_before_its_migration(old, monkeypatch):
     monkeypatch.setattr(database_module, "log", told := CapturingLogger())
     before = os.umask(0)
     try:
@@ -142,7 +142,7 @@ def test_the_latest_three_copies_are_kept(old):
     assert kept == ["0001", "0002", newest_revision(), "restore"]
 
 
-def test_without_space_for_the_copy_the_tables_stay_as_they_are(old):
+def test_without_space_for_the_copy_the_tables_are_not_migrated(old):
     with largest_file(40_000), pytest.raises(StoreFull, match=r"^There is no space to write .*\.copying "):
         Store(old)
     assert revision(old) == known_revisions()[1]
@@ -174,7 +174,7 @@ def test_users_of_a_database_without_roles_are_admins(tmp_path):
     store.close()
 
 
-def test_an_api_that_asked_for_certificates_of_its_callers_requires_them_from_now_on(tmp_path):
+def test_the_migration_requires_caller_certificates_for_apis_that_asked_for_them(tmp_path):
     path = tmp_path / "old.sqlite"
     said = {
         "asking": '{"securityScheme": ["oauth2", "MutualSSL"]}',
@@ -197,7 +197,7 @@ def test_an_api_that_asked_for_certificates_of_its_callers_requires_them_from_no
     assert required == {"asking"}
 
 
-def test_the_history_of_the_lifecycle_is_read_from_old_audit_events_too(tmp_path):
+def test_the_lifecycle_history_includes_old_audit_events(tmp_path):
     path, at = tmp_path / "old.sqlite", "2026-06-01 12:00:00.000000"
     with database_at(path, "0013") as connection:
         connection.exec_driver_sql("INSERT INTO organization VALUES ('default', ?)", (at,))

@@ -1,4 +1,4 @@
-"""Two organizations with equal names, contexts and aliases do not see each other."""
+"""Two organizations with equal names, contexts and aliases never see each other's rows."""
 
 import inspect
 from dataclasses import replace
@@ -21,7 +21,7 @@ from holdfast.store.trust import endpoint_certificates, removed_certificates
 from store.values import BACKEND, NOW, make_api, make_caller, make_entry, make_removed
 
 LATER = NOW.replace(year=2028)
-AFTER_NOW = datetime.now(UTC)  # certificates are made at the time of the test
+AFTER_NOW = datetime.now(UTC)  # certificates are issued when the test runs
 ORIGIN = "https://pizza.test:8443"
 
 
@@ -177,7 +177,7 @@ MODULES = (
     removed_certificates,
     tokens,
 )
-# These serve all organizations, or find out which one it is.
+# These work for all organizations, or find out which one it is.
 FOR_ALL = {
     accounts.organizations,
     accounts.user_identified,
@@ -194,7 +194,7 @@ FOR_ALL = {
     journal.changes_after,
     endpoint_certificates.in_rotation,
 }
-# These write what names its organization itself.
+# These write values that contain their organization.
 WRITES = {
     accounts.insert_organization,
     accounts.insert_user,
@@ -234,7 +234,7 @@ WRITES = {
 }
 
 
-def test_no_function_is_forgotten_here():
+def test_every_query_function_is_tested_here():
     public = {
         function
         for module in MODULES
@@ -245,14 +245,14 @@ def test_no_function_is_forgotten_here():
 
 
 @pytest.mark.parametrize("read", READS.values(), ids=[f"{read.__module__}.{read.__name__}" for read in READS])
-def test_reading_finds_only_what_is_the_organizations_own(store, both, read):
+def test_reading_returns_only_the_organizations_own_rows(store, both, read):
     with store.read() as session:
         for organization in ("default", "other"):
             assert [found.organization for found in read(session, organization, both) if found] == [organization]
         assert [found for found in read(session, "nobody", both) if found] == []
 
 
-def test_the_number_of_all_counts_only_ones_own(store, both):
+def test_totals_count_only_the_organizations_own_rows(store, both):
     del both
     with store.read() as session:
         assert apis.find(session, "default", ApiFilter(), limit=0)[1] == 1
@@ -260,7 +260,7 @@ def test_the_number_of_all_counts_only_ones_own(store, both):
         assert removed_certificates.find(session, "default", NOW, limit=0)[1] == 1
 
 
-def test_removing_takes_nothing_from_another_organization(store, both):
+def test_removing_deletes_nothing_of_another_organization(store, both):
     with store.write() as session:
         apis.remove(session, replace(both.other.api, organization="default"))
         caller_certificates.remove(session, replace(both.other.caller, organization="default"))
@@ -284,7 +284,7 @@ def test_updating_changes_nothing_of_another_organization(store, both):
     assert_untouched(store, both)
 
 
-def test_users_sessions_and_tokens_of_another_organization_are_not_touched(store, both):
+def test_users_sessions_and_tokens_of_another_organization_are_not_changed(store, both):
     foreign = replace(both.other.user, organization="default")
     token = replace(both.other.token, organization="default")
     with store.write() as session:

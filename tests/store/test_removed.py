@@ -1,4 +1,4 @@
-"""What was removed is kept as it was, for 30 days, and not without end."""
+"""Removed certificates can be restored unchanged for 30 days, within limits."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -30,7 +30,7 @@ def found(store, now=NOW, **options):
         return removed_certificates.find(session, "default", now, **options)
 
 
-def test_what_was_removed_comes_back_as_it_was(store):
+def test_a_removed_certificate_is_read_as_it_was_stored(store):
     entry = replace(
         make_entry("a", issue("1.test"), issue("2.test", ca=True)),
         previous=(read(issue("3.test")), read(issue("4.test"))),
@@ -43,14 +43,14 @@ def test_what_was_removed_comes_back_as_it_was(store):
         assert removed_certificates.get(session, "default", removed.id, NOW) == removed
 
 
-def test_the_newest_is_the_first_in_every_page(store):
+def test_the_newest_removal_comes_first_in_every_page(store):
     rows = [make_removed(age=age * SECOND) for age in (3, 1, 2)]
     insert(store, *rows)
     assert found(store) == ([rows[1], rows[2], rows[0]], 3)
     assert found(store, offset=1, limit=1) == ([rows[2]], 3)
 
 
-def test_after_30_days_it_is_never_found_and_then_deleted(store):
+def test_a_removed_certificate_is_not_found_after_30_days_and_then_deleted(store):
     old, young = make_removed(age=KEEP_REMOVED), make_removed(age=KEEP_REMOVED - SECOND)
     insert(store, old, young)
     assert found(store) == ([young], 1)
@@ -62,7 +62,7 @@ def test_after_30_days_it_is_never_found_and_then_deleted(store):
     assert found(store, NOW - SECOND) == ([young], 1)
 
 
-def test_the_latest_of_an_alias_is_found_and_deletions_do_not_count(store):
+def test_the_latest_removal_of_an_alias_is_found_ignoring_deletions(store):
     entry = make_entry()
     older = make_removed(Removal.REPLACED, of=entry, age=9 * SECOND)
     newer = make_removed(Removal.RETIRED, of=entry, age=5 * SECOND)
@@ -71,7 +71,7 @@ def test_the_latest_of_an_alias_is_found_and_deletions_do_not_count(store):
         assert removed_certificates.latest_replaced(session, "default", entry.id, NOW) == newer
 
 
-def test_of_too_many_the_oldest_are_forgotten(store):
+def test_the_oldest_removals_beyond_the_limit_of_an_alias_are_deleted(store):
     entry = make_entry()
     deleted = make_removed(Removal.DELETED, of=entry, age=timedelta(days=1))
     insert(store, deleted, *(make_removed(of=entry, age=n * SECOND) for n in reversed(range(MAX_OF_ALIAS + 2))))
@@ -80,7 +80,7 @@ def test_of_too_many_the_oldest_are_forgotten(store):
     assert rows[-2].removed_at == NOW - (MAX_OF_ALIAS - 1) * SECOND
 
 
-def test_an_organization_keeps_no_more_than_so_many(store, otto, monkeypatch):
+def test_the_oldest_removals_beyond_the_limit_of_an_organization_are_deleted(store, otto, monkeypatch):
     limit = 2 * MAX_OF_ALIAS
     monkeypatch.setattr(removed_certificates, "MAX_OF_ORGANIZATION", limit)
     theirs = make_removed(organization=otto.organization, age=timedelta(days=2))
@@ -92,7 +92,7 @@ def test_an_organization_keeps_no_more_than_so_many(store, otto, monkeypatch):
         assert removed_certificates.find(session, otto.organization, NOW) == ([theirs], 1)
 
 
-def test_previous_certificates_and_what_was_seen_come_back_as_they_went_in(store):
+def test_previous_certificates_and_observations_are_read_as_they_were_stored(store):
     seen = Observation(NOW, NOW - SECOND, Generation.BOTH, NOW - 2 * SECOND, NOW - 3 * SECOND)
     previous = (read(issue("1.test")), read(issue("2.test")))
     entry = replace(make_entry(), previous=previous, replaced_at=NOW, observation=seen)
@@ -104,7 +104,7 @@ def test_previous_certificates_and_what_was_seen_come_back_as_they_went_in(store
         assert endpoint_certificates.with_id(session, "default", entry.id) == replace(entry, previous=())
 
 
-def test_those_in_rotation_come_longest_unseen_first(store):
+def test_certificates_in_rotation_are_ordered_by_their_last_probe(store):
     previous = (read(issue("1.test")),)
     entries = [
         replace(make_entry(alias), previous=previous, observation=Observation(looked_at=looked_at))

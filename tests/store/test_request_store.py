@@ -1,4 +1,4 @@
-"""A request sees one state of the database until it writes."""
+"""A request sees the same state of the database until it writes."""
 
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from holdfast.store.sqlite import KEPT
 
 @pytest.fixture
 def add(store):
-    """Add an organization, as another request."""
+    """Return a function that inserts an organization, as another request would."""
 
     def add(name):
         with store.write() as session:
@@ -27,7 +27,7 @@ def seen(request):
         return set(accounts.organizations(session))
 
 
-def test_what_others_write_meanwhile_is_not_seen(store, add):
+def test_a_request_does_not_see_concurrent_writes(store, add):
     with RequestStore(store) as request:
         assert seen(request) == set()
         add("other")
@@ -35,7 +35,7 @@ def test_what_others_write_meanwhile_is_not_seen(store, add):
     assert seen(store) == {"other"}
 
 
-def test_what_is_read_after_a_write_sees_it_and_what_others_wrote_before(store, add):
+def test_reads_after_a_write_see_it_and_earlier_writes_of_others(store, add):
     with RequestStore(store) as request:
         assert seen(request) == set()
         add("other")
@@ -45,7 +45,7 @@ def test_what_is_read_after_a_write_sees_it_and_what_others_wrote_before(store, 
         assert seen(request) == {"other", "mine"}
 
 
-def test_a_write_that_fails_leaves_nothing_to_be_seen(store):
+def test_a_failed_write_is_rolled_back(store):
     with RequestStore(store) as request:
         with suppress(KeyError), request.write() as session:
             accounts.insert_organization(session, "mine", datetime.now(UTC))
@@ -53,7 +53,7 @@ def test_a_write_that_fails_leaves_nothing_to_be_seen(store):
         assert seen(request) == set()
 
 
-def test_the_transaction_begins_with_the_first_read_and_ends_with_the_block_or_before(store, add):
+def test_the_transaction_lasts_from_the_first_read_until_release_or_the_end_of_the_block(store, add):
     with RequestStore(store) as request:
         add("before")
         assert (store.connections, seen(request)) == (0, {"before"})
@@ -65,8 +65,8 @@ def test_the_transaction_begins_with_the_first_read_and_ends_with_the_block_or_b
     assert store.connections == 0
 
 
-def test_a_session_that_was_kept_is_of_no_use_after_a_write(store):
-    """Else it would begin another transaction, and nobody would end that."""
+def test_a_session_cannot_be_used_after_a_write(store):
+    """Otherwise it would begin another transaction that nothing ends."""
     with RequestStore(store) as request:
         with request.read() as kept:
             accounts.organizations(kept)
@@ -76,13 +76,13 @@ def test_a_session_that_was_kept_is_of_no_use_after_a_write(store):
             accounts.organizations(kept)
 
 
-def test_a_request_that_waits_keeps_its_transaction_only_while_few_others_have_one(store):
+def test_a_waiting_request_keeps_its_transaction_only_while_few_connections_are_in_use(store):
     with ExitStack() as stack:
         request = stack.enter_context(RequestStore(store))
         seen(request)
         request.release_if_crowded()
         assert store.connections == 1
-        for _ in range(KEPT):  # nobody waits for a connection, however many are in use
+        for _ in range(KEPT):  # no request waits for a connection, however many are in use
             accounts.organizations(stack.enter_context(store.read()))
         request.release_if_crowded()
         assert store.connections == KEPT

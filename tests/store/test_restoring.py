@@ -1,4 +1,4 @@
-"""A restore replaces the database and its log as one: killed at any step, it leaves the old state or the new one."""
+"""A restore replaces the database with its log: killed at any step, it leaves the old state or the new one."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ NEW, OLD = ["backed up"], ["backed up", "in the database", "in the log"]
 
 @pytest.fixture
 def left(store, database, tmp_path):
-    """A backup, and the files of a process that was killed later, with transactions that are only in its log."""
+    """Return a backup, and the files of a process that was killed later, with transactions only in its log."""
     write(store, "backed up")
     copy_database(database, tmp_path / "backup.sqlite")
     write(store, "in the database")
@@ -39,7 +39,7 @@ def names(path):
     return sorted(each.name for each in path.parent.iterdir())
 
 
-def test_what_was_there_is_kept_with_its_log(left):
+def test_the_old_database_is_kept_with_its_log(left):
     backup, database = left
     before = {path.name: path.read_bytes() for path in (database, log_of(database))}
     kept = replace_database(database, stage(backup, database))
@@ -52,7 +52,7 @@ def test_what_was_there_is_kept_with_its_log(left):
     assert not is_unfinished(database)
 
 
-def test_each_of_several_restores_keeps_what_was_there(left):
+def test_each_of_several_restores_keeps_the_previous_database(left):
     backup, database = left
     kept = {replace_database(database, stage(backup, database)) for _ in range(3)}
     assert len(kept) == 3
@@ -60,7 +60,7 @@ def test_each_of_several_restores_keeps_what_was_there(left):
 
 
 def restore_and_die(backup: Path, database: Path, step: int) -> bool:
-    """Restore in a process that is killed before its *step*th step that changes files; say whether it came so far."""
+    """Restore in a process that is killed before its *step*th change of files; return whether it got that far."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -77,7 +77,7 @@ def restore_and_die(backup: Path, database: Path, step: int) -> bool:
 
 
 def count_down(left: int) -> None:
-    """Kill this process before it takes so many steps."""
+    """Kill this process before its *left*th change of files."""
 
     def counted(original):
         def step(*arguments, **more):
@@ -109,6 +109,6 @@ def test_a_restore_that_is_killed_at_any_step_leaves_the_old_or_the_new_database
         assert organizations(database) == NEW
         assert not [name for name in names(database) if name.endswith((".restoring", ".restored"))]
     assert len(found) > 10
-    assert found == sorted(found, reverse=True)  # first the old state, from one step on the new one
+    assert found == sorted(found, reverse=True)  # first the old state; after some step, the new one
     assert found[0] == OLD
     assert found[-1] == NEW

@@ -1,4 +1,4 @@
-"""What is stored is what is read again."""
+"""Values are read as they were stored."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -25,7 +25,7 @@ def certificate_rows(session):
     return session.scalar(select(func.count()).select_from(TrustedCertificateRow))
 
 
-def test_an_api_comes_back_as_it_went_in(store):
+def test_an_api_is_read_as_it_was_stored(store):
     api = make_api(sandbox="http://[::1]:80/x/", description="<b>'\"ü", state=State.DEPRECATED)
     with store.write() as session:
         apis.insert(session, api)
@@ -33,7 +33,7 @@ def test_an_api_comes_back_as_it_went_in(store):
         assert apis.get(session, "default", api.id) == api
 
 
-def test_a_url_that_an_earlier_version_took_is_no_endpoint_and_hides_no_other_api(store):
+def test_a_url_that_is_no_longer_accepted_is_not_an_endpoint_and_does_not_hide_other_apis(store):
     dubious, other = make_api("Dubious"), make_api("Other")
     with store.write() as session:
         apis.insert(session, dubious)
@@ -60,7 +60,7 @@ def test_a_changed_api_replaces_the_old_one(store):
         assert apis.get(session, "default", api.id) is None
 
 
-def test_times_are_kept_as_the_same_moment(store):
+def test_times_are_stored_as_the_same_moment(store):
     here = datetime(2026, 6, 1, 14, tzinfo=timezone(timedelta(hours=2)))
     api = replace(make_api(), created_at=here)
     with store.write() as session:
@@ -71,7 +71,7 @@ def test_times_are_kept_as_the_same_moment(store):
     assert found.created_at.tzinfo is UTC
 
 
-def test_all_certificates_of_an_alias_come_back_in_their_order(store):
+def test_certificates_of_an_alias_are_read_in_order(store):
     entry = make_entry("bundle", *(issue(f"{n}.test") for n in range(12)))
     with store.write() as session:
         endpoint_certificates.insert(session, entry)
@@ -92,7 +92,7 @@ def test_an_update_replaces_all_certificates_of_the_alias(store, number):
         assert certificate_rows(session) == number
 
 
-def test_a_removed_alias_takes_its_certificates_along_and_no_others(store):
+def test_removing_an_alias_deletes_its_certificates_and_no_others(store):
     entry, other = make_entry("one", issue("a.test"), issue("b.test")), make_entry("other")
     with store.write() as session:
         endpoint_certificates.insert(session, entry)
@@ -104,7 +104,7 @@ def test_a_removed_alias_takes_its_certificates_along_and_no_others(store):
         assert certificate_rows(session) == 1
 
 
-def test_changes_have_numbers_that_are_never_used_again(store):
+def test_numbers_of_changes_are_never_reused(store):
     with store.write() as session:
         journal.announce(session, "default", "api", "old", NOW - timedelta(days=2))
         journal.announce(session, "default", "origin", "new", NOW)
@@ -124,7 +124,7 @@ def test_changes_have_numbers_that_are_never_used_again(store):
         assert journal.last_change(session) == 3
 
 
-def test_a_session_is_found_until_it_ends(store):
+def test_a_session_is_found_until_it_expires(store):
     user = User("1", "default", "anna", "hash")
     with store.write() as session:
         accounts.insert_user(session, user, NOW)
@@ -132,6 +132,6 @@ def test_a_session_is_found_until_it_ends(store):
         assert accounts.session_user(session, "token", NOW) == user
         assert accounts.session_user(session, "token", NOW + HOUR) is None
         accounts.insert_session(session, "next", user, NOW + HOUR, NOW + 2 * HOUR)
-        assert accounts.session_user(session, "token", NOW) is None  # it was cleared away
+        assert accounts.session_user(session, "token", NOW) is None  # it was deleted
         accounts.remove_session(session, "next")
         assert accounts.session_user(session, "next", NOW + HOUR) is None

@@ -1,4 +1,4 @@
-"""What is sealed opens with its key, in its place, and not otherwise."""
+"""A sealed secret opens only with its key, and only in its place."""
 
 import base64
 import os
@@ -27,7 +27,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-def test_what_was_sealed_opens_and_never_looks_the_same_twice():
+def test_a_sealed_secret_opens_and_never_looks_the_same_twice():
     own = sealing(new_key())
     one, two = own.seal(SECRET, "default", "row"), own.seal(SECRET, "default", "row")
     assert own.open(one, "default", "row") == own.open(two, "default", "row") == SECRET
@@ -37,13 +37,13 @@ def test_what_was_sealed_opens_and_never_looks_the_same_twice():
 
 
 @pytest.mark.parametrize(("organization", "row"), [("other", "row"), ("default", "other"), ("default\0", "row")])
-def test_what_was_moved_to_another_row_or_organization_does_not_open(organization: str, row: str):
+def test_a_secret_moved_to_another_row_or_organization_does_not_open(organization: str, row: str):
     own = sealing(new_key())
     with pytest.raises(CannotUnseal, match="it was modified, or copied from elsewhere"):
         own.open(own.seal(SECRET, "default", "row"), organization, row)
 
 
-def test_what_was_changed_anywhere_does_not_open():
+def test_a_modified_secret_does_not_open():
     own = sealing(new_key())
     sealed = own.seal(SECRET, "default", "row")
     for at in range(len(sealed)):
@@ -55,7 +55,7 @@ def test_what_was_changed_anywhere_does_not_open():
             own.open(sealed[:size], "default", "row")
 
 
-def test_another_key_does_not_open_it():
+def test_another_key_does_not_open_a_secret():
     with pytest.raises(CannotUnseal, match="sealed with is missing"):
         sealing(new_key()).open(sealing(new_key()).seal(SECRET, "default", "row"), "default", "row")
 
@@ -69,7 +69,7 @@ def test_the_first_key_seals_and_all_open():
 
 
 @pytest.mark.parametrize("given", ["", " ", "geheim", base64.b64encode(b"short").decode(), "ä" * 44, "A" * 44])
-def test_what_is_no_key_is_refused_without_being_shown(given: str):
+def test_a_text_that_is_not_a_key_is_rejected_without_being_shown(given: str):
     with pytest.raises(UnusableSealingKey) as refused:
         read_keys(given, "HOLDFAST_SEALING_KEY")
     assert "HOLDFAST_SEALING_KEY" in str(refused.value)
@@ -77,7 +77,7 @@ def test_what_is_no_key_is_refused_without_being_shown(given: str):
     assert refused.value.__cause__ is None
 
 
-def test_the_key_is_made_in_the_data_directory_when_it_is_first_needed(tmp_path):
+def test_the_key_is_created_in_the_data_directory_when_first_needed(tmp_path):
     own = open_sealing(Settings(), tmp_path)
     assert list(tmp_path.iterdir()) == []
     sealed = own.seal(SECRET, "default", "row")
@@ -86,7 +86,7 @@ def test_the_key_is_made_in_the_data_directory_when_it_is_first_needed(tmp_path)
     assert open_sealing(Settings(), tmp_path).open(sealed, "default", "row") == SECRET
 
 
-def test_a_key_that_is_gone_is_not_made_anew_by_those_who_only_open(tmp_path):
+def test_opening_a_secret_does_not_create_a_missing_key(tmp_path):
     sealed = open_sealing(Settings(), tmp_path).seal(SECRET, "default", "row")
     kept = (tmp_path / KEY_FILE).rename(tmp_path / "kept")
     later = open_sealing(Settings(), tmp_path)
@@ -97,7 +97,7 @@ def test_a_key_that_is_gone_is_not_made_anew_by_those_who_only_open(tmp_path):
     assert later.open(sealed, "default", "row") == SECRET
 
 
-def test_the_key_can_come_from_a_variable_or_a_file_and_not_from_both(tmp_path):
+def test_the_key_can_come_from_a_variable_or_a_file_but_not_both(tmp_path):
     key = new_key()
     sealed = sealing(key).seal(SECRET, "default", "row")
     file = tmp_path / "elsewhere"
@@ -110,7 +110,7 @@ def test_the_key_can_come_from_a_variable_or_a_file_and_not_from_both(tmp_path):
         open_sealing(Settings(sealing_key=text(key), sealing_key_file=file), tmp_path)
 
 
-def test_a_file_that_is_missing_or_damaged_is_said_at_the_start(tmp_path):
+def test_a_missing_or_damaged_key_file_is_reported_at_the_start(tmp_path):
     with pytest.raises(CannotStart, match="cannot be read"):
         open_sealing(Settings(sealing_key_file=tmp_path / "nothing"), tmp_path)
     (tmp_path / KEY_FILE).write_text("damaged")
@@ -118,7 +118,7 @@ def test_a_file_that_is_missing_or_damaged_is_said_at_the_start(tmp_path):
         open_sealing(Settings(), tmp_path)
 
 
-def test_a_rotation_holds_both_keys_until_it_is_through(tmp_path):
+def test_a_rotation_keeps_both_keys_until_it_is_complete(tmp_path):
     file = KeyFile(tmp_path / KEY_FILE)
     (old,) = file.read_or_make()
     with rotate_key(Settings(), tmp_path):
@@ -127,7 +127,7 @@ def test_a_rotation_holds_both_keys_until_it_is_through(tmp_path):
     assert file.read() == (new,)
 
 
-def test_a_rotation_that_broke_off_leaves_both_keys_and_the_next_one_ends_well(tmp_path):
+def test_an_interrupted_rotation_leaves_both_keys_and_the_next_one_completes(tmp_path):
     file = KeyFile(tmp_path / KEY_FILE)
     (old,) = file.read_or_make()
     with pytest.raises(RuntimeError), rotate_key(Settings(), tmp_path):
@@ -139,7 +139,7 @@ def test_a_rotation_that_broke_off_leaves_both_keys_and_the_next_one_ends_well(t
     assert len(file.read()) == 1
 
 
-def test_a_key_in_a_variable_is_rotated_by_setting_the_new_one_before_the_old(tmp_path):
+def test_a_key_in_a_variable_is_rotated_by_putting_the_new_one_before_the_old(tmp_path):
     old, new = new_key(), new_key()
     with pytest.raises(CannotStart, match="Set it to NEW,OLD"), rotate_key(Settings(sealing_key=text(old)), tmp_path):
         pass

@@ -1,4 +1,4 @@
-"""How APIs and certificates are found."""
+"""Searches for APIs and certificates."""
 
 from dataclasses import fields
 
@@ -21,7 +21,7 @@ def names(store, offset=0, limit=None, **wanted):
 
 @pytest.fixture
 def kept(store, anna):
-    """Three APIs of which each has something that the others have not."""
+    """Store three APIs, each with something that the others don't have."""
     del anna
     made = [
         make_api("Pizza", description="Thin and 100% crisp", provider="anna"),
@@ -53,13 +53,13 @@ def kept(store, anna):
     ],
 )
 @pytest.mark.usefixtures("kept")
-def test_a_search_finds_what_contains_the_text_in_any_case(store, field, text, found):
+def test_a_search_matches_text_anywhere_in_a_field_ignoring_case(store, field, text, found):
     assert names(store, **{field: text}) == found
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(ApiFilter) if field.name != "exact"])
 @pytest.mark.usefixtures("kept")
-def test_what_means_something_to_the_database_is_only_text(store, field):
+def test_wildcards_of_the_database_are_ordinary_text_in_searches(store, field):
     holding = {("description", "%"): ["Pizza"], ("version", "_"): ["Pasta"]}
     holding |= {("anywhere", text): found for (_, text), found in holding.items()}
     for text in ("%", "_", "P%a", "P_zza", "\\", "/%", "' OR '1'='1", '"'):
@@ -67,14 +67,14 @@ def test_what_means_something_to_the_database_is_only_text(store, field):
 
 
 @pytest.mark.usefixtures("kept")
-def test_an_exact_text_must_be_all_of_it_in_any_case(store):
+def test_an_exact_search_matches_the_whole_text_ignoring_case(store):
     assert names(store, name="pizz", exact=frozenset({"name"})) == []
     assert names(store, name="PIZZA", provider="ann", exact=frozenset({"name"})) == ["Pizza"]
     assert names(store, name="äPFEL", status="published", exact=frozenset({"name", "status"})) == ["Äpfel"]
 
 
 @pytest.mark.usefixtures("kept")
-def test_all_parts_of_a_search_must_fit(store):
+def test_all_parts_of_a_search_must_match(store):
     assert names(store, name="p", provider="otto") == ["Pasta"]
     assert names(store, name="pizza", provider="otto") == []
 
@@ -84,7 +84,7 @@ def test_lists_come_in_pages_by_name(store):
     assert [names(store, offset, 1) for offset in range(4)] == [["Pasta"], ["Pizza"], ["Äpfel"], []]
 
 
-def test_the_name_of_an_api_is_known_in_any_case(store):
+def test_the_name_of_an_api_is_found_ignoring_case(store):
     with store.write() as session:
         apis.insert(session, make_api("Äpfel", context="/fruit"))
         same = apis.sharing_name_or_context(session, "default", "ÄPFEL", "/other")

@@ -1,4 +1,4 @@
-"""What is written is there for good, or not at all."""
+"""A transaction is stored durably, or not at all."""
 
 import contextlib
 import sqlite3
@@ -25,7 +25,7 @@ EVENT = AuditEvent("default", NOW, "anna", "create API", "Pizza", "", None)
 
 
 class PowerCut(Exception):
-    """What ends a transaction in the middle."""
+    """An error in the middle of a transaction."""
 
 
 def pragma(session, name):
@@ -34,7 +34,7 @@ def pragma(session, name):
 
 def test_every_connection_is_safe_and_checks_foreign_keys(store):
     with contextlib.ExitStack() as stack:
-        # More than the pool keeps, so that new connections are made as well.
+        # More than the pool keeps, so that new connections are opened as well.
         sessions = [stack.enter_context(store.read()) for _ in range(8)]
         sessions.append(stack.enter_context(store.write()))
         for session in sessions:
@@ -42,7 +42,7 @@ def test_every_connection_is_safe_and_checks_foreign_keys(store):
             assert [pragma(session, name) for name in names] == ["wal", 2, 1]  # 2 is FULL
 
 
-def test_a_row_of_no_organization_is_refused(store):
+def test_a_row_without_an_organization_is_rejected(store):
     with pytest.raises(IntegrityError), store.write() as session:
         apis.insert(session, make_api(organization="nobody"))
 
@@ -59,7 +59,7 @@ def test_an_error_of_the_database_shows_no_values(store):
 
 
 @pytest.mark.usefixtures("anna")
-def test_a_transaction_that_fails_leaves_nothing(store):
+def test_a_failed_transaction_is_rolled_back(store):
     woken = []
     store.on_write(lambda: woken.append(True))
 
@@ -82,7 +82,7 @@ def test_a_transaction_that_fails_leaves_nothing(store):
 
 
 @pytest.mark.usefixtures("anna")
-def test_listeners_are_called_when_the_change_can_be_read(store):
+def test_listeners_are_called_after_the_change_can_be_read(store):
     seen = []
 
     def look():
@@ -96,7 +96,7 @@ def test_listeners_are_called_when_the_change_can_be_read(store):
 
 
 @pytest.mark.usefixtures("anna")
-def test_what_was_committed_is_there_after_the_process_ended_without_closing(store, database):
+def test_commits_survive_a_process_that_ends_without_closing(store, database):
     api, entry = make_api(), make_entry()
     with store.write() as session:
         apis.insert(session, api)
@@ -133,14 +133,14 @@ def test_a_reader_cannot_write_by_mistake(store):
 
 
 @pytest.mark.usefixtures("anna")
-def test_writers_in_many_threads_all_succeed_and_none_is_lost(store):
+def test_writes_of_many_threads_all_succeed(store):
     start = threading.Barrier(12)
 
     def write(number):
         start.wait()
         for turn in range(5):
             with store.write() as session:
-                # Reading first is what makes a transaction fail that does not take the lock at once.
+                # After a read, a transaction fails unless it has taken the lock at its start.
                 journal.last_change(session)
                 apis.insert(session, make_api(f"Api{number}-{turn}"))
                 journal.announce(session, "default", "api", f"{number}-{turn}", NOW)

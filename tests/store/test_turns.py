@@ -1,4 +1,4 @@
-"""Writers have their turns in the order in which they came, and wait only so long."""
+"""Writers take turns in order of arrival, and their wait is limited."""
 
 import sqlite3
 import threading
@@ -21,14 +21,14 @@ LONG = 10.0
 
 @contextmanager
 def writer_of_another_process(database):
-    """Hold the lock of the database as a backup tool or a second program would."""
+    """Lock the database as a backup tool or another program would."""
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
 
 
-def test_turns_come_in_the_order_of_arrival():
+def test_turns_come_in_order_of_arrival():
     turns, order = Turns(most=20, patience=LONG), []
 
     def work(number):
@@ -46,7 +46,7 @@ def test_turns_come_in_the_order_of_arrival():
     assert order == list(range(20))
 
 
-def test_who_would_wait_too_long_or_with_too_many_gives_up_and_holds_nobody_up():
+def test_a_writer_that_waits_too_long_or_behind_too_many_gives_up_without_blocking_others():
     turns, refused = Turns(most=1, patience=0.05), []
 
     def wait():
@@ -60,7 +60,7 @@ def test_who_would_wait_too_long_or_with_too_many_gives_up_and_holds_nobody_up()
         thread = threading.Thread(target=wait)
         thread.start()
         wait_until(lambda: turns.waiting)
-        with pytest.raises(StoreBusy), turns.turn():  # one waits, and no more may
+        with pytest.raises(StoreBusy), turns.turn():  # one is waiting, and no more may
             pass
         thread.join()
         assert len(refused) == 1
@@ -68,7 +68,7 @@ def test_who_would_wait_too_long_or_with_too_many_gives_up_and_holds_nobody_up()
         assert 0 < left <= 0.05
 
 
-def test_a_turn_that_ends_by_an_error_is_passed_on():
+def test_a_turn_that_ends_with_an_error_is_passed_on():
     turns = Turns(most=1, patience=LONG)
     with pytest.raises(ZeroDivisionError), turns.turn():
         _ = 1 / 0
@@ -77,7 +77,7 @@ def test_a_turn_that_ends_by_an_error_is_passed_on():
 
 
 @pytest.mark.usefixtures("anna")
-def test_another_process_that_writes_for_too_long_is_busy_and_nothing_else(monkeypatch, database):
+def test_a_long_write_of_another_process_is_reported_as_busy(monkeypatch, database):
     monkeypatch.setattr(sqlite, "PATIENCE", 0.1)
     store = Store(database)
     with writer_of_another_process(database):
@@ -93,7 +93,7 @@ def test_another_process_that_writes_for_too_long_is_busy_and_nothing_else(monke
 
 
 @pytest.mark.usefixtures("anna")
-def test_writers_wait_for_another_process_together_and_not_one_after_the_other(monkeypatch, database):
+def test_writers_wait_for_another_process_at_the_same_time(monkeypatch, database):
     monkeypatch.setattr(sqlite, "PATIENCE", 0.3)
     store, ended = Store(database), []
 

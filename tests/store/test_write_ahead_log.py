@@ -1,4 +1,4 @@
-"""A write-ahead log of another state of the database is noticed; one that belongs to the database is applied."""
+"""A write-ahead log of another state of the database is detected; one that belongs to the database is applied."""
 
 import shutil
 import sqlite3
@@ -21,7 +21,7 @@ def number_in(path):
 
 @pytest.fixture
 def backup(store, database, tmp_path):
-    """A backup of an earlier state, before the current log began."""
+    """Return a backup of an earlier state, from before the current log began."""
     write(store, "before")
     copy = tmp_path / "backup.sqlite"
     copy_database(database, copy)
@@ -46,7 +46,7 @@ def test_a_transaction_without_a_statement_writes_nothing(store, database):
     assert number_in(database) == before
 
 
-def test_the_log_of_a_process_that_was_killed_belongs_to_its_database(database, tmp_path, backup):
+def test_the_log_of_a_killed_process_belongs_to_its_database(database, tmp_path, backup):
     del backup
     left = kill(database, tmp_path / "killed")
     assert log_of(left).stat().st_size > 0
@@ -57,7 +57,7 @@ def test_the_log_of_a_process_that_was_killed_belongs_to_its_database(database, 
     opened.close()
 
 
-def test_a_backup_copied_over_the_database_of_a_killed_process_is_noticed(database, tmp_path, backup):
+def test_a_backup_copied_over_the_database_of_a_killed_process_is_detected(database, tmp_path, backup):
     left = kill(database, tmp_path / "killed")
     shutil.copyfile(backup, left)
     before = left.read_bytes(), log_of(left).read_bytes()
@@ -66,7 +66,7 @@ def test_a_backup_copied_over_the_database_of_a_killed_process_is_noticed(databa
     assert (left.read_bytes(), log_of(left).read_bytes()) == before
 
 
-def test_a_later_state_copied_over_the_database_is_noticed(store, database, tmp_path, backup):
+def test_a_later_state_copied_over_the_database_is_detected(store, database, tmp_path, backup):
     del backup
     left = kill(database, tmp_path / "killed")
     write(store, *map(str, range(5)))
@@ -76,7 +76,7 @@ def test_a_later_state_copied_over_the_database_is_noticed(store, database, tmp_
         check_log(left)
 
 
-def test_an_empty_file_or_none_in_the_place_of_the_database_is_noticed(database, tmp_path, backup):
+def test_an_empty_or_missing_database_next_to_a_log_is_detected(database, tmp_path, backup):
     del backup
     left = kill(database, tmp_path / "killed")
     left.write_bytes(b"")
@@ -87,7 +87,7 @@ def test_an_empty_file_or_none_in_the_place_of_the_database_is_noticed(database,
         Store(left)
 
 
-def test_a_backup_of_a_state_within_the_log_is_brought_up_to_date_by_it(store, database, tmp_path, backup):
+def test_a_backup_of_a_state_within_the_log_is_completed_by_the_log(store, database, tmp_path, backup):
     del backup
     copy_database(database, tmp_path / "recent.sqlite")
     write(store, "four")
@@ -99,7 +99,7 @@ def test_a_backup_of_a_state_within_the_log_is_brought_up_to_date_by_it(store, d
     opened.close()
 
 
-def test_a_log_that_was_cut_or_changed_anywhere_is_never_mistaken_for_another_one(database, tmp_path, backup):
+def test_a_truncated_or_modified_log_is_never_taken_for_another_databases(database, tmp_path, backup):
     del backup
     left = kill(database, tmp_path / "killed")
     log = log_of(left).read_bytes()
@@ -111,7 +111,7 @@ def test_a_log_that_was_cut_or_changed_anywhere_is_never_mistaken_for_another_on
         check_log(left)
 
 
-def test_the_log_of_a_database_that_is_being_written_belongs_to_it(store, database):
+def test_the_log_of_a_database_in_use_belongs_to_it(store, database):
     for number in range(30):
         write(store, f"organization {number}")
         if number % 7 == 0:
@@ -119,7 +119,7 @@ def test_the_log_of_a_database_that_is_being_written_belongs_to_it(store, databa
         check_log(database)
 
 
-def test_numbers_begin_again_after_the_largest(store, database, tmp_path):
+def test_numbers_start_over_after_the_largest(store, database, tmp_path):
     with closing(sqlite3.connect(database)) as connection:
         connection.execute(f"PRAGMA user_version = {MOST}")
     copy_database(database, tmp_path / "backup.sqlite")

@@ -1,5 +1,5 @@
 """
-Values to put into the database and to build resources from.
+Values to store in the database and to build resources from.
 
     make_api("Pizza", production="https://pizza.test")
     make_entry("pizza-backend", issue("pizza.test"), endpoint="https://pizza.test")
@@ -30,7 +30,7 @@ BACKEND = "https://pizza.test:8443/base"
 
 
 def read(issued: Issued) -> Certificate:
-    """Give what was issued as Holdfast sees it."""
+    """Return an issued certificate as Holdfast's value."""
     return read_certificate(issued.der)
 
 
@@ -47,7 +47,7 @@ def make_api(
     provider: str = "anna",
     requires_certificate: bool = False,
 ) -> Api:
-    """Make an API that nobody has stored."""
+    """Return an API that isn't stored."""
     return Api(
         id=str(uuid.uuid4()),
         organization=organization,
@@ -71,7 +71,7 @@ def make_entry(
     endpoint: str = BACKEND,
     organization: str = DEFAULT_ORGANIZATION,
 ) -> EndpointCertificate:
-    """Make an endpoint certificate that nobody has stored."""
+    """Return an endpoint certificate that isn't stored."""
     return EndpointCertificate(
         id=str(uuid.uuid4()),
         organization=organization,
@@ -91,7 +91,7 @@ def make_removed(
     organization: str = DEFAULT_ORGANIZATION,
     age: timedelta = timedelta(0),
 ) -> RemovedCertificate:
-    """Make what was removed of an endpoint certificate so long ago."""
+    """Return a removed certificate of an endpoint certificate, removed *age* before NOW."""
     entry = of or make_entry(organization=organization)
     return RemovedCertificate(
         id=str(uuid.uuid4()),
@@ -113,13 +113,13 @@ def make_removed(
 def make_caller(
     api: Api, alias: str = "partner", issued: Issued | None = None, *, tier: str = "Gold"
 ) -> CallerCertificate:
-    """Make a certificate of a caller of *api* that nobody has stored."""
+    """Return a caller certificate of *api* that isn't stored."""
     certificate = read(issued or issue(common_name="partner"))
     return CallerCertificate(str(uuid.uuid4()), api.organization, api.id, alias, tier, certificate, NOW, NOW)
 
 
 def contents(store: Store, organization: str = DEFAULT_ORGANIZATION) -> tuple[object, ...]:
-    """Give all that an organization has, and the number of the last change; what is refused leaves it as it is."""
+    """Return everything that an organization has and the last change's number; a rejected request changes neither."""
     with store.read() as session:
         every = apis.all_of(session, organization)
         return (
