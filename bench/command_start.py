@@ -1,7 +1,7 @@
 """
-How long the command takes to start: what asks nobody, and what a shell waits for at the Tab key.
+Start time of the command, for commands that send no request and for completion at the Tab key.
 
-`make bench` runs it and writes the table into docs/reference/benchmarks.md.
+`make bench` runs it and writes the table to docs/reference/benchmarks.md.
 """
 
 import argparse
@@ -26,7 +26,7 @@ STARTS: dict[str, tuple[list[str], dict[str, str]]] = {
 
 
 def measure(arguments: list[str], environment: dict[str, str], rounds: int) -> list[float]:
-    """Start the command *rounds* times, after once to warm up, and give how many seconds each took."""
+    """Start the command once to warm up and then *rounds* times; return the seconds that each took."""
     seconds = []
     for _ in range(rounds + 1):
         begin = time.perf_counter()
@@ -36,24 +36,25 @@ def measure(arguments: list[str], environment: dict[str, str], rounds: int) -> l
 
 
 def report(measured: dict[str, list[float]], others: float, rounds: int) -> str:
-    """Write the section of the page."""
-    lines = ["## Start of the command", "", f"Of {rounds} starts each.", "", "| what | median | p95 |", "|---|---|---|"]
+    """Return the section for docs/reference/benchmarks.md."""
+    lines = ["## Command start", "", f"{rounds} starts each.", "", "| command | median | p95 |", "|---|---|---|"]
     for what, seconds in measured.items():
         lines.append(
             f"| {what} | {percentile(seconds, 0.5) * 1000:.0f} ms | {percentile(seconds, 0.95) * 1000:.0f} ms |"
         )
     first = percentile(next(iter(measured.values())), 0.5)
     verdict = (
-        f"The aim is {AIM * 1000:.0f} ms for the median of the first: it is {'reached' if first < AIM else 'missed'}."
+        f"The target, a median of {AIM * 1000:.0f} ms for the first, is {'met' if first < AIM else 'MISSED'}: "
+        f"{first * 1000:.0f} ms."
     )
     return "\n".join([*lines, "", verdict, "", *machine(others)])
 
 
 def main() -> None:
-    """Measure, print, and write down."""
+    """Measure, print the section, and write it to the page."""
     parser = argparse.ArgumentParser(description="Measure how long the command takes to start.")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="starts of each command")
-    parser.add_argument("--only-print", action="store_true", help="leave docs/reference/benchmarks.md as it is")
+    parser.add_argument("--only-print", action="store_true", help="don't change docs/reference/benchmarks.md")
     options = parser.parse_args()
     noise = Noise()
     measured = {what: measure(*start, options.rounds) for what, start in STARTS.items()}

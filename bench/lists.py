@@ -1,7 +1,7 @@
 """
-How long the first page of long lists takes: 10,000 APIs and 100,000 endpoint certificates of one organization.
+Response times of long lists: 10,000 APIs and 100,000 endpoint certificates in one organization.
 
-A real `holdfast up`. `make bench` runs it and writes the table into docs/reference/benchmarks.md.
+It uses a real `holdfast up`. `make bench` runs it and writes the table to docs/reference/benchmarks.md.
 """
 
 import argparse
@@ -33,7 +33,7 @@ APIS, CERTIFICATES = 10_000, 100_000
 ROUNDS = 300
 WARM_UP = 20
 AIM = 100.0  # milliseconds, the p99 of first pages
-KINDS = 200  # certificates that differ; to make 100,000 would take longer than all else
+KINDS = 200  # different certificates; generating 100,000 would take longer than everything else
 LISTS = {
     "APIs, page": "/apis",
     "APIs, page, search": "/apis?query=api-99",
@@ -51,7 +51,7 @@ FIRST_PAGES = ("APIs, page", "APIs, REST", "endpoint certificates, REST")
 
 
 def fill(path: Path) -> str:
-    """Make the database; each API has an endpoint of its own with ten certificates. Gives the id of one API."""
+    """Create the database, in which each API has its own endpoint with ten certificates; return the id of one API."""
     now, ders = datetime.now(UTC), [certificate(number) for number in range(KINDS)]
     apis = [api(number, now) for number in range(APIS)]
     entries = [entry(number, now) for number in range(CERTIFICATES)]
@@ -75,7 +75,7 @@ def fill(path: Path) -> str:
 
 
 def api(number: int, now: datetime) -> dict[str, object]:
-    """Make a row; it is not published, so that no gateway is busy with it meanwhile."""
+    """Return a row for an API that isn't published, so that the gateway has no work with it."""
     url = f"https://backend-{number}.test"
     return {
         "id": str(uuid.uuid4()),
@@ -94,7 +94,7 @@ def api(number: int, now: datetime) -> dict[str, object]:
 
 
 def entry(number: int, now: datetime) -> dict[str, object]:
-    """Make a row."""
+    """Return a row for an endpoint certificate."""
     url = f"https://backend-{number % APIS}.test"
     return {
         "id": str(uuid.uuid4()),
@@ -108,7 +108,7 @@ def entry(number: int, now: datetime) -> dict[str, object]:
 
 
 def certificate(number: int) -> bytes:
-    """Make a certificate as DER."""
+    """Generate a certificate and return its DER."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"backend {number}")])
     now = datetime.now(UTC)
@@ -127,14 +127,14 @@ def certificate(number: int) -> bytes:
 
 @contextmanager
 def signed_in(url: str, password: str) -> Iterator[httpx2.Client]:
-    """Give a client with a session, which keeps its connection open."""
+    """Yield a signed-in client, which keeps its connection open."""
     with httpx2.Client(base_url=url, trust_env=False, timeout=30) as client:
         client.post("/sign-in", data={"name": "admin", "password": password})
         yield client
 
 
 def measure(client: httpx2.Client, path: str, rounds: int) -> list[float]:
-    """Ask for *path* so many times, one after the other; milliseconds until the whole answer was there."""
+    """Request *path* *rounds* times, one after the other; return the milliseconds until each response was complete."""
     took = []
     for number in range(WARM_UP + rounds):
         began = time.perf_counter()
@@ -142,23 +142,23 @@ def measure(client: httpx2.Client, path: str, rounds: int) -> list[float]:
         if number >= WARM_UP:
             took.append((time.perf_counter() - began) * 1000)
         if answer.status_code != 200:
-            raise ValueError(f"{path} was answered {answer.status_code}")
+            raise ValueError(f"GET {path} returned {answer.status_code}")
     return took
 
 
 def report(measured: dict[str, list[float]], others: float, rounds: int) -> str:
-    """Write the section of docs/reference/benchmarks.md."""
+    """Return the section for docs/reference/benchmarks.md."""
     p99 = {what: percentile(values, 0.99) for what, values in measured.items()}
     worst = max(p99[what] for what in FIRST_PAGES)
     slow = [f"{what} ({value:.1f} ms)" for what, value in p99.items() if what not in FIRST_PAGES and value >= AIM]
     lines = [
         "## Long lists",
         "",
-        f"{APIS:,} APIs, each with an endpoint of its own, and {CERTIFICATES:,} endpoint certificates, ten of each",
-        "endpoint, in one organization; none of the APIs is published. Each list is asked for",
-        f"{rounds} times, one after the other, on one connection over http on the same machine.",
-        "Measured from sending the request to the arrival of the whole answer.",
-        "REST gives 25 entries, the page of APIs 50. No page lists all certificates: they are beside their endpoint.",
+        f"{APIS:,} APIs, each with its own endpoint, and {CERTIFICATES:,} endpoint certificates, ten for each",
+        "endpoint, in one organization; none of the APIs is published. Each list is requested",
+        f"{rounds} times, one after the other, on one http connection on the same machine.",
+        "Times are from sending the request until the response is complete.",
+        "REST returns 25 entries, the APIs page shows 50. Certificates are listed only on the page of their API.",
         "",
         "| list | p50 | p99 | max |",
         "|---|---:|---:|---:|",
@@ -167,17 +167,17 @@ def report(measured: dict[str, list[float]], others: float, rounds: int) -> str:
         numbers = (percentile(values, 0.5), percentile(values, 0.99), max(values))
         lines.append(f"| {what} | {' | '.join(f'{number:.1f} ms' for number in numbers)} |")
     verdict = (
-        f"The aim, p99 of first pages under {AIM:.0f} ms, is {'met' if worst < AIM else 'MISSED'}: {worst:.1f} ms."
+        f"The target, p99 of first pages under {AIM:.0f} ms, is {'met' if worst < AIM else 'MISSED'}: {worst:.1f} ms."
     )
-    verdict += f" Beyond it, and no first pages: {', '.join(slow)}." if slow else " All others are under it, too."
+    verdict += f" Slower, but not first pages: {', '.join(slow)}." if slow else " All others are faster, too."
     return "\n".join([*lines, "", verdict, "", *machine(others)])
 
 
 def main() -> None:
-    """Measure, print, and write down."""
-    parser = argparse.ArgumentParser(description="Measure how long the first page of long lists takes.")
+    """Measure, print the section, and write it to the page."""
+    parser = argparse.ArgumentParser(description="Measure the response times of long lists.")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="requests for each list")
-    parser.add_argument("--only-print", action="store_true", help="leave docs/reference/benchmarks.md as it is")
+    parser.add_argument("--only-print", action="store_true", help="don't change docs/reference/benchmarks.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as directory:
         data, password = Path(directory) / "data", secrets.token_urlsafe()

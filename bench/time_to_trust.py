@@ -1,8 +1,8 @@
 """
-How long from the import of a certificate, and from its deletion, to the first answer of the gateway that obeys.
+Time from importing or deleting a certificate until the gateway enforces the change.
 
-A real `holdfast up` with its Envoy and a real TLS backend, each a process of its own. `make bench` runs it and writes
-the table into docs/reference/benchmarks.md.
+It uses a real `holdfast up` with its Envoy, and a real TLS backend, in separate processes. `make bench` runs it and
+writes the table to docs/reference/benchmarks.md.
 """
 
 import argparse
@@ -25,15 +25,15 @@ from holdfast.demo.backend import serving
 from measuring import Noise, free_ports, holdfast_up, machine, percentile, write
 
 ROUNDS = 200
-AIM = 50.0  # milliseconds, the p99 of the first answer that obeys
-WITHIN = 10.0  # seconds for one change; more is a failure of the program, not a slow one
-SETTLED = 3  # answers that must obey before the next change
-PAUSE = 0.001  # seconds between two calls of the gateway; the resolution of what is measured
+AIM = 50.0  # milliseconds until a change is enforced, p99
+WITHIN = 10.0  # seconds for one change; longer is a failure, not a slow change
+SETTLED = 3  # consecutive responses that must show the change before the next one
+PAUSE = 0.001  # seconds between two calls of the gateway; the resolution of the measurement
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The running parts: their addresses and what is needed to use them."""
+    """The addresses of the running parts, and the credentials for them."""
 
     publisher: str
     gateway: tuple[str, int]
@@ -44,14 +44,14 @@ class Target:
 
 @dataclass(slots=True)
 class Measured:
-    """Milliseconds of one kind of change, one number for each round."""
+    """Milliseconds for one kind of change, one value for each round."""
 
     request: list[float] = field(default_factory=list)
-    obeyed: list[float] = field(default_factory=list)
+    enforced: list[float] = field(default_factory=list)
 
 
 class Caller:
-    """Calls the gateway again and again on one connection and notes when its answers change."""
+    """A caller that calls the gateway continuously on one connection and records when its responses change."""
 
     def __init__(self, address: tuple[str, int], path: str) -> None:
         self._address = address
@@ -59,9 +59,9 @@ class Caller:
         self._wanted = 0
         self._since = 0.0
         self._first: asyncio.Future[float] | None = None
-        self._obeying = 0
+        self._in_a_row = 0  # responses with the expected status
         self._settled = asyncio.Event()
-        self.setbacks = 0  # answers of before that came after the first one that obeyed
+        self.setbacks = 0  # responses from before the change that came after the first one with it
         self.connections = 0
         self.calls = 0
 
@@ -81,14 +81,14 @@ class Caller:
                 writer.close()
 
     def expect(self, status: int) -> asyncio.Future[float]:
-        """Give the time of arrival of the first answer with *status* from now on."""
-        self._wanted, self._obeying = status, 0
+        """Return a future with the time of the next response with *status*."""
+        self._wanted, self._in_a_row = status, 0
         self._settled.clear()
         self._first = asyncio.get_running_loop().create_future()
         return self._first
 
     async def settled(self) -> None:
-        """Wait until several answers in a row have obeyed."""
+        """Wait until SETTLED responses in a row have had the expected status."""
         await self._settled.wait()
 
     def _take(self, status: int) -> None:
@@ -96,25 +96,25 @@ class Caller:
         if status == self._wanted:
             if self._first and not self._first.done():
                 self._first.set_result(time.perf_counter())
-            self._obeying += 1
-            if self._obeying >= SETTLED:
+            self._in_a_row += 1
+            if self._in_a_row >= SETTLED:
                 self._settled.set()
         elif self._first and self._first.done():
             self.setbacks += 1
-            self._obeying = 0
+            self._in_a_row = 0
 
 
 async def _status(reader: asyncio.StreamReader) -> int:
     head = await reader.readuntil(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
     if length is None:
-        raise ValueError(f"an answer without a length: {head!r}")
+        raise ValueError(f"The response has no Content-Length: {head!r}")
     await reader.readexactly(int(length[1]))
     return int(head.split(b" ", 2)[1])
 
 
 async def measure(target: Target, host: str, rounds: int) -> tuple[Measured, Measured, Caller]:
-    """Import and delete the certificate of a backend that is called *host*, *rounds* times."""
+    """Import and delete the certificate of the backend at *host*, *rounds* times."""
     endpoint = f"https://{host}:{target.backend_port}"
     context = f"bench-{host}"
     caller = Caller(target.gateway, f"/{context}/1/menu")
@@ -145,16 +145,16 @@ async def measure(target: Target, host: str, rounds: int) -> tuple[Measured, Mea
 
 
 async def _change(
-    client: httpx2.AsyncClient, request: httpx2.Request, answered: int, caller: Caller, obeyed: int, into: Measured
+    client: httpx2.AsyncClient, request: httpx2.Request, answered: int, caller: Caller, status: int, into: Measured
 ) -> None:
     async with asyncio.timeout(WITHIN):
-        first = caller.expect(obeyed)
+        first = caller.expect(status)
         started = time.perf_counter()
         answer = await client.send(request)
         into.request.append((time.perf_counter() - started) * 1000)
         if answer.status_code != answered:
-            raise ValueError(f"{request.method} {request.url} was answered {answer.status_code} {answer.text}")
-        into.obeyed.append((await first - started) * 1000)
+            raise ValueError(f"{request.method} {request.url} returned {answer.status_code} {answer.text}")
+        into.enforced.append((await first - started) * 1000)
         await caller.settled()
 
 
@@ -182,7 +182,7 @@ def _backend(directory: Path, port: int) -> None:
 
 @contextmanager
 def started() -> Iterator[Target]:
-    """Start Holdfast and a backend in a directory of their own, on free ports."""
+    """Start Holdfast and a backend in a temporary directory, on free ports."""
     with ExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
         publisher, gateway, sandbox, backend = free_ports(4)
@@ -214,10 +214,10 @@ def _wait_for(address: tuple[str, int]) -> None:
 
 
 def table(measured: Mapping[tuple[str, str], Measured]) -> list[str]:
-    """Write the rows: of each change, the request alone, and the time until the gateway obeyed."""
-    lines = ["| endpoint | change | measured | p50 | p99 | max |", "|---|---|---|---:|---:|---:|"]
+    """Return the table: for each change, the time until the publisher's response, and until the gateway enforces it."""
+    lines = ["| endpoint | change | time until | p50 | p99 | max |", "|---|---|---|---:|---:|---:|"]
     for (host, change), found in measured.items():
-        for what, values in (("the request itself", found.request), ("**first answer that obeys**", found.obeyed)):
+        for what, values in (("publisher's response", found.request), ("**enforced**", found.enforced)):
             numbers = (percentile(values, 0.5), percentile(values, 0.99), max(values))
             cells = " | ".join(f"{number:.1f} ms" for number in numbers)
             lines.append(f"| `https://{host}` | {change} | {what} | {cells} |")
@@ -225,25 +225,25 @@ def table(measured: Mapping[tuple[str, str], Measured]) -> list[str]:
 
 
 def report(measured: Mapping[tuple[str, str], Measured], callers: Sequence[Caller], others: float, rounds: int) -> str:
-    """Write the section of docs/reference/benchmarks.md."""
-    worst = max(percentile(found.obeyed, 0.99) for found in measured.values())
-    verdict = f"The aim, p99 under {AIM:.0f} ms, is {'met' if worst < AIM else 'MISSED'}: {worst:.1f} ms."
+    """Return the section for docs/reference/benchmarks.md."""
+    worst = max(percentile(found.enforced, 0.99) for found in measured.values())
+    verdict = f"The target, a p99 under {AIM:.0f} ms, is {'met' if worst < AIM else 'MISSED'}: {worst:.1f} ms."
     calls, setbacks = sum(caller.calls for caller in callers), sum(caller.setbacks for caller in callers)
     return "\n".join(
         [
             "## Time to trust",
             "",
-            f"One gateway, {rounds} imports and {rounds} deletions of a certificate, one after the other,",
-            "for an endpoint with a DNS name and again for one with an address.",
-            "Measured from sending the POST or DELETE to the arrival of its answer, and to the arrival of the first",
-            "answer of the gateway that obeys: 200 after an import, 503 after a deletion.",
-            "Meanwhile the gateway is called again and again on one connection that stays open,",
-            f"{PAUSE * 1000:.0f} ms after each answer.",
+            f"{rounds} imports and {rounds} deletions of a certificate, one after the other, with one gateway, for an",
+            "endpoint with a DNS name and one with an IP address.",
+            "Times are from sending the POST or DELETE until the publisher's response, and until the gateway's first",
+            "response that shows the change: 200 after an import, 503 after a deletion.",
+            "During the measurement, a caller calls the gateway continuously on one open connection,",
+            f"{PAUSE * 1000:.0f} ms after each response.",
             "",
             *table(measured),
             "",
             verdict,
-            f"In {calls:,} calls, {setbacks} answers fell back to what was true before the change.",
+            f"Of {calls:,} responses, {setbacks} fell back to the state before the change.",
             "",
             *machine(others),
         ]
@@ -251,10 +251,10 @@ def report(measured: Mapping[tuple[str, str], Measured], callers: Sequence[Calle
 
 
 async def main() -> None:
-    """Measure, print, and write down."""
-    parser = argparse.ArgumentParser(description="Measure the time from the import of a certificate to its effect.")
+    """Measure, print the section, and write it to the page."""
+    parser = argparse.ArgumentParser(description="Measure the time from importing a certificate until it is enforced.")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="imports and deletions for each endpoint")
-    parser.add_argument("--only-print", action="store_true", help="leave docs/reference/benchmarks.md as it is")
+    parser.add_argument("--only-print", action="store_true", help="don't change docs/reference/benchmarks.md")
     options = parser.parse_args()
     noise = Noise()
     measured: dict[tuple[str, str], Measured] = {}
