@@ -202,7 +202,7 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True)
 class TokenEnd:
-    """A personal token was revoked; *by_itself*: the request was authenticated with this token."""
+    """A personal token was revoked; the flag is true if the request was authenticated with this token."""
 
     by_itself: bool = False
 

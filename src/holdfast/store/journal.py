@@ -1,5 +1,5 @@
 """
-The rows written with every change: the audit event for people, and the change row for the resource builder.
+The rows written with every change: an audit event for people, and a change row for the distributor.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ ChangeKind = Literal["api", "origin"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change for which resources must be rebuilt: of an API by id, or of every API with an endpoint of an origin."""
+    """A change for which the distributor rebuilds an API, by its id, or every API with an endpoint at an origin."""
 
     sequence: int
     organization: str

@@ -38,7 +38,7 @@ class UnusableSealingKey(ValueError):
 
 
 class Sealing:
-    """Seals and opens secrets, each for one row of one organization."""
+    """A set of sealing keys; it seals and opens secrets, each for one row of one organization."""
 
     def __init__(self, keys: Callable[[], Sequence[bytes]], make: Callable[[], Sequence[bytes]] | None = None) -> None:
         """

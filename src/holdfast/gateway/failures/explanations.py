@@ -41,7 +41,7 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         "issue it again.",
     ),
     Cause.UNKNOWN_ISSUER: Explanation(
-        "The backend's certificate was not issued by a CA that is trusted for this endpoint.",
+        "The backend's certificate doesn't chain to a certificate that is trusted for this endpoint.",
         "Import the certificate, or the certificate of the CA that issued it. If that CA is already imported, the "
         "backend is not sending its intermediate certificates: configure it to send them, or import them too.",
         SuggestedAction.IMPORT_CERTIFICATE,

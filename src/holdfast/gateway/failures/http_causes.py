@@ -19,7 +19,7 @@ from holdfast.gateway.resources.access_logs import BACKEND_FLAGS, TIMEOUT_FLAGS
 _KIB = 1024
 # Requests that the gateway rejects itself, by Envoy's details: responses to gRPC callers all have status 200.
 _REASONS = {
-    "direct_response": Cause.CALLER_NOT_ACCEPTED,  # see `routes.refusals`
+    "direct_response": Cause.CALLER_NOT_ACCEPTED,  # see `routes.build_refusals`
     "request_header_timeout": Cause.CALLER_STOPPED_SENDING,
     "request_payload_too_large": Cause.REQUEST_TOO_LARGE,
     "route_not_found": Cause.API_NOT_FOUND,
@@ -35,7 +35,7 @@ _REJECTED = {
     413: Cause.REQUEST_TOO_LARGE,
     426: Cause.HTTP_VERSION_NOT_SUPPORTED,
     431: Cause.REQUEST_HEADERS_TOO_LARGE,
-    501: Cause.BAD_REQUEST,  # a transfer coding
+    501: Cause.BAD_REQUEST,  # an unsupported transfer coding
 }
 
 

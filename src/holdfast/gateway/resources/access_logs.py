@@ -14,9 +14,9 @@ from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
 from holdfast.gateway.resources.local_replies import match_expression, match_flags
 
 CONTROL_PLANE = "control-plane"  # the name of our cluster in Envoy's bootstrap
-REJECTIONS = "rejections"  # the name of the log of requests that no backend failed
+REJECTIONS = "rejections"  # the name of the log of requests that the gateway rejected
 TIMEOUT_FLAGS = frozenset({"UT", "SI", "DT", "UMSDR"})
-# Set only when a request was meant for a backend.
+# Flags that Envoy sets only on requests for a backend.
 BACKEND_FLAGS = TIMEOUT_FLAGS | {"UF", "UH", "UC", "UR", "LR", "NC", "URX", "UO", "UPE", "DF"}
 # Requests that no backend answered, and that have no backend flag (see `evidence`).
 _REJECTED = (

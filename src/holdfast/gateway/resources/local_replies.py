@@ -68,7 +68,7 @@ REPLIES = (
     Reply(name_refusal(TWO_HOSTS), 400, "two_hosts", "The request has more than one Host header. Send only one."),
     Reply(name_refusal(NOT_ASCII), 400, "bad_request", "Percent-encode characters that aren't ASCII."),
     Reply(
-        _direct(403),  # see `routes.refusals`
+        _direct(403),  # see `routes.build_refusals`
         403,
         "client_certificate_required",
         "This API requires a client certificate that it accepts.",

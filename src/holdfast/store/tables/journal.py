@@ -1,5 +1,5 @@
 """
-Audit events for people, and change rows for the resource builder.
+Audit events for people, and change rows for the distributor.
 """
 
 from datetime import datetime
@@ -31,7 +31,7 @@ class AuditEventRow(Table):
 
 
 class ChangeRow(Table):
-    """A change for which resources must be rebuilt: of an API by id, or of every API with an endpoint of an origin."""
+    """A change for which the distributor rebuilds an API, by its id, or every API with an endpoint at an origin."""
 
     __tablename__ = "change"
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
