@@ -22,13 +22,13 @@ PAGE = Path(__file__).parents[2] / "docs/reference/verdicts.md"
 HEAD = """\
 # Verdicts by kind of backend
 
-Each row is a backend that was really there. *Probe* is the verdict of `POST /endpoints/probe` about a file before it is
-saved, *gateway* is what became of a request after it was imported; where they refuse, both give the same *codes*, in
-[the order of causes](causes.md#order-of-causes). *Findings* are those of the file, not of what the backend presents. A
-chain is the backend's own certificate and what is above it.
+Each row was measured with a real backend. *Probe* is the verdict of `POST /endpoints/probe` on a file before it is
+saved. *Gateway* is the result of a request after the import. When both reject the backend, they give the same *codes*,
+in the [order of causes](causes.md#order-of-causes). *Findings* are those of the imported file, not of what the backend
+presents. A chain is the backend's own certificate and the CA certificates above it.
 
-The codes are explained in [Causes and error codes](causes.md), the findings in [Findings](findings.md).
-`make tables` writes this page; the tests compare it with what they see.
+[Causes and error codes](causes.md) explains the codes, [Findings](findings.md) the findings. `make tables` writes this
+page, and the tests compare it with what they measure.
 
 | kind | what is trusted | probe | gateway | codes | findings |
 |---|---|---|---|---|---|
