@@ -28,12 +28,12 @@ class Backends:
     def __init__(self):
         self.shown = {}
         self.asked = []
-        self.was_began = asyncio.Event()
+        self.was_asked = asyncio.Event()
 
     async def look(self, organization, endpoint):
         host = urlsplit(endpoint).hostname
         self.asked.append((organization, host))
-        self.was_began.set()
+        self.was_asked.set()
         await asyncio.sleep(0)
         shown = self.shown.get(host)
         if isinstance(shown, Exception):

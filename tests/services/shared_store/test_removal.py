@@ -130,7 +130,7 @@ def test_a_taken_alias_is_rejected_and_a_free_one_accepted(a, restore, refused):
     a.begin("2")
     assert refused(Conflict, "already exists. Restore it under another alias").field == "alias"
     assert refused(Conflict, "already exists", alias="a").field == "alias"
-    refused(InvalidField, "alias", alias="a b")
+    refused(InvalidField, "Aliases can", alias="a b")
     refused(InvalidField, "alias is missing", alias="")
     assert a.said(restore(alias="b").certificates) == "1"
     assert a.state == ("2", "")
