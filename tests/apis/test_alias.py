@@ -1,4 +1,4 @@
-"""What an alias may be."""
+"""Rules for aliases."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_an_alias_is_one_word_in_any_language(alias):
 
 
 @pytest.mark.parametrize("odd", [*"~!@#;:%^*()+={}|\\<>\"',&$[]/", " ", "\u00a0"])
-def test_an_alias_with_an_odd_character_is_refused(odd):
+def test_an_alias_with_a_forbidden_character_is_refused(odd):
     with pytest.raises(InvalidField, match="Aliases can't contain") as refusal:
         check_alias(f"a{odd}b")
     assert refusal.value.field == "alias"
@@ -27,6 +27,6 @@ def test_an_alias_that_is_missing_or_too_long_is_refused(alias, why):
 
 
 @pytest.mark.parametrize("alias", [".", ".."])
-def test_an_alias_that_a_path_cannot_hold_is_refused(alias):
+def test_an_alias_of_dots_only_is_refused(alias):
     with pytest.raises(InvalidField):
         check_alias(alias)

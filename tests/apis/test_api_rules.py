@@ -1,4 +1,4 @@
-"""What the parts of an API may be."""
+"""Rules for names, contexts, versions and descriptions of APIs."""
 
 import pytest
 
@@ -69,7 +69,7 @@ def test_a_context_is_a_path_with_a_leading_slash(written, kept):
         TOO_LONG,
     ],
 )
-def test_a_context_that_is_no_plain_path_is_refused(context):
+def test_a_context_that_is_not_a_plain_path_is_refused(context):
     with pytest.raises(InvalidField) as refusal:
         check_context(context)
     assert refusal.value.field == "context"
@@ -94,13 +94,13 @@ def test_a_version_is_one_plain_word(version):
 @pytest.mark.parametrize(
     "version", ["", ".", "..", ".1", "-1", "_1", "1/0", "1 0", "1;0", "ü", "x" * 31, "<1>", "1\x00"]
 )
-def test_a_version_that_cannot_stand_in_a_path_is_refused(version):
+def test_a_version_that_is_not_a_path_segment_is_refused(version):
     with pytest.raises(InvalidField) as refusal:
         check_version(version)
     assert refusal.value.field == "version"
 
 
-def test_a_description_may_say_anything_but_not_endlessly():
+def test_a_description_may_have_any_text_up_to_the_limit():
     assert check_description(" <b>'; DROP TABLE api; --\n") == "<b>'; DROP TABLE api; --"
     for no_text in ("x" * (MAX_DESCRIPTION + 1), "a\x00b", "a\ud800b"):
         with pytest.raises(InvalidField) as refusal:

@@ -1,4 +1,4 @@
-"""Archives of APIs: written and read again, in the layouts of today and of before, and hostile ones."""
+"""API archives: round trips, current and older layouts, and hostile archives."""
 
 import base64
 import contextlib
@@ -38,7 +38,7 @@ def zipped(files, method=zipfile.ZIP_DEFLATED):
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_what_is_packed_is_unpacked(as_json):
+def test_an_archive_is_unpacked_as_it_was_packed(as_json):
     data = pack(ARCHIVE, as_json=as_json)
     assert unpack(data) == ARCHIVE
     assert pack(ARCHIVE, as_json=as_json) == data
@@ -81,13 +81,13 @@ def test_older_archives_are_read(root):
     assert found.certificates == (ArchivedCertificate("a", "https://pizza.test", PIZZA.der),)
 
 
-def test_a_key_as_an_example_in_a_definition_is_an_example():
+def test_a_key_in_a_definition_is_accepted_as_an_example():
     shown = DEFINITION | {"x-example": "-----BEGIN RSA PRIVATE KEY-----"}
     assert unpack(zipped({"api.yaml": API, "Definitions/swagger.json": json.dumps(shown)})).definition == shown
 
 
 @pytest.mark.parametrize("name", ["api.yaml", "Endpoint-certificates/a.crt", "Docs/a.txt"])
-def test_a_private_key_is_refused_wherever_it_lies(name):
+def test_a_private_key_is_refused_in_any_other_file(name):
     files = {"api.yaml": API} | {name: API + b"x: |\n  -----BEGIN PRIVATE KEY-----\n"}
     with pytest.raises(PrivateKeyRefused, match=name):
         unpack(zipped(files))
@@ -121,20 +121,20 @@ def test_a_private_key_is_refused_wherever_it_lies(name):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_archives_that_cannot_be_used_say_why(files, says):
+def test_invalid_archives_are_refused_with_the_reason(files, says):
     with pytest.raises(UnreadableArchive, match=says):
         unpack(zipped(files))
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x03\x04" + b"\0" * 100, pack(ARCHIVE)[:-30]])
-def test_what_is_no_archive_is_refused(data):
+def test_a_file_that_is_not_an_archive_is_refused(data):
     with pytest.raises(UnreadableArchive):
         unpack(data)
 
 
 @given(st.lists(st.tuples(st.integers(0, len(pack(ARCHIVE)) - 1), st.integers(0, 255)), min_size=1, max_size=8))
 @example([(position, 0) for position in range(len(pack(ARCHIVE)))])
-def test_no_damage_does_more_than_make_it_unusable(damage):
+def test_any_damage_only_makes_an_archive_unreadable(damage):
     data = bytearray(pack(ARCHIVE))
     for position, value in damage:
         data[position] = value
@@ -144,14 +144,14 @@ def test_no_damage_does_more_than_make_it_unusable(damage):
 
 def test_a_file_without_a_name_is_refused():
     data = zipped({"api.yaml": API, "x": b""})
-    # The central directory says how long the name is, 28 bytes after it begins (APPNOTE.TXT, 4.3.12).
+    # The central directory has the length of the name at byte 28 (APPNOTE.TXT, 4.3.12).
     start = data.rindex(b"PK\x01\x02")
     nameless = data[: start + 28] + b"\0\0\1\0" + data[start + 32 :]
     with pytest.raises(UnreadableArchive):
         unpack(nameless)
 
 
-def test_a_size_that_is_a_lie_is_no_way_around_the_limit():
+def test_a_wrong_stated_size_does_not_bypass_the_limit():
     data = bytearray(zipped({"api.yaml": API, "bomb": bytes(MAX_BYTES + 1)}))
     for position in range(len(data) - 4):
         if data[position : position + 4] == (MAX_BYTES + 1).to_bytes(4, "little"):
@@ -161,6 +161,6 @@ def test_a_size_that_is_a_lie_is_no_way_around_the_limit():
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_rare_packings_are_refused(method):
+def test_unsupported_compressions_are_refused(method):
     with pytest.raises(UnreadableArchive, match="unsupported compression"):
         unpack(zipped({"api.yaml": API}, method))

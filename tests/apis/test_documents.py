@@ -1,4 +1,4 @@
-"""JSON and YAML that others wrote: read as values, and refused before they become work."""
+"""Untrusted JSON and YAML: read as values, and refused before they take much work."""
 
 import json
 from contextlib import suppress
@@ -19,9 +19,9 @@ LAUGHS = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
 MERGED = b"a: &a {k: v}\n" + b"".join(
     b"%c: &%c {<<: [%s]}\n" % (letter, letter, b",".join([b"*%c" % (letter - 1)] * 9)) for letter in range(98, 118)
 )
-# Each alias makes it deeper by 90.
+# Each alias adds 90 levels.
 STAIRS = b"a: &a " + b"[" * 90 + b"]" * 90 + b"\nb: " + b"[" * 20 + b"*a" + b"]" * 20 + b"\n"
-# What is as large as may be sent, and was or could be much work.
+# Documents of the maximum size that take or took much work.
 HOSTILE = {
     "numbers of base 60": b"a: " + b"1:" * 450_000 + b"1",
     "a long integer": b"a: " + b"9" * 2_000_000,
@@ -88,7 +88,7 @@ def test_documents_become_plain_values(data, value):
         *((each, False) for each in ("false", "False", "FALSE")),
         *(("0", 0), ("-12", -12), ("+3", 3), ("0o17", 15), ("0x1F", 31), ("0777", 777), ("00", 0)),
         *(("1.5", 1.5), ("-.5", -0.5), ("1.", 1.0), ("+12e03", 12000.0), ("-2E-1", -0.2), ("0.", 0.0)),
-        # What YAML 1.1 reads as something else, and what is almost a number.
+        # Texts that YAML 1.1 reads as something else, and texts that are almost numbers.
         *((each, each) for each in ("yes", "No", "on", "OFF", "y", "n", "nULL", "tRUE")),
         *((each, each) for each in ("1:30", "190:20:30.15", "1_000", "0b11", "-0x1F", "-0o7", "0o8", "0xG")),
         *((each, each) for each in ("2001-12-14t21:59:43.10-05:00", "=", "1e", ".", "+", "-x", "e3", "١")),
@@ -138,7 +138,7 @@ def test_scalars_mean_what_the_core_schema_says(scalar, value):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_document_or_too_much_of_one_is_refused(data, says):
+def test_invalid_and_too_large_documents_are_refused(data, says):
     with pytest.raises(UnreadableDocument, match=says):
         read_document(data)
 
@@ -149,7 +149,7 @@ def test_no_document_takes_long(kind):
 
 
 @pytest.mark.parametrize("kind", ["numbers of base 60", "anchors", "escapes", "directives"])
-def test_without_libyaml_the_time_is_bounded_as_well(kind, monkeypatch):
+def test_the_time_is_bounded_without_libyaml_too(kind, monkeypatch):
     monkeypatch.setattr(nodes, "_LOADER", yaml.SafeLoader)
     assert seconds(HOSTILE[kind][: MAX_BYTES // 10]) < 5  # measured: 1 s at most, and ten times that for all
 
@@ -162,8 +162,8 @@ def seconds(data):
 
 
 @given(st.text("[]{}:-&*!|>'\"%@#? <\nab01.~", max_size=60))
-def test_both_readers_of_yaml_read_the_same(text):
-    """Each accepts a few texts that the other finds wrong, such as `|#`, or a tab in some places."""
+def test_both_yaml_readers_return_the_same_value(text):
+    """Each accepts a few texts that the other rejects, such as `|#`, or a tab in some places."""
     values = []
     for loader in (yaml.CSafeLoader, yaml.SafeLoader):
         with pytest.MonkeyPatch.context() as patch, suppress(UnreadableDocument):
@@ -172,7 +172,7 @@ def test_both_readers_of_yaml_read_the_same(text):
     assert all(value == values[0] for value in values)
 
 
-def test_what_is_written_as_yaml_is_read_again():
+def test_written_yaml_is_read_as_the_same_value():
     shared = [
         "no",
         "2020-01-01",

@@ -1,4 +1,4 @@
-"""What a backend's URL may be, and what it means."""
+"""Valid and invalid endpoint URLs, and their origins."""
 
 import contextlib
 
@@ -107,7 +107,7 @@ def test_a_url_means_an_origin_and_a_base_path(url, origin, base_path):
         ("https://" + "a" * MAX_URL, "longer"),
     ],
 )
-def test_a_url_that_no_backend_can_have_is_refused_with_the_reason(url, why):
+def test_an_invalid_endpoint_url_is_refused_with_the_reason(url, why):
     with pytest.raises(InvalidField, match=why) as refusal:
         parse_endpoint(url, "production")
     assert refusal.value.field == "production"
@@ -115,8 +115,8 @@ def test_a_url_that_no_backend_can_have_is_refused_with_the_reason(url, why):
 
 
 @pytest.mark.parametrize("host", ["straße.test", "STRAẞE.test", "ας.test", "a\u200db.test"])
-def test_a_host_that_programs_read_differently_is_refused(host):
-    """IDNA 2003 turns straße into strasse, IDNA 2008 does not: two hosts, perhaps of two owners."""
+def test_a_host_that_clients_read_differently_is_refused(host):
+    """IDNA 2003 turns straße into strasse, IDNA 2008 doesn't: two hosts, perhaps with different owners."""
     with pytest.raises(InvalidField, match="xn--"):
         parse_endpoint(f"https://{host}")
 
@@ -142,7 +142,7 @@ def test_an_origin_knows_whether_it_is_secure_and_which_name_its_backend_must_pr
 
 
 @given(st.text(max_size=60) | st.text("https://[]:.%@#?/\\a1ß", max_size=30).map("https://".__add__))
-def test_any_text_is_refused_or_has_an_origin_that_reads_as_itself(text):
+def test_any_text_is_refused_or_has_an_origin_that_parses_as_itself(text):
     with contextlib.suppress(InvalidField):
         origin = parse_endpoint(text).origin
         assert parse_endpoint(str(origin)).origin == origin

@@ -1,4 +1,4 @@
-"""How far a change has come has one name, one REST value and one sentence."""
+"""The progress of a change: its REST values and sentences."""
 
 import pytest
 

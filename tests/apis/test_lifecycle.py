@@ -1,4 +1,4 @@
-"""The table of the lifecycle."""
+"""Lifecycle states and actions."""
 
 import itertools
 
@@ -18,7 +18,7 @@ ACTIONS = ["Publish", "Demote to Created", "Deprecate", "Retire", "Block", "Re-P
 
 
 @pytest.mark.parametrize(("state", "action"), list(itertools.product(State, ACTIONS)))
-def test_the_lifecycle_knows_these_transitions_and_no_others(state, action):
+def test_the_lifecycle_has_exactly_these_transitions(state, action):
     if (state, action) in TABLE:
         assert transit(state, action) is TABLE[state, action]
         assert transitions_from(state)[action] is TABLE[state, action]

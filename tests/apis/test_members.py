@@ -1,4 +1,4 @@
-"""Members of descriptions that are kept for others."""
+"""Members of descriptions that Holdfast stores but doesn't use."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def deep(levels):
     return value
 
 
-def test_what_holdfast_does_not_know_is_kept_as_it_is():
+def test_unknown_members_are_stored_unchanged():
     sent = {
         "tags": ["a"],
         "endpointConfig": {"endpoint_type": "http", "sessionTimeOut": ""},
@@ -22,11 +22,11 @@ def test_what_holdfast_does_not_know_is_kept_as_it_is():
     assert check_members(sent) == sent
 
 
-def test_what_holdfast_says_itself_is_not_kept():
+def test_members_that_holdfast_sets_itself_are_not_stored():
     assert check_members({"id": "mine", "provider": "else", "lifeCycleStatus": "PUBLISHED", "name": "x"}) == {}
 
 
-def test_passwords_of_backends_are_not_kept():
+def test_passwords_of_backends_are_not_stored():
     security = {"type": "BASIC", "username": "u", "password": "secret", "production": {"clientSecret": "secret"}}
     kept = check_members(
         {"endpointSecurity": security, "endpointConfig": {"endpoint_security": security}, "password": "p"}
@@ -48,10 +48,10 @@ def test_passwords_of_backends_are_not_kept():
         ({"x": [{"y": "-----BEGIN RSA PRIVATE KEY-----\nMII"}]}, "private key"),
     ],
 )
-def test_what_cannot_be_kept_is_refused(members, says):
+def test_members_that_cannot_be_stored_are_refused(members, says):
     with pytest.raises(InvalidField, match=says):
         check_members(members)
 
 
-def test_a_member_that_is_null_goes_back_to_its_default():
+def test_a_null_member_is_reset_to_its_default():
     assert merge_members({"a": 1, "b": 2}, {"b": None, "c": 3}) == {"a": 1, "c": 3}

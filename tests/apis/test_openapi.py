@@ -1,4 +1,4 @@
-"""Definitions of APIs: what they say, and what makes them unusable."""
+"""API definitions: contents and errors."""
 
 import json
 from contextlib import suppress
@@ -98,7 +98,7 @@ def test_the_path_that_wso2_writes_is_the_context():
         (TWO | {"paths": {"/a": {"get": {"responses": {}}}}}, "responses"),
     ],
 )
-def test_what_its_specification_does_not_allow_is_said(value, says):
+def test_violations_of_the_specification_are_reported(value, says):
     with pytest.raises(InvalidDefinition) as refusal:
         read(value)
     assert says in str(refusal.value)
@@ -108,7 +108,7 @@ def test_what_its_specification_does_not_allow_is_said(value, says):
     ("written", "version"),
     [("openapi: 3.0", "3.0.0"), ("openapi: '3.0'", "3.0.0"), ("openapi: 3.1", "3.1.0"), ("openapi: 3.2", "3.2.0")],
 )
-def test_a_version_without_its_third_number_has_a_zero_there(written, version):
+def test_a_missing_third_version_number_is_zero(written, version):
     found = read_definition(f"{written}\ninfo: {{title: Pizza, version: '1'}}\npaths: {{}}".encode())
     assert (found.openapi, found.content["openapi"]) == (version, version)
 
@@ -174,18 +174,18 @@ STRING = {"type": "string"}
         (THREE, {"info": {"title": "Pizza", "version": 1.0}}, ["info/version: 1.0 isn't text. Put it in quotes."]),
     ],
 )
-def test_what_is_missing_of_the_form_that_was_meant_is_named(specification, wrong, problems):
+def test_the_error_of_the_intended_form_is_explained(specification, wrong, problems):
     with pytest.raises(InvalidDefinition) as refusal:
         read(specification | wrong)
     assert refusal.value.problems == problems
 
 
-def test_one_of_several_sections_is_missing():
+def test_alternative_sections_are_listed_if_all_are_missing():
     with pytest.raises(InvalidDefinition, match="The definition: 'paths', 'components' or 'webhooks' is missing"):
         read({"openapi": "3.1.0", "info": {"title": "Pizza", "version": "1"}})
 
 
-def test_what_is_new_in_openapi_3_2_is_read():
+def test_new_parts_of_openapi_3_2_are_read():
     media = {"application/jsonl": {"itemSchema": {"type": "object"}}}
     operation = {"responses": {"200": {"summary": "OK", "content": media}}}
     value = {
@@ -201,26 +201,26 @@ def test_what_is_new_in_openapi_3_2_is_read():
         read(THREE | {"openapi": "3.1.0", "paths": {"/order": {"query": {"responses": OK}}}})
 
 
-def test_references_that_lead_somewhere_are_followed():
+def test_valid_references_are_followed():
     components = {"components": {"responses": {"a/b": {"description": "x"}}}}
     value = {"paths": {"/a": {"get": {"responses": {"200": {"$ref": "#/components/responses/a~1b"}}}}}}
     assert read(THREE | value | components).operations == (Operation("/a", "GET"),)
 
 
-def test_a_reference_in_an_example_is_an_example():
+def test_references_in_examples_are_ignored():
     content = {"application/json": {"example": {"$ref": "#/nowhere"}}}
     answer = {"200": {"description": "OK", "content": content}}
     assert read(THREE | {"paths": {"/a": {"get": {"responses": answer}}}}).operations
 
 
-def test_not_more_is_said_than_people_read():
+def test_the_number_and_length_of_errors_are_limited():
     value = THREE | {"paths": {f"/{number}": {"get": {}} for number in range(500)}}
     with pytest.raises(InvalidDefinition) as refusal:
         read(value)
     assert len(refusal.value.problems) == MAX_ERRORS
 
 
-def test_what_is_made_for_an_api_without_a_definition_is_valid():
+def test_the_definition_generated_for_an_api_is_valid():
     operations = [Operation("/order/{id}", "GET"), Operation("/*", "POST"), Operation("/x", "SUBSCRIBE")]
     made = make_definition("Pizza", "1", "Thin", operations, ["https://gateway.test/pizza/1"])
     found = parse_definition(made)
@@ -273,7 +273,7 @@ def test_no_definition_takes_long(specification, wrong):
     assert process_time() - start < 5  # measured: 0.7 s at most; before, minutes
 
 
-def test_what_is_wrong_in_a_large_definition_is_named():
+def test_errors_in_a_large_definition_are_reported():
     paths = {f"/{number}": {"get": {"responses": OK}} for number in range(5_000)} | {
         "/a": {"get": {}},
         "/b": {"get": {}},
@@ -284,6 +284,6 @@ def test_what_is_wrong_in_a_large_definition_is_named():
     assert refusal.value.problems == ["paths//a/get: 'responses' is missing."]
 
 
-def test_where_a_large_definition_is_wrong_is_said_without_the_reason():
+def test_the_position_of_an_error_in_a_large_member_is_reported():
     with pytest.raises(InvalidDefinition, match="paths//a: it violates the specification, and is too large"):
         read(THREE | parameters(5_000))

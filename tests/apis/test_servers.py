@@ -1,4 +1,4 @@
-"""Which backends a definition names, and which of its servers and endpoints have no effect."""
+"""The backends of a definition, and its servers and endpoints that have no effect."""
 
 import json
 
@@ -35,7 +35,7 @@ def test_http_and_websocket_servers_of_one_backend_are_one():
     assert servers("https://pizza.test", "wss://pizza.test") == Servers(("https://pizza.test",))
 
 
-def test_servers_that_are_not_used_are_reported():
+def test_unused_servers_are_reported():
     found = servers("https://a.test", "https://b.test")
     assert found.production == ("https://a.test", "https://b.test")
     assert found.unused == (Unused("https://b.test", "It isn't the first server."),)
@@ -70,7 +70,7 @@ def test_named_endpoints_that_wso2_writes_are_found():
 
 
 @pytest.mark.parametrize("value", [None, 5, "a", [], {}, {"urls": 5}, {"urls": None}])
-def test_endpoints_of_another_form_are_reported(value):
+def test_endpoints_in_an_unsupported_form_are_reported(value):
     name = "x-wso2-production-endpoints"
     assert servers(**{name: value}) == Servers((), unused=(Unused(name, "It has no list `urls`."),))
 

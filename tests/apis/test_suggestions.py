@@ -1,4 +1,4 @@
-"""What nobody gave is made so that it can be used."""
+"""Suggested values for new APIs are valid."""
 
 from itertools import islice
 
@@ -32,12 +32,12 @@ TEXTS = st.text() | st.text("/t.{}-~_ äß日\u202e", max_size=200)
         ("/a/" + "b" * 200, "c", "/a"),
     ],
 )
-def test_a_context_is_made_of_the_path_or_else_the_name(path, name, context):
+def test_the_context_comes_from_the_path_or_else_the_name(path, name, context):
     assert suggest_context(path, name) == context
 
 
 @given(TEXTS, TEXTS)
-def test_whatever_a_definition_says_can_be_used(one, other):
+def test_any_definition_gives_valid_suggestions(one, other):
     context = suggest_context(one, other)
     assert check_context(context) == context
     assert check_version(suggest_version(one))
@@ -45,7 +45,7 @@ def test_whatever_a_definition_says_can_be_used(one, other):
 
 
 @given(st.integers(1, MAX_CONTEXT))
-def test_numbered_contexts_can_be_used_as_well(length):
+def test_numbered_contexts_are_valid(length):
     contexts = list(islice(number_context("/" + "a" * length), 12))
     assert len(set(contexts)) == 12
     assert all(check_context(each) == each for each in contexts)

@@ -1,4 +1,4 @@
-"""Which characters names and descriptions may not contain, and how a refusal names them."""
+"""Characters that names and descriptions can't contain, and how errors name them."""
 
 import io
 import unicodedata
@@ -80,7 +80,7 @@ def test_names_in_every_script_are_accepted(name):
 
 
 @given(st.text(max_size=8))
-def test_what_is_accepted_as_a_name_has_only_characters_that_are_seen_or_join(text):
+def test_accepted_names_have_only_visible_characters_and_joiners(text):
     try:
         check_visible(text, "name", "The name")
     except InvalidField:
@@ -92,7 +92,7 @@ def test_what_is_accepted_as_a_name_has_only_characters_that_are_seen_or_join(te
 @pytest.mark.parametrize(
     "character", [*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A)), "\x1b", "\x85"]
 )
-def test_a_description_with_a_character_that_turns_or_commands_is_refused(character):
+def test_a_description_with_a_control_or_direction_character_is_refused(character):
     with pytest.raises(InvalidField, match=rf"The description contains U\+{ord(character):04X} "):
         check_description(f"sa{character}fe")
     with pytest.raises(InvalidField, match="'x-note' contains"):

@@ -1,4 +1,4 @@
-"""Whatever URL is accepted, other programs read the same scheme, host and port in it."""
+"""Other parsers read the same scheme, host and port in every accepted URL."""
 
 import contextlib
 from ipaddress import ip_address
@@ -59,7 +59,7 @@ def compared(host: str) -> str:
 @example("https://[::1]evil.example:8443/p")
 @example("https://backend.test:80@evil.test")
 @example("https://B\u00fccher.test./x")
-def test_what_is_accepted_means_the_same_to_other_readers(text):
+def test_accepted_urls_mean_the_same_to_other_parsers(text):
     try:
         url = parse_url(text)
     except ValueError:
@@ -99,6 +99,6 @@ def test_a_url_has_a_scheme_host_port_path_and_query(text, url):
 @pytest.mark.parametrize(
     "text", ["https://id.test/#a", "https://id.test/?\u00e4", "https://id.test/\u202e", "https:/id.test"]
 )
-def test_a_url_that_is_none_of_rfc_3986_is_refused(text):
+def test_a_url_that_violates_rfc_3986_is_refused(text):
     with pytest.raises(ValueError, match="The URL"):
         parse_url(text)

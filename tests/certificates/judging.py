@@ -1,4 +1,4 @@
-"""Judges certificates of one file as the tests ask for it."""
+"""Examines certificates of one file for the tests."""
 
 from datetime import UTC, datetime
 
@@ -11,17 +11,17 @@ HOST = "backend.test"
 
 
 def findings(*issued: Issued, host: str = HOST) -> list[Finding]:
-    """Judge *issued* as one file for a backend at *host*; of several names in it one is enough, none are not judged."""
+    """Examine *issued* as one file for a backend that presents one of the names in *host* (empty: any name)."""
     references = [reference_identifier(name) for name in host.split()]
     return examine_all([read_certificate(each.der) for each in issued], references, datetime.now(UTC))
 
 
 def told(*issued: Issued, host: str = HOST) -> dict[str, str]:
-    """The codes with the severity that each has."""
+    """Return the codes of the findings with their severities."""
     return {finding.code.value: finding.severity.value for finding in findings(*issued, host=host)}
 
 
 def codes_of(one: Issued, *file: Issued, host: str = HOST) -> set[str]:
-    """The codes that are told of *one* in a file."""
+    """Return the codes of the findings about *one* in *file*."""
     fingerprint = read_certificate(one.der).fingerprint
     return {finding.code.value for finding in findings(*file, host=host) if finding.fingerprint == fingerprint}

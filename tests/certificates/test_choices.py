@@ -1,4 +1,4 @@
-"""Which of the presented certificates can be trusted."""
+"""Choices of presented certificates to trust."""
 
 import pytest
 
@@ -41,21 +41,21 @@ LEAF_ALONE = ("leaf", f"CN={HOST}")
         ([], []),
     ],
 )
-def test_what_leads_upwards_from_the_backends_own_certificate_is_offered(sent, expected):
+def test_issuers_of_the_backends_own_certificate_are_offered(sent, expected):
     assert offered(*sent) == expected
 
 
-def test_a_certificate_that_is_no_ca_is_never_offered_as_one():
+def test_only_cas_are_offered_as_cas():
     fake = issue(by=ROOT, ca=False, common_name="lower")
     assert offered(issue(HOST, by=fake), fake) == [LEAF_ALONE]
 
 
-def test_another_ca_of_the_same_name_is_not_taken_for_the_issuer():
+def test_a_ca_with_the_same_name_and_another_key_is_not_the_issuer():
     other = issue(ca=True, common_name="lower")
     assert offered(LEAF, other, LOWER) == [("intermediate", "CN=lower"), LEAF_ALONE]
 
 
-def test_two_cas_that_issued_each_other_have_an_end():
+def test_following_issuers_stops_at_cas_that_issued_each_other():
     keys = [issue(ca=True, common_name=name) for name in ("a", "b")]
     a, b = (issue(by=keys[1 - n], ca=True, common_name="ab"[n], key=keys[n].key) for n in (0, 1))
     assert offered(issue(HOST, by=a), a, b) == [("intermediate", "CN=b"), LEAF_ALONE]

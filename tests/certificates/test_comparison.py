@@ -1,4 +1,4 @@
-"""Which field of what a backend presents differs from what is trusted."""
+"""Differences between a presented chain and a trust set, by field."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ INTERMEDIATE = issue(ca=True, by=ROOT, common_name="Intermediate")
 
 
 def sent(presented: Issued) -> list[Certificate]:
-    """The chain that a server sends."""
+    """Return the chain that a server sends."""
     ders = [presented.der, *(Issued(each, presented.key, ()).der for each in presented.issuers)]
     return [read_certificate(der) for der in ders]
 
@@ -33,7 +33,7 @@ def trusting(*anchors: Issued, host: str = HOST) -> TrustSet:
 
 
 def difference(presented: Issued, trust: TrustSet) -> tuple[str, Difference]:
-    """Give the first mismatch."""
+    """Return the first mismatch."""
     found = compare(sent(presented), trust, NOW)
     assert found
     assert {each.code for each in found} <= set(CERTIFICATE_CAUSES)
@@ -55,17 +55,17 @@ def codes(presented: Issued, trust: TrustSet) -> list[str]:
         (issue(HOST, by=ROOT).followed_by(issue("junk.test")), ROOT),
     ],
 )
-def test_a_chain_that_a_gateway_believes_differs_in_nothing(presented: Issued, anchor: Issued):
+def test_a_chain_that_a_gateway_accepts_has_no_mismatch(presented: Issued, anchor: Issued):
     assert compare(sent(presented), trusting(anchor), NOW) == ()
 
 
-def test_an_imported_leaf_needs_nothing_above_it():
+def test_an_imported_leaf_needs_no_issuer():
     old = issue(ca=True, common_name="Old", start=-9 * DAY, end=-DAY)
     leaf = issue(HOST, by=old)
     assert compare(sent(leaf), trusting(leaf), NOW) == ()
 
 
-def test_a_chain_to_a_public_root_differs_in_nothing():
+def test_a_chain_to_a_public_root_has_no_mismatch():
     leaf = issue(HOST, by=ROOT)
     assert compare(sent(leaf), trusting(), NOW, [read_certificate(ROOT.der)]) == ()
 
@@ -76,13 +76,13 @@ def test_another_self_signed_certificate_differs_in_its_fingerprint():
     assert difference(presented, trusting(imported)) == ("self_signed_not_trusted", expected)
 
 
-def test_a_self_signed_certificate_is_no_public_certification_authority():
+def test_a_self_signed_certificate_is_not_trusted_by_the_public_roots():
     presented = issue(HOST)
     expected = Difference("fingerprint", PUBLIC, sent(presented)[0].fingerprint)
     assert difference(presented, trusting()) == ("self_signed_not_trusted", expected)
 
 
-def test_a_missing_intermediate_is_told_from_an_unknown_issuer():
+def test_a_missing_intermediate_and_an_unknown_issuer_are_distinguished():
     forgotten = issue(HOST, by=INTERMEDIATE).alone
     expected = Difference(
         "issuer",
@@ -99,7 +99,7 @@ def test_a_missing_intermediate_is_told_from_an_unknown_issuer():
     assert difference(public, trusting()) == ("chain_incomplete", expected)
 
 
-def test_the_last_certificate_that_was_sent_says_whose_is_missing():
+def test_the_last_certificate_sent_names_the_missing_issuer():
     second = issue(ca=True, by=INTERMEDIATE, common_name="Second")
     presented = issue(HOST, by=second).followed_by(second)
     expected = Difference(
@@ -117,7 +117,7 @@ def test_a_complete_chain_to_another_root_has_an_unknown_issuer():
     assert difference(presented, trusting()) == ("unknown_issuer", Difference("issuer", PUBLIC, "CN=Root"))
 
 
-def test_an_anchor_of_the_same_name_with_another_key_is_called_that():
+def test_an_anchor_with_the_same_name_and_another_key_is_reported():
     namesake = issue(ca=True, common_name="Root")
     leaf, anchor = sent(issue(HOST, by=ROOT))[0], sent(namesake)[0]
     expected = Difference(
@@ -128,7 +128,7 @@ def test_an_anchor_of_the_same_name_with_another_key_is_called_that():
     assert compare([leaf], trusting(namesake), NOW) == (Mismatch("unknown_issuer", expected),)
 
 
-def test_keys_without_identifiers_are_told_apart_by_the_signature():
+def test_keys_without_identifiers_are_distinguished_by_signature():
     root = issue(ca=True, common_name="Root", identified=False)
     namesake = issue(ca=True, common_name="Root", identified=False)
     leaf = issue(HOST, by=root, identified=False)
@@ -138,7 +138,7 @@ def test_keys_without_identifiers_are_told_apart_by_the_signature():
     assert found.expected == f"CN=Root, key {sent(namesake)[0].spki_fingerprint}"
 
 
-def test_an_expired_certificate_is_named_with_its_place():
+def test_an_expired_certificate_is_reported_with_its_depth():
     leaf = issue(HOST, by=ROOT, start=-9 * DAY, end=-2 * DAY)
     code, found = difference(leaf, trusting(ROOT))
     until = sent(leaf)[0].not_after
@@ -151,13 +151,13 @@ def test_an_expired_certificate_is_named_with_its_place():
     assert found.presented.endswith(" UTC, of the certificate at depth 1, CN=Old")
 
 
-def test_a_certificate_of_tomorrow_differs_in_not_before():
+def test_a_certificate_that_is_not_yet_valid_differs_in_not_before():
     code, found = difference(issue(HOST, by=ROOT, start=DAY), trusting(ROOT))
     assert (code, found.field) == ("not_yet_valid", "notBefore")
     assert found.expected == f"before {NOW:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def test_other_names_are_shown_beside_the_one_that_is_looked_for():
+def test_presented_names_are_shown_with_the_required_one():
     leaf = issue("other.test", "127.0.0.1", by=ROOT)
     expected = Difference("subjectAltName", "dNSName a.test", "dNSName other.test, iPAddress 127.0.0.1")
     assert difference(leaf, trusting(ROOT)) == ("hostname_mismatch", expected)
@@ -165,7 +165,7 @@ def test_other_names_are_shown_beside_the_one_that_is_looked_for():
     assert difference(many, trusting(ROOT))[1].presented.endswith(", dNSName 4.test and 2 more")
 
 
-def test_names_that_were_given_stand_instead_of_the_host():
+def test_names_in_the_trust_settings_replace_the_host():
     leaf = issue("b.internal")
     names = tuple(map(reference_identifier, ("a.internal", "b.internal")))
     assert compare(sent(leaf), replace(trusting(leaf), names=names), NOW) == ()
@@ -179,7 +179,7 @@ def test_names_that_were_given_stand_instead_of_the_host():
     assert compare(sent(leaf), pinned, NOW) == ()
 
 
-def test_a_certificate_without_names_says_so():
+def test_a_certificate_without_names_has_its_own_code():
     nameless = issue(by=ROOT, common_name=HOST)
     assert difference(nameless, trusting(ROOT)) == (
         "no_subject_alt_name",
@@ -187,7 +187,7 @@ def test_a_certificate_without_names_says_so():
     )
 
 
-def test_everything_that_differs_is_found_in_the_order_in_which_a_gateway_looks():
+def test_all_mismatches_are_returned_in_the_order_of_a_gateways_checks():
     presented = issue("other.test", start=-9 * DAY, end=-2 * DAY)
     assert codes(presented, trusting()) == ["self_signed_not_trusted", "expired", "hostname_mismatch"]
     assert codes(presented, trusting(presented)) == ["expired", "hostname_mismatch"]
@@ -199,7 +199,7 @@ def test_an_address_as_dns_name_differs_from_the_address_in_its_kind():
     assert difference(presented, trusting(presented, host="127.0.0.1")) == ("hostname_mismatch", expected)
 
 
-def test_of_two_ways_through_a_cross_signed_ca_the_first_is_tried():
+def test_only_the_first_path_through_a_cross_signed_ca_is_tried():
     first, second = (issue(ca=True, common_name=f"{name} root") for name in ("First", "Second"))
     key = p256()
     ones, others = (issue(by=root, ca=True, common_name="Cross-signed", key=key) for root in (first, second))
@@ -211,7 +211,7 @@ def test_of_two_ways_through_a_cross_signed_ca_the_first_is_tried():
     assert find_path(sent(leaf), trusting(second)).other is None
 
 
-def test_a_chain_that_leads_in_a_circle_ends():
+def test_a_circular_chain_ends():
     first = issue(ca=True, common_name="First", identified=False)
     second = issue(ca=True, common_name="Second", by=first, identified=False)
     circle = Issued(
@@ -221,19 +221,19 @@ def test_a_chain_that_leads_in_a_circle_ends():
     assert difference(leaf, trusting(ROOT))[0] in {"chain_incomplete", "unknown_issuer"}
 
 
-def test_no_chain_at_all_is_the_callers_mistake():
+def test_an_empty_chain_raises_an_error():
     with pytest.raises(ValueError, match="at least one"):
         compare([], trusting(ROOT), NOW)
 
 
 def beside(presented: Issued, anchor: Issued, **conditions: object) -> Mismatch | None:
-    """Give what differs from a trust set that asks for more than anchors and the host."""
+    """Return the mismatches with a trust set that has further conditions."""
     trust = replace(trusting(anchor), **conditions)
     found = compare(sent(presented), trust, NOW)
     return found[0] if found else None
 
 
-def test_pins_that_are_not_presented_are_shown_beside_what_is():
+def test_missing_pins_are_shown_with_the_presented_ones():
     root = issue(ca=True)
     leaf, pin = issue("a.test", by=root), "ab" * 32
     own = read_certificate(leaf.der)
@@ -246,7 +246,7 @@ def test_pins_that_are_not_presented_are_shown_beside_what_is():
     assert beside(leaf, root, certificate_pins=(pin,), spki_pins=(own.spki_fingerprint,)) is None
 
 
-def test_a_revoked_certificate_and_a_crl_that_has_ended_are_told():
+def test_a_revoked_certificate_and_an_expired_crl_are_reported():
     root = issue(ca=True, common_name="root")
     leaf = issue("a.test", by=root)
     good, bad, old = (

@@ -1,4 +1,4 @@
-"""Files of a private key and its chain: what is read of them, and why others are refused."""
+"""Files with a private key and its chain, and why some are refused."""
 
 import base64
 import time
@@ -70,7 +70,7 @@ def test_key_and_chain_are_read_in_any_form_and_order(data, password):
 
 
 @pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])
-def test_the_key_can_be_in_a_file_of_its_own(encoding):
+def test_the_key_can_be_in_a_separate_file(encoding):
     assert subjects(read_credential(OWN.chain_pem, PASSWORD, key(protection=LOCKED, encoding=encoding))) == CHAIN
     assert subjects(read_credential(OWN.der, None, key(encoding=encoding))) == ["CN=own"]
 
@@ -89,7 +89,7 @@ def test_old_and_new_pkcs12_files_are_read(kind, password):
 @pytest.mark.parametrize(
     "made", [rsa_key(2048), rsa_key(3072), ed25519_key(), p521(), ec.generate_private_key(ec.SECP384R1())]
 )
-def test_keys_that_gateways_load_are_read(made):
+def test_supported_keys_are_read(made):
     own = issue(common_name="own", key=made)
     assert subjects(read_credential(own.pem + own.key_pem, None)) == ["CN=own"]
 
@@ -104,27 +104,27 @@ def test_keys_that_gateways_load_are_read(made):
         dsa.generate_private_key(2048),
     ],
 )
-def test_keys_that_gateways_do_not_load_are_refused(made):
+def test_unsupported_keys_are_refused(made):
     data = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     with pytest.raises(UnusableKey, match="Use RSA with 2048 to 4096 bits"):
         read_credential(OWN.pem + data, None)
 
 
-def test_the_root_and_what_is_of_another_chain_are_left_out_and_named():
+def test_the_root_and_other_chains_are_ignored_and_listed():
     credential = read_credential(ROOT.pem + issue(common_name="stray").pem + OWN.chain_pem + key(), None)
     assert subjects(credential) == CHAIN
     assert [part.what for part in credential.ignored] == ["CN=root", "CN=stray"]
 
 
-def test_an_issuer_of_the_right_name_that_did_not_sign_is_left_out():
+def test_an_issuer_with_the_right_name_that_did_not_sign_is_ignored():
     impostor = issue(ca=True, common_name="above", by=ROOT)
     assert len(read_credential(OWN.pem + impostor.pem + key(), None).chain) == 1
     assert len(read_credential(OWN.pem + impostor.pem + ABOVE.pem + key(), None).chain) == 2
 
 
 def test_a_self_signed_certificate_is_its_own_chain():
-    own = issue(common_name="alone")
-    assert subjects(read_credential(own.pem + own.key_pem, None)) == ["CN=alone"]
+    own = issue(common_name="only")
+    assert subjects(read_credential(own.pem + own.key_pem, None)) == ["CN=only"]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_self_signed_certificate_is_its_own_chain():
         (keystore([("me", OWN.der)], tag=1), None, NotACertificate),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_the_reason(data, password, error):
+def test_an_unusable_credential_is_refused_with_the_reason(data, password, error):
     with pytest.raises(error) as refused:
         read_credential(data, password)
     shown = repr(refused.value) + repr(refused.value.__cause__)
@@ -157,7 +157,7 @@ def test_what_cannot_be_used_is_refused_with_the_reason(data, password, error):
     assert not password or password not in shown
 
 
-def test_no_work_is_done_that_a_file_asks_too_much_of():
+def test_files_that_need_too_much_work_are_refused_early():
     costly = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(5_000_000).build(b"geheim")
     data = pkcs12.serialize_key_and_certificates(None, OWN.key, OWN.certificate, None, costly)
     started = time.process_time()

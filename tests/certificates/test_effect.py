@@ -1,4 +1,4 @@
-"""What a trust set means, in words."""
+"""Sentences that explain a trust set."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -43,13 +43,13 @@ PIN = "ab" * 32
         ),
     ],
 )
-def test_the_first_sentence_is_the_whole_rule(trust: TrustSet, sentence: str):
+def test_the_first_sentence_is_the_main_rule(trust: TrustSet, sentence: str):
     first = effect(trust)[0]
     assert first.startswith("The gateway accepts a backend only if its certificate")
     assert sentence in first
 
 
-def test_everything_that_is_asked_beside_has_its_sentence():
+def test_each_further_condition_has_a_sentence():
     revocation = read_revocation_lists(revoke(ROOT))
     trust = replace(BY_ROOT, certificate_pins=(PIN,), spki_pins=(PIN,), revocation=revocation, sni="")
     told = " ".join(effect(trust))
@@ -64,12 +64,12 @@ def test_everything_that_is_asked_beside_has_its_sentence():
     assert "It uses TLS 1.2 or 1.3 and sends no SNI." in told
 
 
-def test_the_connection_is_told_as_it_is():
+def test_the_last_sentence_describes_the_connection():
     only = replace(PUBLIC, tls_minimum=TlsVersion.TLS_1_3, sni="b.internal")
     assert effect(only)[-1] == "It uses TLS 1.3 and sends SNI b.internal."
 
 
-def test_an_exception_hides_nothing():
+def test_an_exception_is_stated_instead_of_the_rules():
     until = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
     (only,) = effect(replace(BY_ROOT, unverified_until=until))
     assert "Until 2026-12-01 10:30 UTC" in only
@@ -84,7 +84,7 @@ def test_many_names_are_counted():
     )
 
 
-def test_a_trust_set_that_asks_for_nothing_cannot_be_made():
+def test_a_trust_set_without_any_check_is_invalid():
     with pytest.raises(ValueError, match="requires a certificate pin"):
         replace(BY_ROOT, any_name=True)
     with pytest.raises(ValueError, match="above the maximum"):

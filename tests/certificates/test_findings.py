@@ -1,4 +1,4 @@
-"""What is noticed about certificates before anybody saves them."""
+"""Findings about certificates, in general."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -66,7 +66,7 @@ def test_a_wrong_name_is_found():
     assert told(issue_any("other.test"), host="backend.test") == {"name-mismatch": "warning"}
 
 
-def test_a_wildcard_stands_for_one_label_only():
+def test_a_wildcard_matches_exactly_one_label():
     certificate = issue("*.example.test")
     assert presents(certificate, reference_identifier("A.example.test."))
     assert not presents(certificate, reference_identifier("a.b.example.test"))
@@ -109,7 +109,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize("kind", GOOD)
-def test_a_plain_good_file_has_neither_warnings_nor_errors(kind):
+def test_a_good_file_has_neither_warnings_nor_errors(kind):
     assert set(told(*GOOD[kind]).values()) <= {"info"}
 
 
@@ -132,7 +132,7 @@ ODD = [
 
 
 @given(st.lists(st.sampled_from(ODD), max_size=12), st.sampled_from(["", "backend.test", "127.0.0.1", "::1", "x"]))
-def test_any_mix_of_certificates_is_judged(mix, host):
+def test_any_mix_of_certificates_can_be_examined(mix, host):
     found = findings(*mix, host=host)
     order = list({read_certificate(each.der).fingerprint: None for each in mix})
     places = [order.index(finding.fingerprint) for finding in found]
@@ -142,5 +142,5 @@ def test_any_mix_of_certificates_is_judged(mix, host):
     assert {finding.code for finding in found} <= set(Code)
 
 
-def test_nothing_is_said_about_nothing():
+def test_no_certificates_have_no_findings():
     assert examine_all([], [], NOW) == []

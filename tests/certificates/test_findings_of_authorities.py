@@ -1,4 +1,4 @@
-"""May it vouch for others, for this name, and how do the certificates of a file belong together?"""
+"""Findings about CAs, and about the certificates of a file together."""
 
 from ipaddress import ip_network
 
@@ -14,7 +14,7 @@ INTERMEDIATE = issue(by=ROOT, ca=True, common_name="intermediate")
 LEAF = issue(HOST, by=INTERMEDIATE)
 
 
-def test_a_ca_without_basic_constraints_is_said():
+def test_a_ca_without_basic_constraints_is_reported():
     root = issue(ca=None, common_name="root")
     assert told(issue(HOST, by=root), root)["ca-without-basic-constraints"] == "warning"
     assert told(issue(ca=None, more=[key_usage(key_cert_sign=True)]))["ca-without-basic-constraints"] == "warning"
@@ -23,19 +23,19 @@ def test_a_ca_without_basic_constraints_is_said():
     assert told(issue(HOST, ca=None, more=[key_usage(digital_signature=True)])) == {}
 
 
-def test_version_1_has_no_basic_constraints_to_ask_for():
+def test_version_1_certificates_need_no_basic_constraints():
     old = alter(issue(ca=True, common_name="old"), version=b"", extensions=b"")
     assert codes_of(old, issue(HOST, by=old), old) == {"version-1"}
 
 
-def test_one_that_says_it_is_no_ca_and_is_one_is_said():
+def test_an_issuer_marked_as_not_a_ca_is_reported():
     root = issue(ca=False, common_name="root")
     assert told(issue(HOST, by=root), root)["not-a-ca"] == "warning"
     assert told(issue(HOST, more=[key_usage(digital_signature=True, key_cert_sign=True)])) == {"not-a-ca": "warning"}
     assert told(issue(HOST), root, host="") == {}
 
 
-def test_a_ca_whose_key_may_not_sign_certificates_vouches_for_nothing():
+def test_a_ca_without_key_cert_sign_is_reported():
     def ca(**bits: bool) -> Issued:
         return issue(by=ROOT, ca=True, common_name="ca", more=[key_usage(**bits)])
 
@@ -46,7 +46,7 @@ def test_a_ca_whose_key_may_not_sign_certificates_vouches_for_nothing():
     assert told(issue("other.test", by=own), own)["ca-without-key-cert-sign"] == "error"
 
 
-def test_a_root_that_can_vouch_for_any_name_is_said():
+def test_a_root_that_can_issue_for_any_name_is_reported():
     assert told(ROOT)["ca-for-any-name"] == "info"
     assert "ca-for-any-name" not in told(INTERMEDIATE)
     assert "ca-for-any-name" not in told(issue(ca=True, permitted="test"))
@@ -67,7 +67,7 @@ def test_a_root_that_can_vouch_for_any_name_is_said():
         (None, "a.backend.test", None),
     ],
 )
-def test_name_constraints_that_exclude_the_backend_are_said(permitted, excluded, severity):
+def test_name_constraints_that_exclude_the_backend_are_reported(permitted, excluded, severity):
     subtrees = ([x509.DNSName(name)] if name else None for name in (permitted, excluded))
     ca = issue(by=ROOT, ca=True, more=[(x509.NameConstraints(*subtrees), True)])
     assert told(ca).get("name-constraints") == severity
@@ -82,7 +82,7 @@ def test_the_gateway_cannot_check_name_constraints_about_addresses():
     assert told(issue(by=ROOT, ca=True, permitted="other.test"), host="127.0.0.1") == {}
 
 
-def test_a_ca_that_may_vouch_for_one_of_several_names_is_not_reproached():
+def test_a_ca_that_may_issue_for_one_of_several_names_is_accepted():
     ca = issue(by=ROOT, ca=True, permitted="a.test")
     assert "name-constraints" not in told(ca, host="b.test a.test")
     assert told(ca, host="b.test c.test")["name-constraints"] == "error"
@@ -92,7 +92,7 @@ def test_name_constraints_do_not_concern_the_certificate_that_has_them():
     assert told(issue(HOST, ca=True, permitted="other.test")) == {}
 
 
-def test_a_ca_that_is_too_deep_in_the_file_is_said():
+def test_a_ca_beyond_the_path_length_is_reported():
     top = issue(ca=True, path_length=1, common_name="top")
     first = issue(by=top, ca=True, common_name="first")
     second = issue(by=first, ca=True, common_name="second")
@@ -104,13 +104,13 @@ def test_a_ca_that_is_too_deep_in_the_file_is_said():
     assert "path-length-exceeded" not in told(leaf, second, top)
 
 
-def test_a_leaf_below_a_ca_that_allows_none_is_not_too_deep():
+def test_path_length_zero_allows_leaves():
     only = issue(ca=True, path_length=0, common_name="only")
     assert "path-length-exceeded" not in told(issue(HOST, by=only), only)
     assert told(issue(by=only, ca=True, common_name="deeper"), only)["path-length-exceeded"] == "warning"
 
 
-def test_a_leaf_whose_issuer_is_missing_beside_a_ca_is_said():
+def test_a_leaf_whose_issuer_is_missing_next_to_a_ca_is_reported():
     assert told(LEAF, ROOT)["chain-incomplete"] == "warning"
     assert "chain-incomplete" not in told(LEAF, INTERMEDIATE, ROOT)
     assert told(LEAF) == {}
@@ -118,7 +118,7 @@ def test_a_leaf_whose_issuer_is_missing_beside_a_ca_is_said():
     assert codes_of(LEAF, LEAF, issue(HOST, by=ROOT), ROOT) == set()
 
 
-def test_an_issuer_is_known_by_its_name_and_its_key():
+def test_an_issuer_is_recognized_by_name_and_key():
     namesake = issue(ca=True, common_name="root")
     assert told(issue(HOST, by=ROOT), namesake)["chain-incomplete"] == "warning"
     nameless = alter(issue(by=ROOT, ca=True, identified=False), ROOT, subject=tlv(0x30))
@@ -126,26 +126,26 @@ def test_an_issuer_is_known_by_its_name_and_its_key():
     assert codes_of(leaf, nameless, leaf) == {"empty-issuer", "no-key-identifier"}
 
 
-def test_a_ca_whose_issuer_is_missing_is_enough_and_that_is_said():
+def test_a_ca_whose_issuer_is_missing_is_reported_as_sufficient():
     assert told(LEAF, INTERMEDIATE) == {"chain-incomplete": "info"}
     assert codes_of(INTERMEDIATE, LEAF, INTERMEDIATE) == {"chain-incomplete"}
     assert told(INTERMEDIATE) == {}
 
 
-def test_the_wrong_order_is_said_once():
+def test_the_wrong_order_is_reported_once():
     assert codes_of(INTERMEDIATE, ROOT, INTERMEDIATE, LEAF) == {"chain-out-of-order"}
     assert codes_of(LEAF, ROOT, INTERMEDIATE, LEAF) == set()
     assert "chain-out-of-order" not in told(LEAF, INTERMEDIATE, ROOT)
     assert told(issue(HOST), issue(HOST)) == {}
 
 
-def test_two_that_a_gateway_cannot_tell_apart_are_said_before_they_are_refused():
+def test_indistinguishable_certificates_are_reported_before_they_are_refused():
     one, other = (issue(HOST, identified=False) for _ in range(2))
     assert codes_of(other, one, other) == {"indistinguishable"}
     assert told(issue(HOST), issue(HOST)) == {}
 
 
-def test_cas_that_issued_each_other_have_no_end_and_the_judgement_has():
+def test_examining_cas_that_issued_each_other_ends():
     one = issue(by=ROOT, ca=True, path_length=0, common_name="one", identified=False)
     other = issue(by=one, ca=True, path_length=0, common_name="other", identified=False)
     back = issue(by=other, ca=True, common_name="one", key=one.key, identified=False)
@@ -164,7 +164,7 @@ def test_cas_that_issued_each_other_have_no_end_and_the_judgement_has():
         ("30000500", {"unreadable-extension": "error"}, {"unreadable-extension": "error"}),
     ],
 )
-def test_malformed_name_constraints_are_judged_as_gateways_read_them(content, of_host, of_address):
+def test_malformed_name_constraints_are_read_as_gateways_do(content, of_host, of_address):
     ca = add_extension(issue(ca=True), "2.5.29.30", bytes.fromhex(content), critical=True)
     judged = {"unreadable-extension", "name-constraints"}
     for host, expected in ((HOST, of_host), ("127.0.0.1", of_address)):

@@ -1,4 +1,4 @@
-"""Names and wildcards."""
+"""Findings about names and wildcards."""
 
 import pytest
 from cryptography import x509
@@ -12,17 +12,17 @@ ADDRESS = "127.0.0.1"
 
 
 def with_dns_names(*names: str, common_name: str = "backend") -> Issued:
-    # `issue` would make addresses of addresses.
+    # `issue` would make iPAddress names from addresses.
     extension = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
     return issue(common_name=common_name, more=[(extension, False)])
 
 
-def test_a_name_that_is_there_is_enough():
+def test_one_matching_name_is_enough():
     assert told(issue("other.test", HOST)) == {}
     assert told(issue("other.test"), host="") == {}
 
 
-def test_a_wrong_name_a_missing_one_and_one_in_the_common_name_are_told_apart():
+def test_wrong_missing_and_common_names_are_distinguished():
     assert told(issue("other.test")) == {"name-mismatch": "warning"}
     assert told(issue(common_name="backend")) == {"no-subject-alt-name": "warning"}
     (finding,) = findings(issue(common_name=HOST))
@@ -32,7 +32,7 @@ def test_a_wrong_name_a_missing_one_and_one_in_the_common_name_are_told_apart():
     )
 
 
-def test_one_of_several_names_is_enough_and_all_are_named_where_there_is_none():
+def test_one_of_several_names_is_enough_and_all_are_listed_if_none_matches():
     names = f"a.test {HOST} {ADDRESS}"
     assert told(issue(HOST), host=names) == told(issue(ADDRESS), host=names) == {}
     (finding,) = findings(issue("other.test"), host=names)
@@ -50,7 +50,7 @@ def test_an_address_counts_only_as_an_ip_address(made):
     assert told(issue(ADDRESS, common_name=ADDRESS), host=ADDRESS) == {}
 
 
-def test_an_address_in_a_self_signed_ca_is_told_as_it_is_likely_the_backends_own():
+def test_an_address_in_a_self_signed_ca_is_reported():
     assert told(issue(ca=True, common_name=ADDRESS), host=ADDRESS)["address-as-dns-name"] == "warning"
     assert told(with_dns_names("127.0.0.2"), host=ADDRESS) == {"name-mismatch": "warning"}
 
@@ -82,7 +82,7 @@ def test_a_ca_need_not_name_the_backend():
         ("github.io", {"name-mismatch": "warning"}),
     ],
 )
-def test_wildcards_are_judged_by_how_much_they_stand_for(name, expected):
+def test_wildcards_are_reported_by_how_much_they_cover(name, expected):
     assert told(with_dns_names(name)) == expected
 
 
@@ -108,7 +108,7 @@ def test_wildcards_for_a_part_of_a_label_are_forbidden_and_the_gateway_accepts_s
     assert presents(read_certificate(made.der), reference_identifier("foo.b.test")) is matches
 
 
-def test_a_sentence_stays_short_whatever_a_certificate_says():
+def test_messages_stay_short_for_any_certificate():
     long = with_dns_names(*(f"{number}-{'x' * 300}.test" for number in range(30)))
     assert all(len(finding.message) < 1000 for finding in findings(long))
 
@@ -120,14 +120,14 @@ def test_a_sentence_stays_short_whatever_a_certificate_says():
         ("other.test", ADDRESS, f"It has the dNSName other.test. The gateway requires the iPAddress {ADDRESS}."),
     ],
 )
-def test_a_wrong_name_is_told_with_its_kind(presented, host, message):
+def test_a_wrong_name_is_reported_with_its_kind(presented, host, message):
     assert [finding.message for finding in findings(issue(presented), host=host)] == [message]
 
 
 @pytest.mark.parametrize(
     "name", ["backend.test:8443", "https://backend.test", "backend.test.", "back end.test", ".test"]
 )
-def test_a_dns_name_that_is_not_a_host_name_is_said(name):
+def test_a_dns_name_that_is_not_a_host_name_is_reported(name):
     assert told(with_dns_names(name, HOST)) == {"invalid-dns-name": "info"}
 
 
@@ -135,7 +135,7 @@ def test_a_dns_name_with_an_underscore_is_a_host_name():
     assert told(with_dns_names("back_end.test", HOST)) == {}
 
 
-def test_a_common_name_that_the_gateway_ignores_is_said():
+def test_a_common_name_that_the_gateway_ignores_is_reported():
     assert told(issue(HOST, common_name="other.test")) == {"common-name-ignored": "info"}
     assert told(issue(HOST, common_name=HOST.upper())) == {}
     assert told(issue(HOST, common_name="Pizza backend, team 7")) == {}

@@ -1,4 +1,4 @@
-"""Lifetime, key, signature, usage and form of a certificate, each with one that nearly has the fault."""
+"""Findings about lifetime, key, signature, usage and form, each with a counterexample."""
 
 import pytest
 from cryptography import x509
@@ -40,14 +40,14 @@ RSA_ROOT = issue(ca=True, key=RSA, common_name="root")
 OLD = issue(ca=True, start=-9 * DAY, end=-DAY, common_name="old root")
 
 
-def test_what_an_expired_ca_issued_is_refused_too_and_that_is_said():
+def test_an_expired_issuer_is_reported_as_rejecting_everything_that_it_issued():
     below = issue(HOST, by=OLD)
     (finding,) = (each for each in findings(below, OLD) if each.code == "expired")
     assert "rejects everything that it issued" in finding.message
     assert "rejects everything that it issued" not in findings(OLD)[0].message
 
 
-def test_dates_in_the_wrong_order_are_said_once():
+def test_dates_in_the_wrong_order_are_reported_once():
     good = issue(HOST, start=2 * DAY, end=5 * DAY)
     (certificate,) = der.read(good.der)
     start, end = certificate.children()[0].children()[4].children()
@@ -55,7 +55,7 @@ def test_dates_in_the_wrong_order_are_said_once():
     assert told(good) == {"not-yet-valid": "error"}
 
 
-def test_a_server_certificate_for_more_than_825_days_is_said_and_a_root_for_longer_is_not():
+def test_only_server_certificates_are_limited_to_825_days():
     assert told(issue(HOST, start=-DAY, end=825 * DAY)) == {"long-validity": "info"}
     assert told(issue(HOST, start=-DAY, end=824 * DAY)) == {}
     assert "long-validity" not in told(issue(ca=True, end=3650 * DAY))
@@ -75,16 +75,16 @@ def test_a_server_certificate_for_more_than_825_days_is_said_and_a_root_for_long
         (ed448_key, {"unsupported-key": "error"}),
     ],
 )
-def test_keys_are_judged_by_what_the_gateway_does_with_them(key, expected):
+def test_keys_are_reported_by_what_the_gateway_does_with_them(key, expected):
     assert told(issue(HOST, key=key())) == expected
 
 
-def test_a_ca_on_p224_is_believed_although_a_backend_with_that_key_is_not():
+def test_a_p224_key_is_accepted_in_a_ca_but_not_in_a_backend():
     intermediate = issue(by=RSA_ROOT, ca=True, key=curve_key(ec.SECP224R1()))
     assert told(intermediate) == {"weak-key": "warning"}
 
 
-def test_an_rsa_key_for_pss_alone_is_one_that_the_gateway_cannot_use():
+def test_an_rsa_key_only_for_pss_is_unsupported():
     (certificate,) = der.read(RSA_ROOT.der)
     bits = certificate.children()[0].children()[6].children()[1]
     only_pss = tlv(0x30, tlv(0x30, tlv(0x06, der.oid("1.2.840.113549.1.1.10"))), bytes(bits.raw))
@@ -93,56 +93,56 @@ def test_an_rsa_key_for_pss_alone_is_one_that_the_gateway_cannot_use():
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "alone", "below_its_issuer"),
+    ("algorithm", "without_issuer", "below_its_issuer"),
     [(MD5_WITH_RSA, "warning", "error"), (SHA1_WITH_RSA, "warning", "warning"), (None, None, None)],
 )
-def test_a_weak_signature_matters_most_where_the_gateway_checks_it(algorithm, alone, below_its_issuer):
+def test_a_weak_signature_is_an_error_only_if_the_gateway_checks_it(algorithm, without_issuer, below_its_issuer):
     leaf = alter(issue(HOST, by=RSA_ROOT), RSA_ROOT, algorithm)
-    assert told(leaf).get("weak-signature") == alone
+    assert told(leaf).get("weak-signature") == without_issuer
     assert told(leaf, RSA_ROOT).get("weak-signature") == below_its_issuer
 
 
-def test_what_a_root_says_about_itself_may_be_signed_with_md5():
+def test_a_root_may_be_signed_with_md5():
     assert "weak-signature" not in told(alter(RSA_ROOT, RSA_ROOT, MD5_WITH_RSA))
 
 
-def test_a_server_certificate_whose_key_may_not_sign_fails_the_handshake():
+def test_a_server_certificate_without_digital_signature_is_an_error():
     assert told(issue(HOST, more=[key_usage()])) == {"no-digital-signature": "error"}
     assert told(issue(HOST, more=[key_usage(digital_signature=True)])) == {}
 
 
-def test_a_root_that_names_hosts_and_may_only_sign_certificates_is_fine():
+def test_a_root_with_host_names_and_only_key_cert_sign_is_accepted():
     assert told(issue(HOST, ca=True, more=[key_usage(key_cert_sign=True)])) == {"ca-for-any-name": "info"}
 
 
-def test_a_purpose_beside_tls_is_said():
+def test_a_purpose_other_than_tls_is_reported():
     server, signing = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CODE_SIGNING
     assert told(issue(HOST, more=[(x509.ExtendedKeyUsage([server, signing]), False)])) == {"unusual-purpose": "info"}
     clients = x509.ExtendedKeyUsage([server, ExtendedKeyUsageOID.CLIENT_AUTH])
     assert told(issue(HOST, more=[(clients, False)])) == {}
 
 
-def test_name_constraints_that_are_not_critical_are_said():
+def test_name_constraints_that_are_not_critical_are_reported():
     constraints = x509.NameConstraints([x509.DNSName(HOST)], None)
     assert told(issue(HOST, ca=True, more=[(constraints, False)])) == {"name-constraints-not-critical": "info"}
     assert told(issue(HOST, ca=True, more=[(constraints, True)])) == {}
 
 
-def test_missing_key_identifiers_are_said_where_another_certificate_needs_them():
+def test_missing_key_identifiers_are_reported_if_another_certificate_needs_them():
     root = issue(ca=True, identified=False)
     assert told(root)["no-key-identifier"] == "info"
     assert told(issue(HOST, by=root, identified=False)) == {"no-key-identifier": "info"}
     assert told(issue(HOST, identified=False)) == {}
 
 
-def test_a_key_that_describes_its_curve_is_one_that_the_gateway_cannot_use():
+def test_a_key_with_explicit_curve_parameters_is_unsupported():
     explicit = describe_curve(issue(HOST))
     assert explicit.certificate.public_key().curve.name == "secp256r1"
     assert told(explicit) == {"unsupported-key": "error"}
 
 
 @pytest.mark.parametrize("oid", [SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER])
-def test_key_identifiers_are_neither_critical_nor_damaged(oid):
+def test_critical_or_damaged_key_identifiers_are_reported(oid):
     leaf = issue(HOST, by=RSA_ROOT)
     critical = make_critical(leaf, oid, by=RSA_ROOT)
     assert told(critical)["unknown-critical-extension"] == "warning"
@@ -150,7 +150,7 @@ def test_key_identifiers_are_neither_critical_nor_damaged(oid):
     assert told(add_extension(leaf, oid, b"damaged", by=RSA_ROOT))["unreadable-extension"] == "error"
 
 
-def test_a_certificate_for_clients_is_accepted_alone_and_refused_beside_its_issuer():
+def test_a_client_certificate_is_an_error_only_together_with_its_issuer():
     leaf = issue(HOST, by=RSA_ROOT, purpose=CLIENTS_ONLY)
     assert told(leaf) == {"no-server-auth": "warning"}
     assert told(leaf, RSA_ROOT)["no-server-auth"] == "error"
@@ -159,12 +159,12 @@ def test_a_certificate_for_clients_is_accepted_alone_and_refused_beside_its_issu
     assert told(issue(by=RSA_ROOT, ca=True, purpose=CLIENTS_ONLY)) == {"no-server-auth": "warning"}
 
 
-def test_an_issuer_whose_key_may_not_sign_certificates_is_none_to_the_gateway():
+def test_the_gateway_ignores_an_issuer_without_key_cert_sign():
     issuer = issue(by=RSA_ROOT, ca=True, common_name="issuer", more=[key_usage(digital_signature=True)])
     assert told(issue(HOST, by=issuer, purpose=CLIENTS_ONLY), issuer)["no-server-auth"] == "warning"
 
 
-def test_a_critical_extension_that_nobody_knows_is_refused_beside_its_issuer():
+def test_an_unknown_critical_extension_is_an_error_together_with_the_issuer():
     leaf = issue(HOST, by=RSA_ROOT, more=[(UNKNOWN_EXTENSION, True)])
     assert told(leaf) == {"unknown-critical-extension": "warning"}
     assert told(leaf, RSA_ROOT)["unknown-critical-extension"] == "error"
@@ -177,27 +177,27 @@ def with_serial(octets: bytes) -> Issued:
 
 
 @pytest.mark.parametrize("octets", [b"\xff", b"\0", b"\x01" * 21, b"\0" + b"\xff" * 20])
-def test_an_unusual_serial_number_is_said(octets):
+def test_an_unusual_serial_number_is_reported(octets):
     assert told(with_serial(octets)) == {"unusual-serial-number": "info"}
 
 
 @pytest.mark.parametrize("octets", [b"\1", b"\x7f" * 20])
-def test_the_least_and_the_longest_serial_number_are_fine(octets):
+def test_the_lowest_and_the_longest_serial_number_are_accepted(octets):
     assert told(with_serial(octets)) == {}
 
 
-def test_an_issuer_without_a_name_is_said():
+def test_an_issuer_without_a_name_is_reported():
     leaf = issue(HOST, by=RSA_ROOT)
     assert told(alter(leaf, RSA_ROOT, issuer=tlv(0x30))) == {"empty-issuer": "info"}
     assert told(leaf) == {}
 
 
-def test_version_1_is_said_and_that_its_own_name_is_missing():
+def test_version_1_and_its_missing_name_are_reported():
     old = alter(issue(common_name=HOST), version=b"", extensions=b"")
     assert told(old) == {"version-1": "info", "no-subject-alt-name": "warning"}
     assert "version-1" not in told(alter(issue(common_name=HOST), extensions=b""))
 
 
-def test_version_1_with_extensions_is_refused_as_the_gateway_would_refuse_all_beside_it():
+def test_version_1_with_extensions_is_refused():
     with pytest.raises(MalformedCertificate, match="only version 3 may have"):
         parse(alter(issue(HOST), version=b"").pem)

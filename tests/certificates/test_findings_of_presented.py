@@ -1,4 +1,4 @@
-"""What is noticed about a chain that a backend presents: each certificate has its role, and nobody has imported any."""
+"""Findings about a presented chain, in which each certificate has a role and none is imported."""
 
 from datetime import UTC, datetime
 
@@ -29,7 +29,7 @@ def through(**options: object) -> Issued:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_nothing_that_is_presented_is_taken_for_imported_or_for_a_file(name: str):
+def test_findings_of_presented_certificates_do_not_mention_files_or_imports(name: str):
     presented = KINDS[name]().presented
     assert presented
     for finding in found(presented):
@@ -51,7 +51,7 @@ def test_an_ordinary_chain_has_no_findings(presented: Issued):
     assert codes(presented) == []
 
 
-def test_the_first_certificate_is_the_backends_own_whatever_it_says():
+def test_the_first_certificate_is_always_the_backends_own():
     own = issue(HOST, ca=True, more=[key_usage(key_cert_sign=True)])
     assert codes(own) == ["no-digital-signature"]
     assert codes(issue("other.test", ca=True)) == ["name-mismatch"]
@@ -75,15 +75,15 @@ def test_the_first_certificate_is_the_backends_own_whatever_it_says():
         (alter(issue(HOST, by=RSA_ROOT), RSA_ROOT, MD5_WITH_RSA), Code.WEAK_SIGNATURE, "rejects the backend, unless"),
     ],
 )
-def test_what_a_gateway_rejects_in_a_chain_is_an_error(presented: Issued, code: Code, about: str):
-    """The gateway rejects them below a trusted root, see docs/reference/verdicts.md."""
+def test_certificates_that_a_gateway_rejects_in_a_chain_are_errors(presented: Issued, code: Code, about: str):
+    """Gateways reject these below a trusted root, see docs/reference/verdicts.md."""
     (finding,) = (each for each in found(presented) if each.code is code)
     assert finding.severity is Severity.ERROR
     assert about in finding.message
     assert "import" not in finding.remedy.lower()
 
 
-def test_a_chain_that_is_sent_in_another_order_or_twice_is_no_problem_for_the_gateway():
+def test_a_wrong_order_and_duplicates_in_a_chain_are_only_info():
     shuffled = found(issue(HOST, by=INTERMEDIATE).followed_by(ROOT, INTERMEDIATE, INTERMEDIATE))
     assert {each.code for each in shuffled} == {Code.CHAIN_OUT_OF_ORDER, Code.DUPLICATE}
     assert {each.severity for each in shuffled} == {Severity.INFO}

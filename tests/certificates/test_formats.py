@@ -1,4 +1,4 @@
-"""Truststores and PKCS#7: what is read, what a password is needed for, and what is said when it is not read."""
+"""Truststores and PKCS#7: contents, passwords and errors."""
 
 import base64
 
@@ -32,7 +32,7 @@ A, B = issue(ca=True, common_name="a"), issue(ca=True, common_name="b")
 DERS = [A.der, B.der]
 SECRET = BestAvailableEncryption(b"secret")
 PBES = pkcs12.PBES
-# Made by: openssl pkcs12 -export -nokeys -legacy -passout pass:secret (RC2-40, as Java 8 and Windows write it)
+# Created with: openssl pkcs12 -export -nokeys -legacy -passout pass:secret (RC2-40, as Java 8 and Windows write it)
 RC2_40 = base64.b64decode(
     "MIICRAIBAzCCAgoGCSqGSIb3DQEHAaCCAfsEggH3MIIB8zCCAe8GCSqGSIb3DQEHBqCCAeAwggHcAgEAMIIB1QYJKoZIhvcNAQcBMBwGCiqGSI"
     "b3DQEMAQYwDgQIlHDOKGisEOYCAggAgIIBqNRZ46ArRDkzeGgO5M5POP7fCQTZ7BEu6Lc6G2AAxxqc5bv5wmhUkoeud81G44Rwzbu6sg3/curZ"
@@ -46,7 +46,7 @@ RC2_40 = base64.b64decode(
 
 
 def truststore(encryption: KeySerializationEncryption = SECRET, *aliases: str) -> bytes:
-    """Make a Java truststore of the type PKCS12."""
+    """Create a Java truststore of the type PKCS12."""
     named = zip((A, B), aliases or ("a", "b"), strict=True)
     certificates = [pkcs12.PKCS12Certificate(issued.certificate, alias.encode()) for issued, alias in named]
     return pkcs12.serialize_java_truststore(certificates, encryption)
@@ -77,13 +77,13 @@ def signed(encoding: Encoding) -> bytes:
     ],
     ids=["p7-pem", "p7-der", "cms", "odd-label", "pem-p7", "p12-open", "p12", "jks", "jceks", "two-der", "base64"],
 )
-def test_every_format_is_told_by_its_content(data):
+def test_every_format_is_recognized_by_its_content(data):
     assert sorted(c.der for c in parse(data, "secret").certificates) == sorted(DERS)
 
 
 @pytest.mark.parametrize("algorithm", [PBES.PBESv2SHA256AndAES256CBC, PBES.PBESv1SHA1And3KeyTripleDESCBC])
 @pytest.mark.parametrize("digest", [hashes.SHA1(), hashes.SHA256(), hashes.SHA512()], ids=["1", "256", "512"])  # noqa: S303 - old files
-def test_pkcs12_of_every_age_opens_with_its_password_alone(algorithm, digest):
+def test_every_variant_of_pkcs12_opens_only_with_its_password(algorithm, digest):
     builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(10).key_cert_algorithm(algorithm)
     data = truststore(builder.hmac_hash(digest).build("geheim – ключ".encode()))
     assert [c.der for c in parse(data, "geheim – ключ").certificates] == DERS
@@ -100,19 +100,19 @@ def test_pkcs12_protected_with_rc2_opens():
         parse(RC2_40)
 
 
-def test_the_habit_changeit_is_never_guessed():
+def test_the_default_password_changeit_is_never_tried():
     with pytest.raises(PasswordNeeded):
         parse(truststore(BestAvailableEncryption(b"changeit")))
 
 
-def test_a_file_that_is_not_encrypted_needs_no_password_and_does_not_mind_one():
+def test_an_unencrypted_file_needs_no_password_and_accepts_any():
     data = truststore(NoEncryption())
     assert parse(data) == parse(data, "anything")
     with pytest.raises(WrongPassword):
         parse(data[:-30] + bytes([data[-30] ^ 1]) + data[-29:], "anything")
 
 
-def test_the_aliases_say_what_was_used_and_what_was_doubled():
+def test_used_and_duplicate_entries_are_listed_by_alias():
     for data in (
         keystore([("first", A.der), ("zweite ✓", B.der), ("again", A.der), ("", B.der)]),
         keystore([("first", A.der), ("zweite ✓", B.der), ("again", A.der), ("", B.der)], jceks=True),
@@ -129,7 +129,7 @@ def test_the_aliases_say_what_was_used_and_what_was_doubled():
     assert [used.what for used in parse(A.der).used] == ["The file"]
 
 
-def test_an_alias_is_shown_without_what_could_mislead():
+def test_an_alias_is_shown_without_misleading_characters():
     upload = parse(keystore([("a\n\u202eb" + "x" * 100, A.der)]))
     assert upload.used[0].what == "The entry “a??b" + "x" * 60 + "…”"
 
@@ -161,7 +161,7 @@ def test_a_keystore_is_checked_when_its_password_is_given():
             parse(wrong, "secrets")
 
 
-def test_files_that_are_cut_off_say_so():
+def test_truncated_files_are_reported_as_cut_off():
     for data, name in ((keystore([("a", A.der)])[:-30], "JKS"), (b"\xce\xce\xce\xce", "JCEKS")):
         with pytest.raises(MalformedFile, match=f"The {name} file can't be read: it is cut off"):
             parse(data)
@@ -193,7 +193,7 @@ def test_too_many_are_refused_before_they_are_read():
         assert (refusal.value.count, refusal.value.limit) == (101, 100)
 
 
-def test_the_content_of_a_signed_message_is_not_used_and_no_key():
+def test_the_content_of_a_signed_message_is_ignored_unless_it_is_a_key():
     content = base64.b64decode(b"".join(A.key_pem.split(b"\n")[1:-2]))
     builder = pkcs7.PKCS7SignatureBuilder().add_signer(A.certificate, A.key, hashes.SHA256())
     options = [pkcs7.PKCS7Options.Binary]
@@ -220,11 +220,11 @@ def test_ber_with_indefinite_lengths_is_read():
         ("88bca90e90875a7f0f79c384627bafb2", 128, "0000000000000000", "2269552ab0f85ca6"),
     ],
 )
-def test_rc2_as_its_specification_shows_it(key, bits, plain, encrypted):
-    """RFC 2268, section 5."""
+def test_rc2_decrypts_the_examples_of_its_specification(key, bits, plain, encrypted):
+    """The examples are from RFC 2268, section 5."""
     assert rc2.decrypt_cbc(bytes.fromhex(key), bits, bytes(8), bytes.fromhex(encrypted)).hex() == plain
 
 
-def test_every_error_has_a_code_of_its_own():
+def test_every_error_has_a_unique_code():
     kinds = CertificateError.__subclasses__()
     assert len({kind.code for kind in kinds}) == len(kinds)

@@ -1,4 +1,4 @@
-"""PEM as people have it: from any system, in any layout, and with keys in it that must not pass."""
+"""PEM from any system in any layout, including private keys, which must be refused."""
 
 import base64
 
@@ -53,7 +53,7 @@ BEGIN, END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
         PEM.replace(BEGIN, BEGIN + b"\nComment: for the pizza backend\nX-Issued-By: nobody\n"),
     ],
 )
-def test_the_certificate_is_found_in_it(odd):
+def test_the_certificate_is_read_from_odd_text(odd):
     assert [certificate.der for certificate in parse(odd).certificates] == [ISSUED.der]
 
 
@@ -76,7 +76,7 @@ def test_a_private_key_is_refused_in_base64_and_between_typographic_dashes(dashe
         parse(base64.b64encode((PEM + ISSUED.key_pem).replace(b"-----", dashes)))
 
 
-def test_other_blocks_are_left_out_and_named():
+def test_other_blocks_are_ignored_and_listed():
     other = b"-----BEGIN DH PARAMETERS-----\nMAMCAQI=\n-----END DH PARAMETERS-----\n"
     upload = parse(other + PEM + b"-----BEGIN NOTE-----\n")
     why = "It is not a certificate."
@@ -99,7 +99,7 @@ def test_other_blocks_are_left_out_and_named():
         b"PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: aes256-cbc\r\n",
     ],
 )
-def test_a_private_key_is_refused_wherever_it_is(key):
+def test_a_private_key_is_refused_in_any_position(key):
     for data in (key, PEM + key, key + b"\n" + PEM, b"-----BEGIN CERTIFICATE-----\n" + key, ISSUED.der + b"\n" + key):
         with pytest.raises(PrivateKeyRefused, match="is a private key"):
             parse(data)
@@ -112,7 +112,7 @@ KEYS = [ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537,
 
 @pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
 @pytest.mark.parametrize("key", KEYS, ids=["ec", "rsa", "dsa"])
-def test_a_private_key_under_another_name_is_refused(key, form):
+def test_a_private_key_with_another_label_is_refused(key, form):
     der = key.private_bytes(Encoding.DER, form, NoEncryption())
     for data in (der, base64.b64encode(der), ISSUED.der + der):
         with pytest.raises(PrivateKeyRefused):
@@ -123,13 +123,13 @@ def test_a_private_key_under_another_name_is_refused(key, form):
             parse(PEM + block)
 
 
-def test_an_encrypted_private_key_under_another_name_is_refused():
+def test_an_encrypted_private_key_with_another_label_is_refused():
     der = KEYS[0].private_bytes(Encoding.DER, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
     with pytest.raises(PrivateKeyRefused):
         parse(BEGIN + base64.b64encode(der) + END)
 
 
-def test_openssl_trust_settings_after_the_certificate_are_cut_off():
+def test_openssl_trust_settings_after_the_certificate_are_ignored():
     data = (
         BEGIN + base64.b64encode(ISSUED.der + bytes.fromhex("300a0c0861207365727665")[:2] + b"\x0c\x08a server") + END
     )
@@ -138,6 +138,6 @@ def test_openssl_trust_settings_after_the_certificate_are_cut_off():
         parse(data)
 
 
-def test_a_thousand_blocks_are_enough():
+def test_more_than_a_thousand_blocks_are_refused():
     with pytest.raises(TooComplex, match="more than 1000 blocks"):
         parse(b"-----BEGIN A-----\n" * 1001)

@@ -1,4 +1,4 @@
-"""Files made to hurt: no error but our own, and no work that was not bounded before."""
+"""Hostile files: they raise only certificate errors, and all work is bounded before it starts."""
 
 import base64
 import contextlib
@@ -93,7 +93,7 @@ IDENTITIES = [B.key_pem + B.chain_pem, identity_file("", B), identity_file("secr
 
 @pytest.fixture
 def hashing(monkeypatch):
-    """Count the rounds that are really asked of PBKDF2 and the way of PKCS#12."""
+    """Count the rounds of PBKDF2 and the method of PKCS#12 that are really done."""
     done = []
     real = derivation.Derivation.key
 
@@ -106,7 +106,7 @@ def hashing(monkeypatch):
     return done
 
 
-def test_a_certificate_with_any_octet_changed_raises_nothing_but_value_errors():
+def test_a_certificate_with_any_octet_changed_raises_only_value_errors():
     original = issue("a.test", "127.0.0.1", ca=True, path_length=1, permitted="a.test").der
     for at in range(len(original)):
         for octet in (0, 2, 3, 5, 12, 30, 255, original[at] ^ 1):
@@ -115,7 +115,7 @@ def test_a_certificate_with_any_octet_changed_raises_nothing_but_value_errors():
 
 
 def mutated(real, data):
-    """Change, cut out or insert some octets of *real*."""
+    """Change, remove or insert some octets of *real*."""
     made = bytearray(real)
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(made)))
@@ -125,7 +125,7 @@ def mutated(real, data):
 
 
 @given(st.sampled_from(REAL), st.data())
-def test_a_mutated_file_raises_nothing_but_our_own_error_and_what_is_read_can_be_judged(real, data):
+def test_a_mutated_file_raises_only_certificate_errors_or_can_be_examined(real, data):
     made = mutated(real, data)
     for password in (None, "secret"):
         with contextlib.suppress(CertificateError):
@@ -133,13 +133,13 @@ def test_a_mutated_file_raises_nothing_but_our_own_error_and_what_is_read_can_be
 
 
 @given(st.sampled_from(IDENTITIES), st.data())
-def test_a_mutated_identity_raises_nothing_but_our_own_error(real, data):
+def test_a_mutated_identity_raises_only_certificate_errors(real, data):
     for password in (None, "secret"):
         with contextlib.suppress(CertificateError):
             read_credential(mutated(real, data), password)
 
 
-def test_a_key_that_is_damaged_within_pkcs12_is_refused():
+def test_a_damaged_key_in_pkcs12_is_refused():
     broken = tlv(0x30, tlv(0x30, b"\x30\x85"), tlv(4))
     for arc in (1, 2):
         with pytest.raises(UnusableKey):
@@ -147,14 +147,14 @@ def test_a_key_that_is_damaged_within_pkcs12_is_refused():
 
 
 @given(st.sampled_from(LISTS), st.data())
-def test_a_mutated_crl_raises_nothing_but_our_own_error_and_what_is_read_can_be_judged(real, data):
+def test_a_mutated_crl_raises_only_certificate_errors_or_can_be_examined(real, data):
     with contextlib.suppress(CertificateError):
         crls = read_revocation_lists(mutated(real, data))
         judge_revocation(TrustSet((ANCHOR,), BACKEND, revocation=crls), NOW)
         assert all(crl.pem and crl.lists(ANCHOR) in (True, False) for crl in crls)
 
 
-def test_a_crl_with_any_octet_changed_raises_nothing_but_our_own_error():
+def test_a_crl_with_any_octet_changed_raises_only_certificate_errors():
     original = LISTS[1]
     for at in range(len(original)):
         for octet in (0, 2, 5, 0x17, 0x30, 0x80, 255, original[at] ^ 1):
@@ -164,7 +164,7 @@ def test_a_crl_with_any_octet_changed_raises_nothing_but_our_own_error():
 
 
 @given(st.sampled_from(REAL), st.integers(0, 3000))
-def test_a_file_cut_off_anywhere_raises_nothing_but_our_own_error(real, at):
+def test_a_file_cut_off_anywhere_raises_only_certificate_errors(real, at):
     for data in (real[:at], real[at:]):
         with contextlib.suppress(CertificateError):
             parse(data, "secret")
@@ -176,7 +176,7 @@ def test_a_file_cut_off_anywhere_raises_nothing_but_our_own_error(real, at):
     ),
     st.binary(max_size=600),
 )
-def test_noise_raises_nothing_but_our_own_error(start, noise):
+def test_noise_raises_only_certificate_errors(start, noise):
     with contextlib.suppress(CertificateError):
         parse(start + noise, "secret")
 
@@ -201,7 +201,7 @@ def test_iterations_are_refused_before_the_first_one(algorithm, place, hashing):
 
 
 def pfx(*contents: bytes) -> bytes:
-    """Make a PKCS#12 file without MAC."""
+    """Create a PKCS#12 file without a MAC."""
     authenticated = tlv(0x30, *contents)
     return tlv(0x30, tlv(2, b"\3"), tlv(0x30, DATA, tlv(0xA0, tlv(4, authenticated))))
 
@@ -228,7 +228,7 @@ def certificate_bag(der: bytes) -> bytes:
     return bag(3, tlv(0x30, tlv(6, oid("1.2.840.113549.1.9.22.1")), tlv(0xA0, tlv(4, der))))
 
 
-def test_a_key_inside_of_what_is_encrypted_is_refused_and_not_opened(hashing):
+def test_a_key_in_an_encrypted_part_is_refused_and_not_decrypted(hashing):
     shrouded = bag(2, tlv(0x30, b"whatever it asks for"))
     for inner in (shrouded, bag(6, tlv(0x30, shrouded)), bag(1, b""), bag(5, b"")):
         with pytest.raises(PrivateKeyRefused, match=r"The entry 2 is a (private|secret) key"):
@@ -287,7 +287,7 @@ def test_a_hostile_file_costs_little_memory(data):
         tracemalloc.stop()
 
 
-def test_certificates_may_be_large_only_one_by_one():
+def test_the_size_of_each_certificate_and_of_all_is_limited():
     with pytest.raises(TooComplex, match="the file is larger than 64 KiB"):
         parse(HOSTILE["big certificate"])
     large = [issue(*(f"{name}-{'x' * 50}.test" for name in range(700)), common_name="large").der for _ in range(14)]

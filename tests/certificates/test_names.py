@@ -1,4 +1,4 @@
-"""Distinguished names as text: as `cryptography` writes them, and those that it cannot read."""
+"""Distinguished names as text, including those that `cryptography` can't read."""
 
 import pytest
 from cryptography import x509
@@ -28,12 +28,12 @@ def attribute(tag: int, content: bytes, kind: str = COMMON_NAME) -> bytes:
 
 
 def name(*attributes: bytes) -> bytes:
-    """A distinguished name of one RDN."""
+    """Return a distinguished name of one RDN."""
     return tlv(0x30, tlv(0x31, *attributes))
 
 
 @given(st.lists(attributes, max_size=3))
-def test_a_name_is_written_as_cryptography_writes_it(attributes):
+def test_a_name_is_formatted_as_by_cryptography(attributes):
     made = x509.Name(attributes)
     assert text_of(made) == ", ".join(rdn.rfc4514_string() for rdn in reversed(made.rdns))
     common_names = [each.value for each in made.get_attributes_for_oid(NameOID.COMMON_NAME)]
@@ -44,7 +44,7 @@ def test_attributes_of_one_rdn_are_joined_by_plus_signs():
     assert name_of(*read(name(attribute(0x0C, b"a"), attribute(0x0C, b"b", "2.5.4.10")))) == "CN=a+O=b"
 
 
-UNUSUAL = [  # tag and content of a value, and what is written
+UNUSUAL = [  # tag and content of a value, and the expected text
     (0x03, b"\0x", "CN=#03020078"),
     (0x02, b"\1", "CN=#020101"),
     (0x05, b"", "CN=#0500"),
@@ -58,7 +58,7 @@ UNUSUAL = [  # tag and content of a value, and what is written
 
 
 @pytest.mark.parametrize(("tag", "content", "written"), UNUSUAL)
-def test_what_cryptography_cannot_read_is_written_too(tag, content, written):
+def test_values_that_cryptography_cannot_read_are_shown(tag, content, written):
     assert name_of(*read(name(attribute(tag, content)))) == written
     assert (NOT_TEXT in written) == (tag in (0x02, 0x03, 0x05))
 
@@ -79,7 +79,7 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize("damaged", DAMAGED, ids=bytes.hex)
-def test_a_name_that_gateways_cannot_load_is_refused(damaged):
+def test_a_name_that_gateways_reject_is_refused(damaged):
     with pytest.raises(NotDer):
         name_of(*read(damaged))
 

@@ -1,4 +1,4 @@
-"""What an upload may be, and what is said when it is not."""
+"""Accepted uploads, and the errors of others."""
 
 import contextlib
 
@@ -45,11 +45,11 @@ def test_several_certificates_are_all_kept_in_order():
     ],
     ids=["byte-order-mark", "crlf", "text-around", "indented"],
 )
-def test_pem_that_people_have_is_read(odd):
+def test_pem_in_practical_variants_is_read(odd):
     assert parse(odd).certificates == parse(PEM).certificates
 
 
-def test_a_doubled_certificate_is_kept_once_and_reported():
+def test_a_duplicate_certificate_is_kept_once_and_reported():
     upload = parse(PEM + PEM)
     assert len(upload.certificates) == 1
     assert upload.ignored[0].what == "Block 2"
@@ -73,12 +73,12 @@ def test_truncated_pem_says_that_it_is_cut_off():
         parse(PEM[:-40])
 
 
-def test_bad_base64_is_said():
+def test_bad_base64_is_reported():
     with pytest.raises(MalformedCertificate, match="base64"):
         parse(PEM.replace(b"M", b"!", 1))
 
 
-def test_a_private_key_beside_the_certificate_is_refused_with_its_place():
+def test_a_private_key_next_to_the_certificate_is_refused_with_its_position():
     with pytest.raises(PrivateKeyRefused) as refusal:
         parse(PEM + LEAF.private_key_pem.bytes())
     assert (refusal.value.block, refusal.value.blocks) == (2, 2)
@@ -92,7 +92,7 @@ def test_a_private_key_in_der_is_refused():
             parse(key.private_bytes(*pkcs8, encryption))
 
 
-def test_a_signing_request_is_named_as_one():
+def test_a_signing_request_is_recognized():
     key = serialization.load_pem_private_key(LEAF.private_key_pem.bytes(), None)
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
     for encoding in (serialization.Encoding.PEM, serialization.Encoding.DER):
@@ -112,7 +112,7 @@ def test_more_than_a_hundred_certificates_are_refused():
 
 
 @given(st.binary(max_size=400), st.integers(0, len(DER)))
-def test_no_bytes_raise_anything_but_our_own_error(noise, at):
+def test_any_bytes_raise_only_certificate_errors(noise, at):
     for data in (noise, DER[:at] + noise + DER[at + len(noise) :], PEM[:at] + noise + PEM[at:]):
         with contextlib.suppress(CertificateError):
             parse(data)

@@ -1,4 +1,4 @@
-"""Which anchors the chain of a backend leads to."""
+"""The anchors that a backend's chain leads to."""
 
 import pytest
 from cryptography import x509
@@ -29,7 +29,7 @@ def test_a_chain_leads_to_the_root_that_is_sent():
     assert led_to([LEAF, INTERMEDIATE, ROOT], [OTHER_ROOT, ROOT]) == [ROOT]
 
 
-def test_a_chain_without_its_intermediate_leads_to_that_but_not_to_the_root():
+def test_a_chain_without_its_intermediate_leads_to_the_intermediate_but_not_the_root():
     assert led_to([LEAF], [ROOT]) == []
     assert led_to([LEAF], [ROOT, INTERMEDIATE]) == [INTERMEDIATE]
 
@@ -56,19 +56,19 @@ def test_the_order_above_the_first_does_not_matter():
 
 
 @pytest.mark.parametrize("identified", [True, False])
-def test_a_root_of_the_same_name_with_another_key_is_not_led_to(identified):
+def test_a_chain_does_not_lead_to_a_root_with_the_same_name_and_another_key(identified):
     one, other = (issue(ca=True, common_name="twin", identified=identified) for _ in range(2))
     leaf = issue("a.test", by=one, identified=identified)
     assert led_to([leaf], [other, one]) == [one]
 
 
-def test_a_root_renewed_with_its_key_is_led_to_like_the_old_one():
+def test_a_chain_leads_to_a_root_renewed_with_its_key():
     renewed = issue(ca=True, common_name="root", key=ROOT.key)
     assert led_to([LEAF, INTERMEDIATE], [ROOT, renewed]) == [ROOT, renewed]
 
 
-def test_what_is_sent_and_not_above_the_first_leads_nowhere():
-    """A backend that still sends its old intermediate does not use the old root."""
+def test_certificates_that_are_not_issuers_of_the_first_are_ignored():
+    """A backend that still sends its old intermediate doesn't use the old root."""
     new = issue("a.test", by=OTHER_ROOT)
     assert led_to([new, INTERMEDIATE], [ROOT, INTERMEDIATE, OTHER_ROOT]) == [OTHER_ROOT]
 
@@ -80,24 +80,24 @@ def test_signatures_of_every_usual_kind_are_verified(key):
     assert led_to([leaf], [root, impostor]) == [root]
 
 
-def test_an_anchor_whose_key_is_of_another_kind_is_no_issuer():
+def test_an_anchor_with_another_type_of_key_is_not_an_issuer():
     leaf = issue("a.test", by=issue(ca=True, common_name="root", key=rsa_key(), identified=False), identified=False)
     impostor = issue(ca=True, common_name="root", key=ed25519_key(), identified=False)
     assert not has_issued(*read(impostor, leaf))
 
 
-def test_nothing_leads_nowhere():
+def test_an_empty_chain_leads_to_no_anchor():
     assert leads_to((), read(ROOT)) == leads_to(read(LEAF), ()) == ()
 
 
-def test_only_the_beginning_of_a_chain_is_looked_at():
+def test_only_the_beginning_of_a_chain_is_examined():
     filler = [OTHER_ROOT] * (MAX_CHAIN - 1)
     assert led_to([LEAF, *filler, INTERMEDIATE], [ROOT]) == []
     assert led_to([LEAF, *filler[1:], INTERMEDIATE], [ROOT]) == [ROOT]
 
 
-def test_an_issuer_that_says_another_key_identifier_is_none():
-    """The gateway passes it over, although the signature would fit."""
+def test_an_issuer_with_another_key_identifier_is_ignored():
+    """The gateway ignores it, although the signature would match."""
     leaf = issue("a.test", by=ROOT)
     silent, odd = (
         issue(ca=True, common_name="root", key=ROOT.key, identified=False, more=more)

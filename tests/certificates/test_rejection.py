@@ -1,4 +1,4 @@
-"""What a file says about a backend that presents it, and what gateways do with that backend, is the same."""
+"""Reasons to reject a file agree with what gateways do with a backend that presents it."""
 
 from datetime import UTC, datetime
 
@@ -28,12 +28,12 @@ def codes(kind: Kind) -> list[str]:
 
 
 @pytest.mark.parametrize("name", BELIEVED)
-def test_no_file_is_rejected_whose_backend_gateways_accept(name):
+def test_files_whose_backend_gateways_accept_are_not_rejected(name):
     assert codes(BELIEVED[name]()) == []
 
 
 @pytest.mark.parametrize("name", sorted(BY_THE_FILE))
-def test_every_file_is_rejected_whose_backend_gateways_reject(name):
+def test_files_whose_backend_gateways_reject_are_rejected(name):
     assert codes(STILL_REFUSED[name]()) != []
 
 
@@ -54,7 +54,7 @@ def test_the_reason_is_a_finding(name):
     assert codes(Kind(certificate, certificate.pem)) == reasons
 
 
-def test_a_chain_is_judged_by_the_backends_own_certificate_and_what_is_above_it():
+def test_a_chain_is_judged_by_the_backends_own_certificate_and_its_issuers():
     good, bad = issue(HOST, by=ROOT), issue("other.test", by=ROOT)
     assert codes(Kind(good, good.pem + ROOT.pem)) == []
     assert codes(Kind(bad, bad.pem + ROOT.pem)) == ["name-mismatch"]
@@ -64,6 +64,6 @@ def test_a_chain_is_judged_by_the_backends_own_certificate_and_what_is_above_it(
     assert codes(Kind(below, below.pem + old.pem)) == ["expired"]
 
 
-def test_without_a_name_to_look_for_names_are_not_judged():
+def test_without_a_required_name_names_are_not_examined():
     certificates = [read_certificate(issue("other.test").der)]
     assert reasons_to_reject(certificates, [], datetime.now(UTC)) == []

@@ -1,4 +1,4 @@
-"""CRLs are read, and say whom they are of and how long they are good."""
+"""CRLs: reading, issuers and expiry."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,7 @@ ROOT = issue(ca=True, common_name="root")
 NOW = datetime.now(UTC)
 
 
-def test_a_crl_says_what_it_is():
+def test_a_crl_has_its_issuer_entries_and_expiry():
     (crl,) = read_revocation_lists(revoke(ROOT, issue(by=ROOT), issue(by=ROOT)))
     assert (crl.issuer, crl.entries) == ("CN=root", 2)
     assert not crl.is_stale(NOW)
@@ -25,14 +25,14 @@ def test_a_crl_says_what_it_is():
     assert x509.load_pem_x509_crl(crl.pem.encode()).public_bytes(Encoding.DER) == crl.der
 
 
-def test_pem_and_der_are_read_alike_and_each_once():
+def test_pem_and_der_are_read_equally_and_without_duplicates():
     one, other = revoke(ROOT), revoke(issue(ca=True, common_name="other"))
     der = x509.load_pem_x509_crl(one).public_bytes(Encoding.DER)
     assert read_revocation_lists(der) == read_revocation_lists(b"text\r\n" + one + one)
     assert [crl.issuer for crl in read_revocation_lists(one + ROOT.pem + other)] == ["CN=root", "CN=other"]
 
 
-def test_who_signed_it_is_told_by_the_signature_and_not_by_the_name():
+def test_the_signer_is_recognized_by_signature_not_by_name():
     (crl,) = read_revocation_lists(revoke(ROOT))
     assert crl.is_signed_by(read_certificate(ROOT.der))
     assert not crl.is_signed_by(read_certificate(issue(ca=True, common_name="root").der))
@@ -52,7 +52,7 @@ def test_a_delta_crl_is_refused():
 
 
 @pytest.mark.parametrize("data", [b"text", b"\x30\x03\x02\x01\x00", ROOT.pem, ROOT.der, revoke(ROOT)[:-40]])
-def test_what_is_no_crl_is_refused_in_words(data: bytes):
+def test_a_file_that_is_not_a_crl_is_refused_with_advice(data: bytes):
     with pytest.raises(NotRevocationLists, match="Upload the CA's CRL"):
         read_revocation_lists(data)
 
@@ -66,12 +66,12 @@ def test_what_is_no_crl_is_refused_in_words(data: bytes):
         ([NUMBER, NUMBER], "2.5.29.20 .crl number. twice"),
     ],
 )
-def test_the_extension_that_cannot_be_read_is_named(extensions: list[bytes], says: str):
+def test_a_damaged_extension_is_named(extensions: list[bytes], says: str):
     with pytest.raises(NotRevocationLists, match=says):
         read_revocation_lists(write_crl(ROOT, extensions=extensions))
 
 
-def test_nothing_and_too_much_are_refused():
+def test_empty_and_too_large_files_are_refused():
     with pytest.raises(EmptyUpload):
         read_revocation_lists(b" \n")
     with pytest.raises(UploadTooLarge):

@@ -1,4 +1,4 @@
-"""What a gateway can and cannot tell apart."""
+"""Certificates that a gateway can and can't distinguish."""
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -26,7 +26,7 @@ def test_self_signed_certificates_of_one_subject_collide_without_key_identifiers
     assert not collide(issue("a.test", ca=ca), issue("a.test", ca=ca))
 
 
-def test_one_that_says_its_key_does_not_help_one_that_does_not():
+def test_both_certificates_need_a_key_identifier():
     assert collide(issue("a.test"), issue("a.test", identified=False))
 
 
@@ -39,19 +39,19 @@ def test_a_certificate_does_not_collide_with_itself():
     assert find_indistinguishable([one, one]) == []
 
 
-def test_leaves_of_a_private_ca_do_not_collide_as_they_are_found_by_comparison():
+def test_leaves_of_a_private_ca_do_not_collide():
     root = issue(ca=True)
     leaves = [issue("a.test", by=root, identified=False) for _ in range(2)]
     assert not collide(*leaves)
 
 
-def test_a_ca_renewed_with_its_key_does_not_collide_and_a_leaf_does():
+def test_a_ca_renewed_with_its_key_does_not_collide_but_a_leaf_does():
     key = ec.generate_private_key(ec.SECP256R1())
     assert not collide(issue("a.test", ca=True, key=key), issue("a.test", ca=True, key=key))
     assert collide(issue("a.test", key=key), issue("a.test", key=key))
 
 
-def test_intermediates_of_one_subject_collide_unless_both_say_their_key():
+def test_intermediates_of_one_subject_collide_unless_both_have_key_identifiers():
     root = issue(ca=True)
 
     def intermediate(*, identified: bool) -> Issued:
@@ -62,7 +62,7 @@ def test_intermediates_of_one_subject_collide_unless_both_say_their_key():
     assert not collide(intermediate(identified=True), intermediate(identified=True))
 
 
-def test_a_trust_set_is_the_same_in_any_order_and_has_each_anchor_once():
+def test_the_order_of_anchors_does_not_matter_and_duplicates_are_dropped():
     one, two = read(issue("a.test")), read(issue("a.test"))
     assert trust_set([one, two, one], REFERENCE) == trust_set([two, one], REFERENCE)
     assert trust_set([one], REFERENCE).anchors_hash != trust_set([two], REFERENCE).anchors_hash

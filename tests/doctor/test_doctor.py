@@ -285,7 +285,7 @@ def test_an_identity_provider_is_asked(data):
         (wrong,) = named("identity provider", settings)
         assert (wrong.outcome, "has an issuer that" in wrong.text) == ("failed", True)
     (gone,) = named("identity provider", settings)
-    assert (gone.outcome, "cannot be reached" in gone.text) == ("failed", True)
+    assert (gone.outcome, "can't be reached" in gone.text) == ("failed", True)
     (lacking,) = named("identity provider", Settings(data=data, oidc_issuer=provider.issuer))
     assert lacking.outcome == "failed"
     assert named("identity provider", Settings(data=data)) == []

@@ -29,7 +29,7 @@ def of_backend(holdfast: Holdfast, presented: Issued, trusted: Issued) -> dict[s
         return examined(holdfast, holdfast.publish_trusted_api(backend.url(), trusted.pem))
 
 
-def test_a_missing_intermediate_is_told_from_an_unknown_issuer(holdfast: Holdfast):
+def test_a_missing_intermediate_and_an_unknown_issuer_are_distinguished(holdfast: Holdfast):
     root = issue(ca=True, common_name="root")
     intermediate = issue(by=root, ca=True, common_name="intermediate")
     found = of_backend(holdfast, issue(HOST, by=intermediate).alone, root)

@@ -1,4 +1,4 @@
-"""Whose address and scheme the publisher believes when a request comes through a proxy."""
+"""The client's address and scheme of requests through proxies."""
 
 import asyncio
 import json
@@ -89,14 +89,14 @@ def seen_by_the_application(trusted, *headers):
 FORWARDED = ("X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https")
 
 
-def test_a_trusted_proxy_says_who_asks_and_that_it_was_https():
+def test_a_trusted_proxy_sets_the_client_and_scheme():
     assert seen_by_the_application(EVERYWHERE, *FORWARDED) == ["203.0.113.9", "https"]
     assert seen_by_the_application(EVERYWHERE) == ["127.0.0.1", "http"]
     assert seen_by_the_application(EVERYWHERE, "X-Forwarded-Proto: http, HTTPS") == ["127.0.0.1", "https"]
     assert seen_by_the_application(EVERYWHERE, "X-Forwarded-Proto: javascript") == ["127.0.0.1", "http"]
 
 
-def test_nobody_else_is_believed_not_even_a_process_on_this_machine(monkeypatch):
+def test_other_peers_are_not_trusted_not_even_local_processes(monkeypatch):
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
     assert seen_by_the_application((), *FORWARDED) == ["127.0.0.1", "http"]
     assert seen_by_the_application(PROXIES, *FORWARDED) == ["127.0.0.1", "http"]

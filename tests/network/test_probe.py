@@ -1,4 +1,4 @@
-"""What is seen of a backend: what it presents, and how that fails."""
+"""Probes of backends: what they present, and how probes fail."""
 
 import socket
 import ssl
@@ -52,7 +52,7 @@ def subjects(seen: Presentation) -> list[str]:
 
 
 def demanding(version: ssl.TLSVersion, mode: ssl.VerifyMode = ssl.CERT_REQUIRED) -> ssl.SSLContext:
-    """Make the TLS side of a server that speaks one version and asks for a client certificate."""
+    """Return the TLS context of a server with one version that requests a client certificate."""
     context = server_context(RSA)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python warns of old versions
@@ -63,7 +63,7 @@ def demanding(version: ssl.TLSVersion, mode: ssl.VerifyMode = ssl.CERT_REQUIRED)
 
 @contextmanager
 def saying(words: bytes) -> Iterator[str]:
-    """A server that says *words* to everybody and hangs up."""
+    """A server that sends *words* to each client and closes the connection."""
     with socket.create_server((V4, 0)) as listening:
 
         def serve() -> None:
@@ -78,7 +78,7 @@ def saying(words: bytes) -> Iterator[str]:
         thread.join()
 
 
-def test_the_presented_chain_is_given_in_its_order_and_without_a_judgement():
+def test_the_presented_chain_is_returned_in_order_and_unverified():
     with Backend(LEAF.followed_by(INTERMEDIATE, ROOT)) as backend:
         seen = presented_at(backend.port, HOST)
     assert subjects(seen) == [f"CN={HOST}", "CN=intermediate", "CN=root"]
@@ -98,13 +98,13 @@ def test_the_presented_chain_is_given_in_its_order_and_without_a_judgement():
     ],
     ids=["expired", "early", "weak", "Ed25519", "P-521", "unordered"],
 )
-def test_what_no_gateway_would_believe_is_seen_too(presented):
+def test_certificates_that_gateways_reject_are_read_too(presented):
     with Backend(presented) as backend:
         assert presented_at(backend.port).chain[0].der == presented.der
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2])
-def test_old_servers_are_seen(version):
+def test_old_servers_can_be_probed(version):
     with ListeningBackend(demanding(version, ssl.CERT_NONE)) as backend:
         seen = presented_at(backend.port)
     assert seen.tls_version.replace(".", "_") == version.name.replace("TLSv1_0", "TLSv1")
@@ -113,7 +113,7 @@ def test_old_servers_are_seen(version):
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_a_backend_that_wants_a_client_certificate_is_seen_with_how_it_ends_the_connection(version):
+def test_a_probe_reports_how_a_backend_rejects_a_missing_client_certificate(version):
     with ListeningBackend(demanding(version)) as backend:
         seen = presented_at(backend.port)
     assert seen.asks_for_certificate
@@ -122,7 +122,7 @@ def test_a_backend_that_wants_a_client_certificate_is_seen_with_how_it_ends_the_
     assert seen.ended == wanted
 
 
-def test_a_backend_that_would_take_a_client_certificate_and_needs_none_does_not_end_the_connection():
+def test_a_backend_with_optional_client_certificates_does_not_end_the_connection():
     with ListeningBackend(demanding(ssl.TLSVersion.TLSv1_3, ssl.CERT_OPTIONAL)) as backend:
         seen = presented_at(backend.port)
     assert (seen.asks_for_certificate, seen.ended) == (True, "")
@@ -133,7 +133,7 @@ def test_http2_is_offered_as_the_gateway_does():
         assert presented_at(port_of(url)).alpn == "h2"
 
 
-def test_names_are_asked_for_and_no_byte_of_http_is_sent():
+def test_a_probe_sends_the_sni_but_no_http():
     with ListeningBackend(server_context(RSA)) as backend:
         presented_at(backend.port, HOST)
         presented_at(backend.port, "")
@@ -148,25 +148,25 @@ def test_addresses_are_tried_until_one_answers():
     assert seen.address == f"{V4}:{backend.port}"
 
 
-def test_what_came_furthest_is_told_of_several_addresses():
+def test_the_probe_that_got_furthest_is_reported_for_several_addresses():
     with Backend(None) as plain:
         seen = probe_backend([V4, V6], plain.port, HOST)
     assert isinstance(seen, Unseen)
     assert (seen.obstacle, seen.address) == (Obstacle.NOT_TLS, f"{V4}:{plain.port}")
 
 
-def test_a_port_without_tls_is_told_as_such():
+def test_a_port_without_tls_is_reported():
     with saying(b"220 mail.test ESMTP\r\n") as url:
         assert unseen_at(url).obstacle is Obstacle.NOT_TLS
 
 
-def test_a_closed_port_is_told_as_such():
+def test_a_closed_port_is_reported():
     with closed_port() as url:
         seen = unseen_at(url)
     assert (seen.obstacle, seen.text) == (Obstacle.REFUSED, "Connection refused")
 
 
-def test_a_silent_backend_is_waited_for_only_so_long():
+def test_waiting_for_a_silent_backend_is_limited():
     started = time.monotonic()
     with silent_backend() as url:
         assert unseen_at(url, 0.2).obstacle is Obstacle.TIMEOUT
@@ -183,19 +183,19 @@ def test_a_silent_backend_is_waited_for_only_so_long():
     ],
     ids=["nothing", "an alert", "nonsense", "a message without an end"],
 )
-def test_a_handshake_that_fails_is_told_in_the_words_of_openssl(words, text):
+def test_a_failed_handshake_is_reported_in_the_words_of_openssl(words, text):
     with saying(words) as url:
         seen = unseen_at(url)
     assert (seen.obstacle, seen.text) == (Obstacle.HANDSHAKE, text)
 
 
-def test_of_too_many_certificates_the_first_are_read_and_the_others_counted():
+def test_certificates_beyond_the_limit_are_counted():
     with Backend(RSA.followed_by(*[INTERMEDIATE] * (MAX_CERTIFICATES + 5))) as backend:
         seen = presented_at(backend.port)
     assert (len(seen.chain), seen.presented.beyond) == (MAX_CERTIFICATES, 6)
 
 
-def test_a_chain_without_an_end_is_not_read():
+def test_an_endless_chain_is_not_read():
     with Backend(RSA.followed_by(*[INTERMEDIATE] * 400)) as backend:
         seen = unseen_at(backend.url())
     assert seen.obstacle is Obstacle.HANDSHAKE

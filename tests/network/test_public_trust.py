@@ -1,4 +1,4 @@
-"""What Holdfast's own HTTP clients verify servers by: the same roots on every machine."""
+"""The public roots of Holdfast's own HTTP clients are the same on every machine."""
 
 import re
 import ssl
@@ -29,7 +29,7 @@ def test_without_an_environment_the_roots_are_those_of_certifi():
     assert roots(make_public_context()) == {ssl.PEM_cert_to_DER_cert(block) for block in PEM.findall(text)}
 
 
-def test_ssl_cert_file_replaces_them_unless_the_environment_does_not_count(environment, tmp_path):
+def test_ssl_cert_file_replaces_them_unless_the_environment_is_ignored(environment, tmp_path):
     root = issue(ca=True)
     (tmp_path / "roots.pem").write_bytes(root.pem)
     environment.setenv("SSL_CERT_FILE", str(tmp_path / "roots.pem"))

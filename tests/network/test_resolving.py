@@ -1,4 +1,4 @@
-"""Which addresses a tested host may have."""
+"""Addresses that probes may connect to."""
 
 import threading
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -67,7 +67,7 @@ def test_some_addresses_are_never_connected_to(address):
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_all_others_are_unless_a_setting_says_otherwise(address):
+def test_all_other_addresses_are_allowed_by_default(address):
     assert resolved(address) == [str(ip_address(address))]
 
 
@@ -79,7 +79,7 @@ def test_only_allowed_networks_are_connected_to():
             resolved(outside, networks=networks)
 
 
-def test_a_way_around_by_another_form_of_an_address_is_none():
+def test_other_forms_of_a_forbidden_address_are_forbidden_too():
     networks = [ip_network("::/0"), ip_network("10.0.0.0/8")]
     assert not may_be_reached(ip_address("::ffff:127.0.0.1"), networks)
     assert not may_be_reached(ip_address("64:ff9b::127.0.0.1"), networks)
@@ -87,7 +87,7 @@ def test_a_way_around_by_another_form_of_an_address_is_none():
 
 
 def nat64(length: int):
-    """Put an IPv4 address behind a NAT64 prefix of *length* bits (RFC 6052, section 2.2); the u octet stays zero."""
+    """Embed an IPv4 address after a NAT64 prefix of *length* bits (RFC 6052, section 2.2); the u octet is zero."""
 
     def embed(address: bytes) -> bytes:
         prefix = bytes.fromhex("0064ff9b000100000000000000")[: length // 8]
@@ -115,20 +115,20 @@ FORBIDDEN = ["0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32",
 
 @pytest.mark.parametrize("embed", EMBEDDINGS.values(), ids=EMBEDDINGS)
 @given(address=st.sampled_from(FORBIDDEN).flatmap(lambda network: st.ip_addresses(network=network)))
-def test_no_embedding_of_a_forbidden_address_is_connected_to(embed, address):
+def test_embeddings_of_a_forbidden_address_are_forbidden(embed, address):
     embedded = IPv6Address(embed(address.packed))
-    if embedded != ip_address("::1"):  # which is in the network of IPv4-compatible addresses, and is none
+    if embedded != ip_address("::1"):  # is in the network of IPv4-compatible addresses, but isn't one
         assert not may_be_reached(embedded, EVERYWHERE)
 
 
 @pytest.mark.parametrize("name", [name for name in EMBEDDINGS if "local" not in name])
-def test_an_embedding_of_another_address_is_connected_to_only_where_that_is_allowed(name):
+def test_embeddings_need_an_allowed_ipv4_address(name):
     embedded = IPv6Address(EMBEDDINGS[name](ip_address("93.184.216.34").packed))
     assert may_be_reached(embedded, EVERYWHERE)
     assert not may_be_reached(embedded, [ip_network("::/0"), ip_network("10.0.0.0/8")])
 
 
-def test_a_name_is_resolved_once_and_its_refused_addresses_are_left_out():
+def test_a_name_is_resolved_once_and_its_forbidden_addresses_are_dropped():
     asked = []
 
     def resolver(host):
@@ -139,11 +139,11 @@ def test_a_name_is_resolved_once_and_its_refused_addresses_are_left_out():
     assert asked == ["backend.test"]
 
 
-def test_of_many_addresses_the_first_are_taken():
+def test_the_number_of_addresses_is_limited():
     assert len(resolved(*[f"192.0.2.{number}" for number in range(100)])) == MAX_ADDRESSES
 
 
-def test_the_names_and_addresses_of_this_machine_are_found():
+def test_names_and_addresses_of_this_machine_are_resolved():
     assert "127.0.0.1" in resolve("localhost", EVERYWHERE, 5)
     assert resolve("::1", EVERYWHERE, 5) == ["::1"]
 
@@ -154,12 +154,12 @@ def test_names_below_localhost_are_this_machine_as_for_gateways():
         resolve("no_such_name.localhost", [ip_network("10.0.0.0/8")], 5)
 
 
-def test_a_name_without_an_address_is_told_as_such():
+def test_a_name_without_an_address_is_reported():
     with pytest.raises(NoAddress, match=r"backend\.test has no address"):
         resolved()
 
 
-def test_a_resolver_that_does_not_answer_is_not_waited_for():
+def test_waiting_for_a_silent_resolver_is_limited():
     answered = threading.Event()
     try:
         with pytest.raises(NoAddress, match="timed out"):

@@ -1,4 +1,4 @@
-"""Certificates that can't be read are reported with their place, size, SHA-256 and what is wrong with them."""
+"""Unreadable certificates are reported with position, size, SHA-256 and what is wrong with them."""
 
 import hashlib
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ V4 = "127.0.0.1"
 ROOT = issue(ca=True, common_name="root")
 LEAF = issue(V4, by=ROOT)
 WRONG_TIME = tlv(0x17, b"991332000000Z")
-# What is wrong, and what is said of it.
+# Damaged certificates, and the expected reasons.
 DAMAGES = {
     "version 4": (altered(LEAF, ROOT, version=tlv(0xA0, tlv(2, b"\3"))), "it has version 4"),
     "no date": (altered(LEAF, ROOT, validity=tlv(0x30, WRONG_TIME, WRONG_TIME)), "not before"),
@@ -49,7 +49,7 @@ def test_a_damaged_certificate_is_reported_with_its_place_and_what_is_wrong(dama
 
 
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
-def test_without_its_own_certificate_nothing_that_a_backend_presents_is_taken_for_that(version):
+def test_other_certificates_are_not_taken_for_an_unreadable_own_one(version):
     intermediate = issue(by=ROOT, ca=True, common_name="intermediate")
     with damaged_backend([LEAF.der[:-1], intermediate.der, ROOT.der], version) as url:
         seen = presented(url)
@@ -59,13 +59,13 @@ def test_without_its_own_certificate_nothing_that_a_backend_presents_is_taken_fo
     assert seen.ended
 
 
-def test_what_is_beyond_the_limit_is_counted_and_not_read():
+def test_certificates_beyond_the_limit_are_counted_and_not_read():
     found = read_presented([LEAF.der, b"x", ROOT.der, b"y", b"z"], 3)
     assert (len(found.chain), len(found.unreadable), found.beyond, found.count) == (2, 1, 2, 5)
 
 
 def shake_hands(suite: str) -> tuple[bytes, list[bytes]]:
-    """What a client receives of a server with LEAF up to the end of the handshake, and its key log."""
+    """Return the bytes that a client receives from a server with LEAF during the handshake, and its key log."""
     serving, calling = SSL.Context(SSL.TLS_SERVER_METHOD), SSL.Context(SSL.TLS_CLIENT_METHOD)
     serving.use_certificate(LEAF.certificate)
     serving.use_privatekey(LEAF.key)
@@ -88,11 +88,11 @@ def shake_hands(suite: str) -> tuple[bytes, list[bytes]]:
 
 
 @pytest.mark.parametrize("suite", ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"])
-def test_certificates_are_decrypted_whatever_the_cipher(suite):
+def test_certificates_are_decrypted_with_every_cipher(suite):
     assert read_certificates(*shake_hands(suite)) == [LEAF.der]
 
 
-def test_a_handshake_that_is_damaged_anywhere_breaks_nothing():
+def test_a_damaged_handshake_raises_no_error():
     received, log = shake_hands("TLS_AES_128_GCM_SHA256")
     for at in range(len(received)):
         for octet in (0, 1, 0xFF):
@@ -106,7 +106,7 @@ def test_a_handshake_that_is_damaged_anywhere_breaks_nothing():
             read_certificates(b"\x16\x03\x03" + len(said).to_bytes(2) + said, [])
 
 
-def test_nothing_that_a_server_says_breaks_the_reader():
+def test_no_server_bytes_raise_an_error():
     with damaged_backend([LEAF.der]) as url:
         assert presented(url).chain
     line = b"SERVER_HANDSHAKE_TRAFFIC_SECRET " + b"00" * 32 + b" " + b"11" * 32

@@ -109,7 +109,7 @@ def test_what_cannot_be_used_is_named_and_nothing_is_kept(archive, stranger, cha
     assert stranger.get(APIS).json()["count"] == stranger.get(CERTIFICATES).json()["count"] == 0
 
 
-def test_what_is_no_archive_is_refused(client):
+def test_a_file_that_is_not_an_archive_is_refused(client):
     assert_problem(take(client, b"no zip"), 400, "file", says="isn't a zip archive")
     assert_problem(client.post(f"{APIS}/import", json=api_body()), 415, "Content-Type")
 

@@ -1,4 +1,4 @@
-"""Keys with many rounds of hashing are derived in processes of their own, few at a time and in a limited time."""
+"""Keys with many rounds of hashing are derived in separate processes, few at a time, with a time limit."""
 
 import threading
 import time
@@ -42,7 +42,7 @@ def test_a_truststore_with_many_rounds_is_opened(rounds: int, algorithm: PBES):
         parse(data, PASSWORD)
 
 
-def test_a_wrong_password_is_told_from_a_right_one():
+def test_a_wrong_password_is_refused():
     with SLOW.work() as work, pytest.raises(WrongPassword):
         parse(truststore(200_000), "wrong", work)
 
@@ -68,7 +68,7 @@ def test_a_process_derives_the_same_key(digest: str, pbkdf2: bool, password: str
     assert derive(SLOW, how, 100, password) == how.key(MAC_KEY, 100, password, Work())
 
 
-def test_a_file_that_takes_too_long_is_given_up_with_a_sentence():
+def test_opening_a_file_is_stopped_at_the_time_limit():
     started = time.monotonic()
     says = r"Opening the file took longer than 0\.05 seconds"
     with SlowDerivation(seconds=0.05).work() as work, pytest.raises(OpeningTooSlow, match=says):
@@ -76,7 +76,7 @@ def test_a_file_that_takes_too_long_is_given_up_with_a_sentence():
     assert time.monotonic() - started < 5
 
 
-def test_few_files_wait_and_the_others_are_refused_at_once():
+def test_only_a_few_files_wait_and_others_are_refused_at_once():
     slow = SlowDerivation(at_once=1, waiting=2, seconds=60, of_user=4)
     how = Derivation("sha512", b"salt", 300_000, pbkdf2=True)
     begun = threading.Barrier(4)
@@ -106,7 +106,7 @@ def test_a_file_keeps_its_place_until_it_is_opened():
     assert derive(slow, how, 20, None)
 
 
-def test_one_user_has_two_of_the_places():
+def test_one_user_can_take_at_most_two_places():
     slow, how = SlowDerivation(at_once=1, waiting=4, seconds=60), Derivation("sha1", b"salt", 1, pbkdf2=True)
     with ExitStack() as files:
         for user in ("amy", "amy", "ben"):

@@ -48,7 +48,7 @@ class PresentedChain:
 
     @property
     def count(self) -> int:
-        """How many certificates were sent."""
+        """The number of certificates sent."""
         return len(self.chain) + len(self.above) + len(self.unreadable) + self.beyond
 
     @property

@@ -43,7 +43,7 @@ class RevocationList:
     fingerprint: str  # SHA-256 of the DER, lower-case hex
     issuer: str
     this_update: datetime  # aware, UTC
-    next_update: datetime | None  # from then on, a gateway rejects every certificate that the CRL covers
+    next_update: datetime | None  # after that, a gateway rejects every certificate that the CRL covers
     entries: int
 
     @property

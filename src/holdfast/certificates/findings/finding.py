@@ -9,7 +9,7 @@ MAX_SHOWN = 100
 
 
 class Severity(StrEnum):
-    """How severe a finding is: rejected by the gateway, unsafe or likely to fail, or worth knowing."""
+    """The severity of a finding: rejected by the gateway, unsafe or likely to fail, or worth knowing."""
 
     ERROR = "error"
     WARNING = "warning"

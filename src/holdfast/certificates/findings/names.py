@@ -86,10 +86,10 @@ def _is_below(name: str, suffix: Suffix) -> bool:
 
 def _forbidden_wildcards(case: Case) -> Iterator[Finding]:
     forbidden = [name for name in case.certificate.dns_names if "*" in name.removeprefix("*.") and name != "*"]
-    obeyed = tuple(name for name in forbidden if is_wildcard_for_one_label(name.lower()))
+    accepted = tuple(name for name in forbidden if is_wildcard_for_one_label(name.lower()))
     remedy = "Ask for a certificate with the host names, or with a * as the whole left-most label."
-    if obeyed:
-        message = f"{_listed(obeyed)} has a * for part of a label, which RFC 9525 forbids. The gateway accepts it."
+    if accepted:
+        message = f"{_listed(accepted)} has a * for part of a label, which RFC 9525 forbids. The gateway accepts it."
         yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.WARNING, message, remedy)
     elif forbidden:
         message = f"{_listed(tuple(forbidden))} has a * where RFC 9525 forbids it. The gateway matches no host with it."

@@ -48,7 +48,7 @@ class Contents:
             raise TooManyCertificates(len(self.parts), MAX_CERTIFICATES)
 
     def ignore(self, what: str, why: str) -> None:
-        """Record an ignored part; of very many, only the first are kept."""
+        """Record an ignored part; only the first 1,000 are kept."""
         if len(self.ignored) < 10 * MAX_CERTIFICATES:
             self.ignored.append(Ignored(what, why))
 
